@@ -1,0 +1,34 @@
+"""Commands about integration alerts."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import ChosenAlertId, ChosenIdField, Severity, Text, Uuid
+
+
+class RaiseAlertData(Data):
+    alert_id: ChosenAlertId | None = ChosenIdField
+    project_id: Uuid
+    connection_id: Uuid | None = Field(default=None, description="A connection of the project, if it is about one.")
+    severity: Severity
+    message: Text
+
+
+class RaiseAlert(Envelope):
+    """Raises an alert by hand; policies raise theirs themselves."""
+
+    type: Literal["RAISE_ALERT"]
+    data: RaiseAlertData
+
+
+class ResolveAlertData(Data):
+    alert_id: Uuid
+
+
+class ResolveAlert(Envelope):
+    """Takes an alert away; the log keeps it."""
+
+    type: Literal["RESOLVE_ALERT"]
+    data: ResolveAlertData

@@ -1,0 +1,102 @@
+"""Commands about dead letters: events of a source that could not be taken in."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Payload, ReasonField, Resolution, Text, Uuid
+from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
+
+
+class RecordDlqEventData(Data):
+    connection_id: Uuid
+    dlq_event_id: ChosenId | None = ChosenIdField
+    payload: Payload = Field(
+        description="The event, any JSON of at most 64 KiB; as a string where it is not JSON. `hottok` is taken out."
+    )
+    error: Text | None = Field(default=None, description="Why it could not be taken in; kept as it is.")
+
+    def to_json(self) -> dict[str, Any]:
+        return {**super().to_json(), "payload": self.payload}  # null is a payload too
+
+
+class RecordDlqEvent(Envelope):
+    """Keeps a dead letter, pending; also of an inactive connection."""
+
+    type: Literal["RECORD_DLQ_EVENT"]
+    data: RecordDlqEventData
+
+
+class RetryDlqEventData(Data):
+    dlq_event_id: Uuid
+
+
+class RetryDlqEvent(Envelope):
+    """Counts one more retry of a pending dead letter."""
+
+    type: Literal["RETRY_DLQ_EVENT"]
+    data: RetryDlqEventData
+
+
+class ResolveDlqEventData(Data):
+    dlq_event_id: Uuid
+    resolution: Resolution
+    reason: Text | None = ReasonField
+
+
+class ResolveDlqEvent(Envelope):
+    """Resolves a pending dead letter."""
+
+    type: Literal["RESOLVE_DLQ_EVENT"]
+    data: ResolveDlqEventData
+
+
+class PendingFilter(Data):
+    """The pending ones, by id ascending, at most 1000."""
+
+    max_retry_count: Annotated[int, Field(ge=0, le=RETRY_COUNT)] | None = Field(
+        default=None, description="Only those retried at most so often."
+    )
+
+
+class _Bulk(Data):
+    connection_id: Uuid
+    ids: Annotated[tuple[Uuid, ...], Field(strict=False, min_length=1, max_length=BULK_IDS)] | None = Field(
+        default=None, description="Dead letters of the connection; an id given twice counts once."
+    )
+    filter: PendingFilter | None = Field(default=None, description="Instead of ids: one of the two, never both.")
+
+    @model_validator(mode="after")
+    def _ids_or_filter(self) -> Self:
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("must give exactly one of ids and filter")
+        return self
+
+    def to_json(self) -> dict[str, Any]:
+        chosen = {"ids": list(self.ids)} if self.ids is not None else {}
+        matched = {"filter": self.filter.to_json()} if self.filter is not None else {}
+        return {**super().to_json(), **chosen, **matched}
+
+
+class RetryDlqEventsData(_Bulk):
+    pass
+
+
+class RetryDlqEvents(Envelope):
+    """Counts one more retry of many dead letters; those resolved already are skipped."""
+
+    type: Literal["RETRY_DLQ_EVENTS"]
+    data: RetryDlqEventsData
+
+
+class ResolveDlqEventsData(_Bulk):
+    resolution: Resolution
+    reason: Text | None = ReasonField
+
+
+class ResolveDlqEvents(Envelope):
+    """Resolves many dead letters; those resolved already are skipped."""
+
+    type: Literal["RESOLVE_DLQ_EVENTS"]
+    data: ResolveDlqEventsData

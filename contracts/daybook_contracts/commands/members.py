@@ -1,0 +1,41 @@
+"""Commands about an org's members."""
+
+from typing import Literal
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import Role, Uuid
+
+
+class AddMemberData(Data):
+    user_id: Uuid
+    role: Role
+
+
+class AddMember(Envelope):
+    """Makes a known user a member of the org."""
+
+    type: Literal["ADD_MEMBER"]
+    data: AddMemberData
+
+
+class UpdateMemberData(Data):
+    user_id: Uuid
+    role: Role
+
+
+class UpdateMember(Envelope):
+    """Gives a member another role. One who becomes viewer is lowered to viewer in the projects too."""
+
+    type: Literal["UPDATE_MEMBER"]
+    data: UpdateMemberData
+
+
+class RemoveMemberData(Data):
+    user_id: Uuid
+
+
+class RemoveMember(Envelope):
+    """Takes a member out of the org and its projects. Anybody may leave, except the last owner."""
+
+    type: Literal["REMOVE_MEMBER"]
+    data: RemoveMemberData

@@ -1,0 +1,28 @@
+"""Commands about orgs."""
+
+from typing import Literal
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import Name
+
+
+class CreateOrgData(Data):
+    name: Name
+
+
+class CreateOrg(Envelope):
+    """Makes the org `org_id`, with the actor as its first owner."""
+
+    type: Literal["CREATE_ORG"]
+    data: CreateOrgData
+
+
+class RenameOrgData(Data):
+    name: Name
+
+
+class RenameOrg(Envelope):
+    """Gives the org another name."""
+
+    type: Literal["RENAME_ORG"]
+    data: RenameOrgData

@@ -1,0 +1,68 @@
+"""Commands about projects and their members."""
+
+from typing import Literal
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Name, ProjectRole, Uuid
+
+
+class CreateProjectData(Data):
+    name: Name
+    project_id: ChosenId | None = ChosenIdField
+
+
+class CreateProject(Envelope):
+    """Makes a project in the org."""
+
+    type: Literal["CREATE_PROJECT"]
+    data: CreateProjectData
+
+
+class RenameProjectData(Data):
+    project_id: Uuid
+    name: Name
+
+
+class RenameProject(Envelope):
+    """Gives a project another name."""
+
+    type: Literal["RENAME_PROJECT"]
+    data: RenameProjectData
+
+
+class AddProjectMemberData(Data):
+    project_id: Uuid
+    user_id: Uuid
+    role: ProjectRole
+
+
+class AddProjectMember(Envelope):
+    """Gives a member of the org a role in a project; the org's viewers only that of viewer."""
+
+    type: Literal["ADD_PROJECT_MEMBER"]
+    data: AddProjectMemberData
+
+
+class UpdateProjectMemberData(Data):
+    project_id: Uuid
+    user_id: Uuid
+    role: ProjectRole
+
+
+class UpdateProjectMember(Envelope):
+    """Gives a project member another role."""
+
+    type: Literal["UPDATE_PROJECT_MEMBER"]
+    data: UpdateProjectMemberData
+
+
+class RemoveProjectMemberData(Data):
+    project_id: Uuid
+    user_id: Uuid
+
+
+class RemoveProjectMember(Envelope):
+    """Takes a member out of a project."""
+
+    type: Literal["REMOVE_PROJECT_MEMBER"]
+    data: RemoveProjectMemberData

@@ -1,0 +1,46 @@
+"""Commands about secret references: names for secrets that live elsewhere."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Name, SecretIdRef, Uuid
+
+_REF = "Where the secret lives, never the secret."
+
+
+class CreateSecretRefData(Data):
+    secret_ref_id: ChosenId | None = ChosenIdField
+    key_name: Name = Field(description="Unique in the org; configs name it.")
+    secret_id_ref: SecretIdRef = Field(description=_REF)
+
+
+class CreateSecretRef(Envelope):
+    """Names a secret of the org."""
+
+    type: Literal["CREATE_SECRET_REF"]
+    data: CreateSecretRefData
+
+
+class RotateSecretRefData(Data):
+    secret_ref_id: Uuid
+    secret_id_ref: SecretIdRef = Field(description=_REF)
+
+
+class RotateSecretRef(Envelope):
+    """Points a reference elsewhere."""
+
+    type: Literal["ROTATE_SECRET_REF"]
+    data: RotateSecretRefData
+
+
+class DeleteSecretRefData(Data):
+    secret_ref_id: Uuid
+
+
+class DeleteSecretRef(Envelope):
+    """Takes away a reference that no connection uses."""
+
+    type: Literal["DELETE_SECRET_REF"]
+    data: DeleteSecretRefData

@@ -1,0 +1,56 @@
+"""Commands about sync runs."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from daybook_contracts.commands.envelope import Data, Envelope
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, ReasonField, Stats, Text, Uuid
+
+
+class StartSyncData(Data):
+    connection_id: Uuid
+    sync_run_id: ChosenId | None = ChosenIdField
+
+
+class StartSync(Envelope):
+    """Starts the one run that an active connection may have."""
+
+    type: Literal["START_SYNC"]
+    data: StartSyncData
+
+
+class CompleteSyncData(Data):
+    sync_run_id: Uuid
+    stats: Stats | None = Field(default=None, description="Any object of at most 64 KiB.")
+
+
+class CompleteSync(Envelope):
+    """Ends a running sync well."""
+
+    type: Literal["COMPLETE_SYNC"]
+    data: CompleteSyncData
+
+
+class FailSyncData(Data):
+    sync_run_id: Uuid
+    error_message: Text = Field(description="What went wrong; kept as it is.")
+
+
+class FailSync(Envelope):
+    """Ends a running sync badly; may raise an alert."""
+
+    type: Literal["FAIL_SYNC"]
+    data: FailSyncData
+
+
+class CancelSyncData(Data):
+    sync_run_id: Uuid
+    reason: Text | None = ReasonField
+
+
+class CancelSync(Envelope):
+    """Ends a running sync that nobody wants any more."""
+
+    type: Literal["CANCEL_SYNC"]
+    data: CancelSyncData

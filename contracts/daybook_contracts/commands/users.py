@@ -1,0 +1,29 @@
+"""Commands about users."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from daybook_contracts.commands.envelope import STRICT, Data
+from daybook_contracts.commands.fields import Uuid
+
+
+class RegisterUserData(Data):
+    user_id: Uuid = Field(description="The user's id, as the identity provider has it; also the Kafka key.")
+
+
+class RegisterUser(BaseModel):
+    """Makes a user known, where Daybook keeps the users itself."""
+
+    model_config = STRICT
+
+    id: Uuid = Field(description="The command's id, a UUIDv7 by preference. Repeating it never acts twice.")
+    type: Literal["REGISTER_USER"]
+    org_id: None = Field(default=None, description="Users belong to no org.")
+    actor_user_id: Uuid | None = Field(default=None, description="The user itself; null where a service acts.")
+    data: RegisterUserData
+
+    @property
+    def key(self) -> str:
+        """The routing key: the user's id."""
+        return self.data.user_id

@@ -1,0 +1,48 @@
+"""Is this log still the one that was projected? A checkpoint and what the log holds there come in;
+doubt is an exception. What is done about it is the reader's to say.
+"""
+
+from typing import Any
+
+import orjson
+
+from daybook_contracts.admission import GENESIS, Head, admit
+
+# A batch that lost its race is under 1,000 records; so many voids in a row mean that the true continuation is gone.
+MAX_VOIDS_IN_A_ROW = 100_000
+
+
+class LogChanged(Exception):
+    """The log is not the one that was projected: entries that Kafka acknowledged are gone."""
+
+
+def check_bounds(next_offset: int, log_start: int, log_end: int) -> None:
+    """Raises LogChanged where the log has lost its beginning, or ends before what was projected of it."""
+    if log_start > 0:
+        raise LogChanged(f"the log starts at offset {log_start}, not at 0")
+    if log_end < next_offset:
+        raise LogChanged(f"the log ends at offset {log_end}, before the checkpoint's {next_offset}")
+
+
+def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:
+    """Raises LogChanged where `value`, the record at the checkpoint's `head_offset`, is not what was projected."""
+    if head_of(partition, value) != head:
+        raise LogChanged(
+            f"the record at offset {head_offset} is not entry {partition}.{head.position} as it was projected"
+        )
+
+
+def check_voids(voids_in_a_row: int) -> None:
+    if voids_in_a_row >= MAX_VOIDS_IN_A_ROW:
+        raise LogChanged(f"{voids_in_a_row} records in a row do not extend the log")
+
+
+def head_of(partition: int, value: bytes | None) -> Head | None:
+    """The head that a record makes, its own claims of position and prev taken as given; None if it makes none."""
+    try:
+        metadata: dict[str, Any] = orjson.loads(value or b"")["metadata_json"]
+        before = Head(metadata["position"] - 1, metadata["prev"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+    verdict = admit(before if before.position >= 0 else GENESIS, partition, value)
+    return verdict if isinstance(verdict, Head) else None

@@ -1,0 +1,34 @@
+"""Everything about entries under one name: their shape, sealing one onto the log, reading one back."""
+
+from daybook_contracts.entry import (
+    VERSION,
+    Entry,
+    EntryError,
+    Metadata,
+    Result,
+    decode_entry,
+    encode_entry,
+    entry_data,
+)
+from daybook_contracts.reading import LooseEntry, PoisonEntry, loose_entry, raw_metadata, read_entry, routing_key
+from daybook_contracts.sealing import Sealed, Unsealed, seal
+
+__all__ = [
+    "VERSION",
+    "Entry",
+    "EntryError",
+    "LooseEntry",
+    "Metadata",
+    "PoisonEntry",
+    "Result",
+    "Sealed",
+    "Unsealed",
+    "decode_entry",
+    "encode_entry",
+    "entry_data",
+    "loose_entry",
+    "raw_metadata",
+    "read_entry",
+    "routing_key",
+    "seal",
+]

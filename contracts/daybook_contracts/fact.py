@@ -1,0 +1,52 @@
+"""What all facts (the `data` of success entries) have in common: field types, bases, canonical bytes.
+Enters: a fact's fields. Leaves: its JCS bytes. Free JSON (config, payload, stats) is held as canonical bytes.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from daybook_contracts.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from daybook_contracts.ids import UUID_PATTERN
+
+Uuid = Annotated[str, msgspec.Meta(pattern=f"^{UUID_PATTERN}$", max_length=36)]
+Uuids = tuple[Uuid, ...]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
+Role = Literal["owner", "admin", "member", "viewer"]
+ProjectRole = Literal["admin", "editor", "viewer"]
+Severity = Literal["critical", "warning", "info"]
+Resolution = Literal["replayed", "manual", "duplicate", "discarded"]
+Rule = Literal["sync_failing", "dlq_backlog", "sync_stalled"]
+
+FreeObject = Annotated[Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+
+
+class Fact(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+    """The `data` of a success entry."""
+
+
+class Changeable(Fact, frozen=True, kw_only=True):
+    """A fact whose command may have found nothing to change: then `changed` is false, otherwise it is absent."""
+
+    changed: Annotated[bool, msgspec.Meta(extra_json_schema={"const": False})] | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        if self.changed is True:
+            raise ValueError("changed is only ever false")
+
+
+def require_object(free: Raw | UnsetType) -> None:
+    """Raises ValueError if the free JSON is anything but an object; canonical bytes have no space before the brace."""
+    if free is not UNSET and bytes(free)[:1] != b"{":
+        raise ValueError("expected an object")
+
+
+def free_json(value: object) -> Raw:
+    """A config, payload or stats as facts hold it; raises NotCanonical."""
+    return Raw(canonical_bytes(value))
+
+
+def encode_fact(fact: Struct) -> bytes:
+    """The JCS bytes of a fact: its fields are declared in order, its free JSON is canonical (see free_json)."""
+    return msgspec.json.encode(fact)

@@ -1,0 +1,28 @@
+"""The frozen hash recipes of the log: request, commit and entry hash.
+Enters: canonical (RFC 8785) bytes and the salt's 16 raw bytes. Leaves: 64 lower-case hex digits.
+"""
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+ZERO_HASH: Final = "0" * 64
+"""`prev` of a partition's first entry."""
+
+
+def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
+    """Tells a repeat from a reuse; `data` is the JCS of the command's normalised data."""
+    actor, org, name = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
+    members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, name)
+    return sha256(b"daybook-request/v1\n" + salt + members).hexdigest()
+
+
+def commit_hash(salt: bytes, data: bytes) -> str:
+    """Commits an entry to its `data` (JCS bytes), so that data can be redacted without breaking the chain."""
+    return sha256(b"daybook-data/v1\n" + salt + data).hexdigest()
+
+
+def entry_hash(preimage: bytes) -> str:
+    """Hash of an entry; `preimage` is the JCS of the entry without its metadata's data, salt and hash."""
+    return sha256(b"daybook-entry/v1\n" + preimage).hexdigest()

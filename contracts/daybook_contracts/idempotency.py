@@ -1,0 +1,29 @@
+"""An `Idempotency-Key` header in, the command id it stands for out."""
+
+from uuid import NAMESPACE_OID, uuid5
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands.invalid import InvalidCommand
+from daybook_contracts.ids import is_uuid
+from daybook_contracts.limits import IDEMPOTENCY_KEY_LENGTH
+from daybook_contracts.principals import Principal
+from daybook_contracts.text import uuid_text
+
+
+def idempotency_key(principal: Principal, header: str) -> str:
+    """A UUID is the id itself; any other text of 1..255 characters, with or without quotes, is the principal's own.
+
+    Raises InvalidCommand. A UUIDv5 of NAMESPACE_OID over `principal`, a newline and the key.
+    """
+    key = header.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= IDEMPOTENCY_KEY_LENGTH:
+        detail = f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_LENGTH} characters"
+        raise InvalidCommand(Code.INVALID_COMMAND, detail)
+    if not is_uuid(key):
+        return str(uuid5(NAMESPACE_OID, f"{principal}\n{key}"))
+    try:
+        return uuid_text(key)
+    except ValueError as error:
+        raise InvalidCommand(Code.INVALID_COMMAND, f"Idempotency-Key {error}") from error

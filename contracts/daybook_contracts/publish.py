@@ -1,0 +1,88 @@
+"""Writes the JSON Schemas of commands, entries and results: `python -m daybook_contracts.publish [--check]`.
+
+With `--check` nothing is written: it names the files that differ from the models and exits 1.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from daybook_contracts.commands import COMMANDS
+from daybook_contracts.entries import Entry
+from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.results import Accepted, Pending, Rejected
+
+FOLDER = Path(__file__).parent.parent / "schemas"
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def schemas() -> dict[str, str]:
+    """Every schema's text by its path in the folder."""
+    named = {
+        **{f"commands/{kind}.v1.json": model.model_json_schema() for kind, model in COMMANDS.items()},
+        **{f"entries/{action}.v1.json": msgspec.json.schema(data) for action, data in ENTRY_DATA.items()},
+        "entries/entry.v1.json": msgspec.json.schema(Entry),
+        "results/accepted.v1.json": msgspec.json.schema(Accepted),
+        "results/rejected.v1.json": msgspec.json.schema(Rejected),
+        "results/pending.v1.json": msgspec.json.schema(Pending),
+        "results/record.v1.json": record_schema(),
+    }
+    return {path: _text(path, schema) for path, schema in named.items()}
+
+
+def record_schema() -> dict[str, Any]:
+    """A results record's value: what a single call answers, with `status` and `result` on both kinds."""
+    (accepted, rejected), defs = msgspec.json.schema_components((Accepted, Rejected), ref_template="#/$defs/{name}")
+    _add(defs["Accepted"], "result", {"const": "success"})
+    _add(defs["Accepted"], "status", {"const": 200})
+    _add(defs["Rejected"], "result", {"const": "failure"})
+    return {"anyOf": [accepted, rejected], "$defs": defs}
+
+
+def _add(schema: dict[str, Any], member: str, value: dict[str, Any]) -> None:
+    schema["properties"][member] = value
+    schema["required"] = [*schema["required"], member]
+
+
+def _text(path: str, schema: dict[str, Any]) -> str:
+    name = path.removesuffix(".json").replace("/", ":").replace(".", ":")
+    whole = {"$schema": _DIALECT, "$id": f"urn:daybook:schema:{name}", **schema}
+    return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
+
+
+def drift(folder: Path) -> list[str]:
+    """The paths that are missing, differ, or have no model any more."""
+    wanted = schemas()
+    found = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
+    return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
+
+
+def publish(folder: Path) -> list[str]:
+    """Brings the folder up to date; the paths it touched."""
+    stale, wanted = drift(folder), schemas()
+    for path in stale:
+        target = folder / path
+        if path in wanted:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(wanted[path], "utf-8")
+        else:
+            target.unlink()
+    return stale
+
+
+def main(arguments: list[str]) -> int:
+    if arguments not in ([], ["--check"]):
+        sys.stderr.write("usage: python -m daybook_contracts.publish [--check]\n")
+        return 2
+    check = bool(arguments)
+    stale = drift(FOLDER) if check else publish(FOLDER)
+    for path in stale:
+        sys.stdout.write(f"{'out of date' if check else 'written'}: {path}\n")
+    return 1 if check and stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

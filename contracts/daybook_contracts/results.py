@@ -1,0 +1,123 @@
+"""What a command's sender gets: accepted, rejected, or not decided yet.
+
+One result leaves in three forms: the body of a single call, an item of a batch (body and `status`),
+and a record of the results topic (a batch item, with `result` on rejections too).
+"""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from daybook_contracts.codes import HTTP_STATUS, TITLE, Code, problem_type
+
+
+class EntryRef(msgspec.Struct, frozen=True):
+    """One entry that the command ended in; `id` is its `audit_log` id."""
+
+    id: str
+    action: str
+    entity_type: str
+    entity_id: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """`position` is the last entry's, as `partition.position`."""
+
+    command_id: str
+    entries: tuple[EntryRef, ...]
+    position: str
+    result: Literal["success"] = "success"
+
+
+class Rejected(msgspec.Struct, frozen=True):
+    """A problem of RFC 9457. `entry_id` and `position` are there if, and only if, the rejection was logged."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: Code
+    command_id: str | UnsetType = UNSET
+    entry_id: str | UnsetType = UNSET
+    position: str | UnsetType = UNSET
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """Taken, not decided yet: the outcome will stand at `location`."""
+
+    command_id: str
+    location: str
+    status: Literal[202] = 202
+
+
+Result = Accepted | Rejected
+
+
+class _Tag(msgspec.Struct, frozen=True):
+    result: Literal["success", "failure"]
+
+
+_ACCEPTED = msgspec.json.Decoder(Accepted)
+_REJECTED = msgspec.json.Decoder(Rejected)
+_TAG = msgspec.json.Decoder(_Tag)
+_ENCODER = msgspec.json.Encoder()
+
+
+def problem(
+    code: Code,
+    detail: str,
+    *,
+    command_id: str | None = None,
+    entry_id: str | None = None,
+    position: str | None = None,
+    status: int | None = None,
+) -> Rejected:
+    """Any refusal of the API. `status` only where the code alone does not tell (413, 405)."""
+    return Rejected(
+        type=problem_type(code),
+        title=TITLE[code],
+        status=HTTP_STATUS[code] if status is None else status,
+        detail=detail,
+        code=code,
+        command_id=UNSET if command_id is None else command_id,
+        entry_id=UNSET if entry_id is None else entry_id,
+        position=UNSET if position is None else position,
+    )
+
+
+def http_status(result: Result | Pending) -> int:
+    match result:
+        case Accepted():
+            return 200
+        case Rejected() | Pending():
+            return result.status
+
+
+def encode_body(result: Result | Pending) -> bytes:
+    """The body of a single call."""
+    return _ENCODER.encode(result)
+
+
+def encode_item(result: Result | Pending) -> bytes:
+    """An item of a batch's answer, and of the outcome's."""
+    body = _ENCODER.encode(result)
+    return body[:-1] + b',"status":200}' if isinstance(result, Accepted) else body
+
+
+def encode_items(results: list[Result | Pending]) -> bytes:
+    """The body of a batch's answer."""
+    return b"[" + b",".join(map(encode_item, results)) + b"]"
+
+
+def encode_record(result: Result) -> bytes:
+    """The value of a results record."""
+    item = encode_item(result)
+    return item[:-1] + b',"result":"failure"}' if isinstance(result, Rejected) else item
+
+
+def decode_result(record: bytes) -> Result:
+    """A results record's value back; raises msgspec.DecodeError on anything else."""
+    if _TAG.decode(record).result == "success":
+        return _ACCEPTED.decode(record)
+    return _REJECTED.decode(record)

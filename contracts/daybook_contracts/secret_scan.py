@@ -1,0 +1,116 @@
+"""Finds secrets where only references belong, and takes `hottok` out of dead letters. Says where, never what.
+
+Enters: a command as parsed, strictly or loosely. Leaves: the path of the first secret, or a payload without `hottok`.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from daybook_contracts.strict_json import members
+
+_SECRET_KEYS = frozenset(
+    {
+        "password",
+        "passwd",
+        "secret",
+        "clientsecret",
+        "appsecret",
+        "token",
+        "accesstoken",
+        "refreshtoken",
+        "apikey",
+        "privatekey",
+        "hottok",
+        "basic",
+        "authorization",
+        "credentials",
+    }
+)
+_SECRET_TEXT = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|^eyJ[\w-]+\.[\w-]+\.[\w-]*$"
+    r"|^(Bearer|Basic) \S+"
+    r"|^EAA[A-Za-z0-9]{30,}$"
+    r"|^AKIA[0-9A-Z]{16}$"
+    r"|^(sk|rk)_live_"
+    r"|^gh[pousr]_"
+)
+_HIDDEN = "***"  # a key that is itself a secret
+
+Path = tuple[str | int, ...]
+
+
+class _Place(NamedTuple):
+    """A value and the way to it, linked upwards: a path of its own for each value would cost its depth."""
+
+    above: "_Place | None"
+    step: str | int
+    value: Any
+    keys_tell: bool  # not in `config.secrets`, which maps purposes such as `access_token` to names of references
+
+    def path(self) -> Path:
+        steps, place = [], self
+        while place.above:
+            steps.append(place.step)
+            place = place.above
+        return (place.step, *reversed(steps))
+
+
+def find_secret(envelope: Any) -> Path | None:
+    """The path of the first secret in `data.config` or `data.secret_id_ref`, whatever the command's type."""
+    for member, data in members(envelope):
+        if member == "data":
+            for field, value in members(data):
+                if field in {"config", "secret_id_ref"} and (found := _scan(field, value)):
+                    return "data", *found
+    return None
+
+
+def _scan(field: str, value: Any) -> Path | None:
+    # A stack of its own: a loosely read text may be nested deeper than Python recurses.
+    top = _Place(None, field, value, keys_tell=True)
+    stack = [top]
+    while stack:
+        place = stack.pop()
+        if isinstance(place.value, str) and _SECRET_TEXT.search(place.value):
+            return place.path()
+        if key := _secret_key(place):
+            return (*place.path(), key)
+        inside = [
+            _Place(place, key, inner, place.keys_tell and (place is not top or key != "secrets"))
+            for key, inner in _inside(place.value)
+            if isinstance(inner, str | list | dict)
+        ]
+        stack.extend(reversed(inside))
+    return None
+
+
+def _secret_key(place: _Place) -> str | None:
+    for key, value in members(place.value):
+        if _SECRET_TEXT.search(key):
+            return _HIDDEN
+        if place.keys_tell and isinstance(value, str) and value and _plain(key) in _SECRET_KEYS:
+            return key
+    return None
+
+
+def _plain(key: str) -> str:
+    return key.lower().replace("-", "").replace("_", "")
+
+
+def _inside(node: Any) -> Iterator[tuple[str | int, Any]]:
+    yield from members(node)
+    if type(node) is list:  # Members are a list too, but an object
+        yield from enumerate(node)
+
+
+def without_hottok(payload: Any) -> Any:
+    """A copy of the payload without members named `hottok`, in any case, at any depth."""
+    match payload:
+        case dict():
+            return {key: without_hottok(value) for key, value in payload.items() if key.lower() != "hottok"}
+        case list():
+            return [without_hottok(value) for value in payload]
+        case _:
+            return payload

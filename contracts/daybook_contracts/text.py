@@ -1,0 +1,33 @@
+"""Ids, names and free text as publishers write them, into the one form that Daybook keeps."""
+
+import re
+import unicodedata
+
+from daybook_contracts.ids import is_uuid
+from daybook_contracts.limits import NAME_LENGTH
+
+_NIL_AND_MAX = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # category Cc, whole
+
+
+def uuid_text(text: str) -> str:
+    """An id in lower case; raises ValueError on any form but 8-4-4-4-12 hex, on nil and on max."""
+    lower = text.lower()
+    if not is_uuid(text) or lower in _NIL_AND_MAX:
+        raise ValueError("must be a UUID written as 8-4-4-4-12 hex digits, neither nil nor max")
+    return lower
+
+
+def uuid_version(canonical: str) -> int | None:
+    """The version of an id in canonical form; None where the variant is not RFC 9562's."""
+    return int(canonical[14], 16) if canonical[19] in "89ab" else None
+
+
+def name_text(text: str) -> str:
+    """A name stripped and in NFC; raises ValueError unless 1..200 code points without control characters are left."""
+    name = unicodedata.normalize("NFC", text.strip())
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise ValueError(f"must have 1 to {NAME_LENGTH} characters after trimming")
+    if _CONTROL.search(name):
+        raise ValueError("must not hold control characters")
+    return name

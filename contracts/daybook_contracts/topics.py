@@ -1,0 +1,94 @@
+"""Names that services and publishers share: topics, groups and record headers.
+Enters: the topic prefix, and what a record is about. Leaves: names and headers. Nobody decides by headers
+but by those of the door and the reply.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+PRINCIPAL: Final = "daybook-principal"
+DOOR: Final = "daybook-door"
+DOOR_HTTP: Final = b"http"
+FORWARDED_FROM: Final = "daybook-forwarded-from"
+REASON: Final = "daybook-reason"
+ORIGIN: Final = "daybook-origin"
+REPLY_PARTITION: Final = "reply-partition"
+CORRELATION_ID: Final = "correlation-id"
+TRACEPARENT: Final = "traceparent"
+CONTENT_TYPE: Final = "content-type"
+CE_SPECVERSION: Final = "ce_specversion"
+CE_ID: Final = "ce_id"
+CE_TYPE: Final = "ce_type"
+CE_SOURCE: Final = "ce_source"
+CE_SUBJECT: Final = "ce_subject"
+CE_TIME: Final = "ce_time"
+
+ENTRY_EVENT: Final = b"daybook.entry.v1"
+COMMAND_EVENT: Final = b"daybook.command.v1"
+RESULT_EVENT: Final = b"daybook.result.v1"
+SOURCE: Final = b"/daybook/command"
+
+Headers = list[tuple[str, bytes]]
+
+_SPECVERSION: Final = (CE_SPECVERSION, b"1.0")
+_SOURCE: Final = (CE_SOURCE, SOURCE)
+_CONTENT_TYPE: Final = (CONTENT_TYPE, b"application/json")
+_ENTRY_TYPE: Final = (CE_TYPE, ENTRY_EVENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Every topic and consumer group under one prefix (`daybook.` unless tests or benchmarks use their own)."""
+
+    prefix: str
+
+    @property
+    def commands(self) -> str:
+        return f"{self.prefix}commands"
+
+    @property
+    def audit_log(self) -> str:
+        return f"{self.prefix}audit_log"
+
+    @property
+    def results(self) -> str:
+        return f"{self.prefix}results"
+
+    @property
+    def commands_dlq(self) -> str:
+        return f"{self.prefix}commands.dlq"
+
+    @property
+    def command_group(self) -> str:
+        return f"{self.prefix}command"
+
+    @property
+    def projector_group(self) -> str:
+        return f"{self.prefix}projector"
+
+
+def entry_headers(entry_id: str, subject: str, created_at: str, traceparent: bytes | None = None) -> Headers:
+    """CloudEvents headers of an entry's record; `subject` is its routing key."""
+    headers = [
+        _SPECVERSION,
+        (CE_ID, entry_id.encode()),
+        _ENTRY_TYPE,
+        _SOURCE,
+        (CE_SUBJECT, subject.encode()),
+        (CE_TIME, created_at.encode()),
+        _CONTENT_TYPE,
+    ]
+    return headers if traceparent is None else [*headers, (TRACEPARENT, traceparent)]
+
+
+def event_headers(event: bytes, event_id: str, subject: str, traceparent: bytes | None = None) -> Headers:
+    """CloudEvents headers of a command's or a result's record (COMMAND_EVENT, RESULT_EVENT)."""
+    headers = [
+        _SPECVERSION,
+        (CE_ID, event_id.encode()),
+        (CE_TYPE, event),
+        _SOURCE,
+        (CE_SUBJECT, subject.encode()),
+        _CONTENT_TYPE,
+    ]
+    return headers if traceparent is None else [*headers, (TRACEPARENT, traceparent)]

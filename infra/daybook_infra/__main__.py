@@ -1,0 +1,5 @@
+"""`python -m daybook_infra` is `daybook`: for starting it with the very interpreter that runs already."""
+
+from daybook_infra.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Where a command goes, read from its JSON and from nothing else: a line in, its bytes, id and routing key out.
+Whether the command is well formed otherwise is for the shard to say.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from daybook_contracts.codes import Code
+from daybook_contracts.ids import is_uuid
+from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.results import Rejected, problem
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """`raw` is published as it is; ids are in lower case."""
+
+    raw: bytes
+    command_id: str
+    key: str
+
+    @property
+    def location(self) -> str:
+        """Where the HTTP door tells the outcome."""
+        return f"/v1/orgs/{self.key}/commands/{self.command_id}"
+
+
+class _Envelope(msgspec.Struct):
+    id: object = None
+    type: object = None
+    org_id: object = None
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Data(msgspec.Struct):
+    user_id: object = None
+
+
+def addressed(raw: bytes) -> Addressed | Rejected:
+    """`INVALID_COMMAND` where no answer could be had from the log: no size, JSON, id or key to send it with."""
+    if len(raw) > ENVELOPE_BYTES:
+        return problem(Code.INVALID_COMMAND, f"the envelope is larger than {ENVELOPE_BYTES} bytes", status=413)
+    try:
+        envelope = msgspec.json.decode(raw, type=_Envelope)
+        user = msgspec.json.decode(envelope.data, type=_Data).user_id if envelope.type == "REGISTER_USER" else None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return problem(Code.INVALID_COMMAND, f"not an envelope: {error}")
+    command_id = _uuid(envelope.id)
+    if command_id is None:
+        return problem(Code.INVALID_COMMAND, "id: must be a UUID")
+    key = _uuid(user if envelope.type == "REGISTER_USER" else envelope.org_id)
+    if key is None:
+        field = "data.user_id" if envelope.type == "REGISTER_USER" else "org_id"
+        return problem(Code.INVALID_COMMAND, f"{field}: must be a UUID", command_id=command_id)
+    return Addressed(raw, command_id, key)
+
+
+def _uuid(value: object) -> str | None:
+    return value.lower() if isinstance(value, str) and is_uuid(value) else None

@@ -1,0 +1,148 @@
+"""Kafka clients with the options that Daybook's guarantees need: settings in, unstarted aiokafka clients out.
+Which topic means what is not known here.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal, Protocol
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+)
+
+from daybook_infra.errors import KafkaAway
+from daybook_infra.logs import get_logger
+from daybook_infra.settings import Settings, require_kafka
+
+MIB = 1024 * 1024
+# The dead-letter topic's limit, the largest of all (contract, section 6, rule 6).
+MAX_REQUEST_BYTES = 5 * MIB
+REQUEST_TIMEOUT_MS = 10_000
+# A dead member is noticed after the session; brokers refuse less than 6 s by default.
+SESSION_TIMEOUT_MS = 6_000
+HEARTBEAT_MS = 2_000
+
+log = get_logger(__name__)
+
+
+class Stoppable(Protocol):
+    async def stop(self) -> None: ...
+
+
+def connection(settings: Settings, client_id: str) -> dict[str, Any]:
+    """How Kafka is reached: the keyword arguments that all of aiokafka's clients share."""
+    options: dict[str, Any] = {
+        "bootstrap_servers": require_kafka(settings),
+        "client_id": client_id,
+        "request_timeout_ms": REQUEST_TIMEOUT_MS,
+        "security_protocol": settings.kafka_security,
+    }
+    if settings.kafka_security.endswith("SSL"):
+        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file or None)
+    if settings.kafka_security.startswith("SASL"):
+        options["sasl_mechanism"] = settings.kafka_sasl
+        options["sasl_plain_username"] = settings.kafka_user
+        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
+    return options
+
+
+def producer(settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024) -> AIOKafkaProducer:
+    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. Sends never expire
+    by themselves: give each a deadline and, once one has passed, close the producer (its sequence is lost).
+    """
+    return AIOKafkaProducer(
+        **connection(settings, client_id),
+        enable_idempotence=True,
+        acks="all",
+        linger_ms=0,
+        max_batch_size=batch_bytes,
+        max_request_size=MAX_REQUEST_BYTES,
+        compression_type="zstd",
+    )
+
+
+def consumer(
+    settings: Settings,
+    client_id: str,
+    *topics: str,
+    group: str | None = None,
+    bulk: bool = False,
+    reset: Literal["earliest", "latest", "none"] = "earliest",
+) -> AIOKafkaConsumer:
+    """Commits nothing by itself. `bulk`: fetches for throughput (projector, auditor), else for latency.
+    Without topics and group it is a reader: `assign` and `seek` it.
+    """
+    return AIOKafkaConsumer(
+        *topics,
+        **connection(settings, client_id),
+        **fetch_options(bulk=bulk),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset=reset,
+        session_timeout_ms=SESSION_TIMEOUT_MS,
+        heartbeat_interval_ms=HEARTBEAT_MS,
+    )
+
+
+def fetch_options(*, bulk: bool) -> dict[str, int]:
+    if bulk:
+        return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": 100}
+    # A partition's share must hold the largest batch, 4 MiB, or the fetch would not move on from it.
+    return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": 500}
+
+
+@contextmanager
+def reached(settings: Settings) -> Iterator[None]:
+    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached or does not answer."""
+    try:
+        yield
+    except KafkaConnectionError as error:
+        raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
+    except (KafkaTimeoutError, RequestTimedOutError, NodeNotReadyError, TimeoutError) as error:
+        raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} did not answer in time") from error
+
+
+@asynccontextmanager
+async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
+    """A started admin client; what it does is `reached`."""
+    client = AIOKafkaAdminClient(**connection(settings, "daybook-admin"))
+    with reached(settings):
+        try:
+            await client.start()
+            yield client
+        finally:
+            await client.close()
+
+
+async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
+    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own.
+    What a producer still held is then of unknown outcome.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            await client.stop()
+    except (TimeoutError, KafkaError, OSError) as error:
+        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=str(error) or "deadline passed")
+        if isinstance(client, AIOKafkaProducer):
+            await _abandon(client, seconds)
+
+
+async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
+    # aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log that moved on.
+    producer._message_accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))  # noqa: SLF001
+    sender = producer._sender.sender_task  # noqa: SLF001
+    if sender is not None:
+        sender.cancel()
+    try:
+        async with asyncio.timeout(seconds):
+            await producer.client.close()
+    except (TimeoutError, KafkaError, OSError) as error:
+        log.warning("kafka_connection_abandoned", reason=str(error) or "deadline passed")

@@ -1,0 +1,137 @@
+"""PostgreSQL connections as Daybook needs them, and its driver's errors translated once: settings in, asyncpg out.
+Which tables there are is not known here.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, TypeAlias
+from urllib.parse import urlsplit
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from daybook_infra.errors import DatabaseAway
+from daybook_infra.settings import Settings, require_database
+
+CONNECT_SECONDS = 10.0
+STATEMENT_SECONDS = 30.0
+# The server cancels first; the client's own deadline is for a network that swallows everything.
+GRACE_SECONDS = 5.0
+
+# Quoted: asyncpg's classes take parameters in their stubs only.
+OwnConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Connection: TypeAlias = "OwnConnection | PoolConnectionProxy[asyncpg.Record]"
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+# What says nothing of the statement, only that it did not (or may not) have come through: retry.
+_OUTAGES = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TargetServerAttributeNotMatched,
+)
+# Wrong password, missing database: people put it right, meanwhile it is as good as away.
+_REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+
+
+@contextmanager
+def translated(where: str = "PostgreSQL") -> Iterator[None]:
+    """Raises `DatabaseAway`, with its cause, where the driver says that the connection or the server failed, the
+    statement took too long, or it lost to another one. Constraint violations and the like pass unchanged.
+    """
+    try:
+        yield
+    except _OUTAGES as error:
+        raise DatabaseAway(f"{where} is away: {_reason(error)}") from error
+    except _REFUSALS as error:
+        raise DatabaseAway(f"{where} refuses the connection: {error}") from error
+    except asyncpg.InterfaceError as error:
+        # asyncpg has one class for a closed connection and for misuse; misuse is a bug.
+        if "closed" not in str(error) and "closing" not in str(error):
+            raise
+        raise DatabaseAway(f"{where} is away: {error}") from error
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, application: str, *, statement_seconds: float = STATEMENT_SECONDS
+) -> AsyncIterator[OwnConnection]:
+    """One connection to the primary; inside, errors are `translated`. `statement_seconds=0`: no limit."""
+    with translated(_named(settings)):
+        connection = await asyncpg.connect(**_options(settings, application, statement_seconds))
+        try:
+            yield connection
+        finally:
+            await close_connection(connection)
+
+
+async def open_pool(
+    settings: Settings,
+    application: str,
+    *,
+    max_size: int = 4,
+    statement_seconds: float = STATEMENT_SECONDS,
+) -> Pool:
+    """A pool of connections to the primary, the first one open. Raises `DatabaseAway`; wrap its use in `translated`."""
+    with translated(_named(settings)):
+        options = _options(settings, application, statement_seconds)
+        return await asyncpg.create_pool(**options, min_size=1, max_size=max_size)
+
+
+async def close_pool(pool: Pool, seconds: float = GRACE_SECONDS) -> None:
+    """Waits for what is in use, then breaks it off."""
+    try:
+        async with asyncio.timeout(seconds):
+            await pool.close()
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
+
+
+async def close_connection(connection: OwnConnection) -> None:
+    try:
+        await connection.close(timeout=GRACE_SECONDS)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        connection.terminate()
+
+
+def address(settings: Settings) -> str:
+    """`host:port/database`, without user and password: fit to be logged."""
+    parts = urlsplit(require_database(settings))
+    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+
+
+def _named(settings: Settings) -> str:
+    return f"PostgreSQL at {address(settings)}"
+
+
+def _options(settings: Settings, application: str, statement_seconds: float) -> dict[str, Any]:
+    return {
+        "dsn": require_database(settings),
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": statement_seconds + GRACE_SECONDS if statement_seconds else None,
+        # A standby lags: whatever is decided on is read from the primary.
+        "target_session_attrs": "primary",
+        "server_settings": {
+            "application_name": application,
+            "timezone": "UTC",
+            "statement_timeout": str(int(statement_seconds * 1000)),
+            "idle_in_transaction_session_timeout": "60000",
+            # Statements are short and repeated; compiling them costs more than it saves.
+            "jit": "off",
+        },
+    }
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__

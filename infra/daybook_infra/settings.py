@@ -1,0 +1,142 @@
+"""Every setting of Daybook, with its default, bounds and description: `DAYBOOK_*` variables in, one frozen object out.
+Nothing else reads the environment.
+"""
+
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Gt, Le
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from daybook_infra.errors import SettingsError
+
+ENV_PREFIX = "DAYBOOK_"
+KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
+# RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
+HS256_KEY_BYTES = 32
+NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
+
+Positive = Annotated[int, Ge(1)]
+Seconds = Annotated[float, Gt(0), Le(86_400)]
+
+
+class Settings(BaseSettings):
+    """Read once, in a `main`, and handed down; `load_settings` words pydantic's `ValidationError` for people."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
+
+    kafka_bootstrap: str = Field("", description="Kafka's `host:port,…`; empty: the local stack's")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how Kafka is spoken to"
+    )
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, if `DAYBOOK_KAFKA_SECURITY` has one"
+    )
+    kafka_user: str = Field("", description="SASL user")
+    kafka_password: SecretStr = Field(SecretStr(""), description="SASL password")
+    kafka_ca_file: str = Field("", description="PEM file with the authorities to trust; empty: the system's")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgresql://user:password@host:port/name`, the primary; empty: the local stack's",
+    )
+    stack: Literal["embedded", "docker"] = Field("embedded", description="which local stack, if no servers are named")
+
+    partitions: Annotated[int, Ge(1), Le(10_000)] = Field(
+        12, description="partitions of each topic; fixed when the topics are made, checked at start"
+    )
+    replication_factor: Annotated[int, Ge(1), Le(100)] = Field(1, description="copies of each partition; production: 3")
+    min_insync_replicas: Annotated[int, Ge(1), Le(100)] = Field(
+        1, description="copies that must have a record before it is acknowledged; production: 2"
+    )
+    topic_prefix: str = Field("daybook.", pattern=KAFKA_TOPIC_NAME, description="what topic and group names begin with")
+
+    jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
+    jwks_url: str | None = Field(None, description="where the keys of RS256, ES256 and EdDSA tokens are published")
+    jwt_audience: str = Field("daybook", min_length=1, description="what a token's `aud` must name")
+    users: Literal["managed", "external"] = Field(
+        "managed", description="`managed`: Daybook makes and fills `auth.users`; `external`: an identity provider does"
+    )
+
+    wait_seconds: Seconds = Field(5.0, description="how long the HTTP door waits for a decision before it answers 202")
+    rate: Annotated[float, Gt(0)] = Field(50.0, description="tokens a user gets per second at the HTTP door")
+    burst: Positive = Field(200, description="tokens a user may save up")
+    cache_orgs: Positive = Field(10_000, description="clean orgs kept in memory, per process")
+    max_tail: Positive = Field(100_000, description="unprojected entries at which a partition is paused")
+    sync_max_seconds: Positive = Field(86_400, description="how long a sync may run before it is failed as TIMED_OUT")
+
+    host: str = Field("127.0.0.1", description="address the services listen on")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @field_validator("jwt_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < HS256_KEY_BYTES:
+            raise ValueError(f"must have at least {HS256_KEY_BYTES} bytes")
+        return secret
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_postgres(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value() and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise ValueError("must begin with postgresql://")
+        return url
+
+    @model_validator(mode="after")
+    def _acks_are_possible(self) -> Self:
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: nothing could be acked")
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises `SettingsError` with one line per fault, without the faulty value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_fault(where, what) for where, what in _faults(error))) from None
+
+
+def require_kafka(settings: Settings) -> str:
+    """The bootstrap servers. Raises `SettingsError` if none are named."""
+    if not settings.kafka_bootstrap:
+        raise SettingsError(f"{env_name('kafka_bootstrap')} is not set: {NO_SERVER}")
+    return settings.kafka_bootstrap
+
+
+def require_database(settings: Settings) -> str:
+    """The database's address, password included: not to be logged. Raises `SettingsError` if none is named."""
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise SettingsError(f"{env_name('database_url')} is not set: {NO_SERVER}")
+    return url
+
+
+def env_name(field: str) -> str:
+    return ENV_PREFIX + field.upper()
+
+
+def markdown_table() -> str:
+    """The README's table of settings; a test holds the two together."""
+    rows = [
+        f"| `{env_name(name)}` | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows])
+
+
+def _faults(error: ValidationError) -> list[tuple[str, str]]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [(".".join(str(part) for part in detail["loc"]), detail["msg"]) for detail in details]
+
+
+def _fault(where: str, what: str) -> str:
+    message = what.removeprefix("Value error, ")
+    return f"{env_name(where)}: {message}" if where else message
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if value is None or value == "":
+        return "none"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -1,0 +1,86 @@
+"""Where the servers' data and programs lie, so that whoever runs them can read them. As root that is a system user, and
+both may lie outside the checkout, under /var/lib/daybook; no parent folder's mode is ever changed.
+"""
+
+import hashlib
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from daybook_infra.stack.interface import Say, StackError
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.processes import Account, Child, run
+
+SYSTEM = Path("/var/lib/daybook")
+ALL_MAY_ENTER = 0o755
+OWNER_ENTERS = 0o700
+
+
+def data_folder(home: Home, account: Account | None) -> Path:
+    """The stack's data folder, made if need be: mode 700, owned by who runs the servers."""
+    return _own(home.data) if account is None else _linked(home, account)
+
+
+def remove(home: Home) -> None:
+    """Deletes the stack's folder and its data, wherever they are."""
+    if home.data.is_symlink():
+        shutil.rmtree(home.data.resolve(), ignore_errors=True)
+    shutil.rmtree(home.folder, ignore_errors=True)
+
+
+def programs(source: Path, probe: str, label: str, account: Account | None, say: Say) -> Path:
+    """`source`, or where the account cannot read `probe` in it, a copy that it can read. `label` names its version."""
+    if account is None or run(Child(["test", "-r", str(source / probe)], account)).code == 0:
+        return source
+    copy = SYSTEM / "programs" / label
+    if not copy.is_dir():
+        say(f"copying {label} to {copy}, once: the user {account.name} cannot read {source}")
+        _copy(source, copy)
+    return copy
+
+
+def _own(folder: Path) -> Path:
+    if folder.is_symlink():
+        raise StackError(f"{folder} was made by root: run this as root, or delete that link to begin with empty data")
+    folder.mkdir(mode=OWNER_ENTERS, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to another user: run this as its owner, or move it away")
+    return folder
+
+
+def _linked(home: Home, account: Account) -> Path:
+    folder = SYSTEM / hashlib.sha256(os.fsencode(home.folder)).hexdigest()[:16]
+    if home.data.is_symlink() and home.data.readlink() != folder:
+        raise StackError(f"{home.data} links to the data of another checkout: delete that link and try again")
+    if home.data.is_dir() and not home.data.is_symlink():
+        raise StackError(f"{home.data} was made by an ordinary user: run this as that user, or move it away")
+    _open_folder(SYSTEM)
+    if not folder.is_dir():
+        folder.mkdir(mode=OWNER_ENTERS)
+        os.chown(folder, account.uid, account.gid)
+    with suppress(FileExistsError):
+        home.data.symlink_to(folder)
+    return folder
+
+
+def _open_folder(folder: Path) -> None:
+    """A folder of ours that all may enter, whatever the umask; one that exists already stays as it is."""
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(ALL_MAY_ENTER)
+
+
+def _copy(source: Path, copy: Path) -> None:
+    _open_folder(copy.parent)
+    unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(source, unfinished, symlinks=True)
+    for folder, _, files in os.walk(unfinished):
+        for path in [Path(folder), *(Path(folder) / name for name in files)]:
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
+    with suppress(OSError):  # another stack's copy came first and is as good
+        unfinished.rename(copy)
+    shutil.rmtree(unfinished, ignore_errors=True)

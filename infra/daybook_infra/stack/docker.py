@@ -1,0 +1,111 @@
+"""The Docker stack: the compose file's Kafka and PostgreSQL, data in named volumes. It starts no service."""
+
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError
+from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
+from daybook_infra.stack.ports import LOOPBACK, check_free, remembered
+from daybook_infra.stack.processes import Child, Done, run
+
+# Long enough to pull both images over a slow line.
+UP_SECONDS = 900
+PORT_NAMES = ("docker_kafka", "docker_postgres")
+SUPERUSER = DATABASE = "daybook"
+
+
+@dataclass(frozen=True, slots=True)
+class DockerStack:
+    checkout: Path
+    home: Home
+    say: Say
+
+    def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
+        self.home.make()
+        with waiting_for(self.home.lock("stack"), self.say):
+            missing = parts - self._running()
+            if missing:
+                self._check_ports(missing)
+                self.say(f"starting {_titles(missing)} in Docker")
+                self._compose("up", "--detach", "--wait", *sorted(missing), seconds=UP_SECONDS)
+        return missing
+
+    def found(self) -> Servers:
+        if not self._password_file.is_file():
+            return Servers()
+        running = self._running()
+        ports = remembered(self.home.ports, PORT_NAMES)
+        return Servers(
+            f"{LOOPBACK}:{ports['docker_kafka']}" if Part.KAFKA in running else "",
+            self._url(ports["docker_postgres"]) if Part.POSTGRES in running else "",
+        )
+
+    def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
+        """The volumes stay."""
+        if not self._password_file.is_file():
+            return frozenset()
+        with waiting_for(self.home.lock("stack"), self.say):
+            running = parts & self._running()
+            if running:
+                self._compose("stop", *sorted(running))
+        return running
+
+    @property
+    def _password_file(self) -> Path:
+        return self.home.folder / "docker-postgres-password"
+
+    def _url(self, port: int) -> str:
+        return f"postgresql://{SUPERUSER}:{self._password()}@{LOOPBACK}:{port}/{DATABASE}"
+
+    def _password(self) -> str:
+        if not self._password_file.is_file():
+            write_file(self._password_file, secrets.token_urlsafe(24), OWNER_ONLY)
+        return self._password_file.read_text(encoding="utf-8")
+
+    def _check_ports(self, missing: Iterable[Part]) -> None:
+        ports = remembered(self.home.ports, PORT_NAMES)
+        for part in missing:
+            check_free(ports[f"docker_{part}"], part.label, self.home.ports)
+
+    def _running(self) -> frozenset[Part]:
+        """Those that are up and healthy. One JSON object a line; older versions of compose print one array."""
+        output = self._compose("ps", "--format", "json").output.strip()
+        listed = json.loads(output) if output.startswith("[") else [json.loads(line) for line in output.splitlines()]
+        healthy = {container["Service"] for container in listed if container.get("Health") == "healthy"}
+        return frozenset(part for part in Part if part in healthy)
+
+    def _compose(self, *arguments: str, seconds: float = 120) -> Done:
+        docker = shutil.which("docker")
+        if docker is None:
+            raise StackError(
+                "DAYBOOK_STACK=docker, and docker is not installed: install it, "
+                "or unset DAYBOOK_STACK to use the embedded stack"
+            )
+        file = ["compose", "--file", str(self.checkout / "docker-compose.yml")]
+        done = run(Child([docker, *file, *arguments], env={**os.environ, **self._environment()}), seconds=seconds)
+        if done.code != 0:
+            raise StackError(
+                f"docker compose {arguments[0]} failed: {done.last_line()}; "
+                "is the Docker daemon running, and the compose plugin installed?"
+            )
+        return done
+
+    def _environment(self) -> dict[str, str]:
+        """What the compose file asks for; of the services' own secrets the two servers need none."""
+        ports = remembered(self.home.ports, PORT_NAMES)
+        return {
+            "DAYBOOK_KAFKA_PORT": str(ports["docker_kafka"]),
+            "DAYBOOK_POSTGRES_PORT": str(ports["docker_postgres"]),
+            "DAYBOOK_POSTGRES_PASSWORD": self._password(),
+            "DAYBOOK_JWT_SECRET": os.environ.get("DAYBOOK_JWT_SECRET", "unused by kafka and postgres"),
+        }
+
+
+def _titles(parts: Iterable[Part]) -> str:
+    return " and ".join(part.label for part in sorted(parts))

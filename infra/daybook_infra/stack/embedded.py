@@ -1,0 +1,77 @@
+"""The embedded stack: Kafka and PostgreSQL as processes of this machine, on loopback, their data under one home."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from daybook_infra.stack.account import service_account
+from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
+from daybook_infra.stack.kafka import Kafka
+from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.ports import check_free, remembered
+from daybook_infra.stack.postgres import Postgres
+
+PORT_NAMES = ("kafka", "kafka_controller", "postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedStack:
+    home: Home
+    say: Say
+    durable: bool = True
+
+    def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
+        self.home.make()
+        with waiting_for(self.home.lock("stack"), self.say), ExitStack() as undo:
+            kafka, postgres = self._servers()
+            started: set[Part] = set()
+            if Part.KAFKA in parts and kafka.process() is None:
+                self._start_kafka(kafka, undo)
+                started.add(Part.KAFKA)
+            if Part.POSTGRES in parts and postgres.process() is None:
+                self._start_postgres(postgres, undo)
+                started.add(Part.POSTGRES)
+            undo.pop_all()
+        return frozenset(started)
+
+    def found(self) -> Servers:
+        if not self.home.data.is_dir():
+            return Servers()
+        kafka, postgres = self._servers()
+        return Servers(
+            kafka.bootstrap if kafka.process() is not None else "",
+            postgres.url if postgres.process() is not None else "",
+        )
+
+    def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
+        if not self.home.data.is_dir():
+            return frozenset()
+        with waiting_for(self.home.lock("stack"), self.say):
+            kafka, postgres = self._servers()
+            stops = {Part.KAFKA: kafka.stop, Part.POSTGRES: postgres.stop}
+            return frozenset(part for part, stop in stops.items() if part in parts and stop())
+
+    def _start_kafka(self, kafka: Kafka, undo: ExitStack) -> None:
+        check_free(kafka.port, "Kafka", self.home.ports)
+        check_free(kafka.controller_port, "Kafka's controller", self.home.ports)
+        kafka.prepare()
+        undo.callback(kafka.stop)
+        self.say(f"starting Kafka on {kafka.bootstrap}")
+        kafka.launch()
+        kafka.await_ready()
+
+    def _start_postgres(self, postgres: Postgres, undo: ExitStack) -> None:
+        check_free(postgres.port, "PostgreSQL", self.home.ports)
+        postgres.prepare()
+        undo.callback(postgres.stop)
+        self.say(f"starting PostgreSQL on port {postgres.port}")
+        postgres.launch()
+
+    def _servers(self) -> tuple[Kafka, Postgres]:
+        ports = remembered(self.home.ports, PORT_NAMES)
+        account = service_account()
+        data = data_folder(self.home, account)
+        kafka = Kafka(data, self.home.log("kafka"), account, ports["kafka"], ports["kafka_controller"], self.say)
+        postgres = Postgres(data, self.home.log("postgres"), account, ports["postgres"], self.durable, self.say)
+        return kafka, postgres

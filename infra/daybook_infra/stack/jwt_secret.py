@@ -1,0 +1,26 @@
+"""The secret that a local stack signs its tokens with, made where none is set."""
+
+import secrets
+
+from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import Say, Servers
+from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
+
+SECRET_BYTES = 32
+
+
+def made(home: Home, say: Say) -> str:
+    """The secret of this home; a new one the first time."""
+    home.make()
+    with waiting_for(home.lock("jwt-secret"), say):
+        if not home.jwt_secret.is_file():
+            write_file(home.jwt_secret, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
+    return home.jwt_secret.read_text(encoding="utf-8").strip()
+
+
+def env_with_secret(found: Servers, settings: Settings, home: Home) -> dict[str, str]:
+    """What runs, and the secret if there is one: a shell's own setting stays as it is."""
+    if settings.jwt_secret is not None or not home.jwt_secret.is_file():
+        return found.env()
+    return {**found.env(), "DAYBOOK_JWT_SECRET": home.jwt_secret.read_text(encoding="utf-8").strip()}

@@ -1,0 +1,154 @@
+"""One Kafka node in KRaft mode on loopback: formatted once, started, found, stopped. It knows no topic."""
+
+import base64
+import os
+import shutil
+import socket
+import struct
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from daybook_infra.stack.data import programs
+from daybook_infra.stack.interface import Say, StackError
+from daybook_infra.stack.jars import Jars, fetched
+from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
+from daybook_infra.stack.ports import LOOPBACK
+from daybook_infra.stack.processes import Account, Child, alive, end, last_words, read_pid, run, spawn
+from daybook_infra.stack.wheels import Wheel, java
+
+LOG4J = "log4j2.properties"
+JVM = (
+    *("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
+    # Kafka 4.3 still frees mapped buffers and loads zstd in ways that Java 25 warns of at each start.
+    *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
+)
+READY_SECONDS = 60
+PROBE_SECONDS = 2
+# An ApiVersions request, version 0: the first thing that a broker answers, and only once it takes requests.
+API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=BROKER
+listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=BROKER://{host}:{port}
+listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={logs}
+auto.create.topics.enable=false
+unclean.leader.election.enable=false
+group.initial.rebalance.delay.ms=0
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=4
+log.cleaner.dedupe.buffer.size=4194304
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Kafka:
+    data: Path
+    jars_home: Home
+    log: Path
+    account: Account | None
+    port: int
+    controller_port: int
+    say: Say
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    def process(self) -> psutil.Process | None:
+        return alive(read_pid(self._pid_file), str(self._settings))
+
+    def prepare(self) -> None:
+        """Makes the node's folder whole, or leaves none: a broken format never looks like data."""
+        logs = self.data / "kafka"
+        if (logs / "meta.properties").is_file():
+            return
+        if logs.exists():
+            raise StackError(
+                f"{logs} is no whole Kafka folder (meta.properties is missing): "
+                "move it away, or delete it to begin with an empty log"
+            )
+        self.say("formatting Kafka's storage")
+        unfinished = self.data / "kafka.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        self._write_settings(unfinished)
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        format_it = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        done = run(self._java(format_it))
+        if done.code != 0:
+            raise StackError(f"Kafka's storage could not be formatted: {done.last_line()}")
+        unfinished.rename(logs)
+
+    def launch(self) -> None:
+        if self._pid_file.exists():
+            pid = read_pid(self._pid_file)
+            self.say(f"{self._pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
+        self._write_settings(self.data / "kafka")
+        pid = spawn(self._java(["kafka.Kafka", str(self._settings)]), self.log)
+        write_file(self._pid_file, f"{pid}\n", EVERYBODY_READS)
+
+    def await_ready(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while not answers(self.port):
+            if self.process() is None:
+                raise StackError(f"Kafka ended while starting ({last_words(self.log)}); its log: {self.log}")
+            if time.monotonic() > deadline:
+                raise StackError(f"Kafka did not answer within {READY_SECONDS} s; its log: {self.log}")
+            time.sleep(0.1)
+
+    def stop(self) -> bool:
+        process = self.process()
+        if process is not None:
+            end(process, "Kafka", self.say)
+        with suppress(FileNotFoundError):
+            self._pid_file.unlink()
+        return process is not None
+
+    @property
+    def _settings(self) -> Path:
+        return self.data / "kafka.properties"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.data / "kafka.pid"
+
+    def _write_settings(self, logs: Path) -> None:
+        text = SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=self.controller_port, logs=logs)
+        write_file(self._settings, text, EVERYBODY_READS)
+        log4j = checkout() / "infra" / "kafka" / LOG4J  # a copy, which the account can read
+        write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
+
+    def _java(self, arguments: list[str]) -> Child:
+        jars: Jars = fetched(self.jars_home, self.say)
+        lib = programs(jars.folder, jars.names[-1], jars.label, self.account, self.say)
+        wheel: Wheel = java()
+        home = programs(wheel.folder, "bin/java", wheel.label, self.account, self.say)
+        classpath = os.pathsep.join(str(lib / name) for name in jars.names)
+        options = [*JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
+        return Child([str(home / "bin" / "java"), *options, *arguments], self.account)
+
+
+def answers(port: int) -> bool:
+    """Whether a broker takes requests there."""
+    try:
+        with socket.create_connection((LOOPBACK, port), PROBE_SECONDS) as connection:
+            connection.settimeout(PROBE_SECONDS)
+            connection.sendall(API_VERSIONS)
+            return len(connection.recv(4)) == 4
+    except OSError:
+        return False

@@ -1,0 +1,88 @@
+"""Free ports, chosen once and remembered in a file: whoever was given an address finds the server there again."""
+
+import errno
+import json
+import random
+import socket
+from contextlib import closing
+from pathlib import Path
+
+import psutil
+
+from daybook_infra.stack.interface import StackError
+
+LOOPBACK = "127.0.0.1"
+# Below the range that Linux and macOS give to outgoing connections, so nothing takes a remembered port by chance.
+CHOICE = range(20_000, 30_000)
+TRIES = 200
+IN_A_ROW = 100
+
+
+def is_free(port: int) -> bool:
+    with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
+        # As servers do: a closed connection that lingers in TIME_WAIT does not hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno in (errno.EADDRINUSE, errno.EACCES):
+                return False
+            raise
+        return True
+
+
+def next_free(port: int, besides: frozenset[int] = frozenset()) -> int:
+    """The first free port from `port` on. Raises `StackError` if a hundred in a row are taken."""
+    for candidate in range(port, port + IN_A_ROW):
+        if candidate not in besides and is_free(candidate):
+            return candidate
+    raise StackError(f"the ports {port} to {port + IN_A_ROW - 1} are all taken: end some of those programs")
+
+
+def remembered(file: Path, names: tuple[str, ...]) -> dict[str, int]:
+    """The ports of these names; those that the file does not know are chosen and added to it."""
+    known = _read(file)
+    missing = [name for name in names if name not in known]
+    for name in missing:
+        known[name] = _choose(frozenset(known.values()))
+    if missing:
+        file.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+    return {name: known[name] for name in names}
+
+
+def check_free(port: int, title: str, file: Path) -> None:
+    if not is_free(port):
+        raise StackError(
+            f"port {port}, remembered for {title} in {file}, is taken{_holder(port)}: "
+            f"end that program, or delete {file} to have new ports chosen"
+        )
+
+
+def _read(file: Path) -> dict[str, int]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        return {str(name): int(port) for name, port in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError):
+        raise StackError(f"{file} is damaged: delete it, and new ports are chosen") from None
+
+
+def _choose(besides: frozenset[int]) -> int:
+    draw = random.SystemRandom()
+    for _ in range(TRIES):
+        port = draw.choice(CHOICE)
+        if port not in besides and is_free(port):
+            return port
+    raise StackError(f"no free port found between {CHOICE.start} and {CHOICE.stop - 1}: end some servers")
+
+
+def _holder(port: int) -> str:
+    """Who listens there, as far as this user may know."""
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})" if connection.pid else ""
+    except psutil.Error:
+        return ""
+    return ""

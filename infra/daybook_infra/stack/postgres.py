@@ -1,0 +1,142 @@
+"""One PostgreSQL server on loopback TCP, with a password: made once, started, found, stopped. It knows no table."""
+
+import secrets
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from daybook_infra.stack.data import programs
+from daybook_infra.stack.interface import Say, StackError
+from daybook_infra.stack.places import EVERYBODY_READS, OWNER_ONLY, write_file
+from daybook_infra.stack.ports import LOOPBACK
+from daybook_infra.stack.processes import Account, Child, Done, alive, last_words, read_pid, run
+from daybook_infra.stack.wheels import postgres
+
+SUPERUSER = DATABASE = "daybook"
+START_SECONDS = STOP_SECONDS = 60
+OWN_SETTINGS = "daybook.conf"
+# No Unix socket: its path would be bound to 107 bytes, and to trust in file modes.
+SETTINGS = """\
+listen_addresses = '{host}'
+port = {port}
+unix_socket_directories = ''
+timezone = 'UTC'
+log_timezone = 'UTC'
+max_connections = 200
+max_wal_size = '2GB'
+"""
+# A test's data may die with the machine: three times faster commits.
+FLEETING = """\
+fsync = off
+full_page_writes = off
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Postgres:
+    data: Path
+    log: Path
+    account: Account | None
+    port: int
+    durable: bool
+    say: Say
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://{SUPERUSER}:{self._password()}@{LOOPBACK}:{self.port}/{DATABASE}"
+
+    def process(self) -> psutil.Process | None:
+        return alive(read_pid(self._pid_file), str(self._cluster))
+
+    def prepare(self) -> None:
+        """Makes the cluster whole, or leaves none: a broken initdb never looks like data."""
+        if (self._cluster / "PG_VERSION").is_file():
+            return
+        if self._cluster.exists():
+            raise StackError(
+                f"{self._cluster} is no whole PostgreSQL folder (PG_VERSION is missing): "
+                "move it away, or delete it to begin with an empty database"
+            )
+        self.say("making PostgreSQL's data folder")
+        unfinished = self.data / "postgres.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        write_file(self._password_file, secrets.token_urlsafe(24), OWNER_ONLY, self.account)
+        self._initdb(unfinished)
+        self._create_database(unfinished)
+        unfinished.rename(self._cluster)
+
+    def launch(self) -> None:
+        """Returns when it takes connections: `pg_ctl` waits for that."""
+        self._clear_stale_pid()
+        settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else FLEETING)
+        write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)
+        done = self._pg_ctl("start", "-t", str(START_SECONDS))
+        if done.code != 0:
+            raise StackError(f"PostgreSQL did not start ({last_words(self.log)}); its log: {self.log}")
+
+    def stop(self) -> bool:
+        if self.process() is None:
+            return False
+        done = self._pg_ctl("stop", "-m", "fast", "-t", str(STOP_SECONDS))
+        if done.code != 0:
+            self.say(f"PostgreSQL has not ended within {STOP_SECONDS} s: stopping it at once")
+            self._pg_ctl("stop", "-m", "immediate", "-t", str(STOP_SECONDS))
+        return True
+
+    @property
+    def _cluster(self) -> Path:
+        return self.data / "postgres"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._cluster / "postmaster.pid"
+
+    @property
+    def _password_file(self) -> Path:
+        return self.data / "postgres-password"
+
+    def _password(self) -> str:
+        try:
+            return self._password_file.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise StackError(
+                f"{self._password_file} is missing, and nobody can log in without it: "
+                f"restore it, or delete {self._cluster} to begin with an empty database"
+            ) from None
+
+    def _initdb(self, folder: Path) -> None:
+        access = ["--auth=scram-sha-256", f"--username={SUPERUSER}", f"--pwfile={self._password_file}"]
+        options = ["--encoding=UTF8", "--locale=C", "--no-instructions"]
+        done = run(self._program("initdb", *access, *options, "-D", str(folder)))
+        if done.code != 0:
+            raise StackError(f"initdb failed: {done.last_line()}")
+        settings = folder / "postgresql.conf"
+        text = settings.read_text(encoding="utf-8") + f"\ninclude_if_exists = '{OWN_SETTINGS}'\n"
+        write_file(settings, text, OWNER_ONLY, self.account)
+
+    def _create_database(self, folder: Path) -> None:
+        """In single-user mode, while nobody else can know the folder."""
+        alone = self._program("postgres", "--single", "-D", str(folder), "postgres")
+        done = run(alone, stdin=f"CREATE DATABASE {DATABASE}\n")
+        if done.code != 0 or "ERROR" in done.output:
+            raise StackError(f"the database {DATABASE} could not be made: {done.last_line()}")
+
+    def _clear_stale_pid(self) -> None:
+        """PostgreSQL takes any living process of that pid for its own server, and would refuse to start."""
+        if self._pid_file.exists() and self.process() is None:
+            pid = read_pid(self._pid_file)
+            self.say(f"{self._pid_file} is stale (no server of this folder has pid {pid}): removing it")
+            with suppress(FileNotFoundError):
+                self._pid_file.unlink()
+
+    def _pg_ctl(self, action: str, *options: str) -> Done:
+        child = self._program("pg_ctl", action, "-w", "-D", str(self._cluster), *options)
+        return run(child, seconds=2 * START_SECONDS, log=self.log)
+
+    def _program(self, name: str, *arguments: str) -> Child:
+        wheel = postgres()
+        home = programs(wheel.folder, "bin/postgres", wheel.label, self.account, self.say)
+        return Child([str(home / "bin" / name), *arguments], self.account)

@@ -1,0 +1,166 @@
+"""Child processes: how they are started, recognised again by a later process, and ended. It knows no server."""
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from daybook_infra.stack.interface import Say, StackError
+
+# The working folder may be closed to a child's account.
+OPEN_TO_ALL = "/"
+TAIL_BYTES = 65_536
+FAILED_TO_RUN = 127  # what a shell answers for a program that it cannot run
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whom a child runs as, where that is not the caller."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    code: int
+    output: str
+
+    def last_line(self) -> str:
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        return lines[-1] if lines else f"exit code {self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """How to run one: nothing of the caller's environment reaches it but what `env` names."""
+
+    argv: Sequence[str]
+    account: Account | None = None
+    env: Mapping[str, str] | None = None
+
+    @property
+    def uid(self) -> int | None:
+        return self.account.uid if self.account is not None else None
+
+    @property
+    def gid(self) -> int | None:
+        return self.account.gid if self.account is not None else None
+
+    @property
+    def groups(self) -> list[int] | None:
+        """None leaves the caller's; an account has no others than its own."""
+        return [] if self.account is not None else None
+
+
+def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None = None) -> Done:
+    """Runs a short-lived program to its end. A program that cannot be run, or outlives its deadline, has failed.
+    With `log` its output goes there: a pipe would stay open for as long as a server that it leaves behind.
+    """
+    with tempfile.TemporaryFile() if log is None else log.open("ab") as output:
+        code = _ended(child, seconds, stdin, output)
+        if log is not None:
+            return Done(code, "")
+        output.seek(0)
+        return Done(code, output.read().decode("utf-8", "replace"))
+
+
+def _ended(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> int:
+    try:
+        done = subprocess.run(  # noqa: S603 - every argument is ours
+            child.argv,
+            user=child.uid,
+            group=child.gid,
+            extra_groups=child.groups,
+            cwd=OPEN_TO_ALL,
+            env=_environment(child.env),
+            input=stdin.encode(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        output.write(f"no end after {seconds:.0f} s\n".encode())
+        return FAILED_TO_RUN
+    except OSError as error:
+        output.write(f"{child.argv[0]}: {error.strerror}\n".encode())
+        return FAILED_TO_RUN
+    return done.returncode
+
+
+def spawn(child: Child, log: Path) -> int:
+    """Starts a long-lived program in a session of its own, so that Ctrl-C in the terminal reaches its parent alone.
+    Returns its pid: it may outlive this process, and `alive` and `end` know it by that.
+    """
+    try:
+        with log.open("ab") as output:
+            started = subprocess.Popen(  # noqa: S603 - every argument is ours
+                child.argv,
+                user=child.uid,
+                group=child.gid,
+                extra_groups=child.groups,
+                cwd=OPEN_TO_ALL,
+                env=_environment(child.env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise StackError(f"{child.argv[0]} cannot be run: {error.strerror}") from None
+    started.returncode = 0  # disowned: or Python would warn that nobody waited for it
+    return started.pid
+
+
+def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
+    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(env or {})}
+
+
+def read_pid(file: Path) -> int | None:
+    """None where there is no such file, or one that holds no pid."""
+    try:
+        pid = int(file.read_text(encoding="utf-8").split(maxsplit=1)[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+    return pid if pid > 0 else None
+
+
+def alive(pid: int | None, *marks: str) -> psutil.Process | None:
+    """The process of this pid, if its command line has all `marks`: a pid that was given away again is not ours."""
+    if pid is None:
+        return None
+    try:
+        process = psutil.Process(pid)
+        words = process.cmdline()
+    except psutil.Error:
+        return None
+    return process if all(any(mark in word for word in words) for mark in marks) and words else None
+
+
+def end(process: psutil.Process, title: str, say: Say, *, seconds: float = 30) -> None:
+    """SIGTERM, and after `seconds` SIGKILL, which it says. Returns when the process is gone."""
+    with suppress(psutil.NoSuchProcess):
+        process.terminate()
+        try:
+            process.wait(seconds)
+        except psutil.TimeoutExpired:
+            say(f"{title} (pid {process.pid}) has not ended within {seconds:.0f} s: killing it")
+            process.kill()
+            process.wait(seconds)
+
+
+def last_words(log: Path, lines: int = 1) -> str:
+    """The end of a log, for a person who asks why its program ended."""
+    try:
+        text = log.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])

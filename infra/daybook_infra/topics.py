@@ -1,0 +1,187 @@
+"""The four topics: settings in, topics made and checked. What stands in a record is not known here.
+The checks are the contract's, section 6, rules 6 and 8: without them the log is not safe.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from daybook_contracts.topics import Topics
+from daybook_infra.errors import DaybookError
+from daybook_infra.kafka import MIB, admin
+from daybook_infra.settings import Settings, env_name
+
+DAY_MS = 86_400_000
+READY_SECONDS = 30.0
+
+
+class TopicMismatch(DaybookError):
+    """A topic is missing or is not as the log needs it: nothing may be started on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopicSpec:
+    """`checked` is required of a topic that somebody else made, `chosen` is only given to one that is made here."""
+
+    name: str
+    checked: Mapping[str, str]
+    chosen: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    partitions: int
+    replicas: int
+    configs: Mapping[str, str]
+
+
+def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
+    topics = Topics(settings.topic_prefix)
+    return (
+        _spec(settings, topics.commands, 4 * MIB, **{"retention.ms": str(30 * DAY_MS), "retention.bytes": "-1"}),
+        _log(settings, topics.audit_log),
+        _spec(settings, topics.results, 4 * MIB, **{"retention.ms": str(DAY_MS)}),
+        _spec(settings, topics.commands_dlq, 5 * MIB, **{"retention.ms": str(30 * DAY_MS), "retention.bytes": "-1"}),
+    )
+
+
+async def ensure_topics(settings: Settings) -> tuple[str, ...]:
+    """Makes what is missing and returns the names of what it made; then verifies all.
+    Raises `TopicMismatch`, `KafkaAway`. A topic that exists is never altered.
+    """
+    async with admin(settings) as client:
+        made = await _create(client, settings, topic_specs(settings))
+        await _until_known(client, made)
+        await _verify(client, settings)
+    return made
+
+
+async def verify_topics(settings: Settings) -> None:
+    """Raises `TopicMismatch` that names every fault, `KafkaAway` where nobody answers."""
+    async with admin(settings) as client:
+        await _verify(client, settings)
+
+
+def faults(settings: Settings, spec: TopicSpec, seen: Seen | None) -> list[str]:
+    """What is wrong with one topic, a line for each."""
+    if seen is None:
+        return [f"topic {spec.name} does not exist (run `daybook init`)"]
+    found = [
+        f"topic {spec.name} has {key}={seen.configs.get(key)}, needs {value}"
+        for key, value in spec.checked.items()
+        if seen.configs.get(key) != value
+    ]
+    if seen.partitions != settings.partitions:
+        setting = f"{env_name('partitions')} says {settings.partitions}"
+        found.append(f"topic {spec.name} has {seen.partitions} partitions, {setting}")
+    if seen.replicas < settings.replication_factor:
+        found.append(f"topic {spec.name} has {seen.replicas} replicas, needs {settings.replication_factor}")
+    if int(seen.configs.get("min.insync.replicas", "0")) < settings.min_insync_replicas:
+        found.append(f"topic {spec.name} has min.insync.replicas below {settings.min_insync_replicas}")
+    return found
+
+
+def _spec(settings: Settings, name: str, max_bytes: int, **chosen: str) -> TopicSpec:
+    return TopicSpec(
+        name,
+        checked={
+            "cleanup.policy": "delete",
+            "max.message.bytes": str(max_bytes),
+            "unclean.leader.election.enable": "false",
+        },
+        # The broker's clock: a publisher's wrong one could otherwise let retention drop what is not decided yet.
+        chosen={
+            "message.timestamp.type": "LogAppendTime",
+            "min.insync.replicas": str(settings.min_insync_replicas),
+            **chosen,
+        },
+    )
+
+
+def _log(settings: Settings, name: str) -> TopicSpec:
+    spec = _spec(settings, name, 4 * MIB, **{"compression.type": "zstd"})
+    return TopicSpec(name, {**spec.checked, "retention.ms": "-1", "retention.bytes": "-1"}, spec.chosen)
+
+
+async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequence[TopicSpec]) -> tuple[str, ...]:
+    existing = set(await client.list_topics())
+    missing = [spec for spec in specs if spec.name not in existing]
+    if not missing:
+        return ()
+    response = await client.create_topics([_new(settings, spec) for spec in missing])
+    made = []
+    for topic in response.to_object()["topic_errors"]:
+        if topic["error_code"] == 0:
+            made.append(topic["topic"])
+        elif topic["error_code"] != TopicAlreadyExistsError.errno:
+            raise DaybookError(f"topic {topic['topic']} could not be made: {_why(topic)}")
+    return tuple(made)
+
+
+def _new(settings: Settings, spec: TopicSpec) -> NewTopic:
+    return NewTopic(
+        spec.name,
+        num_partitions=settings.partitions,
+        replication_factor=settings.replication_factor,
+        topic_configs={**spec.checked, **spec.chosen},
+    )
+
+
+async def _until_known(client: AIOKafkaAdminClient, names: Iterable[str]) -> None:
+    """The controller has made them; brokers learn of it, and elect leaders, a moment later."""
+    async with asyncio.timeout(READY_SECONDS):
+        while not set(names) <= await _led(client):  # noqa: ASYNC110 - Kafka tells nobody
+            await asyncio.sleep(0.05)
+
+
+async def _led(client: AIOKafkaAdminClient) -> set[str]:
+    described = await client.describe_topics()
+    return {
+        topic["topic"]
+        for topic in described
+        if topic["partitions"] and all(partition["leader"] >= 0 for partition in topic["partitions"])
+    }
+
+
+async def _verify(client: AIOKafkaAdminClient, settings: Settings) -> None:
+    specs = topic_specs(settings)
+    seen = await _look(client, [spec.name for spec in specs])
+    found = [fault for spec in specs for fault in faults(settings, spec, seen.get(spec.name))]
+    if found:
+        raise TopicMismatch("; ".join(found))
+
+
+async def _look(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Seen]:
+    described = {topic["topic"]: topic["partitions"] for topic in await client.describe_topics()}
+    present = [name for name in names if name in described]
+    if not present:
+        return {}
+    configs = await _configs(client, present)
+    return {
+        name: Seen(
+            partitions=len(described[name]),
+            replicas=min((len(partition["replicas"]) for partition in described[name]), default=0),
+            configs=configs[name],
+        )
+        for name in present
+    }
+
+
+async def _configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    found = {}
+    for topic in response.to_object()["resources"]:
+        if topic["error_code"] != 0:
+            raise DaybookError(f"topic {topic['resource_name']} could not be read: {_why(topic)}")
+        entries = topic["config_entries"]
+        found[topic["resource_name"]] = {entry["config_names"]: entry["config_value"] for entry in entries}
+    return found
+
+
+def _why(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("error_message") or for_code(answer["error_code"]).__name__)

@@ -1,0 +1,28 @@
+"""`daybook command`: arguments in, a running instance out."""
+
+import asyncio
+
+import click
+import uvloop
+
+from daybook_infra.logs import configure_logging
+from daybook_infra.settings import load_settings
+
+
+@click.group()
+def command() -> None:
+    """The command service: takes commands, decides them, appends the facts to the log."""
+
+
+@command.command()
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port of the HTTP door.")
+@click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
+def run(port: int, host: str | None) -> None:
+    """Run one instance until SIGTERM or Ctrl-C. Run as many as you like: they share the partitions."""
+    # Here, because `daybook --help` needs none of it.
+    from daybook_command.main import run_service
+
+    settings = load_settings()
+    configure_logging(settings, service="command")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_service(settings, host or settings.host, port))

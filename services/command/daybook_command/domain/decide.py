@@ -1,0 +1,87 @@
+"""Decides a command on an org as it stands now. Pure: no clock, no chance, no I/O; time and ids are passed in.
+
+The order of the checks is part of the contract: actor and org, the thing acted on, rights, other things named, state.
+"""
+
+from typing import assert_never
+
+from daybook_command.domain import rejections
+from daybook_command.domain.built import OrgCommand, ProjectCommand, built
+from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.members import add_member, remove_member, update_member
+from daybook_command.domain.orgs import create_org, rename_org
+from daybook_command.domain.project_members import add_project_member, remove_project_member, update_project_member
+from daybook_command.domain.projects import create_project, rename_project
+from daybook_command.domain.state import Org
+from daybook_command.domain.users import register_user
+from daybook_contracts.commands import (
+    AddMember,
+    AddProjectMember,
+    Command,
+    CreateOrg,
+    CreateProject,
+    RegisterUser,
+    RemoveMember,
+    RemoveProjectMember,
+    RenameOrg,
+    RenameProject,
+    UpdateMember,
+    UpdateProjectMember,
+)
+from daybook_contracts.principals import Principal, Service
+
+
+def decide(command: Command, org: Org | None, facts: Facts) -> Decision:
+    """`org` is None where none has the command's `org_id`. Raises NotBuilt for a type outside `BUILT`."""
+    known = built(command)
+    match known:
+        case RegisterUser():
+            return register_user(known, facts)
+        case CreateOrg():
+            return create_org(known, org, facts)
+        case _:
+            if org is None or not _sees(org, known.actor_user_id, facts.principal):
+                return rejections.ORG_NOT_FOUND
+            return _decide_in_org(known, org, facts)
+
+
+def _sees(org: Org, actor_user_id: str | None, principal: Principal) -> bool:
+    """To all but its members and the services an org does not exist."""
+    if actor_user_id is None:
+        return isinstance(principal, Service)
+    return actor_user_id in org.members
+
+
+def _decide_in_org(command: OrgCommand, org: Org, facts: Facts) -> Decision:
+    match command:
+        case RenameOrg():
+            return rename_org(command, org, facts)
+        case AddMember():
+            return add_member(command, org, facts)
+        case UpdateMember():
+            return update_member(command, org, facts)
+        case RemoveMember():
+            return remove_member(command, org, facts)
+        case CreateProject():
+            return create_project(command, org, facts)
+        case RenameProject() | AddProjectMember() | UpdateProjectMember() | RemoveProjectMember():
+            return _decide_in_project(command, org, facts)
+        case _:
+            assert_never(command)
+
+
+def _decide_in_project(command: ProjectCommand, org: Org, facts: Facts) -> Decision:
+    project = org.projects.get(command.data.project_id)
+    if project is None:
+        return rejections.PROJECT_NOT_FOUND
+    match command:
+        case RenameProject():
+            return rename_project(command, org, project, facts)
+        case AddProjectMember():
+            return add_project_member(command, org, project, facts)
+        case UpdateProjectMember():
+            return update_project_member(command, org, project, facts)
+        case RemoveProjectMember():
+            return remove_project_member(command, org, project, facts)
+        case _:
+            assert_never(command)

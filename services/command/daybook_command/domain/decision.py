@@ -1,0 +1,48 @@
+"""What a decision is made from beside the org, and what it comes to. Plain values; no rule stands here."""
+
+from collections.abc import Container
+from dataclasses import dataclass
+
+import msgspec
+
+from daybook_contracts.codes import Code
+from daybook_contracts.principals import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a decision may know beside the org; all of it is looked up before the decision."""
+
+    principal: Principal
+    new_id: str
+    """The id of the command's first entry, and so of the thing that it makes."""
+    known_users: Container[str]
+    """Users known now; only those that the command names, its actor included, are ever asked for."""
+    taken_ids: Container[str]
+    """Chosen ids that another org has reserved or holds."""
+    managed_users: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One success entry, but for what the shard adds to it (position, time, hashes)."""
+
+    action: str
+    entity_type: str
+    entity_id: str
+    project_id: str | None
+    data: msgspec.Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    events: tuple[Event, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    code: Code
+    detail: str
+
+
+Decision = Accepted | Rejected

@@ -1,0 +1,98 @@
+"""What a decision writes: whole entries but for position, time, salt and hashes.
+
+Columns follow from what exists after the command, so that their foreign keys always hold.
+"""
+
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+import msgspec
+
+from daybook_command.domain.built import BUILT, BuiltCommand, built
+from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
+from daybook_command.domain.state import Org
+from daybook_command.domain.targets import Target, chosen_ids, target_of, users_named
+from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.commands import Command
+from daybook_contracts.entries import EntryError
+from daybook_contracts.fact import encode_fact
+
+__all__ = ["BUILT", "Draft", "chosen_ids", "drafts", "users_named"]
+
+_NOT_IN_FAILURES: Final = frozenset(
+    {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
+)
+"""Bulk and free text: a refused command must not be a way to store them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    action: str
+    entity_type: str
+    entity_id: str
+    org_id: str | None
+    project_id: str | None
+    actor_user_id: str | None
+    data: bytes
+    """JCS"""
+    error: EntryError | None
+    fact: msgspec.Struct | None
+    """What a success folds into the org; None for a failure, which changes nothing."""
+
+
+def drafts(command: Command, decision: Accepted | Rejected, org: Org | None, facts: Facts) -> tuple[Draft, ...]:
+    """`org` is the state before the command. A rejection is one entry, an acceptance one per event."""
+    match decision:
+        case Accepted(events=events):
+            return tuple(_success(event, command) for event in events)
+        case Rejected():
+            return (_failure(built(command), decision, org, facts),)
+        case _:
+            assert_never(decision)
+
+
+def _success(event: Event, command: Command) -> Draft:
+    """All that it names exists afterwards: a user that registers itself is its actor, a new org its own org."""
+    return Draft(
+        action=event.action,
+        entity_type=event.entity_type,
+        entity_id=event.entity_id,
+        org_id=command.org_id,
+        project_id=event.project_id,
+        actor_user_id=command.actor_user_id,
+        data=encode_fact(event.data),
+        error=None,
+        fact=event.data,
+    )
+
+
+def _failure(command: BuiltCommand, rejected: Rejected, org: Org | None, facts: Facts) -> Draft:
+    """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`."""
+    target, actor = target_of(command, facts.new_id), command.actor_user_id
+    org_id = None if org is None else command.org_id
+    actor_user_id = actor if actor is not None and actor in facts.known_users else None
+    claimed = {
+        "org_id": command.org_id if org_id is None else None,
+        "actor_user_id": actor if actor_user_id is None else None,
+    }
+    return Draft(
+        action=command.type,
+        entity_type=target.entity_type,
+        entity_id=target.entity_id,
+        org_id=org_id,
+        project_id=_existing_project(org, target),
+        actor_user_id=actor_user_id,
+        data=_failure_data(command, claimed),
+        error=EntryError(code=rejected.code.value, detail=rejected.detail),
+        fact=None,
+    )
+
+
+def _existing_project(org: Org | None, target: Target) -> str | None:
+    return target.project_id if org is not None and target.project_id in org.projects else None
+
+
+def _failure_data(command: BuiltCommand, claimed: dict[str, str | None]) -> bytes:
+    """A claimed `project_id` stands in the command's own data already."""
+    kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
+    return canonical_bytes(kept | {name: id_ for name, id_ in claimed.items() if id_ is not None})

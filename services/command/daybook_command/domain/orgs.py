@@ -1,0 +1,29 @@
+"""Decides on orgs themselves: making one and naming it."""
+
+from daybook_command.domain import rejections
+from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.permissions import A_KNOWN_USER, A_SERVICE, in_org, may
+from daybook_command.domain.state import Org
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import CreateOrg, RenameOrg
+from daybook_contracts.entry_data import OrgCreated, OrgRenamed
+
+
+def create_org(command: CreateOrg, org: Org | None, facts: Facts) -> Decision:
+    actor = command.actor_user_id
+    if actor is not None and actor not in facts.known_users:
+        return rejections.USER_NOT_FOUND
+    if not may(command.type, A_SERVICE if actor is None else A_KNOWN_USER):
+        return rejections.FORBIDDEN
+    if org is not None:
+        return rejections.ORG_EXISTS
+    return accepted(command, facts.new_id, OrgCreated(name=command.data.name))
+
+
+def rename_org(command: RenameOrg, org: Org, facts: Facts) -> Decision:
+    name = command.data.name
+    if not may(command.type, in_org(org, command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if name == org.name:
+        return accepted(command, facts.new_id, OrgRenamed(name=name, changed=False))
+    return accepted(command, facts.new_id, OrgRenamed(name=name))

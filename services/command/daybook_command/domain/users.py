@@ -1,0 +1,21 @@
+"""Decides on users. They belong to no org; in external mode they are the identity provider's."""
+
+from daybook_command.domain import rejections
+from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.permissions import NOBODY, may, towards_user
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import RegisterUser
+from daybook_contracts.entry_data import UserRegistered
+from daybook_contracts.principals import Service
+
+
+def register_user(command: RegisterUser, facts: Facts) -> Decision:
+    user_id, actor = command.data.user_id, command.actor_user_id
+    anonymous = actor is None and not isinstance(facts.principal, Service)
+    if not may(command.type, NOBODY if anonymous else towards_user(actor, user_id)):
+        return rejections.FORBIDDEN
+    if not facts.managed_users:
+        return rejections.EXTERNAL_USERS
+    if user_id in facts.known_users:
+        return accepted(command, facts.new_id, UserRegistered(user_id=user_id, changed=False))
+    return accepted(command, facts.new_id, UserRegistered(user_id=user_id))

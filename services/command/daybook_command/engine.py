@@ -1,0 +1,258 @@
+"""Owns the shards of this instance: assignments and records in, effects carried out, offsets committed."""
+
+import asyncio
+import time
+from collections.abc import Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, assert_never
+
+from daybook_command import metrics
+from daybook_command.lanes import Lanes
+from daybook_command.shard.machine import Config, Phase, Shard
+from daybook_command.shard.messages import (
+    Answer,
+    Answered,
+    Append,
+    CommandRecord,
+    CommandsArrived,
+    Commit,
+    Effect,
+    Event,
+    Hold,
+    LoadSnapshot,
+    ReadGap,
+    Report,
+    Stop,
+    TakeOver,
+    Tick,
+)
+from daybook_infra.health import Health
+from daybook_infra.logs import get_logger
+
+log = get_logger(__name__)
+
+# A shard takes no more than this in advance; what is beyond stays in Kafka.
+MAX_QUEUED = 2_000
+TICK_SECONDS = 0.25
+IDLE_POLL_SECONDS = 0.01
+# What a rebalance waits for a batch under way; the session would be lost at 6 s.
+HAND_OVER_SECONDS = 2.0
+DAY_MS = 86_400_000
+
+
+class Intake(Protocol):
+    """The group's consumer as the engine needs it, for single partitions of the commands topic."""
+
+    async def rewind(self, partition: int) -> None:
+        """Go on reading at the committed offset."""
+
+    def pause(self, partition: int) -> None: ...
+
+    def resume(self, partition: int) -> None: ...
+
+    async def commit(self, offsets: dict[int, int]) -> None: ...
+
+
+@dataclass(slots=True)
+class Owned:
+    """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`."""
+
+    shard: Shard
+    assigned_at: float
+    answers: asyncio.Queue[Answer] = field(default_factory=asyncio.Queue)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    answering: int = 0
+    started: bool = False
+    leaving: bool = False
+    paused: bool = True
+
+    @property
+    def idle(self) -> bool:
+        return self.shard.idle and not self.answering
+
+
+class Engine:
+    """`run` must be going before partitions are assigned. A bug in any task ends `run` with its exception."""
+
+    def __init__(self, config: Config, lanes: Lanes, intake: Intake, health: Health) -> None:
+        self._config = config
+        self._lanes = lanes
+        self._intake = intake
+        self._health = health
+        self._owned: dict[int, Owned] = {}
+        self._commits: dict[int, int] = {}
+        self._commit_wanted = asyncio.Event()
+        self._draining = False
+        self._group = asyncio.TaskGroup()
+        health.need("assignment")
+        health.watch("oldest_command", self._oldest)
+
+    async def run(self) -> None:
+        async with self._group as group:
+            group.create_task(self._lanes.run_loads())
+            group.create_task(self._run_commits())
+            group.create_task(self._run_ticks())
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        """Partitions that are ours from now on, already paused: each is taken over before it is read."""
+        for partition in partitions:
+            owned = Owned(Shard.of(partition, self._config), time.perf_counter())
+            self._owned[partition] = owned
+            self._health.need(f"partition {partition}")
+            self._spawn(owned, self._run_answers(partition, owned))
+            self._carry_out(partition, owned, owned.shard.start())
+        metrics.OWNED.set(len(self._owned))
+        self._health.ok("assignment")
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
+        """Give partitions away: what is under way may end within a bound; what is only queued stays in Kafka."""
+        leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
+        for owned in leaving:
+            owned.leaving = True
+            owned.shard.queue.clear()
+            self._regulate(owned)
+        await self._until_idle(leaving, HAND_OVER_SECONDS)
+        await self._commit()
+        for owned in leaving:
+            del self._owned[owned.shard.partition]
+            self._health.ok(f"partition {owned.shard.partition}")
+            for task in owned.tasks:
+                task.cancel()
+        metrics.OWNED.set(len(self._owned))
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, and let what was taken be decided, answered and committed within `seconds`."""
+        self._draining = True
+        for owned in self._owned.values():
+            self._regulate(owned)
+        await self._until_idle(list(self._owned.values()), seconds)
+        await self._commit()
+
+    def arrive(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        """Records of one partition in offset order. Of a partition that is not ours they are another's to decide."""
+        owned = self._owned.get(partition)
+        if owned is None or not owned.started or owned.leaving:
+            return
+        metrics.COMMANDS.labels(partition).inc(len(records))
+        self._deliver(partition, owned, CommandsArrived(records))
+
+    def _deliver(self, partition: int, owned: Owned, event: Event) -> None:
+        if self._owned.get(partition) is owned:
+            self._carry_out(partition, owned, owned.shard.handle(event))
+
+    def _carry_out(self, partition: int, owned: Owned, effects: Sequence[Effect]) -> None:
+        for effect in effects:
+            self._one(partition, owned, effect)
+        self._regulate(owned)
+
+    def _one(self, partition: int, owned: Owned, effect: Effect) -> None:
+        lanes = self._lanes
+        match effect:
+            case TakeOver():
+                self._spawn(owned, self._take_over(partition, owned))
+            case LoadSnapshot():
+                lanes.load(partition, effect, lambda event: self._deliver(partition, owned, event))
+            case Append():
+                metrics.ENTRIES.labels(partition).inc(len(effect.records))
+                self._spawn(owned, self._tell(partition, owned, lanes.append(partition, effect)))
+            case ReadGap():
+                self._spawn(owned, self._tell(partition, owned, lanes.read_gap(partition, effect)))
+            case Answer():
+                owned.answering += 1
+                owned.answers.put_nowait(effect)
+            case Commit():
+                self._commits[partition] = effect.next_offset
+                self._commit_wanted.set()
+            case Report():
+                self._report(partition, effect)
+            case Hold():
+                self._hold(partition, effect.reason)
+            case Stop():
+                log.critical("partition_stopped", partition=partition, reason=effect.reason)
+                self._health.fail(f"partition {partition}", effect.reason)
+            case _:
+                assert_never(effect)
+
+    def _spawn(self, owned: Owned, work: Coroutine[Any, Any, None]) -> None:
+        task = self._group.create_task(work)
+        owned.tasks.add(task)
+        task.add_done_callback(owned.tasks.discard)
+
+    async def _tell(self, partition: int, owned: Owned, work: Coroutine[Any, Any, Event]) -> None:
+        self._deliver(partition, owned, await work)
+
+    async def _take_over(self, partition: int, owned: Owned) -> None:
+        event = await self._lanes.take_over(partition)
+        if not owned.started:
+            await self._lanes.retrying("kafka", lambda: self._intake.rewind(partition))
+            owned.started = True
+        self._deliver(partition, owned, event)
+        if owned.shard.phase is not Phase.STOPPED:
+            metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - owned.assigned_at)
+            self._health.ok(f"partition {partition}")
+
+    async def _run_answers(self, partition: int, owned: Owned) -> None:
+        """One after another, so that offsets are committed in order."""
+        while True:
+            answer = await owned.answers.get()
+            await self._lanes.answer(partition, answer)
+            owned.answering -= 1
+            self._deliver(partition, owned, Answered(answer.next_offset))
+
+    async def _run_commits(self) -> None:
+        while True:
+            await self._commit_wanted.wait()
+            self._commit_wanted.clear()
+            await self._commit()
+
+    async def _commit(self) -> None:
+        offsets, self._commits = self._commits, {}
+        owned = {partition: offset for partition, offset in offsets.items() if partition in self._owned}
+        if owned:
+            await self._intake.commit(owned)
+
+    async def _run_ticks(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            for partition, owned in list(self._owned.items()):
+                self._deliver(partition, owned, Tick())
+                metrics.TAIL.labels(partition).set(len(owned.shard.memory.tail))
+                metrics.CACHED_ORGS.labels(partition).set(len(owned.shard.memory.cache))
+                metrics.QUEUED.labels(partition).set(len(owned.shard.queue))
+
+    async def _until_idle(self, owned: Sequence[Owned], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while busy := [each.shard.partition for each in owned if not each.idle]:
+            if time.monotonic() > deadline:
+                log.warning("handed_over_undecided", partitions=busy)
+                return
+            await asyncio.sleep(IDLE_POLL_SECONDS)
+
+    def _regulate(self, owned: Owned) -> None:
+        """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
+        shard = owned.shard
+        full = len(shard.queue) >= (MAX_QUEUED if not owned.paused else MAX_QUEUED // 2)
+        waits = shard.held is not None or shard.phase in {Phase.TAKING_OVER, Phase.STOPPED}
+        pause = self._draining or owned.leaving or not owned.started or full or waits
+        if pause is not owned.paused:
+            owned.paused = pause
+            (self._intake.pause if pause else self._intake.resume)(shard.partition)
+
+    def _report(self, partition: int, report: Report) -> None:
+        metrics.REPORTS.labels(report.kind).inc()
+        if report.kind == "void":
+            metrics.VOIDS.labels(partition).inc()
+        log.warning("shard_report", partition=partition, kind=report.kind, detail=report.detail, exc_info=report.error)
+
+    def _hold(self, partition: int, reason: str | None) -> None:
+        if reason is None:
+            self._health.ok(f"partition {partition}")
+        else:
+            self._health.fail(f"partition {partition}", reason)
+
+    def _oldest(self) -> str | None:
+        ages = [owned.shard.oldest_ms() for owned in self._owned.values()]
+        oldest = min((age for age in ages if age is not None), default=None)
+        if oldest is None or time.time() * 1000 - oldest < DAY_MS:
+            return None
+        return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"

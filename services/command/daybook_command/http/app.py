@@ -1,0 +1,56 @@
+"""The HTTP door as an ASGI app: what it stands on comes in, the app goes out. Nothing is started or stopped here."""
+
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from prometheus_client import REGISTRY, CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from daybook_command.http import openapi, problems
+from daybook_command.http.auth import Authenticator
+from daybook_command.http.commands import Commands
+from daybook_command.http.lookup import Lookup
+from daybook_command.http.measured import measured
+from daybook_command.http.pages import AsyncApi, asyncapi_routes, doc_routes
+from daybook_command.http.ports import DoorDeps
+from daybook_infra.health import health_router
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    deps: DoorDeps,
+    *,
+    lifespan: Lifespan | None = None,
+    asyncapi: AsyncApi | None = None,
+    registry: CollectorRegistry = REGISTRY,
+) -> FastAPI:
+    """Raises SettingsError where no token could be checked."""
+    authenticator = Authenticator(deps.settings, time.time, time.monotonic)
+    commands = Commands(deps, authenticator)
+    lookup = Lookup(deps.outcomes, authenticator)
+    app = FastAPI(title="Daybook", version=version("daybook-command"), lifespan=lifespan, docs_url=None, redoc_url=None)
+    # Plain routes: the framework's own would read, validate and serialise what contracts do already, at twice the cost.
+    app.router.routes += [
+        _route("/v1/commands", commands.one, "POST"),
+        _route("/v1/commands:batch", commands.batch, "POST"),
+        _route("/v1/orgs/{key}/commands/{id}", lookup.outcome, "GET"),
+        *doc_routes(app),
+        *(asyncapi_routes(asyncapi) if asyncapi is not None else ()),
+    ]
+    app.include_router(health_router(deps.health, registry))
+    app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
+    problems.install(app)
+    return app
+
+
+def _route(path: str, endpoint: Endpoint, method: str) -> Route:
+    route = Route(path, endpoint, methods=[method])
+    route.app = measured(path, route.app)
+    return route

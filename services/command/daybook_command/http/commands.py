@@ -1,0 +1,108 @@
+"""`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
+In this order: the token, the rate, the body, the command, whether the token fits it; then it is sent.
+"""
+
+import math
+import time
+from typing import Final
+
+import uuid_utils
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daybook_command.domain.built import BUILT
+from daybook_command.http.auth import Authenticator
+from daybook_command.http.body import read_body
+from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
+from daybook_command.http.ports import DoorDeps
+from daybook_command.http.problems import invalid, problem_response, refuse
+from daybook_command.http.rate import Buckets
+from daybook_command.http.sending import Answer, Sender, Sending
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, with_actor
+from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
+from daybook_contracts.principals import Principal, Service, User
+from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_items
+
+JSON: Final = "application/json"
+
+
+class Commands:
+    def __init__(self, deps: DoorDeps, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+        self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
+        self._sending = Sending(deps)
+
+    async def one(self, request: Request) -> Response:
+        sender = await self._sender(request)
+        given = idempotent_id(request, sender.principal)
+        command = _read(await read_body(request, ENVELOPE_BYTES), given, sender.principal)
+        (answer,) = await self._sending.send([command], sender)
+        match answer:
+            case Rejected():
+                return problem_response(answer)
+            case Pending(location=location):
+                headers = {"Location": location, **_applied(sender)}
+                return Response(encode_body(answer), answer.status, headers, media_type=JSON)
+            case Accepted():
+                return Response(encode_body(answer), media_type=JSON)
+
+    async def batch(self, request: Request) -> Response:
+        sender = await self._sender(request)
+        items = parse_batch(await read_body(request, BATCH_BYTES), default_id=_new_id)
+        if isinstance(sender.principal, User):
+            self._buckets.overdraw(str(sender.principal), len(items) - 1)
+        checked = [_checked(item, sender.principal) for item in items]
+        commands = [item for item in checked if not isinstance(item, Rejected)]
+        sent = iter(await self._sending.send(commands, sender) if commands else ())
+        answers: list[Answer] = [item if isinstance(item, Rejected) else next(sent) for item in checked]
+        return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
+
+    async def _sender(self, request: Request) -> Sender:
+        """Lets the request in, or raises Refused."""
+        principal = await self._authenticator.principal(request.headers.get("authorization"))
+        seconds = self._buckets.take(str(principal)) if isinstance(principal, User) else 0.0
+        if seconds:
+            detail = "More commands than your rate allows; nothing was done."
+            raise refuse(Code.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(math.ceil(seconds))})
+        return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
+
+
+def _read(body: bytes, given_id: str | None, principal: Principal) -> Command:
+    """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
+    command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
+    if given_id is not None and command.id != given_id:
+        raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
+    return _fitting(command, principal)
+
+
+def _checked(item: Command | InvalidCommand, principal: Principal) -> Command | Rejected:
+    """An item of a batch, or its refusal: one item stops nothing."""
+    if isinstance(item, InvalidCommand):
+        return invalid(item)
+    try:
+        return _fitting(item, principal)
+    except InvalidCommand as fault:
+        return invalid(fault)
+
+
+def _fitting(command: Command, principal: Principal) -> Command:
+    """The command with its actor; raises InvalidCommand where its type is not decided, or the token does not fit."""
+    if command.type not in BUILT:
+        raise InvalidCommand(Code.INVALID_COMMAND, f"type: {command.type} is not decided yet", command.id)
+    match principal:
+        case Service():
+            return command
+        case User(user_id) if command.actor_user_id in {None, user_id}:
+            return with_actor(command, user_id)
+        case User():
+            detail = "actor_user_id: your token is another user's"
+            raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
+
+
+def _new_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def _applied(sender: Sender) -> dict[str, str]:
+    return {} if sender.wait else {"Preference-Applied": "respond-async"}

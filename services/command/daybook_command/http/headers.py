@@ -1,0 +1,41 @@
+"""What a request's headers ask for: a request in, plain values out."""
+
+import re
+from typing import Final
+
+from starlette.requests import Request
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import InvalidCommand
+from daybook_contracts.idempotency import idempotency_key
+from daybook_contracts.principals import Principal
+
+# W3C Trace Context, version 00 and what later versions keep of it: ids are not all zeros, version ff is forbidden.
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_RESPOND_ASYNC: Final = "respond-async"
+
+
+def traceparent(request: Request) -> bytes | None:
+    """Passed on where it is well formed, else as if it were not there."""
+    header = request.headers.get("traceparent")
+    if header is None or _TRACEPARENT.fullmatch(header) is None:
+        return None
+    return header.encode()
+
+
+def wants_no_wait(request: Request) -> bool:
+    """`Prefer: respond-async` (RFC 7240), among others or alone, in any case."""
+    preferences = ",".join(request.headers.getlist("prefer")).split(",")
+    return any(each.partition(";")[0].strip().lower() == _RESPOND_ASYNC for each in preferences)
+
+
+def idempotent_id(request: Request, principal: Principal) -> str | None:
+    """The command id that an `Idempotency-Key` stands for; raises InvalidCommand."""
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return None
+    try:
+        # Starlette reads headers as Latin-1, whatever the sender wrote.
+        return idempotency_key(principal, header.encode("latin-1").decode())
+    except UnicodeDecodeError as error:
+        raise InvalidCommand(Code.INVALID_COMMAND, "Idempotency-Key must be UTF-8") from error

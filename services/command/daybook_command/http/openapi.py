@@ -1,0 +1,155 @@
+"""The OpenAPI document: what the framework cannot see of the routes that read raw bodies. It decides nothing."""
+
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import Field, TypeAdapter
+
+from daybook_command.domain.built import BUILT
+from daybook_command.http import examples
+from daybook_contracts.codes import HTTP_STATUS, Code
+from daybook_contracts.commands import COMMANDS
+from daybook_contracts.limits import BATCH_ITEMS
+from daybook_contracts.results import Accepted, Pending, Rejected
+
+Schema = dict[str, Any]
+
+REF: Final = "#/components/schemas/{}"
+COMMAND: Final = {"$ref": REF.format("Command")}
+DESCRIPTION: Final = (
+    "An event-sourced tenancy and integration hub. Commands go in here; what they changed is read from the tables. "
+    "Every command ends in one outcome, and sending it again with the same id gives the same one."
+)
+
+
+def describe(app: FastAPI) -> Schema:
+    """The whole document; kept by the app after the first call."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update({**_commands(), **_results()})
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+        document["paths"] = {**_paths(), **document["paths"]}
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def _commands() -> dict[str, Schema]:
+    """The commands that are decided today, each a schema of its own, and `Command`, one of them."""
+    models = [model for type_, model in COMMANDS.items() if type_ in BUILT]
+    union: Any = Annotated[reduce(or_, models), Field(discriminator="type")]
+    schema = TypeAdapter(union).json_schema(ref_template=REF.replace("{}", "{model}"))
+    schemas: dict[str, Schema] = schema.pop("$defs")
+    for model in models:
+        # Over HTTP the door makes an id where none is given.
+        schemas[model.__name__]["required"].remove("id")
+    return {**schemas, "Command": schema}
+
+
+def _results() -> dict[str, Schema]:
+    _, schemas = msgspec.json.schema_components((Accepted, Rejected, Pending), ref_template=REF.replace("{}", "{name}"))
+    item = {"oneOf": [{"$ref": REF.format(name)} for name in ("Accepted", "Rejected", "Pending")]}
+    return {**schemas, "Item": {**item, "description": "The single call's body, with its `status`."}}
+
+
+def _paths() -> dict[str, Schema]:
+    return {
+        "/v1/commands": {"post": _one()},
+        "/v1/commands:batch": {"post": _batch()},
+        "/v1/orgs/{key}/commands/{id}": {"get": _outcome()},
+    }
+
+
+def _one() -> Schema:
+    return {
+        **_operation("Send a command", "send_command"),
+        "description": "Waits for the decision; `Prefer: respond-async` does not.",
+        "parameters": [
+            _header("Idempotency-Key", "A UUID is the command's id; any other text stands for one, the sender's own."),
+            _header("Prefer", "`respond-async`: 202 as soon as the command is safe."),
+            _header("traceparent", "W3C Trace Context, passed on."),
+        ],
+        "requestBody": _body(COMMAND, examples.COMMANDS),
+        "responses": {
+            "200": _answer("Accepted and logged.", REF.format("Accepted"), examples.ACCEPTED),
+            "202": {
+                **_answer("Safe, and not decided yet.", REF.format("Pending"), examples.PENDING),
+                "headers": {"Location": {"description": "Where the outcome will stand.", "schema": {"type": "string"}}},
+            },
+            **_problems(*(code for code in Code if code is not Code.NOT_FOUND)),
+            "413": _problem_answer("INVALID_COMMAND: the body is over 256 KiB."),
+        },
+    }
+
+
+def _batch() -> Schema:
+    array = {"type": "array", "minItems": 1, "maxItems": BATCH_ITEMS, "items": COMMAND}
+    items = {"type": "array", "items": {"$ref": REF.format("Item")}}
+    return {
+        **_operation("Send up to 1000 commands", "send_commands"),
+        "description": "Answers in the same order. One org's commands are decided in the order given.",
+        "parameters": [_header("Prefer", "`respond-async`: 202 as soon as all of them are safe.")],
+        "requestBody": _body(array, {"two commands": {"value": list(examples.VALUES[:2])}}),
+        "responses": {
+            "200": {"description": "Each item's own answer.", "content": {"application/json": {"schema": items}}},
+            "202": {"description": "As 200, not waited for.", "content": {"application/json": {"schema": items}}},
+            **_problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.TOO_MANY_REQUESTS),
+            "413": _problem_answer("INVALID_COMMAND: the body is over 4 MiB."),
+        },
+    }
+
+
+def _outcome() -> Schema:
+    return {
+        **_operation("A command's outcome", "get_outcome"),
+        "description": "For its sender, the org's owners and admins, and services.",
+        "parameters": [
+            _in_path("key", "The command's org; of REGISTER_USER, the user."),
+            _in_path("id", "The command's id."),
+        ],
+        "responses": {
+            "200": _answer("Accepted or rejected.", REF.format("Item"), examples.OUTCOME),
+            **_problems(Code.UNAUTHENTICATED, Code.NOT_FOUND, Code.UNAVAILABLE),
+        },
+    }
+
+
+def _operation(summary: str, name: str) -> Schema:
+    return {"tags": ["commands"], "summary": summary, "operationId": name, "security": [{"token": []}]}
+
+
+def _header(name: str, description: str) -> Schema:
+    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+
+
+def _in_path(name: str, description: str) -> Schema:
+    schema = {"type": "string", "format": "uuid"}
+    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+
+
+def _body(schema: Schema, named: Schema) -> Schema:
+    return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
+
+
+def _answer(description: str, ref: str, example: Schema) -> Schema:
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": ref}, "example": example}},
+    }
+
+
+def _problem_answer(description: str) -> Schema:
+    content = {"schema": {"$ref": REF.format("Rejected")}, "example": examples.REJECTED}
+    return {"description": description, "content": {"application/problem+json": content}}
+
+
+def _problems(*codes: Code) -> dict[str, Schema]:
+    """One response for each status that these codes have."""
+    by_status: dict[int, list[Code]] = {}
+    for code in codes:
+        by_status.setdefault(HTTP_STATUS[code], []).append(code)
+    return {str(status): _problem_answer(", ".join(by_status[status])) for status in sorted(by_status)}

@@ -1,0 +1,51 @@
+"""`/docs` and `/asyncapi`: documents in, pages for people out, without a need for the internet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+STATIC: Final = "/docs/static"
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncApi:
+    """The Kafka side's documentation, made when it is first asked for."""
+
+    html: Callable[[], str]
+    json: Callable[[], str]
+
+
+def doc_routes(app: FastAPI) -> list[BaseRoute]:
+    page = get_swagger_ui_html(
+        openapi_url=app.openapi_url or "/openapi.json",
+        title=f"{app.title}: the HTTP door",
+        swagger_js_url=f"{STATIC}/swagger-ui-bundle.js",
+        swagger_css_url=f"{STATIC}/swagger-ui.css",
+        swagger_favicon_url=f"{STATIC}/favicon.png",
+    )
+
+    async def docs(_: Request) -> HTMLResponse:
+        return page
+
+    # The package is the assets of Swagger UI; the framework's own page would load them from elsewhere.
+    assets = StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static")
+    return [Mount(STATIC, assets), Route("/docs", docs)]
+
+
+def asyncapi_routes(asyncapi: AsyncApi) -> list[BaseRoute]:
+    async def html(_: Request) -> HTMLResponse:
+        return HTMLResponse(asyncapi.html())
+
+    async def json(_: Request) -> Response:
+        return Response(asyncapi.json(), media_type="application/json")
+
+    return [Route("/asyncapi", html), Route("/asyncapi.json", json)]

@@ -1,0 +1,97 @@
+"""Every refusal of the API as problem+json (RFC 9457): codes in, responses out, the framework's own refusals too."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
+from daybook_contracts.commands import InvalidCommand
+from daybook_contracts.results import Rejected, encode_body, problem
+from daybook_infra.errors import DatabaseAway
+from daybook_infra.logs import get_logger
+
+PROBLEM_JSON = "application/problem+json"
+# Kafka, Postgres or the key server: a restart is over in seconds.
+RETRY_SECONDS = 2
+# Somebody has to heal a quarantine.
+QUARANTINE_SECONDS = 60
+
+log = get_logger(__name__)
+
+
+class Refused(Exception):
+    """A request is refused before any command was looked at."""
+
+    def __init__(self, rejected: Rejected, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(rejected.detail)
+        self.rejected = rejected
+        self.headers = headers
+
+
+def refuse(code: Code, detail: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Refused:
+    return Refused(problem(code, detail, status=status), headers)
+
+
+def invalid(fault: InvalidCommand) -> Rejected:
+    """A malformed command, as it is answered."""
+    status = TOO_LARGE_STATUS if fault.too_large else None
+    return problem(fault.code, fault.detail, command_id=fault.command_id, status=status)
+
+
+def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = None) -> Response:
+    extra = dict(headers or {})
+    if rejected.code is Code.UNAVAILABLE:
+        extra.setdefault("Retry-After", str(RETRY_SECONDS))
+    elif rejected.code is Code.ORG_QUARANTINED:
+        extra.setdefault("Retry-After", str(QUARANTINE_SECONDS))
+    return Response(encode_body(rejected), rejected.status, extra, media_type=PROBLEM_JSON)
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(InvalidCommand, _invalid)
+    app.add_exception_handler(DatabaseAway, _database_away)
+    app.add_exception_handler(HTTPException, _framework)
+    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(Exception, _bug)
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101 - registered for this class alone
+    return problem_response(error.rejected, error.headers)
+
+
+async def _invalid(_: Request, error: Exception) -> Response:
+    assert isinstance(error, InvalidCommand)  # noqa: S101 - registered for this class alone
+    return problem_response(invalid(error))
+
+
+async def _database_away(_: Request, error: Exception) -> Response:
+    log.warning("door_without_database", reason=str(error))
+    return problem_response(problem(Code.UNAVAILABLE, "The database cannot be reached now; try again."))
+
+
+async def _framework(request: Request, error: Exception) -> Response:
+    """404 and 405 of the router; whatever else the framework may refuse is malformed."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+    match error.status_code:
+        case 404:
+            rejected = problem(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
+        case 405:
+            rejected = problem(Code.NOT_FOUND, f"{request.method} is not offered here.", status=405)
+        case status:
+            rejected = problem(Code.INVALID_COMMAND, error.detail, status=status)
+    return problem_response(rejected, error.headers)
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    """Nobody hears it; the body was not whole, so nothing was done."""
+    return problem_response(problem(Code.INVALID_COMMAND, "The connection was closed before the body was whole."))
+
+
+async def _bug(_: Request, error: Exception) -> Response:
+    log.error("door_failed", exc_info=error)
+    return problem_response(problem(Code.INTERNAL, "Something failed inside Daybook; it has been logged."))

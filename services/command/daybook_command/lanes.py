@@ -1,0 +1,104 @@
+"""Carries out what shards ask for: effects in, events back. Loads of all shards go through one snapshot at a time;
+appends go out side by side, and the producer packs them into one request.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from daybook_command import metrics
+from daybook_command.log_reader import LogReader
+from daybook_command.log_writer import LogWriter
+from daybook_command.outbox import Outbox
+from daybook_command.shard.messages import (
+    Answer,
+    Append,
+    Event,
+    GapRead,
+    LoadSnapshot,
+    ReadGap,
+    SnapshotLoaded,
+    TakenOver,
+)
+from daybook_command.snapshot_reader import SnapshotReader
+from daybook_infra.errors import DatabaseAway, KafkaAway
+from daybook_infra.health import Health
+from daybook_infra.logs import get_logger
+
+log = get_logger(__name__)
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+T = TypeVar("T")
+Deliver = Callable[[Event], None]
+
+
+class Lanes:
+    """A `Deliver` hands an event back to the shard that waits for it; it drops what comes for one that is gone."""
+
+    def __init__(
+        self, reader: LogReader, writer: LogWriter, snapshots: SnapshotReader, outbox: Outbox, health: Health
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._snapshots = snapshots
+        self._outbox = outbox
+        self._health = health
+        self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
+        self._load_wanted = asyncio.Event()
+
+    async def take_over(self, partition: int) -> TakenOver:
+        checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
+        start = max(checkpoint.head_offset, 0)
+        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, start))
+        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
+
+    async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
+        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
+        return GapRead(stretch.records)
+
+    async def append(self, partition: int, append: Append) -> Event:
+        started = time.perf_counter()
+        fate = await self._writer.append(partition, append)
+        metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+        metrics.BATCH_ENTRIES.observe(len(append.records))
+        return fate
+
+    async def answer(self, partition: int, answer: Answer) -> None:
+        await self.retrying("kafka", lambda: self._outbox.publish(partition, answer))
+
+    def load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
+        """Queue a look-up; the next snapshot serves all that are queued."""
+        self._loads[partition] = (load, deliver)
+        self._load_wanted.set()
+
+    async def run_loads(self) -> None:
+        """For ever: one snapshot after another, each for every shard that wants one by then."""
+        while True:
+            await self._load_wanted.wait()
+            self._load_wanted.clear()
+            loads, self._loads = self._loads, {}
+            needs = {partition: load.needs for partition, (load, _) in loads.items()}
+            started = time.perf_counter()
+            snapshots = await self.retrying("postgres", partial(self._snapshots.read, needs))
+            metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
+            for partition, (load, deliver) in loads.items():
+                salts = os.urandom(16 * load.commands)
+                deliver(SnapshotLoaded(snapshots[partition], time.time_ns() // 1000, salts))
+
+    async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile."""
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                result = await attempt()
+            except (DatabaseAway, KafkaAway) as away:
+                self._health.fail(server, str(away))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            else:
+                self._health.ok(server)
+                return result

@@ -1,0 +1,85 @@
+"""Reading stretches of the audit log for shards: a partition and offsets in, records out. It decides nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from daybook_command.shard.messages import LogRecord
+from daybook_infra import kafka
+from daybook_infra.errors import KafkaAway
+from daybook_infra.settings import Settings
+
+# No answer for so long means that the partition's leader is away; the caller tries again.
+STALL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """`start` and `end` are the log's own bounds when it was read."""
+
+    records: Sequence[LogRecord]
+    start: int
+    end: int
+
+
+class LogReader:
+    """One consumer without a group; reads are made one after another."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._consumer: AIOKafkaConsumer | None = None
+        self._turn = asyncio.Lock()
+
+    async def stop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await kafka.close_quietly(consumer)
+
+    async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
+        """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
+        async with self._turn:
+            try:
+                return await self._read(partition, start, stop)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await self.stop()
+                raise KafkaAway(f"the log of partition {partition} cannot be read: {error!r}") from error
+
+    async def _read(self, partition: int, start: int, stop: int | None) -> Stretch:
+        consumer = await self._started()
+        place = TopicPartition(self._topic, partition)
+        async with asyncio.timeout(STALL_SECONDS):
+            first = (await consumer.beginning_offsets([place]))[place]
+            end = (await consumer.end_offsets([place]))[place]
+        stop = end if stop is None else stop
+        records: list[LogRecord] = []
+        if max(start, first) < stop <= end:
+            consumer.assign([place])
+            consumer.seek(place, max(start, first))
+            await self._drain(consumer, place, stop, records)
+            consumer.unsubscribe()
+        return Stretch([record for record in records if record.offset < stop], first, end)
+
+    async def _drain(
+        self, consumer: AIOKafkaConsumer, place: TopicPartition, stop: int, records: list[LogRecord]
+    ) -> None:
+        while not records or records[-1].offset < stop - 1:
+            fetched = await consumer.getmany(place, timeout_ms=int(STALL_SECONDS * 1000))
+            if not fetched:
+                raise KafkaAway(f"the log of partition {place.partition} stalled before offset {stop}")
+            records += [LogRecord(record.offset, record.value) for record in fetched[place]]
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            consumer = kafka.consumer(self._settings, "daybook-command-log", bulk=True)
+            try:
+                async with asyncio.timeout(STALL_SECONDS):
+                    await consumer.start()
+            except BaseException:
+                await kafka.close_quietly(consumer)
+                raise
+            self._consumer = consumer
+        return self._consumer

@@ -1,0 +1,151 @@
+"""The composition root of the command service: settings in, one running instance.
+Nothing is wired anywhere else.
+"""
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fastapi import FastAPI
+
+from daybook_command.asyncapi import mount_asyncapi
+from daybook_command.engine import Engine
+from daybook_command.http.app import create_app
+from daybook_command.http.ports import DoorDeps
+from daybook_command.known_users import KnownUsers
+from daybook_command.lanes import Lanes
+from daybook_command.log_reader import LogReader
+from daybook_command.log_writer import LogWriter
+from daybook_command.outbox import Outbox
+from daybook_command.outcomes import OutcomeReader
+from daybook_command.publisher import Publisher
+from daybook_command.replies import Replies
+from daybook_command.shard.machine import Config
+from daybook_command.snapshot_reader import SnapshotReader
+from daybook_command.subscriber import CommandIntake
+from daybook_contracts.topics import Topics
+from daybook_infra.errors import DatabaseAway, KafkaAway, SettingsError
+from daybook_infra.health import Health
+from daybook_infra.logs import get_logger
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.serving import serve
+from daybook_infra.settings import Settings
+from daybook_infra.topics import verify_topics
+
+log = get_logger(__name__)
+T = TypeVar("T")
+
+# Servers that are started together with us get this long to come up.
+BOOT_SECONDS = 60.0
+BOOT_PAUSE_SECONDS = 0.5
+# What was taken when the stop came may still be decided, answered and committed.
+DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    app: FastAPI
+    engine: Engine
+    intake: CommandIntake
+
+
+async def run_service(settings: Settings, host: str, port: int) -> None:
+    """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
+    if settings.jwt_secret is None and settings.jwks_url is None:
+        raise SettingsError(
+            "neither DAYBOOK_JWT_SECRET nor DAYBOOK_JWKS_URL is set: nobody could be told from anybody else"
+        )
+    stop = asyncio.Event()
+    async with open_service(settings) as service:
+        deciding = asyncio.create_task(service.engine.run())
+        deciding.add_done_callback(lambda _: stop.set())
+        await _boot(lambda: service.intake.start(service.engine))
+        _settle_garbage()
+        log.info("serving", host=host, port=port)
+        try:
+            await serve(service.app, host, port, stop)
+        finally:
+            if not deciding.done():
+                await service.engine.drain(DRAIN_SECONDS)
+            await service.intake.stop()
+            await _end(deciding)
+    log.info("stopped")
+
+
+@asynccontextmanager
+async def open_service(settings: Settings) -> AsyncIterator[Service]:
+    """Everything but the group's consumer is connected; closed in the opposite order."""
+    topics = Topics(settings.topic_prefix)
+    health = Health()
+    await _boot(lambda: verify_topics(settings))
+    async with AsyncExitStack() as closing:
+        pool = await _boot(lambda: open_pool(settings, "daybook-command"))
+        closing.push_async_callback(close_pool, pool)
+        replies = Replies(settings, topics.results)
+        await _boot(replies.start)
+        closing.push_async_callback(replies.stop)
+        publisher = Publisher(settings, topics.commands)
+        closing.push_async_callback(publisher.stop)
+        health.watch("replies", lambda: replies.fault)
+        intake = CommandIntake(settings, topics)
+        lanes = _lanes(settings, topics, pool, replies, health, closing)
+        engine = Engine(_config(settings), lanes, intake, health)
+        users = KnownUsers(pool)
+        app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health))
+        mount_asyncapi(app, intake.broker)
+        yield Service(app, engine, intake)
+
+
+def _lanes(
+    settings: Settings, topics: Topics, pool: Pool, replies: Replies, health: Health, closing: AsyncExitStack
+) -> Lanes:
+    reader = LogReader(settings, topics.audit_log)
+    closing.push_async_callback(reader.stop)
+    writer = LogWriter(settings, topics.audit_log)
+    closing.push_async_callback(writer.stop)
+    outbox = Outbox(settings, topics, replies)
+    closing.push_async_callback(outbox.stop)
+    snapshots = SnapshotReader(pool, managed_users=settings.users == "managed")
+    return Lanes(reader, writer, snapshots, outbox, health)
+
+
+def _config(settings: Settings) -> Config:
+    return Config(
+        partitions=settings.partitions,
+        # So many in all, should every partition be ours.
+        cache_orgs=max(1, settings.cache_orgs // settings.partitions),
+        max_tail=settings.max_tail,
+        managed_users=settings.users == "managed",
+    )
+
+
+async def _boot(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Try again while a server is away; after BOOT_SECONDS its last error is raised."""
+    deadline = asyncio.get_running_loop().time() + BOOT_SECONDS
+    while True:
+        try:
+            return await attempt()
+        except (KafkaAway, DatabaseAway) as away:
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            log.warning("waiting_for_server", reason=str(away))
+            await asyncio.sleep(BOOT_PAUSE_SECONDS)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancel, and raise what else ended it."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _settle_garbage() -> None:
+    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

@@ -1,0 +1,32 @@
+"""Every metric of the command service, named and explained. Labels are few: partitions, and stable words."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+COMMANDS = Counter("daybook_command_commands_total", "Commands taken from the topic.", ["partition"])
+ENTRIES = Counter("daybook_command_entries_total", "Entries appended to the log and admitted.", ["partition"])
+BATCH_ENTRIES = Histogram(
+    "daybook_command_batch_entries", "Entries per appended batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
+)
+APPEND_SECONDS = Histogram("daybook_command_append_seconds", "From sending a batch to its acknowledgement.")
+LOOKUP_SECONDS = Histogram("daybook_command_lookup_seconds", "Reading one snapshot from PostgreSQL.")
+TAKEOVER_SECONDS = Histogram("daybook_command_takeover_seconds", "From assignment of a partition to its readiness.")
+VOIDS = Counter("daybook_command_voids_total", "Records on the log that do not extend it.", ["partition"])
+REPORTS = Counter(
+    "daybook_command_reports_total",
+    "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed.",
+    ["kind"],
+)
+DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands refused without an entry.", ["code"])
+FORWARDED = Counter("daybook_command_forwarded_total", "Commands sent on to the partition that they belong to.")
+TAIL = Gauge("daybook_command_tail_entries", "Entries that PostgreSQL has not projected yet.", ["partition"])
+CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
+QUEUED = Gauge("daybook_command_queued_commands", "Commands taken and not decided yet.", ["partition"])
+OWNED = Gauge("daybook_command_partitions", "Partitions that this instance owns.")
+
+DOOR_SECONDS = Histogram(
+    "daybook_door_request_seconds", "From a request's headers to its answer's, waiting included.", ["route", "status"]
+)
+DOOR_WAITING = Gauge("daybook_door_waiting_commands", "Commands of requests that wait for their outcome.")
+DOOR_PUBLISHED = Counter(
+    "daybook_door_published_total", "Commands handed to Kafka: published, nothing_done, unknown.", ["fate"]
+)

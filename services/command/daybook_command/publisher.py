@@ -1,0 +1,101 @@
+"""The HTTP door's way into the commands topic: records in, the fate of each out.
+What a command says is not known here.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+
+from daybook_command.producers import ReplaceableProducer
+from daybook_contracts.topics import Headers
+from daybook_infra.logs import get_logger
+from daybook_infra.settings import Settings
+
+# Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
+PUBLISH_SECONDS = 5.0
+# The broker answered, and what it answered is final.
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandToSend:
+    partition: int
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class Fate(StrEnum):
+    """What became of a record. Only a record that Kafka never saw is NOTHING_DONE."""
+
+    PUBLISHED = "published"
+    NOTHING_DONE = "nothing_done"
+    UNKNOWN = "unknown"
+
+
+class Publisher:
+    """Records of one call go through one producer, in order: a later one of the same partition never overtakes."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self._producers = ReplaceableProducer(settings, "daybook-command-door")
+
+    async def stop(self) -> None:
+        await self._producers.stop()
+
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+        """The fate of each, within twice PUBLISH_SECONDS."""
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                producer = await self._producers.get()
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("door_without_kafka", reason=repr(error))
+            return [Fate.NOTHING_DONE] * len(records)
+        sent = await self._send(producer, records)
+        fates = [_fate(each) for each in sent]
+        if len(sent) < len(records) or Fate.UNKNOWN in fates:
+            log.warning("door_producer_discarded", unknown=fates.count(Fate.UNKNOWN), unsent=len(records) - len(sent))
+            self._producers.discard(producer)
+        return fates + [Fate.NOTHING_DONE] * (len(records) - len(sent))
+
+    async def _send(
+        self, producer: AIOKafkaProducer, records: Sequence[CommandToSend]
+    ) -> list["asyncio.Future[object]"]:
+        """A future for each record that the producer took; all but those of unknown fate are done."""
+        sent: list[asyncio.Future[object]] = []
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                for each in records:
+                    sent.append(await self._send_one(producer, each))  # noqa: PERF401 - those taken must survive a raise
+                await asyncio.wait(sent)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("door_publish_failed", reason=repr(error))
+        return sent
+
+    async def _send_one(self, producer: AIOKafkaProducer, each: CommandToSend) -> "asyncio.Future[object]":
+        sent: asyncio.Future[object] = await producer.send(
+            self._topic, each.value, key=each.key, partition=each.partition, headers=each.headers
+        )
+        return sent
+
+
+def _fate(sent: "asyncio.Future[object]") -> Fate:
+    if not sent.done():
+        sent.cancel()  # nobody will look at what it still may become
+        return Fate.UNKNOWN
+    error = sent.exception()
+    if error is None:
+        return Fate.PUBLISHED
+    log.warning("door_publish_failed", reason=repr(error))
+    return Fate.NOTHING_DONE if isinstance(error, _REFUSALS) else Fate.UNKNOWN

@@ -1,0 +1,66 @@
+"""What a batch's senders get: entries and refusals come in, replies, forwards and dead letters go out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
+from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Reply
+from daybook_contracts.codes import Code
+from daybook_contracts.entries import Entry, EntryError
+from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
+
+
+@dataclass(slots=True)
+class Answers:
+    partition: int
+    replies: list[Reply] = field(default_factory=list)
+    forwards: list[Forward] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+
+    def outcome(self, item: Pending, entries: Sequence[Entry]) -> None:
+        """The command was decided: these are all of its entries, in order."""
+        self._reply(item.sender, item.command.id, outcome(item.command.id, entries))
+
+    def reject(self, item: Pending, code: Code, detail: str) -> None:
+        """A well-formed command is refused without an entry."""
+        self._refuse(item.record, item.sender, item.command.id, code, detail)
+
+    def refuse(self, item: Refused) -> None:
+        self._refuse(item.record, item.sender, item.command_id, item.code, item.detail)
+
+    def forward(self, item: Misrouted) -> None:
+        self.forwards.append(Forward(item.partition, item.record))
+
+    def seal(self, next_offset: int) -> Answer:
+        return Answer(tuple(self.replies), tuple(self.forwards), tuple(self.dead_letters), next_offset)
+
+    def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, code: Code, detail: str) -> None:
+        if not sender.http or code is Code.INTERNAL:
+            keep_value = code is not Code.SECRET_IN_CONFIG
+            self.dead_letters.append(DeadLetter(record, self.partition, f"{code}: {detail}", keep_value))
+        if command_id is not None or sender.http:
+            self._reply(sender, command_id, problem(code, detail, command_id=command_id))
+
+    def _reply(self, sender: Sender, command_id: str | None, result: Result) -> None:
+        if sender.reply_partition is None:
+            return
+        self.replies.append(
+            Reply(
+                command_id=command_id or "",
+                value=encode_record(result),
+                correlation_id=sender.correlation_id,
+                partition=sender.reply_partition,
+                traceparent=sender.traceparent,
+            )
+        )
+
+
+def outcome(command_id: str, entries: Sequence[Entry]) -> Result:
+    """A decided command's result, told from its entries alone: the same today and from the table in ten years."""
+    last = entries[-1]
+    position = f"{last.metadata_json.partition}.{last.metadata_json.position}"
+    error = entries[0].metadata_json.error
+    if isinstance(error, EntryError):
+        return problem(Code(error.code), error.detail, command_id=command_id, entry_id=entries[0].id, position=position)
+    refs = tuple(EntryRef(e.id, e.action, e.entity_type, e.entity_id) for e in entries)
+    return Accepted(command_id, refs, position)

@@ -1,0 +1,36 @@
+"""Reasons not to decide on a snapshot: PostgreSQL and this shard's memory, or their clocks, do not agree."""
+
+from daybook_command.shard.memory import Memory
+from daybook_command.shard.messages import Checkpoint
+
+# A writer this far from PostgreSQL's clock, or stamping so far ahead of its own, appends nothing.
+MAX_CLOCK_SKEW_US = 5_000_000
+MAX_STAMP_AHEAD_US = 60_000_000
+
+
+def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
+    """Why the memory and the checkpoint cannot be of one log: take over afresh.
+
+    PostgreSQL behind what memory has forgotten was restored or failed over; ahead of what memory has folded,
+    somebody else writes here.
+    """
+    projected = checkpoint.head
+    if projected.position < memory.tail.pruned_position:
+        return f"PostgreSQL went back to position {projected.position}"
+    if projected.position > memory.head.position:
+        return f"PostgreSQL knows position {projected.position}, this shard only {memory.head.position}"
+    known = memory.tail.hash_at(projected.position)
+    if known is not None and known != projected.hash:
+        return f"PostgreSQL has another entry at position {projected.position}"
+    return None
+
+
+def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
+    """Why nothing may be stamped now; microseconds since the epoch."""
+    skew = now_us - database_us
+    if abs(skew) > MAX_CLOCK_SKEW_US:
+        return f"the clock is {skew / 1e6:+.1f} s off PostgreSQL's"
+    ahead = memory.last_us + 1 - now_us
+    if ahead > MAX_STAMP_AHEAD_US:
+        return f"the log's last entry is stamped {ahead / 1e6:.1f} s past this clock"
+    return None

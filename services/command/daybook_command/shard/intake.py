@@ -1,0 +1,120 @@
+"""A record of the commands topic becomes a command to decide, a refusal, or one that belongs elsewhere."""
+
+import re
+from dataclasses import dataclass
+
+from daybook_command.domain.built import BUILT
+from daybook_command.shard.messages import CommandRecord
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command, InvalidCommand, parse_command, with_actor
+from daybook_contracts.ids import entry_id
+from daybook_contracts.principals import InvalidPrincipal, Principal, User, parse_publisher
+from daybook_contracts.routing import partition_of
+from daybook_contracts.topics import (
+    CORRELATION_ID,
+    DOOR,
+    DOOR_HTTP,
+    FORWARDED_FROM,
+    PRINCIPAL,
+    REPLY_PARTITION,
+    TRACEPARENT,
+)
+
+_PARTITION = re.compile(rb"[0-9]{1,6}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who waits for the answer, and where; `reply_partition` is None where nobody does."""
+
+    correlation_id: bytes
+    reply_partition: int | None
+    traceparent: bytes | None
+    http: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A well-formed command of this partition; `entry_id` is its first entry's."""
+
+    record: CommandRecord
+    sender: Sender
+    command: Command
+    principal: Principal
+    entry_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Refused without an entry; `command_id` is None where it could not be read."""
+
+    record: CommandRecord
+    sender: Sender
+    code: Code
+    detail: str
+    command_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Misrouted:
+    record: CommandRecord
+    partition: int
+
+
+Taken = Pending | Refused | Misrouted
+
+
+def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
+    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
+    headers = dict(record.headers)
+    sender = _sender(headers, partitions)
+    try:
+        command = _built(parse_command(record.value or b""))
+        principal = _principal(headers, command.id)
+        command = _as_actor(command, principal)
+    except InvalidCommand as fault:
+        return Refused(record, sender, fault.code, fault.detail, fault.command_id)
+    home = partition_of(command.key, partitions)
+    if home == partition:
+        return Pending(record, sender, command, principal, entry_id(command.key, command.id, 0))
+    if FORWARDED_FROM in headers:
+        detail = f"forwarded once already, and partition {partition} is not its own ({home})"
+        return Refused(record, sender, Code.INVALID_COMMAND, detail, command.id)
+    return Misrouted(record, home)
+
+
+def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
+    asked = headers.get(REPLY_PARTITION, b"")
+    reply_partition = int(asked) if _PARTITION.fullmatch(asked) else None
+    if reply_partition is not None and reply_partition >= partitions:
+        reply_partition = None
+    return Sender(
+        correlation_id=headers.get(CORRELATION_ID, b""),
+        reply_partition=reply_partition,
+        traceparent=headers.get(TRACEPARENT),
+        http=headers.get(DOOR) == DOOR_HTTP,
+    )
+
+
+def _built(command: Command) -> Command:
+    if command.type not in BUILT:
+        raise InvalidCommand(Code.INVALID_COMMAND, f"type: {command.type} is not decided yet", command.id)
+    return command
+
+
+def _principal(headers: dict[str, bytes], command_id: str) -> Principal:
+    try:
+        return parse_publisher(headers.get(PRINCIPAL))
+    except InvalidPrincipal as fault:
+        raise InvalidCommand(Code.INVALID_COMMAND, f"header {PRINCIPAL}: {fault}", command_id) from fault
+
+
+def _as_actor(command: Command, principal: Principal) -> Command:
+    if not isinstance(principal, User):
+        return command
+    if command.actor_user_id is None:
+        return with_actor(command, principal.user_id)
+    if command.actor_user_id != principal.user_id:
+        detail = f"actor_user_id: the sender is {principal} and cannot act for another user"
+        raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
+    return command

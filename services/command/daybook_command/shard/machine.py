@@ -1,0 +1,300 @@
+"""The protocol of a shard: fold, admit, append, lost, unknown, takeover. Events in, effects out, no I/O, no clock.
+
+At any time at most one of TakeOver, LoadSnapshot, Append and ReadGap is under way; answers go out beside them.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import assert_never
+
+from daybook_command.shard.answers import Answers
+from daybook_command.shard.batch import Deciding, Moment
+from daybook_command.shard.doubts import clock_fault, doubt
+from daybook_command.shard.flight import Flight, needs_of
+from daybook_command.shard.intake import take
+from daybook_command.shard.memory import Memory
+from daybook_command.shard.messages import (
+    Acknowledged,
+    Answered,
+    Append,
+    AppendRefused,
+    CommandRecord,
+    CommandsArrived,
+    Commit,
+    Effect,
+    Event,
+    GapRead,
+    Hold,
+    LoadSnapshot,
+    OutcomeUnknown,
+    ReadGap,
+    Report,
+    SnapshotLoaded,
+    Stop,
+    TakenOver,
+    TakeOver,
+    Tick,
+)
+from daybook_command.shard.orgs import OrgCache
+from daybook_command.shard.takeover import take_over
+from daybook_contracts.admission import VoidReason, admit
+from daybook_contracts.continuity import LogChanged
+
+
+class Phase(Enum):
+    TAKING_OVER = auto()
+    READY = auto()
+    LOADING = auto()
+    APPENDING = auto()
+    CHECKING = auto()
+    STOPPED = auto()
+
+
+# The phase in which an event means something; those that may come at any time are not listed.
+_EXPECTED: dict[type[Event], Phase] = {
+    TakenOver: Phase.TAKING_OVER,
+    SnapshotLoaded: Phase.LOADING,
+    Acknowledged: Phase.APPENDING,
+    OutcomeUnknown: Phase.APPENDING,
+    AppendRefused: Phase.APPENDING,
+    GapRead: Phase.CHECKING,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`max_tail` in entries, `max_commands` per batch, `cache_orgs` for this shard alone."""
+
+    partitions: int
+    cache_orgs: int
+    max_tail: int
+    managed_users: bool
+    max_commands: int = 500
+
+
+@dataclass(slots=True)
+class Shard:
+    """`suspects` are offsets to be tried alone, `doomed` those that failed alone; `held` says why the shard waits."""
+
+    partition: int
+    config: Config
+    memory: Memory
+    phase: Phase = Phase.TAKING_OVER
+    queue: deque[CommandRecord] = field(default_factory=deque)
+    flight: Flight = field(default_factory=Flight)
+    suspects: set[int] = field(default_factory=set)
+    doomed: set[int] = field(default_factory=set)
+    held: str | None = None
+
+    @classmethod
+    def of(cls, partition: int, config: Config) -> "Shard":
+        return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)))
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is queued and no batch is under way, answers apart."""
+        return not self.queue and not self.flight.records and self.phase is not Phase.LOADING
+
+    def oldest_ms(self) -> int | None:
+        """Kafka's timestamp of the oldest command not decided yet."""
+        waiting = self.flight.records[0] if self.flight.records else self.queue[0] if self.queue else None
+        return None if waiting is None else waiting.timestamp_ms
+
+    def handle(self, event: Event) -> list[Effect]:
+        """The next state, and what has to be done for it. An event that is not of the phase does nothing."""
+        if self.phase is not _EXPECTED.get(type(event), self.phase):
+            return []
+        match event:
+            case CommandsArrived():
+                return self._arrived(event)
+            case TakenOver():
+                return self._taken_over(event)
+            case SnapshotLoaded():
+                return self._loaded(event)
+            case Acknowledged():
+                return self._acknowledged(event.base_offset)
+            case GapRead():
+                return self._gap_read(event)
+            case OutcomeUnknown():
+                return self._start_over("unknown", "the append was not acknowledged in time")
+            case AppendRefused():
+                return self._refused(event.reason)
+            case Answered():
+                return [Commit(event.next_offset)]
+            case Tick():
+                return self._tick()
+            case _:
+                assert_never(event)
+
+    def _arrived(self, event: CommandsArrived) -> list[Effect]:
+        if self.phase is not Phase.STOPPED:
+            self.queue.extend(event.records)
+        return self._next()
+
+    def start(self) -> list[Effect]:
+        return [TakeOver()]
+
+    def _taken_over(self, event: TakenOver) -> list[Effect]:
+        try:
+            self.memory, reports = take_over(event, self.partition, self.config.cache_orgs)
+        except LogChanged as changed:
+            return self._stop(str(changed))
+        self.phase = Phase.READY
+        return [*reports, *self._next()]
+
+    def _next(self) -> list[Effect]:
+        """Start the next batch, if the shard is free to."""
+        if self.phase is not Phase.READY or not self.queue or self.held is not None:
+            return []
+        if len(self.memory.tail) > self.config.max_tail:
+            return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
+        records = self._take_records()
+        taken = [take(record, self.partition, self.config.partitions) for record in records]
+        self.flight = Flight(records, taken)
+        self.phase = Phase.LOADING
+        return [LoadSnapshot(needs_of(taken, self.memory.cache), len(taken))]
+
+    def _take_records(self) -> list[CommandRecord]:
+        """The next commands in order; a suspect is a batch of its own."""
+        records: list[CommandRecord] = []
+        while self.queue and len(records) < self.config.max_commands:
+            suspect = self.queue[0].offset in self.suspects
+            if suspect and records:
+                break
+            records.append(self.queue.popleft())
+            if suspect:
+                break
+        return records
+
+    def _hold(self, reason: str) -> list[Effect]:
+        changed = reason != self.held
+        self.held = reason
+        return [Hold(reason)] if changed else []
+
+    def _tick(self) -> list[Effect]:
+        """Look again at what the shard waits for: a snapshot tells both the clock and the checkpoint."""
+        if self.phase is not Phase.READY or self.held is None:
+            return []
+        self.phase = Phase.LOADING
+        self.flight = Flight()
+        return [LoadSnapshot(needs_of((), self.memory.cache), 0)]
+
+    def _loaded(self, event: SnapshotLoaded) -> list[Effect]:
+        reason = doubt(self.memory, event.snapshot.checkpoint)
+        if reason is not None:
+            return self._start_over("retake", reason)
+        reason = clock_fault(self.memory, event.now_us, event.snapshot.database_us)
+        if reason is not None:
+            self._requeue()
+            self.phase = Phase.READY
+            return self._hold(reason)
+        self.flight.projected = event.snapshot.checkpoint.head.position
+        if not self.flight.records:
+            return self._released()
+        return self._decide(event)
+
+    def _released(self) -> list[Effect]:
+        """A look that brought no commands: forget what is projected, and go on if that was what was missing."""
+        self.memory.tail.prune(self.flight.projected)
+        self.phase = Phase.READY
+        if len(self.memory.tail) > self.config.max_tail:
+            return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
+        self.held = None
+        return [Hold(None), *self._next()]
+
+    def _decide(self, event: SnapshotLoaded) -> list[Effect]:
+        snapshot, memory, flight = event.snapshot, self.memory, self.flight
+        for org_id, loaded in snapshot.orgs.items():
+            if loaded.fresh:
+                org = memory.tail.replay(org_id, loaded.org, snapshot.checkpoint.head.position)
+                memory.cache.put(org_id, org, loaded.generation)
+        flight.base = memory.head
+        deciding = Deciding(
+            memory,
+            snapshot,
+            Moment(event.now_us, event.salts),
+            Answers(self.partition),
+            self.config.managed_users,
+            self.doomed,
+        )
+        deciding.run(flight.taken)
+        reports = self._cut(deciding)
+        flight.appends = len(deciding.appends)
+        flight.answer = deciding.answers.seal(flight.records[-1].offset + 1) if flight.records else None
+        if not deciding.appends:
+            return [*reports, *self._finish()]
+        self.phase = Phase.APPENDING
+        return [*reports, Append(tuple(deciding.appends))]
+
+    def _cut(self, deciding: Deciding) -> list[Report]:
+        """Put back what did not fit, or stands behind a command that the deciders failed on."""
+        flight = self.flight
+        rest = flight.records[deciding.done :]
+        flight.records = flight.records[: deciding.done]
+        self.queue.extendleft(reversed(rest))
+        if deciding.suspect is not None:
+            alone = deciding.suspect in self.suspects
+            (self.doomed if alone else self.suspects).add(deciding.suspect)
+        return deciding.reports
+
+    def _acknowledged(self, base_offset: int | None) -> list[Effect]:
+        if base_offset is None:
+            return self._start_over("unknown", "the append was acknowledged without an offset")
+        if base_offset < self.memory.end:
+            return self._stop(f"an append landed at offset {base_offset}, below the folded end {self.memory.end}")
+        stop = base_offset + self.flight.appends
+        if base_offset == self.memory.end:
+            self.memory.end = stop
+            return self._finish()
+        self.phase = Phase.CHECKING
+        return [ReadGap(self.memory.end, stop)]
+
+    def _gap_read(self, event: GapRead) -> list[Effect]:
+        """Somebody wrote in between: our batch stands if, and only if, nothing in the gap extends the log."""
+        gap = event.records[: len(event.records) - self.flight.appends]
+        reports: list[Effect] = []
+        for record in gap:
+            verdict = admit(self.flight.base, self.partition, record.value)
+            if not isinstance(verdict, VoidReason):
+                return self._start_over("lost", f"offset {record.offset} extended the log first")
+            reports.append(Report("void", f"offset {record.offset}: {verdict}"))
+        self.memory.end = event.records[-1].offset + 1
+        return [*reports, *self._finish()]
+
+    def _finish(self) -> list[Effect]:
+        """The batch stands: answer it, and only now forget what PostgreSQL had when it was decided."""
+        flight, memory = self.flight, self.memory
+        self.flight = Flight()
+        self.phase = Phase.READY
+        memory.tail.prune(flight.projected)
+        memory.cache.evict(memory.tail.by_org)
+        done = {record.offset for record in flight.records}
+        self.suspects -= done
+        self.doomed -= done
+        answers: list[Effect] = [] if flight.answer is None else [flight.answer]
+        return [*answers, *self._next()]
+
+    def _refused(self, reason: str) -> list[Effect]:
+        """Never retried in a batch: each of its commands is tried alone once, and set aside if that fails too."""
+        offsets = {record.offset for record in self.flight.records}
+        alone = len(offsets) == 1
+        (self.doomed if alone else self.suspects).update(offsets)
+        return self._start_over("refused", reason)
+
+    def _start_over(self, kind: str, detail: str) -> list[Effect]:
+        """Head, offset, tail and every cached org go together; the same commands are decided again, first of all."""
+        self._requeue()
+        self.phase = Phase.TAKING_OVER
+        self.memory = Memory(self.partition, OrgCache(self.config.cache_orgs))
+        return [Report(kind, detail), TakeOver()]
+
+    def _requeue(self) -> None:
+        self.queue.extendleft(reversed(self.flight.records))
+        self.flight = Flight()
+
+    def _stop(self, reason: str) -> list[Effect]:
+        self.phase = Phase.STOPPED
+        self.queue.clear()
+        self.flight = Flight()
+        return [Stop(reason)]

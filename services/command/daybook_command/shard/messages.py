@@ -1,0 +1,265 @@
+"""What a shard is told (events) and what it asks for (effects): plain values, no behaviour.
+
+The edge carries the effects out and tells the shard what came of them; the shard itself never does I/O.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daybook_command.domain.state import Org
+from daybook_contracts.admission import Head
+from daybook_contracts.entries import Entry
+
+Headers = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRecord:
+    """A record of the commands topic, as it came; `timestamp_ms` is Kafka's."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    offset: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What PostgreSQL has projected of a partition: everything below `next_offset`, up to `head`."""
+
+    next_offset: int
+    head: Head
+    head_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedOrg:
+    """An org's rows in a snapshot; `org` is None where it does not exist, or where the shard's own copy still holds."""
+
+    org: Org | None
+    fresh: bool
+    generation: int
+    quarantined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch)."""
+
+    checkpoint: Checkpoint
+    database_us: int
+    entries: Mapping[str, Entry]
+    orgs: Mapping[str, LoadedOrg]
+    known_users: frozenset[str]
+    taken_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a batch must know.
+
+    `orgs`: id and the quarantine generation of the cached copy, None if there is none.
+    `chosen_ids`: table, id and the org that asks for it.
+    """
+
+    entry_ids: tuple[str, ...] = ()
+    orgs: tuple[tuple[str, int | None], ...] = ()
+    users: tuple[str, ...] = ()
+    chosen_ids: tuple[tuple[str, str, str], ...] = ()
+
+
+# Events
+
+
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """The log from the checkpoint's head record (or 0) to its end, with where the log starts and ends."""
+
+    checkpoint: Checkpoint
+    records: Sequence[LogRecord]
+    log_start: int
+    log_end: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsArrived:
+    records: Sequence[CommandRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotLoaded:
+    """`salts`: 16 random bytes for each command of the batch; `now_us`: this machine's clock."""
+
+    snapshot: Snapshot
+    now_us: int
+    salts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The batch is in Kafka; `base_offset` is None where the broker did not say where."""
+
+    base_offset: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeUnknown:
+    """The append was neither acknowledged nor refused within its deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppendRefused:
+    """The broker refused the batch for good: nothing of it is in the log."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GapRead:
+    """The log from the shard's folded end up to and with its own batch."""
+
+    records: Sequence[LogRecord]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """Everything that an `Answer` named has been acknowledged."""
+
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time has passed: look again at what the shard was waiting for."""
+
+
+Event = (
+    TakenOver
+    | CommandsArrived
+    | SnapshotLoaded
+    | Acknowledged
+    | OutcomeUnknown
+    | AppendRefused
+    | GapRead
+    | Answered
+    | Tick
+)
+
+
+# Effects
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Read the checkpoint, then the log from its head record to the end; answer with `TakenOver`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSnapshot:
+    """Answer with `SnapshotLoaded`, with a salt for each of `commands`."""
+
+    needs: Needs
+    commands: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogAppend:
+    """One record of the batch that is to be appended."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Append as one Kafka batch; answer with `Acknowledged`, `OutcomeUnknown` or `AppendRefused`."""
+
+    records: tuple[LogAppend, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadGap:
+    """Read the log in [start, stop); answer with `GapRead`."""
+
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A results record for the sender of a command that asked for one."""
+
+    command_id: str
+    value: bytes
+    correlation_id: bytes
+    partition: int
+    traceparent: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A command that belongs to another partition, sent on as it came."""
+
+    partition: int
+    record: CommandRecord
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A command refused without an entry; `keep_value` is False where the value holds a secret."""
+
+    record: CommandRecord
+    partition: int
+    reason: str
+    keep_value: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Publish these, and answer with `Answered(next_offset)` when all of them are acknowledged."""
+
+    replies: tuple[Reply, ...]
+    forwards: tuple[Forward, ...]
+    dead_letters: tuple[DeadLetter, ...]
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Commit this offset of the commands topic, explicitly."""
+
+    next_offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Something to log and count: `kind` is a stable word, `detail` is for people."""
+
+    kind: str
+    detail: str
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """The shard waits (`reason`), or goes on (None); `Tick` makes it look again."""
+
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The log is not the one that was projected: nothing is decided here any more."""
+
+    reason: str
+
+
+Effect = TakeOver | LoadSnapshot | Append | ReadGap | Answer | Commit | Report | Hold | Stop

@@ -1,0 +1,32 @@
+"""Taking a partition over: a checkpoint and the log after it come in, a memory leaves. It must not know who asks."""
+
+from orjson import loads
+
+from daybook_command.shard.memory import Memory
+from daybook_command.shard.messages import Report, TakenOver
+from daybook_command.shard.orgs import OrgCache
+from daybook_contracts.continuity import check_bounds, check_head, check_voids
+from daybook_contracts.timestamps import microseconds
+
+
+def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
+    """Fold the tail onto the checkpoint; raises LogChanged where the checkpoint and the log do not agree."""
+    checkpoint = event.checkpoint
+    check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
+    memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
+    memory.tail.pruned_position = checkpoint.head.position
+    if checkpoint.head_offset >= 0:
+        value = event.records[0].value if event.records else None
+        check_head(checkpoint.head, checkpoint.head_offset, partition, value)
+        memory.last_us = stamped_at(value or b"")
+    reports = memory.fold(record for record in event.records if record.offset >= checkpoint.next_offset)
+    check_voids(memory.voids_in_a_row)
+    return memory, reports
+
+
+def stamped_at(value: bytes) -> int:
+    """`created_at` of an admitted record in microseconds; 0 where it holds none that can be read."""
+    try:
+        return microseconds(loads(value)["created_at"])
+    except (KeyError, TypeError, ValueError):
+        return 0

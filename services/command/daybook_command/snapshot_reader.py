@@ -1,0 +1,141 @@
+"""What shards read from PostgreSQL in order to decide: needs in, snapshots out, all of it as of one moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import msgspec
+
+from daybook_command import snapshot_sql as sql
+from daybook_command.org_loader import load_orgs
+from daybook_command.shard.messages import Checkpoint, LoadedOrg, Needs, Snapshot
+from daybook_contracts.admission import GENESIS, Head
+from daybook_contracts.entries import Entry, Metadata
+from daybook_contracts.ids import entry_id
+from daybook_infra.errors import DatabaseAway
+from daybook_infra.postgres import Connection, Pool, translated
+
+NOTHING_PROJECTED = Checkpoint(next_offset=0, head=GENESIS, head_offset=-1)
+_METADATA = msgspec.json.Decoder(Metadata)
+# Pins are for ever, so remembering them saves a write; the memory of them is bounded all the same.
+_MAX_PINNED = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one statement tells of everything that was asked for."""
+
+    now_us: int
+    entry_ids: Sequence[str]
+    users: frozenset[str]
+    quarantine: Mapping[str, tuple[int, bool]]
+
+
+class SnapshotReader:
+    """Reads from the primary only. Every method raises DatabaseAway where PostgreSQL does not answer."""
+
+    def __init__(self, pool: Pool, *, managed_users: bool) -> None:
+        self._pool = pool
+        self._managed_users = managed_users
+        self._pinned: set[str] = set()
+
+    async def checkpoint(self, partition: int) -> Checkpoint:
+        with translated():
+            found = _checkpoints(await self._pool.fetch(sql.CHECKPOINTS, [partition]))
+        return found.get(partition, NOTHING_PROJECTED)
+
+    async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        """A snapshot for each partition; all of them are of the same moment."""
+        with translated():
+            async with self._pool.acquire() as connection:
+                await self._claim(connection, needs)
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    return await self._read(connection, needs)
+
+    async def _claim(self, connection: Connection, needs: Mapping[int, Needs]) -> None:
+        chosen = sorted({(chosen_id, org_id) for need in needs.values() for _, chosen_id, org_id in need.chosen_ids})
+        if chosen:
+            await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
+        if self._managed_users:
+            return
+        unpinned = sorted({user_id for need in needs.values() for user_id in need.users} - self._pinned)
+        if unpinned:
+            await connection.execute(sql.PIN_USERS, unpinned)
+
+    async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
+        look = await self._look(connection, needs)
+        entries = await _entries(connection, look.entry_ids) if look.entry_ids else {}
+        orgs = await _orgs(connection, needs, look.quarantine)
+        snapshots = {}
+        for partition, need in needs.items():
+            snapshots[partition] = Snapshot(
+                checkpoint=checkpoints.get(partition, NOTHING_PROJECTED),
+                database_us=look.now_us,
+                entries=entries,
+                orgs={org_id: orgs[org_id] for org_id, _ in need.orgs},
+                known_users=look.users,
+                taken_ids=await _taken(connection, need) if need.chosen_ids else frozenset(),
+            )
+        return snapshots
+
+    async def _look(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
+        row = await connection.fetchrow(
+            sql.LOOK_MANAGED if self._managed_users else sql.LOOK_EXTERNAL,
+            [entry for need in needs.values() for entry in need.entry_ids],
+            [user_id for need in needs.values() for user_id in need.users],
+            [org_id for need in needs.values() for org_id, _ in need.orgs],
+        )
+        if row is None or row["standby"]:
+            raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
+        users = frozenset(row["users"])
+        if not self._managed_users:
+            self._pinned = (self._pinned if len(self._pinned) < _MAX_PINNED else set()) | users
+        quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
+        return _Look(row["now_us"], row["entry_ids"], users, quarantine)
+
+
+def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:
+    return {
+        row["partition"]: Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
+        for row in rows
+    }
+
+
+async def _orgs(
+    connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
+) -> dict[str, LoadedOrg]:
+    """Rows of the orgs of which the shard has no copy, or one from before a quarantine."""
+    cached = {org_id: generation for need in needs.values() for org_id, generation in need.orgs}
+    current = {org_id: quarantine.get(org_id, (0, False)) for org_id in cached}
+    stale = {org_id for org_id, generation in cached.items() if generation != current[org_id][0]}
+    loaded = await load_orgs(connection, sorted(stale)) if stale else {}
+    return {org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id]) for org_id in cached}
+
+
+async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry]:
+    """All entries of the commands that these first entries belong to. (A command of several entries has an org.)"""
+    found = [_entry(row) for row in await connection.fetch(sql.ENTRIES, entry_ids)]
+    others = [
+        entry_id(entry.org_id or entry.entity_id, entry.metadata_json.command_id, ordinal)
+        for entry in found
+        for ordinal in range(1, entry.metadata_json.entries)
+    ]
+    if others:
+        found += [_entry(row) for row in await connection.fetch(sql.ENTRIES, others)]
+    return {entry.id: entry for entry in found}
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    columns = dict(row)
+    metadata = _METADATA.decode(columns.pop("metadata_json"))
+    return Entry(**columns, metadata_json=metadata, created_at="")
+
+
+async def _taken(connection: Connection, need: Needs) -> frozenset[str]:
+    """The chosen ids that another org has reserved, or holds in a table."""
+    owner = {chosen_id: org_id for _, chosen_id, org_id in need.chosen_ids}
+    holders = await connection.fetch(sql.RESERVED, list(owner))
+    for table in {table for table, _, _ in need.chosen_ids}:
+        holders += await connection.fetch(sql.HOLDERS[table], list(owner))
+    return frozenset(row["id"] for row in holders if row["org_id"] != owner[row["id"]])

@@ -1,0 +1,55 @@
+"""Every metric of the projector, named and explained."""
+
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
+
+PARTITION = ("partition",)
+BATCH_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.entries = Counter(
+            "daybook_projector_entries", "Entries projected into the tables", PARTITION, registry=registry
+        )
+        self.voids = Counter(
+            "daybook_projector_voids",
+            "Records of the audit log that do not extend it, skipped",
+            (*PARTITION, "reason"),
+            registry=registry,
+        )
+        self.batch_seconds = Histogram(
+            "daybook_projector_batch_seconds",
+            "Time to write one batch, waiting for a connection included",
+            buckets=BATCH_SECONDS,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "daybook_projector_lag_records",
+            "Records of the partition that are not projected yet",
+            PARTITION,
+            registry=registry,
+        )
+        self.position = Gauge(
+            "daybook_projector_position", "Position of the last projected entry", PARTITION, registry=registry
+        )
+        self.waiting = Gauge(
+            "daybook_projector_waiting",
+            "1 while the partition waits for a user whose own partition is not projected that far",
+            PARTITION,
+            registry=registry,
+        )
+        self.stopped = Gauge(
+            "daybook_projector_stopped",
+            "1 while the partition is stopped and needs people",
+            PARTITION,
+            registry=registry,
+        )
+        self.quarantined = Gauge(
+            "daybook_projector_quarantined_orgs", "Orgs in quarantine, of all partitions", registry=registry
+        )
+        self.checkpoints_lost = Counter(
+            "daybook_projector_checkpoints_lost",
+            "Batches not written because somebody else had moved the checkpoint",
+            PARTITION,
+            registry=registry,
+        )

@@ -1,0 +1,66 @@
+"""What a batch's entries come to: entries and the quarantined orgs in, rows out. Pure, but for the log of a bug."""
+
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from daybook_infra.logs import get_logger
+from daybook_projector.log_entry import LogEntry
+from daybook_projector.projections.audit_log import AuditRow, audit_row
+from daybook_projector.projections.changes import Change, FoldError, Insert, NetChange, net_effect
+from daybook_projector.projections.fold import Folds, fold, key_rows
+
+log = get_logger(__name__)
+
+NOBODY: Container[str | None] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """The first entry of an org that cannot be applied."""
+
+    org_id: str
+    position: int
+    reason: str
+
+
+def net_changes(folds: Folds, entries: Iterable[LogEntry], frozen: Container[str | None]) -> tuple[NetChange, ...]:
+    """Of all orgs but the frozen ones. Raises `FoldError`."""
+    return net_effect(change for entry in entries if entry.org_id not in frozen for change in _changes(folds, entry))
+
+
+def key_inserts(entries: Iterable[LogEntry]) -> Iterator[Insert]:
+    """What entries of a quarantined org still write beside `audit_log`, where it is not there yet."""
+    for entry in entries:
+        if entry.columns is not None:
+            yield from key_rows(entry.columns, entry.fact)
+
+
+def audit_rows(entries: Iterable[LogEntry]) -> list[AuditRow]:
+    """Raises `FoldError` where the columns cannot be read."""
+    rows = []
+    for entry in entries:
+        if entry.columns is None:
+            raise FoldError(f"the columns of entry {entry.head.position} cannot be read")
+        rows.append(audit_row(entry.columns, entry.metadata))
+    return rows
+
+
+def by_org(entries: Iterable[LogEntry]) -> dict[str | None, list[LogEntry]]:
+    """Those without an org first, for they make users; then in the order in which the orgs first appear."""
+    groups: dict[str | None, list[LogEntry]] = {None: []}
+    for entry in entries:
+        groups.setdefault(entry.org_id, []).append(entry)
+    return groups
+
+
+def _changes(folds: Folds, entry: LogEntry) -> Sequence[Change]:
+    if entry.poison is not None or entry.columns is None:
+        raise FoldError(entry.poison or "its columns cannot be read")
+    try:
+        return fold(folds, entry.columns, entry.fact)
+    except FoldError:
+        raise
+    except Exception as bug:
+        # One of the two places where a bug is poison: it must not stop the orgs that it does not touch.
+        log.exception("fold_failed", position=entry.head.position, action=entry.columns.action)
+        raise FoldError(f"the fold failed: {type(bug).__name__}") from bug

@@ -1,0 +1,126 @@
+"""Row changes, and what many of them come to: changes in log order in, at most one per row out (contract, rule 14).
+Knows no table's meaning and no SQL.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+Value = str | int | bool | None
+Row = Mapping[str, Value]
+Key = tuple[Value, ...]
+
+
+class FoldError(ValueError):
+    """The entry cannot be applied. The message says why and holds no payload."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """`columns` maps each column to its SQL type; the primary key's columns come first in it. Compared by identity."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    table: Table
+    row: Row
+
+    @property
+    def key(self) -> Key:
+        return tuple(self.row[column] for column in self.table.key)
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """`values` are the columns that change."""
+
+    table: Table
+    key: Key
+    values: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    table: Table
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Deleted and made anew: what hung on the old row is gone."""
+
+    table: Table
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Made and deleted within these changes: leaves no row, but the row is known to be absent."""
+
+
+Change = Insert | Update | Delete
+Net = Insert | Update | Delete | Replace | Gone
+NetChange = Insert | Update | Delete | Replace
+
+
+def net_effect(changes: Iterable[Change]) -> tuple[NetChange, ...]:
+    """One change per row, in the order in which rows were first touched.
+    Raises `FoldError` where a row is made twice, or changed or deleted while it is absent.
+    """
+    net: dict[tuple[int, Key], Net] = {}
+    for change in changes:
+        row = (id(change.table), change.key)
+        before = net.get(row)
+        net[row] = change if before is None else combine(before, change)
+    return tuple(change for change in net.values() if not isinstance(change, Gone))
+
+
+def combine(before: Net, change: Change) -> Net:
+    """What two changes of the same row, one after the other, come to."""
+    match before:
+        case Insert() | Replace():
+            return _after_made(before, change)
+        case Update():
+            return _after_update(before, change)
+        case Delete() | Gone():
+            return _after_absent(before, change)
+        case _:
+            assert_never(before)
+
+
+def _after_made(before: Insert | Replace, change: Change) -> Net:
+    match change:
+        case Insert():
+            raise FoldError(f"a row of {change.table.name} is made twice")
+        case Update():
+            return type(before)(before.table, {**before.row, **change.values})
+        case Delete():
+            return Gone() if isinstance(before, Insert) else change
+        case _:
+            assert_never(change)
+
+
+def _after_update(before: Update, change: Change) -> Net:
+    match change:
+        case Insert():
+            raise FoldError(f"a row of {change.table.name} is made twice")
+        case Update():
+            return Update(before.table, before.key, {**before.values, **change.values})
+        case Delete():
+            return change
+        case _:
+            assert_never(change)
+
+
+def _after_absent(before: Delete | Gone, change: Change) -> Net:
+    match change:
+        case Insert():
+            return change if isinstance(before, Gone) else Replace(change.table, change.row)
+        case Update() | Delete():
+            raise FoldError(f"a row of {change.table.name} is changed after it was deleted")
+        case _:
+            assert_never(change)

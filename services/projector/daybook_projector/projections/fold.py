@@ -1,0 +1,57 @@
+"""The fold of one entry: its columns and its fact in, the row changes of all tables out. It decides and looks up nothing."""
+
+from collections.abc import Iterable, Mapping
+from itertools import chain
+from typing import Final
+
+from daybook_contracts.entry_data import OrgCreated, ProjectCreated
+from daybook_contracts.fact import Changeable, Fact
+from daybook_projector.projections import auth_users, org_members, orgs, project_members, projects
+from daybook_projector.projections.changes import Change, FoldError, Insert, Table
+from daybook_projector.projections.rule import Columns, Rule, Rules
+
+TABLES: Final[tuple[Table, ...]] = (
+    auth_users.AUTH_USERS,
+    orgs.ORGS,
+    org_members.ORG_MEMBERS,
+    projects.PROJECTS,
+    project_members.PROJECT_MEMBERS,
+)
+"""Parents before children."""
+
+Folds = Mapping[type[Fact], tuple[Rule, ...]]
+
+
+def folds(*, managed_users: bool) -> Folds:
+    """All rules by fact; users that an identity provider manages are written by nobody here."""
+    users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _nothing)
+    tables: tuple[Rules, ...] = (users, orgs.RULES, org_members.RULES, projects.RULES, project_members.RULES)
+    kinds = dict.fromkeys(chain.from_iterable(tables))
+    return {kind: tuple(rules[kind] for rules in tables if kind in rules) for kind in kinds}
+
+
+def fold(folds: Folds, columns: Columns, fact: Fact | None) -> tuple[Change, ...]:
+    """What an entry changes; `fact` is None for a failure. Raises `FoldError` where no table knows the fact."""
+    if fact is None:
+        return ()
+    rules = folds.get(type(fact))
+    if rules is None:
+        raise FoldError(f"no table knows what to do with {columns.action}")
+    if isinstance(fact, Changeable) and fact.changed is False:
+        return ()
+    return tuple(chain.from_iterable(rule(columns, fact) for rule in rules))
+
+
+def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:
+    """All that a quarantined org's entry still writes beside `audit_log`: the rows whose keys `audit_log` needs."""
+    match fact:
+        case OrgCreated():
+            return orgs.created(columns, fact)
+        case ProjectCreated():
+            return projects.created(columns, fact)
+        case _:
+            return ()
+
+
+def _nothing(_columns: Columns, _fact: Fact) -> Iterable[Change]:
+    return ()

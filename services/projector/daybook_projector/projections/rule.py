@@ -1,0 +1,13 @@
+"""How a projection reads entries: for each kind of fact that touches its table, a rule from columns and fact to changes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from daybook_contracts.entries import Entry, LooseEntry
+from daybook_contracts.fact import Fact
+from daybook_projector.projections.changes import Change
+
+Columns = Entry | LooseEntry
+# The fact's type is the key under which a rule stands; a mapping cannot say so to the type checker.
+Rule = Callable[[Columns, Any], Iterable[Change]]
+Rules = Mapping[type[Fact], Rule]

@@ -1,0 +1,50 @@
+"""Statements over whole sets of rows, written from what a projection says of its table. Values are never in them.
+Each takes one array per column. Types that the driver cannot send in an array go as text and are cast by the server.
+"""
+
+from functools import cache
+
+from daybook_projector.projections.changes import Table
+
+SENT_AS_THEY_ARE = frozenset({"uuid", "text", "boolean", "integer"})
+
+
+@cache
+def insert(table: Table) -> str:
+    return f"INSERT INTO {table.name} ({_names(tuple(table.columns))}) SELECT * FROM {_rows(table, *table.columns)}"  # noqa: S608 - names of our own tables
+
+
+@cache
+def insert_missing(table: Table) -> str:
+    return f"{insert(table)} ON CONFLICT DO NOTHING"
+
+
+@cache
+def update(table: Table, columns: tuple[str, ...]) -> str:
+    """Arrays: the key's columns, then those that change."""
+    changes = ", ".join(f"{column} = news.{column}" for column in columns)
+    rows = f"{_rows(table, *table.key, *columns)} AS news ({_names((*table.key, *columns))})"
+    return f"UPDATE {table.name} AS old SET {changes} FROM {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
+
+
+@cache
+def delete(table: Table) -> str:
+    rows = f"{_rows(table, *table.key)} AS news ({_names(table.key)})"
+    return f"DELETE FROM {table.name} AS old USING {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
+
+
+def _rows(table: Table, *columns: str) -> str:
+    arrays = (_array(number, table.columns[column]) for number, column in enumerate(columns, start=1))
+    return f"unnest({', '.join(arrays)})"
+
+
+def _array(number: int, sql_type: str) -> str:
+    return f"${number}::{sql_type}[]" if sql_type in SENT_AS_THEY_ARE else f"${number}::text[]::{sql_type}[]"
+
+
+def _names(columns: tuple[str, ...]) -> str:
+    return ", ".join(columns)
+
+
+def _same_key(table: Table) -> str:
+    return " AND ".join(f"old.{column} = news.{column}" for column in table.key)

@@ -1,0 +1,138 @@
+"""One partition, followed for as long as this process has it: takes over at the checkpoint, then batch by batch.
+Waits for users, retries outages, starts afresh after a lost checkpoint, and stops where people are needed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TypeVar
+
+from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_infra.errors import DatabaseAway, KafkaAway
+from daybook_projector.checkpoints import CheckpointLost
+from daybook_projector.feed import Feed
+from daybook_projector.log_bounds import LogBounds
+from daybook_projector.partition import Batch, PartitionLog, start_of_command
+from daybook_projector.report import Report
+from daybook_projector.stopped import PartitionStopped
+from daybook_projector.users import Users
+from daybook_projector.wanted import Wanted, first_absent, wanted_users
+from daybook_projector.writer import Writer
+
+BATCH_ENTRIES = 5_000
+# Reading a record costs about 25 µs: the event loop is not held up for longer than this many of them.
+SLICE_RECORDS = 500
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the workers of a process share. `slots` bounds how many of them write at a time."""
+
+    bounds: LogBounds
+    writer: Writer
+    users: Users
+    report: Report
+    slots: asyncio.Semaphore
+
+
+class Worker:
+    def __init__(self, partition: int, feed: Feed, desk: Desk) -> None:
+        self.partition = partition
+        self.feed = feed
+        self.projected_to = 0
+        self._desk = desk
+        self._report = desk.report
+
+    async def run(self) -> None:
+        """Until the feed is finished or the partition is stopped."""
+        try:
+            while True:
+                log = await self._take_over()
+                try:
+                    await self._follow(log)
+                except CheckpointLost:
+                    self._report.checkpoint_lost(self.partition)
+                else:
+                    return
+        except (PartitionStopped, LogChanged) as stop:
+            self.feed.shut()
+            self._report.stopped(self.partition, str(stop))
+
+    async def _take_over(self) -> PartitionLog:
+        self.feed.shut()
+        checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
+        self.projected_to = checkpoint.next_offset
+        self.feed.open_at(checkpoint.first_to_read)
+        self._report.taken_over(self.partition, checkpoint)
+        return PartitionLog(self.partition, checkpoint)
+
+    async def _follow(self, log: PartitionLog) -> None:
+        while (records := await self.feed.take(SLICE_RECORDS)) is not None:
+            taken = 0
+            while records:
+                self._report.voids(self.partition, log.take(records))
+                taken += len(records)
+                await asyncio.sleep(0)
+                records = self.feed.take_more(min(SLICE_RECORDS, BATCH_ENTRIES - taken))
+            await self._project(log)
+
+    async def _project(self, log: PartitionLog) -> None:
+        while (batch := log.next_batch(BATCH_ENTRIES)) is not None:
+            ready = await self._ready(log, batch)
+            if ready is not None:
+                await self._write(ready)
+                log.projected(ready)
+                self.projected_to = ready.after.next_offset
+
+    async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
+        """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
+        named = {wanted.user_id for wanted in wanted_users(batch.entries)}
+        absent = await self._retried(lambda: self._desk.users.absent(named))
+        wanted = first_absent(batch.entries, absent)
+        if wanted is None:
+            return batch
+        start = start_of_command(batch.entries, wanted.index)
+        if start > 0:
+            return batch.until(start)
+        await self._wait(log, batch, wanted)
+        return None
+
+    async def _wait(self, log: PartitionLog, batch: Batch, wanted: Wanted) -> None:
+        position = batch.entries[wanted.index].head.position
+        self._report.waits(self.partition, position, wanted.user_id)
+        is_there = await self._retried(lambda: self._desk.users.appears(wanted.user_id, self.partition))
+        self._report.goes_on(self.partition, wanted.user_id, is_there=is_there)
+        if is_there:
+            return
+        if wanted.is_actor:
+            raise PartitionStopped(f"user {wanted.user_id}, actor of entry {self.partition}.{position}, does not exist")
+        log.poison(wanted.index, f"user {wanted.user_id} does not exist")
+
+    async def _write(self, batch: Batch) -> None:
+        begun_at = perf_counter()
+        async with self._desk.slots:
+            poisons = await self._retried(lambda: self._desk.writer.write(batch))
+        self._report.projected(batch, perf_counter() - begun_at)
+        for poison in poisons:
+            self._report.quarantined(self.partition, poison)
+
+    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Outages last as long as they last; each pause is bounded. The process is unready meanwhile."""
+        pause, away = FIRST_PAUSE_SECONDS, None
+        while True:
+            try:
+                result = await attempt()
+            except (DatabaseAway, KafkaAway) as error:
+                away = error
+                self._report.away(error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            else:
+                if away is not None:
+                    self._report.back(type(away))
+                return result

@@ -1,0 +1,58 @@
+"""One transaction per batch: the checkpoint is compared and moved, then rows and `audit_log` are written, or nothing is.
+A batch that cannot be written whole is written org by org instead.
+"""
+
+from daybook_infra.postgres import Connection, Pool, translated
+from daybook_projector.checkpoint import Checkpoint
+from daybook_projector.checkpoints import load_checkpoint, move_checkpoint
+from daybook_projector.log_entry import LogEntry
+from daybook_projector.partition import Batch
+from daybook_projector.posting import Poison, audit_rows, key_inserts, net_changes
+from daybook_projector.projections.changes import FoldError
+from daybook_projector.projections.fold import Folds
+from daybook_projector.quarantine import frozen_orgs, post_by_org
+from daybook_projector.rows import copy_audit_log, write_changes, write_missing
+
+
+class Writer:
+    def __init__(self, pool: Pool, folds: Folds) -> None:
+        self._pool = pool
+        self._folds = folds
+
+    async def checkpoint(self, partition: int) -> Checkpoint:
+        """Raises `DatabaseAway`."""
+        return await load_checkpoint(self._pool, partition)
+
+    async def write(self, batch: Batch) -> list[Poison]:
+        """Returns what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped`, `DatabaseAway`; after the last
+        the batch is written or not: the checkpoint tells.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                try:
+                    await self._write_whole(connection, batch)
+                except FoldError:
+                    return await self._write_by_org(connection, batch)
+        return []
+
+    async def _write_whole(self, connection: Connection, batch: Batch) -> None:
+        async with connection.transaction():
+            await move_checkpoint(connection, batch.partition, batch.before, batch.after)
+            if batch.entries:
+                await self._post(connection, batch, await frozen_orgs(connection, batch.entries))
+
+    async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None]) -> None:
+        await write_changes(connection, net_changes(self._folds, batch.entries, frozen))
+        if frozen:
+            await write_missing(connection, key_inserts(_of(batch, frozen)))
+        await copy_audit_log(connection, audit_rows(batch.entries))
+
+    async def _write_by_org(self, connection: Connection, batch: Batch) -> list[Poison]:
+        async with connection.transaction():
+            await move_checkpoint(connection, batch.partition, batch.before, batch.after)
+            frozen = await frozen_orgs(connection, batch.entries)
+            return await post_by_org(connection, self._folds, batch, frozen)
+
+
+def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[LogEntry]:
+    return [entry for entry in batch.entries if entry.org_id in org_ids]

@@ -1,0 +1,56 @@
+"""An entry's metadata survives PostgreSQL's jsonb: read back with its numbers as doubles, no hash changes."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from msgspec import structs
+
+from daybook_contracts.admission import GENESIS, admit
+from daybook_contracts.canonical import canonical_bytes, parse_json
+from daybook_contracts.entries import raw_metadata, seal
+from support.entries_by_hand import Json
+from support.entry_samples import samples, unsealed
+from support.json_values import json_objects
+from support.stack import FreshSettings
+
+ThroughJsonb = Callable[[bytes], str]
+
+
+@pytest.fixture(scope="module")
+def through_jsonb(lasting_settings: FreshSettings) -> Iterator[ThroughJsonb]:
+    """Gives JSON to PostgreSQL as jsonb and takes back what it shows. One connection, on a loop of its own."""
+    url = lasting_settings(init=False).database_url.get_secret_value()
+    with asyncio.Runner() as runner:
+        connection = runner.run(asyncpg.connect(url, timeout=10))
+        yield lambda value: runner.run(connection.fetchval("SELECT $1::jsonb::text", value.decode(), timeout=10))
+        runner.run(connection.close(timeout=10))
+
+
+def read_back(value: bytes, through_jsonb: ThroughJsonb) -> bytes:
+    """The record's bytes as an auditor makes them from the row of the entry."""
+    entry = parse_json(value.decode())
+    assert isinstance(entry, dict)
+    return canonical_bytes(entry | {"metadata_json": parse_json(through_jsonb(raw_metadata(value)))})
+
+
+@pytest.mark.parametrize("name", samples())
+def test_a_sample_comes_back_to_the_byte(name: str, through_jsonb: ThroughJsonb) -> None:
+    value = samples()[name].value
+    assert read_back(value, through_jsonb) == value
+
+
+def without_nul(value: Json) -> bool:
+    return b"\\u0000" not in canonical_bytes(value)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=json_objects().filter(without_nul))
+@example(data={"n": [1e21, 1e22, 5e-324, 1.7976931348623157e308, -0.0, 1.0, 0.1, 2.0**53, 1e-7, 1e300]})
+def test_an_entry_with_any_data_comes_back_to_the_byte(data: Json, through_jsonb: ThroughJsonb) -> None:
+    sealed = seal(structs.replace(unsealed("RENAME_ORG"), data=canonical_bytes(data)), GENESIS)
+    back = read_back(sealed.value, through_jsonb)
+    assert back == sealed.value
+    assert admit(GENESIS, 6, back) == sealed.head

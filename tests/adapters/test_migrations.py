@@ -1,0 +1,104 @@
+"""Migrations on a real PostgreSQL: applied once, all or nothing, and never after an edit."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from daybook_infra.errors import DatabaseAway
+from daybook_infra.migrations import MigrationMismatch, applied_migrations, migrate, read_migrations, verify_migrations
+from daybook_infra.postgres import connect
+from daybook_infra.settings import Settings
+from support.stack import FreshSettings
+
+ALL = tuple(migration.name for migration in read_migrations())
+USERS = "0002_users.sql"
+
+
+@pytest.fixture
+def empty(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(init=False)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    for migration in read_migrations():
+        (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
+    return tmp_path
+
+
+async def run(settings: Settings, sql: str) -> None:
+    async with connect(settings, "test") as connection:
+        await connection.execute(sql)
+
+
+async def applied(settings: Settings) -> tuple[str, ...]:
+    async with connect(settings, "test") as connection:
+        return tuple(await applied_migrations(connection))
+
+
+async def test_an_empty_database_gets_all_and_then_nothing_more(empty: Settings) -> None:
+    assert await migrate(empty) == ALL
+    assert await migrate(empty) == ()
+    assert await applied(empty) == ALL
+    await verify_migrations(empty)
+
+
+async def test_of_two_at_once_one_applies_and_the_other_waits(empty: Settings) -> None:
+    both = await asyncio.gather(migrate(empty), migrate(empty))
+    assert sorted(both) == [(), ALL]
+
+
+async def test_an_edited_file_is_refused(empty: Settings, files: Path) -> None:
+    await migrate(empty, files)
+    edited = files / "0004_tenancy.sql"
+    edited.write_text(edited.read_text(encoding="utf-8") + "-- a thought\n", encoding="utf-8")
+    with pytest.raises(MigrationMismatch, match=r"^0004_tenancy\.sql was edited after it was applied"):
+        await migrate(empty, files)
+
+
+async def test_a_new_file_is_applied_alone(empty: Settings, files: Path) -> None:
+    await migrate(empty, files)
+    (files / "0100_new.sql").write_text("CREATE INDEX orgs_name ON orgs (name);", encoding="utf-8")
+    assert await migrate(empty, files) == ("0100_new.sql",)
+    await verify_migrations(empty)
+
+
+async def test_a_broken_file_leaves_nothing_behind(empty: Settings, files: Path) -> None:
+    (files / "0100_broken.sql").write_text("CREATE TABLE public.orgs ();", encoding="utf-8")
+    with pytest.raises(MigrationMismatch, match=r'^0100_broken\.sql: relation "orgs" already exists$'):
+        await migrate(empty, files)
+    assert await applied(empty) == ()
+
+
+async def test_two_files_with_one_number_are_refused(empty: Settings, files: Path) -> None:
+    (files / "0001_again.sql").write_text("SELECT 1;", encoding="utf-8")
+    with pytest.raises(MigrationMismatch, match="same number"):
+        await migrate(empty, files)
+
+
+async def test_a_service_does_not_start_on_a_database_that_lacks_something(empty: Settings) -> None:
+    with pytest.raises(MigrationMismatch, match=r"^the database lacks 0001_.*: run `daybook init`$"):
+        await verify_migrations(empty)
+
+
+async def test_external_users_are_referred_to_and_never_made(fresh_settings: FreshSettings) -> None:
+    external = fresh_settings(init=False, users="external")
+    with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
+        await migrate(external)
+    await run(external, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
+    assert await migrate(external) == tuple(name for name in ALL if name != USERS)
+    await verify_migrations(external)
+
+
+async def test_managed_users_are_not_mixed_with_anothers(empty: Settings) -> None:
+    await run(empty, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
+    with pytest.raises(MigrationMismatch, match="DAYBOOK_USERS=external"):
+        await migrate(empty)
+
+
+async def test_a_database_that_is_not_there_is_one_clear_line(empty: Settings) -> None:
+    url = empty.database_url.get_secret_value()
+    missing = empty.model_copy(update={"database_url": type(empty.database_url)(url + "_gone")})
+    with pytest.raises(DatabaseAway, match=r"^PostgreSQL at .* refuses the connection: database .* does not exist$"):
+        await migrate(missing)

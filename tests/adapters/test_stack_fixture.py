@@ -1,0 +1,28 @@
+"""The test session's own servers: every test that asks gets a log and a database of its own."""
+
+import asyncpg
+
+from daybook_infra.settings import Settings
+from daybook_infra.topics import verify_topics
+from support.stack import FreshSettings
+
+
+async def test_fresh_settings_have_topics_and_tables(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=3)
+    await verify_topics(settings)
+    assert await _tables(settings) >= 10
+
+
+async def test_two_fresh_settings_share_nothing(fresh_settings: FreshSettings) -> None:
+    first, second = fresh_settings(init=False), fresh_settings(init=False)
+    assert first.topic_prefix != second.topic_prefix
+    assert first.database_url != second.database_url
+    assert await _tables(first) == 0
+
+
+async def _tables(settings: Settings) -> int:
+    connection = await asyncpg.connect(settings.database_url.get_secret_value())
+    try:
+        return int(await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"))
+    finally:
+        await connection.close()

@@ -1,0 +1,69 @@
+"""Running systems for the scenarios: one that most share, and fresh ones for those that break something.
+When a test fails, the last lines of its services' logs stand in its report.
+"""
+
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from daybook_infra.postgres import Connection
+from support.driving import Tenant, connected, new_tenant
+from support.processes import System, Systems
+from support.publisher import Door, Publisher, doors
+from support.stack import FreshSettings
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[Any]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        systems = [value for value in item.funcargs.values() if isinstance(value, System)]
+        systems += [system for value in item.funcargs.values() if isinstance(value, Systems) for system in value.made]
+        report.sections += [(service.url, service.tail()) for system in systems for service in system.services]
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """Two instances of each service, which no test may harm."""
+    made = Systems(lasting_settings, tmp_path_factory.mktemp("shared"))
+    try:
+        yield made.start(commands=2, projectors=2)
+    finally:
+        made.stop()
+
+
+@pytest.fixture
+def systems(fresh_settings: FreshSettings, tmp_path: Path) -> Iterator[Systems]:
+    """Starts systems of the test's own."""
+    made = Systems(fresh_settings, tmp_path)
+    yield made
+    made.stop()
+
+
+@pytest_asyncio.fixture
+async def door(shared: System) -> AsyncIterator[Door]:
+    async with doors(shared.settings, shared.commands[0].url) as (one,):
+        yield one
+
+
+@pytest_asyncio.fixture
+async def publisher(shared: System) -> AsyncIterator[Publisher]:
+    async with Publisher(shared.settings) as one:
+        yield one
+
+
+@pytest_asyncio.fixture
+async def database(shared: System) -> AsyncIterator[Connection]:
+    async with connected(shared.settings) as connection:
+        yield connection
+
+
+@pytest_asyncio.fixture
+async def tenant(door: Door, database: Connection) -> Tenant:
+    return await new_tenant(door, database)

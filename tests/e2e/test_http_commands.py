@@ -1,0 +1,131 @@
+"""One command at a time over HTTP: repeats, ids, waiting and not waiting, and reading what was written."""
+
+import json
+from uuid import UUID
+
+import pytest
+
+from daybook_infra.postgres import Connection
+from support.chain import entry_id
+from support.driving import Tenant, eventually, fresh_id
+from support.processes import System
+from support.publisher import Door, Send, doors, item
+from support.workload import SERVICE, command
+
+pytestmark = pytest.mark.e2e
+
+
+def bodied(send: Send, **changes: object) -> bytes:
+    """The envelope with members changed, or (None) left out."""
+    envelope = {name: value for name, value in (send.command | changes).items() if value is not None}
+    return json.dumps(envelope).encode()
+
+
+async def test_a_repeat_gets_the_first_answer_from_either_instance(shared: System, tenant: Tenant) -> None:
+    sends = [tenant.rename("Once"), tenant.by(tenant.viewer, "RENAME_ORG", name="Never")]
+    async with doors(shared.settings, *(service.url for service in shared.commands)) as both:
+        for send in sends:
+            answers = [await door.send(send) for door in (*both, *both)]
+            assert len({answer.content for answer in answers}) == 1
+
+
+async def test_a_repeat_written_in_another_way_is_still_a_repeat(door: Door, tenant: Tenant) -> None:
+    send = tenant.rename("Zoë")
+    first = await door.send(send)
+    upper = bodied(send, id=send.command["id"].upper(), org_id=tenant.org_id.upper(), data={"name": " Zoe\u0308 "})
+    assert (await door.post("/v1/commands", upper, send.principal)).content == first.content
+
+
+async def test_an_id_with_other_content_is_refused_and_the_first_outcome_stands(door: Door, tenant: Tenant) -> None:
+    send = tenant.rename("First")
+    first = await door.send(send)
+    reused = await door.post("/v1/commands", bodied(send, data={"name": "Second"}), send.principal)
+    assert (reused.status_code, reused.json()["code"]) == (409, "COMMAND_ID_REUSED")
+    assert reused.json()["command_id"] == send.command["id"]
+    assert not {"entry_id", "position"} & reused.json().keys()
+    assert (await door.send(send)).content == first.content
+
+
+async def test_one_id_in_two_orgs_is_two_commands(door: Door, tenant: Tenant) -> None:
+    command_id = fresh_id()
+    orgs = [fresh_id(), fresh_id()]
+    for org_id in orgs:
+        send = Send(f"user:{tenant.owner}", command("CREATE_ORG", org_id, tenant.owner, command_id, name="Twin"))
+        assert (await door.send(send)).json()["entries"][0]["id"] == entry_id(org_id, command_id)
+
+
+async def test_without_an_id_the_server_makes_a_uuid_v7(door: Door, tenant: Tenant) -> None:
+    send = tenant.rename("No id")
+    answer = await door.post("/v1/commands", bodied(send, id=None), send.principal)
+    assert answer.status_code == 200
+    assert UUID(answer.json()["command_id"]).version == 7
+
+
+async def test_an_idempotency_key_that_is_a_uuid_is_the_commands_id(door: Door, tenant: Tenant) -> None:
+    send, key = tenant.rename("By key"), fresh_id()
+    body = bodied(send, id=None)
+    answers = [await door.post("/v1/commands", body, send.principal, Idempotency_Key=key) for key in (key, f'"{key}"')]
+    assert [answer.json()["command_id"] for answer in answers] == [key, key]
+    assert answers[0].content == answers[1].content
+
+
+async def test_any_other_idempotency_key_counts_for_its_principal_alone(door: Door, tenant: Tenant) -> None:
+    send = tenant.rename("By text")
+    body = bodied(send, id=None)
+    mine = [await door.post("/v1/commands", body, send.principal, Idempotency_Key="order 42") for _ in range(2)]
+    theirs = await door.post("/v1/commands", body, SERVICE, Idempotency_Key="order 42")
+    assert mine[0].content == mine[1].content
+    assert theirs.json()["command_id"] != mine[0].json()["command_id"]
+
+
+async def test_an_idempotency_key_that_contradicts_the_id_is_refused(door: Door, tenant: Tenant) -> None:
+    answer = await door.send(tenant.rename("Both"), Idempotency_Key=fresh_id())
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
+
+
+async def test_who_does_not_wait_gets_202_and_finds_the_outcome_at_its_location(door: Door, tenant: Tenant) -> None:
+    send = tenant.rename("Later")
+    answer = await door.send(send, Prefer="respond-async")
+    assert answer.status_code == 202
+    assert answer.headers["location"] == f"/v1/orgs/{tenant.org_id}/commands/{send.command['id']}"
+
+    async def outcome() -> object:
+        found = await door.outcome(send)
+        return found.json() if found.status_code == 200 else None
+
+    assert await eventually(outcome) == item(await door.send(send))
+
+
+async def test_an_outcome_is_shown_to_its_sender_the_orgs_leaders_and_services_only(door: Door, tenant: Tenant) -> None:
+    send = tenant.by(tenant.member, "RENAME_ORG", name="Mine")
+    refused = item(await door.send(send))
+    assert refused["code"] == "FORBIDDEN"
+
+    async def outcome() -> object:
+        return (await door.outcome(send)).status_code == 200
+
+    await eventually(outcome)
+    for principal in (f"user:{tenant.member}", f"user:{tenant.owner}", f"user:{tenant.admin}", SERVICE):
+        assert (await door.outcome(send, principal)).json() == refused
+    for principal in (f"user:{tenant.viewer}", f"user:{tenant.stranger}"):
+        hidden = await door.outcome(send, principal)
+        assert (hidden.status_code, hidden.json()["code"]) == (404, "NOT_FOUND")
+
+
+async def test_an_outcome_that_is_not_there_is_not_found(door: Door, tenant: Tenant) -> None:
+    answer = await door.outcome(tenant.rename("Never sent"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_an_answers_position_lets_its_reader_see_the_write(
+    door: Door, tenant: Tenant, database: Connection
+) -> None:
+    for at in range(20):
+        answer = await door.send(tenant.rename(f"Name {at}"))
+        assert await database.fetchval("select daybook.wait_for($1, interval '5 seconds')", answer.json()["position"])
+        assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == f"Name {at}"
+
+
+async def test_a_wait_for_a_position_that_never_comes_ends_false(tenant: Tenant, database: Connection) -> None:
+    assert not await database.fetchval("select daybook.wait_for('0.999999', interval '0.1 seconds')")

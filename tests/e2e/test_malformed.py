@@ -1,0 +1,121 @@
+"""What is malformed is refused at both doors, with its reason, and disturbs nothing else."""
+
+import asyncio
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from support.chain import partition_of
+from support.deadletters import DeadLetter, dead_letter
+from support.driving import fresh_id, over_kafka, post_batch
+from support.malformed import CASES, SECRET, Case
+from support.processes import System
+from support.publisher import Door, Publisher, Send
+from support.replay import entries_of, read_log
+from support.workload import SERVICE, by_user, registration
+
+pytestmark = pytest.mark.e2e
+PARTITION = 2
+HEADERS = [("daybook-principal", b"service:careless"), ("x-trace", b"42")]
+
+
+def named(cases: list[Case]) -> dict[str, Any]:
+    return {"argvalues": cases, "ids": [case.name for case in cases]}
+
+
+@pytest.mark.parametrize("case", **named([case for case in CASES if case.at_http]))
+async def test_over_http_it_is_answered_with_a_problem(door: Door, case: Case) -> None:
+    answer = await door.post("/v1/commands", case.body, SERVICE)
+    assert (answer.status_code, answer.headers["content-type"]) == (case.status, "application/problem+json")
+    problem = answer.json()
+    assert problem["code"] == case.code
+    assert problem["type"] == f"urn:daybook:problem:{case.code}"
+    assert problem["status"] == case.status
+    assert not {"entry_id", "position"} & problem.keys()
+    assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize("case", **named(CASES))
+async def test_over_kafka_it_becomes_a_dead_letter_and_the_next_command_is_decided(
+    publisher: Publisher, case: Case
+) -> None:
+    partition, offset = await publisher.raw("some key", case.body, HEADERS, partition=PARTITION)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.key == b"some key"
+    assert letter.reason.startswith(f"{case.code}: ")
+    assert letter.headers.items() >= dict(HEADERS).items()
+    assert (letter.value or b"") == (b"" if case.code == SECRET else case.body)
+    assert "hunter2" not in letter.reason
+    assert (await over_kafka(publisher)(good_in(PARTITION, publisher)))["status"] == 200
+
+
+async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publisher) -> None:
+    letter = await refused(publisher, None)
+    assert letter.reason.startswith("INVALID_COMMAND: ")
+    assert not letter.value
+
+
+@pytest.mark.parametrize("principal", ["service:daybook", "service:", "service:UPPER", "user:ada", "root"])
+async def test_a_principal_that_nobody_may_be_becomes_a_dead_letter(publisher: Publisher, principal: str) -> None:
+    body = good_in(PARTITION, publisher).body
+    letter = await refused(publisher, body, ("daybook-principal", principal.encode()))
+    assert letter.reason.startswith("INVALID_COMMAND: ")
+    assert letter.value == body
+
+
+async def test_a_user_who_names_another_actor_becomes_a_dead_letter(publisher: Publisher) -> None:
+    body = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="x").body
+    letter = await refused(publisher, body, ("daybook-principal", f"user:{fresh_id()}".encode()))
+    assert letter.value == body
+    assert letter.reason
+
+
+async def test_a_malformed_command_with_an_id_is_answered_too(publisher: Publisher) -> None:
+    send = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="")
+    answer = await asyncio.wait_for(await publisher.publish(send), 20)
+    assert (answer["status"], answer["result"], answer["code"]) == (400, "failure", "INVALID_COMMAND")
+    assert answer["command_id"] == send.command["id"]
+
+
+async def test_a_malformed_item_of_a_batch_is_refused_in_its_place(door: Door, publisher: Publisher) -> None:
+    sends = [good_in(at, publisher) for at in (0, 1)]
+    bad = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="")
+    items = await post_batch(door, [sends[0], bad, sends[1]], SERVICE)
+    assert [item["status"] for item in items] == [200, 400, 200]
+    assert items[1]["code"] == "INVALID_COMMAND"
+    assert items[1]["command_id"] == bad.command["id"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[]", b"[" + b",".join([b"{}"] * 1001) + b"]"])
+async def test_a_batch_that_is_no_array_of_1_to_1000_items_is_refused_whole(door: Door, body: bytes) -> None:
+    answer = await door.post("/v1/commands:batch", body, SERVICE)
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
+
+
+async def test_a_batch_over_4_mib_is_refused_whole(door: Door) -> None:
+    answer = await door.post("/v1/commands:batch", b"[" + b" " * 4 * 1024 * 1024 + b"{}]", SERVICE)
+    assert (answer.status_code, answer.json()["code"]) == (413, "INVALID_COMMAND")
+
+
+async def test_nothing_that_was_malformed_is_in_the_log(shared: System) -> None:
+    ids = set()
+    for case in CASES:
+        with suppress(ValueError, KeyError, TypeError):
+            ids.add(json.loads(case.body)["id"])
+    told = {entry["metadata_json"]["command_id"] for entry in entries_of(await read_log(shared.settings))}
+    assert len(ids) > len(CASES) / 2
+    assert not ids & told
+
+
+def good_in(partition: int, publisher: Publisher) -> Send:
+    """A command that will be decided in this partition."""
+    users = iter(fresh_id, "")
+    user = next(user for user in users if partition_of(user, publisher.settings.partitions) == partition)
+    return registration(user, fresh_id())
+
+
+async def refused(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:
+    partition, offset = await publisher.raw(None, value, list(headers), partition=PARTITION)
+    return await dead_letter(publisher.settings, partition, offset)

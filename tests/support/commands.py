@@ -1,0 +1,35 @@
+"""Commands for tests that need one, and what becomes of raw ones at the edge."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daybook_contracts.commands import Command, InvalidCommand, parse_command
+
+COMMAND_ID = "01890000-0000-7000-8000-000000000002"
+ORG = "00000000-0000-4000-8000-000000000001"
+ACTOR = "00000000-0000-4000-8000-00000000000a"
+THING = "00000000-0000-4000-8000-00000000000d"
+
+
+def envelope(kind: str = "RENAME_ORG", data: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """A right envelope, with members of it replaced or added."""
+    around = {"id": COMMAND_ID, "type": kind, "org_id": ORG, "actor_user_id": ACTOR}
+    if kind == "REGISTER_USER":
+        del around["org_id"]
+    return {**around, "data": {"name": "x"} if data is None else data, **members}
+
+
+def raw(kind: str = "RENAME_ORG", data: dict[str, Any] | None = None, **members: Any) -> bytes:
+    return json.dumps(envelope(kind, data, **members)).encode()
+
+
+def accepted(kind: str, data: dict[str, Any], **members: Any) -> Command:
+    return parse_command(raw(kind, data, **members))
+
+
+def refused(text: bytes) -> InvalidCommand:
+    with pytest.raises(InvalidCommand) as caught:
+        parse_command(text)
+    return caught.value

@@ -1,0 +1,55 @@
+"""Entries written a second way, as plain dicts by the published recipes, to hold the fast code against."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+
+from daybook_contracts.canonical import parse_canonical
+
+Json = dict[str, Any]
+
+
+def seal_by_hand(entry: Json) -> bytes:
+    """The record's bytes with the hash that the recipe gives, whatever the entry looks like."""
+    metadata = entry["metadata_json"]
+    hashed = {name: member for name, member in metadata.items() if name not in {"data", "salt", "hash"}}
+    preimage = rfc8785.dumps({**entry, "metadata_json": hashed})
+    digest = sha256(b"daybook-entry/v1\n" + preimage).hexdigest()
+    return rfc8785.dumps({**entry, "metadata_json": {**metadata, "hash": digest}})
+
+
+def commit_by_hand(entry: Json) -> None:
+    """Makes the commit fit the data."""
+    metadata = entry["metadata_json"]
+    salted = bytes.fromhex(metadata["salt"]) + rfc8785.dumps(metadata["data"])
+    metadata["commit"] = sha256(b"daybook-data/v1\n" + salted).hexdigest()
+
+
+def changed(value: bytes, change: Callable[[Json], None]) -> bytes:
+    """The same record after a change, with a hash that fits it."""
+    entry = parse_canonical(value)
+    assert isinstance(entry, dict)
+    change(entry)
+    return seal_by_hand(entry)
+
+
+def with_data(data: object) -> Callable[[Json], None]:
+    """A change of `data` that the commit follows."""
+
+    def change(entry: Json) -> None:
+        entry["metadata_json"]["data"] = data
+        commit_by_hand(entry)
+
+    return change
+
+
+def with_member(name: str, member: object) -> Callable[[Json], None]:
+    """A change of one member of the entry, or of its metadata if the name starts with a dot."""
+
+    def change(entry: Json) -> None:
+        target = entry["metadata_json"] if name.startswith(".") else entry
+        target[name.removeprefix(".")] = member
+
+    return change

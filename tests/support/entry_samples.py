@@ -1,0 +1,148 @@
+"""One fact of every action, and each of them sealed as the first entry of a log: what golden samples are made from."""
+
+from typing import Final
+
+from msgspec import structs
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.entries import EntryError, Sealed, Unsealed, seal
+from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.fact import Fact, encode_fact, free_json
+from daybook_contracts.hashing import request_hash
+from daybook_contracts.head import GENESIS
+from daybook_contracts.ids import entry_id
+from daybook_contracts.routing import partition_of
+
+ORG: Final = "00000000-0000-4000-8000-000000000001"
+COMMAND: Final = "01890000-0000-7000-8000-000000000002"
+USER: Final = "00000000-0000-4000-8000-000000000003"
+PROJECT: Final = "00000000-0000-4000-8000-000000000004"
+CONNECTION: Final = "00000000-0000-4000-8000-000000000005"
+THING: Final = "00000000-0000-4000-8000-000000000006"
+MADE: Final = entry_id(ORG, COMMAND, 0)
+SALT: Final = "00112233445566778899aabbccddeeff"
+
+CONFIG: Final = free_json({"events": ["PURCHASE_APPROVED"], "secrets": {"hottok": "hotmart-hottok"}, "é": 1.5})
+
+FACTS: Final[dict[str, Fact]] = {
+    "REGISTER_USER": facts.UserRegistered(user_id=USER),
+    "CREATE_ORG": facts.OrgCreated(name="Ünïted 😀 Órg"),
+    "RENAME_ORG": facts.OrgRenamed(name="x"),
+    "ADD_MEMBER": facts.MemberAdded(user_id=USER, role="member"),
+    "UPDATE_MEMBER": facts.MemberUpdated(user_id=USER, role="viewer", project_ids=(PROJECT,)),
+    "REMOVE_MEMBER": facts.MemberRemoved(user_id=USER, project_ids=(PROJECT,)),
+    "CREATE_PROJECT": facts.ProjectCreated(project_id=MADE, name="Project"),
+    "RENAME_PROJECT": facts.ProjectRenamed(project_id=PROJECT, name="Same name", changed=False),
+    "ADD_PROJECT_MEMBER": facts.ProjectMemberAdded(project_id=PROJECT, user_id=USER, role="editor"),
+    "UPDATE_PROJECT_MEMBER": facts.ProjectMemberUpdated(project_id=PROJECT, user_id=USER, role="viewer"),
+    "REMOVE_PROJECT_MEMBER": facts.ProjectMemberRemoved(project_id=PROJECT, user_id=USER),
+    "CREATE_CONNECTION": facts.ConnectionCreated(
+        connection_id=MADE, project_id=PROJECT, type="hotmart", name="Shop", config=CONFIG
+    ),
+    "UPDATE_CONNECTION": facts.ConnectionUpdated(connection_id=CONNECTION, name="Shop 2", config=CONFIG),
+    "ACTIVATE_CONNECTION": facts.ConnectionActivated(connection_id=CONNECTION),
+    "DEACTIVATE_CONNECTION": facts.ConnectionDeactivated(connection_id=CONNECTION, reason="maintenance"),
+    "DELETE_CONNECTION": facts.ConnectionDeleted(connection_id=CONNECTION),
+    "START_SYNC": facts.SyncStarted(sync_run_id=MADE, connection_id=CONNECTION),
+    "COMPLETE_SYNC": facts.SyncCompleted(
+        sync_run_id=THING, connection_id=CONNECTION, stats=free_json({"rows": 1200, "seconds": 3.25})
+    ),
+    "FAIL_SYNC": facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="quota\nexceeded"),
+    "CANCEL_SYNC": facts.SyncCancelled(sync_run_id=THING, connection_id=CONNECTION, reason="superseded"),
+    "RECORD_DLQ_EVENT": facts.DlqEventRecorded(
+        dlq_event_id=MADE,
+        connection_id=CONNECTION,
+        payload=free_json({"id": "evt-1", "price": 1e21, "buyer": None, "tags": [True, -0.0, 1.0]}),
+        error="unknown product",
+    ),
+    "RETRY_DLQ_EVENT": facts.DlqEventRetried(dlq_event_id=THING, connection_id=CONNECTION, retry_count=3),
+    "RESOLVE_DLQ_EVENT": facts.DlqEventResolved(dlq_event_id=THING, resolution="replayed"),
+    "RETRY_DLQ_EVENTS": facts.DlqEventsRetried(
+        connection_id=CONNECTION, ids=(THING,), filter=facts.DlqFilter(max_retry_count=5), remaining=10001
+    ),
+    "RESOLVE_DLQ_EVENTS": facts.DlqEventsResolved(
+        connection_id=CONNECTION, ids=(THING,), resolution="discarded", reason="test data"
+    ),
+    "RAISE_ALERT": facts.AlertRaised(
+        alert_id=THING,
+        project_id=PROJECT,
+        connection_id=CONNECTION,
+        severity="warning",
+        message="3 dead letters",
+        rule="dlq_backlog",
+    ),
+    "ESCALATE_ALERT": facts.AlertEscalated(
+        alert_id=THING, connection_id=CONNECTION, rule="sync_failing", severity="critical", message="failed 3 times"
+    ),
+    "RESOLVE_ALERT": facts.AlertResolved(alert_id=THING),
+    "CREATE_SECRET_REF": facts.SecretRefCreated(
+        secret_ref_id=MADE, key_name="hotmart-hottok", secret_id_ref="env:HOTTOK"
+    ),
+    "ROTATE_SECRET_REF": facts.SecretRefRotated(secret_ref_id=THING, secret_id_ref="env:HOTTOK_2"),
+    "DELETE_SECRET_REF": facts.SecretRefDeleted(secret_ref_id=THING),
+}
+
+_NOUNS: Final = (
+    ("_USER", "user", "user_id"),
+    ("_ORG", "org", ""),
+    ("_PROJECT_MEMBER", "project_member", "user_id"),
+    ("_MEMBER", "org_member", "user_id"),
+    ("_PROJECT", "project", "project_id"),
+    ("_CONNECTION", "source_connection", "connection_id"),
+    ("_SYNC", "sync_run", "sync_run_id"),
+    ("_DLQ_EVENT", "dlq_event", "dlq_event_id"),
+    ("_DLQ_EVENTS", "source_connection", "connection_id"),
+    ("_ALERT", "integration_alert", "alert_id"),
+    ("_SECRET_REF", "secret_ref", "secret_ref_id"),
+)
+"""How an action's name ends, its entity type, and the member of its fact that is the entity's id."""
+
+_OUTSIDE_PROJECTS: Final = {"user", "org", "org_member", "secret_ref"}
+
+
+def unsealed(action: str, *, error: EntryError | None = None) -> Unsealed:
+    """The sample fact of an action as an entry, or a failed attempt at the same."""
+    fact = FACTS[action]
+    noun, id_member = next((noun, member) for end, noun, member in _NOUNS if action.endswith(end))
+    key, org = (USER, None) if noun == "user" else (ORG, ORG)
+    data = encode_fact(fact)
+    return Unsealed(
+        action=action,
+        actor_user_id=USER,
+        created_at="2026-11-22T15:10:13.123456Z",
+        entity_id=getattr(fact, id_member) if id_member else ORG,
+        entity_type=noun,
+        id=entry_id(key, COMMAND, 0),
+        org_id=org,
+        project_id=None if noun in _OUTSIDE_PROJECTS else getattr(fact, "project_id", PROJECT),
+        result="success" if error is None else "failure",
+        command_id=COMMAND,
+        data=data,
+        entries=1,
+        error=error,
+        ordinal=0,
+        partition=partition_of(key, 12),
+        principal=f"user:{USER}",
+        request=request_hash(bytes.fromhex(SALT), action, org, USER, data),
+        salt=SALT,
+    )
+
+
+FORBIDDEN: Final = EntryError(code="FORBIDDEN", detail="A viewer may not do this.")
+ORG_NOT_FOUND: Final = EntryError(code="ORG_NOT_FOUND", detail="There is no such org.")
+
+
+def attempt_on_no_org() -> Unsealed:
+    """A rejected command whose org does not exist: the column is null, the claimed id stands in the data."""
+    return structs.replace(
+        unsealed("RENAME_ORG", error=ORG_NOT_FOUND), org_id=None, data=canonical_bytes({"name": "x", "org_id": ORG})
+    )
+
+
+def samples() -> dict[str, Sealed]:
+    """Every golden sample by the name of its file."""
+    entries = {action: unsealed(action) for action in ENTRY_DATA}
+    entries["failure"] = unsealed("UPDATE_PROJECT_MEMBER", error=FORBIDDEN)
+    entries["failure-on-no-org"] = attempt_on_no_org()
+    return {f"{name}.v1.json": seal(entry, GENESIS) for name, entry in entries.items()}

@@ -1,0 +1,142 @@
+"""One decision said as a sentence: `given(facts).when(command).then(facts)` or `.then_rejected(code)`.
+
+Facts are the data of success entries. ANN founds the org; whoever a fact names is known, and EVE beside them.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
+
+import msgspec
+
+from daybook_command.domain.decide import decide
+from daybook_command.domain.decision import Accepted, Decision, Event, Facts, Rejected
+from daybook_command.domain.drafts import Draft, drafts
+from daybook_command.domain.evolve import evolve
+from daybook_command.domain.state import Org
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command, parse_command
+from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.ids import entry_id
+from daybook_contracts.principals import Principal, Service, User
+
+ORG = "0a000000-0000-4000-8000-000000000001"
+COMMAND = "01890000-0000-7000-8000-0000000000c0"
+IMPORTER = Service("importer")
+
+
+def person(number: int) -> str:
+    return f"0b000000-0000-4000-8000-{number:012d}"
+
+
+ANN, BOB, CAT, DAN, EVE = (person(number) for number in range(1, 6))
+"""ANN founds the orgs; BOB, CAT and DAN are what a test makes them; EVE is known and belongs to nothing."""
+
+NOBODY = person(999)
+"""A user that was never registered."""
+
+
+def project(number: int) -> str:
+    return f"0c000000-0000-4000-8000-{number:012d}"
+
+
+def command(
+    type_: str, by: str | None = None, *, id_: str = COMMAND, org_id: str | None = ORG, **data: object
+) -> Command:
+    """Through the parser that both doors use: a test cannot decide what no door lets in."""
+    envelope = {"id": id_, "type": type_, "actor_user_id": by, "data": data}
+    scope = {} if type_ == "REGISTER_USER" else {"org_id": ORG}
+    return parse_command(json.dumps(envelope | scope).encode())
+
+
+def made_by(a_command: Command) -> str:
+    """The id of what a create makes, if it chooses none."""
+    return entry_id(a_command.key, a_command.id, 0)
+
+
+def fold(facts: Iterable[msgspec.Struct], founder: str = ANN) -> Org | None:
+    org: Org | None = None
+    for fact in facts:
+        org = evolve(org, founder, fact)
+    return org
+
+
+@dataclass(frozen=True)
+class Given:
+    org: Org | None
+    known: frozenset[str]
+    taken: frozenset[str] = frozenset()
+    managed: bool = True
+
+    def with_taken(self, *ids: str) -> Self:
+        """Ids that another org has reserved or holds."""
+        return replace(self, taken=self.taken | frozenset(ids))
+
+    def with_external_users(self) -> Self:
+        return replace(self, managed=False)
+
+    def when(self, a_command: Command, principal: Principal | None = None) -> "Outcome":
+        """Sent by the actor itself, by a service where there is none; else by `principal`."""
+        actor = a_command.actor_user_id
+        sender = principal or (IMPORTER if actor is None else User(actor))
+        facts = Facts(sender, made_by(a_command), self.known, self.taken, self.managed)
+        return Outcome(a_command, self.org, facts, decide(a_command, self.org, facts))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    command: Command
+    before: Org | None
+    facts: Facts
+    decision: Decision
+
+    def then(self, *facts: msgspec.Struct) -> Self:
+        """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
+        assert self.decision == Accepted(tuple(event_of(fact) for fact in facts))
+        assert [draft.fact for draft in self.drafts()] == list(facts)
+        self.after()
+        return self
+
+    def then_rejected(self, code: Code) -> Self:
+        assert isinstance(self.decision, Rejected)
+        assert self.decision.code is code
+        assert [(draft.error and draft.error.code, draft.fact) for draft in self.drafts()] == [(code, None)]
+        return self
+
+    def after(self) -> Org | None:
+        """The org with the decision's entries folded into it."""
+        org = self.before
+        for draft in self.drafts():
+            if draft.fact is not None:
+                org = evolve(org, draft.actor_user_id, draft.fact)
+        return org
+
+    def drafts(self) -> tuple[Draft, ...]:
+        return drafts(self.command, self.decision, self.before, self.facts)
+
+
+def given(*facts: msgspec.Struct) -> Given:
+    named = {getattr(fact, "user_id", ANN) for fact in facts}
+    return Given(fold(facts), frozenset({ANN, EVE} | named))
+
+
+def event_of(fact: msgspec.Struct, org_id: str = ORG) -> Event:
+    """A fact with the columns that the contract gives its action."""
+    action = next(action for action, kind in ENTRY_DATA.items() if kind is type(fact))
+    user_id, project_id = getattr(fact, "user_id", None), getattr(fact, "project_id", None)
+    match action.partition("_")[2]:
+        case "USER":
+            entity_type, entity_id = "user", user_id
+        case "ORG":
+            entity_type, entity_id = "org", org_id
+        case "MEMBER":
+            entity_type, entity_id = "org_member", user_id
+        case "PROJECT":
+            entity_type, entity_id = "project", project_id
+        case "PROJECT_MEMBER":
+            entity_type, entity_id = "project_member", user_id
+        case noun:
+            raise AssertionError(f"no test knows the columns of {noun}")
+    assert entity_id is not None
+    return Event(action, entity_type, entity_id, project_id, fact)

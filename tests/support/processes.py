@@ -1,0 +1,154 @@
+"""The services as their users start them: subprocesses of the `daybook` command line on free ports, logs in files.
+Whatever was started here is stopped here.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import httpx
+from pydantic import SecretStr
+
+from daybook_infra.settings import Settings
+from support.stack import FreshSettings
+
+DAYBOOK = Path(sys.executable).with_name("daybook")
+TAIL_LINES = 40
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """What a child of this process gets: the settings in place of whatever DAYBOOK_* there was."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
+    for name in Settings.model_fields:
+        value = getattr(settings, name)
+        plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if plain is not None:
+            env[f"DAYBOOK_{name.upper()}"] = str(plain)
+    return env
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@dataclass(slots=True)
+class Service:
+    """One running instance. `stop` is what an operator does, `kill` what the machine does."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    url: str
+
+    def wait_ready(self, seconds: float = 30) -> None:
+        """Blocks until /readyz says 200; raises TimeoutError with its last word."""
+        deadline, word = time.monotonic() + seconds, "no answer yet"
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"exited with {self.process.returncode} before it was ready\n{self.tail()}")
+            word = self._readiness()
+            if word == "ready":
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"not ready within {seconds} s: {word}\n{self.tail()}")
+
+    def _readiness(self) -> str:
+        try:
+            answer = httpx.get(f"{self.url}/readyz", timeout=2)
+        except httpx.TransportError as error:
+            return repr(error)
+        return "ready" if answer.is_success else answer.text
+
+    def metrics(self) -> str:
+        return httpx.get(f"{self.url}/metrics", timeout=5).raise_for_status().text
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM, and SIGKILL once the seconds have passed. Gives the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.process.returncode
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(10)
+
+    def tail(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()
+        return "\n".join([f"--- {self.log} ({len(lines)} lines)", *lines[-TAIL_LINES:]])
+
+
+@dataclass(slots=True)
+class System:
+    """Instances of both services over one log and one database."""
+
+    settings: Settings
+    folder: Path
+    commands: list[Service] = field(default_factory=list)
+    projectors: list[Service] = field(default_factory=list)
+
+    def start(self, role: Literal["command", "projector"], **changes: object) -> Service:
+        """Starts an instance without waiting for it; `changes` are settings of its own."""
+        instances = self.commands if role == "command" else self.projectors
+        port = free_port()
+        log = self.folder / f"{role}-{len(instances)}.log"
+        arguments = [str(DAYBOOK), role, "run", "--port", str(port)]
+        env = environment(self.settings.model_copy(update=changes))
+        with log.open("wb") as out:
+            process = subprocess.Popen(arguments, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+        service = Service(process, log, f"http://127.0.0.1:{port}")
+        instances.append(service)
+        return service
+
+    @property
+    def services(self) -> list[Service]:
+        return [*self.commands, *self.projectors]
+
+    def wait_ready(self, seconds: float = 40) -> None:
+        for service in self.services:
+            service.wait_ready(seconds)
+
+    def stop(self) -> None:
+        for service in self.services:
+            if service.process.poll() is None:
+                service.process.terminate()
+        for service in self.services:
+            service.stop()
+
+
+@dataclass(slots=True)
+class Systems:
+    """Starts systems, each on a log and a database of its own, and remembers them."""
+
+    fresh_settings: FreshSettings
+    folder: Path
+    made: list[System] = field(default_factory=list)
+
+    def start(self, *, commands: int = 1, projectors: int = 1, **changes: object) -> System:
+        """A system that is ready; `changes` are settings of all its instances."""
+        folder = self.folder / f"system-{len(self.made)}"
+        folder.mkdir()
+        system = System(self.fresh_settings(**changes), folder)
+        self.made.append(system)
+        for _ in range(commands):
+            system.start("command")
+        for _ in range(projectors):
+            system.start("projector")
+        system.wait_ready()
+        return system
+
+    def stop(self) -> None:
+        for system in self.made:
+            system.stop()

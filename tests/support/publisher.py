@@ -1,0 +1,165 @@
+"""The two doors from outside: `Door` speaks HTTP to one instance, `Publisher` Kafka. Both take a `Send` and give its
+outcome as a batch item: the answer's body with `status`.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+from uuid import uuid4
+
+import httpx
+import jwt
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from daybook_infra.settings import Settings
+from support.chain import Json, partition_of
+
+Headers = list[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A normalised command (id, type, org_id, actor_user_id, data) and who sends it."""
+
+    principal: str
+    command: Json = field(hash=False)
+
+    @property
+    def key(self) -> str:
+        key: str = self.command["org_id"] or self.command["data"]["user_id"]
+        return key
+
+    @property
+    def body(self) -> bytes:
+        return json.dumps({name: value for name, value in self.command.items() if value is not None}).encode()
+
+
+def token(settings: Settings, principal: str, **claims: Any) -> str:
+    """A JWT for the principal, valid for ten minutes; `claims` replace or (None) remove."""
+    kind, _, subject = principal.partition(":")
+    role = "service_role" if kind == "service" else "authenticated"
+    made = {"sub": subject, "role": role, "aud": settings.jwt_audience, "exp": int(time.time()) + 600} | claims
+    assert settings.jwt_secret is not None
+    kept = {name: value for name, value in made.items() if value is not None}
+    return jwt.encode(kept, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+
+
+@dataclass(slots=True)
+class Door:
+    """One instance's HTTP door."""
+
+    settings: Settings
+    client: httpx.AsyncClient
+    url: str
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def bearer(self, principal: str) -> dict[str, str]:
+        if principal not in self.tokens:
+            self.tokens[principal] = token(self.settings, principal)
+        return {"Authorization": f"Bearer {self.tokens[principal]}", "Content-Type": "application/json"}
+
+    async def post(self, path: str, body: bytes, principal: str, **headers: str) -> httpx.Response:
+        dashed = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(self.url + path, content=body, headers=self.bearer(principal) | dashed)
+
+    async def send(self, send: Send, **headers: str) -> httpx.Response:
+        return await self.post("/v1/commands", send.body, send.principal, **headers)
+
+    async def outcome(self, send: Send, principal: str | None = None) -> httpx.Response:
+        path = f"/v1/orgs/{send.key}/commands/{send.command['id']}"
+        return await self.client.get(self.url + path, headers=self.bearer(principal or send.principal))
+
+
+@asynccontextmanager
+async def doors(settings: Settings, *urls: str) -> AsyncIterator[list[Door]]:
+    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    async with httpx.AsyncClient(timeout=20, limits=limits) as client:
+        yield [Door(settings, client, url) for url in urls]
+
+
+async def decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
+    """The final answer, however often the same command must be sent for it, by one door after the other."""
+    deadline, at = time.monotonic() + seconds, 0
+    while time.monotonic() < deadline:
+        with suppress(httpx.TransportError):
+            answer = await ways[at % len(ways)].send(send)
+            if answer.status_code not in {202, 503}:
+                return item(answer)
+        at += 1
+        await asyncio.sleep(0.1)
+    raise TimeoutError(f"no final answer to {send.command} within {seconds} s")
+
+
+def item(answer: httpx.Response) -> Json:
+    return {**answer.json(), "status": answer.status_code}
+
+
+class Publisher:
+    """Publishes to the commands topic and listens on one partition of the results topic."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.commands = settings.topic_prefix + "commands"
+        self.reply_partition = 1 % settings.partitions
+        self._answers: dict[str, asyncio.Future[Json]] = {}
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=settings.kafka_bootstrap,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=5 * 1024 * 1024,
+        )
+        self._results = AIOKafkaConsumer(
+            bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="latest"
+        )
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._producer.start()
+        await self._results.start()
+        place = TopicPartition(self.settings.topic_prefix + "results", self.reply_partition)
+        self._results.assign([place])
+        await self._results.seek_to_end(place)
+        self._listening = asyncio.create_task(self._listen())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+        await self._results.stop()
+        await self._producer.stop()
+
+    async def _listen(self) -> None:
+        async for record in self._results:
+            correlation = dict(record.headers).get("correlation-id", b"").decode()
+            answer = self._answers.pop(correlation, None)
+            if answer is not None and not answer.done():
+                answer.set_result(json.loads(record.value))
+
+    async def publish(
+        self, send: Send, *more: tuple[str, bytes], key: str | None = None, partition: int | None = None
+    ) -> asyncio.Future[Json]:
+        """Acknowledged when this returns; the future is the outcome, by the results topic."""
+        correlation = str(uuid4())
+        answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        self._answers[correlation] = answer
+        headers = [
+            ("daybook-principal", send.principal.encode()),
+            ("reply-partition", str(self.reply_partition).encode()),
+            ("correlation-id", correlation.encode()),
+            *more,
+        ]
+        await self.raw(key or send.key, send.body, headers, partition)
+        return answer
+
+    async def raw(
+        self, key: str | None, value: bytes | None, headers: Headers, partition: int | None = None
+    ) -> tuple[int, int]:
+        """Any record, by default in the key's partition; gives its partition and offset."""
+        place = partition if partition is not None else partition_of(key or "", self.settings.partitions)
+        encoded = key.encode() if key is not None else None
+        sent = await self._producer.send_and_wait(self.commands, value, key=encoded, partition=place, headers=headers)
+        return sent.partition, sent.offset

@@ -1,0 +1,166 @@
+"""The servers that the tests run against: one private stack a session, and a log and a database of its own for whoever
+asks. Nothing of the checkout's own stack is touched but the fetched Kafka jars.
+"""
+
+import asyncio
+import os
+import secrets
+import tempfile
+import uuid
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+import pytest
+from aiokafka.errors import KafkaError
+from pydantic import SecretStr
+
+from daybook_infra.errors import DaybookError
+from daybook_infra.kafka import admin
+from daybook_infra.migrations import migrate
+from daybook_infra.settings import Settings
+from daybook_infra.stack.choice import parts_needed
+from daybook_infra.stack.data import remove
+from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.interface import Servers
+from daybook_infra.stack.lock import is_held, only_one
+from daybook_infra.stack.places import Home
+from daybook_infra.topics import ensure_topics
+
+FreshSettings = Callable[..., Settings]
+HOME_PREFIX = "daybook-tests-"
+# The settings that the session was started with; the tests' own begin from the defaults.
+ASKED = pytest.StashKey[Settings]()
+
+
+@contextmanager
+def servers(settings: Settings) -> Iterator[Servers]:
+    """Those that the environment names; else embedded ones, or containers with DAYBOOK_STACK=docker."""
+    if not parts_needed(settings):
+        yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
+    elif settings.stack == "docker":
+        from support.containers import containers  # noqa: PLC0415 - slow to import, and seldom asked for
+
+        with containers() as started:
+            yield started
+    else:
+        with _embedded() as started:
+            yield started
+
+
+@contextmanager
+def _embedded() -> Iterator[Servers]:
+    _sweep()
+    home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
+    stack = EmbeddedStack(home, print, durable=False)
+    with only_one(home.lock("session"), "held by {pid}"):
+        try:
+            stack.start()
+            yield stack.found()
+        finally:
+            stack.stop()
+            remove(home)
+
+
+def _sweep() -> None:
+    """Ends what sessions left behind that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
+        home = Home(folder)
+        with suppress(FileNotFoundError):
+            if (
+                folder.stat().st_uid == os.geteuid()
+                and home.lock("session").exists()
+                and not is_held(home.lock("session"))
+            ):
+                EmbeddedStack(home, print).stop()
+                remove(home)
+
+
+class Fresh:
+    """Makes settings with a log prefix and a database of their own, and takes both away again."""
+
+    def __init__(self, found: Servers) -> None:
+        self._servers = found
+        self._made: list[Settings] = []
+
+    def __call__(self, *, init: bool = True, **changes: object) -> Settings:
+        """`init=False` leaves out topics and migrations. May be called with or without a running event loop."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        settings = self._settings(name, **changes)
+        self._made.append(settings)
+        _outside_the_loop(self._make(name, settings, init=init))
+        return settings
+
+    def drop(self) -> None:
+        """As far as it goes: what stays behind has a name of its own and harms nobody."""
+        for settings in self._made:
+            with suppress(DaybookError, KafkaError, OSError, TimeoutError):
+                _outside_the_loop(_delete_topics(settings))
+            with suppress(asyncpg.PostgresError, OSError, TimeoutError):
+                _outside_the_loop(self._execute(f'DROP DATABASE IF EXISTS "{_database(settings)}" WITH (FORCE)'))
+        self._made.clear()
+
+    def _settings(self, name: str, **changes: object) -> Settings:
+        url = urlunsplit(urlsplit(self._servers.database_url)._replace(path=f"/{name}"))
+        own: dict[str, object] = {
+            "kafka_bootstrap": self._servers.kafka_bootstrap,
+            "database_url": SecretStr(url),
+            "topic_prefix": f"{name}.",
+            "jwt_secret": SecretStr(secrets.token_urlsafe(32)),
+        }
+        return Settings.model_validate(own | changes)
+
+    async def _make(self, name: str, settings: Settings, *, init: bool) -> None:
+        await self._execute(f'CREATE DATABASE "{name}"')
+        if init:
+            await ensure_topics(settings)
+            await migrate(settings)
+
+    async def _execute(self, statement: str) -> None:
+        connection = await asyncpg.connect(self._servers.database_url, timeout=10)
+        try:
+            await connection.execute(statement, timeout=30)
+        finally:
+            await connection.close(timeout=10)
+
+
+async def _delete_topics(settings: Settings) -> None:
+    async with asyncio.timeout(30), admin(settings) as client:
+        mine = [name for name in await client.list_topics() if name.startswith(settings.topic_prefix)]
+        if mine:
+            await client.delete_topics(mine)
+
+
+def _database(settings: Settings) -> str:
+    return urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
+
+
+def _outside_the_loop(work: Coroutine[None, None, None]) -> None:
+    """On a thread, as a test's own loop may be running on this one."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(asyncio.run, work).result()
+
+
+@pytest.fixture(scope="session")
+def stack(request: pytest.FixtureRequest) -> Iterator[Servers]:
+    with servers(request.config.stash[ASKED]) as found:
+        yield found
+
+
+@pytest.fixture
+def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
+    """For one test: what it made is gone after it."""
+    fresh = Fresh(stack)
+    yield fresh
+    fresh.drop()
+
+
+@pytest.fixture(scope="session")
+def lasting_settings(stack: Servers) -> Iterator[FreshSettings]:
+    """For fixtures that many tests share."""
+    fresh = Fresh(stack)
+    yield fresh
+    fresh.drop()

@@ -1,0 +1,100 @@
+"""CREATE_PROJECT and RENAME_PROJECT."""
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.entry_data import (
+    MemberAdded,
+    OrgCreated,
+    ProjectCreated,
+    ProjectMemberAdded,
+    ProjectMemberRemoved,
+    ProjectRenamed,
+)
+from support.given import ANN, BOB, CAT, IMPORTER, command, given, made_by, project
+
+WEB, FREE = project(1), project(2)
+ACME = given(
+    OrgCreated(name="Acme"),
+    MemberAdded(user_id=BOB, role="admin"),
+    MemberAdded(user_id=CAT, role="member"),
+    ProjectCreated(project_id=WEB, name="Web"),
+    ProjectMemberAdded(project_id=WEB, user_id=CAT, role="admin"),
+)
+
+
+def test_a_new_project_has_the_id_of_its_entry_and_no_members() -> None:
+    create = command("CREATE_PROJECT", by=ANN, name="App")
+    after = ACME.when(create).then(ProjectCreated(project_id=made_by(create), name="App")).after()
+    assert after is not None
+    made = after.projects[made_by(create)]
+    assert (made.name, dict(made.members)) == ("App", {})
+
+
+def test_two_projects_may_have_the_same_name() -> None:
+    create = command("CREATE_PROJECT", by=ANN, name="Web")
+    ACME.when(create).then(ProjectCreated(project_id=made_by(create), name="Web"))
+
+
+def test_a_service_that_acts_for_an_admin_chooses_the_id() -> None:
+    chosen = command("CREATE_PROJECT", by=BOB, name="App", project_id=FREE)
+    ACME.when(chosen, IMPORTER).then(ProjectCreated(project_id=FREE, name="App"))
+
+
+@pytest.mark.parametrize("by", [ANN, BOB], ids=["owner", "admin"])
+def test_a_user_chooses_no_id(by: str) -> None:
+    ACME.when(command("CREATE_PROJECT", by=by, name="App", project_id=FREE)).then_rejected(Code.FORBIDDEN)
+
+
+def test_a_user_learns_nothing_of_the_ids_it_tries() -> None:
+    probe = command("CREATE_PROJECT", by=ANN, name="App", project_id=FREE)
+    taken, free = ACME.with_taken(FREE).when(probe), ACME.when(probe)
+    assert taken.then_rejected(Code.FORBIDDEN).decision == free.decision
+
+
+def test_a_service_alone_creates_no_project_even_with_an_id() -> None:
+    ACME.when(command("CREATE_PROJECT", name="App", project_id=FREE)).then_rejected(Code.FORBIDDEN)
+
+
+def test_a_service_chooses_no_id_that_the_org_has() -> None:
+    again = command("CREATE_PROJECT", by=ANN, name="App", project_id=WEB)
+    ACME.when(again, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+
+
+def test_a_service_chooses_no_id_that_another_org_has() -> None:
+    elsewhere = command("CREATE_PROJECT", by=ANN, name="App", project_id=FREE)
+    ACME.with_taken(FREE).when(elsewhere, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+
+
+def test_rights_are_judged_before_the_chosen_id() -> None:
+    taken = command("CREATE_PROJECT", by=CAT, name="App", project_id=FREE)
+    ACME.with_taken(FREE).when(taken, IMPORTER).then_rejected(Code.FORBIDDEN)
+
+
+def test_renaming_a_project_gives_it_the_new_name_and_leaves_its_members() -> None:
+    renamed = ACME.when(command("RENAME_PROJECT", by=CAT, project_id=WEB, name="New"))
+    after = renamed.then(ProjectRenamed(project_id=WEB, name="New")).after()
+    assert after is not None
+    assert (after.projects[WEB].name, dict(after.projects[WEB].members)) == ("New", {CAT: "admin"})
+
+
+def test_renaming_a_project_to_the_name_it_has_changes_nothing() -> None:
+    same = ACME.when(command("RENAME_PROJECT", by=ANN, project_id=WEB, name="Web"))
+    assert same.then(ProjectRenamed(project_id=WEB, name="Web", changed=False)).after() == same.before
+
+
+@pytest.mark.parametrize("by", [ANN, CAT, None], ids=["owner", "member", "service"])
+def test_a_project_that_is_not_in_the_org_is_not_found_before_rights_are_judged(by: str | None) -> None:
+    elsewhere = command("RENAME_PROJECT", by=by, project_id=FREE, name="New")
+    ACME.with_taken(FREE).when(elsewhere).then_rejected(Code.PROJECT_NOT_FOUND)
+
+
+def test_who_left_a_project_is_its_admin_no_more() -> None:
+    left = given(
+        OrgCreated(name="Acme"),
+        MemberAdded(user_id=CAT, role="member"),
+        ProjectCreated(project_id=WEB, name="Web"),
+        ProjectMemberAdded(project_id=WEB, user_id=CAT, role="admin"),
+        ProjectMemberRemoved(project_id=WEB, user_id=CAT),
+    )
+    left.when(command("RENAME_PROJECT", by=CAT, project_id=WEB, name="New")).then_rejected(Code.FORBIDDEN)

@@ -1,0 +1,178 @@
+"""What a decision writes: columns name only what is there, and a failure's data keeps the ids that were claimed."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.built import NotBuilt
+from daybook_command.domain.drafts import Draft, drafts
+from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.codes import Code
+from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
+from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, ORG, Given, Outcome, command, given, made_by, project
+
+WEB, MISSING = project(1), project(9)
+ACME = given(
+    OrgCreated(name="Acme"), MemberAdded(user_id=BOB, role="member"), ProjectCreated(project_id=WEB, name="Web")
+)
+EMPTY = given()
+
+
+def only(outcome: Outcome) -> Draft:
+    (draft,) = outcome.drafts()
+    return draft
+
+
+def data_of(outcome: Outcome) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(only(outcome).data)
+    assert canonical_bytes(data) == only(outcome).data
+    return data
+
+
+def columns(outcome: Outcome) -> tuple[str | None, ...]:
+    """entity_type, entity_id, org_id, project_id, actor_user_id"""
+    draft = only(outcome)
+    return draft.entity_type, draft.entity_id, draft.org_id, draft.project_id, draft.actor_user_id
+
+
+def rejected(case: Given, code: Code, type_: str, by: str | None, **data: str) -> Outcome:
+    return case.when(command(type_, by=by, **data)).then_rejected(code)
+
+
+def test_a_success_carries_its_fact_as_canonical_bytes() -> None:
+    renamed = ACME.when(command("RENAME_ORG", by=ANN, name="Neu\u00e9"))
+    draft = only(renamed)
+    assert (draft.action, draft.error, draft.fact) == ("RENAME_ORG", None, OrgRenamed(name="Neu\u00e9"))
+    assert draft.data == canonical_bytes({"name": "Neu\u00e9"})
+    assert columns(renamed) == ("org", ORG, ORG, None, ANN)
+
+
+def test_a_success_that_changed_nothing_says_so() -> None:
+    same = ACME.when(command("RENAME_ORG", by=ANN, name="Acme"))
+    assert only(same).data == b'{"changed":false,"name":"Acme"}'
+
+
+def test_a_new_org_is_in_its_own_column() -> None:
+    assert columns(EMPTY.when(command("CREATE_ORG", by=EVE, name="Acme"))) == ("org", ORG, ORG, None, EVE)
+
+
+def test_a_new_project_is_in_its_own_column_and_in_the_data() -> None:
+    create = command("CREATE_PROJECT", by=ANN, name="App")
+    made = ACME.when(create)
+    assert columns(made) == ("project", made_by(create), ORG, made_by(create), ANN)
+    assert data_of(made) == {"name": "App", "project_id": made_by(create)}
+
+
+def test_a_user_that_registers_itself_is_the_actor_of_it() -> None:
+    registered = EMPTY.when(command("REGISTER_USER", by=NOBODY, user_id=NOBODY))
+    assert columns(registered) == ("user", NOBODY, None, None, NOBODY)
+
+
+def test_a_service_leaves_the_actor_empty() -> None:
+    registered = EMPTY.when(command("REGISTER_USER", user_id=NOBODY))
+    assert columns(registered) == ("user", NOBODY, None, None, None)
+
+
+def test_a_service_that_acts_for_a_user_leaves_that_user_as_the_actor() -> None:
+    assert columns(ACME.when(command("RENAME_ORG", by=ANN, name="New"), IMPORTER)) == ("org", ORG, ORG, None, ANN)
+
+
+def test_a_member_entry_names_the_user_and_no_project() -> None:
+    added = ACME.when(command("ADD_MEMBER", by=ANN, user_id=EVE, role="viewer"))
+    assert columns(added) == ("org_member", EVE, ORG, None, ANN)
+
+
+def test_a_project_member_entry_names_the_user_and_the_project() -> None:
+    added = ACME.when(command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=BOB, role="viewer"))
+    assert columns(added) == ("project_member", BOB, ORG, WEB, ANN)
+
+
+def test_a_failure_says_why_and_folds_nothing() -> None:
+    draft = only(rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", BOB, name="Mine"))
+    assert draft.error is not None
+    assert (draft.error.code, draft.fact) == ("FORBIDDEN", None)
+    assert draft.error.detail
+
+
+def test_a_stranger_on_a_real_org_is_written_to_that_org() -> None:
+    refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
+    assert columns(refused) == ("org", ORG, ORG, None, EVE)
+    assert data_of(refused) == {"name": "Mine"}
+
+
+def test_an_attempt_on_no_org_keeps_the_claimed_org_in_the_data() -> None:
+    refused = rejected(EMPTY, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
+    assert columns(refused) == ("org", ORG, None, None, EVE)
+    assert data_of(refused) == {"name": "Mine", "org_id": ORG}
+
+
+def test_an_unknown_actor_is_kept_in_the_data() -> None:
+    refused = rejected(EMPTY, Code.USER_NOT_FOUND, "CREATE_ORG", NOBODY, name="Acme")
+    assert columns(refused) == ("org", ORG, None, None, None)
+    assert data_of(refused) == {"name": "Acme", "org_id": ORG, "actor_user_id": NOBODY}
+
+
+def test_a_create_of_an_org_that_exists_is_written_to_that_org() -> None:
+    refused = rejected(ACME, Code.ALREADY_EXISTS, "CREATE_ORG", EVE, name="Acme")
+    assert columns(refused) == ("org", ORG, ORG, None, EVE)
+
+
+def test_a_user_that_fails_to_register_itself_is_only_claimed() -> None:
+    refused = rejected(EMPTY.with_external_users(), Code.FORBIDDEN, "REGISTER_USER", NOBODY, user_id=NOBODY)
+    assert columns(refused) == ("user", NOBODY, None, None, None)
+    assert data_of(refused) == {"user_id": NOBODY, "actor_user_id": NOBODY}
+
+
+def test_a_user_that_registers_another_is_the_actor_of_the_failure() -> None:
+    refused = rejected(EMPTY, Code.FORBIDDEN, "REGISTER_USER", EVE, user_id=NOBODY)
+    assert columns(refused) == ("user", NOBODY, None, None, EVE)
+
+
+def test_a_service_that_fails_claims_no_actor() -> None:
+    refused = rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", None, name="Mine")
+    assert columns(refused) == ("org", ORG, ORG, None, None)
+    assert data_of(refused) == {"name": "Mine"}
+
+
+def test_a_failed_create_names_the_id_that_it_would_have_had() -> None:
+    create = command("CREATE_PROJECT", by=BOB, name="App")
+    refused = ACME.when(create).then_rejected(Code.FORBIDDEN)
+    assert columns(refused) == ("project", made_by(create), ORG, None, BOB)
+    assert data_of(refused) == {"name": "App"}
+
+
+def test_a_failed_create_with_a_chosen_id_names_that_id() -> None:
+    refused = rejected(ACME, Code.FORBIDDEN, "CREATE_PROJECT", ANN, name="App", project_id=MISSING)
+    assert columns(refused) == ("project", MISSING, ORG, None, ANN)
+    assert data_of(refused) == {"name": "App", "project_id": MISSING}
+
+
+def test_a_failed_create_of_a_project_that_the_org_has_is_in_its_column() -> None:
+    again = command("CREATE_PROJECT", by=ANN, name="App", project_id=WEB)
+    assert columns(ACME.when(again, IMPORTER).then_rejected(Code.ALREADY_EXISTS)) == ("project", WEB, ORG, WEB, ANN)
+
+
+def test_a_failure_on_a_project_that_is_there_is_in_its_column_even_for_a_stranger() -> None:
+    refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_PROJECT", EVE, project_id=WEB, name="Mine")
+    assert columns(refused) == ("project", WEB, ORG, WEB, EVE)
+
+
+def test_a_failure_on_a_project_that_is_not_there_keeps_it_in_the_data() -> None:
+    refused = rejected(ACME, Code.PROJECT_NOT_FOUND, "REMOVE_PROJECT_MEMBER", ANN, project_id=MISSING, user_id=BOB)
+    assert columns(refused) == ("project_member", BOB, ORG, None, ANN)
+    assert data_of(refused) == {"project_id": MISSING, "user_id": BOB}
+
+
+def test_a_failed_membership_names_the_user_even_if_nobody_knows_it() -> None:
+    refused = rejected(ACME, Code.USER_NOT_FOUND, "ADD_MEMBER", ANN, user_id=NOBODY, role="viewer")
+    assert columns(refused) == ("org_member", NOBODY, ORG, None, ANN)
+
+
+def test_a_command_that_nobody_decides_today_is_no_failure_but_a_bug() -> None:
+    later = command("RESOLVE_ALERT", by=ANN, alert_id=MISSING)
+    decided = ACME.when(command("RENAME_ORG", by=BOB, name="Mine"))
+    with pytest.raises(NotBuilt, match="RESOLVE_ALERT"):
+        ACME.when(later)
+    with pytest.raises(NotBuilt, match="RESOLVE_ALERT"):
+        drafts(later, decided.decision, decided.before, decided.facts)

@@ -1,0 +1,51 @@
+"""What has to be looked up before a command is decided: the users and the chosen ids that it names."""
+
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.drafts import chosen_ids, users_named
+from support.given import ANN, BOB, command, project
+
+CHOSEN, OTHER = project(1), project(2)
+CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "CREATE_PROJECT": ("project_id", {"name": "Web"}, "projects"),
+    "CREATE_CONNECTION": (
+        "connection_id",
+        {"project_id": OTHER, "type": "sheets", "name": "S", "config": {}},
+        "source_connections",
+    ),
+    "START_SYNC": ("sync_run_id", {"connection_id": OTHER}, "sync_runs"),
+    "RECORD_DLQ_EVENT": ("dlq_event_id", {"connection_id": OTHER, "payload": "x"}, "dlq_events"),
+    "RAISE_ALERT": ("alert_id", {"project_id": OTHER, "severity": "info", "message": "x"}, "integration_alerts"),
+    "CREATE_SECRET_REF": ("secret_ref_id", {"key_name": "k", "secret_id_ref": "env:TOKEN"}, "secret_refs"),
+}
+
+
+def test_the_actor_and_the_user_it_acts_on_are_looked_up() -> None:
+    assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=BOB)) == (ANN, BOB)
+
+
+def test_a_user_that_acts_on_itself_is_looked_up_once() -> None:
+    assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=ANN)) == (ANN,)
+
+
+def test_a_service_names_no_actor_to_look_up() -> None:
+    assert users_named(command("REGISTER_USER", user_id=BOB)) == (BOB,)
+    assert users_named(command("RENAME_ORG", name="New")) == ()
+
+
+@pytest.mark.parametrize("type_", CREATES)
+def test_a_chosen_id_is_looked_up_in_its_table(type_: str) -> None:
+    field, data, table = CREATES[type_]
+    assert chosen_ids(command(type_, by=ANN, **{**data, field: CHOSEN})) == ((table, CHOSEN),)
+
+
+@pytest.mark.parametrize("type_", CREATES)
+def test_a_create_that_chooses_no_id_has_none_to_look_up(type_: str) -> None:
+    _, data, _ = CREATES[type_]
+    assert chosen_ids(command(type_, by=ANN, **data)) == ()
+
+
+def test_the_project_that_a_rename_names_is_not_chosen() -> None:
+    assert chosen_ids(command("RENAME_PROJECT", by=ANN, project_id=CHOSEN, name="Web")) == ()

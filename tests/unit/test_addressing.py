@@ -1,0 +1,47 @@
+"""Addressing: which lines can be published, and under which key."""
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.results import Rejected
+from daybook_infra.addressing import Addressed, addressed
+
+ORG = "00000000-0000-4000-8000-00000000000a"
+COMMAND = "01890000-0000-7000-8000-000000000002"
+
+
+def test_a_command_goes_by_its_org_in_lower_case() -> None:
+    raw = f'{{"id":"{COMMAND.upper()}","type":"RENAME_ORG","org_id":"{ORG.upper()}","data":{{"name":"x"}}}}'.encode()
+    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+
+
+def test_a_registration_goes_by_its_user() -> None:
+    raw = f'{{"id":"{COMMAND}","type":"REGISTER_USER","data":{{"user_id":"{ORG.upper()}"}}}}'.encode()
+    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+
+
+def test_what_is_wrong_elsewhere_is_left_to_the_shard() -> None:
+    raw = f'{{"id":"{COMMAND}","type":"CONQUER","org_id":"{ORG}","data":[],"more":1}}'.encode()
+    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+
+
+@pytest.mark.parametrize(
+    ("raw", "detail"),
+    [
+        (b"not json", "not an envelope"),
+        (b"[]", "not an envelope"),
+        (b'"\xff"', "not an envelope"),
+        (f'{{"org_id":"{ORG}"}}'.encode(), "id: must be a UUID"),
+        (f'{{"id":7,"org_id":"{ORG}"}}'.encode(), "id: must be a UUID"),
+        (f'{{"id":"{COMMAND}"}}'.encode(), "org_id: must be a UUID"),
+        (f'{{"id":"{COMMAND}","org_id":null}}'.encode(), "org_id: must be a UUID"),
+        (f'{{"id":"{COMMAND}","type":"REGISTER_USER"}}'.encode(), "data.user_id: must be a UUID"),
+        (f'{{"id":"{COMMAND}","type":"REGISTER_USER","data":3}}'.encode(), "not an envelope"),
+        (b" " * (256 * 1024 + 1), "larger than"),
+    ],
+)
+def test_what_could_not_be_answered_is_refused_at_once(raw: bytes, detail: str) -> None:
+    refused = addressed(raw)
+    assert isinstance(refused, Rejected)
+    assert refused.code == Code.INVALID_COMMAND
+    assert detail in refused.detail

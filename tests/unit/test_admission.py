@@ -1,0 +1,178 @@
+"""The admission rule: each reason for a void, entries of any shape, and fast and generic path always agreeing."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from daybook_contracts.admission import GENESIS, Head, VoidReason, admit, admit_generic
+from daybook_contracts.entries import seal
+from daybook_contracts.entry_data import ENTRY_DATA
+from support.entries_by_hand import Json, changed, seal_by_hand, with_data, with_member
+from support.entry_samples import samples, unsealed
+from support.json_values import json_objects, json_values, texts
+
+RENAMED = samples()["RENAME_ORG.v1.json"]
+VALUES = [sealed.value for sealed in samples().values()]
+
+
+def admit_both(head: Head, partition: int, value: bytes) -> Head | VoidReason:
+    verdict = admit(head, partition, value)
+    assert verdict == admit_generic(head, partition, value)
+    return verdict
+
+
+def test_a_record_that_extends_the_log_moves_its_head() -> None:
+    head = GENESIS
+    for position, action in enumerate(ENTRY_DATA):
+        sealed = seal(structs.replace(unsealed(action), partition=6), head)
+        verdict = admit_both(head, 6, sealed.value)
+        assert verdict == sealed.head
+        assert sealed.head.position == position
+        head = sealed.head
+
+
+def test_the_same_record_a_second_time_is_void() -> None:
+    assert admit_both(RENAMED.head, 6, RENAMED.value) is VoidReason.WRONG_POSITION
+
+
+def test_of_two_records_for_one_place_the_second_is_void() -> None:
+    rival = seal(unsealed("CREATE_PROJECT"), GENESIS)
+    follower = seal(unsealed("CREATE_PROJECT"), rival.head)
+    assert admit_both(RENAMED.head, 6, rival.value) is VoidReason.WRONG_POSITION
+    assert admit_both(RENAMED.head, 6, follower.value) is VoidReason.WRONG_PREV
+
+
+def test_a_record_of_another_partition_is_void() -> None:
+    assert admit_both(GENESIS, 7, RENAMED.value) is VoidReason.WRONG_PARTITION
+
+
+@pytest.mark.parametrize("value", [b"", b"null", b"[]", b"1", b"\x00\xff", b"{", RENAMED.value[:-1]])
+def test_garbage_is_void(value: bytes) -> None:
+    assert admit_both(GENESIS, 6, value) is VoidReason.NOT_CANONICAL
+
+
+def test_a_tombstone_is_void() -> None:
+    assert admit(GENESIS, 6, None) is VoidReason.NOT_CANONICAL
+
+
+def test_other_bytes_of_the_same_entry_are_void() -> None:
+    for other in (b" " + RENAMED.value, RENAMED.value.replace(b":", b": ", 1), RENAMED.value.replace(b"x", b"\\u0078")):
+        assert admit_both(GENESIS, 6, other) is VoidReason.NOT_CANONICAL
+
+
+@pytest.mark.parametrize(
+    ("reason", "change"),
+    [
+        (VoidReason.WRONG_PARTITION, with_member("metadata_json", {})),
+        (VoidReason.WRONG_PARTITION, with_member(".partition", "6")),
+        (VoidReason.WRONG_POSITION, with_member(".position", False)),
+        (VoidReason.WRONG_POSITION, with_member(".position", None)),
+        (VoidReason.WRONG_POSITION, with_member(".position", 1)),
+        (VoidReason.WRONG_POSITION, with_member(".position", 0.5)),
+        (VoidReason.WRONG_PREV, with_member(".prev", "1" * 64)),
+        (VoidReason.WRONG_PREV, with_member(".prev", 0)),
+    ],
+)
+def test_a_record_whose_place_does_not_fit_is_void(reason: VoidReason, change: Callable[[Json], None]) -> None:
+    assert admit_both(GENESIS, 6, changed(RENAMED.value, change)) is reason
+
+
+def test_true_is_no_position_though_python_says_it_equals_one() -> None:
+    follower = seal(unsealed("CREATE_PROJECT"), RENAMED.head)
+    value = changed(follower.value, with_member(".position", member=True))
+    assert admit_both(RENAMED.head, 6, value) is VoidReason.WRONG_POSITION
+
+
+def test_true_is_no_partition_either() -> None:
+    value = seal(structs.replace(unsealed("RENAME_ORG"), partition=1), GENESIS).value
+    assert isinstance(admit_both(GENESIS, 1, value), Head)
+    claimed = changed(value, with_member(".partition", member=True))
+    assert admit_both(GENESIS, 1, claimed) is VoidReason.WRONG_PARTITION
+
+
+@pytest.mark.parametrize("name", [b"action", b"created_at", b"principal", b"commit", b"request", b"hash"])
+def test_a_change_that_the_hash_does_not_follow_is_void(name: bytes) -> None:
+    at = RENAMED.value.index(b'"' + name + b'":"') + len(name) + 4
+    value = RENAMED.value[:at] + b"0" + RENAMED.value[at + 1 :]
+    assert admit_both(GENESIS, 6, value) is VoidReason.WRONG_HASH
+
+
+def test_data_and_salt_are_no_part_of_the_hash() -> None:
+    redacted = changed(RENAMED.value, with_member(".data", None))
+    redacted = changed(redacted, with_member(".salt", None))
+    assert admit_both(GENESIS, 6, redacted) == RENAMED.head
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        with_member(".v", 2),
+        with_member("action", "MOVE_MOON"),
+        with_member("id", 7),
+        with_member("region", {"\ue000": 1e20, "\U00010000": [1.0, 2.5, -0.0]}),
+        with_member(".shape", 1e300),
+        with_data([1e21, 1e16, 123456789012345680000.0]),
+        with_data({"data": {"hash": "x", "salt": "y"}, "hash": "z"}),
+        with_member(".error", {"code": '","hash":"', "detail": '","data":{'}),
+        with_member(".salt", '"\\\n'),
+    ],
+)
+def test_nothing_else_is_looked_at(change: Callable[[Json], None]) -> None:
+    assert isinstance(admit_both(GENESIS, 6, changed(RENAMED.value, change)), Head)
+
+
+def test_an_entry_may_be_any_object_with_a_fitting_place() -> None:
+    value = seal_by_hand({"metadata_json": {"partition": 6, "position": 0, "prev": GENESIS.hash}})
+    assert isinstance(admit_both(GENESIS, 6, value), Head)
+
+
+@pytest.mark.parametrize(("depth", "is_void"), [(200, False), (400, False), (510, False), (511, True), (900, True)])
+def test_nesting_beyond_512_is_void(depth: int, *, is_void: bool) -> None:
+    value = RENAMED.value.replace(b'{"name":"x"}', b"[" * depth + b"]" * depth)
+    assert (admit_both(GENESIS, 6, value) is VoidReason.NOT_CANONICAL) is is_void
+
+
+@pytest.mark.parametrize("depth", [5_000, 200_000])
+def test_however_deep_a_record_is_it_is_only_void(depth: int) -> None:
+    value = RENAMED.value.replace(b'{"name":"x"}', b"[" * depth + b"]" * depth)
+    assert admit_both(GENESIS, 6, value) is VoidReason.NOT_CANONICAL
+
+
+@given(st.sampled_from(VALUES), st.data())
+def test_both_paths_agree_on_mutated_bytes(value: bytes, data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(value)))
+    stop = data.draw(st.integers(start, min(start + 3, len(value))))
+    mutated = (
+        value[:start]
+        + data.draw(st.binary(max_size=3) | st.sampled_from([b" ", b"0", b"1", b"-", b".0", b'"']))
+        + value[stop:]
+    )
+    admit_both(GENESIS, 6, mutated)
+
+
+places = st.fixed_dictionaries(
+    {},
+    optional={
+        "partition": st.sampled_from([6, 6.5, "6", None, True]) | json_values(3),
+        "position": st.sampled_from([0, 1, False]) | json_values(3),
+        "prev": st.sampled_from([GENESIS.hash, "", None]),
+        "hash": st.sampled_from([GENESIS.hash, None]),
+        "data": json_values(),
+        "salt": st.none() | texts,
+        "v": st.integers(0, 2) | json_values(3),
+    },
+)
+
+
+@given(st.sampled_from(VALUES), json_objects(3), places, json_objects(3))
+@example(RENAMED.value, {}, {}, {})
+def test_both_paths_agree_on_entries_of_any_shape(value: bytes, columns: Json, place: Json, more: Json) -> None:
+    def change(entry: Json) -> None:
+        entry |= columns
+        if isinstance(entry.get("metadata_json"), dict):
+            entry["metadata_json"] |= more | place
+
+    admit_both(GENESIS, 6, changed(value, change))

@@ -1,0 +1,196 @@
+"""The data of each command: what is taken, in which form, and what is refused."""
+
+from typing import Any
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import COMMANDS, data_json
+from daybook_contracts.limits import PAYLOAD_BYTES
+from support.command_strategies import DATA
+from support.commands import THING, accepted, raw, refused
+
+_OTHER = "00000000-0000-4000-8000-00000000000e"
+_V8 = "00000000-0000-8000-8000-00000000000e"
+_V5 = "00000000-0000-5000-8000-00000000000e"
+
+_CHOOSING: dict[str, tuple[str, dict[str, Any]]] = {
+    "CREATE_PROJECT": ("project_id", {"name": "x"}),
+    "CREATE_CONNECTION": ("connection_id", {"project_id": THING, "type": "hotmart", "name": "x", "config": {}}),
+    "START_SYNC": ("sync_run_id", {"connection_id": THING}),
+    "RECORD_DLQ_EVENT": ("dlq_event_id", {"connection_id": THING, "payload": 1}),
+    "RAISE_ALERT": ("alert_id", {"project_id": THING, "severity": "info", "message": "x"}),
+    "CREATE_SECRET_REF": ("secret_ref_id", {"key_name": "x", "secret_id_ref": "env:X"}),
+}
+
+
+def test_every_command_type_is_known_to_the_strategies() -> None:
+    assert DATA.keys() == COMMANDS.keys()
+
+
+@pytest.mark.parametrize("kind", _CHOOSING)
+def test_a_chosen_id_may_be_given_left_out_or_null(kind: str) -> None:
+    field, data = _CHOOSING[kind]
+    assert getattr(accepted(kind, data).data, field) is None
+    assert accepted(kind, {**data, field: None}) == accepted(kind, data)
+    assert getattr(accepted(kind, {**data, field: _OTHER.upper()}).data, field) == _OTHER
+
+
+@pytest.mark.parametrize("kind", _CHOOSING)
+def test_a_chosen_id_is_never_a_computed_one(kind: str) -> None:
+    field, data = _CHOOSING[kind]
+    assert f"data.{field} must not be a UUIDv8" in refused(raw(kind, {**data, field: _V8})).detail
+    if kind == "RAISE_ALERT":
+        assert "must not be a UUIDv5" in refused(raw(kind, {**data, field: _V5})).detail
+    else:
+        assert getattr(accepted(kind, {**data, field: _V5}).data, field) == _V5
+
+
+def test_a_named_id_may_be_a_computed_one() -> None:
+    assert accepted("RENAME_PROJECT", {"project_id": _V8, "name": "x"}).key
+    assert accepted("RESOLVE_ALERT", {"alert_id": _V5}).key
+
+
+@pytest.mark.parametrize(
+    ("kind", "data"),
+    [
+        ("ADD_MEMBER", {"user_id": THING, "role": "editor"}),
+        ("UPDATE_MEMBER", {"user_id": THING, "role": "Owner"}),
+        ("ADD_PROJECT_MEMBER", {"project_id": THING, "user_id": THING, "role": "owner"}),
+        ("RAISE_ALERT", {"project_id": THING, "severity": "high", "message": "x"}),
+        ("RAISE_ALERT", {"project_id": THING, "severity": "info", "message": ""}),
+        ("RAISE_ALERT", {"project_id": THING, "severity": "info", "message": "x" * 4001}),
+        ("RESOLVE_DLQ_EVENT", {"dlq_event_id": THING, "resolution": "ignored"}),
+        ("FAIL_SYNC", {"sync_run_id": THING}),
+        ("FAIL_SYNC", {"sync_run_id": THING, "error_message": None}),
+        ("CANCEL_SYNC", {"sync_run_id": THING, "reason": ""}),
+        ("COMPLETE_SYNC", {"sync_run_id": THING, "stats": [1]}),
+        ("RECORD_DLQ_EVENT", {"connection_id": THING}),
+        ("CREATE_CONNECTION", {"project_id": THING, "type": "Hotmart", "name": "x", "config": {}}),
+        ("CREATE_CONNECTION", {"project_id": THING, "type": "x", "name": "x", "config": {}}),
+        ("CREATE_CONNECTION", {"project_id": THING, "type": "x" * 64, "name": "x", "config": {}}),
+        ("CREATE_CONNECTION", {"project_id": THING, "type": "xy\n", "name": "x", "config": {}}),
+        ("CREATE_CONNECTION", {"project_id": THING, "type": "xy", "name": "x", "config": []}),
+        ("UPDATE_CONNECTION", {"connection_id": THING}),
+        ("UPDATE_CONNECTION", {"connection_id": THING, "name": None, "config": None}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING], "filter": {}}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": []}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING] * 1001}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": "x"}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"status": "pending"}}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"max_retry_count": "3"}}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"max_retry_count": 1.5}}),
+        ("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"max_retry_count": True}}),
+        ("RESOLVE_DLQ_EVENTS", {"connection_id": THING, "ids": [THING]}),
+    ],
+)
+def test_wrong_data_is_refused(kind: str, data: dict[str, Any]) -> None:
+    assert refused(raw(kind, data)).code is Code.INVALID_COMMAND
+
+
+def test_free_text_is_kept_as_it_is() -> None:
+    text = "  e\u0301\n\t\x01" + "\U0001f680" * 3990
+    assert (
+        data_json(accepted("FAIL_SYNC", {"sync_run_id": THING, "error_message": text})).decode().count("e\u0301") == 1
+    )
+    assert len(text) <= 4000
+
+
+@pytest.mark.parametrize(
+    ("optional", "kind", "data"),
+    [
+        ("reason", "CANCEL_SYNC", {"sync_run_id": THING}),
+        ("error", "RECORD_DLQ_EVENT", {"connection_id": THING, "payload": 1}),
+        ("stats", "COMPLETE_SYNC", {"sync_run_id": THING}),
+        ("filter", "RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING]}),
+    ],
+)
+def test_an_optional_given_as_null_counts_as_absent(optional: str, kind: str, data: dict[str, Any]) -> None:
+    assert data_json(accepted(kind, {**data, optional: None})) == data_json(accepted(kind, data))
+    assert optional.encode() not in data_json(accepted(kind, data))
+
+
+@pytest.mark.parametrize("payload", [None, 0, "", [], {}, "not JSON at all", {"a": [None]}])
+def test_a_payload_is_any_json_null_too(payload: Any) -> None:
+    command = accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
+    assert b'"payload":' in data_json(command)
+    assert command == accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
+
+
+@pytest.mark.parametrize(("kind", "field"), [("RECORD_DLQ_EVENT", "payload"), ("COMPLETE_SYNC", "stats")])
+def test_payload_and_stats_are_at_most_64_kib_in_canonical_form(kind: str, field: str) -> None:
+    named = {"RECORD_DLQ_EVENT": "connection_id", "COMPLETE_SYNC": "sync_run_id"}[kind]
+    most = {"x": "y" * (PAYLOAD_BYTES - len('{"x":""}'))}
+    assert len(data_json(accepted(kind, {named: THING, field: most}))) > PAYLOAD_BYTES
+    refusal = refused(raw(kind, {named: THING, field: {"x": most["x"] + "y"}}))
+    assert f"data.{field} must be at most 64 KiB" in refusal.detail
+    assert not refusal.too_large
+
+
+def test_bulk_ids_are_lowered_and_a_filter_may_be_empty() -> None:
+    by_id = accepted("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING.upper(), _OTHER]})
+    assert data_json(by_id) == b'{"connection_id":"%b","ids":["%b","%b"]}' % (
+        THING.encode(),
+        THING.encode(),
+        _OTHER.encode(),
+    )
+    everything = accepted("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"max_retry_count": None}})
+    assert data_json(everything) == b'{"connection_id":"%b","filter":{}}' % THING.encode()
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "pgvault:00000000-0000-4000-8000-00000000000e",
+        "aws-sm:arn:aws:secretsmanager:sa-east-1:123456789012:secret:shop/hottok-AbC123",
+        "aws-sm:arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:a-AbC123",
+        "vault:kv/hotmart#hottok",
+        "vault:kv/team/a//b/#hottok@12",
+        "vault://a#b",
+        "gcp-sm:projects/p/secrets/s/versions/latest",
+        "gcp-sm:projects/p/secrets/s/versions/3",
+        "env:SHOP_HOTTOK_2",
+    ],
+)
+def test_a_secret_reference_is_taken(reference: str) -> None:
+    command = accepted("CREATE_SECRET_REF", {"key_name": "x", "secret_id_ref": reference})
+    assert reference.encode() in data_json(command)
+
+
+def test_the_id_in_a_pgvault_reference_is_an_id() -> None:
+    command = accepted("ROTATE_SECRET_REF", {"secret_ref_id": THING, "secret_id_ref": f"pgvault:{_OTHER.upper()}"})
+    assert f"pgvault:{_OTHER}".encode() in data_json(command)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "",
+        "hunter2",
+        "pgvault:1",
+        "pgvault:00000000-0000-0000-0000-000000000000",
+        "PGVAULT:00000000-0000-4000-8000-00000000000e",
+        "aws-sm:shop",
+        "aws-sm:arn:aws:secretsmanager:sa-east-1:1234:secret:shop-AbC123",
+        "aws-sm:arn:aws:secretsmanager:sa-east-1:123456789012:secret:shop",
+        "vault:kv#hottok",
+        "vault:/kv#hottok",
+        "vault:kv/#hottok",
+        "vault:kv/a#",
+        "vault:kv/a b#c",
+        "vault:kv/a#b@latest",
+        "gcp-sm:projects/p/secrets/s",
+        "gcp-sm:projects/p/secrets/s/versions/new",
+        "env:lower",
+        "env:X\n",
+        "env:1X",
+        "file:/etc/passwd",
+        "vault:" + "/" * 100_000,
+    ],
+)
+def test_anything_else_is_no_secret_reference(reference: str) -> None:
+    refusal = refused(raw("ROTATE_SECRET_REF", {"secret_ref_id": THING, "secret_id_ref": reference}))
+    assert refusal.code is Code.INVALID_COMMAND
+    assert refusal.detail.startswith("data.secret_id_ref")
+    assert not reference or reference not in refusal.detail

@@ -1,0 +1,50 @@
+"""Normalising is idempotent: what one door publishes, the other reads as the same command."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daybook_contracts.commands import COMMANDS, InvalidCommand, data_json, normalised_bytes, parse_batch, parse_command
+from support.command_strategies import Json, envelopes, values
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_every_command_is_read_back_from_its_normal_form(kind: str) -> None:
+    @settings(max_examples=30, deadline=None)
+    @given(envelopes((kind,)))
+    def reads_back(envelope: Json) -> None:
+        command = parse_command(json.dumps(envelope).encode())
+        normal = normalised_bytes(command)
+        assert parse_command(normal) == command
+        assert normalised_bytes(parse_command(normal)) == normal
+
+    reads_back()
+
+
+@given(envelopes())
+def test_the_normal_form_is_canonical_and_holds_the_data(envelope: Json) -> None:
+    command = parse_command(json.dumps(envelope, indent=1).encode())
+    normal = json.loads(normalised_bytes(command))
+    assert rfc8785.dumps(normal) == normalised_bytes(command)
+    assert rfc8785.dumps(normal["data"]) == data_json(command)
+    assert normal.keys() == {"id", "type", "org_id", "actor_user_id", "data"}
+
+
+@given(values | st.lists(values) | envelopes())
+def test_no_json_makes_the_edge_fail_otherwise(value: Any) -> None:
+    text = json.dumps(value).encode()
+    for parse in (parse_command, parse_batch):
+        with suppress(InvalidCommand):
+            parse(text)
+
+
+@given(st.binary(max_size=40) | st.text('[]{}",:0 \\', max_size=40).map(str.encode))
+def test_no_bytes_make_the_edge_fail_otherwise(text: bytes) -> None:
+    for parse in (parse_command, parse_batch):
+        with suppress(InvalidCommand):
+            parse(text)

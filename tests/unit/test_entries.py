@@ -1,0 +1,200 @@
+"""Entries: sealed to the byte as the contract says, and read back only if every fold can trust them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from daybook_contracts.admission import GENESIS, Head, admit
+from daybook_contracts.canonical import canonical_bytes, parse_canonical
+from daybook_contracts.entries import (
+    EntryError,
+    PoisonEntry,
+    Unsealed,
+    decode_entry,
+    encode_entry,
+    loose_entry,
+    raw_metadata,
+    read_entry,
+    routing_key,
+    seal,
+)
+from daybook_contracts.timestamps import timestamp
+from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
+from support.entry_samples import ORG, USER, samples, unsealed
+from support.json_values import json_objects, texts
+
+RENAMED = samples()["RENAME_ORG.v1.json"].value
+FAILED = samples()["failure.v1.json"].value
+ON_NO_ORG = samples()["failure-on-no-org.v1.json"].value
+CONNECTED = samples()["CREATE_CONNECTION.v1.json"].value
+CONNECTION_WITHOUT_CONFIG = {"connection_id": ORG, "project_id": ORG, "name": "Shop", "type": "hotmart"}
+ERROR = {"code": "FORBIDDEN", "detail": "no"}
+
+
+def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
+    example = structs.replace(
+        unsealed("RENAME_ORG"),
+        actor_user_id=None,
+        principal="service:example",
+        request="1407ba1ea70a04cec140869da801f3e4b7711a6fb8314c0ae8bf901107796bf4",
+    )
+    value, head = structs.astuple(seal(example, GENESIS))
+    assert head == Head(0, "896623a1191008b94e51ec8840907ebfa6ac91c6e4b41ab3c1d0ab1e56e50913")
+    assert len(value) == 807
+    assert sha256(value).hexdigest() == "77a97eac8b671580dba016e5845b6c7ebd91dc01231a525e851d76eda3306602"
+    assert decode_entry(value).metadata_json.commit == (
+        "252d5a1f3d7909e5829b193049a319fccf8fbd11c6249018ec7b731ced2214c7"
+    )
+
+
+def by_hand(entry: Unsealed, head: Head) -> bytes:
+    columns = ("action", "actor_user_id", "created_at", "entity_id", "entity_type", "id", "org_id", "project_id")
+    copied = ("command_id", "entries", "ordinal", "partition", "principal", "request", "salt")
+    metadata: Json = {name: getattr(entry, name) for name in copied}
+    metadata |= {"v": 1, "position": head.position + 1, "prev": head.hash, "data": parse_canonical(entry.data)}
+    if entry.error is not None:
+        metadata["error"] = structs.asdict(entry.error)
+    whole: Json = {name: getattr(entry, name) for name in (*columns, "result")} | {"metadata_json": metadata}
+    commit_by_hand(whole)
+    return seal_by_hand(whole)
+
+
+unsealed_entries = st.builds(
+    Unsealed,
+    action=texts,
+    actor_user_id=st.none() | texts,
+    created_at=texts,
+    entity_id=texts,
+    entity_type=texts,
+    id=texts,
+    org_id=st.none() | texts,
+    project_id=st.none() | texts,
+    result=st.sampled_from(["success", "failure"]),
+    command_id=texts,
+    data=json_objects().map(canonical_bytes),
+    entries=st.integers(0, 2**53 - 1),
+    error=st.none() | st.builds(EntryError, code=texts, detail=texts),
+    ordinal=st.integers(0, 1000),
+    partition=st.integers(0, 64),
+    principal=texts,
+    request=texts,
+    salt=st.binary(min_size=16, max_size=16).map(bytes.hex),
+)
+heads = st.builds(Head, st.integers(-1, 2**53 - 2), st.binary(min_size=32, max_size=32).map(bytes.hex))
+
+
+@given(unsealed_entries, heads)
+def test_sealing_equals_the_recipe_followed_by_hand_and_is_admitted(entry: Unsealed, head: Head) -> None:
+    sealed = seal(entry, head)
+    assert sealed.value == by_hand(entry, head)
+    assert admit(head, entry.partition, sealed.value) == sealed.head
+    assert encode_entry(decode_entry(sealed.value)) == sealed.value
+
+
+@given(unsealed_entries, heads)
+def test_metadata_is_handed_on_as_it_stands_in_the_record(entry: Unsealed, head: Head) -> None:
+    value = seal(entry, head).value
+    whole = parse_canonical(value)
+    assert isinstance(whole, dict)
+    assert raw_metadata(value) == canonical_bytes(whole["metadata_json"])
+    loose = loose_entry(value)
+    assert loose is not None
+    assert bytes(loose.metadata_json) == raw_metadata(value)
+    assert (loose.id, loose.org_id, loose.result) == (entry.id, entry.org_id, entry.result)
+
+
+def test_an_entry_s_key_is_its_org_or_the_one_it_claimed_or_the_user() -> None:
+    assert routing_key(read_entry(RENAMED)) == ORG
+    assert routing_key(read_entry(ON_NO_ORG)) == ORG
+    assert routing_key(read_entry(samples()["REGISTER_USER.v1.json"].value)) == USER
+
+
+POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
+    ("unknown version 2", RENAMED, with_member(".v", 2)),
+    ("unknown action 'RENAME_MOON'", RENAMED, with_member("action", "RENAME_MOON")),
+    ("unknown action 'ESCALATE_ALERT'", FAILED, with_member("action", "ESCALATE_ALERT")),
+    ("commit does not fit", RENAMED, with_member(".commit", "0" * 64)),
+    ("commit does not fit", RENAMED, with_member(".data", {"name": "y"})),
+    ("salt is not", RENAMED, with_member(".salt", None)),
+    ("salt is not", RENAMED, with_member(".salt", "00")),
+    ("id is not that of", RENAMED, with_member("id", USER)),
+    ("id is not that of", RENAMED, with_member("org_id", USER)),
+    ("id is not that of", RENAMED, with_member(".command_id", USER)),
+    ("id is not that of", ON_NO_ORG, with_data({"name": "x"})),
+    ("id is not that of", ON_NO_ORG, with_data({"name": "x", "org_id": "nowhere"})),
+    ("Expected `str`", ON_NO_ORG, with_data({"name": "x", "org_id": 1})),
+    ("ordinal 1 of 1 entries", RENAMED, with_member(".ordinal", 1)),
+    ("missing required field `name`", RENAMED, with_data({})),
+    ("unknown field `title`", RENAMED, with_data({"name": "x", "title": "y"})),
+    ("only ever false", RENAMED, with_data({"name": "x", "changed": True})),
+    ("got `null`", RENAMED, with_data(None)),
+    ("expected an object", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": []})),
+    ("data is not an object", FAILED, with_data([])),
+    ("a success has an org", RENAMED, with_member("org_id", None)),
+    ("a failure has an error", RENAMED, with_member(".error", ERROR)),
+    ("a failure has an error", RENAMED, with_member("result", "failure")),
+    ("a failure has an error", FAILED, with_member("result", "success")),
+    ("Invalid enum value", RENAMED, with_member("result", "maybe")),
+    ("unknown field `extra`", RENAMED, with_member("extra", 1)),
+    ("unknown field `extra`", RENAMED, with_member(".extra", 1)),
+    ("Expected `int`", RENAMED, with_member(".ordinal", "0")),
+    ("not a UUID", RENAMED, with_member("entity_id", ORG + "\n")),
+    ("not a UUID", RENAMED, with_member("actor_user_id", ORG.replace("-", ""))),
+    ("not a UUID", RENAMED, with_member("project_id", "None")),
+    ("created_at", RENAMED, with_member("created_at", "2026-11-22T15:10:13Z")),
+    ("created_at", RENAMED, with_member("created_at", "2026-13-22T15:10:13.123456Z")),
+]
+
+
+@pytest.mark.parametrize(("reason", "value", "change"), POISON)
+def test_an_entry_that_no_fold_can_trust_is_poison(reason: str, value: bytes, change: Callable[[Json], None]) -> None:
+    with pytest.raises(PoisonEntry, match=reason) as poison:
+        read_entry(changed(value, change))
+    assert poison.value.reason == str(poison.value)
+    assert poison.value.entry is not None
+
+
+def test_a_future_version_s_columns_are_read_whatever_its_metadata_looks_like() -> None:
+    def to_version_9(entry: Json) -> None:
+        entry["region"] = "eu"
+        entry["metadata_json"] = {"v": 9, "partition": 6, "position": 0, "prev": "0" * 64, "facts": []}
+
+    value = changed(RENAMED, to_version_9)
+    with pytest.raises(PoisonEntry, match="unknown version 9") as poison:
+        read_entry(value)
+    assert poison.value.org_id == ORG
+    assert isinstance(admit(GENESIS, 6, value), Head)
+
+
+@pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"metadata_json":{}}', b"\xff"])
+def test_a_record_without_columns_is_poison_without_an_entry(value: bytes) -> None:
+    with pytest.raises(PoisonEntry) as poison:
+        read_entry(value)
+    assert poison.value.entry is None
+    assert poison.value.org_id is None
+
+
+@given(
+    st.datetimes(timezones=st.just(UTC))
+    | st.dates().map(lambda day: datetime(day.year, day.month, day.day, tzinfo=UTC))
+)
+@example(datetime(2024, 2, 29, tzinfo=UTC))
+@example(datetime(2000, 2, 29, tzinfo=UTC))
+def test_every_time_of_the_calendar_is_read(moment: datetime) -> None:
+    created_at = timestamp((moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
+    read_entry(changed(RENAMED, with_member("created_at", created_at)))
+
+
+@pytest.mark.parametrize(
+    "day", ["2023-02-29", "1900-02-29", "2023-04-31", "2023-02-30", "2023-00-10", "2023-01-32", "0000-01-01"]
+)
+def test_a_day_that_is_in_no_calendar_is_poison(day: str) -> None:
+    with pytest.raises(ValueError, match=r"day|month|year"):
+        datetime.fromisoformat(f"{day}T00:00:00Z")
+    with pytest.raises(PoisonEntry, match="created_at"):
+        read_entry(changed(RENAMED, with_member("created_at", f"{day}T00:00:00.000000Z")))

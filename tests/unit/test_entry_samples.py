@@ -1,0 +1,54 @@
+"""Golden entries: one per action and version, never edited. A reader of tomorrow still reads them."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daybook_contracts.admission import GENESIS, Head, admit, admit_generic
+from daybook_contracts.canonical import parse_canonical
+from daybook_contracts.entries import entry_data, read_entry
+from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.fact import Fact, encode_fact
+from support.entry_samples import FACTS, samples
+
+FOLDER = Path(__file__).parents[2] / "contracts" / "samples" / "entries"
+PINNED = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text("utf-8").splitlines())
+
+
+def test_every_action_has_a_sample_with_a_pinned_hash() -> None:
+    assert {f"{action}.v1.json" for action in ENTRY_DATA} < PINNED.keys()
+    assert {path.name for path in FOLDER.glob("*.json")} == PINNED.keys()
+
+
+@pytest.mark.parametrize("name", sorted(PINNED))
+def test_a_sample_is_as_it_was_written(name: str) -> None:
+    assert sha256((FOLDER / name).read_bytes()).hexdigest() == PINNED[name]
+
+
+@pytest.mark.parametrize("name", sorted(PINNED))
+def test_sealing_the_same_fact_gives_the_sample_to_the_byte(name: str) -> None:
+    assert samples()[name].value == (FOLDER / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", sorted(PINNED))
+def test_a_sample_is_admitted_and_read(name: str) -> None:
+    value = (FOLDER / name).read_bytes()
+    entry = read_entry(value)
+    metadata = entry.metadata_json
+    assert admit(GENESIS, metadata.partition, value) == Head(0, metadata.hash)
+    assert admit_generic(GENESIS, metadata.partition, value) == Head(0, metadata.hash)
+    if entry.result == "success":
+        assert entry_data(entry) == FACTS[entry.action]
+
+
+@pytest.mark.parametrize("kind", ENTRY_DATA.values())
+def test_a_fact_s_fields_are_declared_in_jcs_order(kind: type[Fact]) -> None:
+    fields = [field.encode_name for field in msgspec.structs.fields(kind)]
+    assert fields == sorted(fields, key=lambda name: name.encode("utf-16be"))
+
+
+@pytest.mark.parametrize("action", ENTRY_DATA)
+def test_a_fact_s_bytes_are_canonical(action: str) -> None:
+    parse_canonical(encode_fact(FACTS[action]))

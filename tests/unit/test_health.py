@@ -1,0 +1,56 @@
+"""Health: ready while nothing speaks against it."""
+
+import httpx
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, Counter
+
+from daybook_infra.health import Health, health_router
+
+
+async def get(path: str, health: Health, registry: CollectorRegistry | None = None) -> httpx.Response:
+    app = FastAPI()
+    app.include_router(health_router(health, registry or CollectorRegistry()))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://daybook") as client:
+        return await client.get(path)
+
+
+async def test_a_needed_condition_stands_in_the_way_until_it_is_ok() -> None:
+    health = Health()
+    health.need("kafka", "postgres")
+    health.ok("kafka")
+    asked = await get("/readyz", health)
+    assert asked.status_code == 503
+    assert asked.json() == {"status": "unready", "reasons": {"postgres": "starting"}}
+    health.ok("postgres")
+    asked = await get("/readyz", health)
+    assert (asked.status_code, asked.json()) == (200, {"status": "ready", "reasons": {}})
+
+
+async def test_a_failed_condition_gives_its_latest_reason() -> None:
+    health = Health()
+    health.fail("partition 3", "the log starts above 0")
+    health.fail("partition 3", "the log changed underneath")
+    assert (await get("/readyz", health)).json()["reasons"] == {"partition 3": "the log changed underneath"}
+
+
+def test_a_watched_condition_is_looked_at_when_asked() -> None:
+    age = [0]
+    health = Health()
+    health.watch("backlog", lambda: "the oldest command waits for more than a day" if age[0] > 86_400 else None)
+    assert health.ready
+    age[0] = 86_401
+    assert not health.ready
+
+
+async def test_the_process_is_alive_although_it_is_not_ready() -> None:
+    health = Health()
+    health.need("kafka")
+    assert (await get("/livez", health)).status_code == 200
+
+
+async def test_metrics_are_prometheus_text() -> None:
+    registry = CollectorRegistry()
+    Counter("daybook_commands", "Commands decided.", registry=registry).inc()
+    asked = await get("/metrics", Health(), registry)
+    assert asked.headers["content-type"].startswith("text/plain; version=")
+    assert "daybook_commands_total 1.0" in asked.text

@@ -1,0 +1,87 @@
+"""What a sender gets: the three forms of one result."""
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
+from daybook_contracts.publish import record_schema
+from daybook_contracts.results import (
+    Accepted,
+    EntryRef,
+    Pending,
+    Rejected,
+    Result,
+    decode_result,
+    encode_body,
+    encode_item,
+    encode_items,
+    encode_record,
+    http_status,
+    problem,
+)
+
+_SAMPLES = Path(__file__).parents[2] / "contracts" / "samples" / "results"
+_COMMAND = "01890000-0000-7000-8000-000000000002"
+_ENTRY = "01890000-0000-8d42-a25f-2195770a803a"
+_ORG = "00000000-0000-4000-8000-000000000001"
+
+_ACCEPTED = Accepted(_COMMAND, (EntryRef(_ENTRY, "RENAME_ORG", "org", _ORG),), "6.0")
+_REJECTED = problem(Code.LAST_OWNER, "an org keeps an owner", command_id=_COMMAND, entry_id=_ENTRY, position="6.1")
+_INVALID = problem(Code.INVALID_COMMAND, "not JSON", status=TOO_LARGE_STATUS)
+_PENDING = Pending(_COMMAND, f"/v1/orgs/{_ORG}/commands/{_COMMAND}")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("accepted.body", encode_body(_ACCEPTED)),
+        ("accepted.record", encode_record(_ACCEPTED)),
+        ("rejected.body", encode_body(_REJECTED)),
+        ("rejected.record", encode_record(_REJECTED)),
+        ("invalid.record", encode_record(_INVALID)),
+        ("pending.body", encode_body(_PENDING)),
+    ],
+)
+def test_a_result_keeps_its_bytes(name: str, written: bytes) -> None:
+    assert written == (_SAMPLES / f"{name}.v1.json").read_bytes().rstrip(b"\n")
+
+
+def test_an_item_is_the_body_plus_its_status() -> None:
+    assert json.loads(encode_item(_ACCEPTED)) == {**json.loads(encode_body(_ACCEPTED)), "status": 200}
+    assert encode_item(_REJECTED) == encode_body(_REJECTED)
+    assert encode_item(_PENDING) == encode_body(_PENDING)
+    assert json.loads(encode_items([_ACCEPTED, _PENDING])) == [
+        json.loads(encode_item(_ACCEPTED)),
+        json.loads(encode_item(_PENDING)),
+    ]
+
+
+@pytest.mark.parametrize("result", [_ACCEPTED, _REJECTED, _INVALID])
+def test_a_record_is_read_back(result: Result) -> None:
+    assert decode_result(encode_record(result)) == result
+
+
+@pytest.mark.parametrize(
+    "record", [b"", b"{}", b'{"result":"maybe"}', b'{"result":"success"}', b'{"result":"failure"}']
+)
+def test_anything_else_is_no_record(record: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_result(record)
+
+
+def test_a_rejection_that_was_not_logged_has_neither_entry_nor_position() -> None:
+    body = json.loads(encode_body(_INVALID))
+    assert body.keys() == {"type", "title", "status", "detail", "code"}
+
+
+def test_statuses_come_from_the_result() -> None:
+    assert [http_status(result) for result in (_ACCEPTED, _REJECTED, _INVALID, _PENDING)] == [200, 409, 413, 202]
+
+
+@pytest.mark.parametrize("result", [_ACCEPTED, _REJECTED])
+def test_the_published_schema_names_what_a_record_holds(result: Accepted | Rejected) -> None:
+    properties = record_schema()["$defs"][type(result).__name__]["properties"]
+    assert json.loads(encode_record(result)).keys() == properties.keys()

@@ -1,0 +1,82 @@
+"""Settings: where they come from, what is refused, and what the README says of them."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from daybook_infra.errors import SettingsError
+from daybook_infra.settings import Settings, load_settings, markdown_table, require_database, require_kafka
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_without_any_variable_the_documented_defaults_hold() -> None:
+    settings = Settings()
+    assert (settings.partitions, settings.replication_factor, settings.min_insync_replicas) == (12, 1, 1)
+    assert (settings.users, settings.stack, settings.topic_prefix) == ("managed", "embedded", "daybook.")
+    assert (settings.wait_seconds, settings.rate, settings.burst) == (5.0, 50.0, 200)
+    assert (settings.cache_orgs, settings.max_tail, settings.sync_max_seconds) == (10_000, 100_000, 86_400)
+    assert (settings.jwt_audience, settings.jwt_secret, settings.jwks_url) == ("daybook", None, None)
+
+
+def test_a_variable_overrides_its_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_PARTITIONS", "64")
+    monkeypatch.setenv("DAYBOOK_USERS", "external")
+    settings = load_settings()
+    assert (settings.partitions, settings.users) == (64, "external")
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_PARTITIONS", "")
+    assert load_settings().partitions == 12
+
+
+def test_each_fault_is_a_line_that_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_PARTITIONS", "many")
+    monkeypatch.setenv("DAYBOOK_USERS", "nobody")
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    lines = str(refused.value).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["DAYBOOK_PARTITIONS", "DAYBOOK_USERS"]
+
+
+def test_a_short_secret_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_JWT_SECRET", "hush-hush")
+    with pytest.raises(SettingsError, match="DAYBOOK_JWT_SECRET: must have at least 32 bytes") as refused:
+        load_settings()
+    assert "hush" not in str(refused.value)
+
+
+def test_more_acks_than_replicas_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_MIN_INSYNC_REPLICAS", "2")
+    with pytest.raises(SettingsError, match=r"^DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR"):
+        load_settings()
+
+
+def test_a_database_that_is_not_postgres_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_DATABASE_URL", "mysql://root:hush@localhost/x")
+    with pytest.raises(SettingsError, match=r"^DAYBOOK_DATABASE_URL: must begin with postgresql://$"):
+        load_settings()
+
+
+def test_secrets_do_not_show_in_the_settings_text() -> None:
+    settings = Settings(database_url=SecretStr("postgresql://u:hush@h/d"), jwt_secret=SecretStr("hush" * 8))
+    assert "hush" not in repr(settings)
+    assert "hush" not in settings.model_dump_json()
+
+
+def test_a_server_that_nobody_named_is_asked_for() -> None:
+    with pytest.raises(SettingsError, match=r"DAYBOOK_KAFKA_BOOTSTRAP is not set.*daybook stack up"):
+        require_kafka(Settings())
+    with pytest.raises(SettingsError, match=r"DAYBOOK_DATABASE_URL is not set.*daybook stack up"):
+        require_database(Settings())
+
+
+def test_every_setting_is_described() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
+    assert len(markdown_table().splitlines()) == len(Settings.model_fields) + 2
+
+
+def test_the_readme_lists_every_setting_with_its_default() -> None:
+    assert markdown_table() in README.read_text(encoding="utf-8")

@@ -1,0 +1,129 @@
+"""JSON that every reader takes the same way, and all that is refused."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from daybook_contracts.strict_json import Members, NotStrictJson, parse_json, parse_loosely
+from support.command_strategies import values
+
+_SAFE = 2**53 - 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"{",
+        b"[1,]",
+        b"'x'",
+        b"{} {}",
+        b"\xef\xbb\xbf{}",
+        b'"\xff"',
+        b'"\xed\xa0\x80"',
+        b'"\x00"',
+        b'"\\u0000"',
+        b'{"a\\u0000b":1}',
+        b'[{"a":"x\\u0000"}]',
+        b'"\\ud800"',
+        b'"\\udc00\\ud800"',
+        b"NaN",
+        b"Infinity",
+        b"-Infinity",
+        b"1e400",
+        b"-1e400",
+        b"1e300",
+        b"9007199254740992",
+        b"-9007199254740992",
+        b"9007199254740992.0",
+        b"9007199254740992.5",
+        b"90071992547409920e-1",
+        b"123456789012345678901234567890",
+        b"1" * 5000,
+        b'{"a":1,"a":1}',
+        b'{"a":1,"\\u0061":2}',
+        b'[{"x":{"b":1,"c":2,"b":3}}]',
+        b"[" * 33 + b"]" * 33,
+        b"[" * 100_000,
+        b'{"a":' * 33 + b"1" + b"}" * 33,
+    ],
+)
+def test_what_readers_would_take_differently_is_refused(text: bytes) -> None:
+    with pytest.raises(NotStrictJson):
+        parse_json(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (b" {} \n", {}),
+        (b'{"a":{"a":1}}', {"a": {"a": 1}}),
+        (b'{"a": 1, "A": 2}', {"a": 1, "A": 2}),
+        (b'"\\\\u0000"', "\\u0000"),
+        (b'"\\ud83d\\ude80"', "\U0001f680"),
+        (b"9007199254740991", _SAFE),
+        (b"-9007199254740991.0", -_SAFE),
+        (b"1e-400", 0),
+        (b"0.1", 0.1),
+        (b"[" * 32 + b"]" * 32, None),
+        (b"[" * 31 + b"1" + b"]" * 31, None),
+    ],
+)
+def test_the_rest_is_taken_as_it_is(text: bytes, value: Any) -> None:
+    parsed = parse_json(text)
+    assert value is None or parsed == value
+
+
+@pytest.mark.parametrize("text", [b"1.0", b"1e0", b"10e-1", b"-0.0", b"1e15"])
+def test_a_whole_number_is_an_integer_however_it_is_written(text: bytes) -> None:
+    parsed = parse_json(text)
+    inner = (
+        next(iter(parsed.values())) if isinstance(parsed, dict) else parsed[0] if isinstance(parsed, list) else parsed
+    )
+    assert type(inner) is int
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        (b'{"a":[0,{"b":1e300}]}', ("a", 1, "b")),
+        (b'{"a":[0,{"b":"\\u0000"}]}', ("a", 1, "b")),
+        (b'{"a":{"b":1,"b":2}}', ("b",)),
+    ],
+)
+def test_a_fault_says_where_it_is(text: bytes, path: tuple[str | int, ...]) -> None:
+    with pytest.raises(NotStrictJson) as caught:
+        parse_json(text)
+    assert caught.value.path == path
+
+
+@given(values, st.sampled_from([None, 1]), st.sampled_from([False, True]))
+@example({"a": 1.5, "b": [1e15]}, None, False)
+def test_every_value_within_the_limits_comes_through_in_any_spelling(
+    value: Any, indent: int | None, escaped: Any
+) -> None:
+    text = json.dumps(value, indent=indent, ensure_ascii=escaped).encode()
+    assert parse_json(text) == value
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1)), max_size=5))
+def test_a_key_given_twice_is_refused_and_only_that(pairs: list[tuple[str, int]]) -> None:
+    text = "{" + ",".join(f'"{key}":{number}' for key, number in pairs) + "}"
+    if len(dict(pairs)) == len(pairs):
+        assert parse_json(text.encode()) == dict(pairs)
+    else:
+        with pytest.raises(NotStrictJson, match="twice"):
+            parse_json(text.encode())
+
+
+def test_a_loose_reading_keeps_members_given_twice() -> None:
+    assert parse_loosely(b'{"a":1e999,"a":"\xff"}') == Members([("a", float("inf")), ("a", "\ufffd")])
+    assert parse_loosely(b"1" * 5000) == float("inf")
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000])
+def test_a_loose_reading_of_nothing_readable_is_none(text: bytes) -> None:
+    assert parse_loosely(text) is None

@@ -1,0 +1,68 @@
+"""Tokens for trying things: what they carry, and what is refused."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import jwt
+import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr
+
+from daybook_contracts.principals import Service, User
+from daybook_infra.cli import main
+from daybook_infra.settings import Settings
+from daybook_infra.tokens import TokenError, principal_of, sign, signing_secret
+
+SECRET = "a secret of thirty-two bytes, at least"
+USER = "00000000-0000-4000-8000-00000000000A"
+NOW = datetime(2026, 11, 22, 15, 10, tzinfo=UTC)
+
+
+def claims(token: str) -> dict[str, object]:
+    return jwt.decode(token, SECRET, algorithms=["HS256"], audience="daybook", options={"verify_exp": False})
+
+
+def test_a_users_token_names_it_in_lower_case() -> None:
+    token = sign(Settings(), SECRET, principal_of(USER, None), NOW, timedelta(hours=1))
+    assert claims(token) == {
+        "sub": USER.lower(),
+        "role": "authenticated",
+        "aud": "daybook",
+        "iat": NOW.timestamp(),
+        "exp": NOW.timestamp() + 3600,
+    }
+
+
+def test_a_services_token_has_the_service_role() -> None:
+    token = sign(Settings(), SECRET, principal_of(None, "billing"), NOW, timedelta(hours=1))
+    assert (claims(token)["sub"], claims(token)["role"]) == ("billing", "service_role")
+
+
+def test_principals_are_read_from_exactly_one_option() -> None:
+    assert principal_of(USER, None) == User(USER.lower())
+    assert principal_of(None, "billing") == Service("billing")
+    for user, service in ((None, None), (USER, "billing"), ("me", None), (None, "No Service"), (None, "daybook")):
+        with pytest.raises(TokenError):
+            principal_of(user, service)
+
+
+def test_the_secret_of_the_settings_goes_before_the_local_stacks(tmp_path: Path) -> None:
+    file = tmp_path / "jwt-secret"
+    file.write_text("f" * 32 + "\n", encoding="utf-8")
+    assert signing_secret(Settings(jwt_secret=SecretStr(SECRET)), file) == SECRET
+    assert signing_secret(Settings(), file) == "f" * 32
+
+
+def test_without_any_secret_nothing_is_signed(tmp_path: Path) -> None:
+    with pytest.raises(TokenError, match="DAYBOOK_JWT_SECRET is not set"):
+        signing_secret(Settings(), tmp_path / "jwt-secret")
+    (tmp_path / "jwt-secret").write_text("short", encoding="utf-8")
+    with pytest.raises(TokenError, match="fewer than 32 bytes"):
+        signing_secret(Settings(), tmp_path / "jwt-secret")
+
+
+def test_the_command_prints_a_token_that_the_secret_verifies() -> None:
+    shown = CliRunner().invoke(main, ["token", "--user", USER], env={"DAYBOOK_JWT_SECRET": SECRET})
+    assert shown.exit_code == 0
+    decoded = jwt.decode(shown.stdout.strip(), SECRET, algorithms=["HS256"], audience="daybook")
+    assert decoded["sub"] == USER.lower()
