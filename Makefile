@@ -3,18 +3,50 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := contracts infra services/command services/projector
+TESTS ?= tests
 
-.PHONY: help install
+.PHONY: help install run test check lint types imports schemas format lock
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
 
 install: .venv/installed ## make .venv with everything in it, `daybook` too
 
+run: install ## Kafka, PostgreSQL and both services, in the foreground; Ctrl-C stops them
+	@exec $(BIN)/daybook up
+
+test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TESTS=path for a part of it)
+	$(BIN)/pytest $(TESTS)
+
+check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
+
+lint: install ## ruff: rules and format
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+
+types: install ## mypy, strict, tests included
+	$(BIN)/mypy
+
+imports: install ## who may import whom
+	$(BIN)/lint-imports --no-logo
+
+schemas: install ## the committed JSON Schemas are those of the code
+	$(BIN)/python -m daybook_contracts.publish --check
+
+format: install ## put the code into the house's form, and the schemas up to date
+	$(BIN)/ruff check --fix --quiet
+	$(BIN)/ruff format --quiet
+	$(BIN)/python -m daybook_contracts.publish
+
+lock: ## requirements.lock anew, from the packages' pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES))) \
+		--group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+
 .venv/installed: requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11: name a newer one: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than 3.11; name a newer one: make PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation $(PACKAGES:%=--editable %)
 	@touch $@

@@ -79,7 +79,7 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY) -> API
     async def readyz() -> JSONResponse:
         reasons = health.reasons
         status = "unready" if reasons else "ready"
-        body = {"status": status, "reasons": reasons, "notes": health.notes}
+        body = {"status": status, "reasons": reasons} | ({"notes": health.notes} if health.notes else {})
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)

@@ -7,7 +7,6 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import TypeAlias
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -25,7 +24,7 @@ from daybook_infra.settings import Settings
 CLIENT = "daybook-send"
 
 Outcome = Result | Pending
-Delivery: TypeAlias = "asyncio.Future[object]"
+Delivery = asyncio.Future[object]
 
 
 @dataclass(slots=True)
@@ -40,7 +39,7 @@ class Publisher:
     reply_partition: int
     _waiting: dict[bytes, asyncio.Future[Result]]
 
-    async def publish(self, command: Addressed) -> "asyncio.Task[Outcome]":
+    async def publish(self, command: Addressed) -> asyncio.Task[Outcome]:
         """Sends in the order of the calls; the task ends with the outcome, at the latest after twice `seconds`."""
         correlation = uuid4().hex.encode()
         reply = asyncio.get_running_loop().create_future()
@@ -76,7 +75,7 @@ class Publisher:
             )
         return delivery
 
-    async def _outcome(self, command: Addressed, delivery: Delivery | None, reply: "asyncio.Future[Result]") -> Outcome:
+    async def _outcome(self, command: Addressed, delivery: Delivery | None, reply: asyncio.Future[Result]) -> Outcome:
         try:
             async with asyncio.timeout(self.seconds):
                 return await reply
@@ -136,7 +135,7 @@ async def _listen(listener: AIOKafkaConsumer, publisher: Publisher) -> None:
                 publisher.resolve(dict(record.headers).get(CORRELATION_ID, b""), record.value or b"")
 
 
-def _fail(reply: "asyncio.Future[Result]", sent: Delivery) -> None:
+def _fail(reply: asyncio.Future[Result], sent: Delivery) -> None:
     error = None if sent.cancelled() else sent.exception()
     if error is not None and not reply.done():
         reply.set_exception(error)

@@ -3,7 +3,8 @@ The checks are the contract's, section 6, rules 6 and 8: without them the log is
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from daybook_infra.kafka import MIB, admin
 from daybook_infra.settings import Settings, env_name
 
 DAY_MS = 86_400_000
-READY_SECONDS = 30.0
+SETTLE_SECONDS = 10.0
 
 
 class TopicMismatch(DaybookError):
@@ -56,7 +57,7 @@ async def ensure_topics(settings: Settings) -> tuple[str, ...]:
     """
     async with admin(settings) as client:
         made = await _create(client, settings, topic_specs(settings))
-        await _until_known(client, made)
+        await _until_settled(client, settings, made)
         await _verify(client, settings)
     return made
 
@@ -132,11 +133,13 @@ def _new(settings: Settings, spec: TopicSpec) -> NewTopic:
     )
 
 
-async def _until_known(client: AIOKafkaAdminClient, names: Iterable[str]) -> None:
-    """The controller has made them; brokers learn of it, and elect leaders, a moment later."""
-    async with asyncio.timeout(READY_SECONDS):
-        while not set(names) <= await _led(client):  # noqa: ASYNC110 - Kafka tells nobody
-            await asyncio.sleep(0.05)
+async def _until_settled(client: AIOKafkaAdminClient, settings: Settings, made: Sequence[str]) -> None:
+    """The controller has made them; brokers learn of it, of their settings, and elect leaders, a moment later."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_SECONDS):
+            # Kafka tells nobody when it is done.
+            while not set(made) <= await _led(client) or await _faults(client, settings, made):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
 
 
 async def _led(client: AIOKafkaAdminClient) -> set[str]:
@@ -149,11 +152,15 @@ async def _led(client: AIOKafkaAdminClient) -> set[str]:
 
 
 async def _verify(client: AIOKafkaAdminClient, settings: Settings) -> None:
-    specs = topic_specs(settings)
-    seen = await _look(client, [spec.name for spec in specs])
-    found = [fault for spec in specs for fault in faults(settings, spec, seen.get(spec.name))]
+    found = await _faults(client, settings, [spec.name for spec in topic_specs(settings)])
     if found:
         raise TopicMismatch("; ".join(found))
+
+
+async def _faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> list[str]:
+    seen = await _look(client, names)
+    specs = [spec for spec in topic_specs(settings) if spec.name in names]
+    return [fault for spec in specs for fault in faults(settings, spec, seen.get(spec.name))]
 
 
 async def _look(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Seen]:

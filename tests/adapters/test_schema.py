@@ -121,9 +121,9 @@ LETTER_ROW = """
 INSERT INTO dlq_events VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000003', '{}', 'pending', 0)
 """
 # An alert and a membership with a word that their column does not know.
-ALERT_ROW = (
-    "INSERT INTO integration_alerts VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000002', 'bad', 'x')"
-)
+ALERT_ROW = """
+INSERT INTO integration_alerts VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000002', 'fatal', 'x')
+"""
 PROJECT_MEMBER_ROW = """
 INSERT INTO project_members VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), 'owner', now())
 """

@@ -55,7 +55,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
 def _embedded() -> Iterator[Servers]:
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    stack = EmbeddedStack(home, print, durable=False)
+    stack = EmbeddedStack(home, print, durable=False, jars=Home.of_checkout())
     with only_one(home.lock("session"), "held by {pid}"):
         try:
             stack.start()

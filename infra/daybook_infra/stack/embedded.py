@@ -20,6 +20,7 @@ class EmbeddedStack:
     home: Home
     say: Say
     durable: bool = True
+    jars: Home | None = None  # whose Kafka jars to use; its own, if none is named
 
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
@@ -72,6 +73,21 @@ class EmbeddedStack:
         ports = remembered(self.home.ports, PORT_NAMES)
         account = service_account()
         data = data_folder(self.home, account)
-        kafka = Kafka(data, self.home.log("kafka"), account, ports["kafka"], ports["kafka_controller"], self.say)
-        postgres = Postgres(data, self.home.log("postgres"), account, ports["postgres"], self.durable, self.say)
+        kafka = Kafka(
+            data=data,
+            jars_home=self.jars or self.home,
+            log=self.home.log("kafka"),
+            account=account,
+            port=ports["kafka"],
+            controller_port=ports["kafka_controller"],
+            say=self.say,
+        )
+        postgres = Postgres(
+            data=data,
+            log=self.home.log("postgres"),
+            account=account,
+            port=ports["postgres"],
+            durable=self.durable,
+            say=self.say,
+        )
         return kafka, postgres

@@ -47,17 +47,18 @@ class Fate(StrEnum):
 class Publisher:
     """Records of one call go through one producer, in order: a later one of the same partition never overtakes."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, seconds: float = PUBLISH_SECONDS) -> None:
         self._topic = topic
+        self._seconds = seconds
         self._producers = ReplaceableProducer(settings, "daybook-command-door")
 
     async def stop(self) -> None:
         await self._producers.stop()
 
     async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
-        """The fate of each, within twice PUBLISH_SECONDS."""
+        """The fate of each: `seconds` for a connection, if there is none, and as long for the acknowledgements."""
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 producer = await self._producers.get()
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("door_without_kafka", reason=repr(error))
@@ -75,7 +76,7 @@ class Publisher:
         """A future for each record that the producer took; all but those of unknown fate are done."""
         sent: list[asyncio.Future[object]] = []
         try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
+            async with asyncio.timeout(self._seconds):
                 for each in records:
                     sent.append(await self._send_one(producer, each))  # noqa: PERF401 - those taken must survive a raise
                 await asyncio.wait(sent)

@@ -26,8 +26,8 @@ log = get_logger(__name__)
 
 CALL_SECONDS = 5.0
 MAX_RECORDS = 2_000
-# What the handler's loop waits between empty polls, twice; 10 keeps a lone command's wait within a few milliseconds.
-POLL_MS = 10
+# FastStream waits this long for records and, after an empty poll, once more: a lone command's delay, against idle CPU.
+POLL_MS = 3
 FETCH = kafka.fetch_options(bulk=False)
 
 
@@ -164,6 +164,7 @@ def _broker(settings: Settings) -> KafkaBroker:
         enable_idempotence=True,
         acks="all",
         apply_types=False,
+        logger=None,
         specification_url="kafka",
     )
 

@@ -16,7 +16,7 @@ class Server(uvicorn.Server):
     """Leaves signals to `main`, which ends the projection first."""
 
     @contextmanager
-    def capture_signals(self) -> Iterator[None]:  # type: ignore[override]  # uvicorn says Generator
+    def capture_signals(self) -> Iterator[None]:
         yield
 
 

@@ -17,7 +17,7 @@ from daybook_projector.projections.rule import Columns
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """`head` is the log's head with this entry. `columns` is None where not even a row of `audit_log` can be made of it.
+    """`head` is the log's head with this entry. `columns` is None where no row of `audit_log` can be made of it.
     `fact` is what a success says; of a poison entry it is kept too where it can be read, but only its keys are used.
     """
 

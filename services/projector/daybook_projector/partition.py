@@ -114,8 +114,8 @@ class PartitionLog:
 
 
 def whole_commands(entries: Sequence[LogEntry], limit: int) -> int:
-    """How many of the first `limit` entries end with a command's last one. A command of more than `limit` entries, which
-    nobody writes, is not waited for.
+    """How many of the first `limit` entries end with a command's last one. A command of more entries than that,
+    which nobody writes, is not waited for.
     """
     end = min(len(entries), limit)
     for last in range(end - 1, -1, -1):

@@ -1,5 +1,5 @@
-"""The second attempt at a batch that could not be written whole: org by org, each behind a savepoint (contract, rule 13).
-An org's entries before its first poison one apply; of that one and all later ones only `audit_log` and its keys are kept.
+"""The second attempt at a batch that could not be written whole: org by org, behind savepoints (contract, rule 13).
+An org's entries before its first poison one apply; of that one and all later ones, `audit_log` and its keys are kept.
 """
 
 from collections.abc import Sequence

@@ -23,7 +23,7 @@ log = get_logger(__name__)
 MakeWorker = Callable[[int, Feed], Worker]
 
 
-class Reader(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+class Reader(ConsumerRebalanceListener):
     def __init__(self, consumer: AIOKafkaConsumer, topic: str, make_worker: MakeWorker, report: Report) -> None:
         self._consumer = consumer
         self._topic = topic

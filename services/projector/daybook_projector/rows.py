@@ -36,7 +36,7 @@ class Unwritable(FoldError):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises `Unwritable` for what the server, or the driver's encoder, says against a value. Never quotes the value."""
+    """Raises `Unwritable` for what the server, or the driver's encoder, says against a value, never quoting it."""
     try:
         yield
     except (

@@ -13,7 +13,8 @@ POLL_SECONDS = 0.05
 MAX_KNOWN = 400_000
 
 ABSENT = """
-SELECT id::text FROM unnest($1::uuid[]) AS named (id) WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id)
+SELECT id::text FROM unnest($1::uuid[]) AS named (id)
+ WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id)
 """
 # One statement, so one snapshot: a checkpoint past the end and no row means that there will be none.
 SEEN = """

@@ -17,7 +17,7 @@ class Wanted:
 
 
 def wanted_users(entries: Sequence[LogEntry]) -> Iterator[Wanted]:
-    """All that the entries name and that no entry up to them makes. Of a poison entry only `audit_log` names anybody."""
+    """All that the entries name and that no entry up to them makes. Of a poison entry only the actor."""
     made: set[str] = set()
     for index, entry in enumerate(entries):
         if entry.columns is None:

@@ -1,4 +1,4 @@
-"""One transaction per batch: the checkpoint is compared and moved, then rows and `audit_log` are written, or nothing is.
+"""One transaction per batch: the checkpoint is compared and moved, rows and `audit_log` are written, or nothing is.
 A batch that cannot be written whole is written org by org instead.
 """
 
@@ -24,8 +24,8 @@ class Writer:
         return await load_checkpoint(self._pool, partition)
 
     async def write(self, batch: Batch) -> list[Poison]:
-        """Returns what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped`, `DatabaseAway`; after the last
-        the batch is written or not: the checkpoint tells.
+        """Returns what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`; after the
+        last the batch is written or not: the checkpoint tells.
         """
         with translated():
             async with self._pool.acquire() as connection:

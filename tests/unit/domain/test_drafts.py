@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from daybook_command.domain.built import NotBuilt
-from daybook_command.domain.drafts import Draft, drafts
+from daybook_command.domain.drafts import Draft, drafts, failure_data
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import Code
 from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
@@ -176,3 +176,20 @@ def test_a_command_that_nobody_decides_today_is_no_failure_but_a_bug() -> None:
         ACME.when(later)
     with pytest.raises(NotBuilt, match="RESOLVE_ALERT"):
         drafts(later, decided.decision, decided.before, decided.facts)
+
+
+@pytest.mark.parametrize(
+    ("type_", "kept", "dropped"),
+    [
+        ("CREATE_CONNECTION", {"project_id": WEB, "type": "sheets", "name": "S"}, {"config": {"a": 1}}),
+        ("DEACTIVATE_CONNECTION", {"connection_id": MISSING}, {"reason": "why"}),
+        ("COMPLETE_SYNC", {"sync_run_id": MISSING}, {"stats": {"rows": 1}}),
+        ("FAIL_SYNC", {"sync_run_id": MISSING}, {"error_message": "no"}),
+        ("RECORD_DLQ_EVENT", {"connection_id": MISSING}, {"payload": {"a": 1}, "error": "no"}),
+        ("RAISE_ALERT", {"project_id": WEB, "severity": "info"}, {"message": "oh"}),
+        ("ROTATE_SECRET_REF", {"secret_ref_id": MISSING}, {"secret_id_ref": "env:TOKEN"}),
+    ],
+)
+def test_a_failure_stores_no_bulk_and_no_free_text(type_: str, kept: dict[str, Any], dropped: dict[str, Any]) -> None:
+    tried = command(type_, by=ANN, **kept, **dropped)
+    assert failure_data(tried, {"org_id": ORG, "actor_user_id": None}) == canonical_bytes(kept | {"org_id": ORG})

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from daybook_command.domain.drafts import chosen_ids, users_named
+from daybook_contracts.commands import COMMANDS
 from support.given import ANN, BOB, command, project
 
 CHOSEN, OTHER = project(1), project(2)
+ONLY_A_SERVICE = "Taken from a service only"
+"""How every schema describes an id that may be chosen."""
 CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
     "CREATE_PROJECT": ("project_id", {"name": "Web"}, "projects"),
     "CREATE_CONNECTION": (
@@ -45,6 +48,11 @@ def test_a_chosen_id_is_looked_up_in_its_table(type_: str) -> None:
 def test_a_create_that_chooses_no_id_has_none_to_look_up(type_: str) -> None:
     _, data, _ = CREATES[type_]
     assert chosen_ids(command(type_, by=ANN, **data)) == ()
+
+
+def test_no_create_with_a_chosen_id_is_forgotten() -> None:
+    choosing = {type_ for type_, model in COMMANDS.items() if ONLY_A_SERVICE in str(model.model_json_schema())}
+    assert choosing == set(CREATES)
 
 
 def test_the_project_that_a_rename_names_is_not_chosen() -> None:

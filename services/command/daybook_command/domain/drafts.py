@@ -82,7 +82,7 @@ def _failure(command: BuiltCommand, rejected: Rejected, org: Org | None, facts: 
         org_id=org_id,
         project_id=_existing_project(org, target),
         actor_user_id=actor_user_id,
-        data=_failure_data(command, claimed),
+        data=failure_data(command, claimed),
         error=EntryError(code=rejected.code.value, detail=rejected.detail),
         fact=None,
     )
@@ -92,7 +92,7 @@ def _existing_project(org: Org | None, target: Target) -> str | None:
     return target.project_id if org is not None and target.project_id in org.projects else None
 
 
-def _failure_data(command: BuiltCommand, claimed: dict[str, str | None]) -> bytes:
-    """A claimed `project_id` stands in the command's own data already."""
+def failure_data(command: Command, claimed: dict[str, str | None]) -> bytes:
+    """The JCS of what was tried, with ids that have no column; a claimed `project_id` is in the data as it came."""
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
     return canonical_bytes(kept | {name: id_ for name, id_ in claimed.items() if id_ is not None})

@@ -37,7 +37,6 @@ _ORG_STANDINGS: Final[Mapping[str, Standings]] = {
 _LOWER_ROLES: Final = frozenset({"member", "viewer"})
 
 _ITSELF_OR_SERVICE: Final[Standings] = frozenset({Standing.ITSELF, Standing.SERVICE})
-
 _ORG_ADMINS: Final[Standings] = frozenset({Standing.OWNER, Standing.ADMIN})
 _BY_RANK: Final[Standings] = frozenset({Standing.OWNER, Standing.ADMIN_ABOVE})
 _PROJECT_ADMINS: Final[Standings] = _ORG_ADMINS | {Standing.PROJECT_ADMIN}

@@ -1,7 +1,8 @@
 """What a command acts on: the columns its entries get. Enters: a command and the id a made thing gets."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -11,21 +12,26 @@ from daybook_contracts.commands import (
     AddMember,
     AddProjectMember,
     Command,
-    CreateConnection,
     CreateOrg,
     CreateProject,
-    CreateSecretRef,
-    RaiseAlert,
-    RecordDlqEvent,
     RegisterUser,
     RemoveMember,
     RemoveProjectMember,
     RenameOrg,
     RenameProject,
-    StartSync,
     UpdateMember,
     UpdateProjectMember,
 )
+
+_CHOSEN: Final[Mapping[str, tuple[str, str]]] = {
+    "CREATE_PROJECT": ("projects", "project_id"),
+    "CREATE_CONNECTION": ("source_connections", "connection_id"),
+    "START_SYNC": ("sync_runs", "sync_run_id"),
+    "RECORD_DLQ_EVENT": ("dlq_events", "dlq_event_id"),
+    "RAISE_ALERT": ("integration_alerts", "alert_id"),
+    "CREATE_SECRET_REF": ("secret_refs", "secret_ref_id"),
+}
+"""Of each create whose id a service may choose: the table it must be free in, and the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,20 +74,8 @@ def users_named(command: Command) -> tuple[str, ...]:
 
 def chosen_ids(command: Command) -> tuple[tuple[str, str], ...]:
     """The ids that a create chooses for itself, each with its table: all that `Facts.taken_ids` is asked for."""
-    match command:
-        case CreateProject(data=data):
-            chosen = ("projects", data.project_id)
-        case CreateConnection(data=data):
-            chosen = ("source_connections", data.connection_id)
-        case StartSync(data=data):
-            chosen = ("sync_runs", data.sync_run_id)
-        case RecordDlqEvent(data=data):
-            chosen = ("dlq_events", data.dlq_event_id)
-        case RaiseAlert(data=data):
-            chosen = ("integration_alerts", data.alert_id)
-        case CreateSecretRef(data=data):
-            chosen = ("secret_refs", data.secret_ref_id)
-        case _:
-            return ()
-    table, id_ = chosen
+    if command.type not in _CHOSEN:
+        return ()
+    table, name = _CHOSEN[command.type]
+    id_: str | None = getattr(command.data, name)
     return () if id_ is None else ((table, id_),)

@@ -23,6 +23,9 @@ class Table:
     key: tuple[str, ...]
     columns: Mapping[str, str]
 
+    def key_of(self, row: Row) -> Key:
+        return tuple(row[column] for column in self.key)
+
 
 @dataclass(frozen=True, slots=True)
 class Insert:
@@ -31,7 +34,7 @@ class Insert:
 
     @property
     def key(self) -> Key:
-        return tuple(self.row[column] for column in self.table.key)
+        return self.table.key_of(self.row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,10 @@ class Replace:
     table: Table
     row: Row
 
+    @property
+    def key(self) -> Key:
+        return self.table.key_of(self.row)
+
 
 @dataclass(frozen=True, slots=True)
 class Gone:
@@ -71,9 +78,9 @@ def net_effect(changes: Iterable[Change]) -> tuple[NetChange, ...]:
     """One change per row, in the order in which rows were first touched.
     Raises `FoldError` where a row is made twice, or changed or deleted while it is absent.
     """
-    net: dict[tuple[int, Key], Net] = {}
+    net: dict[tuple[Table, Key], Net] = {}
     for change in changes:
-        row = (id(change.table), change.key)
+        row = (change.table, change.key)
         before = net.get(row)
         net[row] = change if before is None else combine(before, change)
     return tuple(change for change in net.values() if not isinstance(change, Gone))

@@ -1,4 +1,4 @@
-"""The fold of one entry: its columns and its fact in, the row changes of all tables out. It decides and looks up nothing."""
+"""The fold of one entry: columns and fact in, the row changes of all tables out. Decides and looks up nothing."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain

@@ -1,4 +1,4 @@
-"""Which users must be in `auth.users` before an entry's rows can be written (contract, rule 12), and which one it makes."""
+"""Which users must be in `auth.users` before an entry's rows can be written, and which one it makes (rule 12)."""
 
 from daybook_contracts.entry_data import MemberAdded, ProjectMemberAdded, UserRegistered
 from daybook_contracts.fact import Fact

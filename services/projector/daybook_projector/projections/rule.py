@@ -1,4 +1,4 @@
-"""How a projection reads entries: for each kind of fact that touches its table, a rule from columns and fact to changes."""
+"""How a projection reads entries: for each kind of fact that touches its table, a rule from it to changes."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,0 +1,161 @@
+"""`daybook send` against a real Kafka, with somebody in the test who answers as a shard does."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+from daybook_contracts.codes import Code
+from daybook_contracts.results import Accepted, encode_record, problem
+from daybook_contracts.routing import partition_of
+from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, Topics
+from daybook_infra.kafka import consumer, producer
+from daybook_infra.settings import Settings
+from support.stack import FreshSettings
+
+ORG = "00000000-0000-4000-8000-00000000000a"
+PARTITIONS = 3
+Json = dict[str, object]
+Taken = list[ConsumerRecord[bytes, bytes]]
+Answer = Callable[[Json], bytes | None]
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings(partitions=PARTITIONS)
+
+
+def command(number: int, **changes: object) -> Json:
+    own = {"id": f"01890000-0000-7000-8000-{number:012}", "type": "RENAME_ORG", "org_id": ORG, "data": {"name": "x"}}
+    return own | changes
+
+
+def lines(*commands: object) -> bytes:
+    return b"\n".join(json.dumps(each).encode() for each in commands)
+
+
+def accept(envelope: Json) -> bytes:
+    return encode_record(Accepted(str(envelope["id"]), (), "0.0"))
+
+
+def refuse(envelope: Json) -> bytes:
+    return encode_record(problem(Code.FORBIDDEN, "not yours", command_id=str(envelope["id"])))
+
+
+@asynccontextmanager
+async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Taken]:
+    """Takes commands and answers them, newest first within what it was handed; gives what it took."""
+    taken: Taken = []
+    reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
+    writer = producer(settings, "test")
+    await reader.start()
+    await writer.start()
+    await asyncio.gather(*(reader.position(place) for place in reader.assignment()))
+    answerer = asyncio.create_task(_answer(settings, reader, writer, answer, taken))
+    yield taken
+    answerer.cancel()
+    await reader.stop()
+    await writer.stop()
+
+
+async def _answer(
+    settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, answer: Answer, taken: Taken
+) -> None:
+    while True:
+        for records in (await reader.getmany(timeout_ms=100)).values():
+            taken.extend(records)
+            for record in reversed(records):
+                headers = dict(record.headers)
+                value = answer(json.loads(record.value))
+                if value is not None:
+                    await writer.send(
+                        Topics(settings.topic_prefix).results,
+                        value,
+                        partition=int(headers[REPLY_PARTITION]),
+                        headers=[(CORRELATION_ID, headers[CORRELATION_ID])],
+                    )
+
+
+async def send(settings: Settings, given: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs the program itself: its input is a pipe, its exit code is what a shell sees."""
+    named = {
+        "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
+        "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
+    }
+    program = [sys.executable, "-m", "daybook_infra", "send", *options]
+    return await asyncio.to_thread(
+        subprocess.run, program, input=given, env=os.environ | named, capture_output=True, check=False, timeout=60
+    )
+
+
+def outcomes(done: subprocess.CompletedProcess[bytes]) -> list[Json]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+async def test_outcomes_come_in_the_order_of_the_input(settings: Settings) -> None:
+    sent = [command(number) for number in range(1200)]
+    async with answering(settings, accept) as taken:
+        done = await send(settings, lines(*sent))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert [outcome["command_id"] for outcome in outcomes(done)] == [each["id"] for each in sent]
+    assert [json.loads(record.value or b"")["id"] for record in taken] == [each["id"] for each in sent]
+
+
+async def test_a_line_is_published_as_it_stands_under_its_key(settings: Settings) -> None:
+    raw = json.dumps(command(1, org_id=ORG.upper())).replace(", ", " ,  ").encode()
+    async with answering(settings, accept) as taken:
+        done = await send(settings, b"\n\n  " + raw + b"  \n\n", "--principal", "service:billing")
+    assert done.returncode == 0
+    (record,) = taken
+    assert (record.value, record.key, record.partition) == (raw, ORG.encode(), partition_of(ORG, PARTITIONS))
+    assert dict(record.headers)[PRINCIPAL] == b"service:billing"
+
+
+async def test_what_cannot_be_addressed_is_refused_here_and_the_rest_goes_on(settings: Settings) -> None:
+    given = lines(command(1)) + b"\nnot json\n" + lines(command(2, org_id="acme"), command(3))
+    async with answering(settings, accept) as taken:
+        done = await send(settings, given)
+    assert done.returncode == 1
+    assert [outcome.get("code", "accepted") for outcome in outcomes(done)] == [
+        "accepted",
+        "INVALID_COMMAND",
+        "INVALID_COMMAND",
+        "accepted",
+    ]
+    assert outcomes(done)[2]["command_id"] == command(2)["id"]
+    assert len(taken) == 2
+
+
+async def test_a_rejection_is_printed_and_fails_unless_it_may(settings: Settings) -> None:
+    async with answering(settings, refuse):
+        done, allowed = await asyncio.gather(
+            send(settings, lines(command(1))), send(settings, lines(command(1)), "--rejections-ok")
+        )
+    assert (done.returncode, allowed.returncode) == (1, 0)
+    assert (outcomes(done)[0]["code"], outcomes(done)[0]["result"]) == ("FORBIDDEN", "failure")
+
+
+async def test_what_is_not_decided_in_time_is_pending(settings: Settings) -> None:
+    async with answering(settings, lambda envelope: None if envelope["id"] == command(2)["id"] else accept(envelope)):
+        done = await send(settings, lines(command(1), command(2), command(3)), "--timeout", "1")
+    assert done.returncode == 3
+    assert [outcome.get("status") for outcome in outcomes(done)] == [200, 202, 200]
+    assert outcomes(done)[1]["location"] == f"/v1/orgs/{ORG}/commands/{command(2)['id']}"
+
+
+async def test_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
+    done = await send(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), lines(command(1)))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == b"Error: Kafka is not reachable at 127.0.0.1:1\n"
+
+
+async def test_no_input_is_no_error(settings: Settings) -> None:
+    done = await send(settings, b"")
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

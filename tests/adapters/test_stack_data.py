@@ -1,0 +1,119 @@
+"""Where the stack's data and programs lie: closed to others, and as root outside the checkout."""
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daybook_infra.stack.account import service_account
+from daybook_infra.stack.data import SYSTEM, data_folder, programs, remove
+from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
+from daybook_infra.stack.processes import Account, Child, run
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run the servers")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """In a folder that only its owner may enter, as /root is."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    made = Home(closed / ".daybook")
+    made.make()
+    yield made
+    remove(made)
+
+
+@pytest.fixture
+def account() -> Account:
+    found = service_account()
+    assert found is not None
+    return found
+
+
+def test_an_ordinary_users_data_lies_in_the_home_itself_closed_to_others(home: Home) -> None:
+    folder = data_folder(home, None)
+    assert folder == home.data
+    assert _mode(folder) == 0o700
+
+
+def test_a_secret_is_written_for_its_owner_only_whatever_was_there(home: Home, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("kept")
+    home.jwt_secret.symlink_to(elsewhere)
+    write_file(home.jwt_secret, "secret", OWNER_ONLY)
+    assert _mode(home.jwt_secret) == OWNER_ONLY
+    assert elsewhere.read_text() == "kept"
+
+
+@AS_ROOT
+def test_roots_data_belongs_to_the_system_user_and_is_linked_from_the_home(home: Home, account: Account) -> None:
+    folder = data_folder(home, account)
+    assert folder.parent == SYSTEM
+    assert home.data.resolve() == folder
+    assert (folder.stat().st_uid, _mode(folder)) == (account.uid, 0o700)
+    assert data_folder(home, account) == folder
+
+
+@AS_ROOT
+def test_no_parent_folder_changes_its_mode(home: Home, account: Account) -> None:
+    before = {folder: _mode(folder) for folder in home.folder.parents}
+    data_folder(home, account)
+    assert {folder: _mode(folder) for folder in home.folder.parents} == before
+
+
+@AS_ROOT
+def test_the_data_of_another_checkout_is_refused(home: Home, account: Account) -> None:
+    home.data.symlink_to(SYSTEM / "0123456789abcdef")
+    with pytest.raises(StackError, match="another checkout: delete that link"):
+        data_folder(home, account)
+    home.data.unlink()
+
+
+@AS_ROOT
+def test_root_leaves_an_ordinary_users_data_alone(home: Home, account: Account) -> None:
+    home.data.mkdir()
+    with pytest.raises(StackError, match="run this as that user, or move it away"):
+        data_folder(home, account)
+
+
+def test_an_ordinary_user_is_told_that_the_data_is_roots(home: Home) -> None:
+    home.data.symlink_to(home.folder / "elsewhere")
+    with pytest.raises(StackError, match="run this as root, or delete that link"):
+        data_folder(home, None)
+
+
+@AS_ROOT
+def test_programs_that_the_system_user_cannot_read_are_copied_for_it(home: Home, account: Account) -> None:
+    source = _program(home.folder / "program")
+    said: list[str] = []
+    copy = programs(source, "bin/hello", f"test-{home.folder.stat().st_ino}", account, said.append)
+    try:
+        assert copy != source
+        assert run(Child([str(copy / "bin" / "hello")], account)).output == "hello\n"
+        assert programs(source, "bin/hello", copy.name, account, pytest.fail) == copy
+        assert len(said) == 1
+    finally:
+        shutil.rmtree(copy)
+
+
+def test_programs_that_can_be_read_are_used_where_they_are(tmp_path: Path) -> None:
+    source = _program(tmp_path / "program")
+    assert programs(source, "bin/hello", "test", None, pytest.fail) == source
+
+
+def _program(folder: Path) -> Path:
+    """Installed under a strict umask: nobody but its owner may read or run it."""
+    (folder / "bin").mkdir(parents=True, mode=0o700)
+    program = folder / "bin" / "hello"
+    program.write_text("#!/bin/sh\necho hello\n")
+    program.chmod(0o700)
+    return folder
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)

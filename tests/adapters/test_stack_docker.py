@@ -1,0 +1,112 @@
+"""The compose file, the images and the containers of the tests: read here, run only where a Docker daemon answers."""
+
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+import yaml
+from support.containers import containers, image
+
+from daybook_infra.kafka import admin
+from daybook_infra.settings import Settings
+from daybook_infra.stack.docker import DockerStack
+from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.places import Home, checkout
+from daybook_infra.stack.processes import Child, run
+
+DOCKER = shutil.which("docker")
+ANSWERS = DOCKER is not None and run(Child([DOCKER, "info"]), seconds=20).code == 0
+WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="no Docker daemon answers")
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((checkout() / "docker-compose.yml").read_text(encoding="utf-8"))
+    return read
+
+
+def test_every_image_has_a_pinned_tag(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        assert re.search(r":\d+\.\d+", service["image"]), service["image"]
+
+
+def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert len(ports) == 4
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_whatever_runs_on_waits_for_what_it_needs_and_says_when_it_is_healthy(compose: dict[str, Any]) -> None:
+    services = compose["services"]
+    for server in ("kafka", "postgres"):
+        assert services[server]["healthcheck"]["test"]
+        assert services["init"]["depends_on"][server]["condition"] == "service_healthy"
+    for service in ("command", "projector"):
+        assert services[service]["depends_on"]["init"]["condition"] == "service_completed_successfully"
+        assert "HEALTHCHECK" in _dockerfile(service)
+
+
+def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
+    text = (checkout() / "docker-compose.yml").read_text(encoding="utf-8")
+    for name in ("DAYBOOK_POSTGRES_PASSWORD", "DAYBOOK_JWT_SECRET"):
+        uses = re.findall(rf"\$\{{{name}(\S\S)", text)
+        assert uses
+        assert set(uses) == {":?"}
+
+
+def test_the_data_is_in_named_volumes(compose: dict[str, Any]) -> None:
+    assert set(compose["volumes"]) == {"kafka", "postgres"}
+    for server in ("kafka", "postgres"):
+        assert [volume.split(":")[0] for volume in compose["services"][server]["volumes"]] == [server]
+
+
+@pytest.mark.parametrize("service", ["command", "projector"])
+def test_no_container_runs_as_root(compose: dict[str, Any], service: str) -> None:
+    assert compose["services"]["kafka"]["user"] not in {"root", "0"}
+    assert compose["services"]["postgres"]["user"] not in {"root", "0"}
+    users = re.findall(r"^USER (\w+)", _dockerfile(service), re.MULTILINE)
+    assert users == ["daybook"]
+
+
+def test_compose_runs_the_same_kafka_as_the_embedded_stack() -> None:
+    pom = (checkout() / "infra" / "kafka" / "pom.xml").read_text(encoding="utf-8")
+    assert f"<kafka.version>{image('kafka').split(':')[1]}</" in pom
+
+
+def test_no_docker_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match=r"docker is not installed: install it, or unset DAYBOOK_STACK"):
+        DockerStack(checkout(), Home(tmp_path / "home"), print).start()
+
+
+@pytest.mark.skipif(DOCKER is None or ANSWERS, reason="for machines with a docker that has no daemon")
+def test_no_daemon_ends_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(StackError, match=r"docker compose ps failed: .*is the Docker daemon running") as caught:
+        DockerStack(checkout(), Home(tmp_path / "home"), print).start()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.docker
+@WITH_DAEMON
+async def test_the_containers_of_the_tests_take_clients() -> None:
+    with containers() as found:
+        async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
+            assert await client.list_topics() == []
+        connection = await asyncpg.connect(found.database_url)
+        await connection.close()
+
+
+@pytest.mark.docker
+@WITH_DAEMON
+def test_the_compose_file_is_valid(tmp_path: Path) -> None:
+    assert DOCKER is not None
+    secrets = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
+    done = run(Child([DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"], env=secrets))
+    assert done.code == 0, done.output
+
+
+def _dockerfile(service: str) -> str:
+    return (checkout() / "services" / service / "Dockerfile").read_text(encoding="utf-8")

@@ -1,0 +1,178 @@
+"""The embedded stack as its commands use it: started once, found again, stopped cleanly; trouble ends in one line."""
+
+import asyncio
+import os
+import socket
+import stat
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import psutil
+import pytest
+
+from daybook_infra.kafka import admin
+from daybook_infra.settings import Settings
+from daybook_infra.stack.data import remove
+from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.ports import LOOPBACK, remembered
+from daybook_infra.stack.processes import read_pid
+
+POSTGRES = frozenset({Part.POSTGRES})
+KAFKA = frozenset({Part.KAFKA})
+
+
+class Said(list[str]):
+    def __call__(self, line: str) -> None:
+        self.append(line)
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[EmbeddedStack]:
+    """One stack for all tests that leave it running or start it again."""
+    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
+    stack = EmbeddedStack(home, Said(), durable=False, jars=Home.of_checkout())
+    stack.start()
+    yield stack
+    stack.stop()
+    remove(home)
+
+
+@pytest.fixture
+def fresh() -> Iterator[EmbeddedStack]:
+    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
+    stack = EmbeddedStack(home, Said(), durable=False, jars=Home.of_checkout())
+    yield stack
+    stack.stop()
+    remove(home)
+
+
+async def test_what_runs_takes_clients(running: EmbeddedStack) -> None:
+    found = running.found()
+    async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
+        assert await client.list_topics() == []
+    assert await _ask(found.database_url, "SELECT current_database()") == "daybook"
+
+
+def test_a_second_start_finds_what_runs_and_starts_nothing(running: EmbeddedStack) -> None:
+    before = running.found()
+    assert running.start() == frozenset()
+    assert running.found() == before
+
+
+def test_the_database_asks_for_its_password(running: EmbeddedStack) -> None:
+    url = urlsplit(running.found().database_url)
+    wrong = url._replace(netloc=f"daybook:wrong@{LOOPBACK}:{url.port}").geturl()
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        asyncio.run(_ask(wrong, "SELECT 1"))
+
+
+def test_the_password_is_in_a_file_for_its_owner_only(running: EmbeddedStack) -> None:
+    file = running.home.data / "postgres-password"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_text() in running.found().database_url
+    assert file.read_text() not in repr(running.found())
+
+
+def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
+    for process in _processes(running):
+        listening = [socket.laddr.ip for socket in process.net_connections("tcp") if socket.status == "LISTEN"]
+        assert listening
+        assert {address.removeprefix("::ffff:") for address in listening} == {LOOPBACK}
+
+
+def test_the_data_is_there_after_a_stop_and_a_start(running: EmbeddedStack) -> None:
+    before = running.found()
+    asyncio.run(_ask(before.database_url, "CREATE TABLE kept (x int)"))
+    assert running.stop() == ALL_PARTS
+    assert running.found() == Servers()
+    assert running.start() == ALL_PARTS
+    assert running.found() == before
+    assert asyncio.run(_ask(before.database_url, "SELECT count(*) FROM kept")) == 0
+
+
+def test_servers_that_were_killed_are_missed_and_start_again(running: EmbeddedStack) -> None:
+    for process in _processes(running):
+        process.kill()
+        process.wait(10)
+    assert running.found() == Servers()
+    assert running.start() == ALL_PARTS
+
+
+def test_stale_pid_files_are_replaced_and_the_programs_they_name_left_alone(running: EmbeddedStack) -> None:
+    running.stop()
+    kafka_pid, postgres_pid = _pid_files(running)
+    kafka_pid.write_text(f"{os.getpid()}\n")
+    postgres_pid.write_text(f"{os.getpid()}\n{running.home.data / 'postgres'}\n")
+    said = Said()
+    assert replace(running, say=said).start() == ALL_PARTS
+    assert sum("is stale" in line for line in said) == 2
+
+
+def test_a_taken_port_ends_in_one_line(running: EmbeddedStack) -> None:
+    running.stop(POSTGRES)
+    port = remembered(running.home.ports, ("postgres",))["postgres"]
+    with socket.create_server((LOOPBACK, port)), pytest.raises(StackError, match=f"port {port}, .*end that program"):
+        running.start(POSTGRES)
+    assert running.start(POSTGRES) == POSTGRES
+
+
+@pytest.mark.parametrize(("part", "marker"), [(Part.POSTGRES, "PG_VERSION"), (Part.KAFKA, "meta.properties")])
+def test_a_folder_that_is_not_whole_ends_in_one_line(fresh: EmbeddedStack, part: Part, marker: str) -> None:
+    fresh.start(frozenset())
+    (fresh.home.data / part).mkdir()
+    with pytest.raises(StackError, match=f"{marker} is missing.*: move it away, or delete it"):
+        fresh.start(frozenset({part}))
+
+
+def test_what_an_interrupted_initdb_left_is_made_anew(fresh: EmbeddedStack) -> None:
+    fresh.start(frozenset())
+    (fresh.home.data / "postgres.unfinished").mkdir()
+    (fresh.home.data / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
+    assert fresh.start(POSTGRES) == POSTGRES
+
+
+def test_a_lost_password_ends_in_one_line(fresh: EmbeddedStack) -> None:
+    fresh.start(POSTGRES)
+    (fresh.home.data / "postgres-password").unlink()
+    with pytest.raises(StackError, match=r"postgres-password is missing.*restore it, or delete"):
+        fresh.found()
+
+
+def test_a_missing_mvn_ends_in_one_line_that_names_the_ways_out(
+    fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(StackError, match=r"^mvn is missing.*apt.*DAYBOOK_KAFKA_BOOTSTRAP.*DAYBOOK_STACK=docker$"):
+        replace(fresh, jars=None).start(KAFKA)
+
+
+def test_jars_that_were_copied_by_half_are_fetched_again(fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    (version,) = (Home.of_checkout().folder / "kafka").iterdir()
+    lib = fresh.home.folder / "kafka" / version.name / "lib"
+    lib.mkdir(parents=True)
+    (lib / "kafka_2.13.jar").touch()
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(StackError, match="mvn is missing"):
+        replace(fresh, jars=None).start(KAFKA)
+
+
+def _pid_files(stack: EmbeddedStack) -> tuple[Path, Path]:
+    return stack.home.data / "kafka.pid", stack.home.data / "postgres" / "postmaster.pid"
+
+
+def _processes(stack: EmbeddedStack) -> list[psutil.Process]:
+    return [psutil.Process(pid) for pid in map(read_pid, _pid_files(stack)) if pid is not None]
+
+
+async def _ask(url: str, statement: str) -> object:
+    connection = await asyncpg.connect(url, timeout=10)
+    try:
+        return await connection.fetchval(statement)
+    finally:
+        await connection.close()

@@ -1,0 +1,71 @@
+"""Locks of the local stack: one at a time, and a dead holder holds nothing."""
+
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.lock import is_held, only_one, waiting_for
+from daybook_infra.stack.processes import Child, run, spawn
+
+HOLDS = """
+import signal
+from pathlib import Path
+from daybook_infra.stack.lock import only_one
+with only_one(Path({file!r}), ""):
+    print("held", flush=True)
+    signal.pause()
+"""
+
+
+def test_the_second_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
+    file = tmp_path / "up.lock"
+    holder = _holder(file)
+    with (
+        pytest.raises(StackError, match=f"^runs already, pid {holder.pid}$"),
+        only_one(file, "runs already, pid {pid}"),
+    ):
+        pass
+    holder.kill()
+    holder.wait(10)
+
+
+def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "up.lock"
+    holder = _holder(file)
+    assert is_held(file)
+    holder.kill()
+    holder.wait(10)
+    assert not is_held(file)
+
+
+def test_whoever_waits_too_long_ends_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "stack.lock"
+    holder = _holder(file)
+    said: list[str] = []
+    with pytest.raises(StackError, match="end it and try again"), waiting_for(file, said.append, seconds=0.2):
+        pass
+    assert said == [f"waiting for another daybook that holds {file}"]
+    holder.kill()
+    holder.wait(10)
+
+
+def test_a_lock_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
+    file = tmp_path / "stack.lock"
+    for _ in range(2):
+        with waiting_for(file, pytest.fail):
+            assert is_held(file)
+    assert not is_held(file)
+
+
+def test_nobody_holds_a_lock_that_was_never_made(tmp_path: Path) -> None:
+    assert not is_held(tmp_path / "no.lock")
+
+
+def _holder(file: Path) -> psutil.Process:
+    log = file.with_suffix(".log")
+    pid = spawn(Child([sys.executable, "-c", HOLDS.format(file=str(file))]), log)
+    assert run(Child(["sh", "-c", f"until grep -q held {log}; do :; done"]), seconds=10).code == 0
+    return psutil.Process(pid)

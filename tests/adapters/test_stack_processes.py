@@ -1,0 +1,89 @@
+"""Children of the stack: recognised by more than their pid, ended within a deadline, deaf to the terminal's Ctrl-C."""
+
+import os
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.processes import Child, alive, end, last_words, read_pid, run, spawn
+
+WAITS = "import signal, sys; print('waits', flush=True); signal.pause()"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('waits', flush=True); signal.pause()"
+
+
+def test_a_pid_that_belongs_to_another_program_is_not_ours() -> None:
+    assert alive(os.getpid(), "kafka.properties of nobody") is None
+
+
+def test_a_pid_that_nobody_has_is_not_alive(tmp_path: Path) -> None:
+    done = _spawned("pass", tmp_path)
+    psutil.Process(done).wait(10)
+    assert alive(done, sys.executable) is None
+
+
+def test_a_child_is_known_again_by_its_pid_and_its_command_line(tmp_path: Path) -> None:
+    pid = _spawned(WAITS, tmp_path)
+    process = alive(pid, sys.executable, "signal.pause()")
+    assert process is not None
+    end(process, "it", print, seconds=10)
+    assert alive(pid, sys.executable) is None
+
+
+def test_a_child_has_a_session_of_its_own(tmp_path: Path) -> None:
+    pid = _spawned(WAITS, tmp_path)
+    assert os.getsid(pid) == pid
+    end(psutil.Process(pid), "it", print, seconds=10)
+
+
+def test_what_ignores_sigterm_is_killed_and_that_is_said(tmp_path: Path) -> None:
+    pid = _spawned(STUBBORN, tmp_path)
+    _await_line(tmp_path / "log")
+    said: list[str] = []
+    end(psutil.Process(pid), "the stubborn one", said.append, seconds=0.2)
+    assert not psutil.pid_exists(pid)
+    assert said == [f"the stubborn one (pid {pid}) has not ended within 0 s: killing it"]
+
+
+def test_nothing_of_the_environment_reaches_a_child_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_JWT_SECRET", "not for everybody")
+    done = run(Child([sys.executable, "-c", "import os; print(sorted(os.environ))"], env={"MINE": "1"}))
+    assert "MINE" in done.output
+    assert "DAYBOOK" not in done.output
+
+
+def test_a_program_that_outlives_its_deadline_has_failed() -> None:
+    done = run(Child([sys.executable, "-c", "import signal; signal.pause()"]), seconds=0.5)
+    assert done.code != 0
+    assert done.last_line().startswith("no end after")
+
+
+def test_a_program_that_does_not_exist_has_failed(tmp_path: Path) -> None:
+    assert "No such file" in run(Child([str(tmp_path / "nothing")])).last_line()
+    with pytest.raises(StackError, match="cannot be run"):
+        spawn(Child([str(tmp_path / "nothing")]), tmp_path / "log")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "kafka", "-3", "0"])
+def test_a_pid_file_without_a_pid_is_as_good_as_none(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "kafka.pid"
+    file.write_text(text)
+    assert read_pid(file) is None
+
+
+def test_last_words_are_the_last_lines_that_say_anything(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("first\nsecond\nthird\n\n")
+    assert last_words(log, 2) == "second\nthird"
+    assert last_words(tmp_path / "no such log") == ""
+
+
+def _spawned(program: str, folder: Path) -> int:
+    return spawn(Child([sys.executable, "-c", program]), folder / "log")
+
+
+def _await_line(log: Path) -> None:
+    done = run(Child(["sh", "-c", f"until grep -q waits {log}; do :; done"]), seconds=10)
+    assert done.code == 0

@@ -1,0 +1,165 @@
+"""A door without servers: what it stands on, in memory, each as small as its protocol.
+The replies are the real ones.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import jwt
+import orjson
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from daybook_command.http.app import create_app
+from daybook_command.http.pages import AsyncApi
+from daybook_command.http.ports import DoorDeps
+from daybook_command.outcomes import Outcome
+from daybook_command.publisher import CommandToSend, Fate
+from daybook_command.replies import Replies
+from daybook_contracts.codes import Code
+from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
+from daybook_contracts.topics import CORRELATION_ID
+from daybook_infra.health import Health
+from daybook_infra.settings import Settings
+
+SECRET = "a secret of at least thirty-two bytes"
+USER = "00000000-0000-4000-8000-0000000000a1"
+OTHER = "00000000-0000-4000-8000-0000000000a2"
+ORG = "00000000-0000-4000-8000-000000000001"
+ENTRY = "01890000-0000-8d42-a25f-2195770a803a"
+
+Decide = Callable[[dict[str, Any]], Result | None]
+
+
+def accepted(command: dict[str, Any]) -> Result:
+    entity = command["org_id"] or command["data"]["user_id"]
+    return Accepted(command["id"], (EntryRef(ENTRY, command["type"], "org", entity),), "6.7")
+
+
+def rejected(command: dict[str, Any]) -> Result:
+    return problem(Code.LAST_OWNER, "the last one", command_id=command["id"], entry_id=ENTRY, position="6.7")
+
+
+def undecided(_: dict[str, Any]) -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Kafka:
+    """Takes what is published, in calls; `decide` answers, or leaves undecided, what was not lost."""
+
+    replies: Replies
+    decide: Decide = accepted
+    fate: Fate = Fate.PUBLISHED
+    calls: list[list[CommandToSend]] = field(default_factory=list)
+
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+        self.calls.append(list(records))
+        for record in records:
+            result = self.decide(orjson.loads(record.value)) if self.fate is not Fate.NOTHING_DONE else None
+            correlation_id = dict(record.headers).get(CORRELATION_ID)
+            if result is not None and correlation_id is not None:
+                self.replies.resolve(correlation_id.decode(), encode_record(result))
+        return [self.fate] * len(records)
+
+    @property
+    def records(self) -> list[CommandToSend]:
+        return [record for call in self.calls for record in call]
+
+    @property
+    def commands(self) -> list[dict[str, Any]]:
+        return [orjson.loads(record.value) for record in self.records]
+
+
+@dataclass(slots=True)
+class Users:
+    """`awaited`: who was waited for, and how much had been published by then."""
+
+    kafka: Kafka
+    known: set[str] = field(default_factory=lambda: {USER, OTHER})
+    awaited: list[tuple[set[str], int]] = field(default_factory=list)
+
+    def unseen(self, user_ids: Iterable[str]) -> list[str]:
+        return [user_id for user_id in user_ids if user_id not in self.known]
+
+    async def wait_for(self, user_ids: Collection[str]) -> None:
+        self.awaited.append((set(user_ids), len(self.kafka.records)))
+
+
+@dataclass(slots=True)
+class Outcomes:
+    found: dict[tuple[str, str], Outcome] = field(default_factory=dict)
+    roles: dict[tuple[str, str], str] = field(default_factory=dict)
+    error: Exception | None = None
+
+    async def find(self, key: str, command_id: str) -> Outcome | None:
+        if self.error is not None:
+            raise self.error
+        return self.found.get((key, command_id))
+
+    async def role(self, org_id: str, user_id: str) -> str | None:
+        return self.roles.get((org_id, user_id))
+
+
+class DoorAlone:
+    """A door of its own for one test; `principal` is who sends unless a call says otherwise."""
+
+    def __init__(self, principal: str = f"user:{USER}", **changes: Any) -> None:
+        own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}
+        self.settings = Settings.model_validate(own | changes)
+        self.replies = Replies(self.settings, "results")
+        self.kafka = Kafka(self.replies)
+        self.users = Users(self.kafka)
+        self.outcomes = Outcomes()
+        self.health = Health()
+        self.principal = principal
+        deps = DoorDeps(self.settings, self.kafka, self.replies, self.users, self.outcomes, self.health)
+        asyncapi = AsyncApi(lambda: "<html>topics</html>", lambda: "{}")
+        self.app = create_app(deps, asyncapi=asyncapi, registry=CollectorRegistry())
+        transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
+        self.client = httpx.AsyncClient(transport=transport, base_url="http://door")
+
+    async def send(self, command: object, principal: str | None = None, **headers: str) -> httpx.Response:
+        body = command if isinstance(command, bytes) else orjson.dumps(command)
+        return await self.post("/v1/commands", body, principal, **headers)
+
+    async def send_batch(self, commands: object, principal: str | None = None, **headers: str) -> httpx.Response:
+        body = commands if isinstance(commands, bytes) else orjson.dumps(commands)
+        return await self.post("/v1/commands:batch", body, principal, **headers)
+
+    async def post(self, path: str, body: bytes, principal: str | None = None, **headers: str) -> httpx.Response:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.client.post(path, content=body, headers=self.bearer(principal) | named)
+
+    async def outcome(self, key: str, command_id: str, principal: str | None = None) -> httpx.Response:
+        return await self.client.get(f"/v1/orgs/{key}/commands/{command_id}", headers=self.bearer(principal))
+
+    def bearer(self, principal: str | None = None) -> dict[str, str]:
+        return {"Authorization": f"Bearer {token(principal or self.principal)}"}
+
+
+def claims(principal: str = f"user:{USER}", **changes: Any) -> dict[str, Any]:
+    """A good token's; a claim given as None is left out."""
+    kind, _, subject = principal.partition(":")
+    role = "authenticated" if kind == "user" else "service_role"
+    good = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + 600}
+    return {name: value for name, value in (good | changes).items() if value is not None}
+
+
+def token(principal: str = f"user:{USER}", **changes: Any) -> str:
+    return jwt.encode(claims(principal, **changes), SECRET, "HS256")
+
+
+def rename(name: str = "Ada", **changes: Any) -> dict[str, Any]:
+    """A good RENAME_ORG; a member given as `...` is left out."""
+    good = {
+        "id": "01890000-0000-7000-8000-000000000002",
+        "type": "RENAME_ORG",
+        "org_id": ORG,
+        "actor_user_id": USER,
+        "data": {"name": name},
+    }
+    return {member: value for member, value in (good | changes).items() if value is not ...}

@@ -1,0 +1,158 @@
+"""A log written by hand, as the command service would write it: facts in, sealed records per partition out.
+Voids and poison can be put between them. Ids are small numbers dressed as UUIDs.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from daybook_contracts.entries import EntryError, Unsealed, seal
+from daybook_contracts.entry_data import ACTION_OF, UserRegistered
+from daybook_contracts.fact import Fact, encode_fact
+from daybook_contracts.hashing import request_hash
+from daybook_contracts.head import GENESIS, Head
+from daybook_contracts.ids import entry_id
+from daybook_contracts.routing import partition_of
+from daybook_contracts.timestamps import timestamp
+
+START = 1_790_000_000_000_000
+"""Microseconds: some day in 2026."""
+
+SALT = "00112233445566778899aabbccddeeff"
+NOUNS = {"USER": "user", "ORG": "org", "MEMBER": "org_member", "PROJECT": "project", "PROJECT_MEMBER": "project_member"}
+
+
+def org(number: int) -> str:
+    return f"0a000000-0000-4000-8000-{number:012d}"
+
+
+def user(number: int) -> str:
+    return f"0b000000-0000-4000-8000-{number:012d}"
+
+
+def project(number: int) -> str:
+    return f"0c000000-0000-4000-8000-{number:012d}"
+
+
+def command_id(number: int) -> str:
+    return f"01890000-0000-7000-8000-{number:012d}"
+
+
+def user_in(partition: int, partitions: int, number: int = 0) -> str:
+    """The `number`-th user whose own partition is that one."""
+    return [user(n) for n in range(1, 100 * partitions) if partition_of(user(n), partitions) == partition][number]
+
+
+def org_in(partition: int, partitions: int, number: int = 0) -> str:
+    return [org(n) for n in range(1, 100 * partitions) if partition_of(org(n), partitions) == partition][number]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry stands."""
+
+    id: str
+    partition: int
+    position: int
+    offset: int
+
+    @property
+    def text(self) -> str:
+        return f"{self.partition}.{self.position}"
+
+
+@dataclass(slots=True)
+class Logbook:
+    partitions: int = 1
+    records: list[list[bytes | None]] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+    commands: int = 0
+
+    def __post_init__(self) -> None:
+        self.records = [[] for _ in range(self.partitions)]
+        self.heads = [GENESIS] * self.partitions
+
+    def add(self, org_id: str | None, actor: str | None, *facts: Fact, **changes: Any) -> list[Place]:
+        """One accepted command whose entries say these facts. `changes` replace what an unsealed entry says."""
+        self.commands += 1
+        entries = [self._success(org_id, actor, fact, ordinal, len(facts)) for ordinal, fact in enumerate(facts)]
+        return [self.append({**entry, **changes}) for entry in entries]
+
+    def register(self, user_id: str) -> Place:
+        return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
+
+    def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, **claimed: str) -> Place:
+        """One rejected command. What does not exist is claimed in its data."""
+        self.commands += 1
+        data = json.dumps(claimed, separators=(",", ":"), sort_keys=True).encode()
+        key = org_id or claimed.get("org_id") or claimed["user_id"]
+        columns = self._columns(org_id, actor, action, entity_id, key)
+        error = EntryError("FORBIDDEN", "it may not")
+        return self.append({**columns, "result": "failure", "data": data, "error": error})
+
+    def append(self, unsealed: dict[str, Any]) -> Place:
+        sealed = seal(Unsealed(**unsealed), self.heads[unsealed["partition"]])
+        return self.append_value(unsealed["partition"], sealed.value, sealed.head, unsealed["id"])
+
+    def append_value(self, partition: int, value: bytes, head: Head, id_: str = "") -> Place:
+        self.heads[partition] = head
+        self.records[partition].append(value)
+        return Place(id_, partition, head.position, len(self.records[partition]) - 1)
+
+    def void(self, partition: int, value: bytes | None = b"garbage") -> None:
+        self.records[partition].append(value)
+
+    def _success(self, org_id: str | None, actor: str | None, fact: Fact, ordinal: int, entries: int) -> dict[str, Any]:
+        action = ACTION_OF[type(fact)]
+        key = org_id or getattr(fact, "user_id", "")
+        entity_id = _entity_of(action, fact, key)
+        columns = self._columns(org_id, actor, action, entity_id, key, ordinal)
+        project_id = getattr(fact, "project_id", None)
+        return {**columns, "project_id": project_id, "entries": entries, "result": "success", "data": encode_fact(fact)}
+
+    def _columns(
+        self, org_id: str | None, actor: str | None, action: str, entity_id: str, key: str, ordinal: int = 0
+    ) -> dict[str, Any]:
+        id_ = command_id(self.commands)
+        partition = partition_of(key, self.partitions)
+        return {
+            "action": action,
+            "actor_user_id": actor,
+            "created_at": timestamp(START + 1000 * sum(map(len, self.records))),
+            "entity_id": entity_id,
+            "entity_type": NOUNS.get(action.partition("_")[2], action.partition("_")[2].lower()),
+            "id": entry_id(key, id_, ordinal),
+            "org_id": org_id,
+            "project_id": None,
+            "command_id": id_,
+            "entries": 1,
+            "error": None,
+            "ordinal": ordinal,
+            "partition": partition,
+            "principal": f"user:{actor}" if actor else "service:importer",
+            "request": request_hash(bytes.fromhex(SALT), action, org_id, actor, b"{}"),
+            "salt": SALT,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the projector reads of a consumer's record."""
+
+    offset: int
+    value: bytes | None
+
+
+def records(values: Iterable[bytes | None], start: int = 0) -> list[Record]:
+    return [Record(offset, value) for offset, value in enumerate(values, start=start)]
+
+
+def _entity_of(action: str, fact: Fact, key: str) -> str:
+    match action.partition("_")[2]:
+        case "ORG":
+            return key
+        case "PROJECT":
+            return str(getattr(fact, "project_id", key))
+        case _:
+            return str(getattr(fact, "user_id", key))

@@ -1,0 +1,10 @@
+"""A door for each test."""
+
+import pytest
+
+from support.door_doubles import DoorAlone
+
+
+@pytest.fixture
+async def door() -> DoorAlone:
+    return DoorAlone()

@@ -1,0 +1,246 @@
+"""One command through the door: what it publishes, and what its sender gets."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID
+
+import httpx
+import pytest
+from starlette.types import Message
+
+from daybook_command.publisher import Fate
+from daybook_command.replies import MOST_WAITING
+from daybook_contracts.routing import partition_of
+from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, rejected, rename, undecided
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+SERVICE = "service:billing"
+
+
+def problem_of(answer: httpx.Response) -> tuple[int, str]:
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["type"] == f"urn:daybook:problem:{body['code']}"
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["code"]
+
+
+async def test_an_accepted_command_is_answered_with_its_entries_and_position(door: DoorAlone) -> None:
+    answer = await door.send(rename())
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {
+        "command_id": rename()["id"],
+        "entries": [{"id": ENTRY, "action": "RENAME_ORG", "entity_type": "org", "entity_id": ORG}],
+        "position": "6.7",
+        "result": "success",
+    }
+
+
+async def test_a_rejected_command_is_answered_with_a_problem(door: DoorAlone) -> None:
+    door.kafka.decide = rejected
+    answer = await door.send(rename())
+    assert problem_of(answer) == (409, "LAST_OWNER")
+    assert (answer.json()["entry_id"], answer.json()["position"]) == (ENTRY, "6.7")
+    assert "result" not in answer.json()
+
+
+async def test_what_is_published_is_normalised_and_goes_where_its_org_lives(door: DoorAlone) -> None:
+    await door.send(rename("  Zoe\u0308 ", org_id=ORG.upper()))
+    (record,) = door.kafka.records
+    assert (
+        record.value
+        == (
+            f'{{"actor_user_id":"{USER}","data":{{"name":"Zoë"}},"id":"{rename()["id"]}",'
+            f'"org_id":"{ORG}","type":"RENAME_ORG"}}'
+        ).encode()
+    )
+    assert (record.key, record.partition) == (ORG.encode(), partition_of(ORG, door.settings.partitions))
+
+
+async def test_the_record_says_who_sent_it_and_where_the_reply_goes(door: DoorAlone) -> None:
+    await door.send(rename(), traceparent=TRACE)
+    headers = dict(door.kafka.records[0].headers)
+    assert headers["daybook-principal"] == f"user:{USER}".encode()
+    assert headers["daybook-door"] == b"http"
+    assert headers["reply-partition"] == str(door.replies.partition).encode()
+    assert headers["traceparent"] == TRACE.encode()
+    assert headers["ce_type"] == b"daybook.command.v1"
+    assert headers["ce_id"] == rename()["id"].encode()
+    assert headers["correlation-id"]
+
+
+@pytest.mark.parametrize(
+    "header", ["", "nonsense", TRACE.upper(), TRACE.replace("00-", "ff-", 1), f"00-{'0' * 32}-{'1' * 16}-01"]
+)
+async def test_a_traceparent_that_is_malformed_is_left_out(door: DoorAlone, header: str) -> None:
+    assert (await door.send(rename(), traceparent=header)).status_code == 200
+    assert "traceparent" not in dict(door.kafka.records[0].headers)
+
+
+async def test_a_command_not_decided_in_time_gets_the_address_of_its_outcome(door: DoorAlone) -> None:
+    door.kafka.decide = undecided
+    answer = await door.send(rename())
+    assert answer.status_code == 202
+    location = f"/v1/orgs/{ORG}/commands/{rename()['id']}"
+    assert answer.headers["location"] == location
+    assert answer.json() == {"command_id": rename()["id"], "location": location, "status": 202}
+
+
+async def test_the_outcome_of_a_registration_stands_under_the_user(door: DoorAlone) -> None:
+    door.kafka.decide = undecided
+    answer = await door.send(rename(type="REGISTER_USER", org_id=..., data={"user_id": USER}))
+    assert answer.headers["location"] == f"/v1/orgs/{USER}/commands/{rename()['id']}"
+
+
+@pytest.mark.parametrize("prefer", ["respond-async", "Respond-Async; x=1", "wait=10, respond-async"])
+async def test_who_prefers_not_to_wait_is_answered_at_once_and_gets_no_reply(door: DoorAlone, prefer: str) -> None:
+    answer = await door.send(rename(), Prefer=prefer)
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+    assert not {"reply-partition", "correlation-id"} & dict(door.kafka.records[0].headers).keys()
+
+
+@pytest.mark.parametrize(("fate", "word"), [(Fate.NOTHING_DONE, "nothing was done"), (Fate.UNKNOWN, "may or may not")])
+async def test_a_command_that_kafka_did_not_take_is_to_be_sent_again(door: DoorAlone, fate: Fate, word: str) -> None:
+    door.kafka.fate, door.kafka.decide = fate, undecided
+    answer = await door.send(rename(id=...))
+    assert problem_of(answer) == (503, "UNAVAILABLE")
+    assert word in answer.json()["detail"]
+    assert UUID(answer.json()["command_id"]).version == 7
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_result_counts_though_its_publishing_was_not_acknowledged(door: DoorAlone) -> None:
+    door.kafka.fate = Fate.UNKNOWN
+    assert (await door.send(rename())).status_code == 200
+
+
+async def test_nobody_is_waited_for_after_the_answer(door: DoorAlone) -> None:
+    door.kafka.decide = undecided
+    await door.send(rename())
+    assert door.replies.room == MOST_WAITING
+
+
+async def test_a_door_where_too_many_wait_refuses_before_it_publishes(door: DoorAlone) -> None:
+    for number in range(MOST_WAITING):
+        door.replies.expect(f"other-{number}")
+    assert problem_of(await door.send(rename())) == (503, "UNAVAILABLE")
+    assert door.kafka.calls == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        (b"", 400, "INVALID_COMMAND"),
+        (b"{not json", 400, "INVALID_COMMAND"),
+        (b'{"a":1,"a":2}', 400, "INVALID_COMMAND"),
+        (b"[" * 100_000, 400, "INVALID_COMMAND"),
+        (b'"' + b"x" * 262_144 + b'"', 413, "INVALID_COMMAND"),
+        (rename(type="PAINT_ORG"), 400, "INVALID_COMMAND"),
+        (rename(note="hello"), 400, "INVALID_COMMAND"),
+        (rename(id="42"), 400, "INVALID_COMMAND"),
+        (rename(type="CREATE_CONNECTION", data={"config": {"password": "hunter2"}}), 422, "SECRET_IN_CONFIG"),
+    ],
+)
+async def test_what_is_malformed_is_never_published(door: DoorAlone, body: object, status: int, code: str) -> None:
+    answer = await door.send(body)
+    assert problem_of(answer) == (status, code)
+    assert "hunter2" not in answer.text
+    assert door.kafka.calls == []
+
+
+async def test_a_type_that_nobody_decides_yet_is_refused_at_the_door(door: DoorAlone) -> None:
+    answer = await door.send(rename(type="DELETE_CONNECTION", data={"connection_id": OTHER}))
+    assert problem_of(answer) == (400, "INVALID_COMMAND")
+    assert answer.json()["command_id"] == rename()["id"]
+
+
+async def test_a_body_without_a_length_is_read_no_further_than_it_may_go(door: DoorAlone) -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while sent < 10_000_000:
+            sent += 65_536
+            yield b" " * 65_536
+
+    answer = await door.client.post("/v1/commands", content=endless(), headers=door.bearer())
+    assert problem_of(answer) == (413, "INVALID_COMMAND")
+    assert sent <= 6 * 65_536
+
+
+async def test_a_connection_that_breaks_off_inside_the_body_publishes_nothing(door: DoorAlone) -> None:
+    messages: Iterator[Message] = iter(
+        [{"type": "http.request", "body": b'{"id', "more_body": True}, {"type": "http.disconnect"}]
+    )
+    answered: list[Message] = []
+
+    async def receive() -> Message:
+        return next(messages)
+
+    async def send(message: Message) -> None:
+        answered.append(message)
+
+    headers = [(name.lower().encode(), value.encode()) for name, value in door.bearer().items()]
+    scope = {"type": "http", "method": "POST", "path": "/v1/commands", "headers": headers, "query_string": b""}
+    await door.app(scope, receive, send)
+    assert [message.get("status") for message in answered] == [400, None]
+    assert door.kafka.calls == []
+
+
+async def test_without_an_id_the_door_makes_a_uuid_v7(door: DoorAlone) -> None:
+    answer = await door.send(rename(id=...))
+    assert UUID(answer.json()["command_id"]).version == 7
+
+
+@pytest.mark.parametrize("quoted", ["{}", '"{}"'])
+async def test_an_idempotency_key_that_is_a_uuid_is_the_id(door: DoorAlone, quoted: str) -> None:
+    key = "01890000-0000-7000-8000-00000000000A"
+    answer = await door.send(rename(id=...), Idempotency_Key=quoted.format(key))
+    assert answer.json()["command_id"] == key.lower()
+
+
+async def test_a_text_as_idempotency_key_stands_for_one_id_of_its_sender(door: DoorAlone) -> None:
+    body = rename(id=..., actor_user_id=...)
+    mine = [(await door.send(body, Idempotency_Key="order 42")).json()["command_id"] for _ in range(2)]
+    theirs = (await door.send(body, SERVICE, Idempotency_Key="order 42")).json()["command_id"]
+    assert mine[0] == mine[1]
+    assert UUID(mine[0]).version == 5
+    assert theirs != mine[0]
+
+
+@pytest.mark.parametrize("key", [OTHER, "order 42", "", "x" * 256, "00000000-0000-0000-0000-000000000000"])
+async def test_an_idempotency_key_that_does_not_fit_is_refused(door: DoorAlone, key: str) -> None:
+    assert problem_of(await door.send(rename(), Idempotency_Key=key)) == (400, "INVALID_COMMAND")
+
+
+async def test_a_users_missing_actor_is_the_user(door: DoorAlone) -> None:
+    await door.send(rename(actor_user_id=...))
+    assert door.kafka.commands[0]["actor_user_id"] == USER
+
+
+async def test_a_service_may_act_for_nobody_or_for_a_user(door: DoorAlone) -> None:
+    await door.send(rename(actor_user_id=...), SERVICE)
+    await door.send(rename(actor_user_id=OTHER), SERVICE)
+    assert [command["actor_user_id"] for command in door.kafka.commands] == [None, OTHER]
+
+
+async def test_a_user_may_not_act_as_another(door: DoorAlone) -> None:
+    answer = await door.send(rename(actor_user_id=OTHER))
+    assert problem_of(answer) == (403, "FORBIDDEN")
+    assert answer.json()["command_id"] == rename()["id"]
+    assert not {"entry_id", "position"} & answer.json().keys()
+    assert door.kafka.calls == []
+
+
+async def test_a_user_who_is_not_there_yet_is_waited_for_before_anything_is_published(door: DoorAlone) -> None:
+    door.users.known = {USER}
+    assert (await door.send(rename(type="ADD_MEMBER", data={"user_id": OTHER, "role": "member"}))).status_code == 200
+    assert door.users.awaited == [({OTHER}, 0)]
+    assert len(door.kafka.records) == 1
+
+
+async def test_a_registration_waits_for_nobody(door: DoorAlone) -> None:
+    door.users.known = set()
+    assert (await door.send(rename(type="REGISTER_USER", org_id=..., data={"user_id": USER}))).status_code == 200
+    assert door.users.awaited == []

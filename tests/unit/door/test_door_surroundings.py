@@ -1,0 +1,86 @@
+"""What the API says beside its answers: its own errors, its documentation, its health."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.built import BUILT
+from support.door_doubles import ORG, DoorAlone, rename
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/commands", 405),
+        ("PUT", "/v1/commands:batch", 405),
+        ("DELETE", f"/v1/orgs/{ORG}/commands/{ORG}", 405),
+        ("GET", "/docs/static/nothing.js", 404),
+    ],
+)
+async def test_the_frameworks_own_errors_are_problems(door: DoorAlone, method: str, path: str, status: int) -> None:
+    answer = await door.client.request(method, path)
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert ("allow" in answer.headers) == (status == 405)
+
+
+async def test_a_bug_is_a_problem_that_tells_nothing(door: DoorAlone) -> None:
+    door.outcomes.error = RuntimeError("the password is hunter2")
+    answer = await door.outcome(ORG, rename()["id"])
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "hunter2" not in answer.text
+
+
+async def test_the_documentation_needs_no_other_server(door: DoorAlone) -> None:
+    page = await door.client.get("/docs")
+    assert page.status_code == 200
+    assert "https://" not in page.text
+    for asset in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+        assert f"/docs/static/{asset}" in page.text
+        assert (await door.client.get(f"/docs/static/{asset}")).status_code == 200
+
+
+async def test_the_kafka_side_is_documented_beside_it(door: DoorAlone) -> None:
+    assert (await door.client.get("/asyncapi")).text == "<html>topics</html>"
+    assert (await door.client.get("/asyncapi.json")).json() == {}
+
+
+async def test_health_and_metrics_need_no_token(door: DoorAlone) -> None:
+    door.health.fail("kafka", "away")
+    paths = ("/livez", "/readyz", "/metrics")
+    assert [(await door.client.get(path)).status_code for path in paths] == [200, 503, 200]
+
+
+async def test_the_document_describes_every_command_that_is_decided_and_no_other(door: DoorAlone) -> None:
+    document = (await door.client.get("/openapi.json")).json()
+    union = document["components"]["schemas"]["Command"]
+    assert set(union["discriminator"]["mapping"]) == BUILT
+    assert {"/v1/commands", "/v1/commands:batch", "/v1/orgs/{key}/commands/{id}", "/livez"} <= document["paths"].keys()
+
+
+async def test_every_reference_of_the_document_leads_somewhere(door: DoorAlone) -> None:
+    document = (await door.client.get("/openapi.json")).json()
+    schemas = document["components"]["schemas"]
+    assert set(references(document)) <= {f"#/components/schemas/{name}" for name in schemas}
+
+
+async def test_the_examples_of_the_document_are_accepted(door: DoorAlone) -> None:
+    document = (await door.client.get("/openapi.json")).json()
+    examples = document["paths"]["/v1/commands"]["post"]["requestBody"]["content"]["application/json"]["examples"]
+    for example in examples.values():
+        assert (await door.send(example["value"], "service:docs")).status_code == 200
+
+
+async def test_every_status_that_the_document_promises_has_a_problem_or_an_answer(door: DoorAlone) -> None:
+    document = (await door.client.get("/openapi.json")).json()
+    responses = document["paths"]["/v1/commands"]["post"]["responses"]
+    assert set(responses) == {"200", "202", "400", "401", "403", "404", "409", "413", "422", "429", "500", "503"}
+
+
+def references(node: Any) -> list[str]:
+    found: list[str] = []
+    json.loads(json.dumps(node), object_pairs_hook=lambda pairs: found.extend(v for k, v in pairs if k == "$ref"))
+    return found

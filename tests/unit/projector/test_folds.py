@@ -1,0 +1,159 @@
+"""Every fold: an entry in, exactly these row changes out."""
+
+import pytest
+from msgspec import UNSET
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import read_entry
+from daybook_contracts.fact import Fact
+from daybook_projector.projections.audit_log import AUDIT_LOG, audit_row
+from daybook_projector.projections.auth_users import AUTH_USERS
+from daybook_projector.projections.changes import Change, Delete, FoldError, Insert, Update
+from daybook_projector.projections.fold import fold, folds, key_rows
+from daybook_projector.projections.org_members import ORG_MEMBERS
+from daybook_projector.projections.orgs import ORGS
+from daybook_projector.projections.project_members import PROJECT_MEMBERS
+from daybook_projector.projections.projects import PROJECTS
+from support.logbook import Logbook, org, project, user
+
+ORG, ANN, BOB, ONE, TWO = org(1), user(1), user(2), project(1), project(2)
+AT = "2026-09-21T14:13:20.000000Z"
+TENANCY = {
+    action for action in facts.ENTRY_DATA if action.partition("_")[2] in {"USER", "ORG", "MEMBER", "PROJECT"}
+} | {action for action in facts.ENTRY_DATA if action.endswith("_PROJECT_MEMBER")}
+
+
+def folded(fact: Fact, *, managed: bool = True) -> list[Change]:
+    """The changes of a success entry by ANN, the first of its log."""
+    log = Logbook()
+    log.add(None if isinstance(fact, facts.UserRegistered) else ORG, ANN, fact)
+    return list(fold(folds(managed_users=managed), read_entry(log.records[0][0] or b""), fact))
+
+
+def test_a_registered_user_gets_a_row() -> None:
+    assert folded(facts.UserRegistered(user_id=BOB)) == [Insert(AUTH_USERS, {"id": BOB, "created_at": AT})]
+
+
+def test_users_of_an_identity_provider_are_left_to_it() -> None:
+    assert folded(facts.UserRegistered(user_id=BOB), managed=False) == []
+
+
+def test_whoever_makes_an_org_owns_it() -> None:
+    assert folded(facts.OrgCreated(name="Acme")) == [
+        Insert(ORGS, {"id": ORG, "name": "Acme", "created_at": AT}),
+        Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": ANN, "role": "owner", "created_at": AT}),
+    ]
+
+
+def test_a_renamed_org_changes_its_name_alone() -> None:
+    assert folded(facts.OrgRenamed(name="Ace")) == [Update(ORGS, (ORG,), {"name": "Ace"})]
+
+
+def test_a_member_is_added_with_its_role() -> None:
+    assert folded(facts.MemberAdded(role="admin", user_id=BOB)) == [
+        Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": BOB, "role": "admin", "created_at": AT})
+    ]
+
+
+def test_a_new_role_changes_the_role_alone() -> None:
+    assert folded(facts.MemberUpdated(role="admin", user_id=BOB)) == [
+        Update(ORG_MEMBERS, (ORG, BOB), {"role": "admin"})
+    ]
+
+
+def test_a_member_lowered_to_viewer_is_lowered_in_the_projects_listed() -> None:
+    assert folded(facts.MemberUpdated(role="viewer", user_id=BOB, project_ids=(ONE, TWO))) == [
+        Update(ORG_MEMBERS, (ORG, BOB), {"role": "viewer"}),
+        Update(PROJECT_MEMBERS, (ONE, BOB), {"role": "viewer"}),
+        Update(PROJECT_MEMBERS, (TWO, BOB), {"role": "viewer"}),
+    ]
+
+
+def test_a_removed_member_leaves_the_projects_listed() -> None:
+    assert folded(facts.MemberRemoved(user_id=BOB, project_ids=(ONE, TWO))) == [
+        Delete(ORG_MEMBERS, (ORG, BOB)),
+        Delete(PROJECT_MEMBERS, (ONE, BOB)),
+        Delete(PROJECT_MEMBERS, (TWO, BOB)),
+    ]
+
+
+def test_a_project_is_made_without_members() -> None:
+    assert folded(facts.ProjectCreated(name="Site", project_id=ONE)) == [
+        Insert(PROJECTS, {"id": ONE, "org_id": ORG, "name": "Site", "created_at": AT})
+    ]
+
+
+def test_a_renamed_project_changes_its_name_alone() -> None:
+    assert folded(facts.ProjectRenamed(name="Shop", project_id=ONE)) == [Update(PROJECTS, (ONE,), {"name": "Shop"})]
+
+
+def test_project_members_come_change_and_go() -> None:
+    assert folded(facts.ProjectMemberAdded(project_id=ONE, role="editor", user_id=BOB)) == [
+        Insert(PROJECT_MEMBERS, {"project_id": ONE, "user_id": BOB, "role": "editor", "created_at": AT})
+    ]
+    assert folded(facts.ProjectMemberUpdated(project_id=ONE, role="admin", user_id=BOB)) == [
+        Update(PROJECT_MEMBERS, (ONE, BOB), {"role": "admin"})
+    ]
+    assert folded(facts.ProjectMemberRemoved(project_id=ONE, user_id=BOB)) == [Delete(PROJECT_MEMBERS, (ONE, BOB))]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        facts.UserRegistered(user_id=BOB, changed=False),
+        facts.OrgRenamed(name="Acme", changed=False),
+        facts.MemberUpdated(role="viewer", user_id=BOB, project_ids=(ONE,), changed=False),
+        facts.ProjectRenamed(name="Site", project_id=ONE, changed=False),
+        facts.ProjectMemberUpdated(project_id=ONE, role="admin", user_id=BOB, changed=False),
+    ],
+)
+def test_an_entry_that_changed_nothing_touches_no_row(fact: Fact) -> None:
+    assert folded(fact) == []
+
+
+def test_a_failure_touches_no_row() -> None:
+    log = Logbook()
+    log.refuse(ORG, ANN, "RENAME_ORG", ORG, name="Ace")
+    assert fold(folds(managed_users=True), read_entry(log.records[0][0] or b""), None) == ()
+
+
+def test_every_action_of_tenancy_has_a_fold_and_no_other_has() -> None:
+    assert set(folds(managed_users=True)) == {facts.ENTRY_DATA[action] for action in TENANCY}
+    assert set(folds(managed_users=False)) == set(folds(managed_users=True))
+
+
+def test_an_action_that_no_table_knows_cannot_be_applied() -> None:
+    with pytest.raises(FoldError, match="DELETE_SECRET_REF"):
+        folded(facts.SecretRefDeleted(secret_ref_id=ONE))
+
+
+def test_a_quarantined_org_writes_the_keys_that_audit_log_needs_and_nothing_else() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="Acme"))
+    entry = read_entry(log.records[0][0] or b"")
+    assert [insert.table for insert in key_rows(entry, facts.OrgCreated(name="Acme"))] == [ORGS]
+    assert [insert.table for insert in key_rows(entry, facts.ProjectCreated(name="a", project_id=ONE))] == [PROJECTS]
+    assert key_rows(entry, facts.MemberAdded(role="admin", user_id=BOB)) == ()
+    assert key_rows(entry, None) == ()
+
+
+def test_an_audit_row_has_the_columns_of_its_entry_in_the_order_of_the_table() -> None:
+    log = Logbook()
+    place = log.add(ORG, ANN, facts.ProjectCreated(name="Site", project_id=ONE))[0]
+    row = dict(zip(AUDIT_LOG.columns, audit_row(read_entry(log.records[0][0] or b""), "{}"), strict=True))
+    assert row == {
+        "id": place.id,
+        "org_id": ORG,
+        "project_id": ONE,
+        "actor_user_id": ANN,
+        "action": "CREATE_PROJECT",
+        "entity_type": "project",
+        "entity_id": ONE,
+        "result": "success",
+        "metadata_json": "{}",
+        "created_at": AT,
+    }
+
+
+def test_an_absent_list_of_projects_lowers_nobody() -> None:
+    assert len(folded(facts.MemberUpdated(role="viewer", user_id=BOB, project_ids=UNSET))) == 1
