@@ -5,7 +5,7 @@ Which tables there are is not known here.
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -19,10 +19,15 @@ STATEMENT_SECONDS = 30.0
 # The server cancels first; the client's own deadline is for a network that swallows everything.
 GRACE_SECONDS = 5.0
 
-# Quoted: asyncpg's classes take parameters in their stubs only.
-OwnConnection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-Connection: TypeAlias = "OwnConnection | PoolConnectionProxy[asyncpg.Record]"
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+if TYPE_CHECKING:
+    # asyncpg's classes take parameters in their stubs only.
+    OwnConnection = asyncpg.Connection[asyncpg.Record]
+    Connection = OwnConnection | PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    OwnConnection = asyncpg.Connection
+    Connection = OwnConnection | PoolConnectionProxy
+    Pool = asyncpg.Pool
 
 # What says nothing of the statement, only that it did not (or may not) have come through: retry.
 _OUTAGES = (

@@ -1,9 +1,11 @@
 """`daybook init` and `daybook status` against real servers, as somebody at a shell sees them."""
 
+import asyncio
 import json
 
 import pytest
 from click.testing import CliRunner, Result
+from pydantic import SecretStr
 
 from daybook_infra.cli import main
 from daybook_infra.kafka import producer
@@ -45,3 +47,58 @@ async def _three_entries_of_which_two_are_projected(settings: Settings) -> None:
     async with connect(settings, "test") as connection:
         await connection.execute(CHECKPOINT)
         await connection.execute(QUARANTINE, ORG)
+
+
+def test_init_says_what_it_did_and_then_that_nothing_is_left(settings: Settings) -> None:
+    first, second = daybook(settings, "init"), daybook(settings, "init")
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert first.stdout.splitlines() == [
+        *(
+            f"topics: {settings.topic_prefix}{name} made"
+            for name in ("commands", "audit_log", "results", "commands.dlq")
+        ),
+        *(f"migrations: {migration.name} applied" for migration in read_migrations()),
+    ]
+    assert second.stdout == "topics: nothing to do\nmigrations: nothing to do\n"
+
+
+def test_status_tells_positions_lag_quarantine_and_versions(settings: Settings) -> None:
+    daybook(settings, "init")
+    asyncio.run(_three_entries_of_which_two_are_projected(settings))
+    shown = daybook(settings, "status", "--json")
+    assert shown.exit_code == 0
+    found = json.loads(shown.stdout)
+    assert [each["partition"] for each in found["partitions"]] == [0, 1, 2]
+    assert found["partitions"][0]["position"] == -1
+    busy, waiting = found["partitions"][1], found["partitions"][2]
+    assert (busy["log_end"], busy["projected_end"], busy["log_lag"], busy["position"]) == (3, 2, 1, 1)
+    assert (waiting["commands_end"], waiting["commands_done"], waiting["commands_lag"]) == (1, 0, 1)
+    assert [(each["org_id"], each["position"]) for each in found["quarantine"]] == [(ORG, "1.1")]
+    assert found["versions"]["migrations"] == str(len(read_migrations()))
+    assert set(found["versions"]) == {"daybook", "kafka", "postgresql", "migrations"}
+
+
+def test_status_for_people_has_the_same(settings: Settings) -> None:
+    daybook(settings, "init")
+    asyncio.run(_three_entries_of_which_two_are_projected(settings))
+    shown = daybook(settings, "status")
+    assert shown.exit_code == 0
+    assert f"in quarantine org {ORG} since 1.1: version 9 [red]\n" in shown.stdout
+    assert ["1", "0", "0", "3", "1", "1.1"] in [line.split() for line in shown.stdout.splitlines()]
+
+
+def test_status_of_what_was_never_set_up_says_what_to_do(settings: Settings) -> None:
+    shown = daybook(settings, "status")
+    assert shown.exit_code == 1
+    assert shown.stderr == f"Error: topic {settings.topic_prefix}commands does not exist: run `daybook init`\n"
+
+
+def test_status_without_a_server_is_one_clear_line(settings: Settings) -> None:
+    daybook(settings, "init")
+    kafka = daybook(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), "status")
+    assert (kafka.exit_code, kafka.stderr) == (1, "Error: Kafka is not reachable at 127.0.0.1:1\n")
+    nowhere = SecretStr("postgresql://a:b@127.0.0.1:1/c")
+    postgres = daybook(settings.model_copy(update={"database_url": nowhere}), "status")
+    assert postgres.exit_code == 1
+    assert postgres.stderr.startswith("Error: PostgreSQL at 127.0.0.1:1/c is away: ")
+    assert len(postgres.stderr.splitlines()) == 1

@@ -8,7 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 import yaml
-from support.containers import containers, image
 
 from daybook_infra.kafka import admin
 from daybook_infra.settings import Settings
@@ -16,6 +15,7 @@ from daybook_infra.stack.docker import DockerStack
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import Child, run
+from support.containers import containers, image
 
 DOCKER = shutil.which("docker")
 ANSWERS = DOCKER is not None and run(Child([DOCKER, "info"]), seconds=20).code == 0

@@ -14,7 +14,6 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
-from daybook_command.http.pages import AsyncApi
 from daybook_command.http.ports import DoorDeps
 from daybook_command.outcomes import Outcome
 from daybook_command.publisher import CommandToSend, Fate
@@ -117,8 +116,7 @@ class DoorAlone:
         self.health = Health()
         self.principal = principal
         deps = DoorDeps(self.settings, self.kafka, self.replies, self.users, self.outcomes, self.health)
-        asyncapi = AsyncApi(lambda: "<html>topics</html>", lambda: "{}")
-        self.app = create_app(deps, asyncapi=asyncapi, registry=CollectorRegistry())
+        self.app = create_app(deps, registry=CollectorRegistry())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://door")
 

@@ -3,7 +3,7 @@ Voids and poison can be put between them. Ids are small numbers dressed as UUIDs
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from daybook_contracts.head import GENESIS, Head
 from daybook_contracts.ids import entry_id
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
+
+Claimed = Mapping[str, str]
 
 START = 1_790_000_000_000_000
 """Microseconds: some day in 2026."""
@@ -82,7 +84,7 @@ class Logbook:
     def register(self, user_id: str) -> Place:
         return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
 
-    def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, **claimed: str) -> Place:
+    def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed) -> Place:
         """One rejected command. What does not exist is claimed in its data."""
         self.commands += 1
         data = json.dumps(claimed, separators=(",", ":"), sort_keys=True).encode()
@@ -105,7 +107,7 @@ class Logbook:
 
     def _success(self, org_id: str | None, actor: str | None, fact: Fact, ordinal: int, entries: int) -> dict[str, Any]:
         action = ACTION_OF[type(fact)]
-        key = org_id or getattr(fact, "user_id", "")
+        key = org_id or str(getattr(fact, "user_id", ""))
         entity_id = _entity_of(action, fact, key)
         columns = self._columns(org_id, actor, action, entity_id, key, ordinal)
         project_id = getattr(fact, "project_id", None)

@@ -13,6 +13,7 @@ from daybook_projector.projections.changes import (
     Replace,
     Row,
     Table,
+    Transient,
     Update,
     net_effect,
 )
@@ -49,6 +50,8 @@ class RowTables:
                 case Replace():
                     self._expect(change, rows, present=True)
                     rows[change.key] = change.row
+                case Transient():
+                    self._expect(change, rows, present=False)
                 case _:
                     assert_never(change)
 

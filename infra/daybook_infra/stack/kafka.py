@@ -88,7 +88,8 @@ class Kafka:
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_settings(unfinished)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_it = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(self._settings)]
+        # One argument, as one id in 64 begins with a dash.
+        format_it = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._settings)]
         done = run(self._java(format_it))
         if done.code != 0:
             raise StackError(f"Kafka's storage could not be formatted: {done.last_line()}")

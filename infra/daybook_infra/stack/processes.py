@@ -3,6 +3,7 @@
 import os
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from daybook_infra.stack.interface import Say, StackError
 
 # The working folder may be closed to a child's account.
 OPEN_TO_ALL = "/"
+KILL_SECONDS = 10
 TAIL_BYTES = 65_536
 FAILED_TO_RUN = 127  # what a shell answers for a program that it cannot run
 
@@ -145,16 +147,31 @@ def alive(pid: int | None, *marks: str) -> psutil.Process | None:
     return process if all(any(mark in word for word in words) for mark in marks) and words else None
 
 
+def gone(process: psutil.Process) -> bool:
+    """A zombie is gone too: in containers nobody may be there to collect it."""
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def end(process: psutil.Process, title: str, say: Say, *, seconds: float = 30) -> None:
     """SIGTERM, and after `seconds` SIGKILL, which it says. Returns when the process is gone."""
     with suppress(psutil.NoSuchProcess):
         process.terminate()
-        try:
-            process.wait(seconds)
-        except psutil.TimeoutExpired:
-            say(f"{title} (pid {process.pid}) has not ended within {seconds:.0f} s: killing it")
+        if not _went(process, seconds):
+            say(f"{title} (pid {process.pid}) has not ended within {seconds:g} s: killing it")
             process.kill()
-            process.wait(seconds)
+            _went(process, KILL_SECONDS)
+
+
+def _went(process: psutil.Process, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not gone(process):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def last_words(log: Path, lines: int = 1) -> str:

@@ -43,8 +43,10 @@ DAY_MS = 86_400_000
 class Intake(Protocol):
     """The group's consumer as the engine needs it, for single partitions of the commands topic."""
 
-    async def rewind(self, partition: int) -> None:
-        """Go on reading at the committed offset."""
+    async def committed(self, partition: int) -> int:
+        """The offset to go on at; raises KafkaAway."""
+
+    def seek(self, partition: int, offset: int) -> None: ...
 
     def pause(self, partition: int) -> None: ...
 
@@ -55,7 +57,10 @@ class Intake(Protocol):
 
 @dataclass(slots=True)
 class Owned:
-    """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`."""
+    """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`.
+
+    `expected` is the offset that must come next; `sought` the last one that was asked for a second time.
+    """
 
     shard: Shard
     assigned_at: float
@@ -65,6 +70,8 @@ class Owned:
     started: bool = False
     leaving: bool = False
     paused: bool = True
+    expected: int = 0
+    sought: int = -1
 
     @property
     def idle(self) -> bool:
@@ -133,8 +140,22 @@ class Engine:
         owned = self._owned.get(partition)
         if owned is None or not owned.started or owned.leaving:
             return
-        metrics.COMMANDS.labels(partition).inc(len(records))
-        self._deliver(partition, owned, CommandsArrived(records))
+        following = self._following(partition, owned, records)
+        if following:
+            owned.expected = following[-1].offset + 1
+            metrics.COMMANDS.labels(partition).inc(len(following))
+            self._deliver(partition, owned, CommandsArrived(following))
+
+    def _following(self, partition: int, owned: Owned, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
+        """Those that come next. Records fetched before a rebalance can arrive after it: if any were taken ahead of
+        earlier ones, the commit behind them would lose those. A gap is believed when it comes a second time.
+        """
+        following = [record for record in records if record.offset >= owned.expected]
+        if following and following[0].offset > owned.expected != owned.sought:
+            owned.sought = owned.expected
+            self._intake.seek(partition, owned.expected)
+            return []
+        return following
 
     def _deliver(self, partition: int, owned: Owned, event: Event) -> None:
         if self._owned.get(partition) is owned:
@@ -184,7 +205,8 @@ class Engine:
     async def _take_over(self, partition: int, owned: Owned) -> None:
         event = await self._lanes.take_over(partition)
         if not owned.started:
-            await self._lanes.retrying("kafka", lambda: self._intake.rewind(partition))
+            owned.expected = await self._lanes.retrying("kafka", lambda: self._intake.committed(partition))
+            self._intake.seek(partition, owned.expected)
             owned.started = True
         self._deliver(partition, owned, event)
         if owned.shard.phase is not Phase.STOPPED:

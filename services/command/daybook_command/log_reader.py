@@ -14,6 +14,7 @@ from daybook_infra.settings import Settings
 
 # No answer for so long means that the partition's leader is away; the caller tries again.
 STALL_SECONDS = 10.0
+POLL_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,18 @@ class LogReader:
     async def _drain(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, stop: int, records: list[LogRecord]
     ) -> None:
-        while not records or records[-1].offset < stop - 1:
-            fetched = await consumer.getmany(place, timeout_ms=int(STALL_SECONDS * 1000))
-            if not fetched:
+        """To `stop` by the consumer's position, not by records: some offsets hold none (a transaction's markers)."""
+        stalled_at = asyncio.get_running_loop().time() + STALL_SECONDS
+        position = await consumer.position(place)
+        while position < stop:
+            fetched = await consumer.getmany(place, timeout_ms=POLL_MS)
+            records += [LogRecord(record.offset, record.value) for record in fetched.get(place, ())]
+            reached = await consumer.position(place)
+            now = asyncio.get_running_loop().time()
+            if reached > position:
+                position, stalled_at = reached, now + STALL_SECONDS
+            elif now > stalled_at:
                 raise KafkaAway(f"the log of partition {place.partition} stalled before offset {stop}")
-            records += [LogRecord(record.offset, record.value) for record in fetched[place]]
 
     async def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:

@@ -3,19 +3,14 @@
 from dataclasses import dataclass
 from typing import Final
 
-import asyncpg
-import msgspec
-
-from daybook_command import snapshot_sql
+from daybook_command.entry_rows import fetch_entries
 from daybook_command.shard.answers import outcome
-from daybook_contracts.entries import Entry, Metadata
+from daybook_contracts.entries import Entry
 from daybook_contracts.ids import entry_id
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"
-
-_METADATA: Final = msgspec.json.Decoder(Metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +48,4 @@ class OutcomeReader:
 
     async def _entries(self, ids: list[str]) -> list[Entry]:
         with translated():
-            rows = await self._pool.fetch(snapshot_sql.ENTRIES, ids)
-        return [_entry(row) for row in rows]
-
-
-def _entry(row: asyncpg.Record) -> Entry:
-    columns = dict(row)
-    metadata = _METADATA.decode(columns.pop("metadata_json"))
-    return Entry(**columns, metadata_json=metadata, created_at="")
+            return await fetch_entries(self._pool, ids)

@@ -65,7 +65,7 @@ class Publisher:
             return [Fate.NOTHING_DONE] * len(records)
         sent = await self._send(producer, records)
         fates = [_fate(each) for each in sent]
-        if len(sent) < len(records) or Fate.UNKNOWN in fates:
+        if fates != [Fate.PUBLISHED] * len(records):
             log.warning("door_producer_discarded", unknown=fates.count(Fate.UNKNOWN), unsent=len(records) - len(sent))
             self._producers.discard(producer)
         return fates + [Fate.NOTHING_DONE] * (len(records) - len(sent))

@@ -4,19 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import asyncpg
-import msgspec
 
 from daybook_command import snapshot_sql as sql
+from daybook_command.entry_rows import fetch_entries
 from daybook_command.org_loader import load_orgs
 from daybook_command.shard.messages import Checkpoint, LoadedOrg, Needs, Snapshot
 from daybook_contracts.admission import GENESIS, Head
-from daybook_contracts.entries import Entry, Metadata
+from daybook_contracts.entries import Entry
 from daybook_contracts.ids import entry_id
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Connection, Pool, translated
 
 NOTHING_PROJECTED = Checkpoint(next_offset=0, head=GENESIS, head_offset=-1)
-_METADATA = msgspec.json.Decoder(Metadata)
 # Pins are for ever, so remembering them saves a write; the memory of them is bounded all the same.
 _MAX_PINNED = 100_000
 
@@ -115,21 +114,15 @@ async def _orgs(
 
 async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry]:
     """All entries of the commands that these first entries belong to. (A command of several entries has an org.)"""
-    found = [_entry(row) for row in await connection.fetch(sql.ENTRIES, entry_ids)]
+    found = await fetch_entries(connection, entry_ids)
     others = [
         entry_id(entry.org_id or entry.entity_id, entry.metadata_json.command_id, ordinal)
         for entry in found
         for ordinal in range(1, entry.metadata_json.entries)
     ]
     if others:
-        found += [_entry(row) for row in await connection.fetch(sql.ENTRIES, others)]
+        found += await fetch_entries(connection, others)
     return {entry.id: entry for entry in found}
-
-
-def _entry(row: asyncpg.Record) -> Entry:
-    columns = dict(row)
-    metadata = _METADATA.decode(columns.pop("metadata_json"))
-    return Entry(**columns, metadata_json=metadata, created_at="")
 
 
 async def _taken(connection: Connection, need: Needs) -> frozenset[str]:

@@ -108,19 +108,21 @@ class CommandIntake(ConsumerRebalanceListener):
 
     # The flow
 
-    async def rewind(self, partition: int) -> None:
-        """Go on at the committed offset, at the start if there is none; raises KafkaAway."""
+    async def committed(self, partition: int) -> int:
+        """Where to go on: the committed offset, the topic's first if there is none; raises KafkaAway."""
         place = TopicPartition(self._topic, partition)
         try:
             async with asyncio.timeout(CALL_SECONDS):
                 consumer = self._ours(place)
                 if consumer is None:
-                    return
-                offset = await consumer.committed(place)
-                if offset is None:
-                    offset = (await consumer.beginning_offsets([place]))[place]
+                    return 0
+                offset: int | None = await consumer.committed(place)
+                return (await consumer.beginning_offsets([place]))[place] if offset is None else offset
         except (KafkaError, OSError, TimeoutError) as error:
             raise KafkaAway(f"no committed offset of partition {partition}: {error!r}") from error
+
+    def seek(self, partition: int, offset: int) -> None:
+        place = TopicPartition(self._topic, partition)
         consumer = self._ours(place)
         if consumer is not None:
             consumer.seek(place, offset)

@@ -40,6 +40,7 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     health, registry = Health(), CollectorRegistry()
+    tune_garbage_collection()
     server = make_server(health, registry, host, port)
     serving = asyncio.create_task(server.serve())
     try:
@@ -54,7 +55,6 @@ async def project(settings: Settings, health: Health, metrics: Metrics, stop: as
     report = Report(health, metrics)
     report.starting()
     await verify_topics(settings)
-    tune_garbage_collection()
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         topic = Topics(settings.topic_prefix).audit_log
         bounds = LogBounds(consumer, topic)

@@ -19,8 +19,7 @@ from daybook_projector.projections.changes import (
     Insert,
     NetChange,
     Replace,
-    Row,
-    Table,
+    Transient,
     Update,
     Value,
 )
@@ -28,6 +27,8 @@ from daybook_projector.projections.fold import TABLES
 
 Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
+
+CHILDREN_FIRST = TABLES[::-1]
 
 
 class Unwritable(FoldError):
@@ -63,11 +64,12 @@ async def write_changes(connection: Connection, changes: Iterable[NetChange]) ->
 
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
     """Makes those rows that are not there yet. Raises `Unwritable`."""
-    made = _by_table(inserts)
+    rows = list(inserts)
     with refusals():
         for table in TABLES:
-            if table in made:
-                await connection.execute(sql.insert_missing(table), *zip(*made[table], strict=True))
+            made = [_values(insert) for insert in rows if insert.table is table]
+            if made:
+                await connection.execute(sql.insert_missing(table), *zip(*made, strict=True))
 
 
 async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> None:
@@ -80,14 +82,12 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
 
 
 def statements(changes: Iterable[NetChange]) -> list[Statement]:
-    """Children are deleted first, then rows are made, parents first, then the others are updated."""
-    made: defaultdict[Table, list[Values]] = defaultdict(list)
-    gone: defaultdict[Table, list[Values]] = defaultdict(list)
-    news: defaultdict[tuple[Table, tuple[str, ...]], list[Values]] = defaultdict(list)
+    """Children are deleted first, then rows are made, parents first, then others updated, passing ones deleted."""
+    made, gone, passing, news = (defaultdict[Any, list[Values]](list) for _ in range(4))
     for change in changes:
         match change:
             case Insert():
-                made[change.table].append(_values(change.table, change.row))
+                made[change.table].append(_values(change))
             case Update():
                 columns = tuple(sorted(change.values))
                 news[change.table, columns].append((*change.key, *(change.values[column] for column in columns)))
@@ -95,25 +95,22 @@ def statements(changes: Iterable[NetChange]) -> list[Statement]:
                 gone[change.table].append(change.key)
             case Replace():
                 gone[change.table].append(change.key)
-                made[change.table].append(_values(change.table, change.row))
+                made[change.table].append(_values(change))
+            case Transient():
+                made[change.table].append(_values(change))
+                passing[change.table].append(change.key)
             case _:
                 assert_never(change)
     return [
-        *((sql.delete(table), gone[table]) for table in reversed(TABLES) if table in gone),
+        *((sql.delete(table), gone[table]) for table in CHILDREN_FIRST if table in gone),
         *((sql.insert(table), made[table]) for table in TABLES if table in made),
-        *((sql.update(table, columns), rows) for (table, columns), rows in news.items()),
+        *((sql.update(*changed), rows) for changed, rows in news.items()),
+        *((sql.delete(table), passing[table]) for table in CHILDREN_FIRST if table in passing),
     ]
 
 
-def _by_table(inserts: Iterable[Insert]) -> dict[Table, list[Values]]:
-    made: defaultdict[Table, list[Values]] = defaultdict(list)
-    for insert in inserts:
-        made[insert.table].append(_values(insert.table, insert.row))
-    return made
-
-
-def _values(table: Table, row: Row) -> Values:
-    return tuple(row[column] for column in table.columns)
+def _values(change: Insert | Replace | Transient) -> Values:
+    return tuple(change.row[column] for column in change.table.columns)
 
 
 def _record(row: AuditRow) -> tuple[Any, ...]:

@@ -43,11 +43,6 @@ async def test_the_documentation_needs_no_other_server(door: DoorAlone) -> None:
         assert (await door.client.get(f"/docs/static/{asset}")).status_code == 200
 
 
-async def test_the_kafka_side_is_documented_beside_it(door: DoorAlone) -> None:
-    assert (await door.client.get("/asyncapi")).text == "<html>topics</html>"
-    assert (await door.client.get("/asyncapi.json")).json() == {}
-
-
 async def test_health_and_metrics_need_no_token(door: DoorAlone) -> None:
     door.health.fail("kafka", "away")
     paths = ("/livez", "/readyz", "/metrics")

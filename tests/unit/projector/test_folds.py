@@ -113,7 +113,7 @@ def test_an_entry_that_changed_nothing_touches_no_row(fact: Fact) -> None:
 
 def test_a_failure_touches_no_row() -> None:
     log = Logbook()
-    log.refuse(ORG, ANN, "RENAME_ORG", ORG, name="Ace")
+    log.refuse(ORG, ANN, "RENAME_ORG", ORG, {"name": "Ace"})
     assert fold(folds(managed_users=True), read_entry(log.records[0][0] or b""), None) == ()
 
 

@@ -16,7 +16,7 @@ from daybook_command.http.auth import Authenticator
 from daybook_command.http.commands import Commands
 from daybook_command.http.lookup import Lookup
 from daybook_command.http.measured import measured
-from daybook_command.http.pages import AsyncApi, asyncapi_routes, doc_routes
+from daybook_command.http.pages import doc_routes
 from daybook_command.http.ports import DoorDeps
 from daybook_infra.health import health_router
 
@@ -28,7 +28,6 @@ def create_app(
     deps: DoorDeps,
     *,
     lifespan: Lifespan | None = None,
-    asyncapi: AsyncApi | None = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
     """Raises SettingsError where no token could be checked."""
@@ -42,7 +41,6 @@ def create_app(
         _route("/v1/commands:batch", commands.batch, "POST"),
         _route("/v1/orgs/{key}/commands/{id}", lookup.outcome, "GET"),
         *doc_routes(app),
-        *(asyncapi_routes(asyncapi) if asyncapi is not None else ()),
     ]
     app.include_router(health_router(deps.health, registry))
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it

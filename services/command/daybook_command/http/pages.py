@@ -1,7 +1,5 @@
-"""`/docs` and `/asyncapi`: documents in, pages for people out, without a need for the internet."""
+"""`/docs`: the OpenAPI document in, a page for people out, without a need for the internet."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -9,19 +7,11 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 STATIC: Final = "/docs/static"
-
-
-@dataclass(frozen=True, slots=True)
-class AsyncApi:
-    """The Kafka side's documentation, made when it is first asked for."""
-
-    html: Callable[[], str]
-    json: Callable[[], str]
 
 
 def doc_routes(app: FastAPI) -> list[BaseRoute]:
@@ -39,13 +29,3 @@ def doc_routes(app: FastAPI) -> list[BaseRoute]:
     # The package is the assets of Swagger UI; the framework's own page would load them from elsewhere.
     assets = StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static")
     return [Mount(STATIC, assets), Route("/docs", docs)]
-
-
-def asyncapi_routes(asyncapi: AsyncApi) -> list[BaseRoute]:
-    async def html(_: Request) -> HTMLResponse:
-        return HTMLResponse(asyncapi.html())
-
-    async def json(_: Request) -> Response:
-        return Response(asyncapi.json(), media_type="application/json")
-
-    return [Route("/asyncapi", html), Route("/asyncapi.json", json)]

@@ -65,53 +65,61 @@ class Replace:
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """Made and deleted within these changes: leaves no row, but the row is known to be absent."""
+class Transient:
+    """Made and deleted within these changes: leaves no row, yet only where it could be made. Otherwise it would depend
+    on where batches are cut whether a contradiction is noticed.
+    """
+
+    table: Table
+    row: Row
+
+    @property
+    def key(self) -> Key:
+        return self.table.key_of(self.row)
 
 
 Change = Insert | Update | Delete
-Net = Insert | Update | Delete | Replace | Gone
-NetChange = Insert | Update | Delete | Replace
+NetChange = Insert | Update | Delete | Replace | Transient
 
 
 def net_effect(changes: Iterable[Change]) -> tuple[NetChange, ...]:
     """One change per row, in the order in which rows were first touched.
     Raises `FoldError` where a row is made twice, or changed or deleted while it is absent.
     """
-    net: dict[tuple[Table, Key], Net] = {}
+    net: dict[tuple[Table, Key], NetChange] = {}
     for change in changes:
         row = (change.table, change.key)
         before = net.get(row)
         net[row] = change if before is None else combine(before, change)
-    return tuple(change for change in net.values() if not isinstance(change, Gone))
+    return tuple(net.values())
 
 
-def combine(before: Net, change: Change) -> Net:
+def combine(before: NetChange, change: Change) -> NetChange:
     """What two changes of the same row, one after the other, come to."""
     match before:
         case Insert() | Replace():
             return _after_made(before, change)
         case Update():
             return _after_update(before, change)
-        case Delete() | Gone():
+        case Delete() | Transient():
             return _after_absent(before, change)
         case _:
             assert_never(before)
 
 
-def _after_made(before: Insert | Replace, change: Change) -> Net:
+def _after_made(before: Insert | Replace, change: Change) -> NetChange:
     match change:
         case Insert():
             raise FoldError(f"a row of {change.table.name} is made twice")
         case Update():
             return type(before)(before.table, {**before.row, **change.values})
         case Delete():
-            return Gone() if isinstance(before, Insert) else change
+            return Transient(before.table, before.row) if isinstance(before, Insert) else change
         case _:
             assert_never(change)
 
 
-def _after_update(before: Update, change: Change) -> Net:
+def _after_update(before: Update, change: Change) -> NetChange:
     match change:
         case Insert():
             raise FoldError(f"a row of {change.table.name} is made twice")
@@ -123,10 +131,10 @@ def _after_update(before: Update, change: Change) -> Net:
             assert_never(change)
 
 
-def _after_absent(before: Delete | Gone, change: Change) -> Net:
+def _after_absent(before: Delete | Transient, change: Change) -> NetChange:
     match change:
         case Insert():
-            return change if isinstance(before, Gone) else Replace(change.table, change.row)
+            return change if isinstance(before, Transient) else Replace(change.table, change.row)
         case Update() | Delete():
             raise FoldError(f"a row of {change.table.name} is changed after it was deleted")
         case _:

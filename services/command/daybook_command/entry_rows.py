@@ -1,0 +1,24 @@
+"""Entries back from `audit_log`: ids in, the log's own shapes out."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+import msgspec
+
+from daybook_command import snapshot_sql
+from daybook_contracts.entries import Entry, Metadata
+from daybook_infra.postgres import Connection, Pool
+
+_METADATA: Final = msgspec.json.Decoder(Metadata)
+
+
+async def fetch_entries(connection: "Connection | Pool", entry_ids: Sequence[str]) -> list[Entry]:
+    """Those that are there, in no order; `created_at` is left empty."""
+    return [_entry(row) for row in await connection.fetch(snapshot_sql.ENTRIES, entry_ids)]
+
+
+def _entry(row: asyncpg.Record) -> Entry:
+    columns = dict(row)
+    metadata = _METADATA.decode(columns.pop("metadata_json"))
+    return Entry(**columns, metadata_json=metadata, created_at="")

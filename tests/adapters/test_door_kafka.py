@@ -1,0 +1,182 @@
+"""The door's way to Kafka and back, on a real broker."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TypeAlias
+
+import pytest
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from daybook_command.publisher import CommandToSend, Fate, Publisher
+from daybook_command.replies import Replies
+from daybook_contracts.topics import Topics
+from daybook_infra import kafka
+from daybook_infra.errors import KafkaAway
+from daybook_infra.settings import Settings
+from daybook_infra.topics import ensure_topics
+from support.stack import FreshSettings
+
+NOBODY = "127.0.0.1:1"
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=3)
+
+
+def to_send(value: bytes, partition: int = 1) -> CommandToSend:
+    return CommandToSend(partition, b"key", value, [("daybook-door", b"http")])
+
+
+@asynccontextmanager
+async def publishing(settings: Settings, seconds: float = 5.0) -> AsyncIterator[Publisher]:
+    publisher = Publisher(settings, Topics(settings.topic_prefix).commands, seconds)
+    try:
+        yield publisher
+    finally:
+        await publisher.stop()
+
+
+@asynccontextmanager
+async def replying(settings: Settings) -> AsyncIterator[Replies]:
+    replies = Replies(settings, Topics(settings.topic_prefix).results)
+    await replies.start()
+    try:
+        yield replies
+    finally:
+        await replies.stop()
+
+
+@asynccontextmanager
+async def shard(settings: Settings) -> AsyncIterator[Callable[[int, str, bytes], Awaitable[None]]]:
+    """Publishes results as a shard does."""
+    producer: AIOKafkaProducer = kafka.producer(settings, "test-shard")
+    await producer.start()
+
+    async def reply(partition: int, correlation_id: str, value: bytes) -> None:
+        topic = Topics(settings.topic_prefix).results
+        headers = [("correlation-id", correlation_id.encode())]
+        await producer.send_and_wait(topic, value, partition=partition, headers=headers)
+
+    try:
+        yield reply
+    finally:
+        await producer.stop()
+
+
+async def read(settings: Settings, partition: int, count: int) -> list[Record]:
+    consumer = kafka.consumer(settings, "test-reader")
+    await consumer.start()
+    place = TopicPartition(Topics(settings.topic_prefix).commands, partition)
+    consumer.assign([place])
+    consumer.seek(place, 0)
+    try:
+        async with asyncio.timeout(10):
+            return [await consumer.getone() for _ in range(count)]
+    finally:
+        await consumer.stop()
+
+
+async def delete_commands(settings: Settings) -> None:
+    """From here on the broker takes none, and to ask again is all that a producer can do."""
+    async with kafka.admin(settings) as client:
+        await client.delete_topics([Topics(settings.topic_prefix).commands])
+
+
+async def until(publisher: Publisher, fate: Fate) -> None:
+    """Brokers take a moment to learn of a change; both records of a call share their fate."""
+    async with asyncio.timeout(20):
+        while await publisher.publish([to_send(b"1"), to_send(b"2")]) != [fate] * 2:
+            pass
+
+
+async def test_records_land_where_they_should_in_the_order_given(settings: Settings) -> None:
+    values = [str(number).encode() for number in range(500)]
+    async with publishing(settings) as publisher:
+        fates = await publisher.publish([to_send(value, number % 3) for number, value in enumerate(values)])
+    assert fates == [Fate.PUBLISHED] * 500
+    for partition in range(3):
+        records = await read(settings, partition, len(values[partition::3]))
+        assert [record.value for record in records] == values[partition::3]
+    assert (records[0].key, records[0].headers) == (b"key", (("daybook-door", b"http"),))
+
+
+async def test_without_kafka_nothing_was_done(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NOBODY})
+    async with publishing(settings) as publisher:
+        assert await publisher.publish([to_send(b"1"), to_send(b"2")]) == [Fate.NOTHING_DONE] * 2
+
+
+async def test_what_the_broker_refuses_for_good_was_not_done_and_others_go_on(settings: Settings) -> None:
+    async with publishing(settings) as publisher:
+        assert await publisher.publish([to_send(os.urandom(4_500_000))]) == [Fate.NOTHING_DONE]
+        assert await publisher.publish([to_send(b"y" * 6_000_000)]) == [Fate.NOTHING_DONE]
+        assert await publisher.publish([to_send(b"small")]) == [Fate.PUBLISHED]
+    (record,) = await read(settings, 1, 1)
+    assert record.value == b"small"
+
+
+async def test_without_an_acknowledgement_the_fate_is_unknown_and_later_ones_go_on(settings: Settings) -> None:
+    async with publishing(settings, seconds=1) as publisher:
+        await delete_commands(settings)
+        await until(publisher, Fate.UNKNOWN)
+        await ensure_topics(settings)
+        await until(publisher, Fate.PUBLISHED)
+
+
+async def test_many_requests_share_a_producer(settings: Settings) -> None:
+    async with publishing(settings) as publisher:
+        fates = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
+    assert fates == [[Fate.PUBLISHED]] * 200
+    assert len({record.value for record in await read(settings, 1, 200)}) == 200
+
+
+async def test_a_reply_reaches_the_request_that_waits_for_it(settings: Settings) -> None:
+    async with replying(settings) as replies, shard(settings) as reply:
+        future, other = replies.expect("mine"), replies.expect("other")
+        await reply(replies.partition, "somebody-elses", b"0")
+        await reply(replies.partition, "mine", b"1")
+        async with asyncio.timeout(10):
+            assert await future == b"1"
+        assert not other.done()
+
+
+async def test_a_reply_sent_at_once_after_the_start_is_seen_and_one_before_it_is_not(settings: Settings) -> None:
+    async with shard(settings) as reply:
+        for partition in range(settings.partitions):
+            await reply(partition, "mine", b"before")
+        async with replying(settings) as replies:
+            await reply(replies.partition, "mine", b"nobody waits yet")
+            future = replies.expect("mine")
+            await reply(replies.partition, "mine", b"after")
+            async with asyncio.timeout(10):
+                assert await future in {b"nobody waits yet", b"after"}
+
+
+async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_none(settings: Settings) -> None:
+    replies = Replies(settings, "results")
+    future = replies.expect("mine")
+    assert replies.resolve("mine", b"1")
+    assert replies.resolve("mine", b"2")
+    replies.forget("mine")
+    assert not replies.resolve("mine", b"3")
+    assert await future == b"1"
+
+
+async def test_replies_say_whether_they_are_read(settings: Settings) -> None:
+    replies = Replies(settings, Topics(settings.topic_prefix).results)
+    faults = [replies.fault]
+    await replies.start()
+    faults.append(replies.fault)
+    await replies.stop()
+    faults.append(replies.fault)
+    assert [fault is None for fault in faults] == [False, True, False]
+
+
+async def test_replies_do_not_start_without_kafka(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NOBODY})
+    with pytest.raises(KafkaAway):
+        await Replies(settings, "results").start()

@@ -1,0 +1,138 @@
+"""What the door reads from PostgreSQL, on a real one: who is known, and what became of commands."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from daybook_command.known_users import WAIT_SECONDS, KnownUsers
+from daybook_command.outcomes import OutcomeReader
+from daybook_contracts.ids import entry_id
+from daybook_contracts.results import Accepted, Rejected
+from daybook_infra.errors import DatabaseAway
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from support.stack import FreshSettings
+
+ORG = "00000000-0000-4000-8000-000000000001"
+USER = "00000000-0000-4000-8000-0000000000a1"
+OTHER = "00000000-0000-4000-8000-0000000000a2"
+COMMAND = "01890000-0000-7000-8000-000000000002"
+
+
+@pytest.fixture
+async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
+    opened = await open_pool(fresh_settings(partitions=1), "test-door")
+    yield opened
+    await close_pool(opened)
+
+
+async def add_user(pool: Pool, user_id: str) -> None:
+    await pool.execute("INSERT INTO auth.users VALUES ($1::uuid, now())", user_id)
+
+
+async def add_org(pool: Pool) -> None:
+    await pool.execute("INSERT INTO orgs VALUES ($1::uuid, 'Ada', now())", ORG)
+
+
+async def add_entry(pool: Pool, ordinal: int, entries: int, action: str, **metadata: object) -> None:
+    """A row as the projector writes it."""
+    whole = {
+        "v": 1, "partition": 6, "position": 7 + ordinal, "prev": "0" * 64, "hash": "0" * 64, "command_id": COMMAND,
+        "ordinal": ordinal, "entries": entries, "request": "0" * 64, "principal": f"user:{USER}", "data": {},
+        "salt": "0" * 32, "commit": "0" * 64,
+    }  # fmt: skip
+    await pool.execute(
+        "INSERT INTO audit_log (id, org_id, action, entity_type, entity_id, result, metadata_json, created_at)"
+        " VALUES ($1::uuid, $2::uuid, $3, 'org', $2::uuid, $4, $5, now())",
+        entry_id(ORG, COMMAND, ordinal),
+        ORG,
+        action,
+        "failure" if "error" in metadata else "success",
+        json.dumps(whole | metadata),
+    )
+
+
+async def test_a_user_who_is_there_is_not_waited_for_and_remembered(pool: Pool) -> None:
+    await add_user(pool, USER)
+    users = KnownUsers(pool)
+    assert users.unseen([USER, OTHER]) == [USER, OTHER]
+    async with asyncio.timeout(WAIT_SECONDS / 2):
+        await users.wait_for([USER])
+    assert users.unseen([USER, OTHER]) == [OTHER]
+
+
+async def test_a_user_who_comes_meanwhile_ends_the_wait(pool: Pool) -> None:
+    users = KnownUsers(pool)
+    waiting = [asyncio.create_task(users.wait_for([USER])) for _ in range(50)]
+    await add_user(pool, USER)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await asyncio.gather(*waiting)
+    assert users.unseen([USER]) == []
+
+
+async def test_a_user_who_does_not_come_is_waited_for_a_second_by_each_that_asks(pool: Pool) -> None:
+    users = KnownUsers(pool)
+    loop = asyncio.get_running_loop()
+    started = loop.time()
+    await users.wait_for([USER])
+    between = loop.time()
+    await users.wait_for([USER])
+    assert between - started >= WAIT_SECONDS - 0.01
+    assert loop.time() - between >= WAIT_SECONDS - 0.01
+    assert users.unseen([USER]) == [USER]
+
+
+async def test_without_the_database_nobody_waits(pool: Pool) -> None:
+    users = KnownUsers(pool)
+    pool.terminate()
+    async with asyncio.timeout(WAIT_SECONDS / 2):
+        await users.wait_for([USER])
+
+
+async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -> None:
+    await add_org(pool)
+    await add_entry(pool, 0, 2, "FAIL_SYNC")
+    await add_entry(pool, 1, 2, "RAISE_ALERT", principal="service:daybook")
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    assert outcome is not None
+    assert isinstance(outcome.result, Accepted)
+    assert [entry.action for entry in outcome.result.entries] == ["FAIL_SYNC", "RAISE_ALERT"]
+    assert outcome.result.position == "6.8"
+    assert (outcome.sender, outcome.org_id) == (f"user:{USER}", ORG)
+
+
+async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
+    await add_org(pool)
+    await add_entry(pool, 0, 1, "RENAME_ORG", error={"code": "FORBIDDEN", "detail": "no"})
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    assert outcome is not None
+    assert isinstance(outcome.result, Rejected)
+    assert (outcome.result.code, outcome.result.status, outcome.result.position) == ("FORBIDDEN", 403, "6.7")
+
+
+async def test_a_redacted_entry_still_tells_its_outcome(pool: Pool) -> None:
+    await add_org(pool)
+    await add_entry(pool, 0, 1, "RENAME_ORG", data=None, salt=None)
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    assert outcome is not None
+    assert isinstance(outcome.result, Accepted)
+
+
+async def test_an_unknown_command_has_no_outcome(pool: Pool) -> None:
+    assert await OutcomeReader(pool).find(ORG, COMMAND) is None
+
+
+async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
+    await add_org(pool)
+    await add_user(pool, USER)
+    await pool.execute("INSERT INTO org_members VALUES ($1::uuid, $2::uuid, 'admin', now())", ORG, USER)
+    reader = OutcomeReader(pool)
+    assert [await reader.role(ORG, user) for user in (USER, OTHER)] == ["admin", None]
+
+
+async def test_without_the_database_an_outcome_is_away_not_missing(pool: Pool) -> None:
+    reader = OutcomeReader(pool)
+    pool.terminate()
+    with pytest.raises(DatabaseAway):
+        await reader.find(ORG, COMMAND)

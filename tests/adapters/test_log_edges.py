@@ -1,0 +1,81 @@
+"""Appending to and reading from the real log: what the shard is told of both."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from daybook_command.log_reader import LogReader
+from daybook_command.log_writer import BATCH_BYTES, LogWriter
+from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, LogAppend, LogRecord
+from daybook_contracts.topics import Topics
+from daybook_infra.settings import Settings
+from support.stack import FreshSettings
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=2)
+
+
+@pytest.fixture
+async def reader(settings: Settings) -> AsyncIterator[LogReader]:
+    reader = LogReader(settings, Topics(settings.topic_prefix).audit_log)
+    yield reader
+    await reader.stop()
+
+
+@pytest.fixture
+async def writers(settings: Settings) -> AsyncIterator[tuple[LogWriter, LogWriter]]:
+    topic = Topics(settings.topic_prefix).audit_log
+    pair = LogWriter(settings, topic), LogWriter(settings, topic)
+    yield pair
+    for writer in pair:
+        await writer.stop()
+
+
+def batch(*values: bytes) -> Append:
+    return Append(tuple(LogAppend(b"key", value, (("ce_id", b"x"),)) for value in values))
+
+
+async def test_the_acknowledgement_says_where_the_batch_lies(writers: tuple[LogWriter, LogWriter]) -> None:
+    one, other = writers
+    assert await one.append(1, batch(b"a", b"b", b"c")) == Acknowledged(0)
+    assert await other.append(1, batch(b"d")) == Acknowledged(3)
+    assert await one.append(1, batch(b"e")) == Acknowledged(4)
+    assert await one.append(0, batch(b"f")) == Acknowledged(0)
+
+
+async def test_a_batch_that_kafka_will_not_take_is_refused_and_the_next_one_is_taken(
+    writers: tuple[LogWriter, LogWriter],
+) -> None:
+    one, _ = writers
+    # The first record fills the batch, so there is no room for the second.
+    assert isinstance(await one.append(0, batch(b"x" * (BATCH_BYTES + 1), b"y")), AppendRefused)
+    assert await one.append(0, batch(b"z")) == Acknowledged(0)
+
+
+async def test_a_stretch_is_read_from_and_to_where_it_was_asked(
+    reader: LogReader, writers: tuple[LogWriter, LogWriter]
+) -> None:
+    one, _ = writers
+    await one.append(0, batch(*(b"%d" % number for number in range(10))))
+    everything = await reader.read(0, 0)
+    assert (everything.start, everything.end, len(everything.records)) == (0, 10, 10)
+    assert (await reader.read(0, 3, 5)).records == [LogRecord(3, b"3"), LogRecord(4, b"4")]
+    assert (await reader.read(0, 10)).records == []
+    assert (await reader.read(1, 0)).end == 0
+
+
+async def test_offsets_that_hold_no_record_do_not_stall_a_reader(settings: Settings, reader: LogReader) -> None:
+    topic = Topics(settings.topic_prefix).audit_log
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id="beside")
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"beside", partition=0)
+    finally:
+        await producer.stop()
+    stretch = await reader.read(0, 0)
+    assert stretch.records == [LogRecord(0, b"beside")]
+    assert stretch.end == 2

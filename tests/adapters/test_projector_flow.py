@@ -1,0 +1,173 @@
+"""The projector on a real Kafka and a real Postgres: a log written by hand in, tables out, whatever is beside it."""
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_infra.postgres import Pool
+from daybook_infra.settings import Settings
+from support.logbook import Logbook, org, project, user
+from support.projecting import (
+    checkpoints,
+    database,
+    expected,
+    projected,
+    projecting,
+    publish,
+    quarantine,
+    tables,
+    until,
+    wait_for,
+)
+from support.stack import FreshSettings
+from support.tables import differences
+
+ANN, BOB, CAT = user(1), user(2), user(3)
+PARTITIONS = 3
+
+
+def some_orgs(log: Logbook, numbers: range) -> None:
+    """Each with members that come, change and go."""
+    for number in numbers:
+        here, site = org(number), project(number)
+        log.add(here, ANN, facts.OrgCreated(name=f"org {number}"))
+        log.add(here, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+        log.add(here, ANN, facts.MemberAdded(role="member", user_id=CAT))
+        log.add(here, BOB, facts.ProjectCreated(name="site", project_id=site))
+        log.add(here, BOB, facts.ProjectMemberAdded(project_id=site, role="editor", user_id=CAT))
+        log.refuse(here, CAT, "RENAME_ORG", here, {"name": "mine"})
+        log.add(here, ANN, facts.MemberUpdated(role="viewer", user_id=CAT, project_ids=(site,)))
+        log.add(here, ANN, facts.OrgRenamed(name=f"Org {number}"), facts.ProjectRenamed(name="Site", project_id=site))
+        if number % 2:
+            log.add(here, CAT, facts.MemberRemoved(user_id=CAT, project_ids=(site,)))
+
+
+def three_users(partitions: int = PARTITIONS) -> Logbook:
+    log = Logbook(partitions)
+    for user_id in (ANN, BOB, CAT):
+        log.register(user_id)
+    return log
+
+
+async def test_the_tables_are_the_fold_of_the_log(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    log = three_users()
+    some_orgs(log, range(1, 30))
+    log.refuse(None, ANN, "RENAME_ORG", org(99), {"org_id": org(99), "name": "x"})
+    await publish(settings, log)
+    async with database(settings) as pool, projecting(settings) as projector:
+        await projected(pool, log)
+        assert differences(expected(log), await tables(pool)) == []
+        assert await quarantine(pool) == []
+        assert projector.health.ready
+        entries = sum(projector.metric("daybook_projector_entries_total", partition=str(p)) for p in range(PARTITIONS))
+        assert entries == sum(map(len, log.records))
+
+
+async def test_an_entry_is_there_for_plain_sql_once_wait_for_says_so(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=1)
+    log = three_users(partitions=1)
+    async with database(settings) as pool, projecting(settings):
+        place = log.add(org(1), ANN, facts.OrgCreated(name="Acme"))[0]
+        await publish(settings, log)
+        await wait_for(pool, place)
+        assert await pool.fetchval("SELECT name FROM orgs WHERE id = $1", org(1)) == "Acme"
+
+
+async def test_voids_of_every_kind_change_no_table_and_are_counted(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=1)
+    log = three_users(partitions=1)
+    place = log.add(org(1), ANN, facts.OrgCreated(name="Acme"))[0]
+    renamed = Logbook(1)
+    renamed.heads[0] = log.heads[0]
+    renamed.add(org(1), ANN, facts.OrgRenamed(name="void"))
+    fork = renamed.records[0][0] or b""
+    for value in (b"garbage", None, log.records[0][1], fork.replace(b"RENAME_ORG", b"RENAME_ORX"), fork + b" "):
+        log.void(0, value)
+    stale = Logbook(1)
+    stale.heads[0] = type(log.heads[0])(log.heads[0].position, "e" * 64)
+    stale.add(org(1), ANN, facts.OrgRenamed(name="stale"))
+    log.void(0, stale.records[0][0])
+    log.void(0, (log.records[0][0] or b"").replace(b'"partition":0', b'"partition":7'))
+    last = log.add(org(1), ANN, facts.OrgRenamed(name="Ace"))[0]
+    await publish(settings, log)
+    async with database(settings) as pool, projecting(settings) as projector:
+        await wait_for(pool, last)
+        assert await checkpoints(pool) == {0: len(log.records[0])}
+        assert await pool.fetchval("SELECT name FROM orgs WHERE id = $1", org(1)) == "Ace"
+        assert await pool.fetchval("SELECT count(*) FROM audit_log") == place.position + 2
+        counted = {
+            reason: projector.metric("daybook_projector_voids_total", partition="0", reason=reason)
+            for reason in ("not_canonical", "wrong_position", "wrong_prev", "wrong_hash", "wrong_partition")
+        }
+        assert sum(counted.values()) == 7
+        assert all(counted.values())
+        assert projector.health.ready
+
+
+async def test_a_projector_goes_on_where_the_last_one_ended(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    log = three_users()
+    some_orgs(log, range(1, 10))
+    async with database(settings) as pool:
+        for numbers in (range(10, 20), range(20, 30)):
+            begun = [len(values) for values in log.records] if await checkpoints(pool) else ()
+            some_orgs(log, numbers)
+            await publish(settings, log, begun)
+            async with projecting(settings) as projector:
+                await projected(pool, log)
+                assert projector.health.ready
+        assert differences(expected(log), await tables(pool)) == []
+
+
+async def test_a_projector_cancelled_anywhere_leaves_nothing_out_and_nothing_twice(
+    fresh_settings: FreshSettings,
+) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    log = three_users()
+    some_orgs(log, range(1, 400))
+    await publish(settings, log)
+    ends = {partition: len(values) for partition, values in enumerate(log.records)}
+    async with database(settings) as pool:
+        while await checkpoints(pool) != ends:
+            with pytest.raises(Interrupted):
+                await project_until_a_checkpoint_moves(settings, pool)
+        assert differences(expected(log), await tables(pool)) == []
+
+
+class Interrupted(Exception):
+    pass
+
+
+async def project_until_a_checkpoint_moves(settings: Settings, pool: Pool) -> None:
+    seen = await checkpoints(pool)
+
+    async def has_moved() -> bool:
+        return await checkpoints(pool) != seen
+
+    async with projecting(settings):
+        await until(has_moved, "a checkpoint moves")
+        raise Interrupted
+
+
+async def test_two_projectors_share_the_partitions(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    log = three_users()
+    some_orgs(log, range(1, 20))
+    await publish(settings, log)
+    async with database(settings) as pool, projecting(settings):
+        await projected(pool, log)
+        async with projecting(settings) as second:
+            begun = [len(values) for values in log.records]
+            some_orgs(log, range(20, 40))
+
+            async def has_joined() -> bool:
+                return second.health.ready
+
+            await until(has_joined, "the second projector has its partitions")
+            await publish(settings, log, begun)
+            await projected(pool, log)
+        begun = [len(values) for values in log.records]
+        some_orgs(log, range(40, 50))
+        await publish(settings, log, begun)
+        await projected(pool, log)
+        assert differences(expected(log), await tables(pool)) == []

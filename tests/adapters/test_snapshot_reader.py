@@ -1,0 +1,91 @@
+"""What a shard reads from the real PostgreSQL before it decides: all of one moment, and nothing that is not so."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from daybook_command.shard.messages import Checkpoint, Needs
+from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
+from daybook_contracts.admission import Head
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from support.stack import FreshSettings
+
+ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
+ORG, OTHER, PROJECT = (str(uuid4()) for _ in range(3))
+HASH = "ab" * 32
+
+
+@pytest.fixture
+async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
+    pool = await open_pool(fresh_settings(), "test")
+    yield pool
+    await close_pool(pool)
+
+
+@pytest.fixture
+async def filled(pool: Pool) -> Pool:
+    """ORG with two members and a project, projected up to position 7 of partition 3."""
+    await pool.execute("INSERT INTO auth.users VALUES ($1, now()), ($2, now())", ANN, BOB)
+    await pool.execute("INSERT INTO orgs VALUES ($1, 'Acme', now()), ($2, 'Other', now())", ORG, OTHER)
+    await pool.execute(
+        "INSERT INTO org_members VALUES ($1, $2, 'owner', now()), ($1, $3, 'viewer', now())", ORG, ANN, BOB
+    )
+    await pool.execute("INSERT INTO projects VALUES ($1, $2, 'Site', now())", PROJECT, ORG)
+    await pool.execute("INSERT INTO project_members VALUES ($1, $2, 'viewer', now())", PROJECT, BOB)
+    await pool.execute("INSERT INTO daybook.checkpoints VALUES (3, 9, 7, $1, 8)", HASH)
+    return pool
+
+
+async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=True)
+    needs = Needs(orgs=((ORG, None), (NOBODY, None)), users=(ANN, NOBODY))
+    snapshot = (await reader.read({3: needs}))[3]
+    assert snapshot.checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
+    assert snapshot.known_users == {ANN}
+    org = snapshot.orgs[ORG].org
+    assert org is not None
+    assert (org.name, dict(org.members), org.owners) == ("Acme", {ANN: "owner", BOB: "viewer"}, 1)
+    assert {key: (project.name, dict(project.members)) for key, project in org.projects.items()} == {
+        PROJECT: ("Site", {BOB: "viewer"})
+    }
+    assert snapshot.orgs[NOBODY].org is None
+
+
+async def test_each_partition_gets_its_own_checkpoint(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=True)
+    snapshots = await reader.read({3: Needs(), 4: Needs()})
+    assert snapshots[3].checkpoint.next_offset == 9
+    assert snapshots[4].checkpoint == NOTHING_PROJECTED
+
+
+async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=True)
+    needs = Needs(orgs=((ORG, 0),))
+    before = (await reader.read({3: needs}))[3].orgs[ORG]
+    assert (before.fresh, before.quarantined, before.generation) == (False, False, 0)
+    await filled.execute(
+        "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 5, 'x')", ORG
+    )
+    during = (await reader.read({3: needs}))[3].orgs[ORG]
+    assert (during.fresh, during.quarantined, during.generation) == (True, True, 1)
+    await filled.execute("UPDATE daybook.quarantine SET released_at = now(), generation = 2")
+    after = (await reader.read({3: Needs(orgs=((ORG, 1),))}))[3].orgs[ORG]
+    assert (after.fresh, after.quarantined, after.generation) == (True, False, 2)
+
+
+async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=True)
+    chosen = str(uuid4())
+    mine = Needs(chosen_ids=(("projects", chosen, ORG),))
+    theirs = Needs(chosen_ids=(("projects", chosen, OTHER), ("projects", PROJECT, OTHER)))
+    assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
+    assert (await reader.read({4: theirs}))[4].taken_ids == {chosen, PROJECT}
+    assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
+
+
+async def test_an_external_user_is_pinned_before_it_is_decided_on(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=False)
+    snapshot = (await reader.read({3: Needs(users=(BOB, NOBODY))}))[3]
+    assert snapshot.known_users == {BOB}
+    assert [row["user_id"] for row in await filled.fetch("SELECT user_id::text FROM daybook.known_users")] == [BOB]

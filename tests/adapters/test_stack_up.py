@@ -1,0 +1,160 @@
+"""`daybook up` in a checkout of its own: from nothing to an accepted command, and nothing left behind at its end."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daybook_infra.stack.data import remove
+from daybook_infra.stack.places import Home, checkout
+from daybook_infra.stack.processes import gone, read_pid
+
+READY = "Ctrl-C ends it all"
+READY_SECONDS = 60
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+@dataclass(frozen=True, slots=True)
+class Clone:
+    """A copy of the checkout's infra; the services are the installed ones, and the Kafka jars are shared."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Home:
+        return Home(self.folder / ".daybook")
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "output"
+
+    def up(self) -> psutil.Popen:
+        with self.output.open("wb") as output:
+            return psutil.Popen(
+                self._command("up"), env=self._env(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            self._command(*arguments), env=self._env(), capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def await_ready(self, up: psutil.Popen) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while READY not in self.output.read_text():
+            assert up.poll() is None, self.output.read_text()
+            assert time.monotonic() < deadline, self.output.read_text()
+            with_patience(up)
+
+    def children(self) -> list[psutil.Process]:
+        data = self.home.data
+        files = [data / "kafka.pid", data / "postgres" / "postmaster.pid"]
+        files += [self.home.pid_file("command"), self.home.pid_file("projector")]
+        pids = [pid for pid in map(read_pid, files) if pid is not None]
+        assert len(pids) == len(files)
+        return [psutil.Process(pid) for pid in pids]
+
+    def _command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "daybook_infra", *arguments]
+
+    def _env(self) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.folder / "infra")}
+
+
+def with_patience(up: psutil.Popen) -> None:
+    """A look at the output costs little: ten a second."""
+    try:
+        up.wait(0.1)
+    except psutil.TimeoutExpired:
+        return
+
+
+@pytest.fixture
+def clone() -> Iterator[Clone]:
+    made = Clone(Path(tempfile.mkdtemp(prefix="daybook-up-")))
+    shutil.copytree(checkout() / "infra", made.folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+    made.home.folder.mkdir()
+    shared = Home.of_checkout().folder / "kafka"
+    if shared.is_dir():
+        (made.home.folder / "kafka").symlink_to(shared)
+    yield made
+    made.run("stack", "down")
+    remove(made.home)
+    shutil.rmtree(made.folder)
+
+
+def test_up_runs_everything_goes_on_with_its_data_and_leaves_no_process_behind(clone: Clone) -> None:
+    first = clone.up()
+    clone.await_ready(first)
+    assert _paste_curl(clone)["result"] == "success"
+    assert "runs here already" in clone.run("up").stderr
+    assert "`daybook up` runs on this stack" in clone.run("stack", "down").stderr
+    children = clone.children()
+    first.send_signal(signal.SIGINT)
+    assert first.wait(60) == 0
+    assert all(map(gone, children))
+
+    second = clone.up()
+    clone.await_ready(second)
+    assert _paste_curl(clone)["result"] == "success"
+    status = json.loads(clone.run("status", "--json").stdout)
+    assert sum(partition["log_end"] for partition in status["partitions"]) == 3  # the user, and two orgs
+    children = clone.children()
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(60) == 0
+    assert all(map(gone, children))
+
+
+def test_what_a_killed_up_left_behind_is_ended_by_the_next(clone: Clone) -> None:
+    killed = clone.up()
+    clone.await_ready(killed)
+    orphans = clone.children()
+    killed.kill()
+    killed.wait(10)
+    assert not any(map(gone, orphans))
+
+    following = clone.up()
+    clone.await_ready(following)
+    assert "ending a command service that was left behind" in clone.output.read_text()
+    following.send_signal(signal.SIGINT)
+    assert following.wait(60) == 0
+    assert all(map(gone, orphans))
+
+
+def test_a_service_that_ends_by_itself_ends_all_with_the_end_of_its_log(clone: Clone) -> None:
+    up = clone.up()
+    clone.await_ready(up)
+    children = clone.children()
+    children[-1].kill()
+    assert up.wait(60) == 1
+    assert "the projector service has ended; the end of its log" in clone.output.read_text()
+    assert all(map(gone, children))
+
+
+def test_stack_env_gives_a_shell_the_running_servers(clone: Clone) -> None:
+    assert "`daybook stack up`" in clone.run("stack", "env").stderr
+    assert clone.run("stack", "up").stdout == "Kafka: started\nPostgreSQL: started\n"
+    assert clone.run("stack", "up").stdout == "Kafka: was running\nPostgreSQL: was running\n"
+    exported = dict(re.findall(r"^export (\w+)=(.*)$", clone.run("stack", "env").stdout, re.MULTILINE))
+    assert sorted(exported) == ["DAYBOOK_DATABASE_URL", "DAYBOOK_JWT_SECRET", "DAYBOOK_KAFKA_BOOTSTRAP"]
+    assert clone.run("stack", "down").stdout == "Kafka: stopped\nPostgreSQL: stopped\n"
+
+
+def _paste_curl(clone: Clone) -> dict[str, object]:
+    line = next(line for line in clone.output.read_text().splitlines() if line.startswith("curl "))
+    done = subprocess.run(shlex.split(line), capture_output=True, timeout=30, check=True)
+    answer: dict[str, object] = json.loads(done.stdout)
+    return answer

@@ -1,0 +1,84 @@
+"""One shard, asked by hand: what it wants is found among its effects, and answered as the edge would."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, TypeVar
+from uuid import UUID
+
+from daybook_command.shard.machine import Config, Shard
+from daybook_command.shard.messages import (
+    Answer,
+    Append,
+    Checkpoint,
+    CommandRecord,
+    CommandsArrived,
+    Effect,
+    LoadedOrg,
+    LoadSnapshot,
+    Snapshot,
+    SnapshotLoaded,
+    TakenOver,
+)
+from daybook_contracts.admission import GENESIS
+from support.simulation import CONFIG, START_US, command_record
+
+ANN = str(UUID(int=0xA, version=4))
+ORG = str(UUID(int=0xB, version=4))
+NOTHING = Checkpoint(0, GENESIS, -1)
+Kind = TypeVar("Kind")
+
+
+def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
+    """ANN's command on ORG, with an id and a name of its own."""
+    return command_record(
+        offset,
+        {
+            "id": str(UUID(int=offset + 1, version=4)),
+            "type": kind,
+            "org_id": ORG,
+            "actor_user_id": ANN,
+            "data": {"name": f"name {offset}"},
+        },
+    )
+
+
+def fresh(config: Config = CONFIG) -> Shard:
+    """Taken over: an empty log, nothing projected."""
+    shard = Shard.of(0, config)
+    shard.start()
+    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    return shard
+
+
+def arrive(shard: Shard, *records: CommandRecord) -> list[Effect]:
+    return shard.handle(CommandsArrived(records))
+
+
+def answer_of(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **changes: Any) -> SnapshotLoaded:
+    """The answer to the look-up among `effects`: no org in the tables, ANN is known."""
+    load = only(effects, LoadSnapshot)
+    now_us = changes.pop("now_us", START_US)
+    snapshot = Snapshot(
+        checkpoint=checkpoint,
+        database_us=START_US,
+        entries={},
+        orgs={org_id: LoadedOrg(None, cached is None, 0, quarantined=False) for org_id, cached in load.needs.orgs},
+        known_users=frozenset({ANN}),
+        taken_ids=frozenset(),
+    )
+    return SnapshotLoaded(replace(snapshot, **changes), now_us, bytes(16 * load.commands))
+
+
+def decided(shard: Shard, *records: CommandRecord, **changes: Any) -> Append:
+    """The batch that these commands end in, sent and not acknowledged yet."""
+    return only(shard.handle(answer_of(arrive(shard, *records), **changes)), Append)
+
+
+def only(effects: Sequence[Effect], kind: type[Kind]) -> Kind:
+    found = [effect for effect in effects if isinstance(effect, kind)]
+    assert len(found) == 1, effects
+    return found[0]
+
+
+def reasons(answer: Answer) -> list[str]:
+    return [letter.reason.partition(":")[0] for letter in answer.dead_letters]

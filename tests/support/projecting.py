@@ -1,0 +1,153 @@
+"""Projectors for tests: one in this process on real servers, or only its writer; a producer for hand-written logs."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from daybook_contracts.topics import Topics
+from daybook_infra import kafka
+from daybook_infra.health import Health
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.settings import Settings
+from daybook_projector.checkpoint import NOTHING_PROJECTED
+from daybook_projector.main import project
+from daybook_projector.metrics import Metrics
+from daybook_projector.partition import PartitionLog
+from daybook_projector.posting import Poison
+from daybook_projector.projections.fold import folds
+from daybook_projector.writer import Writer
+from support.chain import Json
+from support.logbook import Logbook, Place, records
+from support.tables import Tables, fold, read_tables
+
+SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Projector:
+    health: Health
+    registry: CollectorRegistry
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+@asynccontextmanager
+async def projecting(settings: Settings) -> AsyncIterator[Projector]:
+    """One instance, stopped as a signal would stop it; where the block fails it is cut off in the middle instead.
+    Its own failure comes first.
+    """
+    stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
+    task = asyncio.create_task(project(settings, health, Metrics(registry), stop))
+    try:
+        yield Projector(health, registry)
+    except BaseException:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        raise
+    stop.set()
+    await asyncio.wait_for(task, SECONDS)
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Pool]:
+    pool = await open_pool(settings, "test")
+    try:
+        yield pool
+    finally:
+        await close_pool(pool)
+
+
+async def publish(settings: Settings, log: Logbook, start: Iterable[int] = ()) -> None:
+    """Sends each partition's records in order, those from `start` on."""
+    topic = Topics(settings.topic_prefix).audit_log
+    producer = kafka.producer(settings, "test")
+    await producer.start()
+    try:
+        first = list(start) or [0] * log.partitions
+        acks = [
+            await producer.send(topic, value=value, key=b"k", partition=partition)
+            for partition, values in enumerate(log.records)
+            for value in values[first[partition] :]
+        ]
+        await asyncio.gather(*acks)
+    finally:
+        await kafka.close_quietly(producer)
+
+
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not await condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {seconds} s: {what}")
+        await asyncio.sleep(0.02)
+
+
+async def projected(pool: Pool, log: Logbook) -> None:
+    """Until every record, voids included, is behind its partition's checkpoint."""
+    ends = {partition: len(values) for partition, values in enumerate(log.records) if values}
+
+    async def is_done() -> bool:
+        return await checkpoints(pool) == ends
+
+    await until(is_done, f"checkpoints at {ends}, found {await checkpoints(pool)}")
+
+
+async def wait_for(pool: Pool, place: Place) -> None:
+    """As read clients do."""
+    found = await pool.fetchval("SELECT daybook.wait_for($1, interval '20 seconds')", place.text)
+    assert found, f"{place} is not projected"
+
+
+async def checkpoints(pool: Pool) -> dict[int, int]:
+    return {row[0]: row[1] for row in await pool.fetch("SELECT partition, next_offset FROM daybook.checkpoints")}
+
+
+async def quarantine(pool: Pool) -> list[tuple[str, int, int]]:
+    """Active ones: org, position, generation."""
+    rows = await pool.fetch(
+        "SELECT org_id::text, position, generation FROM daybook.quarantine WHERE released_at IS NULL ORDER BY org_id"
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def tables(pool: Pool) -> Tables:
+    async with pool.acquire() as connection:
+        return await read_tables(connection)
+
+
+def expected(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
+    """An independent fold of all that is valid; users first, as their partitions may come later."""
+    chosen = range(log.partitions) if partitions is None else partitions
+    return fold(entry for partition in chosen for entry in entries_of(log, partition))
+
+
+def entries_of(log: Logbook, partition: int) -> list[Json]:
+    parsed = [_parsed(value) for value in log.records[partition]]
+    return [entry for entry in parsed if entry is not None]
+
+
+def _parsed(value: bytes | None) -> Json | None:
+    try:
+        entry = json.loads(value or b"")
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) and "action" in entry else None
+
+
+async def post(pool: Pool, log: Logbook, limit: int = 5000, *, managed: bool = True) -> list[Poison]:
+    """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries."""
+    writer, found = Writer(pool, folds(managed_users=managed)), []
+    for partition, values in enumerate(log.records):
+        reader = PartitionLog(partition, NOTHING_PROJECTED)
+        reader.take(records(values))
+        while (batch := reader.next_batch(limit)) is not None:
+            found += await writer.write(batch)
+            reader.projected(batch)
+    return found

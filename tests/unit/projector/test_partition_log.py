@@ -1,0 +1,175 @@
+"""A partition's state machine: which records are part of the log, and where batches may end."""
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.admission import VoidReason
+from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
+from daybook_contracts.head import GENESIS, Head
+from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_projector.partition import PartitionLog
+from support.logbook import Logbook, Record, org, project, records, user
+
+ORG, ANN, BOB = org(1), user(1), user(2)
+
+
+def written() -> Logbook:
+    """One partition with three commands: of one entry, of two, of one."""
+    log = Logbook()
+    log.register(ANN)
+    log.add(ORG, ANN, facts.OrgCreated(name="a"), facts.ProjectCreated(name="b", project_id=project(1)))
+    log.add(ORG, ANN, facts.OrgRenamed(name="c"))
+    return log
+
+
+def reading(log: Logbook, upto: int | None = None) -> PartitionLog:
+    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition.take(records(log.records[0][:upto]))
+    return partition
+
+
+def test_a_batch_leads_from_checkpoint_to_checkpoint() -> None:
+    log = written()
+    batch = reading(log).next_batch(100)
+    assert batch is not None
+    assert [entry.head.position for entry in batch.entries] == [0, 1, 2, 3]
+    assert batch.before == NOTHING_PROJECTED
+    assert batch.after == Checkpoint(4, log.heads[0], 3)
+
+
+def test_what_is_projected_is_not_given_again() -> None:
+    partition = reading(written())
+    batch = partition.next_batch(100)
+    assert batch is not None
+    partition.projected(batch)
+    assert partition.checkpoint == batch.after
+    assert partition.next_batch(100) is None
+
+
+@pytest.mark.parametrize(("limit", "positions"), [(1, [0]), (2, [0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
+def test_a_batch_never_ends_inside_a_command(limit: int, positions: list[int]) -> None:
+    batch = reading(written()).next_batch(limit)
+    assert batch is not None
+    assert [entry.head.position for entry in batch.entries] == positions
+    assert batch.after.next_offset == len(positions)
+
+
+def test_a_command_that_is_not_all_there_yet_waits_for_its_rest() -> None:
+    log = written()
+    partition = reading(log, upto=2)
+    first = partition.next_batch(100)
+    assert first is not None
+    assert len(first.entries) == 1
+    partition.projected(first)
+    assert partition.next_batch(100) is None
+    partition.take(records(log.records[0][2:], start=2))
+    rest = partition.next_batch(100)
+    assert rest is not None
+    assert [entry.head.position for entry in rest.entries] == [1, 2, 3]
+
+
+def test_a_command_whose_rest_never_comes_ends_where_the_next_one_begins() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"), entries=2)
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"))
+    batch = reading(log).next_batch(1)
+    assert batch is not None
+    assert len(batch.entries) == 1
+
+
+def test_a_batch_cut_short_leads_to_a_checkpoint_of_its_own() -> None:
+    log = written()
+    log.void(0)
+    log.add(ORG, ANN, facts.OrgRenamed(name="d"))
+    batch = reading(log).next_batch(100)
+    assert batch is not None
+    shorter = batch.until(4)
+    assert len(shorter.entries) == 4
+    assert shorter.after == Checkpoint(5, batch.entries[3].head, 3)
+
+
+def test_voids_are_stepped_over_and_returned_with_their_reasons() -> None:
+    log = written()
+    twice = log.records[0][3]
+    for value in (b"garbage", None, twice, b'{"metadata_json":{"partition":1}}'):
+        log.void(0, value)
+    partition = PartitionLog(0, NOTHING_PROJECTED)
+    voids = partition.take(records(log.records[0]))
+    assert (voids.first_offset, voids.last_offset) == (4, 7)
+    assert voids.reasons == {
+        VoidReason.NOT_CANONICAL: 2,
+        VoidReason.WRONG_POSITION: 1,
+        VoidReason.WRONG_PARTITION: 1,
+    }
+    batch = partition.next_batch(100)
+    assert batch is not None
+    assert batch.after == Checkpoint(8, log.heads[0], 3)
+
+
+def test_voids_alone_move_the_checkpoint_but_not_its_head() -> None:
+    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition.take(records([b"garbage"]))
+    batch = partition.next_batch(100)
+    assert batch is not None
+    assert batch.entries == ()
+    assert batch.after == Checkpoint(1, GENESIS, -1)
+
+
+def test_reading_begins_at_the_checkpoints_head_which_is_not_given_again() -> None:
+    log = written()
+    log.void(0)
+    partition = PartitionLog(0, Checkpoint(5, log.heads[0], 3))
+    assert partition.next_to_read == 3
+    log.add(ORG, ANN, facts.OrgRenamed(name="d"))
+    assert not partition.take(records(log.records[0][3:], start=3)).reasons
+    batch = partition.next_batch(100)
+    assert batch is not None
+    assert [entry.head.position for entry in batch.entries] == [4]
+
+
+def test_another_record_where_the_checkpoints_head_stood_is_noticed() -> None:
+    log = written()
+    partition = PartitionLog(0, Checkpoint(4, Head(3, "f" * 64), 3))
+    with pytest.raises(LogChanged, match=r"offset 3 is not entry 0\.3"):
+        partition.take(records(log.records[0][3:], start=3))
+
+
+def test_a_missing_record_where_the_checkpoints_head_stood_is_noticed() -> None:
+    log = written()
+    partition = PartitionLog(0, Checkpoint(4, log.heads[0], 3))
+    with pytest.raises(LogChanged, match="no record at offset 3"):
+        partition.take([Record(4, b"garbage")])
+
+
+def test_a_log_that_is_read_from_its_beginning_again_is_noticed() -> None:
+    log = written()
+    partition = reading(log)
+    with pytest.raises(LogChanged, match="offset 0 was read where 4 should follow"):
+        partition.take(records(log.records[0]))
+
+
+def test_too_many_voids_in_a_row_are_noticed_also_over_a_restart() -> None:
+    log = written()
+    head = log.heads[0]
+    partition = PartitionLog(0, Checkpoint(3 + MAX_VOIDS_IN_A_ROW, head, 3))
+    partition.take([Record(3, log.records[0][3])])
+    with pytest.raises(LogChanged, match=f"{MAX_VOIDS_IN_A_ROW} records in a row"):
+        partition.take([Record(3 + MAX_VOIDS_IN_A_ROW, b"garbage")])
+
+
+def test_an_entry_that_cannot_be_trusted_is_part_of_the_log_and_says_so() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"), id=project(9))
+    batch = reading(log).next_batch(100)
+    assert batch is not None
+    entry = batch.entries[0]
+    assert entry.poison is not None
+    assert (entry.org_id, entry.fact) == (ORG, facts.OrgCreated(name="a"))
+
+
+def test_an_entry_whose_columns_cannot_be_read_has_none() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"), entity_id="nobody")
+    batch = reading(log).next_batch(100)
+    assert batch is not None
+    assert batch.entries[0].columns is None

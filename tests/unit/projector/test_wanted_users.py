@@ -1,0 +1,89 @@
+"""Which users a batch must find in `auth.users`, and where it is cut to wait for one."""
+
+from daybook_contracts import entry_data as facts
+from daybook_projector.checkpoint import NOTHING_PROJECTED
+from daybook_projector.log_entry import LogEntry
+from daybook_projector.partition import PartitionLog, start_of_command
+from daybook_projector.wanted import Wanted, first_absent, wanted_users
+from support.logbook import Logbook, org, project, records, user
+
+ORG, ANN, BOB, CAT = org(1), user(1), user(2), user(3)
+
+
+def entries(log: Logbook) -> tuple[LogEntry, ...]:
+    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition.take(records(log.records[0]))
+    batch = partition.next_batch(100)
+    assert batch is not None
+    return batch.entries
+
+
+def test_an_actor_and_a_new_member_are_wanted() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+    log.add(ORG, ANN, facts.ProjectMemberAdded(role="admin", user_id=CAT, project_id=project(1)))
+    assert list(wanted_users(entries(log))) == [
+        Wanted(0, ANN, is_actor=True),
+        Wanted(1, ANN, is_actor=True),
+        Wanted(1, BOB, is_actor=False),
+        Wanted(2, ANN, is_actor=True),
+        Wanted(2, CAT, is_actor=False),
+    ]
+
+
+def test_nobody_waits_for_a_user_that_the_same_or_an_earlier_entry_makes() -> None:
+    log = Logbook()
+    log.register(ANN)
+    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    assert list(wanted_users(entries(log))) == []
+
+
+def test_a_user_made_by_a_later_entry_is_wanted() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    log.register(ANN)
+    assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
+
+
+def test_a_service_without_an_actor_wants_nobody() -> None:
+    log = Logbook()
+    log.add(ORG, None, facts.OrgRenamed(name="b"))
+    assert list(wanted_users(entries(log))) == []
+
+
+def test_of_a_member_who_changes_or_leaves_only_the_actor_is_wanted() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
+    log.add(ORG, ANN, facts.MemberRemoved(user_id=BOB, project_ids=()))
+    assert [wanted.user_id for wanted in wanted_users(entries(log))] == [ANN, ANN]
+
+
+def test_of_a_refused_command_only_the_actor_is_wanted() -> None:
+    log = Logbook()
+    log.refuse(ORG, ANN, "ADD_MEMBER", BOB, {"user_id": BOB, "role": "admin"})
+    assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
+
+
+def test_of_a_poison_entry_only_the_actor_is_wanted() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB), id=project(9))
+    assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
+
+
+def test_a_poison_registration_makes_nobody() -> None:
+    log = Logbook()
+    log.add(None, None, facts.UserRegistered(user_id=BOB), id=project(9))
+    log.add(ORG, BOB, facts.OrgCreated(name="a"))
+    assert list(wanted_users(entries(log))) == [Wanted(1, BOB, is_actor=True)]
+
+
+def test_the_first_entry_that_names_somebody_absent_is_found() -> None:
+    log = Logbook()
+    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"), facts.MemberAdded(role="admin", user_id=BOB))
+    batch = entries(log)
+    assert first_absent(batch, set()) is None
+    assert first_absent(batch, {CAT}) is None
+    assert first_absent(batch, {BOB}) == Wanted(2, BOB, is_actor=False)
+    assert start_of_command(batch, 2) == 1

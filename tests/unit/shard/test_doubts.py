@@ -1,0 +1,168 @@
+"""When a shard does not trust what it reads: another PostgreSQL, another log, another clock, a poison entry."""
+
+from dataclasses import replace
+
+import pytest
+
+from daybook_command.shard.machine import Phase, Shard
+from daybook_command.shard.messages import (
+    Acknowledged,
+    Answer,
+    Append,
+    Checkpoint,
+    Hold,
+    LoadedOrg,
+    LoadSnapshot,
+    LogRecord,
+    Report,
+    Stop,
+    TakenOver,
+    TakeOver,
+    Tick,
+)
+from daybook_contracts.admission import GENESIS, Head
+from daybook_contracts.continuity import head_of
+from daybook_contracts.entries import Unsealed, decode_entry, seal
+from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.simulation import CONFIG, START_US
+
+FOUND = command_at(0, "CREATE_ORG")
+
+
+def settled() -> tuple[Shard, bytes, Checkpoint]:
+    """A shard with one entry in its log, that entry, and the checkpoint of who has projected it."""
+    shard = fresh()
+    value = decided(shard, FOUND).records[0].value
+    shard.handle(Acknowledged(0))
+    head = head_of(0, value)
+    assert head is not None
+    return shard, value, Checkpoint(1, head, 0)
+
+
+def test_a_postgresql_that_went_back_is_taken_over_afresh() -> None:
+    shard, _, checkpoint = settled()
+    decided(shard, command_at(1), checkpoint=checkpoint)
+    shard.handle(Acknowledged(1))
+    effects = shard.handle(answer_of(arrive(shard, command_at(2)), checkpoint=NOTHING))
+    assert only(effects, Report).kind == "retake"
+    only(effects, TakeOver)
+
+
+def test_a_postgresql_ahead_of_the_shard_means_another_writer() -> None:
+    shard, _, _ = settled()
+    ahead = Checkpoint(5, Head(4, "0" * 64), 4)
+    effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=ahead))
+    only(effects, TakeOver)
+
+
+def test_a_postgresql_with_another_entry_at_the_same_position_is_noticed() -> None:
+    shard, _, checkpoint = settled()
+    other = replace(checkpoint, head=Head(0, "f" * 64))
+    effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=other))
+    only(effects, TakeOver)
+
+
+@pytest.mark.parametrize(
+    ("records", "start", "end"),
+    [
+        pytest.param([LogRecord(3, b"{}")], 3, 4, id="it starts above 0"),
+        pytest.param([], 0, 0, id="it ends before the checkpoint"),
+        pytest.param([LogRecord(0, b"{}")], 0, 1, id="its head is another record"),
+        pytest.param([], 0, 1, id="its head cannot be read"),
+    ],
+)
+def test_a_log_that_changed_underneath_stops_the_partition(records: list[LogRecord], start: int, end: int) -> None:
+    _, _, checkpoint = settled()
+    shard = Shard.of(0, CONFIG)
+    shard.start()
+    effects = shard.handle(TakenOver(checkpoint, records, start, end))
+    only(effects, Stop)
+    assert shard.phase is Phase.STOPPED
+
+
+def test_a_takeover_goes_on_behind_the_checkpoint_and_its_tail() -> None:
+    _, value, checkpoint = settled()
+    for projected in (NOTHING, checkpoint):
+        shard = Shard.of(0, CONFIG)
+        shard.start()
+        assert shard.handle(TakenOver(projected, [LogRecord(0, value)], 0, 1)) == []
+        assert shard.memory.head == checkpoint.head
+        assert shard.memory.end == 1
+        assert shard.memory.last_us == START_US
+
+
+@pytest.mark.parametrize("skew_us", [-6_000_000, 6_000_000])
+def test_a_clock_that_is_off_appends_nothing_until_it_is_right(skew_us: int) -> None:
+    shard = fresh()
+    effects = shard.handle(answer_of(arrive(shard, FOUND), now_us=START_US + skew_us))
+    assert "clock" in (only(effects, Hold).reason or "")
+    effects = shard.handle(Tick())
+    assert shard.handle(answer_of(effects, now_us=START_US + skew_us)) == []
+    effects = shard.handle(answer_of(shard.handle(Tick())))
+    assert only(effects, Hold).reason is None
+    only(shard.handle(answer_of(effects)), Append)
+
+
+def test_a_log_stamped_far_ahead_appends_nothing() -> None:
+    shard, _, _ = settled()
+    behind = START_US - 61_000_000
+    effects = shard.handle(answer_of(arrive(shard, command_at(1)), now_us=behind, database_us=behind))
+    assert "past this clock" in (only(effects, Hold).reason or "")
+
+
+def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None:
+    shard = fresh(replace(CONFIG, max_tail=1))
+    append = decided(shard, FOUND, command_at(1))
+    shard.handle(Acknowledged(0))
+    assert only(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
+    assert shard.handle(answer_of(shard.handle(Tick()))) == []
+    head = head_of(0, append.records[1].value)
+    assert head is not None
+    effects = shard.handle(answer_of(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1)))
+    assert only(effects, Hold).reason is None
+    assert only(effects, LoadSnapshot).commands == 1
+
+
+def test_a_poison_entry_closes_its_org_and_no_other() -> None:
+    _, value, _ = settled()
+    poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
+    shard = Shard.of(0, CONFIG)
+    shard.start()
+    effects = shard.handle(TakenOver(NOTHING, [LogRecord(0, poison)], 0, 1))
+    assert only(effects, Report).kind == "poison"
+    effects = shard.handle(answer_of(arrive(shard, command_at(1))))
+    assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
+
+
+def test_an_org_in_quarantine_is_not_decided_on() -> None:
+    shard = fresh()
+    quarantined = {ORG: LoadedOrg(None, fresh=True, generation=1, quarantined=True)}
+    effects = shard.handle(answer_of(arrive(shard, FOUND), orgs=quarantined))
+    assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
+
+
+def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
+    """The entry with a member changed and a right hash."""
+    entry = decode_entry(value.replace(old, new))
+    metadata = entry.metadata_json
+    unsealed = Unsealed(
+        action=entry.action,
+        actor_user_id=entry.actor_user_id,
+        created_at=entry.created_at,
+        entity_id=entry.entity_id,
+        entity_type=entry.entity_type,
+        id=entry.id,
+        org_id=entry.org_id,
+        project_id=entry.project_id,
+        result=entry.result,
+        command_id=metadata.command_id,
+        data=bytes(metadata.data),
+        entries=metadata.entries,
+        error=None,
+        ordinal=metadata.ordinal,
+        partition=metadata.partition,
+        principal=metadata.principal,
+        request=metadata.request,
+        salt=metadata.salt or "",
+    )
+    return seal(unsealed, GENESIS).value

@@ -1,0 +1,151 @@
+"""One shard, one event after another: what it asks for, and what becomes of a batch."""
+
+from dataclasses import replace
+
+import pytest
+
+from daybook_command.shard import batch
+from daybook_command.shard.machine import Phase
+from daybook_command.shard.messages import (
+    Acknowledged,
+    Answer,
+    Answered,
+    Append,
+    AppendRefused,
+    Commit,
+    GapRead,
+    LoadSnapshot,
+    LogRecord,
+    OutcomeUnknown,
+    ReadGap,
+    Report,
+    TakeOver,
+)
+from support.one_shard import answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.simulation import CONFIG
+
+FOUND = command_at(0, "CREATE_ORG")
+
+
+def test_a_batch_is_answered_only_when_it_is_acknowledged_and_committed_only_when_it_is_answered() -> None:
+    shard = fresh()
+    append = decided(shard, FOUND, command_at(1))
+    assert len(append.records) == 2
+    answer = only(shard.handle(Acknowledged(0)), Answer)
+    assert [reply.command_id for reply in answer.replies] == [
+        "00000000-0000-4000-8000-000000000001",
+        "00000000-0000-4000-8000-000000000002",
+    ]
+    assert shard.handle(Answered(answer.next_offset)) == [Commit(2)]
+
+
+def test_commands_that_come_while_a_batch_is_under_way_are_the_next_batch() -> None:
+    shard = fresh()
+    decided(shard, FOUND)
+    assert arrive(shard, command_at(1)) == []
+    effects = shard.handle(Acknowledged(0))
+    assert only(effects, LoadSnapshot).commands == 1
+
+
+def test_a_batch_in_a_gap_that_extends_nothing_stands() -> None:
+    shard = fresh()
+    append = decided(shard, FOUND)
+    assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
+    records = [LogRecord(0, b"{}"), LogRecord(1, None), LogRecord(2, append.records[0].value)]
+    effects = shard.handle(GapRead(records))
+    assert [report.kind for report in effects if isinstance(report, Report)] == ["void", "void"]
+    assert only(effects, Answer).next_offset == 1
+    assert shard.memory.end == 3
+
+
+def test_a_batch_behind_one_that_extended_the_log_has_lost_and_is_decided_again() -> None:
+    shard, other = fresh(), fresh()
+    won = decided(other, FOUND).records[0].value
+    lost = decided(shard, FOUND).records[0].value
+    shard.handle(Acknowledged(1))
+    effects = shard.handle(GapRead([LogRecord(0, won), LogRecord(1, lost)]))
+    assert only(effects, Report).kind == "lost"
+    only(effects, TakeOver)
+    assert [record.offset for record in shard.queue] == [0]
+    assert len(shard.memory.tail) == len(shard.memory.cache) == 0
+
+
+@pytest.mark.parametrize("event", [Acknowledged(None), OutcomeUnknown()])
+def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: Acknowledged | OutcomeUnknown) -> None:
+    shard = fresh()
+    decided(shard, FOUND)
+    effects = shard.handle(event)
+    only(effects, TakeOver)
+    assert arrive(shard, command_at(1)) == []
+    assert [record.offset for record in shard.queue] == [0, 1]
+
+
+def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
+    shard = fresh()
+    decided(shard, FOUND)
+    shard.handle(Acknowledged(0))
+    decided(shard, command_at(1))
+    shard.handle(Acknowledged(0))
+    assert shard.phase is Phase.STOPPED
+    assert arrive(shard, command_at(2)) == []
+
+
+def test_a_refused_batch_is_tried_one_by_one_and_what_fails_alone_is_set_aside() -> None:
+    shard = fresh()
+    decided(shard, FOUND, command_at(1))
+    shard.handle(AppendRefused("too large"))
+    assert shard.suspects == {0, 1}
+    taken_over = fresh()
+    taken_over.suspects, taken_over.doomed = shard.suspects, shard.doomed
+    alone = decided(taken_over, FOUND, command_at(1))
+    assert len(alone.records) == 1
+    taken_over.handle(AppendRefused("too large"))
+    assert taken_over.doomed == {0}
+    last = fresh()
+    last.suspects, last.doomed = taken_over.suspects, taken_over.doomed
+    effects = last.handle(answer_of(arrive(last, FOUND, command_at(1))))
+    assert reasons(only(effects, Answer)) == ["INTERNAL"]
+    assert only(effects, LoadSnapshot).commands == 1
+
+
+def test_a_command_that_the_deciders_fail_on_is_set_aside_and_the_shard_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    shard = fresh()
+    with monkeypatch.context() as patched:
+        patched.setattr(batch, "decide", fails)
+        effects = shard.handle(answer_of(arrive(shard, FOUND, command_at(1))))
+        assert only(effects, Report).kind == "decide_failed"
+        effects = shard.handle(answer_of(effects))
+        assert shard.doomed == {0}
+        effects = shard.handle(answer_of(effects))
+    assert reasons(only(effects, Answer)) == ["INTERNAL"]
+    append = only(shard.handle(answer_of(effects)), Append)
+    assert b"ORG_NOT_FOUND" in append.records[0].value
+
+
+def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "MAX_BATCH_BYTES", 2_000)
+    shard = fresh(replace(CONFIG, max_commands=100))
+    append = decided(shard, FOUND, *(command_at(offset) for offset in range(1, 9)))
+    assert sum(len(record.value) for record in append.records) <= 2_000
+    assert [record.offset for record in shard.queue] == list(range(len(append.records), 9))
+
+
+def test_a_repeat_in_the_same_batch_gets_the_first_result() -> None:
+    shard = fresh()
+    append = decided(shard, FOUND, replace(FOUND, offset=1))
+    assert len(append.records) == 1
+    first, second = only(shard.handle(Acknowledged(0)), Answer).replies
+    assert first == second
+
+
+def test_another_command_under_a_used_id_is_refused_without_an_entry() -> None:
+    shard = fresh()
+    other = replace(FOUND, offset=1, value=(FOUND.value or b"").replace(b"name 0", b"another"))
+    append = decided(shard, FOUND, other)
+    assert len(append.records) == 1
+    assert reasons(only(shard.handle(Acknowledged(0)), Answer)) == ["COMMAND_ID_REUSED"]
