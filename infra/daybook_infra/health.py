@@ -46,7 +46,7 @@ class Health:
         self._watches[condition] = look
 
     def note(self, subject: str, text: str | None) -> None:
-        """What `/readyz` says beside the reasons: trouble that people must know of, but that leaves the process ready."""
+        """What `/readyz` says beside the reasons: trouble that people must know of, yet the process stays ready."""
         if text is None:
             self._notes.pop(subject, None)
             return

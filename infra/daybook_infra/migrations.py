@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asyncpg import DuplicateTableError
+from asyncpg import DuplicateTableError, SyntaxOrAccessError
 
 from daybook_infra.errors import DaybookError
 from daybook_infra.postgres import Connection, connect
@@ -107,8 +107,10 @@ async def _need_users(connection: Connection, settings: Settings) -> None:
 async def _apply(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
-    except DuplicateTableError as error:
-        hint = f" (is it an identity provider's? then {env_name('users')}=external)" if migration.only else ""
+    except SyntaxOrAccessError as error:
+        # A name that is taken, a right or a reference that is missing: whoever owns the database puts it right.
+        anothers = isinstance(error, DuplicateTableError) and migration.only is not None
+        hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error
     await connection.execute(
         "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",

@@ -121,6 +121,8 @@ async def test_what_the_broker_refuses_for_good_was_not_done_and_others_go_on(se
 
 async def test_without_an_acknowledgement_the_fate_is_unknown_and_later_ones_go_on(settings: Settings) -> None:
     async with publishing(settings, seconds=1) as publisher:
+        # A producer that knows the topic goes on sending to it.
+        await until(publisher, Fate.PUBLISHED)
         await delete_commands(settings)
         await until(publisher, Fate.UNKNOWN)
         await ensure_topics(settings)

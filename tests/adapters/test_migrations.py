@@ -102,3 +102,10 @@ async def test_a_database_that_is_not_there_is_one_clear_line(empty: Settings) -
     missing = empty.model_copy(update={"database_url": type(empty.database_url)(url + "_gone")})
     with pytest.raises(DatabaseAway, match=r"^PostgreSQL at .* refuses the connection: database .* does not exist$"):
         await migrate(missing)
+
+
+async def test_external_users_without_a_key_are_one_clear_line(fresh_settings: FreshSettings) -> None:
+    external = fresh_settings(init=False, users="external")
+    await run(external, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid);")
+    with pytest.raises(MigrationMismatch, match=r"^0003_known_users\.sql: there is no primary key"):
+        await migrate(external)

@@ -82,16 +82,20 @@ async def _answer(
                     )
 
 
-async def send(settings: Settings, given: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs the program itself: its input is a pipe, its exit code is what a shell sees."""
-    named = {
+def environment(settings: Settings) -> dict[str, str]:
+    return os.environ | {
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
     }
+
+
+async def send(settings: Settings, given: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs the program itself: its input is a pipe, its exit code is what a shell sees."""
     program = [sys.executable, "-m", "daybook_infra", "send", *options]
+    named = environment(settings)
     return await asyncio.to_thread(
-        subprocess.run, program, input=given, env=os.environ | named, capture_output=True, check=False, timeout=60
+        subprocess.run, program, input=given, env=named, capture_output=True, check=False, timeout=60
     )
 
 
@@ -159,3 +163,18 @@ async def test_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
 async def test_no_input_is_no_error(settings: Settings) -> None:
     done = await send(settings, b"")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+async def test_a_reader_that_leaves_early_ends_it_without_a_traceback(settings: Settings) -> None:
+    many = lines(*(command(number) for number in range(3000)))
+    async with answering(settings, accept):
+        done = await asyncio.to_thread(
+            subprocess.run,
+            ["bash", "-c", f"'{sys.executable}' -m daybook_infra send | head -n 1"],
+            input=many,
+            env=environment(settings),
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+    assert (len(outcomes(done)), done.stderr) == (1, b"")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import SYSTEM, data_folder, programs, remove
+from daybook_infra.stack.data import SYSTEM, Programs, data_folder, readable, remove
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.processes import Account, Child, run
@@ -89,30 +89,33 @@ def test_an_ordinary_user_is_told_that_the_data_is_roots(home: Home) -> None:
 
 @AS_ROOT
 def test_programs_that_the_system_user_cannot_read_are_copied_for_it(home: Home, account: Account) -> None:
-    source = _program(home.folder / "program")
+    programs = _installed(home.folder / "wheel", f"test-{home.folder.stat().st_ino}")
     said: list[str] = []
-    copy = programs(source, "bin/hello", f"test-{home.folder.stat().st_ino}", account, said.append)
+    copy = readable(programs, account, said.append)
     try:
-        assert copy != source
-        assert run(Child([str(copy / "bin" / "hello")], account)).output == "hello\n"
-        assert programs(source, "bin/hello", copy.name, account, pytest.fail) == copy
+        assert copy != programs.root
+        assert run(Child([str(copy / "program" / "hello")], account)).output == "hello\n"
+        assert readable(programs, account, pytest.fail) == copy
         assert len(said) == 1
     finally:
         shutil.rmtree(copy)
 
 
 def test_programs_that_can_be_read_are_used_where_they_are(tmp_path: Path) -> None:
-    source = _program(tmp_path / "program")
-    assert programs(source, "bin/hello", "test", None, pytest.fail) == source
+    programs = _installed(tmp_path / "wheel", "test")
+    assert readable(programs, None, pytest.fail) == programs.root
 
 
-def _program(folder: Path) -> Path:
-    """Installed under a strict umask: nobody but its owner may read or run it."""
-    (folder / "bin").mkdir(parents=True, mode=0o700)
-    program = folder / "bin" / "hello"
-    program.write_text("#!/bin/sh\necho hello\n")
+def _installed(root: Path, label: str) -> Programs:
+    """Under a strict umask: nobody but its owner may read or run it. The program needs a file in another folder."""
+    for name in ("program", "libraries"):
+        (root / name).mkdir(parents=True, mode=0o700)
+    program, library = root / "program" / "hello", root / "libraries" / "word"
+    program.write_text('#!/bin/sh\ncat "$(dirname "$0")/../libraries/word"\n')
+    library.write_text("hello\n")
     program.chmod(0o700)
-    return folder
+    library.chmod(0o600)
+    return Programs(root, ("program", "libraries"), "program/hello", label)
 
 
 def _mode(path: Path) -> int:

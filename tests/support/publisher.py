@@ -5,7 +5,7 @@ outcome as a batch item: the answer's body with `status`.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from daybook_infra.settings import Settings
 from support.chain import Json, partition_of
 
-Headers = list[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +160,8 @@ class Publisher:
     ) -> tuple[int, int]:
         """Any record, by default in the key's partition; gives its partition and offset."""
         place = partition if partition is not None else partition_of(key or "", self.settings.partitions)
+        batch = self._producer.create_batch()
         encoded = key.encode() if key is not None else None
-        sent = await self._producer.send_and_wait(self.commands, value, key=encoded, partition=place, headers=headers)
+        batch.append(key=encoded, value=value, timestamp=None, headers=headers)
+        sent = await (await self._producer.send_batch(batch, self.commands, partition=place))
         return sent.partition, sent.offset

@@ -51,7 +51,7 @@ class Workload:
     """`registrations` come first and must be projected; then `sends`, in this order or near it."""
 
     def __init__(self, seed: int, *, orgs: int, users: int, commands: int, repeated: float = 0.2) -> None:
-        self._random = Random(seed)  # noqa: S311 - a seed must give the same workload again
+        self._random = Random(seed)
         self._model = Model()
         self._users = [new_id(self._random) for _ in range(users)]
         self._orgs = [new_id(self._random) for _ in range(orgs)]

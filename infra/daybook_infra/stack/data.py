@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from daybook_infra.stack.interface import Say, StackError
@@ -29,14 +30,25 @@ def remove(home: Home) -> None:
     shutil.rmtree(home.folder, ignore_errors=True)
 
 
-def programs(source: Path, probe: str, label: str, account: Account | None, say: Say) -> Path:
-    """`source`, or where the account cannot read `probe` in it, a copy that it can read. `label` names its version."""
-    if account is None or run(Child(["test", "-r", str(source / probe)], account)).code == 0:
-        return source
-    copy = SYSTEM / "programs" / label
+@dataclass(frozen=True, slots=True)
+class Programs:
+    """Files under one root that only work side by side. `probe` is one of them, `label` names their version."""
+
+    root: Path
+    folders: tuple[str, ...]
+    probe: str
+    label: str
+
+
+def readable(programs: Programs, account: Account | None, say: Say) -> Path:
+    """Their root, or where the account cannot read them, the root of a copy that it can read."""
+    probe = Child(["/bin/sh", "-c", 'test -r "$0"', str(programs.root / programs.probe)], account)
+    if account is None or run(probe).code == 0:
+        return programs.root
+    copy = SYSTEM / "programs" / programs.label
     if not copy.is_dir():
-        say(f"copying {label} to {copy}, once: the user {account.name} cannot read {source}")
-        _copy(source, copy)
+        say(f"copying {programs.label} to {copy}, once: the user {account.name} cannot read {programs.root}")
+        _copy(programs, copy)
     return copy
 
 
@@ -71,11 +83,12 @@ def _open_folder(folder: Path) -> None:
         folder.chmod(ALL_MAY_ENTER)
 
 
-def _copy(source: Path, copy: Path) -> None:
+def _copy(programs: Programs, copy: Path) -> None:
     _open_folder(copy.parent)
     unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(source, unfinished, symlinks=True)
+    for name in programs.folders:
+        shutil.copytree(programs.root / name, unfinished / name, symlinks=True)
     for folder, _, files in os.walk(unfinished):
         for path in [Path(folder), *(Path(folder) / name for name in files)]:
             if not path.is_symlink():

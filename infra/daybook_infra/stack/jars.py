@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from daybook_infra.stack.data import Programs
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import Home, checkout
@@ -20,6 +21,9 @@ COMPLETE = "complete"
 class Jars:
     folder: Path
     label: str
+
+    def programs(self) -> Programs:
+        return Programs(self.folder.parent, (self.folder.name,), f"{self.folder.name}/{self.names[-1]}", self.label)
 
     @property
     def names(self) -> list[str]:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import psutil
 
-from daybook_infra.stack.data import programs
+from daybook_infra.stack.data import readable
 from daybook_infra.stack.interface import Say, StackError
-from daybook_infra.stack.jars import Jars, fetched
+from daybook_infra.stack.jars import fetched
 from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
 from daybook_infra.stack.ports import LOOPBACK
 from daybook_infra.stack.processes import Account, Child, alive, end, last_words, read_pid, run, spawn
-from daybook_infra.stack.wheels import Wheel, java
+from daybook_infra.stack.wheels import JAVA, java
 
 LOG4J = "log4j2.properties"
 JVM = (
@@ -135,13 +135,12 @@ class Kafka:
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
 
     def _java(self, arguments: list[str]) -> Child:
-        jars: Jars = fetched(self.jars_home, self.say)
-        lib = programs(jars.folder, jars.names[-1], jars.label, self.account, self.say)
-        wheel: Wheel = java()
-        home = programs(wheel.folder, "bin/java", wheel.label, self.account, self.say)
+        jars = fetched(self.jars_home, self.say)
+        lib = readable(jars.programs(), self.account, self.say) / jars.folder.name
+        runtime = readable(java(), self.account, self.say) / JAVA
         classpath = os.pathsep.join(str(lib / name) for name in jars.names)
         options = [*JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
-        return Child([str(home / "bin" / "java"), *options, *arguments], self.account)
+        return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account)
 
 
 def answers(port: int) -> bool:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 
-from daybook_infra.stack.data import programs
+from daybook_infra.stack.data import readable
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, OWNER_ONLY, write_file
 from daybook_infra.stack.ports import LOOPBACK
 from daybook_infra.stack.processes import Account, Child, Done, alive, last_words, read_pid, run
-from daybook_infra.stack.wheels import postgres
+from daybook_infra.stack.wheels import POSTGRES, postgres
 
 SUPERUSER = DATABASE = "daybook"
 START_SECONDS = STOP_SECONDS = 60
@@ -137,6 +137,5 @@ class Postgres:
         return run(child, seconds=2 * START_SECONDS, log=self.log)
 
     def _program(self, name: str, *arguments: str) -> Child:
-        wheel = postgres()
-        home = programs(wheel.folder, "bin/postgres", wheel.label, self.account, self.say)
-        return Child([str(home / "bin" / name), *arguments], self.account)
+        root = readable(postgres(), self.account, self.say)
+        return Child([str(root / POSTGRES / "bin" / name), *arguments], self.account)

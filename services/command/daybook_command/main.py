@@ -4,10 +4,9 @@ Nothing is wired anywhere else.
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
 
 from fastapi import FastAPI
 
@@ -27,20 +26,16 @@ from daybook_command.shard.machine import Config
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.subscriber import CommandIntake
 from daybook_contracts.topics import Topics
-from daybook_infra.errors import DatabaseAway, KafkaAway, SettingsError
+from daybook_infra.booting import once_up, verified
+from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.serving import serve
 from daybook_infra.settings import Settings
-from daybook_infra.topics import verify_topics
 
 log = get_logger(__name__)
-T = TypeVar("T")
 
-# Servers that are started together with us get this long to come up.
-BOOT_SECONDS = 60.0
-BOOT_PAUSE_SECONDS = 0.5
 # What was taken when the stop came may still be decided, answered and committed.
 DRAIN_SECONDS = 5.0
 
@@ -62,7 +57,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     async with open_service(settings) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
-        await _boot(lambda: service.intake.start(service.engine))
+        await once_up(lambda: service.intake.start(service.engine))
         _settle_garbage()
         log.info("serving", host=host, port=port)
         try:
@@ -80,12 +75,12 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await _boot(lambda: verify_topics(settings))
+    await verified(settings)
     async with AsyncExitStack() as closing:
-        pool = await _boot(lambda: open_pool(settings, "daybook-command"))
+        pool = await once_up(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
         replies = Replies(settings, topics.results)
-        await _boot(replies.start)
+        await once_up(replies.start)
         closing.push_async_callback(replies.stop)
         publisher = Publisher(settings, topics.commands)
         closing.push_async_callback(publisher.stop)
@@ -120,19 +115,6 @@ def _config(settings: Settings) -> Config:
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
     )
-
-
-async def _boot(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Try again while a server is away; after BOOT_SECONDS its last error is raised."""
-    deadline = asyncio.get_running_loop().time() + BOOT_SECONDS
-    while True:
-        try:
-            return await attempt()
-        except (KafkaAway, DatabaseAway) as away:
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            log.warning("waiting_for_server", reason=str(away))
-            await asyncio.sleep(BOOT_PAUSE_SECONDS)
 
 
 async def _end(task: asyncio.Task[None]) -> None:

@@ -1,0 +1,88 @@
+"""A log that changed under what is projected: the partition stops, loudly and unready, and every other one goes on."""
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import RecordsToDelete
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW
+from daybook_contracts.topics import Topics
+from daybook_infra.kafka import admin
+from daybook_infra.postgres import Pool
+from daybook_infra.settings import Settings
+from support.logbook import Logbook, org_in, user_in
+from support.projecting import Projector, database, projected, projecting, publish, tables, until, wait_for
+from support.stack import FreshSettings
+
+PARTITIONS = 2
+HERE, THERE = 0, 1
+ANN = user_in(THERE, PARTITIONS)
+HURT, WELL = org_in(HERE, PARTITIONS), org_in(THERE, PARTITIONS)
+
+
+async def projected_once(settings: Settings, pool: Pool) -> Logbook:
+    log = Logbook(PARTITIONS)
+    log.register(ANN)
+    for org_id in (HURT, WELL):
+        log.add(org_id, ANN, facts.OrgCreated(name="a"))
+        log.add(org_id, ANN, facts.OrgRenamed(name="b"))
+    await publish(settings, log)
+    async with projecting(settings):
+        await projected(pool, log)
+    return log
+
+
+async def stops(projector: Projector) -> str:
+    async def has_stopped() -> bool:
+        return projector.metric("daybook_projector_stopped", partition=str(HERE)) == 1
+
+    await until(has_stopped, "the partition stops")
+    assert not projector.health.ready
+    return projector.health.reasons[f"partition {HERE}"]
+
+
+CHANGES = {
+    "a head that is another entry": ("hash = repeat('f', 64)", "not entry 0.1 as it was projected"),
+    "a log that ends before the checkpoint": ("next_offset = 9, head_offset = 8", "the log ends at offset 2"),
+    "a head at another offset": ("head_offset = 0", "the record at offset 0 is not entry 0.1"),
+}
+
+
+@pytest.mark.parametrize(("change", "reason"), CHANGES.values(), ids=CHANGES)
+async def test_the_partition_stops_and_others_go_on(fresh_settings: FreshSettings, change: str, reason: str) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    async with database(settings) as pool:
+        log = await projected_once(settings, pool)
+        await pool.execute(f"UPDATE daybook.checkpoints SET {change} WHERE partition = {HERE}")
+        begun = [len(values) for values in log.records]
+        log.add(HURT, ANN, facts.OrgRenamed(name="c"))
+        last = log.add(WELL, ANN, facts.OrgRenamed(name="c"))[0]
+        async with projecting(settings) as projector:
+            assert reason in await stops(projector)
+            await publish(settings, log, begun)
+            await wait_for(pool, last)
+            found = await tables(pool)
+            assert (found["orgs"][HURT,][0], found["orgs"][WELL,][0]) == ("b", "c")
+
+
+async def test_a_log_that_lost_its_beginning_stops_its_partition(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    async with database(settings) as pool:
+        await projected_once(settings, pool)
+        async with admin(settings) as client:
+            topic = Topics(settings.topic_prefix).audit_log
+            await client.delete_records({TopicPartition(topic, HERE): RecordsToDelete(before_offset=1)})
+        async with projecting(settings) as projector:
+            assert "the log starts at offset 1" in await stops(projector)
+
+
+async def test_so_many_voids_that_the_true_log_must_be_gone_stop_the_partition(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=PARTITIONS)
+    async with database(settings) as pool:
+        log = await projected_once(settings, pool)
+        begun = [len(values) for values in log.records]
+        for _ in range(MAX_VOIDS_IN_A_ROW):
+            log.void(HERE, b"x")
+        async with projecting(settings) as projector:
+            await publish(settings, log, begun)
+            assert f"{MAX_VOIDS_IN_A_ROW} records in a row" in await stops(projector)

@@ -1,0 +1,225 @@
+"""Quarantine on a real Postgres: an org stands still from its first poison entry on, its log and everybody else go on."""
+
+from collections.abc import Callable
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_infra.postgres import Pool
+from daybook_projector.checkpoint import NOTHING_PROJECTED
+from daybook_projector.partition import PartitionLog
+from daybook_projector.posting import Poison
+from daybook_projector.projections.changes import Insert
+from daybook_projector.projections.fold import folds
+from daybook_projector.projections.rule import Columns
+from daybook_projector.stopped import PartitionStopped
+from daybook_projector.writer import Writer
+from support.logbook import Logbook, Place, org, project, records, user
+from support.projecting import checkpoints, database, post, quarantine, tables
+from support.stack import FreshSettings
+
+HURT, WELL, ANN, BOB, SITE = org(1), org(2), user(1), user(2), project(1)
+WRONG_ID = project(99)
+
+Poisoning = Callable[[Logbook], Place]
+
+
+def founded() -> Logbook:
+    log = Logbook()
+    log.register(ANN)
+    log.register(BOB)
+    for org_id in (HURT, WELL):
+        log.add(org_id, ANN, facts.OrgCreated(name="a"))
+    return log
+
+
+def go_on(log: Logbook) -> None:
+    """What both orgs do after the poison."""
+    for number, org_id in enumerate((HURT, WELL), start=1):
+        log.add(org_id, ANN, facts.OrgRenamed(name="later"))
+        log.add(org_id, ANN, facts.ProjectCreated(name="later", project_id=project(number)))
+        log.add(org_id, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+
+
+async def only_the_hurt_org_stands_still(pool: Pool, log: Logbook) -> None:
+    found = await tables(pool)
+    assert found["orgs"][HURT,][0] == "a"
+    assert found["orgs"][WELL,][0] == "later"
+    assert set(found["org_members"]) == {(HURT, ANN), (WELL, ANN), (WELL, BOB)}
+    assert set(found["projects"]) == {(project(1),), (project(2),)}
+    assert len(found["audit_log"]) == len(log.records[0])
+    assert await checkpoints(pool) == {0: len(log.records[0])}
+
+
+def a_wrong_id(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
+
+
+def an_unknown_action(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+
+
+def an_action_that_no_table_knows(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=SITE))[0]
+
+
+def data_that_does_not_fit(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
+
+
+def a_row_that_is_not_there(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
+
+
+def a_row_that_is_there_already(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
+
+
+def a_member_of_no_project(log: Logbook) -> Place:
+    return log.add(
+        HURT, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
+    )[0]
+
+
+def a_second_org_with_its_id(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgCreated(name="poison"))[0]
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+@pytest.mark.parametrize(
+    "poison",
+    [
+        a_wrong_id,
+        an_unknown_action,
+        an_action_that_no_table_knows,
+        data_that_does_not_fit,
+        a_row_that_is_not_there,
+        a_row_that_is_there_already,
+        a_member_of_no_project,
+        a_second_org_with_its_id,
+    ],
+)
+async def test_an_entry_that_cannot_be_applied_stops_its_org_alone(
+    fresh_settings: FreshSettings, poison: Poisoning, limit: int
+) -> None:
+    log = founded()
+    place = poison(log)
+    go_on(log)
+    async with database(fresh_settings(partitions=1)) as pool:
+        found = await post(pool, log, limit)
+        assert [(one.org_id, one.position) for one in found] == [(HURT, place.position)]
+        await only_the_hurt_org_stands_still(pool, log)
+        assert await quarantine(pool) == [(HURT, place.position, 1)]
+
+
+async def test_what_an_org_did_before_its_poison_entry_applies(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    log.add(HURT, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
+    async with database(fresh_settings(partitions=1)) as pool:
+        await post(pool, log)
+        assert (await tables(pool))["orgs"][HURT,][0] == "before"
+
+
+async def test_a_poisoned_creation_leaves_the_keys_that_its_log_needs(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    log.add(org(3), ANN, facts.OrgCreated(name="new"), id=WRONG_ID)
+    log.add(org(3), ANN, facts.ProjectCreated(name="its", project_id=SITE))
+    log.add(org(3), ANN, facts.ProjectMemberAdded(project_id=SITE, role="admin", user_id=ANN))
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert [one.org_id for one in await post(pool, log)] == [org(3)]
+        found = await tables(pool)
+        assert found["orgs"][org(3),][0] == "new"
+        assert found["projects"][SITE,][:2] == (org(3), "its")
+        assert found["project_members"] == {}
+        assert len(found["audit_log"]) == len(log.records[0])
+
+
+async def test_a_second_poison_entry_says_nothing_new(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    first = a_wrong_id(log)
+    an_unknown_action(log)
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert len(await post(pool, log, limit=1)) == 1
+        assert await quarantine(pool) == [(HURT, first.position, 1)]
+
+
+async def test_a_released_org_goes_on_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    a_row_that_is_not_there(log)
+    async with database(fresh_settings(partitions=1)) as pool:
+        reader, writer = PartitionLog(0, NOTHING_PROJECTED), Writer(pool, folds(managed_users=True))
+        await write_rest(reader, writer, log)
+        await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
+        log.add(HURT, ANN, facts.OrgRenamed(name="healed"))
+        await write_rest(reader, writer, log)
+        assert (await tables(pool))["orgs"][HURT,][0] == "healed"
+        place = a_row_that_is_not_there(log)
+        await write_rest(reader, writer, log)
+        assert await quarantine(pool) == [(HURT, place.position, 3)]
+
+
+async def test_a_bug_in_a_fold_is_poison_for_the_orgs_that_it_touches(fresh_settings: FreshSettings) -> None:
+    def buggy(_columns: Columns, fact: facts.ProjectCreated) -> tuple[Insert]:
+        raise ZeroDivisionError(fact.name)
+
+    log = founded()
+    log.add(HURT, ANN, facts.ProjectCreated(name="p", project_id=SITE))
+    async with database(fresh_settings(partitions=1)) as pool:
+        writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
+        found = await write_rest(PartitionLog(0, NOTHING_PROJECTED), writer, log)
+        assert [(one.org_id, one.reason) for one in found] == [(HURT, "the fold failed: ZeroDivisionError")]
+
+
+async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list[Poison]:
+    """What the log has more than was read of it."""
+    reader.take(records(log.records[0][reader.next_to_read :], start=reader.next_to_read))
+    batch = reader.next_batch(5000)
+    assert batch is not None
+    found = await writer.write(batch)
+    reader.projected(batch)
+    return found
+
+
+def without_an_org(log: Logbook) -> None:
+    log.add(None, ANN, facts.UserRegistered(user_id=ANN))
+
+
+def with_columns_that_cannot_be_read(log: Logbook) -> None:
+    log.add(HURT, ANN, facts.OrgRenamed(name="a"), entity_id="nobody")
+
+
+def with_metadata_that_jsonb_refuses(log: Logbook) -> None:
+    log.add(HURT, ANN, facts.OrgRenamed(name="a"), data=b'{"name":"a\\u0000b"}')
+
+
+def with_an_id_that_is_taken(log: Logbook) -> None:
+    log.commands -= 1
+    log.add(WELL, ANN, facts.OrgRenamed(name="a"))
+
+
+def with_a_project_that_does_not_exist(log: Logbook) -> None:
+    log.add(HURT, ANN, facts.OrgRenamed(name="a"), project_id=SITE)
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+@pytest.mark.parametrize(
+    "poison",
+    [
+        without_an_org,
+        with_columns_that_cannot_be_read,
+        with_metadata_that_jsonb_refuses,
+        with_an_id_that_is_taken,
+        with_a_project_that_does_not_exist,
+    ],
+)
+async def test_an_entry_that_not_even_audit_log_can_keep_stops_the_partition(
+    fresh_settings: FreshSettings, poison: Callable[[Logbook], None], limit: int
+) -> None:
+    log = founded()
+    poison(log)
+    async with database(fresh_settings(partitions=1)) as pool:
+        with pytest.raises(PartitionStopped, match=r"0\.4"):
+            await post(pool, log, limit)
+        assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
+        assert await quarantine(pool) == []
+        assert len((await tables(pool))["audit_log"]) == (4 if limit == 1 else 0)

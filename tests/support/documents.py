@@ -1,0 +1,87 @@
+"""The documentation as tests see it: a Markdown page in, its fenced blocks out. What they say is not known here."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "infra/decisions").glob("*.md")))
+
+_FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_JSON = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    language: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a reader types, and the answer shown for it; None where none is shown."""
+
+    lines: str
+    answer: Block | None
+
+
+def page(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def section(text: str, title: str) -> str:
+    """What stands under a heading of the second level, up to the next one."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"there is no section {title!r}"
+    return found[1]
+
+
+def blocks(text: str, *languages: str) -> list[Block]:
+    """Fenced blocks in order, of these languages, or all."""
+    found = [Block(language, inside) for language, inside in _FENCED.findall(text)]
+    return [block for block in found if not languages or block.language in languages]
+
+
+def steps(text: str) -> list[Step]:
+    """Each `sh` block with the block behind it, if that is its answer."""
+    found = blocks(text)
+    following = [*found[1:], None]
+    return [
+        Step(block.text, after if after is not None and after.language != "sh" else None)
+        for block, after in zip(found, following, strict=True)
+        if block.language == "sh"
+    ]
+
+
+def difference(shown: Block, got: str) -> str | None:
+    """Why `got` is not the answer that a page shows; None where it is."""
+    if shown.language == "json":
+        wanted, found = list(json_values(shown.text)), list(json_values(got))
+        return None if wanted == found else f"shown: {wanted}\ngot:   {found}"
+    return None if _fits(_lines(shown.text), _lines(got)) else f"shown:\n{shown.text}\ngot:\n{got}"
+
+
+def json_values(text: str) -> Iterator[Any]:
+    """One JSON value after another."""
+    rest = text.strip()
+    while rest:
+        value, end = _JSON.raw_decode(rest)
+        yield value
+        rest = rest[end:].strip()
+
+
+def _lines(text: str) -> list[str]:
+    """However wide the columns are drawn, and whatever frames them."""
+    return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+
+
+def _fits(shown: list[str], got: list[str]) -> bool:
+    """Line by line; a line `...` stands for any number of lines."""
+    if not shown:
+        return not got
+    if shown[0] == "...":
+        return any(_fits(shown[1:], got[skipped:]) for skipped in range(len(got) + 1))
+    return bool(got) and shown[0] == got[0] and _fits(shown[1:], got[1:])
