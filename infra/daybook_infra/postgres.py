@@ -45,6 +45,8 @@ _OUTAGES = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
+    # A statement on an idle connection whose FATAL message has been read, but whose end has not.
+    asyncpg.InternalClientError,
 )
 # Wrong password, missing database: people put it right, meanwhile it is as good as away.
 _REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)

@@ -1,4 +1,4 @@
-"""Quarantine on a real Postgres: an org stands still from its first poison entry on, its log and everybody else go on."""
+"""Quarantine on a real Postgres: an org stands still from its first poison entry on; its log and all others go on."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Users and orgs in different partitions, on real servers: who waits for whom, and who never comes (contract, rule 12)."""
+"""Users and orgs in different partitions, on real servers: who waits for whom, and who never comes (rule 12)."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -81,6 +81,14 @@ def test_root_leaves_an_ordinary_users_data_alone(home: Home, account: Account) 
         data_folder(home, account)
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_home_of_another_user_ends_in_one_line(home: Home) -> None:
+    home.folder.chmod(0o500)
+    with pytest.raises(StackError, match="belongs to another user: run this as its owner"):
+        home.make()
+    home.folder.chmod(0o700)
+
+
 def test_an_ordinary_user_is_told_that_the_data_is_roots(home: Home) -> None:
     home.data.symlink_to(home.folder / "elsewhere")
     with pytest.raises(StackError, match="run this as root, or delete that link"):

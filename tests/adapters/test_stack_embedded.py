@@ -6,6 +6,7 @@ import socket
 import stat
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -160,6 +161,32 @@ def test_jars_that_were_copied_by_half_are_fetched_again(fresh: EmbeddedStack, m
     monkeypatch.setenv("PATH", "")
     with pytest.raises(StackError, match="mvn is missing"):
         replace(fresh, jars=None).start(KAFKA)
+
+
+def test_what_maven_says_against_a_fetch_stands_in_the_one_line(
+    fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    mvn = tmp_path / "mvn"
+    mvn.write_text("#!/bin/sh\necho '[ERROR] Could not transfer artifact: Network is unreachable'\nexit 1\n")
+    mvn.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with pytest.raises(StackError, match=r"^mvn could not fetch Kafka: Could not transfer artifact: Network") as caught:
+        replace(fresh, jars=None).start(KAFKA)
+    assert "\n" not in str(caught.value)
+
+
+def test_of_two_starts_at_once_one_starts_and_the_other_finds(fresh: EmbeddedStack) -> None:
+    with ThreadPoolExecutor(max_workers=2) as threads:
+        started = list(threads.map(fresh.start, [POSTGRES, POSTGRES]))
+    assert sorted(started, key=len) == [frozenset(), POSTGRES]
+
+
+def test_a_log_that_says_why_a_server_ended_is_quoted(fresh: EmbeddedStack) -> None:
+    fresh.start(POSTGRES)
+    fresh.stop()
+    (fresh.home.data / "postgres" / "PG_VERSION").write_text("9.6\n")
+    with pytest.raises(StackError, match=r"^PostgreSQL did not start \(.*FATAL.*\); its log: .*postgres\.log$"):
+        fresh.start(POSTGRES)
 
 
 def _pid_files(stack: EmbeddedStack) -> tuple[Path, Path]:

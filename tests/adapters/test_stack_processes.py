@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.processes import Child, alive, end, last_words, read_pid, run, spawn
+from daybook_infra.stack.processes import Child, alive, end, last_complaint, last_words, read_pid, run, spawn
 
 WAITS = "import signal, sys; print('waits', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('waits', flush=True); signal.pause()"
@@ -77,7 +77,15 @@ def test_last_words_are_the_last_lines_that_say_anything(tmp_path: Path) -> None
     log = tmp_path / "log"
     log.write_text("first\nsecond\nthird\n\n")
     assert last_words(log, 2) == "second\nthird"
-    assert last_words(tmp_path / "no such log") == ""
+    assert last_words(tmp_path / "no such log", 2) == ""
+
+
+def test_the_last_complaint_of_a_log_is_the_last_line_that_gives_a_reason(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("INFO one\nFATAL: no space\n\tat some.Java(Frame.java)\n")
+    assert last_complaint(log) == "FATAL: no space"
+    log.write_text("one\ntwo\n")
+    assert last_complaint(log) == "two"
 
 
 def _spawned(program: str, folder: Path) -> int:

@@ -13,7 +13,7 @@ from support.driving import fresh_id, over_kafka, post_batch
 from support.malformed import CASES, SECRET, Case
 from support.processes import System
 from support.publisher import Door, Publisher, Send
-from support.replay import entries_of, read_log
+from support.replay import by_command, entries_of, read_log
 from support.workload import SERVICE, by_user, registration
 
 pytestmark = pytest.mark.e2e
@@ -62,9 +62,11 @@ async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publish
 
 @pytest.mark.parametrize("name", ["daybook-principal", "reply-partition", "correlation-id", "traceparent", "x-own"])
 async def test_a_header_without_a_value_harms_nobody(publisher: Publisher, name: str) -> None:
-    good = good_in(PARTITION, publisher)
-    await publisher.raw(good.key, good.body, [("reply-partition", b"1"), ("correlation-id", b"nobody"), (name, None)])
-    assert (await over_kafka(publisher)(good))["status"] == 200
+    first, second = good_in(PARTITION, publisher), good_in(PARTITION, publisher)
+    await publisher.raw(first.key, first.body, [("reply-partition", b"1"), ("correlation-id", b"nobody"), (name, None)])
+    assert (await over_kafka(publisher)(second))["status"] == 200
+    told = by_command(entries_of(await read_log(publisher.settings)))
+    assert [len(told[PARTITION, send.command["id"]]) for send in (first, second)] == [1, 1]
 
 
 @pytest.mark.parametrize("principal", ["service:daybook", "service:", "service:UPPER", "user:ada", "root"])

@@ -20,6 +20,7 @@ from daybook_projector.metrics import Metrics
 from daybook_projector.partition import PartitionLog
 from daybook_projector.posting import Poison
 from daybook_projector.projections.fold import folds
+from daybook_projector.report import Report
 from daybook_projector.writer import Writer
 from support.chain import Json
 from support.logbook import Logbook, Place, records
@@ -43,7 +44,7 @@ async def projecting(settings: Settings) -> AsyncIterator[Projector]:
     Its own failure comes first.
     """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
-    task = asyncio.create_task(project(settings, health, Metrics(registry), stop))
+    task = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
     try:
         yield Projector(health, registry)
     except BaseException:

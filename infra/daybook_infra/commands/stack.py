@@ -47,6 +47,7 @@ def stack_down() -> None:
     """Stop what runs. The data stays."""
     settings = load_settings()
     home = Home.of_checkout()
+    home.make()
     refuse_while_up_runs(home)
     end_services(home, say)
     stopped = stack_of(settings, say).stop()

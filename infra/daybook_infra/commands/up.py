@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 
 import click
 from pydantic import SecretStr
@@ -25,7 +26,7 @@ from daybook_infra.stack.services import Service
 from daybook_infra.topics import ensure_topics
 
 COMMAND_PORT, PROJECTOR_PORT = 8000, 8001
-WATCH_SECONDS = 0.5
+LOOK_AT_SERVERS_EVERY = 5
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -65,10 +66,12 @@ def _run(home: Home, undo: ExitStack) -> None:
 
 
 def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitStack) -> None:
-    mine = (stack.start(local) | started_before(home)) & local
+    """Notes what it is about to start before it does: that is stopped whatever interrupts the start."""
+    mine = (local - stack.found().parts()) | (local & started_before(home))
     undo.callback(forget_started, home)
     undo.callback(stack.stop, mine)
     note_started(home, mine)
+    stack.start(local)
 
 
 def _completed(asked: Settings, found: Servers, secret: str) -> Settings:
@@ -130,12 +133,13 @@ def _show_demo(settings: Settings, command: Service) -> None:
 
 def _watch(stack: Stack, local: frozenset[Part], services: tuple[Service, ...]) -> None:
     """Until a signal comes. Raises `StackError` when something that the others need has ended by itself."""
-    while True:
+    for second in count():
         for service in services:
             service.check()
-        for part in local - stack.found().parts():
+        missing = local - stack.found().parts() if second % LOOK_AT_SERVERS_EVERY == 0 else frozenset()
+        for part in missing:
             raise StackError(f"{part.label} has ended by itself: its log says why")
-        time.sleep(WATCH_SECONDS)
+        time.sleep(1)
 
 
 @contextmanager

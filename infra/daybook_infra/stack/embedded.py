@@ -48,6 +48,7 @@ class EmbeddedStack:
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         if not self.home.data.is_dir():
             return frozenset()
+        self.home.make()
         with waiting_for(self.home.lock("stack"), self.say):
             kafka, postgres = self._servers()
             stops = {Part.KAFKA: kafka.stop, Part.POSTGRES: postgres.stop}

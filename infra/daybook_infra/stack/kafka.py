@@ -18,7 +18,7 @@ from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.jars import fetched
 from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
 from daybook_infra.stack.ports import LOOPBACK
-from daybook_infra.stack.processes import Account, Child, alive, end, last_words, read_pid, run, spawn
+from daybook_infra.stack.processes import Account, Child, alive, end, last_complaint, read_pid, run, spawn
 from daybook_infra.stack.wheels import JAVA, java
 
 LOG4J = "log4j2.properties"
@@ -107,7 +107,7 @@ class Kafka:
         deadline = time.monotonic() + READY_SECONDS
         while not answers(self.port):
             if self.process() is None:
-                raise StackError(f"Kafka ended while starting ({last_words(self.log)}); its log: {self.log}")
+                raise StackError(f"Kafka ended while starting ({last_complaint(self.log)}); its log: {self.log}")
             if time.monotonic() > deadline:
                 raise StackError(f"Kafka did not answer within {READY_SECONDS} s; its log: {self.log}")
             time.sleep(0.1)

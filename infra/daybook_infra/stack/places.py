@@ -55,9 +55,12 @@ class Home:
         return self.folder / f"{name}.lock"
 
     def make(self) -> None:
+        """Raises `StackError` where this user may not write: else each later step would find that out by itself."""
         try:
             for folder in (self.folder, self.folder / "logs", self.folder / "run"):
                 folder.mkdir(parents=True, exist_ok=True)
+                if not os.access(folder, os.W_OK):
+                    raise StackError(f"{folder} belongs to another user: run this as its owner")
         except OSError as error:
             raise StackError(
                 f"{self.folder} cannot be made: {error.strerror}; run this as the checkout's owner"

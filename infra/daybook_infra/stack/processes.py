@@ -1,6 +1,7 @@
 """Child processes: how they are started, recognised again by a later process, and ended. It knows no server."""
 
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -174,10 +175,20 @@ def _went(process: psutil.Process, seconds: float) -> bool:
     return True
 
 
-def last_words(log: Path, lines: int = 1) -> str:
+def last_words(log: Path, lines: int) -> str:
     """The end of a log, for a person who asks why its program ended."""
+    return "\n".join(_tail(log)[-lines:])
+
+
+def last_complaint(log: Path) -> str:
+    """The last line of a log that sounds like a reason, else the last line."""
+    lines = _tail(log)
+    return next((line for line in reversed(lines) if re.search("ERROR|FATAL|Exception", line)), "".join(lines[-1:]))
+
+
+def _tail(log: Path) -> list[str]:
     try:
         text = log.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace")
     except FileNotFoundError:
-        return ""
-    return "\n".join([line.rstrip() for line in text.splitlines() if line.strip()][-lines:])
+        return []
+    return [line.rstrip() for line in text.splitlines() if line.strip()]

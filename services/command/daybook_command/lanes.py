@@ -32,6 +32,7 @@ log = get_logger(__name__)
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+PROBE_SECONDS = 2.0
 T = TypeVar("T")
 Deliver = Callable[[Event], None]
 
@@ -88,6 +89,13 @@ class Lanes:
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
                 deliver(SnapshotLoaded(snapshots[partition], time.time_ns() // 1000, salts))
+
+    async def run_probes(self) -> None:
+        """For ever: asks both servers for a sign of life, so that an idle instance knows too that one is away."""
+        while True:
+            await self.retrying("kafka", self._reader.reach)
+            await self.retrying("postgres", self._snapshots.reach)
+            await asyncio.sleep(PROBE_SECONDS)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile."""

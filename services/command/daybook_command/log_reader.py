@@ -40,6 +40,10 @@ class LogReader:
         if consumer is not None:
             await kafka.close_quietly(consumer)
 
+    async def reach(self) -> None:
+        """Returns if the log can be asked where it ends; raises KafkaAway."""
+        await self.read(0, 0, 0)
+
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
         async with self._turn:
@@ -56,8 +60,10 @@ class LogReader:
             first = (await consumer.beginning_offsets([place]))[place]
             end = (await consumer.end_offsets([place]))[place]
         stop = end if stop is None else stop
+        if stop > end:
+            raise KafkaAway(f"the log of partition {partition} ends at {end}, before {stop}")
         records: list[LogRecord] = []
-        if max(start, first) < stop <= end:
+        if max(start, first) < stop:
             consumer.assign([place])
             consumer.seek(place, max(start, first))
             await self._drain(consumer, place, stop, records)

@@ -88,7 +88,9 @@ class Outbox:
         record = letter.record
         origin = (ORIGIN, self._origin(partition, record))
         headers = _with(record.headers, (REASON, letter.reason.encode()), origin)
-        value = record.value if letter.keep_value else b""
+        # aiokafka sends no record that has neither key nor value; such a letter gets an empty value.
+        nothing = record.key is None and record.value is None
+        value = b"" if nothing or not letter.keep_value else record.value
         return producer.send(
             self._topics.commands_dlq, value, key=record.key, partition=letter.partition, headers=headers
         )

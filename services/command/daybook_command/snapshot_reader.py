@@ -38,6 +38,10 @@ class SnapshotReader:
         self._managed_users = managed_users
         self._pinned: set[str] = set()
 
+    async def reach(self) -> None:
+        """Returns if PostgreSQL answers; raises DatabaseAway."""
+        await self.checkpoint(0)
+
     async def checkpoint(self, partition: int) -> Checkpoint:
         with translated():
             found = _checkpoints(await self._pool.fetch(sql.CHECKPOINTS, [partition]))

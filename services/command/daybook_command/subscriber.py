@@ -181,7 +181,10 @@ def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | 
 
 
 def _command(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    return CommandRecord(record.offset, record.key, record.value, tuple(record.headers), record.timestamp)
+    # Kafka lets a header have no value at all, whatever aiokafka's types say; for us it is not there.
+    headers: Iterable[tuple[str, bytes | None]] = record.headers
+    given = tuple((name, value) for name, value in headers if value is not None)
+    return CommandRecord(record.offset, record.key, record.value, given, record.timestamp)
 
 
 async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:

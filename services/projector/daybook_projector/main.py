@@ -41,19 +41,18 @@ async def serve(settings: Settings, host: str, port: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     health, registry = Health(), CollectorRegistry()
     tune_garbage_collection()
+    report = Report(health, Metrics(registry))
     server = make_server(health, registry, host, port)
     serving = asyncio.create_task(server.serve())
     try:
-        await project(settings, health, Metrics(registry), stop)
+        await project(settings, report, stop)
     finally:
         server.should_exit = True
         await serving
 
 
-async def project(settings: Settings, health: Health, metrics: Metrics, stop: asyncio.Event) -> None:
+async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
-    report = Report(health, metrics)
-    report.starting()
     await verify_topics(settings)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         topic = Topics(settings.topic_prefix).audit_log

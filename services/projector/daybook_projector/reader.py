@@ -51,6 +51,8 @@ class Reader(ConsumerRebalanceListener):
 
     async def commit(self) -> None:
         offsets = {TopicPartition(self._topic, partition): offset for partition, offset in self.projected_to.items()}
+        if not offsets:
+            return
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._consumer.commit(offsets)

@@ -16,12 +16,12 @@ NAMED_ORGS = 10
 
 
 class Report:
+    """As soon as it is made, the process is unready until it has joined its group."""
+
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health
         self._metrics = metrics
-
-    def starting(self) -> None:
-        self._health.need(GROUP)
+        health.need(GROUP)
 
     def assigned(self, partitions: list[int]) -> None:
         self._health.ok(GROUP)

@@ -1,6 +1,6 @@
 """Which users a batch needs in `auth.users` before it can be written, in log order (contract, rule 12). Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daybook_projector.log_entry import LogEntry
@@ -33,7 +33,5 @@ def wanted_users(entries: Sequence[LogEntry]) -> Iterator[Wanted]:
             yield Wanted(index, member, is_actor=False)
 
 
-def first_absent(entries: Sequence[LogEntry], absent: Collection[str]) -> Wanted | None:
-    if not absent:
-        return None
-    return next((wanted for wanted in wanted_users(entries) if wanted.user_id in absent), None)
+def first_absent(wanted: Iterable[Wanted], absent: Collection[str]) -> Wanted | None:
+    return next((one for one in wanted if one.user_id in absent), None) if absent else None

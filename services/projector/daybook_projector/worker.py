@@ -91,15 +91,15 @@ class Worker:
 
     async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
         """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
-        named = {wanted.user_id for wanted in wanted_users(batch.entries)}
-        absent = await self._retried(lambda: self._desk.users.absent(named))
-        wanted = first_absent(batch.entries, absent)
-        if wanted is None:
+        wanted = list(wanted_users(batch.entries))
+        absent = await self._retried(lambda: self._desk.users.absent({one.user_id for one in wanted}))
+        first = first_absent(wanted, absent)
+        if first is None:
             return batch
-        start = start_of_command(batch.entries, wanted.index)
+        start = start_of_command(batch.entries, first.index)
         if start > 0:
             return batch.until(start)
-        await self._wait(log, batch, wanted)
+        await self._wait(log, batch, first)
         return None
 
     async def _wait(self, log: PartitionLog, batch: Batch, wanted: Wanted) -> None:

@@ -1,0 +1,162 @@
+"""Trouble around the projector, on real servers: another writer, a Postgres that breaks off, a signal."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from daybook_contracts import entry_data as facts
+from daybook_infra.postgres import Pool
+from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import Servers
+from daybook_projector.partition import PartitionLog
+from daybook_projector.projections.fold import folds
+from daybook_projector.writer import Writer
+from support.logbook import Logbook, org, records, user
+from support.processes import System
+from support.projecting import database, expected, projected, projecting, publish, tables, until, wait_for
+from support.stack import FreshSettings
+from support.tables import differences
+
+ORG, ANN = org(1), user(1)
+
+
+def founded() -> Logbook:
+    log = Logbook(1)
+    log.register(ANN)
+    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    return log
+
+
+async def somebody_waits_for_a_lock(pool: Pool) -> bool:
+    return bool(await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+
+
+async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_afresh(
+    fresh_settings: FreshSettings,
+) -> None:
+    settings = fresh_settings(partitions=1)
+    log = founded()
+    async with database(settings) as pool, projecting(settings) as projector:
+        await publish(settings, log)
+        await projected(pool, log)
+        begun = [len(log.records[0])]
+        log.add(ORG, ANN, facts.OrgRenamed(name="b"))
+        async with pool.acquire() as connection, connection.transaction():
+            writer = Writer(pool, folds(managed_users=True))
+            reader = PartitionLog(0, await writer.checkpoint(0))
+            reader.take(records(log.records[0][reader.next_to_read :], start=reader.next_to_read))
+            batch = reader.next_batch(10)
+            assert batch is not None
+            await writer._write_whole(connection, batch)
+            await publish(settings, log, begun)
+            await until(lambda: somebody_waits_for_a_lock(pool), "the projector tries to write the same entry")
+        begun = [len(log.records[0])]
+        await publish_one_more(settings, pool, log, begun)
+        assert projector.metric("daybook_projector_checkpoints_lost_total", partition="0") == 1
+        assert differences(expected(log), await tables(pool)) == []
+
+
+async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, begun: list[int]) -> None:
+    last = log.add(ORG, ANN, facts.OrgRenamed(name="last"))[0]
+    await publish(settings, log, begun)
+    await wait_for(pool, last)
+
+
+async def test_a_projector_whose_connections_break_off_goes_on_by_itself(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=1)
+    log = founded()
+    async with database(settings) as pool, projecting(settings) as projector:
+        await publish(settings, log)
+        await projected(pool, log)
+        for _ in range(3):
+            begun = [len(log.records[0])]
+            await pool.execute("""
+                SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE application_name = 'daybook-projector' AND datname = current_database()
+            """)
+            await publish_one_more(settings, pool, log, begun)
+        assert differences(expected(log), await tables(pool)) == []
+
+        async def is_ready() -> bool:
+            return projector.health.ready
+
+        await until(is_ready, "it is ready again")
+
+
+async def test_a_projector_without_its_database_says_so_and_comes_back(
+    fresh_settings: FreshSettings, stack: Servers
+) -> None:
+    settings = fresh_settings(partitions=1)
+    log = founded()
+    async with projecting(settings) as projector:
+
+        async def is_ready() -> bool:
+            return projector.health.ready
+
+        async def misses_postgres() -> bool:
+            return "postgres" in projector.health.reasons
+
+        await until(is_ready, "it is ready")
+        async with renamed_away(settings, stack):
+            await publish(settings, log)
+            await until(misses_postgres, "it says that Postgres is away")
+        async with database(settings) as pool:
+            await projected(pool, log)
+            assert differences(expected(log), await tables(pool)) == []
+        await until(is_ready, "it is ready again")
+
+
+@asynccontextmanager
+async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None]:
+    """For whoever looks for the database under its name, it is gone meanwhile."""
+    name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
+    connection = await asyncpg.connect(stack.database_url)
+
+    async def is_renamed() -> bool:
+        await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        try:
+            await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
+        except asyncpg.ObjectInUseError:
+            # A client was faster.
+            return False
+        return True
+
+    try:
+        await until(is_renamed, "the database is renamed")
+        yield
+        await connection.execute(f'ALTER DATABASE "{name}_away" RENAME TO "{name}"')
+    finally:
+        await connection.close()
+
+
+async def test_a_signal_ends_an_instance_after_the_batch_that_it_is_at(
+    fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    settings = fresh_settings(partitions=1)
+    system = System(settings, tmp_path)
+    try:
+        for name in ("b", "c"):
+            service = system.start("projector")
+            service.wait_ready()
+            log = founded()
+            log.add(ORG, ANN, facts.OrgRenamed(name=name))
+            async with database(settings) as pool:
+                if name == "b":
+                    await publish(settings, log)
+                    await projected(pool, log)
+            assert 'daybook_projector_position{partition="0"} 2.0' in service.metrics()
+            assert service.stop() == 0, service.tail()
+    finally:
+        system.stop()
+
+
+async def test_a_missing_topic_ends_the_service_in_one_clear_line(
+    fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    system = System(fresh_settings(init=False), tmp_path)
+    service = system.start("projector")
+    assert service.process.wait(30) == 1
+    assert service.log.read_text().splitlines()[-1].startswith("Error: topic ")

@@ -1,0 +1,119 @@
+"""The tables that the documentation has from the code: code in, Markdown out, to the letter."""
+
+from collections.abc import Iterable, Sequence
+
+import click
+from prometheus_client import CollectorRegistry
+from prometheus_client.metrics import MetricWrapperBase
+
+from daybook_command import metrics as command_metrics
+from daybook_command.domain import rejections
+from daybook_command.domain.built import BUILT
+from daybook_command.domain.decision import Rejected
+from daybook_command.domain.permissions import MAY, Standing
+from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
+from daybook_contracts.commands import COMMANDS
+from daybook_infra.cli import main
+from daybook_infra.settings import Settings
+from daybook_infra.topics import topic_specs
+from daybook_projector.metrics import Metrics
+
+# Refused before a decision, or instead of one: these leave no entry.
+UNLOGGED = frozenset(
+    {
+        Code.INVALID_COMMAND,
+        Code.SECRET_IN_CONFIG,
+        Code.COMMAND_ID_REUSED,
+        Code.ORG_QUARANTINED,
+        Code.UNAUTHENTICATED,
+        Code.TOO_MANY_REQUESTS,
+        Code.NOT_FOUND,
+        Code.UNAVAILABLE,
+        Code.INTERNAL,
+    }
+)
+DAY_MS = 86_400_000
+
+
+def decided_commands() -> str:
+    """Types that are decided, with their data and who may send them."""
+    rows = [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS if type_ in BUILT]
+    return _table(("type", "data", "who may"), rows)
+
+
+def commands_to_come() -> str:
+    """Types of the language that nobody decides yet."""
+    return _table(("type", "data"), [(f"`{type_}`", _data(type_)) for type_ in COMMANDS if type_ not in BUILT])
+
+
+def codes(*, logged: bool) -> str:
+    rows = [(f"`{code}`", str(HTTP_STATUS[code]), TITLE[code]) for code in Code if (code not in UNLOGGED) is logged]
+    return _table(("code", "HTTP", "title"), rows)
+
+
+def codes_of_decisions() -> set[Code]:
+    """The codes of all rejections of the deciders."""
+    return {value.code for value in vars(rejections).values() if isinstance(value, Rejected)}
+
+
+def topics() -> str:
+    rows = []
+    for spec in topic_specs(Settings()):
+        configs = {**spec.chosen, **spec.checked}
+        kept = int(configs["retention.ms"])
+        size = int(configs["max.message.bytes"]) // 1024 // 1024
+        rows.append((f"`{spec.name}`", "for ever" if kept < 0 else f"{kept // DAY_MS} d", f"{size} MiB"))
+    return _table(("topic", "kept", "largest batch"), rows)
+
+
+def metrics_of_command() -> str:
+    return _metrics(value for value in vars(command_metrics).values() if isinstance(value, MetricWrapperBase))
+
+
+def metrics_of_projector() -> str:
+    return _metrics(vars(Metrics(CollectorRegistry())).values())
+
+
+def command_line() -> list[str]:
+    """Every command that does something: `daybook stack up`, and so on."""
+    return [f"daybook {path}" for path in _leaves(main, "")]
+
+
+def _data(type_: str) -> str:
+    fields = COMMANDS[type_].model_fields["data"].annotation
+    assert fields is not None
+    return ", ".join(f"`{name}`{'' if field.is_required() else '?'}" for name, field in fields.model_fields.items())
+
+
+def _who(type_: str) -> str:
+    return "; ".join(standing.value for standing in Standing if standing in MAY[type_])
+
+
+def _metrics(found: Iterable[MetricWrapperBase]) -> str:
+    rows = []
+    for metric in found:
+        (family,) = metric.describe()
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in metric._labelnames)
+        rows.append((f"`{name}`", family.type, labels, family.documentation.removesuffix(".")))
+    return _table(("metric", "kind", "labels", "says"), rows)
+
+
+def _leaves(command: click.Command, path: str) -> list[str]:
+    if not isinstance(command, click.Group):
+        return [path.strip()]
+    found = []
+    with click.Context(command) as context:
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            found += _leaves(inner, f"{path} {name}")
+    return found
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join([_row(head), f"|{'---|' * len(head)}", *map(_row, rows)])
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"
