@@ -3,6 +3,7 @@ Which topic means what is not known here.
 """
 
 import asyncio
+import itertools
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -126,18 +127,34 @@ async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
     """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own.
     What a producer still held is then of unknown outcome.
     """
-    try:
-        async with asyncio.timeout(seconds):
-            await client.stop()
-    except (TimeoutError, KafkaError, OSError) as error:
-        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=str(error) or "deadline passed")
+    stopping = asyncio.create_task(client.stop())
+    await asyncio.wait([stopping], timeout=seconds)
+    trouble = _trouble(stopping)
+    if trouble is not None:
+        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=trouble)
         if isinstance(client, AIOKafkaProducer):
             await _abandon(client, seconds)
 
 
+def _trouble(stopping: "asyncio.Task[None]") -> str | None:
+    """Why a client did not stop as it should; None where it did."""
+    if not stopping.done():
+        stopping.cancel()
+        return "deadline passed"
+    # A consumer that Kafka has gone away from may end in a cancellation of its own making.
+    error = None if stopping.cancelled() else stopping.exception()
+    if error is not None and not isinstance(error, KafkaError | OSError):
+        raise error
+    return None if error is None else repr(error)
+
+
 async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
     # aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log that moved on.
-    producer._message_accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))  # noqa: SLF001
+    accumulator = producer._message_accumulator  # noqa: SLF001
+    accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
+    for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001
+        if batch._drain_waiter.done():  # noqa: SLF001
+            batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain that nobody had looked
     sender = producer._sender.sender_task  # noqa: SLF001
     if sender is not None:
         sender.cancel()

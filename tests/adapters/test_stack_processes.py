@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.processes import Child, alive, end, last_complaint, last_words, read_pid, run, spawn
+from daybook_infra.stack.processes import Child, alive, begin_log, end, last_complaint, last_words, read_pid, run, spawn
 
 WAITS = "import signal, sys; print('waits', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('waits', flush=True); signal.pause()"
@@ -71,6 +71,22 @@ def test_a_pid_file_without_a_pid_is_as_good_as_none(tmp_path: Path, text: str) 
     file = tmp_path / "kafka.pid"
     file.write_text(text)
     assert read_pid(file) is None
+
+
+def test_each_start_has_a_log_of_its_own_and_the_one_before_is_kept(tmp_path: Path) -> None:
+    log = tmp_path / "kafka.log"
+    begin_log(log)
+    log.write_text("the first\n")
+    begin_log(log)
+    assert not log.exists()
+    assert (tmp_path / "kafka.log.1").read_text() == "the first\n"
+
+
+def test_a_child_is_known_at_once(tmp_path: Path) -> None:
+    for _ in range(20):
+        pid = _spawned(WAITS, tmp_path)
+        assert alive(pid, sys.executable) is not None
+        psutil.Process(pid).kill()
 
 
 def test_last_words_are_the_last_lines_that_say_anything(tmp_path: Path) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from support.chain import partition_of
 from support.deadletters import DeadLetter, dead_letter
 from support.driving import fresh_id, over_kafka, post_batch
 from support.malformed import CASES, SECRET, Case
 from support.processes import System
 from support.publisher import Door, Publisher, Send
-from support.replay import by_command, entries_of, read_log
-from support.workload import SERVICE, by_user, registration
+from support.replay import entries_of, read_log
+from support.workload import SERVICE, by_user, registration, user_in
 
 pytestmark = pytest.mark.e2e
 PARTITION = 2
@@ -49,24 +48,6 @@ async def test_over_kafka_it_becomes_a_dead_letter_and_the_next_command_is_decid
     assert (letter.value or b"") == (b"" if case.code == SECRET else case.body)
     assert "hunter2" not in letter.reason
     assert (await over_kafka(publisher)(good_in(PARTITION, publisher)))["status"] == 200
-
-
-@pytest.mark.parametrize("key", ["some key", None])
-async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publisher, key: str | None) -> None:
-    partition, offset = await publisher.raw(key, None, [], partition=PARTITION)
-    letter = await dead_letter(publisher.settings, partition, offset)
-    assert letter.reason.startswith("INVALID_COMMAND: ")
-    assert not letter.value
-    assert (await over_kafka(publisher)(good_in(PARTITION, publisher)))["status"] == 200
-
-
-@pytest.mark.parametrize("name", ["daybook-principal", "reply-partition", "correlation-id", "traceparent", "x-own"])
-async def test_a_header_without_a_value_harms_nobody(publisher: Publisher, name: str) -> None:
-    first, second = good_in(PARTITION, publisher), good_in(PARTITION, publisher)
-    await publisher.raw(first.key, first.body, [("reply-partition", b"1"), ("correlation-id", b"nobody"), (name, None)])
-    assert (await over_kafka(publisher)(second))["status"] == 200
-    told = by_command(entries_of(await read_log(publisher.settings)))
-    assert [len(told[PARTITION, send.command["id"]]) for send in (first, second)] == [1, 1]
 
 
 @pytest.mark.parametrize("principal", ["service:daybook", "service:", "service:UPPER", "user:ada", "root"])
@@ -123,9 +104,7 @@ async def test_nothing_that_was_malformed_is_in_the_log(shared: System) -> None:
 
 def good_in(partition: int, publisher: Publisher) -> Send:
     """A command that will be decided in this partition."""
-    users = iter(fresh_id, "")
-    user = next(user for user in users if partition_of(user, publisher.settings.partitions) == partition)
-    return registration(user, fresh_id())
+    return registration(user_in(partition, publisher.settings.partitions), fresh_id())
 
 
 async def refused(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:

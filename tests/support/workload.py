@@ -3,11 +3,12 @@ its own commands through a model as it goes, so that later ones name members and
 """
 
 from collections.abc import Callable
+from itertools import count
 from random import Random
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from support.chain import Json
+from support.chain import Json, partition_of
 from support.model import Model
 from support.publisher import Send
 
@@ -31,6 +32,12 @@ REPEATED_WITHIN = 60
 
 def new_id(random: Random) -> str:
     return str(UUID(int=random.getrandbits(128), version=4))
+
+
+def user_in(partition: int, partitions: int) -> str:
+    """A new user whose registration is decided in this partition."""
+    users = (str(uuid4()) for _ in count())
+    return next(user for user in users if partition_of(user, partitions) == partition)
 
 
 def registration(user_id: str, command_id: str) -> Send:

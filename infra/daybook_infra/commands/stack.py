@@ -7,7 +7,7 @@ import click
 from daybook_infra.settings import load_settings
 from daybook_infra.stack.choice import parts_needed, stack_of
 from daybook_infra.stack.interface import Part, StackError
-from daybook_infra.stack.jwt_secret import env_with_secret, made
+from daybook_infra.stack.jwt_secret import env_with_secret, local_secret
 from daybook_infra.stack.leftovers import end_services, forget_started, refuse_while_up_runs
 from daybook_infra.stack.lock import is_held
 from daybook_infra.stack.places import Home
@@ -32,7 +32,7 @@ def stack_up() -> None:
     settings = load_settings()
     needed = parts_needed(settings)
     home = Home.of_checkout()
-    made(home, say)
+    local_secret(settings, home, say)
     started = stack_of(settings, say).start(needed)
     if not is_held(home.lock("up")):
         forget_started(home)

@@ -17,7 +17,7 @@ from daybook_infra.settings import Settings, load_settings
 from daybook_infra.stack.choice import parts_needed, stack_of
 from daybook_infra.stack.demo import USER_ID, Demo
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, Stack, StackError
-from daybook_infra.stack.jwt_secret import made
+from daybook_infra.stack.jwt_secret import local_secret
 from daybook_infra.stack.leftovers import end_services, forget_started, note_started, started_before
 from daybook_infra.stack.lock import only_one
 from daybook_infra.stack.places import Home
@@ -56,7 +56,7 @@ def _run(home: Home, undo: ExitStack) -> None:
     end_services(home, say)
     stack, local = stack_of(asked, say), parts_needed(asked)
     _start_servers(home, stack, local, undo)
-    settings = _completed(asked, stack.found(), made(home, say))
+    settings = _completed(asked, stack.found(), local_secret(asked, home, say))
     asyncio.run(_init(settings))
     command, projector = _start_services(home, settings, undo)
     _introduce(settings, home, command, projector)
@@ -74,11 +74,11 @@ def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitS
     stack.start(local)
 
 
-def _completed(asked: Settings, found: Servers, secret: str) -> Settings:
+def _completed(asked: Settings, found: Servers, secret: SecretStr) -> Settings:
     """What the environment leaves open comes from the local stack."""
     return asked.model_copy(
         update={
-            "jwt_secret": asked.jwt_secret or SecretStr(secret),
+            "jwt_secret": secret,
             "kafka_bootstrap": asked.kafka_bootstrap or found.kafka_bootstrap,
             "database_url": SecretStr(asked.database_url.get_secret_value() or found.database_url),
         }

@@ -2,6 +2,8 @@
 
 import secrets
 
+from pydantic import SecretStr
+
 from daybook_infra.settings import Settings
 from daybook_infra.stack.interface import Say, Servers
 from daybook_infra.stack.lock import waiting_for
@@ -10,13 +12,15 @@ from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 SECRET_BYTES = 32
 
 
-def made(home: Home, say: Say) -> str:
-    """The secret of this home; a new one the first time."""
+def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
+    """The settings' secret, else the one of this home, made the first time."""
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
     home.make()
     with waiting_for(home.lock("jwt-secret"), say):
         if not home.jwt_secret.is_file():
             write_file(home.jwt_secret, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
-    return home.jwt_secret.read_text(encoding="utf-8").strip()
+    return SecretStr(home.jwt_secret.read_text(encoding="utf-8").strip())
 
 
 def env_with_secret(found: Servers, settings: Settings, home: Home) -> dict[str, str]:

@@ -18,7 +18,7 @@ from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.jars import fetched
 from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
 from daybook_infra.stack.ports import LOOPBACK
-from daybook_infra.stack.processes import Account, Child, alive, end, last_complaint, read_pid, run, spawn
+from daybook_infra.stack.processes import Account, Child, alive, begin_log, end, last_complaint, read_pid, run, spawn
 from daybook_infra.stack.wheels import JAVA, java
 
 LOG4J = "log4j2.properties"
@@ -100,6 +100,7 @@ class Kafka:
             pid = read_pid(self._pid_file)
             self.say(f"{self._pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
         self._write_settings(self.data / "kafka")
+        begin_log(self.log)
         pid = spawn(self._java(["kafka.Kafka", str(self._settings)]), self.log)
         write_file(self._pid_file, f"{pid}\n", EVERYBODY_READS)
 

@@ -12,7 +12,7 @@ from daybook_infra.stack.data import readable
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, OWNER_ONLY, write_file
 from daybook_infra.stack.ports import LOOPBACK
-from daybook_infra.stack.processes import Account, Child, Done, alive, last_complaint, read_pid, run
+from daybook_infra.stack.processes import Account, Child, Done, alive, begin_log, last_complaint, read_pid, run
 from daybook_infra.stack.wheels import POSTGRES, postgres
 
 SUPERUSER = DATABASE = "daybook"
@@ -73,6 +73,7 @@ class Postgres:
         self._clear_stale_pid()
         settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else FLEETING)
         write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)
+        begin_log(self.log)
         done = self._pg_ctl("start", "-t", str(START_SECONDS))
         if done.code != 0:
             raise StackError(f"PostgreSQL did not start ({last_complaint(self.log)}); its log: {self.log}")

@@ -18,6 +18,7 @@ from daybook_infra.stack.interface import Say, StackError
 # The working folder may be closed to a child's account.
 OPEN_TO_ALL = "/"
 KILL_SECONDS = 10
+EXEC_SECONDS = 1
 TAIL_BYTES = 65_536
 FAILED_TO_RUN = 127  # what a shell answers for a program that it cannot run
 
@@ -120,7 +121,23 @@ def spawn(child: Child, log: Path) -> int:
     except OSError as error:
         raise StackError(f"{child.argv[0]} cannot be run: {error.strerror}") from None
     started.returncode = 0  # disowned: or Python would warn that nobody waited for it
+    _await_command_line(started.pid)
     return started.pid
+
+
+def _await_command_line(pid: int) -> None:
+    """A program is on its way for a moment before the system can say what it is, and `alive` would miss it."""
+    with suppress(psutil.Error):
+        process = psutil.Process(pid)
+        deadline = time.monotonic() + EXEC_SECONDS
+        while not (process.cmdline() or gone(process)) and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def begin_log(log: Path) -> None:
+    """Each start has a log of its own; the one before is kept beside it."""
+    with suppress(FileNotFoundError):
+        log.replace(log.with_name(f"{log.name}.1"))
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:

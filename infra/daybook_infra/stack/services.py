@@ -12,7 +12,7 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
-from daybook_infra.stack.processes import Child, alive, end, last_words, read_pid, spawn
+from daybook_infra.stack.processes import Child, alive, begin_log, end, last_words, read_pid, spawn
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
@@ -38,6 +38,7 @@ class Service:
 
     def launch(self, env: Mapping[str, str]) -> None:
         argv = [sys.executable, "-m", "daybook_infra", self.name, "run", "--port", str(self.port)]
+        begin_log(self.home.log(self.name))
         pid = spawn(Child(argv, env={**os.environ, **env}), self.home.log(self.name))
         write_file(self._pid_file, f"{pid}\n", EVERYBODY_READS)
 

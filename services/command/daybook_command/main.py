@@ -85,6 +85,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         publisher = Publisher(settings, topics.commands)
         closing.push_async_callback(publisher.stop)
         health.watch("replies", lambda: replies.fault)
+        health.watch("publisher", lambda: publisher.fault)
         intake = CommandIntake(settings, topics)
         lanes = _lanes(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings), lanes, intake, health)

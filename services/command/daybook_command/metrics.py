@@ -16,7 +16,7 @@ REPORTS = Counter(
     "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed.",
     ["kind"],
 )
-DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands refused without an entry.", ["code"])
+DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands set aside in the dead-letter topic.", ["code"])
 FORWARDED = Counter("daybook_command_forwarded_total", "Commands sent on to the partition that they belong to.")
 TAIL = Gauge("daybook_command_tail_entries", "Entries that PostgreSQL has not projected yet.", ["partition"])
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])

@@ -22,6 +22,7 @@ from daybook_infra.settings import Settings
 
 # Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
 PUBLISH_SECONDS = 5.0
+FAULT_SECONDS = 10.0
 # The broker answered, and what it answered is final.
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
@@ -51,6 +52,14 @@ class Publisher:
         self._topic = topic
         self._seconds = seconds
         self._producers = ReplaceableProducer(settings, "daybook-command-door")
+        self._failed_at: float | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """For health: what was last published failed, a moment ago. (Who is not ready may not be asked again.)"""
+        if self._failed_at is None or asyncio.get_running_loop().time() - self._failed_at > FAULT_SECONDS:
+            return None
+        return "commands cannot be published to Kafka"
 
     async def stop(self) -> None:
         await self._producers.stop()
@@ -61,11 +70,15 @@ class Publisher:
             async with asyncio.timeout(self._seconds):
                 producer = await self._producers.get()
         except (KafkaError, OSError, TimeoutError) as error:
+            self._failed_at = asyncio.get_running_loop().time()
             log.warning("door_without_kafka", reason=repr(error))
             return [Fate.NOTHING_DONE] * len(records)
         sent = await self._send(producer, records)
         fates = [_fate(each) for each in sent]
-        if fates != [Fate.PUBLISHED] * len(records):
+        if fates == [Fate.PUBLISHED] * len(records):
+            self._failed_at = None
+        else:
+            self._failed_at = asyncio.get_running_loop().time()
             log.warning("door_producer_discarded", unknown=fates.count(Fate.UNKNOWN), unsent=len(records) - len(sent))
             self._producers.discard(producer)
         return fates + [Fate.NOTHING_DONE] * (len(records) - len(sent))

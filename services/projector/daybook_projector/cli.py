@@ -1,29 +1,28 @@
-"""`daybook projector …`: arguments in, a running service out."""
+"""`daybook projector`: arguments in, a running instance out."""
 
 import asyncio
 
 import click
+import uvloop
 
-DEFAULT_PORT = 8001
+from daybook_infra.logs import configure_logging
+from daybook_infra.settings import load_settings
 
 
 @click.group()
 def projector() -> None:
-    """The service that folds the log into the tables."""
+    """The projector: folds the log into the tables."""
 
 
 @projector.command()
-@click.option("--host", help="Address to listen on.  [default: DAYBOOK_HOST]")
-@click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65_535))
-def run(host: str | None, port: int) -> None:
-    """Run one instance until SIGTERM or Ctrl-C; run as many as you like.
+@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port of /readyz & co.")
+@click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
+def run(port: int, host: str | None) -> None:
+    """Run one instance until SIGTERM or Ctrl-C. Run as many as you like: they share the partitions."""
+    # Here, because `daybook --help` needs none of it.
+    from daybook_projector.main import run_service
 
-    Each takes a share of the partitions. /livez, /readyz and /metrics are served on the port.
-    """
-    from daybook_infra.logs import configure_logging
-    from daybook_infra.running import running_settings
-    from daybook_projector.main import serve
-
-    settings = running_settings()
+    settings = load_settings()
     configure_logging(settings, service="projector")
-    asyncio.run(serve(settings, host or settings.host, port))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run_service(settings, host or settings.host, port))

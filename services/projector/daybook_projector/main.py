@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,12 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from daybook_contracts.topics import Topics
 from daybook_infra import kafka
+from daybook_infra.booting import once_up, verified
 from daybook_infra.errors import KafkaAway
 from daybook_infra.health import Health
 from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.serving import serve
 from daybook_infra.settings import Settings
-from daybook_infra.topics import verify_topics
-from daybook_projector.http import make_server
+from daybook_projector.http import make_app
 from daybook_projector.log_bounds import LogBounds
 from daybook_projector.metrics import Metrics
 from daybook_projector.observation import observe
@@ -32,41 +32,33 @@ NAME = "daybook-projector"
 # Two connections write, so that Python and PostgreSQL overlap; the others look for users and at the quarantine.
 WRITERS = 2
 CONNECTIONS = WRITERS + 2
+# For the batches under way and for leaving the group; whatever is not finished then is done again by the next owner.
+STOP_SECONDS = 20.0
 
 
-async def serve(settings: Settings, host: str, port: int) -> None:
-    """Until SIGTERM or SIGINT. Raises `DaybookError` where the servers or topics are not as they must be."""
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    health, registry = Health(), CollectorRegistry()
-    tune_garbage_collection()
-    report = Report(health, Metrics(registry))
-    server = make_server(health, registry, host, port)
-    serving = asyncio.create_task(server.serve())
+async def run_service(settings: Settings, host: str, port: int) -> None:
+    """One instance until SIGTERM or SIGINT. Raises `DaybookError` where it cannot start; a bug ends it."""
+    stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
+    projecting = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
+    projecting.add_done_callback(lambda _: stop.set())
     try:
-        await project(settings, report, stop)
+        await serve(make_app(health, registry), host, port, stop)
+        await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
-        server.should_exit = True
-        await serving
+        await _end(projecting)
 
 
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
-    await verify_topics(settings)
+    await verified(settings)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         topic = Topics(settings.topic_prefix).audit_log
         bounds = LogBounds(consumer, topic)
         reader = Reader(consumer, topic, _worker_maker(settings, pool, bounds, report), report)
+        _settle_garbage()
         async with asyncio.TaskGroup() as group:
             group.create_task(observe(reader, bounds, pool, report, stop))
             await reader.run(stop)
-
-
-def tune_garbage_collection() -> None:
-    """Entries live for one batch; looking at all that lives for ever each time would cost 2-4 times as much."""
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)
 
 
 def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Report) -> MakeWorker:
@@ -83,7 +75,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Rep
 
 @asynccontextmanager
 async def _pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await open_pool(settings, NAME, max_size=CONNECTIONS)
+    pool = await once_up(lambda: open_pool(settings, NAME, max_size=CONNECTIONS))
     try:
         yield pool
     finally:
@@ -92,6 +84,14 @@ async def _pool(settings: Settings) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = await once_up(lambda: _started_consumer(settings))
+    try:
+        yield consumer
+    finally:
+        await kafka.close_quietly(consumer)
+
+
+async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
     group = Topics(settings.topic_prefix).projector_group
     consumer = kafka.consumer(settings, NAME, group=group, bulk=True)
     try:
@@ -99,7 +99,20 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     except KafkaError as error:
         await kafka.close_quietly(consumer)
         raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
+    return consumer
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    """Cancels what still runs, and raises what else ended it."""
+    task.cancel()
     try:
-        yield consumer
-    finally:
-        await kafka.close_quietly(consumer)
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _settle_garbage() -> None:
+    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

@@ -32,6 +32,7 @@ class Reader(ConsumerRebalanceListener):
         self._workers: dict[int, Worker] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._committed: dict[TopicPartition, int] = {}
 
     @property
     def projected_to(self) -> dict[int, int]:
@@ -51,11 +52,12 @@ class Reader(ConsumerRebalanceListener):
 
     async def commit(self) -> None:
         offsets = {TopicPartition(self._topic, partition): offset for partition, offset in self.projected_to.items()}
-        if not offsets:
+        if offsets in ({}, self._committed):
             return
         try:
             async with asyncio.timeout(COMMIT_SECONDS):
                 await self._consumer.commit(offsets)
+            self._committed = offsets
         except (KafkaError, IllegalStateError, TimeoutError) as error:
             # A rebalance, or Kafka away: nothing depends on these offsets.
             log.debug("offsets_not_committed", reason=repr(error))
@@ -81,6 +83,8 @@ class Reader(ConsumerRebalanceListener):
                 self._tasks[source.partition] = self._group.create_task(worker.run())
 
     async def _drain(self) -> None:
+        # Whatever is assigned from now on is somebody else's soon.
+        self._group = None
         for worker in self._workers.values():
             worker.feed.finish()
         tasks = list(self._tasks.values())

@@ -37,6 +37,7 @@ class Report:
 
     def given_away(self, partition: int) -> None:
         self._health.ok(condition(partition))
+        self._health.note(condition(partition), None)
         for gauge in (self._metrics.stopped, self._metrics.waiting, self._metrics.lag, self._metrics.position):
             gauge.remove(partition)
 
@@ -67,10 +68,12 @@ class Report:
 
     def waits(self, partition: int, position: int, user_id: str) -> None:
         self._metrics.waiting.labels(partition).set(1)
+        self._health.note(condition(partition), f"entry {partition}.{position} waits for user {user_id}")
         log.info("partition_waits_for_user", position=f"{partition}.{position}", user_id=user_id)
 
     def goes_on(self, partition: int, user_id: str, *, is_there: bool) -> None:
         self._metrics.waiting.labels(partition).set(0)
+        self._health.note(condition(partition), None)
         log.info("partition_goes_on", partition=partition, user_id=user_id, user_is_there=is_there)
 
     def checkpoint_lost(self, partition: int) -> None:

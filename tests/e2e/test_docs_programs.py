@@ -1,0 +1,91 @@
+"""The pages' own programs against a running system: what docs/topics.md publishes, and the grants of docs/tables.md."""
+
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from daybook_infra.postgres import Connection
+from support.chain import entry_id
+from support.documents import blocks, page, section
+from support.driving import connected, eventually, fresh_id, until_projected
+from support.processes import System, Systems, environment
+from support.publisher import decided, doors
+from support.workload import by_user, registration
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+WITH_AIOKAFKA, WITH_FASTSTREAM = blocks(section(page("docs/topics.md"), "Publishing from another service"), "python")
+(GRANTS,) = blocks(section(page("docs/tables.md"), "Grants"), "sql")
+DATABASE_PASSWORD = "of a throw-away role"
+
+
+def run(program: str, last_line: str, system: System) -> str:
+    """The page's program and one call of it, by a Python of its own."""
+    python = [sys.executable, "-c", f"{program}\n{last_line}\n"]
+    env = environment(system.settings)
+    done = subprocess.run(python, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+async def test_the_aiokafka_program_gets_the_outcome_of_its_command(shared: System) -> None:
+    user, command_id = fresh_id(), fresh_id()
+    command = {"id": command_id, "type": "REGISTER_USER", "data": {"user_id": user}}
+    said = run(WITH_AIOKAFKA.text, f"print(asyncio.run(send({command!r}, {user!r}))['entries'][0]['id'])", shared)
+    assert said.strip() == entry_id(user, command_id)
+
+
+async def test_the_faststream_program_gets_its_command_decided(shared: System, database: Connection) -> None:
+    user, command_id = fresh_id(), fresh_id()
+    command = {"id": command_id, "type": "REGISTER_USER", "data": {"user_id": user}}
+    run(WITH_FASTSTREAM.text, f"import asyncio\nasyncio.run(publish({command!r}, {user!r}))", shared)
+    look = "SELECT metadata_json->>'principal' FROM audit_log WHERE id = daybook.entry_id($1, $2, 0)"
+    assert await eventually(lambda: database.fetchval(look, user, command_id)) == "service:billing"
+
+
+@pytest_asyncio.fixture
+async def granted(systems: Systems) -> AsyncIterator[tuple[System, str]]:
+    """A system without instances, with the page's roles under names of their own, which begin with what is yielded."""
+    system = systems.start(commands=0, projectors=0)
+    prefix = f"t{uuid4().hex[:10]}_"
+    named = GRANTS.text.replace("NOLOGIN", f"LOGIN PASSWORD '{DATABASE_PASSWORD}'")
+    async with connected(system.settings) as owner:
+        await owner.execute(re.sub(r"daybook_(reader|command|projector)", rf"{prefix}\1", named))
+        yield system, prefix
+        system.stop()
+        for role in ("reader", "command", "projector"):
+            await owner.execute(f"DROP OWNED BY {prefix}{role}")
+            await owner.execute(f"DROP ROLE {prefix}{role}")
+
+
+def url_of(system: System, role: str) -> str:
+    url = system.settings.database_url.get_secret_value()
+    return re.sub(r"//[^@]*@", f"//{role}:{DATABASE_PASSWORD.replace(' ', '%20')}@", url)
+
+
+async def test_everybody_gets_along_with_the_grants_of_the_page(granted: tuple[System, str]) -> None:
+    system, prefix = granted
+    command = system.start("command", database_url=SecretStr(url_of(system, f"{prefix}command")))
+    system.start("projector", database_url=SecretStr(url_of(system, f"{prefix}projector")))
+    system.wait_ready()
+    org, owner = fresh_id(), fresh_id()
+    async with doors(system.settings, command.url) as (door,):
+        registered = await decided(registration(owner, fresh_id()), door)
+        created = await decided(by_user("CREATE_ORG", org, owner, fresh_id(), name="Granted"), door)
+        kept = by_user("CREATE_PROJECT", org, owner, fresh_id(), name="Kept")
+        assert (await decided(kept, door))["status"] == 200
+    reader = await asyncpg.connect(url_of(system, f"{prefix}reader"))
+    try:
+        await until_projected(reader, [registered["position"], created["position"]])
+        assert await reader.fetchval("SELECT name FROM orgs WHERE id = $1", org) == "Granted"
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await reader.execute("UPDATE orgs SET name = 'Mine'")
+    finally:
+        await reader.close()

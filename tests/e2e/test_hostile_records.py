@@ -1,0 +1,93 @@
+"""Records that a broken or hostile publisher may put on the commands topic: none of them stops its partition."""
+
+import json
+
+import pytest
+
+from support.deadletters import dead_letter
+from support.driving import fresh_id, over_kafka
+from support.malformed import INVALID, SECRET
+from support.publisher import Publisher, Send
+from support.replay import by_command, entries_of, read_log
+from support.workload import registration, user_in
+
+pytestmark = pytest.mark.e2e
+PARTITION = 4
+MIB = 1024 * 1024
+HUGE = b"x" * (2 * MIB)
+REPLY = [("reply-partition", b"1"), ("correlation-id", b"nobody")]
+ODD_HEADERS = {
+    "no principal": ("daybook-principal", None),
+    "no reply partition": ("reply-partition", None),
+    "no correlation id": ("correlation-id", None),
+    "no traceparent": ("traceparent", None),
+    "a binary correlation id": ("correlation-id", b"\x00\xff\xfe"),
+    "a huge correlation id": ("correlation-id", HUGE),
+    "a correlation id as large as the topic takes": ("correlation-id", b"x" * (4 * MIB - 1024)),
+    "a huge reply partition": ("reply-partition", b"9" * 10_000),
+    "a reply partition in other digits": ("reply-partition", "٣".encode()),
+    "a binary traceparent": ("traceparent", b"\xff\x00"),
+    "a huge traceparent": ("traceparent", HUGE),
+    "a traceparent as large as the topic takes": ("traceparent", b"x" * (4 * MIB - 1024)),
+    "a header of its own that is huge": ("x-own", HUGE),
+    "a header of its own without a value": ("x-own", None),
+}
+
+
+def good(publisher: Publisher) -> Send:
+    return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
+
+
+async def check_the_partition_goes_on(publisher: Publisher) -> None:
+    assert (await over_kafka(publisher, 20)(good(publisher)))["status"] == 200
+
+
+@pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS.keys())
+async def test_an_odd_header_does_not_keep_a_good_command_from_being_decided(
+    publisher: Publisher, header: tuple[str, bytes | None]
+) -> None:
+    send = good(publisher)
+    await publisher.raw(send.key, send.body, [*REPLY, header])
+    await check_the_partition_goes_on(publisher)
+    told = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(told[PARTITION, send.command["id"]]) == 1
+
+
+@pytest.mark.parametrize("key", ["some key", None])
+async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publisher, key: str | None) -> None:
+    partition, offset = await publisher.raw(key, None, [], partition=PARTITION)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.reason.startswith(f"{INVALID}: ")
+    assert not letter.value
+    await check_the_partition_goes_on(publisher)
+
+
+@pytest.mark.parametrize("value", [b"x" * (4 * MIB - 1024), b'{"id":"' + HUGE + b'"}', b"[" * (4 * MIB - 1024)])
+async def test_a_record_as_large_as_the_topic_takes_becomes_a_dead_letter_whole(
+    publisher: Publisher, value: bytes
+) -> None:
+    partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.value == value
+    assert letter.reason.startswith(f"{INVALID}: ")
+    await check_the_partition_goes_on(publisher)
+
+
+async def test_a_secret_at_the_end_of_a_huge_path_becomes_a_dead_letter_with_a_short_reason(
+    publisher: Publisher,
+) -> None:
+    value = json.dumps({"id": fresh_id(), "data": {"config": {"x" * 2 * MIB: {"password": "hunter2"}}}}).encode()
+    partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.reason.startswith(f"{SECRET}: ")
+    assert not letter.value
+    await check_the_partition_goes_on(publisher)
+
+
+@pytest.mark.parametrize("name", ["daybook-reason", "daybook-origin"])
+async def test_a_record_that_claims_to_be_a_dead_letter_gets_a_reason_and_an_origin_of_ours(
+    publisher: Publisher, name: str
+) -> None:
+    partition, offset = await publisher.raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.reason.startswith(f"{INVALID}: ")
