@@ -3,6 +3,7 @@ Enters: the topic prefix, and what a record is about. Leaves: names and headers.
 but by those of the door and the reply.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +30,9 @@ RESULT_EVENT: Final = b"daybook.result.v1"
 SOURCE: Final = b"/daybook/command"
 
 Headers = list[tuple[str, bytes]]
+
+# W3C Trace Context, version 00 and what later versions keep of it: ids are not all zeros, version ff is forbidden.
+_TRACE: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _SPECVERSION: Final = (CE_SPECVERSION, b"1.0")
 _SOURCE: Final = (CE_SOURCE, SOURCE)
@@ -65,6 +69,11 @@ class Topics:
     @property
     def projector_group(self) -> str:
         return f"{self.prefix}projector"
+
+
+def trace_context(header: bytes | None) -> bytes | None:
+    """A `traceparent` worth passing on. Whatever else stands there is dropped: the log keeps its headers for ever."""
+    return header if header is not None and _TRACE.fullmatch(header) else None
 
 
 def entry_headers(entry_id: str, subject: str, created_at: str, traceparent: bytes | None = None) -> Headers:

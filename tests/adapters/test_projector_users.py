@@ -71,8 +71,8 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(fresh_
         async with held_back(pool, THERE):
             await publish(settings, log)
             await waits(projector, HERE)
-            assert projector.health.notes == {f"partition {HERE}": f"entry {HERE}.3 waits for user {BOB}"}
-            assert projector.health.ready
+            assert projector.health.notes == {f"partition {HERE}": f"entry {place.text} waits for user {BOB}"}
+            assert f"partition {HERE}" not in projector.health.reasons
             await wait_for(pool, before)
             assert (await tables(pool))["orgs"][ORG,][0] == "b"
         await wait_for(pool, place)

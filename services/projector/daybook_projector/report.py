@@ -69,12 +69,12 @@ class Report:
     def waits(self, partition: int, position: int, user_id: str) -> None:
         self._metrics.waiting.labels(partition).set(1)
         self._health.note(condition(partition), f"entry {partition}.{position} waits for user {user_id}")
-        log.info("partition_waits_for_user", position=f"{partition}.{position}", user_id=user_id)
 
     def goes_on(self, partition: int, user_id: str, *, is_there: bool) -> None:
         self._metrics.waiting.labels(partition).set(0)
         self._health.note(condition(partition), None)
-        log.info("partition_goes_on", partition=partition, user_id=user_id, user_is_there=is_there)
+        if not is_there:
+            log.error("user_does_not_exist", partition=partition, user_id=user_id)
 
     def checkpoint_lost(self, partition: int) -> None:
         self._metrics.checkpoints_lost.labels(partition).inc()

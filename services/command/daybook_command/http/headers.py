@@ -1,6 +1,5 @@
 """What a request's headers ask for: a request in, plain values out."""
 
-import re
 from typing import Final
 
 from starlette.requests import Request
@@ -9,18 +8,15 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands import InvalidCommand
 from daybook_contracts.idempotency import idempotency_key
 from daybook_contracts.principals import Principal
+from daybook_contracts.topics import TRACEPARENT, trace_context
 
-# W3C Trace Context, version 00 and what later versions keep of it: ids are not all zeros, version ff is forbidden.
-_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _RESPOND_ASYNC: Final = "respond-async"
 
 
 def traceparent(request: Request) -> bytes | None:
     """Passed on where it is well formed, else as if it were not there."""
-    header = request.headers.get("traceparent")
-    if header is None or _TRACEPARENT.fullmatch(header) is None:
-        return None
-    return header.encode()
+    header = request.headers.get(TRACEPARENT)
+    return None if header is None else trace_context(header.encode("latin-1"))
 
 
 def wants_no_wait(request: Request) -> bool:

@@ -18,6 +18,7 @@ from daybook_contracts.topics import (
     PRINCIPAL,
     REPLY_PARTITION,
     TRACEPARENT,
+    trace_context,
 )
 
 _PARTITION = re.compile(rb"[0-9]{1,6}")
@@ -91,7 +92,7 @@ def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
     return Sender(
         correlation_id=headers.get(CORRELATION_ID, b""),
         reply_partition=reply_partition,
-        traceparent=headers.get(TRACEPARENT),
+        traceparent=trace_context(headers.get(TRACEPARENT)),
         http=headers.get(DOOR) == DOOR_HTTP,
     )
 
