@@ -24,7 +24,7 @@ from daybook_infra.logs import get_logger
 from daybook_infra.settings import Settings, require_kafka
 
 MIB = 1024 * 1024
-# The dead-letter topic's limit, the largest of all (contract, section 6, rule 6).
+# The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
 MAX_REQUEST_BYTES = 5 * MIB
 REQUEST_TIMEOUT_MS = 10_000
 # A dead member is noticed after the session; brokers refuse less than 6 s by default.

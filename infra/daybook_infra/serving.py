@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Generator
@@ -64,3 +65,19 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         raise DaybookError(f"cannot listen on {host}:{port} ({error.strerror}); name another with --port") from error
     return listener
+
+
+async def end(task: "asyncio.Task[None]") -> None:
+    """Cancels what still runs, and raises what else ended it."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def settle_garbage() -> None:
+    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

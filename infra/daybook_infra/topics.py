@@ -1,5 +1,5 @@
 """The four topics: settings in, topics made and checked. What stands in a record is not known here.
-The checks are the contract's, section 6, rules 6 and 8: without them the log is not safe.
+The checks are rules 6 and 8 of docs/log.md: without them the log is not safe.
 """
 
 import asyncio

@@ -1,10 +1,12 @@
 """Users and orgs in different partitions, on real servers: who waits for whom, and who never comes (rule 12)."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from daybook_contracts import entry_data as facts
 from daybook_infra.postgres import Pool
+from daybook_projector.users import Users
 from support.logbook import Logbook, org_in, user_in
 from support.projecting import (
     Projector,
@@ -174,3 +176,14 @@ async def test_nobody_waits_for_the_users_of_an_identity_provider(fresh_settings
         await publish(settings, log)
         await wait_for(pool, place)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
+
+
+async def test_a_restored_postgresql_may_know_fewer_users_than_were_seen(fresh_settings: FreshSettings) -> None:
+    async with database(fresh_settings(partitions=PARTITIONS)) as pool:
+        users = Users(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
+        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
+        assert not await users.absent([ANN])
+        await pool.execute("DELETE FROM auth.users")
+        assert not await users.absent([ANN])
+        users.forget()
+        assert set(await users.absent([ANN])) == {ANN}

@@ -118,7 +118,8 @@ async def check_tables(settings: Settings) -> None:
     async with connected(settings) as connection:
         await until_projected(connection, [f"{chain.partition}.{chain.head[0]}" for chain in log if chain.entries])
         found = await read_tables(connection)
-    assert differences(fold(entries_of(log)), found) == []
+    lines = differences(fold(entries_of(log)), found)
+    assert not lines, "\n".join(lines)
 
 
 @dataclass(frozen=True, slots=True)

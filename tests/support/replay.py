@@ -97,8 +97,8 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
         assert metadata["principal"] == send.principal
         assert metadata["request"] == request_hash(metadata["salt"], send.command)
         assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (0, 1, 1)
-        expected = model.decide(send.principal, send.command)
-        assert _told(entry) == expected, (send, metadata["position"])
+        expected, told_now = model.decide(send.principal, send.command), _told(entry)
+        assert told_now == expected, f"{send} at {metadata['position']}: {told_now} instead of {expected}"
 
 
 def _sender(sent: dict[tuple[str, str], Send], entry: Json) -> Send:
@@ -120,15 +120,15 @@ def check_answer(answer: Json, entry: Json) -> None:
     """A command of one entry was answered with just that."""
     metadata = entry["metadata_json"]
     position = f"{metadata['partition']}.{metadata['position']}"
-    assert (answer["command_id"], answer["position"]) == (metadata["command_id"], position)
+    assert (answer["command_id"], answer.get("position")) == (metadata["command_id"], position), answer
     if entry["result"] == "success":
         made = {name: entry[name] for name in ("id", "action", "entity_type", "entity_id")}
-        assert (answer["status"], answer["result"], answer["entries"]) == (200, "success", [made])
+        assert (answer["status"], answer["result"], answer["entries"]) == (200, "success", [made]), answer
         assert set(answer) == {"status", "result", "entries", "command_id", "position"}
         return
     code = metadata["error"]["code"]
-    assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, entry["id"])
-    assert (answer["detail"], answer["type"]) == (metadata["error"]["detail"], f"urn:daybook:problem:{code}")
+    assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, entry["id"]), answer
+    assert (answer["detail"], answer["type"]) == (metadata["error"]["detail"], f"urn:daybook:problem:{code}"), answer
 
 
 def status_of(code: str) -> int:

@@ -54,3 +54,12 @@ async def test_metrics_are_prometheus_text() -> None:
     asked = await get("/metrics", Health(), registry)
     assert asked.headers["content-type"].startswith("text/plain; version=")
     assert "daybook_commands_total 1.0" in asked.text
+
+
+async def test_a_note_is_told_but_leaves_the_process_ready() -> None:
+    health = Health()
+    health.note("quarantine", "1 orgs: x")
+    asked = await get("/readyz", health)
+    assert (asked.status_code, asked.json()["notes"]) == (200, {"quarantine": "1 orgs: x"})
+    health.note("quarantine", None)
+    assert "notes" not in (await get("/readyz", health)).json()

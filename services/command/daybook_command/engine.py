@@ -136,6 +136,13 @@ class Engine:
         await self._until_idle(list(self._owned.values()), seconds)
         await self._commit()
 
+    def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        """`arrive` in a task of `run`: FastStream swallows what its handler raises, and a bug has to end `run`."""
+        self._group.create_task(self._arriving(partition, records))
+
+    async def _arriving(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        self.arrive(partition, records)
+
     def arrive(self, partition: int, records: Sequence[CommandRecord]) -> None:
         """Records of one partition in offset order. Of a partition that is not ours they are another's to decide."""
         owned = self._owned.get(partition)

@@ -11,7 +11,7 @@ from daybook_infra.errors import DatabaseAway
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, translated
 
-# The contract's second (section 6, rule 7); a projector is usually done after a tenth of it.
+# docs/log.md, rule 7; a projector is usually done after a tenth of it.
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
 # About 10 MB; whoever falls out costs one look-up.

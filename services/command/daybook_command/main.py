@@ -3,7 +3,6 @@ Nothing is wired anywhere else.
 """
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,7 +30,7 @@ from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.serving import serve
+from daybook_infra.serving import end, serve, settle_garbage
 from daybook_infra.settings import Settings
 
 log = get_logger(__name__)
@@ -58,7 +57,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
         await once_up(lambda: service.intake.start(service.engine))
-        _settle_garbage()
+        settle_garbage()
         log.info("serving", host=host, port=port)
         try:
             await serve(service.app, host, port, stop)
@@ -66,7 +65,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
             await service.intake.stop()
-            await _end(deciding)
+            await end(deciding)
     log.info("stopped")
 
 
@@ -116,19 +115,3 @@ def _config(settings: Settings) -> Config:
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
     )
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancel, and raise what else ended it."""
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
-
-
-def _settle_garbage() -> None:
-    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

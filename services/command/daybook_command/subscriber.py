@@ -38,7 +38,7 @@ class Shards(Protocol):
 
     async def revoke(self, partitions: Iterable[int]) -> None: ...
 
-    def arrive(self, partition: int, records: Sequence[CommandRecord]) -> None: ...
+    def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None: ...
 
 
 class CommandIntake(ConsumerRebalanceListener):
@@ -91,7 +91,7 @@ class CommandIntake(ConsumerRebalanceListener):
         if self._shards is None:
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
-            self._shards.arrive(partition, [_command(record) for record in run])
+            self._shards.hand_over(partition, [_command(record) for record in run])
 
     # The group
 

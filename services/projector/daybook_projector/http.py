@@ -7,6 +7,8 @@ from daybook_infra.health import Health, health_router
 
 
 def make_app(health: Health, registry: CollectorRegistry) -> FastAPI:
-    app = FastAPI(title="Daybook projector", description="Folds the log into the tables.")
+    app = FastAPI(
+        title="Daybook projector", description="Folds the log into the tables.", docs_url=None, redoc_url=None
+    )
     app.include_router(health_router(health, registry))
     return app

@@ -1,7 +1,6 @@
 """Where the projector is put together: settings in, a running service out. Nothing else is wired anywhere."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,7 +14,7 @@ from daybook_infra.booting import once_up, verified
 from daybook_infra.errors import KafkaAway
 from daybook_infra.health import Health
 from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.serving import serve
+from daybook_infra.serving import end, serve, settle_garbage
 from daybook_infra.settings import Settings
 from daybook_projector.http import make_app
 from daybook_projector.log_bounds import LogBounds
@@ -45,7 +44,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         await serve(make_app(health, registry), host, port, stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
-        await _end(projecting)
+        await end(projecting)
 
 
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
@@ -55,7 +54,7 @@ async def project(settings: Settings, report: Report, stop: asyncio.Event) -> No
         topic = Topics(settings.topic_prefix).audit_log
         bounds = LogBounds(consumer, topic)
         reader = Reader(consumer, topic, _worker_maker(settings, pool, bounds, report), report)
-        _settle_garbage()
+        settle_garbage()
         async with asyncio.TaskGroup() as group:
             group.create_task(observe(reader, bounds, pool, report, stop))
             await reader.run(stop)
@@ -100,19 +99,3 @@ async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
         await kafka.close_quietly(consumer)
         raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
     return consumer
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    """Cancels what still runs, and raises what else ended it."""
-    task.cancel()
-    try:
-        await task
-    except asyncio.CancelledError:
-        return
-
-
-def _settle_garbage() -> None:
-    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

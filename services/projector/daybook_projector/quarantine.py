@@ -1,4 +1,4 @@
-"""The second attempt at a batch that could not be written whole: org by org, behind savepoints (contract, rule 13).
+"""The second attempt at a batch that could not be written whole: org by org, behind savepoints (docs/log.md, rule 13).
 An org's entries before its first poison one apply; of that one and all later ones, `audit_log` and its keys are kept.
 """
 

@@ -1,4 +1,4 @@
-"""Who is in `auth.users`, and waiting for somebody who is not there yet (contract, rule 12).
+"""Who is in `auth.users`, and waiting for somebody who is not there yet (docs/log.md, rule 12).
 Users and orgs live in different partitions, so an entry can be read before the one that made its user is projected.
 """
 
@@ -47,6 +47,10 @@ class Users:
             self._known.clear()
         self._known |= unsure - absent
         return absent
+
+    def forget(self) -> None:
+        """A restored PostgreSQL may know fewer than were seen; whoever takes a partition over asks again."""
+        self._known.clear()
 
     async def appears(self, user_id: str, waiting_partition: int) -> bool:
         """Waits until the user is there, or certainly never will be; says which. Its time is bounded by the projection

@@ -1,4 +1,4 @@
-"""Which users a batch needs in `auth.users` before it can be written, in log order (contract, rule 12). Pure."""
+"""Which users a batch needs in `auth.users` before it can be written, in log order (docs/log.md, rule 12). Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass

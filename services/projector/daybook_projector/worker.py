@@ -64,6 +64,7 @@ class Worker:
 
     async def _take_over(self) -> PartitionLog:
         self.feed.shut()
+        self._desk.users.forget()
         checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
         check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
         self.projected_to = checkpoint.next_offset

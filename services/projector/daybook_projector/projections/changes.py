@@ -1,4 +1,4 @@
-"""Row changes, and what many of them come to: changes in log order in, at most one per row out (contract, rule 14).
+"""Row changes, and what many of them come to: changes in log order in, at most one per row out (docs/log.md, rule 14).
 Knows no table's meaning and no SQL.
 """
 

@@ -1,0 +1,86 @@
+"""Instances that die, or sleep and wake up, in the middle of a stream."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from daybook_infra.settings import Settings
+from support.chain import Json, partition_of
+from support.driving import Way, check_tables, connected, over_kafka, register_all, send_all, through
+from support.processes import Systems
+from support.publisher import Publisher, Send, doors
+from support.replay import by_command, check_against_model, check_answer, entries_of, read_log
+from support.workload import Workload
+
+pytestmark = pytest.mark.e2e
+
+
+def breaking(way: Way, harm: Callable[[], None], after: int) -> Way:
+    """The way, on which the harm is done just before this many commands have gone it."""
+    left = after
+
+    async def send(one: Send) -> Json:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            harm()
+        return await way(one)
+
+    return send
+
+
+async def check(settings: Settings, workload: Workload, outcomes: list[tuple[Send, Json]]) -> None:
+    """Whatever was answered is there once, as the model says, and the tables follow."""
+    log = await read_log(settings)
+    check_against_model(log, [*workload.registrations, *workload.distinct])
+    entries = by_command(entries_of(log))
+    for send, answer in outcomes:
+        (entry,) = entries[partition_of(send.key, settings.partitions), send.command["id"]]
+        check_answer(answer, entry)
+    await check_tables(settings)
+
+
+@pytest.mark.parametrize("role", ["command", "projector"])
+async def test_after_a_kill_the_other_instance_goes_on_and_every_command_is_there_once(
+    systems: Systems, role: Literal["command", "projector"]
+) -> None:
+    workload = Workload(202, orgs=30, users=40, commands=600)
+    settings = (system := systems.start(commands=2, projectors=2)).settings
+    victim = (system.commands if role == "command" else system.projectors)[0]
+    async with (
+        doors(settings, *(service.url for service in system.commands)) as (dying, living),
+        Publisher(settings) as publisher,
+        connected(settings) as database,
+    ):
+        await register_all(living, database, workload.registrations)
+        ways = [breaking(through(dying, living), victim.kill, after=70), through(living), over_kafka(publisher)]
+        outcomes = await send_all(workload.sends, ways, at_once=24)
+    assert victim.process.returncode == -signal.SIGKILL
+    await check(settings, workload, outcomes)
+
+
+async def test_an_instance_that_slept_through_its_replacement_harms_nothing_when_it_wakes(systems: Systems) -> None:
+    workload = Workload(203, orgs=30, users=40, commands=600)
+    settings = (system := systems.start(commands=2, projectors=1)).settings
+    sleeper = system.commands[0].process
+    async with (
+        doors(settings, *(service.url for service in system.commands)) as (sleeping, waking),
+        Publisher(settings) as publisher,
+        connected(settings) as database,
+    ):
+        await register_all(waking, database, workload.registrations)
+        half = len(workload.sends) // 2
+        # What the sleeper has taken already is answered once it wakes; the half ends only after its replacement.
+        first = [
+            breaking(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),
+            over_kafka(publisher),
+        ]
+        outcomes = await send_all(workload.sends[:half], first, at_once=24)
+        sleeper.send_signal(signal.SIGCONT)
+        second = [through(sleeping, waking), through(waking), over_kafka(publisher)]
+        outcomes += await send_all(workload.sends[half:], second, at_once=24)
+    await asyncio.to_thread(system.wait_ready)
+    await check(settings, workload, outcomes)
