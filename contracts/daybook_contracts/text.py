@@ -8,6 +8,8 @@ from daybook_contracts.limits import NAME_LENGTH
 
 _NIL_AND_MAX = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # category Cc, whole
+# NFC makes one code point of at most four. Python takes the square of the length for it: minutes for an envelope's.
+_LONGEST_UNCOMPOSED = 4 * NAME_LENGTH
 
 
 def uuid_text(text: str) -> str:
@@ -25,7 +27,8 @@ def uuid_version(canonical: str) -> int | None:
 
 def name_text(text: str) -> str:
     """A name stripped and in NFC; raises ValueError unless 1..200 code points without control characters are left."""
-    name = unicodedata.normalize("NFC", text.strip())
+    stripped = text.strip()
+    name = unicodedata.normalize("NFC", stripped) if len(stripped) <= _LONGEST_UNCOMPOSED else stripped
     if not 1 <= len(name) <= NAME_LENGTH:
         raise ValueError(f"must have 1 to {NAME_LENGTH} characters after trimming")
     if _CONTROL.search(name):

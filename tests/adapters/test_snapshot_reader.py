@@ -1,5 +1,6 @@
 """What a shard reads from the real PostgreSQL before it decides: all of one moment, and nothing that is not so."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -8,7 +9,9 @@ import pytest
 from daybook_command.shard.messages import Checkpoint, Needs
 from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
 from daybook_contracts.admission import Head
+from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Pool, close_pool, open_pool
+from support.driving import eventually
 from support.stack import FreshSettings
 
 ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
@@ -89,3 +92,44 @@ async def test_an_external_user_is_pinned_before_it_is_decided_on(filled: Pool) 
     snapshot = (await reader.read({3: Needs(users=(BOB, NOBODY))}))[3]
     assert snapshot.known_users == {BOB}
     assert [row["user_id"] for row in await filled.fetch("SELECT user_id::text FROM daybook.known_users")] == [BOB]
+
+
+async def test_a_user_whose_pin_was_lost_in_a_restore_is_pinned_again(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=False)
+    needs = {3: Needs(users=(BOB,))}
+    await reader.read(needs)
+    await filled.execute("DELETE FROM daybook.known_users")
+    with pytest.raises(DatabaseAway):
+        await reader.read(needs)
+    assert (await reader.read(needs))[3].known_users == {BOB}
+
+
+async def test_a_user_who_is_deleted_while_it_is_pinned_is_looked_up_again(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=False)
+    gone = str(uuid4())
+    await filled.execute("INSERT INTO auth.users VALUES ($1, now())", gone)
+    async with filled.acquire() as other, other.transaction():
+        await other.execute("DELETE FROM auth.users WHERE id = $1", gone)
+        reading = asyncio.create_task(reader.read({3: Needs(users=(gone,))}))
+        await eventually(lambda: waiting(filled))
+    with pytest.raises(DatabaseAway):
+        await reading
+    assert (await reader.read({3: Needs(users=(gone,))}))[3].known_users == frozenset()
+
+
+async def test_an_org_that_takes_long_to_read_does_not_pass_for_a_wrong_clock(filled: Pool) -> None:
+    reader = SnapshotReader(filled, managed_users=True)
+    async with filled.acquire() as other, other.transaction():
+        await other.execute("LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE")
+        reading = asyncio.create_task(reader.read({3: Needs(orgs=((ORG, None),))}))
+        await eventually(lambda: waiting(filled))
+        released_us = await other.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
+    assert (await reading)[3].database_us >= released_us
+
+
+async def waiting(pool: Pool) -> bool:
+    """Whether a statement waits for a lock."""
+    found: bool = await pool.fetchval(
+        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
+    )
+    return found

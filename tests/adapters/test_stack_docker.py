@@ -1,7 +1,9 @@
 """The compose file, the images and the containers of the tests: read here, run only where a Docker daemon answers."""
 
+import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +14,27 @@ import yaml
 from daybook_infra.kafka import admin
 from daybook_infra.settings import Settings
 from daybook_infra.stack.docker import DockerStack
-from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import Child, run
 from support.containers import containers, image
 
 DOCKER = shutil.which("docker")
-ANSWERS = DOCKER is not None and run(Child([DOCKER, "info"]), seconds=20).code == 0
-WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="no Docker daemon answers")
+ANSWERS = DOCKER is not None and run(Child([DOCKER, "compose", "ls"], env=os.environ), seconds=20).code == 0
+WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="no Docker daemon with compose answers")
 
 
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     read: dict[str, Any] = yaml.safe_load((checkout() / "docker-compose.yml").read_text(encoding="utf-8"))
     return read
+
+
+@pytest.fixture
+def docker_stack(tmp_path: Path) -> Iterator[DockerStack]:
+    stack = DockerStack(checkout(), Home(tmp_path / "home"), print)
+    yield stack
+    stack._compose("down", "--volumes")
 
 
 def test_every_image_has_a_pinned_tag(compose: dict[str, Any]) -> None:
@@ -82,6 +91,11 @@ def test_no_docker_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         DockerStack(checkout(), Home(tmp_path / "home"), print).start()
 
 
+def test_two_checkouts_and_the_compose_file_itself_have_data_of_their_own(tmp_path: Path) -> None:
+    ours, theirs = (DockerStack(checkout(), Home(tmp_path / name), print).project for name in ("ours", "theirs"))
+    assert len({ours, theirs, "daybook"}) == 3
+
+
 @pytest.mark.skipif(DOCKER is None or ANSWERS, reason="for machines with a docker that has no daemon")
 def test_no_daemon_ends_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"docker compose ps failed: .*is the Docker daemon running") as caught:
@@ -101,11 +115,31 @@ async def test_the_containers_of_the_tests_take_clients() -> None:
 
 @pytest.mark.docker
 @WITH_DAEMON
+async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerStack) -> None:
+    assert docker_stack.start() == ALL_PARTS
+    assert docker_stack.start() == frozenset()
+    async with admin(Settings(kafka_bootstrap=docker_stack.found().kafka_bootstrap)) as client:
+        assert await client.list_topics() == []
+    await _execute(docker_stack, "CREATE TABLE kept ()")
+    assert docker_stack.stop() == ALL_PARTS
+    assert docker_stack.found() == Servers()
+    docker_stack.start(frozenset({Part.POSTGRES}))
+    await _execute(docker_stack, "TABLE kept")
+
+
+@pytest.mark.docker
+@WITH_DAEMON
 def test_the_compose_file_is_valid(tmp_path: Path) -> None:
     assert DOCKER is not None
     secrets = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
     done = run(Child([DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"], env=secrets))
     assert done.code == 0, done.output
+
+
+async def _execute(stack: DockerStack, statement: str) -> None:
+    connection = await asyncpg.connect(stack.found().database_url)
+    await connection.execute(statement)
+    await connection.close()
 
 
 def _dockerfile(service: str) -> str:

@@ -4,11 +4,12 @@ import json
 import random
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from support.deadletters import dead_letter
 from support.driving import fresh_id, over_kafka
 from support.malformed import INVALID, SECRET
-from support.publisher import Publisher, Send
+from support.publisher import Headers, Publisher, Send
 from support.replay import by_command, entries_of, read_log
 from support.workload import registration, user_in
 
@@ -19,6 +20,8 @@ MIB = 1024 * 1024
 HUGE = random.Random(1).randbytes(2 * MIB)
 LARGEST = random.Random(2).randbytes(4 * MIB - 1024)
 REPLY = [("reply-partition", b"1"), ("correlation-id", b"nobody")]
+# What only just fits the commands topic with such a header: our answer to it, or its forwarding, does not.
+ALMOST = random.Random(3).randbytes(4 * MIB - 600)
 ODD_HEADERS = {
     "no principal": ("daybook-principal", None),
     "no reply partition": ("reply-partition", None),
@@ -27,6 +30,7 @@ ODD_HEADERS = {
     "a binary correlation id": ("correlation-id", b"\x00\xff\xfe"),
     "a huge correlation id": ("correlation-id", HUGE),
     "a correlation id as large as the topic takes": ("correlation-id", LARGEST),
+    "a correlation id that leaves no room for an answer": ("correlation-id", ALMOST),
     "a huge reply partition": ("reply-partition", b"9" * 10_000),
     "a reply partition in other digits": ("reply-partition", "٣".encode()),
     "a binary traceparent": ("traceparent", b"\xff\x00"),
@@ -98,3 +102,48 @@ async def test_a_record_that_claims_to_be_a_dead_letter_gets_a_reason_and_an_ori
     partition, offset = await publisher.raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
+
+
+async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter(publisher: Publisher) -> None:
+    send = good(publisher)
+    room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # the batch's own bytes, and the record's
+    header = ("x-own", random.Random(4).randbytes(room))
+    partition, offset = await publisher.raw(send.key, send.body, [header], partition=PARTITION + 1)
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.value == send.body
+    assert "too large to be forwarded" in letter.reason
+    await check_the_partition_goes_on(publisher)
+
+
+async def test_a_record_that_unfolds_beyond_every_limit_leaves_a_dead_letter_that_says_where_it_is(
+    publisher: Publisher,
+) -> None:
+    partition, offset = await compressed(publisher, b"x" * 20 * MIB, [])
+    letter = await dead_letter(publisher.settings, partition, offset)
+    assert letter.reason.startswith(f"{INVALID}: ")
+    assert "too large for this topic" in letter.reason
+    assert not letter.value
+    await check_the_partition_goes_on(publisher)
+
+
+async def test_a_correlation_id_that_unfolds_beyond_every_limit_costs_its_sender_the_answer(
+    publisher: Publisher,
+) -> None:
+    send = good(publisher)
+    await compressed(publisher, send.body, [("reply-partition", b"1"), ("correlation-id", b"c" * 20 * MIB)])
+    await check_the_partition_goes_on(publisher)
+    told = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(told[PARTITION, send.command["id"]]) == 1
+
+
+async def compressed(publisher: Publisher, value: bytes, headers: Headers) -> tuple[int, int]:
+    """A record that is small in the topic, whatever its size; gives its partition and offset."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=publisher.settings.kafka_bootstrap, max_request_size=64 * MIB, compression_type="zstd"
+    )
+    await producer.start()
+    try:
+        sent = await producer.send_and_wait(publisher.commands, value, partition=PARTITION, headers=list(headers))
+    finally:
+        await producer.stop()
+    return sent.partition, sent.offset

@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
+from testcontainers.core.network import Network
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from daybook_infra.stack.interface import Servers
@@ -14,6 +15,8 @@ from daybook_infra.stack.ports import LOOPBACK, next_free
 
 READY_SECONDS = 120
 FIRST_PORT = 30_000
+# Without it Docker publishes ports to the whole network, and no client has to say who it is.
+ON_LOOPBACK = {"options": {"com.docker.network.bridge.host_binding_ipv4": LOOPBACK}}
 # testcontainers' own Kafka container fits another image's layout only.
 KAFKA = {
     "KAFKA_NODE_ID": "1",
@@ -37,10 +40,11 @@ KAFKA = {
 @contextmanager
 def containers() -> Iterator[Servers]:
     with ExitStack() as running:
+        network = running.enter_context(Network(docker_network_kw=ON_LOOPBACK))
         port = next_free(FIRST_PORT)
-        running.enter_context(_kafka(port))
-        postgres = running.enter_context(PostgresContainer(image("postgres"), driver=None))
-        yield Servers(f"{LOOPBACK}:{port}", postgres.get_connection_url())
+        running.enter_context(_kafka(port).with_network(network))
+        postgres = running.enter_context(PostgresContainer(image("postgres"), driver=None).with_network(network))
+        yield Servers(f"{LOOPBACK}:{port}", postgres.get_connection_url(host=LOOPBACK))
 
 
 def image(name: str) -> str:

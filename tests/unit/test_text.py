@@ -1,5 +1,6 @@
 """Ids and names, as publishers write them and as Daybook keeps them."""
 
+import time
 import unicodedata
 
 import pytest
@@ -51,6 +52,7 @@ def test_a_version_is_one_only_with_its_variant() -> None:
         ("\U0001f680" * 200, "\U0001f680" * 200),
         (" " * 300 + "x" * 200, "x" * 200),
         ("e\u0301" * 200, "\u00e9" * 200),
+        ("\u03b1\u0313\u0342\u0345" * 200, "\u1f86" * 200),
     ],
 )
 def test_a_name_is_trimmed_then_composed(text: str, name: str) -> None:
@@ -61,6 +63,14 @@ def test_a_name_is_trimmed_then_composed(text: str, name: str) -> None:
 def test_an_empty_or_long_name_or_one_with_control_characters_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
         name_text(text)
+
+
+def test_a_long_name_of_combining_marks_is_refused_at_once() -> None:
+    """Composing it would take minutes: Python's time for it grows with the square of the length."""
+    started = time.process_time()
+    with pytest.raises(ValueError, match="must"):
+        name_text("a" + "\u0315\u0300" * 60_000)
+    assert time.process_time() - started < 1
 
 
 @given(st.text(max_size=30))

@@ -1,5 +1,6 @@
 """The Docker stack: the compose file's Kafka and PostgreSQL, data in named volumes. It starts no service."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -58,6 +59,11 @@ class DockerStack:
         return running
 
     @property
+    def project(self) -> str:
+        """Its volumes have this home's password: no other checkout's stack, nor `docker compose up`, may share them."""
+        return f"daybook-{hashlib.sha256(os.fsencode(self.home.folder)).hexdigest()[:8]}"
+
+    @property
     def _password_file(self) -> Path:
         return self.home.folder / "docker-postgres-password"
 
@@ -88,8 +94,9 @@ class DockerStack:
                 "DAYBOOK_STACK=docker, and docker is not installed: install it, "
                 "or unset DAYBOOK_STACK to use the embedded stack"
             )
-        file = ["compose", "--file", str(self.checkout / "docker-compose.yml")]
-        done = run(Child([docker, *file, *arguments], env={**os.environ, **self._environment()}), seconds=seconds)
+        which = ["--project-name", self.project, "--file", str(self.checkout / "docker-compose.yml")]
+        compose = Child([docker, "compose", *which, *arguments], env={**os.environ, **self._environment()})
+        done = run(compose, seconds=seconds)
         if done.code != 0:
             raise StackError(
                 f"docker compose {arguments[0]} failed: {done.last_line()}; "

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, assert_never
 
 from daybook_command import metrics
-from daybook_command.lanes import Lanes
+from daybook_command.lanes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lanes
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
     Answer,
@@ -60,6 +60,7 @@ class Owned:
     """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`.
 
     `expected` is the offset that must come next; `sought` the last one that was asked for a second time.
+    `retakes`: how often it was taken over again since a batch stood.
     """
 
     shard: Shard
@@ -72,6 +73,7 @@ class Owned:
     paused: bool = True
     expected: int = 0
     sought: int = -1
+    retakes: int = 0
 
     @property
     def idle(self) -> bool:
@@ -178,6 +180,7 @@ class Engine:
         lanes = self._lanes
         match effect:
             case TakeOver():
+                owned.retakes += owned.started
                 self._spawn(owned, self._take_over(partition, owned))
             case LoadSnapshot():
                 lanes.load(partition, effect, lambda event: self._deliver(partition, owned, event))
@@ -187,6 +190,7 @@ class Engine:
             case ReadGap():
                 self._spawn(owned, self._tell(partition, owned, lanes.read_gap(partition, effect)))
             case Answer():
+                owned.retakes = 0
                 owned.answering += 1
                 owned.answers.put_nowait(effect)
             case Commit():
@@ -211,13 +215,14 @@ class Engine:
         self._deliver(partition, owned, await work)
 
     async def _take_over(self, partition: int, owned: Owned) -> None:
+        await asyncio.sleep(retake_pause(owned.retakes))
         event = await self._lanes.take_over(partition)
         if not owned.started:
             owned.expected = await self._lanes.retrying("kafka", lambda: self._intake.committed(partition))
             self._intake.seek(partition, owned.expected)
             owned.started = True
         self._deliver(partition, owned, event)
-        if owned.shard.phase is not Phase.STOPPED:
+        if owned.shard.phase is not Phase.STOPPED and owned.shard.held is None:
             metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - owned.assigned_at)
             self._health.ok(f"partition {partition}")
 
@@ -286,3 +291,8 @@ class Engine:
         if oldest is None or time.time() * 1000 - oldest < DAY_MS:
             return None
         return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
+
+
+def retake_pause(retakes: int) -> float:
+    """Seconds before the log is folded again: none the first time, as a lost race is no outage."""
+    return min(FIRST_PAUSE_SECONDS * 2.0 ** min(retakes - 2, 10), LONGEST_PAUSE_SECONDS) if retakes > 1 else 0.0

@@ -1,27 +1,27 @@
 """What a shard answers, published: replies, forwarded commands and dead letters. It waits for every acknowledgement."""
 
 import asyncio
-from collections.abc import Awaitable, Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from daybook_command.outgoing import Outgoing, outgoing
 from daybook_command.producers import ReplaceableProducer
 from daybook_command.replies import Replies
-from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Headers, Reply
-from daybook_contracts.topics import (
-    CORRELATION_ID,
-    FORWARDED_FROM,
-    ORIGIN,
-    REASON,
-    RESULT_EVENT,
-    Topics,
-    event_headers,
-)
+from daybook_command.shard.messages import Answer, Reply
+from daybook_contracts.topics import Topics
 from daybook_infra.errors import KafkaAway
+from daybook_infra.logs import get_logger
 from daybook_infra.settings import Settings
 
+log = get_logger(__name__)
+
 PUBLISH_SECONDS = 10.0
+_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+
+Fate = BaseException | None
 
 
 class Outbox:
@@ -36,70 +36,63 @@ class Outbox:
         await self._producers.stop()
 
     async def publish(self, partition: int, answer: Answer) -> None:
-        """Returns once everything is acknowledged; raises KafkaAway where that is not known."""
-        remote = [reply for reply in answer.replies if not self._answered_here(reply)]
-        if not (remote or answer.forwards or answer.dead_letters):
-            return
-        producer: AIOKafkaProducer | None = None
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                producer = await self._producers.get()
-                sends = list(self._sends(producer, partition, remote, answer))
-                acks = [await send for send in sends]
-                await asyncio.gather(*acks)
-        except (KafkaError, OSError, TimeoutError) as error:
-            self._producers.discard(producer)
-            raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
+        """Returns once everything is acknowledged; raises KafkaAway where that is not known.
+        A record that is too large would be so for ever, and with it its partition would stand still.
+        """
+        remote = tuple(reply for reply in answer.replies if not self._answered_here(reply))
+        records = outgoing(self._topics, partition, replace(answer, replies=remote))
+        while records:
+            fates = await self._sent(partition, records)
+            records = [left for record, fate in zip(records, fates, strict=True) if (left := _left(record, fate))]
 
     def _answered_here(self, reply: Reply) -> bool:
         """A request that waits in this process needs no round trip over Kafka."""
         return self._replies.resolve(reply.correlation_id.decode("latin-1"), reply.value)
 
-    def _sends(
-        self, producer: AIOKafkaProducer, partition: int, replies: list[Reply], answer: Answer
-    ) -> Iterator[Awaitable[asyncio.Future[object]]]:
-        for reply in replies:
-            headers = event_headers(RESULT_EVENT, reply.command_id, reply.command_id, reply.traceparent)
-            headers.append((CORRELATION_ID, reply.correlation_id))
-            yield producer.send(
-                self._topics.results,
-                reply.value,
-                key=reply.command_id.encode(),
-                partition=reply.partition,
-                headers=headers,
-            )
-        for forward in answer.forwards:
-            yield self._forward(producer, partition, forward)
-        for letter in answer.dead_letters:
-            yield self._dead_letter(producer, partition, letter)
+    async def _sent(self, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
+        """Of each record what kept it from being acknowledged; raises KafkaAway unless that is the size of one."""
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                producer = await self._producers.get()
+                acks = [await _send(producer, record) for record in records]
+                fates: list[Fate] = [
+                    fate if isinstance(fate, BaseException) else None
+                    for fate in await asyncio.gather(*acks, return_exceptions=True)
+                ]
+                _raise_unless_too_large(fates)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._producers.discard(producer)
+            raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
+        if any(fates):
+            # Its sequence numbers are lost: whatever came behind the refused one failed too, and is sent again.
+            self._producers.discard(producer)
+        return fates
 
-    def _forward(
-        self, producer: AIOKafkaProducer, partition: int, forward: Forward
-    ) -> Awaitable[asyncio.Future[object]]:
-        record = forward.record
-        headers = _with(record.headers, (FORWARDED_FROM, self._origin(partition, record)))
-        return producer.send(
-            self._topics.commands, record.value, key=record.key, partition=forward.partition, headers=headers
+
+async def _send(producer: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[object]":
+    """The acknowledgement to come; aiokafka refuses by itself what is over its `max_request_size`."""
+    try:
+        sent: asyncio.Future[object] = await producer.send(
+            record.topic, record.value, key=record.key, partition=record.partition, headers=record.headers
         )
-
-    def _dead_letter(
-        self, producer: AIOKafkaProducer, partition: int, letter: DeadLetter
-    ) -> Awaitable[asyncio.Future[object]]:
-        record = letter.record
-        origin = (ORIGIN, self._origin(partition, record))
-        headers = _with(record.headers, (REASON, letter.reason.encode()), origin)
-        # aiokafka sends no record that has neither key nor value; such a letter gets an empty value.
-        nothing = record.key is None and record.value is None
-        value = b"" if nothing or not letter.keep_value else record.value
-        return producer.send(
-            self._topics.commands_dlq, value, key=record.key, partition=letter.partition, headers=headers
-        )
-
-    def _origin(self, partition: int, record: CommandRecord) -> bytes:
-        return f"{self._topics.commands}/{partition}/{record.offset}".encode()
+    except MessageSizeTooLargeError as error:
+        sent = asyncio.get_running_loop().create_future()
+        sent.set_exception(error)
+    return sent
 
 
-def _with(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
-    """The headers as they came, ours last; one of ours that came along is replaced."""
-    ours = {name for name, _ in more}
-    return [*(header for header in headers if header[0] not in ours), *more]
+def _raise_unless_too_large(fates: Sequence[Fate]) -> None:
+    failed = [fate for fate in fates if fate is not None]
+    if failed and not any(isinstance(fate, _TOO_LARGE) for fate in failed):
+        raise failed[0]
+
+
+def _left(record: Outgoing, fate: Fate) -> Outgoing | None:
+    """What is still to be sent of a record."""
+    if fate is None:
+        return None
+    if not isinstance(fate, _TOO_LARGE):
+        return record
+    log.warning("record_too_large", topic=record.topic, partition=record.partition, dropped=record.instead is None)
+    return record.instead

@@ -1,6 +1,8 @@
 """What shards read from PostgreSQL in order to decide: needs in, snapshots out, all of it as of one moment."""
 
+import time
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 import asyncpg
@@ -61,24 +63,31 @@ class SnapshotReader:
             await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
         if self._managed_users:
             return
-        unpinned = sorted({user_id for need in needs.values() for user_id in need.users} - self._pinned)
+        unpinned = sorted(_users(needs) - self._pinned)
         if unpinned:
-            await connection.execute(sql.PIN_USERS, unpinned)
+            try:
+                await connection.execute(sql.PIN_USERS, unpinned)
+            except asyncpg.ForeignKeyViolationError as error:
+                raise DatabaseAway("a user was deleted while it was pinned") from error
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
         look = await self._look(connection, needs)
+        looked_at = time.monotonic()
         entries = await _entries(connection, look.entry_ids) if look.entry_ids else {}
         orgs = await _orgs(connection, needs, look.quarantine)
+        taken = {partition: await _taken(connection, need) for partition, need in needs.items() if need.chosen_ids}
+        # Large orgs take their time, which must not pass for a wrong clock.
+        now_us = look.now_us + int((time.monotonic() - looked_at) * 1e6)
         snapshots = {}
         for partition, need in needs.items():
             snapshots[partition] = Snapshot(
                 checkpoint=checkpoints.get(partition, NOTHING_PROJECTED),
-                database_us=look.now_us,
+                database_us=now_us,
                 entries=entries,
                 orgs={org_id: orgs[org_id] for org_id, _ in need.orgs},
                 known_users=look.users,
-                taken_ids=await _taken(connection, need) if need.chosen_ids else frozenset(),
+                taken_ids=taken.get(partition, frozenset()),
             )
         return snapshots
 
@@ -93,9 +102,19 @@ class SnapshotReader:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
         users = frozenset(row["users"])
         if not self._managed_users:
-            self._pinned = (self._pinned if len(self._pinned) < _MAX_PINNED else set()) | users
+            self._remember(_users(needs), users)
         quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
         return _Look(row["now_us"], row["entry_ids"], users, quarantine)
+
+    def _remember(self, asked: AbstractSet[str], pinned: frozenset[str]) -> None:
+        if (asked & self._pinned) - pinned:
+            self._pinned.clear()
+            raise DatabaseAway("PostgreSQL has lost pins of users: it went back in time")
+        self._pinned = (self._pinned if len(self._pinned) < _MAX_PINNED else set()) | pinned
+
+
+def _users(needs: Mapping[int, Needs]) -> set[str]:
+    return {user_id for need in needs.values() for user_id in need.users}
 
 
 def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:

@@ -134,6 +134,16 @@ def test_a_poison_entry_closes_its_org_and_no_other() -> None:
     assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
+def test_an_org_with_a_poison_entry_is_not_kept_as_it_would_be_without_it() -> None:
+    _, value, _ = settled()
+    poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
+    shard = Shard.of(0, CONFIG)
+    shard.start()
+    shard.handle(TakenOver(NOTHING, [LogRecord(0, poison)], 0, 1))
+    shard.handle(answer_of(arrive(shard, command_at(1))))
+    assert only(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs == ((ORG, None),)
+
+
 def test_an_org_in_quarantine_is_not_decided_on() -> None:
     shard = fresh()
     quarantined = {ORG: LoadedOrg(None, fresh=True, generation=1, quarantined=True)}

@@ -1,6 +1,7 @@
 """One shard, one event after another: what it asks for, and what becomes of a batch."""
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -21,8 +22,9 @@ from daybook_command.shard.messages import (
     Report,
     TakeOver,
 )
-from support.one_shard import answer_of, arrive, command_at, decided, fresh, only, reasons
-from support.simulation import CONFIG
+from daybook_contracts.topics import PRINCIPAL
+from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.simulation import CONFIG, command_record
 
 FOUND = command_at(0, "CREATE_ORG")
 
@@ -133,6 +135,20 @@ def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) 
     append = decided(shard, FOUND, *(command_at(offset) for offset in range(1, 9)))
     assert sum(len(record.value) for record in append.records) <= 2_000
     assert [record.offset for record in shard.queue] == list(range(len(append.records), 9))
+
+
+@pytest.mark.parametrize(("principal", "reserved"), [("service:test", 1), (f"user:{ANN}", 0)])
+def test_only_a_service_has_the_id_that_it_chose_reserved(principal: str, reserved: int) -> None:
+    data = {"name": "Site", "project_id": str(uuid4())}
+    envelope: dict[str, object] = {
+        "id": str(uuid4()),
+        "type": "CREATE_PROJECT",
+        "org_id": ORG,
+        "actor_user_id": ANN,
+        "data": data,
+    }
+    record = replace(command_record(0, envelope), headers=((PRINCIPAL, principal.encode()),))
+    assert len(only(arrive(fresh(), record), LoadSnapshot).needs.chosen_ids) == reserved
 
 
 def test_a_repeat_in_the_same_batch_gets_the_first_result() -> None:

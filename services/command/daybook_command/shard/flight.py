@@ -8,6 +8,7 @@ from daybook_command.shard.intake import Pending, Taken
 from daybook_command.shard.messages import Answer, CommandRecord, Needs
 from daybook_command.shard.orgs import OrgCache
 from daybook_contracts.admission import GENESIS, Head
+from daybook_contracts.principals import Service
 
 
 @dataclass(slots=True)
@@ -27,7 +28,9 @@ def needs_of(taken: Sequence[Taken], cache: OrgCache) -> Needs:
     pending = [item for item in taken if isinstance(item, Pending)]
     orgs = {item.command.org_id for item in pending if item.command.org_id is not None}
     users = {user_id for item in pending for user_id in users_named(item.command)}
-    chosen = [(table, chosen_id, item.command.key) for item in pending for table, chosen_id in chosen_ids(item.command)]
+    # A look-up reserves chosen ids for good: nobody but a service may take them from others.
+    services = [item.command for item in pending if isinstance(item.principal, Service)]
+    chosen = [(table, chosen_id, command.key) for command in services for table, chosen_id in chosen_ids(command)]
     cached = ((org_id, cache.get(org_id)) for org_id in sorted(orgs))
     return Needs(
         entry_ids=tuple(item.entry_id for item in pending),

@@ -205,10 +205,7 @@ class Shard:
 
     def _decide(self, event: SnapshotLoaded) -> list[Effect]:
         snapshot, memory, flight = event.snapshot, self.memory, self.flight
-        for org_id, loaded in snapshot.orgs.items():
-            if loaded.fresh:
-                org = memory.tail.replay(org_id, loaded.org, snapshot.checkpoint.head.position)
-                memory.cache.put(org_id, org, loaded.generation)
+        memory.take_in(snapshot)
         flight.base = memory.head
         deciding = Deciding(
             memory,

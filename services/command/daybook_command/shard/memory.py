@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from daybook_command.shard.messages import LogRecord, Report
+from daybook_command.shard.messages import LogRecord, Report, Snapshot
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
@@ -48,6 +48,14 @@ class Memory:
         self.last_us = max(self.last_us, microseconds(entry.created_at))
         self.tail.add(entry)
         return []
+
+    def take_in(self, snapshot: Snapshot) -> None:
+        """Bring orgs that were read anew up to our head. A poisoned one is not kept: PostgreSQL may say more of it."""
+        for org_id, loaded in snapshot.orgs.items():
+            if loaded.fresh:
+                org = self.tail.replay(org_id, loaded.org, snapshot.checkpoint.head.position)
+                if org_id not in self.tail.poisoned:
+                    self.cache.put(org_id, org, loaded.generation)
 
     def append(self, entry: Entry, head: Head, created_us: int) -> None:
         """Take in an entry of our own, ahead of its acknowledgement; if that fails, this whole memory goes."""

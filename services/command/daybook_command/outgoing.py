@@ -1,0 +1,75 @@
+"""What a shard's answer comes to as records: replies, forwarded commands and dead letters in, records to publish out.
+
+Some records cannot be published: ours are larger than those they answer, and a compressed one may unfold to any size.
+"""
+
+from dataclasses import dataclass
+
+from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Headers, Reply
+from daybook_contracts.codes import Code
+from daybook_contracts.topics import (
+    CORRELATION_ID,
+    FORWARDED_FROM,
+    ORIGIN,
+    REASON,
+    RESULT_EVENT,
+    Topics,
+    event_headers,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """`instead` goes where this one is refused for its size. A reply has none: the outcome is in the log."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes]]
+    instead: "Outgoing | None"
+
+
+def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
+    """`partition`: the one that the commands came from. Records of one partition keep their order."""
+    return [
+        *(_reply(topics, reply) for reply in answer.replies),
+        *(_forward(topics, partition, forward) for forward in answer.forwards),
+        *(_dead_letter(topics, partition, letter) for letter in answer.dead_letters),
+    ]
+
+
+def _reply(topics: Topics, reply: Reply) -> Outgoing:
+    headers = event_headers(RESULT_EVENT, reply.command_id, reply.command_id, reply.traceparent)
+    headers.append((CORRELATION_ID, reply.correlation_id))
+    return Outgoing(topics.results, reply.partition, reply.command_id.encode(), reply.value, headers, None)
+
+
+def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
+    record = forward.record
+    headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record)))
+    reason = f"{Code.INVALID_COMMAND}: in the wrong partition, and too large to be forwarded"
+    instead = _dead_letter(topics, partition, DeadLetter(record, partition, reason, keep_value=True))
+    return Outgoing(topics.commands, forward.partition, record.key, record.value, headers, instead)
+
+
+def _dead_letter(topics: Topics, partition: int, letter: DeadLetter) -> Outgoing:
+    record, reason = letter.record, letter.reason
+    origin = (ORIGIN, _origin(topics, partition, record))
+    headers = _with(record.headers, (REASON, reason.encode()), origin)
+    # aiokafka sends no record that has neither key nor value; such a letter gets an empty value.
+    nothing = record.key is None and record.value is None
+    value = b"" if nothing or not letter.keep_value else record.value
+    why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
+    notice = Outgoing(topics.commands_dlq, letter.partition, None, b"", [(REASON, why.encode()), origin], None)
+    return Outgoing(topics.commands_dlq, letter.partition, record.key, value, headers, notice)
+
+
+def _origin(topics: Topics, partition: int, record: CommandRecord) -> bytes:
+    return f"{topics.commands}/{partition}/{record.offset}".encode()
+
+
+def _with(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
+    """The headers as they came, ours last; one of ours that came along is replaced."""
+    ours = {name for name, _ in more}
+    return [*(header for header in headers if header[0] not in ours), *more]

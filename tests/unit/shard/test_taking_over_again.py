@@ -1,0 +1,34 @@
+"""What the engine makes of a shard that has to fold its log again, and again."""
+
+from typing import cast
+
+from daybook_command.engine import Engine, Intake, Owned, retake_pause
+from daybook_command.lanes import LONGEST_PAUSE_SECONDS, Lanes
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.messages import TakenOver
+from daybook_infra.health import Health
+from support.one_shard import NOTHING
+from support.simulation import CONFIG
+
+
+class EmptyLog:
+    """Lanes that find nothing in the log."""
+
+    async def take_over(self, _: int) -> TakenOver:
+        return TakenOver(NOTHING, [], 0, 0)
+
+
+async def test_a_shard_that_waits_for_a_right_clock_is_not_ready_because_it_was_taken_over_again() -> None:
+    health = Health()
+    engine = Engine(CONFIG, cast("Lanes", EmptyLog()), cast("Intake", None), health)
+    shard = Shard.of(0, CONFIG)
+    shard.held = "the clock is off"
+    owned = engine._owned[0] = Owned(shard, 0.0, started=True)
+    health.fail("partition 0", "the clock is off")
+    await engine._take_over(0, owned)
+    assert health.reasons["partition 0"] == "the clock is off"
+
+
+def test_a_lost_race_costs_no_pause_and_one_loss_after_another_ever_longer_ones() -> None:
+    pauses = [retake_pause(retakes) for retakes in (0, 1, 2, 3, 4, 10_000)]
+    assert pauses == [0, 0, 0.1, 0.2, 0.4, LONGEST_PAUSE_SECONDS]
