@@ -19,6 +19,7 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
+from daybook_infra import lenient_records
 from daybook_infra.errors import KafkaAway
 from daybook_infra.logs import get_logger
 from daybook_infra.settings import Settings, require_kafka
@@ -40,6 +41,7 @@ class Stoppable(Protocol):
 
 def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     """How Kafka is reached: the keyword arguments that all of aiokafka's clients share."""
+    lenient_records.install()
     options: dict[str, Any] = {
         "bootstrap_servers": require_kafka(settings),
         "client_id": client_id,

@@ -10,6 +10,7 @@ from daybook_command.log_writer import BATCH_BYTES, LogWriter
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, LogAppend, LogRecord
 from daybook_contracts.topics import Topics
 from daybook_infra.settings import Settings
+from support.odd_headers import NotUtf8, slow_builder
 from support.stack import FreshSettings
 
 
@@ -79,3 +80,19 @@ async def test_offsets_that_hold_no_record_do_not_stall_a_reader(settings: Setti
     stretch = await reader.read(0, 0)
     assert stretch.records == [LogRecord(0, b"beside")]
     assert stretch.end == 2
+
+
+async def test_a_header_name_that_is_no_utf_8_hides_no_value(
+    settings: Settings, reader: LogReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = Topics(settings.topic_prefix).audit_log
+    with slow_builder(monkeypatch):
+        async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap) as producer:
+            for compressed in (b"a", b"b"):
+                batch = producer.create_batch()
+                batch.append(key=None, value=compressed, timestamp=None, headers=[])
+                batch.append(key=None, value=compressed * 2, timestamp=None, headers=[(NotUtf8("xx"), b"v")])
+                batch.append(key=None, value=compressed * 3, timestamp=None, headers=[])
+                await (await producer.send_batch(batch, topic, partition=0))
+    stretch = await reader.read(0, 0)
+    assert [record.value for record in stretch.records] == [b"a", b"aa", b"aaa", b"b", b"bb", b"bbb"]

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from support.deadletters import dead_letter
 from support.driving import fresh_id, over_kafka
 from support.malformed import INVALID, SECRET
+from support.odd_headers import NotUtf8, slow_builder
 from support.publisher import Headers, Publisher, Send
 from support.replay import by_command, entries_of, read_log
 from support.workload import registration, user_in
@@ -58,6 +59,17 @@ async def test_an_odd_header_does_not_keep_a_good_command_from_being_decided(
     await check_the_partition_goes_on(publisher)
     told = by_command(entries_of(await read_log(publisher.settings)))
     assert len(told[PARTITION, send.command["id"]]) == 1
+
+
+async def test_a_header_name_that_is_no_utf_8_keeps_nobody_waiting(
+    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = good(publisher)
+    with slow_builder(monkeypatch):
+        await publisher.raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
+        partition, offset = await publisher.raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
+    assert (await dead_letter(publisher.settings, partition, offset)).value == b"[]"
+    await check_the_partition_goes_on(publisher)
 
 
 @pytest.mark.parametrize("key", ["some key", None])

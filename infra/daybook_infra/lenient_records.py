@@ -1,0 +1,81 @@
+"""Reads records whose header names are not UTF-8: Kafka takes them, aiokafka's readers raise on them for ever.
+Without this, one such record would keep its partition from everybody. Nobody decides by a name that cannot be read.
+"""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, SupportsIndex
+
+from aiokafka.consumer import fetcher
+from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+
+
+class _LenientBuffer(bytearray):
+    """Bytes whose slices become text with U+FFFD for what is not UTF-8."""
+
+    def __getitem__(self, where: SupportsIndex | slice) -> Any:
+        found = super().__getitem__(where)
+        return _LenientBuffer(found) if isinstance(found, bytearray) else found
+
+    def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
+        return super().decode(encoding, errors)
+
+
+class _LenientBatch(_DefaultRecordBatchPy):
+    def _maybe_uncompress(self) -> None:
+        super()._maybe_uncompress()
+        if not isinstance(self._buffer, _LenientBuffer):
+            self._buffer = _LenientBuffer(self._buffer)
+
+
+class _Batch:
+    """A record batch as aiokafka's fetcher uses it; what its fast reader cannot decode is read again, slowly."""
+
+    def __init__(self, batch: Any, data: bytes, number: int) -> None:
+        self._batch = batch
+        self._data = data
+        self._number = number
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._batch, name)
+
+    def __iter__(self) -> Iterator[Any]:
+        read = 0
+        try:
+            for record in self._batch:
+                yield record
+                read += 1
+        except UnicodeDecodeError:
+            yield from islice(self._again(), read, None)
+
+    def _again(self) -> Iterator[Any]:
+        batches = _MemoryRecordsPy(self._data)
+        for _ in range(self._number):
+            batches.next_batch()
+        # The batch's bytes, which aiokafka offers nowhere; there are some, for the fast reader has found them.
+        return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001
+
+
+class LenientRecords:
+    """Stands in for aiokafka's `MemoryRecords`: a fetched partition's bytes in, its batches out."""
+
+    def __init__(self, data: bytes) -> None:
+        self._records = MemoryRecords(data)
+        self._data = data
+        self._taken = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._records, name)
+
+    def next_batch(self) -> _Batch | None:
+        batch = self._records.next_batch()
+        if batch is None:
+            return None
+        self._taken += 1
+        return _Batch(batch, self._data, self._taken - 1)
+
+
+def install() -> None:
+    """For every consumer of this process; aiokafka offers no other place."""
+    fetcher.MemoryRecords = LenientRecords  # type: ignore[attr-defined, assignment]  # a stand-in, not a subtype
