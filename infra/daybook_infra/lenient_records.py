@@ -22,7 +22,7 @@ class _LenientBuffer(bytearray):
         return super().decode(encoding, errors)
 
 
-class _LenientBatch(_DefaultRecordBatchPy):
+class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final in its annotations only
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()
         if not isinstance(self._buffer, _LenientBuffer):
