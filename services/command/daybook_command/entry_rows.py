@@ -7,18 +7,24 @@ import asyncpg
 import msgspec
 
 from daybook_command import snapshot_sql
-from daybook_contracts.entries import Entry, Metadata
+from daybook_contracts.codes import Code
+from daybook_contracts.entries import Entry, EntryError, Metadata
 from daybook_infra.postgres import Connection, Pool
 
 _METADATA: Final = msgspec.json.Decoder(Metadata)
 
 
-async def fetch_entries(connection: "Connection | Pool", entry_ids: Sequence[str]) -> list[Entry]:
-    """Those that are there, in no order; `created_at` is left empty."""
-    return [_entry(row) for row in await connection.fetch(snapshot_sql.ENTRIES, entry_ids)]
+async def fetch_entries(connection: "Connection | Pool", entry_ids: Sequence[str]) -> dict[str, Entry | None]:
+    """Those that are there; None for one that this version cannot read. `created_at` is left empty."""
+    return {row["id"]: _entry(row) for row in await connection.fetch(snapshot_sql.ENTRIES, entry_ids)}
 
 
-def _entry(row: asyncpg.Record) -> Entry:
+def _entry(row: asyncpg.Record) -> Entry | None:
     columns = dict(row)
-    metadata = _METADATA.decode(columns.pop("metadata_json"))
+    try:
+        metadata = _METADATA.decode(columns.pop("metadata_json"))
+        if isinstance(metadata.error, EntryError):
+            Code(metadata.error.code)
+    except ValueError:
+        return None
     return Entry(**columns, metadata_json=metadata, created_at="")

@@ -30,14 +30,14 @@ class OutcomeReader:
 
     async def find(self, key: str, command_id: str) -> Outcome | None:
         """None where the command is unknown, not decided, not projected yet, or was refused without an entry."""
-        entries = await self._entries([entry_id(key, command_id, 0)])
-        if not entries:
+        first_id = entry_id(key, command_id, 0)
+        first = (await self._entries([first_id])).get(first_id)
+        if first is None:
             return None
-        first = entries[0]
         others = [entry_id(key, command_id, ordinal) for ordinal in range(1, first.metadata_json.entries)]
-        if others:
-            # A command's entries are projected in one transaction: where the first is, all are.
-            entries += sorted(await self._entries(others), key=lambda entry: entry.metadata_json.ordinal)
+        # A command's entries are projected in one transaction: where the first is, all are.
+        found = await self._entries(others) if others else {}
+        entries = [first, *(entry for other in others if (entry := found.get(other)) is not None)]
         return Outcome(outcome(command_id, entries), first.metadata_json.principal, first.org_id)
 
     async def role(self, org_id: str, user_id: str) -> str | None:
@@ -46,6 +46,6 @@ class OutcomeReader:
             role: str | None = await self._pool.fetchval(ROLE, org_id, user_id)
         return role
 
-    async def _entries(self, ids: list[str]) -> list[Entry]:
+    async def _entries(self, ids: list[str]) -> dict[str, Entry | None]:
         with translated():
             return await fetch_entries(self._pool, ids)

@@ -135,17 +135,16 @@ async def _orgs(
     return {org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id]) for org_id in cached}
 
 
-async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry]:
+async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry | None]:
     """All entries of the commands that these first entries belong to. (A command of several entries has an org.)"""
     found = await fetch_entries(connection, entry_ids)
     others = [
         entry_id(entry.org_id or entry.entity_id, entry.metadata_json.command_id, ordinal)
-        for entry in found
+        for entry in found.values()
+        if entry is not None
         for ordinal in range(1, entry.metadata_json.entries)
     ]
-    if others:
-        found += await fetch_entries(connection, others)
-    return {entry.id: entry for entry in found}
+    return found | await fetch_entries(connection, others) if others else found
 
 
 async def _taken(connection: Connection, need: Needs) -> frozenset[str]:

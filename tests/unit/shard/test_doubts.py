@@ -21,7 +21,7 @@ from daybook_command.shard.messages import (
     Tick,
 )
 from daybook_contracts.admission import GENESIS, Head
-from daybook_contracts.continuity import head_of
+from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.entries import Unsealed, decode_entry, seal
 from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG, START_US
@@ -176,3 +176,21 @@ def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
         salt=metadata.salt or "",
     )
     return seal(unsealed, GENESIS).value
+
+
+def test_another_entry_at_the_head_is_noticed_when_nothing_is_left_in_memory() -> None:
+    shard, _, checkpoint = settled()
+    effects = shard.handle(answer_of(arrive(shard, replace(FOUND, offset=1)), checkpoint=checkpoint))
+    only(effects, Answer)
+    assert len(shard.memory.tail) == 0
+    other = replace(checkpoint, head=Head(0, "f" * 64))
+    effects = shard.handle(answer_of(arrive(shard, command_at(2)), checkpoint=other))
+    only(effects, TakeOver)
+
+
+def test_a_log_that_nothing_extends_any_more_stops_the_partition() -> None:
+    for voids, stops in ((MAX_VOIDS_IN_A_ROW - 1, False), (MAX_VOIDS_IN_A_ROW, True)):
+        shard = Shard.of(0, CONFIG)
+        shard.start()
+        effects = shard.handle(TakenOver(NOTHING, [LogRecord(offset, None) for offset in range(voids)], 0, voids))
+        assert any(isinstance(effect, Stop) for effect in effects) is stops

@@ -70,4 +70,6 @@ class PublishedKeys:
 
 
 def _signing_keys(published: Any) -> list[PyJWK]:
+    if not isinstance(published, dict):
+        raise ValueError("what is published there is no key set")  # noqa: TRY004 - bad data, not a bug
     return [key for key in PyJWKSet.from_dict(published).keys if key.public_key_use in {"sig", None}]

@@ -84,9 +84,8 @@ class Deciding:
         return True
 
     def _decide(self, item: Pending, salt: bytes) -> bool:
-        first = self.memory.tail.by_id.get(item.entry_id) or self.snapshot.entries.get(item.entry_id)
-        if first is not None:
-            self._repeat(item, first)
+        if item.entry_id in self.memory.tail.by_id or item.entry_id in self.snapshot.entries:
+            self._repeat(item)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
         elif self._quarantined(item.command.org_id):
@@ -101,8 +100,13 @@ class Deciding:
         loaded = self.snapshot.orgs.get(org_id)
         return org_id in self.memory.tail.poisoned or (loaded is not None and loaded.quarantined)
 
-    def _repeat(self, item: Pending, first: Entry) -> None:
+    def _repeat(self, item: Pending) -> None:
         """The first result again, if the content is the same too. A redacted entry has no salt left to tell by."""
+        entries = self._entries_of(item)
+        if entries is None:
+            self.answers.reject(item, Code.INTERNAL, "it was decided, and this version cannot read its result")
+            return
+        first = entries[0]
         salt, command = first.metadata_json.salt, item.command
         if salt is not None:
             request = request_hash(
@@ -112,13 +116,19 @@ class Deciding:
                 detail = "this command id was used for another command; send this one with an id of its own"
                 self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
                 return
-        self.answers.outcome(item, self._entries_of(item, first))
+        self.answers.outcome(item, entries)
 
-    def _entries_of(self, item: Pending, first: Entry) -> list[Entry]:
+    def _entries_of(self, item: Pending) -> list[Entry] | None:
+        """All that the command ended in before; None where any of it cannot be read."""
         key, command_id = item.command.key, item.command.id
-        others = (entry_id(key, command_id, n) for n in range(1, first.metadata_json.entries))
-        known = self.memory.tail.by_id
-        return [first, *(known.get(other) or self.snapshot.entries[other] for other in others)]
+        first = self._known(item.entry_id)
+        count = 0 if first is None else first.metadata_json.entries
+        found = [self._known(entry_id(key, command_id, ordinal)) for ordinal in range(count)]
+        entries = [entry for entry in found if entry is not None]
+        return entries if entries and len(entries) == count else None
+
+    def _known(self, an_id: str) -> Entry | None:
+        return self.memory.tail.by_id.get(an_id) or self.snapshot.entries.get(an_id)
 
     def _record(self, item: Pending, salt: bytes) -> bool:
         memory = self.memory

@@ -19,7 +19,8 @@ def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
         return f"PostgreSQL went back to position {projected.position}"
     if projected.position > memory.head.position:
         return f"PostgreSQL knows position {projected.position}, this shard only {memory.head.position}"
-    known = memory.tail.hash_at(projected.position)
+    at_head = projected.position == memory.head.position
+    known = memory.head.hash if at_head else memory.tail.hash_at(projected.position)
     if known is not None and known != projected.hash:
         return f"PostgreSQL has another entry at position {projected.position}"
     return None

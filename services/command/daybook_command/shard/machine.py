@@ -256,6 +256,7 @@ class Shard:
             if not isinstance(verdict, VoidReason):
                 return self._start_over("lost", f"offset {record.offset} extended the log first")
             reports.append(Report("void", f"offset {record.offset}: {verdict}"))
+        self.memory.voids_in_a_row = 0
         self.memory.end = event.records[-1].offset + 1
         return [*reports, *self._finish()]
 

@@ -7,6 +7,7 @@ from daybook_command.shard.messages import LogRecord, Report, Snapshot
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
+from daybook_contracts.continuity import check_voids
 from daybook_contracts.entries import Entry, PoisonEntry, read_entry
 from daybook_contracts.timestamps import microseconds
 
@@ -24,13 +25,16 @@ class Memory:
     tail: Tail = field(default_factory=Tail)
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
-        """Take in the log's next records by the admission rule; what does not extend it is reported as void."""
+        """Take in the log's next records by the admission rule; what does not extend it is reported as void.
+        Raises LogChanged where nothing extends it any more.
+        """
         reports: list[Report] = []
         for record in records:
             verdict = admit(self.head, self.partition, record.value)
             self.end = record.offset + 1
             if isinstance(verdict, VoidReason):
                 self.voids_in_a_row += 1
+                check_voids(self.voids_in_a_row)
                 reports.append(Report("void", f"offset {record.offset}: {verdict}"))
             else:
                 self.voids_in_a_row = 0

@@ -51,11 +51,14 @@ class LoadedOrg:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch)."""
+    """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
+
+    `entries` are those that the commands ended in before; None where this version cannot read one.
+    """
 
     checkpoint: Checkpoint
     database_us: int
-    entries: Mapping[str, Entry]
+    entries: Mapping[str, Entry | None]
     orgs: Mapping[str, LoadedOrg]
     known_users: frozenset[str]
     taken_ids: frozenset[str]

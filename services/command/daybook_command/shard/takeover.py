@@ -5,7 +5,7 @@ from orjson import loads
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import Report, TakenOver
 from daybook_command.shard.orgs import OrgCache
-from daybook_contracts.continuity import check_bounds, check_head, check_voids
+from daybook_contracts.continuity import check_bounds, check_head
 from daybook_contracts.timestamps import microseconds
 
 
@@ -20,7 +20,6 @@ def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory
         check_head(checkpoint.head, checkpoint.head_offset, partition, value)
         memory.last_us = stamped_at(value or b"")
     reports = memory.fold(record for record in event.records if record.offset >= checkpoint.next_offset)
-    check_voids(memory.voids_in_a_row)
     return memory, reports
 
 
