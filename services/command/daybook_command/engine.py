@@ -125,6 +125,8 @@ class Engine:
         await self._commit()
         for owned in leaving:
             del self._owned[owned.shard.partition]
+            for gauge in metrics.OF_A_PARTITION:
+                gauge.labels(owned.shard.partition).set(0)
             self._health.ok(f"partition {owned.shard.partition}")
             for task in owned.tasks:
                 task.cancel()

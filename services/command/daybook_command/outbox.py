@@ -47,7 +47,8 @@ class Outbox:
 
     def _answered_here(self, reply: Reply) -> bool:
         """A request that waits in this process needs no round trip over Kafka."""
-        return self._replies.resolve(reply.correlation_id.decode("latin-1"), reply.value)
+        asked = reply.correlation_id
+        return asked is not None and self._replies.resolve(asked.decode("latin-1"), reply.value)
 
     async def _sent(self, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
         """Of each record what kept it from being acknowledged; raises KafkaAway unless that is the size of one."""

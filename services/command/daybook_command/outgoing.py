@@ -41,7 +41,8 @@ def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
 
 def _reply(topics: Topics, reply: Reply) -> Outgoing:
     headers = event_headers(RESULT_EVENT, reply.command_id, reply.command_id, reply.traceparent)
-    headers.append((CORRELATION_ID, reply.correlation_id))
+    if reply.correlation_id is not None:
+        headers.append((CORRELATION_ID, reply.correlation_id))
     return Outgoing(topics.results, reply.partition, reply.command_id.encode(), reply.value, headers, None)
 
 

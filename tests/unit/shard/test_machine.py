@@ -22,7 +22,7 @@ from daybook_command.shard.messages import (
     Report,
     TakeOver,
 )
-from daybook_contracts.topics import PRINCIPAL
+from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG, command_record
 
@@ -173,3 +173,19 @@ def test_a_repeat_whose_first_result_cannot_be_read_is_neither_decided_again_nor
     stored = only(effects, LoadSnapshot).needs.entry_ids[0]
     effects = shard.handle(answer_of(effects, entries={stored: None}))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
+
+
+def test_a_command_that_is_too_large_is_told_so_over_kafka_as_over_http() -> None:
+    shard = fresh()
+    large = replace(FOUND, value=(FOUND.value or b"").replace(b"name 0", b"n" * 300 * 1024))
+    answer = only(shard.handle(answer_of(arrive(shard, large))), Answer)
+    assert reasons(answer) == ["INVALID_COMMAND"]
+    assert [b'"status":413' in reply.value for reply in answer.replies] == [True]
+
+
+def test_an_answer_carries_a_correlation_id_only_where_the_command_did() -> None:
+    shard = fresh()
+    without = replace(command_at(1), headers=tuple(each for each in FOUND.headers if each[0] != CORRELATION_ID))
+    decided(shard, FOUND, without)
+    replies = only(shard.handle(Acknowledged(0)), Answer).replies
+    assert [reply.correlation_id is None for reply in replies] == [False, True]

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
 from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Reply
-from daybook_contracts.codes import Code
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.entries import Entry, EntryError
-from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
+from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem
 
 
 @dataclass(slots=True)
@@ -23,10 +23,13 @@ class Answers:
 
     def reject(self, item: Pending, code: Code, detail: str) -> None:
         """A well-formed command is refused without an entry."""
-        self._refuse(item.record, item.sender, item.command.id, code, detail)
+        refusal = problem(code, detail, command_id=item.command.id)
+        self._refuse(item.record, item.sender, item.command.id, refusal)
 
     def refuse(self, item: Refused) -> None:
-        self._refuse(item.record, item.sender, item.command_id, item.code, item.detail)
+        status = TOO_LARGE_STATUS if item.too_large else None
+        refusal = problem(item.code, item.detail, command_id=item.command_id, status=status)
+        self._refuse(item.record, item.sender, item.command_id, refusal)
 
     def forward(self, item: Misrouted) -> None:
         self.forwards.append(Forward(item.partition, item.record))
@@ -34,12 +37,13 @@ class Answers:
     def seal(self, next_offset: int) -> Answer:
         return Answer(tuple(self.replies), tuple(self.forwards), tuple(self.dead_letters), next_offset)
 
-    def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, code: Code, detail: str) -> None:
-        if not sender.http or code is Code.INTERNAL:
-            keep_value = code is not Code.SECRET_IN_CONFIG
-            self.dead_letters.append(DeadLetter(record, self.partition, f"{code}: {detail}", keep_value))
+    def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, refusal: Rejected) -> None:
+        if not sender.http or refusal.code is Code.INTERNAL:
+            reason = f"{refusal.code}: {refusal.detail}"
+            keep_value = refusal.code is not Code.SECRET_IN_CONFIG
+            self.dead_letters.append(DeadLetter(record, self.partition, reason, keep_value))
         if command_id is not None or sender.http:
-            self._reply(sender, command_id, problem(code, detail, command_id=command_id))
+            self._reply(sender, command_id, refusal)
 
     def _reply(self, sender: Sender, command_id: str | None, result: Result) -> None:
         if sender.reply_partition is None:

@@ -28,7 +28,7 @@ _PARTITION = re.compile(rb"[0-9]{1,6}")
 class Sender:
     """Who waits for the answer, and where; `reply_partition` is None where nobody does."""
 
-    correlation_id: bytes
+    correlation_id: bytes | None
     reply_partition: int | None
     traceparent: bytes | None
     http: bool
@@ -54,6 +54,7 @@ class Refused:
     code: Code
     detail: str
     command_id: str | None
+    too_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
     except InvalidCommand as fault:
-        return Refused(record, sender, fault.code, fault.detail, fault.command_id)
+        return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
     if home == partition:
         return Pending(record, sender, command, principal, entry_id(command.key, command.id, 0))
@@ -90,7 +91,7 @@ def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
     if reply_partition is not None and reply_partition >= partitions:
         reply_partition = None
     return Sender(
-        correlation_id=headers.get(CORRELATION_ID, b""),
+        correlation_id=headers.get(CORRELATION_ID),
         reply_partition=reply_partition,
         traceparent=trace_context(headers.get(TRACEPARENT)),
         http=headers.get(DOOR) == DOOR_HTTP,

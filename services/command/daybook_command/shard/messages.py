@@ -202,7 +202,7 @@ class Reply:
 
     command_id: str
     value: bytes
-    correlation_id: bytes
+    correlation_id: bytes | None
     partition: int
     traceparent: bytes | None
 
