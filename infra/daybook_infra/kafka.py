@@ -151,7 +151,8 @@ def _trouble(stopping: "asyncio.Task[None]") -> str | None:
 
 
 async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
-    # aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log that moved on.
+    # By its private parts: aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log
+    # that moved on.
     accumulator = producer._message_accumulator  # noqa: SLF001
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
     for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001

@@ -8,6 +8,10 @@ BATCH_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 class Metrics:
     def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self._add_counts(registry)
+        self._add_states(registry)
+
+    def _add_counts(self, registry: CollectorRegistry) -> None:
         self.entries = Counter(
             "daybook_projector_entries", "Entries projected into the tables", PARTITION, registry=registry
         )
@@ -23,6 +27,14 @@ class Metrics:
             buckets=BATCH_SECONDS,
             registry=registry,
         )
+        self.checkpoints_lost = Counter(
+            "daybook_projector_checkpoints_lost",
+            "Batches not written because somebody else had moved the checkpoint",
+            PARTITION,
+            registry=registry,
+        )
+
+    def _add_states(self, registry: CollectorRegistry) -> None:
         self.lag = Gauge(
             "daybook_projector_lag_records",
             "Records of the partition that are not projected yet",
@@ -46,10 +58,4 @@ class Metrics:
         )
         self.quarantined = Gauge(
             "daybook_projector_quarantined_orgs", "Orgs in quarantine, of all partitions", registry=registry
-        )
-        self.checkpoints_lost = Counter(
-            "daybook_projector_checkpoints_lost",
-            "Batches not written because somebody else had moved the checkpoint",
-            PARTITION,
-            registry=registry,
         )
