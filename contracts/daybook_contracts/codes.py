@@ -61,7 +61,7 @@ _ANSWERS: dict[Code, tuple[int, str]] = {
     Code.SYNC_NOT_RUNNING: (409, "The sync is not running"),
     Code.DLQ_EVENT_RESOLVED: (409, "The dead letter is resolved"),
     Code.SECRET_REF_IN_USE: (409, "The secret reference is in use"),
-    Code.LIMIT_REACHED: (409, "The org is full"),
+    Code.LIMIT_REACHED: (409, "A limit is reached"),
     Code.INVALID_CONFIG: (422, "Invalid config"),
     Code.SECRET_IN_CONFIG: (422, "A secret where only references belong"),
     Code.COMMAND_ID_REUSED: (409, "The command id was used for something else"),

@@ -5,6 +5,7 @@ Enters: routing key, command id, ordinal. Leaves: a UUID as lower-case text. Dra
 import re
 from hashlib import sha256
 from typing import Final
+from uuid import UUID, uuid5
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """A UUID as Daybook writes it: hex in five groups, lower case."""
@@ -29,3 +30,13 @@ def entry_id(key: str, command_id: str, ordinal: int) -> str:
     named = bytes.fromhex((key + command_id).replace("-", "")) + ordinal.to_bytes(4, "big")
     digest = sha256(_DOMAIN + named).hexdigest()
     return f"{command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
+
+
+def policy_alert_id(connection_id: str, rule: str) -> str:
+    """The UUIDv5 of a policy's alert, in the namespace of its connection: whether it is open is one look-up by key."""
+    return str(uuid5(UUID(connection_id), rule))
+
+
+def timeout_command_id(sync_run_id: str) -> str:
+    """The UUIDv5 of the command that fails an overdue run: whoever sends it, it happens once."""
+    return str(uuid5(UUID(sync_run_id), "sync_stalled"))

@@ -1,4 +1,4 @@
-"""Writes the JSON Schemas of commands, entries and results: `python -m daybook_contracts.publish [--check]`.
+"""Writes the JSON Schemas of commands, configs, entries and results: `python -m daybook_contracts.publish [--check]`.
 
 With `--check` nothing is written: it names the files that differ from the models and exits 1.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from daybook_contracts.commands import COMMANDS
+from daybook_contracts.connection_types import CONNECTION_TYPES
 from daybook_contracts.entries import Entry
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_contracts.results import Accepted, Pending, Rejected
@@ -23,6 +24,7 @@ def schemas() -> dict[str, str]:
     """Every schema's text by its path in the folder."""
     named = {
         **{f"commands/{kind}.v1.json": model.model_json_schema() for kind, model in COMMANDS.items()},
+        **{f"connection_types/{kind}.v1.json": model.model_json_schema() for kind, model in CONNECTION_TYPES.items()},
         **{f"entries/{action}.v1.json": msgspec.json.schema(data) for action, data in ENTRY_DATA.items()},
         "entries/entry.v1.json": msgspec.json.schema(Entry),
         "results/accepted.v1.json": msgspec.json.schema(Accepted),

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from daybook_contracts.strict_json import members
+from daybook_contracts.strict_json import members, parse_loosely
 
 _SECRET_KEYS = frozenset(
     {
@@ -36,6 +36,7 @@ _SECRET_TEXT = re.compile(
     r"|^(sk|rk)_live_"
     r"|^gh[pousr]_"
 )
+HOTTOK = "hottok"
 _HIDDEN = "***"  # a key that is itself a secret
 
 Path = tuple[str | int, ...]
@@ -109,8 +110,21 @@ def without_hottok(payload: Any) -> Any:
     """A copy of the payload without members named `hottok`, in any case, at any depth."""
     match payload:
         case dict():
-            return {key: without_hottok(value) for key, value in payload.items() if key.lower() != "hottok"}
+            return {key: without_hottok(value) for key, value in payload.items() if key.lower() != HOTTOK}
         case list():
             return [without_hottok(value) for value in payload]
         case _:
             return payload
+
+
+def holds_hottok(raw: bytes) -> bool:
+    """Whether a text has a member named `hottok`, in any case, at any depth; the word alone, where it is not JSON."""
+    stack = [parse_loosely(raw)]
+    if stack == [None]:
+        return HOTTOK.encode() in raw.lower()
+    while stack:
+        node = stack.pop()
+        if any(key.lower() == HOTTOK for key, _ in members(node)):
+            return True
+        stack += [inner for _, inner in _inside(node)]
+    return False

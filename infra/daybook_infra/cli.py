@@ -13,7 +13,11 @@ from daybook_infra.errors import DaybookError
 
 GROUP = "daybook.commands"
 OWN = {
+    "alerts": "daybook_infra.commands.alerts:alerts",
+    "connections": "daybook_infra.commands.connections:connections",
+    "dlq": "daybook_infra.commands.dlq:dlq",
     "init": "daybook_infra.commands.init:init",
+    "runs": "daybook_infra.commands.runs:runs",
     "send": "daybook_infra.commands.send:send",
     "stack": "daybook_infra.commands.stack:stack",
     "status": "daybook_infra.commands.status:status",

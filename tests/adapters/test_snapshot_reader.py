@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.shard.messages import Checkpoint, Needs
+from daybook_command.shard.messages import Checkpoint, Needs, OrgNeeds
 from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
 from daybook_contracts.admission import Head
 from daybook_infra.errors import DatabaseAway
@@ -42,7 +42,7 @@ async def filled(pool: Pool) -> Pool:
 
 async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Pool) -> None:
     reader = SnapshotReader(filled, managed_users=True)
-    needs = Needs(orgs=((ORG, None), (NOBODY, None)), users=(ANN, NOBODY))
+    needs = Needs(orgs=(OrgNeeds(ORG), OrgNeeds(NOBODY)), users=(ANN, NOBODY))
     snapshot = (await reader.read({3: needs}))[3]
     assert snapshot.checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
     assert snapshot.known_users == {ANN}
@@ -64,7 +64,7 @@ async def test_each_partition_gets_its_own_checkpoint(filled: Pool) -> None:
 
 async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Pool) -> None:
     reader = SnapshotReader(filled, managed_users=True)
-    needs = Needs(orgs=((ORG, 0),))
+    needs = Needs(orgs=(OrgNeeds(ORG, 0),))
     before = (await reader.read({3: needs}))[3].orgs[ORG]
     assert (before.fresh, before.quarantined, before.generation) == (False, False, 0)
     await filled.execute(
@@ -73,7 +73,7 @@ async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Poo
     during = (await reader.read({3: needs}))[3].orgs[ORG]
     assert (during.fresh, during.quarantined, during.generation) == (True, True, 1)
     await filled.execute("UPDATE daybook.quarantine SET released_at = now(), generation = 2")
-    after = (await reader.read({3: Needs(orgs=((ORG, 1),))}))[3].orgs[ORG]
+    after = (await reader.read({3: Needs(orgs=(OrgNeeds(ORG, 1),))}))[3].orgs[ORG]
     assert (after.fresh, after.quarantined, after.generation) == (True, False, 2)
 
 
@@ -121,7 +121,7 @@ async def test_an_org_that_takes_long_to_read_does_not_pass_for_a_wrong_clock(fi
     reader = SnapshotReader(filled, managed_users=True)
     async with filled.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE")
-        reading = asyncio.create_task(reader.read({3: Needs(orgs=((ORG, None),))}))
+        reading = asyncio.create_task(reader.read({3: Needs(orgs=(OrgNeeds(ORG),))}))
         await eventually(lambda: waiting(filled))
         released_us = await other.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     assert (await reading)[3].database_us >= released_us

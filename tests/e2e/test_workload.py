@@ -5,28 +5,27 @@ from collections import defaultdict
 import pytest
 
 from support.chain import Json, partition_of
-from support.driving import check_tables, connected, over_kafka, register_all, send_all, through
+from support.driving import (
+    check_tables,
+    connected,
+    eventually,
+    over_kafka,
+    register_all,
+    send_all,
+    through,
+    until_projected,
+)
 from support.processes import Systems
 from support.publisher import Publisher, Send, doors
 from support.replay import by_command, check_against_model, check_answer, entries_of, read_log
-from support.workload import Workload
+from support.workload import CODES, Workload
 
 pytestmark = pytest.mark.e2e
 SEED = 20_261_122
-CODES = {
-    "FORBIDDEN",
-    "ORG_NOT_FOUND",
-    "USER_NOT_FOUND",
-    "MEMBER_NOT_FOUND",
-    "PROJECT_NOT_FOUND",
-    "ALREADY_EXISTS",
-    "ALREADY_MEMBER",
-    "LAST_OWNER",
-}
 
 
-async def test_two_thousand_mixed_commands_end_as_the_model_says(systems: Systems) -> None:
-    workload = Workload(SEED, orgs=50, users=80, commands=2000)
+async def test_ten_thousand_mixed_commands_end_as_the_model_says(systems: Systems) -> None:
+    workload = Workload(SEED, orgs=100, users=150, commands=10_000, flooded=1100)
     settings = (system := systems.start(commands=2, projectors=2)).settings
     async with (
         doors(settings, *(service.url for service in system.commands)) as (one, other),
@@ -34,7 +33,8 @@ async def test_two_thousand_mixed_commands_end_as_the_model_says(systems: System
         connected(settings) as database,
     ):
         await register_all(one, database, workload.registrations)
-        outcomes = await send_all(workload.sends, [through(one, other), through(other, one), over_kafka(publisher)])
+        ways = [through(one, other), through(other, one), over_kafka(publisher)]
+        outcomes = await send_all(workload.sends, ways, at_once=96)
     log = await read_log(settings)
     check_against_model(log, [*workload.registrations, *workload.distinct])
     check_answers(outcomes, by_command(entries_of(log)), settings.partitions)
@@ -42,13 +42,35 @@ async def test_two_thousand_mixed_commands_end_as_the_model_says(systems: System
     await check_tables(settings)
 
 
+async def test_runs_that_take_too_long_are_failed_once_amid_all_that_happens(systems: Systems) -> None:
+    workload = Workload(9, orgs=20, users=30, commands=800)
+    settings = (system := systems.start(commands=2, projectors=1, sync_max_seconds=1)).settings
+    async with (
+        doors(settings, *(service.url for service in system.commands)) as (one, other),
+        connected(settings) as database,
+    ):
+        await register_all(one, database, workload.registrations)
+        outcomes = await send_all(workload.sends, [through(one, other), through(other, one)], at_once=24)
+
+        async def none_is_running() -> bool:
+            return not await database.fetchval("select exists (select from sync_runs where status = 'running')")
+
+        await until_projected(database, [answer["position"] for _, answer in outcomes])
+        await eventually(none_is_running, seconds=40)
+        log = await read_log(settings)
+    check_against_model(log, [*workload.registrations, *workload.distinct])
+    check_answers(outcomes, by_command(entries_of(log)), settings.partitions)
+    stalled = [entry for entry in entries_of(log) if entry["metadata_json"]["data"].get("rule") == "sync_stalled"]
+    assert {entry["action"] for entry in stalled} >= {"RAISE_ALERT"}
+    await check_tables(settings)
+
+
 def check_answers(
     outcomes: list[tuple[Send, Json]], entries: dict[tuple[int, str], list[Json]], partitions: int
 ) -> None:
-    """Each command has one entry, each answer is its, and a repeat was answered byte for byte as the first."""
+    """Each answer is what its command's entries say, and a repeat was answered byte for byte as the first."""
     answers = defaultdict(list)
     for send, answer in outcomes:
-        (entry,) = entries[partition_of(send.key, partitions), send.command["id"]]
-        check_answer(answer, entry)
+        check_answer(answer, entries[partition_of(send.key, partitions), send.command["id"]])
         answers[send.key, send.command["id"]].append(answer)
     assert all(answer == given[0] for given in answers.values() for answer in given)

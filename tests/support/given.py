@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import msgspec
+from msgspec import UNSET
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Accepted, Decision, Event, Facts, Rejected
@@ -17,13 +18,40 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import Command, parse_command
-from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.entry_data import ACTION_OF, ENTRY_DATA
+from daybook_contracts.fact import Fact
 from daybook_contracts.ids import entry_id
 from daybook_contracts.principals import Principal, Service, User
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-0000000000c0"
 IMPORTER = Service("importer")
+
+COLUMNS: dict[type[Fact], tuple[str, str | None]] = {
+    ENTRY_DATA[action]: columns
+    for columns, actions in {
+        ("user", "user_id"): ("REGISTER_USER",),
+        ("org", None): ("CREATE_ORG", "RENAME_ORG"),
+        ("org_member", "user_id"): ("ADD_MEMBER", "UPDATE_MEMBER", "REMOVE_MEMBER"),
+        ("project", "project_id"): ("CREATE_PROJECT", "RENAME_PROJECT"),
+        ("project_member", "user_id"): ("ADD_PROJECT_MEMBER", "UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"),
+        ("source_connection", "connection_id"): (
+            "CREATE_CONNECTION",
+            "UPDATE_CONNECTION",
+            "ACTIVATE_CONNECTION",
+            "DEACTIVATE_CONNECTION",
+            "DELETE_CONNECTION",
+            "RETRY_DLQ_EVENTS",
+            "RESOLVE_DLQ_EVENTS",
+        ),
+        ("sync_run", "sync_run_id"): ("START_SYNC", "COMPLETE_SYNC", "FAIL_SYNC", "CANCEL_SYNC"),
+        ("dlq_event", "dlq_event_id"): ("RECORD_DLQ_EVENT", "RETRY_DLQ_EVENT", "RESOLVE_DLQ_EVENT"),
+        ("integration_alert", "alert_id"): ("RAISE_ALERT", "ESCALATE_ALERT", "RESOLVE_ALERT"),
+        ("secret_ref", "secret_ref_id"): ("CREATE_SECRET_REF", "ROTATE_SECRET_REF", "DELETE_SECRET_REF"),
+    }.items()
+    for action in actions
+}
+"""The entity type of each kind of success entry, and the field that has the entity's id; None: the org itself."""
 
 
 def person(number: int) -> str:
@@ -39,6 +67,26 @@ NOBODY = person(999)
 
 def project(number: int) -> str:
     return f"0c000000-0000-4000-8000-{number:012d}"
+
+
+def connection(number: int) -> str:
+    return f"0d000000-0000-4000-8000-{number:012d}"
+
+
+def sync_run(number: int) -> str:
+    return f"0e000000-0000-4000-8000-{number:012d}"
+
+
+def dead_letter(number: int) -> str:
+    return f"0f000000-0000-4000-8000-{number:012d}"
+
+
+def alert(number: int) -> str:
+    return f"1a000000-0000-4000-8000-{number:012d}"
+
+
+def secret_ref(number: int) -> str:
+    return f"1b000000-0000-4000-8000-{number:012d}"
 
 
 def command(
@@ -68,6 +116,7 @@ class Given:
     known: frozenset[str]
     taken: frozenset[str] = frozenset()
     managed: bool = True
+    beyond: int = 0
 
     def with_taken(self, *ids: str) -> Self:
         """Ids that another org has reserved or holds."""
@@ -76,11 +125,15 @@ class Given:
     def with_external_users(self) -> Self:
         return replace(self, managed=False)
 
+    def with_beyond(self, count: int) -> Self:
+        """So many more dead letters match the filter."""
+        return replace(self, beyond=count)
+
     def when(self, a_command: Command, principal: Principal | None = None) -> "Outcome":
         """Sent by the actor itself, by a service where there is none; else by `principal`."""
         actor = a_command.actor_user_id
         sender = principal or (IMPORTER if actor is None else User(actor))
-        facts = Facts(sender, made_by(a_command), self.known, self.taken, self.managed)
+        facts = Facts(sender, made_by(a_command), self.known, self.taken, self.managed, self.beyond)
         return Outcome(a_command, self.org, facts, decide(a_command, self.org, facts))
 
 
@@ -93,7 +146,7 @@ class Outcome:
 
     def then(self, *facts: msgspec.Struct) -> Self:
         """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
-        assert self.decision == Accepted(tuple(event_of(fact) for fact in facts))
+        assert self.decision == Accepted(tuple(event_of(fact, self.before) for fact in facts))
         assert [draft.fact for draft in self.drafts()] == list(facts)
         self.after()
         return self
@@ -121,22 +174,23 @@ def given(*facts: msgspec.Struct) -> Given:
     return Given(fold(facts), frozenset({ANN, EVE} | named))
 
 
-def event_of(fact: msgspec.Struct, org_id: str = ORG) -> Event:
-    """A fact with the columns that the contract gives its action."""
-    action = next(action for action, kind in ENTRY_DATA.items() if kind is type(fact))
-    user_id, project_id = getattr(fact, "user_id", None), getattr(fact, "project_id", None)
-    match action.partition("_")[2]:
-        case "USER":
-            entity_type, entity_id = "user", user_id
-        case "ORG":
-            entity_type, entity_id = "org", org_id
-        case "MEMBER":
-            entity_type, entity_id = "org_member", user_id
-        case "PROJECT":
-            entity_type, entity_id = "project", project_id
-        case "PROJECT_MEMBER":
-            entity_type, entity_id = "project_member", user_id
-        case noun:
-            raise AssertionError(f"no test knows the columns of {noun}")
-    assert entity_id is not None
-    return Event(action, entity_type, entity_id, project_id, fact)
+def event_of(fact: msgspec.Struct, before: Org | None) -> Event:
+    """A fact with the columns that the contract gives its action; `before` knows where things of the hub are."""
+    assert isinstance(fact, Fact)
+    entity_type, field = COLUMNS[type(fact)]
+    entity_id = ORG if field is None else getattr(fact, field)
+    by_policy = isinstance(getattr(fact, "rule", UNSET), str)
+    return Event(ACTION_OF[type(fact)], entity_type, entity_id, _project_of(fact, before), fact, by_policy)
+
+
+def _project_of(fact: msgspec.Struct, before: Org | None) -> str | None:
+    """The one that the fact names, or its alert's, or that of its connection, which may be its dead letter's."""
+    named: str | None = getattr(fact, "project_id", None)
+    if named is not None or before is None:
+        return named
+    raised = before.alerts.get(getattr(fact, "alert_id", ""))
+    if raised is not None:
+        return raised.project_id
+    letter = before.dead_letters.get(getattr(fact, "dlq_event_id", ""))
+    connection_id = letter.connection_id if letter is not None else getattr(fact, "connection_id", None)
+    return None if connection_id is None else before.connections[connection_id].project_id

@@ -1,10 +1,10 @@
 """Random histories of one org: what anybody may send, and the tables that the entries post.
 
-The tables are folded here a second time, from the entries' bytes alone, the way the contract lists their rows.
+The tables are folded a second time, from the entries' bytes alone, the way the contract lists their rows.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -14,11 +14,28 @@ from hypothesis import strategies as st
 from daybook_command.domain.drafts import Draft
 from daybook_command.domain.state import Org
 from daybook_contracts.commands import Command
-from daybook_contracts.principals import Principal, User
-from support.given import ANN, BOB, CAT, DAN, IMPORTER, NOBODY, Given, Outcome, command, project
+from daybook_contracts.principals import DAYBOOK, Principal, User
+from support import tables as independent
+from support.given import (
+    ANN,
+    BOB,
+    CAT,
+    DAN,
+    IMPORTER,
+    NOBODY,
+    ORG,
+    Given,
+    Outcome,
+    command,
+    connection,
+    dead_letter,
+    project,
+    secret_ref,
+    sync_run,
+)
+from support.history_data import DATA, NTH, Nth
 
-PEOPLE = (ANN, BOB, CAT, DAN, NOBODY)
-TAKEN = frozenset({project(2)})
+TAKEN = frozenset({project(2), connection(2), sync_run(2), dead_letter(2), secret_ref(2)})
 """In another org."""
 
 SENDERS: tuple[tuple[str | None, Principal], ...] = (
@@ -32,26 +49,10 @@ SENDERS: tuple[tuple[str | None, Principal], ...] = (
 )
 """ANN founds the org, so most of what she sends is accepted; a history of refusals tests little."""
 
-ROLES, PROJECT_ROLES = ("owner", "admin", "member", "viewer"), ("admin", "editor", "viewer")
-NAMES, NTH = ("a", "b", "\u00fc"), (0, 1, 2)
-DATA: dict[str, dict[str, tuple[object, ...]]] = {
-    "REGISTER_USER": {"user_id": PEOPLE},
-    "CREATE_ORG": {"name": NAMES},
-    "RENAME_ORG": {"name": NAMES},
-    "ADD_MEMBER": {"user_id": PEOPLE, "role": ROLES},
-    "UPDATE_MEMBER": {"user_id": PEOPLE, "role": ROLES},
-    "REMOVE_MEMBER": {"user_id": PEOPLE},
-    "CREATE_PROJECT": {"name": NAMES, "project_id": (None, None, project(1), project(2))},
-    "RENAME_PROJECT": {"nth": NTH, "name": NAMES},
-    "ADD_PROJECT_MEMBER": {"nth": NTH, "user_id": PEOPLE, "role": PROJECT_ROLES},
-    "UPDATE_PROJECT_MEMBER": {"nth": NTH, "user_id": PEOPLE, "role": PROJECT_ROLES},
-    "REMOVE_PROJECT_MEMBER": {"nth": NTH, "user_id": PEOPLE},
-}
-
 
 @dataclass(frozen=True)
 class Step:
-    """A command before it is known which projects it can name: `nth` stands for one of them."""
+    """A command before it is known which of the org's things it can name."""
 
     type_: str
     by: str | None
@@ -59,13 +60,33 @@ class Step:
     data: dict[str, Any]
 
     def command(self, number: int, org: Org | None) -> Command:
-        data: dict[str, Any] = dict(self.data)
-        nth = self.data.get("nth")
-        if isinstance(nth, int):
-            del data["nth"]
-            made = sorted(org.projects) if org is not None else []
-            data["project_id"] = made[nth % len(made)] if made else project(9)
-        return command(self.type_, by=self.by, id_=f"01890000-0000-7000-8000-{number:012d}", **data)
+        data = {name: _named(name, value, org) for name, value in self.data.items()}
+        return command(self.type_, self.by, id_=f"01890000-0000-7000-8000-{number:012d}", **data)
+
+
+def _named(name: str, value: object, org: Org | None) -> Any:
+    match value:
+        case Nth(number):
+            made = sorted(_things(name, org))
+            return made[number % len(made)] if made else project(9)
+        case tuple():
+            return [_named(name, each, org) for each in value]
+        case _:
+            return value
+
+
+def _things(name: str, org: Org | None) -> Mapping[str, object]:
+    if org is None:
+        return {}
+    return {
+        "project_id": org.projects,
+        "connection_id": org.connections,
+        "sync_run_id": org.runs,
+        "dlq_event_id": org.dead_letters,
+        "ids": org.dead_letters,
+        "alert_id": org.alerts,
+        "secret_ref_id": org.secret_refs,
+    }[name]
 
 
 def _steps_of(type_: str) -> list[Step]:
@@ -86,69 +107,46 @@ OPENING = (
     _by_ann("ADD_MEMBER", user_id=BOB, role="admin"),
     _by_ann("ADD_MEMBER", user_id=CAT, role="member"),
     _by_ann("CREATE_PROJECT", name="a"),
-    _by_ann("ADD_PROJECT_MEMBER", nth=0, user_id=CAT, role="admin"),
+    _by_ann("ADD_PROJECT_MEMBER", project_id=Nth(0), user_id=CAT, role="admin"),
+    _by_ann("CREATE_SECRET_REF", key_name="a", secret_id_ref="env:A"),
+    _by_ann("CREATE_CONNECTION", project_id=Nth(0), type="sheets", name="a", config={"secrets": {"key": "a"}}),
+    _by_ann("CREATE_CONNECTION", project_id=Nth(0), type="sheets", name="b", config={}),
+    _by_ann("START_SYNC", connection_id=Nth(0)),
+    _by_ann("RECORD_DLQ_EVENT", connection_id=Nth(0), payload=1),
 )
 """So that something can happen from the first random step on."""
 
-steps = st.one_of(*(st.sampled_from(_steps_of(type_)) for type_ in DATA))
+_TIMEOUTS = [Step("FAIL_SYNC", None, DAYBOOK, {"sync_run_id": nth, "error_message": "TIMED_OUT"}) for nth in NTH]
+steps = st.one_of(*(st.sampled_from(_steps_of(type_)) for type_ in DATA), st.sampled_from(_TIMEOUTS))
 histories = st.lists(steps, min_size=20, max_size=50).map(lambda later: [*OPENING, *later])
 
 
 @dataclass
 class Tables:
-    """The rows that entries post, each as the contract has it; by plain loops, without the deciders' state."""
+    """The rows that entries post; `posted` stands for the time, which drafts have not."""
 
-    users: set[str] = field(default_factory=lambda: {ANN, BOB, CAT, DAN})
-    org_name: str | None = None
-    org_members: dict[str, str] = field(default_factory=dict)
-    projects: dict[str, str] = field(default_factory=dict)
-    project_members: dict[tuple[str, str], str] = field(default_factory=dict)
+    rows: independent.Tables = field(default_factory=lambda: {name: {} for name in independent.COLUMNS})
+    posted: int = 0
+
+    def __post_init__(self) -> None:
+        self.rows["auth.users"] = {(user_id,): () for user_id in (ANN, BOB, CAT, DAN)}
 
     def post(self, draft: Draft) -> None:
         data: dict[str, Any] = json.loads(draft.data)
-        if draft.error is not None or data.get("changed") is False:
-            return
-        match draft.action:
-            case "REGISTER_USER":
-                self.users.add(data["user_id"])
-            case "CREATE_ORG":
-                assert draft.actor_user_id is not None
-                self.org_name, self.org_members = data["name"], {draft.actor_user_id: "owner"}
-            case "RENAME_ORG":
-                self.org_name = data["name"]
-            case "ADD_MEMBER" | "UPDATE_MEMBER" | "REMOVE_MEMBER":
-                self._post_member(draft.action, data)
-            case _:
-                self._post_project(draft.action, data)
+        self.posted += 1
+        if draft.error is None and data.get("changed", True):
+            entry = {"org_id": ORG, "actor_user_id": draft.actor_user_id, "action": draft.action}
+            independent.FOLDS[draft.action](self.rows, {**entry, "created_at": f"{self.posted:06d}"}, data)
 
-    def _post_member(self, action: str, data: dict[str, Any]) -> None:
-        user_id = data["user_id"]
-        memberships = [(project_id, user_id) for project_id in data.get("project_ids", ())]
-        if action == "REMOVE_MEMBER":
-            del self.org_members[user_id]
-            for membership in memberships:
-                del self.project_members[membership]
-        else:
-            self.org_members[user_id] = data["role"]
-            self.project_members.update(dict.fromkeys(memberships, "viewer"))
-
-    def _post_project(self, action: str, data: dict[str, Any]) -> None:
-        match action:
-            case "CREATE_PROJECT" | "RENAME_PROJECT":
-                self.projects[data["project_id"]] = data["name"]
-            case "ADD_PROJECT_MEMBER" | "UPDATE_PROJECT_MEMBER":
-                self.project_members[data["project_id"], data["user_id"]] = data["role"]
-            case "REMOVE_PROJECT_MEMBER":
-                del self.project_members[data["project_id"], data["user_id"]]
-            case _:
-                raise AssertionError(action)
+    def ids(self, table: str) -> set[str]:
+        return {id_ for id_, *_ in self.rows[table]}
 
 
 def play(history: list[Step]) -> Iterator[tuple[Outcome, Tables]]:
     """Decides a history step by step; gives each outcome with the tables as they are after it."""
     tables, org = Tables(), None
     for number, step in enumerate(history):
-        scene = Given(org, frozenset(tables.users), TAKEN)
+        scene = Given(org, frozenset(tables.ids("auth.users")), TAKEN)
         outcome = scene.when(step.command(number, org), step.principal)
         org = outcome.after()
         for draft in outcome.drafts():

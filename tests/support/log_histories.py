@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.fact import Fact, ProjectRole, Role
+from support.hub_histories import STEPS, Hub
 from support.logbook import Logbook, org, project, user
 
 ORGS, USERS, PROJECTS = 2, 3, 2
 KINDS = 10
+ALL_KINDS = KINDS + 2 * len(STEPS)
+"""Of memberships, then twice those of the hub, where more can happen."""
 
 
 @dataclass
@@ -20,6 +23,17 @@ class World:
     name: str = "a"
     members: dict[str, str] = field(default_factory=dict)
     projects: dict[str, dict[str, str]] = field(default_factory=dict)
+    hub: Hub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.number, project(self.number * 10))
+
+    def next(self, kind: int, member: int, nth: int, role: Role) -> Fact | None:
+        """One that can happen now, or None, of memberships or of the hub."""
+        at = kind % ALL_KINDS
+        if at < KINDS:
+            return self.fact(at, user(member), nth, role)
+        return self.hub.fact((at - KINDS) % len(STEPS), nth, member)
 
     def fact(self, kind: int, member: str, nth: int, role: Role) -> Fact | None:
         """One that can happen now, or None."""
@@ -77,7 +91,7 @@ Step = tuple[int, int, int, int, Role, int]
 ROLES: tuple[Role, ...] = ("owner", "viewer")
 steps = st.tuples(
     st.integers(1, ORGS),
-    st.integers(0, KINDS),
+    st.integers(0, ALL_KINDS - 1),
     st.integers(1, USERS),
     st.integers(1, PROJECTS),
     st.sampled_from(ROLES),
@@ -94,8 +108,9 @@ def written(history: list[Step]) -> Logbook:
     for number, world in worlds.items():
         world.members[user(1)] = "owner"
         log.add(org(number), user(1), facts.OrgCreated(name="a"))
+        log.add(org(number), user(1), facts.ProjectCreated(name="hub", project_id=world.hub.project_id))
     for at, (number, kind, member, nth, role, entries) in enumerate(history):
-        said = [worlds[number].fact((kind + more) % KINDS, user(member), nth, role) for more in range(entries)]
+        said = [worlds[number].next(kind + more, member, nth, role) for more in range(entries)]
         possible = [fact for fact in said if fact is not None]
         if possible:
             log.add(org(number), user(1), *possible)
@@ -106,4 +121,4 @@ def written(history: list[Step]) -> Logbook:
     return log
 
 
-histories = st.lists(steps, min_size=10, max_size=40).map(written)
+histories = st.lists(steps, min_size=10, max_size=80).map(written)

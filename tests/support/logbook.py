@@ -22,7 +22,20 @@ START = 1_790_000_000_000_000
 """Microseconds: some day in 2026."""
 
 SALT = "00112233445566778899aabbccddeeff"
-NOUNS = {"USER": "user", "ORG": "org", "MEMBER": "org_member", "PROJECT": "project", "PROJECT_MEMBER": "project_member"}
+NOUNS = {
+    "USER": ("user", "user_id"),
+    "ORG": ("org", ""),
+    "MEMBER": ("org_member", "user_id"),
+    "PROJECT": ("project", "project_id"),
+    "PROJECT_MEMBER": ("project_member", "user_id"),
+    "CONNECTION": ("source_connection", "connection_id"),
+    "SYNC": ("sync_run", "sync_run_id"),
+    "DLQ_EVENT": ("dlq_event", "dlq_event_id"),
+    "DLQ_EVENTS": ("source_connection", "connection_id"),
+    "ALERT": ("integration_alert", "alert_id"),
+    "SECRET_REF": ("secret_ref", "secret_ref_id"),
+}
+"""What actions are about: the entity's type, and the name of its id; an org's stands in no data."""
 
 
 def org(number: int) -> str:
@@ -35,6 +48,11 @@ def user(number: int) -> str:
 
 def project(number: int) -> str:
     return f"0c000000-0000-4000-8000-{number:012d}"
+
+
+def thing(number: int) -> str:
+    """A connection, run, dead letter, alert or secret reference."""
+    return f"0d000000-0000-4000-8000-{number:012d}"
 
 
 def command_id(number: int) -> str:
@@ -123,7 +141,7 @@ class Logbook:
             "actor_user_id": actor,
             "created_at": timestamp(START + 1000 * sum(map(len, self.records))),
             "entity_id": entity_id,
-            "entity_type": NOUNS.get(action.partition("_")[2], action.partition("_")[2].lower()),
+            "entity_type": NOUNS[action.partition("_")[2]][0],
             "id": entry_id(key, id_, ordinal),
             "org_id": org_id,
             "project_id": None,
@@ -151,10 +169,4 @@ def records(values: Iterable[bytes | None], start: int = 0) -> list[Record]:
 
 
 def _entity_of(action: str, fact: Fact, key: str) -> str:
-    match action.partition("_")[2]:
-        case "ORG":
-            return key
-        case "PROJECT":
-            return str(getattr(fact, "project_id", key))
-        case _:
-            return str(getattr(fact, "user_id", key))
+    return str(getattr(fact, NOUNS[action.partition("_")[2]][1], key))

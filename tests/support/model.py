@@ -1,55 +1,96 @@
-"""A pure in-memory model of the command service: normalised commands in, in the order of the log, and out the entry
-that must be there for each: its columns, data and error code.
+"""A pure in-memory model of the command service: normalised commands in, in the order of the log, and out the entries
+that must be there for each: their columns, data, principal and error code.
 """
 
 from dataclasses import dataclass, field
 
 from support.chain import Json
-from support.rules import RULES, Refused, World, named_project
+from support.rules import MEMBERSHIP
+from support.rules_hub import HUB
+from support.rules_policies import consequences
+from support.rules_runs import RUNS
+from support.world import CREATED, TIMEKEEPER, Refused, World, made_id, reserve
 
-ENTITY_TYPES = {
-    "REGISTER_USER": "user",
-    "CREATE_ORG": "org",
-    "RENAME_ORG": "org",
-    "ADD_MEMBER": "org_member",
-    "UPDATE_MEMBER": "org_member",
-    "REMOVE_MEMBER": "org_member",
-    "CREATE_PROJECT": "project",
-    "RENAME_PROJECT": "project",
-    "ADD_PROJECT_MEMBER": "project_member",
-    "UPDATE_PROJECT_MEMBER": "project_member",
-    "REMOVE_PROJECT_MEMBER": "project_member",
+RULES = MEMBERSHIP | HUB | RUNS
+NOUNS = {
+    "user": ("REGISTER_USER",),
+    "org": ("CREATE_ORG", "RENAME_ORG"),
+    "org_member": ("ADD_MEMBER", "UPDATE_MEMBER", "REMOVE_MEMBER"),
+    "project": ("CREATE_PROJECT", "RENAME_PROJECT"),
+    "project_member": ("ADD_PROJECT_MEMBER", "UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"),
+    "source_connection": (
+        "CREATE_CONNECTION",
+        "UPDATE_CONNECTION",
+        "ACTIVATE_CONNECTION",
+        "DEACTIVATE_CONNECTION",
+        "DELETE_CONNECTION",
+        "RETRY_DLQ_EVENTS",
+        "RESOLVE_DLQ_EVENTS",
+    ),
+    "sync_run": ("START_SYNC", "COMPLETE_SYNC", "FAIL_SYNC", "CANCEL_SYNC"),
+    "dlq_event": ("RECORD_DLQ_EVENT", "RETRY_DLQ_EVENT", "RESOLVE_DLQ_EVENT"),
+    "integration_alert": ("RAISE_ALERT", "RESOLVE_ALERT"),
+    "secret_ref": ("CREATE_SECRET_REF", "ROTATE_SECRET_REF", "DELETE_SECRET_REF"),
 }
+ENTITY_TYPES = {kind: noun for noun, kinds in NOUNS.items() for kind in kinds}
+NAMED_BY = {
+    "user": "user_id",
+    "org_member": "user_id",
+    "project_member": "user_id",
+    "project": "project_id",
+    "source_connection": "connection_id",
+    "sync_run": "sync_run_id",
+    "dlq_event": "dlq_event_id",
+    "integration_alert": "alert_id",
+    "secret_ref": "secret_ref_id",
+}
+LEFT_OUT = {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
+"""Of failures: bulk and free text."""
 
 
 @dataclass(slots=True)
 class Model:
     world: World = field(default_factory=World)
 
-    def decide(self, principal: str, command: Json) -> Json:
-        """The entry's columns, data and error code; the model has moved on if it is a success."""
+    def decide(self, principal: str, command: Json) -> list[Json]:
+        """The command's entries, in their order; the model has moved on if it is a success. What policies write about
+        their alerts is for people, and left open: the data of their entries has no message.
+        """
+        reserve(self.world, command)
+        before = self._project(command)
         try:
             data = RULES[command["type"]](self.world, principal, command)
         except Refused as refused:
-            return self._entry(command, "failure", self._failure_data(command), refused.code)
-        return self._entry(command, "success", data, None)
+            return [self._entry(principal, command, before, refused.code)]
+        entry = self._entry(principal, command, before or self._project(command)) | {"data": data}
+        return [entry, *self._consequences(entry, principal, command)]
 
-    def _entry(self, command: Json, result: str, data: Json, code: str | None) -> Json:
+    def _entry(self, principal: str, command: Json, project_id: str | None, code: str | None = None) -> Json:
+        """As a failure has it; a success has data of its own."""
         return {
             "action": command["type"],
             "entity_type": ENTITY_TYPES[command["type"]],
             "entity_id": _entity_id(command),
             "org_id": self._known_org(command),
-            "project_id": self._known_project(command),
+            "project_id": project_id,
             "actor_user_id": self._known_actor(command),
-            "result": result,
-            "data": data,
+            "principal": principal,
+            "result": "failure" if code else "success",
+            "data": self._failure_data(command),
             "code": code,
         }
 
+    def _consequences(self, entry: Json, principal: str, command: Json) -> list[Json]:
+        if entry["entity_type"] not in {"source_connection", "sync_run", "dlq_event"}:
+            return []
+        org = self.world.orgs[command["org_id"]]
+        made = consequences(org, principal, command, entry["data"], entry["project_id"])
+        signed = entry | {"entity_type": "integration_alert", "actor_user_id": None, "principal": TIMEKEEPER}
+        return [signed | {**each, "entity_id": each["data"]["alert_id"]} for each in made]
+
     def _failure_data(self, command: Json) -> Json:
         """The claim as it was, and the ids that no column can hold."""
-        data = dict(command["data"])
+        data = {name: value for name, value in command["data"].items() if name not in LEFT_OUT}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:
                 data[name] = command[name]
@@ -63,20 +104,37 @@ class Model:
         actor: str | None = command["actor_user_id"]
         return actor if actor in self.world.users else None
 
-    def _known_project(self, command: Json) -> str | None:
-        org = self.world.orgs.get(command["org_id"])
-        if org is None or ENTITY_TYPES[command["type"]] not in {"project", "project_member"}:
+    def _project(self, command: Json) -> str | None:
+        """The project of what the command acts on, as far as it is there."""
+        org, noun = self.world.orgs.get(command["org_id"]), ENTITY_TYPES[command["type"]]
+        if org is None or noun in {"user", "org", "org_member", "secret_ref"}:
             return None
-        project_id = named_project(command)
+        data = command["data"]
+        project_id: str | None
+        match noun:
+            case "project":
+                project_id = _entity_id(command)
+            case "sync_run" | "dlq_event" if "connection_id" not in data:
+                things = org["runs" if noun == "sync_run" else "dead_letters"]
+                project_id = _project_of(org, things.get(_entity_id(command), {}).get("connection_id"))
+            case "integration_alert" if "project_id" not in data:
+                project_id = org["alerts"].get(data["alert_id"], {}).get("project_id")
+            case _:
+                project_id = data.get("project_id") or _project_of(org, data["connection_id"])
         return project_id if project_id in org["projects"] else None
 
 
+def _project_of(org: Json, connection_id: str | None) -> str | None:
+    project_id: str | None = org["connections"].get(connection_id, {}).get("project_id")
+    return project_id
+
+
 def _entity_id(command: Json) -> str:
-    match ENTITY_TYPES[command["type"]]:
-        case "org":
-            entity_id: str = command["org_id"]
-        case "project":
-            entity_id = named_project(command)
-        case _:
-            entity_id = command["data"]["user_id"]
+    noun = ENTITY_TYPES[command["type"]]
+    if noun == "org":
+        entity_id: str = command["org_id"]
+    elif command["type"] in CREATED:
+        entity_id = made_id(command)
+    else:
+        entity_id = command["data"][NAMED_BY[noun]]
     return entity_id

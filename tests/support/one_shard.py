@@ -13,13 +13,13 @@ from daybook_command.shard.messages import (
     CommandRecord,
     CommandsArrived,
     Effect,
-    LoadedOrg,
     LoadSnapshot,
     Snapshot,
     SnapshotLoaded,
     TakenOver,
 )
 from daybook_contracts.admission import GENESIS
+from support.rows_of_orgs import loaded_org
 from support.simulation import CONFIG, START_US, command_record
 
 ANN = str(UUID(int=0xA, version=4))
@@ -62,7 +62,7 @@ def answer_of(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **cha
         checkpoint=checkpoint,
         database_us=START_US,
         entries={},
-        orgs={org_id: LoadedOrg(None, cached is None, 0, quarantined=False) for org_id, cached in load.needs.orgs},
+        orgs={need.org_id: loaded_org(None, need) for need in load.needs.orgs},
         known_users=frozenset({ANN}),
         taken_ids=frozenset(),
     )

@@ -1,17 +1,19 @@
-"""Reads a whole log and holds it against what was sent: every entry must be the one the model makes of its command at
-that place, and every answer the one its entries give.
+"""Reads a whole log and holds it against what was sent: every command's entries must be those that the model makes of
+it at that place, and every answer the one its entries give.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from daybook_infra.settings import Settings
-from support.chain import Chain, Json, chains, commit_hash, entry_id, request_hash
+from support.chain import Chain, Json, chains, commit_hash, entry_id, jcs, request_hash
 from support.model import Model
 from support.publisher import Send
+from support.world import TIMEKEEPER
 
 METADATA = {
     "v",
@@ -85,53 +87,92 @@ def check_chain(chain: Chain) -> None:
 
 
 def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Model | None = None) -> None:
-    """Raises AssertionError at the first entry that the model would not have written there, or that nobody sent."""
+    """Raises AssertionError at the first command whose entries are not what the model would have written there, or that
+    nobody sent. What takes too long may be ended by the service itself.
+    """
     model = model or Model()
     sent = {(send.key, send.command["id"]): send for send in sends}
-    told = set()
-    for entry in entries_of(log):
+    entries = _as_decided(entries_of(log))
+    assert len({entry["id"] for entry in entries}) == len(entries), "an entry is there twice"
+    for told in by_command(entries).values():
+        key, send = _sender(sent, told[0])
+        _check_frame(told, key, send)
+        expected, found = model.decide(send.principal, send.command), [_told(entry) for entry in told]
+        assert jcs(found) == jcs(expected), (
+            f"{send} at {told[0]['metadata_json']['position']}: {found} instead of {expected}"
+        )
+
+
+def _as_decided(entries: list[Json]) -> list[Json]:
+    """By time: who was the first to ask for an id can be told across partitions only so, by whoever sent one command
+    long after the other was answered.
+    """
+    return sorted(entries, key=lambda entry: (entry["entity_type"] != "user", entry["created_at"]))
+
+
+def _check_frame(told: list[Json], key: str, send: Send) -> None:
+    """A command's entries stand together, with one salt, under computed ids."""
+    first = told[0]["metadata_json"]
+    for ordinal, entry in enumerate(told):
         metadata = entry["metadata_json"]
-        send = _sender(sent, entry)
-        assert entry["id"] not in told, f"{entry['id']} is there twice"
-        told.add(entry["id"])
-        assert metadata["principal"] == send.principal
-        assert metadata["request"] == request_hash(metadata["salt"], send.command)
-        assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (0, 1, 1)
-        expected, told_now = model.decide(send.principal, send.command), _told(entry)
-        assert told_now == expected, f"{send} at {metadata['position']}: {told_now} instead of {expected}"
+        assert entry["id"] == entry_id(key, metadata["command_id"], ordinal)
+        assert metadata["position"] == first["position"] + ordinal
+        assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (ordinal, len(told), 1)
+        assert metadata["salt"] == first["salt"]
+        assert metadata["request"] == request_hash(first["salt"], send.command)
 
 
-def _sender(sent: dict[tuple[str, str], Send], entry: Json) -> Send:
-    """The entry's id is computed from the command's key, so it says whose it is."""
-    command_id = entry["metadata_json"]["command_id"]
-    claimed = entry["metadata_json"]["data"].get("org_id") or entry["org_id"] or entry["entity_id"]
-    assert entry["id"] == entry_id(claimed, command_id)
-    return sent[claimed, command_id]
+def _sender(sent: dict[tuple[str, str], Send], first: Json) -> tuple[str, Send]:
+    """The routing key as the first entry claims it, and who sent that command."""
+    command_id, data = first["metadata_json"]["command_id"], first["metadata_json"]["data"]
+    key: str = data.get("org_id") or first["org_id"] or first["entity_id"]
+    if first["metadata_json"]["principal"] == TIMEKEEPER:
+        return key, _timeout(first)
+    return key, sent[key, command_id]
+
+
+def _timeout(first: Json) -> Send:
+    """The command that nobody sent: the service ended a run that took too long. If it no longer applied, it left no
+    entry.
+    """
+    run_id = first["metadata_json"]["data"]["sync_run_id"]
+    assert first["result"] == "success"
+    assert first["metadata_json"]["command_id"] == str(uuid5(UUID(run_id), "sync_stalled"))
+    data = {"sync_run_id": run_id, "error_message": "TIMED_OUT"}
+    command = {"id": first["metadata_json"]["command_id"], "type": "FAIL_SYNC", "org_id": first["org_id"]}
+    return Send(TIMEKEEPER, {**command, "actor_user_id": None, "data": data})
 
 
 def _told(entry: Json) -> Json:
+    """What the model says of an entry. What a policy's message says is open, but there must be one."""
     metadata = entry["metadata_json"]
     columns = ("action", "entity_type", "entity_id", "org_id", "project_id", "actor_user_id", "result")
-    code = metadata.get("error", {}).get("code")
-    return {**{name: entry[name] for name in columns}, "data": metadata["data"], "code": code}
+    data = dict(metadata["data"])
+    if metadata["ordinal"] > 0 and entry["action"] != "RESOLVE_ALERT":
+        message = data.pop("message")
+        assert isinstance(message, str)
+        assert 1 <= len(message) <= 4000
+    told = {**{name: entry[name] for name in columns}, "principal": metadata["principal"], "data": data}
+    return told | {"code": metadata.get("error", {}).get("code")}
 
 
-def check_answer(answer: Json, entry: Json) -> None:
-    """A command of one entry was answered with just that."""
-    metadata = entry["metadata_json"]
+def check_answer(answer: Json, entries: list[Json]) -> None:
+    """A command was answered with just its entries."""
+    last = entries[-1]
+    metadata = last["metadata_json"]
     position = f"{metadata['partition']}.{metadata['position']}"
     assert (answer["command_id"], answer.get("position")) == (metadata["command_id"], position), answer
-    if entry["result"] == "success":
-        made = {name: entry[name] for name in ("id", "action", "entity_type", "entity_id")}
-        assert (answer["status"], answer["result"], answer["entries"]) == (200, "success", [made]), answer
+    if last["result"] == "success":
+        made = [{name: entry[name] for name in ("id", "action", "entity_type", "entity_id")} for entry in entries]
+        assert (answer["status"], answer["result"], answer["entries"]) == (200, "success", made), answer
         assert set(answer) == {"status", "result", "entries", "command_id", "position"}
         return
     code = metadata["error"]["code"]
-    assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, entry["id"]), answer
+    assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, last["id"]), answer
     assert (answer["detail"], answer["type"]) == (metadata["error"]["detail"], f"urn:daybook:problem:{code}"), answer
 
 
 def status_of(code: str) -> int:
     if code.endswith("_NOT_FOUND"):
         return 404
-    return 403 if code == "FORBIDDEN" else 409
+    return {"FORBIDDEN": 403, "INVALID_CONFIG": 422}.get(code, 409)

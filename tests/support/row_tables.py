@@ -1,4 +1,6 @@
-"""Tables in memory that take net changes and refuse what PostgreSQL would refuse: a taken key, a missing row."""
+"""Tables in memory that take net changes and refuse what PostgreSQL would refuse: a taken key, a missing row or parent,
+a unique value that another row has. A deleted row takes along what hangs on it.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
@@ -17,44 +19,89 @@ from daybook_projector.projections.changes import (
     Update,
     net_effect,
 )
+from daybook_projector.projections.stretches import Owner, stretches
 
 
 class RowTables:
-    def __init__(self, rows: Mapping[Table, Sequence[Row]] | None = None) -> None:
-        self.rows: dict[str, dict[Key, Row]] = {}
+    def __init__(self, tables: Iterable[Table], rows: Mapping[Table, Sequence[Row]] | None = None) -> None:
+        """`tables`: parents before children."""
+        self.rows: dict[str, dict[Key, Row]] = {table.name: {} for table in tables}
+        self._tables = tuple(tables)
         for table, present in (rows or {}).items():
             self.rows[table.name] = {table.key_of(row): row for row in present}
 
-    def try_batches(self, batches: Iterable[Sequence[Change]]) -> bool:
+    def try_batches(self, batches: Iterable[Sequence[tuple[Owner, Change]]]) -> bool:
         """Says whether all of them could be applied."""
         try:
             for batch in batches:
-                self.apply(net_effect(batch))
+                for stretch in stretches(batch):
+                    self.apply(net_effect(stretch))
         except FoldError:
             return False
         return True
 
     def apply(self, changes: Iterable[NetChange]) -> None:
-        for change in changes:
-            rows = self.rows.setdefault(change.table.name, {})
-            match change:
-                case Insert():
-                    self._expect(change, rows, present=False)
-                    rows[change.key] = change.row
-                case Update():
-                    self._expect(change, rows, present=True)
-                    rows[change.key] = {**rows[change.key], **change.values}
-                case Delete():
-                    self._expect(change, rows, present=True)
-                    del rows[change.key]
-                case Replace():
-                    self._expect(change, rows, present=True)
-                    rows[change.key] = change.row
-                case Transient():
-                    self._expect(change, rows, present=False)
-                case _:
-                    assert_never(change)
+        """In the order of the statements: made, changed, deleted, made anew."""
+        net = list(changes)
+        for table in self._tables:
+            for change in net:
+                if change.table is table and (row := made_first(change)) is not None:
+                    self._make(table, row)
+        for change in net:
+            if isinstance(change, Update):
+                self._update(change)
+        for table in reversed(self._tables):
+            for change in net:
+                if change.table is table and isinstance(change, Delete | Transient | Replace):
+                    self._delete(table, change.key)
+        for change in net:
+            if isinstance(change, Replace):
+                self._make(change.table, change.row)
 
-    def _expect(self, change: NetChange, rows: Mapping[Key, Row], *, present: bool) -> None:
-        if (change.key in rows) is not present:
-            raise FoldError(f"{change} contradicts the table")
+    def _make(self, table: Table, row: Row) -> None:
+        rows, key = self.rows[table.name], table.key_of(row)
+        _expect(key not in rows, f"{key} is taken")
+        _expect(not _is_taken(table.unique, row, rows.values()), f"{key} has a taken value")
+        if table.hangs_on is not None:
+            column, parent = table.hangs_on
+            _expect((row[column],) in self.rows[parent.name], f"{key} has no parent")
+        rows[key] = row
+
+    def _update(self, change: Update) -> None:
+        rows = self.rows[change.table.name]
+        _expect(change.key in rows, f"{change.key} is missing")
+        row = rows[change.key]
+        rows[change.key] = {**row, **change.values, **{c: int(row[c] or 0) + n for c, n in change.added.items()}}
+
+    def _delete(self, table: Table, key: Key) -> None:
+        _expect(key in self.rows[table.name], f"{key} is missing")
+        del self.rows[table.name][key]
+        self._cascade(table, key)
+
+    def _cascade(self, parent: Table, key: Key) -> None:
+        for table in self._tables:
+            if table.hangs_on is not None and table.hangs_on[1] is parent:
+                column, rows = table.hangs_on[0], self.rows[table.name]
+                self.rows[table.name] = {own: row for own, row in rows.items() if (row[column],) != key}
+
+
+def made_first(change: NetChange) -> Row | None:
+    """What has to be made before anything is deleted."""
+    match change:
+        case Insert() | Transient():
+            return change.row
+        case Replace():
+            return change.first
+        case Update() | Delete():
+            return None
+        case _:
+            assert_never(change)
+
+
+def _expect(fits: bool, why_not: str) -> None:  # noqa: FBT001 - the condition itself is the argument
+    if not fits:
+        raise FoldError(why_not)
+
+
+def _is_taken(unique: Sequence[str], wanted: Row, rows: Iterable[Row]) -> bool:
+    return bool(unique) and any(all(row[column] == wanted[column] for column in unique) for row in rows)

@@ -7,6 +7,7 @@ crash; the projector lags. Nothing here sleeps or does I/O, so thousands of sche
 import json
 import random
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from daybook_command.domain.evolve import evolve
@@ -24,11 +25,12 @@ from daybook_command.shard.messages import (
     Effect,
     Event,
     GapRead,
-    LoadedOrg,
     LoadSnapshot,
     LogRecord,
     OutcomeUnknown,
+    OverdueRun,
     ReadGap,
+    RunsOverdue,
     Snapshot,
     SnapshotLoaded,
     Stop,
@@ -39,6 +41,7 @@ from daybook_command.shard.messages import (
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
 from daybook_contracts.entries import Entry, entry_data, read_entry
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
+from support.rows_of_orgs import loaded_org
 
 CONFIG = Config(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
 START_US = 1_800_000_000_000_000
@@ -64,6 +67,21 @@ class Projection:
             if entry.org_id is not None and entry.result == "success":
                 before = self.orgs.get(entry.org_id)
                 self.orgs[entry.org_id] = evolve(before, entry.actor_user_id, entry_data(entry))
+
+    def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
+        """Also those behind the first: a command's entries are projected together."""
+        ids = {self.entries[id_].metadata_json.command_id for id_ in first_ids if id_ in self.entries}
+        return {id_: entry for id_, entry in self.entries.items() if entry.metadata_json.command_id in ids}
+
+    def running(self) -> list[OverdueRun]:
+        """All of them are taken for overdue."""
+        orgs = [(org_id, org) for org_id, org in self.orgs.items() if org is not None]
+        return [
+            OverdueRun(org_id, run_id)
+            for org_id, org in orgs
+            for run_id, run in org.runs.items()
+            if run.status == "running"
+        ]
 
 
 @dataclass
@@ -101,6 +119,24 @@ class World:
             self.step()
         raise AssertionError(f"only {self.committed} of {len(self.commands)} commands were answered in the end")
 
+    def take(self, *records: CommandRecord) -> list[Entry]:
+        """Fair weather: the first writer alone decides these, one batch each; the entries that they came to."""
+        self.faults = False
+        before = len(self.log)
+        writer = self.writers[0]
+        for record in records:
+            self.commands.append(record)
+            while self.committed < len(self.commands):
+                self._work(writer)
+        return [read_entry(value) for value in self.log[before:]]
+
+    def replace_first(self) -> None:
+        """Its successor takes the partition over, and knows only what the tables and the log say."""
+        self.writers[0] = self._new_writer()
+
+    def project(self) -> None:
+        self.projection.advance(self.log, len(self.log))
+
     def step(self) -> None:
         self.now_us += self.random.randrange(5_000)
         choice = self.random.random()
@@ -112,6 +148,8 @@ class World:
             self.log.extend(self.late.pop(self.random.randrange(len(self.late))))
         elif choice < 0.21 and self.faults:
             self.writers[self.random.randrange(2)] = self._new_writer()
+        elif choice < 0.23:
+            self._tell(self.random.choice(self.writers), RunsOverdue(self.projection.running()))
         else:
             self._work(self.random.choice(self.writers))
 
@@ -190,11 +228,8 @@ class World:
         return Snapshot(
             checkpoint=projection.checkpoint,
             database_us=self.now_us,
-            entries={key: projection.entries[key] for key in needs.entry_ids if key in projection.entries},
-            orgs={
-                org_id: LoadedOrg(projection.orgs.get(org_id), cached is None, 0, quarantined=False)
-                for org_id, cached in needs.orgs
-            },
+            entries=projection.entries_of_commands(needs.entry_ids),
+            orgs={need.org_id: loaded_org(projection.orgs.get(need.org_id), need) for need in needs.orgs},
             known_users=self.users,
             taken_ids=frozenset(),
         )

@@ -1,17 +1,19 @@
-"""The membership tables as an independent fold of the log gives them, and as they stand in PostgreSQL; one shape, so
-that a test compares two dicts. A table is {primary key: the other columns}, ids and times as text.
+"""The tables as an independent fold of the log gives them, and as they stand in PostgreSQL; one shape, so that a test
+compares two dicts. A table is {primary key: the other columns}, ids and times as text, JSON as values.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from daybook_infra.postgres import Connection
 from support.chain import Json
+from support.folds import MEMBERSHIP_FOLDS, Table, Tables
+from support.folds_hub import HUB_FOLDS
 
-Table = dict[tuple[str, ...], tuple[Any, ...]]
-Tables = dict[str, Table]
+__all__ = ["COLUMNS", "Table", "Tables", "differences", "fold", "read_tables"]
 
+FOLDS = MEMBERSHIP_FOLDS | HUB_FOLDS
 COLUMNS = {
     "auth.users": (("id",), ("created_at",)),
     "orgs": (("id",), ("name", "created_at")),
@@ -32,8 +34,16 @@ COLUMNS = {
             "created_at",
         ),
     ),
+    "source_connections": (("id",), ("org_id", "project_id", "type", "name", "config_json", "is_active")),
+    "sync_runs": (("id",), ("connection_id", "status", "started_at", "finished_at", "error_message")),
+    "dlq_events": (("id",), ("connection_id", "payload_json", "status", "retry_count")),
+    "integration_alerts": (("id",), ("project_id", "severity", "message")),
+    "secret_refs": (("id",), ("org_id", "key_name", "secret_id_ref")),
 }
 TIME = """to_char({} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+TIMES = {"created_at", "started_at", "finished_at"}
+# As text, a boolean and an integer are JSON too.
+VALUES = {"metadata_json", "config_json", "payload_json", "is_active", "retry_count"}
 
 
 def fold(entries: Iterable[Json]) -> Tables:
@@ -47,84 +57,8 @@ def fold(entries: Iterable[Json]) -> Tables:
     return tables
 
 
-def _register_user(tables: Tables, entry: Json, data: Json) -> None:
-    tables["auth.users"][data["user_id"],] = (entry["created_at"],)
-
-
-def _create_org(tables: Tables, entry: Json, data: Json) -> None:
-    tables["orgs"][entry["org_id"],] = (data["name"], entry["created_at"])
-    tables["org_members"][entry["org_id"], entry["actor_user_id"]] = ("owner", entry["created_at"])
-
-
-def _rename_org(tables: Tables, entry: Json, data: Json) -> None:
-    _, created_at = tables["orgs"][entry["org_id"],]
-    tables["orgs"][entry["org_id"],] = (data["name"], created_at)
-
-
-def _add_member(tables: Tables, entry: Json, data: Json) -> None:
-    _insert(tables["org_members"], (entry["org_id"], data["user_id"]), (data["role"], entry["created_at"]))
-
-
-def _update_member(tables: Tables, entry: Json, data: Json) -> None:
-    _change_role(tables["org_members"], (entry["org_id"], data["user_id"]), data["role"])
-    for project_id in data.get("project_ids", []):
-        _change_role(tables["project_members"], (project_id, data["user_id"]), "viewer")
-
-
-def _remove_member(tables: Tables, entry: Json, data: Json) -> None:
-    del tables["org_members"][entry["org_id"], data["user_id"]]
-    for project_id in data["project_ids"]:
-        del tables["project_members"][project_id, data["user_id"]]
-
-
-def _create_project(tables: Tables, entry: Json, data: Json) -> None:
-    _insert(tables["projects"], (data["project_id"],), (entry["org_id"], data["name"], entry["created_at"]))
-
-
-def _rename_project(tables: Tables, entry: Json, data: Json) -> None:
-    org_id, _, created_at = tables["projects"][data["project_id"],]
-    tables["projects"][data["project_id"],] = (org_id, data["name"], created_at)
-
-
-def _add_project_member(tables: Tables, entry: Json, data: Json) -> None:
-    _insert(tables["project_members"], (data["project_id"], data["user_id"]), (data["role"], entry["created_at"]))
-
-
-def _update_project_member(tables: Tables, entry: Json, data: Json) -> None:
-    _change_role(tables["project_members"], (data["project_id"], data["user_id"]), data["role"])
-
-
-def _remove_project_member(tables: Tables, entry: Json, data: Json) -> None:
-    del tables["project_members"][data["project_id"], data["user_id"]]
-
-
-FOLDS: dict[str, Callable[[Tables, Json, Json], None]] = {
-    "REGISTER_USER": _register_user,
-    "CREATE_ORG": _create_org,
-    "RENAME_ORG": _rename_org,
-    "ADD_MEMBER": _add_member,
-    "UPDATE_MEMBER": _update_member,
-    "REMOVE_MEMBER": _remove_member,
-    "CREATE_PROJECT": _create_project,
-    "RENAME_PROJECT": _rename_project,
-    "ADD_PROJECT_MEMBER": _add_project_member,
-    "UPDATE_PROJECT_MEMBER": _update_project_member,
-    "REMOVE_PROJECT_MEMBER": _remove_project_member,
-}
-
-
-def _insert(table: Table, key: tuple[str, ...], row: tuple[Any, ...]) -> None:
-    assert key not in table, f"{key} is made twice"
-    table[key] = row
-
-
-def _change_role(table: Table, key: tuple[str, ...], role: str) -> None:
-    _, created_at = table[key]
-    table[key] = (role, created_at)
-
-
 async def read_tables(connection: Connection) -> Tables:
-    """All six tables from one snapshot."""
+    """All of them from one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         return {name: await _read(connection, name, *columns) for name, columns in COLUMNS.items()}
 
@@ -136,11 +70,11 @@ async def _read(connection: Connection, name: str, key: tuple[str, ...], others:
 
 
 def _as_text(column: str) -> str:
-    return f"{TIME.format(column)} as {column}" if column == "created_at" else f"{column}::text as {column}"
+    return f"{TIME.format(column)} as {column}" if column in TIMES else f"{column}::text as {column}"
 
 
 def _value(cell: str | None, column: str) -> Any:
-    return json.loads(cell) if column == "metadata_json" and cell is not None else cell
+    return json.loads(cell) if column in VALUES and cell is not None else cell
 
 
 def differences(expected: Tables, found: Tables, most: int = 5) -> list[str]:

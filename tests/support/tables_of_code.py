@@ -8,7 +8,6 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from daybook_command import metrics as command_metrics
 from daybook_command.domain import rejections
-from daybook_command.domain.built import BUILT
 from daybook_command.domain.decision import Rejected
 from daybook_command.domain.permissions import MAY, Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
@@ -35,15 +34,9 @@ UNLOGGED = frozenset(
 DAY_MS = 86_400_000
 
 
-def decided_commands() -> str:
-    """Types that are decided, with their data and who may send them."""
-    rows = [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS if type_ in BUILT]
-    return _table(("type", "data", "who may"), rows)
-
-
-def commands_to_come() -> str:
-    """Types of the language that nobody decides yet."""
-    return _table(("type", "data"), [(f"`{type_}`", _data(type_)) for type_ in COMMANDS if type_ not in BUILT])
+def commands() -> str:
+    """All types, with their data and who may send them."""
+    return _table(("type", "data", "who may"), [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS])
 
 
 def codes(*, logged: bool) -> str:

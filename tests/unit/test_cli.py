@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from daybook_infra.cli import Subcommands, main
 from daybook_infra.errors import DaybookError
 
-OURS = ("init", "token", "send", "status")
+OURS = ("init", "token", "send", "status", "alerts", "runs", "connections", "dlq")
 
 
 @click.group(cls=Subcommands)

@@ -10,8 +10,7 @@ from support import tables_of_code as of_code
 from support.documents import page, section
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
-    "decided commands": ("docs/commands.md", of_code.decided_commands),
-    "commands to come": ("docs/commands.md", of_code.commands_to_come),
+    "commands": ("docs/commands.md", of_code.commands),
     "logged codes": ("docs/commands.md", partial(of_code.codes, logged=True)),
     "unlogged codes": ("docs/commands.md", partial(of_code.codes, logged=False)),
     "topics": ("docs/topics.md", of_code.topics),

@@ -9,9 +9,10 @@ _MOST_NAMED = 5  # faults in one answer
 _LONGEST_KEY = 60  # a path quotes keys that the publisher chose
 
 
-def fault_text(error: pydantic.ValidationError) -> str:
+def fault_text(error: pydantic.ValidationError, *, under: tuple[str, ...] = (), owner: str = "command") -> str:
+    """The first faults; `under` is the path to what was validated, `owner` what its fields belong to."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    named = [_fault(fault) for fault in faults[:_MOST_NAMED]]
+    named = [_fault(fault, under, owner) for fault in faults[:_MOST_NAMED]]
     more = len(faults) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
 
@@ -27,13 +28,13 @@ def _step(step: str | int) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
-def _fault(fault: ErrorDetails) -> str:
-    where = dotted(fault["loc"])
+def _fault(fault: ErrorDetails, under: tuple[str, ...], owner: str) -> str:
+    where = dotted((*under, *fault["loc"]))
     match fault["type"]:
         case "missing":
             return f"{where} is required"
         case "extra_forbidden":
-            return f"{where} is not a field of this command"
+            return f"{where} is not a field of this {owner}"
         case "model_type" | "dict_type":
             return f"{where} must be an object"
         case "tuple_type":

@@ -3,11 +3,11 @@
 import asyncio
 import time
 from collections.abc import Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 
 from daybook_command import metrics
 from daybook_command.lanes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lanes
+from daybook_command.owned import Intake, Owned
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
     Answer,
@@ -40,46 +40,6 @@ HAND_OVER_SECONDS = 2.0
 DAY_MS = 86_400_000
 
 
-class Intake(Protocol):
-    """The group's consumer as the engine needs it, for single partitions of the commands topic."""
-
-    async def committed(self, partition: int) -> int:
-        """The offset to go on at; raises KafkaAway."""
-
-    def seek(self, partition: int, offset: int) -> None: ...
-
-    def pause(self, partition: int) -> None: ...
-
-    def resume(self, partition: int) -> None: ...
-
-    async def commit(self, offsets: dict[int, int]) -> None: ...
-
-
-@dataclass(slots=True)
-class Owned:
-    """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`.
-
-    `expected` is the offset that must come next; `sought` the last one that was asked for a second time.
-    `retakes`: how often it was taken over again since a batch stood.
-    """
-
-    shard: Shard
-    assigned_at: float
-    answers: asyncio.Queue[Answer] = field(default_factory=asyncio.Queue)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    answering: int = 0
-    started: bool = False
-    leaving: bool = False
-    paused: bool = True
-    expected: int = 0
-    sought: int = -1
-    retakes: int = 0
-
-    @property
-    def idle(self) -> bool:
-        return self.shard.idle and not self.answering
-
-
 class Engine:
     """`run` must be going before partitions are assigned. A bug in any task ends `run` with its exception."""
 
@@ -102,6 +62,7 @@ class Engine:
             group.create_task(self._lanes.run_probes())
             group.create_task(self._run_commits())
             group.create_task(self._run_ticks())
+            group.create_task(self._run_overdue())
 
     def assign(self, partitions: Iterable[int]) -> None:
         """Partitions that are ours from now on, already paused: each is taken over before it is read."""
@@ -119,7 +80,7 @@ class Engine:
         leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
         for owned in leaving:
             owned.leaving = True
-            owned.shard.queue.clear()
+            owned.shard.inbox.clear()
             self._regulate(owned)
         await self._until_idle(leaving, HAND_OVER_SECONDS)
         await self._commit()
@@ -255,7 +216,15 @@ class Engine:
                 self._deliver(partition, owned, Tick())
                 metrics.TAIL.labels(partition).set(len(owned.shard.memory.tail))
                 metrics.CACHED_ORGS.labels(partition).set(len(owned.shard.memory.cache))
-                metrics.QUEUED.labels(partition).set(len(owned.shard.queue))
+                metrics.QUEUED.labels(partition).set(len(owned.shard.inbox.queue))
+
+    async def _run_overdue(self) -> None:
+        """Runs whose workers are gone are failed by whoever owns their org's partition."""
+        while True:
+            for partition, event in (await self._lanes.overdue_runs()).items():
+                owned = self._owned.get(partition)
+                if owned is not None and owned.started and not owned.leaving:
+                    self._deliver(partition, owned, event)
 
     async def _until_idle(self, owned: Sequence[Owned], seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -268,7 +237,7 @@ class Engine:
     def _regulate(self, owned: Owned) -> None:
         """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
         shard = owned.shard
-        full = len(shard.queue) >= (MAX_QUEUED if not owned.paused else MAX_QUEUED // 2)
+        full = len(shard.inbox.queue) >= (MAX_QUEUED if not owned.paused else MAX_QUEUED // 2)
         waits = shard.held is not None or shard.phase in {Phase.TAKING_OVER, Phase.STOPPED}
         pause = self._draining or owned.leaving or not owned.started or full or waits
         if pause is not owned.paused:

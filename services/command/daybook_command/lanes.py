@@ -13,6 +13,7 @@ from daybook_command import metrics
 from daybook_command.log_reader import LogReader
 from daybook_command.log_writer import LogWriter
 from daybook_command.outbox import Outbox
+from daybook_command.overdue import OverdueRuns
 from daybook_command.shard.messages import (
     Answer,
     Append,
@@ -20,6 +21,7 @@ from daybook_command.shard.messages import (
     GapRead,
     LoadSnapshot,
     ReadGap,
+    RunsOverdue,
     SnapshotLoaded,
     TakenOver,
 )
@@ -41,11 +43,18 @@ class Lanes:
     """A `Deliver` hands an event back to the shard that waits for it; it drops what comes for one that is gone."""
 
     def __init__(
-        self, reader: LogReader, writer: LogWriter, snapshots: SnapshotReader, outbox: Outbox, health: Health
+        self,
+        reader: LogReader,
+        writer: LogWriter,
+        snapshots: SnapshotReader,
+        overdue_runs: OverdueRuns,
+        outbox: Outbox,
+        health: Health,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._snapshots = snapshots
+        self._overdue_runs = overdue_runs
         self._outbox = outbox
         self._health = health
         self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
@@ -60,6 +69,10 @@ class Lanes:
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
         return GapRead(stretch.records)
+
+    async def overdue_runs(self) -> dict[int, RunsOverdue]:
+        """Those of every partition, a while later."""
+        return await self.retrying("postgres", self._overdue_runs.next)
 
     async def append(self, partition: int, append: Append) -> Event:
         started = time.perf_counter()

@@ -19,6 +19,7 @@ from daybook_command.log_reader import LogReader
 from daybook_command.log_writer import LogWriter
 from daybook_command.outbox import Outbox
 from daybook_command.outcomes import OutcomeReader
+from daybook_command.overdue import OverdueRuns
 from daybook_command.publisher import Publisher
 from daybook_command.replies import Replies
 from daybook_command.shard.machine import Config
@@ -104,7 +105,8 @@ def _lanes(
     outbox = Outbox(settings, topics, replies)
     closing.push_async_callback(outbox.stop)
     snapshots = SnapshotReader(pool, managed_users=settings.users == "managed")
-    return Lanes(reader, writer, snapshots, outbox, health)
+    overdue_runs = OverdueRuns(pool, partitions=settings.partitions, limit_seconds=settings.sync_max_seconds)
+    return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
 
 
 def _config(settings: Settings) -> Config:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from daybook_command import snapshot_sql as sql
+from daybook_command.child_loader import load_children
+from daybook_command.domain.children import Children
 from daybook_command.entry_rows import fetch_entries
 from daybook_command.org_loader import load_orgs
 from daybook_command.shard.messages import Checkpoint, LoadedOrg, Needs, Snapshot
@@ -18,6 +20,7 @@ from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Connection, Pool, translated
 
 NOTHING_PROJECTED = Checkpoint(next_offset=0, head=GENESIS, head_offset=-1)
+_NO_CHILDREN = Children()
 # Pins are for ever, so remembering them saves a write; the memory of them is bounded all the same.
 _MAX_PINNED = 100_000
 
@@ -85,7 +88,7 @@ class SnapshotReader:
                 checkpoint=checkpoints.get(partition, NOTHING_PROJECTED),
                 database_us=now_us,
                 entries=entries,
-                orgs={org_id: orgs[org_id] for org_id, _ in need.orgs},
+                orgs={each.org_id: orgs[each.org_id] for each in need.orgs},
                 known_users=look.users,
                 taken_ids=taken.get(partition, frozenset()),
             )
@@ -96,7 +99,7 @@ class SnapshotReader:
             sql.LOOK_MANAGED if self._managed_users else sql.LOOK_EXTERNAL,
             [entry for need in needs.values() for entry in need.entry_ids],
             [user_id for need in needs.values() for user_id in need.users],
-            [org_id for need in needs.values() for org_id, _ in need.orgs],
+            [each.org_id for need in needs.values() for each in need.orgs],
         )
         if row is None or row["standby"]:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
@@ -127,12 +130,16 @@ def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:
 async def _orgs(
     connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
 ) -> dict[str, LoadedOrg]:
-    """Rows of the orgs of which the shard has no copy, or one from before a quarantine."""
-    cached = {org_id: generation for need in needs.values() for org_id, generation in need.orgs}
-    current = {org_id: quarantine.get(org_id, (0, False)) for org_id in cached}
-    stale = {org_id for org_id, generation in cached.items() if generation != current[org_id][0]}
+    """Rows of the orgs of which the shard has no copy, or one from before a quarantine, and children of all."""
+    asked = {each.org_id: each for need in needs.values() for each in need.orgs}
+    current = {org_id: quarantine.get(org_id, (0, False)) for org_id in asked}
+    stale = {org_id for org_id, each in asked.items() if each.generation != current[org_id][0]}
     loaded = await load_orgs(connection, sorted(stale)) if stale else {}
-    return {org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id]) for org_id in cached}
+    children = await load_children(connection, list(asked.values()), stale)
+    return {
+        org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id], children.get(org_id, _NO_CHILDREN))
+        for org_id in asked
+    }
 
 
 async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry | None]:

@@ -1,4 +1,6 @@
-"""The statements of a shard's look-up. All but `RESERVE` and `PIN_USERS` run in one REPEATABLE READ transaction."""
+"""The statements of a shard's look-up, but for what is too many to be loaded with its org. All but `RESERVE`,
+`PIN_USERS` and `OVERDUE` run in one REPEATABLE READ transaction.
+"""
 
 from typing import Final
 
@@ -51,5 +53,40 @@ PROJECT_MEMBERS: Final = """
     WHERE p.org_id = ANY($1::uuid[])
 """
 
+# Configs may be large: of them only what names secret references.
+CONNECTIONS: Final = """
+    SELECT id::text, org_id::text, project_id::text, type, name, is_active, config_json -> 'secrets' AS secrets
+    FROM public.source_connections WHERE org_id = ANY($1::uuid[])
+"""
+REFERENCES: Final = """
+    SELECT id::text, org_id::text, key_name, sha256(convert_to(secret_id_ref, 'UTF8')) AS digest
+    FROM public.secret_refs WHERE org_id = ANY($1::uuid[])
+"""
+
+# $1: seconds. The oldest only: the others follow when these have ended. Nothing is decided on an org in quarantine, so
+# its runs must not stand before others.
+OVERDUE: Final = """
+    SELECT c.org_id::text, r.id::text
+    FROM public.sync_runs r JOIN public.source_connections c ON c.id = r.connection_id
+    WHERE r.status = 'running' AND r.started_at < now() - make_interval(secs => $1)
+        AND NOT EXISTS (SELECT FROM daybook.quarantine q WHERE q.org_id = c.org_id AND q.released_at IS NULL)
+    ORDER BY r.started_at LIMIT 10000
+"""
+
 RESERVED: Final = "SELECT id::text, org_id::text FROM daybook.reserved_ids WHERE id = ANY($1::uuid[])"
-HOLDERS: Final = {"projects": "SELECT id::text, org_id::text FROM public.projects WHERE id = ANY($1::uuid[])"}
+_OF_CONNECTION: Final = """
+    SELECT t.id::text, c.org_id::text FROM public.{table} t JOIN public.source_connections c ON c.id = t.connection_id
+    WHERE t.id = ANY($1::uuid[])
+"""
+# By table: which of these ids it holds, and whose they are.
+HOLDERS: Final = {
+    "projects": "SELECT id::text, org_id::text FROM public.projects WHERE id = ANY($1::uuid[])",
+    "source_connections": "SELECT id::text, org_id::text FROM public.source_connections WHERE id = ANY($1::uuid[])",
+    "sync_runs": _OF_CONNECTION.format(table="sync_runs"),
+    "dlq_events": _OF_CONNECTION.format(table="dlq_events"),
+    "integration_alerts": """
+        SELECT a.id::text, p.org_id::text FROM public.integration_alerts a JOIN public.projects p ON p.id = a.project_id
+        WHERE a.id = ANY($1::uuid[])
+    """,
+    "secret_refs": "SELECT id::text, org_id::text FROM public.secret_refs WHERE id = ANY($1::uuid[])",
+}

@@ -8,6 +8,7 @@ from daybook_projector.log_entry import LogEntry
 from daybook_projector.projections.audit_log import AuditRow, audit_row
 from daybook_projector.projections.changes import Change, FoldError, Insert, NetChange, net_effect
 from daybook_projector.projections.fold import Folds, fold, key_rows
+from daybook_projector.projections.stretches import stretches
 
 log = get_logger(__name__)
 
@@ -23,9 +24,13 @@ class Poison:
     reason: str
 
 
-def net_changes(folds: Folds, entries: Iterable[LogEntry], frozen: Container[str | None]) -> tuple[NetChange, ...]:
-    """Of all orgs but the frozen ones. Raises `FoldError`."""
-    return net_effect(change for entry in entries if entry.org_id not in frozen for change in _changes(folds, entry))
+def net_changes(
+    folds: Folds, entries: Iterable[LogEntry], frozen: Container[str | None]
+) -> list[tuple[NetChange, ...]]:
+    """Of all orgs but the frozen ones, stretch by stretch. Raises `FoldError`."""
+    free = (entry for entry in entries if entry.org_id not in frozen)
+    changes = ((entry.org_id, change) for entry in free for change in _changes(folds, entry))
+    return [net_effect(stretch) for stretch in stretches(changes)]
 
 
 def key_inserts(entries: Iterable[LogEntry]) -> Iterator[Insert]:

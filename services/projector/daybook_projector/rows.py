@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import chain
 from typing import Any, assert_never
 
 import asyncpg
 
-from daybook_infra.postgres import Connection
+from daybook_infra.postgres import GRACE_SECONDS, Connection
 from daybook_projector import sql
 from daybook_projector.projections.audit_log import AUDIT_LOG, AuditRow
 from daybook_projector.projections.changes import (
@@ -19,6 +20,8 @@ from daybook_projector.projections.changes import (
     Insert,
     NetChange,
     Replace,
+    Row,
+    Table,
     Transient,
     Update,
     Value,
@@ -29,6 +32,10 @@ Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
 
 CHILDREN_FIRST = TABLES[::-1]
+CASCADING = frozenset(sql.delete(table.hangs_on[1]) for table in TABLES if table.hangs_on is not None)
+# A million rows that go with theirs take about a second, many times that where none of them is in memory. Given up too
+# early it would be tried again for ever, and nothing behind it in its partition would ever be projected.
+CASCADE_SECONDS = 600.0
 
 
 class Unwritable(FoldError):
@@ -53,13 +60,20 @@ def refusals() -> Iterator[None]:
         raise
 
 
-async def write_changes(connection: Connection, changes: Iterable[NetChange]) -> None:
+async def write_changes(connection: Connection, stretches: Iterable[Iterable[NetChange]]) -> None:
     """Raises `Unwritable`, also where a row to change is not there."""
     with refusals():
-        for statement, rows in statements(changes):
-            tag = await connection.execute(statement, *zip(*rows, strict=True))
+        for statement, rows in chain.from_iterable(map(statements, stretches)):
+            tag = await _execute(connection, statement, rows)
             if int(tag.rpartition(" ")[2]) != len(rows):
                 raise Unwritable(f"a row to change is missing ({tag} of {len(rows)})")
+
+
+async def _execute(connection: Connection, statement: str, rows: list[Values]) -> str:
+    if statement not in CASCADING:
+        return await connection.execute(statement, *zip(*rows, strict=True))
+    await connection.execute(f"SET LOCAL statement_timeout = '{CASCADE_SECONDS:.0f}s'")
+    return await connection.execute(statement, *zip(*rows, strict=True), timeout=CASCADE_SECONDS + GRACE_SECONDS)
 
 
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
@@ -67,7 +81,7 @@ async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> No
     rows = list(inserts)
     with refusals():
         for table in TABLES:
-            made = [_values(insert) for insert in rows if insert.table is table]
+            made = [_values(table, insert.row) for insert in rows if insert.table is table]
             if made:
                 await connection.execute(sql.insert_missing(table), *zip(*made, strict=True))
 
@@ -82,35 +96,40 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
 
 
 def statements(changes: Iterable[NetChange]) -> list[Statement]:
-    """Children are deleted first, then rows are made, parents first, then others updated, passing ones deleted."""
-    made, gone, passing, news = (defaultdict[Any, list[Values]](list) for _ in range(4))
+    """Rows are made, parents first, then others updated, then some deleted, children first, and a few of those made
+    anew: what hangs on a deleted row is there until it goes.
+    """
+    made, news, gone, anew = (defaultdict[Any, list[Values]](list) for _ in range(4))
     for change in changes:
         match change:
             case Insert():
-                made[change.table].append(_values(change))
+                made[change.table].append(_values(change.table, change.row))
             case Update():
-                columns = tuple(sorted(change.values))
-                news[change.table, columns].append((*change.key, *(change.values[column] for column in columns)))
+                columns, added = tuple(sorted(change.values)), tuple(sorted(change.added))
+                values = (*(change.values[name] for name in columns), *(change.added[name] for name in added))
+                news[change.table, columns, added].append((*change.key, *values))
             case Delete():
                 gone[change.table].append(change.key)
             case Replace():
+                if False:
+                    made[change.table].append(_values(change.table, change.first))
                 gone[change.table].append(change.key)
-                made[change.table].append(_values(change))
+                anew[change.table].append(_values(change.table, change.row))
             case Transient():
-                made[change.table].append(_values(change))
-                passing[change.table].append(change.key)
+                made[change.table].append(_values(change.table, change.row))
+                gone[change.table].append(change.key)
             case _:
                 assert_never(change)
     return [
-        *((sql.delete(table), gone[table]) for table in CHILDREN_FIRST if table in gone),
         *((sql.insert(table), made[table]) for table in TABLES if table in made),
         *((sql.update(*changed), rows) for changed, rows in news.items()),
-        *((sql.delete(table), passing[table]) for table in CHILDREN_FIRST if table in passing),
+        *((sql.delete(table), gone[table]) for table in CHILDREN_FIRST if table in gone),
+        *((sql.insert(table), anew[table]) for table in TABLES if table in anew),
     ]
 
 
-def _values(change: Insert | Replace | Transient) -> Values:
-    return tuple(change.row[column] for column in change.table.columns)
+def _values(table: Table, row: Row) -> Values:
+    return tuple(row[column] for column in table.columns)
 
 
 def _record(row: AuditRow) -> tuple[Any, ...]:

@@ -20,11 +20,13 @@ def insert_missing(table: Table) -> str:
 
 
 @cache
-def update(table: Table, columns: tuple[str, ...]) -> str:
-    """Arrays: the key's columns, then those that change."""
-    changes = ", ".join(f"{column} = news.{column}" for column in columns)
-    rows = f"{_rows(table, *table.key, *columns)} AS news ({_names((*table.key, *columns))})"
-    return f"UPDATE {table.name} AS old SET {changes} FROM {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
+def update(table: Table, columns: tuple[str, ...], added: tuple[str, ...] = ()) -> str:
+    """Arrays: the key's columns, then those that change, then what is added to others."""
+    changes = [f"{column} = news.{column}" for column in columns]
+    changes += [f"{column} = old.{column} + news.{column}" for column in added]
+    sent = (*table.key, *columns, *added)
+    rows = f"{_rows(table, *sent)} AS news ({_names(sent)})"
+    return f"UPDATE {table.name} AS old SET {', '.join(changes)} FROM {rows} WHERE {_same_key(table)}"  # noqa: S608 - as above
 
 
 @cache

@@ -1,13 +1,25 @@
 """An org that is full, and one that is large: bounds hold exactly, and size costs a decision next to nothing."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from immutables import Map
 
-from daybook_command.domain.state import Org, Project
+from daybook_command.domain.state import Connection, Org, Project, SecretRef
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import MemberAdded, MemberRemoved, MemberUpdated, ProjectCreated, ProjectRenamed
-from daybook_contracts.limits import ORG_MEMBERS, ORG_PROJECTS
-from support.given import ANN, BOB, EVE, Given, command, person, project
+from daybook_contracts.entry_data import (
+    ConnectionCreated,
+    MemberAdded,
+    MemberRemoved,
+    MemberUpdated,
+    ProjectCreated,
+    ProjectRenamed,
+    SecretRefCreated,
+)
+from daybook_contracts.fact import free_json
+from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
+from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
 
 WEB = project(1)
 
@@ -65,3 +77,46 @@ def test_in_a_full_org_all_else_goes_on(full: Given) -> None:
         MemberUpdated(user_id=BOB, role="viewer", project_ids=everywhere)
     )
     full.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB)).then(MemberRemoved(user_id=BOB, project_ids=everywhere))
+
+
+def hub_of(connections: int, secret_refs: int) -> Given:
+    """ANN's org with one project; its connections name no secret, its references are key 1 and so on."""
+    case = org_of(2, 1)
+    assert case.org is not None
+    made = {connection(number): Connection(WEB, "sheets", "S", True, frozenset()) for number in range(connections)}
+    names = {f"key {number}": secret_ref(number) for number in range(secret_refs)}
+    refs = {id_: SecretRef(name, b"") for name, id_ in names.items()}
+    org = replace(case.org, connections=Map(made), secret_refs=Map(refs), key_names=Map(names))
+    return replace(case, org=org)
+
+
+CONNECT = command("CREATE_CONNECTION", by=ANN, project_id=WEB, type="sheets", name="S", config={})
+NAME = command("CREATE_SECRET_REF", by=ANN, key_name="one more", secret_id_ref="env:KEY")
+
+
+def test_the_last_connection_of_an_org_can_be_made_and_no_other() -> None:
+    made = ConnectionCreated(
+        connection_id=made_by(CONNECT), project_id=WEB, type="sheets", name="S", config=free_json({})
+    )
+    hub_of(ORG_CONNECTIONS - 1, 0).when(CONNECT).then(made)
+    hub_of(ORG_CONNECTIONS, 0).when(CONNECT).then_rejected(Code.LIMIT_REACHED)
+
+
+def test_the_last_secret_reference_of_an_org_can_be_made_and_no_other() -> None:
+    made = SecretRefCreated(secret_ref_id=made_by(NAME), key_name="one more", secret_id_ref="env:KEY")
+    hub_of(0, ORG_SECRET_REFS - 1).when(NAME).then(made)
+    hub_of(0, ORG_SECRET_REFS).when(NAME).then_rejected(Code.LIMIT_REACHED)
+
+
+def test_in_a_full_hub_what_exists_already_is_told_first() -> None:
+    full = hub_of(ORG_CONNECTIONS, ORG_SECRET_REFS)
+    again: dict[str, Any] = {
+        "project_id": WEB,
+        "type": "sheets",
+        "name": "S",
+        "config": {},
+        "connection_id": connection(1),
+    }
+    full.when(command("CREATE_CONNECTION", ANN, **again), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+    named = command("CREATE_SECRET_REF", ANN, key_name="key 1", secret_id_ref="env:KEY")
+    full.when(named).then_rejected(Code.ALREADY_EXISTS)

@@ -9,7 +9,12 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entry_data import decode_fact
 from daybook_contracts.principals import User
 from support.given import EVE, ORG, Given, event_of
-from support.histories import PEOPLE, TAKEN, Step, histories, play, steps
+from support.histories import TAKEN, Step, histories, play, steps
+from support.history_data import PEOPLE
+from support.seen import seen_by_deciders, seen_in_tables
+
+COUNTED = {"RETRY_DLQ_EVENT", "RETRY_DLQ_EVENTS"}
+"""Each one counts; that a command is decided once is not theirs to know."""
 
 
 @given_any(histories)
@@ -36,10 +41,7 @@ def test_what_the_deciders_see_is_what_the_entries_post_to_the_tables(history: l
     for outcome, tables in play(history):
         org = outcome.after()
         assert org is not None
-        seen = {(id_, user_id): role for id_, made in org.projects.items() for user_id, role in made.members.items()}
-        assert (org.name, dict(org.members)) == (tables.org_name, tables.org_members)
-        assert {id_: made.name for id_, made in org.projects.items()} == tables.projects
-        assert seen == tables.project_members
+        assert seen_by_deciders(org) == seen_in_tables(tables.rows)
 
 
 @given_any(histories)
@@ -64,7 +66,9 @@ def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[S
 def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(history: list[Step]) -> None:
     for outcome, _ in play(history):
         if isinstance(outcome.decision, Accepted):
-            assert outcome.decision.events == tuple(event_of(event.data) for event in outcome.decision.events)
+            assert outcome.decision.events == tuple(
+                event_of(event.data, outcome.before) for event in outcome.decision.events
+            )
 
 
 @given_any(histories)
@@ -72,15 +76,17 @@ def test_columns_name_only_what_exists_afterwards(history: list[Step]) -> None:
     for outcome, tables in play(history):
         for draft in outcome.drafts():
             assert draft.org_id in {None, ORG}
-            assert draft.actor_user_id is None or draft.actor_user_id in tables.users
-            assert draft.project_id is None or draft.project_id in tables.projects
+            assert draft.actor_user_id is None or draft.actor_user_id in tables.ids("auth.users")
+            assert draft.project_id is None or draft.project_id in tables.ids("projects")
 
 
 @given_any(histories)
 def test_deciding_the_same_again_changes_nothing(history: list[Step]) -> None:
     for outcome, tables in play(history):
         after = outcome.after()
-        again = Given(after, frozenset(tables.users), TAKEN).when(outcome.command, outcome.facts.principal)
+        if outcome.command.type in COUNTED:
+            continue
+        again = Given(after, frozenset(tables.ids("auth.users")), TAKEN).when(outcome.command, outcome.facts.principal)
         assert again.after() == after
         if isinstance(again.decision, Accepted):
             assert [getattr(event.data, "changed", None) for event in again.decision.events] == [False]

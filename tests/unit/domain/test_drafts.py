@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.built import NotBuilt
-from daybook_command.domain.drafts import Draft, drafts, failure_data
+from daybook_command.domain.drafts import Draft, failure_data
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import Code
 from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
@@ -167,15 +166,6 @@ def test_a_failure_on_a_project_that_is_not_there_keeps_it_in_the_data() -> None
 def test_a_failed_membership_names_the_user_even_if_nobody_knows_it() -> None:
     refused = rejected(ACME, Code.USER_NOT_FOUND, "ADD_MEMBER", ANN, user_id=NOBODY, role="viewer")
     assert columns(refused) == ("org_member", NOBODY, ORG, None, ANN)
-
-
-def test_a_command_that_nobody_decides_today_is_no_failure_but_a_bug() -> None:
-    later = command("RESOLVE_ALERT", by=ANN, alert_id=MISSING)
-    decided = ACME.when(command("RENAME_ORG", by=BOB, name="Mine"))
-    with pytest.raises(NotBuilt, match="RESOLVE_ALERT"):
-        ACME.when(later)
-    with pytest.raises(NotBuilt, match="RESOLVE_ALERT"):
-        drafts(later, decided.decision, decided.before, decided.facts)
 
 
 @pytest.mark.parametrize(

@@ -149,12 +149,6 @@ async def test_what_is_malformed_is_never_published(door: DoorAlone, body: objec
     assert door.kafka.calls == []
 
 
-async def test_a_type_that_nobody_decides_yet_is_refused_at_the_door(door: DoorAlone) -> None:
-    answer = await door.send(rename(type="DELETE_CONNECTION", data={"connection_id": OTHER}))
-    assert problem_of(answer) == (400, "INVALID_COMMAND")
-    assert answer.json()["command_id"] == rename()["id"]
-
-
 async def test_a_body_without_a_length_is_read_no_further_than_it_may_go(door: DoorAlone) -> None:
     sent = 0
 

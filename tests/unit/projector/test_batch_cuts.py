@@ -3,12 +3,15 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daybook_contracts import entry_data as facts
+from daybook_contracts.fact import Fact, free_json
 from daybook_projector.checkpoint import NOTHING_PROJECTED
 from daybook_projector.partition import PartitionLog
 from daybook_projector.posting import NOBODY, net_changes
-from daybook_projector.projections.fold import folds
+from daybook_projector.projections.fold import TABLES, folds
+from daybook_projector.rows import statements
 from support.log_histories import histories
-from support.logbook import Logbook, records
+from support.logbook import Logbook, org, project, records, thing, user
 from support.row_tables import RowTables
 
 FOLDS = folds(managed_users=True)
@@ -16,12 +19,13 @@ FOLDS = folds(managed_users=True)
 
 def projected(log: Logbook, limit: int, handover: int) -> RowTables:
     """Records come `handover` at a time, batches hold up to `limit` entries."""
-    tables, partition = RowTables(), PartitionLog(0, NOTHING_PROJECTED)
+    tables, partition = RowTables(TABLES), PartitionLog(0, NOTHING_PROJECTED)
     given_records = records(log.records[0])
     for start in range(0, len(given_records), handover):
         partition.take(given_records[start : start + handover])
         while (batch := partition.next_batch(limit)) is not None:
-            tables.apply(net_changes(FOLDS, batch.entries, NOBODY))
+            for stretch in net_changes(FOLDS, batch.entries, NOBODY):
+                tables.apply(stretch)
             partition.projected(batch)
     return tables
 
@@ -40,3 +44,33 @@ def test_the_checkpoint_ends_behind_the_last_record(log: Logbook, handover: int)
         partition.projected(batch)
     assert partition.checkpoint.next_offset == len(log.records[0])
     assert partition.checkpoint.head == log.heads[0]
+
+
+def test_many_connections_made_and_deleted_with_their_children_are_one_statement_a_table() -> None:
+    log = Logbook()
+    log.register(user(1))
+    for number in range(1, 4):
+        log.add(org(number), user(1), facts.OrgCreated(name="a"))
+        log.add(org(number), user(1), facts.ProjectCreated(name="a", project_id=project(number)))
+        for link in [thing(100 * number + nth) for nth in range(20)]:
+            log.add(org(number), user(1), *connected(link, project(number)))
+        for link in [thing(100 * number + nth) for nth in range(20)]:
+            log.add(org(number), user(1), facts.ConnectionDeleted(connection_id=link))
+    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition.take(records(log.records[0]))
+    batch = partition.next_batch(5000)
+    assert batch is not None
+    (stretch,) = net_changes(FOLDS, batch.entries, NOBODY)
+    touched = [statement.split()[:3] for statement, _ in statements(stretch)]
+    assert touched[-1] == ["DELETE", "FROM", "public.source_connections"]
+    assert len(touched) == len({tuple(words) for words in touched}) == 8
+
+
+def connected(link: str, project_id: str) -> list[Fact]:
+    """A connection with a run and a dead letter, both with its own id."""
+    empty, nothing = free_json({}), free_json(None)
+    return [
+        facts.ConnectionCreated(config=empty, connection_id=link, name="a", project_id=project_id, type="own"),
+        facts.SyncStarted(connection_id=link, sync_run_id=link),
+        facts.DlqEventRecorded(connection_id=link, dlq_event_id=link, payload=nothing),
+    ]

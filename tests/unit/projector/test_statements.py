@@ -1,24 +1,72 @@
 """Statements: sets of rows in, and the order in which foreign keys let them be written."""
 
 from daybook_projector import sql
-from daybook_projector.projections.changes import Delete, Insert, NetChange, Replace, Transient, Update
+from daybook_projector.projections.changes import Delete, Insert, NetChange, Replace, Row, Transient, Update
+from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.org_members import ORG_MEMBERS
 from daybook_projector.projections.orgs import ORGS
 from daybook_projector.projections.project_members import PROJECT_MEMBERS
+from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS
+from daybook_projector.projections.sync_runs import SYNC_RUNS
 from daybook_projector.rows import statements
 
 MEMBER = {"org_id": "o", "user_id": "u", "role": "owner", "created_at": "t"}
 ORG = {"id": "o", "name": "a", "created_at": "t"}
 
 
-def test_children_go_first_parents_come_first() -> None:
-    changes: list[NetChange] = [Replace(ORG_MEMBERS, MEMBER), Delete(PROJECT_MEMBERS, ("p", "u")), Insert(ORGS, ORG)]
+CONNECTION: Row = {
+    "id": "c",
+    "org_id": "o",
+    "project_id": "p",
+    "type": "hotmart",
+    "name": "a",
+    "config_json": "{}",
+    "is_active": True,
+}
+RUN: Row = {
+    "id": "r",
+    "connection_id": "c",
+    "status": "running",
+    "started_at": "t",
+    "finished_at": None,
+    "error_message": None,
+}
+
+
+def test_rows_are_made_parents_first_then_changed_then_deleted_children_first_then_made_anew() -> None:
+    changes: list[NetChange] = [
+        Replace(ORG_MEMBERS, MEMBER),
+        Delete(SOURCE_CONNECTIONS, ("d",)),
+        Insert(SYNC_RUNS, RUN),
+        Update(SYNC_RUNS, ("s",), {"status": "success"}),
+        Insert(SOURCE_CONNECTIONS, CONNECTION),
+        Delete(PROJECT_MEMBERS, ("p", "u")),
+    ]
     assert statements(changes) == [
+        (sql.insert(SOURCE_CONNECTIONS), [tuple(CONNECTION.values())]),
+        (sql.insert(SYNC_RUNS), [tuple(RUN.values())]),
+        (sql.update(SYNC_RUNS, ("status",)), [("s", "success")]),
+        (sql.delete(SOURCE_CONNECTIONS), [("d",)]),
         (sql.delete(PROJECT_MEMBERS), [("p", "u")]),
         (sql.delete(ORG_MEMBERS), [("o", "u")]),
-        (sql.insert(ORGS), [("o", "a", "t")]),
         (sql.insert(ORG_MEMBERS), [("o", "u", "owner", "t")]),
     ]
+
+
+def test_what_is_added_comes_behind_what_is_set() -> None:
+    changes = [
+        Update(DLQ_EVENTS, ("d",), {"status": "resolved"}, added={"retry_count": 1}),
+        Update(DLQ_EVENTS, ("e",), {"status": "resolved"}, added={"retry_count": 2}),
+        Update(DLQ_EVENTS, ("f",), {"retry_count": 3}),
+    ]
+    assert statements(changes) == [
+        (sql.update(DLQ_EVENTS, ("status",), ("retry_count",)), [("d", "resolved", 1), ("e", "resolved", 2)]),
+        (sql.update(DLQ_EVENTS, ("retry_count",)), [("f", 3)]),
+    ]
+    assert sql.update(DLQ_EVENTS, ("status",), ("retry_count",)) == (
+        "UPDATE public.dlq_events AS old SET status = news.status, retry_count = old.retry_count + news.retry_count "
+        "FROM unnest($1::uuid[], $2::text[], $3::integer[]) AS news (id, status, retry_count) WHERE old.id = news.id"
+    )
 
 
 def test_updates_of_the_same_columns_are_one_statement() -> None:

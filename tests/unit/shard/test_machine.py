@@ -68,7 +68,7 @@ def test_a_batch_behind_one_that_extended_the_log_has_lost_and_is_decided_again(
     effects = shard.handle(GapRead([LogRecord(0, won), LogRecord(1, lost)]))
     assert only(effects, Report).kind == "lost"
     only(effects, TakeOver)
-    assert [record.offset for record in shard.queue] == [0]
+    assert [record.offset for record in shard.inbox.queue] == [0]
     assert len(shard.memory.tail) == len(shard.memory.cache) == 0
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: A
     effects = shard.handle(event)
     only(effects, TakeOver)
     assert arrive(shard, command_at(1)) == []
-    assert [record.offset for record in shard.queue] == [0, 1]
+    assert [record.offset for record in shard.inbox.queue] == [0, 1]
 
 
 def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
@@ -96,15 +96,15 @@ def test_a_refused_batch_is_tried_one_by_one_and_what_fails_alone_is_set_aside()
     shard = fresh()
     decided(shard, FOUND, command_at(1))
     shard.handle(AppendRefused("too large"))
-    assert shard.suspects == {0, 1}
+    assert shard.inbox.suspects == {0, 1}
     taken_over = fresh()
-    taken_over.suspects, taken_over.doomed = shard.suspects, shard.doomed
+    taken_over.inbox.suspects = shard.inbox.suspects
     alone = decided(taken_over, FOUND, command_at(1))
     assert len(alone.records) == 1
     taken_over.handle(AppendRefused("too large"))
-    assert taken_over.doomed == {0}
+    assert taken_over.inbox.doomed == {0}
     last = fresh()
-    last.suspects, last.doomed = taken_over.suspects, taken_over.doomed
+    last.inbox.suspects, last.inbox.doomed = taken_over.inbox.suspects, taken_over.inbox.doomed
     effects = last.handle(answer_of(arrive(last, FOUND, command_at(1))))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
     assert only(effects, LoadSnapshot).commands == 1
@@ -122,7 +122,7 @@ def test_a_command_that_the_deciders_fail_on_is_set_aside_and_the_shard_goes_on(
         effects = shard.handle(answer_of(arrive(shard, FOUND, command_at(1))))
         assert only(effects, Report).kind == "decide_failed"
         effects = shard.handle(answer_of(effects))
-        assert shard.doomed == {0}
+        assert shard.inbox.doomed == {0}
         effects = shard.handle(answer_of(effects))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
     append = only(shard.handle(answer_of(effects)), Append)
@@ -134,7 +134,7 @@ def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) 
     shard = fresh(replace(CONFIG, max_commands=100))
     append = decided(shard, FOUND, *(command_at(offset) for offset in range(1, 9)))
     assert sum(len(record.value) for record in append.records) <= 2_000
-    assert [record.offset for record in shard.queue] == list(range(len(append.records), 9))
+    assert [record.offset for record in shard.inbox.queue] == list(range(len(append.records), 9))
 
 
 @pytest.mark.parametrize(("principal", "reserved"), [("service:test", 1), (f"user:{ANN}", 0)])

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from daybook_command.engine import Engine, Owned
+from daybook_command.engine import Engine
 from daybook_command.lanes import Lanes
+from daybook_command.owned import Owned
 from daybook_command.shard.machine import Shard
 from daybook_infra.health import Health
 from support.one_shard import command_at
@@ -40,7 +41,7 @@ def reading_from(offset: int) -> tuple[Engine, Shard, Seeks]:
 
 
 def queued(shard: Shard) -> list[int]:
-    return [record.offset for record in shard.queue]
+    return [record.offset for record in shard.inbox.queue]
 
 
 def test_what_was_taken_already_is_not_taken_again() -> None:

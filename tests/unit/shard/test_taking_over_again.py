@@ -2,8 +2,9 @@
 
 from typing import cast
 
-from daybook_command.engine import Engine, Intake, Owned, retake_pause
+from daybook_command.engine import Engine, retake_pause
 from daybook_command.lanes import LONGEST_PAUSE_SECONDS, Lanes
+from daybook_command.owned import Intake, Owned
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import TakenOver
 from daybook_infra.health import Health

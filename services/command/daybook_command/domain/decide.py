@@ -6,8 +6,9 @@ The order of the checks is part of the contract: actor and org, the thing acted 
 from typing import assert_never
 
 from daybook_command.domain import rejections
-from daybook_command.domain.built import OrgCommand, ProjectCommand, built
+from daybook_command.domain.decide_hub import decide_in_hub
 from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.hub_targets import HubCommand
 from daybook_command.domain.members import add_member, remove_member, update_member
 from daybook_command.domain.orgs import create_org, rename_org
 from daybook_command.domain.project_members import add_project_member, remove_project_member, update_project_member
@@ -30,19 +31,21 @@ from daybook_contracts.commands import (
 )
 from daybook_contracts.principals import Principal, Service
 
+ProjectCommand = RenameProject | AddProjectMember | UpdateProjectMember | RemoveProjectMember
+MembershipCommand = RenameOrg | AddMember | UpdateMember | RemoveMember | CreateProject | ProjectCommand
+
 
 def decide(command: Command, org: Org | None, facts: Facts) -> Decision:
-    """`org` is None where none has the command's `org_id`. Raises NotBuilt for a type outside `BUILT`."""
-    known = built(command)
-    match known:
+    """`org` is None where none has the command's `org_id`."""
+    match command:
         case RegisterUser():
-            return register_user(known, facts)
+            return register_user(command, facts)
         case CreateOrg():
-            return create_org(known, org, facts)
+            return create_org(command, org, facts)
         case _:
-            if org is None or not _sees(org, known.actor_user_id, facts.principal):
+            if org is None or not _sees(org, command.actor_user_id, facts.principal):
                 return rejections.ORG_NOT_FOUND
-            return _decide_in_org(known, org, facts)
+            return _decide_in_org(command, org, facts)
 
 
 def _sees(org: Org, actor_user_id: str | None, principal: Principal) -> bool:
@@ -52,7 +55,7 @@ def _sees(org: Org, actor_user_id: str | None, principal: Principal) -> bool:
     return actor_user_id in org.members
 
 
-def _decide_in_org(command: OrgCommand, org: Org, facts: Facts) -> Decision:
+def _decide_in_org(command: MembershipCommand | HubCommand, org: Org, facts: Facts) -> Decision:
     match command:
         case RenameOrg():
             return rename_org(command, org, facts)
@@ -67,7 +70,7 @@ def _decide_in_org(command: OrgCommand, org: Org, facts: Facts) -> Decision:
         case RenameProject() | AddProjectMember() | UpdateProjectMember() | RemoveProjectMember():
             return _decide_in_project(command, org, facts)
         case _:
-            assert_never(command)
+            return decide_in_hub(command, org, facts)
 
 
 def _decide_in_project(command: ProjectCommand, org: Org, facts: Facts) -> Decision:

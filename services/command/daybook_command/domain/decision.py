@@ -21,6 +21,8 @@ class Facts:
     taken_ids: Container[str]
     """Chosen ids that another org has reserved or holds."""
     managed_users: bool
+    beyond: int = 0
+    """How many more dead letters than the org holds a bulk command's filter matches; 10001 means more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Event:
     entity_id: str
     project_id: str | None
     data: msgspec.Struct
+    by_policy: bool = False
+    """It follows from a command of somebody else's: Daybook signs it, and nobody is its actor."""
 
 
 @dataclass(frozen=True, slots=True)

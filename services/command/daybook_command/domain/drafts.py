@@ -8,7 +8,6 @@ from typing import Final, assert_never
 
 import msgspec
 
-from daybook_command.domain.built import BUILT, BuiltCommand, built
 from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import Target, chosen_ids, target_of, users_named
@@ -16,8 +15,9 @@ from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.commands import Command
 from daybook_contracts.entries import EntryError
 from daybook_contracts.fact import encode_fact
+from daybook_contracts.principals import DAYBOOK, Principal
 
-__all__ = ["BUILT", "Draft", "chosen_ids", "drafts", "users_named"]
+__all__ = ["Draft", "chosen_ids", "drafts", "users_named"]
 
 _NOT_IN_FAILURES: Final = frozenset(
     {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
@@ -38,6 +38,8 @@ class Draft:
     error: EntryError | None
     fact: msgspec.Struct | None
     """What a success folds into the org; None for a failure, which changes nothing."""
+    principal: Principal | None = None
+    """Who signs it, if that is not who sent the command."""
 
 
 def drafts(command: Command, decision: Accepted | Rejected, org: Org | None, facts: Facts) -> tuple[Draft, ...]:
@@ -46,29 +48,33 @@ def drafts(command: Command, decision: Accepted | Rejected, org: Org | None, fac
         case Accepted(events=events):
             return tuple(_success(event, command) for event in events)
         case Rejected():
-            return (_failure(built(command), decision, org, facts),)
+            return (_failure(command, decision, org, facts),)
         case _:
             assert_never(decision)
 
 
 def _success(event: Event, command: Command) -> Draft:
-    """All that it names exists afterwards: a user that registers itself is its actor, a new org its own org."""
+    """All that it names exists afterwards: a user that registers itself is its actor, a new org its own org.
+
+    What a policy does has no actor, whoever's command it follows from.
+    """
     return Draft(
         action=event.action,
         entity_type=event.entity_type,
         entity_id=event.entity_id,
         org_id=command.org_id,
         project_id=event.project_id,
-        actor_user_id=command.actor_user_id,
+        actor_user_id=None if event.by_policy else command.actor_user_id,
         data=encode_fact(event.data),
         error=None,
         fact=event.data,
+        principal=DAYBOOK if event.by_policy else None,
     )
 
 
-def _failure(command: BuiltCommand, rejected: Rejected, org: Org | None, facts: Facts) -> Draft:
+def _failure(command: Command, rejected: Rejected, org: Org | None, facts: Facts) -> Draft:
     """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`."""
-    target, actor = target_of(command, facts.new_id), command.actor_user_id
+    target, actor = target_of(command, facts.new_id, org), command.actor_user_id
     org_id = None if org is None else command.org_id
     actor_user_id = actor if actor is not None and actor in facts.known_users else None
     claimed = {

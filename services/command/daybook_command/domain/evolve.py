@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import assert_never
+from typing import assert_never, overload
 
 import msgspec
 from immutables import Map
 from msgspec import UNSET
 
+from daybook_command.domain.evolve_hub import HubChange, evolve_hub
 from daybook_command.domain.state import Org, Project
 from daybook_contracts.entry_data import (
     MemberAdded,
@@ -25,12 +26,21 @@ from daybook_contracts.entry_data import (
 from daybook_contracts.fact import Changeable
 
 ProjectChange = ProjectRenamed | ProjectMemberAdded | ProjectMemberUpdated | ProjectMemberRemoved
-OrgChange = OrgRenamed | MemberAdded | MemberUpdated | MemberRemoved | ProjectCreated | ProjectChange
+MembershipChange = OrgRenamed | MemberAdded | MemberUpdated | MemberRemoved | ProjectCreated | ProjectChange
+OrgChange = MembershipChange | HubChange
 Foldable = UserRegistered | OrgCreated | OrgChange
 
 
 class NotFoldable(ValueError):
     """An entry that does not follow from the entries before it, or that nothing here folds."""
+
+
+@overload
+def evolve(org: Org, actor_user_id: str | None, data: msgspec.Struct) -> Org: ...
+
+
+@overload
+def evolve(org: None, actor_user_id: str | None, data: msgspec.Struct) -> Org | None: ...
 
 
 def evolve(org: Org | None, actor_user_id: str | None, data: msgspec.Struct) -> Org | None:
@@ -55,6 +65,8 @@ def _evolve_known(org: Org, data: OrgChange) -> Org:
         return _evolve_org(org, data)
     except KeyError as error:
         raise NotFoldable(f"{type(data).__name__} names what is not there") from error
+    except msgspec.ValidationError as error:
+        raise NotFoldable(f"{type(data).__name__} has a config whose secrets are no names") from error
 
 
 def _created(org: Org | None, actor_user_id: str | None, name: str) -> Org:
@@ -79,7 +91,7 @@ def _evolve_org(org: Org, data: OrgChange) -> Org:
         case ProjectRenamed() | ProjectMemberAdded() | ProjectMemberUpdated() | ProjectMemberRemoved():
             return _evolve_project(org, data)
         case _:
-            assert_never(data)
+            return evolve_hub(org, data)
 
 
 def _evolve_project(org: Org, data: ProjectChange) -> Org:

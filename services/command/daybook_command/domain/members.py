@@ -20,7 +20,7 @@ def add_member(command: AddMember, org: Org, facts: Facts) -> Decision:
         return rejections.ALREADY_MEMBER
     if len(org.members) >= ORG_MEMBERS:
         return rejections.MEMBERS_LIMIT
-    return accepted(command, facts.new_id, MemberAdded(user_id=user_id, role=role))
+    return accepted(command, org, facts, MemberAdded(user_id=user_id, role=role))
 
 
 def update_member(command: UpdateMember, org: Org, facts: Facts) -> Decision:
@@ -31,13 +31,13 @@ def update_member(command: UpdateMember, org: Org, facts: Facts) -> Decision:
     if not may(command.type, towards_member(org, command.actor_user_id, user_id, role)):
         return rejections.FORBIDDEN
     if role == present:
-        return accepted(command, facts.new_id, MemberUpdated(user_id=user_id, role=role, changed=False))
+        return accepted(command, org, facts, MemberUpdated(user_id=user_id, role=role, changed=False))
     if _is_last_owner(org, user_id):
         return rejections.LAST_OWNER
     if role == "viewer":
         lowered = _projects_above_viewer(org, user_id)
-        return accepted(command, facts.new_id, MemberUpdated(user_id=user_id, role=role, project_ids=lowered))
-    return accepted(command, facts.new_id, MemberUpdated(user_id=user_id, role=role))
+        return accepted(command, org, facts, MemberUpdated(user_id=user_id, role=role, project_ids=lowered))
+    return accepted(command, org, facts, MemberUpdated(user_id=user_id, role=role))
 
 
 def remove_member(command: RemoveMember, org: Org, facts: Facts) -> Decision:
@@ -49,7 +49,7 @@ def remove_member(command: RemoveMember, org: Org, facts: Facts) -> Decision:
     if _is_last_owner(org, user_id):
         return rejections.LAST_OWNER
     left = _projects_of(org, user_id)
-    return accepted(command, facts.new_id, MemberRemoved(user_id=user_id, project_ids=left))
+    return accepted(command, org, facts, MemberRemoved(user_id=user_id, project_ids=left))
 
 
 def _is_last_owner(org: Org, user_id: str) -> bool:

@@ -17,7 +17,7 @@ def create_org(command: CreateOrg, org: Org | None, facts: Facts) -> Decision:
         return rejections.FORBIDDEN
     if org is not None:
         return rejections.ORG_EXISTS
-    return accepted(command, facts.new_id, OrgCreated(name=command.data.name))
+    return accepted(command, org, facts, OrgCreated(name=command.data.name))
 
 
 def rename_org(command: RenameOrg, org: Org, facts: Facts) -> Decision:
@@ -25,5 +25,5 @@ def rename_org(command: RenameOrg, org: Org, facts: Facts) -> Decision:
     if not may(command.type, in_org(org, command.actor_user_id)):
         return rejections.FORBIDDEN
     if name == org.name:
-        return accepted(command, facts.new_id, OrgRenamed(name=name, changed=False))
-    return accepted(command, facts.new_id, OrgRenamed(name=name))
+        return accepted(command, org, facts, OrgRenamed(name=name, changed=False))
+    return accepted(command, org, facts, OrgRenamed(name=name))

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from daybook_command.domain.state import Org, Project
+from daybook_contracts.principals import Principal, Service
 
 
 class Standing(StrEnum):
@@ -20,6 +21,7 @@ class Standing(StrEnum):
     ADMIN = "admin"
     ADMIN_ABOVE = "admin, where the present and the new role are member or viewer"
     PROJECT_ADMIN = "project admin"
+    PROJECT_EDITOR = "project editor"
 
 
 Standings = frozenset[Standing]
@@ -29,7 +31,10 @@ A_SERVICE: Final[Standings] = frozenset({Standing.SERVICE})
 A_KNOWN_USER: Final[Standings] = frozenset({Standing.KNOWN_USER})
 _ITSELF: Final[Standings] = frozenset({Standing.ITSELF})
 _ABOVE: Final[Standings] = frozenset({Standing.ADMIN_ABOVE})
-_PROJECT_ADMIN: Final[Standings] = frozenset({Standing.PROJECT_ADMIN})
+_PROJECT_STANDINGS: Final[Mapping[str, Standings]] = {
+    "admin": frozenset({Standing.PROJECT_ADMIN}),
+    "editor": frozenset({Standing.PROJECT_EDITOR}),
+}
 _ORG_STANDINGS: Final[Mapping[str, Standings]] = {
     "owner": frozenset({Standing.OWNER}),
     "admin": frozenset({Standing.ADMIN}),
@@ -40,6 +45,7 @@ _ITSELF_OR_SERVICE: Final[Standings] = frozenset({Standing.ITSELF, Standing.SERV
 _ORG_ADMINS: Final[Standings] = frozenset({Standing.OWNER, Standing.ADMIN})
 _BY_RANK: Final[Standings] = frozenset({Standing.OWNER, Standing.ADMIN_ABOVE})
 _PROJECT_ADMINS: Final[Standings] = _ORG_ADMINS | {Standing.PROJECT_ADMIN}
+_EDITORS_AND_SERVICES: Final[Standings] = _PROJECT_ADMINS | {Standing.PROJECT_EDITOR, Standing.SERVICE}
 
 MAY: Final[Mapping[str, Standings]] = {
     "REGISTER_USER": _ITSELF_OR_SERVICE,
@@ -53,6 +59,25 @@ MAY: Final[Mapping[str, Standings]] = {
     "ADD_PROJECT_MEMBER": _PROJECT_ADMINS,
     "UPDATE_PROJECT_MEMBER": _PROJECT_ADMINS,
     "REMOVE_PROJECT_MEMBER": _PROJECT_ADMINS | {Standing.ITSELF},
+    "CREATE_CONNECTION": _PROJECT_ADMINS,
+    "UPDATE_CONNECTION": _PROJECT_ADMINS,
+    "ACTIVATE_CONNECTION": _PROJECT_ADMINS,
+    "DEACTIVATE_CONNECTION": _PROJECT_ADMINS,
+    "DELETE_CONNECTION": _PROJECT_ADMINS,
+    "START_SYNC": _EDITORS_AND_SERVICES,
+    "COMPLETE_SYNC": _EDITORS_AND_SERVICES,
+    "FAIL_SYNC": _EDITORS_AND_SERVICES,
+    "CANCEL_SYNC": _EDITORS_AND_SERVICES,
+    "RECORD_DLQ_EVENT": _EDITORS_AND_SERVICES,
+    "RETRY_DLQ_EVENT": _EDITORS_AND_SERVICES,
+    "RESOLVE_DLQ_EVENT": _EDITORS_AND_SERVICES,
+    "RETRY_DLQ_EVENTS": _EDITORS_AND_SERVICES,
+    "RESOLVE_DLQ_EVENTS": _EDITORS_AND_SERVICES,
+    "RAISE_ALERT": _EDITORS_AND_SERVICES,
+    "RESOLVE_ALERT": _EDITORS_AND_SERVICES,
+    "CREATE_SECRET_REF": _ORG_ADMINS,
+    "ROTATE_SECRET_REF": _ORG_ADMINS,
+    "DELETE_SECRET_REF": _ORG_ADMINS,
 }
 
 
@@ -81,11 +106,16 @@ def towards_member(org: Org, actor_user_id: str | None, user_id: str, new_role: 
 
 def in_project(org: Org, project: Project, actor_user_id: str | None) -> Standings:
     standings = in_org(org, actor_user_id)
-    if actor_user_id is not None and project.members.get(actor_user_id) == "admin":
-        return standings | _PROJECT_ADMIN
-    return standings
+    if actor_user_id is None:
+        return standings
+    return standings | _PROJECT_STANDINGS.get(project.members.get(actor_user_id, ""), NOBODY)
 
 
 def exceeds_cap(org: Org, user_id: str, project_role: str) -> bool:
     """Whether an org viewer would get more than `viewer` in a project."""
     return org.members.get(user_id) == "viewer" and project_role != "viewer"
+
+
+def may_choose(id_: str | None, principal: Principal) -> bool:
+    """Whether the sender may give what it makes this id (None: it chooses none), also when it acts for a user."""
+    return id_ is None or isinstance(principal, Service)

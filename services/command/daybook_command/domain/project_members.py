@@ -20,7 +20,7 @@ def add_project_member(command: AddProjectMember, org: Org, project: Project, fa
     if data.user_id in project.members:
         return rejections.ALREADY_PROJECT_MEMBER
     added = ProjectMemberAdded(project_id=data.project_id, user_id=data.user_id, role=data.role)
-    return accepted(command, facts.new_id, added)
+    return accepted(command, org, facts, added)
 
 
 def update_project_member(command: UpdateProjectMember, org: Org, project: Project, facts: Facts) -> Decision:
@@ -35,7 +35,7 @@ def update_project_member(command: UpdateProjectMember, org: Org, project: Proje
     updated = ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role)
     if role == present:
         updated = ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role, changed=False)
-    return accepted(command, facts.new_id, updated)
+    return accepted(command, org, facts, updated)
 
 
 def remove_project_member(command: RemoveProjectMember, org: Org, project: Project, facts: Facts) -> Decision:
@@ -44,4 +44,4 @@ def remove_project_member(command: RemoveProjectMember, org: Org, project: Proje
         return rejections.PROJECT_MEMBER_NOT_FOUND
     if not may(command.type, in_project(org, project, actor) | towards_user(actor, user_id)):
         return rejections.FORBIDDEN
-    return accepted(command, facts.new_id, ProjectMemberRemoved(project_id=project_id, user_id=user_id))
+    return accepted(command, org, facts, ProjectMemberRemoved(project_id=project_id, user_id=user_id))

@@ -2,27 +2,25 @@
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts
-from daybook_command.domain.permissions import in_org, in_project, may
+from daybook_command.domain.permissions import in_org, in_project, may, may_choose
 from daybook_command.domain.state import Org, Project
 from daybook_command.domain.targets import accepted
 from daybook_contracts.commands import CreateProject, RenameProject
 from daybook_contracts.entry_data import ProjectCreated, ProjectRenamed
 from daybook_contracts.limits import ORG_PROJECTS
-from daybook_contracts.principals import Service
 
 
 def create_project(command: CreateProject, org: Org, facts: Facts) -> Decision:
-    """A service may choose the id also when it acts for a user: imports keep their references."""
     chosen, project_id = command.data.project_id, command.data.project_id or facts.new_id
     if not may(command.type, in_org(org, command.actor_user_id)):
         return rejections.FORBIDDEN
-    if chosen is not None and not isinstance(facts.principal, Service):
+    if not may_choose(chosen, facts.principal):
         return rejections.CHOSEN_ID
     if project_id in org.projects or (chosen is not None and chosen in facts.taken_ids):
         return rejections.ID_TAKEN
     if len(org.projects) >= ORG_PROJECTS:
         return rejections.PROJECTS_LIMIT
-    return accepted(command, facts.new_id, ProjectCreated(project_id=project_id, name=command.data.name))
+    return accepted(command, org, facts, ProjectCreated(project_id=project_id, name=command.data.name))
 
 
 def rename_project(command: RenameProject, org: Org, project: Project, facts: Facts) -> Decision:
@@ -30,5 +28,5 @@ def rename_project(command: RenameProject, org: Org, project: Project, facts: Fa
     if not may(command.type, in_project(org, project, command.actor_user_id)):
         return rejections.FORBIDDEN
     if name == project.name:
-        return accepted(command, facts.new_id, ProjectRenamed(project_id=project_id, name=name, changed=False))
-    return accepted(command, facts.new_id, ProjectRenamed(project_id=project_id, name=name))
+        return accepted(command, org, facts, ProjectRenamed(project_id=project_id, name=name, changed=False))
+    return accepted(command, org, facts, ProjectRenamed(project_id=project_id, name=name))

@@ -1,13 +1,13 @@
-"""What a command acts on: the columns its entries get. Enters: a command and the id a made thing gets."""
+"""What a command acts on: the columns its entries get. Enters: a command, the id a made thing gets, its org."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 
-from daybook_command.domain.built import BuiltCommand
-from daybook_command.domain.decision import Accepted, Event
+from daybook_command.domain.decision import Accepted, Event, Facts
+from daybook_command.domain.hub_targets import Target, hub_target_of
+from daybook_command.domain.state import Org
 from daybook_contracts.commands import (
     AddMember,
     AddProjectMember,
@@ -23,6 +23,8 @@ from daybook_contracts.commands import (
     UpdateProjectMember,
 )
 
+__all__ = ["Target", "accepted", "chosen_ids", "target_of", "users_named"]
+
 _CHOSEN: Final[Mapping[str, tuple[str, str]]] = {
     "CREATE_PROJECT": ("projects", "project_id"),
     "CREATE_CONNECTION": ("source_connections", "connection_id"),
@@ -34,14 +36,8 @@ _CHOSEN: Final[Mapping[str, tuple[str, str]]] = {
 """Of each create whose id a service may choose: the table it must be free in, and the field."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    entity_type: str
-    entity_id: str
-    project_id: str | None = None
-
-
-def target_of(command: BuiltCommand, new_id: str) -> Target:
+def target_of(command: Command, new_id: str, org: Org | None) -> Target:
+    """`org` says in which project a thing of the hub is: None for what is not there."""
     match command:
         case RegisterUser(data=data):
             return Target("user", data.user_id)
@@ -57,13 +53,13 @@ def target_of(command: BuiltCommand, new_id: str) -> Target:
         case AddProjectMember(data=data) | UpdateProjectMember(data=data) | RemoveProjectMember(data=data):
             return Target("project_member", data.user_id, data.project_id)
         case _:
-            assert_never(command)
+            return hub_target_of(command, new_id, org)
 
 
-def accepted(command: BuiltCommand, new_id: str, data: msgspec.Struct) -> Accepted:
+def accepted(command: Command, org: Org | None, facts: Facts, fact: msgspec.Struct) -> Accepted:
     """The one success entry of a command that changes only what it names."""
-    target = target_of(command, new_id)
-    return Accepted((Event(command.type, target.entity_type, target.entity_id, target.project_id, data),))
+    target = target_of(command, facts.new_id, org)
+    return Accepted((Event(command.type, target.entity_type, target.entity_id, target.project_id, fact),))
 
 
 def users_named(command: Command) -> tuple[str, ...]:

@@ -17,5 +17,5 @@ def register_user(command: RegisterUser, facts: Facts) -> Decision:
     if not facts.managed_users:
         return rejections.EXTERNAL_USERS
     if user_id in facts.known_users:
-        return accepted(command, facts.new_id, UserRegistered(user_id=user_id, changed=False))
-    return accepted(command, facts.new_id, UserRegistered(user_id=user_id))
+        return accepted(command, None, facts, UserRegistered(user_id=user_id, changed=False))
+    return accepted(command, None, facts, UserRegistered(user_id=user_id))

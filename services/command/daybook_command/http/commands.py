@@ -10,7 +10,6 @@ import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daybook_command.domain.built import BUILT
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.body import read_body
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
@@ -87,9 +86,7 @@ def _checked(item: Command | InvalidCommand, principal: Principal) -> Command | 
 
 
 def _fitting(command: Command, principal: Principal) -> Command:
-    """The command with its actor; raises InvalidCommand where its type is not decided, or the token does not fit."""
-    if command.type not in BUILT:
-        raise InvalidCommand(Code.INVALID_COMMAND, f"type: {command.type} is not decided yet", command.id)
+    """The command with its actor; raises InvalidCommand where the token does not fit it."""
     match principal:
         case Service():
             return command

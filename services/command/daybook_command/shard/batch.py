@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from typing import assert_never
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Facts
+from daybook_command.domain.decision import Decision, Facts, Rejected
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
-from daybook_command.shard.intake import Misrouted, Pending, Refused, Taken
+from daybook_command.shard.backlog import uncounted
+from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import LogAppend, Report, Snapshot
+from daybook_command.shard.messages import LogAppend, Needs, Report, Snapshot
 from daybook_command.shard.recording import Place, record
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import data_json
@@ -56,6 +58,7 @@ class Deciding:
 
     memory: Memory
     snapshot: Snapshot
+    needs: Needs
     moment: Moment
     answers: Answers
     managed_users: bool
@@ -81,10 +84,12 @@ class Deciding:
                 self.answers.forward(item)
             case Pending():
                 return self._decide(item, salt)
+            case Own():
+                return self._decide_own(item, salt)
         return True
 
     def _decide(self, item: Pending, salt: bytes) -> bool:
-        if item.entry_id in self.memory.tail.by_id or item.entry_id in self.snapshot.entries:
+        if self._decided_before(item):
             self._repeat(item)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
@@ -93,6 +98,14 @@ class Deciding:
         else:
             return self._record(item, salt)
         return True
+
+    def _decide_own(self, item: Own, salt: bytes) -> bool:
+        """Nobody waits for it, and where it is not accepted it leaves no entry."""
+        closed = self._quarantined(item.command.org_id)
+        return closed or self._decided_before(item) or self._record(item, salt)
+
+    def _decided_before(self, item: Pending | Own) -> bool:
+        return item.entry_id in self.memory.tail.by_id or item.entry_id in self.snapshot.entries
 
     def _quarantined(self, org_id: str | None) -> bool:
         if org_id is None:
@@ -130,17 +143,17 @@ class Deciding:
     def _known(self, an_id: str) -> Entry | None:
         return self.memory.tail.by_id.get(an_id) or self.snapshot.entries.get(an_id)
 
-    def _record(self, item: Pending, salt: bytes) -> bool:
+    def _record(self, item: Pending | Own, salt: bytes) -> bool:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
-        try:
-            drafted, after = self._decided(item, None if cached is None else cached.org)
-        except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
-            self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
-            self.suspect = item.record.offset
+        org = None if cached is None else cached.org
+        if uncounted(item.command, org):
             return False
-        place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
-        recorded = record(item, drafted, salt, place)
+        try:
+            drafted, after = self._decided(item, org)
+        except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
+            return self._failed(item, error)
+        recorded = record(item, drafted, salt, Place(memory.partition, memory.head, memory.last_us, self.moment.now_us))
         size = sum(len(made.append.value) for made in recorded)
         if self.appends and self.size + size > MAX_BATCH_BYTES:
             return False
@@ -150,10 +163,23 @@ class Deciding:
             memory.append(made.entry, made.head, made.created_us)
         if cached is not None:
             cached.org = after
-        self.answers.outcome(item, [made.entry for made in recorded])
+        if isinstance(item, Pending):
+            self.answers.outcome(item, [made.entry for made in recorded])
         return True
 
-    def _decided(self, item: Pending, org: Org | None) -> tuple[tuple[Draft, ...], Org | None]:
+    def _failed(self, item: Pending | Own, error: Exception) -> bool:
+        match item:
+            case Pending():
+                self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
+                self.suspect = item.record.offset
+                return False
+            case Own():
+                self.reports.append(Report("decide_failed", f"command {item.command.id} of our own", error))
+                return True
+            case _:
+                assert_never(item)
+
+    def _decided(self, item: Pending | Own, org: Org | None) -> tuple[tuple[Draft, ...], Org | None]:
         """The entries to write, and the org after them."""
         facts = Facts(
             principal=item.principal,
@@ -161,9 +187,17 @@ class Deciding:
             known_users=KnownUsers(self.snapshot.known_users, self.memory.tail.users),
             taken_ids=self.snapshot.taken_ids,
             managed_users=self.managed_users,
+            beyond=self._beyond(item.command.org_id),
         )
-        drafted = drafts(item.command, decide(item.command, org, facts), org, facts)
+        decision: Decision = decide(item.command, org, facts)
+        if isinstance(item, Own) and isinstance(decision, Rejected):
+            return (), org
+        drafted = drafts(item.command, decision, org, facts)
         for draft in drafted:
             if draft.fact is not None:
                 org = evolve(org, draft.actor_user_id, draft.fact)
         return drafted, org
+
+    def _beyond(self, org_id: str | None) -> int:
+        """Of the one org that a filtering command is alone with."""
+        return sum(self.memory.beyond(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)

@@ -3,12 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from daybook_command.domain.built import BUILT
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, parse_command, with_actor
-from daybook_contracts.ids import entry_id
-from daybook_contracts.principals import InvalidPrincipal, Principal, User, parse_publisher
+from daybook_contracts.commands import Command, FailSync, FailSyncData, InvalidCommand, parse_command, with_actor
+from daybook_contracts.ids import entry_id, timeout_command_id
+from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import (
     CORRELATION_ID,
@@ -21,6 +20,7 @@ from daybook_contracts.topics import (
     trace_context,
 )
 
+TIMED_OUT = "TIMED_OUT"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
@@ -63,7 +63,16 @@ class Misrouted:
     partition: int
 
 
-Taken = Pending | Refused | Misrouted
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A command of the shard's own: nobody sent it, nobody waits for it, and it is never published."""
+
+    command: Command
+    principal: Principal
+    entry_id: str
+
+
+Taken = Pending | Refused | Misrouted | Own
 
 
 def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
@@ -71,7 +80,7 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
     headers = dict(record.headers)
     sender = _sender(headers, partitions)
     try:
-        command = _built(parse_command(record.value or b""))
+        command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
     except InvalidCommand as fault:
@@ -85,6 +94,17 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
     return Misrouted(record, home)
 
 
+def time_out(run: OverdueRun) -> Own:
+    """The command that fails an overdue run. Its id follows from the run, so it happens once, whoever decides it."""
+    command = FailSync(
+        id=timeout_command_id(run.sync_run_id),
+        type="FAIL_SYNC",
+        org_id=run.org_id,
+        data=FailSyncData(sync_run_id=run.sync_run_id, error_message=TIMED_OUT),
+    )
+    return Own(command, DAYBOOK, entry_id(command.key, command.id, 0))
+
+
 def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
     asked = headers.get(REPLY_PARTITION, b"")
     reply_partition = int(asked) if _PARTITION.fullmatch(asked) else None
@@ -96,12 +116,6 @@ def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
         traceparent=trace_context(headers.get(TRACEPARENT)),
         http=headers.get(DOOR) == DOOR_HTTP,
     )
-
-
-def _built(command: Command) -> Command:
-    if command.type not in BUILT:
-        raise InvalidCommand(Code.INVALID_COMMAND, f"type: {command.type} is not decided yet", command.id)
-    return command
 
 
 def _principal(headers: dict[str, bytes], command_id: str) -> Principal:

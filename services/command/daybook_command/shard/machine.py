@@ -3,7 +3,6 @@
 At any time at most one of TakeOver, LoadSnapshot, Append and ReadGap is under way; answers go out beside them.
 """
 
-from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import assert_never
@@ -11,15 +10,14 @@ from typing import assert_never
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.batch import Deciding, Moment
 from daybook_command.shard.doubts import clock_fault, doubt
-from daybook_command.shard.flight import Flight, needs_of
-from daybook_command.shard.intake import take
+from daybook_command.shard.flight import Flight
+from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
     Acknowledged,
     Answered,
     Append,
     AppendRefused,
-    CommandRecord,
     CommandsArrived,
     Commit,
     Effect,
@@ -30,12 +28,14 @@ from daybook_command.shard.messages import (
     OutcomeUnknown,
     ReadGap,
     Report,
+    RunsOverdue,
     SnapshotLoaded,
     Stop,
     TakenOver,
     TakeOver,
     Tick,
 )
+from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.admission import VoidReason, admit
@@ -75,38 +75,37 @@ class Config:
 
 @dataclass(slots=True)
 class Shard:
-    """`suspects` are offsets to be tried alone, `doomed` those that failed alone; `held` says why the shard waits."""
+    """`held` says why the shard waits."""
 
     partition: int
     config: Config
     memory: Memory
+    inbox: Inbox
     phase: Phase = Phase.TAKING_OVER
-    queue: deque[CommandRecord] = field(default_factory=deque)
     flight: Flight = field(default_factory=Flight)
-    suspects: set[int] = field(default_factory=set)
-    doomed: set[int] = field(default_factory=set)
     held: str | None = None
 
     @classmethod
     def of(cls, partition: int, config: Config) -> "Shard":
-        return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)))
+        inbox = Inbox(partition, config.partitions, config.max_commands)
+        return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
 
     @property
     def idle(self) -> bool:
         """Nothing is queued and no batch is under way, answers apart."""
-        return not self.queue and not self.flight.records and self.phase is not Phase.LOADING
+        return not self.inbox and not self.flight.taken and self.phase is not Phase.LOADING
 
     def oldest_ms(self) -> int | None:
         """Kafka's timestamp of the oldest command not decided yet."""
-        waiting = self.flight.records[0] if self.flight.records else self.queue[0] if self.queue else None
-        return None if waiting is None else waiting.timestamp_ms
+        waiting = self.flight.records or self.inbox.queue
+        return waiting[0].timestamp_ms if waiting else None
 
     def handle(self, event: Event) -> list[Effect]:
         """The next state, and what has to be done for it. An event that is not of the phase does nothing."""
         if self.phase is not _EXPECTED.get(type(event), self.phase):
             return []
         match event:
-            case CommandsArrived():
+            case CommandsArrived() | RunsOverdue():
                 return self._arrived(event)
             case TakenOver():
                 return self._taken_over(event)
@@ -127,9 +126,16 @@ class Shard:
             case _:
                 assert_never(event)
 
-    def _arrived(self, event: CommandsArrived) -> list[Effect]:
-        if self.phase is not Phase.STOPPED:
-            self.queue.extend(event.records)
+    def _arrived(self, event: CommandsArrived | RunsOverdue) -> list[Effect]:
+        if self.phase is Phase.STOPPED:
+            return []
+        match event:
+            case CommandsArrived():
+                self.inbox.queue.extend(event.records)
+            case RunsOverdue():
+                self.inbox.look_at(event.runs)
+            case _:
+                assert_never(event)
         return self._next()
 
     def start(self) -> list[Effect]:
@@ -145,27 +151,20 @@ class Shard:
 
     def _next(self) -> list[Effect]:
         """Start the next batch, if the shard is free to."""
-        if self.phase is not Phase.READY or not self.queue or self.held is not None:
+        if self.phase is not Phase.READY or not self.inbox or self.held is not None:
             return []
-        if len(self.memory.tail) > self.config.max_tail:
+        if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
-        records = self._take_records()
-        taken = [take(record, self.partition, self.config.partitions) for record in records]
-        self.flight = Flight(records, taken)
+        if self.inbox.overdue:
+            self.flight = Flight(taken=self.inbox.take_overdue())
+        else:
+            self.flight = Flight(*self.inbox.take_records())
+        self.flight.needs = needs_of(self.flight.taken, self.memory)
         self.phase = Phase.LOADING
-        return [LoadSnapshot(needs_of(taken, self.memory.cache), len(taken))]
+        return [LoadSnapshot(self.flight.needs, len(self.flight.taken))]
 
-    def _take_records(self) -> list[CommandRecord]:
-        """The next commands in order; a suspect is a batch of its own."""
-        records: list[CommandRecord] = []
-        while self.queue and len(records) < self.config.max_commands:
-            suspect = self.queue[0].offset in self.suspects
-            if suspect and records:
-                break
-            records.append(self.queue.popleft())
-            if suspect:
-                break
-        return records
+    def _tail_is_full(self) -> bool:
+        return self.memory.tail.weight > self.config.max_tail
 
     def _hold(self, reason: str) -> list[Effect]:
         changed = reason != self.held
@@ -178,7 +177,7 @@ class Shard:
             return []
         self.phase = Phase.LOADING
         self.flight = Flight()
-        return [LoadSnapshot(needs_of((), self.memory.cache), 0)]
+        return [LoadSnapshot(self.flight.needs, 0)]
 
     def _loaded(self, event: SnapshotLoaded) -> list[Effect]:
         reason = doubt(self.memory, event.snapshot.checkpoint)
@@ -190,30 +189,31 @@ class Shard:
             self.phase = Phase.READY
             return self._hold(reason)
         self.flight.projected = event.snapshot.checkpoint.head.position
-        if not self.flight.records:
+        if not self.flight.taken:
             return self._released()
         return self._decide(event)
 
     def _released(self) -> list[Effect]:
         """A look that brought no commands: forget what is projected, and go on if that was what was missing."""
-        self.memory.tail.prune(self.flight.projected)
+        self.memory.settle(self.flight.projected)
         self.phase = Phase.READY
-        if len(self.memory.tail) > self.config.max_tail:
+        if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
         self.held = None
         return [Hold(None), *self._next()]
 
     def _decide(self, event: SnapshotLoaded) -> list[Effect]:
         snapshot, memory, flight = event.snapshot, self.memory, self.flight
-        memory.take_in(snapshot)
+        memory.take_in(snapshot, flight.needs.orgs)
         flight.base = memory.head
         deciding = Deciding(
             memory,
             snapshot,
+            flight.needs,
             Moment(event.now_us, event.salts),
             Answers(self.partition),
             self.config.managed_users,
-            self.doomed,
+            self.inbox.doomed,
         )
         deciding.run(flight.taken)
         reports = self._cut(deciding)
@@ -227,12 +227,10 @@ class Shard:
     def _cut(self, deciding: Deciding) -> list[Report]:
         """Put back what did not fit, or stands behind a command that the deciders failed on."""
         flight = self.flight
-        rest = flight.records[deciding.done :]
+        self.inbox.put_back(flight.records[deciding.done :])
         flight.records = flight.records[: deciding.done]
-        self.queue.extendleft(reversed(rest))
         if deciding.suspect is not None:
-            alone = deciding.suspect in self.suspects
-            (self.doomed if alone else self.suspects).add(deciding.suspect)
+            self.inbox.suspect(deciding.suspect)
         return deciding.reports
 
     def _acknowledged(self, base_offset: int | None) -> list[Effect]:
@@ -265,19 +263,14 @@ class Shard:
         flight, memory = self.flight, self.memory
         self.flight = Flight()
         self.phase = Phase.READY
-        memory.tail.prune(flight.projected)
+        memory.settle(flight.projected)
         memory.cache.evict(memory.tail.by_org)
-        done = {record.offset for record in flight.records}
-        self.suspects -= done
-        self.doomed -= done
+        self.inbox.done({record.offset for record in flight.records})
         answers: list[Effect] = [] if flight.answer is None else [flight.answer]
         return [*answers, *self._next()]
 
     def _refused(self, reason: str) -> list[Effect]:
-        """Never retried in a batch: each of its commands is tried alone once, and set aside if that fails too."""
-        offsets = {record.offset for record in self.flight.records}
-        alone = len(offsets) == 1
-        (self.doomed if alone else self.suspects).update(offsets)
+        self.inbox.refused({record.offset for record in self.flight.records})
         return self._start_over("refused", reason)
 
     def _start_over(self, kind: str, detail: str) -> list[Effect]:
@@ -288,11 +281,11 @@ class Shard:
         return [Report(kind, detail), TakeOver()]
 
     def _requeue(self) -> None:
-        self.queue.extendleft(reversed(self.flight.records))
+        self.inbox.put_back(self.flight.records)
         self.flight = Flight()
 
     def _stop(self, reason: str) -> list[Effect]:
         self.phase = Phase.STOPPED
-        self.queue.clear()
+        self.inbox.clear()
         self.flight = Flight()
         return [Stop(reason)]

@@ -1,9 +1,11 @@
 """What a shard knows of its partition: head, folded end, tail and cached orgs. They are lost together or not at all."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
-from daybook_command.shard.messages import LogRecord, Report, Snapshot
+from daybook_command.domain.children import Children, Kind, Ref, put, without
+from daybook_command.domain.state import Org
+from daybook_command.shard.messages import LoadedOrg, LogRecord, OrgNeeds, Report, Snapshot
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
@@ -14,7 +16,10 @@ from daybook_contracts.timestamps import microseconds
 
 @dataclass(slots=True)
 class Memory:
-    """`end`: the offset after the last folded record; `last_us`: created_at of the last admitted entry."""
+    """`end`: the offset after the last folded record; `last_us`: created_at of the last admitted entry.
+
+    `loaded`: children that were read for the batch under way, by org.
+    """
 
     partition: int
     cache: OrgCache
@@ -23,6 +28,7 @@ class Memory:
     last_us: int = 0
     voids_in_a_row: int = 0
     tail: Tail = field(default_factory=Tail)
+    loaded: dict[str, list[Ref]] = field(default_factory=dict)
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
         """Take in the log's next records by the admission rule; what does not extend it is reported as void.
@@ -53,16 +59,77 @@ class Memory:
         self.tail.add(entry)
         return []
 
-    def take_in(self, snapshot: Snapshot) -> None:
-        """Bring orgs that were read anew up to our head. A poisoned one is not kept: PostgreSQL may say more of it."""
-        for org_id, loaded in snapshot.orgs.items():
+    def take_in(self, snapshot: Snapshot, needs: Iterable[OrgNeeds]) -> None:
+        """Bring what was read up to our head: whole orgs by replaying the tail, children that no entry of it touched as
+        they are. A poisoned org is not kept: PostgreSQL may say more of it.
+        """
+        for need in needs:
+            loaded = snapshot.orgs[need.org_id]
+            self.loaded[need.org_id] = list(loaded.children.refs())
             if loaded.fresh:
-                org = self.tail.replay(org_id, loaded.org, snapshot.checkpoint.head.position)
-                if org_id not in self.tail.poisoned:
-                    self.cache.put(org_id, org, loaded.generation)
+                self._take_in_org(need.org_id, loaded, snapshot.checkpoint.head.position)
+            else:
+                self._take_in_children(need, loaded.children, snapshot.checkpoint.head.position)
+
+    def _take_in_org(self, org_id: str, loaded: LoadedOrg, at: int) -> None:
+        before = None if loaded.org is None else put(loaded.org, loaded.children, ())
+        org = self.tail.replay(org_id, before, at)
+        if org_id not in self.tail.poisoned:
+            self.cache.put(org_id, org, loaded.generation)
+
+    def _take_in_children(self, need: OrgNeeds, children: Children, at: int) -> None:
+        cached = self.cache.get(need.org_id)
+        if cached is None or cached.org is None:
+            return
+        touched = self.tail.touched.get(need.org_id, {})
+        org = put(cached.org, self._still_there(children, at), touched.keys())
+        for connection_id, untouched in children.recounted.items():
+            org = _recounted(org, connection_id, untouched, need.count_limit, touched)
+        cached.org = org
+
+    def _still_there(self, children: Children, at: int) -> Children:
+        """Without what belonged to connections deleted after position `at`: a new one may bear such an id."""
+        gone = {connection_id for connection_id, position in self.tail.deleted.items() if position > at}
+        if not gone:
+            return children
+        return replace(
+            children,
+            runs={id_: run for id_, run in children.runs.items() if run.connection_id not in gone},
+            dead_letters={id_: each for id_, each in children.dead_letters.items() if each.connection_id not in gone},
+        )
+
+    def beyond(self, need: OrgNeeds, snapshot: Snapshot) -> int:
+        """How many dead letters the filter matches beyond those that were read; none of a connection deleted since."""
+        if need.filtered is None:
+            return 0
+        deleted = self.tail.deleted.get(need.filtered.connection_id, -1)
+        gone = deleted > snapshot.checkpoint.head.position
+        return 0 if gone else snapshot.orgs[need.org_id].children.beyond
 
     def append(self, entry: Entry, head: Head, created_us: int) -> None:
         """Take in an entry of our own, ahead of its acknowledgement; if that fails, this whole memory goes."""
         self.head = head
         self.last_us = created_us
         self.tail.add(entry)
+
+    def settle(self, projected: int) -> None:
+        """Forget what is projected up to and with this position, and children that no entry of the tail touches."""
+        for org_id, ref in self.tail.prune(projected):
+            self.loaded.setdefault(org_id, []).append(ref)
+        for org_id, refs in self.loaded.items():
+            cached = self.cache.orgs.get(org_id)
+            if cached is not None and cached.org is not None:
+                touched = self.tail.touched.get(org_id, {})
+                cached.org = without(cached.org, [ref for ref in refs if ref not in touched])
+        self.loaded = {}
+
+
+def _recounted(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[Ref, int]) -> Org:
+    """Untouched dead letters are counted by PostgreSQL, touched ones here."""
+    connection = org.connections.get(connection_id)
+    if connection is None or connection.activity is None:
+        return org
+    letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is Kind.DEAD_LETTER)
+    here = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
+    activity = replace(connection.activity, pending=untouched + here, more=untouched >= limit)
+    return replace(org, connections=org.connections.set(connection_id, replace(connection, activity=activity)))

@@ -3,9 +3,10 @@
 The edge carries the effects out and tells the shard what came of them; the shard itself never does I/O.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from daybook_command.domain.children import Children, Ref
 from daybook_command.domain.state import Org
 from daybook_contracts.admission import Head
 from daybook_contracts.entries import Entry
@@ -41,12 +42,16 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LoadedOrg:
-    """An org's rows in a snapshot; `org` is None where it does not exist, or where the shard's own copy still holds."""
+    """An org's rows in a snapshot; `org` is None where it does not exist, or where the shard's own copy still holds.
+
+    `children` come beside it: of an org that is not fresh too.
+    """
 
     org: Org | None
     fresh: bool
     generation: int
     quarantined: bool
+    children: Children = field(default_factory=Children)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +70,41 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
-    """What a batch must know.
+class Filtered:
+    """The pending dead letters of a connection, retried at most so often (None: however often), by id ascending."""
 
-    `orgs`: id and the quarantine generation of the cached copy, None if there is none.
-    `chosen_ids`: table, id and the org that asks for it.
+    connection_id: str
+    max_retry_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrgNeeds:
+    """What a batch must know of one org.
+
+    `generation`: of the cached copy's quarantine, None if there is no copy: then the org is read afresh.
+    `named` are always read, and the connections that they belong to; `touched`, by entries of the tail, only where the
+    org is read afresh. `known`: connections whose activity the copy has.
+    `low`: those of them whose pending dead letters are counted anew if a named one belongs to them, without the
+    touched ones, up to `count_limit`; other activities are counted whole up to it.
+    `filtered`: up to 1000 are read, without the touched ones, and those beyond are counted.
     """
 
+    org_id: str
+    generation: int | None = None
+    named: Collection[Ref] = frozenset()
+    touched: Collection[Ref] = frozenset()
+    known: Collection[str] = frozenset()
+    low: Collection[str] = frozenset()
+    count_limit: int = 101
+    filtered: Filtered | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a batch must know. `chosen_ids`: table, id and the org that asks for it."""
+
     entry_ids: tuple[str, ...] = ()
-    orgs: tuple[tuple[str, int | None], ...] = ()
+    orgs: tuple[OrgNeeds, ...] = ()
     users: tuple[str, ...] = ()
     chosen_ids: tuple[tuple[str, str, str], ...] = ()
 
@@ -139,6 +170,19 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
+class OverdueRun:
+    org_id: str
+    sync_run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunsOverdue:
+    """Runs of this partition that were under way for too long when the outside looked."""
+
+    runs: Sequence[OverdueRun]
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """Time has passed: look again at what the shard was waiting for."""
 
@@ -152,6 +196,7 @@ Event = (
     | AppendRefused
     | GapRead
     | Answered
+    | RunsOverdue
     | Tick
 )
 

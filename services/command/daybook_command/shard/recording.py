@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daybook_command.domain.drafts import Draft
-from daybook_command.shard.intake import Pending
+from daybook_command.shard.intake import Own, Pending
 from daybook_command.shard.messages import LogAppend
 from daybook_contracts.admission import Head, VoidReason, admit
 from daybook_contracts.commands import data_json
@@ -39,7 +39,7 @@ class Recorded:
     created_us: int
 
 
-def record(item: Pending, drafts: Sequence[Draft], salt: bytes, place: Place) -> list[Recorded]:
+def record(item: Pending | Own, drafts: Sequence[Draft], salt: bytes, place: Place) -> list[Recorded]:
     """All entries of one command. Each is put through the admission rule, as every reader will."""
     command, head, created_us = item.command, place.head, place.last_us
     request = request_hash(salt, command.type, command.org_id, command.actor_user_id, data_json(command))
@@ -60,7 +60,7 @@ def record(item: Pending, drafts: Sequence[Draft], salt: bytes, place: Place) ->
             ordinal=ordinal,
             entries=len(drafts),
             request=request,
-            principal=str(item.principal),
+            principal=str(draft.principal or item.principal),
             data=draft.data,
             result="success" if draft.error is None else "failure",
             salt=salt.hex(),
@@ -71,11 +71,12 @@ def record(item: Pending, drafts: Sequence[Draft], salt: bytes, place: Place) ->
     return recorded
 
 
-def _seal(unsealed: Unsealed, item: Pending, head: Head, created_us: int) -> Recorded:
+def _seal(unsealed: Unsealed, item: Pending | Own, head: Head, created_us: int) -> Recorded:
     value = seal(unsealed, head).value
     next_head = admit(head, unsealed.partition, value)
     if isinstance(next_head, VoidReason):
         raise OwnEntryVoidError(f"{next_head}")
     key = item.command.key
-    headers = tuple(entry_headers(unsealed.id, key, unsealed.created_at, item.sender.traceparent))
+    traceparent = item.sender.traceparent if isinstance(item, Pending) else None
+    headers = tuple(entry_headers(unsealed.id, key, unsealed.created_at, traceparent))
     return Recorded(LogAppend(key.encode(), value, headers), decode_entry(value), next_head, created_us)

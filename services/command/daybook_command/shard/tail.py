@@ -1,62 +1,120 @@
 """The tail: every admitted entry that PostgreSQL had not projected at the latest look-up, in order, in memory."""
 
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from daybook_command.domain.children import Kind, Ref, touched_by
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.state import Org
 from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.entry_data import ConnectionDeleted
+from daybook_contracts.fact import Changeable
+
+_CHILD_TYPES = frozenset(Kind)
+# An entry weighs one, and one more for so many things that it touches or bytes that it holds.
+REFS_PER_WEIGHT = 4
+BYTES_PER_WEIGHT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry, what it touched, and what it counts for against the limit of the tail."""
+
+    entry: Entry
+    refs: tuple[Ref, ...]
+    weight: int
 
 
 @dataclass(slots=True)
 class Tail:
-    """`pruned_position`: everything up to here is in PostgreSQL and gone from memory (-1: nothing yet)."""
+    """`pruned_position`: everything up to here is in PostgreSQL and gone from memory (-1: nothing yet).
+
+    `touched`: by org, the runs, dead letters, alerts and connections that entries here made or changed, each with the
+    position of the last one; `deleted`: connections, with the position of their end.
+    """
 
     pruned_position: int = -1
-    entries: deque[Entry] = field(default_factory=deque)
+    kept: deque[Kept] = field(default_factory=deque)
+    weight: int = 0
     by_id: dict[str, Entry] = field(default_factory=dict)
     by_org: dict[str, deque[Entry]] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     poisoned: dict[str, int] = field(default_factory=dict)
+    touched: dict[str, dict[Ref, int]] = field(default_factory=dict)
+    deleted: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.entries)
+        return len(self.kept)
 
     def hash_at(self, position: int) -> str | None:
         """The hash of the entry at `position`, None if it is not (or cannot be read) here."""
-        index = position - self.entries[0].metadata_json.position if self.entries else -1
-        if not 0 <= index < len(self.entries):
+        index = position - self.kept[0].entry.metadata_json.position if self.kept else -1
+        if not 0 <= index < len(self.kept):
             return None
-        metadata = self.entries[index].metadata_json
+        metadata = self.kept[index].entry.metadata_json
         return metadata.hash if metadata.position == position else None
 
     def add(self, entry: Entry) -> None:
-        self.entries.append(entry)
+        refs = self._touch(entry)
+        size = len(bytes(entry.metadata_json.data))
+        kept = Kept(entry, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
+        self.kept.append(kept)
+        self.weight += kept.weight
         self.by_id[entry.id] = entry
         if entry.org_id is not None:
             self.by_org.setdefault(entry.org_id, deque()).append(entry)
         elif entry.action == "REGISTER_USER" and entry.result == "success":
             self.users[entry.entity_id] = entry.metadata_json.position
 
+    def _touch(self, entry: Entry) -> tuple[Ref, ...]:
+        if entry.result == "failure" or entry.org_id is None or entry.entity_type not in _CHILD_TYPES:
+            return ()
+        fact = entry_data(entry)
+        if isinstance(fact, Changeable) and fact.changed is False:
+            return ()
+        position = entry.metadata_json.position
+        refs = touched_by(fact)
+        self.touched.setdefault(entry.org_id, {}).update(dict.fromkeys(refs, position))
+        if isinstance(fact, ConnectionDeleted):
+            self.deleted[fact.connection_id] = position
+        return refs
+
     def poison(self, org_id: str, position: int) -> None:
         """An admitted entry that cannot be read closes its org until PostgreSQL says more of it."""
         self.poisoned.setdefault(org_id, position)
 
-    def prune(self, position: int) -> None:
-        """Forget what is projected up to and with `position`."""
-        while self.entries and self.entries[0].metadata_json.position <= position:
-            self._forget(self.entries.popleft())
+    def prune(self, position: int) -> list[tuple[str, Ref]]:
+        """Forget what is projected up to and with `position`; what no entry here touches any more is told, by org."""
+        settled: list[tuple[str, Ref]] = []
+        while self.kept and self.kept[0].entry.metadata_json.position <= position:
+            settled += self._forget(self.kept.popleft())
         self.users = {user_id: at for user_id, at in self.users.items() if at > position}
         self.poisoned = {org_id: at for org_id, at in self.poisoned.items() if at > position}
+        self.deleted = {connection_id: at for connection_id, at in self.deleted.items() if at > position}
         self.pruned_position = max(self.pruned_position, position)
+        return settled
 
-    def _forget(self, entry: Entry) -> None:
+    def _forget(self, kept: Kept) -> Iterator[tuple[str, Ref]]:
+        entry = kept.entry
+        self.weight -= kept.weight
         del self.by_id[entry.id]
-        if entry.org_id is not None:
-            of_org = self.by_org[entry.org_id]
-            of_org.popleft()
-            if not of_org:
-                del self.by_org[entry.org_id]
+        if entry.org_id is None:
+            return
+        of_org = self.by_org[entry.org_id]
+        of_org.popleft()
+        if not of_org:
+            del self.by_org[entry.org_id]
+        yield from self._settled(entry.org_id, entry.metadata_json.position, kept.refs)
+
+    def _settled(self, org_id: str, position: int, refs: tuple[Ref, ...]) -> Iterator[tuple[str, Ref]]:
+        touched = self.touched.get(org_id, {})
+        for ref in refs:
+            if touched.get(ref) == position:
+                del touched[ref]
+                yield org_id, ref
+        if not touched:
+            self.touched.pop(org_id, None)
 
     def replay(self, org_id: str, org: Org | None, after: int) -> Org | None:
         """`org` as of position `after`, brought up to the end of the tail; an entry that does not fold closes it."""

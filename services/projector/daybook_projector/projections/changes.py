@@ -3,12 +3,13 @@ Knows no table's meaning and no SQL.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 Value = str | int | bool | None
 Row = Mapping[str, Value]
 Key = tuple[Value, ...]
+Amounts = Mapping[str, int]
 
 
 class FoldError(ValueError):
@@ -17,11 +18,16 @@ class FoldError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """`columns` maps each column to its SQL type; the primary key's columns come first in it. Compared by identity."""
+    """`columns` maps each column to its SQL type; the primary key's columns come first in it. `hangs_on`: a column and
+    the table that it names, a deleted row of which takes those that name it along. `unique`: further columns that no
+    two rows share. Compared by identity.
+    """
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, str]
+    hangs_on: "tuple[str, Table] | None" = None
+    unique: tuple[str, ...] = ()
 
     def key_of(self, row: Row) -> Key:
         return tuple(row[column] for column in self.key)
@@ -39,11 +45,12 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`values` are the columns that change."""
+    """`values` are columns as they become; `added` says of others what is added to them, whatever they hold."""
 
     table: Table
     key: Key
     values: Row
+    added: Amounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +61,11 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Deleted and made anew: what hung on the old row is gone."""
+    """Deleted and made anew: what hung on the old row is gone. `first` is the old row where these changes made it."""
 
     table: Table
     row: Row
+    first: Row | None = None
 
     @property
     def key(self) -> Key:
@@ -112,9 +120,10 @@ def _after_made(before: Insert | Replace, change: Change) -> NetChange:
         case Insert():
             raise FoldError(f"a row of {change.table.name} is made twice")
         case Update():
-            return type(before)(before.table, {**before.row, **change.values})
+            return replace(before, row=_raised({**before.row, **change.values}, change.added))
         case Delete():
-            return Transient(before.table, before.row) if isinstance(before, Insert) else change
+            first = before.row if isinstance(before, Insert) else before.first
+            return change if first is None else Transient(before.table, first)
         case _:
             assert_never(change)
 
@@ -124,18 +133,41 @@ def _after_update(before: Update, change: Change) -> NetChange:
         case Insert():
             raise FoldError(f"a row of {change.table.name} is made twice")
         case Update():
-            return Update(before.table, before.key, {**before.values, **change.values})
+            return _update_twice(before, change)
         case Delete():
             return change
         case _:
             assert_never(change)
 
 
+def _update_twice(before: Update, change: Update) -> Update:
+    """What is added to a known value gives a known value; the rest stays an amount."""
+    values = {**before.values, **change.values}
+    known = {column: amount for column, amount in change.added.items() if column in values}
+    added = {
+        column: before.added.get(column, 0) + change.added.get(column, 0)
+        for column in {**before.added, **change.added}
+        if column not in values
+    }
+    return Update(before.table, before.key, _raised(values, known), added)
+
+
 def _after_absent(before: Delete | Transient, change: Change) -> NetChange:
     match change:
         case Insert():
-            return change if isinstance(before, Transient) else Replace(change.table, change.row)
+            first = before.row if isinstance(before, Transient) else None
+            return Replace(change.table, change.row, first)
         case Update() | Delete():
             raise FoldError(f"a row of {change.table.name} is changed after it was deleted")
         case _:
             assert_never(change)
+
+
+def _raised(row: Row, added: Amounts) -> Row:
+    return {**row, **{column: _number(row[column]) + amount for column, amount in added.items()}} if added else row
+
+
+def _number(value: Value) -> int:
+    if not isinstance(value, int):
+        raise FoldError("something is added to what is no number")
+    return value

@@ -6,7 +6,18 @@ from typing import Final
 
 from daybook_contracts.entry_data import OrgCreated, ProjectCreated
 from daybook_contracts.fact import Changeable, Fact
-from daybook_projector.projections import auth_users, org_members, orgs, project_members, projects
+from daybook_projector.projections import (
+    auth_users,
+    dlq_events,
+    integration_alerts,
+    org_members,
+    orgs,
+    project_members,
+    projects,
+    secret_refs,
+    source_connections,
+    sync_runs,
+)
 from daybook_projector.projections.changes import Change, FoldError, Insert, Table
 from daybook_projector.projections.rule import Columns, Rule, Rules
 
@@ -16,8 +27,26 @@ TABLES: Final[tuple[Table, ...]] = (
     org_members.ORG_MEMBERS,
     projects.PROJECTS,
     project_members.PROJECT_MEMBERS,
+    secret_refs.SECRET_REFS,
+    source_connections.SOURCE_CONNECTIONS,
+    sync_runs.SYNC_RUNS,
+    dlq_events.DLQ_EVENTS,
+    integration_alerts.INTEGRATION_ALERTS,
 )
 """Parents before children."""
+
+RULES: Final[tuple[Rules, ...]] = (
+    orgs.RULES,
+    org_members.RULES,
+    projects.RULES,
+    project_members.RULES,
+    secret_refs.RULES,
+    source_connections.RULES,
+    sync_runs.RULES,
+    dlq_events.RULES,
+    integration_alerts.RULES,
+)
+"""Of all tables but the users', whom an identity provider may manage."""
 
 Folds = Mapping[type[Fact], tuple[Rule, ...]]
 
@@ -25,7 +54,7 @@ Folds = Mapping[type[Fact], tuple[Rule, ...]]
 def folds(*, managed_users: bool) -> Folds:
     """All rules by fact; users that an identity provider manages are written by nobody here."""
     users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _nothing)
-    tables: tuple[Rules, ...] = (users, orgs.RULES, org_members.RULES, projects.RULES, project_members.RULES)
+    tables = (users, *RULES)
     kinds = dict.fromkeys(chain.from_iterable(tables))
     return {kind: tuple(rules[kind] for rules in tables if kind in rules) for kind in kinds}
 

@@ -1,0 +1,33 @@
+"""A config in, its normal form out, or InvalidConfig. It must not know the org: whether a named secret exists is asked
+elsewhere.
+"""
+
+from typing import Any
+
+import pydantic
+
+from daybook_contracts.commands.faults import fault_text
+from daybook_contracts.connection_types.general import General
+from daybook_contracts.connection_types.registry import CONNECTION_TYPES
+
+
+class InvalidConfig(Exception):
+    """`detail` names the field and the rule, never a value."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
+    """The config as it is kept: key_names and `act_` ids normalised, absent optionals absent; raises InvalidConfig."""
+    model = CONNECTION_TYPES.get(type_, General)
+    try:
+        return model.model_validate(config).to_json()
+    except pydantic.ValidationError as error:
+        raise InvalidConfig(fault_text(error, under=("data", "config"), owner="connection type")) from None
+
+
+def key_names_of(config: dict[str, Any]) -> frozenset[str]:
+    """The key_names of the secret references that a checked config names."""
+    return frozenset(config.get("secrets", {}).values())

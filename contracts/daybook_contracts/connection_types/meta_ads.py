@@ -1,0 +1,45 @@
+"""The config of a `meta_ads` connection: which ad accounts are read, at which level, from which day on."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+
+from daybook_contracts.commands.fields import Name, Text
+from daybook_contracts.connection_types.closed import Closed
+from daybook_contracts.connection_types.fields import Day, Digits, Distinct, Time
+
+_LONGEST_LOOKBACK = 3650  # ten years, thrice what Meta keeps
+
+
+def _without_act(value: object) -> object:
+    return value.removeprefix("act_") if isinstance(value, str) else value
+
+
+AdAccountId = Annotated[
+    Digits,
+    BeforeValidator(_without_act),
+    WithJsonSchema({"type": "string", "pattern": "^(act_)?[0-9]+$"}),
+]
+
+
+class MetaAdsSecrets(Closed):
+    access_token: Name = Field(description="The key_name of the token that the API is called with.")
+    app_secret: Name | None = Field(default=None, description="The key_name of the app's secret.")
+
+
+class MetaAds(Closed):
+    """What Daybook keeps of a Meta Ads connection."""
+
+    api_version: Annotated[str, StringConstraints(pattern=r"^v[0-9]+\.[0-9]+$")]
+    ad_account_ids: Distinct[AdAccountId] = Field(description="Digits; a leading `act_` is stripped, then unique.")
+    token_type: Literal["system_user", "long_lived_user"]
+    level: Literal["account", "campaign", "adset", "ad"]
+    start_date: Day = Field(description="The first day that is read.")
+    app_id: Digits | None = None
+    fields: Distinct[Text] | None = Field(default=None, description="Of the insights; the reader's choice if absent.")
+    breakdowns: Distinct[Text] | None = None
+    lookback_days: Annotated[int, Field(ge=1, le=_LONGEST_LOOKBACK)] | None = Field(
+        default=None, description="So many days are read again, as figures still change."
+    )
+    token_expires_at: Time | None = Field(default=None, description="Kept as written.")
+    secrets: MetaAdsSecrets

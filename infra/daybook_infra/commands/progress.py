@@ -1,0 +1,35 @@
+"""How far long work is, on stderr: a bar on a terminal, elsewhere a line now and then."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+LINE_EVERY_SECONDS = 5.0
+
+Advance = Callable[[int], None]
+
+
+@contextmanager
+def progress(total: int, word: str) -> Iterator[Advance]:
+    """`total` is what is expected; it may become more. Gives what to call with each number that was done."""
+    if sys.stderr.isatty():
+        with click.progressbar(length=total, label=word, file=sys.stderr, show_pos=True) as bar:
+            yield bar.update
+    else:
+        yield _lines(total, word)
+
+
+def _lines(total: int, word: str) -> Advance:
+    done, said_at = 0, time.monotonic()
+
+    def advance(number: int) -> None:
+        nonlocal done, said_at
+        done += number
+        if time.monotonic() - said_at >= LINE_EVERY_SECONDS:
+            said_at = time.monotonic()
+            click.echo(f"{done} of {total} {word}", err=True)
+
+    return advance

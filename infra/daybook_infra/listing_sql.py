@@ -1,0 +1,74 @@
+"""The statements of the listings: parameters in, a bounded number of rows out, never a config or a payload.
+A parameter that is NULL asks for nothing; its condition is gone before the statement is planned.
+"""
+
+from typing import Final
+
+STATUSES: Final = ("running", "failed", "success", "cancelled")
+PENDING_COUNTED: Final = 1001
+"""A connection's pending dead letters are counted as far as this: then it says more than a thousand."""
+
+# Severities, org, project, connection, the ids of the connection's policy alerts, limit.
+# An alert raised by hand has the id of its entry, unless its sender chose one; only the entry names its connection.
+ALERTS: Final = """
+SELECT id, severity, org_id, project_id, (
+    SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e
+    WHERE e.id = page.id AND e.action = 'RAISE_ALERT'
+) AS connection_id, message
+FROM (
+    SELECT a.id, a.severity, p.org_id, a.project_id, a.message,
+        array_position(ARRAY['critical', 'warning', 'info'], a.severity) AS rank
+    FROM integration_alerts AS a
+    JOIN projects AS p ON p.id = a.project_id
+    WHERE a.severity = ANY($1::text[])
+        AND ($2::uuid IS NULL OR p.org_id = $2)
+        AND ($3::uuid IS NULL OR a.project_id = $3)
+        AND ($4::uuid IS NULL OR a.project_id = (SELECT c.project_id FROM source_connections AS c WHERE c.id = $4) AND (
+            a.id = ANY($5::uuid[]) OR EXISTS (
+                SELECT FROM audit_log AS e WHERE e.id = a.id AND e.action = 'RAISE_ALERT'
+                AND e.metadata_json->'data'->>'connection_id' = $4::text
+            )
+        ))
+    ORDER BY rank, p.org_id, a.project_id, a.id
+    LIMIT $6
+) AS page
+ORDER BY rank, org_id, project_id, id
+"""
+
+# Projects, limit.
+CONNECTIONS_OF_PROJECTS: Final = "SELECT id FROM source_connections WHERE project_id = ANY($1::uuid[]) LIMIT $2"
+
+# Statuses, org, project, connection, limit. A status by itself has its own index, and one not asked for costs nothing.
+_RUNS_OF_A_STATUS = """
+(SELECT r.id, r.status, c.org_id, c.project_id, r.connection_id, r.started_at, r.finished_at, r.error_message
+FROM sync_runs AS r
+JOIN source_connections AS c ON c.id = r.connection_id
+WHERE r.status = 'STATUS' AND 'STATUS' = ANY($1::text[])
+    AND ($2::uuid IS NULL OR c.org_id = $2)
+    AND ($3::uuid IS NULL OR c.project_id = $3)
+    AND ($4::uuid IS NULL OR r.connection_id = $4)
+ORDER BY r.started_at DESC, r.id DESC
+LIMIT $5)
+"""
+RUNS: Final = (
+    "UNION ALL".join(_RUNS_OF_A_STATUS.replace("STATUS", status) for status in STATUSES)
+    + "ORDER BY started_at DESC, id DESC LIMIT $5"
+)
+
+# Active ones too, type, org, project, connection, limit, how far to count. The order makes it the index that counts:
+# where one connection has most of them, a few of any other seem to be found sooner by reading them all.
+CONNECTIONS: Final = """
+SELECT c.id, c.type, c.name, c.is_active, c.org_id, c.project_id, (
+    SELECT count(*) FROM (
+        SELECT FROM dlq_events AS d WHERE d.connection_id = c.id AND d.status = 'pending' ORDER BY d.id LIMIT $7
+    ) AS counted
+) AS pending_dlq_events
+FROM source_connections AS c
+WHERE ($1 OR NOT c.is_active)
+    AND ($2::text IS NULL OR c.type = $2)
+    AND ($3::uuid IS NULL OR c.org_id = $3)
+    AND ($4::uuid IS NULL OR c.project_id = $4)
+    AND ($5::uuid IS NULL OR c.id = $5)
+ORDER BY c.org_id, c.project_id, c.name, c.id
+LIMIT $6
+"""

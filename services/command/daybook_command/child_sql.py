@@ -1,0 +1,98 @@
+"""The statements that look up what is too many to be loaded with its org. Those with an `org_id` ask for $1, ids of any
+org: the rows say whose they are.
+
+A connection may have a million rows of each kind, so what counts them reads the index (connection_id, status, …) in its
+own order and stops early. `status BETWEEN x AND x ORDER BY status` says so to PostgreSQL: no other index has this order
+and no partial one fits, so old statistics cannot talk it into another plan.
+"""
+
+from typing import Final
+
+# A plan that was made while a table was small is kept when it has grown.
+BY_INDEX: Final = """
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+"""
+
+RUNS: Final = """
+    SELECT c.org_id::text, r.id::text, r.connection_id::text, r.status
+    FROM public.sync_runs r JOIN public.source_connections c ON c.id = r.connection_id
+    WHERE r.id = ANY($1::uuid[])
+"""
+
+DEAD_LETTERS: Final = """
+    SELECT c.org_id::text, d.id::text, d.connection_id::text, d.status = 'pending' AS pending, d.retry_count
+    FROM public.dlq_events d JOIN public.source_connections c ON c.id = d.connection_id
+    WHERE d.id = ANY($1::uuid[])
+"""
+
+ALERTS: Final = """
+    SELECT p.org_id::text, a.id::text, a.project_id::text, a.severity
+    FROM public.integration_alerts a JOIN public.projects p ON p.id = a.project_id
+    WHERE a.id = ANY($1::uuid[])
+"""
+
+# $2: how many failures in a row, $3: how many pending dead letters are counted.
+ACTIVITIES: Final = """
+    SELECT c.org_id::text, c.id::text, c.config_json,
+        (
+            SELECT r.id::text FROM public.sync_runs r
+            WHERE r.connection_id = c.id AND r.status BETWEEN 'running' AND 'running'
+            ORDER BY r.status, r.finished_at LIMIT 1
+        ) AS running,
+        (
+            SELECT count(*) FROM (
+                SELECT f.finished_at FROM public.sync_runs f
+                WHERE f.connection_id = c.id AND f.status BETWEEN 'failed' AND 'failed'
+                ORDER BY f.status DESC, f.finished_at DESC LIMIT $2
+            ) AS failed
+            WHERE failed.finished_at > coalesce(
+                (
+                    SELECT s.finished_at FROM public.sync_runs s
+                    WHERE s.connection_id = c.id AND s.status BETWEEN 'success' AND 'success'
+                    ORDER BY s.status DESC, s.finished_at DESC LIMIT 1
+                ),
+                '-infinity'
+            )
+        ) AS failures,
+        (
+            SELECT count(*) FROM (
+                SELECT FROM public.dlq_events d
+                WHERE d.connection_id = c.id AND d.status BETWEEN 'pending' AND 'pending'
+                ORDER BY d.status, d.id LIMIT $3
+            ) AS letters
+        ) AS pending
+    FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
+"""
+
+# $2: how many are counted, $3: touched dead letters. NOT IN is hashed whatever their number.
+UNTOUCHED: Final = """
+    SELECT c.org_id::text, c.id::text,
+        (
+            SELECT count(*) FROM (
+                SELECT FROM public.dlq_events d
+                WHERE d.connection_id = c.id AND d.status BETWEEN 'pending' AND 'pending'
+                    AND d.id NOT IN (SELECT unnest($3::uuid[]))
+                ORDER BY d.status, d.id LIMIT $2
+            ) AS letters
+        ) AS pending
+    FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
+"""
+
+# $1: orgs, $2: a connection of each, $3: its highest retry_count, $4: touched dead letters, $5: rows of a page, $6: how
+# many are counted, the page included.
+MATCHING: Final = """
+    SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
+        page.matching
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS asked (org_id, connection_id, most)
+    CROSS JOIN LATERAL (
+        SELECT counted.id, counted.retry_count, count(*) OVER () AS matching
+        FROM (
+            SELECT d.id, d.retry_count FROM public.dlq_events d
+            WHERE d.connection_id = asked.connection_id AND d.status BETWEEN 'pending' AND 'pending'
+                AND d.retry_count <= asked.most AND d.id NOT IN (SELECT unnest($4::uuid[]))
+                AND asked.org_id = (SELECT c.org_id FROM public.source_connections c WHERE c.id = asked.connection_id)
+            ORDER BY d.status, d.id LIMIT $6
+        ) AS counted
+        ORDER BY counted.id LIMIT $5
+    ) AS page
+"""

@@ -1,0 +1,50 @@
+"""Decides on alerts that somebody raises or resolves by hand, also those that a policy raised."""
+
+from msgspec import UNSET
+
+from daybook_command.domain import rejections
+from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.state import Org
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import RaiseAlert, ResolveAlert
+from daybook_contracts.entry_data import AlertRaised, AlertResolved
+
+
+def raise_alert(command: RaiseAlert, org: Org, facts: Facts) -> Decision:
+    data = command.data
+    alert_id = data.alert_id or facts.new_id
+    project = org.projects.get(data.project_id)
+    if project is None:
+        return rejections.PROJECT_NOT_FOUND
+    if not may(command.type, in_project(org, project, command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if not may_choose(data.alert_id, facts.principal):
+        return rejections.CHOSEN_ID
+    if data.connection_id is not None and not _is_in_project(org, data.connection_id, data.project_id):
+        return rejections.NOT_IN_PROJECT
+    if alert_id in org.alerts or (data.alert_id is not None and data.alert_id in facts.taken_ids):
+        return rejections.ID_TAKEN
+    raised = AlertRaised(
+        alert_id=alert_id,
+        connection_id=data.connection_id or UNSET,
+        message=data.message,
+        project_id=data.project_id,
+        severity=data.severity,
+    )
+    return accepted(command, org, facts, raised)
+
+
+def _is_in_project(org: Org, connection_id: str, project_id: str) -> bool:
+    connection = org.connections.get(connection_id)
+    return connection is not None and connection.project_id == project_id
+
+
+def resolve_alert(command: ResolveAlert, org: Org, facts: Facts) -> Decision:
+    alert_id = command.data.alert_id
+    alert = org.alerts.get(alert_id)
+    if alert is None:
+        return rejections.ALERT_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[alert.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    return accepted(command, org, facts, AlertResolved(alert_id=alert_id))

@@ -1,0 +1,134 @@
+"""Decides on source connections: what a project is connected to, and how it is configured."""
+
+from hashlib import sha256
+from typing import Any
+
+from msgspec import UNSET, Raw
+
+from daybook_command.domain import rejections
+from daybook_command.domain.children import activity_of
+from daybook_command.domain.decision import Decision, Facts, Rejected
+from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.state import Connection, Org
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import (
+    ActivateConnection,
+    CreateConnection,
+    DeactivateConnection,
+    DeleteConnection,
+    UpdateConnection,
+)
+from daybook_contracts.connection_types import InvalidConfig, checked_config, key_names_of
+from daybook_contracts.entry_data import (
+    ConnectionActivated,
+    ConnectionCreated,
+    ConnectionDeactivated,
+    ConnectionDeleted,
+    ConnectionUpdated,
+)
+from daybook_contracts.fact import free_json
+from daybook_contracts.limits import ORG_CONNECTIONS
+
+OfConnection = UpdateConnection | ActivateConnection | DeactivateConnection | DeleteConnection
+
+
+def create_connection(command: CreateConnection, org: Org, facts: Facts) -> Decision:
+    data, chosen = command.data, command.data.connection_id
+    project = org.projects.get(data.project_id)
+    if project is None:
+        return rejections.PROJECT_NOT_FOUND
+    if not may(command.type, in_project(org, project, command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if not may_choose(chosen, facts.principal):
+        return rejections.CHOSEN_ID
+    config = _config(data.type, data.config, org)
+    if isinstance(config, Rejected):
+        return config
+    connection_id = chosen or facts.new_id
+    if connection_id in org.connections or (chosen is not None and chosen in facts.taken_ids):
+        return rejections.ID_TAKEN
+    if len(org.connections) >= ORG_CONNECTIONS:
+        return rejections.CONNECTIONS_LIMIT
+    created = ConnectionCreated(
+        config=config, connection_id=connection_id, name=data.name, project_id=data.project_id, type=data.type
+    )
+    return accepted(command, org, facts, created)
+
+
+def update_connection(command: UpdateConnection, org: Org, facts: Facts) -> Decision:
+    connection_id, name = command.data.connection_id, command.data.name
+    connection = _found(command, org)
+    if isinstance(connection, Rejected):
+        return connection
+    config: Raw | None = None
+    if command.data.config is not None:
+        checked = _config(connection.type, command.data.config, org)
+        if isinstance(checked, Rejected):
+            return checked
+        config = checked
+    same = name in {None, connection.name} and (config is None or _is_config(config, org, command.data.connection_id))
+    updated = ConnectionUpdated(
+        changed=False if same else UNSET,
+        config=UNSET if config is None else config,
+        connection_id=connection_id,
+        name=UNSET if name is None else name,
+    )
+    return accepted(command, org, facts, updated)
+
+
+def activate_connection(command: ActivateConnection, org: Org, facts: Facts) -> Decision:
+    connection_id, reason = command.data.connection_id, command.data.reason or UNSET
+    connection = _found(command, org)
+    if isinstance(connection, Rejected):
+        return connection
+    changed = False if connection.active else UNSET
+    return accepted(
+        command, org, facts, ConnectionActivated(changed=changed, connection_id=connection_id, reason=reason)
+    )
+
+
+def deactivate_connection(command: DeactivateConnection, org: Org, facts: Facts) -> Decision:
+    """A run that is under way goes on."""
+    connection_id, reason = command.data.connection_id, command.data.reason or UNSET
+    connection = _found(command, org)
+    if isinstance(connection, Rejected):
+        return connection
+    changed = UNSET if connection.active else False
+    return accepted(
+        command, org, facts, ConnectionDeactivated(changed=changed, connection_id=connection_id, reason=reason)
+    )
+
+
+def delete_connection(command: DeleteConnection, org: Org, facts: Facts) -> Decision:
+    connection = _found(command, org)
+    if isinstance(connection, Rejected):
+        return connection
+    if activity_of(org, command.data.connection_id).running is not None:
+        return rejections.SYNC_ALREADY_RUNNING
+    return accepted(command, org, facts, ConnectionDeleted(connection_id=command.data.connection_id))
+
+
+def _found(command: OfConnection, org: Org) -> Connection | Rejected:
+    """The connection that is acted on, if it is there and the actor may."""
+    connection = org.connections.get(command.data.connection_id)
+    if connection is None:
+        return rejections.CONNECTION_NOT_FOUND
+    project = org.projects[connection.project_id]
+    if not may(command.type, in_project(org, project, command.actor_user_id)):
+        return rejections.FORBIDDEN
+    return connection
+
+
+def _config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejected:
+    """The config as the entry holds it, if it fits its type and names only secret references of the org."""
+    try:
+        checked = checked_config(type_, config)
+    except InvalidConfig as fault:
+        return rejections.invalid_config(fault.detail)
+    if any(key_name not in org.key_names for key_name in key_names_of(checked)):
+        return rejections.KEY_NAME_NOT_FOUND
+    return free_json(checked)
+
+
+def _is_config(config: Raw, org: Org, connection_id: str) -> bool:
+    return sha256(bytes(config)).digest() == activity_of(org, connection_id).config

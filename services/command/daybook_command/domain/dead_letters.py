@@ -1,0 +1,163 @@
+"""Decides on dead letters, one by one or many at once. An entry names each that it touched, whatever chose them."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
+
+from daybook_command.domain import rejections
+from daybook_command.domain.decision import Decision, Facts, Rejected
+from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.state import DeadLetter, Org
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import (
+    PendingFilter,
+    RecordDlqEvent,
+    ResolveDlqEvent,
+    ResolveDlqEvents,
+    RetryDlqEvent,
+    RetryDlqEvents,
+)
+from daybook_contracts.entry_data import (
+    DlqEventRecorded,
+    DlqEventResolved,
+    DlqEventRetried,
+    DlqEventsResolved,
+    DlqEventsRetried,
+    DlqFilter,
+)
+from daybook_contracts.fact import free_json
+from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
+
+_REMAINING_COUNTED = 10_000
+"""Beyond it `remaining` says no more than that there are more."""
+
+
+class _Chosen(NamedTuple):
+    """What a bulk command is about. `ids` are pending, ascending; `filter` and `remaining` stand with a filter."""
+
+    ids: tuple[str, ...]
+    filter: DlqFilter | UnsetType = UNSET
+    remaining: int | UnsetType = UNSET
+
+
+def record_dlq_event(command: RecordDlqEvent, org: Org, facts: Facts) -> Decision:
+    """An inactive connection may still have events on their way."""
+    data = command.data
+    dlq_event_id = data.dlq_event_id or facts.new_id
+    connection = org.connections.get(data.connection_id)
+    if connection is None:
+        return rejections.CONNECTION_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if not may_choose(data.dlq_event_id, facts.principal):
+        return rejections.CHOSEN_ID
+    if dlq_event_id in org.dead_letters or (data.dlq_event_id is not None and data.dlq_event_id in facts.taken_ids):
+        return rejections.ID_TAKEN
+    recorded = DlqEventRecorded(
+        connection_id=data.connection_id,
+        dlq_event_id=dlq_event_id,
+        error=data.error or UNSET,
+        payload=free_json(data.payload),
+    )
+    return accepted(command, org, facts, recorded)
+
+
+def retry_dlq_event(command: RetryDlqEvent, org: Org, facts: Facts) -> Decision:
+    dlq_event_id = command.data.dlq_event_id
+    letter = _pending(command, org)
+    if isinstance(letter, Rejected):
+        return letter
+    if letter.retry_count >= RETRY_COUNT:
+        return rejections.RETRIES_LIMIT
+    retried = DlqEventRetried(
+        connection_id=letter.connection_id, dlq_event_id=dlq_event_id, retry_count=letter.retry_count + 1
+    )
+    return accepted(command, org, facts, retried)
+
+
+def resolve_dlq_event(command: ResolveDlqEvent, org: Org, facts: Facts) -> Decision:
+    data = command.data
+    letter = _pending(command, org)
+    if isinstance(letter, Rejected):
+        return letter
+    resolved = DlqEventResolved(dlq_event_id=data.dlq_event_id, reason=data.reason or UNSET, resolution=data.resolution)
+    return accepted(command, org, facts, resolved)
+
+
+def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejected:
+    """Of a deleted connection the tables may still have dead letters: they are gone."""
+    letter = org.dead_letters.get(command.data.dlq_event_id)
+    connection = None if letter is None else org.connections.get(letter.connection_id)
+    if letter is None or connection is None:
+        return rejections.DLQ_EVENT_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    return letter if letter.pending else rejections.DLQ_EVENT_RESOLVED
+
+
+def retry_dlq_events(command: RetryDlqEvents, org: Org, facts: Facts) -> Decision:
+    """One that can be counted no further is skipped like one that is resolved."""
+    chosen = _chosen(command, org, facts)
+    if isinstance(chosen, Rejected):
+        return chosen
+    ids = tuple(id_ for id_ in chosen.ids if org.dead_letters[id_].retry_count < RETRY_COUNT)
+    retried = DlqEventsRetried(
+        connection_id=command.data.connection_id,
+        changed=UNSET if ids else False,
+        filter=chosen.filter,
+        ids=ids,
+        remaining=chosen.remaining,
+    )
+    return accepted(command, org, facts, retried)
+
+
+def resolve_dlq_events(command: ResolveDlqEvents, org: Org, facts: Facts) -> Decision:
+    data = command.data
+    chosen = _chosen(command, org, facts)
+    if isinstance(chosen, Rejected):
+        return chosen
+    resolved = DlqEventsResolved(
+        connection_id=data.connection_id,
+        changed=UNSET if chosen.ids else False,
+        filter=chosen.filter,
+        ids=chosen.ids,
+        reason=data.reason or UNSET,
+        remaining=chosen.remaining,
+        resolution=data.resolution,
+    )
+    return accepted(command, org, facts, resolved)
+
+
+def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, facts: Facts) -> _Chosen | Rejected:
+    data = command.data
+    connection = org.connections.get(data.connection_id)
+    if connection is None:
+        return rejections.CONNECTION_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if data.filter is not None:
+        return _by_filter(data.filter, data.connection_id, org, facts)
+    return _by_ids(data.ids or (), data.connection_id, org)
+
+
+def _by_ids(ids: Iterable[str], connection_id: str, org: Org) -> _Chosen | Rejected:
+    named = {id_: org.dead_letters.get(id_) for id_ in ids}
+    if any(letter is None or letter.connection_id != connection_id for letter in named.values()):
+        return rejections.NOT_OF_CONNECTION
+    return _Chosen(tuple(sorted(id_ for id_, letter in named.items() if letter is not None and letter.pending)))
+
+
+def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, facts: Facts) -> _Chosen:
+    most = RETRY_COUNT if wanted.max_retry_count is None else wanted.max_retry_count
+    matching = sorted(
+        id_
+        for id_, letter in org.dead_letters.items()
+        if letter.connection_id == connection_id and letter.pending and letter.retry_count <= most
+    )
+    left = len(matching[BULK_IDS:]) + facts.beyond
+    return _Chosen(
+        ids=tuple(matching[:BULK_IDS]),
+        filter=DlqFilter(max_retry_count=UNSET if wanted.max_retry_count is None else wanted.max_retry_count),
+        remaining=min(left, _REMAINING_COUNTED + 1),
+    )

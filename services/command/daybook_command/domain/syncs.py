@@ -1,0 +1,74 @@
+"""Decides on sync runs: an active connection has one at a time, and what has ended stays as it ended."""
+
+from msgspec import UNSET
+
+from daybook_command.domain import rejections
+from daybook_command.domain.children import activity_of
+from daybook_command.domain.decision import Decision, Facts, Rejected
+from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.state import Org, Run
+from daybook_command.domain.targets import accepted
+from daybook_contracts.commands import CancelSync, CompleteSync, FailSync, StartSync
+from daybook_contracts.entry_data import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
+from daybook_contracts.fact import free_json
+
+
+def start_sync(command: StartSync, org: Org, facts: Facts) -> Decision:
+    connection_id, chosen = command.data.connection_id, command.data.sync_run_id
+    sync_run_id = chosen or facts.new_id
+    connection = org.connections.get(connection_id)
+    if connection is None:
+        return rejections.CONNECTION_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if not may_choose(chosen, facts.principal):
+        return rejections.CHOSEN_ID
+    if sync_run_id in org.runs or (chosen is not None and chosen in facts.taken_ids):
+        return rejections.ID_TAKEN
+    if not connection.active:
+        return rejections.CONNECTION_INACTIVE
+    if activity_of(org, connection_id).running is not None:
+        return rejections.SYNC_ALREADY_RUNNING
+    return accepted(command, org, facts, SyncStarted(connection_id=connection_id, sync_run_id=sync_run_id))
+
+
+def complete_sync(command: CompleteSync, org: Org, facts: Facts) -> Decision:
+    sync_run_id, stats = command.data.sync_run_id, command.data.stats
+    run = _running(command, org)
+    if isinstance(run, Rejected):
+        return run
+    completed = SyncCompleted(
+        connection_id=run.connection_id, sync_run_id=sync_run_id, stats=UNSET if stats is None else free_json(stats)
+    )
+    return accepted(command, org, facts, completed)
+
+
+def fail_sync(command: FailSync, org: Org, facts: Facts) -> Decision:
+    sync_run_id, error_message = command.data.sync_run_id, command.data.error_message
+    run = _running(command, org)
+    if isinstance(run, Rejected):
+        return run
+    failed = SyncFailed(connection_id=run.connection_id, sync_run_id=sync_run_id, error_message=error_message)
+    return accepted(command, org, facts, failed)
+
+
+def cancel_sync(command: CancelSync, org: Org, facts: Facts) -> Decision:
+    sync_run_id, reason = command.data.sync_run_id, command.data.reason
+    run = _running(command, org)
+    if isinstance(run, Rejected):
+        return run
+    cancelled = SyncCancelled(connection_id=run.connection_id, sync_run_id=sync_run_id, reason=reason or UNSET)
+    return accepted(command, org, facts, cancelled)
+
+
+def _running(command: CompleteSync | FailSync | CancelSync, org: Org) -> Run | Rejected:
+    """The run that the command may end. Of a deleted connection the tables may still have runs: they are gone."""
+    run = org.runs.get(command.data.sync_run_id)
+    connection = None if run is None else org.connections.get(run.connection_id)
+    if run is None or connection is None:
+        return rejections.SYNC_RUN_NOT_FOUND
+    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+        return rejections.FORBIDDEN
+    if run.status != "running":
+        return rejections.SYNC_NOT_RUNNING
+    return run

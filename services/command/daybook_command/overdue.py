@@ -1,0 +1,34 @@
+"""Looks for runs that are under way for too long: PostgreSQL's clock in, the runs of each partition out.
+
+What is found is only a hint. A shard decides, on a snapshot of its own.
+"""
+
+import asyncio
+from collections import defaultdict
+from typing import Final
+
+from daybook_command import snapshot_sql as sql
+from daybook_command.shard.messages import OverdueRun, RunsOverdue
+from daybook_contracts.routing import partition_of
+from daybook_infra.postgres import Pool, translated
+
+LOOK_SECONDS: Final = 15.0
+# A short limit is looked after in time, too.
+LOOKS_PER_LIMIT: Final = 4
+
+
+class OverdueRuns:
+    def __init__(self, pool: Pool, *, partitions: int, limit_seconds: int) -> None:
+        self._pool = pool
+        self._partitions = partitions
+        self._limit_seconds = limit_seconds
+
+    async def next(self) -> dict[int, RunsOverdue]:
+        """By partition, a while later; raises DatabaseAway."""
+        await asyncio.sleep(min(LOOK_SECONDS, self._limit_seconds / LOOKS_PER_LIMIT))
+        with translated():
+            rows = await self._pool.fetch(sql.OVERDUE, self._limit_seconds)
+        runs: defaultdict[int, list[OverdueRun]] = defaultdict(list)
+        for row in rows:
+            runs[partition_of(row["org_id"], self._partitions)].append(OverdueRun(row["org_id"], row["id"]))
+        return {partition: RunsOverdue(found) for partition, found in runs.items()}

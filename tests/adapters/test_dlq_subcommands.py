@@ -1,0 +1,174 @@
+"""`daybook dlq retry` and `resolve` as a process on a real Kafka and PostgreSQL, with a stand-in for the services that
+can refuse, fall silent and lag behind at the moment that a test wants.
+"""
+
+import asyncio
+import signal
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+
+from daybook_infra.postgres import OwnConnection, connect
+from daybook_infra.settings import Settings
+from support.bulk_answers import refusal, services
+from support.driving import eventually
+from support.processes import environment
+from support.stack import FreshSettings
+
+ORG, PROJECT, CONNECTION = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
+PENDING = 2500
+TABLES = f"""
+INSERT INTO orgs VALUES ('{ORG}', 'o', now());
+INSERT INTO projects VALUES ('{PROJECT}', '{ORG}', 'p', now());
+INSERT INTO source_connections VALUES ('{CONNECTION}', '{ORG}', '{PROJECT}', 'hotmart', 'c', '{{}}', true);
+INSERT INTO dlq_events SELECT gen_random_uuid(), '{CONNECTION}', '1', 'pending', 0 FROM generate_series(1, {PENDING});
+"""
+RETRY = ("retry", "--connection", CONNECTION)
+RESOLVE = ("resolve", "--connection", CONNECTION, "--resolution", "discarded")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int | None
+    said: str
+    complained: str
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=2)
+
+
+async def start(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    program = (sys.executable, "-m", "daybook_infra", "dlq", *arguments)
+    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
+
+
+async def end(process: asyncio.subprocess.Process) -> Ended:
+    said, complained = await asyncio.wait_for(process.communicate(), 60)
+    return Ended(process.returncode, said.decode(), complained.decode())
+
+
+async def dlq(settings: Settings, *arguments: str) -> Ended:
+    return await end(await start(settings, *arguments))
+
+
+async def left(database: OwnConnection) -> Counter[tuple[str, int]]:
+    rows = await database.fetch("SELECT status, retry_count FROM dlq_events")
+    return Counter((row["status"], row["retry_count"]) for row in rows)
+
+
+async def test_all_are_resolved_and_nothing_is_left_for_a_second_time(settings: Settings) -> None:
+    async with services(settings) as given:
+        await given.database.execute(TABLES)
+        first = await dlq(settings, *RESOLVE, "--reason", "too old", "--principal", "service:ops")
+        second = await dlq(settings, *RESOLVE)
+        assert await left(given.database) == {("resolved", 0): PENDING}
+    assert first == Ended(0, "2500 dead letters resolved\n", "")
+    assert second == Ended(0, "no pending dead letter matches\n", "")
+    assert given.principals == {"service:ops"}
+    data = {"connection_id": CONNECTION, "filter": {}, "resolution": "discarded", "reason": "too old"}
+    assert [(each["type"], each["data"]) for each in given.taken] == [("RESOLVE_DLQ_EVENTS", data)] * 3
+    assert {"actor_user_id" in each for each in given.taken} == {False}
+
+
+async def test_retries_go_up_in_levels(settings: Settings) -> None:
+    async with services(settings) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RETRY, "--max-retry-count", "1")
+        assert await left(given.database) == {("pending", 2): PENDING}
+    assert done == Ended(0, "5000 retries done\n", "")
+    assert [each["data"]["filter"]["max_retry_count"] for each in given.taken] == [0, 0, 0, 1, 1, 1]
+
+
+async def test_interrupted_it_says_how_many_are_done_and_repeated_it_goes_on(settings: Settings) -> None:
+    async with services(settings, answers=2) as given:
+        await given.database.execute(TABLES)
+        running = await start(settings, *RETRY)
+        await eventually(lambda: taken(given.taken, 3))
+        running.send_signal(signal.SIGINT)
+        interrupted = await end(running)
+        given.answers = 1000
+        repeated = await dlq(settings, *RETRY)
+        assert await left(given.database) == {("pending", 1): PENDING}
+    assert (interrupted.code, interrupted.said) == (130, "")
+    assert interrupted.complained == ("interrupted, 2000 retries done: repeat it, and it goes on where it stopped\n")
+    assert repeated == Ended(0, "500 retries done\n", "")
+
+
+async def taken(commands: Sequence[object], number: int) -> bool:
+    return len(commands) >= number
+
+
+async def test_a_rejection_is_one_clear_line_with_what_was_done(settings: Settings) -> None:
+    async with services(settings, answers=1, then=refusal) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE)
+    line = "Error: rejected with ORG_QUARANTINED: the org stands still; 1000 dead letters resolved before\n"
+    assert done == Ended(1, "", line)
+
+
+async def test_without_an_answer_the_outcome_is_unknown(settings: Settings) -> None:
+    async with services(settings, answers=1) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE, "--timeout", "2")
+    assert (done.code, done.said) == (3, "")
+    assert done.complained == (
+        "Error: a command was not answered in time, so it may or may not be carried out; 1000 dead letters resolved: "
+        "repeat it, and it goes on where it stopped\n"
+    )
+
+
+async def test_tables_that_do_not_catch_up_are_said_to_lag(settings: Settings) -> None:
+    async with services(settings, project=False) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE, "--timeout", "1")
+    assert done.code == 3
+    assert done.complained.startswith("Error: position 0.0 is decided, but not in the tables after 1 s; 0 dead letters")
+
+
+async def test_an_org_in_quarantine_is_not_waited_for(settings: Settings) -> None:
+    async with services(settings, project=False) as given:
+        await given.database.execute(TABLES)
+        await given.database.execute(f"INSERT INTO daybook.quarantine VALUES ('{ORG}', 0, 0, 'x')")
+        done = await dlq(settings, *RESOLVE)
+    assert done == Ended(1, "", f"Error: org {ORG} is in quarantine: its tables stand still\n")
+
+
+async def test_a_reason_that_no_command_can_have_is_refused_before_anything_is_sent(settings: Settings) -> None:
+    async with services(settings) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE, "--reason", "x" * 4001)
+    assert (done.code, given.taken) == (1, [])
+    assert done.complained.startswith("Error: not a command that could be carried out: data.reason")
+
+
+async def test_what_matches_is_counted_and_nothing_is_sent(settings: Settings) -> None:
+    async with services(settings) as given:
+        await given.database.execute(TABLES)
+        retries = await dlq(settings, *RETRY, "--max-retry-count", "1", "--dry-run")
+        resolves = await dlq(settings, *RESOLVE, "--dry-run")
+    assert retries == Ended(0, "2500 pending dead letters match, in 5000 retries; nothing was sent\n", "")
+    assert resolves == Ended(0, "2500 pending dead letters match; nothing was sent\n", "")
+    assert given.taken == []
+
+
+async def test_what_arrives_meanwhile_is_said_to_be_left(settings: Settings) -> None:
+    async with services(settings, arriving=1000) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE)
+    assert done == Ended(0, "4000 dead letters resolved; 2500 arrived meanwhile and are left: repeat it for them\n", "")
+
+
+async def test_without_such_a_connection_or_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
+    away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    unknown = await dlq(away, *RETRY)
+    async with connect(settings, "test") as database:
+        await database.execute(TABLES)
+    unreached = await dlq(away, *RETRY)
+    assert unknown == Ended(1, "", f"Error: there is no connection {CONNECTION}\n")
+    assert unreached == Ended(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")

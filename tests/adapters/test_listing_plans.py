@@ -1,0 +1,61 @@
+"""How the listings read their tables: what a large table holds beside the rows asked for is not read."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from daybook_infra.listing_sql import CONNECTIONS, PENDING_COUNTED, RUNS
+from daybook_infra.postgres import connect
+from daybook_infra.settings import Settings
+from support.hub_rows import HOTMART, fill
+from support.stack import FreshSettings
+
+MANY_RUNS = """
+INSERT INTO sync_runs SELECT gen_random_uuid(), $1, CASE WHEN n % 500 = 0 THEN 'failed' ELSE 'success' END,
+    timestamptz '2026-01-01Z' + n * interval '1 second', now(), null
+FROM generate_series(1, 50000) AS n
+"""
+MANY_PENDING = """
+INSERT INTO dlq_events SELECT gen_random_uuid(), $1, '1', 'pending', 0 FROM generate_series(1, 50000)
+"""
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    made = lasting_settings()
+    asyncio.run(fill(made))
+    return made
+
+
+async def test_the_latest_failed_runs_are_found_without_reading_the_others(settings: Settings) -> None:
+    read = await reads(settings, "sync_runs", MANY_RUNS, RUNS, ["running", "failed"], None, None, None, 50)
+    assert {node.get("Index Name") for node in read} == {"sync_runs_failed", "sync_runs_running"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 60
+
+
+async def test_a_connection_with_many_dead_letters_does_not_slow_down_the_count_of_the_others(
+    settings: Settings,
+) -> None:
+    nothing_asked = (True, None, None, None, None, 100, PENDING_COUNTED)
+    read = await reads(settings, "dlq_events", MANY_PENDING, CONNECTIONS, *nothing_asked)
+    assert {node.get("Index Name") for node in read} == {"dlq_events_connection_id"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 2 * PENDING_COUNTED
+
+
+async def reads(settings: Settings, table: str, fill: str, statement: str, *values: object) -> list[dict[str, Any]]:
+    """What the statement reads of a table that was filled for HOTMART; afterwards that is gone again."""
+    async with connect(settings, "test") as database:
+        transaction = database.transaction()
+        await transaction.start()
+        await database.execute(fill, HOTMART)
+        await database.execute(f"ANALYZE {table}")
+        plan = await database.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
+        await transaction.rollback()
+    nodes = walked(json.loads(plan)[0]["Plan"])
+    return [node for node in nodes if node.get("Relation Name") == table and node["Actual Loops"]]
+
+
+def walked(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node, *(each for part in node.get("Plans", []) for each in walked(part))]

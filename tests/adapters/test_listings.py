@@ -1,0 +1,186 @@
+"""`daybook alerts`, `runs` and `connections` on a real PostgreSQL, as somebody at a shell sees them."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daybook_infra.cli import main
+from daybook_infra.settings import Settings
+from support.hub_rows import (
+    ABOUT_ADS,
+    ACME,
+    ADS,
+    BACKLOG,
+    BLOG,
+    BY_HAND,
+    CHOSEN,
+    DONE,
+    ELSEWHERE,
+    FAILED,
+    FAILING,
+    FOREIGN,
+    HOTMART,
+    MEAN,
+    OF_OTHER,
+    OLD,
+    OTHER,
+    RUNNING,
+    SECRET,
+    SHOP,
+    SILENT,
+    an_id,
+    fill,
+)
+from support.stack import FreshSettings
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    made = lasting_settings()
+    asyncio.run(fill(made))
+    return made
+
+
+def daybook(settings: Settings, *arguments: str) -> Result:
+    named = {
+        "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
+        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
+        "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
+    }
+    return CliRunner().invoke(main, arguments, env=named)
+
+
+def listed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:
+    shown = daybook(settings, *arguments, "--json")
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    assert SECRET not in shown.stdout
+    rows: list[dict[str, Any]] = json.loads(shown.stdout)
+    return rows
+
+
+def ids(settings: Settings, *arguments: str) -> list[str]:
+    return [row["id"] for row in listed(settings, *arguments)]
+
+
+def test_the_worst_alerts_come_first(settings: Settings) -> None:
+    rows = listed(settings, "alerts")
+    assert [row["severity"] for row in rows] == ["critical"] * 2 + ["warning"] * 3 + ["info"]
+    assert [row["id"] for row in rows[:2]] == [BACKLOG, OF_OTHER]
+
+
+def test_an_alert_says_what_it_is_about_as_far_as_can_be_told(settings: Settings) -> None:
+    by_id = {row["id"]: row for row in listed(settings, "alerts")}
+    about = {id_: (row["connection_id"], row["rule"]) for id_, row in by_id.items()}
+    assert about == {
+        BACKLOG: (HOTMART, "dlq_backlog"),
+        FAILING: (ADS, "sync_failing"),
+        ABOUT_ADS: (ADS, None),
+        BY_HAND: (None, None),
+        CHOSEN: (None, None),
+        OF_OTHER: (None, None),
+    }
+    assert by_id[BY_HAND] == {
+        "id": BY_HAND,
+        "severity": "info",
+        "org_id": ACME,
+        "project_id": BLOG,
+        "connection_id": None,
+        "rule": None,
+        "message": MEAN,
+    }
+
+
+def test_alerts_of_a_part_are_only_those(settings: Settings) -> None:
+    assert ids(settings, "alerts", "--org", OTHER) == [OF_OTHER]
+    assert ids(settings, "alerts", "--project", BLOG) == [BY_HAND]
+    assert set(ids(settings, "alerts", "--connection", ADS)) == {FAILING, ABOUT_ADS}
+    assert ids(settings, "alerts", "--connection", HOTMART) == [BACKLOG]
+    assert ids(settings, "alerts", "--connection", an_id(9)) == []
+    assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", ACME) == [BACKLOG, BY_HAND]
+
+
+def test_runs_are_those_running_or_failed_and_the_latest_comes_first(settings: Settings) -> None:
+    first, *others = listed(settings, "runs")
+    assert [row["id"] for row in others] == [RUNNING, OLD]
+    assert first == {
+        "id": FAILED,
+        "status": "failed",
+        "org_id": ACME,
+        "project_id": SHOP,
+        "connection_id": ADS,
+        "started_at": "2026-03-02T10:00:00.000000Z",
+        "finished_at": "2026-03-02T12:05:00.000000Z",
+        "error_message": MEAN,
+    }
+    assert (others[0]["started_at"], others[0]["finished_at"]) == ("2026-03-01T10:00:00.123456Z", None)
+
+
+def test_runs_of_a_part_or_a_status_are_only_those(settings: Settings) -> None:
+    assert ids(settings, "runs", "--org", ACME) == [FAILED, RUNNING]
+    assert ids(settings, "runs", "--project", ELSEWHERE) == [OLD]
+    assert ids(settings, "runs", "--connection", HOTMART) == [RUNNING]
+    assert ids(settings, "runs", "--status", "success", "--status", "running") == [DONE, RUNNING]
+    assert ids(settings, "runs", "--status", "cancelled") == []
+
+
+def test_connections_are_the_inactive_ones(settings: Settings) -> None:
+    assert ids(settings, "connections") == [ADS, SILENT, FOREIGN]
+    assert ids(settings, "connections", "--type", "hotmart") == [FOREIGN]
+    assert ids(settings, "connections", "--project", SHOP, "--all") == [ADS, HOTMART]
+
+
+def test_a_connection_that_is_named_is_listed_though_it_is_active(settings: Settings) -> None:
+    assert listed(settings, "connections", "--connection", HOTMART) == [
+        {
+            "id": HOTMART,
+            "type": "hotmart",
+            "name": "Courses",
+            "is_active": True,
+            "org_id": ACME,
+            "project_id": SHOP,
+            "pending_dlq_events": 1001,
+        }
+    ]
+    assert listed(settings, "connections", "--connection", ADS)[0]["pending_dlq_events"] == 3
+
+
+@pytest.mark.parametrize(("name", "first"), [("alerts", BACKLOG), ("runs", FAILED), ("connections", ADS)])
+def test_more_than_the_limit_is_said_on_stderr(settings: Settings, name: str, first: str) -> None:
+    shown = daybook(settings, name, "--limit", "1", "--json")
+    assert (shown.exit_code, [row["id"] for row in json.loads(shown.stdout)]) == (0, [first])
+    assert shown.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
+    exactly = daybook(settings, name, "--limit", "1", "--org", OTHER)
+    assert (exactly.exit_code, exactly.stderr) == (0, "")
+
+
+def test_a_table_has_a_line_for_each_row_and_no_id_is_cut(settings: Settings) -> None:
+    alerts, runs, connections = (daybook(settings, name).stdout for name in ("alerts", "runs", "connections"))
+    assert ["critical", BACKLOG, HOTMART, "dlq_backlog", "many"] in cells(alerts)
+    assert ["info", BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
+    assert ["failed", FAILED, ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [line[:6] for line in cells(runs)]
+    assert ["no", ADS, ACME, "3", "meta_ads", "Campaigns"] in cells(connections)
+    assert ">1000" in daybook(settings, "connections", "--all").stdout
+    assert SECRET not in alerts + runs + connections
+    assert "\x1b" not in alerts + runs + connections
+
+
+def cells(table: str) -> list[list[str]]:
+    return [line.split() for line in table.splitlines()]
+
+
+def test_where_nothing_is_found_it_says_so(settings: Settings) -> None:
+    nowhere = ("--org", an_id(9))
+    assert daybook(settings, "alerts", *nowhere).stdout == "no open alert\n"
+    assert daybook(settings, "runs", *nowhere).stdout == "no run is running or failed\n"
+    assert daybook(settings, "connections", *nowhere).stdout == "no inactive connection\n"
+    assert daybook(settings, "connections", "--all", *nowhere).stdout == "no connection\n"
+
+
+def test_a_database_that_was_never_set_up_is_one_clear_line(fresh_settings: FreshSettings) -> None:
+    shown = daybook(fresh_settings(init=False), "alerts")
+    assert (shown.exit_code, shown.stdout) == (1, "")
+    assert shown.stderr.startswith("Error: the database lacks ")
+    assert len(shown.stderr.splitlines()) == 1

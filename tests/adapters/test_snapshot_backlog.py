@@ -1,0 +1,106 @@
+"""Dead letters in large numbers, as a shard looks them up: filters bring a page and a count, counts have a limit."""
+
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+
+from daybook_command.domain.children import Children, Kind
+from daybook_command.domain.state import DeadLetter
+from daybook_command.shard.messages import Filtered, OrgNeeds
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.settings import Settings
+from support.lookups import look_up, look_up_children, refs
+from support.planted_rows import ids, put_connection, put_dead_letters, put_org
+from support.stack import FreshSettings
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    """Each test makes orgs of its own."""
+    return lasting_settings()
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    pool = await open_pool(settings, "test")
+    yield pool
+    await close_pool(pool)
+
+
+async def test_pending_ones_are_counted_up_to_each_orgs_limit(pool: Pool) -> None:
+    needs = []
+    for start, limit in ((1000, 3), (2000, 4), (3000, 5)):
+        org_id, project_id = await put_org(pool)
+        connection_id = await put_connection(pool, org_id, project_id)
+        await put_dead_letters(pool, connection_id, ids(4, start))
+        await put_dead_letters(pool, connection_id, ids(4, start + 4), status="resolved")
+        needs.append(OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id]), count_limit=limit))
+    found = [each for org in await look_up(pool, *needs) for each in org.children.activities.values()]
+    assert [(each.pending, each.more) for each in found] == [(3, True), (4, True), (4, False)]
+
+
+async def test_a_low_count_is_made_anew_without_the_touched_ones(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    low, high, idle = [await put_connection(pool, org_id, project_id) for _ in range(3)]
+    letters = ids(8, start=4000)
+    for connection_id, some in ((low, letters[:5]), (high, letters[5:6]), (idle, letters[6:])):
+        await put_dead_letters(pool, connection_id, some)
+    need = OrgNeeds(
+        org_id,
+        0,
+        named=refs(Kind.DEAD_LETTER, letters[4:6]),
+        touched=refs(Kind.DEAD_LETTER, letters[:2]),
+        known=frozenset({low, high, idle}),
+        low=frozenset({low, idle}),
+    )
+    found = await look_up_children(pool, need)
+    assert (found.recounted, found.activities) == ({low: 3}, {})
+    cut = OrgNeeds(org_id, 0, need.named, need.touched, need.known, need.low, count_limit=2)
+    beside_a_higher_limit = await look_up(pool, cut, OrgNeeds(str(uuid4()), 0))
+    assert beside_a_higher_limit[0].children.recounted == {low: 2}
+    afresh = OrgNeeds(org_id, None, need.named, need.touched, need.known, need.low)
+    assert (await look_up_children(pool, afresh)).recounted == {}
+
+
+async def test_a_filter_brings_the_first_matching_ones_and_counts_those_beyond(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    often, touched, matching, resolved = ids(10, 10_000), ids(10, 10_100), ids(1005, 11_000), ids(10, 13_000)
+    await put_dead_letters(pool, connection_id, often, retry_count=3)
+    await put_dead_letters(pool, connection_id, [*touched, *matching], retry_count=2)
+    await put_dead_letters(pool, connection_id, resolved, status="resolved")
+    named = refs(Kind.CONNECTION, [connection_id])
+    aside = refs(Kind.DEAD_LETTER, touched)
+    twice = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, 2)))
+    assert sorted(twice.dead_letters) == matching[:1000]
+    assert set(twice.dead_letters.values()) == {DeadLetter(connection_id, pending=True, retry_count=2)}
+    assert twice.beyond == 5
+    every = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, None)))
+    assert sorted(every.dead_letters) == often + matching[:990]
+    assert every.beyond == 15
+    afresh = await look_up_children(pool, OrgNeeds(org_id, None, named, aside, filtered=Filtered(connection_id, 2)))
+    assert sorted(afresh.dead_letters) == touched + matching[:1000]
+    never = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, 1)))
+    assert (never.dead_letters, never.beyond) == ({}, 0)
+
+
+async def test_a_filter_on_another_orgs_connection_matches_nothing(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    other_id, _ = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    await put_dead_letters(pool, connection_id, ids(1, start=14_000))
+    named = refs(Kind.CONNECTION, [connection_id])
+    need = OrgNeeds(other_id, 0, named, filtered=Filtered(connection_id, None))
+    assert await look_up_children(pool, need) == Children()
+
+
+async def test_what_is_beyond_is_counted_to_10001_only(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    need = OrgNeeds(org_id, 0, filtered=Filtered(connection_id, None))
+    await put_dead_letters(pool, connection_id, ids(11_000, start=20_000))
+    assert (await look_up_children(pool, need)).beyond == 10_000
+    await put_dead_letters(pool, connection_id, ids(5, start=40_000))
+    found = await look_up_children(pool, need)
+    assert (found.beyond, len(found.dead_letters)) == (10_001, 1000)

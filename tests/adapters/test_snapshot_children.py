@@ -1,0 +1,177 @@
+"""Runs, dead letters, alerts and activities, as a shard reads them from the real PostgreSQL for the org that asks."""
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from uuid import uuid4
+
+import pytest
+
+from daybook_command import snapshot_sql as sql
+from daybook_command.domain.children import RULES, Children, Kind
+from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Run, SecretRef
+from daybook_command.shard.messages import Needs, OrgNeeds
+from daybook_command.snapshot_reader import SnapshotReader
+from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.ids import policy_alert_id
+from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.settings import Settings
+from support.lookups import look_up, look_up_children, refs
+from support.planted_rows import ids, put_alert, put_connection, put_dead_letters, put_org, put_runs
+from support.stack import FreshSettings
+
+NO_CONFIG = sha256(b"{}").digest()
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    """Each test makes orgs of its own."""
+    return lasting_settings()
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    pool = await open_pool(settings, "test")
+    yield pool
+    await close_pool(pool)
+
+
+async def test_an_org_comes_with_its_connections_and_secret_references(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    config = '{"secrets": {"hottok": "hotmart", "client_secret": "Größe"}, "environment": "sandbox"}'
+    named, bare = await put_connection(pool, org_id, project_id, config), await put_connection(pool, org_id, project_id)
+    reference, secret = str(uuid4()), "env:TÖKEN"
+    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'hotmart', $3)", reference, org_id, secret)
+    org = (await look_up(pool, OrgNeeds(org_id)))[0].org
+    assert org is not None
+    assert dict(org.connections) == {
+        named: Connection(project_id, "hotmart", "Shop", active=True, key_names=frozenset({"hotmart", "Größe"})),
+        bare: Connection(project_id, "hotmart", "Shop", active=True, key_names=frozenset()),
+    }
+    assert dict(org.secret_refs) == {reference: SecretRef("hotmart", sha256(secret.encode()).digest())}
+    assert dict(org.key_names) == {"hotmart": reference}
+
+
+async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    other_id, _ = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run] = await put_runs(pool, connection_id, ["failed"])
+    letter, resolved = ids(2, start=100)
+    await put_dead_letters(pool, connection_id, [letter], retry_count=2)
+    await put_dead_letters(pool, connection_id, [resolved], status="resolved")
+    alert = await put_alert(pool, project_id, str(uuid4()), "info")
+    named = refs(Kind.RUN, [run]) | refs(Kind.DEAD_LETTER, [letter, resolved]) | refs(Kind.ALERT, [alert])
+    asked = named | refs(Kind.CONNECTION, [connection_id])
+    mine, theirs = await look_up(pool, OrgNeeds(org_id, 0, asked), OrgNeeds(other_id, 0, asked))
+    assert theirs.children == Children()
+    assert mine.org is None
+    assert mine.children.runs == {run: Run(connection_id, "failed")}
+    assert mine.children.dead_letters == {
+        letter: DeadLetter(connection_id, pending=True, retry_count=2),
+        resolved: DeadLetter(connection_id, pending=False, retry_count=0),
+    }
+    assert mine.children.alerts == {alert: Alert(project_id, "info")}
+    assert mine.children.activities == {connection_id: Activity(NO_CONFIG, failures=1, pending=1)}
+
+
+@pytest.mark.parametrize("kind", [Kind.RUN, Kind.DEAD_LETTER])
+async def test_a_child_brings_its_connections_activity_and_policy_alerts(pool: Pool, kind: Kind) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run] = await put_runs(pool, connection_id, ["running"])
+    [letter] = ids(1, start=200 if kind is Kind.RUN else 201)
+    await put_dead_letters(pool, connection_id, [letter])
+    alerts = [await put_alert(pool, project_id, policy_alert_id(connection_id, rule)) for rule in RULES]
+    await put_alert(pool, project_id, str(uuid4()))
+    named = refs(kind, [run if kind is Kind.RUN else letter])
+    found = await look_up_children(pool, OrgNeeds(org_id, 0, named))
+    assert found.activities == {connection_id: Activity(NO_CONFIG, running=run, pending=1)}
+    assert found.alerts == dict.fromkeys(alerts, Alert(project_id, "warning"))
+    known = await look_up_children(pool, OrgNeeds(org_id, 0, named, known=frozenset({connection_id})))
+    assert (known.activities, known.alerts) == ({}, found.alerts)
+
+
+async def test_what_entries_have_touched_is_read_with_the_org_only(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run] = await put_runs(pool, connection_id, ["success"])
+    touched, known = refs(Kind.RUN, [run]), frozenset({connection_id})
+    cached, afresh = OrgNeeds(org_id, 0, touched=touched, known=known), OrgNeeds(org_id, touched=touched, known=known)
+    assert await look_up_children(pool, cached) == Children()
+    found = await look_up_children(pool, afresh)
+    assert (found.runs, set(found.activities)) == ({run: Run(connection_id, "success")}, {connection_id})
+
+
+async def test_a_configs_digest_is_that_of_its_canonical_form(pool: Pool) -> None:
+    config = {"ids": [1e21, 5, 0.1, 2.0**53], "größe": {"b": None, "a": "\u2028"}}
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id, canonical_bytes(config).decode())
+    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id])))
+    assert found.activities[connection_id].config == sha256(canonical_bytes(config)).digest()
+
+
+@pytest.mark.parametrize(
+    ("statuses", "failures"),
+    [
+        ([], 0),
+        (["cancelled"], 0),
+        (["failed", "success"], 0),
+        (["success", "failed", "cancelled", "failed", "running"], 2),
+        (["failed", "success", "cancelled", "failed", "cancelled"], 1),
+        (["success", "failed", "failed", "cancelled", "failed"], 3),
+        (["failed"] * 5, 3),
+    ],
+)
+async def test_failures_are_counted_back_to_the_last_success(pool: Pool, statuses: list[str], failures: int) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    runs = await put_runs(pool, connection_id, statuses)
+    running = runs[-1] if statuses[-1:] == ["running"] else None
+    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id])))
+    assert found.activities == {connection_id: Activity(NO_CONFIG, running=running, failures=failures)}
+
+
+async def put_overdue(pool: Pool, hours: int) -> tuple[str, str]:
+    """An org with a run that has been under way for so long, and its run."""
+    org_id, project_id = await put_org(pool)
+    [run] = await put_runs(pool, await put_connection(pool, org_id, project_id), ["running"])
+    await put_runs(pool, await put_connection(pool, org_id, project_id), ["failed"])
+    await pool.execute("UPDATE sync_runs SET started_at = now() - make_interval(hours => $1) WHERE id = $2", hours, run)
+    return org_id, run
+
+
+async def test_runs_under_way_for_too_long_are_found_but_not_those_of_a_quarantined_org(pool: Pool) -> None:
+    stuck, early, late = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
+    quarantine = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 5, 'x')"
+    await pool.execute(quarantine, stuck[0])
+
+    async def overdue(hours: float) -> list[tuple[str, str]]:
+        found = [(row["org_id"], row["id"]) for row in await pool.fetch(sql.OVERDUE, hours * 3600)]
+        return [run for run in found if run in {stuck, early, late}]
+
+    assert await overdue(1) == [early, late]
+    assert await overdue(2.5) == [early]
+    await pool.execute("UPDATE daybook.quarantine SET released_at = now() WHERE org_id = $1", stuck[0])
+    assert await overdue(2.5) == [stuck, early]
+
+
+@pytest.mark.parametrize(
+    "table", ["source_connections", "sync_runs", "dlq_events", "integration_alerts", "secret_refs"]
+)
+async def test_a_chosen_id_that_another_org_holds_is_taken(pool: Pool, table: str) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run] = await put_runs(pool, connection_id, ["success"])
+    letter, alert, reference = str(uuid4()), await put_alert(pool, project_id, str(uuid4())), str(uuid4())
+    await put_dead_letters(pool, connection_id, [letter])
+    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'x', 'env:X')", reference, org_id)
+    held = {
+        "source_connections": connection_id,
+        "sync_runs": run,
+        "dlq_events": letter,
+        "integration_alerts": alert,
+        "secret_refs": reference,
+    }
+    reader = SnapshotReader(pool, managed_users=True)
+    asking = Needs(chosen_ids=((table, held[table], str(uuid4())), (table, str(uuid4()), org_id)))
+    assert (await reader.read({3: asking}))[3].taken_ids == {held[table]}

@@ -1,0 +1,113 @@
+"""A shard's look-up reads few rows of a connection that has very many, whatever PostgreSQL believes of them."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from daybook_command import child_sql as sql
+from daybook_command.child_loader import load_children
+from daybook_command.shard.messages import OrgNeeds
+from daybook_infra.postgres import OwnConnection, connect
+from daybook_infra.settings import Settings
+from support.planted_rows import (
+    ids,
+    put_connection,
+    put_dead_letters,
+    put_many_dead_letters,
+    put_many_runs,
+    put_org,
+    put_runs,
+)
+from support.stack import FreshSettings
+
+MANY, PENDING, TOUCHED = 10_000, 3000, 1000
+ANALYZE = "ANALYZE sync_runs, dlq_events, source_connections"
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings()
+
+
+@pytest.fixture
+async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
+    """What a test writes is rolled back."""
+    async with connect(settings, "test") as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        yield connection
+        await transaction.rollback()
+
+
+async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:
+    """An org and its connection, which has many cancelled runs, and many dead letters of which few are pending; another
+    one has many runs that failed or are under way. `statistics`: of now, of a time before most of that, or none.
+    """
+    org_id, project_id = await put_org(database)
+    connection_id, other_id = [await put_connection(database, org_id, project_id) for _ in range(2)]
+    await put_runs(database, connection_id, ["success", *["failed"] * 5])
+    await put_dead_letters(database, connection_id, ids(PENDING))
+    if statistics == "old":
+        await database.execute(ANALYZE)
+    await put_many_runs(database, connection_id, "cancelled", MANY)
+    for status in ("running", "failed"):
+        await put_many_runs(database, other_id, status, MANY)
+    await put_many_dead_letters(database, connection_id, "resolved", MANY)
+    if statistics == "new":
+        await database.execute(ANALYZE)
+    return org_id, connection_id
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+async def rows_read(database: OwnConnection, mode: str, statement: str, *arguments: object) -> int:
+    """How many rows of tables the statement looks at, those included that it then leaves out."""
+    await database.execute(f"SET LOCAL plan_cache_mode = force_{mode}_plan")
+    await database.execute(sql.BY_INDEX)
+    found = await database.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement, *arguments)
+    scans = [node for node in nodes(json.loads(found)[0]["Plan"]) if "Relation Name" in node]
+    assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, found
+    dropped = "Rows Removed by Filter"
+    return sum(round((node["Actual Rows"] + node.get(dropped, 0)) * node["Actual Loops"]) for node in scans)
+
+
+@pytest.mark.parametrize("statistics", ["none", "old", "new"])
+@pytest.mark.parametrize("mode", ["custom", "generic"])
+async def test_an_activity_costs_as_much_as_it_counts(database: OwnConnection, statistics: str, mode: str) -> None:
+    _, connection_id = await fill(database, statistics)
+    assert await rows_read(database, mode, sql.ACTIVITIES, [connection_id], 3, 101) == 1 + 1 + 3 + 101
+
+
+@pytest.mark.parametrize("statistics", ["none", "old", "new"])
+@pytest.mark.parametrize("mode", ["custom", "generic"])
+async def test_a_filter_costs_what_it_counts_and_leaves_out(
+    database: OwnConnection, statistics: str, mode: str
+) -> None:
+    org_id, connection_id = await fill(database, statistics)
+    pending = "SELECT id::text FROM dlq_events WHERE status = 'pending' ORDER BY id LIMIT $1"
+    touched = [row["id"] for row in await database.fetch(pending, TOUCHED)]
+    asked = ([org_id], [connection_id], [9], touched, 1000, 1500)
+    assert await rows_read(database, mode, sql.MATCHING, *asked) == 1 + TOUCHED + 1500
+    assert await rows_read(database, mode, sql.UNTOUCHED, [connection_id], 101, touched) == 1 + TOUCHED + 101
+
+
+@pytest.mark.parametrize("statement", [sql.RUNS, sql.DEAD_LETTERS])
+async def test_what_is_named_is_found_by_its_key(database: OwnConnection, statement: str) -> None:
+    await fill(database, "new")
+    table = "sync_runs" if statement is sql.RUNS else "dlq_events"
+    some = [row["id"] for row in await database.fetch(f"SELECT id::text FROM {table} LIMIT 100")]
+    assert await rows_read(database, "generic", statement, some) <= 300
+
+
+async def test_a_batch_that_names_nothing_runs_no_statement(database: OwnConnection) -> None:
+    org_id, _ = await put_org(database)
+    statements: list[str] = []
+    with database.query_logger(lambda record: statements.append(record.query)):
+        assert await load_children(database, [OrgNeeds(org_id, 0), OrgNeeds(org_id)], {org_id}) == {}
+    assert statements == []

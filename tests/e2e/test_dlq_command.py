@@ -1,0 +1,103 @@
+"""`daybook dlq` on a running system: more dead letters than one command may touch, retried and resolved to the last."""
+
+import asyncio
+
+import pytest
+
+from daybook_infra.postgres import Connection
+from support.driving import Tenant, fresh_id, post_batch, until_projected
+from support.processes import DAYBOOK, System, environment
+from support.publisher import Door, Send, decided
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+SERVICE = "service:source"
+PENDING = 2100
+COUNTS = "SELECT status, retry_count, count(*) FROM dlq_events WHERE connection_id = $1 GROUP BY 1, 2 ORDER BY 1, 2"
+BULK_ENTRIES = """
+SELECT metadata_json->>'principal', actor_user_id, jsonb_array_length(metadata_json->'data'->'ids'),
+    (metadata_json->'data'->>'remaining')::integer
+FROM audit_log WHERE org_id = $1 AND action = $2 AND result = 'success' ORDER BY created_at
+"""
+
+
+async def test_retried_and_then_resolved_to_the_last_one(
+    shared: System, door: Door, database: Connection, tenant: Tenant
+) -> None:
+    connection_id = await a_connection(door, tenant)
+    await record(door, database, tenant, connection_id)
+    bulk = ("--connection", connection_id, "--principal", "service:ops")
+    assert await dlq(shared, "retry", *bulk, "--dry-run") == "2100 pending dead letters match; nothing was sent"
+    assert await dlq(shared, "retry", *bulk) == "2100 retries done"
+    assert await dlq(shared, "retry", *bulk) == "no pending dead letter matches"
+    assert await counts(database, connection_id) == [("pending", 1, PENDING)]
+    assert await dlq(shared, "resolve", *bulk, "--resolution", "discarded") == "2100 dead letters resolved"
+    assert await counts(database, connection_id) == [("resolved", 1, PENDING)]
+    for action in ("RETRY_DLQ_EVENTS", "RESOLVE_DLQ_EVENTS"):
+        entries = [tuple(row) for row in await database.fetch(BULK_ENTRIES, tenant.org_id, action)]
+        assert entries == [("service:ops", None, ids, left) for ids, left in ((1000, 1100), (1000, 100), (100, 0))]
+
+
+async def test_operators_see_the_alert_and_the_backlog(
+    shared: System, door: Door, database: Connection, tenant: Tenant
+) -> None:
+    connection_id = await a_connection(door, tenant)
+    await record(door, database, tenant, connection_id, number=150)
+    alerts, connections = await asyncio.gather(
+        daybook(shared, "alerts", "--connection", connection_id),
+        daybook(shared, "connections", "--connection", connection_id),
+    )
+    assert [line.split()[:4:2] for line in alerts.splitlines() if "dlq_backlog" in line] == [
+        ["critical", connection_id]
+    ]
+    assert "150" in connections.split()
+    bulk = ("--connection", connection_id, "--resolution", "manual")
+    assert await dlq(shared, "resolve", *bulk) == "150 dead letters resolved"
+    assert await daybook(shared, "alerts", "--connection", connection_id) == "no open alert\n"
+
+
+async def a_connection(door: Door, tenant: Tenant) -> str:
+    project = await decided(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
+    made = tenant.by(tenant.owner, "CREATE_CONNECTION", project_id=made_id(project), type="rss", name="Feed", config={})
+    return made_id(await decided(made, door))
+
+
+def made_id(answer: dict[str, object]) -> str:
+    assert answer["status"] == 200, answer
+    match answer["entries"]:
+        case [{"entity_id": str(id_)}]:
+            return id_
+        case entries:
+            raise AssertionError(entries)
+
+
+async def record(
+    door: Door, database: Connection, tenant: Tenant, connection_id: str, *, number: int = PENDING
+) -> None:
+    """Records so many dead letters and waits until the tables have them."""
+    data = {"connection_id": connection_id, "payload": {"event": "x"}}
+    sends = [
+        Send(SERVICE, {"id": fresh_id(), "type": "RECORD_DLQ_EVENT", "org_id": tenant.org_id, "data": data})
+        for _ in range(number)
+    ]
+    for start in range(0, number, 500):
+        items = await post_batch(door, sends[start : start + 500], SERVICE)
+        assert {item["status"] for item in items} == {200}, items
+    await until_projected(database, [items[-1]["position"]])
+
+
+async def counts(database: Connection, connection_id: str) -> list[tuple[str, int, int]]:
+    return [tuple(row) for row in await database.fetch(COUNTS, connection_id)]
+
+
+async def dlq(system: System, *arguments: str) -> str:
+    return (await daybook(system, "dlq", *arguments)).removesuffix("\n")
+
+
+async def daybook(system: System, *arguments: str) -> str:
+    """What it said; nothing may be on stderr."""
+    pipe, program = asyncio.subprocess.PIPE, (str(DAYBOOK), *arguments)
+    env = environment(system.settings)
+    running = await asyncio.create_subprocess_exec(*program, env=env, stdout=pipe, stderr=pipe)
+    said, complained = await asyncio.wait_for(running.communicate(), 90)
+    assert (running.returncode, complained.decode()) == (0, "")
+    return said.decode()

@@ -1,0 +1,107 @@
+"""A stand-in for both services that knows bulk commands with a filter and nothing else: it changes the dead letters in
+the tables, writes the entry, moves the checkpoint and answers. What it is told to do otherwise, it does otherwise.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+
+from daybook_contracts.codes import Code
+from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
+from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Topics
+from daybook_infra.kafka import consumer, producer
+from daybook_infra.postgres import OwnConnection, connect
+from daybook_infra.settings import Settings
+from support.chain import Json, entry_id
+
+MATCHING = """
+SELECT id FROM dlq_events
+WHERE connection_id = $1 AND status = 'pending' AND ($2::integer IS NULL OR retry_count <= $2) ORDER BY id
+"""
+CHANGE = {
+    "RETRY_DLQ_EVENTS": "UPDATE dlq_events SET retry_count = retry_count + 1 WHERE id = ANY($1)",
+    "RESOLVE_DLQ_EVENTS": "UPDATE dlq_events SET status = 'resolved' WHERE id = ANY($1)",
+}
+ARRIVE = "INSERT INTO dlq_events SELECT gen_random_uuid(), $1, '1', 'pending', 0 FROM generate_series(1, $2)"
+ENTRY = "INSERT INTO audit_log VALUES ($1, null, null, null, $2, 'source_connection', $3, 'success', $4, now())"
+CHECKPOINT = """
+INSERT INTO daybook.checkpoints VALUES (0, 1, $1, 'x', 0)
+ON CONFLICT (partition) DO UPDATE SET position = excluded.position
+"""
+
+
+@dataclass(slots=True)
+class Services:
+    """`answers`: how many commands it carries out; what it does with the others is `then`. `project`: whether the
+    tables ever show what it did. `arriving`: how many more dead letters there are after each command.
+    """
+
+    database: OwnConnection
+    answers: int = 1000
+    then: Callable[[Json], Result | None] = lambda _: None
+    project: bool = True
+    arriving: int = 0
+    taken: list[Json] = field(default_factory=list)
+    principals: set[str] = field(default_factory=set)
+
+    async def answer(self, record: ConsumerRecord[bytes, bytes]) -> Result | None:
+        command = json.loads(record.value or b"")
+        self.taken.append(command)
+        self.principals.add(dict(record.headers)["daybook-principal"].decode())
+        return await self._carry_out(command) if len(self.taken) <= self.answers else self.then(command)
+
+    async def _carry_out(self, command: Json) -> Result:
+        data, position = command["data"], len(self.taken) - 1
+        matching = await self._matching(data)
+        touched, entry = matching[:1000], entry_id(command["org_id"], command["id"])
+        await self.database.execute(CHANGE[command["type"]], touched)
+        kept = data | {"ids": [str(id_) for id_ in touched], "remaining": len(matching) - len(touched)}
+        await self.database.execute(ENTRY, entry, command["type"], data["connection_id"], json.dumps({"data": kept}))
+        await self.database.execute(ARRIVE, data["connection_id"], self.arriving)
+        if self.project:
+            await self.database.execute(CHECKPOINT, position)
+        ref = EntryRef(entry, command["type"], "source_connection", data["connection_id"])
+        return Accepted(command["id"], (ref,), f"0.{position}")
+
+    async def _matching(self, data: Json) -> list[Any]:
+        most = data["filter"].get("max_retry_count")
+        return [row["id"] for row in await self.database.fetch(MATCHING, data["connection_id"], most)]
+
+
+def refusal(command: Json) -> Result:
+    return problem(Code.ORG_QUARANTINED, "the org stands still", command_id=command["id"])
+
+
+@asynccontextmanager
+async def services(settings: Settings, **ways: Any) -> AsyncIterator[Services]:
+    reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
+    writer = producer(settings, "test")
+    await reader.start()
+    await writer.start()
+    await asyncio.gather(*(reader.position(place) for place in reader.assignment()))
+    async with connect(settings, "test") as database:
+        made = Services(database, **ways)
+        async with asyncio.TaskGroup() as group:
+            answering = group.create_task(_answer(settings, reader, writer, made))
+            yield made
+            answering.cancel()
+    await reader.stop()
+    await writer.stop()
+
+
+async def _answer(settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, made: Services) -> None:
+    async for record in reader:
+        result = await made.answer(record)
+        headers = dict(record.headers)
+        if result is not None:
+            await writer.send(
+                Topics(settings.topic_prefix).results,
+                encode_record(result),
+                partition=int(headers[REPLY_PARTITION]),
+                headers=[(CORRELATION_ID, headers[CORRELATION_ID])],
+            )

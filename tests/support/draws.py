@@ -1,0 +1,68 @@
+"""What a random workload is drawn from: ids, names, texts, JSON values, and things of an org that are likely there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any, TypeVar
+from uuid import UUID
+
+from support.chain import Json
+
+One = TypeVar("One")
+NAMES = ("Ada", "Grace", "Zoë", "数据", "naïve 🦉", "Quarter 4", 'a "quoted" \\ name')
+TEXTS = ("HTTP 503", "gave up after 3 tries", "  as it came\n", "não é válido 🦉", 'a "quoted" \\ text')
+VALUES: tuple[Any, ...] = (
+    None,
+    "not JSON at all: <xml/>",
+    0,
+    -1.5,
+    1000.0,
+    9007199254740991,
+    False,
+    [],
+    {"event": "PURCHASE_APPROVED", "data": {"price": 12.5, "buyer": {"name": "Zoë"}, "items": [1, 2, {"x": None}]}},
+    {"": "", "ключ": ["数据", True, 1e-7], "nested": {"nested": {"nested": {}}}},
+)
+
+
+def new_id(random: Random) -> str:
+    return str(UUID(int=random.getrandbits(128), version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    random: Random
+    users: Sequence[str]
+
+    def id(self) -> str:
+        return new_id(self.random)
+
+    def chance(self, share: float) -> bool:
+        return self.random.random() < share
+
+    def one_of(self, values: Sequence[One]) -> One:
+        return self.random.choice(values)
+
+    def name(self) -> str:
+        return self.one_of(NAMES)
+
+    def value(self) -> Any:
+        return self.one_of(VALUES)
+
+    def sometimes(self, share: float, **data: Any) -> Json:
+        """The data, or nothing."""
+        return data if self.chance(share) else {}
+
+    def text(self) -> str:
+        return self.one_of(TEXTS)
+
+    def known(self, things: Json) -> str:
+        """The id of one that exists, an early one rather, so that much happens to few; else one never used."""
+        ids = list(things)
+        if not ids or self.chance(0.03):
+            return self.id()
+        return self.one_of(ids[:2] if self.chance(0.7) else ids)
+
+    def user(self, members: Json) -> str:
+        """One of them mostly."""
+        return self.one_of(list(members) if members and self.chance(0.9) else self.users)

@@ -1,0 +1,111 @@
+"""The scene of the hub's tests, told as facts: BOB edits WEB, CAT only looks at it, DAN edits APP.
+
+SHOP and ADS are connections of WEB, BLOG is one of APP. Nothing has happened on them yet.
+"""
+
+from daybook_contracts.entry_data import (
+    AlertEscalated,
+    AlertRaised,
+    AlertResolved,
+    ConnectionCreated,
+    DlqEventRecorded,
+    DlqEventResolved,
+    MemberAdded,
+    OrgCreated,
+    ProjectCreated,
+    ProjectMemberAdded,
+    SyncCancelled,
+    SyncCompleted,
+    SyncFailed,
+    SyncStarted,
+)
+from daybook_contracts.fact import Fact, Rule, Severity, free_json
+from daybook_contracts.ids import policy_alert_id
+from support.given import BOB, CAT, DAN, connection, dead_letter, project, sync_run
+
+WEB, APP = project(1), project(2)
+SHOP, ADS, BLOG = (connection(number) for number in (1, 2, 3))
+MESSAGES: dict[tuple[Rule, Severity], str] = {
+    ("sync_failing", "warning"): "The last sync of this connection failed.",
+    ("sync_failing", "critical"): "At least 3 syncs of this connection failed in a row.",
+    ("dlq_backlog", "warning"): "Dead letters of this connection are pending.",
+    ("dlq_backlog", "critical"): "At least 100 dead letters of this connection are pending.",
+    ("sync_stalled", "critical"): "A sync of this connection ran for too long, so it was ended as failed.",
+}
+
+
+def connected(connection_id: str, project_id: str) -> ConnectionCreated:
+    return ConnectionCreated(
+        connection_id=connection_id, project_id=project_id, type="sheets", name="S", config=free_json({})
+    )
+
+
+HUB: tuple[Fact, ...] = (
+    OrgCreated(name="Acme"),
+    MemberAdded(user_id=BOB, role="member"),
+    MemberAdded(user_id=CAT, role="member"),
+    MemberAdded(user_id=DAN, role="member"),
+    ProjectCreated(project_id=WEB, name="Web"),
+    ProjectCreated(project_id=APP, name="App"),
+    ProjectMemberAdded(project_id=WEB, user_id=BOB, role="editor"),
+    ProjectMemberAdded(project_id=WEB, user_id=CAT, role="viewer"),
+    ProjectMemberAdded(project_id=APP, user_id=DAN, role="editor"),
+    connected(SHOP, WEB),
+    connected(ADS, WEB),
+    connected(BLOG, APP),
+)
+
+
+def started(number: int, of: str = SHOP) -> SyncStarted:
+    return SyncStarted(connection_id=of, sync_run_id=sync_run(number))
+
+
+def completed(number: int, of: str = SHOP) -> SyncCompleted:
+    return SyncCompleted(connection_id=of, sync_run_id=sync_run(number))
+
+
+def failed(number: int, of: str = SHOP, message: str = "down") -> SyncFailed:
+    return SyncFailed(connection_id=of, sync_run_id=sync_run(number), error_message=message)
+
+
+def cancelled(number: int, of: str = SHOP) -> SyncCancelled:
+    return SyncCancelled(connection_id=of, sync_run_id=sync_run(number))
+
+
+def recorded(number: int, of: str = SHOP) -> DlqEventRecorded:
+    return DlqEventRecorded(connection_id=of, dlq_event_id=dead_letter(number), payload=free_json({"n": number}))
+
+
+def resolved(number: int) -> DlqEventResolved:
+    return DlqEventResolved(dlq_event_id=dead_letter(number), resolution="manual")
+
+
+def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> AlertRaised:
+    return AlertRaised(
+        alert_id=policy_alert_id(of, rule),
+        connection_id=of,
+        message=MESSAGES[rule, severity],
+        project_id=project_id,
+        rule=rule,
+        severity=severity,
+    )
+
+
+def escalated(rule: Rule, of: str = SHOP) -> AlertEscalated:
+    return AlertEscalated(
+        alert_id=policy_alert_id(of, rule),
+        connection_id=of,
+        message=MESSAGES[rule, "critical"],
+        rule=rule,
+        severity="critical",
+    )
+
+
+def over(rule: Rule, of: str = SHOP) -> AlertResolved:
+    """Resolved by its policy."""
+    return AlertResolved(alert_id=policy_alert_id(of, rule), connection_id=of, rule=rule)
+
+
+def by_hand(rule: Rule, of: str = SHOP) -> AlertResolved:
+    """A policy's alert that somebody resolved."""
+    return AlertResolved(alert_id=policy_alert_id(of, rule))

@@ -1,0 +1,21 @@
+"""Looks up what a test says that a shard needs, in PostgreSQL, as the command service does."""
+
+from collections.abc import Iterable
+
+from daybook_command.domain.children import Children, Kind, Ref
+from daybook_command.shard.messages import LoadedOrg, Needs, OrgNeeds
+from daybook_command.snapshot_reader import SnapshotReader
+from daybook_infra.postgres import Pool
+
+
+async def look_up(pool: Pool, *needs: OrgNeeds) -> list[LoadedOrg]:
+    snapshots = await SnapshotReader(pool, managed_users=True).read({3: Needs(orgs=needs)})
+    return [snapshots[3].orgs[need.org_id] for need in needs]
+
+
+async def look_up_children(pool: Pool, need: OrgNeeds) -> Children:
+    return (await look_up(pool, need))[0].children
+
+
+def refs(kind: Kind, ids_: Iterable[str]) -> frozenset[Ref]:
+    return frozenset(Ref(kind, id_) for id_ in ids_)

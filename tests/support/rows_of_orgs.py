@@ -1,0 +1,74 @@
+"""What PostgreSQL would read for a shard, made from whole orgs: an org with all of its children in, its rows out."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from immutables import Map
+
+from daybook_command.domain.children import Children, Kind, Ref, with_alerts
+from daybook_command.domain.state import Activity, Connection, Org
+from daybook_command.shard.messages import Filtered, LoadedOrg, OrgNeeds
+from daybook_contracts.limits import BULK_IDS
+
+COUNTED_BEYOND = 10_001
+
+
+def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:
+    """`whole` knows every child and every activity, as orgs do that are folded from their first entry."""
+    fresh = need.generation != generation
+    if whole is None:
+        return LoadedOrg(None, fresh, generation, quarantined=False)
+    return LoadedOrg(_bare(whole) if fresh else None, fresh, generation, False, _children(whole, need, fresh=fresh))
+
+
+def _bare(whole: Org) -> Org:
+    connections = Map({id_: replace(each, activity=None) for id_, each in whole.connections.items()})
+    return replace(whole, connections=connections, runs=Map(), dead_letters=Map(), alerts=Map())
+
+
+def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
+    want = {*need.named, *(need.touched if fresh else ())}
+    runs = {id_: run for id_, run in whole.runs.items() if Ref(Kind.RUN, id_) in want}
+    letters = {id_: each for id_, each in whole.dead_letters.items() if Ref(Kind.DEAD_LETTER, id_) in want}
+    matching = [] if need.filtered is None else _matching(whole, need.filtered, need.touched)
+    letters |= {id_: whole.dead_letters[id_] for id_ in matching[:BULK_IDS]}
+    derived = {run.connection_id for run in runs.values()} | {each.connection_id for each in letters.values()}
+    want |= with_alerts({ref for ref in want if ref.kind is Kind.CONNECTION} | _connections(derived))
+    wanted = {ref.id: whole.connections[ref.id] for ref in want if ref.id in whole.connections}
+    return Children(
+        runs=runs,
+        dead_letters=letters,
+        alerts={id_: alert for id_, alert in whole.alerts.items() if Ref(Kind.ALERT, id_) in want},
+        activities={
+            id_: _limited(each, need.count_limit) for id_, each in wanted.items() if fresh or id_ not in need.known
+        },
+        recounted={
+            id_: min(need.count_limit, len(_matching(whole, Filtered(id_, None), need.touched)))
+            for id_ in wanted
+            if not fresh and id_ in need.low
+        },
+        beyond=min(COUNTED_BEYOND, max(0, len(matching) - BULK_IDS)),
+    )
+
+
+def _connections(ids: Iterable[str]) -> set[Ref]:
+    return {Ref(Kind.CONNECTION, id_) for id_ in ids}
+
+
+def _matching(whole: Org, wanted: Filtered, touched: Iterable[Ref]) -> list[str]:
+    most = wanted.max_retry_count
+    left_out = set(touched)
+    return sorted(
+        id_
+        for id_, each in whole.dead_letters.items()
+        if each.connection_id == wanted.connection_id
+        and each.pending
+        and (most is None or each.retry_count <= most)
+        and Ref(Kind.DEAD_LETTER, id_) not in left_out
+    )
+
+
+def _limited(connection: Connection, limit: int) -> Activity:
+    assert connection.activity is not None
+    pending = connection.activity.pending
+    return replace(connection.activity, pending=min(pending, limit), more=pending >= limit)

@@ -1,0 +1,155 @@
+"""The rules of sync runs, dead letters and alerts once more, from the contract alone: a rule per command, each ending
+in the success's data or in a refusal.
+"""
+
+from support.chain import Json
+from support.rules import Rule
+from support.world import (
+    World,
+    made_id,
+    may_choose,
+    named,
+    org_of,
+    require,
+    require_free,
+    unchanged,
+    works_in_project,
+)
+
+AT_ONCE = 1000
+"""A filter takes no more dead letters."""
+COUNTED = 10_000
+"""What a filter leaves is counted so far; one more means more."""
+
+
+def _connection(org: Json, command: Json, connection_id: str) -> Json:
+    """The connection, if the actor may work in its project."""
+    connection = named(org, "connections", connection_id, "CONNECTION_NOT_FOUND")
+    require(works_in_project(org, connection["project_id"], command))
+    return connection
+
+
+def _start_sync(world: World, principal: str, command: Json) -> Json:
+    org, connection_id = org_of(world, command), command["data"]["connection_id"]
+    connection = _connection(org, command, connection_id)
+    require(may_choose(principal, command))
+    require_free(world, command)
+    require(connection["active"], "CONNECTION_INACTIVE")
+    running = {run["connection_id"] for run in org["runs"].values() if run["status"] == "running"}
+    require(connection_id not in running, "SYNC_ALREADY_RUNNING")
+    org["runs"][made_id(command)] = {"connection_id": connection_id, "status": "running"}
+    return {"sync_run_id": made_id(command), "connection_id": connection_id}
+
+
+def _end_sync(world: World, principal: str, command: Json) -> Json:
+    org, data = org_of(world, command), command["data"]
+    run = named(org, "runs", data["sync_run_id"], "SYNC_RUN_NOT_FOUND")
+    connection = _connection(org, command, run["connection_id"])
+    require(run["status"] == "running", "SYNC_NOT_RUNNING")
+    match command["type"]:
+        case "COMPLETE_SYNC":
+            run["status"], connection["failures"] = "success", 0
+        case "FAIL_SYNC":
+            run["status"], connection["failures"] = "failed", connection["failures"] + 1
+        case _:
+            run["status"] = "cancelled"
+    return {**data, "connection_id": run["connection_id"]}
+
+
+def _record_dlq_event(world: World, principal: str, command: Json) -> Json:
+    org, data = org_of(world, command), command["data"]
+    _connection(org, command, data["connection_id"])
+    require(may_choose(principal, command))
+    require_free(world, command)
+    made = {"connection_id": data["connection_id"], "pending": True, "retry_count": 0}
+    org["dead_letters"][made_id(command)] = made
+    return {**data, "dlq_event_id": made_id(command)}
+
+
+def _pending(org: Json, command: Json) -> Json:
+    """The dead letter that the command acts on, if it is pending still."""
+    letter = named(org, "dead_letters", command["data"]["dlq_event_id"], "DLQ_EVENT_NOT_FOUND")
+    _connection(org, command, letter["connection_id"])
+    require(letter["pending"], "DLQ_EVENT_RESOLVED")
+    return letter
+
+
+def _retry_dlq_event(world: World, principal: str, command: Json) -> Json:
+    letter = _pending(org_of(world, command), command)
+    letter["retry_count"] += 1
+    return {**command["data"], "connection_id": letter["connection_id"], "retry_count": letter["retry_count"]}
+
+
+def _resolve_dlq_event(world: World, principal: str, command: Json) -> Json:
+    _pending(org_of(world, command), command)["pending"] = False
+    return dict(command["data"])
+
+
+def _retry_dlq_events(world: World, principal: str, command: Json) -> Json:
+    org = org_of(world, command)
+    data = _touched(org, command)
+    for id_ in data["ids"]:
+        org["dead_letters"][id_]["retry_count"] += 1
+    return data
+
+
+def _resolve_dlq_events(world: World, principal: str, command: Json) -> Json:
+    org = org_of(world, command)
+    data = _touched(org, command)
+    for id_ in data["ids"]:
+        org["dead_letters"][id_]["pending"] = False
+    return data
+
+
+def _touched(org: Json, command: Json) -> Json:
+    """The entry's data: the command's, with the ids that it touches."""
+    data, letters = command["data"], org["dead_letters"]
+    _connection(org, command, data["connection_id"])
+    own = {id_: letter for id_, letter in letters.items() if letter["connection_id"] == data["connection_id"]}
+    if "ids" in data:
+        require(own.keys() >= set(data["ids"]), "DLQ_EVENT_NOT_FOUND")
+        made = {**data, "ids": sorted(id_ for id_ in set(data["ids"]) if own[id_]["pending"])}
+    else:
+        matching = sorted(id_ for id_, letter in own.items() if _matches(letter, data["filter"]))
+        made = {**data, "ids": matching[:AT_ONCE], "remaining": min(len(matching[AT_ONCE:]), COUNTED + 1)}
+    return made if made["ids"] else unchanged(made)
+
+
+def _matches(letter: Json, wanted: Json) -> bool:
+    matches: bool = letter["retry_count"] <= wanted.get("max_retry_count", letter["retry_count"])
+    return matches and letter["pending"] is True
+
+
+def _raise_alert(world: World, principal: str, command: Json) -> Json:
+    org, data = org_of(world, command), command["data"]
+    require(data["project_id"] in org["projects"], "PROJECT_NOT_FOUND")
+    require(works_in_project(org, data["project_id"], command) and may_choose(principal, command))
+    if "connection_id" in data:
+        connection = named(org, "connections", data["connection_id"], "CONNECTION_NOT_FOUND")
+        require(connection["project_id"] == data["project_id"], "CONNECTION_NOT_FOUND")
+    require_free(world, command)
+    org["alerts"][made_id(command)] = {"project_id": data["project_id"], "severity": data["severity"]}
+    return {**data, "alert_id": made_id(command)}
+
+
+def _resolve_alert(world: World, principal: str, command: Json) -> Json:
+    org, id_ = org_of(world, command), command["data"]["alert_id"]
+    alert = named(org, "alerts", id_, "ALERT_NOT_FOUND")
+    require(works_in_project(org, alert["project_id"], command))
+    del org["alerts"][id_]
+    return dict(command["data"])
+
+
+RUNS: dict[str, Rule] = {
+    "START_SYNC": _start_sync,
+    "COMPLETE_SYNC": _end_sync,
+    "FAIL_SYNC": _end_sync,
+    "CANCEL_SYNC": _end_sync,
+    "RECORD_DLQ_EVENT": _record_dlq_event,
+    "RETRY_DLQ_EVENT": _retry_dlq_event,
+    "RESOLVE_DLQ_EVENT": _resolve_dlq_event,
+    "RETRY_DLQ_EVENTS": _retry_dlq_events,
+    "RESOLVE_DLQ_EVENTS": _resolve_dlq_events,
+    "RAISE_ALERT": _raise_alert,
+    "RESOLVE_ALERT": _resolve_alert,
+}

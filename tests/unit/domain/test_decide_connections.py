@@ -1,0 +1,173 @@
+"""UPDATE_CONNECTION, ACTIVATE_CONNECTION, DEACTIVATE_CONNECTION and DELETE_CONNECTION."""
+
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command
+from daybook_contracts.entry_data import (
+    AlertRaised,
+    AlertResolved,
+    ConnectionActivated,
+    ConnectionDeactivated,
+    ConnectionDeleted,
+    ConnectionUpdated,
+    DlqEventRecorded,
+    SyncCancelled,
+    SyncStarted,
+)
+from daybook_contracts.fact import free_json
+from daybook_contracts.ids import policy_alert_id
+from support.given import (
+    ANN,
+    CAT,
+    command,
+    connection,
+    dead_letter,
+    given,
+    sync_run,
+)
+from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP, WEB
+
+NOT_THERE, RUN = connection(9), sync_run(1)
+ACME = given(*CONNECTED)
+
+
+def update(connection_id: str = SHEETS, by: str | None = ANN, **changes: Any) -> Command:
+    return command("UPDATE_CONNECTION", by=by, connection_id=connection_id, **changes)
+
+
+@pytest.mark.parametrize("type_", ["UPDATE", "ACTIVATE", "DEACTIVATE", "DELETE"])
+def test_a_connection_that_is_not_there_is_not_found_before_rights_are_judged(type_: str) -> None:
+    data = {"name": "New"} if type_ == "UPDATE" else {}
+    for by in (ANN, CAT, None):
+        tried = command(f"{type_}_CONNECTION", by=by, connection_id=NOT_THERE, **data)
+        ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND)
+
+
+def test_another_name_leaves_the_config_as_it_is() -> None:
+    renamed = ACME.when(update(SHOP, name=" New "))
+    after = renamed.then(ConnectionUpdated(connection_id=SHOP, name="New")).after()
+    assert renamed.before is not None
+    assert after is not None
+    assert after.connections[SHOP] == replace(renamed.before.connections[SHOP], name="New")
+
+
+def test_a_config_is_replaced_whole() -> None:
+    changed = ACME.when(update(SHEETS, config={"secrets": {"one": "ads-token"}}))
+    config = free_json({"secrets": {"one": "ads-token"}})
+    after = changed.then(ConnectionUpdated(connection_id=SHEETS, config=config)).after()
+    assert after is not None
+    made = after.connections[SHEETS]
+    assert made.activity is not None
+    assert (made.key_names, made.activity.config) == (frozenset({"ads-token"}), sha256(bytes(config)).digest())
+
+
+def test_the_same_config_in_other_words_changes_nothing() -> None:
+    same = ACME.when(update(SHEETS, config={"rows": 12, "sheet": "prices", "secrets": None}))
+    fact = ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN), changed=False)
+    assert same.then(fact).after() == same.before
+
+
+def test_the_same_name_and_config_change_nothing() -> None:
+    same = ACME.when(update(SHOP, name="Shop", config=HOTMART))
+    fact = ConnectionUpdated(connection_id=SHOP, name="Shop", config=free_json(HOTMART), changed=False)
+    assert same.then(fact).after() == same.before
+
+
+def test_an_update_that_changes_one_of_two_writes_both() -> None:
+    config = free_json(HOTMART)
+    ACME.when(update(SHOP, name="New", config=HOTMART)).then(
+        ConnectionUpdated(connection_id=SHOP, name="New", config=config)
+    )
+    ACME.when(update(SHEETS, name="Prices", config={})).then(
+        ConnectionUpdated(connection_id=SHEETS, name="Prices", config=free_json({}))
+    )
+
+
+def test_an_updated_config_is_judged_by_the_type_that_the_connection_has() -> None:
+    ACME.when(update(SHOP, config=PLAIN)).then_rejected(Code.INVALID_CONFIG)
+    ACME.when(update(SHOP, by=CAT, config=PLAIN)).then_rejected(Code.FORBIDDEN)
+    unknown = {**HOTMART, "secrets": {"hottok": "nowhere"}}
+    ACME.when(update(SHOP, config=unknown)).then_rejected(Code.SECRET_REF_NOT_FOUND)
+
+
+def test_a_config_can_go_back_to_what_it_was() -> None:
+    changed = given(*CONNECTED, ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
+    changed.when(update(SHEETS, config=PLAIN)).then(ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN)))
+
+
+def test_a_connection_is_deactivated_and_activated_again() -> None:
+    off = ACME.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="moving"))
+    after = off.then(ConnectionDeactivated(connection_id=SHOP, reason="moving")).after()
+    assert after is not None
+    assert not after.connections[SHOP].active
+    inactive = given(*CONNECTED, ConnectionDeactivated(connection_id=SHOP))
+    on = inactive.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    again = on.then(ConnectionActivated(connection_id=SHOP)).after()
+    assert again is not None
+    assert again.connections[SHOP].active
+
+
+def test_what_is_active_or_inactive_already_is_not_changed_and_keeps_the_reason_given() -> None:
+    active = ACME.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="sure?"))
+    active.then(ConnectionActivated(connection_id=SHOP, reason="sure?", changed=False))
+    inactive = given(*CONNECTED, ConnectionDeactivated(connection_id=SHOP))
+    same = inactive.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    assert same.then(ConnectionDeactivated(connection_id=SHOP, changed=False)).after() == same.before
+
+
+def test_a_running_sync_does_not_keep_its_connection_from_being_deactivated() -> None:
+    running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+    off = running.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    after = off.then(ConnectionDeactivated(connection_id=SHOP)).after()
+    assert after is not None
+    assert after.runs[RUN].status == "running"
+
+
+def test_a_connection_goes_with_its_runs_and_dead_letters() -> None:
+    used = given(
+        *CONNECTED,
+        SyncStarted(connection_id=SHOP, sync_run_id=RUN),
+        SyncCancelled(connection_id=SHOP, sync_run_id=RUN),
+        DlqEventRecorded(connection_id=SHOP, dlq_event_id=dead_letter(1), payload=free_json(1)),
+        DlqEventRecorded(connection_id=SHEETS, dlq_event_id=dead_letter(2), payload=free_json(1)),
+    )
+    deleted = used.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
+    after = deleted.then(ConnectionDeleted(connection_id=SHOP)).after()
+    assert after is not None
+    assert (set(after.connections), set(after.runs), set(after.dead_letters)) == ({SHEETS}, set(), {dead_letter(2)})
+
+
+def test_a_connection_is_not_deleted_while_a_sync_of_it_is_running() -> None:
+    running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+    running.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
+    running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)).then_rejected(Code.SYNC_ALREADY_RUNNING)
+    running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHEETS)).then(
+        ConnectionDeleted(connection_id=SHEETS)
+    )
+
+
+def test_the_alerts_that_policies_raised_for_a_connection_go_with_it() -> None:
+    alert_id = policy_alert_id(SHOP, "dlq_backlog")
+    raised = AlertRaised(
+        alert_id=alert_id, project_id=WEB, connection_id=SHOP, rule="dlq_backlog", severity="warning", message="!"
+    )
+    deleted = given(*CONNECTED, raised).when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
+    after = deleted.then(
+        ConnectionDeleted(connection_id=SHOP),
+        AlertResolved(alert_id=alert_id, connection_id=SHOP, rule="dlq_backlog"),
+    ).after()
+    assert after is not None
+    assert not after.alerts
+
+
+def test_a_connection_whose_activity_nobody_looked_up_is_a_bug() -> None:
+    assert ACME.org is not None
+    bare = ACME.org.connections.set(SHOP, replace(ACME.org.connections[SHOP], activity=None))
+    forgotten = replace(ACME, org=replace(ACME.org, connections=bare))
+    with pytest.raises(LookupError, match="looked up"):
+        forgotten.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))

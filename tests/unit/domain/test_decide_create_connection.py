@@ -1,0 +1,133 @@
+"""CREATE_CONNECTION, and what a config must be."""
+
+from hashlib import sha256
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.decision import Rejected
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command
+from daybook_contracts.entry_data import (
+    ConnectionCreated,
+    ConnectionDeleted,
+    SecretRefDeleted,
+)
+from daybook_contracts.fact import free_json
+from support.given import (
+    ANN,
+    CAT,
+    IMPORTER,
+    command,
+    connection,
+    given,
+    made_by,
+    project,
+    secret_ref,
+)
+from support.two_connections import CONNECTED, FOUNDED, HOTMART, META_ADS, PLAIN, SHOP, WEB
+
+MISSING, FREE = project(9), connection(7)
+EMPTY, ACME = given(*FOUNDED), given(*CONNECTED)
+
+
+def create(by: str | None = ANN, **changes: Any) -> Command:
+    data: dict[str, Any] = {"project_id": WEB, "type": "sheets", "name": "Prices", "config": PLAIN}
+    return command("CREATE_CONNECTION", by=by, **{**data, **changes})
+
+
+def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -> ConnectionCreated:
+    return ConnectionCreated(
+        connection_id=connection_id, project_id=WEB, type=type_, name="Prices", config=free_json(config)
+    )
+
+
+def test_a_new_connection_has_the_id_of_its_entry_and_is_active_and_idle() -> None:
+    tried = create()
+    after = EMPTY.when(tried).then(created(made_by(tried))).after()
+    assert after is not None
+    made = after.connections[made_by(tried)]
+    assert (made.project_id, made.type, made.name, made.active, made.key_names) == (
+        WEB,
+        "sheets",
+        "Prices",
+        True,
+        frozenset(),
+    )
+    assert made.activity is not None
+    assert made.activity.config == sha256(b'{"rows":12,"sheet":"prices"}').digest()
+    assert (made.activity.running, made.activity.failures, made.activity.pending) == (None, 0, 0)
+
+
+def test_a_config_is_written_as_its_type_normalises_it() -> None:
+    tried = create(type="meta_ads", config=META_ADS)
+    after = EMPTY.when(tried).then(created(made_by(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
+    org = after.after()
+    assert org is not None
+    assert org.connections[made_by(tried)].key_names == {"ads-token"}
+
+
+def test_two_connections_may_have_the_same_name() -> None:
+    tried = create()
+    ACME.when(tried).then(created(made_by(tried)))
+
+
+def test_a_connection_of_a_project_that_is_not_there_is_not_found_before_rights_are_judged() -> None:
+    EMPTY.when(create(by=CAT, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
+    EMPTY.when(create(by=None, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
+
+
+def test_rights_are_judged_before_the_config() -> None:
+    EMPTY.when(create(by=CAT, type="hotmart")).then_rejected(Code.FORBIDDEN)
+
+
+def test_a_service_that_acts_for_a_user_chooses_the_id() -> None:
+    EMPTY.when(create(connection_id=FREE), IMPORTER).then(created(FREE))
+
+
+def test_a_user_chooses_no_id_and_is_told_so_before_its_config_is_judged() -> None:
+    EMPTY.when(create(connection_id=FREE, type="hotmart")).then_rejected(Code.FORBIDDEN)
+
+
+@pytest.mark.parametrize("type_", ["hotmart", "meta_ads"])
+def test_a_config_that_does_not_fit_its_type_is_refused(type_: str) -> None:
+    refused = EMPTY.when(create(type=type_)).then_rejected(Code.INVALID_CONFIG)
+    assert isinstance(refused.decision, Rejected)
+    assert "config" in refused.decision.detail
+    assert "prices" not in refused.decision.detail
+
+
+def test_a_config_is_judged_before_the_secrets_that_it_names() -> None:
+    wrong = {**HOTMART, "events": [], "secrets": {"hottok": "nowhere"}}
+    EMPTY.when(create(type="hotmart", config=wrong)).then_rejected(Code.INVALID_CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("type_", "config"),
+    [
+        ("hotmart", {**HOTMART, "secrets": {"hottok": "nowhere"}}),
+        ("sheets", {"secrets": {"one": "ads-token", "two": "nowhere"}}),
+    ],
+)
+def test_a_config_names_only_secret_references_of_the_org(type_: str, config: object) -> None:
+    EMPTY.when(create(type=type_, config=config)).then_rejected(Code.SECRET_REF_NOT_FOUND)
+
+
+def test_a_secret_reference_that_was_deleted_can_be_named_no_more() -> None:
+    without = given(*FOUNDED, SecretRefDeleted(secret_ref_id=secret_ref(1)))
+    without.when(create(type="hotmart", config=HOTMART)).then_rejected(Code.SECRET_REF_NOT_FOUND)
+
+
+def test_secret_references_are_looked_for_before_the_chosen_id() -> None:
+    named = create(connection_id=SHOP, config={"secrets": {"one": "nowhere"}})
+    ACME.when(named, IMPORTER).then_rejected(Code.SECRET_REF_NOT_FOUND)
+
+
+def test_a_chosen_id_is_free_in_every_org() -> None:
+    ACME.when(create(connection_id=SHOP), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+    ACME.with_taken(FREE).when(create(connection_id=FREE), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+
+
+def test_the_id_of_a_deleted_connection_can_be_chosen_again() -> None:
+    gone = given(*CONNECTED, ConnectionDeleted(connection_id=SHOP))
+    gone.when(create(connection_id=SHOP), IMPORTER).then(created(SHOP))

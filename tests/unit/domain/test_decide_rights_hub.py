@@ -1,0 +1,138 @@
+"""The hub's half of the table of rights, said a second time: every kind of actor tries every command."""
+
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.decision import Accepted
+from daybook_command.domain.permissions import MAY
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import COMMANDS
+from daybook_contracts.entry_data import (
+    AlertRaised,
+    ConnectionCreated,
+    DlqEventRecorded,
+    SecretRefCreated,
+    SyncStarted,
+)
+from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.principals import DAYBOOK
+from support.company import ACTORS, ADMINS, APP, FOUNDED, PROJECT_ADMINS, PROJECT_EDITORS, STRANGERS, WEB
+from support.given import alert, command, connection, dead_letter, given, secret_ref, sync_run
+
+IDLE, BUSY, ELSEWHERE = (connection(number) for number in (1, 2, 3))
+RUN, RUN_ELSEWHERE = sync_run(2), sync_run(3)
+LETTER, LETTER_ELSEWHERE = dead_letter(1), dead_letter(3)
+ALERT, ALERT_ELSEWHERE = alert(1), alert(3)
+TOKEN = secret_ref(1)
+
+
+def connected(connection_id: str, project_id: str) -> ConnectionCreated:
+    return ConnectionCreated(
+        connection_id=connection_id, project_id=project_id, type="sheets", name="S", config=free_json({})
+    )
+
+
+def recorded(dlq_event_id: str, connection_id: str) -> DlqEventRecorded:
+    return DlqEventRecorded(dlq_event_id=dlq_event_id, connection_id=connection_id, payload=free_json(None))
+
+
+def raised(alert_id: str, project_id: str) -> AlertRaised:
+    return AlertRaised(alert_id=alert_id, project_id=project_id, severity="info", message="!")
+
+
+HUB: tuple[Fact, ...] = (
+    connected(IDLE, WEB),
+    connected(BUSY, WEB),
+    connected(ELSEWHERE, APP),
+    SyncStarted(sync_run_id=RUN, connection_id=BUSY),
+    SyncStarted(sync_run_id=RUN_ELSEWHERE, connection_id=ELSEWHERE),
+    recorded(LETTER, IDLE),
+    recorded(LETTER_ELSEWHERE, ELSEWHERE),
+    raised(ALERT, WEB),
+    raised(ALERT_ELSEWHERE, APP),
+    SecretRefCreated(secret_ref_id=TOKEN, key_name="token", secret_id_ref="env:TOKEN"),
+)
+COMPANY = given(*FOUNDED, *HUB)
+
+EDITORS_AND_SERVICES = PROJECT_EDITORS | {"service"}
+ADMINS_AND_SERVICES = ADMINS | {"service"}
+NEW_CONNECTION = {"type": "sheets", "name": "S", "config": {}}
+NEW_ALERT = {"severity": "info", "message": "look"}
+
+DEEDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+    "connect": ("CREATE_CONNECTION", {"project_id": WEB, **NEW_CONNECTION}, PROJECT_ADMINS),
+    "connect another project": ("CREATE_CONNECTION", {"project_id": APP, **NEW_CONNECTION}, ADMINS),
+    "rename a connection": ("UPDATE_CONNECTION", {"connection_id": IDLE, "name": "New"}, PROJECT_ADMINS),
+    "give it the name it has": ("UPDATE_CONNECTION", {"connection_id": IDLE, "name": "S"}, PROJECT_ADMINS),
+    "update elsewhere": ("UPDATE_CONNECTION", {"connection_id": ELSEWHERE, "config": {}}, ADMINS),
+    "activate what is active": ("ACTIVATE_CONNECTION", {"connection_id": IDLE}, PROJECT_ADMINS),
+    "deactivate": ("DEACTIVATE_CONNECTION", {"connection_id": IDLE}, PROJECT_ADMINS),
+    "deactivate elsewhere": ("DEACTIVATE_CONNECTION", {"connection_id": ELSEWHERE}, ADMINS),
+    "disconnect": ("DELETE_CONNECTION", {"connection_id": IDLE}, PROJECT_ADMINS),
+    "start a sync": ("START_SYNC", {"connection_id": IDLE}, EDITORS_AND_SERVICES),
+    "complete a sync": ("COMPLETE_SYNC", {"sync_run_id": RUN}, EDITORS_AND_SERVICES),
+    "complete a sync elsewhere": ("COMPLETE_SYNC", {"sync_run_id": RUN_ELSEWHERE}, ADMINS_AND_SERVICES),
+    "fail a sync": ("FAIL_SYNC", {"sync_run_id": RUN, "error_message": "no"}, EDITORS_AND_SERVICES),
+    "cancel a sync": ("CANCEL_SYNC", {"sync_run_id": RUN}, EDITORS_AND_SERVICES),
+    "keep a dead letter": ("RECORD_DLQ_EVENT", {"connection_id": IDLE, "payload": 1}, EDITORS_AND_SERVICES),
+    "keep one elsewhere": ("RECORD_DLQ_EVENT", {"connection_id": ELSEWHERE, "payload": 1}, ADMINS_AND_SERVICES),
+    "retry a dead letter": ("RETRY_DLQ_EVENT", {"dlq_event_id": LETTER}, EDITORS_AND_SERVICES),
+    "retry one elsewhere": ("RETRY_DLQ_EVENT", {"dlq_event_id": LETTER_ELSEWHERE}, ADMINS_AND_SERVICES),
+    "resolve a dead letter": (
+        "RESOLVE_DLQ_EVENT",
+        {"dlq_event_id": LETTER, "resolution": "manual"},
+        EDITORS_AND_SERVICES,
+    ),
+    "retry many": ("RETRY_DLQ_EVENTS", {"connection_id": IDLE, "ids": [LETTER]}, EDITORS_AND_SERVICES),
+    "resolve many": (
+        "RESOLVE_DLQ_EVENTS",
+        {"connection_id": IDLE, "filter": {}, "resolution": "discarded"},
+        EDITORS_AND_SERVICES,
+    ),
+    "raise an alert": ("RAISE_ALERT", {"project_id": WEB, **NEW_ALERT}, EDITORS_AND_SERVICES),
+    "raise an alert elsewhere": ("RAISE_ALERT", {"project_id": APP, **NEW_ALERT}, ADMINS_AND_SERVICES),
+    "resolve an alert": ("RESOLVE_ALERT", {"alert_id": ALERT}, EDITORS_AND_SERVICES),
+    "resolve an alert elsewhere": ("RESOLVE_ALERT", {"alert_id": ALERT_ELSEWHERE}, ADMINS_AND_SERVICES),
+    "name a secret": ("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": "env:KEY"}, ADMINS),
+    "rotate a secret": ("ROTATE_SECRET_REF", {"secret_ref_id": TOKEN, "secret_id_ref": "env:KEY"}, ADMINS),
+    "leave a secret where it is": ("ROTATE_SECRET_REF", {"secret_ref_id": TOKEN, "secret_id_ref": "env:TOKEN"}, ADMINS),
+    "forget a secret": ("DELETE_SECRET_REF", {"secret_ref_id": TOKEN}, ADMINS),
+}
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("actor", ACTORS)
+def test_in_the_hub_everybody_may_do_what_the_table_says_and_nothing_else(actor: str, deed: str) -> None:
+    by, principal = ACTORS[actor]
+    type_, data, allowed = DEEDS[deed]
+    outcome = COMPANY.when(command(type_, by=by, **data), principal)
+    if actor in allowed:
+        assert isinstance(outcome.decision, Accepted)
+    else:
+        outcome.then_rejected(Code.FORBIDDEN)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("actor", STRANGERS)
+def test_to_a_stranger_there_is_no_hub_whatever_it_tries(actor: str, deed: str) -> None:
+    by, principal = STRANGERS[actor]
+    type_, data, _ = DEEDS[deed]
+    on_a_real_org = COMPANY.when(command(type_, by=by, **data), principal)
+    on_no_org = given().when(command(type_, by=by, **data), principal)
+    assert on_a_real_org.then_rejected(Code.ORG_NOT_FOUND).decision == on_no_org.decision
+
+
+@pytest.mark.parametrize("deed", ["complete a sync", "fail a sync"])
+def test_daybook_itself_has_the_rights_of_a_service(deed: str) -> None:
+    type_, data, _ = DEEDS[deed]
+    assert isinstance(COMPANY.when(command(type_, **data), DAYBOOK).decision, Accepted)
+
+
+def test_every_command_of_the_hub_is_tried_here() -> None:
+    about = ("_USER", "_ORG", "_MEMBER", "_PROJECT")
+    assert {type_ for type_, _, _ in DEEDS.values()} == {type_ for type_ in MAY if not type_.endswith(about)}
+
+
+def test_every_command_has_its_row_in_the_table_of_rights() -> None:
+    assert set(MAY) == set(COMMANDS)

@@ -1,0 +1,162 @@
+"""The columns of the hub's entries, of failures too: a thing's project is its connection's, if the org has it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from daybook_command.domain.drafts import Draft
+from daybook_contracts.codes import Code
+from daybook_contracts.principals import DAYBOOK
+from support.given import (
+    ANN,
+    BOB,
+    CAT,
+    EVE,
+    ORG,
+    Outcome,
+    alert,
+    command,
+    connection,
+    dead_letter,
+    given,
+    made_by,
+    project,
+    secret_ref,
+    sync_run,
+)
+from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, failed, raised, recorded, started
+
+ACME = given(*HUB, started(1), recorded(1), raised("sync_stalled", "critical"), started(2, of=BLOG))
+MISSING = project(9)
+
+
+def columns(draft: Draft) -> tuple[str | None, ...]:
+    return draft.entity_type, draft.entity_id, draft.org_id, draft.project_id, draft.actor_user_id
+
+
+def only(outcome: Outcome) -> Draft:
+    (draft,) = outcome.drafts()
+    return draft
+
+
+ON_SHOP = {"connection_id": SHOP}
+RUN_1, LETTER_1 = sync_run(1), dead_letter(1)
+ALERT_1 = raised("sync_stalled", "critical").alert_id
+TRIED: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
+    "CREATE_CONNECTION": (
+        {"project_id": WEB, "type": "sheets", "name": "S", "config": {}},
+        "source_connection",
+        None,
+        WEB,
+    ),
+    "UPDATE_CONNECTION": ({**ON_SHOP, "name": "New"}, "source_connection", SHOP, WEB),
+    "ACTIVATE_CONNECTION": (ON_SHOP, "source_connection", SHOP, WEB),
+    "DEACTIVATE_CONNECTION": (ON_SHOP, "source_connection", SHOP, WEB),
+    "DELETE_CONNECTION": (ON_SHOP, "source_connection", SHOP, WEB),
+    "START_SYNC": (ON_SHOP, "sync_run", None, WEB),
+    "COMPLETE_SYNC": ({"sync_run_id": RUN_1}, "sync_run", RUN_1, WEB),
+    "FAIL_SYNC": ({"sync_run_id": RUN_1, "error_message": "no"}, "sync_run", RUN_1, WEB),
+    "CANCEL_SYNC": ({"sync_run_id": RUN_1}, "sync_run", RUN_1, WEB),
+    "RECORD_DLQ_EVENT": ({**ON_SHOP, "payload": 1}, "dlq_event", None, WEB),
+    "RETRY_DLQ_EVENT": ({"dlq_event_id": LETTER_1}, "dlq_event", LETTER_1, WEB),
+    "RESOLVE_DLQ_EVENT": ({"dlq_event_id": LETTER_1, "resolution": "manual"}, "dlq_event", LETTER_1, WEB),
+    "RETRY_DLQ_EVENTS": ({**ON_SHOP, "filter": {}}, "source_connection", SHOP, WEB),
+    "RESOLVE_DLQ_EVENTS": (
+        {**ON_SHOP, "ids": [LETTER_1], "resolution": "manual"},
+        "source_connection",
+        SHOP,
+        WEB,
+    ),
+    "RAISE_ALERT": ({"project_id": WEB, "severity": "info", "message": "!"}, "integration_alert", None, WEB),
+    "RESOLVE_ALERT": ({"alert_id": ALERT_1}, "integration_alert", ALERT_1, WEB),
+    "CREATE_SECRET_REF": ({"key_name": "key", "secret_id_ref": "env:KEY"}, "secret_ref", None, None),
+}
+"""What CAT may not do, nor a stranger: data, entity type, entity (None: the one it would have made) and project."""
+
+
+@pytest.mark.parametrize("type_", TRIED)
+@pytest.mark.parametrize(("by", "code"), [(CAT, Code.FORBIDDEN), (EVE, Code.ORG_NOT_FOUND)])
+def test_a_failure_on_what_is_there_is_in_its_project_whoever_tried(type_: str, by: str, code: Code) -> None:
+    data, entity_type, entity_id, project_id = TRIED[type_]
+    tried = command(type_, by, **data)
+    draft = only(ACME.when(tried).then_rejected(code))
+    assert columns(draft) == (entity_type, entity_id or made_by(tried), ORG, project_id, by)
+
+
+@pytest.mark.parametrize("type_", TRIED)
+def test_an_attempt_on_no_org_names_what_it_meant_and_no_project(type_: str) -> None:
+    data, entity_type, entity_id, _ = TRIED[type_]
+    tried = command(type_, EVE, **data)
+    draft = only(given().when(tried).then_rejected(Code.ORG_NOT_FOUND))
+    assert columns(draft) == (entity_type, entity_id or made_by(tried), None, None, EVE)
+    assert json.loads(draft.data)["org_id"] == ORG
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "entity_id"),
+    [
+        ("DELETE_CONNECTION", {"connection_id": connection(9)}, connection(9)),
+        ("RETRY_DLQ_EVENTS", {"connection_id": connection(9), "filter": {}}, connection(9)),
+        ("CANCEL_SYNC", {"sync_run_id": sync_run(9)}, sync_run(9)),
+        ("RETRY_DLQ_EVENT", {"dlq_event_id": dead_letter(9)}, dead_letter(9)),
+        ("RESOLVE_ALERT", {"alert_id": alert(9)}, alert(9)),
+        ("DELETE_SECRET_REF", {"secret_ref_id": secret_ref(9)}, secret_ref(9)),
+    ],
+)
+def test_a_failure_on_what_is_not_there_names_it_and_no_project(
+    type_: str, data: dict[str, Any], entity_id: str
+) -> None:
+    draft = only(ACME.when(command(type_, ANN, **data)))
+    assert draft.error is not None
+    assert draft.error.code.endswith("_NOT_FOUND")
+    assert (draft.entity_id, draft.project_id) == (entity_id, None)
+    assert json.loads(draft.data) == data
+
+
+@pytest.mark.parametrize("type_", ["CREATE_CONNECTION", "RAISE_ALERT"])
+def test_a_create_in_a_project_that_is_not_there_keeps_it_in_the_data(type_: str) -> None:
+    data = {**TRIED[type_][0], "project_id": MISSING}
+    draft = only(ACME.when(command(type_, ANN, **data)).then_rejected(Code.PROJECT_NOT_FOUND))
+    assert draft.project_id is None
+    assert json.loads(draft.data)["project_id"] == MISSING
+
+
+def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
+    tried = command("START_SYNC", ANN, connection_id=connection(9))
+    draft = only(ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND))
+    assert columns(draft) == ("sync_run", made_by(tried), ORG, None, ANN)
+
+
+@pytest.mark.parametrize(
+    ("type_", "data", "chosen"),
+    [
+        ("CREATE_CONNECTION", TRIED["CREATE_CONNECTION"][0], {"connection_id": connection(7)}),
+        ("START_SYNC", ON_SHOP, {"sync_run_id": sync_run(7)}),
+        ("RECORD_DLQ_EVENT", {**ON_SHOP, "payload": 1}, {"dlq_event_id": dead_letter(7)}),
+        ("RAISE_ALERT", TRIED["RAISE_ALERT"][0], {"alert_id": alert(7)}),
+        ("CREATE_SECRET_REF", TRIED["CREATE_SECRET_REF"][0], {"secret_ref_id": secret_ref(7)}),
+    ],
+)
+def test_a_failed_create_names_the_id_that_was_chosen(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
+    draft = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
+    assert [draft.entity_id] == list(chosen.values())
+
+
+def test_policies_sign_for_themselves_and_act_for_nobody() -> None:
+    fell = ACME.when(command("FAIL_SYNC", BOB, sync_run_id=RUN_1, error_message="down"))
+    own, by_policy = fell.then(failed(1), raised("sync_failing", "warning")).drafts()
+    assert (own.actor_user_id, own.principal) == (BOB, None)
+    assert (by_policy.actor_user_id, by_policy.principal) == (None, DAYBOOK)
+    assert (by_policy.entity_type, by_policy.project_id) == ("integration_alert", WEB)
+
+
+def test_an_alert_that_a_policy_resolves_is_in_the_project_of_its_connection() -> None:
+    own, by_policy = ACME.when(command("COMPLETE_SYNC", sync_run_id=RUN_1)).drafts()
+    assert (own.action, by_policy.action) == ("COMPLETE_SYNC", "RESOLVE_ALERT")
+    assert columns(by_policy) == ("integration_alert", ALERT_1, ORG, WEB, None)
+
+
+def test_an_entry_is_in_the_project_of_its_own_connection() -> None:
+    draft = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(completed(2, of=BLOG)))
+    assert draft.project_id == APP

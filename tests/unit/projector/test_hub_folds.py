@@ -1,0 +1,167 @@
+"""Every fold of the integration hub: an entry in, exactly these row changes out."""
+
+import pytest
+from msgspec import Raw
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import read_entry
+from daybook_contracts.fact import Fact, free_json
+from daybook_projector.projections.changes import Change, Delete, Insert, Row, Update
+from daybook_projector.projections.dlq_events import DLQ_EVENTS
+from daybook_projector.projections.fold import fold, folds
+from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
+from daybook_projector.projections.secret_refs import SECRET_REFS
+from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS
+from daybook_projector.projections.sync_runs import SYNC_RUNS
+from support.logbook import Logbook, org, project, thing, user
+
+ORG, ANN, SITE, LINK, RUN, LETTER, OTHER = org(1), user(1), project(1), thing(1), thing(2), thing(3), thing(4)
+AT = "2026-09-21T14:13:20.000000Z"
+
+
+def folded(fact: Fact) -> list[Change]:
+    """The changes of a success entry, the first of its log."""
+    log = Logbook()
+    log.add(ORG, ANN, fact)
+    return list(fold(folds(managed_users=True), read_entry(log.records[0][0] or b""), fact))
+
+
+def test_a_new_connection_is_active_and_keeps_its_config_as_it_stands() -> None:
+    config = free_json({"b": 1, "a": ["\u00fc", None, 1.5]})
+    fact = facts.ConnectionCreated(config=config, connection_id=LINK, name="Shop", project_id=SITE, type="hotmart")
+    row: Row = {
+        "id": LINK,
+        "org_id": ORG,
+        "project_id": SITE,
+        "type": "hotmart",
+        "name": "Shop",
+        "config_json": '{"a":["\u00fc",null,1.5],"b":1}',
+        "is_active": True,
+    }
+    assert folded(fact) == [Insert(SOURCE_CONNECTIONS, row)]
+
+
+def test_an_updated_connection_changes_in_what_is_given() -> None:
+    config = free_json({})
+    assert folded(facts.ConnectionUpdated(connection_id=LINK, name="b")) == [
+        Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b"})
+    ]
+    assert folded(facts.ConnectionUpdated(connection_id=LINK, config=config)) == [
+        Update(SOURCE_CONNECTIONS, (LINK,), {"config_json": "{}"})
+    ]
+    assert folded(facts.ConnectionUpdated(connection_id=LINK, name="b", config=config)) == [
+        Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b", "config_json": "{}"})
+    ]
+    assert folded(facts.ConnectionUpdated(connection_id=LINK)) == []
+
+
+def test_a_connection_is_switched_on_and_off() -> None:
+    assert folded(facts.ConnectionActivated(connection_id=LINK)) == [
+        Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": True})
+    ]
+    assert folded(facts.ConnectionDeactivated(connection_id=LINK, reason="rest")) == [
+        Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": False})
+    ]
+
+
+def test_of_a_deleted_connection_its_own_row_alone_is_deleted() -> None:
+    assert folded(facts.ConnectionDeleted(connection_id=LINK)) == [Delete(SOURCE_CONNECTIONS, (LINK,))]
+
+
+def test_a_run_starts_with_its_entry() -> None:
+    row: Row = {
+        "id": RUN,
+        "connection_id": LINK,
+        "status": "running",
+        "started_at": AT,
+        "finished_at": None,
+        "error_message": None,
+    }
+    assert folded(facts.SyncStarted(connection_id=LINK, sync_run_id=RUN)) == [Insert(SYNC_RUNS, row)]
+
+
+@pytest.mark.parametrize(
+    ("fact", "values"),
+    [
+        (facts.SyncCompleted(connection_id=LINK, sync_run_id=RUN, stats=free_json({"rows": 3})), {"status": "success"}),
+        (
+            facts.SyncFailed(connection_id=LINK, sync_run_id=RUN, error_message="no"),
+            {"status": "failed", "error_message": "no"},
+        ),
+        (facts.SyncCancelled(connection_id=LINK, sync_run_id=RUN, reason="late"), {"status": "cancelled"}),
+    ],
+)
+def test_a_run_ends_with_its_entry_and_only_a_failed_one_has_a_message(fact: Fact, values: dict[str, str]) -> None:
+    assert folded(fact) == [Update(SYNC_RUNS, (RUN,), {**values, "finished_at": AT})]
+
+
+@pytest.mark.parametrize("payload", [b'{"a":1}', b"null", b'"text"', b"[]", b"0"])
+def test_a_dead_letter_is_pending_and_was_never_retried(payload: bytes) -> None:
+    fact = facts.DlqEventRecorded(connection_id=LINK, dlq_event_id=LETTER, payload=Raw(payload), error="no")
+    row: Row = {
+        "id": LETTER,
+        "connection_id": LINK,
+        "payload_json": payload.decode(),
+        "status": "pending",
+        "retry_count": 0,
+    }
+    assert folded(fact) == [Insert(DLQ_EVENTS, row)]
+
+
+def test_a_retried_dead_letter_has_the_count_that_its_entry_says() -> None:
+    fact = facts.DlqEventRetried(connection_id=LINK, dlq_event_id=LETTER, retry_count=7)
+    assert folded(fact) == [Update(DLQ_EVENTS, (LETTER,), {"retry_count": 7})]
+
+
+def test_a_resolved_dead_letter_stays() -> None:
+    fact = facts.DlqEventResolved(dlq_event_id=LETTER, resolution="manual")
+    assert folded(fact) == [Update(DLQ_EVENTS, (LETTER,), {"status": "resolved"})]
+
+
+def test_of_many_dead_letters_each_is_retried_once_more_or_resolved() -> None:
+    assert folded(facts.DlqEventsRetried(connection_id=LINK, ids=(LETTER, OTHER))) == [
+        Update(DLQ_EVENTS, (LETTER,), {}, added={"retry_count": 1}),
+        Update(DLQ_EVENTS, (OTHER,), {}, added={"retry_count": 1}),
+    ]
+    assert folded(facts.DlqEventsResolved(connection_id=LINK, ids=(LETTER, OTHER), resolution="discarded")) == [
+        Update(DLQ_EVENTS, (LETTER,), {"status": "resolved"}),
+        Update(DLQ_EVENTS, (OTHER,), {"status": "resolved"}),
+    ]
+
+
+def test_an_alert_is_raised_escalated_and_gone() -> None:
+    raised = facts.AlertRaised(alert_id=OTHER, project_id=SITE, severity="warning", message="a")
+    assert folded(raised) == [
+        Insert(INTEGRATION_ALERTS, {"id": OTHER, "project_id": SITE, "severity": "warning", "message": "a"})
+    ]
+    escalated = facts.AlertEscalated(
+        alert_id=OTHER, connection_id=LINK, rule="sync_failing", severity="critical", message="b"
+    )
+    assert folded(escalated) == [Update(INTEGRATION_ALERTS, (OTHER,), {"severity": "critical", "message": "b"})]
+    assert folded(facts.AlertResolved(alert_id=OTHER)) == [Delete(INTEGRATION_ALERTS, (OTHER,))]
+
+
+def test_a_secret_reference_is_made_rotated_and_deleted() -> None:
+    made = facts.SecretRefCreated(secret_ref_id=OTHER, key_name="hottok", secret_id_ref="env:A")
+    assert folded(made) == [
+        Insert(SECRET_REFS, {"id": OTHER, "org_id": ORG, "key_name": "hottok", "secret_id_ref": "env:A"})
+    ]
+    assert folded(facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:B")) == [
+        Update(SECRET_REFS, (OTHER,), {"secret_id_ref": "env:B"})
+    ]
+    assert folded(facts.SecretRefDeleted(secret_ref_id=OTHER)) == [Delete(SECRET_REFS, (OTHER,))]
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        facts.ConnectionUpdated(connection_id=LINK, name="a", changed=False),
+        facts.ConnectionActivated(connection_id=LINK, changed=False),
+        facts.ConnectionDeactivated(connection_id=LINK, changed=False),
+        facts.DlqEventsRetried(connection_id=LINK, ids=(), changed=False),
+        facts.DlqEventsResolved(connection_id=LINK, ids=(), resolution="manual", changed=False),
+        facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:A", changed=False),
+    ],
+)
+def test_an_entry_of_the_hub_that_changed_nothing_touches_no_row(fact: Fact) -> None:
+    assert folded(fact) == []

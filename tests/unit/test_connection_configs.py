@@ -1,0 +1,158 @@
+"""Configs of any type: general rules, normal form, refusals without values, and the schemas of those that have one."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daybook_contracts import publish
+from daybook_contracts.connection_types import CONNECTION_TYPES, checked_config, key_names_of
+from support.command_strategies import values
+from support.connection_configs import CONFIGS, META_ADS_WHOLE, OTHER, SAMPLES, Json, detail_of, refusal
+
+_VALUE = "a text of nobody else's"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"secrets": {}},
+        {"anything": [None, {"goes": 1.5}], "note": None, "secrets": {"": "a", "api key": "b"}},
+        {"model_config": 1, "model_extra": {"x": 1}, "to_json": 2, "__class__": 3, "self": 4},
+    ],
+)
+def test_another_type_takes_any_object(config: Json) -> None:
+    assert checked_config(OTHER, config) == config
+
+
+def test_another_type_without_secrets_may_say_so_with_null() -> None:
+    assert checked_config(OTHER, {"a": None, "secrets": None}) == {"a": None}
+
+
+@pytest.mark.parametrize("secrets", [[], "x", 7, {"x": None}, {"x": 7}, {"x": ""}, {"x": {"y": "z"}}])
+def test_secrets_of_another_type_map_to_key_names_alone(secrets: Any) -> None:
+    assert refusal(OTHER, {"secrets": secrets}).startswith("data.config.secrets")
+
+
+@pytest.mark.parametrize("type_", [*SAMPLES, OTHER])
+def test_key_names_are_normalised_as_names_are(type_: str) -> None:
+    _, config = SAMPLES.get(type_, ({}, {"secrets": {"hottok": "x"}}))
+    untidy = {**config, "secrets": dict.fromkeys(config["secrets"], "\u2003cafe\u0301 ")}
+    checked = checked_config(type_, untidy)
+    assert set(checked["secrets"].values()) == {"caf\u00e9"}
+    assert key_names_of(checked) == frozenset({"caf\u00e9"})
+
+
+def test_the_key_names_of_a_config_are_each_named_once() -> None:
+    assert key_names_of({}) == frozenset()
+    assert key_names_of(META_ADS_WHOLE) == frozenset({"ads_token", "ads_app"})
+    assert key_names_of({"secrets": {"a": "x", "b": "x"}}) == frozenset({"x"})
+
+
+def _put(config: Json, path: tuple[str | int, ...], value: Any) -> Json:
+    changed: Json = json.loads(json.dumps(config))
+    place: Any = changed
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    return changed
+
+
+def _paths(value: Any, above: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path for key, inner in inside for path in [(*above, key), *_paths(inner, (*above, key))]]
+
+
+@pytest.mark.parametrize(("type_", "sample"), [(type_, sample) for type_ in SAMPLES for sample in SAMPLES[type_]])
+@pytest.mark.parametrize("shape", [_VALUE + "\x01", [_VALUE], {"x": _VALUE}, [[_VALUE]]], ids=type)
+def test_a_refusal_never_repeats_a_value(type_: str, sample: Json, shape: Any) -> None:
+    details = [detail_of(type_, _put(sample, path, shape)) for path in _paths(sample)]
+    refusals = [detail for detail in details if detail is not None]
+    assert len(refusals) >= len(sample) - 2  # client_id and the items of fields take any text
+    assert not [detail for detail in refusals if _VALUE in detail]
+
+
+@pytest.mark.parametrize("type_", CONFIGS)
+def test_checking_a_checked_config_changes_nothing(type_: str) -> None:
+    @given(CONFIGS[type_])
+    def changes_nothing(config: Json) -> None:
+        checked = checked_config(type_, config)
+        assert checked_config(type_, checked) == checked
+        assert json.loads(json.dumps(checked)) == checked
+
+    changes_nothing()
+
+
+@pytest.mark.parametrize("type_", [*SAMPLES, OTHER])
+def test_no_object_makes_the_check_fail_otherwise(type_: str) -> None:
+    fields = st.sampled_from([*SAMPLES.get(type_, ({}, {"secrets": 1}))[1], "other"])
+
+    @given(st.dictionaries(fields, values))
+    def refuses_or_takes(config: Json) -> None:
+        detail = detail_of(type_, config)
+        assert detail is None or detail.startswith("data.config")
+
+    refuses_or_takes()
+
+
+def _published(type_: str) -> Json:
+    schema: Json = json.loads(publish.schemas()[f"connection_types/{type_}.v1.json"])
+    return schema
+
+
+def _of(schema: Json, field: str) -> Json:
+    """A field's own schema, without the null of an optional."""
+    whole: Json = schema["properties"][field]
+    own: Json = whole["anyOf"][0] if "anyOf" in whole else whole
+    return own
+
+
+def test_every_type_is_published_and_has_samples() -> None:
+    assert CONNECTION_TYPES.keys() == SAMPLES.keys()
+    for type_, (least, whole) in SAMPLES.items():
+        schema = _published(type_)
+        assert (set(schema["required"]), schema["properties"].keys()) == (set(least), whole.keys())
+        assert schema["additionalProperties"] is False
+        assert all(inner["additionalProperties"] is False for inner in schema["$defs"].values())
+
+
+@pytest.mark.parametrize(
+    ("type_", "field"), [("hotmart", "events"), ("hotmart", "product_ids"), ("meta_ads", "ad_account_ids"),
+                         ("meta_ads", "fields"), ("meta_ads", "breakdowns")],
+)  # fmt: skip
+def test_the_schema_says_of_a_list_that_it_is_not_empty_and_unique(type_: str, field: str) -> None:
+    schema = _of(_published(type_), field)
+    assert (schema["type"], schema["minItems"], schema["uniqueItems"]) == ("array", 1, True)
+
+
+def test_the_schema_says_that_a_client_needs_its_secret() -> None:
+    schema = _published("hotmart")
+    assert schema["if"]["required"] == ["client_id"]
+    assert schema["then"]["properties"]["secrets"]["required"] == ["client_secret"]
+
+
+@pytest.mark.parametrize(
+    ("type_", "field"), [("hotmart", "backfill_start"), ("meta_ads", "start_date"), ("meta_ads", "api_version"),
+                         ("meta_ads", "app_id"), ("meta_ads", "token_expires_at")],
+)  # fmt: skip
+def test_the_schema_has_the_pattern_that_the_check_goes_by(type_: str, field: str) -> None:
+    pattern = _of(_published(type_), field)["pattern"]
+    for text in [
+        "2026-11-22T15:10:13Z",
+        "2026-11-22T15:10:60Z",
+        "2026-11-22",
+        "2026-13-22",
+        "0000-01-01",
+        "0000-01-01T00:00:00Z",
+        "v1.0",
+        "v1",
+        "12",
+        "",
+        "x",
+    ]:
+        taken = detail_of(type_, {**SAMPLES[type_][1], field: text}) is None
+        assert taken == (re.search(pattern, text) is not None), text

@@ -1,0 +1,74 @@
+"""What the listings print: times, durations, other people's text; and what the bulk subcommands refuse at once."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from click.testing import CliRunner
+
+from daybook_infra.cli import main
+from daybook_infra.commands.listing import TEXT_SHOWN, duration, one_line, utc
+from daybook_infra.commands.progress import progress
+
+CONNECTION = "00000000-0000-4000-8000-00000000000c"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0, "0s"),
+        (59.9, "59s"),
+        (60, "1m 0s"),
+        (3599, "59m 59s"),
+        (7500, "2h 5m"),
+        (86_400, "1d 0h"),
+        (273_600, "3d 4h"),
+        (-5, "0s"),
+    ],
+)
+def test_a_duration_has_its_two_largest_units(seconds: float, shown: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == shown
+
+
+def test_times_are_rfc_3339_in_utc() -> None:
+    moment = datetime(2026, 11, 22, 17, 10, 13, 5, tzinfo=timezone(timedelta(hours=2)))
+    assert utc(moment) == "2026-11-22T15:10:13Z"
+    assert utc(moment, "microseconds") == "2026-11-22T15:10:13.000005Z"
+    assert utc(datetime(2026, 1, 1, tzinfo=UTC), "microseconds") == "2026-01-01T00:00:00.000000Z"
+
+
+def test_text_of_others_stays_on_its_line_and_cannot_speak_to_the_terminal() -> None:
+    assert one_line("a\nb\x1b[2Jc\x9bd\u202ee") == "a b [2Jc d e"
+    assert one_line("é[red]") == "é[red]"
+
+
+def test_long_text_is_cut() -> None:
+    assert one_line("x" * TEXT_SHOWN) == "x" * TEXT_SHOWN
+    assert one_line("x" * 4000) == "x" * (TEXT_SHOWN - 1) + "…"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["alerts", "--severity", "loud"],
+        ["runs", "--status", "done"],
+        ["runs", "--limit", "0"],
+        ["connections", "--org", "acme"],
+        ["dlq", "retry"],
+        ["dlq", "retry", "--connection", CONNECTION, "--max-retry-count", "101"],
+        ["dlq", "retry", "--connection", CONNECTION, "--principal", "service:daybook"],
+        ["dlq", "retry", "--connection", CONNECTION, "--principal", f"user:{CONNECTION}"],
+        ["dlq", "resolve", "--connection", CONNECTION],
+        ["dlq", "resolve", "--connection", CONNECTION, "--resolution", "forgotten"],
+    ],
+)
+def test_what_cannot_be_meant_is_refused_at_once(arguments: list[str]) -> None:
+    shown = CliRunner().invoke(main, arguments)
+    assert shown.exit_code == 2
+    assert "Error: " in shown.stderr
+
+
+def test_off_a_terminal_short_work_says_nothing_of_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
+    with progress(2000, "retries done") as advance:
+        advance(1000)
+        advance(1000)
+    assert capsys.readouterr() == ("", "")

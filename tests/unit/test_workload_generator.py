@@ -1,0 +1,94 @@
+"""The scenarios' random commands are worth sending: everything that can happen does happen, often."""
+
+from collections import Counter
+from itertools import pairwise
+
+import pytest
+
+from support.chain import Json
+from support.model import RULES
+from support.workload import CODES, Workload
+
+COMMANDS = 10_000
+OFTEN = 25
+"""Of ten thousand: rarer things might be missing under another seed."""
+
+
+@pytest.fixture(scope="module")
+def workload() -> Workload:
+    return Workload(20_261_122, orgs=100, users=150, commands=COMMANDS, flooded=1100)
+
+
+def changes(entries: list[Json]) -> list[Json]:
+    return [entry for entry in entries if entry["result"] == "success" and entry["data"].get("changed", True)]
+
+
+def test_every_command_succeeds_often_enough(workload: Workload) -> None:
+    made = Counter(entry["action"] for entry in changes(workload.entries) if entry["principal"] != "service:daybook")
+    assert made.keys() == RULES.keys()
+    assert min(made.values()) >= OFTEN, made.most_common()[-3:]
+
+
+def test_every_refusal_and_no_other_appears(workload: Workload) -> None:
+    codes = Counter(entry["code"] for entry in workload.entries)
+    assert codes.keys() == CODES | {None}
+    assert min(codes.values()) >= 5, codes.most_common()[-3:]
+    assert codes[None] > COMMANDS / 2
+
+
+def test_commands_without_effect_appear_wherever_they_can(workload: Workload) -> None:
+    without = {entry["action"] for entry in workload.entries if entry["data"].get("changed") is False}
+    assert without == {
+        "RENAME_ORG",
+        "UPDATE_MEMBER",
+        "RENAME_PROJECT",
+        "UPDATE_PROJECT_MEMBER",
+        "UPDATE_CONNECTION",
+        "ACTIVATE_CONNECTION",
+        "DEACTIVATE_CONNECTION",
+        "RETRY_DLQ_EVENTS",
+        "RESOLVE_DLQ_EVENTS",
+        "ROTATE_SECRET_REF",
+    }
+
+
+def test_alerts_are_raised_escalated_and_resolved_by_policies(workload: Workload) -> None:
+    signed = [entry for entry in workload.entries if entry["principal"] == "service:daybook"]
+    seen = {(entry["action"], entry["data"]["rule"], entry["data"].get("severity")) for entry in signed}
+    assert seen == {
+        ("RAISE_ALERT", "sync_failing", "warning"),
+        ("RAISE_ALERT", "sync_failing", "critical"),
+        ("ESCALATE_ALERT", "sync_failing", "critical"),
+        ("RESOLVE_ALERT", "sync_failing", None),
+        ("RAISE_ALERT", "dlq_backlog", "warning"),
+        ("ESCALATE_ALERT", "dlq_backlog", "critical"),
+        ("RESOLVE_ALERT", "dlq_backlog", None),
+    }
+    actions = [entry["action"] for entry in workload.entries]
+    assert ("DELETE_CONNECTION", "RESOLVE_ALERT") in set(pairwise(actions))
+
+
+def test_ids_are_chosen_again_after_a_deletion_and_across_orgs(workload: Workload) -> None:
+    creations = [entry for entry in workload.entries if entry["action"] in {"CREATE_CONNECTION", "RAISE_ALERT"}]
+    by_hand = [entry for entry in changes(creations) if entry["principal"] != "service:daybook"]
+    again = Counter(entry["entity_id"] for entry in by_hand)
+    assert {entry["action"] for entry in by_hand if again[entry["entity_id"]] > 1} == {
+        "CREATE_CONNECTION",
+        "RAISE_ALERT",
+    }
+    first: dict[str, str] = {}
+    for entry in workload.entries:
+        first.setdefault(entry["entity_id"], entry["org_id"])
+    refused = [entry for entry in workload.entries if entry["code"] == "ALREADY_EXISTS"]
+    assert sum(first[entry["entity_id"]] != entry["org_id"] for entry in refused) >= 5
+
+
+def test_a_filter_leaves_what_it_cannot_take(workload: Workload) -> None:
+    remaining = {entry["data"].get("remaining") for entry in changes(workload.entries)}
+    assert {0, 100} <= remaining
+    assert any(len(entry["data"].get("ids", ())) == 1000 for entry in changes(workload.entries))
+
+
+def test_the_same_seed_gives_the_same_commands() -> None:
+    one, other = (Workload(3, orgs=5, users=8, commands=200) for _ in range(2))
+    assert one.sends == other.sends
