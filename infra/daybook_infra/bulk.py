@@ -82,7 +82,7 @@ class Sweep:
         """One command of the current pass was carried out; `remaining`: how many its filter left untouched."""
         self.done += touched
         self._sent += 1
-        if remaining == 0 or touched == 0:
+        if remaining == 0 or touched == 0 or self._sent >= self.passes[self._at].commands:
             self._at, self._sent = self._at + 1, 0
 
 

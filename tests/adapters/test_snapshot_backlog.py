@@ -7,7 +7,7 @@ import pytest
 
 from daybook_command.domain.children import Children, Kind
 from daybook_command.domain.state import DeadLetter
-from daybook_command.shard.messages import Filtered, OrgNeeds
+from daybook_command.shard.lookup import Filtered, OrgNeeds
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.settings import Settings
 from support.lookups import look_up, look_up_children, refs

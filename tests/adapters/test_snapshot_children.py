@@ -6,10 +6,9 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command import snapshot_sql as sql
 from daybook_command.domain.children import RULES, Children, Kind
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Run, SecretRef
-from daybook_command.shard.messages import Needs, OrgNeeds
+from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.ids import policy_alert_id
@@ -129,30 +128,6 @@ async def test_failures_are_counted_back_to_the_last_success(pool: Pool, statuse
     running = runs[-1] if statuses[-1:] == ["running"] else None
     found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id])))
     assert found.activities == {connection_id: Activity(NO_CONFIG, running=running, failures=failures)}
-
-
-async def put_overdue(pool: Pool, hours: int) -> tuple[str, str]:
-    """An org with a run that has been under way for so long, and its run."""
-    org_id, project_id = await put_org(pool)
-    [run] = await put_runs(pool, await put_connection(pool, org_id, project_id), ["running"])
-    await put_runs(pool, await put_connection(pool, org_id, project_id), ["failed"])
-    await pool.execute("UPDATE sync_runs SET started_at = now() - make_interval(hours => $1) WHERE id = $2", hours, run)
-    return org_id, run
-
-
-async def test_runs_under_way_for_too_long_are_found_but_not_those_of_a_quarantined_org(pool: Pool) -> None:
-    stuck, early, late = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
-    quarantine = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 5, 'x')"
-    await pool.execute(quarantine, stuck[0])
-
-    async def overdue(hours: float) -> list[tuple[str, str]]:
-        found = [(row["org_id"], row["id"]) for row in await pool.fetch(sql.OVERDUE, hours * 3600)]
-        return [run for run in found if run in {stuck, early, late}]
-
-    assert await overdue(1) == [early, late]
-    assert await overdue(2.5) == [early]
-    await pool.execute("UPDATE daybook.quarantine SET released_at = now() WHERE org_id = $1", stuck[0])
-    assert await overdue(2.5) == [stuck, early]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from daybook_command import child_sql as sql
 from daybook_command.child_loader import load_children
-from daybook_command.shard.messages import OrgNeeds
+from daybook_command.shard.lookup import OrgNeeds
 from daybook_infra.postgres import OwnConnection, connect
 from daybook_infra.settings import Settings
 from support.planted_rows import (

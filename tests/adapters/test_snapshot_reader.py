@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.shard.messages import Checkpoint, Needs, OrgNeeds
+from daybook_command.shard.lookup import Checkpoint, Needs, OrgNeeds
 from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
 from daybook_contracts.admission import Head
 from daybook_infra.errors import DatabaseAway

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from daybook_command.domain.children import Children, Kind, Ref
-from daybook_command.shard.messages import LoadedOrg, Needs, OrgNeeds
+from daybook_command.shard.lookup import LoadedOrg, Needs, OrgNeeds
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_infra.postgres import Pool
 

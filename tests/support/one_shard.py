@@ -5,16 +5,15 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
+from daybook_command.shard.lookup import Checkpoint, Snapshot
 from daybook_command.shard.machine import Config, Shard
 from daybook_command.shard.messages import (
     Answer,
     Append,
-    Checkpoint,
     CommandRecord,
     CommandsArrived,
     Effect,
     LoadSnapshot,
-    Snapshot,
     SnapshotLoaded,
     TakenOver,
 )

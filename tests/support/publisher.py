@@ -160,7 +160,12 @@ class Publisher:
             ("correlation-id", correlation.encode()),
             *more,
         ]
-        await self.raw(key or send.key, send.body, headers, partition)
+        routed = key or send.key
+        place = partition if partition is not None else partition_of(routed, self.settings.partitions)
+        # By `send`, so that what is published at once may share a batch: of single records few can wait for their turn.
+        await self._producer.send_and_wait(
+            self.commands, send.body, key=routed.encode(), partition=place, headers=headers
+        )
         return answer
 
     async def raw(

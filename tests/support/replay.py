@@ -126,20 +126,19 @@ def _sender(sent: dict[tuple[str, str], Send], first: Json) -> tuple[str, Send]:
     """The routing key as the first entry claims it, and who sent that command."""
     command_id, data = first["metadata_json"]["command_id"], first["metadata_json"]["data"]
     key: str = data.get("org_id") or first["org_id"] or first["entity_id"]
-    if first["metadata_json"]["principal"] == TIMEKEEPER:
-        return key, _timeout(first)
-    return key, sent[key, command_id]
-
-
-def _timeout(first: Json) -> Send:
-    """The command that nobody sent: the service ended a run that took too long. If it no longer applied, it left no
-    entry.
-    """
-    run_id = first["metadata_json"]["data"]["sync_run_id"]
+    if first["metadata_json"]["principal"] != TIMEKEEPER:
+        return key, sent[key, command_id]
+    # Where it no longer applied, it left no entry.
     assert first["result"] == "success"
-    assert first["metadata_json"]["command_id"] == str(uuid5(UUID(run_id), "sync_stalled"))
+    ended = timeout(key, data["sync_run_id"])
+    assert ended.command["id"] == command_id
+    return key, ended
+
+
+def timeout(org_id: str, run_id: str) -> Send:
+    """The command that nobody sends: Daybook itself ends a run that takes too long, once."""
     data = {"sync_run_id": run_id, "error_message": "TIMED_OUT"}
-    command = {"id": first["metadata_json"]["command_id"], "type": "FAIL_SYNC", "org_id": first["org_id"]}
+    command = {"id": str(uuid5(UUID(run_id), "sync_stalled")), "type": "FAIL_SYNC", "org_id": org_id}
     return Send(TIMEKEEPER, {**command, "actor_user_id": None, "data": data})
 
 

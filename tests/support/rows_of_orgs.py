@@ -7,7 +7,7 @@ from immutables import Map
 
 from daybook_command.domain.children import Children, Kind, Ref, with_alerts
 from daybook_command.domain.state import Activity, Connection, Org
-from daybook_command.shard.messages import Filtered, LoadedOrg, OrgNeeds
+from daybook_command.shard.lookup import Filtered, LoadedOrg, OrgNeeds
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED_BEYOND = 10_001

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
+from daybook_command.shard.lookup import Checkpoint, Snapshot
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
     Answered,
     Append,
-    Checkpoint,
     CommandRecord,
     CommandsArrived,
     Commit,
@@ -31,7 +31,6 @@ from daybook_command.shard.messages import (
     OverdueRun,
     ReadGap,
     RunsOverdue,
-    Snapshot,
     SnapshotLoaded,
     Stop,
     TakenOver,

@@ -16,6 +16,8 @@ from daybook_infra.cli import main
 from daybook_infra.settings import Settings
 from daybook_infra.topics import topic_specs
 from daybook_projector.metrics import Metrics
+from support.matrix import Actor, verdict
+from support.matrix_rows import ROWS
 
 # Refused before a decision, or instead of one: these leave no entry.
 UNLOGGED = frozenset(
@@ -37,6 +39,13 @@ DAY_MS = 86_400_000
 def commands() -> str:
     """All types, with their data and who may send them."""
     return _table(("type", "data", "who may"), [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS])
+
+
+def rights() -> str:
+    """Every command by every kind of actor."""
+    head = ("command", "towards", *(actor.value for actor in Actor))
+    rows = [(f"`{row.type}`", row.aim or "", *(verdict(row, actor) or "" for actor in Actor)) for row in ROWS]
+    return _table(head, rows)
 
 
 def codes(*, logged: bool) -> str:

@@ -39,9 +39,13 @@ WRONG: tuple[tuple[str, Json], ...] = (
 
 
 def config(draws: Draws, org: Json, type_: str) -> Json:
-    made = _RIGHT.get(type_, _general)(draws, org)
+    made = right_config(draws, org, type_)
     wrong = [change for kind, change in WRONG if kind == type_]
     return {**made, **draws.one_of(wrong)} if wrong and draws.chance(0.1) else made
+
+
+def right_config(draws: Draws, org: Json, type_: str) -> Json:
+    return _RIGHT.get(type_, _general)(draws, org)
 
 
 def _key_name(draws: Draws, org: Json) -> str:

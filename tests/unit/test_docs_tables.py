@@ -11,6 +11,7 @@ from support.documents import page, section
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "commands": ("docs/commands.md", of_code.commands),
+    "who may do what": ("docs/commands.md", of_code.rights),
     "logged codes": ("docs/commands.md", partial(of_code.codes, logged=True)),
     "unlogged codes": ("docs/commands.md", partial(of_code.codes, logged=False)),
     "topics": ("docs/topics.md", of_code.topics),

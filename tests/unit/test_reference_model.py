@@ -1,6 +1,7 @@
 """The scenarios' own recipes and rules: they give the published values, and the deciders agree with them."""
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from daybook_contracts.principals import parse_principal
 from support import chain
 from support.model import Model
 from support.publisher import Send
+from support.replay import timeout
 from support.workload import Workload
 from support.workload_flood import FLOODER
 
@@ -87,6 +89,27 @@ def test_the_deciders_agree_with_the_model_on_more_dead_letters_than_a_filter_ta
         expected = model.decide(send.principal, send.command)
         found, org = decided(send, org, frozenset(model.world.users), frozenset())
         assert chain.jcs(found) == chain.jcs(expected), f"{send}: {found} instead of {expected}"
+
+
+def test_the_deciders_agree_with_the_model_on_runs_that_took_too_long() -> None:
+    workload, model, orgs = Workload(1, orgs=3, users=10, commands=600), Model(), dict[str, Org | None]()
+    raised = 0
+    for send in [*workload.registrations, *workload.distinct]:
+        known = frozenset(model.world.users)
+        for one in (send, *timeouts(model, send)):
+            expected = model.decide(one.principal, one.command)
+            found, orgs[one.key] = decided(one, orgs.get(one.key), known, frozenset())
+            assert chain.jcs(found) == chain.jcs(expected), f"{one}: {found} instead of {expected}"
+            raised += sum(entry["data"].get("rule") == "sync_stalled" for entry in found)
+    assert raised > 10
+
+
+def timeouts(model: Model, send: Send) -> Iterator[Send]:
+    """The end of every third run that is running once the command is decided, as Daybook itself commands it."""
+    org = model.world.orgs.get(send.command["org_id"] or "", {"runs": {}})
+    for number, (id_, run) in enumerate(list(org["runs"].items())):
+        if run["status"] == "running" and number % 3 == 0:
+            yield timeout(send.key, id_)
 
 
 def decided(send: Send, org: Org | None, known: frozenset[str], taken: frozenset[str]) -> tuple[Any, Org | None]:

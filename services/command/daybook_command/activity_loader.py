@@ -11,7 +11,7 @@ from daybook_command import child_sql as sql
 from daybook_command.child_rows import ByOrg, Pair, by_org, fetch_asked
 from daybook_command.domain.children import Kind
 from daybook_command.domain.state import FAILURES_COUNTED, Activity
-from daybook_command.shard.messages import OrgNeeds
+from daybook_command.shard.lookup import OrgNeeds
 from daybook_contracts.canonical import canonical_bytes, parse_json
 from daybook_infra.postgres import Connection
 

@@ -11,7 +11,7 @@ from daybook_command.activity_loader import count_untouched, load_activities, to
 from daybook_command.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
 from daybook_command.domain.children import RULES, Children, Kind, Ref
 from daybook_command.domain.state import DeadLetter, Run
-from daybook_command.shard.messages import OrgNeeds
+from daybook_command.shard.lookup import OrgNeeds
 from daybook_contracts.ids import policy_alert_id
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 from daybook_infra.postgres import Connection

@@ -12,7 +12,7 @@ from daybook_command.child_loader import load_children
 from daybook_command.domain.children import Children
 from daybook_command.entry_rows import fetch_entries
 from daybook_command.org_loader import load_orgs
-from daybook_command.shard.messages import Checkpoint, LoadedOrg, Needs, Snapshot
+from daybook_command.shard.lookup import Checkpoint, LoadedOrg, Needs, Snapshot
 from daybook_contracts.admission import GENESIS, Head
 from daybook_contracts.entries import Entry
 from daybook_contracts.ids import entry_id

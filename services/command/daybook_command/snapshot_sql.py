@@ -63,14 +63,14 @@ REFERENCES: Final = """
     FROM public.secret_refs WHERE org_id = ANY($1::uuid[])
 """
 
-# $1: seconds. The oldest only: the others follow when these have ended. Nothing is decided on an org in quarantine, so
-# its runs must not stand before others.
+# $1: seconds; $2, $3: where the last look ended; $4: how many. Oldest first. An org in quarantine is left alone.
 OVERDUE: Final = """
-    SELECT c.org_id::text, r.id::text
+    SELECT c.org_id::text, r.id::text, r.started_at::text
     FROM public.sync_runs r JOIN public.source_connections c ON c.id = r.connection_id
     WHERE r.status = 'running' AND r.started_at < now() - make_interval(secs => $1)
+        AND (r.started_at, r.id) > ($2::text::timestamptz, $3::uuid)
         AND NOT EXISTS (SELECT FROM daybook.quarantine q WHERE q.org_id = c.org_id AND q.released_at IS NULL)
-    ORDER BY r.started_at LIMIT 10000
+    ORDER BY r.started_at, r.id LIMIT $4
 """
 
 RESERVED: Final = "SELECT id::text, org_id::text FROM daybook.reserved_ids WHERE id = ANY($1::uuid[])"

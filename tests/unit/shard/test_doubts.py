@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from daybook_command.shard.lookup import Checkpoint, LoadedOrg
 from daybook_command.shard.machine import Phase, Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
     Append,
-    Checkpoint,
     Hold,
-    LoadedOrg,
     LoadSnapshot,
     LogRecord,
     Report,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from daybook_command.domain.state import Activity, Org
-from daybook_command.shard.messages import Filtered
+from daybook_command.shard.lookup import Filtered
 from daybook_contracts.commands import Command, RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents, RetryDlqEvents
 from daybook_contracts.limits import BULK_IDS
 

@@ -13,8 +13,9 @@ from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.backlog import uncounted
 from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
+from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import LogAppend, Needs, Report, Snapshot
+from daybook_command.shard.messages import LogAppend, Report
 from daybook_command.shard.recording import Place, record
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import data_json

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daybook_command.shard.intake import Taken
-from daybook_command.shard.messages import Answer, CommandRecord, Needs
+from daybook_command.shard.lookup import Needs
+from daybook_command.shard.messages import Answer, CommandRecord
 from daybook_contracts.admission import GENESIS, Head
 
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 
 from daybook_command.domain.children import Children, Kind, Ref, put, without
 from daybook_command.domain.state import Org
-from daybook_command.shard.messages import LoadedOrg, LogRecord, OrgNeeds, Report, Snapshot
+from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
+from daybook_command.shard.messages import LogRecord, Report
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit

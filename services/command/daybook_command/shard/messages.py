@@ -3,13 +3,10 @@
 The edge carries the effects out and tells the shard what came of them; the shard itself never does I/O.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from daybook_command.domain.children import Children, Ref
-from daybook_command.domain.state import Org
-from daybook_contracts.admission import Head
-from daybook_contracts.entries import Entry
+from daybook_command.shard.lookup import Checkpoint, Needs, Snapshot
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -29,84 +26,6 @@ class CommandRecord:
 class LogRecord:
     offset: int
     value: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What PostgreSQL has projected of a partition: everything below `next_offset`, up to `head`."""
-
-    next_offset: int
-    head: Head
-    head_offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedOrg:
-    """An org's rows in a snapshot; `org` is None where it does not exist, or where the shard's own copy still holds.
-
-    `children` come beside it: of an org that is not fresh too.
-    """
-
-    org: Org | None
-    fresh: bool
-    generation: int
-    quarantined: bool
-    children: Children = field(default_factory=Children)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
-
-    `entries` are those that the commands ended in before; None where this version cannot read one.
-    """
-
-    checkpoint: Checkpoint
-    database_us: int
-    entries: Mapping[str, Entry | None]
-    orgs: Mapping[str, LoadedOrg]
-    known_users: frozenset[str]
-    taken_ids: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Filtered:
-    """The pending dead letters of a connection, retried at most so often (None: however often), by id ascending."""
-
-    connection_id: str
-    max_retry_count: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class OrgNeeds:
-    """What a batch must know of one org.
-
-    `generation`: of the cached copy's quarantine, None if there is no copy: then the org is read afresh.
-    `named` are always read, and the connections that they belong to; `touched`, by entries of the tail, only where the
-    org is read afresh. `known`: connections whose activity the copy has.
-    `low`: those of them whose pending dead letters are counted anew if a named one belongs to them, without the
-    touched ones, up to `count_limit`; other activities are counted whole up to it.
-    `filtered`: up to 1000 are read, without the touched ones, and those beyond are counted.
-    """
-
-    org_id: str
-    generation: int | None = None
-    named: Collection[Ref] = frozenset()
-    touched: Collection[Ref] = frozenset()
-    known: Collection[str] = frozenset()
-    low: Collection[str] = frozenset()
-    count_limit: int = 101
-    filtered: Filtered | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a batch must know. `chosen_ids`: table, id and the org that asks for it."""
-
-    entry_ids: tuple[str, ...] = ()
-    orgs: tuple[OrgNeeds, ...] = ()
-    users: tuple[str, ...] = ()
-    chosen_ids: tuple[tuple[str, str, str], ...] = ()
 
 
 # Events

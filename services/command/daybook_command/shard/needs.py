@@ -8,8 +8,8 @@ from daybook_command.domain.drafts import chosen_ids, users_named
 from daybook_command.domain.state import Org
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
 from daybook_command.shard.intake import Own, Pending, Taken
+from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import Needs, OrgNeeds
 from daybook_contracts.commands import Command
 from daybook_contracts.principals import Service
 

@@ -1,0 +1,88 @@
+"""The matrix of rights, from the one table in the code. Enters: a row (a command and whom it is aimed at) and an actor.
+Leaves: what the answer must be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from daybook_command.domain.permissions import MAY, Standing
+from support.matrix_rows import ROWS, Aim, Row
+
+OUTSIDE: Final = frozenset({"REGISTER_USER", "CREATE_ORG"})
+"""Whoever sends these need not see an org."""
+
+
+class Actor(StrEnum):
+    """The project's people are plain members of the org. The plain member is an admin, but of another project."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    VIEWER = "viewer"
+    PROJECT_ADMIN = "project admin"
+    PROJECT_EDITOR = "project editor"
+    PROJECT_VIEWER = "project viewer"
+    STRANGER = "stranger"
+    SERVICE = "service"
+    FOR_OWNER = "service for the owner"
+
+
+class Verdict(StrEnum):
+    ALLOWED = "yes"
+    FORBIDDEN = "no"
+    ORG_NOT_FOUND = "no org"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    row: Row
+    variant: int
+    """Which of the row's commands."""
+    actor: Actor
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.row.type} {self.row.aim or ''} {self.row.commands[self.variant]}"
+
+
+_ROLES: Final[Mapping[Actor, Standing]] = {
+    Actor.OWNER: Standing.OWNER,
+    Actor.FOR_OWNER: Standing.OWNER,
+    Actor.ADMIN: Standing.ADMIN,
+    Actor.PROJECT_ADMIN: Standing.PROJECT_ADMIN,
+    Actor.PROJECT_EDITOR: Standing.PROJECT_EDITOR,
+}
+
+
+def verdict(row: Row, actor: Actor) -> Verdict | None:
+    """None where there is no such case: a service that acts for nobody is no user."""
+    if actor is Actor.SERVICE and row.aim is Aim.ONESELF:
+        return None
+    if actor is Actor.STRANGER and row.type not in OUTSIDE:
+        return Verdict.ORG_NOT_FOUND
+    return Verdict.FORBIDDEN if MAY[row.type].isdisjoint(_standings(row, actor)) else Verdict.ALLOWED
+
+
+def _standings(row: Row, actor: Actor) -> set[Standing]:
+    if actor is Actor.SERVICE:
+        return {Standing.SERVICE}
+    found = {Standing.KNOWN_USER}
+    if actor in _ROLES:
+        found.add(_ROLES[actor])
+    if row.aim is Aim.ONESELF:
+        found.add(Standing.ITSELF)
+    if row.aim is Aim.BELOW and actor is Actor.ADMIN:
+        found.add(Standing.ADMIN_ABOVE)
+    return found
+
+
+def cells() -> list[Cell]:
+    """Each command of each row by each actor, where there is such a case."""
+    return [
+        Cell(row, variant, actor)
+        for row in ROWS
+        for variant in range(len(row.commands))
+        for actor in Actor
+        if verdict(row, actor) is not None
+    ]

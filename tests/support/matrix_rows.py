@@ -1,0 +1,125 @@
+"""The rows of the matrix of rights: every command, in the scene's names for people and things.
+
+`oneself` is whoever acts, `its project` one in which the actor is. All of them succeed for whoever may.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from support.chain import Json
+
+
+class Aim(StrEnum):
+    """Whom a command is aimed at, where rights depend on it."""
+
+    ONESELF = "oneself"
+    ANOTHER = "another user"
+    BELOW = "a member or viewer"
+    RAISED = "a member or viewer, made admin or owner"
+    ABOVE = "an admin or owner"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    type: str
+    commands: tuple[Json, ...]
+    """The data of each; the verdict is the same on all."""
+    aim: Aim | None = None
+    policy: tuple[str, ...] = ()
+    """The actions that follow the command's own."""
+
+
+def _row(type_: str, *commands: Json, aim: Aim | None = None, policy: tuple[str, ...] = ()) -> Row:
+    return Row(type_, commands, aim, policy)
+
+
+_NEW: Final = {"type": "sheets", "name": "New", "config": {}}
+_IN_WEB: Final = {"project_id": "web", "user_id": "web editor"}
+_BY_IDS: Final = {"connection_id": "backlog", "ids": ["letter"]}
+_BY_FILTER: Final = {"connection_id": "backlog", "filter": {}}
+
+ROWS: Final = (
+    _row("REGISTER_USER", {"user_id": "oneself"}, aim=Aim.ONESELF),
+    _row("REGISTER_USER", {"user_id": "unregistered"}, aim=Aim.ANOTHER),
+    _row("CREATE_ORG", {"name": "New"}),
+    _row("RENAME_ORG", {"name": "New"}),
+    _row(
+        "ADD_MEMBER",
+        {"user_id": "newcomer", "role": "member"},
+        {"user_id": "newcomer", "role": "viewer"},
+        aim=Aim.BELOW,
+    ),
+    _row(
+        "ADD_MEMBER",
+        {"user_id": "newcomer", "role": "owner"},
+        {"user_id": "newcomer", "role": "admin"},
+        aim=Aim.ABOVE,
+    ),
+    _row(
+        "UPDATE_MEMBER",
+        {"user_id": "other member", "role": "viewer"},
+        {"user_id": "other viewer", "role": "member"},
+        aim=Aim.BELOW,
+    ),
+    _row(
+        "UPDATE_MEMBER",
+        {"user_id": "other member", "role": "admin"},
+        {"user_id": "other viewer", "role": "owner"},
+        aim=Aim.RAISED,
+    ),
+    _row(
+        "UPDATE_MEMBER",
+        {"user_id": "other owner", "role": "viewer"},
+        {"user_id": "other admin", "role": "member"},
+        {"user_id": "other admin", "role": "owner"},
+        aim=Aim.ABOVE,
+    ),
+    _row(
+        "UPDATE_MEMBER",
+        {"user_id": "oneself", "role": "admin"},
+        {"user_id": "oneself", "role": "viewer"},
+        aim=Aim.ONESELF,
+    ),
+    _row("REMOVE_MEMBER", {"user_id": "other member"}, {"user_id": "other viewer"}, aim=Aim.BELOW),
+    _row("REMOVE_MEMBER", {"user_id": "other owner"}, {"user_id": "other admin"}, aim=Aim.ABOVE),
+    _row("REMOVE_MEMBER", {"user_id": "oneself"}, aim=Aim.ONESELF),
+    _row("CREATE_PROJECT", {"name": "New"}),
+    _row("RENAME_PROJECT", {"project_id": "web", "name": "New"}),
+    _row("ADD_PROJECT_MEMBER", {"project_id": "web", "user_id": "other member", "role": "admin"}),
+    _row("UPDATE_PROJECT_MEMBER", {**_IN_WEB, "role": "admin"}, {**_IN_WEB, "role": "viewer"}),
+    _row("REMOVE_PROJECT_MEMBER", _IN_WEB, aim=Aim.ANOTHER),
+    _row("REMOVE_PROJECT_MEMBER", {"project_id": "its project", "user_id": "oneself"}, aim=Aim.ONESELF),
+    _row("CREATE_CONNECTION", {"project_id": "web", **_NEW}),
+    _row(
+        "UPDATE_CONNECTION",
+        {"connection_id": "quiet", "name": "New"},
+        {"connection_id": "quiet", "config": {"sheet": "prices"}},
+    ),
+    _row("ACTIVATE_CONNECTION", {"connection_id": "inactive"}),
+    _row("DEACTIVATE_CONNECTION", {"connection_id": "quiet"}),
+    _row("DELETE_CONNECTION", {"connection_id": "quiet"}),
+    _row("START_SYNC", {"connection_id": "quiet"}),
+    _row("COMPLETE_SYNC", {"sync_run_id": "run"}),
+    _row("FAIL_SYNC", {"sync_run_id": "run", "error_message": "HTTP 503"}, policy=("RAISE_ALERT",)),
+    _row("CANCEL_SYNC", {"sync_run_id": "run"}),
+    _row("RECORD_DLQ_EVENT", {"connection_id": "quiet", "payload": {"n": 1}}, policy=("RAISE_ALERT",)),
+    _row("RETRY_DLQ_EVENT", {"dlq_event_id": "letter"}),
+    _row("RESOLVE_DLQ_EVENT", {"dlq_event_id": "letter", "resolution": "manual"}, policy=("RESOLVE_ALERT",)),
+    _row("RETRY_DLQ_EVENTS", _BY_IDS, _BY_FILTER),
+    _row(
+        "RESOLVE_DLQ_EVENTS",
+        {**_BY_IDS, "resolution": "replayed"},
+        {**_BY_FILTER, "resolution": "discarded"},
+        policy=("RESOLVE_ALERT",),
+    ),
+    _row(
+        "RAISE_ALERT",
+        {"project_id": "web", "severity": "info", "message": "look"},
+        {"project_id": "web", "connection_id": "quiet", "severity": "critical", "message": "look"},
+    ),
+    _row("RESOLVE_ALERT", {"alert_id": "alert"}),
+    _row("CREATE_SECRET_REF", {"key_name": "new", "secret_id_ref": "env:NEW"}),
+    _row("ROTATE_SECRET_REF", {"secret_ref_id": "token", "secret_id_ref": "env:NEW"}),
+    _row("DELETE_SECRET_REF", {"secret_ref_id": "token"}),
+)

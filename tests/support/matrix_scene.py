@@ -1,0 +1,133 @@
+"""An org in which every command of the matrix of rights has what it needs, told as commands; and who tries them.
+
+Ids follow from the org's and a name, so an org is founded and used without anything being handed on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final
+from uuid import UUID
+
+from support.chain import Json
+from support.matrix import Actor, Cell
+from support.matrix_rows import Row
+from support.publisher import Send
+from support.workload import SERVICE, command
+
+ROLES: Final[Mapping[str, str]] = {
+    "admin": "admin",
+    "member": "member",
+    "viewer": "viewer",
+    "project admin": "member",
+    "project editor": "member",
+    "project viewer": "member",
+    "other owner": "owner",
+    "other admin": "admin",
+    "other member": "member",
+    "other viewer": "viewer",
+    "web editor": "member",
+}
+PEOPLE: Final = ("owner", *ROLES, "stranger", "newcomer")
+"""All of them registered; the same ones in every org."""
+
+_IN_PROJECTS: Final = (
+    ("web", "project admin", "admin"),
+    ("web", "project editor", "editor"),
+    ("web", "project viewer", "viewer"),
+    ("web", "web editor", "editor"),
+    ("app", "member", "admin"),
+    *(("lounge", name, "viewer") for name in ("owner", "admin", "member", "viewer")),
+)
+"""The lounge is where those are who are not in web, so that everybody can leave a project."""
+_CONNECTIONS: Final = ("quiet", "inactive", "busy", "backlog")
+
+
+def person(name: str) -> str:
+    return _id("people", name)
+
+
+def _id(*names: str) -> str:
+    return str(UUID(bytes=sha256("\n".join(names).encode()).digest()[:16], version=4))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    org_id: str
+
+    def id(self, name: str) -> str:
+        return person(name) if name in PEOPLE else _id(self.org_id, name)
+
+    def founding(self) -> list[Send]:
+        """In this order, by a service for the owner: the only way to both have all rights and choose ids."""
+        steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub()]
+        return [
+            Send(SERVICE, command(type_, self.org_id, person("owner"), self.id(f"step {at}"), **self._data(data, {})))
+            for at, (type_, data) in enumerate(steps)
+        ]
+
+    def attempt(self, cell: Cell) -> Send:
+        name = _user(cell.actor)
+        by = None if name is None else person(name)
+        principal = SERVICE if cell.actor in {Actor.SERVICE, Actor.FOR_OWNER} else f"user:{by}"
+        data = self._data(cell.row.commands[cell.variant], _seen_by(name))
+        return Send(principal, command(cell.row.type, self._org_of(cell.row), by, self.id(f"attempt {cell}"), **data))
+
+    def _org_of(self, row: Row) -> str | None:
+        match row.type:
+            case "REGISTER_USER":
+                return None
+            case "CREATE_ORG":
+                return self.id("new org")
+            case _:
+                return self.org_id
+
+    def _data(self, data: Json, seen: Mapping[str, str]) -> Json:
+        """With ids in place of names."""
+        return {name: self._value(name, value, seen) for name, value in data.items()}
+
+    def _value(self, name: str, value: Any, seen: Mapping[str, str]) -> Any:
+        if name == "ids":
+            return [self.id(each) for each in value]
+        return self.id(seen.get(value, value)) if name.endswith("_id") else value
+
+
+def _user(actor: Actor) -> str | None:
+    match actor:
+        case Actor.SERVICE:
+            return None
+        case Actor.FOR_OWNER:
+            return "owner"
+        case _:
+            return actor.value
+
+
+def _seen_by(name: str | None) -> Mapping[str, str]:
+    """What the words mean that depend on who speaks. A stranger means a project that is there."""
+    if name is None:
+        return {}
+    in_web = ("web", name) in {(project, member) for project, member, _ in _IN_PROJECTS}
+    return {"oneself": name, "its project": "web" if in_web else "lounge"}
+
+
+def _people() -> list[tuple[str, Json]]:
+    return [
+        *(("ADD_MEMBER", {"user_id": name, "role": role}) for name, role in ROLES.items()),
+        *(("CREATE_PROJECT", {"project_id": name, "name": name}) for name in ("web", "app", "lounge")),
+        *(
+            ("ADD_PROJECT_MEMBER", {"project_id": project, "user_id": name, "role": role})
+            for project, name, role in _IN_PROJECTS
+        ),
+    ]
+
+
+def _hub() -> list[tuple[str, Json]]:
+    connection = {"project_id": "web", "type": "sheets", "config": {}}
+    return [
+        *(("CREATE_CONNECTION", {"connection_id": name, "name": name, **connection}) for name in _CONNECTIONS),
+        ("DEACTIVATE_CONNECTION", {"connection_id": "inactive"}),
+        ("START_SYNC", {"connection_id": "busy", "sync_run_id": "run"}),
+        ("RECORD_DLQ_EVENT", {"connection_id": "backlog", "dlq_event_id": "letter", "payload": {"n": 0}}),
+        ("RAISE_ALERT", {"project_id": "web", "alert_id": "alert", "severity": "info", "message": "look"}),
+        ("CREATE_SECRET_REF", {"secret_ref_id": "token", "key_name": "token", "secret_id_ref": "env:TOKEN"}),
+    ]
