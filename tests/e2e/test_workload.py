@@ -24,6 +24,7 @@ pytestmark = pytest.mark.e2e
 SEED = 20_261_122
 
 
+@pytest.mark.timeout(300)
 async def test_ten_thousand_mixed_commands_end_as_the_model_says(systems: Systems) -> None:
     workload = Workload(SEED, orgs=100, users=150, commands=10_000, flooded=1100)
     settings = (system := systems.start(commands=2, projectors=2)).settings

@@ -24,7 +24,7 @@ class Hub:
     running: set[str] = field(default_factory=set)
     letters: dict[str, tuple[str, int]] = field(default_factory=dict)
     resolved: dict[str, str] = field(default_factory=dict)
-    alerts: set[str] = field(default_factory=set)
+    alerts: dict[str, str] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
 
     def fact(self, kind: int, one: int, other: int) -> Fact | None:
@@ -139,13 +139,14 @@ def _pending(hub: Hub, one: int) -> tuple[str, tuple[str, ...]]:
 def alarm(hub: Hub, one: int, other: int) -> Fact | None:
     alert, link = hub.id(ALERTS, one), hub.id(LINKS, one)
     if alert not in hub.alerts:
-        hub.alerts.add(alert)
+        hub.alerts[alert] = "warning"
         return facts.AlertRaised(alert_id=alert, project_id=hub.project_id, severity="warning", message="a")
-    if other == 1:
+    if other == 1 and hub.alerts[alert] == "warning":
+        hub.alerts[alert] = "critical"
         return facts.AlertEscalated(
             alert_id=alert, connection_id=link, rule="dlq_backlog", severity="critical", message="b"
         )
-    hub.alerts.remove(alert)
+    del hub.alerts[alert]
     return facts.AlertResolved(alert_id=alert)
 
 

@@ -111,7 +111,7 @@ def statements(changes: Iterable[NetChange]) -> list[Statement]:
             case Delete():
                 gone[change.table].append(change.key)
             case Replace():
-                if False:
+                if change.first is not None:
                     made[change.table].append(_values(change.table, change.first))
                 gone[change.table].append(change.key)
                 anew[change.table].append(_values(change.table, change.row))
