@@ -29,24 +29,22 @@ ANSWERS = {
 
 
 async def test_a_sample_of_the_matrix_ends_over_http_as_the_table_says(door: Door, database: Connection) -> None:
-    scenes = dealt(Random(SEED))
+    sample = dealt(Random(SEED))
     await register(door, database, map(person, PEOPLE))
-    await found_all(door, set(scenes.values()))
-    attempts = {scene.attempt(cell): cell for cell, scene in scenes.items()}
-    wrong = [
-        f"{attempts[send]}: {answer}"
-        for send, answer in await send_all(attempts, [through(door)])
-        if not fits(attempts[send], answer)
-    ]
+    await found_all(door, {scene for _, scene in sample})
+    sends = [scene.attempt(cell) for cell, scene in sample]
+    of = {send.command["id"]: cell for send, (cell, _) in zip(sends, sample, strict=True)}
+    tried = [(of[send.command["id"]], answer) for send, answer in await send_all(sends, [through(door)])]
+    wrong = [f"{cell}: {answer}" for cell, answer in tried if not fits(cell, answer)]
     assert not wrong, "\n".join([f"seed {SEED}, {len(wrong)} of {SAMPLE} cells are not as the table says:", *wrong])
 
 
-def dealt(random: Random) -> dict[Cell, Scene]:
+def dealt(random: Random) -> list[tuple[Cell, Scene]]:
     """What is refused leaves its org as it was, so all of that shares one; whoever may has one of its own."""
     shared = Scene(str(UUID(int=random.getrandbits(128), version=4)))
     own = (Scene(str(UUID(int=random.getrandbits(128), version=4))) for _ in range(SAMPLE))
     sample = random.sample(cells(), SAMPLE)
-    return {cell: next(own) if verdict(cell.row, cell.actor) is Verdict.ALLOWED else shared for cell in sample}
+    return [(cell, next(own) if verdict(cell.row, cell.actor) is Verdict.ALLOWED else shared) for cell in sample]
 
 
 async def found_all(door: Door, scenes: Iterable[Scene]) -> None:

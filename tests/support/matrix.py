@@ -43,7 +43,8 @@ class Cell:
     actor: Actor
 
     def __str__(self) -> str:
-        return f"{self.actor}: {self.row.type} {self.row.aim or ''} {self.row.commands[self.variant]}"
+        towards = f" towards {self.row.aim}" if self.row.aim else ""
+        return f"{self.actor}: {self.row.type}{towards} {self.row.commands[self.variant]}"
 
 
 _ROLES: Final[Mapping[Actor, Standing]] = {

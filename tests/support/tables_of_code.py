@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 
 import click
+import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
 from daybook_command import metrics as command_metrics
-from daybook_command.domain import rejections
+from daybook_command.domain import policies, rejections
 from daybook_command.domain.decision import Rejected
 from daybook_command.domain.permissions import MAY, Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
 from daybook_contracts.commands import COMMANDS
+from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_infra.cli import main
 from daybook_infra.settings import Settings
 from daybook_infra.topics import topic_specs
@@ -58,6 +60,16 @@ def codes_of_decisions() -> set[Code]:
     return {value.code for value in vars(rejections).values() if isinstance(value, Rejected)}
 
 
+def entry_data() -> str:
+    """What a success entry of each action says."""
+    return _table(("action", "data"), [(f"`{action}`", _fact(kind)) for action, kind in ENTRY_DATA.items()])
+
+
+def alert_messages() -> str:
+    rows = [(f"`{rule}`", severity, message) for (rule, severity), message in policies._MESSAGES.items()]
+    return _table(("rule", "severity", "message"), rows)
+
+
 def topics() -> str:
     rows = []
     for spec in topic_specs(Settings()):
@@ -85,6 +97,10 @@ def _data(type_: str) -> str:
     fields = COMMANDS[type_].model_fields["data"].annotation
     assert fields is not None
     return ", ".join(f"`{name}`{'' if field.is_required() else '?'}" for name, field in fields.model_fields.items())
+
+
+def _fact(kind: type[msgspec.Struct]) -> str:
+    return ", ".join(f"`{each.name}`{'' if each.required else '?'}" for each in msgspec.structs.fields(kind))
 
 
 def _who(type_: str) -> str:

@@ -14,6 +14,8 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "who may do what": ("docs/commands.md", of_code.rights),
     "logged codes": ("docs/commands.md", partial(of_code.codes, logged=True)),
     "unlogged codes": ("docs/commands.md", partial(of_code.codes, logged=False)),
+    "entries": ("docs/log.md", of_code.entry_data),
+    "messages of alerts": ("docs/integrations.md", of_code.alert_messages),
     "topics": ("docs/topics.md", of_code.topics),
     "metrics of the command service": ("docs/operations.md", of_code.metrics_of_command),
     "metrics of the projector": ("docs/operations.md", of_code.metrics_of_projector),

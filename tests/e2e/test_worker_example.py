@@ -1,0 +1,105 @@
+"""The worker of the integrations page, as a program of its own beside a running system, and the rows that it leaves."""
+
+import asyncio
+import json
+import sys
+
+import pytest
+
+from daybook_infra.postgres import Connection
+from support.chain import Json
+from support.documents import ROOT
+from support.driving import Tenant, until_projected
+from support.processes import System, environment
+from support.publisher import Door, Send, decided
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+WORKER = ROOT / "docs" / "examples" / "sync_worker.py"
+MOST_LINES = 60
+SERVICE, DAYBOOK = "service:shop-worker", "service:daybook"
+CONFIG = {
+    "environment": "sandbox",
+    "webhook_version": "2.0.0",
+    "events": ["PURCHASE_APPROVED"],
+    "secrets": {"hottok": "shop hottok"},
+}
+RUNS = """
+SELECT status, error_message, finished_at > started_at FROM sync_runs WHERE connection_id = $1 ORDER BY started_at
+"""
+LETTERS = "SELECT status, retry_count, payload_json FROM dlq_events WHERE connection_id = $1"
+ALERTS = """
+SELECT severity, message FROM integration_alerts WHERE project_id = (
+    SELECT project_id FROM source_connections WHERE id = $1
+)
+"""
+# Behind CREATE_CONNECTION; the end of a run names its connection too.
+ENTRIES = """
+SELECT action, result, metadata_json->>'principal', metadata_json->'data'->>'rule' FROM audit_log
+WHERE metadata_json->'data'->>'connection_id' = $1::text ORDER BY created_at OFFSET 1
+"""
+
+
+def test_the_worker_fits_on_a_page() -> None:
+    lines = WORKER.read_text("utf-8").splitlines()
+    assert sum(bool(line.strip()) for line in lines) <= MOST_LINES
+
+
+async def test_the_worker_succeeds_at_the_second_attempt_and_leaves_its_rows(
+    shared: System, door: Door, database: Connection, tenant: Tenant
+) -> None:
+    connection_id = await a_hotmart_connection(door, database, tenant)
+    assert await work(shared, connection_id) == (0, "failed: the source hung up\nsuccess\n", "")
+    runs = [tuple(run) for run in await database.fetch(RUNS, connection_id)]
+    assert runs == [("failed", "the source hung up", True), ("success", None, True)]
+    ((status, retry_count, payload),) = await database.fetch(LETTERS, connection_id)
+    assert (status, retry_count, json.loads(payload)) == ("pending", 0, {"event": "PURCHASE_APPROVED", "product": None})
+    alerts = [tuple(alert) for alert in await database.fetch(ALERTS, connection_id)]
+    assert alerts == [("warning", "Dead letters of this connection are pending.")]
+    assert [tuple(entry) for entry in await database.fetch(ENTRIES, connection_id)] == [
+        ("START_SYNC", "success", SERVICE, None),
+        ("RECORD_DLQ_EVENT", "success", SERVICE, None),
+        ("RAISE_ALERT", "success", DAYBOOK, "dlq_backlog"),
+        ("FAIL_SYNC", "success", SERVICE, None),
+        ("RAISE_ALERT", "success", DAYBOOK, "sync_failing"),
+        ("START_SYNC", "success", SERVICE, None),
+        ("COMPLETE_SYNC", "success", SERVICE, None),
+        ("RESOLVE_ALERT", "success", DAYBOOK, "sync_failing"),
+    ]
+
+
+async def test_the_worker_ends_with_the_code_of_a_rejection(
+    shared: System, door: Door, database: Connection, tenant: Tenant
+) -> None:
+    connection_id = await a_hotmart_connection(door, database, tenant)
+    await done(tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id), door)
+    exit_code, said, complained = await work(shared, connection_id)
+    assert (exit_code, said, complained.strip().splitlines()[-1]) == (1, "", "START_SYNC: CONNECTION_INACTIVE")
+
+
+async def a_hotmart_connection(door: Door, database: Connection, tenant: Tenant) -> str:
+    """Its id, once the tables have it: the worker looks its org up."""
+    reference = {"key_name": "shop hottok", "secret_id_ref": "vault:kv/shop/hotmart#hottok"}
+    await done(tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference), door)
+    project = await done(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
+    made = {"project_id": project["entries"][0]["id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
+    connection = await done(tenant.by(tenant.owner, "CREATE_CONNECTION", **made), door)
+    await until_projected(database, [connection["position"]])
+    connection_id: str = connection["entries"][0]["id"]
+    return connection_id
+
+
+async def done(send: Send, door: Door) -> Json:
+    answer = await decided(send, door)
+    assert answer["status"] == 200, answer
+    return answer
+
+
+async def work(system: System, connection_id: str) -> tuple[int | None, str, str]:
+    """Its exit code, and what it said on stdout and stderr. All that it is given is Daybook's settings."""
+    env = {name: value for name, value in environment(system.settings).items() if name.startswith("DAYBOOK_")}
+    pipe = asyncio.subprocess.PIPE
+    program = (sys.executable, str(WORKER), connection_id)
+    running = await asyncio.create_subprocess_exec(*program, env=env, stdout=pipe, stderr=pipe)
+    said, complained = await asyncio.wait_for(running.communicate(), 90)
+    return running.returncode, said.decode(), complained.decode()

@@ -1,0 +1,115 @@
+"""The hub's pages against the code: their examples are taken, and their tables and lists name what the code names."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, get_args
+
+import pytest
+from pydantic import BaseModel, TypeAdapter
+
+from daybook_command.domain.dead_letters import _REMAINING_COUNTED
+from daybook_command.domain.policies import _CRITICAL_PENDING
+from daybook_command.domain.state import FAILURES_COUNTED
+from daybook_command.overdue import LOOK_SECONDS
+from daybook_contracts.commands import parse_command
+from daybook_contracts.commands.fields import SecretIdRef
+from daybook_contracts.connection_types import CONNECTION_TYPES, checked_config
+from daybook_contracts.connection_types.hotmart import Event
+from daybook_contracts.entry_data import ACTION_OF
+from daybook_contracts.fact import Rule
+from daybook_contracts.limits import BULK_IDS
+from daybook_contracts.secret_scan import _SECRET_KEYS
+from daybook_infra.settings import Settings
+from daybook_projector.projections import dlq_events, integration_alerts, secret_refs, source_connections, sync_runs
+from support.documents import blocks, json_values, page, section
+
+PAGE = page("docs/integrations.md")
+IDS = {"id": "0199f000-0000-7000-8000-000000000901", "org_id": "0199f000-0000-7000-8000-000000000902"}
+EXAMPLES = [example for block in blocks(PAGE, "json") for example in json_values(block.text)]
+HUB = (source_connections, sync_runs, dlq_events, integration_alerts, secret_refs)
+ROW = re.compile(r"^\| (`.*) \|$", re.MULTILINE)
+
+
+def part(title: str, level: int = 3) -> str:
+    """What stands under a heading, up to the next one of any level."""
+    found = re.search(rf"^{'#' * level} {re.escape(title)}\n(.*?)(?=^#+ |\Z)", PAGE, re.MULTILINE | re.DOTALL)
+    assert found is not None, title
+    return found[1]
+
+
+def rows(text: str) -> Iterator[list[str]]:
+    return (re.split(r" ?\| ", row) for row in ROW.findall(text))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["type"])
+def test_an_example_is_a_command_and_its_config_is_taken(example: dict[str, Any]) -> None:
+    command = parse_command(json.dumps(IDS | example).encode())
+    if command.type == "CREATE_CONNECTION":
+        checked_config(example["data"]["type"], example["data"]["config"])
+
+
+@pytest.mark.parametrize("type_", CONNECTION_TYPES)
+def test_the_table_of_a_connection_type_has_its_fields(type_: str) -> None:
+    listed = {field.replace("`", "") for field, _ in rows(part(f"`{type_}`"))}
+    assert listed == set(fields(CONNECTION_TYPES[type_], ""))
+
+
+def fields(model: type[BaseModel], path: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from fields(field.annotation, f"{path}{name}.")
+        else:
+            yield f"{path}{name}{'' if field.is_required() else '?'}"
+
+
+def test_every_event_of_hotmart_is_listed() -> None:
+    ((listed,),) = (values for field, *values in rows(part("`hotmart`")) if field == "`events`")
+    assert set(re.findall(r"`(\w+)`", listed)) == set(get_args(Event))
+
+
+def test_every_form_of_a_secret_reference_has_an_example_that_is_taken() -> None:
+    reference = TypeAdapter[str](SecretIdRef)
+    examples = [example.strip("`") for _, example in rows(part("Secret references"))]
+    assert {reference.validate_python(each).split(":")[0] for each in examples} == {
+        "pgvault",
+        "aws-sm",
+        "vault",
+        "gcp-sm",
+        "env",
+    }
+
+
+def test_the_keys_under_which_secrets_are_looked_for_are_listed() -> None:
+    listed = part("What counts as a secret").split("left out: ", 1)[1].split(".", 1)[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == _SECRET_KEYS
+
+
+def test_the_table_of_policies_has_each_rule_and_its_threshold() -> None:
+    thresholds = {
+        "sync_failing": f"the last {FAILURES_COUNTED} failed",
+        "dlq_backlog": f"{_CRITICAL_PENDING} are pending",
+        "sync_stalled": "1 run",
+    }
+    policies = part("Alerts and policies", level=2).split("What they say:")[0]
+    listed = {rule.strip("`"): critical for rule, _, _, critical, _ in rows(policies)}
+    assert listed == thresholds
+    assert set(listed) == set(get_args(Rule))
+
+
+def test_the_hubs_tables_are_listed_with_the_actions_that_touch_them() -> None:
+    text = section(page("docs/tables.md"), "The ten tables").split("### The hub's tables", 1)[1]
+    listed = {name.strip("`"): set(re.findall(r"`([A-Z_]+)`", " ".join(ways))) for name, *ways in rows(text)}
+    touched = {each.__name__.rpartition(".")[2]: {ACTION_OF[fact] for fact in each.RULES} for each in HUB}
+    assert listed == touched
+
+
+def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+    limit = Settings.model_fields["sync_max_seconds"].default
+    for said in (
+        f"`DAYBOOK_SYNC_MAX_SECONDS` ({limit:,}, a day)",
+        f"looks every {LOOK_SECONDS:g} seconds",
+        f"touch up to {BULK_IDS} in one entry",
+        f"exact up to {_REMAINING_COUNTED:,}; {_REMAINING_COUNTED + 1} means more",
+    ):
+        assert said in PAGE.replace("\n", " "), said
