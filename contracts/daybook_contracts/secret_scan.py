@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from daybook_contracts.secret_id_ref import is_secret_id_ref
 from daybook_contracts.strict_json import members, parse_loosely
 
 _SECRET_KEYS = frozenset(
@@ -37,6 +38,19 @@ _SECRET_TEXT = re.compile(
     r"|^gh[pousr]_"
 )
 HOTTOK = "hottok"
+
+# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_SECRET_NAME = re.compile(rf"{HOTTOK}|(?:{'|'.join(sorted(_SECRET_KEYS))})\W{{0,4}}[:=]")
+_SECRET_WORD = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY"
+    r"|\beyJ[\w-]{4}"
+    r"|\b(Bearer|Basic) \S"
+    r"|\bEAA[A-Za-z0-9]{30}"
+    r"|\bAKIA[0-9A-Z]{16}"
+    r"|\b(sk|rk)_live_"
+    r"|\bgh[pousr]_"
+)
 _HIDDEN = "***"  # a key that is itself a secret
 
 Path = tuple[str | int, ...]
@@ -117,14 +131,30 @@ def without_hottok(payload: Any) -> Any:
             return payload
 
 
-def holds_hottok(raw: bytes) -> bool:
-    """Whether a text has a member named `hottok`, in any case, at any depth; the word alone, where it is not JSON."""
-    stack = [parse_loosely(raw)]
-    if stack == [None]:
-        return HOTTOK.encode() in raw.lower()
+def carries_secret(raw: bytes) -> bool:
+    """Whether a text that was refused for something else would carry a secret on: a member named `hottok`, in any case,
+    or a `secret_id_ref` that is no reference, at any depth. Of what is not JSON only the words tell: one too many is
+    better than one too few.
+    """
+    value = parse_loosely(raw)
+    return _words_tell(raw) if value is None else _members_tell(value)
+
+
+def _members_tell(value: Any) -> bool:
+    stack = [value]
     while stack:
         node = stack.pop()
-        if any(key.lower() == HOTTOK for key, _ in members(node)):
+        if any(key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in members(node)):
             return True
         stack += [inner for _, inner in _inside(node)]
     return False
+
+
+def _is_no_reference(key: str, value: Any) -> bool:
+    return key == "secret_id_ref" and not (isinstance(value, str) and is_secret_id_ref(value))
+
+
+def _words_tell(raw: bytes) -> bool:
+    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs even UTF-16 can be read
+    text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
+    return bool(_SECRET_WORD.search(text) or _SECRET_NAME.search(_plain(text)))

@@ -43,7 +43,7 @@ def parse_json(raw: bytes) -> Any:
 def parse_loosely(raw: bytes) -> Any:
     """Whatever can be read of a refused text, objects as Members; None where nothing can."""
     try:
-        return json.loads(raw.decode("utf-8", "replace"), object_pairs_hook=Members, parse_int=float)
+        return json.loads(raw.decode("utf-8-sig", "replace"), object_pairs_hook=Members, parse_int=float)
     except (ValueError, RecursionError):
         return None
 

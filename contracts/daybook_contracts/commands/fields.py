@@ -1,27 +1,14 @@
 """The types that commands' fields are made of: each takes what a publisher writes and leaves Daybook's one form."""
 
-import re
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
 
 from daybook_contracts.canonical import canonical_bytes
-from daybook_contracts.ids import UUID_PATTERN
 from daybook_contracts.limits import NAME_LENGTH, PAYLOAD_BYTES, TEXT_LENGTH
+from daybook_contracts.secret_id_ref import SECRET_ID_REF, UUID_ANY_CASE, secret_id_ref
 from daybook_contracts.secret_scan import without_hottok
 from daybook_contracts.text import name_text, uuid_text, uuid_version
-
-_UUID_ANY_CASE = UUID_PATTERN.replace("a-f", "a-fA-F")
-_VAULT = "pgvault:"
-
-_SECRET_ID_REF = re.compile(
-    rf"{_VAULT}{_UUID_ANY_CASE}"
-    r"|aws-sm:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
-    # A slash inside, neither first nor last: written so that no long text makes it backtrack.
-    r"|vault:[^#\s][^#\s/]*/[^#\s]+#[^@\s]+(@[0-9]+)?"
-    r"|gcp-sm:projects/[^/\s]+/secrets/[^/\s]+/versions/(latest|[0-9]+)"
-    r"|env:[A-Z_][A-Z0-9_]*"
-)
 
 
 def _chosen(text: str) -> str:
@@ -38,21 +25,15 @@ def _chosen_alert(text: str) -> str:
     return chosen
 
 
-def _secret_id_ref(text: str) -> str:
-    if _SECRET_ID_REF.fullmatch(text) is None:
-        raise ValueError("must be a reference: pgvault:…, aws-sm:…, vault:…, gcp-sm:… or env:…")
-    return _VAULT + uuid_text(text.removeprefix(_VAULT)) if text.startswith(_VAULT) else text
-
-
 def _small(value: Any) -> Any:
     if len(canonical_bytes(value)) > PAYLOAD_BYTES:
         raise ValueError(f"must be at most {PAYLOAD_BYTES // 1024} KiB as canonical JSON (RFC 8785)")
     return value
 
 
-_UUID_SCHEMA = WithJsonSchema({"type": "string", "format": "uuid", "pattern": f"^{_UUID_ANY_CASE}$"})
+_UUID_SCHEMA = WithJsonSchema({"type": "string", "format": "uuid", "pattern": f"^{UUID_ANY_CASE}$"})
 _NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_LENGTH})
-_REF_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^({_SECRET_ID_REF.pattern})$"})
+_REF_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^({SECRET_ID_REF.pattern})$"})
 _ANY_SCHEMA = WithJsonSchema({})
 
 Uuid = Annotated[str, AfterValidator(uuid_text), _UUID_SCHEMA]
@@ -60,7 +41,7 @@ ChosenId = Annotated[str, AfterValidator(_chosen), _UUID_SCHEMA]
 ChosenAlertId = Annotated[str, AfterValidator(_chosen_alert), _UUID_SCHEMA]
 Name = Annotated[str, AfterValidator(name_text), _NAME_SCHEMA]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_LENGTH)]
-SecretIdRef = Annotated[str, AfterValidator(_secret_id_ref), _REF_SCHEMA]
+SecretIdRef = Annotated[str, AfterValidator(secret_id_ref), _REF_SCHEMA]
 ConnectionType = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{1,62}$")]
 Config = dict[str, Any]
 Stats = Annotated[dict[str, Any], AfterValidator(_small)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Headers, Reply
 from daybook_contracts.codes import Code
-from daybook_contracts.secret_scan import holds_hottok
+from daybook_contracts.secret_scan import carries_secret
 from daybook_contracts.topics import (
     CORRELATION_ID,
     FORWARDED_FROM,
@@ -51,7 +51,7 @@ def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
     record = forward.record
     headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record)))
     reason = f"{Code.INVALID_COMMAND}: in the wrong partition, and too large to be forwarded"
-    keep_value = not holds_hottok(record.value or b"")
+    keep_value = not carries_secret(record.value or b"")
     instead = _dead_letter(topics, partition, DeadLetter(record, partition, reason, keep_value))
     return Outgoing(topics.commands, forward.partition, record.key, record.value, headers, instead)
 

@@ -8,7 +8,7 @@ from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Fo
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.entries import Entry, EntryError
 from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem
-from daybook_contracts.secret_scan import holds_hottok
+from daybook_contracts.secret_scan import carries_secret
 
 
 @dataclass(slots=True)
@@ -41,7 +41,7 @@ class Answers:
     def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, refusal: Rejected) -> None:
         if not sender.http or refusal.code is Code.INTERNAL:
             reason = f"{refusal.code}: {refusal.detail}"
-            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not holds_hottok(record.value or b"")
+            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not carries_secret(record.value or b"")
             self.dead_letters.append(DeadLetter(record, self.partition, reason, keep_value))
         if command_id is not None or sender.http:
             self._reply(sender, command_id, refusal)

@@ -1,0 +1,159 @@
+"""Nothing secret that a publisher sends is ever seen again, whatever becomes of the command that carried it: it is
+where the publisher itself put it, and nowhere else.
+"""
+
+import json
+from collections.abc import AsyncIterator, Collection, Sequence
+from itertools import cycle
+
+import httpx
+import pytest
+
+from daybook_infra.postgres import Connection
+from daybook_infra.settings import Settings
+from support.canaries import Canary, Mark, Scene, canaries
+from support.chain import entry_id, partition_of
+from support.driving import eventually, fresh_id
+from support.hub_org import done, made_id, new_hub_orgs
+from support.processes import System
+from support.publisher import Door, Publisher, doors
+from support.replay import read_topic
+from support.traces import holds, traces
+from support.workload import SERVICE
+
+pytestmark = pytest.mark.e2e
+HEADERS = [("daybook-principal", SERVICE.encode()), ("reply-partition", b"1"), ("correlation-id", b"canary")]
+Origin = tuple[int, int]
+
+
+@pytest.fixture
+async def both(shared: System) -> AsyncIterator[list[Door]]:
+    """The doors of two instances."""
+    async with doors(shared.settings, *(service.url for service in shared.commands)) as made:
+        yield made
+
+
+@pytest.fixture
+async def scene(door: Door, database: Connection) -> Scene:
+    (org,) = await new_hub_orgs(door, database, 1)
+    ref = org.by_owner("CREATE_SECRET_REF", key_name="key", secret_id_ref="env:KEY")
+    used = org.by_service("RECORD_DLQ_EVENT", connection_id=org.connection_id, payload=1)
+    await done(door, used)
+    return Scene(org.org_id, org.project_id, org.connection_id, made_id(await done(door, ref)), used.command["id"])
+
+
+async def final(door: Door, path: str, body: bytes) -> httpx.Response:
+    async def answered() -> list[httpx.Response]:
+        answer = await door.post(path, body, SERVICE)
+        waits = answer.status_code in {202, 503} or b'"status":202' in answer.content
+        return [] if waits else [answer]
+
+    (answer,) = await eventually(answered, 40)
+    return answer
+
+
+async def until_logged(database: Connection, sent: Sequence[Canary]) -> None:
+    """All that are decided are in the tables, so there is nothing that could still be written of them."""
+    logged = [(json.loads(canary.body)["org_id"], canary.command_id) for canary in sent if canary.logged]
+    ids = [entry_id(org_id, command_id) for org_id, command_id in logged]
+    look = "select count(*) = cardinality($1::uuid[]) from audit_log where id = any($1)"
+    await eventually(lambda: database.fetchval(look, ids), 30)
+
+
+async def test_what_came_over_http_is_nowhere(
+    shared: System, scene: Scene, both: list[Door], database: Connection
+) -> None:
+    mark = Mark.new()
+    sent = canaries(scene, mark)
+    for door, canary in zip(cycle(both), sent, strict=False):
+        answer = await final(door, "/v1/commands", canary.body)
+        assert answer.status_code == (413 if canary.unread else canary.status), (canary.name, answer.text)
+        address = f"{door.url}/v1/orgs/{scene.org_id}/commands/{canary.command_id}"
+        outcome = await door.client.get(address, headers=door.bearer(SERVICE))
+        assert not holds(answer.content + outcome.content, mark.needles), (canary.name, answer.text, outcome.text)
+    await until_logged(database, sent)
+    kept = "select count(*) from dlq_events where connection_id = $1 and payload_json = '{\"kept\": 1}'"
+    assert await database.fetchval(kept, scene.connection_id) == 1
+    assert await traces(shared, mark.needles) == {}
+
+
+async def test_what_came_in_a_batch_is_nowhere(
+    shared: System, scene: Scene, both: list[Door], database: Connection
+) -> None:
+    mark = Mark.new()
+    sent = canaries(scene, mark)
+    whole, torn = [one for one in sent if one.whole], [one for one in sent if not one.whole]
+    answer = await final(both[0], "/v1/commands:batch", b"[" + b",".join(one.body for one in whole) + b"]")
+    assert [item["status"] for item in answer.json()] == [one.status for one in whole]
+    answers = [answer, *[await final(both[1], "/v1/commands:batch", b"[" + one.body + b"]") for one in torn]]
+    assert not [answer.text for answer in answers if holds(answer.content, mark.needles)]
+    await until_logged(database, whole)
+    assert await traces(shared, mark.needles) == {}
+
+
+async def test_what_came_over_kafka_is_where_its_publisher_put_it_and_nowhere_else(
+    shared: System, scene: Scene, publisher: Publisher, database: Connection
+) -> None:
+    mark = Mark.new()
+    sent = canaries(scene, mark)
+    home = partition_of(scene.org_id, shared.settings.partitions)
+    origins = {await put(publisher, canary, home): canary for canary in sent}
+    refused = {origin: canary for origin, canary in origins.items() if not canary.logged}
+    letters = await dead_letters(shared.settings, refused)
+    leaked = {origins[origin].name for origin, written in letters.items() if holds(written, mark.needles)}
+    assert leaked == set()
+    await until_logged(database, sent)
+    assert set(await traces(shared, mark.needles)) == {"commands"}
+
+
+async def test_what_came_to_a_wrong_partition_is_forwarded_and_seen_nowhere_else(
+    shared: System, scene: Scene, publisher: Publisher, database: Connection
+) -> None:
+    mark = Mark.new()
+    sent = [canary for canary in canaries(scene, mark) if canary.logged and canary.status == 200]
+    wrong = (partition_of(scene.org_id, shared.settings.partitions) + 1) % shared.settings.partitions
+    for canary in sent:
+        await put(publisher, canary, wrong)
+    await until_logged(database, sent)
+    forwarded_before = ("daybook-forwarded-from", b"elsewhere")
+    twice = [await put(publisher, canary, wrong, forwarded_before) for canary in sent]
+    await dead_letters(shared.settings, twice)
+    assert set(await traces(shared, mark.needles)) == {"commands"}
+
+
+async def test_what_a_user_may_not_send_is_seen_nowhere_else(
+    shared: System, scene: Scene, publisher: Publisher
+) -> None:
+    mark = Mark.new()
+    sent = [canary for canary in canaries(scene, mark) if canary.logged]
+    bodies = [json.dumps(json.loads(canary.body) | {"actor_user_id": fresh_id()}).encode() for canary in sent]
+    home, stranger = partition_of(scene.org_id, shared.settings.partitions), f"user:{fresh_id()}".encode()
+    origins = [
+        await publisher.raw(scene.org_id, body, [("daybook-principal", stranger)], partition=home) for body in bodies
+    ]
+    letters = await dead_letters(shared.settings, origins)
+    assert set(letters.values()) == {b""}
+    assert set(await traces(shared, mark.needles)) == {"commands"}
+
+
+async def put(publisher: Publisher, canary: Canary, partition: int, *more: tuple[str, bytes]) -> Origin:
+    return await publisher.raw("some key", canary.body, [*HEADERS, *more], partition=partition)
+
+
+async def dead_letters(settings: Settings, origins: Collection[Origin]) -> dict[Origin, bytes]:
+    """The values of the dead letters of these commands, once all are there."""
+    expected = {
+        f"{settings.topic_prefix}commands/{partition}/{offset}".encode(): (partition, offset)
+        for partition, offset in origins
+    }
+
+    async def all_of_them() -> dict[Origin, bytes]:
+        records = await read_topic(settings, "commands.dlq")
+        found = {
+            expected[headers["daybook-origin"]]: value or b""
+            for _, _, value, headers in records
+            if headers["daybook-origin"] in expected
+        }
+        return found if len(found) == len(expected) else {}
+
+    return await eventually(all_of_them, 40)

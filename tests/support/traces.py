@@ -1,0 +1,70 @@
+"""Looks for a text in everything that a running system writes: tables, topics, logs and metrics."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from daybook_infra.settings import Settings
+from support.driving import connected
+from support.processes import System
+
+TOPICS = ("audit_log", "results", "commands.dlq", "commands")
+SCHEMAS = ("public", "daybook", "auth")
+Written = tuple[str, bytes]
+
+
+async def traces(system: System, needles: Iterable[bytes]) -> dict[str, int]:
+    """How often any of them was found, by place; the places without one are left out."""
+    sought, found = tuple(needles), dict[str, int]()
+    async for place, written in _everything(system):
+        if holds(written, sought):
+            found[place] = found.get(place, 0) + 1
+    return found
+
+
+def holds(written: bytes, needles: Iterable[bytes]) -> bool:
+    # In UTF-16 every second byte is a NUL.
+    plain = written.replace(b"\0", b"")
+    return any(needle in plain for needle in needles)
+
+
+async def _everything(system: System) -> AsyncIterator[Written]:
+    async for row in _rows(system.settings):
+        yield row
+    async for record in _records(system.settings):
+        yield record
+    for service in system.services:
+        yield service.log.name, service.log.read_bytes()
+        metrics = await asyncio.to_thread(service.metrics)
+        yield f"{service.log.stem} metrics", metrics.encode()
+
+
+async def _rows(settings: Settings) -> AsyncIterator[Written]:
+    async with connected(settings) as connection:
+        named = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = any($1)"
+        for (table,) in await connection.fetch(named, SCHEMAS):
+            for (row,) in await connection.fetch(f"select t::text from {table} t"):
+                yield table, row.encode()
+
+
+async def _records(settings: Settings) -> AsyncIterator[Written]:
+    """Of all topics, up to their ends now: keys, values, and headers with their names."""
+    names = {settings.topic_prefix + name: name for name in TOPICS}
+    places = [TopicPartition(name, partition) for name in names for partition in range(settings.partitions)]
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    await consumer.start()
+    try:
+        consumer.assign(places)
+        ends = await consumer.end_offsets(places)
+        left = {place for place in places if ends[place] > await consumer.position(place)}
+        while left:
+            for place, records in (await consumer.getmany(*left, timeout_ms=200)).items():
+                for record in records:
+                    headers = (part for name, value in record.headers for part in (name.encode(), value or b""))
+                    yield names[place.topic], b"\n".join([record.key or b"", record.value or b"", *headers])
+            left = {place for place in left if ends[place] > await consumer.position(place)}
+    finally:
+        await consumer.stop()

@@ -1,0 +1,73 @@
+"""What was refused, is kept for people, and must not carry a secret to them."""
+
+import json
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.secret_scan import carries_secret
+from support.commands import raw, refused
+
+CONFIG = {"connection_id": "x", "config": {"password": "hunter2"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"hottok": "x"}',
+        b'{"data": {"secret_id_ref": "hunter2"}}',
+        b'[[{"a": {"HOTTOK": 5}}]]',
+        b'{"hotto\\u006b": {"x": 1}}',
+        b'\xef\xbb\xbf{"hottok": "x"}',
+        b'{"hottok": "x", "hottok": NaN}',
+        b'{"hottok": "x"',
+        b'{"hotto\\u006b": "x"',
+        b"{'HotTok': 5}",
+        b"hottok=x",
+        b'{"Access-Token": "x"',
+        b"{'client_secret': 'x'}",
+        b'{"p\\u0061ssword" : "x"}}',
+        b'"{\\"api_key\\":\\"x\\"}',
+        b'{"a": "-----BEGIN EC PRIVATE KEY-----',
+        b'{"a": "eyJhbGciOi.eyJzdWIi.c2ln"',
+        b'{"a": "Bearer x"',
+        b'{"a": "EAA' + b"b" * 30 + b'"',
+        b'{"a": "AKIAABCDEFGHIJKLMNOP"',
+        b'{"a": "sk_live_x"',
+        b'{"a": "gho_x"',
+        b'{"a": ' + b"[" * 5000 + b"]" * 5000 + b', "hottok": 1}',
+        '{"password": "x"'.encode("utf-16"),
+    ],
+)
+def test_a_text_with_a_secret_is_not_carried_on(text: bytes) -> None:
+    assert carries_secret(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"null",
+        b"{not json",
+        b"\x00\xff garbage",
+        b'{"payload": "hottok"}',
+        b'{"data": {"secret_id_ref": "env:TOKEN"}}',
+        b'{"config": {"secrets": {"access_token": "meta_key"}}}',
+        b'{"a": "tokens and passwords"',
+        b'{"token_type": "system_user"',
+        b'{"a": "BEGIN", "b": "xeyJ", "c": "EAAshort", "d": "high_"',
+        b"[" * 100_000,
+    ],
+)
+def test_a_text_without_one_is(text: bytes) -> None:
+    assert not carries_secret(text)
+
+
+def test_a_secret_after_a_byte_order_mark_is_refused_as_one() -> None:
+    assert refused(b"\xef\xbb\xbf" + raw("UPDATE_CONNECTION", CONFIG)).code is Code.SECRET_IN_CONFIG
+
+
+def test_an_unread_text_keeps_its_first_reason() -> None:
+    refusal = refused(json.dumps(CONFIG).encode()[:-1])
+    assert refusal.code is Code.INVALID_COMMAND
+    assert "hunter2" not in refusal.detail
