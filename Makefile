@@ -4,8 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
+ROWS ?= 1000000
 
-.PHONY: help install run test check lint types imports schemas format lock
+.PHONY: help install run test check bench lint types imports schemas format lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -19,6 +20,10 @@ test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TE
 	$(BIN)/pytest $(TESTS)
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
+
+bench: install ## what an entry costs, and a million dead letters (ROWS=number); prints, and fails for no figure
+	$(BIN)/python tests/bench/entry_timing.py
+	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check --quiet

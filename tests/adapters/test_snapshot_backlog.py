@@ -85,6 +85,19 @@ async def test_a_filter_brings_the_first_matching_ones_and_counts_those_beyond(p
     assert (never.dead_letters, never.beyond) == ({}, 0)
 
 
+async def test_a_page_is_by_id_however_often_each_was_retried(pool: Pool) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    letters = ids(1800, start=60_000)
+    for at, retry_count in enumerate((0, 2, 5)):
+        await put_dead_letters(pool, connection_id, letters[at::3], retry_count=retry_count)
+    upto_two = sorted(letters[0::3] + letters[1::3])
+    for most, matching in ((4, upto_two), (5, letters)):
+        found = await look_up_children(pool, OrgNeeds(org_id, 0, filtered=Filtered(connection_id, most)))
+        assert sorted(found.dead_letters) == matching[:1000]
+        assert found.beyond == max(0, len(matching) - 1000)
+
+
 async def test_a_filter_on_another_orgs_connection_matches_nothing(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     other_id, _ = await put_org(pool)

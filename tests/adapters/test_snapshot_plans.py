@@ -92,9 +92,27 @@ async def test_a_filter_costs_what_it_counts_and_leaves_out(
     org_id, connection_id = await fill(database, statistics)
     pending = "SELECT id::text FROM dlq_events WHERE status = 'pending' ORDER BY id LIMIT $1"
     touched = [row["id"] for row in await database.fetch(pending, TOUCHED)]
-    asked = ([org_id], [connection_id], [9], touched, 1000, 1500)
+    asked = ([org_id], [connection_id], touched, 1000, 1500)
     assert await rows_read(database, mode, sql.MATCHING, *asked) == 1 + TOUCHED + 1500
     assert await rows_read(database, mode, sql.UNTOUCHED, [connection_id], 101, touched) == 1 + TOUCHED + 101
+
+
+@pytest.mark.parametrize("statistics", ["none", "old", "new"])
+@pytest.mark.parametrize("mode", ["custom", "generic"])
+async def test_a_filter_does_not_read_those_that_were_retried_more_often(
+    database: OwnConnection, statistics: str, mode: str
+) -> None:
+    org_id, connection_id = await fill(database, statistics)
+    last = "SELECT id FROM dlq_events WHERE status = 'pending' ORDER BY id DESC LIMIT 50"
+    counts = f"CASE WHEN id IN ({last}) THEN 2 ELSE 4 END"
+    await database.execute(f"UPDATE dlq_events SET retry_count = {counts} WHERE status = 'pending'")
+    if statistics == "new":
+        await database.execute(ANALYZE)
+    asked: tuple[object, ...] = ([org_id], [connection_id], [], 1000, 1500)
+    connection, levels = 1, 2
+    assert await rows_read(database, mode, sql.RETRIED_AT_MOST, *asked, [1]) == connection + 1
+    assert await rows_read(database, mode, sql.RETRIED_AT_MOST, *asked, [3]) == connection + levels + 50 + 50
+    assert await rows_read(database, mode, sql.RETRIED_AT_MOST, *asked, [4]) == connection + levels + 1500 + 50 + 1000
 
 
 @pytest.mark.parametrize("statement", [sql.RUNS, sql.DEAD_LETTERS])

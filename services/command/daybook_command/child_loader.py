@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+import asyncpg
+
 from daybook_command import child_sql as sql
 from daybook_command.activity_loader import count_untouched, load_activities, touched_letters
 from daybook_command.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
@@ -13,7 +15,7 @@ from daybook_command.domain.children import RULES, Children, Kind, Ref
 from daybook_command.domain.state import DeadLetter, Run
 from daybook_command.shard.lookup import OrgNeeds
 from daybook_contracts.ids import policy_alert_id
-from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
+from daybook_contracts.limits import BULK_IDS
 from daybook_infra.postgres import Connection
 
 BEYOND_COUNTED: Final = 10_001
@@ -81,18 +83,21 @@ async def _add_matching(
     connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
 ) -> dict[str, int]:
     """Puts the first that each filter matches beside those that were named. Leaves how many more there are, by org."""
+    bounds = (touched_letters(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
     filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
-    if not filters:
-        return {}
-    rows = await connection.fetch(
-        sql.MATCHING,
-        [org_id for org_id, _ in filters],
-        [each.connection_id for _, each in filters],
-        [RETRY_COUNT if each.max_retry_count is None else each.max_retry_count for _, each in filters],
-        touched_letters(needs),
-        BULK_IDS,
-        BULK_IDS + BEYOND_COUNTED,
-    )
+    every = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
+    rows = await _fetch_matching(connection, sql.MATCHING, every, *bounds)
+    some = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
+    most = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
+    rows += await _fetch_matching(connection, sql.RETRIED_AT_MOST, some, *bounds, most)
     for org_id, found in by_org(rows, dead_letter).items():
         letters.setdefault(org_id, {}).update(found)
     return {row["org_id"]: max(0, row["matching"] - BULK_IDS) for row in rows}
+
+
+async def _fetch_matching(
+    connection: Connection, statement: str, pairs: Sequence[Pair], *more: object
+) -> list[asyncpg.Record]:
+    if not pairs:
+        return []
+    return await connection.fetch(statement, [pair[0] for pair in pairs], [pair[1] for pair in pairs], *more)

@@ -3,14 +3,17 @@ org: the rows say whose they are.
 
 A connection may have a million rows of each kind, so what counts them reads the index (connection_id, status, …) in its
 own order and stops early. `status BETWEEN x AND x ORDER BY status` says so to PostgreSQL: no other index has this order
-and no partial one fits, so old statistics cannot talk it into another plan.
+and no partial one fits, so old statistics cannot talk it into another plan. `retry_count BETWEEN n AND n` does the same
+for the index of what is pending by retry_count.
 """
 
 from typing import Final
 
-# A plan that was made while a table was small is kept when it has grown.
+# A plan that was made while a table was small is kept when it has grown. What is sorted is read whole: not where an
+# index has that order.
 BY_INDEX: Final = """
-    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+        set_config('enable_sort', 'off', true)
 """
 
 RUNS: Final = """
@@ -78,21 +81,70 @@ UNTOUCHED: Final = """
     FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
 """
 
-# $1: orgs, $2: a connection of each, $3: its highest retry_count, $4: touched dead letters, $5: rows of a page, $6: how
-# many are counted, the page included.
+# $1: orgs, $2: a connection of each, $3: touched dead letters, $4: rows of a page, $5: how many are counted, the page
+# included.
 MATCHING: Final = """
     SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
         page.matching
-    FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS asked (org_id, connection_id, most)
+    FROM unnest($1::uuid[], $2::uuid[]) AS asked (org_id, connection_id)
     CROSS JOIN LATERAL (
         SELECT counted.id, counted.retry_count, count(*) OVER () AS matching
         FROM (
             SELECT d.id, d.retry_count FROM public.dlq_events d
             WHERE d.connection_id = asked.connection_id AND d.status BETWEEN 'pending' AND 'pending'
-                AND d.retry_count <= asked.most AND d.id NOT IN (SELECT unnest($4::uuid[]))
+                AND d.id NOT IN (SELECT unnest($3::uuid[]))
                 AND asked.org_id = (SELECT c.org_id FROM public.source_connections c WHERE c.id = asked.connection_id)
-            ORDER BY d.status, d.id LIMIT $6
+            ORDER BY d.status, d.id LIMIT $5
         ) AS counted
-        ORDER BY counted.id LIMIT $5
+        ORDER BY counted.id LIMIT $4
+    ) AS page
+"""
+
+# As above, and $6: the highest retry_count of each. Those that were retried more often are not read: it goes from one
+# retry_count that there is to the next, and takes a page of each.
+RETRIED_AT_MOST: Final = """
+    WITH RECURSIVE asked AS (
+        SELECT each.org_id, each.connection_id, each.most
+        FROM unnest($1::uuid[], $2::uuid[], $6::int[]) AS each (org_id, connection_id, most)
+        WHERE each.org_id = (SELECT c.org_id FROM public.source_connections c WHERE c.id = each.connection_id)
+    ),
+    level AS (
+        SELECT asked.connection_id, asked.most, (
+            SELECT d.retry_count FROM public.dlq_events d
+            WHERE d.connection_id = asked.connection_id AND d.status = 'pending'
+            ORDER BY d.retry_count LIMIT 1
+        ) AS retry_count
+        FROM asked
+        UNION ALL
+        SELECT level.connection_id, level.most, (
+            SELECT d.retry_count FROM public.dlq_events d
+            WHERE d.connection_id = level.connection_id AND d.status = 'pending' AND d.retry_count > level.retry_count
+            ORDER BY d.retry_count LIMIT 1
+        )
+        FROM level WHERE level.retry_count < level.most
+    )
+    SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
+        counted.matching
+    FROM asked
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS matching FROM (
+            SELECT FROM public.dlq_events d
+            WHERE d.connection_id = asked.connection_id AND d.status = 'pending' AND d.retry_count <= asked.most
+                AND d.id NOT IN (SELECT unnest($3::uuid[]))
+            ORDER BY d.retry_count, d.id LIMIT $5
+        ) AS letters
+    ) AS counted
+    CROSS JOIN LATERAL (
+        SELECT first.id, first.retry_count
+        FROM level
+        CROSS JOIN LATERAL (
+            SELECT d.id, d.retry_count FROM public.dlq_events d
+            WHERE d.connection_id = level.connection_id AND d.status = 'pending'
+                AND d.retry_count BETWEEN level.retry_count AND level.retry_count
+                AND d.id NOT IN (SELECT unnest($3::uuid[]))
+            ORDER BY d.retry_count, d.id LIMIT $4
+        ) AS first
+        WHERE level.connection_id = asked.connection_id AND level.retry_count <= asked.most
+        ORDER BY first.id LIMIT $4
     ) AS page
 """

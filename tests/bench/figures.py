@@ -1,0 +1,45 @@
+"""What was measured, as lines of a table: seconds and bytes in, text out; and the resident memory of a process."""
+
+import os
+import sys
+import time
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+from typing import TypeVar
+
+Made = TypeVar("Made")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(slots=True)
+class Timings:
+    """Of one kind of thing, in seconds."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    async def of(self, work: Awaitable[Made]) -> Made:
+        start = time.perf_counter()
+        made = await work
+        self.seconds.append(time.perf_counter() - start)
+        return made
+
+    @property
+    def p50(self) -> float:
+        return median(self.seconds)
+
+
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def say_both(name: str, few: Timings, many: Timings) -> None:
+    both = f"{few.p50 * 1e3:8.2f} ms {many.p50 * 1e3:8.2f} ms {many.p50 / few.p50:7.2f}"
+    say(f"{name:<48} {both}   ({len(many.seconds)} each)")
+
+
+def rss(pid: int) -> int:
+    """Bytes."""
+    return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE
