@@ -7,27 +7,11 @@ from hypothesis import strategies as st
 
 from daybook_contracts.connection_types import InvalidConfig, checked_config
 from support.command_strategies import keys, names, optional, values
+from support.rules_configs import HOTMART_EVENTS
 
 Json = dict[str, Any]
 
-EVENTS: Final = (
-    "PURCHASE_APPROVED",
-    "PURCHASE_COMPLETE",
-    "PURCHASE_CANCELED",
-    "PURCHASE_BILLET_PRINTED",
-    "PURCHASE_PROTEST",
-    "PURCHASE_REFUNDED",
-    "PURCHASE_CHARGEBACK",
-    "PURCHASE_EXPIRED",
-    "PURCHASE_DELAYED",
-    "PURCHASE_OUT_OF_SHOPPING_CART",
-    "SUBSCRIPTION_CANCELLATION",
-    "SWITCH_PLAN",
-    "UPDATE_SUBSCRIPTION_CHARGE_DATE",
-    "CLUB_FIRST_ACCESS",
-    "CLUB_MODULE_COMPLETED",
-    "ORDER_FULFILLMENT",
-)
+EVENTS: Final = tuple(sorted(HOTMART_EVENTS))
 HOTMART: Json = {
     "environment": "production",
     "webhook_version": "2.0.0",

@@ -1,10 +1,14 @@
 """The table of rights, said a second time: every kind of actor tries every command on what each role protects."""
 
+from typing import Any
+
 import pytest
 
 from daybook_command.domain.decision import Accepted
 from daybook_command.domain.permissions import MAY
 from daybook_contracts.codes import Code
+from daybook_contracts.commands import COMMANDS
+from daybook_contracts.principals import DAYBOOK
 from support.company import (
     ACTORS,
     ADMIN,
@@ -28,10 +32,11 @@ from support.company import (
     WEB,
 )
 from support.given import command, given
+from support.hub_deeds import HUB, HUB_DEEDS
 
-COMPANY = given(*FOUNDED)
+COMPANY = given(*FOUNDED, *HUB)
 
-DEEDS: dict[str, tuple[str, dict[str, str], set[str]]] = {
+DEEDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "rename the org": ("RENAME_ORG", {"name": "New"}, ADMINS),
     "give the org the name it has": ("RENAME_ORG", {"name": "Acme"}, ADMINS),
     "add an owner": ("ADD_MEMBER", {"user_id": NEWCOMER, "role": "owner"}, OWNERS),
@@ -75,7 +80,7 @@ DEEDS: dict[str, tuple[str, dict[str, str], set[str]]] = {
         PROJECT_ADMINS,
     ),
     "remove a project member": ("REMOVE_PROJECT_MEMBER", {"project_id": WEB, "user_id": IN_PROJECT}, PROJECT_ADMINS),
-}
+} | HUB_DEEDS
 
 
 @pytest.mark.parametrize("deed", DEEDS)
@@ -142,7 +147,12 @@ def test_a_member_may_not_raise_itself_in_a_project() -> None:
     COMPANY.when(raising).then_rejected(Code.FORBIDDEN)
 
 
-def test_every_command_about_members_and_projects_is_tried_here() -> None:
-    about = ("_USER", "_ORG", "_MEMBER", "_PROJECT")
-    tried = {type_ for type_, _, _ in DEEDS.values()} | {"REGISTER_USER", "CREATE_ORG"}
-    assert tried == {type_ for type_ in MAY if type_.endswith(about)}
+@pytest.mark.parametrize("deed", ["complete a sync", "fail a sync"])
+def test_daybook_itself_has_the_rights_of_a_service(deed: str) -> None:
+    type_, data, _ = DEEDS[deed]
+    assert isinstance(COMPANY.when(command(type_, **data), DAYBOOK).decision, Accepted)
+
+
+def test_every_command_has_its_row_in_the_table_of_rights_and_is_tried_here() -> None:
+    assert set(MAY) == set(COMMANDS)
+    assert {type_ for type_, _, _ in DEEDS.values()} | {"REGISTER_USER", "CREATE_ORG"} == set(MAY)

@@ -1,13 +1,7 @@
-"""The hub's half of the table of rights, said a second time: every kind of actor tries every command."""
+"""The hub of a company, and what there is to do in it: by name the command, its data, and who may."""
 
 from typing import Any
 
-import pytest
-
-from daybook_command.domain.decision import Accepted
-from daybook_command.domain.permissions import MAY
-from daybook_contracts.codes import Code
-from daybook_contracts.commands import COMMANDS
 from daybook_contracts.entry_data import (
     AlertRaised,
     ConnectionCreated,
@@ -16,9 +10,8 @@ from daybook_contracts.entry_data import (
     SyncStarted,
 )
 from daybook_contracts.fact import Fact, free_json
-from daybook_contracts.principals import DAYBOOK
-from support.company import ACTORS, ADMINS, APP, FOUNDED, PROJECT_ADMINS, PROJECT_EDITORS, STRANGERS, WEB
-from support.given import alert, command, connection, dead_letter, given, secret_ref, sync_run
+from support.company import ADMINS, APP, PROJECT_ADMINS, PROJECT_EDITORS, WEB
+from support.given import alert, connection, dead_letter, secret_ref, sync_run
 
 IDLE, BUSY, ELSEWHERE = (connection(number) for number in (1, 2, 3))
 RUN, RUN_ELSEWHERE = sync_run(2), sync_run(3)
@@ -53,14 +46,12 @@ HUB: tuple[Fact, ...] = (
     raised(ALERT_ELSEWHERE, APP),
     SecretRefCreated(secret_ref_id=TOKEN, key_name="token", secret_id_ref="env:TOKEN"),
 )
-COMPANY = given(*FOUNDED, *HUB)
-
 EDITORS_AND_SERVICES = PROJECT_EDITORS | {"service"}
 ADMINS_AND_SERVICES = ADMINS | {"service"}
 NEW_CONNECTION = {"type": "sheets", "name": "S", "config": {}}
 NEW_ALERT = {"severity": "info", "message": "look"}
 
-DEEDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
+HUB_DEEDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "connect": ("CREATE_CONNECTION", {"project_id": WEB, **NEW_CONNECTION}, PROJECT_ADMINS),
     "connect another project": ("CREATE_CONNECTION", {"project_id": APP, **NEW_CONNECTION}, ADMINS),
     "rename a connection": ("UPDATE_CONNECTION", {"connection_id": IDLE, "name": "New"}, PROJECT_ADMINS),
@@ -99,40 +90,3 @@ DEEDS: dict[str, tuple[str, dict[str, Any], set[str]]] = {
     "leave a secret where it is": ("ROTATE_SECRET_REF", {"secret_ref_id": TOKEN, "secret_id_ref": "env:TOKEN"}, ADMINS),
     "forget a secret": ("DELETE_SECRET_REF", {"secret_ref_id": TOKEN}, ADMINS),
 }
-
-
-@pytest.mark.parametrize("deed", DEEDS)
-@pytest.mark.parametrize("actor", ACTORS)
-def test_in_the_hub_everybody_may_do_what_the_table_says_and_nothing_else(actor: str, deed: str) -> None:
-    by, principal = ACTORS[actor]
-    type_, data, allowed = DEEDS[deed]
-    outcome = COMPANY.when(command(type_, by=by, **data), principal)
-    if actor in allowed:
-        assert isinstance(outcome.decision, Accepted)
-    else:
-        outcome.then_rejected(Code.FORBIDDEN)
-
-
-@pytest.mark.parametrize("deed", DEEDS)
-@pytest.mark.parametrize("actor", STRANGERS)
-def test_to_a_stranger_there_is_no_hub_whatever_it_tries(actor: str, deed: str) -> None:
-    by, principal = STRANGERS[actor]
-    type_, data, _ = DEEDS[deed]
-    on_a_real_org = COMPANY.when(command(type_, by=by, **data), principal)
-    on_no_org = given().when(command(type_, by=by, **data), principal)
-    assert on_a_real_org.then_rejected(Code.ORG_NOT_FOUND).decision == on_no_org.decision
-
-
-@pytest.mark.parametrize("deed", ["complete a sync", "fail a sync"])
-def test_daybook_itself_has_the_rights_of_a_service(deed: str) -> None:
-    type_, data, _ = DEEDS[deed]
-    assert isinstance(COMPANY.when(command(type_, **data), DAYBOOK).decision, Accepted)
-
-
-def test_every_command_of_the_hub_is_tried_here() -> None:
-    about = ("_USER", "_ORG", "_MEMBER", "_PROJECT")
-    assert {type_ for type_, _, _ in DEEDS.values()} == {type_ for type_ in MAY if not type_.endswith(about)}
-
-
-def test_every_command_has_its_row_in_the_table_of_rights() -> None:
-    assert set(MAY) == set(COMMANDS)
