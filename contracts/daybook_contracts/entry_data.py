@@ -19,6 +19,7 @@ from daybook_contracts.fact import (
     Severity,
     Uuid,
     Uuids,
+    require_config,
     require_object,
 )
 
@@ -90,7 +91,7 @@ class ConnectionCreated(Fact, frozen=True, kw_only=True):
     type: str
 
     def __post_init__(self) -> None:
-        require_object(self.config)
+        require_config(self.config)
 
 
 class ConnectionUpdated(Changeable, frozen=True, kw_only=True):
@@ -102,7 +103,7 @@ class ConnectionUpdated(Changeable, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         Changeable.__post_init__(self)
-        require_object(self.config)
+        require_config(self.config)
 
 
 class ConnectionActivated(Changeable, frozen=True, kw_only=True):

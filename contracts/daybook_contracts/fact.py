@@ -2,7 +2,7 @@
 Enters: a fact's fields. Leaves: its JCS bytes. Free JSON (config, payload, stats) is held as canonical bytes.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
@@ -20,6 +20,18 @@ Resolution = Literal["replayed", "manual", "duplicate", "discarded"]
 Rule = Literal["sync_failing", "dlq_backlog", "sync_stalled"]
 
 FreeObject = Annotated[Raw, msgspec.Meta(extra_json_schema={"type": "object"})]
+
+
+T = TypeVar("T")
+
+
+class _Config(Struct):
+    """All that must be so in the config of any type."""
+
+    secrets: dict[str, str] | UnsetType = UNSET
+
+
+_CONFIG: Final = msgspec.json.Decoder(_Config)
 
 
 class Fact(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -40,6 +52,18 @@ def require_object(free: Raw | UnsetType) -> None:
     """Raises ValueError if the free JSON is anything but an object; canonical bytes have no space before the brace."""
     if free is not UNSET and bytes(free)[:1] != b"{":
         raise ValueError("expected an object")
+
+
+def require_config(free: Raw | UnsetType) -> None:
+    """As `require_object`; and `secrets`, where the object has it, maps texts to texts: everybody reads key_names there."""
+    require_object(free)
+    if isinstance(free, Raw):
+        _CONFIG.decode(free)
+
+
+def unless_none(value: T | None) -> T | UnsetType:
+    """An optional as facts hold it: what is not there is absent."""
+    return UNSET if value is None else value
 
 
 def free_json(value: object) -> Raw:

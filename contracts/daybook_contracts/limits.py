@@ -12,6 +12,8 @@ BULK_IDS = 1000
 RETRY_COUNT = 2**31 - 1  # the column is an integer
 IDEMPOTENCY_KEY_LENGTH = 255
 
+REMAINING_COUNTED = 10_000  # what a filter leaves is counted so far; one more stands for more
+
 ORG_MEMBERS = 100_000
 ORG_PROJECTS = 10_000
 ORG_CONNECTIONS = 10_000

@@ -86,14 +86,6 @@ def problem(
     )
 
 
-def http_status(result: Result | Pending) -> int:
-    match result:
-        case Accepted():
-            return 200
-        case Rejected() | Pending():
-            return result.status
-
-
 def encode_body(result: Result | Pending) -> bytes:
     """The body of a single call."""
     return _ENCODER.encode(result)

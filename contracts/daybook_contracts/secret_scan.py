@@ -51,6 +51,8 @@ _SECRET_WORD = re.compile(
     r"|\b(sk|rk)_live_"
     r"|\bgh[pousr]_"
 )
+# What these hold has keys of its own: purposes of secrets, a source's events.
+_FREE = frozenset({"secrets", "payload"})
 _HIDDEN = "***"  # a key that is itself a secret
 
 Path = tuple[str | int, ...]
@@ -105,9 +107,13 @@ def _secret_key(place: _Place) -> str | None:
     for key, value in members(place.value):
         if _SECRET_TEXT.search(key):
             return _HIDDEN
-        if place.keys_tell and isinstance(value, str) and value and _plain(key) in _SECRET_KEYS:
+        if place.keys_tell and _is_secret(key, value):
             return key
     return None
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    return isinstance(value, str) and bool(value) and _plain(key) in _SECRET_KEYS
 
 
 def _plain(key: str) -> str:
@@ -132,21 +138,24 @@ def without_hottok(payload: Any) -> Any:
 
 
 def carries_secret(raw: bytes) -> bool:
-    """Whether a text that was refused for something else would carry a secret on: a member named `hottok`, in any case,
-    or a `secret_id_ref` that is no reference, at any depth. Of what is not JSON only the words tell: one too many is
-    better than one too few.
+    """Whether a text that was refused for something else would carry a secret on, wherever in it: a member named
+    `hottok`, a `secret_id_ref` that is no reference, whatever looks like a secret. Of what is not JSON only the words
+    tell: one too many is better than one too few.
     """
     value = parse_loosely(raw)
     return _words_tell(raw) if value is None else _members_tell(value)
 
 
 def _members_tell(value: Any) -> bool:
-    stack = [value]
+    stack: list[tuple[Any, bool]] = [(value, True)]
     while stack:
-        node = stack.pop()
-        if any(key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in members(node)):
+        node, keys_tell = stack.pop()
+        if isinstance(node, str) and _SECRET_TEXT.search(node):
             return True
-        stack += [inner for _, inner in _inside(node)]
+        for key, inner in members(node):
+            if key.lower() == HOTTOK or _is_no_reference(key, inner) or (keys_tell and _is_secret(key, inner)):
+                return True
+        stack += [(inner, keys_tell and key not in _FREE) for key, inner in _inside(node)]
     return False
 
 

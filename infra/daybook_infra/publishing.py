@@ -86,10 +86,6 @@ class Publisher:
             return problem(Code.UNAVAILABLE, detail, command_id=command.command_id)
 
 
-def is_accepted(outcome: Outcome) -> bool:
-    return isinstance(outcome, Accepted)
-
-
 def is_known(outcome: Outcome) -> bool:
     """False where the command may or may not have been, or yet be, decided."""
     return not isinstance(outcome, Pending) and (isinstance(outcome, Accepted) or outcome.code != Code.UNAVAILABLE)

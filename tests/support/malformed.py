@@ -1,7 +1,7 @@
 """Envelopes that no door lets in, each with the code that it must get and a word that the reason must hold."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -13,13 +13,16 @@ MANY = 300 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`at_http`: False where only Kafka refuses it (over HTTP an id may be missing)."""
+    """`at_http`: False where only Kafka refuses it (over HTTP an id may be missing). `kept`: whether its dead letter
+    has the body; one with a secret, or with what may be one, has not.
+    """
 
     name: str
     body: bytes
     code: str = INVALID
     status: int = 400
     at_http: bool = True
+    kept: bool = True
 
 
 def _envelope(**changes: Any) -> Json:
@@ -49,7 +52,7 @@ def _raw(name: str, data: bytes, status: int = 400) -> Case:
 
 
 def _secret(name: str, kind: str, /, **data: Any) -> Case:
-    return Case(name, json.dumps(_envelope(type=kind, data=data)).encode(), SECRET, 422)
+    return Case(name, json.dumps(_envelope(type=kind, data=data)).encode(), SECRET, 422, kept=False)
 
 
 def _connection(**config: Any) -> Json:
@@ -121,7 +124,10 @@ DATA_CASES = [
         name="P",
         project_id=str(uuid4())[:14] + "8" + str(uuid4())[15:],
     ),
-    _data("a reference to a secret of no known form", "CREATE_SECRET_REF", key_name="k", secret_id_ref="my-secret"),
+    replace(
+        _data("a reference to a secret of no known form", "CREATE_SECRET_REF", key_name="k", secret_id_ref="hunter2"),
+        kept=False,
+    ),
 ]
 SECRET_CASES = [
     _secret("a password in a config", "CREATE_CONNECTION", **_connection(password="hunter2")),

@@ -80,4 +80,4 @@ def only(effects: Sequence[Effect], kind: type[Kind]) -> Kind:
 
 
 def reasons(answer: Answer) -> list[str]:
-    return [letter.reason.partition(":")[0] for letter in answer.dead_letters]
+    return [refused.reason.partition(":")[0] for refused in answer.refused]

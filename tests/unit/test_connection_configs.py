@@ -156,3 +156,10 @@ def test_the_schema_has_the_pattern_that_the_check_goes_by(type_: str, field: st
     ]:
         taken = detail_of(type_, {**SAMPLES[type_][1], field: text}) is None
         assert taken == (re.search(pattern, text) is not None), text
+
+
+@pytest.mark.parametrize("key", ["ann@example.org", "xoxb-1234-abcd", "Hunter2"])
+def test_a_key_that_may_be_anything_is_not_quoted(key: str) -> None:
+    assert key not in refusal("hotmart", {key: 1})
+    assert key not in refusal("meta_ads", {"secrets": {key: "x"}})
+    assert key not in refusal("sheet", {"secrets": {key: 1}})

@@ -16,6 +16,8 @@ CONFIG = {"connection_id": "x", "config": {"password": "hunter2"}}
     [
         b'{"hottok": "x"}',
         b'{"data": {"secret_id_ref": "hunter2"}}',
+        b'{"type": "CREATE_CONNECTION", "config": {"token": "hunter2"}}',
+        b'[{"note": "Bearer abc"}]',
         b'[[{"a": {"HOTTOK": 5}}]]',
         b'{"hotto\\u006b": {"x": 1}}',
         b'\xef\xbb\xbf{"hottok": "x"}',
@@ -52,6 +54,7 @@ def test_a_text_with_a_secret_is_not_carried_on(text: bytes) -> None:
         b"\x00\xff garbage",
         b'{"payload": "hottok"}',
         b'{"data": {"secret_id_ref": "env:TOKEN"}}',
+        b'{"data": {"payload": {"token": "of an order"}}}',
         b'{"config": {"secrets": {"access_token": "meta_key"}}}',
         b'{"a": "tokens and passwords"',
         b'{"token_type": "system_user"',

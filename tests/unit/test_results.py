@@ -19,7 +19,6 @@ from daybook_contracts.results import (
     encode_item,
     encode_items,
     encode_record,
-    http_status,
     problem,
 )
 
@@ -75,10 +74,6 @@ def test_anything_else_is_no_record(record: bytes) -> None:
 def test_a_rejection_that_was_not_logged_has_neither_entry_nor_position() -> None:
     body = json.loads(encode_body(_INVALID))
     assert body.keys() == {"type", "title", "status", "detail", "code"}
-
-
-def test_statuses_come_from_the_result() -> None:
-    assert [http_status(result) for result in (_ACCEPTED, _REJECTED, _INVALID, _PENDING)] == [200, 409, 413, 202]
 
 
 @pytest.mark.parametrize("result", [_ACCEPTED, _REJECTED])

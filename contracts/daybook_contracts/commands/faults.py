@@ -1,18 +1,29 @@
 """What is wrong with a command, in words for people: field paths and rules, never values."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 
 import pydantic
 from pydantic_core import ErrorDetails
 
 _MOST_NAMED = 5  # faults in one answer
+_FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")
 _LONGEST_KEY = 60  # a path quotes keys that the publisher chose
 
 
-def fault_text(error: pydantic.ValidationError, *, under: tuple[str, ...] = (), owner: str = "command") -> str:
-    """The first faults; `under` is the path to what was validated, `owner` what its fields belong to."""
+def fault_text(error: pydantic.ValidationError) -> str:
+    """The first faults of a command."""
+    return _text(error, lambda fault: _fault(fault, fault["loc"], "command"))
+
+
+def config_fault_text(error: pydantic.ValidationError) -> str:
+    """The first faults of a config. It is logged, so it quotes no key that might be anything but a field's name."""
+    return _text(error, lambda fault: _fault(fault, ("data", "config", *_shown(fault["loc"])), "connection type"))
+
+
+def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]) -> str:
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    named = [_fault(fault, under, owner) for fault in faults[:_MOST_NAMED]]
+    named = [worded(fault) for fault in faults[:_MOST_NAMED]]
     more = len(faults) - len(named)
     return "; ".join([*named, f"and {more} more"] if more else named)
 
@@ -28,8 +39,13 @@ def _step(step: str | int) -> str:
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
 
 
-def _fault(fault: ErrorDetails, under: tuple[str, ...], owner: str) -> str:
-    where = dotted((*under, *fault["loc"]))
+def _shown(path: Sequence[str | int]) -> Iterator[str | int]:
+    for step in path:
+        yield step if isinstance(step, int) or _FIELD_NAME.fullmatch(step) else "(a key)"
+
+
+def _fault(fault: ErrorDetails, path: Sequence[str | int], owner: str) -> str:
+    where = dotted(path)
     match fault["type"]:
         case "missing":
             return f"{where} is required"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from daybook_contracts.commands.faults import fault_text
+from daybook_contracts.commands.faults import config_fault_text
 from daybook_contracts.connection_types.general import General
 from daybook_contracts.connection_types.registry import CONNECTION_TYPES
 
@@ -25,9 +25,14 @@ def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
     try:
         return model.model_validate(config).to_json()
     except pydantic.ValidationError as error:
-        raise InvalidConfig(fault_text(error, under=("data", "config"), owner="connection type")) from None
+        raise InvalidConfig(config_fault_text(error)) from None
 
 
 def key_names_of(config: dict[str, Any]) -> frozenset[str]:
-    """The key_names of the secret references that a checked config names."""
-    return frozenset(config.get("secrets", {}).values())
+    """The key_names of the secret references that a config names; a row of old may hold what no check let in."""
+    secrets = config.get("secrets")
+    return (
+        frozenset(name for name in secrets.values() if isinstance(name, str))
+        if isinstance(secrets, dict)
+        else frozenset()
+    )

@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from daybook_infra.commands.listing import Columns, one_line, scoped, show
+from daybook_infra.listing_sql import PENDING_COUNTED
 from daybook_infra.running import running_settings
 from daybook_infra.scope import Scope
 
 if TYPE_CHECKING:
     from daybook_infra.listings import SourceConnection
-
-# The listing counts no further.
-PENDING_SHOWN = 1000
 
 
 @click.command
@@ -43,4 +41,4 @@ def _columns() -> "Columns[SourceConnection]":
 
 
 def _pending(count: int) -> str:
-    return f">{PENDING_SHOWN}" if count > PENDING_SHOWN else str(count)
+    return str(count) if count < PENDING_COUNTED else f">{PENDING_COUNTED - 1}"

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from daybook_infra.commands.listing import Columns, duration, one_line, scoped, show, utc
+from daybook_infra.listing_sql import STATUSES
 from daybook_infra.running import running_settings
 from daybook_infra.scope import Scope
 
 if TYPE_CHECKING:
     from daybook_infra.listings import Run
 
-STATUSES = ("running", "failed", "success", "cancelled")
 ASKED_FIRST = ("running", "failed")
 
 

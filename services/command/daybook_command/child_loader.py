@@ -1,5 +1,5 @@
-"""What is too many to be loaded with its org: needs in, the rows that they name out. The caller's transaction makes it
-one moment. How an org is decided on is not known here.
+"""What is too many to be loaded with its org: needs in, the rows out that they name, and those that policies ask for
+beside them. The caller's transaction makes it one moment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,10 +15,10 @@ from daybook_command.domain.children import RULES, Children, Kind, Ref
 from daybook_command.domain.state import DeadLetter, Run
 from daybook_command.shard.lookup import OrgNeeds
 from daybook_contracts.ids import policy_alert_id
-from daybook_contracts.limits import BULK_IDS
+from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
 from daybook_infra.postgres import Connection
 
-BEYOND_COUNTED: Final = 10_001
+BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
 """What is said where more are left than anybody counts."""
 
 Asked = dict[str, frozenset[Ref]]

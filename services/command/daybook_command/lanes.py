@@ -84,8 +84,8 @@ class Lanes:
     async def answer(self, partition: int, answer: Answer) -> None:
         await self.retrying("kafka", lambda: self._outbox.publish(partition, answer))
         metrics.FORWARDED.inc(len(answer.forwards))
-        for letter in answer.dead_letters:
-            metrics.DEAD_LETTERS.labels(letter.reason.partition(":")[0]).inc()
+        for refused in answer.refused:
+            metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
 
     def load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
         """Queue a look-up; the next snapshot serves all that are queued."""

@@ -58,7 +58,7 @@ async def _connections(connection: Connection, org_ids: Sequence[str]) -> dict[s
             type=row["type"],
             name=row["name"],
             active=row["is_active"],
-            key_names=frozenset() if row["secrets"] is None else key_names_of({"secrets": json.loads(row["secrets"])}),
+            key_names=key_names_of({"secrets": json.loads(row["secrets"] or "null")}),
         )
     return found
 

@@ -1,4 +1,4 @@
-"""What a shard answers, published: replies, forwarded commands and dead letters. It waits for every acknowledgement."""
+"""What a shard answers, published: replies, forwarded commands and refused ones. It waits for every acknowledgement."""
 
 import asyncio
 from collections.abc import Sequence

@@ -1,11 +1,11 @@
-"""What a shard's answer comes to as records: replies, forwarded commands and dead letters in, records to publish out.
+"""What a shard's answer comes to as records: replies, forwarded commands and refused ones in, records to publish out.
 
 Some records cannot be published: ours are larger than those they answer, and a compressed one may unfold to any size.
 """
 
 from dataclasses import dataclass
 
-from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Headers, Reply
+from daybook_command.shard.messages import Answer, CommandRecord, Forward, Headers, RefusedRecord, Reply
 from daybook_contracts.codes import Code
 from daybook_contracts.secret_scan import carries_secret
 from daybook_contracts.topics import (
@@ -36,7 +36,7 @@ def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
     return [
         *(_reply(topics, reply) for reply in answer.replies),
         *(_forward(topics, partition, forward) for forward in answer.forwards),
-        *(_dead_letter(topics, partition, letter) for letter in answer.dead_letters),
+        *(_refused(topics, partition, refused) for refused in answer.refused),
     ]
 
 
@@ -52,20 +52,20 @@ def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
     headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record)))
     reason = f"{Code.INVALID_COMMAND}: in the wrong partition, and too large to be forwarded"
     keep_value = not carries_secret(record.value or b"")
-    instead = _dead_letter(topics, partition, DeadLetter(record, partition, reason, keep_value))
+    instead = _refused(topics, partition, RefusedRecord(record, partition, reason, keep_value))
     return Outgoing(topics.commands, forward.partition, record.key, record.value, headers, instead)
 
 
-def _dead_letter(topics: Topics, partition: int, letter: DeadLetter) -> Outgoing:
-    record, reason = letter.record, letter.reason
+def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing:
+    record, reason = refused.record, refused.reason
     origin = (ORIGIN, _origin(topics, partition, record))
     headers = _with(record.headers, (REASON, reason.encode()), origin)
-    # aiokafka sends no record that has neither key nor value; such a letter gets an empty value.
+    # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
     nothing = record.key is None and record.value is None
-    value = b"" if nothing or not letter.keep_value else record.value
+    value = b"" if nothing or not refused.keep_value else record.value
     why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
-    notice = Outgoing(topics.commands_dlq, letter.partition, None, b"", [(REASON, why.encode()), origin], None)
-    return Outgoing(topics.commands_dlq, letter.partition, record.key, value, headers, notice)
+    notice = Outgoing(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), origin], None)
+    return Outgoing(topics.commands_dlq, refused.partition, record.key, value, headers, notice)
 
 
 def _origin(topics: Topics, partition: int, record: CommandRecord) -> bytes:

@@ -1,6 +1,7 @@
 """What shards read from PostgreSQL in order to decide: needs in, snapshots out, all of it as of one moment."""
 
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -154,10 +155,13 @@ async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str
     return found | await fetch_entries(connection, others) if others else found
 
 
-async def _taken(connection: Connection, need: Needs) -> frozenset[str]:
-    """The chosen ids that another org has reserved, or holds in a table."""
-    owner = {chosen_id: org_id for _, chosen_id, org_id in need.chosen_ids}
-    holders = await connection.fetch(sql.RESERVED, list(owner))
-    for table in {table for table, _, _ in need.chosen_ids}:
-        holders += await connection.fetch(sql.HOLDERS[table], list(owner))
-    return frozenset(row["id"] for row in holders if row["org_id"] != owner[row["id"]])
+async def _taken(connection: Connection, need: Needs) -> frozenset[tuple[str, str]]:
+    """Of each org that asks, the chosen ids that another one has reserved, or holds in a table."""
+    chosen = sorted({chosen_id for _, chosen_id, _ in need.chosen_ids})
+    rows = await connection.fetch(sql.RESERVED, chosen)
+    for table in sorted({table for table, _, _ in need.chosen_ids}):
+        rows += await connection.fetch(sql.HOLDERS[table], chosen)
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        holders[row["id"]].add(row["org_id"])
+    return frozenset((org_id, chosen_id) for _, chosen_id, org_id in need.chosen_ids if holders[chosen_id] - {org_id})

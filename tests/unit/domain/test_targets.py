@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.drafts import chosen_ids, users_named
+from daybook_command.domain.targets import chosen_ids, users_named
 from daybook_contracts.commands import COMMANDS
 from support.given import ANN, BOB, command, project
 

@@ -1,14 +1,13 @@
 """Decides on alerts that somebody raises or resolves by hand, also those that a policy raised."""
 
-from msgspec import UNSET
-
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts
-from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.permissions import in_project, may, may_choose, may_on
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import RaiseAlert, ResolveAlert
 from daybook_contracts.entry_data import AlertRaised, AlertResolved
+from daybook_contracts.fact import unless_none
 
 
 def raise_alert(command: RaiseAlert, org: Org, facts: Facts) -> Decision:
@@ -23,11 +22,11 @@ def raise_alert(command: RaiseAlert, org: Org, facts: Facts) -> Decision:
         return rejections.CHOSEN_ID
     if data.connection_id is not None and not _is_in_project(org, data.connection_id, data.project_id):
         return rejections.NOT_IN_PROJECT
-    if alert_id in org.alerts or (data.alert_id is not None and data.alert_id in facts.taken_ids):
+    if is_taken(alert_id, org.alerts, facts):
         return rejections.ID_TAKEN
     raised = AlertRaised(
         alert_id=alert_id,
-        connection_id=data.connection_id or UNSET,
+        connection_id=unless_none(data.connection_id),
         message=data.message,
         project_id=data.project_id,
         severity=data.severity,
@@ -45,6 +44,6 @@ def resolve_alert(command: ResolveAlert, org: Org, facts: Facts) -> Decision:
     alert = org.alerts.get(alert_id)
     if alert is None:
         return rejections.ALERT_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[alert.project_id], command.actor_user_id)):
+    if not may_on(command, org, alert):
         return rejections.FORBIDDEN
     return accepted(command, org, facts, AlertResolved(alert_id=alert_id))

@@ -8,9 +8,9 @@ from msgspec import UNSET, Raw
 from daybook_command.domain import rejections
 from daybook_command.domain.children import activity_of
 from daybook_command.domain.decision import Decision, Facts, Rejected
-from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.permissions import in_project, may, may_choose, may_on
 from daybook_command.domain.state import Connection, Org
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import (
     ActivateConnection,
     CreateConnection,
@@ -26,7 +26,7 @@ from daybook_contracts.entry_data import (
     ConnectionDeleted,
     ConnectionUpdated,
 )
-from daybook_contracts.fact import free_json
+from daybook_contracts.fact import free_json, unless_none
 from daybook_contracts.limits import ORG_CONNECTIONS
 
 OfConnection = UpdateConnection | ActivateConnection | DeactivateConnection | DeleteConnection
@@ -45,7 +45,7 @@ def create_connection(command: CreateConnection, org: Org, facts: Facts) -> Deci
     if isinstance(config, Rejected):
         return config
     connection_id = chosen or facts.new_id
-    if connection_id in org.connections or (chosen is not None and chosen in facts.taken_ids):
+    if is_taken(connection_id, org.connections, facts):
         return rejections.ID_TAKEN
     if len(org.connections) >= ORG_CONNECTIONS:
         return rejections.CONNECTIONS_LIMIT
@@ -69,34 +69,36 @@ def update_connection(command: UpdateConnection, org: Org, facts: Facts) -> Deci
     same = name in {None, connection.name} and (config is None or _is_config(config, org, command.data.connection_id))
     updated = ConnectionUpdated(
         changed=False if same else UNSET,
-        config=UNSET if config is None else config,
+        config=unless_none(config),
         connection_id=connection_id,
-        name=UNSET if name is None else name,
+        name=unless_none(name),
     )
     return accepted(command, org, facts, updated)
 
 
 def activate_connection(command: ActivateConnection, org: Org, facts: Facts) -> Decision:
-    connection_id, reason = command.data.connection_id, command.data.reason or UNSET
-    connection = _found(command, org)
-    if isinstance(connection, Rejected):
-        return connection
-    changed = False if connection.active else UNSET
-    return accepted(
-        command, org, facts, ConnectionActivated(changed=changed, connection_id=connection_id, reason=reason)
-    )
+    return _switched(command, org, facts, ConnectionActivated, active=True)
 
 
 def deactivate_connection(command: DeactivateConnection, org: Org, facts: Facts) -> Decision:
     """A run that is under way goes on."""
-    connection_id, reason = command.data.connection_id, command.data.reason or UNSET
+    return _switched(command, org, facts, ConnectionDeactivated, active=False)
+
+
+def _switched(
+    command: ActivateConnection | DeactivateConnection,
+    org: Org,
+    facts: Facts,
+    fact: type[ConnectionActivated | ConnectionDeactivated],
+    *,
+    active: bool,
+) -> Decision:
     connection = _found(command, org)
     if isinstance(connection, Rejected):
         return connection
-    changed = UNSET if connection.active else False
-    return accepted(
-        command, org, facts, ConnectionDeactivated(changed=changed, connection_id=connection_id, reason=reason)
-    )
+    changed = False if connection.active is active else UNSET
+    reason = unless_none(command.data.reason)
+    return accepted(command, org, facts, fact(changed=changed, connection_id=command.data.connection_id, reason=reason))
 
 
 def delete_connection(command: DeleteConnection, org: Org, facts: Facts) -> Decision:
@@ -113,10 +115,7 @@ def _found(command: OfConnection, org: Org) -> Connection | Rejected:
     connection = org.connections.get(command.data.connection_id)
     if connection is None:
         return rejections.CONNECTION_NOT_FOUND
-    project = org.projects[connection.project_id]
-    if not may(command.type, in_project(org, project, command.actor_user_id)):
-        return rejections.FORBIDDEN
-    return connection
+    return connection if may_on(command, org, connection) else rejections.FORBIDDEN
 
 
 def _config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejected:

@@ -7,9 +7,9 @@ from msgspec import UNSET, UnsetType
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts, Rejected
-from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.permissions import may_choose, may_on
 from daybook_command.domain.state import DeadLetter, Org
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import (
     PendingFilter,
     RecordDlqEvent,
@@ -26,7 +26,7 @@ from daybook_contracts.entry_data import (
     DlqEventsRetried,
     DlqFilter,
 )
-from daybook_contracts.fact import free_json
+from daybook_contracts.fact import free_json, unless_none
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 
 _REMAINING_COUNTED = 10_000
@@ -48,16 +48,16 @@ def record_dlq_event(command: RecordDlqEvent, org: Org, facts: Facts) -> Decisio
     connection = org.connections.get(data.connection_id)
     if connection is None:
         return rejections.CONNECTION_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+    if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     if not may_choose(data.dlq_event_id, facts.principal):
         return rejections.CHOSEN_ID
-    if dlq_event_id in org.dead_letters or (data.dlq_event_id is not None and data.dlq_event_id in facts.taken_ids):
+    if is_taken(dlq_event_id, org.dead_letters, facts):
         return rejections.ID_TAKEN
     recorded = DlqEventRecorded(
         connection_id=data.connection_id,
         dlq_event_id=dlq_event_id,
-        error=data.error or UNSET,
+        error=unless_none(data.error),
         payload=free_json(data.payload),
     )
     return accepted(command, org, facts, recorded)
@@ -81,7 +81,9 @@ def resolve_dlq_event(command: ResolveDlqEvent, org: Org, facts: Facts) -> Decis
     letter = _pending(command, org)
     if isinstance(letter, Rejected):
         return letter
-    resolved = DlqEventResolved(dlq_event_id=data.dlq_event_id, reason=data.reason or UNSET, resolution=data.resolution)
+    resolved = DlqEventResolved(
+        dlq_event_id=data.dlq_event_id, reason=unless_none(data.reason), resolution=data.resolution
+    )
     return accepted(command, org, facts, resolved)
 
 
@@ -91,7 +93,7 @@ def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter |
     connection = None if letter is None else org.connections.get(letter.connection_id)
     if letter is None or connection is None:
         return rejections.DLQ_EVENT_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+    if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     return letter if letter.pending else rejections.DLQ_EVENT_RESOLVED
 
@@ -122,7 +124,7 @@ def resolve_dlq_events(command: ResolveDlqEvents, org: Org, facts: Facts) -> Dec
         changed=UNSET if chosen.ids else False,
         filter=chosen.filter,
         ids=chosen.ids,
-        reason=data.reason or UNSET,
+        reason=unless_none(data.reason),
         remaining=chosen.remaining,
         resolution=data.resolution,
     )
@@ -134,7 +136,7 @@ def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, facts: Facts) 
     connection = org.connections.get(data.connection_id)
     if connection is None:
         return rejections.CONNECTION_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+    if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     if data.filter is not None:
         return _by_filter(data.filter, data.connection_id, org, facts)
@@ -158,6 +160,6 @@ def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, facts: Facts
     left = len(matching[BULK_IDS:]) + facts.beyond
     return _Chosen(
         ids=tuple(matching[:BULK_IDS]),
-        filter=DlqFilter(max_retry_count=UNSET if wanted.max_retry_count is None else wanted.max_retry_count),
+        filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),
         remaining=min(left, _REMAINING_COUNTED + 1),
     )

@@ -19,7 +19,7 @@ class Facts:
     known_users: Container[str]
     """Users known now; only those that the command names, its actor included, are ever asked for."""
     taken_ids: Container[str]
-    """Chosen ids that another org has reserved or holds."""
+    """The id that the command chose, if another org has reserved it or holds it."""
     managed_users: bool
     beyond: int = 0
     """How many more dead letters than the org holds a bulk command's filter matches; 10001 means more."""

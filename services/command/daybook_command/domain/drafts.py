@@ -10,14 +10,12 @@ import msgspec
 
 from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import Target, chosen_ids, target_of, users_named
+from daybook_command.domain.targets import Target, target_of
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.commands import Command
 from daybook_contracts.entries import EntryError
 from daybook_contracts.fact import encode_fact
 from daybook_contracts.principals import DAYBOOK, Principal
-
-__all__ = ["Draft", "chosen_ids", "drafts", "users_named"]
 
 _NOT_IN_FAILURES: Final = frozenset(
     {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}

@@ -65,8 +65,6 @@ def _evolve_known(org: Org, data: OrgChange) -> Org:
         return _evolve_org(org, data)
     except KeyError as error:
         raise NotFoldable(f"{type(data).__name__} names what is not there") from error
-    except msgspec.ValidationError as error:
-        raise NotFoldable(f"{type(data).__name__} has a config whose secrets are no names") from error
 
 
 def _created(org: Org | None, actor_user_id: str | None, name: str) -> Org:

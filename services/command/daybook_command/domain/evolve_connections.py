@@ -5,13 +5,14 @@ Raises KeyError where the data names what is not there.
 
 from dataclasses import replace
 from hashlib import sha256
-from typing import Final, TypeVar, assert_never
+from typing import TypeVar, assert_never
 
 import msgspec
 from immutables import Map
 from msgspec import Raw, UnsetType
 
 from daybook_command.domain.state import Activity, Connection, DeadLetter, Org, Run, SecretRef
+from daybook_contracts.connection_types import key_names_of
 from daybook_contracts.entry_data import (
     ConnectionActivated,
     ConnectionCreated,
@@ -29,15 +30,6 @@ ConnectionChange = (
 SecretRefChange = SecretRefCreated | SecretRefRotated | SecretRefDeleted
 
 OfConnection = TypeVar("OfConnection", Run, DeadLetter)
-
-
-class _Config(msgspec.Struct):
-    """All that the org must know of any type's config."""
-
-    secrets: dict[str, str] = {}
-
-
-_CONFIG: Final = msgspec.json.Decoder(_Config)
 
 
 def evolve_connections(org: Org, fact: ConnectionChange) -> Org:
@@ -81,7 +73,7 @@ def _digest(config: Raw) -> bytes:
 
 
 def _key_names(config: Raw) -> frozenset[str]:
-    return frozenset(_CONFIG.decode(config).secrets.values())
+    return key_names_of(msgspec.json.decode(config))
 
 
 def _switched(org: Org, connection_id: str, *, active: bool) -> Org:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from daybook_command.domain.state import Org, Project
+from daybook_command.domain.hub_targets import HubCommand
+from daybook_command.domain.state import Alert, Connection, Org, Project
 from daybook_contracts.principals import Principal, Service
 
 
@@ -109,6 +110,12 @@ def in_project(org: Org, project: Project, actor_user_id: str | None) -> Standin
     if actor_user_id is None:
         return standings
     return standings | _PROJECT_STANDINGS.get(project.members.get(actor_user_id, ""), NOBODY)
+
+
+def may_on(command: HubCommand, org: Org, thing: Connection | Alert) -> bool:
+    """Whether the actor may do this in the project that the thing is in."""
+    project = org.projects[thing.project_id]
+    return may(command.type, in_project(org, project, command.actor_user_id))
 
 
 def exceeds_cap(org: Org, user_id: str, project_role: str) -> bool:

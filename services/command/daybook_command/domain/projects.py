@@ -4,7 +4,7 @@ from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import in_org, in_project, may, may_choose
 from daybook_command.domain.state import Org, Project
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import CreateProject, RenameProject
 from daybook_contracts.entry_data import ProjectCreated, ProjectRenamed
 from daybook_contracts.limits import ORG_PROJECTS
@@ -16,7 +16,7 @@ def create_project(command: CreateProject, org: Org, facts: Facts) -> Decision:
         return rejections.FORBIDDEN
     if not may_choose(chosen, facts.principal):
         return rejections.CHOSEN_ID
-    if project_id in org.projects or (chosen is not None and chosen in facts.taken_ids):
+    if is_taken(project_id, org.projects, facts):
         return rejections.ID_TAKEN
     if len(org.projects) >= ORG_PROJECTS:
         return rejections.PROJECTS_LIMIT

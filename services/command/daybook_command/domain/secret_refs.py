@@ -8,7 +8,7 @@ from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import in_org, may, may_choose
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import CreateSecretRef, DeleteSecretRef, RotateSecretRef
 from daybook_contracts.entry_data import SecretRefCreated, SecretRefDeleted, SecretRefRotated
 from daybook_contracts.limits import ORG_SECRET_REFS
@@ -21,7 +21,7 @@ def create_secret_ref(command: CreateSecretRef, org: Org, facts: Facts) -> Decis
     if not may_choose(chosen, facts.principal):
         return rejections.CHOSEN_ID
     secret_ref_id = chosen or facts.new_id
-    if secret_ref_id in org.secret_refs or (chosen is not None and chosen in facts.taken_ids):
+    if is_taken(secret_ref_id, org.secret_refs, facts):
         return rejections.ID_TAKEN
     if data.key_name in org.key_names:
         return rejections.KEY_NAME_TAKEN

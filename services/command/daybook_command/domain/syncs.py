@@ -1,16 +1,14 @@
 """Decides on sync runs: an active connection has one at a time, and what has ended stays as it ended."""
 
-from msgspec import UNSET
-
 from daybook_command.domain import rejections
 from daybook_command.domain.children import activity_of
 from daybook_command.domain.decision import Decision, Facts, Rejected
-from daybook_command.domain.permissions import in_project, may, may_choose
+from daybook_command.domain.permissions import may_choose, may_on
 from daybook_command.domain.state import Org, Run
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands import CancelSync, CompleteSync, FailSync, StartSync
 from daybook_contracts.entry_data import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
-from daybook_contracts.fact import free_json
+from daybook_contracts.fact import free_json, unless_none
 
 
 def start_sync(command: StartSync, org: Org, facts: Facts) -> Decision:
@@ -19,11 +17,11 @@ def start_sync(command: StartSync, org: Org, facts: Facts) -> Decision:
     connection = org.connections.get(connection_id)
     if connection is None:
         return rejections.CONNECTION_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+    if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     if not may_choose(chosen, facts.principal):
         return rejections.CHOSEN_ID
-    if sync_run_id in org.runs or (chosen is not None and chosen in facts.taken_ids):
+    if is_taken(sync_run_id, org.runs, facts):
         return rejections.ID_TAKEN
     if not connection.active:
         return rejections.CONNECTION_INACTIVE
@@ -37,9 +35,8 @@ def complete_sync(command: CompleteSync, org: Org, facts: Facts) -> Decision:
     run = _running(command, org)
     if isinstance(run, Rejected):
         return run
-    completed = SyncCompleted(
-        connection_id=run.connection_id, sync_run_id=sync_run_id, stats=UNSET if stats is None else free_json(stats)
-    )
+    told = unless_none(None if stats is None else free_json(stats))
+    completed = SyncCompleted(connection_id=run.connection_id, sync_run_id=sync_run_id, stats=told)
     return accepted(command, org, facts, completed)
 
 
@@ -57,7 +54,7 @@ def cancel_sync(command: CancelSync, org: Org, facts: Facts) -> Decision:
     run = _running(command, org)
     if isinstance(run, Rejected):
         return run
-    cancelled = SyncCancelled(connection_id=run.connection_id, sync_run_id=sync_run_id, reason=reason or UNSET)
+    cancelled = SyncCancelled(connection_id=run.connection_id, sync_run_id=sync_run_id, reason=unless_none(reason))
     return accepted(command, org, facts, cancelled)
 
 
@@ -67,7 +64,7 @@ def _running(command: CompleteSync | FailSync | CancelSync, org: Org) -> Run | R
     connection = None if run is None else org.connections.get(run.connection_id)
     if run is None or connection is None:
         return rejections.SYNC_RUN_NOT_FOUND
-    if not may(command.type, in_project(org, org.projects[connection.project_id], command.actor_user_id)):
+    if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     if run.status != "running":
         return rejections.SYNC_NOT_RUNNING

@@ -1,6 +1,6 @@
 """What a command acts on: the columns its entries get. Enters: a command, the id a made thing gets, its org."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from daybook_contracts.commands import (
     UpdateProjectMember,
 )
 
-__all__ = ["Target", "accepted", "chosen_ids", "target_of", "users_named"]
+__all__ = ["Target", "accepted", "chosen_ids", "is_taken", "target_of", "users_named"]
 
 _CHOSEN: Final[Mapping[str, tuple[str, str]]] = {
     "CREATE_PROJECT": ("projects", "project_id"),
@@ -75,3 +75,8 @@ def chosen_ids(command: Command) -> tuple[tuple[str, str], ...]:
     table, name = _CHOSEN[command.type]
     id_: str | None = getattr(command.data, name)
     return () if id_ is None else ((table, id_),)
+
+
+def is_taken(id_: str, here: Container[str], facts: Facts) -> bool:
+    """Whether what a create makes cannot have this id: the org has such a thing already, or another org the id."""
+    return id_ in here or id_ in facts.taken_ids

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daybook_command.domain.drafts import users_named
+from daybook_command.domain.targets import users_named
 from daybook_command.http.ports import DoorDeps
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_command.publisher import CommandToSend, Fate

@@ -1,10 +1,10 @@
-"""What a batch's senders get: entries and refusals come in, replies, forwards and dead letters go out."""
+"""What a batch's senders get: entries and refusals come in, replies, forwards and refused records go out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
-from daybook_command.shard.messages import Answer, CommandRecord, DeadLetter, Forward, Reply
+from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.entries import Entry, EntryError
 from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem
@@ -16,7 +16,7 @@ class Answers:
     partition: int
     replies: list[Reply] = field(default_factory=list)
     forwards: list[Forward] = field(default_factory=list)
-    dead_letters: list[DeadLetter] = field(default_factory=list)
+    refused: list[RefusedRecord] = field(default_factory=list)
 
     def outcome(self, item: Pending, entries: Sequence[Entry]) -> None:
         """The command was decided: these are all of its entries, in order."""
@@ -36,13 +36,13 @@ class Answers:
         self.forwards.append(Forward(item.partition, item.record))
 
     def seal(self, next_offset: int) -> Answer:
-        return Answer(tuple(self.replies), tuple(self.forwards), tuple(self.dead_letters), next_offset)
+        return Answer(tuple(self.replies), tuple(self.forwards), tuple(self.refused), next_offset)
 
     def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, refusal: Rejected) -> None:
         if not sender.http or refusal.code is Code.INTERNAL:
             reason = f"{refusal.code}: {refusal.detail}"
             keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not carries_secret(record.value or b"")
-            self.dead_letters.append(DeadLetter(record, self.partition, reason, keep_value))
+            self.refused.append(RefusedRecord(record, self.partition, reason, keep_value))
         if command_id is not None or sender.http:
             self._reply(sender, command_id, refusal)
 

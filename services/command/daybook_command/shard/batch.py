@@ -10,6 +10,7 @@ from daybook_command.domain.decision import Decision, Facts, Rejected
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
+from daybook_command.domain.targets import chosen_ids
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.backlog import uncounted
 from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
@@ -18,7 +19,7 @@ from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import LogAppend, Report
 from daybook_command.shard.recording import Place, record
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import data_json
+from daybook_contracts.commands import Command, data_json
 from daybook_contracts.entries import Entry
 from daybook_contracts.hashing import request_hash
 from daybook_contracts.ids import entry_id
@@ -186,7 +187,7 @@ class Deciding:
             principal=item.principal,
             new_id=item.entry_id,
             known_users=KnownUsers(self.snapshot.known_users, self.memory.tail.users),
-            taken_ids=self.snapshot.taken_ids,
+            taken_ids=self._taken(item.command),
             managed_users=self.managed_users,
             beyond=self._beyond(item.command.org_id),
         )
@@ -198,6 +199,11 @@ class Deciding:
             if draft.fact is not None:
                 org = evolve(org, draft.actor_user_id, draft.fact)
         return drafted, org
+
+    def _taken(self, command: Command) -> frozenset[str]:
+        """What another org has of the ids that the command chose."""
+        taken = self.snapshot.taken_ids
+        return frozenset(id_ for _, id_ in chosen_ids(command) if (command.key, id_) in taken)
 
     def _beyond(self, org_id: str | None) -> int:
         """Of the one org that a filtering command is alone with."""

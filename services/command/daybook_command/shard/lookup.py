@@ -36,7 +36,8 @@ class LoadedOrg:
 class Snapshot:
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
-    `entries` are those that the commands ended in before; None where this version cannot read one.
+    `entries` are those that the commands ended in before; None where this version cannot read one. `taken_ids`: of each
+    org that asked, the chosen ids that another one has; an id is taken for one org, and not for the next.
     """
 
     checkpoint: Checkpoint
@@ -44,7 +45,8 @@ class Snapshot:
     entries: Mapping[str, Entry | None]
     orgs: Mapping[str, LoadedOrg]
     known_users: frozenset[str]
-    taken_ids: frozenset[str]
+    taken_ids: frozenset[tuple[str, str]]
+    """org id, chosen id"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,7 +180,7 @@ class Forward:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class RefusedRecord:
     """A command refused without an entry; `keep_value` is False where the value holds a secret."""
 
     record: CommandRecord
@@ -195,7 +195,7 @@ class Answer:
 
     replies: tuple[Reply, ...]
     forwards: tuple[Forward, ...]
-    dead_letters: tuple[DeadLetter, ...]
+    refused: tuple[RefusedRecord, ...]
     next_offset: int
 
 

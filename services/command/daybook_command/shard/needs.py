@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from daybook_command.domain.children import Kind, Ref, named_by, with_alerts
-from daybook_command.domain.drafts import chosen_ids, users_named
 from daybook_command.domain.state import Org
+from daybook_command.domain.targets import chosen_ids, users_named
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
 from daybook_command.shard.intake import Own, Pending, Taken
 from daybook_command.shard.lookup import Needs, OrgNeeds
