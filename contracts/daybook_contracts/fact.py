@@ -55,7 +55,7 @@ def require_object(free: Raw | UnsetType) -> None:
 
 
 def require_config(free: Raw | UnsetType) -> None:
-    """As `require_object`; and `secrets`, where the object has it, maps texts to texts: everybody reads key_names there."""
+    """Raises ValueError if the config is no object, or its `secrets` are there and no map of texts to texts."""
     require_object(free)
     if isinstance(free, Raw):
         _CONFIG.decode(free)

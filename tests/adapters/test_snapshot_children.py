@@ -34,6 +34,26 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
     await close_pool(pool)
 
 
+@pytest.mark.parametrize(
+    ("config", "key_names"),
+    [
+        ('{"secrets": null}', set()),
+        ('{"secrets": ["x"]}', set()),
+        ('{"secrets": "x"}', set()),
+        ('{"secrets": {"a": {"b": "x"}, "c": ["x"], "d": 1, "e": null, "f": "y"}}', {"y"}),
+        ("[]", set()),
+    ],
+)
+async def test_an_old_row_whose_secrets_are_no_map_of_texts_stops_nobody(
+    pool: Pool, config: str, key_names: set[str]
+) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id, config)
+    org = (await look_up(pool, OrgNeeds(org_id)))[0].org
+    assert org is not None
+    assert org.connections[connection_id].key_names == key_names
+
+
 async def test_an_org_comes_with_its_connections_and_secret_references(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     config = '{"secrets": {"hottok": "hotmart", "client_secret": "Größe"}, "environment": "sandbox"}'
@@ -148,5 +168,9 @@ async def test_a_chosen_id_that_another_org_holds_is_taken(pool: Pool, table: st
         "secret_refs": reference,
     }
     reader = SnapshotReader(pool, managed_users=True)
-    asking = Needs(chosen_ids=((table, held[table], str(uuid4())), (table, str(uuid4()), org_id)))
-    assert (await reader.read({3: asking}))[3].taken_ids == {held[table]}
+    other_id, free = str(uuid4()), str(uuid4())
+    needs = ((table, held[table], other_id), (table, held[table], org_id), (table, free, org_id))
+    await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", held[table], org_id)
+    for asking in (needs, needs[::-1]):
+        found = await reader.read({3: Needs(chosen_ids=asking)})
+        assert found[3].taken_ids == {(other_id, held[table])}

@@ -8,6 +8,7 @@ import pytest
 
 from daybook_command.shard.lookup import Checkpoint, Needs, OrgNeeds
 from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
+from daybook_command.snapshot_sql import HOLDERS
 from daybook_contracts.admission import Head
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Pool, close_pool, open_pool
@@ -83,8 +84,28 @@ async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> 
     mine = Needs(chosen_ids=(("projects", chosen, ORG),))
     theirs = Needs(chosen_ids=(("projects", chosen, OTHER), ("projects", PROJECT, OTHER)))
     assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
-    assert (await reader.read({4: theirs}))[4].taken_ids == {chosen, PROJECT}
+    assert (await reader.read({4: theirs}))[4].taken_ids == {(OTHER, chosen), (OTHER, PROJECT)}
     assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
+
+
+@pytest.mark.parametrize("table", HOLDERS)
+@pytest.mark.parametrize("backwards", [False, True], ids=["first come", "last come"])
+async def test_of_two_orgs_that_choose_one_id_at_once_one_gets_it(pool: Pool, table: str, *, backwards: bool) -> None:
+    reader, chosen = SnapshotReader(pool, managed_users=True), str(uuid4())
+    asking = sorted([ORG, OTHER], reverse=backwards)
+    needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in asking))}
+    owner = min(asking)
+    for _ in range(2):
+        assert (await reader.read(needs))[3].taken_ids == {(max(asking), chosen)}
+    assert await pool.fetchval("SELECT org_id::text FROM daybook.reserved_ids WHERE id = $1", chosen) == owner
+
+
+@pytest.mark.parametrize("backwards", [False, True], ids=["first come", "last come"])
+async def test_an_id_that_one_of_the_asking_orgs_holds_is_taken_for_the_other(filled: Pool, *, backwards: bool) -> None:
+    await filled.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", PROJECT, ORG)
+    asking = sorted([ORG, OTHER], reverse=backwards)
+    needs = Needs(chosen_ids=tuple(("projects", PROJECT, org_id) for org_id in asking))
+    assert (await SnapshotReader(filled, managed_users=True).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
 
 
 async def test_an_external_user_is_pinned_before_it_is_decided_on(filled: Pool) -> None:

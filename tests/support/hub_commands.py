@@ -12,6 +12,8 @@ OWNER = str(UUID(int=0x10, version=4))
 ORGS = [str(UUID(int=0x1000 + n, version=4)) for n in range(2)]
 # Ids that the services choose: of each org two connections, and children with ids from a small pool.
 CONNECTIONS, CHILDREN = 2, 30
+# Now and then they choose from these few, which are the same for both orgs.
+SHARED, FOR_ALL = 3, 7
 
 Data = dict[str, object]
 
@@ -70,6 +72,8 @@ class Drawn:
         return self._draw.choice("abc")
 
     def _child(self, kind: int, org: int) -> str:
+        if self._draw.random() < 0.15:
+            return _id(kind, FOR_ALL, self._draw.randrange(SHARED))
         return _id(kind, org, self._draw.randrange(CHILDREN))
 
     def _connection(self, org: int) -> Data:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import Checkpoint, Snapshot
+from daybook_command.shard.lookup import Checkpoint, Needs, Snapshot
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
     Acknowledged,
@@ -102,6 +102,7 @@ class World:
         self.projection = Projection()
         self.committed = 0
         self.answers: dict[str, set[bytes]] = {}
+        self.owners: dict[str, str] = {}
         self.stopped: list[str] = []
         self.now_us = START_US
         self.faults = True
@@ -230,8 +231,15 @@ class World:
             entries=projection.entries_of_commands(needs.entry_ids),
             orgs={need.org_id: loaded_org(projection.orgs.get(need.org_id), need) for need in needs.orgs},
             known_users=self.users,
-            taken_ids=frozenset(),
+            taken_ids=self._taken(needs),
         )
+
+    def _taken(self, needs: Needs) -> frozenset[tuple[str, str]]:
+        """An id that is chosen belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
+        asked = [(org_id, chosen_id) for _, chosen_id, org_id in needs.chosen_ids]
+        for org_id, chosen_id in sorted(asked):
+            self.owners.setdefault(chosen_id, org_id)
+        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
 
     def admitted(self) -> list[Entry]:
         """The log as any reader has it."""

@@ -53,6 +53,11 @@ def test_the_key_names_of_a_config_are_each_named_once() -> None:
     assert key_names_of({"secrets": {"a": "x", "b": "x"}}) == frozenset({"x"})
 
 
+@pytest.mark.parametrize("secrets", [None, [], ["x"], "x", 7, {"a": {"b": "x"}, "c": None, "d": ["x"]}])
+def test_what_is_no_map_of_texts_names_no_keys(secrets: Any) -> None:
+    assert key_names_of({"secrets": secrets}) == frozenset()
+
+
 def _put(config: Json, path: tuple[str | int, ...], value: Any) -> Json:
     changed: Json = json.loads(json.dumps(config))
     place: Any = changed

@@ -31,6 +31,7 @@ RENAMED = samples()["RENAME_ORG.v1.json"].value
 FAILED = samples()["failure.v1.json"].value
 ON_NO_ORG = samples()["failure-on-no-org.v1.json"].value
 CONNECTED = samples()["CREATE_CONNECTION.v1.json"].value
+RECONFIGURED = samples()["UPDATE_CONNECTION.v1.json"].value
 CONNECTION_WITHOUT_CONFIG = {"connection_id": ORG, "project_id": ORG, "name": "Shop", "type": "hotmart"}
 ERROR = {"code": "FORBIDDEN", "detail": "no"}
 
@@ -133,6 +134,12 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("only ever false", RENAMED, with_data({"name": "x", "changed": True})),
     ("got `null`", RENAMED, with_data(None)),
     ("expected an object", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": []})),
+    ("Expected `object`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": None}})),
+    ("Expected `object`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": ["x"]}})),
+    ("Expected `str`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": {"b": "x"}}}})),
+    ("Expected `str`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": None}}})),
+    ("Expected `object`", RECONFIGURED, with_data({"connection_id": ORG, "config": {"secrets": None}})),
+    ("Expected `str`", RECONFIGURED, with_data({"connection_id": ORG, "config": {"secrets": {"a": 1}}})),
     ("data is not an object", FAILED, with_data([])),
     ("a success has an org", RENAMED, with_member("org_id", None)),
     ("a failure has an error", RENAMED, with_member(".error", ERROR)),

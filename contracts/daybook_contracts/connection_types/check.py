@@ -31,8 +31,5 @@ def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
 def key_names_of(config: dict[str, Any]) -> frozenset[str]:
     """The key_names of the secret references that a config names; a row of old may hold what no check let in."""
     secrets = config.get("secrets")
-    return (
-        frozenset(name for name in secrets.values() if isinstance(name, str))
-        if isinstance(secrets, dict)
-        else frozenset()
-    )
+    named = secrets.values() if isinstance(secrets, dict) else ()
+    return frozenset(name for name in named if isinstance(name, str))

@@ -210,8 +210,3 @@ def test_a_reference_is_made_rotated_and_deleted_with_its_name() -> None:
 def test_nothing_of_the_hub_is_folded_that_names_what_is_not_there(fact: Fact) -> None:
     with pytest.raises(NotFoldable, match="not there"):
         after(fact)
-
-
-def test_a_config_whose_secrets_are_no_names_is_not_folded() -> None:
-    with pytest.raises(NotFoldable, match="no names"):
-        after(ConnectionUpdated(connection_id=SHOP, config=free_json({"secrets": {"token": 1}})))

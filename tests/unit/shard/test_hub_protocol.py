@@ -1,6 +1,7 @@
 """The hub's commands under thousands of schedules: what a shard looks up, keeps and forgets changes no decision."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import groupby
 
@@ -15,7 +16,7 @@ from daybook_command.shard.answers import outcome
 from daybook_command.shard.intake import time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.commands import Command, parse_command
-from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.entries import Entry, EntryError, entry_data
 from daybook_contracts.ids import entry_id
 from daybook_contracts.principals import DAYBOOK, Principal, Service
 from daybook_contracts.results import encode_record
@@ -48,19 +49,20 @@ def sent(records: list[CommandRecord], entries: list[Entry]) -> dict[str, tuple[
         command = parse_command(record.value or b"")
         commands[command.id] = (command, SENDER)
     for entry in entries:
-        if entry.action == "START_SYNC" and entry.org_id is not None:
+        if entry.action == "START_SYNC" and entry.result == "success" and entry.org_id is not None:
             own = time_out(OverdueRun(entry.org_id, entry.entity_id)).command
             commands[own.id] = (own, DAYBOOK)
     return commands
 
 
-def check_decisions(records: list[CommandRecord], entries: list[Entry]) -> None:
+def check_decisions(world: World, entries: list[Entry]) -> None:
     """Every command ended in just what the deciders make of it on the whole org, with nothing ever forgotten."""
-    commands, orgs = sent(records, entries), dict[str, Org | None]()
+    commands, orgs = sent(world.commands, entries), dict[str, Org | None]()
     for command_id, group in by_command(entries):
         command, principal = commands[command_id]
         org = orgs.get(command.key)
-        facts = Facts(principal, entry_id(command.key, command.id, 0), USERS, frozenset(), managed_users=True)
+        taken = frozenset(id_ for id_, owner in world.owners.items() if owner != command.key)
+        facts = Facts(principal, entry_id(command.key, command.id, 0), USERS, taken, managed_users=True)
         wanted = drafts(command, decide(command, org, facts), org, facts)
         assert [describe(entry) for entry in group] == [
             (
@@ -99,11 +101,31 @@ def test_every_command_ends_as_the_deciders_would_end_it_on_the_whole_org(first_
         ids = [entry.metadata_json.command_id for _, group in by_command(entries) for entry in group[:1]]
         assert len(ids) == len(set(ids)), f"seed {seed}: decided twice"
         try:
-            check_decisions(world.commands, entries)
+            check_decisions(world, entries)
         except AssertionError as error:
             raise AssertionError(f"seed {seed}") from error
         answers = {id_: {encode_record(outcome(id_, group))} for id_, group in by_command(entries)}
         assert world.answers == {id_: answers[id_] for id_ in world.answers}, f"seed {seed}"
+
+
+def test_an_id_that_two_orgs_choose_is_given_to_one_of_them() -> None:
+    contested = 0
+    for seed in range(60):
+        world, entries = played(seed)
+        holders = defaultdict[str, set[str | None]](set)
+        for entry in entries:
+            if entry.result == "success" and entry.action in {"START_SYNC", "RECORD_DLQ_EVENT"}:
+                holders[entry.entity_id].add(entry.org_id)
+        assert all(len(orgs) == 1 for orgs in holders.values()), f"seed {seed}"
+        assert all(orgs == {world.owners[id_]} for id_, orgs in holders.items()), f"seed {seed}"
+        refused = {(entry.entity_id, entry.org_id) for entry in entries if is_taken(entry)}
+        contested += sum(id_ in holders and org_id not in holders[id_] for id_, org_id in refused)
+    assert contested > 20
+
+
+def is_taken(entry: Entry) -> bool:
+    error = entry.metadata_json.error
+    return isinstance(error, EntryError) and error.code == "ALREADY_EXISTS"
 
 
 def test_the_schedules_reach_what_they_are_for() -> None:

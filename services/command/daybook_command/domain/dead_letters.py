@@ -81,9 +81,8 @@ def resolve_dlq_event(command: ResolveDlqEvent, org: Org, facts: Facts) -> Decis
     letter = _pending(command, org)
     if isinstance(letter, Rejected):
         return letter
-    resolved = DlqEventResolved(
-        dlq_event_id=data.dlq_event_id, reason=unless_none(data.reason), resolution=data.resolution
-    )
+    reason = unless_none(data.reason)
+    resolved = DlqEventResolved(dlq_event_id=data.dlq_event_id, reason=reason, resolution=data.resolution)
     return accepted(command, org, facts, resolved)
 
 

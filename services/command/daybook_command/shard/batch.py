@@ -103,8 +103,19 @@ class Deciding:
 
     def _decide_own(self, item: Own, salt: bytes) -> bool:
         """Nobody waits for it, and where it is not accepted it leaves no entry."""
-        closed = self._quarantined(item.command.org_id)
-        return closed or self._decided_before(item) or self._record(item, salt)
+        if self._quarantined(item.command.org_id):
+            return True
+        if self._decided_before(item):
+            self._report_usurped(item)
+            return True
+        return self._record(item, salt)
+
+    def _report_usurped(self, item: Own) -> None:
+        """Its id follows from the run's, so that anybody who knows the run could have used it."""
+        first = self._known(item.entry_id)
+        if first is not None and first.metadata_json.principal != str(item.principal):
+            detail = f"command {item.command.id} of our own: {first.metadata_json.principal} has used its id"
+            self.reports.append(Report("usurped", detail))
 
     def _decided_before(self, item: Pending | Own) -> bool:
         return item.entry_id in self.memory.tail.by_id or item.entry_id in self.snapshot.entries
