@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from daybook_contracts import entry_data as facts
 from daybook_contracts.fact import Fact
 from daybook_infra.postgres import Pool
+from daybook_infra.postgres import connect as connected
 from daybook_infra.settings import Settings
+from daybook_projector.healing import org_log
+from daybook_projector.healing.beside import Beside
 from daybook_projector.healing.differences import Difference
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.projections.fold import folds
@@ -35,14 +38,24 @@ FORGETFUL = sorted({fact for fact in ALL if fact is not facts.UserRegistered}, k
 STATE = "SELECT generation, released_at IS NULL FROM daybook.quarantine WHERE org_id = $1"
 
 
+# Of tables by their bare names: what they refuse. Users cannot be referred to from beside.
+CONSTRAINTS = """
+SELECT replace(conrelid::regclass::text, 'beside_', ''), replace(pg_get_constraintdef(oid), 'beside_', '')
+  FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'n')
+   AND conrelid <> 'public.audit_log'::regclass AND confrelid <> 'auth.users'::regclass
+"""
+
+
 @pytest.fixture(scope="module")
 def lasting(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings(partitions=1)
 
 
+@pytest.mark.parametrize("page", [1, 500])
 async def test_a_version_that_can_read_the_entry_heals_what_an_older_one_could_not(
-    fresh_settings: FreshSettings,
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
+    monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
     log, settings = busy(), fresh_settings(partitions=1)
     async with database(settings) as pool:
         assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
@@ -112,14 +125,26 @@ async def test_a_member_who_was_missing_is_there_once_the_user_is(fresh_settings
         assert set((await tables(pool))["org_members"]) == {(HURT, ANN), (HURT, BOB)}
 
 
+async def test_positions_order_the_entries_whatever_their_times_say(fresh_settings: FreshSettings) -> None:
+    log, settings = founded(), fresh_settings(partitions=1)
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"))
+    log.add(HURT, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
+    async with database(settings) as pool:
+        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        assert (await heal(settings, HURT)).released
+        assert (await tables(pool))["orgs"][HURT,][0] == "c"
+
+
 async def test_rows_that_somebody_changed_become_what_the_log_says(fresh_settings: FreshSettings) -> None:
     log, settings = busy(), fresh_settings(partitions=1)
+    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
     async with database(settings) as pool:
         await post(pool, log)
         good = await tables(pool)
         await pool.execute("DELETE FROM org_members WHERE user_id = $1", BOB)
-        await pool.execute("UPDATE secret_refs SET key_name = 'b'")
-        await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'a', 'env:C')", thing(10), HURT)
+        await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), HURT)
+        for id_, name in ((9, "d"), (10, "a"), (9, "b")):
+            await pool.execute("UPDATE secret_refs SET key_name = $2 WHERE id = $1", thing(id_), name)
         log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
         assert len(await quarantine(pool)) == 1
@@ -156,3 +181,12 @@ async def test_comparing_changes_nothing_of_any_org(fresh_settings: FreshSetting
         assert await state(pool) == before
     assert (hurt.released, len(hurt.differences)) == (False, 9)
     assert (well.released, well.differences) == (False, (Difference("public.orgs", other=1),))
+
+
+async def test_what_the_tables_refuse_is_refused_beside_them(lasting: Settings) -> None:
+    async with connected(lasting, "test") as connection:
+        await Beside(connection, ALL).begin()
+        beside = await connection.fetchval("SELECT pg_my_temp_schema()::regnamespace::text")
+        live, twins = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", beside)]
+    assert len(live) > 20
+    assert twins == live

@@ -43,7 +43,8 @@ async def gone(pool: Pool, name: str) -> None:
     async def is_gone() -> bool:
         return await pool.fetch(BACKENDS, name) == []
 
-    await until(is_gone, f"no connection of {name}")
+    # The wait for a lock alone would end it after 20.
+    await until(is_gone, f"no connection of {name}", seconds=10)
 
 
 async def hurt(pool: Pool) -> Logbook:

@@ -115,14 +115,14 @@ async def test_at_a_shell_it_says_what_differed_and_then_that_nothing_is_left(se
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     checked = await heal_at_a_shell(settings, HURT, "--check")
     first, second = await heal_at_a_shell(settings, HURT.upper()), await heal_at_a_shell(settings, HURT)
-    told = "public.orgs: 0 rows missing, 1 other, 0 too many\npublic.org_members: 1 rows missing, 0 other, 0 too many\n"
+    told = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
     assert (checked.code, checked.complained) == (1, "")
     assert checked.said.startswith(told)
     entries = len(log.records[0]) - 3
     assert first == Ended(0, f"{checked.said}org {HURT} is released\n", "")
-    assert checked.said.endswith(f"\n{entries} entries read; 9 tables differed\n")
+    assert checked.said.endswith(f"\n{entries} entries read; tables that differed: 9\n")
     assert second == Ended(0, f"org {HURT} is not in quarantine\n", "")
-    well = Ended(0, f"{entries} entries read; no table differed\n", "")
+    well = Ended(0, f"{entries} entries read; tables that differed: 0\n", "")
     assert await heal_at_a_shell(settings, HURT, "--check") == well
 
 

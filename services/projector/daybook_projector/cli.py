@@ -87,6 +87,5 @@ async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
 
 def _print(healed: "Healed") -> None:
     for each in healed.differences:
-        click.echo(f"{each.table}: {each.missing} rows missing, {each.other} other, {each.surplus} too many")
-    tables = f"{len(healed.differences)} tables" if healed.differences else "no table"
-    click.echo(f"{healed.entries} entries read; {tables} differed")
+        click.echo(f"{each.table}: {each.missing} missing, {each.other} other, {each.surplus} too many")
+    click.echo(f"{healed.entries} entries read; tables that differed: {len(healed.differences)}")

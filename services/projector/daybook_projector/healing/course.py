@@ -10,7 +10,7 @@ import asyncpg
 
 from daybook_infra.postgres import Connection
 from daybook_projector.healing.beside import Beside
-from daybook_projector.healing.differences import KEY_TABLES, Difference, put_right
+from daybook_projector.healing.differences import ALL_TABLES, KEY_TABLES, OTHER_TABLES, Difference, put_right, sum_of
 from daybook_projector.healing.org_log import OrgLog
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.projections.fold import Folds
@@ -65,6 +65,7 @@ class Healing:
         await self._log.begin()
         await self._beside.begin()
         await self._read_on()
+        await self._log.settle()
         await self._beside.settle()
         transaction = self._connection.transaction(isolation="read_committed")
         await transaction.start()
@@ -78,15 +79,19 @@ class Healing:
         return Healed(self._entries, tuple(filter(None, found)), quarantined and keep)
 
     async def _put_right(self, *, quarantined: bool) -> list[Difference]:
-        """In quarantine most rows stand still, and are put right before the partition has to wait."""
-        first = await put_right(self._connection, self._org_id, leave=KEY_TABLES) if quarantined else []
-        before = {each.table: each for each in first}
+        """In quarantine most rows stand still, and are put right before the partition has to wait: for no more than
+        the entries that came meanwhile, which are few, as its commands are refused.
+        """
+        found = await put_right(self._connection, self._org_id, OTHER_TABLES) if quarantined else []
         await self._connection.execute(LOCK_CHECKPOINT, await self._log.partition())
-        await self._read_on()
-        last = await put_right(self._connection, self._org_id)
-        return [each + before.get(each.table, Difference(each.table)) for each in last]
+        is_more = await self._read_on() > 0
+        found += await put_right(
+            self._connection, self._org_id, ALL_TABLES if is_more or not quarantined else KEY_TABLES
+        )
+        return [sum_of(table.name, found) for table in ALL_TABLES]
 
-    async def _read_on(self) -> None:
+    async def _read_on(self) -> int:
+        """How many more entries there are; they are folded."""
         found = await self._log.find()
         partition = await self._log.partition()
         with self._progress(found) as advance:
@@ -94,6 +99,7 @@ class Healing:
                 await self._beside.fold(partition, entries)
                 advance(len(entries))
         self._entries += found
+        return found
 
 
 async def is_quarantined(connection: Connection, org_id: str, *, lock: bool = False) -> bool:

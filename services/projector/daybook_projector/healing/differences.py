@@ -1,6 +1,6 @@
 """The live rows of an org against those beside them: what differs is put right, in the caller's transaction."""
 
-from collections.abc import Collection
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -17,8 +17,10 @@ from daybook_projector.projections.projects import PROJECTS
 from daybook_projector.projections.sync_runs import SYNC_RUNS
 from daybook_projector.rows import refusals
 
-KEY_TABLES: Final = frozenset({ORGS, PROJECTS})
+ALL_TABLES: Final = tuple(TWINS)
+KEY_TABLES: Final = (ORGS, PROJECTS)
 """Which the projector adds to while the org is in quarantine; all others stand still."""
+OTHER_TABLES: Final = tuple(table for table in ALL_TABLES if table not in KEY_TABLES)
 
 OF_ITS_PROJECTS: Final = "old.project_id IN (SELECT id FROM public.projects WHERE org_id = $1)"
 OF_ITS_CONNECTIONS: Final = "old.connection_id IN (SELECT id FROM public.source_connections WHERE org_id = $1)"
@@ -41,18 +43,24 @@ class Difference:
     other: int = 0
     surplus: int = 0
 
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        return self.missing, self.other, self.surplus
+
     def __bool__(self) -> bool:
-        return (self.missing, self.other, self.surplus) != (0, 0, 0)
-
-    def __add__(self, more: "Difference") -> "Difference":
-        return Difference(self.table, self.missing + more.missing, self.other + more.other, self.surplus + more.surplus)
+        return any(self.counts)
 
 
-async def put_right(connection: Connection, org_id: str, leave: Collection[Table] = ()) -> list[Difference]:
-    """Of each table but those to `leave`, in their order. Rows that must go, go first, for what they hold may be
-    wanted by others. Raises `Unhealable` where a row cannot be written, as when its id is another org's.
+def sum_of(table: str, differences: Iterable[Difference]) -> Difference:
+    found = [each for each in differences if each.table == table]
+    missing, other, surplus = (sum(counts) for counts in zip(*(each.counts for each in found), strict=True))
+    return Difference(table, missing, other, surplus)
+
+
+async def put_right(connection: Connection, org_id: str, tables: Sequence[Table]) -> list[Difference]:
+    """Of each of the tables, parents before children. Rows that must go, go first, for what they hold may be wanted by
+    others. Raises `Unhealable` where a row cannot be written, as when its id is another org's.
     """
-    tables = [table for table in TWINS if table not in leave]
     surplus = {table: await _run(connection, remove(table), table, org_id) for table in reversed(tables)}
     other = {table: await _run(connection, change(table), table, org_id) for table in tables}
     missing = {table: await _run(connection, add(table), table, org_id) for table in tables}
