@@ -63,7 +63,7 @@ async def test_each_poison_closes_its_own_org_and_healing_names_it(systems: Syst
         well = await new_tenant(door, database)
         for reason in poisons(well):
             hurt = await new_tenant(door, database)
-            position = await forge(settings, hurt, **poisons(hurt)[reason])
+            position = await forge(settings, hurt.org_id, hurt.owner, **poisons(hurt)[reason])
             await quarantined(database, hurt, position)
             await refused(door, hurt.rename("Later"))
             answer = await decided(well.rename(reason), door)
@@ -84,8 +84,8 @@ async def test_a_healed_org_goes_on_from_the_state_of_its_log(systems: Systems) 
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant, newcomer = await new_tenant(door, database), fresh_id()
         joined = {"user_id": newcomer, "role": "member"}
-        await quarantined(database, tenant, await forge(settings, tenant, "ADD_MEMBER", joined))
-        await forge(settings, tenant, "RENAME_ORG", {"name": "Behind"})
+        await quarantined(database, tenant, await forge(settings, tenant.org_id, tenant.owner, "ADD_MEMBER", joined))
+        await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "Behind"})
         early = tenant.by(newcomer, "CREATE_PROJECT", name="Mine")
         promoted = tenant.by(tenant.owner, "UPDATE_MEMBER", user_id=newcomer, role="admin")
         await refused(door, promoted)
@@ -111,7 +111,7 @@ async def test_others_flow_while_a_healing_is_blocked_killed_and_repeated(system
         await check_tables(settings)
         await database.execute("DELETE FROM org_members WHERE user_id = $1", hurt.viewer)
         raised = {"user_id": hurt.viewer, "role": "member"}
-        await quarantined(database, hurt, await forge(settings, hurt, "UPDATE_MEMBER", raised))
+        await quarantined(database, hurt, await forge(settings, hurt.org_id, hurt.owner, "UPDATE_MEMBER", raised))
         await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", hurt.admin)
         async with other.transaction():
             await other.execute(HELD, hurt.org_id)
@@ -142,7 +142,9 @@ async def test_an_entry_over_a_megabyte_is_applied_like_any_other(systems: Syste
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         large = "".join(fresh_id() for _ in range(3 * MIB // 36))
-        await until_projected(database, [await forge(settings, tenant, "RENAME_ORG", {"name": large})])
+        await until_projected(
+            database, [await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": large})]
+        )
         assert (await by_id(database, NAMES))[tenant.org_id] == large
         assert (await decided(tenant.rename("Small"), door))["status"] == 200
     await check_tables(settings)

@@ -7,26 +7,26 @@ from aiokafka import AIOKafkaProducer
 
 from daybook_infra.settings import Settings
 from support.chain import Chain, Json, entry_id, jcs, partition_of, sealed
-from support.driving import Tenant, fresh_id
+from support.driving import fresh_id
 from support.replay import read_log
 
 MIB = 1024 * 1024
 
 
-async def forge(settings: Settings, tenant: Tenant, action: str, data: Json, **changes: object) -> str:
-    """Appends an entry of the tenant's owner; `changes` of metadata begin with an underscore. Gives its position."""
-    chain = (await read_log(settings))[partition_of(tenant.org_id, settings.partitions)]
-    entry = forged(chain, tenant, action, data, **changes)
+async def forge(settings: Settings, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> str:
+    """Gives the entry's position. `changes` of metadata begin with an underscore. Nobody else may write meanwhile."""
+    chain = (await read_log(settings))[partition_of(org_id, settings.partitions)]
+    entry = forged(chain, org_id, actor, action, data, **changes)
     await append(settings, chain.partition, [jcs(entry)])
     return f"{chain.partition}.{chain.head[0] + 1}"
 
 
-def forged(chain: Chain, tenant: Tenant, action: str, data: Json, **changes: object) -> Json:
+def forged(chain: Chain, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> Json:
     command_id, last = fresh_id(), chain.entries[-1]["metadata_json"]
     metadata = {name: member for name, member in last.items() if name != "error"}
     metadata |= {"command_id": command_id, "data": data, "ordinal": 0, "entries": 1}
-    entry: Json = {"id": entry_id(tenant.org_id, command_id), "org_id": tenant.org_id, "project_id": None}
-    entry |= {"actor_user_id": tenant.owner, "action": action, "entity_type": "org", "entity_id": tenant.org_id}
+    entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None}
+    entry |= {"actor_user_id": actor, "action": action, "entity_type": "org", "entity_id": org_id}
     entry |= {"result": "success", "created_at": later(chain)}
     for name, value in changes.items():
         (metadata if name.startswith("_") else entry)[name.removeprefix("_")] = value
