@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import free_json
 from daybook_infra.postgres import Pool
 from daybook_projector.checkpoint import NOTHING_PROJECTED
 from daybook_projector.partition import PartitionLog
@@ -15,23 +14,24 @@ from daybook_projector.projections.fold import folds
 from daybook_projector.projections.rule import Columns
 from daybook_projector.stopped import PartitionStopped
 from daybook_projector.writer import Writer
-from support.logbook import Logbook, Place, org, project, records, thing, user
+from support.logbook import Logbook, org, project, records
+from support.poison import (
+    ANN,
+    BOB,
+    HURT,
+    POISONS,
+    WELL,
+    WRONG_ID,
+    Poisoning,
+    a_row_that_is_not_there,
+    a_wrong_id,
+    an_unknown_action,
+    founded,
+)
 from support.projecting import checkpoints, database, post, quarantine, tables
 from support.stack import FreshSettings
 
-HURT, WELL, ANN, BOB, SITE = org(1), org(2), user(1), user(2), project(1)
-WRONG_ID = project(99)
-
-Poisoning = Callable[[Logbook], Place]
-
-
-def founded() -> Logbook:
-    log = Logbook()
-    log.register(ANN)
-    log.register(BOB)
-    for org_id in (HURT, WELL):
-        log.add(org_id, ANN, facts.OrgCreated(name="a"))
-    return log
+SITE = project(1)
 
 
 def go_on(log: Logbook) -> None:
@@ -52,105 +52,10 @@ async def only_the_hurt_org_stands_still(pool: Pool, log: Logbook) -> None:
     assert await checkpoints(pool) == {0: len(log.records[0])}
 
 
-def a_wrong_id(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
-
-
-def an_unknown_action(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
-
-
-def data_that_does_not_fit(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
-
-
-def a_row_that_is_not_there(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
-
-
-def a_row_that_is_there_already(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
-
-
-def a_member_of_no_project(log: Logbook) -> Place:
-    return log.add(
-        HURT, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
-    )[0]
-
-
-def a_second_org_with_its_id(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgCreated(name="poison"))[0]
-
-
-def a_deletion_of_what_is_not_there(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
-
-
-def a_dead_letter_of_no_connection(log: Logbook) -> Place:
-    return log.add(HURT, ANN, letter(thing(9)))[0]
-
-
-def a_run_that_is_there_already(log: Logbook) -> Place:
-    started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
-    connect(log)
-    log.add(HURT, ANN, started)
-    return log.add(HURT, ANN, started)[0]
-
-
-def a_run_of_a_deleted_connection(log: Logbook) -> Place:
-    connect(log)
-    log.add(HURT, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(HURT, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-    return log.add(HURT, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
-
-
-def a_count_beyond_its_column(log: Logbook) -> Place:
-    connect(log)
-    log.add(HURT, ANN, letter(thing(1)))
-    retried = facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31)
-    return log.add(HURT, ANN, retried)[0]
-
-
-def a_taken_key_name(log: Logbook) -> Place:
-    first, second = (
-        facts.SecretRefCreated(secret_ref_id=thing(n), key_name="a", secret_id_ref="env:A") for n in (1, 2)
-    )
-    log.add(HURT, ANN, first)
-    return log.add(HURT, ANN, second)[0]
-
-
-def connect(log: Logbook) -> None:
-    """A connection of an org that has had no project so far."""
-    log.add(HURT, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
-    config = free_json({})
-    created = facts.ConnectionCreated(
-        config=config, connection_id=thing(1), name="a", project_id=project(3), type="own"
-    )
-    log.add(HURT, ANN, created)
-
-
-def letter(connection_id: str) -> facts.DlqEventRecorded:
-    return facts.DlqEventRecorded(connection_id=connection_id, dlq_event_id=thing(3), payload=free_json(None))
-
-
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize(
     "poison",
-    [
-        a_wrong_id,
-        an_unknown_action,
-        a_deletion_of_what_is_not_there,
-        a_dead_letter_of_no_connection,
-        a_run_that_is_there_already,
-        a_run_of_a_deleted_connection,
-        a_count_beyond_its_column,
-        a_taken_key_name,
-        data_that_does_not_fit,
-        a_row_that_is_not_there,
-        a_row_that_is_there_already,
-        a_member_of_no_project,
-        a_second_org_with_its_id,
-    ],
+    POISONS,
 )
 async def test_an_entry_that_cannot_be_applied_stops_its_org_alone(
     fresh_settings: FreshSettings, poison: Poisoning, limit: int

@@ -15,6 +15,7 @@ from daybook_infra.postgres import Connection
 from support.chain import entry_id
 from support.documents import blocks, page, section
 from support.driving import connected, eventually, fresh_id, until_projected
+from support.healing import heal_at_a_shell
 from support.processes import System, Systems, environment
 from support.publisher import decided, doors
 from support.workload import by_user, registration
@@ -87,5 +88,8 @@ async def test_everybody_gets_along_with_the_grants_of_the_page(granted: tuple[S
         assert await reader.fetchval("SELECT name FROM orgs WHERE id = $1", org) == "Granted"
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await reader.execute("UPDATE orgs SET name = 'Mine'")
+        as_projector = SecretStr(url_of(system, f"{prefix}projector"))
+        settings = system.settings.model_copy(update={"database_url": as_projector})
+        assert (await heal_at_a_shell(settings, org, "--check")).code == 0
     finally:
         await reader.close()

@@ -2,16 +2,14 @@
 
 import json
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from aiokafka import AIOKafkaProducer
 from prometheus_client.parser import text_string_to_metric_families
 
-from daybook_infra.settings import Settings
 from support.chain import Chain, Json, entry_id, jcs, partition_of, sealed
 from support.driving import check_tables, connected, new_tenant, until_projected
+from support.forging import append, later
 from support.processes import Service, Systems
 from support.publisher import decided, doors
 from support.replay import read_log
@@ -71,6 +69,10 @@ def garbage(_: Chain) -> bytes:
     return b"\x00\xff garbage"
 
 
+def not_utf8(chain: Chain) -> bytes:
+    return jcs(forged(chain, chain.head[0] + 1, chain.head[1])).replace(b'"Forged"', b'"Forg\xe9d"')
+
+
 def tombstone(_: Chain) -> None:
     return None
 
@@ -85,6 +87,7 @@ VOID: list[Callable[[Chain], bytes | None]] = [
     not_canonical,
     again,
     garbage,
+    not_utf8,
     tombstone,
 ]
 
@@ -127,22 +130,6 @@ async def test_a_well_formed_entry_on_the_head_itself_is_admitted_and_the_shard_
     assert entry["metadata_json"]["data"] == {"name": "Forged", "changed": False}
     assert voids(command) <= 1
     await check_tables(settings)
-
-
-def later(chain: Chain) -> str:
-    last = datetime.fromisoformat(chain.entries[-1]["created_at"])
-    return (last + timedelta(microseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-async def append(settings: Settings, partition: int, values: list[bytes | None]) -> None:
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
-    await producer.start()
-    try:
-        for value in values:
-            topic = settings.topic_prefix + "audit_log"
-            await producer.send_and_wait(topic, value, key=b"beside the shard", partition=partition)
-    finally:
-        await producer.stop()
 
 
 def voids(service: Service) -> float:

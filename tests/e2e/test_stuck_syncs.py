@@ -13,10 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from daybook_infra.postgres import Connection
 from support.chain import Json, partition_of
 from support.driving import check_tables, connected, eventually, until_projected
+from support.forging import forge
 from support.hub_org import HubOrg, done, made_id, new_hub_orgs
 from support.processes import Service, System, Systems
 from support.publisher import Door, decided, doors
-from support.quarantining import poison
 from support.replay import by_command, entries_of, read_log
 from support.stack import FreshSettings
 
@@ -167,7 +167,7 @@ async def test_the_runs_of_an_org_in_quarantine_are_left_alone(impatient: System
     async with site(impatient) as at:
         closed, other = await new_hub_orgs(at.door, at.database, 2)
         (left,) = await at.started(closed)
-        await poison(impatient.settings, closed.org_id)
+        await forge(impatient.settings, closed.org_id, None, "PAINT_ORG", {})
         look = "select count(*) = 1 from daybook.quarantine where org_id = $1"
         await eventually(lambda: at.database.fetchval(look, closed.org_id))
         await at.until_old([left], LIMIT)

@@ -1,12 +1,24 @@
-"""`daybook projector`: arguments in, a running instance out."""
+"""`daybook projector`: arguments in; a running instance, or a healed org and what differed of it, out."""
 
 import asyncio
+import sys
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 import uvloop
 
+from daybook_infra.commands.progress import progress
 from daybook_infra.logs import configure_logging
-from daybook_infra.settings import load_settings
+from daybook_infra.running import running_settings
+from daybook_infra.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from daybook_projector.healing.course import Healed
+
+# A row that is put right may take a million others along, or wait for as many.
+STATEMENT_SECONDS = 600.0
+DIFFERS, INTERRUPTED = 1, 130
 
 
 @click.group()
@@ -26,3 +38,54 @@ def run(port: int, host: str | None) -> None:
     configure_logging(settings, service="projector")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run_service(settings, host or settings.host, port))
+
+
+@projector.command()
+@click.argument("org", type=click.UUID)
+@click.option("--check", is_flag=True, help="Only compare; of any org, in quarantine or not.")
+def heal(org: UUID, *, check: bool) -> None:
+    """Make the rows of an org in quarantine anew from its audit_log, and release it.
+
+    All of its entries are folded beside the live rows, and compared. What differs is put right, and the org released,
+    in one transaction; its commands are decided again at once. If an entry still cannot be applied, it says which one
+    and why, changes nothing, and exits with 1: heal with a version that can read it, or once its user is there.
+
+    It may be interrupted or killed at any time, and repeated. Of an org that is not in quarantine it says so.
+
+    With --check nothing is changed. It exits with 1 if rows differ, which for an org in quarantine only says that it
+    was active since.
+    """
+    settings = running_settings()
+    configure_logging(settings, service="heal")
+    try:
+        sys.exit(asyncio.run(_heal(settings, str(org), check=check)))
+    except KeyboardInterrupt:
+        click.echo("interrupted: repeat it, and it begins anew", err=True)
+        sys.exit(INTERRUPTED)
+
+
+async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
+    from daybook_infra.migrations import verify_migrations
+    from daybook_infra.postgres import connect
+    from daybook_projector.healing.course import Healing, is_quarantined
+    from daybook_projector.projections.fold import folds
+
+    await verify_migrations(settings)
+    async with connect(settings, "daybook-heal", statement_seconds=STATEMENT_SECONDS) as connection:
+        if not check and not await is_quarantined(connection, org_id):
+            click.echo(f"org {org_id} is not in quarantine")
+            return 0
+        rules = folds(managed_users=settings.users == "managed")
+        healing = Healing(connection, rules, org_id, lambda total: progress(total, "entries read"))
+        healed = await healing.run(keep=not check)
+    _print(healed)
+    if check:
+        return DIFFERS if healed.differences else 0
+    click.echo(f"org {org_id} is released" if healed.released else f"org {org_id} is not in quarantine any more")
+    return 0
+
+
+def _print(healed: "Healed") -> None:
+    for each in healed.differences:
+        click.echo(f"{each.table}: {each.missing} missing, {each.other} other, {each.surplus} too many")
+    click.echo(f"{healed.entries} entries read; tables that differed: {len(healed.differences)}")

@@ -31,7 +31,6 @@ from daybook_projector.projections.fold import TABLES
 Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
 
-CHILDREN_FIRST = TABLES[::-1]
 CASCADING = frozenset(sql.delete(table.hangs_on[1]) for table in TABLES if table.hangs_on is not None)
 # A million rows that go with theirs take about a second, many times that where none of them is in memory. Given up too
 # early it would be tried again for ever, and nothing behind it in its partition would ever be projected.
@@ -60,10 +59,12 @@ def refusals() -> Iterator[None]:
         raise
 
 
-async def write_changes(connection: Connection, stretches: Iterable[Iterable[NetChange]]) -> None:
-    """Raises `Unwritable`, also where a row to change is not there."""
+async def write_changes(
+    connection: Connection, stretches: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
+) -> None:
+    """`tables`: parents before children. Raises `Unwritable`, also where a row to change is not there."""
     with refusals():
-        for statement, rows in chain.from_iterable(map(statements, stretches)):
+        for statement, rows in chain.from_iterable(statements(stretch, tables) for stretch in stretches):
             tag = await _execute(connection, statement, rows)
             if int(tag.rpartition(" ")[2]) != len(rows):
                 raise Unwritable(f"a row to change is missing ({tag} of {len(rows)})")
@@ -95,7 +96,7 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
         )
 
 
-def statements(changes: Iterable[NetChange]) -> list[Statement]:
+def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -> list[Statement]:
     """Rows are made, parents first, then others updated, then some deleted, children first, and a few of those made
     anew: what hangs on a deleted row is there until it goes.
     """
@@ -121,10 +122,10 @@ def statements(changes: Iterable[NetChange]) -> list[Statement]:
             case _:
                 assert_never(change)
     return [
-        *((sql.insert(table), made[table]) for table in TABLES if table in made),
+        *((sql.insert(table), made[table]) for table in tables if table in made),
         *((sql.update(*changed), rows) for changed, rows in news.items()),
-        *((sql.delete(table), gone[table]) for table in CHILDREN_FIRST if table in gone),
-        *((sql.insert(table), anew[table]) for table in TABLES if table in anew),
+        *((sql.delete(table), gone[table]) for table in tables[::-1] if table in gone),
+        *((sql.insert(table), anew[table]) for table in tables if table in anew),
     ]
 
 

@@ -1,0 +1,113 @@
+"""An org's entries as `audit_log` keeps them, in the order of the log: rows in, the projector's own entries out.
+The bytes of each record are made again from its row, so that entries are read, and their hashes checked, as ever.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from daybook_contracts.admission import VoidReason, admit
+from daybook_contracts.canonical import NotCanonical, canonical_bytes, parse_json
+from daybook_contracts.head import Head
+from daybook_infra.postgres import Connection
+from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.log_entry import LogEntry, read_log_entry
+from daybook_projector.projections.changes import FoldError
+from daybook_projector.rows import refusals
+
+NO_OFFSET = -1
+# Dead letters of 64 KiB make 32 MiB of a page.
+PAGE_ENTRIES = 500
+
+# Positions order the entries whatever their times are, and no index has them.
+MAKE = """
+CREATE TEMP TABLE org_log (
+    id uuid PRIMARY KEY, partition integer NOT NULL, position bigint NOT NULL, UNIQUE (position, partition)
+)
+"""
+FIND = """
+INSERT INTO pg_temp.org_log
+SELECT id, (metadata_json->>'partition')::integer, (metadata_json->>'position')::bigint FROM public.audit_log AS a
+ WHERE org_id = $1 AND NOT EXISTS (SELECT FROM pg_temp.org_log AS found WHERE found.id = a.id)
+"""
+PLACES = "SELECT partition, min(position) AS position FROM pg_temp.org_log GROUP BY partition ORDER BY partition"
+PAGE = """
+SELECT partition, position, id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type,
+       entity_id::text, result, metadata_json::text,
+       to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at
+  FROM pg_temp.org_log JOIN public.audit_log USING (id)
+ WHERE position > $1 ORDER BY position LIMIT $2
+"""
+COLUMNS = (
+    "id",
+    "org_id",
+    "project_id",
+    "actor_user_id",
+    "action",
+    "entity_type",
+    "entity_id",
+    "result",
+    "created_at",
+)
+
+
+class OrgLog:
+    """Over one connection, for as long as it is open; to be read by whoever made it."""
+
+    def __init__(self, connection: Connection, org_id: str) -> None:
+        self._connection = connection
+        self._org_id = org_id
+        self._read_to = -1
+
+    async def begin(self) -> None:
+        await self._connection.execute(MAKE)
+
+    async def settle(self) -> None:
+        """Nobody else tells the planner how many there are."""
+        await self._connection.execute("ANALYZE pg_temp.org_log")
+
+    async def find(self) -> int:
+        """How many entries there are that were not there the last time."""
+        try:
+            with refusals():
+                tag = await self._connection.execute(FIND, self._org_id)
+        except FoldError as error:
+            raise Unhealable(f"rows of audit_log have no position: {error}") from error
+        return int(tag.rpartition(" ")[2])
+
+    async def partition(self) -> int:
+        """Where the entries that were found stand. Raises `Unhealable` where none were, or not all in one partition:
+        then no order of theirs is the right one.
+        """
+        places = await self._connection.fetch(PLACES)
+        if len(places) == 1:
+            partition: int = places[0]["partition"]
+            return partition
+        if not places:
+            raise Unhealable(f"org {self._org_id} has no entries in audit_log")
+        named = " and ".join(f"{place['partition']}.{place['position']}" for place in places)
+        raise Unhealable(f"entries of org {self._org_id} stand in more than one partition: {named}")
+
+    async def next_page(self) -> list[LogEntry]:
+        """The next of the entries that were found, at most `PAGE_ENTRIES`; none at the end."""
+        rows = await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)
+        if rows:
+            self._read_to = rows[-1]["position"]
+        return [_log_entry(dict(row)) for row in rows]
+
+
+def _log_entry(row: dict[str, Any]) -> LogEntry:
+    """What cannot be trusted of it comes out as poison."""
+    metadata: Any = parse_json(row["metadata_json"])
+    head = Head(row["position"], str(metadata.get("hash")))
+    try:
+        value = canonical_bytes({**{name: row[name] for name in COLUMNS}, "metadata_json": metadata})
+    except NotCanonical as error:
+        return LogEntry(NO_OFFSET, head, None, "", None, f"no record has such a row: {error}", None, is_last=True)
+    entry = read_log_entry(NO_OFFSET, head, value)
+    if metadata.get("data") is None and metadata.get("salt") is None:
+        return replace(entry, poison=None if row["result"] == "failure" else "it is redacted")
+    if entry.poison is not None:
+        return entry
+    verdict = admit(Head(head.position - 1, str(metadata.get("prev"))), row["partition"], value)
+    is_altered = isinstance(verdict, VoidReason)
+    return replace(entry, poison=f"its row is not what was logged ({verdict})") if is_altered else entry

@@ -1,0 +1,192 @@
+"""Healing on a real Postgres: the org's rows become what its log says, it is released, and nobody else is touched."""
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.fact import Fact
+from daybook_infra.postgres import Pool
+from daybook_infra.postgres import connect as connected
+from daybook_infra.settings import Settings
+from daybook_projector.healing import org_log
+from daybook_projector.healing.beside import Beside
+from daybook_projector.healing.differences import Difference
+from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.projections.fold import folds
+from support.healing import heal, older_than, post_rest
+from support.log_histories import histories
+from support.logbook import Logbook, thing
+from support.poison import (
+    ANN,
+    BOB,
+    HURT,
+    POISONS,
+    WELL,
+    Poisoning,
+    a_row_that_is_not_there,
+    busy,
+    founded,
+)
+from support.projecting import database, empty, expected, post, quarantine, tables
+from support.stack import FreshSettings
+from support.tables import Tables, differences
+
+ALL = folds(managed_users=True)
+FORGETFUL = sorted({fact for fact in ALL if fact is not facts.UserRegistered}, key=lambda fact: fact.__name__)
+STATE = "SELECT generation, released_at IS NULL FROM daybook.quarantine WHERE org_id = $1"
+
+
+# Of tables by their bare names: what they refuse. Users cannot be referred to from beside.
+CONSTRAINTS = """
+SELECT replace(conrelid::regclass::text, 'beside_', ''), replace(pg_get_constraintdef(oid), 'beside_', '')
+  FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'n')
+   AND conrelid <> 'public.audit_log'::regclass AND confrelid <> 'auth.users'::regclass
+"""
+
+
+@pytest.fixture(scope="module")
+def lasting(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings(partitions=1)
+
+
+@pytest.mark.parametrize("page", [1, 500])
+async def test_a_version_that_can_read_the_entry_heals_what_an_older_one_could_not(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
+    log, settings = busy(), fresh_settings(partitions=1)
+    async with database(settings) as pool:
+        assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+        healed = await heal(settings, HURT)
+        assert differences(expected(log), await tables(pool)) == []
+        assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
+    assert (healed.entries, healed.released) == (len(log.records[0]) - 3, True)
+    assert healed.differences == (
+        Difference("public.orgs", other=1),
+        Difference("public.org_members", missing=1),
+        Difference("public.projects", other=1),
+        Difference("public.project_members", other=1),
+        Difference("public.secret_refs", missing=1, surplus=1),
+        Difference("public.source_connections", other=1),
+        Difference("public.sync_runs", other=1),
+        Difference("public.dlq_events", other=1),
+        Difference("public.integration_alerts", surplus=1),
+    )
+
+
+@trying(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(log=histories, unknown=st.sets(st.sampled_from(FORGETFUL), min_size=1, max_size=6))
+async def test_whatever_an_older_version_could_not_read_is_healed(
+    lasting: Settings, log: Logbook, unknown: set[type[Fact]]
+) -> None:
+    async with database(lasting) as pool:
+        await empty(pool)
+        hurt = await post(pool, log, limit=7, kind=older_than(*unknown))
+        for one in hurt:
+            assert (await heal(lasting, one.org_id)).released
+        assert differences(expected(log), await tables(pool)) == []
+        assert await quarantine(pool) == []
+
+
+@pytest.mark.parametrize("poison", POISONS)
+async def test_what_cannot_be_applied_still_is_named_and_nothing_is_changed(
+    fresh_settings: FreshSettings, poison: Poisoning
+) -> None:
+    log, settings = founded(), fresh_settings(partitions=1)
+    place = poison(log)
+    log.add(HURT, ANN, facts.OrgRenamed(name="later"))
+    async with database(settings) as pool:
+        await post(pool, log)
+        before = await state(pool)
+        with pytest.raises(Unhealable, match=rf"^entry {place.text} \([A-Z_]+\) cannot be applied: \S"):
+            await heal(settings, HURT)
+        assert await state(pool) == before
+
+
+async def state(pool: Pool) -> tuple[Tables, list[tuple[str, int, int]]]:
+    return await tables(pool), await quarantine(pool)
+
+
+async def test_a_member_who_was_missing_is_there_once_the_user_is(fresh_settings: FreshSettings) -> None:
+    log, settings = Logbook(), fresh_settings(partitions=1)
+    log.register(ANN)
+    log.add(HURT, ANN, facts.OrgCreated(name="a"))
+    log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+    async with database(settings) as pool:
+        await post(pool, log)
+        with pytest.raises(
+            Unhealable, match=rf"entry 0\.2 \(ADD_MEMBER\) cannot be applied: user {BOB} does not exist"
+        ):
+            await heal(settings, HURT)
+        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
+        assert (await heal(settings, HURT)).released
+        assert set((await tables(pool))["org_members"]) == {(HURT, ANN), (HURT, BOB)}
+
+
+async def test_positions_order_the_entries_whatever_their_times_say(fresh_settings: FreshSettings) -> None:
+    log, settings = founded(), fresh_settings(partitions=1)
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"))
+    log.add(HURT, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
+    async with database(settings) as pool:
+        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        assert (await heal(settings, HURT)).released
+        assert (await tables(pool))["orgs"][HURT,][0] == "c"
+
+
+async def test_rows_that_somebody_changed_become_what_the_log_says(fresh_settings: FreshSettings) -> None:
+    log, settings = busy(), fresh_settings(partitions=1)
+    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
+    async with database(settings) as pool:
+        await post(pool, log)
+        good = await tables(pool)
+        await pool.execute("DELETE FROM org_members WHERE user_id = $1", BOB)
+        await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), HURT)
+        for id_, name in ((9, "d"), (10, "a"), (9, "b")):
+            await pool.execute("UPDATE secret_refs SET key_name = $2 WHERE id = $1", thing(id_), name)
+        log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
+        await post_rest(pool, log)
+        assert len(await quarantine(pool)) == 1
+        assert (await heal(settings, HURT)).released
+        found = await tables(pool)
+        assert found["secret_refs"] == good["secret_refs"]
+        assert differences(expected(log), found) == []
+
+
+async def test_a_healed_org_goes_on_and_can_be_hurt_again(fresh_settings: FreshSettings) -> None:
+    log, settings = founded(), fresh_settings(partitions=1)
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"))
+    async with database(settings) as pool:
+        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        assert (await heal(settings, HURT)).released
+        again = await heal(settings, HURT)
+        assert (again.released, again.differences) == (False, ())
+        assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
+        log.add(HURT, ANN, facts.OrgRenamed(name="c"))
+        await post_rest(pool, log)
+        assert differences(expected(log), await tables(pool)) == []
+        place = a_row_that_is_not_there(log)
+        await post_rest(pool, log)
+        assert await quarantine(pool) == [(HURT, place.position, 3)]
+
+
+async def test_comparing_changes_nothing_of_any_org(fresh_settings: FreshSettings) -> None:
+    log, settings = busy(), fresh_settings(partitions=1)
+    async with database(settings) as pool:
+        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", WELL)
+        before = await state(pool)
+        hurt, well = await heal(settings, HURT, keep=False), await heal(settings, WELL, keep=False)
+        assert await state(pool) == before
+    assert (hurt.released, len(hurt.differences)) == (False, 9)
+    assert (well.released, well.differences) == (False, (Difference("public.orgs", other=1),))
+
+
+async def test_what_the_tables_refuse_is_refused_beside_them(lasting: Settings) -> None:
+    async with connected(lasting, "test") as connection:
+        await Beside(connection, ALL).begin()
+        beside = await connection.fetchval("SELECT pg_my_temp_schema()::regnamespace::text")
+        live, twins = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", beside)]
+    assert len(live) > 20
+    assert twins == live

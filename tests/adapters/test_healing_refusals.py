@@ -1,0 +1,138 @@
+"""What no healing builds on: rows of `audit_log` that are not what was logged, and places that give no order."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_infra.postgres import Pool
+from daybook_infra.settings import Settings
+from daybook_projector.healing.unhealable import Unhealable
+from support.healing import Ended, heal, heal_at_a_shell, older_than
+from support.logbook import Logbook, org, org_in, project, thing, user_in
+from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded
+from support.projecting import database, post, quarantine, tables
+from support.stack import FreshSettings
+
+REWRITE = """
+ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
+{}
+ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
+"""
+RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=1)
+
+
+@pytest.fixture
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    async with database(settings) as opened:
+        yield opened
+
+
+async def refused(settings: Settings, pool: Pool, reason: str, org_id: str = HURT) -> None:
+    before = await tables(pool), await quarantine(pool)
+    with pytest.raises(Unhealable, match=reason):
+        await heal(settings, org_id)
+    assert (await tables(pool), await quarantine(pool)) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("created_at = created_at + interval '1 second'", "its row is not what was logged"),
+        ("entity_id = gen_random_uuid()", "its row is not what was logged"),
+        ("metadata_json = jsonb_set(metadata_json, '{principal}', '\"service:x\"')", "its row is not what was logged"),
+        ("metadata_json = jsonb_set(metadata_json, '{data,name}', '\"x\"')", "the commit does not fit the data"),
+        ('metadata_json = metadata_json || \'{"data": null, "salt": null}\'', "it is redacted"),
+        ("metadata_json = metadata_json || '{\"v\": 1e400}'", "no record has such a row"),
+        ("metadata_json = metadata_json || '{\"v\": 7}'", "unknown version 7"),
+    ],
+)
+async def test_a_row_of_audit_log_that_is_not_what_was_logged_is_named(
+    settings: Settings, pool: Pool, change: str, reason: str
+) -> None:
+    await post(pool, busy(), kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format(RENAMING.format(change)))
+    await refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
+
+
+async def test_a_redacted_failure_is_in_nobodys_way(settings: Settings, pool: Pool) -> None:
+    log = busy()
+    log.refuse(HURT, BOB, "RENAME_ORG", HURT, {"name": "secret"})
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    redact = 'UPDATE audit_log SET metadata_json = metadata_json || \'{"data": null, "salt": null}\' '
+    await pool.execute(REWRITE.format(redact + "WHERE result = 'failure';"))
+    assert (await heal(settings, HURT)).released
+
+
+async def test_a_row_without_a_position_is_an_error(settings: Settings, pool: Pool) -> None:
+    await post(pool, busy(), kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format(RENAMING.format("metadata_json = metadata_json - 'position'")))
+    await refused(settings, pool, "rows of audit_log have no position: ")
+
+
+async def test_a_missing_row_of_audit_log_shows_where_it_is_needed(settings: Settings, pool: Pool) -> None:
+    await post(pool, busy(), kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format("DELETE FROM audit_log WHERE action = 'CREATE_SECRET_REF';"))
+    await refused(settings, pool, r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row to change is missing")
+
+
+async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSettings) -> None:
+    settings, log, ann, hurt = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
+    log.register(ann)
+    log.add(hurt, ann, facts.OrgCreated(name="a"))
+    log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
+    async with database(settings) as pool:
+        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        await refused(settings, pool, r"stand in more than one partition: 0\.1 and 1\.0;", hurt)
+
+
+async def test_a_row_whose_id_another_org_has_is_an_error(settings: Settings, pool: Pool) -> None:
+    log = founded()
+    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
+    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
+    await post(pool, log, limit=1)
+    await refused(settings, pool, "rows of public.secret_refs cannot be written: UniqueViolationError secret_refs_pkey")
+
+
+async def test_a_project_of_another_org_is_not_the_orgs(settings: Settings, pool: Pool) -> None:
+    log = founded()
+    connect(log)
+    log.add(WELL, ANN, facts.ProjectCreated(name="its", project_id=project(8)))
+    taken = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
+    place = log.add(HURT, ANN, taken)[0]
+    await post(pool, log)
+    with pytest.raises(Unhealable, match=rf"^entry {place.text} .*ForeignKeyViolationError"):
+        await heal(settings, HURT, keep=False)
+
+
+async def test_at_a_shell_it_says_what_differed_and_then_that_nothing_is_left(settings: Settings, pool: Pool) -> None:
+    log = busy()
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    checked = await heal_at_a_shell(settings, HURT, "--check")
+    first, second = await heal_at_a_shell(settings, HURT.upper()), await heal_at_a_shell(settings, HURT)
+    told = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
+    assert (checked.code, checked.complained) == (1, "")
+    assert checked.said.startswith(told)
+    entries = len(log.records[0]) - 3
+    assert first == Ended(0, f"{checked.said}org {HURT} is released\n", "")
+    assert checked.said.endswith(f"\n{entries} entries read; tables that differed: 9\n")
+    assert second == Ended(0, f"org {HURT} is not in quarantine\n", "")
+    well = Ended(0, f"{entries} entries read; tables that differed: 0\n", "")
+    assert await heal_at_a_shell(settings, HURT, "--check") == well
+
+
+async def test_at_a_shell_every_refusal_is_one_line(settings: Settings, pool: Pool) -> None:
+    log = founded()
+    log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
+    await post(pool, log)
+    told = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
+    assert await heal_at_a_shell(settings, HURT) == Ended(1, "", told)
+    assert await heal_at_a_shell(settings, org(9)) == Ended(0, f"org {org(9)} is not in quarantine\n", "")
+    nobody = await heal_at_a_shell(settings, org(9), "--check")
+    assert nobody == Ended(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
+    assert (await heal_at_a_shell(settings, "acme")).code == 2

@@ -1,0 +1,150 @@
+"""A running system with an org in quarantine: its commands are refused, all others flow, and healed it goes on from the
+state that its log says.
+"""
+
+import pytest
+
+from daybook_infra.postgres import Connection
+from support.chain import Json
+from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, register, until_projected
+from support.forging import MIB, forge
+from support.healing import heal_at_a_shell, start_heal
+from support.processes import System, Systems
+from support.publisher import Door, Send, decided, doors
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+QUARANTINE = """
+SELECT partition || '.' || position FROM daybook.quarantine WHERE org_id = $1::uuid AND released_at IS NULL
+"""
+HELD = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
+BLOCKED = "SELECT FROM pg_stat_activity WHERE application_name = 'daybook-heal' AND wait_event_type = 'Lock'"
+BACKENDS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'daybook-heal'"
+ROLES = "SELECT user_id::text, role::text FROM org_members WHERE org_id = $1"
+NAMES = "SELECT id::text, name FROM orgs"
+
+
+def poisons(tenant: Tenant) -> dict[str, Json]:
+    """What nobody can apply, and what the healing says of it."""
+    member = {"user_id": tenant.admin, "role": "admin"}
+    key = {"secret_ref_id": fresh_id(), "key_name": "".join(fresh_id() for _ in range(500)), "secret_id_ref": "env:A"}
+    return {
+        "unknown action 'DANCE'": {"action": "DANCE", "data": {"name": "x"}},
+        "unknown version 2": {"action": "RENAME_ORG", "data": {"name": "x"}, "_v": 2},
+        "the id is not that of its command": {"action": "RENAME_ORG", "data": {"name": "x"}, "id": fresh_id()},
+        "UniqueViolationError": {"action": "ADD_MEMBER", "data": member, "entity_type": "org_member"},
+        "ProgramLimitExceededError": {"action": "CREATE_SECRET_REF", "data": key, "entity_type": "secret_ref"},
+    }
+
+
+async def quarantined(database: Connection, tenant: Tenant, position: str) -> None:
+    async def is_quarantined() -> bool:
+        found: str | None = await database.fetchval(QUARANTINE, tenant.org_id)
+        return found == position
+
+    await eventually(is_quarantined)
+
+
+async def refused(door: Door, send: Send) -> None:
+    async def is_refused() -> bool:
+        answer = await door.send(send)
+        return (answer.status_code, answer.json().get("code")) == (503, "ORG_QUARANTINED")
+
+    await eventually(is_refused)
+
+
+async def by_id(database: Connection, query: str, *arguments: str) -> dict[str, str]:
+    return {row[0]: row[1] for row in await database.fetch(query, *arguments)}
+
+
+async def test_each_poison_closes_its_own_org_and_healing_names_it(systems: Systems) -> None:
+    system = systems.start(partitions=1)
+    settings, (command,) = system.settings, system.commands
+    async with doors(settings, command.url) as (door,), connected(settings) as database:
+        well = await new_tenant(door, database)
+        for reason in poisons(well):
+            hurt = await new_tenant(door, database)
+            position = await forge(settings, hurt.org_id, hurt.owner, **poisons(hurt)[reason])
+            await quarantined(database, hurt, position)
+            await refused(door, hurt.rename("Later"))
+            answer = await decided(well.rename(reason), door)
+            await until_projected(database, [answer["position"]])
+            healing = await heal_at_a_shell(settings, hurt.org_id)
+            assert (healing.code, healing.said) == (1, "")
+            assert healing.complained.startswith(f"Error: entry {position} (")
+            assert reason in healing.complained
+            assert healing.complained.count("\n") == 1
+            await quarantined(database, hurt, position)
+            assert (await by_id(database, NAMES))[hurt.org_id] == "Org"
+            assert (await by_id(database, NAMES))[well.org_id] == reason
+
+
+async def test_a_healed_org_goes_on_from_the_state_of_its_log(systems: Systems) -> None:
+    system = systems.start(partitions=2)
+    settings, (command,) = system.settings, system.commands
+    async with doors(settings, command.url) as (door,), connected(settings) as database:
+        tenant, newcomer = await new_tenant(door, database), fresh_id()
+        joined = {"user_id": newcomer, "role": "member"}
+        await quarantined(database, tenant, await forge(settings, tenant.org_id, tenant.owner, "ADD_MEMBER", joined))
+        await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "Behind"})
+        early = tenant.by(newcomer, "CREATE_PROJECT", name="Mine")
+        promoted = tenant.by(tenant.owner, "UPDATE_MEMBER", user_id=newcomer, role="admin")
+        await refused(door, promoted)
+        assert f"user {newcomer} does not exist" in (await heal_at_a_shell(settings, tenant.org_id)).complained
+        await register(door, database, [newcomer])
+        healed = await heal_at_a_shell(settings, tenant.org_id)
+        assert (healed.code, healed.said.splitlines()[-1]) == (0, f"org {tenant.org_id} is released"), healed
+        assert (await decided(early, door))["code"] == "FORBIDDEN"
+        # What was refused in quarantine is decided under the same id.
+        assert (await decided(promoted, door))["status"] == 200
+        made = await decided(tenant.by(newcomer, "CREATE_PROJECT", name="Mine"), door)
+        await until_projected(database, [made["position"]])
+        assert (await by_id(database, ROLES, tenant.org_id))[newcomer] == "admin"
+        assert (await by_id(database, NAMES))[tenant.org_id] == "Behind"
+    await check_tables(settings)
+
+
+async def test_others_flow_while_a_healing_is_blocked_killed_and_repeated(systems: Systems) -> None:
+    system = systems.start(partitions=1)
+    settings, (command,) = system.settings, system.commands
+    async with doors(settings, command.url) as (door,), connected(settings) as database, connected(settings) as other:
+        well, hurt = await new_tenant(door, database), await new_tenant(door, database)
+        await check_tables(settings)
+        await database.execute("DELETE FROM org_members WHERE user_id = $1", hurt.viewer)
+        raised = {"user_id": hurt.viewer, "role": "member"}
+        await quarantined(database, hurt, await forge(settings, hurt.org_id, hurt.owner, "UPDATE_MEMBER", raised))
+        await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", hurt.admin)
+        async with other.transaction():
+            await other.execute(HELD, hurt.org_id)
+            await flows_past(system, door, database, well, hurt)
+        healed = await heal_at_a_shell(settings, hurt.org_id)
+        assert healed.said.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
+        assert (await decided(hurt.by(hurt.admin, "RENAME_ORG", name="Healed"), door))["status"] == 200
+        assert (await by_id(database, ROLES, hurt.org_id))[hurt.viewer] == "member"
+    await check_tables(settings)
+
+
+async def flows_past(system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant) -> None:
+    """A healing waits for a row; meanwhile the org beside it is decided on and projected. Then it is killed."""
+    process = await start_heal(system.settings, hurt.org_id)
+    await eventually(lambda: database.fetch(BLOCKED))
+    answer = await decided(well.rename("Meanwhile"), door)
+    await until_projected(database, [answer["position"]])
+    await refused(door, hurt.rename("Later"))
+    process.kill()
+    await process.communicate()
+    await eventually(lambda: database.fetchval(BACKENDS))
+    assert await database.fetchval(QUARANTINE, hurt.org_id) is not None
+
+
+async def test_an_entry_over_a_megabyte_is_applied_like_any_other(systems: Systems) -> None:
+    system = systems.start(partitions=1)
+    settings, (command,) = system.settings, system.commands
+    async with doors(settings, command.url) as (door,), connected(settings) as database:
+        tenant = await new_tenant(door, database)
+        large = "".join(fresh_id() for _ in range(3 * MIB // 36))
+        await until_projected(
+            database, [await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": large})]
+        )
+        assert (await by_id(database, NAMES))[tenant.org_id] == large
+        assert (await decided(tenant.rename("Small"), door))["status"] == 200
+    await check_tables(settings)

@@ -1,0 +1,67 @@
+"""Healing in this process, on a real Postgres, and the same from a shell."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from daybook_contracts.fact import Fact
+from daybook_infra.postgres import Pool, connect
+from daybook_infra.settings import Settings
+from daybook_projector.checkpoints import load_checkpoint
+from daybook_projector.healing.course import Healed, Healing
+from daybook_projector.partition import PartitionLog
+from daybook_projector.projections.fold import Folds, folds
+from daybook_projector.writer import Writer
+from support.logbook import Logbook, records
+from support.processes import environment
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int | None
+    said: str
+    complained: str
+
+
+async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
+    async with connect(settings, "heal") as connection:
+        return await Healing(connection, folds(managed_users=True), org_id, unseen).run(keep=keep)
+
+
+def older_than(*unknown: type[Fact]) -> type[Writer]:
+    """The writer of a version that did not know these facts yet."""
+
+    class Older(Writer):
+        def __init__(self, pool: Pool, rules: Folds) -> None:
+            super().__init__(pool, {fact: rule for fact, rule in rules.items() if fact not in unknown})
+
+    return Older
+
+
+async def post_rest(pool: Pool, log: Logbook, partition: int = 0) -> None:
+    """Writes what of a partition is not projected yet."""
+    reader = PartitionLog(partition, await load_checkpoint(pool, partition))
+    first = reader.checkpoint.first_to_read
+    reader.take(records(log.records[partition][first:], start=first))
+    while (batch := reader.next_batch(5000)) is not None:
+        await Writer(pool, folds(managed_users=True)).write(batch)
+        reader.projected(batch)
+
+
+@contextmanager
+def unseen(_total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda _number: None
+
+
+async def start_heal(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    program = (sys.executable, "-m", "daybook_infra", "projector", "heal", *arguments)
+    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
+
+
+async def heal_at_a_shell(settings: Settings, *arguments: str) -> Ended:
+    process = await start_heal(settings, *arguments)
+    said, complained = await asyncio.wait_for(process.communicate(), 60)
+    return Ended(process.returncode, said.decode(), complained.decode())

@@ -1,0 +1,161 @@
+"""Entries that cannot be applied, each in an org that is well but for it; and another org beside it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.fact import free_json
+from support.entries_by_hand import changed, with_member
+from support.logbook import Logbook, Place, org, project, thing, user
+
+HURT, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
+WRONG_ID = project(99)
+
+Poisoning = Callable[[Logbook], Place]
+
+
+def founded() -> Logbook:
+    log = Logbook()
+    log.register(ANN)
+    log.register(BOB)
+    for org_id in (HURT, WELL):
+        log.add(org_id, ANN, facts.OrgCreated(name="a"))
+    return log
+
+
+def a_wrong_id(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
+
+
+def an_unknown_action(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+
+
+def an_unknown_version(log: Logbook) -> Place:
+    place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
+    value = changed(log.records[place.partition].pop() or b"", with_member(".v", 2))
+    head = replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
+    return log.append_value(place.partition, value, head, place.id)
+
+
+def a_name_too_long_for_an_index(log: Logbook) -> Place:
+    name = Random(1).randbytes(8000).hex()
+    return log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name=name, secret_id_ref="env:A"))[0]
+
+
+def data_that_does_not_fit(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
+
+
+def a_row_that_is_not_there(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
+
+
+def a_row_that_is_there_already(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
+
+
+def a_member_of_no_project(log: Logbook) -> Place:
+    return log.add(
+        HURT, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
+    )[0]
+
+
+def a_second_org_with_its_id(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.OrgCreated(name="poison"))[0]
+
+
+def a_deletion_of_what_is_not_there(log: Logbook) -> Place:
+    return log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
+
+
+def a_dead_letter_of_no_connection(log: Logbook) -> Place:
+    return log.add(HURT, ANN, letter(thing(9)))[0]
+
+
+def a_run_that_is_there_already(log: Logbook) -> Place:
+    started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
+    connect(log)
+    log.add(HURT, ANN, started)
+    return log.add(HURT, ANN, started)[0]
+
+
+def a_run_of_a_deleted_connection(log: Logbook) -> Place:
+    connect(log)
+    log.add(HURT, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(HURT, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+    return log.add(HURT, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
+
+
+def a_count_beyond_its_column(log: Logbook) -> Place:
+    connect(log)
+    log.add(HURT, ANN, letter(thing(1)))
+    retried = facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31)
+    return log.add(HURT, ANN, retried)[0]
+
+
+def a_taken_key_name(log: Logbook) -> Place:
+    first, second = (
+        facts.SecretRefCreated(secret_ref_id=thing(n), key_name="a", secret_id_ref="env:A") for n in (1, 2)
+    )
+    log.add(HURT, ANN, first)
+    return log.add(HURT, ANN, second)[0]
+
+
+def connect(log: Logbook) -> None:
+    """A connection of an org that has had no project so far."""
+    log.add(HURT, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
+    config = free_json({})
+    created = facts.ConnectionCreated(
+        config=config, connection_id=thing(1), name="a", project_id=project(3), type="own"
+    )
+    log.add(HURT, ANN, created)
+
+
+def letter(connection_id: str) -> facts.DlqEventRecorded:
+    return facts.DlqEventRecorded(connection_id=connection_id, dlq_event_id=thing(3), payload=free_json(None))
+
+
+def busy() -> Logbook:
+    """Rows in all tables of one org, and something to change, to make and to delete in each after the renaming."""
+    log = founded()
+    connect(log)
+    made = facts.SecretRefCreated(secret_ref_id=thing(7), key_name="a", secret_id_ref="env:A")
+    raised = facts.AlertRaised(alert_id=thing(8), project_id=project(3), severity="info", message="a")
+    started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
+    joined = facts.ProjectMemberAdded(project_id=project(3), role="admin", user_id=ANN)
+    log.add(HURT, ANN, made, raised, started, joined, letter(thing(1)))
+    log.add(HURT, ANN, facts.OrgRenamed(name="unknown"))
+    log.add(HURT, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=thing(7)))
+    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
+    log.add(HURT, ANN, facts.AlertResolved(alert_id=thing(8)))
+    log.add(HURT, ANN, facts.ProjectMemberUpdated(project_id=project(3), role="viewer", user_id=ANN))
+    log.add(
+        HURT, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
+    )
+    log.add(HURT, ANN, facts.DlqEventResolved(dlq_event_id=thing(3), resolution="manual"))
+    log.add(HURT, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
+    log.add(HURT, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
+    return log
+
+
+POISONS: list[Poisoning] = [
+    a_wrong_id,
+    an_unknown_action,
+    a_deletion_of_what_is_not_there,
+    a_dead_letter_of_no_connection,
+    a_run_that_is_there_already,
+    a_run_of_a_deleted_connection,
+    a_count_beyond_its_column,
+    a_taken_key_name,
+    an_unknown_version,
+    a_name_too_long_for_an_index,
+    data_that_does_not_fit,
+    a_row_that_is_not_there,
+    a_row_that_is_there_already,
+    a_member_of_no_project,
+    a_second_org_with_its_id,
+]
