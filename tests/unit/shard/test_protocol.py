@@ -1,0 +1,29 @@
+"""The whole system under thousands of schedules: writers, projectors, logs and PostgreSQL, with all that can happen to
+them. Every command is decided once, answered as it was decided, and projected as it stands in the log.
+"""
+
+import json
+from collections import Counter
+
+import pytest
+
+from support.trials import played, verdict
+
+SCHEDULES = 180
+
+
+@pytest.mark.parametrize("first_seed", range(0, SCHEDULES, 30))
+def test_every_schedule_ends_well(first_seed: int) -> None:
+    failed = {seed: fault for seed in range(first_seed, first_seed + 30) if (fault := verdict(seed)) is not None}
+    assert not failed
+
+
+def test_the_schedules_reach_what_they_are_for() -> None:
+    """Races, voids, doubts and detours: the simulation would prove nothing if nobody ever lost."""
+    worlds = [played(seed) for seed in range(1000, 1040)]
+    reports = sum((world.around.reports for world in worlds), Counter[str]())
+    assert {"lost", "unknown", "void", "retake", "hold"} <= set(reports)
+    assert any(world.around.forwarded for world in worlds)
+    assert {world.lost for world in worlds} == {None, 0, 1}
+    answers = {answer for world in worlds for found in world.around.answers.values() for answer in found}
+    assert "COMMAND_ID_REUSED" in {json.loads(answer).get("code") for answer in answers}
