@@ -15,13 +15,13 @@ HEAD = ("without", "rule", "removed", "found by", "after")
 
 
 def main(schedules: int, first_seed: int) -> None:
-    begun_at = time.monotonic()
+    begun_at = time.process_time()
     for seed in range(first_seed, first_seed + schedules):
         failed = verdict(seed)
         if failed is not None:
             sys.exit(f"seed {seed}: {failed}")
-    minutes = (time.monotonic() - begun_at) / 60
-    _say(f"{schedules} schedules went well, {schedules / minutes:.0f} a minute\n")
+    minutes = (time.process_time() - begun_at) / 60
+    _say(f"{schedules} schedules went well, {schedules / minutes:.0f} a minute on one core\n")
     _say(row(HEAD))
     _say(row("---" for _ in HEAD))
     for mutant in MUTANTS:
