@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+import pytest
 
 from daybook_contracts import entry_data as facts
 from daybook_infra.postgres import Pool
@@ -16,7 +17,7 @@ from daybook_projector.projections.fold import folds
 from daybook_projector.writer import Writer
 from support.logbook import Logbook, org, records, user
 from support.processes import System
-from support.projecting import database, expected, projected, projecting, publish, tables, until, wait_for
+from support.projecting import database, empty, expected, projected, projecting, publish, tables, until, wait_for
 from support.stack import FreshSettings
 from support.tables import differences
 
@@ -63,6 +64,21 @@ async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, begun: 
     last = log.add(ORG, ANN, facts.OrgRenamed(name="last"))[0]
     await publish(settings, log, begun)
     await wait_for(pool, last)
+
+
+async def test_a_restored_postgresql_is_noticed_by_a_projector_that_has_nothing_to_write(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shards may wait for its checkpoint before they write anything new."""
+    monkeypatch.setattr("daybook_projector.worker.IDLE_SECONDS", 0.2)
+    log = founded()
+    settings = fresh_settings(partitions=1)
+    async with database(settings) as pool, projecting(settings):
+        await publish(settings, log)
+        await projected(pool, log)
+        await empty(pool)
+        await projected(pool, log)
+        assert differences(expected(log), await tables(pool)) == []
 
 
 async def test_a_projector_whose_connections_break_off_goes_on_by_itself(fresh_settings: FreshSettings) -> None:

@@ -1,7 +1,7 @@
 """Random commands of the integration hub for the simulated shard: few things, named again and again."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from daybook_command.shard.messages import CommandRecord
@@ -25,8 +25,9 @@ def _id(kind: int, org: int, number: int) -> str:
 class Drawn:
     """One seed's commands. Every org and its project are founded first."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, orgs: Sequence[str] = ORGS) -> None:
         self._draw = random.Random(seed)
+        self._orgs = orgs
         self._kinds: dict[str, tuple[int, Callable[[int], Data]]] = {
             "CREATE_CONNECTION": (6, self._creation),
             "UPDATE_CONNECTION": (2, lambda org: {**self._connection(org), "name": self._word()}),
@@ -45,16 +46,19 @@ class Drawn:
 
     def records(self, count: int) -> list[CommandRecord]:
         """A fifth of them come twice."""
-        envelopes = [self._envelope(*each) for org in (0, 1) for each in self._founding(org)]
+        return [command_record(offset, envelope) for offset, envelope in enumerate(self._envelopes(count))]
+
+    def _envelopes(self, count: int) -> list[Data]:
+        envelopes = [self._envelope(*each) for org in range(len(self._orgs)) for each in self._founding(org)]
         weights = [weight for weight, _ in self._kinds.values()]
         while len(envelopes) < count:
             if self._draw.random() < 0.2:
                 envelopes.append(self._draw.choice(envelopes))
                 continue
-            org = self._draw.randrange(2)
+            org = self._draw.randrange(len(self._orgs))
             kind = self._draw.choices(list(self._kinds), weights)[0]
             envelopes.append(self._envelope(kind, org, None, self._kinds[kind][1](org)))
-        return [command_record(offset, envelope) for offset, envelope in enumerate(envelopes)]
+        return envelopes
 
     def _founding(self, org: int) -> list[tuple[str, int, str | None, Data]]:
         return [
@@ -63,10 +67,10 @@ class Drawn:
             *(("CREATE_CONNECTION", org, OWNER, self._creation(org, number)) for number in range(CONNECTIONS)),
         ]
 
-    def _envelope(self, kind: str, org: int, actor: str | None, data: Data) -> dict[str, object]:
+    def _envelope(self, kind: str, org: int, actor: str | None, data: Data) -> Data:
         command_id = str(UUID(int=self._draw.getrandbits(128), version=4))
         actor = OWNER if kind.endswith("_CONNECTION") else actor
-        return {"id": command_id, "type": kind, "org_id": ORGS[org], "actor_user_id": actor, "data": data}
+        return {"id": command_id, "type": kind, "org_id": self._orgs[org], "actor_user_id": actor, "data": data}
 
     def _word(self) -> str:
         return self._draw.choice("abc")

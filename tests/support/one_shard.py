@@ -19,7 +19,8 @@ from daybook_command.shard.messages import (
 )
 from daybook_contracts.admission import GENESIS
 from support.rows_of_orgs import loaded_org
-from support.simulation import CONFIG, START_US, command_record
+from support.simulation import CONFIG, command_record
+from support.surroundings import START_US
 
 ANN = str(UUID(int=0xA, version=4))
 ORG = str(UUID(int=0xB, version=4))

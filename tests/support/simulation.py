@@ -1,258 +1,175 @@
-"""Shards of one partition in one thread: a log, a projection and two writers that are both always active.
+"""The whole of Daybook in one thread: for each partition two writers and two projectors that are all active, on logs, a
+commands topic and a PostgreSQL that are plain state.
 
-A seeded scheduler picks what happens next: appends land, or land late, or their acknowledgement is lost; writers
-crash; the projector lags. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
+A seeded scheduler picks what happens next. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
 """
 
 import json
 import random
-from collections import deque
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from daybook_command.domain.evolve import evolve
-from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import Checkpoint, Needs, Snapshot
-from daybook_command.shard.machine import Config, Phase, Shard
-from daybook_command.shard.messages import (
-    Acknowledged,
-    Answer,
-    Answered,
-    Append,
-    CommandRecord,
-    CommandsArrived,
-    Commit,
-    Effect,
-    Event,
-    GapRead,
-    LoadSnapshot,
-    LogRecord,
-    OutcomeUnknown,
-    OverdueRun,
-    ReadGap,
-    RunsOverdue,
-    SnapshotLoaded,
-    Stop,
-    TakenOver,
-    TakeOver,
-    Tick,
-)
-from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
-from daybook_contracts.entries import Entry, entry_data, read_entry
+from daybook_command.shard.machine import Config
+from daybook_command.shard.messages import CommandRecord, RunsOverdue
+from daybook_contracts.commands import parse_command
+from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
-from support.rows_of_orgs import loaded_org
+from support.simulated_projector import Projector
+from support.simulated_writer import Writer
+from support.surroundings import START_US, Failed, Surroundings
+from support.weather import CALM, Weather
 
 CONFIG = Config(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
-START_US = 1_800_000_000_000_000
-
-
-@dataclass
-class Projection:
-    """PostgreSQL, as far as a shard looks: the checkpoint, the entries and the orgs that follow from them."""
-
-    checkpoint: Checkpoint = field(default_factory=lambda: Checkpoint(0, GENESIS, -1))
-    entries: dict[str, Entry] = field(default_factory=dict)
-    orgs: dict[str, Org | None] = field(default_factory=dict)
-
-    def advance(self, log: list[bytes], stop: int) -> None:
-        for offset in range(self.checkpoint.next_offset, stop):
-            verdict = admit(self.checkpoint.head, 0, log[offset])
-            if isinstance(verdict, VoidReason):
-                self.checkpoint = Checkpoint(offset + 1, self.checkpoint.head, self.checkpoint.head_offset)
-                continue
-            self.checkpoint = Checkpoint(offset + 1, verdict, offset)
-            entry = read_entry(log[offset])
-            self.entries[entry.id] = entry
-            if entry.org_id is not None and entry.result == "success":
-                before = self.orgs.get(entry.org_id)
-                self.orgs[entry.org_id] = evolve(before, entry.actor_user_id, entry_data(entry))
-
-    def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
-        """Also those behind the first: a command's entries are projected together."""
-        ids = {self.entries[id_].metadata_json.command_id for id_ in first_ids if id_ in self.entries}
-        return {id_: entry for id_, entry in self.entries.items() if entry.metadata_json.command_id in ids}
-
-    def running(self) -> list[OverdueRun]:
-        """All of them are taken for overdue."""
-        orgs = [(org_id, org) for org_id, org in self.orgs.items() if org is not None]
-        return [
-            OverdueRun(org_id, run_id)
-            for org_id, org in orgs
-            for run_id, run in org.runs.items()
-            if run.status == "running"
-        ]
-
-
-@dataclass
-class Writer:
-    """One instance's shard and the effects that it waits for."""
-
-    shard: Shard
-    todo: deque[Effect]
-    position: int = 0
+MOST_STEPS = 30_000
 
 
 class World:
-    def __init__(self, seed: int, commands: list[CommandRecord], users: frozenset[str]) -> None:
-        self.random = random.Random(seed)
-        self.commands = commands
-        self.users = users
-        self.log: list[bytes] = []
-        self.late: list[tuple[bytes, ...]] = []
-        self.projection = Projection()
-        self.committed = 0
-        self.answers: dict[str, set[bytes]] = {}
-        self.owners: dict[str, str] = {}
-        self.stopped: list[str] = []
-        self.now_us = START_US
-        self.faults = True
-        self.writers = [self._new_writer(), self._new_writer()]
+    """`sent`: every command as often as it was sent, each with a correlation id of its own; `places`: to which
+    partition. `lost`: the one whose log has lost some of what was projected; `projected`: its records before.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        commands: Iterable[CommandRecord],
+        users: frozenset[str],
+        config: Config = CONFIG,
+        weather: Weather | None = None,
+    ) -> None:
+        draw = random.Random(seed)
+        self.around = Surroundings(draw, config.partitions, users, weather or Weather.storm(draw))
+        self.config = config
+        self.sent: list[CommandRecord] = []
+        self.places: list[int] = []
+        self.projected: list[bytes] = []
+        self.lost: int | None = None
+        self.writers: list[list[Writer]] = [[] for _ in range(config.partitions)]
+        self.projectors: list[list[Projector]] = [[] for _ in range(config.partitions)]
+        for record in commands:
+            self.send(record)
+        self.start_all()
+
+    def send(self, record: CommandRecord) -> None:
+        """To its own partition, or, one time in twenty, to any."""
+        draw, partitions = self.around.draw, self.config.partitions
+        home = partition_of(parse_command(record.value or b"").key, partitions)
+        headers = {**dict(record.headers), CORRELATION_ID: str(len(self.sent)).encode()}
+        record = replace(record, headers=tuple(headers.items()))
+        self.sent.append(record)
+        self.places.append(home if draw.random() < 0.95 else draw.randrange(partitions))
+        self.around.send(self.places[-1], record)
 
     def run(self, steps: int) -> None:
-        """A stormy stretch of so many steps, then calm weather until every command is answered."""
-        for _ in range(steps):
-            self.step()
-        self.faults = False
-        for _ in range(20_000):
-            if self.committed == len(self.commands):
+        """So many steps of storm, then calm weather until every command is answered and every entry projected.
+        Raises `Failed`.
+        """
+        loses_log = self.around.weather.loses_log
+        self._play(steps)
+        self.around.weather = CALM
+        if loses_log:
+            self._lose_log()
+        for _ in range(MOST_STEPS // 100):
+            self._play(100)
+            if self._is_settled() and (self.lost is None or None not in self.stops(self.lost)):
                 return
-            self.step()
-        raise AssertionError(f"only {self.committed} of {len(self.commands)} commands were answered in the end")
+        judge = "stops" if self.lost is not None and self._is_settled() else "end"
+        raise Failed(judge, f"not over after {MOST_STEPS} steps of calm: {self._state()}")
 
-    def take(self, *records: CommandRecord) -> list[Entry]:
-        """Fair weather: the first writer alone decides these, one batch each; the entries that they came to."""
-        self.faults = False
-        before = len(self.log)
-        writer = self.writers[0]
-        for record in records:
-            self.commands.append(record)
-            while self.committed < len(self.commands):
-                self._work(writer)
-        return [read_entry(value) for value in self.log[before:]]
+    def start_all(self) -> None:
+        """Whoever was there is gone at once; what takes their places knows only what is stored."""
+        for partition in range(self.config.partitions):
+            self.writers[partition] = [self._writer(partition) for _ in range(2)]
+            self.projectors[partition] = [Projector(partition) for _ in range(2)]
 
-    def replace_first(self) -> None:
-        """Its successor takes the partition over, and knows only what the tables and the log say."""
-        self.writers[0] = self._new_writer()
+    def _writer(self, partition: int) -> Writer:
+        return Writer.of(partition, self.config, self.around.committed[partition])
 
-    def project(self) -> None:
-        self.projection.advance(self.log, len(self.log))
+    def _play(self, steps: int) -> None:
+        weather, draw = self.around.weather, self.around.draw
+        weights = {
+            self._write: 100.0,
+            self._project: weather.projecting,
+            self._land: weather.landing,
+            self._crash: weather.crash,
+            self.start_all: weather.power_cut,
+            self._rogue: weather.rogue,
+            self._restore: weather.restore,
+            self._overdue: weather.overdue,
+        }
+        for act in draw.choices(list(weights), list(weights.values()), k=steps):
+            self.around.now_us += draw.randrange(5_000)
+            act()
 
-    def step(self) -> None:
-        self.now_us += self.random.randrange(5_000)
-        choice = self.random.random()
-        if choice < 0.15:
-            self.projection.advance(
-                self.log, self.random.randint(self.projection.checkpoint.next_offset, len(self.log))
-            )
-        elif choice < 0.20 and self.late:
-            self.log.extend(self.late.pop(self.random.randrange(len(self.late))))
-        elif choice < 0.21 and self.faults:
-            self.writers[self.random.randrange(2)] = self._new_writer()
-        elif choice < 0.23:
-            self._tell(self.random.choice(self.writers), RunsOverdue(self.projection.running()))
+    def _somewhere(self) -> int:
+        return self.around.draw.randrange(self.config.partitions)
+
+    def _write(self) -> None:
+        self.around.draw.choice(self.writers[self._somewhere()]).work(self.around)
+
+    def _project(self) -> None:
+        partition = self._somewhere()
+        projector = self.around.draw.choice(self.projectors[partition])
+        projector.work(self.around.logs[partition], self.around.postgres, self.around.draw)
+
+    def _land(self) -> None:
+        self.around.logs[self._somewhere()].land_late(self.around.draw)
+
+    def _crash(self) -> None:
+        draw, partition, which = self.around.draw, self._somewhere(), self.around.draw.randrange(2)
+        if draw.random() < 0.5:
+            self.writers[partition][which] = self._writer(partition)
         else:
-            self._work(self.random.choice(self.writers))
+            self.projectors[partition][which] = Projector(partition)
 
-    def _new_writer(self) -> Writer:
-        shard = Shard.of(0, CONFIG)
-        return Writer(shard, deque(shard.start()), self.committed)
+    def _rogue(self) -> None:
+        logs = self.around.logs
+        self.around.draw.choice(logs).take_rogue(self.around.draw, self.around.draw.choice(logs).values)
 
-    def _work(self, writer: Writer) -> None:
-        if writer.shard.phase is Phase.STOPPED:
-            return
-        if writer.todo:
-            self._carry_out(writer, writer.todo.popleft())
-        elif writer.position < len(self.commands):
-            count = self.random.randint(1, 7)
-            records = self.commands[writer.position : writer.position + count]
-            writer.position += len(records)
-            self._tell(writer, CommandsArrived(records))
-        else:
-            self._tell(writer, Tick())
+    def _restore(self) -> None:
+        """PostgreSQL goes back to a backup, and nobody is told."""
+        postgres = self.around.postgres
+        if postgres.past:
+            postgres.now = self.around.draw.choice(postgres.past)
 
-    def _tell(self, writer: Writer, event: Event) -> None:
-        writer.todo.extend(writer.shard.handle(event))
+    def _overdue(self) -> None:
+        partition = self._somewhere()
+        runs = self.around.postgres.now.running(partition, self.config.partitions)
+        self.around.draw.choice(self.writers[partition]).tell(RunsOverdue(runs))
 
-    def _carry_out(self, writer: Writer, effect: Effect) -> None:
-        match effect:
-            case TakeOver():
-                self._tell(writer, self._taken_over())
-            case LoadSnapshot():
-                snapshot = self._snapshot(effect)
-                self._tell(writer, SnapshotLoaded(snapshot, self.now_us, self.random.randbytes(16 * effect.commands)))
-            case Append():
-                self._append(writer, effect)
-            case ReadGap():
-                self._tell(writer, GapRead(self._records(effect.start, effect.stop)))
-            case Answer():
-                self._answer(writer, effect)
-            case Commit():
-                self.committed = max(self.committed, effect.next_offset)
-            case Stop():
-                self.stopped.append(effect.reason)
-            case _:
-                pass  # reports and holds are for people
+    def _lose_log(self) -> None:
+        """With everything down, a log loses its end, from the checkpoint's head or before; then all start again."""
+        partition = self._somewhere()
+        checkpoint, log = self.around.postgres.now.checkpoint(partition), self.around.logs[partition]
+        if checkpoint.head_offset >= 0:
+            draw, self.lost = self.around.draw, partition
+            self.projected = log.values[: checkpoint.next_offset]
+            log.lose(draw.randint(0, checkpoint.head_offset), partition, draw)
+            self.start_all()
 
-    def _taken_over(self) -> TakenOver:
-        checkpoint = self.projection.checkpoint
-        start = max(checkpoint.head_offset, 0)
-        return TakenOver(checkpoint, self._records(start, len(self.log)), 0, len(self.log))
+    def _is_settled(self) -> bool:
+        """Where no log was lost, all is answered and projected."""
+        around = self.around
+        for partition, log in enumerate(around.logs):
+            if partition == self.lost:
+                continue
+            projected = around.postgres.now.checkpoint(partition).next_offset
+            if around.committed[partition] < len(around.topics[partition]) or projected < len(log) or log.late:
+                return False
+        return True
 
-    def _append(self, writer: Writer, append: Append) -> None:
-        """Landed and acknowledged, landed in silence, landed without an offset, on its way, or lost."""
-        values = tuple(record.value for record in append.records)
-        fate = self.random.random() if self.faults else 1.0
-        if fate < 0.05:
-            self._tell(writer, OutcomeUnknown())
-        elif fate < 0.12:
-            self.late.append(values)
-            self._tell(writer, OutcomeUnknown())
-        else:
-            base = len(self.log)
-            self.log.extend(values)
-            if fate < 0.20:
-                self._tell(writer, OutcomeUnknown())
-            else:
-                self._tell(writer, Acknowledged(None if fate < 0.25 else base))
+    def stops(self, partition: int) -> list[str | None]:
+        """Why each writer and projector has stopped, None for those that have not."""
+        writers, projectors = self.writers[partition], self.projectors[partition]
+        return [*(each.stopped for each in writers), *(each.stopped for each in projectors)]
 
-    def _answer(self, writer: Writer, answer: Answer) -> None:
-        for reply in answer.replies:
-            self.answers.setdefault(reply.command_id, set()).add(reply.value)
-        self._tell(writer, Answered(answer.next_offset))
-
-    def _records(self, start: int, stop: int) -> list[LogRecord]:
-        return [LogRecord(offset, self.log[offset]) for offset in range(start, stop)]
-
-    def _snapshot(self, load: LoadSnapshot) -> Snapshot:
-        projection, needs = self.projection, load.needs
-        return Snapshot(
-            checkpoint=projection.checkpoint,
-            database_us=self.now_us,
-            entries=projection.entries_of_commands(needs.entry_ids),
-            orgs={need.org_id: loaded_org(projection.orgs.get(need.org_id), need) for need in needs.orgs},
-            known_users=self.users,
-            taken_ids=self._taken(needs),
-        )
-
-    def _taken(self, needs: Needs) -> frozenset[tuple[str, str]]:
-        """An id that is chosen belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
-        asked = [(org_id, chosen_id) for _, chosen_id, org_id in needs.chosen_ids]
-        for org_id, chosen_id in sorted(asked):
-            self.owners.setdefault(chosen_id, org_id)
-        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
-
-    def admitted(self) -> list[Entry]:
-        """The log as any reader has it."""
-        head: Head = GENESIS
-        entries = []
-        for value in self.log:
-            verdict = admit(head, 0, value)
-            if not isinstance(verdict, VoidReason):
-                head = verdict
-                entries.append(read_entry(value))
-        return entries
+    def _state(self) -> str:
+        around = self.around
+        sent, kept = [len(topic) for topic in around.topics], [len(log) for log in around.logs]
+        projected = [around.postgres.now.checkpoint(partition).next_offset for partition in range(len(kept))]
+        stops = [self.stops(partition) for partition in range(len(kept))]
+        return f"committed {around.committed} of {sent}, projected {projected} of {kept}, lost {self.lost}, {stops}"
 
 
-def command_record(offset: int, envelope: dict[str, object]) -> CommandRecord:
+def command_record(offset: int, envelope: Mapping[str, object]) -> CommandRecord:
     headers = ((PRINCIPAL, b"service:test"), (REPLY_PARTITION, b"0"), (CORRELATION_ID, str(envelope["id"]).encode()))
     return CommandRecord(offset, None, json.dumps(envelope).encode(), headers, START_US // 1000)

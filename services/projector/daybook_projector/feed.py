@@ -33,11 +33,15 @@ class Feed:
         if self._bytes > FULL_BYTES:
             self._consumer.pause(self._source)
 
-    async def take(self, limit: int) -> list[Record] | None:
-        """Up to `limit` records, at least one; None once no more are wanted."""
-        while not self._records and not self._is_over:
-            self._news.clear()
-            await self._news.wait()
+    async def take(self, limit: int, seconds: float) -> list[Record] | None:
+        """Up to `limit` records, none if there were none for so many seconds; None once no more are wanted."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._records and not self._is_over:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            return []
         return None if self._is_over else self.take_more(limit)
 
     def take_more(self, limit: int) -> list[Record]:

@@ -23,6 +23,8 @@ from daybook_projector.writer import Writer
 BATCH_ENTRIES = 5_000
 # Reading a record costs about 25 µs: the event loop is not held up for longer than this many of them.
 SLICE_RECORDS = 500
+# A restored PostgreSQL tells nobody, and shards may wait for its checkpoint before they write anything new.
+IDLE_SECONDS = 5.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 T = TypeVar("T")
@@ -73,7 +75,9 @@ class Worker:
         return PartitionLog(self.partition, checkpoint)
 
     async def _follow(self, log: PartitionLog) -> None:
-        while (records := await self.feed.take(SLICE_RECORDS)) is not None:
+        while (records := await self.feed.take(SLICE_RECORDS, IDLE_SECONDS)) is not None:
+            if not records:
+                await self._look_again(log)
             taken = 0
             while records:
                 self._report.voids(self.partition, log.take(records))
@@ -81,6 +85,16 @@ class Worker:
                 await asyncio.sleep(0)
                 records = self.feed.take_more(min(SLICE_RECORDS, BATCH_ENTRIES - taken))
             await self._project(log)
+
+    async def _look_again(self, log: PartitionLog) -> None:
+        """Raises `CheckpointLost`, as a write would where there is something to write. An outage can wait till then."""
+        try:
+            stored = await self._desk.writer.checkpoint(self.partition)
+        except DatabaseAway as away:
+            self._report.away(away)
+            return
+        if stored != log.checkpoint:
+            raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
 
     async def _project(self, log: PartitionLog) -> None:
         while (batch := log.next_batch(BATCH_ENTRIES)) is not None:

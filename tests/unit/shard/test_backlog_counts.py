@@ -9,8 +9,9 @@ from daybook_command.domain.state import Activity, Connection, Org
 from daybook_command.shard.backlog import highest_floor, uncounted
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.entries import Entry
+from support.fair_weather import FairWeather
 from support.given import command
-from support.simulation import World, command_record
+from support.simulation import command_record
 
 OWNER, ORG, PROJECT, CONNECTION = (str(UUID(int=number, version=4)) for number in (0x10, 0x20, 0x30, 0x40))
 CRITICAL = 100
@@ -50,9 +51,9 @@ def send() -> Sender:
 
 
 @pytest.fixture
-def world(send: Sender) -> World:
+def world(send: Sender) -> FairWeather:
     """A connection with eight pending dead letters, all of it in the tables."""
-    made = World(1, [], frozenset({OWNER}))
+    made = FairWeather(frozenset({OWNER}))
     made.take(
         send("CREATE_ORG", OWNER, name="x"),
         send("CREATE_PROJECT", OWNER, name="p", project_id=PROJECT),
@@ -69,19 +70,21 @@ def actions(entries: list[Entry]) -> list[str]:
     return [entry.action for entry in entries]
 
 
-def test_the_backlog_is_over_with_the_last_dead_letter_and_not_before(world: World, send: Sender) -> None:
+def test_the_backlog_is_over_with_the_last_dead_letter_and_not_before(world: FairWeather, send: Sender) -> None:
     entries = world.take(*map(send.resolving, LETTERS))
     assert actions(entries) == ["RESOLVE_DLQ_EVENT"] * 8 + ["RESOLVE_ALERT"]
 
 
-def test_what_the_tail_resolved_is_counted_again_after_a_takeover(world: World, send: Sender) -> None:
+def test_what_the_tail_resolved_is_counted_again_after_a_takeover(world: FairWeather, send: Sender) -> None:
     world.take(*map(send.resolving, LETTERS[:6]))
     world.replace_first()
     assert actions(world.take(send.resolving(LETTERS[6]))) == ["RESOLVE_DLQ_EVENT"]
     assert actions(world.take(send.resolving(LETTERS[7]))) == ["RESOLVE_DLQ_EVENT", "RESOLVE_ALERT"]
 
 
-def test_a_connection_with_the_id_of_a_deleted_one_has_none_of_its_dead_letters(world: World, send: Sender) -> None:
+def test_a_connection_with_the_id_of_a_deleted_one_has_none_of_its_dead_letters(
+    world: FairWeather, send: Sender
+) -> None:
     world.take(send("DELETE_CONNECTION", OWNER, connection_id=CONNECTION), send.connecting())
     bulk = send("RESOLVE_DLQ_EVENTS", connection_id=CONNECTION, filter={}, resolution="manual")
     entry = world.take(bulk)[0]
@@ -89,14 +92,14 @@ def test_a_connection_with_the_id_of_a_deleted_one_has_none_of_its_dead_letters(
     assert b'"remaining":0' in bytes(entry.metadata_json.data)
 
 
-def test_nothing_stays_in_memory_of_what_the_tables_have(world: World, send: Sender) -> None:
+def test_nothing_stays_in_memory_of_what_the_tables_have(world: FairWeather, send: Sender) -> None:
     world.take(*(send("RETRY_DLQ_EVENT", dlq_event_id=id_) for id_ in LETTERS))
-    touched = world.writers[0].shard.memory.cache.orgs[ORG].org
+    touched = world.shard.memory.cache.orgs[ORG].org
     assert touched is not None
     assert set(touched.dead_letters) == set(LETTERS)
     world.project()
     world.take(send("RENAME_ORG", OWNER, name="y"), send("RENAME_ORG", OWNER, name="z"))
-    settled = world.writers[0].shard.memory.cache.orgs[ORG].org
+    settled = world.shard.memory.cache.orgs[ORG].org
     assert settled is not None
     assert not settled.dead_letters
 

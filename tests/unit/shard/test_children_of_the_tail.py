@@ -3,7 +3,8 @@
 from uuid import UUID
 
 from daybook_contracts.entries import Entry
-from support.simulation import World, command_record
+from support.fair_weather import FairWeather
+from support.simulation import command_record
 
 OWNER, ORG, PROJECT, CONNECTION, FIRST, SECOND = (str(UUID(int=0x10 * n, version=4)) for n in range(1, 7))
 
@@ -12,10 +13,10 @@ class Sending:
     """Each is decided in a batch of its own."""
 
     def __init__(self) -> None:
-        self.world = World(1, [], frozenset({OWNER}))
+        self.world = FairWeather(frozenset({OWNER}))
 
     def __call__(self, kind: str, actor: str | None = None, **data: object) -> list[Entry]:
-        offset = len(self.world.commands)
+        offset = len(self.world.sent)
         id_ = str(UUID(int=0x100 + offset, version=4))
         envelope: dict[str, object] = {"id": id_, "type": kind, "org_id": ORG, "actor_user_id": actor, "data": data}
         return self.world.take(command_record(offset, envelope))

@@ -23,7 +23,8 @@ from daybook_contracts.admission import GENESIS, Head
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.entries import Unsealed, decode_entry, seal
 from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
-from support.simulation import CONFIG, START_US
+from support.simulation import CONFIG
+from support.surroundings import START_US
 
 FOUND = command_at(0, "CREATE_ORG")
 

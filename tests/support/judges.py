@@ -1,0 +1,146 @@
+"""Who says whether a simulated schedule went well. Each judge reads the world when everything is over."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from daybook_command.shard.answers import outcome
+from daybook_command.shard.messages import CommandRecord
+from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
+from daybook_contracts.commands import Command, parse_command
+from daybook_contracts.entries import read_entry
+from daybook_contracts.ids import entry_id
+from daybook_contracts.results import encode_record
+from daybook_contracts.routing import partition_of
+from daybook_contracts.topics import CORRELATION_ID
+from daybook_projector.log_entry import read_log_entry
+from daybook_projector.posting import audit_rows
+from daybook_projector.projections.changes import Value
+from support.redeciding import by_command, check_decisions, is_of, sent_commands
+from support.simulation import World
+from support.surroundings import Failed
+from support.tables import COLUMNS, Tables, differences, fold
+
+
+class Judged:
+    """One world, its logs read once. `logs` are those of the partitions that have kept what they had."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        values = {partition: log.values for partition, log in enumerate(world.around.logs)}
+        if world.lost is not None:
+            values[world.lost] = world.projected
+        self._values = {partition: admitted(each, partition) for partition, each in values.items()}
+        self.logs = {
+            partition: [read_entry(value) for value in each]
+            for partition, each in self._values.items()
+            if partition != world.lost
+        }
+        self.asked = list(self._asked())
+        self.decided = {group[0].id: group for entries in self.logs.values() for group in by_command(entries)}
+
+    def stops(self) -> None:
+        """A log that lost what was projected stops everybody there, and nothing else stops anybody."""
+        for partition in range(self.world.config.partitions):
+            for reason in self.world.stops(partition):
+                assert (reason is not None) == (partition == self.world.lost), f"partition {partition}: {reason}"
+
+    def once(self) -> None:
+        """Every command stands in its partition's log, all of it together, once."""
+        stood = Counter(group[0].id for entries in self.logs.values() for group in by_command(entries))
+        twice = [id_ for id_, count in stood.items() if count > 1]
+        assert not twice, f"decided twice: {twice}"
+        missing = [command for _, command in self.asked if _first_id(command) not in self.decided]
+        assert not missing, f"never decided: {missing}"
+
+    def decisions(self) -> None:
+        """Every command ended as the deciders would end it on the whole org."""
+        sent = sent_commands(self.world.sent)
+        for entries in self.logs.values():
+            check_decisions(sent, entries, self.world.around.users, self.world.around.owners)
+
+    def answers(self) -> None:
+        """Every sending was answered, however often, with what the log says."""
+        for record, command in self.asked:
+            answers = self.world.around.answers.get(dict(record.headers)[CORRELATION_ID], set())
+            group = self.decided[_first_id(command)]
+            if is_of(command, group[0]):
+                assert answers == {encode_record(outcome(command.id, group))}, f"{command.id}: {answers}"
+            else:
+                assert [json.loads(each)["code"] for each in answers] == ["COMMAND_ID_REUSED"], (
+                    f"{command.id}: {answers}"
+                )
+
+    def audit_log(self) -> None:
+        """The table `audit_log` holds just the entries of the topic."""
+        stored = self.world.around.postgres.now.audit_log
+        topic = [read_log_entry(0, GENESIS, value) for each in self._values.values() for value in each]
+        rows = audit_rows(topic)
+        assert sorted(stored.values()) == sorted(rows), f"{len(stored)} rows, {len(rows)} entries"
+
+    def tables(self) -> None:
+        """The other tables are the fold of the log, by another program."""
+        entries = (json.loads(value) for each in self._values.values() for value in each)
+        expected, found = fold(entries), self._found()
+        found["audit_log"] = expected["audit_log"]
+        unlike = differences(expected, found)
+        assert not unlike, unlike
+
+    def _asked(self) -> Iterator[tuple[CommandRecord, Command]]:
+        """What was sent, unless its own partition, or the one that it was sent to, has lost its log."""
+        for record, place in zip(self.world.sent, self.world.places, strict=True):
+            command = parse_command(record.value or b"")
+            home = partition_of(command.key, self.world.config.partitions)
+            if home in self.logs and place in self.logs:
+                yield record, command
+
+    def _found(self) -> Tables:
+        rows = self.world.around.postgres.now.rows.rows
+        return {
+            name: {
+                tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
+                for row in rows.get(f"public.{name}", {}).values()
+            }
+            for name, (key, others) in COLUMNS.items()
+        }
+
+
+JUDGES: dict[str, Callable[[Judged], None]] = {
+    "stops": Judged.stops,
+    "once": Judged.once,
+    "decisions": Judged.decisions,
+    "answers": Judged.answers,
+    "audit_log": Judged.audit_log,
+    "tables": Judged.tables,
+}
+
+
+def judge(world: World) -> None:
+    """Raises `Failed` by the name of the first judge who finds a fault."""
+    judged = Judged(world)
+    for name, finds in JUDGES.items():
+        try:
+            finds(judged)
+        except AssertionError as fault:
+            raise Failed(name, str(fault)) from fault
+
+
+def _first_id(command: Command) -> str:
+    return entry_id(command.key, command.id, 0)
+
+
+def admitted(values: Iterable[bytes], partition: int) -> list[bytes]:
+    """The log as any reader has it."""
+    head: Head = GENESIS
+    found = []
+    for value in values:
+        verdict = admit(head, partition, value)
+        if not isinstance(verdict, VoidReason):
+            head = verdict
+            found.append(value)
+    return found
+
+
+def _value(cell: Value, column: str) -> Any:
+    return json.loads(cell) if column.endswith("_json") and isinstance(cell, str) else cell

@@ -1,0 +1,90 @@
+"""A log decided once more, in its own order, by the deciders on whole orgs of which nothing is ever forgotten: each
+command must have ended in just that.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+
+from daybook_command.domain.decide import decide
+from daybook_command.domain.decision import Facts
+from daybook_command.domain.drafts import Draft, drafts
+from daybook_command.domain.evolve import evolve
+from daybook_command.domain.state import Org
+from daybook_command.shard.intake import time_out
+from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_contracts.commands import Command, data_json, parse_command
+from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.hashing import request_hash
+from daybook_contracts.ids import entry_id
+from daybook_contracts.principals import DAYBOOK, Principal, Service
+
+SENDER = Service("test")
+Sent = Mapping[str, Sequence[Command]]
+
+
+def sent_commands(records: Iterable[CommandRecord]) -> dict[str, list[Command]]:
+    """By id; where an id was used twice, both."""
+    commands: dict[str, list[Command]] = {}
+    for record in records:
+        command = parse_command(record.value or b"")
+        commands.setdefault(command.id, []).append(command)
+    return commands
+
+
+def by_command(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    """The entries of one command after another; two with the same id are told apart by what was requested."""
+    for _, group in groupby(entries, key=lambda entry: entry.metadata_json.request):
+        yield list(group)
+
+
+def is_of(command: Command, entry: Entry) -> bool:
+    """Whether it is this command that the entry was decided on, and no other with its id."""
+    metadata = entry.metadata_json
+    salt = bytes.fromhex(metadata.salt or "")
+    content = (command.type, command.org_id, command.actor_user_id, data_json(command))
+    return request_hash(salt, *content) == metadata.request
+
+
+def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
+    """Of one partition; `owners`: whose each chosen id is. Raises AssertionError where a command ended otherwise."""
+    own = _timeouts(entries)
+    orgs: dict[str, Org | None] = {}
+    for group in by_command(entries):
+        command_id = group[0].metadata_json.command_id
+        command, principal = own.get(command_id) or (_sent(sent, command_id, group[0]), SENDER)
+        org = orgs.get(command.key)
+        taken = frozenset(id_ for id_, owner in owners.items() if owner != command.key)
+        facts = Facts(principal, entry_id(command.key, command.id, 0), users, taken, managed_users=True)
+        wanted = drafts(command, decide(command, org, facts), org, facts)
+        assert [_told(entry) for entry in group] == [_drafted(draft, principal) for draft in wanted], command_id
+        for entry in group:
+            if entry.result == "success":
+                org = evolve(org, entry.actor_user_id, entry_data(entry))
+        orgs[command.key] = org
+
+
+def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
+    """What the shard may have sent itself for the runs of the log."""
+    started = (entry for entry in entries if entry.action == "START_SYNC" and entry.result == "success")
+    runs = [(entry.org_id, entry.entity_id) for entry in started]
+    commands = [time_out(OverdueRun(org_id, run_id)).command for org_id, run_id in runs if org_id is not None]
+    return {command.id: (command, DAYBOOK) for command in commands}
+
+
+def _sent(sent: Sent, command_id: str, first: Entry) -> Command:
+    found = [command for command in sent.get(command_id, ()) if is_of(command, first)]
+    assert found, f"nobody sent {command_id} as it stands in the log"
+    return found[0]
+
+
+def _told(entry: Entry) -> tuple[object, ...]:
+    metadata = entry.metadata_json
+    code = getattr(metadata.error, "code", None) if metadata.error else None
+    return entry.action, entry.entity_id, entry.project_id, json.loads(bytes(metadata.data)), code, metadata.principal
+
+
+def _drafted(draft: Draft, principal: Principal) -> tuple[object, ...]:
+    code = draft.error and draft.error.code
+    signed = str(draft.principal or principal)
+    return draft.action, draft.entity_id, draft.project_id, json.loads(draft.data), code, signed

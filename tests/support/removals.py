@@ -1,0 +1,179 @@
+"""How each protection is taken away: from outside, by patching what the services or the simulated edge are made of."""
+
+from dataclasses import replace
+
+import pytest
+
+from daybook_command.domain.state import Org
+from daybook_command.shard import doubts, machine
+from daybook_command.shard.batch import Deciding
+from daybook_command.shard.intake import Own, Pending
+from daybook_command.shard.lookup import Checkpoint
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.memory import Memory
+from daybook_command.shard.messages import (
+    AppendRefused,
+    Commit,
+    Effect,
+    Event,
+    OutcomeUnknown,
+    Report,
+    SnapshotLoaded,
+    TakenOver,
+)
+from daybook_command.shard.tail import Tail
+from daybook_command.shard.takeover import take_over
+from daybook_contracts import admission
+from daybook_contracts.admission import Head, VoidReason
+from daybook_contracts.continuity import head_of
+from support import simulated_postgres
+from support.simulated_postgres import move_checkpoint, post
+from support.simulated_writer import Looking, Writer
+from support.surroundings import Surroundings
+
+Patch = pytest.MonkeyPatch
+
+
+def admit_whatever_is_sealed(patch: Patch) -> None:
+    """Every reader takes each record at its word."""
+
+    def admit(_head: Head, partition: int, value: bytes | None) -> Head | VoidReason:
+        return head_of(partition, value) or VoidReason.NOT_CANONICAL
+
+    for reader in ("daybook_command.shard.memory", "daybook_projector.partition"):
+        patch.setattr(f"{reader}.admit", admit)
+
+
+def compare_positions_alone(patch: Patch) -> None:
+    def misfit(head: Head, partition: int, claimed: object, position: object, _prev: object) -> VoidReason | None:
+        return original(head, partition, claimed, position, head.hash)
+
+    original = admission._misfit
+    patch.setattr(admission, "_misfit", misfit)
+
+
+def take_any_acknowledgement(patch: Patch) -> None:
+    """As if nothing that others wrote in between could extend the log."""
+    patch.setattr(machine, "admit", lambda *_: VoidReason.WRONG_PREV)
+
+
+def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
+    def acknowledged(shard: Shard, base_offset: int | None) -> list[Effect]:
+        return original(shard, shard.memory.end if base_offset is None else base_offset)
+
+    original = Shard._acknowledged
+    patch.setattr(Shard, "_acknowledged", acknowledged)
+
+
+def look_for_ids_in_memory_alone(patch: Patch) -> None:
+    def decided_before(deciding: Deciding, item: Pending | Own) -> bool:
+        return item.entry_id in deciding.memory.tail.by_id
+
+    patch.setattr(Deciding, "_decided_before", decided_before)
+
+
+def look_for_ids_in_the_table_alone(patch: Patch) -> None:
+    def decided_before(deciding: Deciding, item: Pending | Own) -> bool:
+        return item.entry_id in deciding.snapshot.entries
+
+    patch.setattr(Deciding, "_decided_before", decided_before)
+
+
+def prune_before_deciding(patch: Patch) -> None:
+    """As far as PostgreSQL has come by then, which is further than the look-up saw."""
+    newest: dict[int, int] = {}
+
+    def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
+        newest[id(writer.shard)] = around.postgres.now.checkpoint(writer.shard.partition).head.position
+        find(writer, looking, around)
+
+    def pruned(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
+        shard.memory.settle(newest[id(shard)])
+        return decide(shard, event)
+
+    find, decide = Writer.found, Shard._decide
+    patch.setattr(Writer, "found", found)
+    patch.setattr(Shard, "_decide", pruned)
+
+
+def keep_cached_orgs(patch: Patch) -> None:
+    """Head, offset and tail go, the orgs stay."""
+
+    def start_over(shard: Shard, kind: str, detail: str) -> list[Effect]:
+        kept = shard.memory.cache
+        effects = begin(shard, kind, detail)
+        shard.memory.cache = kept
+        return effects
+
+    def taken_over(shard: Shard, event: TakenOver) -> list[Effect]:
+        def keeping(*arguments: TakenOver | int) -> tuple[Memory, list[Report]]:
+            memory, reports = fold(*arguments)  # type: ignore[arg-type]
+            memory.cache = kept
+            return memory, reports
+
+        kept = shard.memory.cache
+        patch.setattr(machine, "take_over", keeping)
+        return take(shard, event)
+
+    begin, take, fold = Shard._start_over, Shard._taken_over, take_over
+    patch.setattr(Shard, "_start_over", start_over)
+    patch.setattr(Shard, "_taken_over", taken_over)
+
+
+def read_in_two_snapshots(patch: Patch) -> None:
+    """The checkpoint first, and a while later all the rest."""
+
+    def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
+        mixed = replace(around.postgres.now, checkpoints=looking.moment.checkpoints)
+        find(writer, Looking(looking.load, mixed), around)
+
+    find = Writer.found
+    patch.setattr(Writer, "found", found)
+
+
+def replay_the_whole_tail(patch: Patch) -> None:
+    def replay(tail: Tail, org_id: str, org: Org | None, _after: int) -> Org | None:
+        return original(tail, org_id, org, -1)
+
+    original = Tail.replay
+    patch.setattr(Tail, "replay", replay)
+
+
+def commit_before_appending(patch: Patch) -> None:
+    def decided(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
+        effects = original(shard, event)
+        answer = shard.flight.answer
+        return effects if answer is None else [Commit(answer.next_offset), *effects]
+
+    original = Shard._decide
+    patch.setattr(Shard, "_decide", decided)
+
+
+def set_without_comparing(patch: Patch) -> None:
+    patch.setattr(simulated_postgres, "is_unmoved", lambda *_: True)
+
+
+def move_the_checkpoint_alone(patch: Patch) -> None:
+    """First the rows, then the checkpoint."""
+    patch.setattr(simulated_postgres, "ONE_TRANSACTION", ((post,), (move_checkpoint,)))
+
+
+def take_a_timeout_for_a_refusal(patch: Patch) -> None:
+    def handle(shard: Shard, event: Event) -> list[Effect]:
+        return original(shard, AppendRefused("timed out") if isinstance(event, OutcomeUnknown) else event)
+
+    original = Shard.handle
+    patch.setattr(Shard, "handle", handle)
+
+
+def overlook_a_restore(patch: Patch) -> None:
+    def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
+        went_back = checkpoint.head.position < memory.tail.pruned_position
+        return None if went_back else doubts.doubt(memory, checkpoint)
+
+    patch.setattr(machine, "doubt", doubt)
+
+
+def overlook_another_head(patch: Patch) -> None:
+    for reader in ("daybook_command.shard.takeover", "daybook_projector.partition"):
+        patch.setattr(f"{reader}.check_head", lambda *_: None)

@@ -1,0 +1,139 @@
+"""PostgreSQL as plain state: what is stored, what a shard is told of it, and what a projector's transaction does.
+A state that is stored is never changed again, so whoever holds one has a snapshot.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from daybook_command.domain.evolve import evolve
+from daybook_command.domain.state import Org
+from daybook_command.shard.lookup import Checkpoint as Known
+from daybook_command.shard.lookup import LoadedOrg, Needs
+from daybook_command.shard.messages import OverdueRun
+from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.ids import entry_id
+from daybook_contracts.routing import partition_of
+from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_projector.checkpoints import CheckpointLost
+from daybook_projector.log_entry import LogEntry
+from daybook_projector.partition import Batch
+from daybook_projector.posting import NOBODY, audit_rows, net_changes
+from daybook_projector.projections.audit_log import AuditRow
+from daybook_projector.projections.changes import FoldError
+from daybook_projector.projections.fold import TABLES, folds
+from support.row_tables import RowTables
+from support.rows_of_orgs import loaded_org
+
+FOLDS = folds(managed_users=True)
+
+
+@dataclass(slots=True)
+class Stored:
+    """`rows` and `audit_log` as the projector writes them; `entries` and `orgs` are what a shard would read of them."""
+
+    checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
+    rows: RowTables = field(default_factory=lambda: RowTables(TABLES))
+    audit_log: dict[str, AuditRow] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    orgs: dict[str, Org | None] = field(default_factory=dict)
+
+    def copy(self) -> "Stored":
+        rows = RowTables(TABLES)
+        rows.rows = {name: dict(table) for name, table in self.rows.rows.items()}
+        return Stored(dict(self.checkpoints), rows, dict(self.audit_log), dict(self.entries), dict(self.orgs))
+
+    def checkpoint(self, partition: int) -> Checkpoint:
+        return self.checkpoints.get(partition, NOTHING_PROJECTED)
+
+    def known(self, partition: int) -> Known:
+        """The checkpoint as the command service reads it."""
+        found = self.checkpoint(partition)
+        return Known(found.next_offset, found.head, found.head_offset)
+
+    def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
+        """Also those behind the first: a command's entries are projected together."""
+        return {
+            id_: self.entries[id_]
+            for first in first_ids
+            if first in self.entries
+            for id_ in _ids_of_command(self.entries[first])
+            if id_ in self.entries
+        }
+
+    def orgs_needed(self, needs: Needs) -> dict[str, LoadedOrg]:
+        return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
+
+    def running(self, partition: int, partitions: int) -> list[OverdueRun]:
+        """Runs of the partition's orgs. All of them are taken for overdue."""
+        return [
+            OverdueRun(org_id, run_id)
+            for org_id, org in self.orgs.items()
+            if org is not None and partition_of(org_id, partitions) == partition
+            for run_id, run in org.runs.items()
+            if run.status == "running"
+        ]
+
+
+Statement = Callable[[Stored, Batch], None]
+Transaction = tuple[Statement, ...]
+
+
+@dataclass(slots=True)
+class Postgres:
+    """`past`: every state that ever was stored, as backups have them."""
+
+    now: Stored = field(default_factory=Stored)
+    past: list[Stored] = field(default_factory=list)
+
+    def run(self, transaction: Transaction, batch: Batch) -> None:
+        """All of its statements or none. Raises `CheckpointLost`, and `FoldError` where rows contradict each other."""
+        after = self.now.copy()
+        for statement in transaction:
+            statement(after, batch)
+        self.past.append(self.now)
+        self.now = after
+
+
+def move_checkpoint(stored: Stored, batch: Batch) -> None:
+    if not is_unmoved(stored, batch):
+        raise CheckpointLost(f"partition {batch.partition} is no longer at offset {batch.before.next_offset}")
+    stored.checkpoints[batch.partition] = batch.after
+
+
+def is_unmoved(stored: Stored, batch: Batch) -> bool:
+    """The comparison of compare-and-set."""
+    return stored.checkpoint(batch.partition) == batch.before
+
+
+def post(stored: Stored, batch: Batch) -> None:
+    """Rows by the projector's own folds, and rows of `audit_log`, each of which has a key that is unique."""
+    for stretch in net_changes(FOLDS, batch.entries, NOBODY):
+        stored.rows.apply(stretch)
+    for row in audit_rows(batch.entries):
+        id_ = str(row[0])
+        if id_ in stored.audit_log:
+            raise FoldError(f"audit_log has {id_} already")
+        stored.audit_log[id_] = row
+    for entry in batch.entries:
+        _follow(stored, entry)
+
+
+def _follow(stored: Stored, entry: LogEntry) -> None:
+    """What a shard reads has its origin in the same rows."""
+    columns = entry.columns
+    assert isinstance(columns, Entry), entry.poison
+    stored.entries[columns.id] = columns
+    if columns.org_id is not None and columns.result == "success":
+        before = stored.orgs.get(columns.org_id)
+        stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, entry_data(columns))
+
+
+def _ids_of_command(first: Entry) -> list[str]:
+    metadata = first.metadata_json
+    others = range(1, metadata.entries)
+    key = first.org_id or first.entity_id
+    return [first.id, *(entry_id(key, metadata.command_id, ordinal) for ordinal in others)]
+
+
+ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)
+"""A batch's transactions, one after another: rows, `audit_log` and checkpoint stand in one (docs/log.md, rule 11)."""

@@ -1,0 +1,60 @@
+"""A projector of one partition: the real way through the log, a transaction at a time, whoever else is there."""
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+
+from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_projector.checkpoints import CheckpointLost
+from daybook_projector.partition import Batch, PartitionLog
+from support import simulated_postgres
+from support.simulated_log import Log
+from support.simulated_postgres import Postgres, Transaction
+
+
+@dataclass(slots=True)
+class Projector:
+    """`ready`: the batch that is being written, `left`: its transactions that are still to be run."""
+
+    partition: int
+    way: PartitionLog | None = None
+    ready: Batch | None = None
+    left: deque[Transaction] = field(default_factory=deque)
+    stopped: str | None = None
+
+    def work(self, log: Log, postgres: Postgres, draw: random.Random) -> None:
+        """One step: take over, read, prepare a batch, or run a transaction."""
+        if self.stopped is not None:
+            return
+        try:
+            self._step(log, postgres, draw)
+        except CheckpointLost:
+            self.way = self.ready = None
+        except LogChanged as changed:
+            self.stopped = str(changed)
+
+    def _step(self, log: Log, postgres: Postgres, draw: random.Random) -> None:
+        if self.way is None:
+            checkpoint = postgres.now.checkpoint(self.partition)
+            check_bounds(checkpoint.next_offset, 0, len(log))
+            self.way = PartitionLog(self.partition, checkpoint)
+        elif self.ready is not None:
+            self._write(self.way, self.ready, postgres, draw)
+        elif (batch := self.way.next_batch(draw.randint(1, 12))) is not None:
+            self.ready = batch
+            self.left = deque(simulated_postgres.ONE_TRANSACTION)
+        elif (start := self.way.next_to_read) == len(log) and postgres.now.checkpoint(
+            self.partition
+        ) != self.way.checkpoint:
+            self.way = None
+        else:
+            self.way.take(log.records(start, min(len(log), start + draw.randint(1, 12))))
+
+    def _write(self, way: PartitionLog, batch: Batch, postgres: Postgres, draw: random.Random) -> None:
+        postgres.run(self.left[0], batch)
+        if draw.random() < 0.05:
+            return  # committed, and the connection is gone: it tries once more
+        self.left.popleft()
+        if not self.left:
+            way.projected(batch)
+            self.ready = None

@@ -1,0 +1,142 @@
+"""One instance's shard of one partition, and the effects that it waits for. What it reads may be old on arrival."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from daybook_command.shard.lookup import Checkpoint, Snapshot
+from daybook_command.shard.machine import Config, Phase, Shard
+from daybook_command.shard.messages import (
+    Answer,
+    Answered,
+    Append,
+    CommandsArrived,
+    Commit,
+    Effect,
+    Event,
+    GapRead,
+    Hold,
+    LoadSnapshot,
+    ReadGap,
+    Report,
+    SnapshotLoaded,
+    Stop,
+    TakenOver,
+    TakeOver,
+    Tick,
+)
+from support.simulated_postgres import Stored
+from support.surroundings import Surroundings
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A look-up's transaction has begun: it sees `moment`."""
+
+    load: LoadSnapshot
+    moment: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Taking:
+    """The checkpoint is read, the log not yet."""
+
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Coming:
+    """It has happened; the shard has not heard of it."""
+
+    event: Event
+
+
+@dataclass(slots=True)
+class Writer:
+    """`answers` go out beside what the protocol waits for, one after another. `position`: of the commands topic."""
+
+    shard: Shard
+    position: int
+    todo: deque[Effect | Looking | Taking | Coming] = field(default_factory=deque)
+    answers: deque[Answer] = field(default_factory=deque)
+    stopped: str | None = None
+
+    @classmethod
+    def of(cls, partition: int, config: Config, committed: int) -> "Writer":
+        writer = cls(Shard.of(partition, config), committed)
+        writer.todo.extend(writer.shard.start())
+        return writer
+
+    def work(self, around: Surroundings) -> None:
+        """One step."""
+        topic, draw = around.topics[self.shard.partition], around.draw
+        if self.shard.phase is Phase.STOPPED:
+            self.todo.clear()
+        elif self.answers and (not self.todo or draw.random() < 0.5):
+            self._answer(self.answers.popleft(), around)
+        elif self.position < len(topic) and (not self.todo or draw.random() < 0.1):
+            records = topic[self.position : self.position + draw.randint(1, 7)]
+            self.position += len(records)
+            self.tell(CommandsArrived(records))
+        elif self.todo:
+            self._carry_out(self.todo.popleft(), around)
+        else:
+            self.tell(Tick())
+
+    def tell(self, event: Event) -> None:
+        for effect in self.shard.handle(event):
+            match effect:
+                case Answer():
+                    self.answers.append(effect)
+                case Stop():
+                    self.stopped = effect.reason
+                case _:
+                    self.todo.append(effect)
+
+    def _carry_out(self, what: Effect | Looking | Taking | Coming, around: Surroundings) -> None:
+        partition = self.shard.partition
+        log, stored = around.logs[partition], around.postgres.now
+        match what:
+            case TakeOver():
+                self.todo.appendleft(Taking(stored.known(partition)))
+            case Taking(checkpoint):
+                records = log.records(max(checkpoint.head_offset, 0))
+                self.tell(TakenOver(checkpoint, records, 0, len(log)))
+            case LoadSnapshot():
+                self.todo.appendleft(Looking(what, stored))
+            case Looking():
+                self.found(what, around)
+            case Append(records):
+                values = tuple(record.value for record in records)
+                self.todo.appendleft(Coming(log.append(values, around.weather, around.draw)))
+            case ReadGap(start, stop):
+                self.tell(GapRead(log.records(start, stop)))
+            case Coming(event):
+                self.tell(event)
+            case Commit(next_offset):
+                around.commit(partition, next_offset)
+            case Report(kind):
+                around.reports[kind] += 1
+            case Hold():
+                around.reports["hold"] += 1
+            case Answer() | Stop():
+                raise AssertionError(f"{what} is dealt with at once")
+            case _:
+                assert_never(what)
+
+    def found(self, looking: Looking, around: Surroundings) -> None:
+        """All that was asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
+        needs, moment = looking.load.needs, looking.moment
+        snapshot = Snapshot(
+            checkpoint=moment.known(self.shard.partition),
+            database_us=around.now_us,
+            entries=moment.entries_of_commands(needs.entry_ids),
+            orgs=moment.orgs_needed(needs),
+            known_users=around.users,
+            taken_ids=around.taken(needs.chosen_ids),
+        )
+        self.tell(SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
+
+    def _answer(self, answer: Answer, around: Surroundings) -> None:
+        around.publish(self.shard.partition, answer)
+        self.tell(Answered(answer.next_offset))

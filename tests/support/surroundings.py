@@ -1,0 +1,82 @@
+"""What simulated writers and projectors stand in: the commands topic, the logs, PostgreSQL, a clock, and a weather."""
+
+import random
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from daybook_command.outgoing import outgoing
+from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_contracts.topics import CORRELATION_ID, Topics
+from support.simulated_log import Log
+from support.simulated_postgres import Postgres
+from support.weather import Weather
+
+START_US = 1_800_000_000_000_000
+TOPICS = Topics("daybook.")
+LOUD = ("offsets", "constraints", "bugs", "end")
+"""Faults that show while a schedule runs; all others are for the judges to find when it is over."""
+
+
+class Failed(AssertionError):
+    """A judge found a fault."""
+
+    def __init__(self, judge: str, fault: str) -> None:
+        super().__init__(f"{judge}: {fault}")
+        self.judge = judge
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """`topics`, `committed` and `logs` are by partition. Each sent command has a correlation id of its own, by which
+    `answers` has all that was answered, and `forwarded` from which partition it was sent on. `reports` counts what
+    shards report, and their holds. `owners`: whose each chosen id is; no restore loses a reservation here.
+    """
+
+    draw: random.Random
+    partitions: int
+    users: frozenset[str]
+    weather: Weather
+    postgres: Postgres = field(default_factory=Postgres)
+    topics: list[list[CommandRecord]] = field(default_factory=list)
+    logs: list[Log] = field(default_factory=list)
+    committed: list[int] = field(default_factory=list)
+    answers: dict[bytes, set[bytes]] = field(default_factory=dict)
+    forwarded: set[tuple[int, bytes]] = field(default_factory=set)
+    reports: Counter[str] = field(default_factory=Counter)
+    owners: dict[str, str] = field(default_factory=dict)
+    now_us: int = START_US
+
+    def __post_init__(self) -> None:
+        self.topics = [[] for _ in range(self.partitions)]
+        self.logs = [Log() for _ in range(self.partitions)]
+        self.committed = [0] * self.partitions
+
+    def send(self, partition: int, record: CommandRecord) -> None:
+        topic = self.topics[partition]
+        topic.append(replace(record, offset=len(topic)))
+
+    def publish(self, partition: int, answer: Answer) -> None:
+        """As the outbox does: replies, and commands that belong elsewhere."""
+        for reply in answer.replies:
+            self.answers.setdefault(reply.correlation_id or b"", set()).add(reply.value)
+        forwards = [each for each in outgoing(TOPICS, partition, answer) if each.topic == TOPICS.commands]
+        for each in forwards:
+            headers = tuple(each.headers)
+            self.forwarded.add((partition, dict(headers)[CORRELATION_ID]))
+            self.send(each.partition, CommandRecord(0, each.key, each.value, headers, self.now_us // 1000))
+
+    def taken(self, chosen: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
+        """A chosen id belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
+        asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
+        for org_id, chosen_id in sorted(asked):
+            self.owners.setdefault(chosen_id, org_id)
+        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
+
+    def commit(self, partition: int, next_offset: int) -> None:
+        """Raises `Failed` where a command goes with it that nobody has dealt with: after a crash it would be lost."""
+        for record in self.topics[partition][self.committed[partition] : next_offset]:
+            sent = dict(record.headers)[CORRELATION_ID]
+            if sent not in self.answers and (partition, sent) not in self.forwarded:
+                raise Failed("offsets", f"{partition}.{record.offset} was committed before it was answered")
+        self.committed[partition] = max(self.committed[partition], next_offset)

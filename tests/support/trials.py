@@ -1,0 +1,38 @@
+"""One seed is one schedule of the whole simulated system: run, then judged."""
+
+import random
+from dataclasses import replace
+
+from daybook_projector.projections.changes import FoldError
+from support.judges import judge
+from support.simulated_commands import PARTITIONS, PEOPLE, Everything
+from support.simulation import CONFIG, World
+from support.surroundings import Failed
+
+COMMANDS, STEPS = 40, 300
+
+
+def played(seed: int) -> World:
+    """Raises `Failed`, whatever the fault: tables must not contradict the log, and nothing may break."""
+    draw = random.Random(seed)
+    config = replace(
+        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([20, 1000]), max_commands=5
+    )
+    world = World(seed, Everything(seed).records(COMMANDS), frozenset(PEOPLE), config)
+    try:
+        world.run(STEPS)
+    except Failed:
+        raise
+    except FoldError as refusal:
+        raise Failed("constraints", str(refusal)) from refusal
+    except Exception as bug:
+        raise Failed("bugs", f"{type(bug).__name__}: {bug}") from bug
+    return world
+
+
+def verdict(seed: int) -> Failed | None:
+    try:
+        judge(played(seed))
+    except Failed as failed:
+        return failed
+    return None

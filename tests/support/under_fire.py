@@ -1,0 +1,59 @@
+"""More schedules by hand: `python -m support.under_fire SCHEDULES [FIRST_SEED]` runs them on Daybook as it is, then
+each mutant on the first hundred, and prints the table of docs/under-fire.md.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from support.mutants import MUTANTS, Mutant
+from support.trials import verdict
+
+OF_EACH = 100
+HEAD = ("without", "rule", "removed", "found by", "after")
+
+
+def main(schedules: int, first_seed: int) -> None:
+    begun_at = time.process_time()
+    for seed in range(first_seed, first_seed + schedules):
+        failed = verdict(seed)
+        if failed is not None:
+            sys.exit(f"seed {seed}: {failed}")
+    minutes = (time.process_time() - begun_at) / 60
+    _say(f"{schedules} schedules went well, {schedules / minutes:.0f} a minute on one core\n")
+    _say(row(HEAD))
+    _say(row("---" for _ in HEAD))
+    for mutant in MUTANTS:
+        _say(row((*names(mutant), *found(mutant))))
+
+
+def names(mutant: Mutant) -> tuple[str, str, str]:
+    """What a mutant is, in the words of its row."""
+    return mutant.lacks, mutant.rule, mutant.removed
+
+
+def found(mutant: Mutant) -> tuple[str, str]:
+    """Which judges found it in how many of a hundred schedules, and after how many runs the first did."""
+    verdicts = [mutant.verdict(seed) for seed in range(OF_EACH)]
+    judges = Counter(failed.judge for failed in verdicts if failed is not None)
+    first = next((runs for runs, failed in enumerate(verdicts, start=1) if failed is not None), None)
+    return ", ".join(f"{judge} {count}" for judge, count in judges.most_common()), str(first)
+
+
+def row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _numbers(arguments: Sequence[str]) -> tuple[int, int]:
+    schedules, first_seed = [*map(int, arguments), 0][:2]
+    return schedules, first_seed
+
+
+if __name__ == "__main__":
+    main(*_numbers(sys.argv[1:]))

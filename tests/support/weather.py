@@ -1,0 +1,47 @@
+"""How rough one schedule is: each seed draws its own rates, so that some schedules have much of one trouble and none of
+another.
+"""
+
+import random
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Appends: shares that are lost, late, landed in silence, acknowledged without an offset. Others: weights of what
+    happens next, beside the 100 of a writer's step.
+    """
+
+    lost: float = 0.0
+    late: float = 0.0
+    silent: float = 0.0
+    without_offset: float = 0.0
+    projecting: float = 30.0
+    landing: float = 5.0
+    crash: float = 0.0
+    power_cut: float = 0.0
+    rogue: float = 0.0
+    restore: float = 0.0
+    overdue: float = 0.0
+    loses_log: bool = False
+
+    @classmethod
+    def storm(cls, draw: random.Random) -> "Weather":
+        return cls(
+            lost=draw.choice([0.0, 0.03, 0.1]),
+            late=draw.choice([0.0, 0.05, 0.15]),
+            silent=draw.choice([0.0, 0.05, 0.15]),
+            without_offset=draw.choice([0.0, 0.1, 0.3]),
+            projecting=draw.choice([10.0, 30.0, 100.0]),
+            landing=draw.choice([2.0, 10.0]),
+            crash=draw.choice([0.0, 1.0, 3.0]),
+            power_cut=draw.choice([0.0, 0.5, 1.0]),
+            rogue=draw.choice([0.0, 0.0, 2.0]),
+            restore=draw.choice([0.0, 0.0, 1.0]),
+            overdue=draw.choice([1.0, 4.0]),
+            loses_log=draw.random() < 0.2,
+        )
+
+
+CALM = Weather(projecting=60.0, overdue=2.0)
+"""What is on its way lands, and nothing else goes wrong."""
