@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -21,16 +20,14 @@ waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
 
 @kafka.subscriber(partitions=[TopicPartition(f"{PREFIX}results", 0)])
 async def take_reply(reply: dict[str, Any]) -> None:
-    outcome = waiting.get(reply.get("command_id", ""))
-    if outcome is not None and not outcome.done():
+    if (outcome := waiting.get(reply.get("command_id", ""))) and not outcome.done():
         outcome.set_result(reply)
 
 
 async def send(org_id: str, type_: str, command_id: str, **data: object) -> str:
-    """Returns the outcome's position. However often it is sent, with its id it acts once."""
-    command: dict[str, Any] = {"id": command_id, "type": type_, "org_id": org_id, "data": data}
     outcome = waiting[command_id] = asyncio.get_running_loop().create_future()
-    while not outcome.done():
+    while not outcome.done():  # however often it is sent, with its id it acts once
+        command: dict[str, Any] = {"id": command_id, "type": type_, "org_id": org_id, "data": data}
         await kafka.publish(command, f"{PREFIX}commands", key=org_id.encode(), headers=HEADERS)
         await asyncio.wait([outcome], timeout=5)
     if (reply := outcome.result())["result"] == "failure":
@@ -38,37 +35,25 @@ async def send(org_id: str, type_: str, command_id: str, **data: object) -> str:
     return str(reply["position"])
 
 
-def read_source(attempt: int) -> Iterator[dict[str, Any]]:
-    """Stands for the source. At the first attempt one of its events is broken, and then it hangs up."""
-    yield {"event": "PURCHASE_APPROVED", "product": 7 if attempt > 1 else None}
-    if attempt == 1:
-        raise ConnectionError("the source hung up")
-
-
-async def sync(org_id: str, connection_id: str, attempt: int) -> str:
-    start_id, end_id = str(uuid4()), str(uuid4())
-    run_id = entry_id(org_id, start_id, 0)  # known before anything is sent
-    await send(org_id, "START_SYNC", start_id, connection_id=connection_id)
-    try:
-        for event in read_source(attempt):
-            if event["product"] is None:
-                dead = {"connection_id": connection_id, "payload": event, "error": "product is missing"}
-                await send(org_id, "RECORD_DLQ_EVENT", str(uuid4()), **dead)
-    except ConnectionError as error:
-        return await send(org_id, "FAIL_SYNC", end_id, sync_run_id=run_id, error_message=str(error))
-    return await send(org_id, "COMPLETE_SYNC", end_id, sync_run_id=run_id, stats={"attempt": attempt})
+async def sync(org_id: str, connection_id: str, event: dict[str, Any]) -> str:
+    start_id, run = str(uuid4()), {"connection_id": connection_id}
+    ended = {"sync_run_id": entry_id(org_id, start_id, 0)}  # known before anything is sent
+    await send(org_id, "START_SYNC", start_id, **run)
+    if event["product"] is None:
+        await send(org_id, "RECORD_DLQ_EVENT", str(uuid4()), **run, payload=event, error="product is missing")
+        return await send(org_id, "FAIL_SYNC", str(uuid4()), **ended, error_message="the source hung up")
+    return await send(org_id, "COMPLETE_SYNC", str(uuid4()), **ended, stats={"events": 1})
 
 
 async def main(connection_id: str) -> None:
-    database = await asyncpg.connect(os.environ["DAYBOOK_DATABASE_URL"])
-    org_id = await database.fetchval("SELECT org_id::text FROM source_connections WHERE id = $1", connection_id)
-    async with kafka:
+    async with kafka, asyncpg.create_pool(os.environ["DAYBOOK_DATABASE_URL"]) as database:
+        org_id = await database.fetchval("SELECT org_id::text FROM source_connections WHERE id = $1", connection_id)
         await kafka.start()
-        ends = [await sync(org_id, connection_id, attempt) for attempt in (1, 2)]
-    await database.fetchval("SELECT daybook.wait_for($1)", ends[-1])  # a statement of its own
-    for run in await database.fetch(RUNS, connection_id):
-        print(": ".join(filter(None, run)))
-    await database.close()
+        for product in (None, 7):  # stands for the source: its first event is broken
+            end = await sync(org_id, connection_id, {"event": "PURCHASE_APPROVED", "product": product})
+        await database.fetchval("SELECT daybook.wait_for($1)", end)  # a statement of its own
+        for run in await database.fetch(RUNS, connection_id):
+            print(": ".join(filter(None, run)))
 
 
 if __name__ == "__main__":
