@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from daybook_contracts.continuity import LogChanged, check_bounds
 from daybook_infra.errors import DatabaseAway, KafkaAway
+from daybook_infra.failpoints import failpoint
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.feed import Feed
 from daybook_projector.log_bounds import LogBounds
@@ -66,6 +67,7 @@ class Worker:
         self.feed.shut()
         self._desk.users.forget()
         checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        failpoint("amid-takeover")
         check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
@@ -118,6 +120,7 @@ class Worker:
         begun_at = perf_counter()
         async with self._desk.slots:
             poisons = await self._retried(lambda: self._desk.writer.write(batch))
+        failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
