@@ -63,17 +63,19 @@ class Proxy:
     _weather: Weather = FAIR
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
+    _serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def start(self) -> None:
         """Listens on a port of its own; `target`, a port of this machine, may be told later."""
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0)
+        self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
+            self.turn(FAIR)
             self.cut(1.0)
-            await self._server.wait_closed()
+            await asyncio.gather(*self._serving, return_exceptions=True)
 
     def turn(self, weather: Weather) -> None:
         """What was held goes on; what is broken is cut."""
@@ -99,6 +101,11 @@ class Proxy:
     def _chosen(self, share: float) -> list[Link]:
         return [link for link in self.links if link.lot < share]
 
+    def _accept(self, reader: StreamReader, client: StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, client))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
     async def _serve(self, reader: StreamReader, client: StreamWriter) -> None:
         lot = self.random.random()
         if self._weather.refused and lot < self._weather.share:
@@ -112,15 +119,14 @@ class Proxy:
         link = Link(lot, client, server)
         self.links.add(link)
         try:
-            await asyncio.gather(
-                self._pump(link, reader, server, Way.REQUESTS), self._pump(link, answers, client, Way.ANSWERS)
-            )
-        except OSError:
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(link, reader, server, Way.REQUESTS))
+                pumps.create_task(self._pump(link, answers, client, Way.ANSWERS))
+        except* OSError:
             link.cut()
         finally:
             self.links.discard(link)
-            client.close()
-            server.close()
+            await _closed(client, server)
 
     async def _pump(self, link: Link, reader: StreamReader, writer: StreamWriter, way: Way) -> None:
         while data := await reader.read(CHUNK):
@@ -143,3 +149,11 @@ class Proxy:
         swallowed = way in weather.swallowed
         link.broken = link.broken or swallowed
         return not swallowed
+
+
+async def _closed(*writers: StreamWriter) -> None:
+    for writer in writers:
+        writer.close()
+    for writer in writers:
+        with suppress(OSError):
+            await writer.wait_closed()

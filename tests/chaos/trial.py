@@ -5,6 +5,7 @@ logs, history, topics and tables, in the run's folder.
 import asyncio
 import json
 import shutil
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -63,7 +64,7 @@ async def _play(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], verdict
     try:
         await _rage(scene, nemesis, faults, verdict.seed)
     except (ExceptionGroup, AssertionError, RuntimeError, TimeoutError) as trouble:
-        verdict.wrong += [f"the run broke off: {trouble!r}", *_causes(trouble)]
+        verdict.wrong.append("the run broke off: " + "".join(traceback.format_exception(trouble)))
     with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
         found = await gather_evidence(scene.settings)
         verdict.commands = len(scene.history.promised)
@@ -83,11 +84,6 @@ async def _rage(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], seed: i
             await nemesis.rage(faults)
             traffic.enough.set()
             await scene.fleet.ready(READY_SECONDS)
-
-
-def _causes(trouble: BaseException) -> list[str]:
-    inner = trouble.exceptions if isinstance(trouble, ExceptionGroup) else ()
-    return [line for each in inner for line in (repr(each), *_causes(each))]
 
 
 async def _keep(scene: Scene, folder: Path) -> None:

@@ -21,8 +21,8 @@ AGAIN = 20
 
 
 async def _forge(scene: Scene, draw: Random) -> None:
-    """Records of every kind that do not extend the log."""
-    chain = draw.choice(await _long_logs(scene))
+    """Records of every kind that do not extend the log, in the name of the org that stands last in it."""
+    chain = draw.choice([chain for chain in await _long_logs(scene) if chain.entries[-1]["org_id"] is not None])
     await append(scene.settings, chain.partition, [make(chain) for make in draw.sample(VOID, len(VOID))])
 
 
