@@ -26,6 +26,7 @@ from daybook_command.shard.messages import (
     TakenOver,
 )
 from daybook_command.snapshot_reader import SnapshotReader
+from daybook_infra.cancelling import heed_cancellation
 from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.failpoints import failpoint
 from daybook_infra.health import Health
@@ -124,6 +125,7 @@ class Lanes:
             try:
                 result = await attempt()
             except (DatabaseAway, KafkaAway) as away:
+                heed_cancellation()
                 self._health.fail(server, str(away))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

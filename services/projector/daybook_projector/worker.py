@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TypeVar
 
 from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_infra.cancelling import heed_cancellation
 from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.failpoints import failpoint
 from daybook_projector.checkpoints import CheckpointLost
@@ -132,6 +133,7 @@ class Worker:
             try:
                 result = await attempt()
             except (DatabaseAway, KafkaAway) as error:
+                heed_cancellation()
                 away = error
                 self._report.away(error)
                 await asyncio.sleep(pause)
