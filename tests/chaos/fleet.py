@@ -14,6 +14,7 @@ from daybook_infra.settings import Settings
 from support.processes import Role, Service, free_port, launch
 
 INSTANCES = 2
+STOP_SECONDS = 40
 # By the signal itself only while it still starts, and has taken nothing.
 ENDED_AS_ASKED = {0, -signal.SIGTERM}
 
@@ -63,7 +64,7 @@ class Fleet:
         """As an operator does."""
         service, place.service = place.service, None
         if service is not None and not self._fallen(place, service):
-            code = await asyncio.to_thread(service.stop, 40)
+            code = await asyncio.to_thread(service.stop, STOP_SECONDS)
             if code not in ENDED_AS_ASKED:
                 self.crashes.append(f"{place.name} was asked to stop and ended with {code}")
 
@@ -73,17 +74,16 @@ class Fleet:
             await asyncio.to_thread(service.kill)
 
     async def died(self, place: Place, seconds: float) -> bool:
-        """Whether the instance kills itself within the seconds; if not, it is stopped. Its place is empty then."""
+        """Whether the instance kills itself within the seconds, or while it is stopped after them. Its place is empty
+        then.
+        """
         service = place.service
         assert service is not None
         with suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(service.process.wait, seconds)
-        if service.process.returncode == -signal.SIGKILL:
-            place.service = None
-            return True
-        place.doomed = False
-        await self.stop(place)
-        return False
+        code = await asyncio.to_thread(service.stop, STOP_SECONDS)
+        place.service = None
+        return code == -signal.SIGKILL
 
     def look(self) -> None:
         """Remembers, and starts again, who died by itself."""
