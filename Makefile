@@ -6,7 +6,7 @@ PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
 
-.PHONY: help install run test check bench lint types imports schemas format lock
+.PHONY: help install run test chaos check bench lint types imports schemas format lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -18,6 +18,9 @@ run: install ## Kafka, PostgreSQL and both services, in the foreground; Ctrl-C s
 
 test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TESTS=path for a part of it)
 	$(BIN)/pytest $(TESTS)
+
+chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=3 SEED=1 MINUTES=2; docs/chaos.md)
+	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
 

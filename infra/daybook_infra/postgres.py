@@ -64,8 +64,8 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
     except _REFUSALS as error:
         raise DatabaseAway(f"{where} refuses the connection: {error}") from error
     except asyncpg.InterfaceError as error:
-        # asyncpg has one class for a closed connection and for misuse; misuse is a bug.
-        if "closed" not in str(error) and "closing" not in str(error):
+        # asyncpg has one class for a connection that is lost and for misuse; misuse is a bug.
+        if not _of_a_lost_connection(error):
             raise
         raise DatabaseAway(f"{where} is away: {error}") from error
 
@@ -138,6 +138,14 @@ def _options(settings: Settings, application: str, statement_seconds: float) -> 
             "jit": "off",
         },
     }
+
+
+def _of_a_lost_connection(error: asyncpg.InterfaceError) -> bool:
+    """Also where the rollback, and then the pool, try to use a connection that an outage left amid an operation."""
+    before: BaseException | None = error
+    while before is not None and not isinstance(before, _OUTAGES):
+        before = before.__context__
+    return before is not None or "closed" in str(error) or "closing" in str(error)
 
 
 def _reason(error: Exception) -> str:

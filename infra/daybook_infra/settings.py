@@ -1,5 +1,5 @@
 """Every setting of Daybook, with its default, bounds and description: `DAYBOOK_*` variables in, one frozen object out.
-Nothing else reads the environment.
+Nothing else reads the environment, but for the failpoints of crash tests (failpoints.py).
 """
 
 from typing import Annotated, Literal, Self

@@ -49,6 +49,20 @@ async def test_using_a_connection_that_is_gone_is_an_outage(settings: Settings) 
             await connection.execute("SELECT 1")
 
 
+@pytest.mark.parametrize("before", [asyncpg.InternalClientError("cannot switch to state 21"), OSError("reset")])
+def test_a_rollback_that_a_lost_connection_refuses_is_an_outage(before: Exception) -> None:
+    """As asyncpg's transaction does while the error that ends it is on its way."""
+    refused = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+    refused.__context__ = before
+    with pytest.raises(DatabaseAway), translated():
+        raise refused
+
+
+def test_misuse_of_a_connection_is_a_bug() -> None:
+    with pytest.raises(asyncpg.InterfaceError), translated():
+        raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
+
+
 async def test_a_violated_constraint_is_no_outage(settings: Settings) -> None:
     with pytest.raises(asyncpg.UniqueViolationError):
         async with connect(settings, "test") as connection:

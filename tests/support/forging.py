@@ -34,8 +34,11 @@ def forged(chain: Chain, org_id: str, actor: str | None, action: str, data: Json
 
 
 def later(chain: Chain) -> str:
-    last = datetime.fromisoformat(chain.entries[-1]["created_at"])
-    return (last + timedelta(microseconds=1)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return stamp(datetime.fromisoformat(chain.entries[-1]["created_at"]) + timedelta(microseconds=1))
+
+
+def stamp(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 async def append(settings: Settings, partition: int, values: Sequence[bytes | None]) -> None:

@@ -20,6 +20,7 @@ from support.stack import FreshSettings
 
 DAYBOOK = Path(sys.executable).with_name("daybook")
 TAIL_LINES = 40
+Role = Literal["command", "projector"]
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -90,6 +91,20 @@ class Service:
         return "\n".join([f"--- {self.log} ({len(lines)} lines)", *lines[-TAIL_LINES:]])
 
 
+def launch(settings: Settings, role: Role, log: Path, port: int, **env: str) -> Service:
+    """Starts an instance without waiting for it; its log is added to. `env` is the rest of its environment."""
+    arguments = [str(DAYBOOK), role, "run", "--port", str(port)]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            arguments,
+            env=environment(settings) | env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Service(process, log, f"http://127.0.0.1:{port}")
+
+
 @dataclass(slots=True)
 class System:
     """Instances of both services over one log and one database."""
@@ -99,16 +114,11 @@ class System:
     commands: list[Service] = field(default_factory=list)
     projectors: list[Service] = field(default_factory=list)
 
-    def start(self, role: Literal["command", "projector"], **changes: object) -> Service:
+    def start(self, role: Role, **changes: object) -> Service:
         """Starts an instance without waiting for it; `changes` are settings of its own."""
         instances = self.commands if role == "command" else self.projectors
-        port = free_port()
         log = self.folder / f"{role}-{len(instances)}.log"
-        arguments = [str(DAYBOOK), role, "run", "--port", str(port)]
-        env = environment(self.settings.model_copy(update=changes))
-        with log.open("wb") as out:
-            process = subprocess.Popen(arguments, env=env, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
-        service = Service(process, log, f"http://127.0.0.1:{port}")
+        service = launch(self.settings.model_copy(update=changes), role, log, free_port())
         instances.append(service)
         return service
 

@@ -47,19 +47,20 @@ def servers(settings: Settings) -> Iterator[Servers]:
         with containers() as started:
             yield started
     else:
-        with _embedded() as started:
-            yield started
+        with own_stack() as started:
+            yield started.found()
 
 
 @contextmanager
-def _embedded() -> Iterator[Servers]:
+def own_stack(kafka_advertised: int | None = None) -> Iterator[EmbeddedStack]:
+    """An embedded one in a folder of its own, gone afterwards."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    stack = EmbeddedStack(home, print, durable=False, jars=Home.of_checkout())
+    stack = EmbeddedStack(home, print, durable=False, jars=Home.of_checkout(), kafka_advertised=kafka_advertised)
     with only_one(home.lock("session"), "held by {pid}"):
         try:
             stack.start()
-            yield stack.found()
+            yield stack
         finally:
             stack.stop()
             remove(home)

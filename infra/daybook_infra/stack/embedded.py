@@ -21,6 +21,7 @@ class EmbeddedStack:
     say: Say
     durable: bool = True
     jars: Home | None = None  # whose Kafka jars to use; its own, if none is named
+    kafka_advertised: int | None = None  # the port that clients are sent to, if it is not Kafka's own
 
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
@@ -81,6 +82,7 @@ class EmbeddedStack:
             account=account,
             port=ports["kafka"],
             controller_port=ports["kafka_controller"],
+            advertised_port=self.kafka_advertised or ports["kafka"],
             say=self.say,
         )
         postgres = Postgres(

@@ -38,7 +38,7 @@ controller.quorum.voters=1@{host}:{controller_port}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
 listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
-advertised.listeners=BROKER://{host}:{port}
+advertised.listeners=BROKER://{host}:{advertised_port}
 listener.security.protocol.map=BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT
 log.dirs={logs}
 auto.create.topics.enable=false
@@ -64,6 +64,7 @@ class Kafka:
     account: Account | None
     port: int
     controller_port: int
+    advertised_port: int
     say: Say
 
     @property
@@ -130,7 +131,8 @@ class Kafka:
         return self.data / "kafka.pid"
 
     def _write_settings(self, logs: Path) -> None:
-        text = SETTINGS.format(host=LOOPBACK, port=self.port, controller_port=self.controller_port, logs=logs)
+        ports = {"port": self.port, "controller_port": self.controller_port, "advertised_port": self.advertised_port}
+        text = SETTINGS.format(host=LOOPBACK, logs=logs, **ports)
         write_file(self._settings, text, EVERYBODY_READS)
         log4j = checkout() / "infra" / "kafka" / LOG4J  # a copy, which the account can read
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)

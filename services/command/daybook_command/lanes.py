@@ -26,7 +26,9 @@ from daybook_command.shard.messages import (
     TakenOver,
 )
 from daybook_command.snapshot_reader import SnapshotReader
+from daybook_infra.cancelling import heed_cancellation
 from daybook_infra.errors import DatabaseAway, KafkaAway
+from daybook_infra.failpoints import failpoint
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 
@@ -62,6 +64,7 @@ class Lanes:
 
     async def take_over(self, partition: int) -> TakenOver:
         checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
+        failpoint("amid-takeover")
         start = max(checkpoint.head_offset, 0)
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, start))
         return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
@@ -82,7 +85,9 @@ class Lanes:
         return fate
 
     async def answer(self, partition: int, answer: Answer) -> None:
+        failpoint("after-ack")
         await self.retrying("kafka", lambda: self._outbox.publish(partition, answer))
+        failpoint("after-answer")
         metrics.FORWARDED.inc(len(answer.forwards))
         for refused in answer.refused:
             metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
@@ -120,6 +125,7 @@ class Lanes:
             try:
                 result = await attempt()
             except (DatabaseAway, KafkaAway) as away:
+                heed_cancellation()
                 self._health.fail(server, str(away))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

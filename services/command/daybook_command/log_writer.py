@@ -15,6 +15,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from daybook_command.producers import ReplaceableProducer
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, OutcomeUnknown
 from daybook_infra import kafka
+from daybook_infra.failpoints import failpoint
 from daybook_infra.settings import Settings
 
 APPEND_SECONDS = 10.0
@@ -42,8 +43,10 @@ class LogWriter:
             async with asyncio.timeout(APPEND_SECONDS):
                 producer = await self._producers.get()
                 batch = self._batch(producer, append)
+                failpoint("before-append")
                 sent = await producer.send_batch(batch, self._topic, partition=partition)
                 metadata = await sent
+                failpoint("after-append")
         except _REFUSALS as error:
             self._producers.discard(producer)
             return AppendRefused(f"Kafka refused the batch: {error!r}")

@@ -76,6 +76,9 @@ class CommandIntake(ConsumerRebalanceListener):
             async with asyncio.timeout(2 * CALL_SECONDS):
                 await self.broker.start()
         except (KafkaError, OSError, TimeoutError) as error:
+            # Left alive it would join the group beside the next attempt's, and be given partitions that nobody reads.
+            if self._consumer is not None:
+                await kafka.close_quietly(self._consumer)
             raise KafkaAway(f"the commands topic cannot be subscribed: {error!r}") from error
 
     async def stop(self) -> None:

@@ -9,7 +9,9 @@ from time import perf_counter
 from typing import TypeVar
 
 from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_infra.cancelling import heed_cancellation
 from daybook_infra.errors import DatabaseAway, KafkaAway
+from daybook_infra.failpoints import failpoint
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.feed import Feed
 from daybook_projector.log_bounds import LogBounds
@@ -68,6 +70,7 @@ class Worker:
         self.feed.shut()
         self._desk.users.forget()
         checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        failpoint("amid-takeover")
         check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
@@ -132,6 +135,7 @@ class Worker:
         begun_at = perf_counter()
         async with self._desk.slots:
             poisons = await self._retried(lambda: self._desk.writer.write(batch))
+        failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
@@ -143,6 +147,7 @@ class Worker:
             try:
                 result = await attempt()
             except (DatabaseAway, KafkaAway) as error:
+                heed_cancellation()
                 away = error
                 self._report.away(error)
                 await asyncio.sleep(pause)

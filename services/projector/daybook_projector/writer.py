@@ -2,6 +2,7 @@
 A batch that cannot be written whole is written org by org instead.
 """
 
+from daybook_infra.failpoints import failpoint
 from daybook_infra.postgres import Connection, Pool, translated
 from daybook_projector.checkpoint import Checkpoint
 from daybook_projector.checkpoints import load_checkpoint, move_checkpoint
@@ -39,7 +40,9 @@ class Writer:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             if batch.entries:
+                failpoint("before-rows")
                 await self._post(connection, batch, await frozen_orgs(connection, batch.entries))
+                failpoint("after-rows")
 
     async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None]) -> None:
         await write_changes(connection, net_changes(self._folds, batch.entries, frozen))

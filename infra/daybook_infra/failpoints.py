@@ -1,0 +1,28 @@
+"""Instants at which a process kills itself, for tests of crashes (docs/chaos.md). Off unless DAYBOOK_FAILPOINT names
+one, as `name` or, for the n-th time that it is passed, `name:n`. It is no setting: nobody who runs Daybook sets it.
+"""
+
+import os
+import signal
+from itertools import count
+from typing import Literal
+
+Point = Literal[
+    "before-append",  # decided, nothing written
+    "after-append",  # in the log, and the shard has not heard of it
+    "after-ack",  # the shard knows, and nobody is answered
+    "after-answer",  # answered, and the offsets are not committed
+    "before-rows",  # the checkpoint is moved, no row is written
+    "after-rows",  # everything is written, nothing committed
+    "after-commit",  # PostgreSQL has it, and Kafka's committed offset is behind
+    "amid-takeover",  # the checkpoint is read, the log is not
+]
+
+_NAME, _, _COUNT = os.environ.get("DAYBOOK_FAILPOINT", "").partition(":")
+_AT = int(_COUNT or 1)
+_passes = count(1)
+
+
+def failpoint(point: Point) -> None:
+    if _NAME and point == _NAME and next(_passes) == _AT:
+        os.kill(os.getpid(), signal.SIGKILL)

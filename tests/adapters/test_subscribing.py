@@ -1,0 +1,43 @@
+"""An attempt to subscribe that fails leaves nothing behind that could join the group later."""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+
+import pytest
+
+from chaos.proxy import LOOPBACK, Proxy
+from daybook_command.shard.messages import CommandRecord
+from daybook_command.subscriber import CommandIntake
+from daybook_contracts.topics import Topics
+from daybook_infra.errors import KafkaAway
+from support.stack import FreshSettings
+
+
+class NoShards:
+    """Nobody's partitions."""
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        raise AssertionError(partitions)
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
+        raise AssertionError(partitions)
+
+    def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        raise AssertionError(partition)
+
+
+async def test_an_attempt_that_finds_kafka_gone_closes_the_consumer_that_it_made(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(init=False)
+    proxy = Proxy(Random(1), target=int(settings.kafka_bootstrap.rpartition(":")[2]))
+    await proxy.start()
+    moved = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
+    intake = CommandIntake(moved, Topics(settings.topic_prefix))
+    await intake.broker.connect()
+    await proxy.stop()
+    for _ in range(2):
+        with pytest.raises(KafkaAway):
+            await intake.start(NoShards())
+        consumer = intake._subscriber.consumer
+        assert consumer is not None
+        assert consumer._closed
+    await intake.stop()

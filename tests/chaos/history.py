@@ -1,0 +1,53 @@
+"""What publishers did and were told, in memory for the checker and as JSON lines for people."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import IO
+
+from support.chain import Json
+from support.publisher import Send
+
+Name = tuple[str, str]
+"""A command's routing key and id."""
+
+
+def name_of(send: Send) -> Name:
+    return send.key, send.command["id"]
+
+
+@dataclass(slots=True)
+class History:
+    """`promised`: acknowledged by Kafka or accepted by a door, so never to be lost."""
+
+    file: IO[str]
+    sent: dict[Name, Send] = field(default_factory=dict)
+    promised: set[Name] = field(default_factory=set)
+    waiting: dict[Name, int] = field(default_factory=dict)
+    answers: list[tuple[Send, Json]] = field(default_factory=list)
+
+    def send(self, send: Send, way: str) -> None:
+        self.expect(send, way)
+        self.waiting[name_of(send)] = self.waiting.get(name_of(send), 0) + 1
+
+    def expect(self, send: Send, way: str) -> None:
+        """It may or may not be decided, and nobody waits for it."""
+        self.sent[name_of(send)] = send
+        self.note("sent", way=way, principal=send.principal, command=send.command)
+
+    def promise(self, send: Send) -> None:
+        self.promised.add(name_of(send))
+        self.note("promised", id=send.command["id"])
+
+    def answer(self, send: Send, answer: Json) -> None:
+        name = name_of(send)
+        self.waiting[name] -= 1
+        if not self.waiting[name]:
+            del self.waiting[name]
+        self.promised.add(name)
+        self.answers.append((send, answer))
+        self.note("answered", id=send.command["id"], answer=answer)
+
+    def note(self, what: str, **more: object) -> None:
+        line = {"at": round(time.time(), 3), "what": what, **more}
+        self.file.write(json.dumps(line, ensure_ascii=False) + "\n")

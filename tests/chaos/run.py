@@ -1,0 +1,67 @@
+"""`make chaos`: so many seeded runs, a line for each fault, and what they prove. Exits with 1 if any run failed."""
+
+import argparse
+import asyncio
+import logging
+import sys
+import tempfile
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+from chaos.nemesis import FAULTS, for_seconds
+from chaos.trial import Verdict, run_once
+
+
+def main() -> int:
+    asked = _arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault
+    folder = Path(tempfile.mkdtemp(prefix="daybook-chaos-"))
+    verdicts = []
+    for seed in range(asked.seed, asked.seed + asked.runs):
+        say(f"seed {seed}")
+        own = folder / f"seed-{seed}"
+        own.mkdir()
+        draw = partial(for_seconds, asked.minutes * 60, FAULTS)
+        verdicts.append(asyncio.run(run_once(seed, draw, own, say)))
+        _tell(verdicts[-1])
+    _sum_up(verdicts)
+    return any(verdict.wrong for verdict in verdicts)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="how many, each with a seed of its own")
+    parser.add_argument("--seed", type=int, default=1, help="of the first run; the others follow")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long the faults of a run go on")
+    return parser.parse_args()
+
+
+def say(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)  # noqa: T201 - what this program is for
+
+
+def _tell(verdict: Verdict) -> None:
+    total = sum(verdict.faults.values())
+    say(f"seed {verdict.seed}: {total} faults, {verdict.commands} commands, {verdict.voids} void records")
+    for line in verdict.wrong:
+        say(f"WRONG  {line}")
+    if verdict.wrong:
+        say(f"seed {verdict.seed} FAILED; its logs, history, topics and tables are in {verdict.folder}")
+
+
+def _sum_up(verdicts: list[Verdict]) -> None:
+    counts = sum((verdict.faults for verdict in verdicts), Counter[str]())
+    for name, count in sorted(counts.items()):
+        say(f"{count:6} {name}")
+    failed = [verdict.seed for verdict in verdicts if verdict.wrong]
+    total, commands = counts.total(), sum(verdict.commands for verdict in verdicts)
+    say(f"{total} faults and {commands} commands in {len(verdicts)} runs; failed seeds: {failed or 'none'}")
+    if not failed and total:
+        # The rule of three: so many trials without a failure bound its probability.
+        say(f"at 95 %, less than {3 / total:.2%} of faults do harm, in less than {3 / len(verdicts):.0%} of runs")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

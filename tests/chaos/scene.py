@@ -1,0 +1,64 @@
+"""What a run plays on: a Kafka and a PostgreSQL of its own, each behind a proxy, and two instances of each service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from chaos.fleet import INSTANCES, Fleet
+from chaos.history import History
+from chaos.proxy import LOOPBACK, Proxy
+from daybook_infra.settings import Settings
+from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.interface import Part, Servers
+from support.processes import Role
+from support.stack import Fresh, own_stack
+
+PARTITIONS = 4
+# Users are many and hurried here; what the door's own brake does is tested elsewhere.
+UNBRAKED: dict[str, Any] = {"rate": 1e6, "burst": 1_000_000}
+ROLES: tuple[Role, ...] = ("command", "projector")
+READY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    settings: Settings
+    stack: EmbeddedStack
+    proxies: dict[Part, Proxy]
+    fleet: Fleet
+    history: History
+
+
+@asynccontextmanager
+async def open_scene(folder: Path, random: Random, history: History) -> AsyncIterator[Scene]:
+    """Everything runs and is ready. The servers' own logs are kept in the folder."""
+    async with AsyncExitStack() as closing:
+        proxies = {part: Proxy(Random(random.random())) for part in Part}
+        for proxy in proxies.values():
+            await proxy.start()
+            closing.push_async_callback(proxy.stop)
+        opened = own_stack(kafka_advertised=proxies[Part.KAFKA].port)
+        stack = await asyncio.to_thread(opened.__enter__)
+        closing.push_async_callback(asyncio.to_thread, opened.__exit__, None, None, None)
+        settings = await asyncio.to_thread(Fresh(_behind(proxies, stack.found())), partitions=PARTITIONS, **UNBRAKED)
+        fleet = Fleet(settings, folder)
+        closing.push_async_callback(fleet.end)
+        for role in ROLES:
+            for _ in range(INSTANCES):
+                fleet.start(fleet.add(role))
+        await fleet.ready(READY_SECONDS)
+        yield Scene(settings, stack, proxies, fleet, history)
+
+
+def _behind(proxies: dict[Part, Proxy], found: Servers) -> Servers:
+    """The same servers, as the proxies show them."""
+    url = urlsplit(found.database_url)
+    proxies[Part.KAFKA].target = int(found.kafka_bootstrap.rpartition(":")[2])
+    proxies[Part.POSTGRES].target = url.port or 0
+    place = f"{url.username}:{url.password}@{LOOPBACK}:{proxies[Part.POSTGRES].port}"
+    return Servers(f"{LOOPBACK}:{proxies[Part.KAFKA].port}", urlunsplit(url._replace(netloc=place)))

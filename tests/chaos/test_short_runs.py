@@ -1,0 +1,31 @@
+"""Chaos in short: two runs with fixed seeds play every fault there is once. `make chaos` does it at length."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from chaos.fault import Fault
+from chaos.nemesis import FAULTS
+from chaos.run import say
+from chaos.trial import run_once
+
+pytestmark = pytest.mark.e2e
+HALVES = {20_261: FAULTS[::2], 20_262: FAULTS[1::2]}
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("seed", HALVES)
+async def test_whatever_befalls_a_system_each_command_is_decided_once_and_the_tables_follow(
+    seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("aiokafka"), "disabled", True)  # it complains of every fault
+
+    def once(random: Random) -> Sequence[Fault]:
+        return random.sample(HALVES[seed], len(HALVES[seed]))
+
+    verdict = await run_once(seed, once, tmp_path, say)
+    assert verdict.wrong == [], f"seed {seed}, kept in {verdict.folder}:\n" + "\n".join(verdict.wrong)
+    assert set(verdict.faults) == {fault.name for fault in HALVES[seed]}

@@ -1,0 +1,107 @@
+"""One run: a scene of its own, traffic and faults side by side, then quiet, then the verdict. What went wrong is kept:
+logs, history, topics and tables, in the run's folder.
+"""
+
+import asyncio
+import json
+import shutil
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from chaos.checker import as_json, gather_evidence, judge
+from chaos.fault import Fault
+from chaos.history import History
+from chaos.nemesis import Nemesis
+from chaos.publishers import open_publishers
+from chaos.scene import READY_SECONDS, Scene, open_scene
+from chaos.traffic import Traffic
+from daybook_infra.settings import Settings
+from support.driving import connected
+from support.replay import read_topic
+from support.tables import read_tables
+
+TOPICS = ("commands", "audit_log", "results", "commands.dlq")
+Draw = Callable[[Random], Iterable[Fault]]
+"""The faults of a run, when everything is ready."""
+
+
+@dataclass(slots=True)
+class Verdict:
+    """`wrong` is empty if the run stood."""
+
+    seed: int
+    folder: Path
+    faults: Counter[str] = field(default_factory=Counter)
+    commands: int = 0
+    voids: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+
+async def run_once(seed: int, draw: Draw, folder: Path, say: Callable[[str], None]) -> Verdict:
+    """The folder is there, and gone afterwards if nothing was wrong."""
+    verdict, random = Verdict(seed, folder), Random(seed)
+    with (folder / "history.jsonl").open("w", encoding="utf-8") as file:
+        history = History(file)
+        async with open_scene(folder, random, history) as scene:
+            nemesis = Nemesis(scene, random, say, verdict.faults)
+            await _play(scene, nemesis, draw(random), verdict)
+            if verdict.wrong:
+                await _keep(scene, folder)
+    if not verdict.wrong:
+        shutil.rmtree(folder)
+    return verdict
+
+
+async def _play(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], verdict: Verdict) -> None:
+    try:
+        await _rage(scene, nemesis, faults, verdict.seed)
+    except (ExceptionGroup, AssertionError, RuntimeError, TimeoutError) as trouble:
+        verdict.wrong.append("the run broke off: " + "".join(traceback.format_exception(trouble)))
+    with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
+        found = await gather_evidence(scene.settings)
+        verdict.commands = len(scene.history.promised)
+        verdict.voids = sum(len(chain.voids) for chain in found.log)
+        verdict.wrong += await asyncio.to_thread(judge, scene.history, found)
+        verdict.wrong += scene.fleet.crashes
+        return
+    verdict.wrong.append("the log or the tables cannot be read")
+
+
+async def _rage(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], seed: int) -> None:
+    """Faults while there is traffic; then every instance gets ready, and every publisher its answer."""
+    async with open_publishers(scene.settings, scene.history, scene.fleet.urls()) as publishers:
+        traffic = Traffic(scene.settings, seed, publishers)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(traffic.run())
+            await nemesis.rage(faults)
+            traffic.enough.set()
+            await scene.fleet.ready(READY_SECONDS)
+
+
+async def _keep(scene: Scene, folder: Path) -> None:
+    """The instances' logs and the history are there already."""
+    for name in ("kafka", "postgres"):
+        shutil.copy(scene.stack.home.log(name), folder)
+    with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
+        await _keep_topics(scene.settings, folder)
+        async with connected(scene.settings) as connection:
+            (folder / "tables.json").write_text(as_json(await read_tables(connection)), encoding="utf-8")
+
+
+async def _keep_topics(settings: Settings, folder: Path) -> None:
+    for topic in TOPICS:
+        records = sorted(await read_topic(settings, topic), key=lambda record: record[:2])
+        with (folder / f"{topic}.jsonl").open("w", encoding="utf-8") as file:
+            for partition, offset, value, headers in records:
+                text = None if value is None else value.decode(errors="backslashreplace")
+                named = {name: header.decode(errors="backslashreplace") for name, header in headers.items()}
+                line = {"partition": partition, "offset": offset, "value": text, "headers": named}
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -1,0 +1,100 @@
+"""Records that somebody writes to the audit log beside its shard: what does not extend the log, and what does."""
+
+import json
+import secrets
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from support.chain import Chain, Json, entry_id, jcs, request_hash, sealed
+from support.forging import later, stamp
+from support.publisher import Send
+
+
+def forged(chain: Chain, position: int, prev: str) -> Json:
+    """A well-formed renaming of the org of the last entry, under a new command id, put at a place of the chain."""
+    last, command_id = chain.entries[-1], str(uuid4())
+    metadata = last["metadata_json"] | {"command_id": command_id, "data": {"name": "Forged"}}
+    entry = last | {"action": "RENAME_ORG", "entity_type": "org", "entity_id": last["org_id"]}
+    return sealed(entry | {"id": entry_id(last["org_id"], command_id), "metadata_json": metadata}, position, prev)
+
+
+def wrong_prev(chain: Chain) -> bytes:
+    return jcs(forged(chain, chain.head[0] + 1, "ab" * 32))
+
+
+def repeated_position(chain: Chain) -> bytes:
+    last = chain.entries[-1]["metadata_json"]
+    return jcs(forged(chain, last["position"], last["prev"]))
+
+
+def old_head(chain: Chain) -> bytes:
+    old = chain.entries[-2]["metadata_json"]
+    return jcs(forged(chain, old["position"] + 1, old["hash"]))
+
+
+def skipped_position(chain: Chain) -> bytes:
+    return jcs(forged(chain, chain.head[0] + 2, chain.head[1]))
+
+
+def wrong_hash(chain: Chain) -> bytes:
+    entry = forged(chain, chain.head[0] + 1, chain.head[1])
+    entry["metadata_json"]["hash"] = "cd" * 32
+    return jcs(entry)
+
+
+def wrong_partition(chain: Chain) -> bytes:
+    other = Chain(chain.partition + 1, chain.entries)
+    entry = forged(other, chain.head[0] + 1, chain.head[1])
+    return jcs(sealed(entry | {"metadata_json": entry["metadata_json"] | {"partition": other.partition}}, *chain.head))
+
+
+def not_canonical(chain: Chain) -> bytes:
+    return json.dumps(forged(chain, chain.head[0] + 1, chain.head[1])).encode()
+
+
+def again(chain: Chain) -> bytes:
+    return jcs(chain.entries[-1])
+
+
+def garbage(_: Chain) -> bytes:
+    return b"\x00\xff garbage"
+
+
+def not_utf8(chain: Chain) -> bytes:
+    return jcs(forged(chain, chain.head[0] + 1, chain.head[1])).replace(b'"Forged"', b'"Forg\xe9d"')
+
+
+def tombstone(_: Chain) -> None:
+    return None
+
+
+VOID: list[Callable[[Chain], bytes | None]] = [
+    wrong_prev,
+    repeated_position,
+    old_head,
+    skipped_position,
+    wrong_hash,
+    wrong_partition,
+    not_canonical,
+    again,
+    garbage,
+    not_utf8,
+    tombstone,
+]
+
+
+def usurping(chain: Chain, org_id: str) -> tuple[Send, bytes]:
+    """A command that is refused whatever the org is like, and the entry that a shard would have written for it on the
+    head: if it lands there, the shard has lost the race.
+    """
+    command_id, salt, data = str(uuid4()), secrets.token_hex(16), {"name": "Usurped"}
+    command = {"id": command_id, "type": "RENAME_ORG", "org_id": org_id, "actor_user_id": None, "data": data}
+    metadata: Json = {"v": 1, "partition": chain.partition, "command_id": command_id, "ordinal": 0, "entries": 1}
+    metadata |= {"request": request_hash(salt, command), "principal": "service:usurper", "data": data, "salt": salt}
+    metadata |= {"error": {"code": "FORBIDDEN", "detail": "by an usurper"}}
+    entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None, "actor_user_id": None}
+    entry |= {"action": "RENAME_ORG", "entity_type": "org", "entity_id": org_id, "result": "failure"}
+    entry |= {"metadata_json": metadata, "created_at": max(stamp(datetime.now(UTC)), later(chain))}
+    position, prev = chain.head
+    return Send("service:usurper", command), jcs(sealed(entry, position + 1, prev))
