@@ -5,6 +5,7 @@ BIN := .venv/bin
 PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
+ENTRIES ?= 100000
 
 .PHONY: help install run test chaos check bench lint types imports schemas format lock
 
@@ -24,9 +25,10 @@ chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
 
-bench: install ## what an entry costs, and a million dead letters (ROWS=number); prints, and fails for no figure
+bench: install ## what an entry costs, a million dead letters (ROWS=number), a dead instance (ENTRIES=number); no figure fails
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
+	$(BIN)/python tests/bench/recovery.py --entries 10000 $(ENTRIES)
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check --quiet

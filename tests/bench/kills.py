@@ -1,0 +1,68 @@
+"""Two instances of the command service on one log: one after the other is killed and replaced. What it took is kept."""
+
+import asyncio
+import re
+from dataclasses import dataclass, field
+
+from bench.figures import Timings
+from bench.long_log import Place
+from support.driving import fresh_id, over_kafka
+from support.processes import Service, System
+from support.publisher import Publisher
+
+DECIDED_SECONDS = 60.0
+TAKEN = re.compile(r'^daybook_command_commands_total\{partition="(\d+)"\} (\S+)$', re.MULTILINE)
+TAKEOVERS = re.compile(r"^daybook_command_takeover_seconds_(?:count|sum) (\S+)$", re.MULTILINE)
+
+
+@dataclass(slots=True)
+class Pair:
+    """`first_decision`: from the kill, of each partition that the dead one had. `takeover`: from a partition's
+    assignment until it is taken over, as the survivor measures it; the mean of each kill. `ready`: from the start of a
+    process until its /readyz says so.
+    """
+
+    system: System
+    publisher: Publisher
+    places: list[Place]
+    first_decision: Timings = field(default_factory=Timings)
+    takeover: Timings = field(default_factory=Timings)
+    ready: Timings = field(default_factory=Timings)
+
+    async def lose_one(self) -> None:
+        victim, survivor = self.system.commands
+        orphans = await self._places_of(victim)
+        count, total = await _takeovers(survivor)
+        victim.kill()
+        await asyncio.gather(*(self.first_decision.of(self._decided(place)) for place in orphans))
+        count_after, total_after = await _takeovers(survivor)
+        self.takeover.seconds.append((total_after - total) / (count_after - count))
+        self.system.commands.remove(victim)
+        await self.ready.of(self._replaced())
+
+    async def _places_of(self, service: Service) -> list[Place]:
+        """Those whose commands it takes; each partition has decided one when this returns."""
+        before, way = await _taken(service), over_kafka(self.publisher, DECIDED_SECONDS)
+        await asyncio.gather(*(way(place.send("RENAME_ORG", name=fresh_id())) for place in self.places))
+        after = await _taken(service)
+        return [place for place in self.places if after.get(place.partition, 0) > before.get(place.partition, 0)]
+
+    async def _decided(self, place: Place) -> None:
+        send = place.send("RECORD_DLQ_EVENT", connection_id=place.connection_id, payload={"event": "x"})
+        answer = await over_kafka(self.publisher, DECIDED_SECONDS)(send)
+        assert answer["status"] == 200, answer
+
+    async def _replaced(self) -> None:
+        await asyncio.to_thread(self.system.start("command").wait_ready)
+
+
+async def _taken(service: Service) -> dict[int, float]:
+    """Commands by partition."""
+    text = await asyncio.to_thread(service.metrics)
+    return {int(partition): float(number) for partition, number in TAKEN.findall(text)}
+
+
+async def _takeovers(service: Service) -> tuple[float, float]:
+    """Their number, and their seconds in all."""
+    count, total = TAKEOVERS.findall(await asyncio.to_thread(service.metrics))
+    return float(count), float(total)

@@ -1,0 +1,84 @@
+"""Prints what the death of an instance costs with a short and with a long log: `python tests/bench/recovery.py
+[--entries FEW MANY] [--kills N]`. The logs are sealed here, as a million commands would take long, and projected by the
+projector. It asserts nothing about time: look at the ratios.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.figures import say, say_both
+from bench.kills import Pair
+from bench.long_log import lengthen, settle_in
+from daybook_infra.kafka import SESSION_TIMEOUT_MS
+from daybook_infra.settings import Settings
+from support.driving import connected, over_kafka
+from support.processes import System, Systems
+from support.publisher import Publisher
+from support.stack import Fresh, servers
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 100_000), metavar=("FEW", "MANY"))
+    parser.add_argument("--kills", type=int, default=5, help="instances killed on each log")
+    asked = parser.parse_args()
+    with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
+        fresh, systems = Fresh(found), None
+        try:
+            systems = Systems(fresh, Path(folder))
+            few, many = (systems.start() for _ in asked.entries)
+            asyncio.run(run(few, many, *asked.entries, kills=asked.kills))
+        finally:
+            if systems is not None:
+                systems.stop()
+            fresh.drop()
+
+
+async def run(short: System, long: System, few: int, many: int, *, kills: int) -> None:
+    async with AsyncExitStack() as closing:
+        pairs = await _pair(short, few, closing), await _pair(long, many, closing)
+        # They take turns, so that whatever else the machine does meets both.
+        for _ in range(kills):
+            for pair in pairs:
+                await pair.lose_one()
+    report(*pairs, few, many)
+
+
+async def _pair(system: System, entries: int, closing: AsyncExitStack) -> Pair:
+    publisher = await closing.enter_async_context(Publisher(system.settings))
+    start = time.perf_counter()
+    async with connected(system.settings) as database:
+        places = await settle_in(over_kafka(publisher), database, system.settings.partitions)
+        # Beside a shard nobody may write.
+        await asyncio.to_thread(system.commands.pop().stop)
+        await lengthen(system.settings, database, places, entries)
+    say(f"{entries} entries are in log and tables after {time.perf_counter() - start:.0f} s")
+    for _ in range(2):
+        await asyncio.to_thread(system.start("command").wait_ready)
+    return Pair(system, publisher, places)
+
+
+def report(short: Pair, long: Pair, few: int, many: int) -> None:
+    say(f"{'':<48} {few:>11} {many:>11}   ratio")
+    say_both("from kill -9 to a partition's first decision", short.first_decision, long.first_decision)
+    session = SESSION_TIMEOUT_MS / 1e3
+    for name, number in (("p50", lambda pair: pair.first_decision.p50), ("slowest", _slowest)):
+        over = [f"{(number(pair) - session) * 1e3:8.2f} ms" for pair in (short, long)]
+        say(f"{f'  less the session of {session:g} s, {name}':<48} {' '.join(over)}")
+    say_both("from a partition's assignment to its takeover", short.takeover, long.takeover)
+    say_both("from an instance's start to its readiness", short.ready, long.ready)
+
+
+def _slowest(pair: Pair) -> float:
+    return max(pair.first_decision.seconds)
+
+
+if __name__ == "__main__":
+    main()
