@@ -5,7 +5,7 @@ BIN := .venv/bin
 PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
-ENTRIES ?= 100000
+ENTRIES ?= 1000000
 
 .PHONY: help install run test chaos check bench lint types imports schemas format lock
 

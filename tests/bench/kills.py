@@ -29,10 +29,11 @@ class Pair:
     takeover: Timings = field(default_factory=Timings)
     ready: Timings = field(default_factory=Timings)
 
-    async def lose_one(self) -> None:
+    async def lose_one(self, after_seconds: float) -> None:
         victim, survivor = self.system.commands
         orphans = await self._places_of(victim)
         count, total = await _takeovers(survivor)
+        await asyncio.sleep(after_seconds)
         victim.kill()
         await asyncio.gather(*(self.first_decision.of(self._decided(place)) for place in orphans))
         count_after, total_after = await _takeovers(survivor)

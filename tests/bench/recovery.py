@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.figures import say, say_both
 from bench.kills import Pair
 from bench.long_log import lengthen, settle_in
-from daybook_infra.kafka import SESSION_TIMEOUT_MS
+from daybook_infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS
 from daybook_infra.settings import Settings
 from support.driving import connected, over_kafka
 from support.processes import System, Systems
@@ -26,8 +26,8 @@ from support.stack import Fresh, servers
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 100_000), metavar=("FEW", "MANY"))
-    parser.add_argument("--kills", type=int, default=5, help="instances killed on each log")
+    parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 1_000_000), metavar=("FEW", "MANY"))
+    parser.add_argument("--kills", type=int, default=8, help="instances killed on each log")
     asked = parser.parse_args()
     with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
         fresh, systems = Fresh(found), None
@@ -44,10 +44,11 @@ def main() -> None:
 async def run(short: System, long: System, few: int, many: int, *, kills: int) -> None:
     async with AsyncExitStack() as closing:
         pairs = await _pair(short, few, closing), await _pair(long, many, closing)
-        # They take turns, so that whatever else the machine does meets both.
-        for _ in range(kills):
+        # They take turns, so that whatever else the machine does meets both. When a death is noticed depends on how
+        # long ago the last heartbeats were: so it comes at every time between two of them, the same for both.
+        for at in range(kills):
             for pair in pairs:
-                await pair.lose_one()
+                await pair.lose_one(HEARTBEAT_MS / 1e3 * at / kills)
     report(*pairs, few, many)
 
 
