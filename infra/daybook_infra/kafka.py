@@ -154,12 +154,12 @@ def _trouble(stopping: "asyncio.Task[None]") -> str | None:
 async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
     # By its private parts: aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log
     # that moved on.
-    accumulator = producer._message_accumulator  # noqa: SLF001
+    accumulator = producer._message_accumulator  # noqa: SLF001 - as said above
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
-    for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001
-        if batch._drain_waiter.done():  # noqa: SLF001
+    for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
+        if batch._drain_waiter.done():  # noqa: SLF001 - as above
             batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain that nobody had looked
-    sender = producer._sender.sender_task  # noqa: SLF001
+    sender = producer._sender.sender_task  # noqa: SLF001 - as above
     if sender is not None:
         sender.cancel()
     try:

@@ -54,7 +54,7 @@ class _Batch:
         for _ in range(self._number):
             batches.next_batch()
         # The batch's bytes, which aiokafka offers nowhere; there are some, for the fast reader has found them.
-        return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001
+        return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001 - as said above
 
 
 class LenientRecords:

@@ -138,7 +138,7 @@ async def _until_settled(client: AIOKafkaAdminClient, settings: Settings, made: 
     with suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_SECONDS):
             # Kafka tells nobody when it is done.
-            while not set(made) <= await _led(client) or await _faults(client, settings, made):  # noqa: ASYNC110
+            while not set(made) <= await _led(client) or await _faults(client, settings, made):  # noqa: ASYNC110 - as said
                 await asyncio.sleep(0.05)
 
 

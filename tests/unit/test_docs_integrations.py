@@ -8,7 +8,6 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
-from daybook_command.domain.dead_letters import _REMAINING_COUNTED
 from daybook_command.domain.policies import _CRITICAL_PENDING
 from daybook_command.domain.state import FAILURES_COUNTED
 from daybook_command.overdue import LOOK_SECONDS
@@ -18,7 +17,7 @@ from daybook_contracts.connection_types import CONNECTION_TYPES, checked_config
 from daybook_contracts.connection_types.hotmart import Event
 from daybook_contracts.entry_data import ACTION_OF
 from daybook_contracts.fact import Rule
-from daybook_contracts.limits import BULK_IDS
+from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
 from daybook_contracts.secret_scan import _SECRET_KEYS
 from daybook_infra.settings import Settings
 from daybook_projector.projections import dlq_events, integration_alerts, secret_refs, source_connections, sync_runs
@@ -110,6 +109,6 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
         f"`DAYBOOK_SYNC_MAX_SECONDS` ({limit:,}, a day)",
         f"looks every {LOOK_SECONDS:g} seconds",
         f"touch up to {BULK_IDS} in one entry",
-        f"exact up to {_REMAINING_COUNTED:,}; {_REMAINING_COUNTED + 1} means more",
+        f"exact up to {REMAINING_COUNTED:,}; {REMAINING_COUNTED + 1} means more",
     ):
         assert said in PAGE.replace("\n", " "), said

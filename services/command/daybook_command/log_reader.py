@@ -92,7 +92,7 @@ class LogReader:
             try:
                 async with asyncio.timeout(STALL_SECONDS):
                     await consumer.start()
-            except BaseException:
+            except BaseException:  # a cancellation too: what has begun to connect must not be left alive
                 await kafka.close_quietly(consumer)
                 raise
             self._consumer = consumer

@@ -6,7 +6,7 @@ Enters: a command, a fact, an org. Leaves: references, or the org with some of t
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, get_args
 
 import msgspec
 from immutables import Map
@@ -14,9 +14,10 @@ from immutables import Map
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Org, Run
 from daybook_contracts.commands import Command, ResolveDlqEvents, RetryDlqEvents
 from daybook_contracts.entry_data import DlqEventsResolved, DlqEventsRetried
+from daybook_contracts.fact import Rule
 from daybook_contracts.ids import policy_alert_id
 
-RULES: Final = ("sync_failing", "dlq_backlog", "sync_stalled")
+RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 """In the order in which their entries stand."""
 
 

@@ -27,10 +27,7 @@ from daybook_contracts.entry_data import (
     DlqFilter,
 )
 from daybook_contracts.fact import free_json, unless_none
-from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
-
-_REMAINING_COUNTED = 10_000
-"""Beyond it `remaining` says no more than that there are more."""
+from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED, RETRY_COUNT
 
 
 class _Chosen(NamedTuple):
@@ -160,5 +157,5 @@ def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, facts: Facts
     return _Chosen(
         ids=tuple(matching[:BULK_IDS]),
         filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),
-        remaining=min(left, _REMAINING_COUNTED + 1),
+        remaining=min(left, REMAINING_COUNTED + 1),
     )
