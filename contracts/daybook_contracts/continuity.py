@@ -25,10 +25,10 @@ def check_bounds(next_offset: int, log_start: int, log_end: int) -> None:
 
 
 def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:
-    """Raises LogChanged where `value`, the record at the checkpoint's `head_offset`, is not what was projected."""
+    """Raises LogChanged where `value`, the record at `head_offset`, is not the entry that was the log's head there."""
     if head_of(partition, value) != head:
         raise LogChanged(
-            f"the record at offset {head_offset} is not entry {partition}.{head.position} as it was projected"
+            f"the record at offset {head_offset} is not entry {partition}.{head.position}, which was there"
         )
 
 

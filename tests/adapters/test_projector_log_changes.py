@@ -42,7 +42,7 @@ async def stops(projector: Projector) -> str:
 
 
 CHANGES = {
-    "a head that is another entry": ("hash = repeat('f', 64)", "not entry 0.1 as it was projected"),
+    "a head that is another entry": ("hash = repeat('f', 64)", "not entry 0.1, which was there"),
     "a log that ends before the checkpoint": ("next_offset = 9, head_offset = 8", "the log ends at offset 2"),
     "a head at another offset": ("head_offset = 0", "the record at offset 0 is not entry 0.1"),
 }

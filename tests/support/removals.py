@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from daybook_command.domain.state import Org
-from daybook_command.shard import doubts, machine
+from daybook_command.shard import doubts, gap, machine
 from daybook_command.shard.batch import Deciding
 from daybook_command.shard.intake import Own, Pending
 from daybook_command.shard.lookup import Checkpoint
@@ -54,7 +54,7 @@ def compare_positions_alone(patch: Patch) -> None:
 
 def take_any_acknowledgement(patch: Patch) -> None:
     """As if nothing that others wrote in between could extend the log."""
-    patch.setattr(machine, "admit", lambda *_: VoidReason.WRONG_PREV)
+    patch.setattr(gap, "admit", lambda *_: VoidReason.WRONG_PREV)
 
 
 def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
@@ -175,5 +175,5 @@ def overlook_a_restore(patch: Patch) -> None:
 
 
 def overlook_another_head(patch: Patch) -> None:
-    for reader in ("daybook_command.shard.takeover", "daybook_projector.partition"):
+    for reader in ("daybook_command.shard.takeover", "daybook_command.shard.gap", "daybook_projector.partition"):
         patch.setattr(f"{reader}.check_head", lambda *_: None)

@@ -20,6 +20,7 @@ from daybook_command.shard.messages import (
     OutcomeUnknown,
     ReadGap,
     Report,
+    Stop,
     TakeOver,
 )
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
@@ -70,6 +71,32 @@ def test_a_batch_behind_one_that_extended_the_log_has_lost_and_is_decided_again(
     only(effects, TakeOver)
     assert [record.offset for record in shard.inbox.queue] == [0]
     assert len(shard.memory.tail) == len(shard.memory.cache) == 0
+
+
+def test_a_gap_is_read_from_the_head_on_and_what_was_folded_behind_it_is_not_reported_again() -> None:
+    shard = fresh()
+    first = decided(shard, FOUND).records[0].value
+    shard.handle(Acknowledged(0))
+    second = decided(shard, command_at(1)).records[0].value
+    assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
+    effects = shard.handle(GapRead([LogRecord(0, first), LogRecord(1, None), LogRecord(2, second)]))
+    assert [report.kind for report in effects if isinstance(report, Report)] == ["void"]
+    third = decided(shard, command_at(2)).records[0].value
+    assert shard.handle(Acknowledged(4)) == [ReadGap(2, 5)]
+    effects = shard.handle(GapRead([LogRecord(2, second), LogRecord(3, first), LogRecord(4, third)]))
+    assert only(effects, Report).detail == "offset 3: wrong_position"
+
+
+@pytest.mark.parametrize("regrown", [[LogRecord(0, b"another"), LogRecord(1, None)], [LogRecord(1, None)]])
+def test_a_batch_behind_a_log_that_was_lost_and_grew_again_stops_the_partition(regrown: list[LogRecord]) -> None:
+    shard = fresh()
+    decided(shard, FOUND)
+    shard.handle(Acknowledged(0))
+    own = decided(shard, command_at(1)).records[0].value
+    shard.handle(Acknowledged(2))
+    effects = shard.handle(GapRead([*regrown, LogRecord(2, own)]))
+    assert "offset 0 is not entry 0.0" in only(effects, Stop).reason
+    assert shard.phase is Phase.STOPPED
 
 
 @pytest.mark.parametrize("event", [Acknowledged(None), OutcomeUnknown()])

@@ -11,6 +11,7 @@ from daybook_command.shard.answers import Answers
 from daybook_command.shard.batch import Deciding, Moment
 from daybook_command.shard.doubts import clock_fault, doubt
 from daybook_command.shard.flight import Flight
+from daybook_command.shard.gap import read_gap
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
@@ -38,7 +39,6 @@ from daybook_command.shard.messages import (
 from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.takeover import take_over
-from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.continuity import LogChanged
 
 
@@ -238,28 +238,28 @@ class Shard:
             return self._start_over("unknown", "the append was acknowledged without an offset")
         if base_offset < self.memory.end:
             return self._stop(f"an append landed at offset {base_offset}, below the folded end {self.memory.end}")
-        stop = base_offset + self.flight.appends
+        last_offset = base_offset + self.flight.appends - 1
         if base_offset == self.memory.end:
-            self.memory.end = stop
-            return self._finish()
+            return self._stands(last_offset)
         self.phase = Phase.CHECKING
-        return [ReadGap(self.memory.end, stop)]
+        return [ReadGap(self.memory.head_offset if self.memory.head_offset >= 0 else self.memory.end, last_offset + 1)]
 
     def _gap_read(self, event: GapRead) -> list[Effect]:
-        """Somebody wrote in between: our batch stands if, and only if, nothing in the gap extends the log."""
-        gap = event.records[: len(event.records) - self.flight.appends]
-        reports: list[Effect] = []
-        for record in gap:
-            verdict = admit(self.flight.base, self.partition, record.value)
-            if not isinstance(verdict, VoidReason):
-                return self._start_over("lost", f"offset {record.offset} extended the log first")
-            reports.append(Report("void", f"offset {record.offset}: {verdict}"))
-        self.memory.voids_in_a_row = 0
-        self.memory.end = event.records[-1].offset + 1
-        return [*reports, *self._finish()]
+        try:
+            gap = read_gap(self.memory, self.flight, event.records)
+        except LogChanged as changed:
+            return self._stop(str(changed))
+        if gap.extended_at is not None:
+            return self._start_over("lost", f"offset {gap.extended_at} extended the log first")
+        return [*gap.voids, *self._stands(event.records[-1].offset)]
+
+    def _stands(self, last_offset: int) -> list[Effect]:
+        """The batch extends the log, up to and with this offset."""
+        self.memory.extended_to(last_offset)
+        return self._finish()
 
     def _finish(self) -> list[Effect]:
-        """The batch stands: answer it, and only now forget what PostgreSQL had when it was decided."""
+        """Nothing of the batch is in doubt: answer it, and only now forget what PostgreSQL had when it was decided."""
         flight, memory = self.flight, self.memory
         self.flight = Flight()
         self.phase = Phase.READY

@@ -17,7 +17,8 @@ from daybook_contracts.timestamps import microseconds
 
 @dataclass(slots=True)
 class Memory:
-    """`end`: the offset after the last folded record; `last_us`: created_at of the last admitted entry.
+    """`end`: the offset after the last folded record; `head_offset`: of the last entry that is known to be in the log,
+    -1 for none; `last_us`: created_at of the last admitted entry.
 
     `loaded`: children that were read for the batch under way, by org.
     """
@@ -25,6 +26,7 @@ class Memory:
     partition: int
     cache: OrgCache
     head: Head = GENESIS
+    head_offset: int = -1
     end: int = 0
     last_us: int = 0
     voids_in_a_row: int = 0
@@ -45,7 +47,7 @@ class Memory:
                 reports.append(Report("void", f"offset {record.offset}: {verdict}"))
             else:
                 self.voids_in_a_row = 0
-                self.head = verdict
+                self.head, self.head_offset = verdict, record.offset
                 reports += self._remember(record.value or b"", verdict.position)
         return reports
 
@@ -112,6 +114,12 @@ class Memory:
         self.head = head
         self.last_us = created_us
         self.tail.add(entry)
+
+    def extended_to(self, last_offset: int) -> None:
+        """What was appended stands: its last entry, our head, is at this offset, and the log is folded up to there."""
+        self.head_offset = last_offset
+        self.end = last_offset + 1
+        self.voids_in_a_row = 0
 
     def settle(self, projected: int) -> None:
         """Forget what is projected up to and with this position, and children that no entry of the tail touches."""

@@ -76,7 +76,7 @@ class AppendRefused:
 
 @dataclass(frozen=True, slots=True)
 class GapRead:
-    """The log from the shard's folded end up to and with its own batch."""
+    """The log from the shard's head record (its folded end, if there is none) up to and with its own batch."""
 
     records: Sequence[LogRecord]
 

@@ -15,6 +15,7 @@ def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory
     check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
     memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
     memory.tail.pruned_position = checkpoint.head.position
+    memory.head_offset = checkpoint.head_offset
     if checkpoint.head_offset >= 0:
         value = event.records[0].value if event.records else None
         check_head(checkpoint.head, checkpoint.head_offset, partition, value)
