@@ -27,7 +27,7 @@ def read_gap(memory: Memory, flight: Flight, records: Sequence[LogRecord]) -> Ga
     if memory.head_offset >= 0:
         value = records[0].value if records[0].offset == memory.head_offset else None
         check_head(flight.base, memory.head_offset, memory.partition, value)
-    voids = []
+    voids: list[Report] = []
     for record in records[: len(records) - flight.appends]:
         if record.offset < memory.end:
             continue
