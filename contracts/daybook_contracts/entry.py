@@ -2,16 +2,18 @@
 Enters: a record's bytes, or an entry. Leaves: an entry, or its bytes. Judges nothing but its shape.
 """
 
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from daybook_contracts.entry_data import decode_fact
 from daybook_contracts.fact import Count, Fact
+from daybook_contracts.limits import ENTRIES
 
 VERSION: Final = 1
 Result = Literal["success", "failure"]
+Few = Annotated[int, msgspec.Meta(ge=0, le=ENTRIES)]
 
 
 class EntryError(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -25,10 +27,10 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc
     command_id: str
     commit: str
     data: Raw
-    entries: Count
+    entries: Few
     error: EntryError | UnsetType = UNSET
     hash: str
-    ordinal: Count
+    ordinal: Few
     partition: Count
     position: Count
     prev: str

@@ -11,6 +11,7 @@ TEXT_LENGTH = 4000
 BULK_IDS = 1000
 RETRY_COUNT = 2**31 - 1  # the column is an integer
 IDEMPOTENCY_KEY_LENGTH = 255
+ENTRIES = 1000  # of one command; a handful is written, and readers compute an id for each that is claimed
 
 REMAINING_COUNTED = 10_000  # what a filter leaves is counted so far; one more stands for more
 

@@ -12,6 +12,7 @@ from daybook_contracts.entry import VERSION, Entry, decode_entry, entry_data
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_contracts.hashing import commit_hash
 from daybook_contracts.ids import UUID_PATTERN, entry_id, is_uuid
+from daybook_contracts.text import printable
 
 _POLICY_ONLY: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
@@ -61,11 +62,13 @@ _CLAIMED_KEY: Final = msgspec.json.Decoder(_ClaimedKey)
 
 
 class PoisonEntry(Exception):
-    """An admitted entry that no fold can apply; `entry` has its columns, if they can be read."""
+    """An admitted entry that no fold can apply; `entry` has its columns, if they can be read. The reason is a short
+    line, whatever it quotes of the entry.
+    """
 
     def __init__(self, reason: str, entry: LooseEntry | None) -> None:
-        super().__init__(reason)
-        self.reason = reason
+        self.reason = printable(reason)
+        super().__init__(self.reason)
         self.entry = entry
 
     @property

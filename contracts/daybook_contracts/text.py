@@ -12,6 +12,12 @@ _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # category Cc, whole
 _LONGEST_UNCOMPOSED = 4 * NAME_LENGTH
 
 
+def printable(text: str, longest: int = 300) -> str:
+    """What others chose, fit for a log and for PostgreSQL: cut where it is long, without what nobody prints."""
+    shown = text if len(text) <= longest else text[:longest] + "…"
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
+
+
 def uuid_text(text: str) -> str:
     """An id in lower case; raises ValueError on any form but 8-4-4-4-12 hex, on nil and on max."""
     lower = text.lower()

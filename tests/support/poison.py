@@ -34,8 +34,24 @@ def an_unknown_action(log: Logbook) -> Place:
 
 
 def an_unknown_version(log: Logbook) -> Place:
+    return with_a_member(log, ".v", 2)
+
+
+def an_unknown_member_that_postgresql_cannot_name(log: Logbook) -> Place:
+    return with_a_member(log, "a\0" + "b" * 1_000_000, None)
+
+
+def a_count_that_nobody_can_count_to(log: Logbook) -> Place:
+    return with_a_member(log, ".entries", 2**53 - 1)
+
+
+def an_ordinal_beyond_all_ids(log: Logbook) -> Place:
+    return with_a_member(log, ".ordinal", 2**32)
+
+
+def with_a_member(log: Logbook, name: str, member: object) -> Place:
     place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
-    value = changed(log.records[place.partition].pop() or b"", with_member(".v", 2))
+    value = changed(log.records[place.partition].pop() or b"", with_member(name, member))
     head = replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
     return log.append_value(place.partition, value, head, place.id)
 
@@ -152,6 +168,9 @@ POISONS: list[Poisoning] = [
     a_count_beyond_its_column,
     a_taken_key_name,
     an_unknown_version,
+    an_unknown_member_that_postgresql_cannot_name,
+    a_count_that_nobody_can_count_to,
+    an_ordinal_beyond_all_ids,
     a_name_too_long_for_an_index,
     data_that_does_not_fit,
     a_row_that_is_not_there,

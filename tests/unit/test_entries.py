@@ -23,6 +23,7 @@ from daybook_contracts.entries import (
     routing_key,
     seal,
 )
+from daybook_contracts.limits import ENTRIES
 from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
 from support.entry_samples import ORG, USER, samples, unsealed
 from support.json_values import json_objects, texts
@@ -77,7 +78,7 @@ unsealed_entries = st.builds(
     result=st.sampled_from(["success", "failure"]),
     command_id=texts,
     data=json_objects().map(canonical_bytes),
-    entries=st.integers(0, 2**53 - 1),
+    entries=st.integers(0, ENTRIES),
     error=st.none() | st.builds(EntryError, code=texts, detail=texts),
     ordinal=st.integers(0, 1000),
     partition=st.integers(0, 64),
@@ -149,6 +150,8 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("unknown field `extra`", RENAMED, with_member("extra", 1)),
     ("unknown field `extra`", RENAMED, with_member(".extra", 1)),
     ("Expected `int`", RENAMED, with_member(".ordinal", "0")),
+    ("Expected `int` <= 1000", RENAMED, with_member(".entries", 2**53 - 1)),
+    ("Expected `int` <= 1000", RENAMED, with_member(".ordinal", 2**32)),
     ("not a UUID", RENAMED, with_member("entity_id", ORG + "\n")),
     ("not a UUID", RENAMED, with_member("actor_user_id", ORG.replace("-", ""))),
     ("not a UUID", RENAMED, with_member("project_id", "None")),
@@ -163,6 +166,12 @@ def test_an_entry_that_no_fold_can_trust_is_poison(reason: str, value: bytes, ch
         read_entry(changed(value, change))
     assert poison.value.reason == str(poison.value)
     assert poison.value.entry is not None
+
+
+def test_a_reason_is_a_short_line_whatever_it_quotes() -> None:
+    with pytest.raises(PoisonEntry, match=r"^Object contains unknown field `a�b�x+…$") as poison:
+        read_entry(changed(RENAMED, with_member("a\0b\n" + "x" * 1_000_000, 1)))
+    assert len(poison.value.reason) < 400
 
 
 def test_a_future_version_s_columns_are_read_whatever_its_metadata_looks_like() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import pydantic
 from pydantic_core import ErrorDetails
 
+from daybook_contracts.text import printable
+
 _MOST_NAMED = 5  # faults in one answer
 _FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")
 _LONGEST_KEY = 60  # a path quotes keys that the publisher chose
@@ -30,13 +32,7 @@ def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]
 
 def dotted(path: Sequence[str | int]) -> str:
     """`data.ids.3` of a path; keys are cut where they are long."""
-    return ".".join(_step(step) for step in path)
-
-
-def _step(step: str | int) -> str:
-    text = str(step)
-    shown = text if len(text) <= _LONGEST_KEY else text[:_LONGEST_KEY] + "…"
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
+    return ".".join(printable(str(step), _LONGEST_KEY) for step in path)
 
 
 def _shown(path: Sequence[str | int]) -> Iterator[str | int]:

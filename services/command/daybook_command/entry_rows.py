@@ -7,8 +7,8 @@ import asyncpg
 import msgspec
 
 from daybook_command import snapshot_sql
-from daybook_contracts.codes import Code
-from daybook_contracts.entries import Entry, EntryError, Metadata
+from daybook_command.shard.answers import is_answerable
+from daybook_contracts.entries import Entry, Metadata
 from daybook_infra.postgres import Connection, Pool
 
 _METADATA: Final = msgspec.json.Decoder(Metadata)
@@ -23,8 +23,7 @@ def _entry(row: asyncpg.Record) -> Entry | None:
     columns = dict(row)
     try:
         metadata = _METADATA.decode(columns.pop("metadata_json"))
-        if isinstance(metadata.error, EntryError):
-            Code(metadata.error.code)
     except ValueError:
         return None
-    return Entry(**columns, metadata_json=metadata, created_at="")
+    entry = Entry(**columns, metadata_json=metadata, created_at="")
+    return entry if is_answerable(entry) else None

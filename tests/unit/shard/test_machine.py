@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from daybook_command.shard import batch
-from daybook_command.shard.machine import Phase
+from daybook_command.shard.machine import Phase, Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
@@ -21,10 +21,12 @@ from daybook_command.shard.messages import (
     ReadGap,
     Report,
     Stop,
+    TakenOver,
     TakeOver,
 )
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
-from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.entries_by_hand import changed, with_member
+from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG, command_record
 
 FOUND = command_at(0, "CREATE_ORG")
@@ -200,6 +202,16 @@ def test_a_repeat_whose_first_result_cannot_be_read_is_neither_decided_again_nor
     stored = only(effects, LoadSnapshot).needs.entry_ids[0]
     effects = shard.handle(answer_of(effects, entries={stored: None}))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
+
+
+def test_a_repeat_of_a_rejection_with_a_code_of_another_version_is_no_crash() -> None:
+    rejected = decided(fresh(), command_at(1)).records[0].value
+    unknown = changed(rejected, with_member(".error", {"code": "TOO_LATE", "detail": "x"}))
+    shard = Shard.of(0, CONFIG)
+    shard.start()
+    shard.handle(TakenOver(NOTHING, [LogRecord(0, unknown)], 0, 1))
+    answer = only(shard.handle(answer_of(arrive(shard, command_at(1)))), Answer)
+    assert reasons(answer) == ["INTERNAL"]
 
 
 def test_a_command_that_is_too_large_is_told_so_over_kafka_as_over_http() -> None:

@@ -10,6 +10,8 @@ from daybook_contracts.entries import Entry, EntryError
 from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem
 from daybook_contracts.secret_scan import carries_secret
 
+_CODES = frozenset(code.value for code in Code)
+
 
 @dataclass(slots=True)
 class Answers:
@@ -60,8 +62,16 @@ class Answers:
         )
 
 
+def is_answerable(entry: Entry) -> bool:
+    """False of a rejection whose code only another version knows."""
+    error = entry.metadata_json.error
+    return not isinstance(error, EntryError) or error.code in _CODES
+
+
 def outcome(command_id: str, entries: Sequence[Entry]) -> Result:
-    """A decided command's result, told from its entries alone: the same today and from the table in ten years."""
+    """A decided command's result, told from its entries alone: the same today and from the table in ten years.
+    They are answerable.
+    """
     last = entries[-1]
     position = f"{last.metadata_json.partition}.{last.metadata_json.position}"
     error = entries[0].metadata_json.error

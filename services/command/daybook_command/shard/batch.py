@@ -11,7 +11,7 @@ from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import chosen_ids
-from daybook_command.shard.answers import Answers
+from daybook_command.shard.answers import Answers, is_answerable
 from daybook_command.shard.backlog import uncounted
 from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
 from daybook_command.shard.lookup import Needs, Snapshot
@@ -150,7 +150,7 @@ class Deciding:
         first = self._known(item.entry_id)
         count = 0 if first is None else first.metadata_json.entries
         found = [self._known(entry_id(key, command_id, ordinal)) for ordinal in range(count)]
-        entries = [entry for entry in found if entry is not None]
+        entries = [entry for entry in found if entry is not None and is_answerable(entry)]
         return entries if entries and len(entries) == count else None
 
     def _known(self, an_id: str) -> Entry | None:
