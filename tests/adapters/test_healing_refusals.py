@@ -87,8 +87,17 @@ async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSett
     log.add(hurt, ann, facts.OrgCreated(name="a"))
     log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
     async with database(settings) as pool:
-        await post(pool, log, kind=older_than(facts.OrgRenamed))
+        await post(pool, log)
         await refused(settings, pool, r"stand in more than one partition: 0\.1 and 1\.0;", hurt)
+
+
+async def test_an_org_whose_log_stands_in_a_foreign_partition_is_not_made_of_it(fresh_settings: FreshSettings) -> None:
+    settings, log, ann, hurt = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
+    log.register(ann)
+    log.add(hurt, ann, facts.OrgCreated(name="a"), partition=1)
+    async with database(settings) as pool:
+        await post(pool, log)
+        await refused(settings, pool, r"entry 1\.0 \(CREATE_ORG\) .* stands in partition 1, and of 2 .* to 0;", hurt)
 
 
 async def test_a_row_whose_id_another_org_has_is_an_error(settings: Settings, pool: Pool) -> None:

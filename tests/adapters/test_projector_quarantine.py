@@ -14,7 +14,7 @@ from daybook_projector.projections.fold import folds
 from daybook_projector.projections.rule import Columns
 from daybook_projector.stopped import PartitionStopped
 from daybook_projector.writer import Writer
-from support.logbook import Logbook, org, project, records
+from support.logbook import Logbook, org, org_in, project, records, user_in
 from support.poison import (
     ANN,
     BOB,
@@ -70,6 +70,24 @@ async def test_an_entry_that_cannot_be_applied_stops_its_org_alone(
         assert await quarantine(pool) == [(HURT, place.position, 1)]
 
 
+@pytest.mark.parametrize("limit", [1, 5000])
+async def test_an_entry_in_a_foreign_partition_closes_its_org_and_changes_no_row(
+    fresh_settings: FreshSettings, limit: int
+) -> None:
+    log, ann, hurt, well = Logbook(2), user_in(0, 2), org_in(0, 2), org_in(1, 2)
+    log.register(ann)
+    for org_id in (hurt, well):
+        log.add(org_id, ann, facts.OrgCreated(name="a"))
+    place = log.add(hurt, ann, facts.OrgRenamed(name="foreign"), partition=1)[0]
+    log.add(well, ann, facts.OrgRenamed(name="later"))
+    async with database(fresh_settings(partitions=2)) as pool:
+        found = await post(pool, log, limit)
+        assert [(one.org_id, one.position) for one in found] == [(hurt, place.position)]
+        assert "stands in partition 1, and of 2 its org belongs to 0" in found[0].reason
+        orgs = (await tables(pool))["orgs"]
+        assert (orgs[hurt,][0], orgs[well,][0]) == ("a", "later")
+
+
 async def test_what_an_org_did_before_its_poison_entry_applies(fresh_settings: FreshSettings) -> None:
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
@@ -105,7 +123,7 @@ async def test_a_released_org_goes_on_and_can_be_quarantined_again(fresh_setting
     log = founded()
     a_row_that_is_not_there(log)
     async with database(fresh_settings(partitions=1)) as pool:
-        reader, writer = PartitionLog(0, NOTHING_PROJECTED), Writer(pool, folds(managed_users=True))
+        reader, writer = PartitionLog(0, NOTHING_PROJECTED, partitions=1), Writer(pool, folds(managed_users=True))
         await write_rest(reader, writer, log)
         await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
         log.add(HURT, ANN, facts.OrgRenamed(name="healed"))
@@ -124,7 +142,7 @@ async def test_a_bug_in_a_fold_is_poison_for_the_orgs_that_it_touches(fresh_sett
     log.add(HURT, ANN, facts.ProjectCreated(name="p", project_id=SITE))
     async with database(fresh_settings(partitions=1)) as pool:
         writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
-        found = await write_rest(PartitionLog(0, NOTHING_PROJECTED), writer, log)
+        found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
         assert [(one.org_id, one.reason) for one in found] == [(HURT, "the fold failed: ZeroDivisionError")]
 
 

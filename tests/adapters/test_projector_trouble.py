@@ -47,7 +47,7 @@ async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_af
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         async with pool.acquire() as connection, connection.transaction():
             writer = Writer(pool, folds(managed_users=True))
-            reader = PartitionLog(0, await writer.checkpoint(0))
+            reader = PartitionLog(0, await writer.checkpoint(0), partitions=1)
             reader.take(records(log.records[0][reader.next_to_read :], start=reader.next_to_read))
             batch = reader.next_batch(10)
             assert batch is not None

@@ -35,7 +35,7 @@ def founded() -> Logbook:
 
 
 def whole_batch(log: Logbook) -> Batch:
-    reader = PartitionLog(0, NOTHING_PROJECTED)
+    reader = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     reader.take(records(log.records[0]))
     batch = reader.next_batch(5000)
     assert batch is not None

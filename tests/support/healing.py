@@ -27,7 +27,7 @@ class Ended:
 
 async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
     async with connect(settings, "heal") as connection:
-        return await Healing(connection, folds(managed_users=True), org_id, unseen).run(keep=keep)
+        return await Healing(connection, folds(managed_users=True), org_id, settings.partitions, unseen).run(keep=keep)
 
 
 def older_than(*unknown: type[Fact]) -> type[Writer]:
@@ -42,7 +42,7 @@ def older_than(*unknown: type[Fact]) -> type[Writer]:
 
 async def post_rest(pool: Pool, log: Logbook, partition: int = 0) -> None:
     """Writes what of a partition is not projected yet."""
-    reader = PartitionLog(partition, await load_checkpoint(pool, partition))
+    reader = PartitionLog(partition, await load_checkpoint(pool, partition), partitions=log.partitions)
     first = reader.checkpoint.first_to_read
     reader.take(records(log.records[partition][first:], start=first))
     while (batch := reader.next_batch(5000)) is not None:

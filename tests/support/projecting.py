@@ -155,7 +155,7 @@ async def post(
     """Writes a log without Kafka, partition by partition, in batches of at most `limit` entries."""
     writer, found = kind(pool, folds(managed_users=managed)), []
     for partition, values in enumerate(log.records):
-        reader = PartitionLog(partition, NOTHING_PROJECTED)
+        reader = PartitionLog(partition, NOTHING_PROJECTED, partitions=log.partitions)
         reader.take(records(values))
         while (batch := reader.next_batch(limit)) is not None:
             found += await writer.write(batch)

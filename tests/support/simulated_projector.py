@@ -17,6 +17,7 @@ class Projector:
     """`ready`: the batch that is being written, `left`: its transactions that are still to be run."""
 
     partition: int
+    partitions: int
     way: PartitionLog | None = None
     ready: Batch | None = None
     left: deque[Transaction] = field(default_factory=deque)
@@ -37,7 +38,7 @@ class Projector:
         if self.way is None:
             checkpoint = postgres.now.checkpoint(self.partition)
             check_bounds(checkpoint.next_offset, 0, len(log))
-            self.way = PartitionLog(self.partition, checkpoint)
+            self.way = PartitionLog(self.partition, checkpoint, partitions=self.partitions)
         elif self.ready is not None:
             self._write(self.way, self.ready, postgres, draw)
         elif (batch := self.way.next_batch(draw.randint(1, 12))) is not None:

@@ -79,7 +79,7 @@ class World:
         """Whoever was there is gone at once; what takes their places knows only what is stored."""
         for partition in range(self.config.partitions):
             self.writers[partition] = [self._writer(partition) for _ in range(2)]
-            self.projectors[partition] = [Projector(partition) for _ in range(2)]
+            self.projectors[partition] = [Projector(partition, self.config.partitions) for _ in range(2)]
 
     def _writer(self, partition: int) -> Writer:
         return Writer.of(partition, self.config, self.around.committed[partition])
@@ -119,7 +119,7 @@ class World:
         if draw.random() < 0.5:
             self.writers[partition][which] = self._writer(partition)
         else:
-            self.projectors[partition][which] = Projector(partition)
+            self.projectors[partition][which] = Projector(partition, self.config.partitions)
 
     def _rogue(self) -> None:
         logs = self.around.logs

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -76,7 +77,8 @@ async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
             click.echo(f"org {org_id} is not in quarantine")
             return 0
         rules = folds(managed_users=settings.users == "managed")
-        healing = Healing(connection, rules, org_id, lambda total: progress(total, "entries read"))
+        reading = partial(progress, word="entries read")
+        healing = Healing(connection, rules, org_id, settings.partitions, reading)
         healed = await healing.run(keep=not check)
     _print(healed)
     if check:

@@ -2,7 +2,7 @@
 What cannot be read of it is None; nothing is raised.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -11,6 +11,7 @@ from daybook_contracts.entry_data import decode_fact
 from daybook_contracts.fact import Fact
 from daybook_contracts.head import Head
 from daybook_contracts.ids import is_uuid
+from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import microseconds
 from daybook_projector.projections.rule import Columns
 
@@ -62,6 +63,18 @@ def read_log_entry(offset: int, head: Head, value: bytes) -> LogEntry:
         command_id=metadata.command_id,
         is_last=metadata.ordinal + 1 == metadata.entries,
     )
+
+
+def at_home(entry: LogEntry, partition: int, partitions: int) -> LogEntry:
+    """The entry, or poison if its org's entries belong elsewhere: nothing orders it among them, and the
+    shard that decides for the org does not see it.
+    """
+    if entry.org_id is None or entry.poison is not None:
+        return entry
+    home = partition_of(entry.org_id, partitions)
+    if home == partition:
+        return entry
+    return replace(entry, poison=f"it stands in partition {partition}, and of {partitions} its org belongs to {home}")
 
 
 def _poisoned(offset: int, head: Head, value: bytes, poison: PoisonEntry) -> LogEntry:

@@ -67,6 +67,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Rep
         writer=Writer(pool, folds(managed_users=managed)),
         users=Users(pool, settings.partitions, bounds.end, managed=managed),
         report=report,
+        partitions=settings.partitions,
         slots=asyncio.Semaphore(WRITERS),
     )
     return lambda partition, feed: Worker(partition, feed, desk)

@@ -11,7 +11,7 @@ from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.continuity import LogChanged, check_head, check_voids
 from daybook_contracts.head import Head
 from daybook_projector.checkpoint import Checkpoint
-from daybook_projector.log_entry import LogEntry, read_log_entry
+from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
 
 
 class Record(Protocol):
@@ -54,8 +54,9 @@ class Voids:
 class PartitionLog:
     """Starts at a checkpoint; the records must be given from its `first_to_read` on, in offset order."""
 
-    def __init__(self, partition: int, checkpoint: Checkpoint) -> None:
+    def __init__(self, partition: int, checkpoint: Checkpoint, *, partitions: int) -> None:
         self.partition = partition
+        self._partitions = partitions
         self.checkpoint = checkpoint
         self._next_to_read = checkpoint.first_to_read
         self._head: Head = checkpoint.head
@@ -109,7 +110,8 @@ class PartitionLog:
             voids.add(record.offset, verdict if isinstance(verdict, VoidReason) else VoidReason.NOT_CANONICAL)
             check_voids(record.offset - self._head_offset)
             return
-        self._pending.append(read_log_entry(record.offset, verdict, record.value))
+        entry = read_log_entry(record.offset, verdict, record.value)
+        self._pending.append(at_home(entry, self.partition, self._partitions))
         self._head, self._head_offset = verdict, record.offset
 
 

@@ -40,6 +40,7 @@ class Desk:
     writer: Writer
     users: Users
     report: Report
+    partitions: int
     slots: asyncio.Semaphore
 
 
@@ -75,7 +76,7 @@ class Worker:
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)
-        return PartitionLog(self.partition, checkpoint)
+        return PartitionLog(self.partition, checkpoint, partitions=self._desk.partitions)
 
     async def _follow(self, log: PartitionLog) -> None:
         while (records := await self.feed.take(SLICE_RECORDS, IDLE_SECONDS)) is not None:

@@ -19,7 +19,7 @@ FOLDS = folds(managed_users=True)
 
 def projected(log: Logbook, limit: int, handover: int) -> RowTables:
     """Records come `handover` at a time, batches hold up to `limit` entries."""
-    tables, partition = RowTables(TABLES), PartitionLog(0, NOTHING_PROJECTED)
+    tables, partition = RowTables(TABLES), PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     given_records = records(log.records[0])
     for start in range(0, len(given_records), handover):
         partition.take(given_records[start : start + handover])
@@ -37,7 +37,7 @@ def test_any_cut_gives_the_same_tables(log: Logbook, limit: int, handover: int) 
 
 @given(histories, st.integers(1, 60))
 def test_the_checkpoint_ends_behind_the_last_record(log: Logbook, handover: int) -> None:
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     for start in range(0, len(log.records[0]), handover):
         partition.take(records(log.records[0])[start : start + handover])
     while (batch := partition.next_batch(7)) is not None:
@@ -56,7 +56,7 @@ def test_many_connections_made_and_deleted_with_their_children_are_one_statement
             log.add(org(number), user(1), *connected(link, project(number)))
         for link in [thing(100 * number + nth) for nth in range(20)]:
             log.add(org(number), user(1), facts.ConnectionDeleted(connection_id=link))
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records(log.records[0]))
     batch = partition.next_batch(5000)
     assert batch is not None

@@ -23,7 +23,7 @@ def written() -> Logbook:
 
 
 def reading(log: Logbook, upto: int | None = None) -> PartitionLog:
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records(log.records[0][:upto]))
     return partition
 
@@ -93,7 +93,7 @@ def test_voids_are_stepped_over_and_returned_with_their_reasons() -> None:
     twice = log.records[0][3]
     for value in (b"garbage", None, twice, b'{"metadata_json":{"partition":1}}'):
         log.void(0, value)
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     voids = partition.take(records(log.records[0]))
     assert (voids.first_offset, voids.last_offset) == (4, 7)
     assert voids.reasons == {
@@ -107,7 +107,7 @@ def test_voids_are_stepped_over_and_returned_with_their_reasons() -> None:
 
 
 def test_voids_alone_move_the_checkpoint_but_not_its_head() -> None:
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records([b"garbage"]))
     batch = partition.next_batch(100)
     assert batch is not None
@@ -118,7 +118,7 @@ def test_voids_alone_move_the_checkpoint_but_not_its_head() -> None:
 def test_reading_begins_at_the_checkpoints_head_which_is_not_given_again() -> None:
     log = written()
     log.void(0)
-    partition = PartitionLog(0, Checkpoint(5, log.heads[0], 3))
+    partition = PartitionLog(0, Checkpoint(5, log.heads[0], 3), partitions=1)
     assert partition.next_to_read == 3
     log.add(ORG, ANN, facts.OrgRenamed(name="d"))
     assert not partition.take(records(log.records[0][3:], start=3)).reasons
@@ -129,14 +129,14 @@ def test_reading_begins_at_the_checkpoints_head_which_is_not_given_again() -> No
 
 def test_another_record_where_the_checkpoints_head_stood_is_noticed() -> None:
     log = written()
-    partition = PartitionLog(0, Checkpoint(4, Head(3, "f" * 64), 3))
+    partition = PartitionLog(0, Checkpoint(4, Head(3, "f" * 64), 3), partitions=1)
     with pytest.raises(LogChanged, match=r"offset 3 is not entry 0\.3"):
         partition.take(records(log.records[0][3:], start=3))
 
 
 def test_a_missing_record_where_the_checkpoints_head_stood_is_noticed() -> None:
     log = written()
-    partition = PartitionLog(0, Checkpoint(4, log.heads[0], 3))
+    partition = PartitionLog(0, Checkpoint(4, log.heads[0], 3), partitions=1)
     with pytest.raises(LogChanged, match="no record at offset 3"):
         partition.take([Record(4, b"garbage")])
 
@@ -151,7 +151,7 @@ def test_a_log_that_is_read_from_its_beginning_again_is_noticed() -> None:
 def test_too_many_voids_in_a_row_are_noticed_also_over_a_restart() -> None:
     log = written()
     head = log.heads[0]
-    partition = PartitionLog(0, Checkpoint(3 + MAX_VOIDS_IN_A_ROW, head, 3))
+    partition = PartitionLog(0, Checkpoint(3 + MAX_VOIDS_IN_A_ROW, head, 3), partitions=1)
     partition.take([Record(3, log.records[0][3])])
     with pytest.raises(LogChanged, match=f"{MAX_VOIDS_IN_A_ROW} records in a row"):
         partition.take([Record(3 + MAX_VOIDS_IN_A_ROW, b"garbage")])

@@ -11,7 +11,7 @@ ORG, ANN, BOB, CAT = org(1), user(1), user(2), user(3)
 
 
 def entries(log: Logbook) -> tuple[LogEntry, ...]:
-    partition = PartitionLog(0, NOTHING_PROJECTED)
+    partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records(log.records[0]))
     batch = partition.next_batch(100)
     assert batch is not None

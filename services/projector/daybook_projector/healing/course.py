@@ -42,11 +42,11 @@ class Healed:
 class Healing:
     """`connection` is for this one org, and closed afterwards. Raises `Unhealable`, `DatabaseAway`."""
 
-    def __init__(self, connection: Connection, folds: Folds, org_id: str, progress: Progress) -> None:
+    def __init__(self, connection: Connection, folds: Folds, org_id: str, partitions: int, progress: Progress) -> None:
         self._connection = connection
         self._org_id = org_id
         self._progress = progress
-        self._log = OrgLog(connection, org_id)
+        self._log = OrgLog(connection, org_id, partitions)
         self._beside = Beside(connection, folds)
         self._entries = 0
 

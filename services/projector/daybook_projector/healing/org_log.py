@@ -10,7 +10,7 @@ from daybook_contracts.canonical import NotCanonical, canonical_bytes, parse_jso
 from daybook_contracts.head import Head
 from daybook_infra.postgres import Connection
 from daybook_projector.healing.unhealable import Unhealable
-from daybook_projector.log_entry import LogEntry, read_log_entry
+from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.rows import refusals
 
@@ -53,9 +53,10 @@ COLUMNS = (
 class OrgLog:
     """Over one connection, for as long as it is open; to be read by whoever made it."""
 
-    def __init__(self, connection: Connection, org_id: str) -> None:
+    def __init__(self, connection: Connection, org_id: str, partitions: int) -> None:
         self._connection = connection
         self._org_id = org_id
+        self._partitions = partitions
         self._read_to = -1
 
     async def begin(self) -> None:
@@ -92,7 +93,7 @@ class OrgLog:
         rows = await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)
         if rows:
             self._read_to = rows[-1]["position"]
-        return [_log_entry(dict(row)) for row in rows]
+        return [at_home(_log_entry(dict(row)), row["partition"], self._partitions) for row in rows]
 
 
 def _log_entry(row: dict[str, Any]) -> LogEntry:
