@@ -25,10 +25,11 @@ chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
 
-bench: install ## what an entry costs, a million dead letters (ROWS=number), a dead instance (ENTRIES=number); no figure fails
+bench: install ## what an entry costs, a million dead letters (ROWS=), a dead instance (ENTRIES=), an org in quarantine; no figure fails
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
 	$(BIN)/python tests/bench/recovery.py --entries 10000 $(ENTRIES)
+	$(BIN)/python tests/bench/poison.py
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check --quiet

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from typing import TypeVar
 
 Made = TypeVar("Made")
@@ -28,6 +28,10 @@ class Timings:
     @property
     def p50(self) -> float:
         return median(self.seconds)
+
+    @property
+    def p95(self) -> float:
+        return quantiles(self.seconds, n=20, method="inclusive")[-1]
 
 
 def say(line: str) -> None:

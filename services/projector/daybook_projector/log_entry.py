@@ -11,6 +11,7 @@ from daybook_contracts.entry_data import decode_fact
 from daybook_contracts.fact import Fact
 from daybook_contracts.head import Head
 from daybook_contracts.ids import is_uuid
+from daybook_contracts.limits import ENTRIES
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import microseconds
 from daybook_projector.projections.rule import Columns
@@ -89,7 +90,8 @@ def _poisoned(offset: int, head: Head, value: bytes, poison: PoisonEntry) -> Log
         fact=_loose_fact(columns, found),
         poison=poison.reason,
         command_id=found.command_id,
-        is_last=found.ordinal + 1 >= found.entries,
+        # Nobody waits for the rest of a command that has more entries than any.
+        is_last=not found.ordinal + 1 < found.entries <= ENTRIES,
     )
 
 

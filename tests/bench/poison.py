@@ -1,0 +1,79 @@
+"""Prints what an org in quarantine, and its healing, cost the orgs beside it: `python tests/bench/poison.py
+[--entries N] [--rounds N] [--samples N]`. The three states take turns. It asserts nothing about time: look at the
+ratios.
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.closed_org import ClosedOrg, Neighbours, closed_org, neighbours
+from bench.figures import say
+from daybook_infra.settings import Settings
+from support.driving import connected
+from support.processes import System, Systems
+from support.publisher import Publisher
+from support.stack import Fresh, servers
+
+STATES = ("nothing in quarantine", "an org in quarantine", "while it is healed")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=20_000, help="of the org that is healed")
+    parser.add_argument("--rounds", type=int, default=4, help="of all three states")
+    parser.add_argument("--samples", type=int, default=40, help="of each neighbour, a round and state")
+    asked = parser.parse_args()
+    with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
+        fresh, systems = Fresh(found), None
+        try:
+            systems = Systems(fresh, Path(folder))
+            asyncio.run(run(systems.start(partitions=2), asked.entries, asked.rounds, asked.samples))
+        finally:
+            if systems is not None:
+                systems.stop()
+            fresh.drop()
+
+
+async def run(system: System, entries: int, rounds: int, samples: int) -> None:
+    async with Publisher(system.settings) as publisher, connected(system.settings) as database:
+        org = await closed_org(system, publisher, database, entries)
+        states = {state: await neighbours(publisher, database, system.settings.partitions) for state in STATES}
+        for _ in range(rounds):
+            await one_round(org, [states[state] for state in STATES], samples)
+    report(states, org)
+
+
+async def one_round(org: ClosedOrg, states: list[Neighbours], samples: int) -> None:
+    """The org's own commands come all the while, so that only what becomes of them differs."""
+    calm, closed, healed = states
+    async with org.knocking():
+        await calm.sample(samples)
+        await org.close()
+        await closed.sample(samples)
+        async with org.healing() as process:
+            while process.returncode is None:
+                await healed.sample(1)
+
+
+def report(states: dict[str, Neighbours], org: ClosedOrg) -> None:
+    calm = states[STATES[0]]
+    say(f"commands of the org itself: {org.accepted} accepted, {org.refused} refused")
+    say(f"{len(org.heals.seconds)} healings of {org.heals.p50:.1f} s each (p50)")
+    say(f"{'from publishing to the tables, of orgs in':<48} {'p50':>11} {'p95':>11}   ratios")
+    for state, found in states.items():
+        for name, timings, base in (
+            ("its partition", found.here, calm.here),
+            ("another partition", found.there, calm.there),
+        ):
+            figures = f"{timings.p50 * 1e3:8.2f} ms {timings.p95 * 1e3:8.2f} ms"
+            ratios = f"{timings.p50 / base.p50:6.2f} {timings.p95 / base.p95:6.2f}"
+            say(f"{f'{state}: {name}':<58} {figures} {ratios}   ({len(timings.seconds)})")
+
+
+if __name__ == "__main__":
+    main()
