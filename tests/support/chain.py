@@ -109,7 +109,7 @@ def _canonical(value: bytes | None) -> Json | None:
     """The record as an object, if it is the JCS of one that has metadata."""
     try:
         entry = json.loads(value or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(entry, dict) or not isinstance(entry.get("metadata_json"), dict) or jcs(entry) != value:
         return None
