@@ -14,4 +14,4 @@ class KafkaAway(DaybookError):
 
 
 class DatabaseAway(DaybookError):
-    """PostgreSQL could not be reached, broke off, or did not answer in time: retry, nothing is known."""
+    """PostgreSQL could not be reached, broke off, lacks room, or did not answer in time: retry, nothing is known."""

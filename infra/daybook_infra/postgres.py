@@ -38,7 +38,6 @@ _OUTAGES = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
@@ -48,19 +47,23 @@ _OUTAGES = (
     # A statement on an idle connection whose FATAL message has been read, but whose end has not.
     asyncpg.InternalClientError,
 )
+# A full disk, no memory, too many connections, a file that cannot be read: of the server, not of what was asked of it.
+_TROUBLE = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)
 # Wrong password, missing database: people put it right, meanwhile it is as good as away.
 _REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 
 
 @contextmanager
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
-    """Raises `DatabaseAway`, with its cause, where the driver says that the connection or the server failed, the
-    statement took too long, or it lost to another one. Constraint violations and the like pass unchanged.
+    """Raises `DatabaseAway`, with its cause, where the driver says that the connection or the server failed, or lacks
+    room, the statement took too long, or it lost to another one. Constraint violations and the like pass unchanged.
     """
     try:
         yield
     except _OUTAGES as error:
         raise DatabaseAway(f"{where} is away: {_reason(error)}") from error
+    except _TROUBLE as error:
+        raise DatabaseAway(f"{where} is in trouble: {_reason(error)}") from error
     except _REFUSALS as error:
         raise DatabaseAway(f"{where} refuses the connection: {error}") from error
     except asyncpg.InterfaceError as error:
@@ -149,4 +152,5 @@ def _of_a_lost_connection(error: asyncpg.InterfaceError) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """The first line: the server's detail and hint are for its own log."""
+    return str(error).partition("\n")[0] or type(error).__name__

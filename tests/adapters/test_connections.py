@@ -63,6 +63,16 @@ def test_misuse_of_a_connection_is_a_bug() -> None:
         raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
 
 
+@pytest.mark.parametrize("condition", ["disk_full", "out_of_memory", "configuration_limit_exceeded", "io_error"])
+async def test_a_server_that_lacks_room_is_in_trouble_and_says_so_in_one_line(
+    settings: Settings, condition: str
+) -> None:
+    short = f"DO $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '{condition}', HINT = 'Make some.'; END $$"
+    with pytest.raises(DatabaseAway, match=r"^PostgreSQL at \S+ is in trouble: no room$"):
+        async with connect(settings, "test") as connection:
+            await connection.execute(short)
+
+
 async def test_a_violated_constraint_is_no_outage(settings: Settings) -> None:
     with pytest.raises(asyncpg.UniqueViolationError):
         async with connect(settings, "test") as connection:

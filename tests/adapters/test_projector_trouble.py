@@ -22,6 +22,11 @@ from support.stack import FreshSettings
 from support.tables import differences
 
 ORG, ANN = org(1), user(1)
+FULL_DISK = """
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log EXECUTE FUNCTION no_room();
+"""
 
 
 def founded() -> Logbook:
@@ -123,6 +128,27 @@ async def test_a_projector_without_its_database_says_so_and_comes_back(
             await projected(pool, log)
             assert differences(expected(log), await tables(pool)) == []
         await until(is_ready, "it is ready again")
+
+
+async def test_a_server_without_room_is_waited_for_and_quarantines_nobody(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=1)
+    log = founded()
+    async with database(settings) as pool, projecting(settings) as projector:
+        await publish(settings, log)
+        await projected(pool, log)
+        await pool.execute(FULL_DISK)
+        begun = [len(log.records[0])]
+        log.add(ORG, ANN, facts.OrgRenamed(name="b"))
+        await publish(settings, log, begun)
+
+        async def says_so() -> bool:
+            return projector.health.reasons.get("postgres") == "PostgreSQL is in trouble: no room"
+
+        await until(says_so, "it says what PostgreSQL lacks")
+        await pool.execute("DROP FUNCTION no_room CASCADE")
+        await projected(pool, log)
+        assert differences(expected(log), await tables(pool)) == []
+        assert await pool.fetchval("SELECT count(*) FROM daybook.quarantine") == 0
 
 
 @asynccontextmanager
