@@ -46,7 +46,8 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     """How Kafka is reached: the keyword arguments that all of aiokafka's clients share."""
     lenient_records.install()
     options: dict[str, Any] = {
-        "bootstrap_servers": require_kafka(settings),
+        # A list: FastStream takes a string for one server, whatever it holds.
+        "bootstrap_servers": [server.strip() for server in require_kafka(settings).split(",")],
         "client_id": client_id,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
         "security_protocol": settings.kafka_security,

@@ -1,5 +1,8 @@
-"""An attempt to subscribe that fails leaves nothing behind that could join the group later."""
+"""The commands topic is subscribed over whichever server answers; an attempt that fails leaves nothing behind that could
+join the group later.
+"""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from random import Random
 
@@ -10,6 +13,7 @@ from daybook_command.shard.messages import CommandRecord
 from daybook_command.subscriber import CommandIntake
 from daybook_contracts.topics import Topics
 from daybook_infra.errors import KafkaAway
+from support.processes import free_port
 from support.stack import FreshSettings
 
 
@@ -40,4 +44,25 @@ async def test_an_attempt_that_finds_kafka_gone_closes_the_consumer_that_it_made
         consumer = intake._subscriber.consumer
         assert consumer is not None
         assert consumer._closed
+    await intake.stop()
+
+
+class Owner(NoShards):
+    def __init__(self) -> None:
+        self.owns = asyncio.Event()
+
+    def assign(self, partitions: Iterable[int]) -> None:
+        self.owns.set()
+
+    async def revoke(self, partitions: Iterable[int]) -> None:
+        self.owns.clear()
+
+
+async def test_of_several_servers_one_that_answers_is_enough(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(partitions=1)
+    servers = f"{LOOPBACK}:{free_port()}, {settings.kafka_bootstrap}"
+    intake = CommandIntake(settings.model_copy(update={"kafka_bootstrap": servers}), Topics(settings.topic_prefix))
+    owner = Owner()
+    await intake.start(owner)
+    await asyncio.wait_for(owner.owns.wait(), 60)
     await intake.stop()
