@@ -4,13 +4,12 @@ The checks are rules 6 and 8 of docs/log.md: without them the log is not safe.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 
 from daybook_contracts.topics import Topics
 from daybook_infra.errors import DaybookError
@@ -58,7 +57,6 @@ async def ensure_topics(settings: Settings) -> tuple[str, ...]:
     async with admin(settings) as client:
         made = await _create(client, settings, topic_specs(settings))
         await _until_settled(client, settings, made)
-        await _verify(client, settings)
     return made
 
 
@@ -134,12 +132,17 @@ def _new(settings: Settings, spec: TopicSpec) -> NewTopic:
 
 
 async def _until_settled(client: AIOKafkaAdminClient, settings: Settings, made: Sequence[str]) -> None:
-    """The controller has made them; brokers learn of it, of their settings, and elect leaders, a moment later."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_SECONDS):
-            # Kafka tells nobody when it is done.
-            while not set(made) <= await _led(client) or await _faults(client, settings, made):  # noqa: ASYNC110 - as said
-                await asyncio.sleep(0.05)
+    """The controller has made them; brokers learn of it, of their settings, and elect leaders, a moment later, each in
+    its own time. Kafka tells nobody when it is done. Raises `TopicMismatch` where all is not as it must be by then.
+    """
+    deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS if made else 0
+    while True:
+        if set(made) <= await _led(client) and not await _faults(client, settings, _names(settings)):
+            return
+        if asyncio.get_running_loop().time() > deadline:
+            break
+        await asyncio.sleep(0.05)
+    await _verify(client, settings)
 
 
 async def _led(client: AIOKafkaAdminClient) -> set[str]:
@@ -151,8 +154,12 @@ async def _led(client: AIOKafkaAdminClient) -> set[str]:
     }
 
 
+def _names(settings: Settings) -> list[str]:
+    return [spec.name for spec in topic_specs(settings)]
+
+
 async def _verify(client: AIOKafkaAdminClient, settings: Settings) -> None:
-    found = await _faults(client, settings, [spec.name for spec in topic_specs(settings)])
+    found = await _faults(client, settings, _names(settings))
     if found:
         raise TopicMismatch("; ".join(found))
 
@@ -176,13 +183,17 @@ async def _look(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, 
             configs=configs[name],
         )
         for name in present
+        if name in configs
     }
 
 
 async def _configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Without those that the broker which was asked has not heard of yet."""
     (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     found = {}
     for topic in response.to_object()["resources"]:
+        if topic["error_code"] == UnknownTopicOrPartitionError.errno:
+            continue
         if topic["error_code"] != 0:
             raise DaybookError(f"topic {topic['resource_name']} could not be read: {_why(topic)}")
         entries = topic["config_entries"]
