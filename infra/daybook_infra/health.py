@@ -20,26 +20,31 @@ Watch = Callable[[], str | None]
 
 @dataclass(slots=True)
 class Health:
-    """Ready while no condition has a reason against it. Each change is logged once."""
+    """Ready while no condition has a reason against it. Each change is logged once.
+    `by`: who has the reason, where several need the same thing; that is well again when each of them has said so.
+    """
 
-    _reasons: dict[str, str] = field(default_factory=dict)
+    _reasons: dict[str, dict[object, str]] = field(default_factory=dict)
     _watches: dict[str, Watch] = field(default_factory=dict)
     _notes: dict[str, str] = field(default_factory=dict)
 
     def need(self, *conditions: str) -> None:
         """Names what has to be reported `ok` before the process is ready."""
         for condition in conditions:
-            self._reasons.setdefault(condition, STARTING)
+            self._reasons.setdefault(condition, {None: STARTING})
 
-    def ok(self, condition: str) -> None:
+    def ok(self, condition: str, by: object = None) -> None:
         """Also forgets it: a partition that was given away counts no more."""
-        if self._reasons.pop(condition, None) is not None:
+        against = self._reasons.get(condition, {})
+        if against.pop(by, None) is not None and not against:
+            del self._reasons[condition]
             log.info("condition_ok", condition=condition)
 
-    def fail(self, condition: str, reason: str) -> None:
-        if self._reasons.get(condition) != reason:
+    def fail(self, condition: str, reason: str, by: object = None) -> None:
+        against = self._reasons.setdefault(condition, {})
+        if reason not in against.values():
             log.warning("condition_failed", condition=condition, reason=reason)
-        self._reasons[condition] = reason
+        against[by] = reason
 
     def watch(self, condition: str, look: Watch) -> None:
         """`look` is called at each question; it answers at once with a reason, or None where all is well."""
@@ -61,7 +66,8 @@ class Health:
     @property
     def reasons(self) -> dict[str, str]:
         seen = {condition: reason for condition, look in self._watches.items() if (reason := look()) is not None}
-        return dict(sorted({**seen, **self._reasons}.items()))
+        told = {condition: next(iter(against.values())) for condition, against in self._reasons.items()}
+        return dict(sorted({**seen, **told}.items()))
 
     @property
     def ready(self) -> bool:

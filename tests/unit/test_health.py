@@ -33,6 +33,17 @@ async def test_a_failed_condition_gives_its_latest_reason() -> None:
     assert (await get("/readyz", health)).json()["reasons"] == {"partition 3": "the log changed underneath"}
 
 
+def test_what_several_need_is_well_again_when_each_of_them_says_so() -> None:
+    health = Health()
+    health.fail("kafka", "partition 1 has no leader", by="one")
+    health.fail("kafka", "partition 2 has no leader", by="other")
+    health.ok("kafka")
+    health.ok("kafka", by="one")
+    assert health.reasons == {"kafka": "partition 2 has no leader"}
+    health.ok("kafka", by="other")
+    assert health.ready
+
+
 def test_a_watched_condition_is_looked_at_when_asked() -> None:
     age = [0]
     health = Health()

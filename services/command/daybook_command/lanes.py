@@ -119,16 +119,18 @@ class Lanes:
             await asyncio.sleep(PROBE_SECONDS)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile."""
-        pause = FIRST_PAUSE_SECONDS
-        while True:
-            try:
-                result = await attempt()
-            except (DatabaseAway, KafkaAway) as away:
-                heed_cancellation()
-                self._health.fail(server, str(away))
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-            else:
-                self._health.ok(server)
-                return result
+        """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile. That others
+        reach it does not help: they may ask for less, or of another broker.
+        """
+        pause, me = FIRST_PAUSE_SECONDS, object()
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except (DatabaseAway, KafkaAway) as away:
+                    heed_cancellation()
+                    self._health.fail(server, str(away), by=me)
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        finally:
+            self._health.ok(server, by=me)

@@ -32,6 +32,7 @@ class LogReader:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._settings = settings
         self._topic = topic
+        self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
         self._consumer: AIOKafkaConsumer | None = None
         self._turn = asyncio.Lock()
 
@@ -41,8 +42,15 @@ class LogReader:
             await kafka.close_quietly(consumer)
 
     async def reach(self) -> None:
-        """Returns if the log can be asked where it ends; raises KafkaAway."""
-        await self.read(0, 0, 0)
+        """Returns if every partition's leader says where it ends; raises KafkaAway."""
+        async with self._turn:
+            try:
+                consumer = await self._started()
+                async with asyncio.timeout(STALL_SECONDS):
+                    await consumer.end_offsets(self._places)
+            except (KafkaError, OSError, TimeoutError) as error:
+                await self.stop()
+                raise KafkaAway(f"not every partition of the log has a leader: {error!r}") from error
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""

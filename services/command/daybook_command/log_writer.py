@@ -19,6 +19,8 @@ from daybook_infra.failpoints import failpoint
 from daybook_infra.settings import Settings
 
 APPEND_SECONDS = 10.0
+# Longer than it takes until the same batch has been tried once more, by a shard that has folded the log again.
+FAULT_SECONDS = 20.0
 # A Kafka batch of ours closes at 512 KiB, or holds one command, whose entries stay under 1 MiB; the topic takes 4 MiB.
 BATCH_BYTES = 4 * kafka.MIB
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
@@ -32,12 +34,27 @@ class LogWriter:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=BATCH_BYTES)
+        self._unknown_at: dict[int, float] = {}
+
+    @property
+    def fault(self) -> str | None:
+        """For health: a leader may be there, and yet too few copies for an acknowledgement."""
+        now = asyncio.get_running_loop().time()
+        late = sorted(partition for partition, at in self._unknown_at.items() if now - at < FAULT_SECONDS)
+        return f"Kafka does not acknowledge entries of partitions {', '.join(map(str, late))}" if late else None
 
     async def stop(self) -> None:
         await self._producers.stop()
 
     async def append(self, partition: int, append: Append) -> Fate:
         """What became of the batch; a deadline that passed means unknown."""
+        fate = await self._appended(partition, append)
+        self._unknown_at.pop(partition, None)
+        if isinstance(fate, OutcomeUnknown):
+            self._unknown_at[partition] = asyncio.get_running_loop().time()
+        return fate
+
+    async def _appended(self, partition: int, append: Append) -> Fate:
         producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(APPEND_SECONDS):

@@ -102,6 +102,7 @@ def _lanes(
     closing.push_async_callback(reader.stop)
     writer = LogWriter(settings, topics.audit_log)
     closing.push_async_callback(writer.stop)
+    health.watch("log", lambda: writer.fault)
     outbox = Outbox(settings, topics, replies)
     closing.push_async_callback(outbox.stop)
     snapshots = SnapshotReader(pool, managed_users=settings.users == "managed")

@@ -85,11 +85,11 @@ class Report:
         self._health.fail(condition(partition), f"stopped: {reason}")
         log.error("partition_stopped", partition=partition, reason=reason)
 
-    def away(self, error: DatabaseAway | KafkaAway) -> None:
-        self._health.fail(SERVERS[type(error)], str(error))
+    def away(self, error: DatabaseAway | KafkaAway, by: object = None) -> None:
+        self._health.fail(SERVERS[type(error)], str(error), by)
 
-    def back(self, kind: type[DatabaseAway | KafkaAway]) -> None:
-        self._health.ok(SERVERS[kind])
+    def back(self, kind: type[DatabaseAway | KafkaAway], by: object = None) -> None:
+        self._health.ok(SERVERS[kind], by)
 
     def lag(self, partition: int, records: int) -> None:
         self._metrics.lag.labels(partition).set(records)

@@ -143,17 +143,16 @@ class Worker:
 
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Outages last as long as they last; each pause is bounded. The process is unready meanwhile."""
-        pause, away = FIRST_PAUSE_SECONDS, None
-        while True:
-            try:
-                result = await attempt()
-            except (DatabaseAway, KafkaAway) as error:
-                heed_cancellation()
-                away = error
-                self._report.away(error)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-            else:
-                if away is not None:
-                    self._report.back(type(away))
-                return result
+        pause = FIRST_PAUSE_SECONDS
+        try:
+            while True:
+                try:
+                    return await attempt()
+                except (DatabaseAway, KafkaAway) as away:
+                    heed_cancellation()
+                    self._report.away(away, by=self)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        finally:
+            for server in (DatabaseAway, KafkaAway):
+                self._report.back(server, by=self)
