@@ -25,10 +25,11 @@ from daybook_infra.settings import Settings
 from daybook_infra.stack.choice import parts_needed
 from daybook_infra.stack.data import remove
 from daybook_infra.stack.embedded import EmbeddedStack
-from daybook_infra.stack.interface import Servers
+from daybook_infra.stack.interface import ALL_PARTS, Part, Servers
 from daybook_infra.stack.lock import is_held, only_one
 from daybook_infra.stack.places import Home
 from daybook_infra.topics import ensure_topics
+from support.small_disk import unmount
 
 FreshSettings = Callable[..., Settings]
 HOME_PREFIX = "daybook-tests-"
@@ -52,18 +53,28 @@ def servers(settings: Settings) -> Iterator[Servers]:
 
 
 @contextmanager
-def own_stack(kafka_advertised: int | None = None) -> Iterator[EmbeddedStack]:
+def own_stack(kafka_advertised: int | None = None, parts: frozenset[Part] = ALL_PARTS) -> Iterator[EmbeddedStack]:
     """An embedded one in a folder of its own, gone afterwards."""
+    with own_home() as home:
+        stack = stack_in(home, kafka_advertised)
+        stack.start(parts)
+        yield stack
+
+
+def stack_in(home: Home, kafka_advertised: int | None = None) -> EmbeddedStack:
+    return EmbeddedStack(home, print, durable=False, jars=Home.of_checkout(), kafka_advertised=kafka_advertised)
+
+
+@contextmanager
+def own_home() -> Iterator[Home]:
+    """A stack's folder, and whatever servers are started in it; both are gone afterwards."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    stack = EmbeddedStack(home, print, durable=False, jars=Home.of_checkout(), kafka_advertised=kafka_advertised)
     with only_one(home.lock("session"), "held by {pid}"):
         try:
-            stack.start()
-            yield stack
+            yield home
         finally:
-            stack.stop()
-            remove(home)
+            _clear(home)
 
 
 def _sweep() -> None:
@@ -76,8 +87,14 @@ def _sweep() -> None:
                 and home.lock("session").exists()
                 and not is_held(home.lock("session"))
             ):
-                EmbeddedStack(home, print).stop()
-                remove(home)
+                _clear(home)
+
+
+def _clear(home: Home) -> None:
+    EmbeddedStack(home, print).stop()
+    if home.data.is_mount():
+        unmount(home)
+    remove(home)
 
 
 class Fresh:

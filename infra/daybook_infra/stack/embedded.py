@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from daybook_infra.stack.account import service_account
 from daybook_infra.stack.data import data_folder
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
-from daybook_infra.stack.kafka import Kafka
+from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import check_free, remembered
@@ -57,7 +57,8 @@ class EmbeddedStack:
 
     def _start_kafka(self, kafka: Kafka, undo: ExitStack) -> None:
         check_free(kafka.port, "Kafka", self.home.ports)
-        check_free(kafka.controller_port, "Kafka's controller", self.home.ports)
+        for port in kafka.cluster.controller_ports:
+            check_free(port, "Kafka's controller", self.home.ports)
         kafka.prepare()
         undo.callback(kafka.stop)
         self.say(f"starting Kafka on {kafka.bootstrap}")
@@ -81,8 +82,8 @@ class EmbeddedStack:
             log=self.home.log("kafka"),
             account=account,
             port=ports["kafka"],
-            controller_port=ports["kafka_controller"],
             advertised_port=self.kafka_advertised or ports["kafka"],
+            cluster=Cluster((ports["kafka_controller"],)),
             say=self.say,
         )
         postgres = Postgres(

@@ -1,4 +1,6 @@
-"""One Kafka node in KRaft mode on loopback: formatted once, started, found, stopped. It knows no topic."""
+"""One Kafka node in KRaft mode on loopback, broker and controller: formatted once, started, found, stopped. It is alone
+or one of a cluster. It knows no topic.
+"""
 
 import base64
 import os
@@ -8,7 +10,7 @@ import struct
 import time
 import uuid
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
@@ -23,7 +25,7 @@ from daybook_infra.stack.wheels import JAVA, java
 
 LOG4J = "log4j2.properties"
 JVM = (
-    *("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
+    *("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
     # Kafka 4.3 still frees mapped buffers and loads zstd in ways that Java 25 warns of at each start.
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
 )
@@ -33,8 +35,8 @@ PROBE_SECONDS = 2
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 SETTINGS = """\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{host}:{controller_port}
+node.id={node_id}
+controller.quorum.voters={voters}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=BROKER
 listeners=BROKER://{host}:{port},CONTROLLER://{host}:{controller_port}
@@ -44,16 +46,46 @@ log.dirs={logs}
 auto.create.topics.enable=false
 unclean.leader.election.enable=false
 group.initial.rebalance.delay.ms=0
-offsets.topic.replication.factor=1
+broker.session.timeout.ms={session_ms}
+broker.heartbeat.interval.ms={heartbeat_ms}
+offsets.topic.replication.factor={copies}
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
+transaction.state.log.replication.factor={copies}
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.replication.factor={copies}
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 log.cleaner.dedupe.buffer.size=4194304
 """
+
+
+def new_cluster_id() -> str:
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a node must know of the others: all have one id, and the ports of all controllers, node 1's first. Each of
+    Kafka's own topics has a copy on every node. A dead broker is noticed after its session.
+    """
+
+    controller_ports: tuple[int, ...]
+    node_id: int = 1
+    id: str = field(default_factory=new_cluster_id)
+    session_ms: int = 9_000
+    heap_mib: int = 512
+
+    def settings(self) -> dict[str, str | int]:
+        voters = (f"{number}@{LOOPBACK}:{port}" for number, port in enumerate(self.controller_ports, start=1))
+        return {
+            "node_id": self.node_id,
+            "voters": ",".join(voters),
+            "controller_port": self.controller_ports[self.node_id - 1],
+            "copies": len(self.controller_ports),
+            "session_ms": self.session_ms,
+            "heartbeat_ms": self.session_ms // 4,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +95,8 @@ class Kafka:
     log: Path
     account: Account | None
     port: int
-    controller_port: int
     advertised_port: int
+    cluster: Cluster
     say: Say
 
     @property
@@ -88,9 +120,8 @@ class Kafka:
         unfinished = self.data / "kafka.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_settings(unfinished)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One argument, as one id in 64 begins with a dash.
-        format_it = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "-c", str(self._settings)]
+        format_it = ["kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster.id}", "-c", str(self._settings)]
         done = run(self._java(format_it))
         if done.code != 0:
             raise StackError(f"Kafka's storage could not be formatted: {done.last_line()}")
@@ -131,8 +162,8 @@ class Kafka:
         return self.data / "kafka.pid"
 
     def _write_settings(self, logs: Path) -> None:
-        ports = {"port": self.port, "controller_port": self.controller_port, "advertised_port": self.advertised_port}
-        text = SETTINGS.format(host=LOOPBACK, logs=logs, **ports)
+        ports = {"port": self.port, "advertised_port": self.advertised_port}
+        text = SETTINGS.format(host=LOOPBACK, logs=logs, **ports, **self.cluster.settings())
         write_file(self._settings, text, EVERYBODY_READS)
         log4j = checkout() / "infra" / "kafka" / LOG4J  # a copy, which the account can read
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
@@ -142,7 +173,8 @@ class Kafka:
         lib = readable(jars.programs(), self.account, self.say) / jars.folder.name
         runtime = readable(java(), self.account, self.say) / JAVA
         classpath = os.pathsep.join(str(lib / name) for name in jars.names)
-        options = [*JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
+        heap = ["-Xms256m", f"-Xmx{self.cluster.heap_mib}m"]
+        options = [*heap, *JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
         return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account)
 
 

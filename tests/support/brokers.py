@@ -1,0 +1,77 @@
+"""Three Kafka brokers of a test's own, each a controller too: with two of them Kafka goes on, with one it does not."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from daybook_infra.stack.account import service_account
+from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.kafka import Cluster, Kafka, new_cluster_id
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.ports import remembered
+from support.stack import own_home
+
+# A dead broker's partitions have other leaders soon after this.
+SESSION_MS = 3_000
+HEAP_MIB = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """By their node ids."""
+
+    nodes: dict[int, Kafka]
+
+    @property
+    def bootstrap(self) -> str:
+        return ",".join(node.bootstrap for node in self.nodes.values())
+
+    def start(self, *numbers: int) -> None:
+        """Together: a node takes no requests before it has found a majority."""
+        for number in numbers:
+            self.nodes[number].launch()
+        for number in numbers:
+            self.nodes[number].await_ready()
+
+    def kill(self, *numbers: int) -> None:
+        """`kill -9`, of those that run."""
+        for process in [self.nodes[number].process() for number in numbers]:
+            if process is not None:
+                process.kill()
+                process.wait(10)
+
+
+@contextmanager
+def three_brokers() -> Iterator[Brokers]:
+    with ExitStack() as closing:
+        homes = [closing.enter_context(own_home()) for _ in range(3)]
+        for home in homes:
+            home.make()
+        ports = [remembered(home.ports, ("kafka", "kafka_controller")) for home in homes]
+        controllers, cluster_id = tuple(each["kafka_controller"] for each in ports), new_cluster_id()
+        nodes = {}
+        for number, home in enumerate(homes, start=1):
+            cluster = Cluster(controllers, number, cluster_id, SESSION_MS, HEAP_MIB)
+            nodes[number] = _node(home, ports[number - 1]["kafka"], cluster)
+        with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
+            list(threads.map(Kafka.prepare, nodes.values()))
+        brokers = Brokers(nodes)
+        # One that is asked to stop waits for a majority that is gone.
+        closing.callback(brokers.kill, *nodes)
+        brokers.start(*nodes)
+        yield brokers
+
+
+def _node(home: Home, port: int, cluster: Cluster) -> Kafka:
+    account = service_account()
+    return Kafka(
+        data=data_folder(home, account),
+        jars_home=Home.of_checkout(),
+        log=home.log("kafka"),
+        account=account,
+        port=port,
+        advertised_port=port,
+        cluster=cluster,
+        say=print,
+    )
