@@ -1,5 +1,5 @@
-"""The commands topic is subscribed over whichever server answers; an attempt that fails leaves nothing behind that could
-join the group later.
+"""The commands topic is subscribed over whichever server answers. An attempt that fails leaves nothing behind that
+could join the group later.
 """
 
 import asyncio

@@ -68,14 +68,24 @@ class Home:
 
 
 def write_file(path: Path, text: str, mode: int, account: Account | None = None) -> None:
-    """Replaces `path` at once and never follows a link there; it has its mode and owner before it has its name."""
+    """Replaces `path` at once and never follows a link there; it has its mode and owner before it has its name.
+    Raises `StackError` where that cannot be, as on a full disk.
+    """
     new = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(FileNotFoundError):
-        new.unlink()
+    try:
+        new.unlink(missing_ok=True)
+        _write_new(new, text, mode, account)
+        new.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise StackError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _write_new(new: Path, text: str, mode: int, account: Account | None) -> None:
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         os.fchmod(descriptor, mode)  # the umask may have taken bits away
         if account is not None:
             os.fchown(descriptor, account.uid, account.gid)
         file.write(text)
-    new.replace(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 
 from daybook_infra.stack.interface import StackError
+from daybook_infra.stack.places import EVERYBODY_READS, write_file
 
 LOOPBACK = "127.0.0.1"
 # Below the range that Linux and macOS give to outgoing connections, so nothing takes a remembered port by chance.
@@ -46,7 +47,7 @@ def remembered(file: Path, names: tuple[str, ...]) -> dict[str, int]:
     for name in missing:
         known[name] = _choose(frozenset(known.values()))
     if missing:
-        file.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+        write_file(file, json.dumps(known, indent=2) + "\n", EVERYBODY_READS)
     return {name: known[name] for name in names}
 
 

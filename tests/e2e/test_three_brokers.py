@@ -1,0 +1,178 @@
+"""Three brokers, two of which must have a record before it is acknowledged: one dies under load, then a second one,
+then both are back. What was acknowledged is judged by the checker of the chaos runs.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from chaos.checker import gather_evidence, judge
+from chaos.fleet import INSTANCES, Fleet
+from chaos.history import History
+from chaos.publishers import open_publishers
+from chaos.scene import READY_SECONDS, ROLES, UNBRAKED
+from chaos.traffic import Traffic
+from daybook_infra.kafka import admin
+from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import Part, Servers
+from support.brokers import Brokers, three_brokers
+from support.chain import Json, partition_of
+from support.driving import eventually, fresh_id
+from support.processes import Service, daybook_status
+from support.publisher import Door, doors, item
+from support.stack import Fresh, own_stack
+from support.workload import SERVICE, registration
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+COPIES: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
+PARTITIONS = 6
+ANSWERS = 40
+SECONDS = 90
+GROWTH_BYTES = 64 * 1024 * 1024
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[Brokers]:
+    with three_brokers() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def fresh(brokers: Brokers) -> Iterator[Fresh]:
+    with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
+        yield Fresh(Servers(brokers.bootstrap, stack.found().database_url))
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Two instances of each service, and three kinds of publishers who send all the time."""
+
+    settings: Settings
+    brokers: Brokers
+    fleet: Fleet
+    history: History
+
+    @property
+    def services(self) -> list[Service]:
+        return [place.service for place in self.fleet.places if place.service is not None]
+
+
+@asynccontextmanager
+async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> AsyncIterator[Scene]:
+    """Afterwards everybody is ready again and every publisher has an answer."""
+    with (folder / "history.jsonl").open("w") as file:
+        scene = Scene(settings, brokers, Fleet(settings, folder), History(file))
+        try:
+            for role in ROLES:
+                for _ in range(INSTANCES):
+                    scene.fleet.start(scene.fleet.add(role))
+            await scene.fleet.ready(READY_SECONDS)
+            async with open_publishers(settings, scene.history, scene.fleet.urls()) as publishers:
+                traffic = Traffic(settings, 1, publishers)
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(traffic.run())
+                    yield scene
+                    await scene.fleet.ready(READY_SECONDS)
+                    traffic.enough.set()
+        finally:
+            await scene.fleet.end()
+
+
+async def test_one_dead_broker_delays_two_are_refused_clearly_and_nothing_is_lost(
+    brokers: Brokers, fresh: Fresh, tmp_path: Path
+) -> None:
+    settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **COPIES, **UNBRAKED)
+    async with under_load(brokers, settings, tmp_path) as scene:
+        await goes_on(scene, *range(PARTITIONS))
+        memory = [_memory(service) for service in scene.services]
+        first = (await leaders(settings))[0]
+        led = [partition for partition, leader in (await leaders(settings)).items() if leader == first]
+        brokers.kill(first)
+        await goes_on(scene, *led)
+        assert await daybook_status(settings) == (0, "")
+        # Partition 0 keeps its leader: it is not enough to ask that one.
+        living = await leaders(settings)
+        second = next(leader for leader in living.values() if leader != living[0])
+        brokers.kill(second)
+        await are_unready(scene)
+        async with doors(settings, *scene.fleet.urls()) as open_doors:
+            for door in open_doors:
+                await refuses(scene, door)
+        code, complaint = await daybook_status(settings)
+        assert (code, complaint.count("\n")) == (1, 1), complaint
+        assert complaint.startswith("Error: Kafka ")
+        assert all(
+            _memory(service) < before + GROWTH_BYTES for service, before in zip(scene.services, memory, strict=True)
+        )
+        await asyncio.to_thread(brokers.start, first, second)
+        await goes_on(scene, *range(PARTITIONS))
+    found = await gather_evidence(settings)
+    assert [*await asyncio.to_thread(judge, scene.history, found), *scene.fleet.crashes] == []
+
+
+async def leaders(settings: Settings) -> dict[int, int]:
+    async with admin(settings) as client:
+        (topic,) = await client.describe_topics([f"{settings.topic_prefix}audit_log"])
+    return {each["partition"]: each["leader"] for each in topic["partitions"]}
+
+
+async def goes_on(scene: Scene, *partitions: int) -> None:
+    """Until commands that nobody has sent yet are answered in each of these partitions."""
+    sent, answered = set(scene.history.sent), len(scene.history.answers)
+
+    async def are_answered() -> bool:
+        answers = scene.history.answers[answered:]
+        new = [send for send, _ in answers if (send.key, send.command["id"]) not in sent]
+        return {partition_of(send.key, PARTITIONS) for send in new} >= set(partitions)
+
+    await eventually(are_answered, SECONDS)
+
+
+async def are_unready(scene: Scene) -> None:
+    """All are alive and say that they miss Kafka, and go on saying it."""
+    async with httpx.AsyncClient(timeout=20) as client:
+        for service in scene.services:
+            await eventually(partial(_misses_kafka, client, service), SECONDS)
+        for service in scene.services:
+            assert await _misses_kafka(client, service)
+
+
+async def _misses_kafka(client: httpx.AsyncClient, service: Service) -> bool:
+    for page in ("livez", "metrics"):
+        assert (await client.get(f"{service.url}/{page}")).status_code == 200
+    said = await client.get(f"{service.url}/readyz")
+    return said.status_code == 503 and "kafka" in said.json()["reasons"]
+
+
+async def refuses(scene: Scene, door: Door) -> None:
+    """Whoever asks is told that nothing is certain, and to ask again; a promise is given to nobody."""
+    sends = [registration(fresh_id(), fresh_id()) for _ in range(3)]
+    for send in sends:
+        scene.history.expect(send, "once")
+    async with asyncio.TaskGroup() as group:
+        waits = group.create_task(door.send(sends[0]))
+        leaves = group.create_task(door.send(sends[1], prefer="respond-async"))
+        batch = group.create_task(door.post("/v1/commands:batch", b"[" + sends[2].body + b"]", SERVICE))
+    for answer in (waits.result(), leaves.result()):
+        assert int(answer.headers["retry-after"]) > 0
+        _is_refusal(item(answer))
+    (one,) = batch.result().json()
+    _is_refusal(one)
+
+
+def _is_refusal(said: Json) -> None:
+    assert (said["status"], said["code"]) == (503, "UNAVAILABLE"), said
+    assert "nothing was done" in said["detail"] or "it may or may not be decided" in said["detail"]
+
+
+def _memory(service: Service) -> int:
+    bytes_used: int = psutil.Process(service.process.pid).memory_info().rss
+    return bytes_used
