@@ -16,12 +16,12 @@ import pytest
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers, StackError
 from support.chain import Json
-from support.driving import Tenant, check_tables, connected, eventually, new_tenant, post_batch
+from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, post_batch
 from support.processes import Service, System, Systems, daybook_status
 from support.publisher import Door, Send, decided, doors, item
 from support.small_disk import SmallDisk, small_disk
 from support.stack import Fresh, own_home, own_stack, stack_in
-from support.workload import SERVICE
+from support.workload import SERVICE, command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 MEBIBYTES = 120
@@ -105,13 +105,16 @@ async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_nobody(sc
         assert {each["status"] for each in answers} == {200}
         await scene.until_unready("PostgreSQL is in trouble: ", scene.projector)
         assert (await scene.status())[0] == 0
+        chosen = choosing(tenant)
+        assert (await door.send(chosen)).status_code == 202
+        await scene.until_unready("PostgreSQL is in trouble: ", scene.command, scene.projector)
         await until_wal_is_full(scene)
         await scene.until_unready("PostgreSQL is away: ", scene.command, scene.projector)
         assert (await door.outcome(sends[0])).status_code == 503
         late = tenant.rename("late")
         assert (await door.send(late, prefer="respond-async")).status_code == 202
         await scene.comes_back()
-        await nothing_is_lost(scene, door, [*sends, late], answers)
+        await nothing_is_lost(scene, door, [*sends, chosen, late], answers)
 
 
 @pytest.mark.parametrize("scene", [Part.KAFKA], indirect=True)
@@ -141,6 +144,13 @@ async def founded(scene: Scene, door: Door) -> Tenant:
 
 def renames(tenant: Tenant) -> list[Send]:
     return [tenant.rename(f"{'x' * 180} {number}") for number in range(RENAMES)]
+
+
+def choosing(tenant: Tenant) -> Send:
+    """A command that cannot be decided before PostgreSQL has written something: that its id is taken."""
+    return Send(
+        SERVICE, command("CREATE_PROJECT", tenant.org_id, tenant.owner, fresh_id(), project_id=fresh_id(), name="P")
+    )
 
 
 async def until_wal_is_full(scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """Three Kafka brokers of a test's own, each a controller too: with two of them Kafka goes on, with one it does not."""
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -7,7 +8,7 @@ from dataclasses import dataclass
 
 from daybook_infra.stack.account import service_account
 from daybook_infra.stack.data import data_folder
-from daybook_infra.stack.kafka import Cluster, Kafka, new_cluster_id
+from daybook_infra.stack.kafka import Cluster, Kafka, answers, new_cluster_id
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import remembered
 from support.stack import own_home
@@ -15,6 +16,8 @@ from support.stack import own_home
 # A dead broker's partitions have other leaders soon after this.
 SESSION_MS = 3_000
 HEAP_MIB = 256
+# They start side by side, maybe beside services and publishers that ask for them all the time.
+START_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +34,12 @@ class Brokers:
         """Together: a node takes no requests before it has found a majority."""
         for number in numbers:
             self.nodes[number].launch()
-        for number in numbers:
-            self.nodes[number].await_ready()
+        deadline = time.monotonic() + START_SECONDS
+        for node in (self.nodes[number] for number in numbers):
+            while not answers(node.port):
+                assert node.process() is not None, node.log.read_text()
+                assert time.monotonic() < deadline, f"no answer at port {node.port}"
+                time.sleep(0.1)
 
     def kill(self, *numbers: int) -> None:
         """`kill -9`, of those that run."""
