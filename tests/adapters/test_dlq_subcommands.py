@@ -2,12 +2,9 @@
 can refuse, fall silent and lag behind at the moment that a test wants.
 """
 
-import asyncio
 import signal
-import sys
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pytest
 
@@ -15,7 +12,7 @@ from daybook_infra.postgres import OwnConnection, connect
 from daybook_infra.settings import Settings
 from support.bulk_answers import refusal, services
 from support.driving import eventually
-from support.processes import environment
+from support.shell import Ended, at_a_shell, end, start
 from support.stack import FreshSettings
 
 ORG, PROJECT, CONNECTION = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
@@ -30,31 +27,13 @@ RETRY = ("retry", "--connection", CONNECTION)
 RESOLVE = ("resolve", "--connection", CONNECTION, "--resolution", "discarded")
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    code: int | None
-    said: str
-    complained: str
-
-
 @pytest.fixture
 def settings(fresh_settings: FreshSettings) -> Settings:
     return fresh_settings(partitions=2)
 
 
-async def start(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    program = (sys.executable, "-m", "daybook_infra", "dlq", *arguments)
-    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
-
-
-async def end(process: asyncio.subprocess.Process) -> Ended:
-    said, complained = await asyncio.wait_for(process.communicate(), 60)
-    return Ended(process.returncode, said.decode(), complained.decode())
-
-
 async def dlq(settings: Settings, *arguments: str) -> Ended:
-    return await end(await start(settings, *arguments))
+    return await at_a_shell(settings, "dlq", *arguments)
 
 
 async def left(database: OwnConnection) -> Counter[tuple[str, int]]:
@@ -88,7 +67,7 @@ async def test_retries_go_up_in_levels(settings: Settings) -> None:
 async def test_interrupted_it_says_how_many_are_done_and_repeated_it_goes_on(settings: Settings) -> None:
     async with services(settings, answers=2) as given:
         await given.database.execute(TABLES)
-        running = await start(settings, *RETRY)
+        running = await start(settings, "dlq", *RETRY)
         await eventually(lambda: taken(given.taken, 3))
         running.send_signal(signal.SIGINT)
         interrupted = await end(running)

@@ -8,10 +8,11 @@ from daybook_contracts import entry_data as facts
 from daybook_infra.postgres import Pool
 from daybook_infra.settings import Settings
 from daybook_projector.healing.unhealable import Unhealable
-from support.healing import Ended, heal, heal_at_a_shell, older_than
+from support.healing import heal, heal_at_a_shell, older_than
 from support.logbook import Logbook, org, org_in, project, thing, user_in
 from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded
 from support.projecting import database, post, quarantine, tables
+from support.shell import Ended
 from support.stack import FreshSettings
 
 REWRITE = """

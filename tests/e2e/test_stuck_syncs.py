@@ -8,14 +8,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid5
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from daybook_infra.postgres import Connection
 from support.chain import Json, partition_of
 from support.driving import check_tables, connected, eventually, until_projected
 from support.forging import forge
 from support.hub_org import HubOrg, done, made_id, new_hub_orgs
-from support.processes import Service, System, Systems
+from support.processes import System, Systems
 from support.publisher import Door, decided, doors
 from support.replay import by_command, entries_of, read_log
 from support.stack import FreshSettings
@@ -171,11 +170,11 @@ async def test_the_runs_of_an_org_in_quarantine_are_left_alone(impatient: System
         look = "select count(*) = 1 from daybook.quarantine where org_id = $1"
         await eventually(lambda: at.database.fetchval(look, closed.org_id))
         await at.until_old([left], LIMIT)
-        before = sum(map(lookups, impatient.commands))
+        before = sum(service.metric(LOOKUPS) for service in impatient.commands)
         (run,) = await at.started(other)
         await at.until_ended([run])
         # One to start this run and one to end it; the four looks at overdue runs meanwhile have not led to any.
-        assert sum(map(lookups, impatient.commands)) - before < 6
+        assert sum(service.metric(LOOKUPS) for service in impatient.commands) - before < 6
         assert await at.database.fetchval("select status from sync_runs where id = $1", left) == "running"
         assert timeout_id(left) not in await at.timeouts()
 
@@ -207,10 +206,3 @@ async def test_what_became_overdue_while_nobody_looked_is_ended_after_the_start(
         system.start("command", sync_max_seconds=1)
         await at.until_ended(runs)
         await check_all_timed_out(at, orgs, runs)
-
-
-def lookups(service: Service) -> float:
-    """How many snapshots the instance has read."""
-    families = text_string_to_metric_families(service.metrics())
-    found: list[float] = [one.value for family in families for one in family.samples if one.name == LOOKUPS]
-    return sum(found)

@@ -1,10 +1,8 @@
 """Healing in this process, on a real Postgres, and the same from a shell."""
 
 import asyncio
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from daybook_contracts.fact import Fact
 from daybook_infra.postgres import Pool, connect
@@ -15,14 +13,7 @@ from daybook_projector.partition import PartitionLog
 from daybook_projector.projections.fold import Folds, folds
 from daybook_projector.writer import Writer
 from support.logbook import Logbook, records
-from support.processes import environment
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    code: int | None
-    said: str
-    complained: str
+from support.shell import Ended, at_a_shell, start
 
 
 async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
@@ -56,12 +47,8 @@ def unseen(_total: int) -> Iterator[Callable[[int], None]]:
 
 
 async def start_heal(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    program = (sys.executable, "-m", "daybook_infra", "projector", "heal", *arguments)
-    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
+    return await start(settings, "projector", "heal", *arguments)
 
 
 async def heal_at_a_shell(settings: Settings, *arguments: str) -> Ended:
-    process = await start_heal(settings, *arguments)
-    said, complained = await asyncio.wait_for(process.communicate(), 60)
-    return Ended(process.returncode, said.decode(), complained.decode())
+    return await at_a_shell(settings, "projector", "heal", *arguments)

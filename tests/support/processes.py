@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
 from daybook_infra.settings import Settings
@@ -82,6 +83,13 @@ class Service:
 
     def metrics(self) -> str:
         return httpx.get(f"{self.url}/metrics", timeout=5).raise_for_status().text
+
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of the samples of that name with at least these labels."""
+        families = text_string_to_metric_families(self.metrics())
+        samples = (one for family in families for one in family.samples if one.name == name)
+        found: list[float] = [one.value for one in samples if labels.items() <= one.labels.items()]
+        return sum(found)
 
     def stop(self, seconds: float = 15) -> int:
         """SIGTERM, and SIGKILL once the seconds have passed. Gives the exit code."""

@@ -1,0 +1,36 @@
+"""A stack's servers are killed and started again: what they acknowledged is in the page cache, and outlives them."""
+
+import asyncio
+
+import psutil
+
+from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.interface import Part, StackError
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.processes import read_pid
+
+TRIES = 20
+PAUSE_SECONDS = 0.5
+PID_FILES = {Part.KAFKA: "kafka.pid", Part.POSTGRES: "postgres/postmaster.pid"}
+
+
+def kill(stack: EmbeddedStack, part: Part) -> None:
+    psutil.Process(_pid(stack.home, part)).kill()
+
+
+def _pid(home: Home, part: Part) -> int:
+    pid = read_pid(home.data / PID_FILES[part])
+    assert pid is not None
+    return pid
+
+
+async def start(stack: EmbeddedStack, part: Part) -> None:
+    """Backends that have not noticed yet hold PostgreSQL's memory: its next start is refused until they are gone."""
+    for _ in range(TRIES):
+        try:
+            await asyncio.to_thread(stack.start, frozenset({part}))
+        except StackError:
+            await asyncio.sleep(PAUSE_SECONDS)
+        else:
+            return
+    await asyncio.to_thread(stack.start, frozenset({part}))

@@ -1,0 +1,30 @@
+"""The `daybook` command line as somebody at a shell has it: arguments in, exit code and both outputs out."""
+
+import asyncio
+import sys
+from dataclasses import dataclass
+
+from daybook_infra.settings import Settings
+from support.processes import environment
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    code: int | None
+    said: str
+    complained: str
+
+
+async def start(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    program = (sys.executable, "-m", "daybook_infra", *arguments)
+    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
+
+
+async def end(process: asyncio.subprocess.Process) -> Ended:
+    said, complained = await asyncio.wait_for(process.communicate(), 60)
+    return Ended(process.returncode, said.decode(), complained.decode())
+
+
+async def at_a_shell(settings: Settings, *arguments: str) -> Ended:
+    return await end(await start(settings, *arguments))
