@@ -3,12 +3,13 @@ Changes nothing.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.metadata import version
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import (
     CoordinatorLoadInProgressError,
@@ -16,18 +17,22 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 
+from daybook_contracts.head import Head
 from daybook_contracts.topics import Topics
+from daybook_infra.agreement import Checkpoint, disagreements
 from daybook_infra.errors import DaybookError
 from daybook_infra.kafka import admin, close_quietly, consumer, reached
 from daybook_infra.migrations import applied_migrations, verify_migrations
 from daybook_infra.postgres import OwnConnection, connect
 from daybook_infra.settings import Settings
 
+Offsets = dict[int, int]
+
 # Kafka makes its offsets topic when a group is first asked for; until then it has no coordinator.
 COORDINATOR_TRIES = 20
 COORDINATOR_PAUSE_SECONDS = 0.25
 
-CHECKPOINTS = "SELECT partition, next_offset, position FROM daybook.checkpoints"
+CHECKPOINTS = "SELECT partition, next_offset, position, hash, head_offset FROM daybook.checkpoints"
 QUARANTINE = """
 SELECT org_id, partition, position, reason, generation, quarantined_at
 FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at
@@ -36,7 +41,10 @@ FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """Offsets are Kafka's; `position` is the last projected entry's, -1 where there is none."""
+    """Offsets are Kafka's; `position` is the last projected entry's, -1 where there is none.
+
+    `fault` says why the log is not the one that was projected: nobody decides or projects there.
+    """
 
     partition: int
     commands_end: int
@@ -44,6 +52,7 @@ class PartitionState:
     log_end: int
     projected_end: int
     position: int
+    fault: str | None
 
     @property
     def commands_lag(self) -> int:
@@ -76,14 +85,20 @@ class KafkaState:
     cluster: str
     commands_done: Mapping[int, int]
     commands_end: Mapping[int, int]
-    log_end: Mapping[int, int]
+    log_partitions: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    ends: Mapping[int, int]
+    faults: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseState:
     version: str
     migrations: int
-    checkpoints: Mapping[int, tuple[int, int]]
+    checkpoints: Mapping[int, Checkpoint]
     quarantine: tuple[Quarantined, ...]
 
 
@@ -91,6 +106,8 @@ async def survey(settings: Settings) -> Survey:
     """Raises `DaybookError` where a server does not answer or was never set up."""
     kafka = await _kafka(settings)
     database = await _database(settings)
+    # After the checkpoints, which the log is never behind.
+    log = await _log(settings, kafka.log_partitions, database.checkpoints)
     return Survey(
         versions={
             "daybook": version("daybook-infra"),
@@ -98,20 +115,21 @@ async def survey(settings: Settings) -> Survey:
             "postgresql": database.version,
             "migrations": str(database.migrations),
         },
-        partitions=tuple(_partition(number, kafka, database) for number in sorted(kafka.log_end)),
+        partitions=tuple(_partition(number, kafka, database, log) for number in sorted(log.ends)),
         quarantine=database.quarantine,
     )
 
 
-def _partition(number: int, kafka: KafkaState, database: DatabaseState) -> PartitionState:
-    projected_end, position = database.checkpoints.get(number, (0, -1))
+def _partition(number: int, kafka: KafkaState, database: DatabaseState, log: LogState) -> PartitionState:
+    checkpoint = database.checkpoints.get(number)
     return PartitionState(
         partition=number,
         commands_end=kafka.commands_end.get(number, 0),
         commands_done=kafka.commands_done.get(number, 0),
-        log_end=kafka.log_end[number],
-        projected_end=projected_end,
-        position=position,
+        log_end=log.ends[number],
+        projected_end=0 if checkpoint is None else checkpoint.next_offset,
+        position=-1 if checkpoint is None else checkpoint.head.position,
+        fault=log.faults.get(number),
     )
 
 
@@ -125,12 +143,12 @@ async def _kafka(settings: Settings) -> KafkaState:
         cluster = await client.describe_cluster()
         committed = await _committed(client, topics)
     # A command that retention took was answered or lost, but waits no more.
-    first = await _offsets(settings, topics.commands, counts[topics.commands], end=False)
+    first, end = await _bounds(settings, topics.commands, counts[topics.commands])
     return KafkaState(
         cluster=f"cluster {cluster['cluster_id']}, brokers: {len(cluster['brokers'])}",
         commands_done={number: max(offset, committed.get(number, 0)) for number, offset in first.items()},
-        commands_end=await _offsets(settings, topics.commands, counts[topics.commands], end=True),
-        log_end=await _offsets(settings, topics.audit_log, counts[topics.audit_log], end=True),
+        commands_end=end,
+        log_partitions=counts[topics.audit_log],
     )
 
 
@@ -145,16 +163,37 @@ async def _committed(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, i
     raise DaybookError(f"Kafka has no coordinator for group {topics.command_group}")
 
 
-async def _offsets(settings: Settings, topic: str, count: int, *, end: bool) -> dict[int, int]:
-    reader = consumer(settings, "daybook-status")
+async def _log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:
+    topic = Topics(settings.topic_prefix).audit_log
+    async with _reader(settings) as reader:
+        starts, ends = await _asked(reader, topic, count)
+        bounds = {number: (starts[number], end) for number, end in ends.items()}
+        return LogState(ends, await disagreements(reader, topic, bounds, checkpoints))
+
+
+async def _bounds(settings: Settings, topic: str, count: int) -> tuple[Offsets, Offsets]:
+    async with _reader(settings) as reader:
+        return await _asked(reader, topic, count)
+
+
+async def _asked(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offsets, Offsets]:
+    """First and next offset of each partition."""
     places = [TopicPartition(topic, number) for number in range(count)]
+    found = await reader.beginning_offsets(places), await reader.end_offsets(places)
+    first, end = ({place.partition: offset for place, offset in offsets.items()} for offsets in found)
+    return first, end
+
+
+@asynccontextmanager
+async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    """A started one; what it does is `reached`."""
+    reader = consumer(settings, "daybook-status")
     try:
         with reached(settings):
             await reader.start()
-            found = await (reader.end_offsets(places) if end else reader.beginning_offsets(places))
+            yield reader
     finally:
         await close_quietly(reader)
-    return {place.partition: offset for place, offset in found.items()}
 
 
 async def _database(settings: Settings) -> DatabaseState:
@@ -168,6 +207,9 @@ async def _database_state(connection: OwnConnection) -> DatabaseState:
         return DatabaseState(
             version=str(await connection.fetchval("SHOW server_version")),
             migrations=len(await applied_migrations(connection)),
-            checkpoints={number: (end, position) for number, end, position in await connection.fetch(CHECKPOINTS)},
+            checkpoints={
+                number: Checkpoint(next_offset, Head(position, head_hash), head_offset)
+                for number, next_offset, position, head_hash, head_offset in await connection.fetch(CHECKPOINTS)
+            },
             quarantine=tuple(Quarantined(str(org_id), *rest) for org_id, *rest in await connection.fetch(QUARANTINE)),
         )

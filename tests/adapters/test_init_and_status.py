@@ -19,6 +19,7 @@ PARTITIONS = 3
 CHECKPOINT = """
 INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset) VALUES (1, 2, 1, 'x', 1)
 """
+FAULT = "the record at offset 1 is not entry 1.1 as it was projected"
 QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 1, 1, 'version 9 [red]')"
 
 
@@ -73,6 +74,7 @@ def test_status_tells_positions_lag_quarantine_and_versions(settings: Settings) 
     busy, waiting = found["partitions"][1], found["partitions"][2]
     assert (busy["log_end"], busy["projected_end"], busy["log_lag"], busy["position"]) == (3, 2, 1, 1)
     assert (waiting["commands_end"], waiting["commands_done"], waiting["commands_lag"]) == (1, 0, 1)
+    assert [each["fault"] for each in found["partitions"]] == [None, FAULT, None]
     assert [(each["org_id"], each["position"]) for each in found["quarantine"]] == [(ORG, "1.1")]
     assert found["versions"]["migrations"] == str(len(read_migrations()))
     assert set(found["versions"]) == {"daybook", "kafka", "postgresql", "migrations"}
@@ -83,6 +85,7 @@ def test_status_for_people_has_the_same(settings: Settings) -> None:
     asyncio.run(_three_entries_of_which_two_are_projected(settings))
     shown = daybook(settings, "status")
     assert shown.exit_code == 0
+    assert f"the log is not the one that was projected, partition 1: {FAULT}\n" in shown.stdout
     assert f"in quarantine org {ORG} since 1.1: version 9 [red]\n" in shown.stdout
     assert ["1", "0", "0", "3", "1", "1.1"] in [line.split() for line in shown.stdout.splitlines()]
 

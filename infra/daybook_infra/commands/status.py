@@ -1,4 +1,4 @@
-"""`daybook status`: how far each partition is, who is in quarantine, which versions run."""
+"""`daybook status`: how far each partition is, which one is broken, who is in quarantine, which versions run."""
 
 import asyncio
 import json
@@ -18,6 +18,7 @@ def status(*, as_json: bool) -> None:
     """Show partitions, positions, lag, quarantine and versions.
 
     Commands wait until a shard has decided them; entries wait until the projector has written them to the tables.
+    A partition whose log is not the one that was projected stands still, and is named.
     Exits with 1 if Kafka or PostgreSQL cannot be asked.
     """
     from daybook_infra.survey import survey
@@ -42,6 +43,7 @@ def _as_json(found: "Survey") -> dict[str, Any]:
                 "projected_end": each.projected_end,
                 "log_lag": each.log_lag,
                 "position": each.position,
+                "fault": each.fault,
             }
             for each in found.partitions
         ],
@@ -66,6 +68,10 @@ def _print(found: "Survey") -> None:
     for name, text in found.versions.items():
         console.print(f"{name:<12} {escape(text)}")
     console.print(_partitions(found))
+    for partition in found.partitions:
+        if partition.fault is not None:
+            what = f"partition {partition.partition}: {partition.fault}"
+            console.print(f"[red]the log is not the one that was projected[/red], {escape(what)}", soft_wrap=True)
     if not found.quarantine:
         console.print("no org is in quarantine")
     for each in found.quarantine:

@@ -1,0 +1,70 @@
+"""Whether the log is still the one that was projected: checkpoints in, a fault for each partition where it is not.
+Services find out for themselves, when they take a partition over; here it is asked for people. Changes nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from daybook_contracts.continuity import LogChanged, check_bounds, check_head
+from daybook_contracts.head import Head
+
+READ_SECONDS = 10.0
+POLL_MS = 200
+
+Bounds = Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """As it stands in `daybook.checkpoints`."""
+
+    next_offset: int
+    head: Head
+    head_offset: int
+
+
+async def disagreements(
+    reader: AIOKafkaConsumer, topic: str, bounds: Bounds, checkpoints: Mapping[int, Checkpoint]
+) -> dict[int, str]:
+    """By partition, in the words of the services. `bounds`: first and next offset of each partition of the log."""
+    faults: dict[int, str] = {}
+    for partition, (start, end) in bounds.items():
+        checkpoint = checkpoints.get(partition)
+        try:
+            check_bounds(0 if checkpoint is None else checkpoint.next_offset, start, end)
+        except LogChanged as changed:
+            faults[partition] = str(changed)
+    sound = {number: each for number, each in checkpoints.items() if number in bounds and number not in faults}
+    return faults | await _other_heads(reader, topic, sound)
+
+
+async def _other_heads(reader: AIOKafkaConsumer, topic: str, checkpoints: Mapping[int, Checkpoint]) -> dict[int, str]:
+    faults: dict[int, str] = {}
+    heads = {number: each for number, each in checkpoints.items() if each.head_offset >= 0}
+    values = await _values(reader, topic, {number: each.head_offset for number, each in heads.items()})
+    for partition, checkpoint in heads.items():
+        try:
+            check_head(checkpoint.head, checkpoint.head_offset, partition, values.get(partition))
+        except LogChanged as changed:
+            faults[partition] = str(changed)
+    return faults
+
+
+async def _values(reader: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, bytes | None]:
+    """The records at these offsets, each below its partition's end; none where the offset holds none."""
+    values: dict[int, bytes | None] = {}
+    left = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+    reader.assign(list(left))
+    for place, offset in left.items():
+        reader.seek(place, offset)
+    async with asyncio.timeout(READ_SECONDS):
+        while left:
+            for place, records in (await reader.getmany(*left, timeout_ms=POLL_MS)).items():
+                if records[0].offset == left[place]:
+                    values[place.partition] = records[0].value
+            for place in [place for place, offset in left.items() if await reader.position(place) > offset]:
+                del left[place]
+    return values
