@@ -141,8 +141,8 @@ class Tenant:
         return self.by(self.owner, "RENAME_ORG", name=name)
 
 
-async def new_tenant(door: Door, connection: Connection) -> Tenant:
-    tenant = Tenant(fresh_id())
+async def new_tenant(door: Door, connection: Connection, org_id: str | None = None) -> Tenant:
+    tenant = Tenant(org_id or fresh_id())
     await register(door, connection, (tenant.owner, tenant.admin, tenant.member, tenant.viewer, tenant.stranger))
     sends = [tenant.by(tenant.owner, "CREATE_ORG", name="Org")]
     others = {"admin": tenant.admin, "member": tenant.member, "viewer": tenant.viewer}

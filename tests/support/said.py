@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,18 @@ async def until_unready(condition: str, reason: str, *services: Service, seconds
         return all(condition in reasons and reason in reasons[condition] for reasons in found)
 
     await eventually(is_said, seconds)
+
+
+async def until_serving(service: Service, seconds: float = SECONDS) -> None:
+    """Until an instance that has just been started can be asked."""
+
+    async def is_serving() -> bool:
+        with suppress(httpx.TransportError):
+            await health(service)
+            return True
+        return False
+
+    await eventually(is_serving, seconds)
 
 
 async def until_ready(system: System, seconds: float = SECONDS) -> None:

@@ -59,7 +59,8 @@ class Engine:
     async def run(self) -> None:
         async with self._group as group:
             group.create_task(self._lanes.run_loads())
-            group.create_task(self._lanes.run_probes())
+            group.create_task(self._lanes.run_kafka_probe())
+            group.create_task(self._lanes.run_postgres_probe())
             group.create_task(self._run_commits())
             group.create_task(self._run_ticks())
             group.create_task(self._run_overdue())

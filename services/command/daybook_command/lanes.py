@@ -14,6 +14,7 @@ from daybook_command.log_reader import LogReader
 from daybook_command.log_writer import LogWriter
 from daybook_command.outbox import Outbox
 from daybook_command.overdue import OverdueRuns
+from daybook_command.shard.doubts import skew_fault
 from daybook_command.shard.messages import (
     Answer,
     Append,
@@ -61,6 +62,7 @@ class Lanes:
         self._health = health
         self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
         self._load_wanted = asyncio.Event()
+        health.need("clock")
 
     async def take_over(self, partition: int) -> TakenOver:
         checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
@@ -109,13 +111,25 @@ class Lanes:
             metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
-                deliver(SnapshotLoaded(snapshots[partition], time.time_ns() // 1000, salts))
+                deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
 
-    async def run_probes(self) -> None:
-        """For ever: asks both servers for a sign of life, so that an idle instance knows too that one is away."""
+    async def run_kafka_probe(self) -> None:
+        """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""
         while True:
             await self.retrying("kafka", self._reader.reach)
-            await self.retrying("postgres", self._snapshots.reach)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def run_postgres_probe(self) -> None:
+        """For ever: the same of PostgreSQL, and by its clock whether ours is right, before anything is stamped."""
+        while True:
+            before = _now_us()
+            database_us = await self.retrying("postgres", self._snapshots.clock_us)
+            # Whichever is nearer: an answer that took long is no fault of the clock.
+            fault = skew_fault(before, database_us) and skew_fault(_now_us(), database_us)
+            if fault is None:
+                self._health.ok("clock")
+            else:
+                self._health.fail("clock", fault)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -134,3 +148,7 @@ class Lanes:
                     pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
         finally:
             self._health.ok(server, by=me)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

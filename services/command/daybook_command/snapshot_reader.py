@@ -44,9 +44,11 @@ class SnapshotReader:
         self._managed_users = managed_users
         self._pinned: set[str] = set()
 
-    async def reach(self) -> None:
-        """Returns if PostgreSQL answers; raises DatabaseAway."""
-        await self.checkpoint(0)
+    async def clock_us(self) -> int:
+        """PostgreSQL's, in microseconds since the epoch."""
+        with translated():
+            found: int = await self._pool.fetchval(sql.CLOCK)
+        return found
 
     async def checkpoint(self, partition: int) -> Checkpoint:
         with translated():

@@ -18,6 +18,8 @@ PIN_USERS: Final = """
     ON CONFLICT DO NOTHING
 """
 
+CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
+
 CHECKPOINTS: Final = """
     SELECT partition, next_offset, position, hash, head_offset
     FROM daybook.checkpoints WHERE partition = ANY($1::int[])

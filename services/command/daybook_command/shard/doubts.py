@@ -28,10 +28,15 @@ def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
 
 def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
     """Why nothing may be stamped now; microseconds since the epoch."""
-    skew = now_us - database_us
-    if abs(skew) > MAX_CLOCK_SKEW_US:
-        return f"the clock is {skew / 1e6:+.1f} s off PostgreSQL's"
+    skewed = skew_fault(now_us, database_us)
+    if skewed is not None:
+        return skewed
     ahead = memory.last_us + 1 - now_us
     if ahead > MAX_STAMP_AHEAD_US:
         return f"the log's last entry is stamped {ahead / 1e6:.1f} s past this clock"
     return None
+
+
+def skew_fault(now_us: int, database_us: int) -> str | None:
+    skew = now_us - database_us
+    return f"the clock is {skew / 1e6:+.1f} s off PostgreSQL's" if abs(skew) > MAX_CLOCK_SKEW_US else None

@@ -1,0 +1,98 @@
+"""An instance whose clock is off appends nothing and says so; whoever has a right one decides in its place (rule 9)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from support.chain import partition_of
+from support.driving import check_tables, connected, eventually, new_tenant
+from support.forging import forge, stamp
+from support.logbook import org_in
+from support.processes import System, Systems
+from support.publisher import Publisher, decided, doors, item
+from support.replay import entries_of, read_log
+from support.said import ask, health, status, until_ready, until_serving, until_unready, word
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+HOUR = 3600
+PARTITIONS = 2
+APPENDED = "daybook_command_entries_total"
+OWNED = "daybook_command_partitions"
+# Far enough for the refusal to be seen before a clock that runs on has come within a minute of it.
+AHEAD = timedelta(seconds=75)
+
+
+async def test_an_instance_whose_clock_is_an_hour_off_leaves_the_deciding_to_others(systems: Systems) -> None:
+    system = systems.start(partitions=PARTITIONS)
+    settings, right = system.settings, system.commands[0]
+    async with doors(settings, right.url) as (door,), connected(settings) as database, Publisher(settings) as publisher:
+        tenants = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
+        for off in (HOUR, -HOUR):
+            wrong = system.start("command", clock=off)
+            await until_serving(wrong)
+            # Before there is anything to decide.
+            await until_unready("clock", f"the clock is {off:+}.", wrong)
+            await eventually(lambda: shared(system), 60)
+            answers = [await publisher.publish(tenant.rename(f"At {off}")) for tenant in tenants]
+            await eventually(lambda: held(system), 60)
+            done, left = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            assert (len(done), len(left)) == (1, 1)
+            assert wrong.metric(APPENDED) == 0
+            async with doors(settings, wrong.url) as (its_door,):
+                # It judges tokens by its own clock; what it takes others decide.
+                asked = await its_door.send(tenants[0].rename("Asked"), Prefer="respond-async")
+            assert word(item(asked)) == ("401 UNAUTHENTICATED" if off > 0 else "202")
+            assert (await health(right)).reasons == {}
+            assert sum(each["commands_lag"] for each in (await status(system))["partitions"]) >= 1
+            wrong.stop()
+            system.commands.remove(wrong)
+            assert {(await asyncio.wait_for(answer, 60))["status"] for answer in answers} == {200}
+        await until_ready(system)
+    await check_tables(settings)
+
+
+async def shared(system: System) -> bool:
+    """Each instance has a partition."""
+    return [service.metric(OWNED) for service in system.commands] == [1, 1]
+
+
+async def held(system: System) -> bool:
+    """The partition of the wrong one says why it waits."""
+    reasons = (await health(system.commands[1])).reasons
+    return any("off PostgreSQL's" in reason for name, reason in reasons.items() if name.startswith("partition"))
+
+
+async def test_an_entry_stamped_more_than_a_minute_ahead_holds_its_partition_until_the_clock_comes_near(
+    systems: Systems,
+) -> None:
+    system = systems.start(partitions=PARTITIONS, wait_seconds=1)
+    settings, (command,) = system.settings, system.commands
+    async with doors(settings, command.url) as (door,), connected(settings) as database:
+        hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
+        known = hurt.rename("Before")
+        assert (await decided(known, door))["status"] == 200
+        await check_tables(settings)
+        await forge(
+            settings,
+            hurt.org_id,
+            hurt.owner,
+            "RENAME_ORG",
+            {"name": "Ahead"},
+            created_at=stamp(datetime.now(UTC) + AHEAD),
+        )
+        waiting = [hurt.rename(f"Name {at}") for at in range(3)]
+        told = await ask(door, waiting[0], waiting[1:], known)
+        assert (told.one, told.batch, told.outcome) == ("202", ("202", "202"), "200")
+        place = partition_of(hurt.org_id, PARTITIONS)
+        await until_unready(f"partition {place}", "s past this clock", command)
+        assert word(item(await door.send(well.rename("Beside it")))) == "200"
+        assert {(await decided(send, door, seconds=90))["status"] for send in waiting} == {200}
+        await until_ready(system)
+    names = [
+        entry["metadata_json"]["data"]["name"]
+        for entry in entries_of(await read_log(settings))
+        if entry["action"] == "RENAME_ORG" and entry["org_id"] == hurt.org_id
+    ]
+    assert sorted(names) == sorted(["Before", "Ahead", *(send.command["data"]["name"] for send in waiting)])
+    await check_tables(settings)
