@@ -33,6 +33,9 @@ log = get_logger(__name__)
 
 # A shard takes no more than this in advance; what is beyond stays in Kafka.
 MAX_QUEUED = 2_000
+MAX_QUEUED_BYTES = 8 * 1024 * 1024
+# Batches that stand, but whose answers Kafka has not acknowledged: the log may be there while other topics are not.
+MAX_ANSWERING = 16
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
 # What a rebalance waits for a batch under way; the session would be lost at 6 s.
@@ -218,6 +221,7 @@ class Engine:
                 metrics.TAIL.labels(partition).set(len(owned.shard.memory.tail))
                 metrics.CACHED_ORGS.labels(partition).set(len(owned.shard.memory.cache))
                 metrics.QUEUED.labels(partition).set(len(owned.shard.inbox.queue))
+                metrics.QUEUED_BYTES.labels(partition).set(owned.shard.inbox.size)
 
     async def _run_overdue(self) -> None:
         """Runs whose workers are gone are failed by whoever owns their org's partition."""
@@ -238,9 +242,8 @@ class Engine:
     def _regulate(self, owned: Owned) -> None:
         """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
         shard = owned.shard
-        full = len(shard.inbox.queue) >= (MAX_QUEUED if not owned.paused else MAX_QUEUED // 2)
         waits = shard.held is not None or shard.phase in {Phase.TAKING_OVER, Phase.STOPPED}
-        pause = self._draining or owned.leaving or not owned.started or full or waits
+        pause = self._draining or owned.leaving or not owned.started or waits or _is_full(owned)
         if pause is not owned.paused:
             owned.paused = pause
             (self._intake.pause if pause else self._intake.resume)(shard.partition)
@@ -263,6 +266,13 @@ class Engine:
         if oldest is None or time.time() * 1000 - oldest < DAY_MS:
             return None
         return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
+
+
+def _is_full(owned: Owned) -> bool:
+    """Once it is, it stays so until half of it is gone."""
+    inbox = owned.shard.inbox
+    fill = max(len(inbox.queue) / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, owned.answering / MAX_ANSWERING)
+    return fill >= (0.5 if owned.paused else 1)
 
 
 def retake_pause(retakes: int) -> float:

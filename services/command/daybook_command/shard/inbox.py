@@ -19,12 +19,13 @@ MAX_OVERDUE = 100
 
 @dataclass(slots=True)
 class Inbox:
-    """`suspects` are offsets to be tried alone, `doomed` those that failed alone."""
+    """`size`: bytes of what is queued. `suspects` are offsets to be tried alone, `doomed` those that failed alone."""
 
     partition: int
     partitions: int
     max_commands: int
     queue: deque[CommandRecord] = field(default_factory=deque)
+    size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
     suspects: set[int] = field(default_factory=set)
     doomed: set[int] = field(default_factory=set)
@@ -34,13 +35,19 @@ class Inbox:
 
     def clear(self) -> None:
         self.queue.clear()
+        self.size = 0
         self.overdue.clear()
+
+    def add(self, records: Sequence[CommandRecord]) -> None:
+        self.queue.extend(records)
+        self.size += sum(map(_size, records))
 
     def look_at(self, runs: Iterable[OverdueRun]) -> None:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
     def put_back(self, records: Sequence[CommandRecord]) -> None:
         self.queue.extendleft(reversed(records))
+        self.size += sum(map(_size, records))
 
     def take_overdue(self) -> list[Taken]:
         """A batch of the shard's own commands. None is put back: a run that is overdue is found again."""
@@ -62,6 +69,7 @@ class Inbox:
             taken.append(item)
             if alone:
                 break
+        self.size -= sum(map(_size, records))
         return records, taken
 
     def _alone(self, item: Taken) -> bool:
@@ -80,3 +88,7 @@ class Inbox:
     def done(self, offsets: set[int]) -> None:
         self.suspects -= offsets
         self.doomed -= offsets
+
+
+def _size(record: CommandRecord) -> int:
+    return len(record.value or b"") + sum(len(value) for _, value in record.headers)

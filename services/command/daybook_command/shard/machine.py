@@ -131,7 +131,7 @@ class Shard:
             return []
         match event:
             case CommandsArrived():
-                self.inbox.queue.extend(event.records)
+                self.inbox.add(event.records)
             case RunsOverdue():
                 self.inbox.look_at(event.runs)
             case _:

@@ -1,0 +1,92 @@
+"""When commands are left in Kafka: what is queued is bounded in number and in bytes, and so is what is not answered."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import pytest
+
+from daybook_command.engine import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Engine
+from daybook_command.lanes import Lanes
+from daybook_command.owned import Intake, Owned
+from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_infra.health import Health
+from support.one_shard import command_at, fresh
+from support.simulation import CONFIG
+
+LARGE = 256 * 1024
+NO_ANSWER = Answer(replies=(), forwards=(), refused=(), next_offset=1)
+
+
+class Silent:
+    """Lanes in which nothing ever comes back."""
+
+    def load(self, *_: object) -> None: ...
+
+
+@dataclass
+class Valve:
+    """A consumer that only notes what it is told of reading."""
+
+    told: list[str] = field(default_factory=list)
+
+    def pause(self, _: int) -> None:
+        self.told.append("pause")
+
+    def resume(self, _: int) -> None:
+        self.told.append("resume")
+
+
+def reading() -> tuple[Engine, Owned, Valve]:
+    """An engine that reads partition 0, with a first command that is being looked up."""
+    valve = Valve()
+    engine = Engine(CONFIG, cast("Lanes", Silent()), cast("Intake", valve), Health())
+    owned = engine._owned[0] = Owned(fresh(), 0.0, started=True, paused=False)
+    engine.arrive(0, [command_at(0)])
+    return engine, owned, valve
+
+
+def large(offset: int) -> CommandRecord:
+    return replace(command_at(offset), value=b" " * LARGE)
+
+
+@pytest.mark.parametrize(("made_at", "most"), [(command_at, MAX_QUEUED), (large, MAX_QUEUED_BYTES // LARGE)])
+def test_a_queue_that_is_full_is_not_filled_further_until_half_of_it_is_gone(
+    made_at: Callable[[int], CommandRecord], most: int
+) -> None:
+    engine, owned, valve = reading()
+    records = [made_at(offset) for offset in range(1, most + 1)]
+    engine.arrive(0, records[:-1])
+    assert valve.told == []
+    engine.arrive(0, records[-1:])
+    assert valve.told == ["pause"]
+    inbox = owned.shard.inbox
+    left = list(inbox.queue)
+    inbox.clear()
+    inbox.put_back(left[: most // 2])
+    engine._regulate(owned)
+    assert valve.told == ["pause"]
+    inbox.clear()
+    inbox.put_back(left[: most // 2 - 1])
+    engine._regulate(owned)
+    assert valve.told == ["pause", "resume"]
+
+
+def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
+    _, owned, _ = reading()
+    inbox = owned.shard.inbox
+    inbox.add([replace(command_at(1), headers=(("x", b"12"),))])
+    assert inbox.size == len(command_at(1).value or b"") + 2
+    records, _ = inbox.take_records()
+    assert (len(records), inbox.size) == (1, 0)
+
+
+def test_whose_answers_are_not_acknowledged_takes_no_more() -> None:
+    engine, owned, valve = reading()
+    for _ in range(MAX_ANSWERING - 1):
+        engine._one(0, owned, NO_ANSWER)
+    engine._regulate(owned)
+    assert valve.told == []
+    engine._one(0, owned, NO_ANSWER)
+    engine._regulate(owned)
+    assert valve.told == ["pause"]
