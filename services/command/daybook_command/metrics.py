@@ -29,6 +29,7 @@ DOOR_SECONDS = Histogram(
     "daybook_door_request_seconds", "From a request's headers to its answer's, waiting included.", ["route", "status"]
 )
 DOOR_WAITING = Gauge("daybook_door_waiting_commands", "Commands of requests that wait for their outcome.")
+DOOR_HELD = Gauge("daybook_door_held_bytes", "Bytes of the requests that are not answered yet.")
 DOOR_PUBLISHED = Counter(
     "daybook_door_published_total", "Commands handed to Kafka: published, nothing_done, unknown.", ["fate"]
 )

@@ -5,6 +5,7 @@ import asyncio
 from starlette.requests import Request
 
 from daybook_command.http.problems import Refused, refuse
+from daybook_command.http.room import Share
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 
 READ_SECONDS = 30.0
@@ -12,8 +13,8 @@ READ_SECONDS = 30.0
 _CLOSE = {"Connection": "close"}
 
 
-async def read_body(request: Request, most: int) -> bytes:
-    """Raises Refused (413, 408), and Starlette's ClientDisconnect. The server drops what is left unread."""
+async def read_body(request: Request, most: int, share: Share) -> bytes:
+    """Raises Refused (413, 408, 503), and Starlette's ClientDisconnect. The server drops what is left unread."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
@@ -25,6 +26,7 @@ async def read_body(request: Request, most: int) -> bytes:
                 size += len(chunk)
                 if size > most:
                     raise _too_large(most)
+                share.take(len(chunk))
                 chunks.append(chunk)
     except TimeoutError as error:
         detail = f"The body did not arrive within {READ_SECONDS:g} s."

@@ -1,9 +1,10 @@
 """`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
-In this order: the token, the rate, the body, the command, whether the token fits it; then it is sent.
+In this order: the token, the rate, room for the body, the command, whether the token fits it; then it is sent.
 """
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import uuid_utils
@@ -16,6 +17,7 @@ from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wa
 from daybook_command.http.ports import DoorDeps
 from daybook_command.http.problems import invalid, problem_response, refuse
 from daybook_command.http.rate import Buckets
+from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, with_actor
@@ -31,12 +33,14 @@ class Commands:
         self._authenticator = authenticator
         self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
         self._sending = Sending(deps)
+        self._room = Room()
 
     async def one(self, request: Request) -> Response:
         sender = await self._sender(request)
         given = idempotent_id(request, sender.principal)
-        command = _read(await read_body(request, ENVELOPE_BYTES), given, sender.principal)
-        (answer,) = await self._sending.send([command], sender)
+        with self._room.share() as share:
+            command = _read(await read_body(request, ENVELOPE_BYTES, share), given, sender.principal)
+            (answer,) = await self._sending.send([command], sender)
         match answer:
             case Rejected():
                 return problem_response(answer)
@@ -48,14 +52,18 @@ class Commands:
 
     async def batch(self, request: Request) -> Response:
         sender = await self._sender(request)
-        items = parse_batch(await read_body(request, BATCH_BYTES), default_id=_new_id)
-        if isinstance(sender.principal, User):
-            self._buckets.overdraw(str(sender.principal), len(items) - 1)
+        with self._room.share() as share:
+            items = parse_batch(await read_body(request, BATCH_BYTES, share), default_id=_new_id)
+            if isinstance(sender.principal, User):
+                self._buckets.overdraw(str(sender.principal), len(items) - 1)
+            answers = await self._answers(items, sender)
+        return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
+
+    async def _answers(self, items: Sequence[Command | InvalidCommand], sender: Sender) -> list[Answer]:
         checked = [_checked(item, sender.principal) for item in items]
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
-        answers: list[Answer] = [item if isinstance(item, Rejected) else next(sent) for item in checked]
-        return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
+        return [item if isinstance(item, Rejected) else next(sent) for item in checked]
 
     async def _sender(self, request: Request) -> Sender:
         """Lets the request in, or raises Refused."""
