@@ -131,6 +131,19 @@ async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
     assert [await reader.role(ORG, user) for user in (USER, OTHER)] == ["admin", None]
 
 
+async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daybook_command.outcomes.LOOK_SECONDS", 0.2)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
+        reader = OutcomeReader(pool)
+        for look in (reader.find(ORG, COMMAND), reader.role(ORG, USER)):
+            with pytest.raises(DatabaseAway):
+                await look
+    assert await reader.find(ORG, COMMAND) is None
+
+
 async def test_without_the_database_an_outcome_is_away_not_missing(pool: Pool) -> None:
     reader = OutcomeReader(pool)
     pool.terminate()

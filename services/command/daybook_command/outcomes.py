@@ -1,5 +1,8 @@
 """What became of a command, from the tables: its routing key and id in, its result and who may see it out."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +12,9 @@ from daybook_contracts.entries import Entry
 from daybook_contracts.ids import entry_id
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
+
+# A caller is kept no longer where PostgreSQL hangs, or all connections are taken: shards need them more.
+LOOK_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"
 
@@ -42,10 +48,17 @@ class OutcomeReader:
 
     async def role(self, org_id: str, user_id: str) -> str | None:
         """The user's role in the org; None for a stranger."""
-        with translated():
+        async with _within_reason():
             role: str | None = await self._pool.fetchval(ROLE, org_id, user_id)
         return role
 
     async def _entries(self, ids: list[str]) -> dict[str, Entry | None]:
-        with translated():
+        async with _within_reason():
             return await fetch_entries(self._pool, ids)
+
+
+@asynccontextmanager
+async def _within_reason() -> AsyncIterator[None]:
+    with translated():
+        async with asyncio.timeout(LOOK_SECONDS):
+            yield
