@@ -49,8 +49,12 @@ _OUTAGES = (
 )
 # A full disk, no memory, too many connections, a file that cannot be read: of the server, not of what was asked of it.
 _TROUBLE = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)
-# Wrong password, missing database: people put it right, meanwhile it is as good as away.
-_REFUSALS = (asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
+# Wrong password, missing database, one that takes no connections: people put it right, meanwhile it is as good as away.
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+)
 
 
 @contextmanager

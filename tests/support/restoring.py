@@ -1,0 +1,41 @@
+"""What an operator does with a database under running services: a copy of it as it is now, and later that copy in its
+place. Both need the database for themselves for a moment.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from daybook_infra.postgres import Connection
+from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import Servers
+
+ENDED = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1"
+
+
+async def copy(settings: Settings, servers: Servers) -> None:
+    async with _alone(settings, servers) as (connection, name):
+        await connection.execute(f'CREATE DATABASE "{name}_old" TEMPLATE "{name}"')
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
+
+async def put_back(settings: Settings, servers: Servers) -> None:
+    """What came after the copy is gone."""
+    async with _alone(settings, servers) as (connection, name):
+        await connection.execute(f'DROP DATABASE "{name}"')
+        await connection.execute(f'ALTER DATABASE "{name}_old" RENAME TO "{name}"')
+
+
+@asynccontextmanager
+async def _alone(settings: Settings, servers: Servers) -> AsyncIterator[tuple[Connection, str]]:
+    """A connection to the server, and the name of the settings' database, which takes none from now on."""
+    connection = await asyncpg.connect(servers.database_url)
+    name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
+    try:
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await connection.execute(ENDED, name)
+        yield connection, name
+    finally:
+        await connection.close()
