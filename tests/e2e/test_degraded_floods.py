@@ -1,0 +1,155 @@
+"""Commands come far faster than they can be decided: they are left in Kafka or refused, never heaped up in memory."""
+
+import asyncio
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import psutil
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from daybook_command.engine import MAX_QUEUED, MAX_QUEUED_BYTES
+from daybook_command.http.room import MOST_BYTES
+from daybook_contracts.limits import BATCH_BYTES
+from daybook_infra.kafka import MIB
+from daybook_infra.settings import Settings
+from support.chain import partition_of
+from support.driving import check_tables, connected, eventually, fresh_id, new_tenant
+from support.logbook import org_in
+from support.processes import Service, System, Systems
+from support.publisher import Send, doors, item
+from support.replay import by_command, entries_of, read_log
+from support.said import status, until_ready, word
+from support.workload import SERVICE, command
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+SMALL, LARGE = 0, 1
+"""Partitions that are flooded with many small commands, and with fewer large ones."""
+MANY, BIG, BIG_BYTES = 6_000, 1_500, 48 * 1024
+SLOW, CHUNK = 48, 64 * 1024
+FIT = 16
+"""So many batches of 4 MiB, but for their ends, does the door hold."""
+HELD = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
+DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
+DOOR_ANSWERS = "daybook_door_request_seconds_count"
+QUEUED, QUEUED_BYTES = "daybook_command_queued_commands", "daybook_command_queued_bytes"
+# One poll of the consumer comes on top of a queue that was not full.
+POLLED, POLLED_BYTES = 2_000, 5 * MIB
+
+
+@asynccontextmanager
+async def nothing_is_decided(settings: Settings) -> AsyncIterator[None]:
+    """Somebody holds a table that every decision looks into."""
+    async with connected(settings) as connection, connection.transaction():
+        await connection.execute(HELD)
+        yield
+
+
+def rss(service: Service) -> int:
+    found: int = psutil.Process(service.process.pid).memory_info().rss
+    return found
+
+
+def large(org_id: str, size: int) -> Send:
+    """A command that carries so many bytes, and is rejected: there is no such project."""
+    config = {"note": secrets.token_hex(size // 2)}
+    data = {"project_id": fresh_id(), "type": "warehouse", "name": "Large", "config": config}
+    return Send(SERVICE, command("CREATE_CONNECTION", org_id, None, fresh_id(), **data))
+
+
+async def check_each_is_decided_once(settings: Settings, sends: Sequence[Send]) -> None:
+    told = by_command(entries_of(await read_log(settings)))
+    times = Counter(command_id for _, command_id in told)
+    assert {times[send.command["id"]] for send in sends} == {1}
+    await check_tables(settings)
+
+
+async def published(settings: Settings, sends: Sequence[Send]) -> None:
+    """As fast as Kafka takes them."""
+    async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_batch_size=MIB) as producer:
+        acks = [
+            await producer.send(
+                settings.topic_prefix + "commands",
+                send.body,
+                key=send.key.encode(),
+                partition=partition_of(send.key, settings.partitions),
+                headers=[("daybook-principal", send.principal.encode())],
+            )
+            for send in sends
+        ]
+        await asyncio.gather(*acks)
+
+
+async def undecided(system: System) -> int:
+    return sum(each["commands_lag"] for each in (await status(system))["partitions"])
+
+
+async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:
+    system = systems.start(partitions=2)
+    settings, (service,) = system.settings, system.commands
+    async with doors(settings, service.url) as (door,), connected(settings) as database:
+        tenants = [await new_tenant(door, database, org_in(number, 2)) for number in (SMALL, LARGE)]
+    sends = [tenants[SMALL].rename(f"Name {at}") for at in range(MANY)]
+    sends += [large(tenants[LARGE].org_id, BIG_BYTES) for _ in range(BIG)]
+    before = rss(service)
+    async with nothing_is_decided(settings):
+        await published(settings, sends)
+        await eventually(lambda: is_full(service), 60)
+        assert await undecided(system) == MANY + BIG
+        assert service.metric(QUEUED, partition=str(SMALL)) <= MAX_QUEUED + POLLED
+        assert service.metric(QUEUED_BYTES, partition=str(LARGE)) <= MAX_QUEUED_BYTES + POLLED_BYTES
+        grown = rss(service) - before
+    assert grown < BIG * BIG_BYTES, f"{grown / MIB:.0f} MiB"
+    await eventually(lambda: is_done(system), 120)
+    await until_ready(system)
+    await check_each_is_decided_once(settings, sends)
+
+
+async def is_done(system: System) -> bool:
+    return await undecided(system) == 0
+
+
+async def is_full(service: Service) -> bool:
+    return (
+        service.metric(QUEUED, partition=str(SMALL)) >= MAX_QUEUED
+        and service.metric(QUEUED_BYTES, partition=str(LARGE)) >= MAX_QUEUED_BYTES
+    )
+
+
+async def slow_body(end: asyncio.Event) -> AsyncIterator[bytes]:
+    """As large as a batch may be. All of it is sent but the end."""
+    for _ in range(BATCH_BYTES // CHUNK - 1):
+        yield b" " * CHUNK
+    await end.wait()
+    yield b" "
+
+
+async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: Systems) -> None:
+    system = systems.start(partitions=2)
+    settings, (service,) = system.settings, system.commands
+    async with doors(settings, service.url) as (door,), connected(settings) as database:
+        tenant, before = await new_tenant(door, database), rss(service)
+        end = asyncio.Event()
+        url, headers = f"{service.url}/v1/commands:batch", door.bearer(SERVICE)
+        slow = [
+            asyncio.create_task(door.client.post(url, content=slow_body(end), headers=headers)) for _ in range(SLOW)
+        ]
+        await eventually(lambda: is_refused(service, SLOW - FIT), 60)
+        assert MOST_BYTES - BATCH_BYTES < service.metric(DOOR_HELD) <= MOST_BYTES
+        grown = rss(service) - before
+        assert word(item(await door.send(tenant.rename("Beside them")))) == "200"
+        end.set()
+        answers = await asyncio.gather(*slow)
+        assert Counter(word(item(one)) for one in answers) == {
+            "400 INVALID_COMMAND": FIT,
+            "503 UNAVAILABLE": SLOW - FIT,
+        }
+        assert {int(one.headers["retry-after"]) > 0 for one in answers if one.status_code == 503} == {True}
+        assert (service.metric(DOOR_HELD), service.metric(DOOR_WAITING)) == (0, 0)
+    assert grown < SLOW * BATCH_BYTES / 2, f"{grown / MIB:.0f} MiB"
+
+
+async def is_refused(service: Service, times: int) -> bool:
+    return service.metric(DOOR_ANSWERS, status="503") == times
