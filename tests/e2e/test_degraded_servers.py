@@ -44,6 +44,8 @@ def stack() -> Iterator[EmbeddedStack]:
 
 @pytest.fixture
 def systems(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Systems]:
+    # Whatever a failed test before this one has left dead.
+    stack.start()
     made = Systems(Fresh(stack.found()), tmp_path)
     yield made
     made.stop()
