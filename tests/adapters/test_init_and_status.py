@@ -19,7 +19,7 @@ PARTITIONS = 3
 CHECKPOINT = """
 INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset) VALUES (1, 2, 1, 'x', 1)
 """
-FAULT = "the record at offset 1 is not entry 1.1 as it was projected"
+FAULT = "the record at offset 1 is not entry 1.1, which was there"
 QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 1, 1, 'version 9 [red]')"
 
 
