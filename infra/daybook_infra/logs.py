@@ -11,6 +11,9 @@ from daybook_infra.settings import Settings
 
 # Libraries that repeat at INFO what our own events say better.
 QUIET = ("aiokafka", "faststream", "httpcore", "httpx", "uvicorn.access")
+# While Kafka is away its client says so dozens of times a second.
+REPEATING = "aiokafka"
+REPEAT_SECONDS = 10.0
 
 _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.contextvars.merge_contextvars,
@@ -29,6 +32,7 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_json_formatter())
+    handler.addFilter(Sparing(REPEATING))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -42,6 +46,29 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
     )
     if service is not None:
         structlog.contextvars.bind_contextvars(service=service)
+
+
+class Sparing(logging.Filter):
+    """What one place of the named library's code says comes through once in `REPEAT_SECONDS`, with the number of lines
+    `left_out` before it. Of other loggers everything does.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not super().filter(record):
+            return True
+        place = record.pathname, record.lineno
+        said_at, left_out = self._said.get(place, (0.0, 0))
+        if record.created - said_at < REPEAT_SECONDS:
+            self._said[place] = said_at, left_out + 1
+            return False
+        self._said[place] = record.created, 0
+        if left_out:
+            record.left_out = left_out
+        return True
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -1,8 +1,11 @@
 """Logs: JSON lines on stderr, from our own loggers and the libraries' alike, without payloads."""
 
 import json
+import logging
 import subprocess
 import sys
+
+from daybook_infra.logs import REPEAT_SECONDS, REPEATING, Sparing
 
 PROGRAM = """
 import logging
@@ -14,6 +17,8 @@ get_logger("daybook_infra").info("topics_made", count=4)
 get_logger("daybook_infra").debug("not_shown")
 logging.getLogger("some.library").warning("slow %s", "disk")
 logging.getLogger("aiokafka").info("not shown")
+for number in range(100):
+    logging.getLogger("aiokafka.conn").warning("away %s", number)
 try:
     payload = "hush"
     1 / 0
@@ -29,9 +34,23 @@ def test_every_logger_writes_json_lines_to_stderr() -> None:
     assert [(line["event"], line["level"]) for line in lines] == [
         ("topics_made", "info"),
         ("slow disk", "warning"),
+        ("away 0", "warning"),
         ("broken", "error"),
     ]
     assert {line["service"] for line in lines} == {"command"}
     assert lines[0]["count"] == 4
-    assert "ZeroDivisionError" in json.dumps(lines[2])
+    assert "ZeroDivisionError" in json.dumps(lines[3])
     assert "hush" not in done.stderr.replace('payload = "hush"', "")
+
+
+def test_what_kafkas_client_repeats_is_said_once_in_a_while_and_counted() -> None:
+    sparing = Sparing(REPEATING)
+
+    def said(seconds: float, line: int = 1, name: str = "aiokafka.conn") -> int | None:
+        """How many were left out before it, None if it is left out itself."""
+        record = logging.makeLogRecord({"name": name, "lineno": line, "created": 1e9 + seconds})
+        return getattr(record, "left_out", 0) if sparing.filter(record) else None
+
+    assert [said(0), said(0.1), said(REPEAT_SECONDS - 0.1)] == [0, None, None]
+    assert [said(0.1, line=2), said(0.2, name="daybook_infra"), said(0.3, name="daybook_infra")] == [0, 0, 0]
+    assert [said(REPEAT_SECONDS), said(REPEAT_SECONDS + 0.1), said(2 * REPEAT_SECONDS)] == [2, None, 1]
