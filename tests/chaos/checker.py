@@ -74,8 +74,15 @@ def judge(history: History, found: Evidence) -> list[str]:
         *_some("dead letter", found.dead_letters),
         *_some("in quarantine", found.quarantined),
         *([f"not projected: {found.unprojected}"] if found.unprojected else []),
-        *_some("tables differ from the log", differences(fold(entries_of(found.log)), found.tables)),
+        *_some("tables differ from the log", _differences(found)),
     ]
+
+
+def _differences(found: Evidence) -> list[str]:
+    try:
+        return differences(fold(entries_of(found.log)), found.tables)
+    except (AssertionError, KeyError) as wrong:
+        return [f"the log is none that folds: {wrong!r}"]
 
 
 def _wrong_answers(history: History, told: dict[tuple[int, str], list[Json]], partitions: int) -> Iterable[str]:

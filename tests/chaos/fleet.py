@@ -5,7 +5,7 @@ Who dies without having been killed is remembered: that is a bug, whatever the t
 import asyncio
 import signal
 import subprocess
-from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,8 @@ class Place:
     port: int
     service: Service | None = None
     doomed: bool = False
+    veteran: bool = False
+    starts: int = 0
 
     @property
     def name(self) -> str:
@@ -36,13 +38,13 @@ class Place:
 class Fleet:
     settings: Settings
     folder: Path
+    program: Sequence[str]
     places: list[Place] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
-    starts: Counter[str] = field(default_factory=Counter)
 
-    def add(self, role: Role) -> Place:
+    def add(self, role: Role, *, veteran: bool = False) -> Place:
         """A new place, empty."""
-        place = Place(role, len(self.of(role)), free_port())
+        place = Place(role, len(self.of(role)), free_port(), veteran=veteran)
         self.places.append(place)
         return place
 
@@ -54,10 +56,10 @@ class Fleet:
         return [f"http://127.0.0.1:{place.port}" for place in self.of("command")[:INSTANCES]]
 
     def start(self, place: Place, failpoint: str = "") -> Service:
-        self.starts[place.name] += 1
+        place.starts += 1
         log = self.folder / f"{place.name}.log"
         place.doomed = bool(failpoint)
-        place.service = launch(self.settings, place.role, log, place.port, DAYBOOK_FAILPOINT=failpoint)
+        place.service = launch(self.settings, place.role, log, place.port, self.program, DAYBOOK_FAILPOINT=failpoint)
         return place.service
 
     async def stop(self, place: Place) -> None:

@@ -19,10 +19,8 @@ from chaos.faults.servers import SERVERS
 from chaos.scene import Scene
 
 FAULTS: Sequence[Fault] = [*PROCESSES, *SERVERS, *NETWORK, *RECORDS, *FAILPOINTS]
-AT_ONCE = 3
 # A fault that found nothing to harm is tried again.
 TRIES = 3
-PAUSES_SECONDS = (0.2, 1.5)
 
 
 def for_seconds(seconds: float, faults: Sequence[Fault], random: Random) -> Iterator[Fault]:
@@ -35,19 +33,31 @@ def for_seconds(seconds: float, faults: Sequence[Fault], random: Random) -> Iter
             yield fault
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """So many faults at a time; and a pause, of between so many seconds, after each."""
+
+    at_once: int = 3
+    pauses: tuple[float, float] = (0.2, 1.5)
+
+
+BRISK = Pace()
+
+
 @dataclass(slots=True)
 class Nemesis:
     scene: Scene
     random: Random
     say: Callable[[str], None]
-    counts: Counter[str] = field(default_factory=Counter)
+    counts: Counter[str]
+    pace: Pace = BRISK
     _free: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def rage(self, faults: Iterable[Fault]) -> None:
         """Everything is healed when this returns."""
         drawn = ((fault, Random(self.random.random())) for fault in faults)
         async with asyncio.TaskGroup() as group:
-            for _ in range(AT_ONCE):
+            for _ in range(self.pace.at_once):
                 group.create_task(self._play(drawn))
 
     async def _play(self, drawn: Iterator[tuple[Fault, Random]]) -> None:
@@ -55,7 +65,7 @@ class Nemesis:
             if not await self._tried(fault, draw):
                 self.say(f"missed: {fault.name}")
             self.scene.fleet.look()
-            await asyncio.sleep(draw.uniform(*PAUSES_SECONDS))
+            await asyncio.sleep(draw.uniform(*self.pace.pauses))
 
     async def _tried(self, fault: Fault, draw: Random) -> bool:
         for _ in range(TRIES):
@@ -64,7 +74,7 @@ class Nemesis:
                     await held.enter_async_context(self._free[thing])
                 if await self._struck(fault, draw):
                     return True
-            await asyncio.sleep(draw.uniform(*PAUSES_SECONDS))
+            await asyncio.sleep(draw.uniform(*BRISK.pauses))
         return False
 
     async def _struck(self, fault: Fault, draw: Random) -> bool:

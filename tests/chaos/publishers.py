@@ -29,6 +29,7 @@ class Publishers:
     settings: Settings
     history: History
     doors: list[Door]
+    patience_seconds: float
     _open: AsyncExitStack
     _publisher: Publisher | None = None
     _renewing: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -36,14 +37,14 @@ class Publishers:
 
     async def insist(self, send: Send) -> Json:
         self.history.send(send, "insist")
-        answer = await decided(send, *self._doors(), seconds=PATIENCE_SECONDS)
+        answer = await decided(send, *self._doors(), seconds=self.patience_seconds)
         self.history.answer(send, answer)
         return answer
 
     async def trust(self, send: Send) -> Json:
         """Accepted by one door, its outcome looked up at any."""
         self.history.send(send, "trust")
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(self.patience_seconds):
             await self._accepted(send)
             self.history.promise(send)
             answer = await self._outcome(send)
@@ -53,7 +54,7 @@ class Publishers:
     async def publish(self, send: Send) -> Json:
         """Acknowledged by Kafka, and answered over the results topic."""
         self.history.send(send, "publish")
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(self.patience_seconds):
             reply = await self._published(send)
             self.history.promise(send)
             answer = without_failure(await reply)
@@ -116,10 +117,12 @@ class Publishers:
 
 
 @asynccontextmanager
-async def open_publishers(settings: Settings, history: History, urls: list[str]) -> AsyncIterator[Publishers]:
+async def open_publishers(
+    settings: Settings, history: History, urls: list[str], patience_seconds: float
+) -> AsyncIterator[Publishers]:
     async with AsyncExitStack() as closing:
         made = await closing.enter_async_context(doors(settings, *urls))
-        yield Publishers(settings, history, made, closing)
+        yield Publishers(settings, history, made, patience_seconds, closing)
 
 
 async def _close(publisher: Publisher) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from chaos.nemesis import FAULTS, for_seconds
-from chaos.trial import Verdict, run_once
+from chaos.trial import Plan, Verdict, run_once
 
 
 def main() -> int:
@@ -23,9 +23,9 @@ def main() -> int:
         say(f"seed {seed}")
         own = folder / f"seed-{seed}"
         own.mkdir()
-        draw = partial(for_seconds, asked.minutes * 60, FAULTS)
-        verdicts.append(asyncio.run(run_once(seed, draw, own, say)))
-        _tell(verdicts[-1])
+        plan = Plan(partial(for_seconds, asked.minutes * 60, FAULTS))
+        verdicts.append(asyncio.run(run_once(seed, plan, own, say)))
+        tell(verdicts[-1])
     _sum_up(verdicts)
     return any(verdict.wrong for verdict in verdicts)
 
@@ -42,7 +42,7 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)  # noqa: T201 - what this program is for
 
 
-def _tell(verdict: Verdict) -> None:
+def tell(verdict: Verdict) -> None:
     total = sum(verdict.faults.values())
     say(f"seed {verdict.seed}: {total} faults, {verdict.commands} commands, {verdict.voids} void records")
     for line in verdict.wrong:

@@ -1,9 +1,9 @@
 """What a run plays on: a Kafka and a PostgreSQL of its own, each behind a proxy, and two instances of each service."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +15,7 @@ from chaos.proxy import LOOPBACK, Proxy
 from daybook_infra.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers
-from support.processes import Role
+from support.processes import PROGRAM, Role
 from support.stack import Fresh, own_stack
 
 PARTITIONS = 4
@@ -23,6 +23,20 @@ PARTITIONS = 4
 UNBRAKED: dict[str, Any] = {"rate": 1e6, "burst": 1_000_000}
 ROLES: tuple[Role, ...] = ("command", "projector")
 READY_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Who plays: `program` is started as `daybook`, with `changes` to the settings; of each role so many are veterans,
+    who are never killed and never leave.
+    """
+
+    program: Sequence[str] = PROGRAM
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    veterans: int = 0
+
+
+USUAL = Cast()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +49,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def open_scene(folder: Path, random: Random, history: History) -> AsyncIterator[Scene]:
+async def open_scene(folder: Path, random: Random, history: History, cast: Cast = USUAL) -> AsyncIterator[Scene]:
     """Everything runs and is ready. The servers' own logs are kept in the folder."""
     async with AsyncExitStack() as closing:
         proxies = {part: Proxy(Random(random.random())) for part in Part}
@@ -45,12 +59,13 @@ async def open_scene(folder: Path, random: Random, history: History) -> AsyncIte
         opened = own_stack(kafka_advertised=proxies[Part.KAFKA].port)
         stack = await asyncio.to_thread(opened.__enter__)
         closing.push_async_callback(asyncio.to_thread, opened.__exit__, None, None, None)
-        settings = await asyncio.to_thread(Fresh(_behind(proxies, stack.found())), partitions=PARTITIONS, **UNBRAKED)
-        fleet = Fleet(settings, folder)
+        made = Fresh(_behind(proxies, stack.found()))
+        settings = await asyncio.to_thread(made, partitions=PARTITIONS, **UNBRAKED, **cast.changes)
+        fleet = Fleet(settings, folder, cast.program)
         closing.push_async_callback(fleet.end)
         for role in ROLES:
-            for _ in range(INSTANCES):
-                fleet.start(fleet.add(role))
+            for number in range(INSTANCES):
+                fleet.start(fleet.add(role, veteran=number < cast.veterans))
         await fleet.ready(READY_SECONDS)
         yield Scene(settings, stack, proxies, fleet, history)
 

@@ -10,7 +10,7 @@ import pytest
 from chaos.fault import Fault
 from chaos.nemesis import FAULTS
 from chaos.run import say
-from chaos.trial import run_once
+from chaos.trial import Plan, run_once
 
 pytestmark = pytest.mark.e2e
 HALVES = {20_261: FAULTS[::2], 20_262: FAULTS[1::2]}
@@ -26,6 +26,6 @@ async def test_whatever_befalls_a_system_each_command_is_decided_once_and_the_ta
     def once(random: Random) -> Sequence[Fault]:
         return random.sample(HALVES[seed], len(HALVES[seed]))
 
-    verdict = await run_once(seed, once, tmp_path, say)
+    verdict = await run_once(seed, Plan(once), tmp_path, say)
     assert verdict.wrong == [], f"seed {seed}, kept in {verdict.folder}:\n" + "\n".join(verdict.wrong)
     assert set(verdict.faults) == {fault.name for fault in HALVES[seed]}

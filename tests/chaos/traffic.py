@@ -7,7 +7,7 @@ from functools import partial
 
 import asyncpg
 
-from chaos.publishers import PATIENCE_SECONDS, Publishers
+from chaos.publishers import Publishers
 from daybook_infra.settings import Settings
 from support.chain import Json
 from support.driving import Way, connected, eventually, send_all
@@ -26,11 +26,12 @@ class Traffic:
     settings: Settings
     seed: int
     publishers: Publishers
+    pause_seconds: float
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
         made = self.publishers
-        ways = [_paced(way) for way in (made.insist, made.trust, made.publish)]
+        ways = [self._paced(way) for way in (made.insist, made.trust, made.publish)]
         wave = 0
         while not self.enough.is_set():
             workload = Workload(self.seed * 1000 + wave, orgs=15, users=20, commands=COMMANDS)
@@ -48,7 +49,7 @@ class Traffic:
     async def _projected(self, positions: Sequence[str]) -> None:
         """Once these users are in the tables, everybody may name them."""
         for position in positions:
-            await eventually(partial(self._is_projected, position), PATIENCE_SECONDS)
+            await eventually(partial(self._is_projected, position), self.publishers.patience_seconds)
 
     async def _is_projected(self, position: str) -> bool:
         try:
@@ -57,11 +58,10 @@ class Traffic:
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
 
+    def _paced(self, way: Way) -> Way:
+        async def send(one: Send) -> Json:
+            answer = await way(one)
+            await asyncio.sleep(self.pause_seconds)
+            return answer
 
-def _paced(way: Way) -> Way:
-    async def send(one: Send) -> Json:
-        answer = await way(one)
-        await asyncio.sleep(PAUSE_SECONDS)
-        return answer
-
-    return send
+        return send

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from typing import Protocol
 
 import asyncpg
 from aiokafka.errors import KafkaError
@@ -19,10 +20,10 @@ from aiokafka.errors import KafkaError
 from chaos.checker import as_json, gather_evidence, judge
 from chaos.fault import Fault
 from chaos.history import History
-from chaos.nemesis import Nemesis
-from chaos.publishers import open_publishers
-from chaos.scene import READY_SECONDS, Scene, open_scene
-from chaos.traffic import Traffic
+from chaos.nemesis import BRISK, Nemesis, Pace
+from chaos.publishers import PATIENCE_SECONDS, open_publishers
+from chaos.scene import READY_SECONDS, USUAL, Cast, Scene, open_scene
+from chaos.traffic import PAUSE_SECONDS, Traffic
 from daybook_infra.settings import Settings
 from support.driving import connected
 from support.replay import read_topic
@@ -31,6 +32,36 @@ from support.tables import read_tables
 TOPICS = ("commands", "audit_log", "results", "commands.dlq")
 Draw = Callable[[Random], Iterable[Fault]]
 """The faults of a run, when everything is ready."""
+
+
+class Watch(Protocol):
+    """Looks on while a run rages, and says afterwards what was wrong in its eyes."""
+
+    async def look_on(self, scene: Scene) -> None: ...
+
+    def wrong(self) -> list[str]: ...
+
+
+class Nobody:
+    async def look_on(self, _: Scene) -> None:
+        """Sees nothing."""
+
+    def wrong(self) -> list[str]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is, but for its seed: who plays, what befalls them, and how fast. `pause_seconds` is how long each
+    publisher waits after an answer, `patience_seconds` how long for one.
+    """
+
+    draw: Draw
+    cast: Cast = USUAL
+    pace: Pace = BRISK
+    pause_seconds: float = PAUSE_SECONDS
+    patience_seconds: float = PATIENCE_SECONDS
+    watch: Watch = field(default_factory=Nobody)
 
 
 @dataclass(slots=True)
@@ -45,14 +76,14 @@ class Verdict:
     wrong: list[str] = field(default_factory=list)
 
 
-async def run_once(seed: int, draw: Draw, folder: Path, say: Callable[[str], None]) -> Verdict:
+async def run_once(seed: int, plan: Plan, folder: Path, say: Callable[[str], None]) -> Verdict:
     """The folder is there, and gone afterwards if nothing was wrong."""
     verdict, random = Verdict(seed, folder), Random(seed)
     with (folder / "history.jsonl").open("w", encoding="utf-8") as file:
         history = History(file)
-        async with open_scene(folder, random, history) as scene:
-            nemesis = Nemesis(scene, random, say, verdict.faults)
-            await _play(scene, nemesis, draw(random), verdict)
+        async with open_scene(folder, random, history, plan.cast) as scene:
+            nemesis = Nemesis(scene, random, say, verdict.faults, plan.pace)
+            await _play(scene, nemesis, plan, verdict)
             if verdict.wrong:
                 await _keep(scene, folder)
     if not verdict.wrong:
@@ -60,9 +91,9 @@ async def run_once(seed: int, draw: Draw, folder: Path, say: Callable[[str], Non
     return verdict
 
 
-async def _play(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], verdict: Verdict) -> None:
+async def _play(scene: Scene, nemesis: Nemesis, plan: Plan, verdict: Verdict) -> None:
     try:
-        await _rage(scene, nemesis, faults, verdict.seed)
+        await _rage(scene, nemesis, plan, verdict.seed)
     except (ExceptionGroup, AssertionError, RuntimeError, TimeoutError) as trouble:
         verdict.wrong.append("the run broke off: " + "".join(traceback.format_exception(trouble)))
     with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
@@ -70,18 +101,21 @@ async def _play(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], verdict
         verdict.commands = len(scene.history.promised)
         verdict.voids = sum(len(chain.voids) for chain in found.log)
         verdict.wrong += await asyncio.to_thread(judge, scene.history, found)
-        verdict.wrong += scene.fleet.crashes
+        verdict.wrong += [*scene.fleet.crashes, *plan.watch.wrong()]
         return
     verdict.wrong.append("the log or the tables cannot be read")
 
 
-async def _rage(scene: Scene, nemesis: Nemesis, faults: Iterable[Fault], seed: int) -> None:
+async def _rage(scene: Scene, nemesis: Nemesis, plan: Plan, seed: int) -> None:
     """Faults while there is traffic; then every instance gets ready, and every publisher its answer."""
-    async with open_publishers(scene.settings, scene.history, scene.fleet.urls()) as publishers:
-        traffic = Traffic(scene.settings, seed, publishers)
+    urls = scene.fleet.urls()
+    async with open_publishers(scene.settings, scene.history, urls, plan.patience_seconds) as publishers:
+        traffic = Traffic(scene.settings, seed, publishers, plan.pause_seconds)
         async with asyncio.TaskGroup() as group:
             group.create_task(traffic.run())
-            await nemesis.rage(faults)
+            watching = group.create_task(plan.watch.look_on(scene))
+            await nemesis.rage(plan.draw(nemesis.random))
+            watching.cancel()
             traffic.enough.set()
             await scene.fleet.ready(READY_SECONDS)
 

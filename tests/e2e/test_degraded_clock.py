@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from support import wrong_clock
 from support.chain import partition_of
 from support.driving import check_tables, connected, eventually, new_tenant
 from support.forging import forge, stamp
@@ -30,7 +31,7 @@ async def test_an_instance_whose_clock_is_an_hour_off_leaves_the_deciding_to_oth
     async with doors(settings, right.url) as (door,), connected(settings) as database, Publisher(settings) as publisher:
         tenants = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
         for off in (HOUR, -HOUR):
-            wrong = system.start("command", clock=off)
+            wrong = system.start("command", wrong_clock.program(off))
             await until_serving(wrong)
             # Before there is anything to decide.
             await until_unready("clock", f"the clock is {off:+}.", wrong)

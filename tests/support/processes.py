@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -21,7 +22,7 @@ from daybook_infra.settings import Settings
 from support.stack import FreshSettings
 
 DAYBOOK = Path(sys.executable).with_name("daybook")
-WRONG_CLOCK = Path(__file__).with_name("wrong_clock.py")
+PROGRAM = (str(DAYBOOK),)
 TAIL_LINES = 40
 STATUS_SECONDS = 90
 Role = Literal["command", "projector"]
@@ -112,11 +113,10 @@ class Service:
         return "\n".join([f"--- {self.log} ({len(lines)} lines)", *lines[-TAIL_LINES:]])
 
 
-def launch(settings: Settings, role: Role, log: Path, port: int, *, clock: int = 0, **env: str) -> Service:
-    """Starts an instance without waiting for it; its log is added to. `clock`: how many seconds its clock is
-    off; `env`: the rest of its environment.
-    """
-    program = [sys.executable, str(WRONG_CLOCK), str(clock)] if clock else [str(DAYBOOK)]
+def launch(
+    settings: Settings, role: Role, log: Path, port: int, program: Sequence[str] = PROGRAM, **env: str
+) -> Service:
+    """Starts an instance without waiting for it; its log is added to. `env` is the rest of its environment."""
     arguments = [*program, role, "run", "--port", str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -138,11 +138,11 @@ class System:
     commands: list[Service] = field(default_factory=list)
     projectors: list[Service] = field(default_factory=list)
 
-    def start(self, role: Role, *, clock: int = 0, **changes: object) -> Service:
+    def start(self, role: Role, program: Sequence[str] = PROGRAM, **changes: object) -> Service:
         """Starts an instance without waiting for it; `changes` are settings of its own."""
         instances = self.commands if role == "command" else self.projectors
         log = self.folder / f"{role}-{len(instances)}.log"
-        service = launch(self.settings.model_copy(update=changes), role, log, free_port(), clock=clock)
+        service = launch(self.settings.model_copy(update=changes), role, log, free_port(), program)
         instances.append(service)
         return service
 

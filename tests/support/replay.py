@@ -2,6 +2,7 @@
 it at that place, and every answer the one its entries give.
 """
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterable
@@ -55,7 +56,8 @@ async def read_topic(settings: Settings, name: str) -> list[tuple[int, int, byte
 
 async def read_log(settings: Settings) -> list[Chain]:
     records = await read_topic(settings, "audit_log")
-    return chains(settings.partitions, [record[:3] for record in records])
+    # On a thread, as a long log takes seconds and others may share this loop.
+    return await asyncio.to_thread(chains, settings.partitions, [record[:3] for record in records])
 
 
 def entries_of(log: Iterable[Chain]) -> list[Json]:

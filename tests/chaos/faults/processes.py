@@ -14,7 +14,7 @@ ASLEEP_SECONDS = (7.0, 9.0)
 
 
 async def _kill(role: Role, scene: Scene, draw: Random) -> Heal | None:
-    place = _one(role, scene, draw)
+    place = _mortal(role, scene, draw)
     await scene.fleet.kill(place)
 
     async def heal() -> None:
@@ -42,7 +42,7 @@ async def _join(role: Role, scene: Scene, draw: Random) -> Heal | None:
 
 
 async def _leave(role: Role, scene: Scene, draw: Random) -> Heal | None:
-    place = _one(role, scene, draw)
+    place = _mortal(role, scene, draw)
     await scene.fleet.stop(place)
 
     async def heal() -> None:
@@ -53,6 +53,10 @@ async def _leave(role: Role, scene: Scene, draw: Random) -> Heal | None:
 
 def _one(role: Role, scene: Scene, draw: Random) -> Place:
     return draw.choice(scene.fleet.of(role)[:INSTANCES])
+
+
+def _mortal(role: Role, scene: Scene, draw: Random) -> Place:
+    return draw.choice([place for place in scene.fleet.of(role)[:INSTANCES] if not place.veteran])
 
 
 def guest_of(role: Role, scene: Scene) -> Place:
