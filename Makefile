@@ -7,7 +7,7 @@ TESTS ?= tests
 ROWS ?= 1000000
 ENTRIES ?= 1000000
 
-.PHONY: help install run test chaos soak check bench lint types imports schemas format lock
+.PHONY: help install run test chaos mutants soak check bench lint types imports schemas format lock
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TE
 
 chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=3 SEED=1 MINUTES=2; docs/chaos.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+mutants: install ## services that each lack a protection, until the checker notices (MUTANT=what it lacks, RUNS=4)
+	PYTHONPATH=tests $(BIN)/python -m chaos.mutants $(if $(MUTANT),--mutant '$(MUTANT)') $(if $(RUNS),--runs $(RUNS))
 
 soak: install ## one fault a minute for MINUTES=30; memory and descriptors must stay flat (SEED=1; docs/chaos.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))

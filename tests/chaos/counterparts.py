@@ -1,0 +1,81 @@
+"""Removals that tests/support makes in the simulated edge, made in the real one: the same protections are gone."""
+
+from collections.abc import Callable, Mapping
+
+import pytest
+
+from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.messages import Effect, SnapshotLoaded
+from daybook_command.snapshot_reader import SnapshotReader
+from daybook_infra.failpoints import failpoint
+from daybook_infra.postgres import Connection, translated
+from daybook_projector import checkpoints
+from daybook_projector.checkpoints import move_checkpoint
+from daybook_projector.partition import Batch
+from daybook_projector.quarantine import frozen_orgs
+from daybook_projector.writer import Writer
+from support import removals
+
+Patch = pytest.MonkeyPatch
+Remove = Callable[[Patch], None]
+
+
+def set_without_comparing(patch: Patch) -> None:
+    compared = "next_offset = $2 AND position = $3 AND hash = $4"
+    assert compared in checkpoints.MOVE
+    anything = "($2::bigint, $3::bigint, $4::text) IS NOT NULL"
+    patch.setattr(checkpoints, "MOVE", checkpoints.MOVE.replace(compared, anything))
+
+
+def move_the_checkpoint_alone(patch: Patch) -> None:
+    """First the checkpoint, then the rows: what is lost between them is missing, and no key is there to notice."""
+
+    async def write_whole(writer: Writer, connection: Connection, batch: Batch) -> None:
+        async with connection.transaction():
+            await move_checkpoint(connection, batch.partition, batch.before, batch.after)
+        async with connection.transaction():
+            if batch.entries:
+                failpoint("before-rows")
+                await writer._post(connection, batch, await frozen_orgs(connection, batch.entries))
+                failpoint("after-rows")
+
+    patch.setattr(Writer, "_write_whole", write_whole)
+
+
+def read_in_two_snapshots(patch: Patch) -> None:
+    """Each statement sees what there is by then; the checkpoint is read first."""
+
+    async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        with translated():
+            async with reader._pool.acquire() as connection:
+                await reader._claim(connection, needs)
+                return await reader._read(connection, needs)
+
+    patch.setattr(SnapshotReader, "read", read)
+
+
+def prune_before_deciding(patch: Patch) -> None:
+    newest: dict[int, int] = {}
+
+    async def looked_up(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        snapshots = await read(reader, needs)
+        for partition in needs:
+            newest[partition] = (await reader.checkpoint(partition)).head.position
+        return snapshots
+
+    def pruned(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
+        shard.memory.settle(newest[shard.partition])
+        return decide(shard, event)
+
+    read, decide = SnapshotReader.read, Shard._decide
+    patch.setattr(SnapshotReader, "read", looked_up)
+    patch.setattr(Shard, "_decide", pruned)
+
+
+COUNTERPARTS: Mapping[Remove, Remove] = {
+    removals.set_without_comparing: set_without_comparing,
+    removals.move_the_checkpoint_alone: move_the_checkpoint_alone,
+    removals.read_in_two_snapshots: read_in_two_snapshots,
+    removals.prune_before_deciding: prune_before_deciding,
+}

@@ -1,0 +1,101 @@
+"""`make mutants`: real runs of services that each lack one protection, until the checker notices; then the same run,
+with the same faults, of services that lack nothing. Prints the table of docs/chaos.md; exits with 1 if a mutant was not
+found, or anything was found where nothing is missing.
+"""
+
+import argparse
+import asyncio
+import logging
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from chaos.hunts import HUNTS, NOT_HUNTED, Hunt
+from chaos.mutated import program
+from chaos.nemesis import for_seconds
+from chaos.run import say
+from chaos.scene import Cast
+from chaos.trial import Plan, Verdict, run_once
+from support.processes import PROGRAM
+from support.under_fire import row
+
+# A mutant may make a publisher wait for ever. Longer than any one of its faults and what comes after it.
+PATIENCE_SECONDS = 60.0
+HEAD = ("without", "faults", "found by", "runs", "faults till then", "the same run with it")
+
+
+@dataclass(slots=True)
+class Found:
+    """`verdict` of the last run; `runs` and `faults` until then. `control`: of the same run of a whole system."""
+
+    verdict: Verdict
+    runs: int
+    faults: int
+    control: Verdict | None = None
+
+
+def main() -> int:
+    asked = _arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault
+    hunts = {lacks: hunt for lacks, hunt in HUNTS.items() if asked.mutant in {None, lacks}}
+    assert hunts, f"no mutant lacks {asked.mutant!r}; there are: {', '.join(HUNTS)}"
+    rows, missed = [], 0
+    for lacks, hunt in hunts.items():
+        say(f"without {lacks}")
+        found = _hunted(lacks, hunt, asked)
+        missed += found.control is None or bool(found.control.wrong)
+        rows.append(_row(lacks, hunt, found))
+        say(rows[-1])
+    for line in (row(HEAD), row("---" for _ in HEAD), *rows):
+        say(line)
+    for lacks, reason in NOT_HUNTED.items():
+        say(f"not hunted, without {lacks}: {reason}")
+    return bool(missed)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
+    parser.add_argument("--mutant", help="what it lacks; all of them if left out")
+    parser.add_argument("--runs", type=int, default=4, help="how many at most for each mutant, seeds from 1 on")
+    parser.add_argument("--seconds", type=float, default=20.0, help="how long the faults of a run go on")
+    return parser.parse_args()
+
+
+def _hunted(lacks: str, hunt: Hunt, asked: argparse.Namespace) -> Found:
+    faults = 0
+    for seed in range(1, asked.runs + 1):
+        verdict = _run(seed, hunt, Cast(program(lacks), hunt.changes), asked.seconds)
+        faults += verdict.faults.total()
+        if verdict.wrong:
+            return Found(verdict, seed, faults, _run(seed, hunt, Cast(PROGRAM, hunt.changes), asked.seconds))
+    return Found(verdict, seed, faults)
+
+
+def _run(seed: int, hunt: Hunt, cast: Cast, seconds: float) -> Verdict:
+    folder = Path(tempfile.mkdtemp(prefix="daybook-mutant-"))
+    plan = Plan(partial(for_seconds, seconds, hunt.faults), cast, patience_seconds=PATIENCE_SECONDS)
+    verdict = asyncio.run(run_once(seed, plan, folder, lambda _: None))
+    say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands")
+    for line in verdict.wrong:
+        say(f"    {line.strip().splitlines()[0][:300]}")
+    shutil.rmtree(folder, ignore_errors=True)
+    return verdict
+
+
+def _row(lacks: str, hunt: Hunt, found: Found) -> str:
+    said = ", ".join(dict.fromkeys(map(_sentence, found.verdict.wrong))) or "not found"
+    control = "not run" if found.control is None else ", ".join(found.control.wrong) or "stood"
+    return row((lacks, ", ".join(hunt.names), said, str(found.runs), str(found.faults), control))
+
+
+def _sentence(line: str) -> str:
+    """The kind of wrong, without what it was seen in."""
+    first = line.splitlines()[0]
+    return "an instance ended by itself" if " ended " in first else first.partition(":")[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""What is hunted in real runs are services that lack what they are said to lack, and nothing else."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from chaos.counterparts import COUNTERPARTS
+from chaos.hunts import HUNTS, NOT_HUNTED
+from chaos.mutated import program
+from daybook_contracts.head import Head
+from support.logbook import Logbook, user
+from support.mutants import MUTANTS
+from support.processes import PROGRAM, free_port, launch
+from support.projecting import database, projected, publish
+from support.stack import FreshSettings
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("started", "users"), [(PROGRAM, 1), (program("`prev` beside the position"), 2)])
+async def test_a_service_that_is_started_without_a_protection_lacks_it(
+    started: Sequence[str], users: int, fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    """Of two entries the second names another one than the first as the one before it."""
+    log, settings = Logbook(), fresh_settings(partitions=1)
+    first = log.register(user(1))
+    log.heads[0] = Head(first.position, "ab" * 32)
+    log.register(user(2))
+    await publish(settings, log)
+    service = launch(settings, "projector", tmp_path / "projector.log", free_port(), started)
+    try:
+        async with database(settings) as pool:
+            await projected(pool, log)
+            assert await pool.fetchval("SELECT count(*) FROM auth.users") == users
+    finally:
+        service.stop()
+
+
+def test_every_mutant_of_the_simulation_is_hunted_or_it_is_said_why_not() -> None:
+    assert sorted([*HUNTS, *NOT_HUNTED]) == sorted(mutant.lacks for mutant in MUTANTS)
+    assert all(hunt.faults for hunt in HUNTS.values())
+
+
+def test_what_is_removed_from_the_simulated_edge_has_a_counterpart() -> None:
+    simulated = {mutant.remove for mutant in MUTANTS if "simulated" in mutant.removed}
+    assert simulated <= COUNTERPARTS.keys() <= {mutant.remove for mutant in MUTANTS}
