@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import cycle
+from math import inf
 from typing import Any, Self
 from uuid import uuid4
 
@@ -20,6 +21,7 @@ from daybook_infra.settings import Settings
 from support.chain import Json, partition_of
 
 CLIENTS = 16
+TOKEN_SECONDS = 600
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -41,10 +43,11 @@ class Send:
 
 
 def token(settings: Settings, principal: str, **claims: Any) -> str:
-    """A JWT for the principal, valid for ten minutes; `claims` replace or (None) remove."""
+    """A JWT for the principal, valid for TOKEN_SECONDS; `claims` replace or (None) remove."""
     kind, _, subject = principal.partition(":")
     role = "service_role" if kind == "service" else "authenticated"
-    made = {"sub": subject, "role": role, "aud": settings.jwt_audience, "exp": int(time.time()) + 600} | claims
+    expires = int(time.time()) + TOKEN_SECONDS
+    made = {"sub": subject, "role": role, "aud": settings.jwt_audience, "exp": expires} | claims
     assert settings.jwt_secret is not None
     kept = {name: value for name, value in made.items() if value is not None}
     return jwt.encode(kept, settings.jwt_secret.get_secret_value(), algorithm="HS256")
@@ -57,16 +60,20 @@ class Door:
     settings: Settings
     clients: Iterator[httpx.AsyncClient]
     url: str
-    tokens: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, tuple[float, str]] = field(default_factory=dict)
 
     @property
     def client(self) -> httpx.AsyncClient:
         return next(self.clients)
 
     def bearer(self, principal: str) -> dict[str, str]:
-        if principal not in self.tokens:
-            self.tokens[principal] = token(self.settings, principal)
-        return {"Authorization": f"Bearer {self.tokens[principal]}", "Content-Type": "application/json"}
+        """Its token, and a new one once half of its time is over."""
+        now = time.monotonic()
+        made_at, made = self.tokens.get(principal, (-inf, ""))
+        if now > made_at + TOKEN_SECONDS / 2:
+            made = token(self.settings, principal)
+            self.tokens[principal] = now, made
+        return {"Authorization": f"Bearer {made}", "Content-Type": "application/json"}
 
     async def post(self, path: str, body: bytes, principal: str, **headers: str) -> httpx.Response:
         dashed = {name.replace("_", "-"): value for name, value in headers.items()}

@@ -8,6 +8,7 @@ from random import Random
 from aiokafka.errors import KafkaError
 
 from chaos.fault import Fault, Heal, nothing
+from chaos.pursuit import pursuing
 from chaos.scene import PARTITIONS, Scene
 from daybook_infra.stack.interface import Part
 from support.chain import Chain, Json, jcs, partition_of
@@ -34,13 +35,16 @@ async def _repeat(scene: Scene, draw: Random) -> None:
 
 
 async def _usurp(scene: Scene, draw: Random) -> None:
-    """Entries on the heads as they were a moment ago: where nobody was faster, the shard has lost the race."""
-    for chain in await _long_logs(scene):
-        orgs = [made["org_id"] for made in chain.entries if _makes_an_org(made)]
-        if orgs:
-            send, value = usurping(chain, draw.choice(orgs))
-            scene.history.expect(send, "usurp")
-            await append(scene.settings, chain.partition, [value])
+    """An entry on each head as soon as that has moved: where nobody was faster, the shard has lost the race."""
+    chains = await _long_logs(scene)
+    async with pursuing(scene.settings, chains) as pursuit:
+        for chain in chains:
+            orgs = [made["org_id"] for made in chain.entries if _makes_an_org(made)]
+            if orgs:
+                await pursuit.catch_up(chain)
+                send, value = usurping(chain, draw.choice(orgs))
+                scene.history.expect(send, "usurp")
+                await pursuit.append(chain, value)
 
 
 def _makes_an_org(entry: Json) -> bool:

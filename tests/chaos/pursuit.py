@@ -1,0 +1,54 @@
+"""Somebody who reads a log at its end and writes there at once, before its shard writes again."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from daybook_infra.settings import Settings
+from support.chain import Chain
+
+# As long as one waits for a head to move. One that stands still is a head, too.
+MOVES_WITHIN_MS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Pursuit:
+    consumer: AIOKafkaConsumer
+    producer: AIOKafkaProducer
+    topic: str
+
+    async def catch_up(self, chain: Chain) -> None:
+        """Until the chain's head has just moved, if it does: what was fetched earlier may be old by now."""
+        while await self._take(chain, 0):
+            pass
+        await self._take(chain, MOVES_WITHIN_MS)
+
+    async def _take(self, chain: Chain, timeout_ms: int) -> bool:
+        found = await self.consumer.getmany(TopicPartition(self.topic, chain.partition), timeout_ms=timeout_ms)
+        for records in found.values():
+            for record in records:
+                chain.take(record.offset, record.value)
+        return bool(found)
+
+    async def append(self, chain: Chain, value: bytes) -> None:
+        await self.producer.send_and_wait(self.topic, value, key=b"beside the shard", partition=chain.partition)
+
+
+@asynccontextmanager
+async def pursuing(settings: Settings, chains: Sequence[Chain]) -> AsyncIterator[Pursuit]:
+    """From where the chains end, which were read of the topic's beginning."""
+    topic = f"{settings.topic_prefix}audit_log"
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
+    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)
+    try:
+        await producer.start()
+        await consumer.start()
+        consumer.assign([TopicPartition(topic, chain.partition) for chain in chains])
+        for chain in chains:
+            consumer.seek(TopicPartition(topic, chain.partition), len(chain.entries) + len(chain.voids))
+        yield Pursuit(consumer, producer, topic)
+    finally:
+        await consumer.stop()
+        await producer.stop()
