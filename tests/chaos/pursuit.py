@@ -1,7 +1,7 @@
 """Somebody who reads a log at its end and writes there at once, before its shard writes again."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -42,13 +42,12 @@ async def pursuing(settings: Settings, chains: Sequence[Chain]) -> AsyncIterator
     topic = f"{settings.topic_prefix}audit_log"
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)
-    try:
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(producer.stop)
         await producer.start()
+        closing.push_async_callback(consumer.stop)
         await consumer.start()
         consumer.assign([TopicPartition(topic, chain.partition) for chain in chains])
         for chain in chains:
             consumer.seek(TopicPartition(topic, chain.partition), len(chain.entries) + len(chain.voids))
         yield Pursuit(consumer, producer, topic)
-    finally:
-        await consumer.stop()
-        await producer.stop()

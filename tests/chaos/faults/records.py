@@ -52,8 +52,11 @@ def _makes_an_org(entry: Json) -> bool:
 
 
 async def _long_logs(scene: Scene) -> list[Chain]:
-    """Of these partitions there is something to forge."""
-    return [chain for chain in await read_log(scene.settings) if len(chain.entries) > 1]
+    """Of these partitions there is something to forge. Raises LookupError if there is none."""
+    found = [chain for chain in await read_log(scene.settings) if len(chain.entries) > 1]
+    if not found:
+        raise LookupError
+    return found
 
 
 async def _echo(scene: Scene, draw: Random) -> None:
@@ -82,7 +85,7 @@ async def _once(write: Callable[[Scene, Random], Awaitable[None]], scene: Scene,
     try:
         async with asyncio.timeout(SECONDS):
             await write(scene, draw)
-    except (KafkaError, OSError, TimeoutError, IndexError):
+    except (KafkaError, OSError, TimeoutError, LookupError):
         return None
     return nothing
 
