@@ -60,7 +60,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
     parser.add_argument("--mutant", help="what it lacks; all of them if left out")
     parser.add_argument("--runs", type=int, default=4, help="how many at most for each mutant, seeds from 1 on")
-    parser.add_argument("--seconds", type=float, default=20.0, help="how long the faults of a run go on")
+    parser.add_argument("--seconds", type=float, default=40.0, help="how long the faults of a run go on")
     return parser.parse_args()
 
 
@@ -76,7 +76,7 @@ def _hunted(lacks: str, hunt: Hunt, asked: argparse.Namespace) -> Found:
 
 def _run(seed: int, hunt: Hunt, cast: Cast, seconds: float) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="daybook-mutant-"))
-    plan = Plan(partial(for_seconds, seconds, hunt.faults), cast, patience_seconds=PATIENCE_SECONDS)
+    plan = Plan(partial(for_seconds, seconds, hunt.faults), cast, patience_seconds=PATIENCE_SECONDS, warm=True)
     verdict = asyncio.run(run_once(seed, plan, folder, lambda _: None))
     say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands")
     for line in verdict.wrong:

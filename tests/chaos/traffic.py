@@ -27,6 +27,7 @@ class Traffic:
     seed: int
     publishers: Publishers
     pause_seconds: float
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
@@ -37,6 +38,7 @@ class Traffic:
             workload = Workload(self.seed * 1000 + wave, orgs=15, users=20, commands=COMMANDS)
             registered = await send_all(workload.registrations, ways, at_once=AT_ONCE)
             await self._projected([answer["position"] for _, answer in registered])
+            self.begun.set()
             await send_all(self._until_enough(workload.sends), ways, at_once=AT_ONCE)
             wave += 1
 

@@ -53,7 +53,8 @@ class Nobody:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """What a run is, but for its seed: who plays, what befalls them, and how fast. `pause_seconds` is how long each
-    publisher waits after an answer, `patience_seconds` how long for one.
+    publisher waits after an answer, `patience_seconds` how long for one. `warm`: nothing befalls them before the first
+    users are there.
     """
 
     draw: Draw
@@ -61,6 +62,7 @@ class Plan:
     pace: Pace = BRISK
     pause_seconds: float = PAUSE_SECONDS
     patience_seconds: float = PATIENCE_SECONDS
+    warm: bool = False
     watch: Watch = field(default_factory=Nobody)
 
 
@@ -114,6 +116,8 @@ async def _rage(scene: Scene, nemesis: Nemesis, plan: Plan, seed: int) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(traffic.run())
             watching = group.create_task(plan.watch.look_on(scene))
+            if plan.warm:
+                await traffic.begun.wait()
             await nemesis.rage(plan.draw(nemesis.random))
             watching.cancel()
             traffic.enough.set()
