@@ -23,7 +23,7 @@ from support.processes import PROGRAM
 from support.under_fire import row
 
 # A mutant may make a publisher wait for ever. Longer than any one of its faults and what comes after it.
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 90.0
 HEAD = ("without", "faults", "found by", "runs", "faults till then", "the same run with it")
 
 
@@ -86,9 +86,13 @@ def _run(seed: int, hunt: Hunt, cast: Cast, seconds: float) -> Verdict:
 
 
 def _row(lacks: str, hunt: Hunt, found: Found) -> str:
-    said = ", ".join(dict.fromkeys(map(_sentence, found.verdict.wrong))) or "not found"
-    control = "not run" if found.control is None else ", ".join(found.control.wrong) or "stood"
+    said = _said(found.verdict) or "not found"
+    control = "not run" if found.control is None else _said(found.control) or "stood"
     return row((lacks, ", ".join(hunt.names), said, str(found.runs), str(found.faults), control))
+
+
+def _said(verdict: Verdict) -> str:
+    return ", ".join(dict.fromkeys(map(_sentence, verdict.wrong)))
 
 
 def _sentence(line: str) -> str:

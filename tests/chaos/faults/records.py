@@ -17,7 +17,8 @@ from support.forging import append
 from support.publisher import Publisher
 from support.replay import read_log
 
-SECONDS = 15.0
+# A long log takes its time to be read.
+SECONDS = 60.0
 ECHOES = 40
 AGAIN = 20
 
