@@ -87,6 +87,14 @@ class Fleet:
         place.service = None
         return code == -signal.SIGKILL
 
+    def wake(self) -> None:
+        """Whoever was put to sleep goes on, and every place that is usually taken is."""
+        for place in self.places:
+            if place.service is not None:
+                place.service.process.send_signal(signal.SIGCONT)
+            elif place.number < INSTANCES:
+                self.start(place)
+
     def look(self) -> None:
         """Remembers, and starts again, who died by itself."""
         for place in self.places:

@@ -20,7 +20,6 @@ from support.publisher import Door, Publisher, Send, decided, doors
 # Longer than any fault and all that comes after it.
 PATIENCE_SECONDS = 150.0
 PUBLISH_SECONDS = 12.0
-CLOSE_SECONDS = 10.0
 PAUSE_SECONDS = 0.2
 
 
@@ -103,10 +102,11 @@ class Publishers:
                     async with asyncio.timeout(PUBLISH_SECONDS):
                         await publisher.__aenter__()
                 except (KafkaError, OSError, TimeoutError):
-                    await _close(publisher)
+                    await publisher.__aexit__()
                     await asyncio.sleep(PAUSE_SECONDS)
                 else:
-                    self._open.push_async_callback(_close, publisher)
+                    # What it still holds in the end was sent again by another, or nobody waits for it any more.
+                    self._open.push_async_callback(publisher.__aexit__)
                     self._publisher = publisher
             return self._publisher
 
@@ -123,10 +123,3 @@ async def open_publishers(
     async with AsyncExitStack() as closing:
         made = await closing.enter_async_context(doors(settings, *urls))
         yield Publishers(settings, history, made, patience_seconds, closing)
-
-
-async def _close(publisher: Publisher) -> None:
-    """What it still holds has been sent again by another, or nobody waits for it any more."""
-    with suppress(KafkaError, OSError, TimeoutError):
-        async with asyncio.timeout(CLOSE_SECONDS):
-            await publisher.__aexit__()

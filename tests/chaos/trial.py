@@ -21,14 +21,20 @@ from chaos.checker import as_json, gather_evidence, judge
 from chaos.fault import Fault
 from chaos.history import History
 from chaos.nemesis import BRISK, Nemesis, Pace
+from chaos.proxy import FAIR
 from chaos.publishers import PATIENCE_SECONDS, open_publishers
 from chaos.scene import READY_SECONDS, USUAL, Cast, Scene, open_scene
 from chaos.traffic import PAUSE_SECONDS, Traffic
 from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import StackError
 from support.driving import connected
 from support.replay import read_topic
+from support.servers import start
 from support.tables import read_tables
 
+# Longer than any wait of the services between two tries.
+QUIET_SECONDS = 10.0
+SETTLED_WITHIN_SECONDS = 120.0
 TOPICS = ("commands", "audit_log", "results", "commands.dlq")
 Draw = Callable[[Random], Iterable[Fault]]
 """The faults of a run, when everything is ready."""
@@ -98,6 +104,8 @@ async def _play(scene: Scene, nemesis: Nemesis, plan: Plan, verdict: Verdict) ->
         await _rage(scene, nemesis, plan, verdict.seed)
     except (ExceptionGroup, AssertionError, RuntimeError, TimeoutError) as trouble:
         verdict.wrong.append("the run broke off: " + "".join(traceback.format_exception(trouble)))
+        with suppress(KafkaError, OSError, RuntimeError, TimeoutError):
+            await _settle(scene)
     with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
         found = await gather_evidence(scene.settings)
         verdict.commands = len(scene.history.promised)
@@ -106,6 +114,24 @@ async def _play(scene: Scene, nemesis: Nemesis, plan: Plan, verdict: Verdict) ->
         verdict.wrong += [*scene.fleet.crashes, *plan.watch.wrong()]
         return
     verdict.wrong.append("the log or the tables cannot be read")
+
+
+async def _settle(scene: Scene) -> None:
+    """Heals what a fault that was cut short has left, and waits until nobody writes to the log any more: what was only
+    under way is not to be taken for lost.
+    """
+    for part, proxy in scene.proxies.items():
+        proxy.turn(FAIR)
+        with suppress(StackError):
+            await start(scene.stack, part)
+    scene.fleet.wake()
+    with suppress(RuntimeError, TimeoutError):
+        await scene.fleet.ready(READY_SECONDS)
+    before = -1
+    async with asyncio.timeout(SETTLED_WITHIN_SECONDS):
+        while (entries := len(await read_topic(scene.settings, "audit_log"))) != before:
+            before = entries
+            await asyncio.sleep(QUIET_SECONDS)
 
 
 async def _rage(scene: Scene, nemesis: Nemesis, plan: Plan, seed: int) -> None:

@@ -17,6 +17,7 @@ import httpx
 import jwt
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from daybook_infra import kafka
 from daybook_infra.settings import Settings
 from support.chain import Json, partition_of
 
@@ -144,8 +145,8 @@ class Publisher:
     async def __aexit__(self, *_: object) -> None:
         if self._listening is not None:
             self._listening.cancel()
-        await self._results.stop()
-        await self._producer.stop()
+        await kafka.close_quietly(self._results)
+        await kafka.close_quietly(self._producer)
 
     async def _listen(self) -> None:
         async for record in self._results:
