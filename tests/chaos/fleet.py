@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daybook_infra.settings import Settings
-from support.processes import Role, Service, free_port, launch
+from support.processes import PROGRAM, Role, Service, free_port, launch
 
 INSTANCES = 2
 STOP_SECONDS = 40
@@ -38,7 +38,7 @@ class Place:
 class Fleet:
     settings: Settings
     folder: Path
-    program: Sequence[str]
+    program: Sequence[str] = PROGRAM
     places: list[Place] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
 

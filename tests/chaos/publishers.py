@@ -118,7 +118,7 @@ class Publishers:
 
 @asynccontextmanager
 async def open_publishers(
-    settings: Settings, history: History, urls: list[str], patience_seconds: float
+    settings: Settings, history: History, urls: list[str], patience_seconds: float = PATIENCE_SECONDS
 ) -> AsyncIterator[Publishers]:
     async with AsyncExitStack() as closing:
         made = await closing.enter_async_context(doors(settings, *urls))

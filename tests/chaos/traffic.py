@@ -26,7 +26,7 @@ class Traffic:
     settings: Settings
     seed: int
     publishers: Publishers
-    pause_seconds: float
+    pause_seconds: float = PAUSE_SECONDS
     begun: asyncio.Event = field(default_factory=asyncio.Event)
     enough: asyncio.Event = field(default_factory=asyncio.Event)
 

@@ -83,7 +83,7 @@ async def published(settings: Settings, sends: Sequence[Send]) -> None:
 
 
 async def undecided(system: System) -> int:
-    return sum(each["commands_lag"] for each in (await status(system))["partitions"])
+    return sum(each["commands_lag"] for each in (await status(system.settings))["partitions"])
 
 
 async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:

@@ -66,7 +66,7 @@ async def stands_still(system: System, reason: str, hurt: Tenant, well: Tenant, 
         await until_projected(database, [answer["position"]])
         assert await database.fetchval(ROWS) == rows + 1
     assert (command.metric(APPENDED, partition=str(HURT)), projector.metric(STOPPED, partition=str(HURT))) == (0, 1)
-    stopped, other = (await status(system))["partitions"]
+    stopped, other = (await status(system.settings))["partitions"]
     assert (reason in stopped["fault"], stopped["commands_lag"], other["fault"]) == (True, len(new), None)
     assert {name for service in system.services for name in (await health(service)).reasons} == {f"partition {HURT}"}
     return new

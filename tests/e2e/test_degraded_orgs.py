@@ -46,7 +46,7 @@ async def test_without_a_projector_a_partition_is_decided_up_to_its_limit_and_go
         await until_unready(f"partition {place}", f"{len(within)} entries wait for the projector", command)
         assert command.metric(TAIL, partition=str(place)) == len(within)
         assert word(item(await door.send(quiet.rename("Beside it")))) == "200"
-        waiting = (await status(system))["partitions"][place]
+        waiting = (await status(system.settings))["partitions"][place]
         assert (waiting["commands_lag"], waiting["log_lag"]) == (len(beyond), len(within))
         system.start("projector")
         await until_ready(system)
@@ -72,7 +72,7 @@ async def test_an_org_in_quarantine_is_refused_everywhere_and_nobody_else_is(sys
         assert projector.metric(QUARANTINED) == 1
         # Nobody is unready: a restart would help nobody.
         assert [(await health(service)).reasons for service in system.services] == [{}, {}]
-        (named,) = (await status(system))["quarantine"]
+        (named,) = (await status(system.settings))["quarantine"]
         assert (named["org_id"], named["position"]) == (hurt.org_id, position)
         again = [hurt.rename(f"Name {at}") for at in range(2)]
         told = await ask(door, again[0], again[1:], before)
@@ -87,7 +87,7 @@ async def test_an_org_in_quarantine_is_refused_everywhere_and_nobody_else_is(sys
         assert {(await decided(send, door))["status"] for send in again} == {200}
         await eventually(lambda: is_forgotten(system), 60)
         assert projector.metric(QUARANTINED) == 0
-        assert (await status(system))["quarantine"] == []
+        assert (await status(system.settings))["quarantine"] == []
     await check_tables(settings)
 
 

@@ -94,7 +94,7 @@ async def test_without_kafka_nothing_is_taken_and_afterwards_everything_goes_on(
         assert int(refused.headers["retry-after"]) > 0
         assert refused.json()["command_id"] == new[3].command["id"]
         assert "nothing was done" in refused.json()["detail"]
-        assert "Kafka" in await status_refuses(at.system)
+        assert "Kafka" in await status_refuses(at.system.settings)
         await start(stack, Part.KAFKA)
         await until_ready(at.system)
         await check_each_is_there_once(at, [*under_way, *new])
@@ -110,7 +110,7 @@ async def test_without_postgresql_commands_are_taken_and_decided_when_it_is_back
         told = await ask(at.door, new[0], new[1:3], at.before)
         assert (told.one, told.batch, told.outcome) == ("202", ("202",) * 2, "503 UNAVAILABLE")
         assert word(item(await at.door.send(new[3], Prefer="respond-async"))) == "202"
-        assert "PostgreSQL" in await status_refuses(at.system)
+        assert "PostgreSQL" in await status_refuses(at.system.settings)
         await start(stack, Part.POSTGRES)
         await until_ready(at.system)
         await eventually(lambda: are_seen(at.door, new), 60)

@@ -6,19 +6,18 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import asyncpg
-import httpx
 import pytest
 
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers, StackError
 from support.chain import Json
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, post_batch
-from support.processes import Service, System, Systems, daybook_status
+from support.processes import Service, System, Systems
 from support.publisher import Door, Send, decided, doors, item
+from support.said import status, status_refuses, until_unready
 from support.small_disk import SmallDisk, small_disk
 from support.stack import Fresh, own_home, own_stack, stack_in
 from support.workload import SERVICE, command
@@ -48,10 +47,6 @@ class Scene:
     def projector(self) -> Service:
         return self.system.projectors[0]
 
-    async def until_unready(self, reason: str, *services: Service) -> None:
-        for service in services:
-            await eventually(partial(_says, service, reason), SECONDS)
-
     async def server_is_gone(self) -> bool:
         return self.stack.found() == Servers()
 
@@ -63,17 +58,6 @@ class Scene:
         self.disk.clear()
         await asyncio.to_thread(self.stack.start, self.part)
         await asyncio.to_thread(self.system.wait_ready, SECONDS)
-
-    async def status(self) -> tuple[int | None, str]:
-        return await daybook_status(self.system.settings)
-
-
-async def _says(service: Service, reason: str) -> bool:
-    async with httpx.AsyncClient(timeout=20) as client:
-        for page in ("livez", "metrics"):
-            assert (await client.get(f"{service.url}/{page}")).status_code == 200
-        said = await client.get(f"{service.url}/readyz")
-    return said.status_code == 503 and any(reason in each for each in said.json()["reasons"].values())
 
 
 @pytest.fixture
@@ -103,13 +87,13 @@ async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_nobody(sc
         scene.disk.fill()
         answers = await post_batch(door, sends := renames(tenant), SERVICE)
         assert {each["status"] for each in answers} == {200}
-        await scene.until_unready("PostgreSQL is in trouble: ", scene.projector)
-        assert (await scene.status())[0] == 0
+        await until_unready("postgres", "PostgreSQL is in trouble: ", scene.projector)
+        await status(scene.system.settings)
         chosen = choosing(tenant)
         assert (await door.send(chosen)).status_code == 202
-        await scene.until_unready("PostgreSQL is in trouble: ", scene.command, scene.projector)
+        await until_unready("postgres", "PostgreSQL is in trouble: ", scene.command, scene.projector)
         await until_wal_is_full(scene)
-        await scene.until_unready("PostgreSQL is away: ", scene.command, scene.projector)
+        await until_unready("postgres", "PostgreSQL is away: ", scene.command, scene.projector)
         assert (await door.outcome(sends[0])).status_code == 503
         late = tenant.rename("late")
         assert (await door.send(late, prefer="respond-async")).status_code == 202
@@ -129,10 +113,9 @@ async def test_a_full_disk_of_kafka_refuses_commands_and_loses_none_that_was_tak
                 break
         assert answers[-1]["code"] == "UNAVAILABLE"
         await eventually(scene.server_is_gone, SECONDS)
-        await scene.until_unready("Kafka", scene.command, scene.projector)
+        await until_unready("kafka", "", scene.command, scene.projector)
         assert (await door.outcome(sends[0])).status_code in {200, 404}
-        code, complaint = await scene.status()
-        assert (code, complaint.count("\n"), complaint[:13]) == (1, 1, "Error: Kafka ")
+        assert (await status_refuses(scene.system.settings)).startswith("Error: Kafka ")
         await scene.comes_back()
         await nothing_is_lost(scene, door, sends, [one for one in answers if one["status"] == 200])
 

@@ -3,7 +3,6 @@ extends the log and cannot be applied closes its org alone.
 """
 
 import random
-import subprocess
 from collections.abc import AsyncIterator
 
 import pytest
@@ -16,9 +15,10 @@ from support.chain import Chain, Json, jcs, partition_of
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, until_projected
 from support.forging import MIB, append, forge, forged
 from support.odd_headers import NotUtf8, slow_builder
-from support.processes import DAYBOOK, System, Systems, environment
+from support.processes import System, Systems
 from support.publisher import Door, decided, doors
 from support.replay import read_log
+from support.shell import at_a_shell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECONDS = 60.0
@@ -97,7 +97,8 @@ async def test_an_entry_that_lies_about_itself_closes_its_org_and_status_names_i
             await closed(door, database, hurt, reason)
             await goes_on(door, database, well)
             assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
-        lines = [line for line in status(settings) if line.startswith("in quarantine")]
+        shown = await at_a_shell(settings, "status")
+        lines = [line for line in shown.said.splitlines() if line.startswith("in quarantine")]
     assert len(lines) == len(LIES)
     assert all(len(line) < 500 for line in lines)
 
@@ -141,13 +142,6 @@ async def closed(door: Door, database: Connection, hurt: Tenant, reason: str) ->
 
 async def chain_of(settings: Settings, tenant: Tenant) -> Chain:
     return (await read_log(settings))[partition_of(tenant.org_id, settings.partitions)]
-
-
-def status(settings: Settings) -> list[str]:
-    ran = subprocess.run(
-        [str(DAYBOOK), "status"], env=environment(settings), capture_output=True, text=True, check=True, timeout=SECONDS
-    )
-    return ran.stdout.splitlines()
 
 
 async def compressed(

@@ -2,7 +2,6 @@
 Whatever was started here is stopped here.
 """
 
-import asyncio
 import os
 import signal
 import socket
@@ -24,7 +23,6 @@ from support.stack import FreshSettings
 DAYBOOK = Path(sys.executable).with_name("daybook")
 PROGRAM = (str(DAYBOOK),)
 TAIL_LINES = 40
-STATUS_SECONDS = 90
 Role = Literal["command", "projector"]
 
 
@@ -44,16 +42,6 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
-
-
-async def daybook_status(settings: Settings) -> tuple[int | None, str]:
-    """What `daybook status` ends with, and what it says on stderr."""
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        DAYBOOK, "status", env=environment(settings), stdout=pipe, stderr=pipe
-    )
-    _, complaint = await asyncio.wait_for(process.communicate(), STATUS_SECONDS)
-    return process.returncode, complaint.decode()
 
 
 @dataclass(slots=True)

@@ -9,11 +9,12 @@ from typing import Any
 
 import httpx
 
+from daybook_infra.settings import Settings
 from support.chain import Json
 from support.driving import eventually
 from support.processes import Service, System
 from support.publisher import Door, Send, item
-from support.shell import Ended, at_a_shell
+from support.shell import at_a_shell
 
 SECONDS = 60.0
 
@@ -88,16 +89,16 @@ def word(said: Json) -> str:
     return f"{said['status']} {said['code']}" if "code" in said else str(said["status"])
 
 
-async def status(system: System) -> dict[str, Any]:
+async def status(settings: Settings) -> dict[str, Any]:
     """What `daybook status` shows."""
-    shown = await at_a_shell(system.settings, "status", "--json")
+    shown = await at_a_shell(settings, "status", "--json")
     assert (shown.code, shown.complained) == (0, ""), shown
     found: dict[str, Any] = json.loads(shown.said)
     return found
 
 
-async def status_refuses(system: System) -> str:
+async def status_refuses(settings: Settings) -> str:
     """The one line with which `daybook status` says that a server is away."""
-    shown: Ended = await at_a_shell(system.settings, "status")
+    shown = await at_a_shell(settings, "status")
     assert (shown.code, shown.said, shown.complained.count("\n")) == (1, "", 1), shown
     return shown.complained

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from daybook_infra.settings import Settings
 from support.processes import environment
 
+# `status` asks one server after the other, and each may let it wait.
+SECONDS = 90.0
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
@@ -22,7 +25,7 @@ async def start(settings: Settings, *arguments: str) -> asyncio.subprocess.Proce
 
 
 async def end(process: asyncio.subprocess.Process) -> Ended:
-    said, complained = await asyncio.wait_for(process.communicate(), 60)
+    said, complained = await asyncio.wait_for(process.communicate(), SECONDS)
     return Ended(process.returncode, said.decode(), complained.decode())
 
 
