@@ -27,30 +27,29 @@ class Stretch:
 
 
 class LogReader:
-    """One consumer without a group; reads are made one after another."""
+    """Consumers without a group. One makes the reads, one after another; another asks whether Kafka is there, so that
+    a partition without a leader holds up nobody who reads elsewhere.
+    """
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._settings = settings
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        self._consumer: AIOKafkaConsumer | None = None
+        self._reading = _Consumer(settings, "daybook-command-log")
+        self._asking = _Consumer(settings, "daybook-command-probe")
         self._turn = asyncio.Lock()
 
     async def stop(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await kafka.close_quietly(consumer)
+        await asyncio.gather(self._reading.stop(), self._asking.stop())
 
     async def reach(self) -> None:
         """Returns if every partition's leader says where it ends; raises KafkaAway."""
-        async with self._turn:
-            try:
-                consumer = await self._started()
-                async with asyncio.timeout(STALL_SECONDS):
-                    await consumer.end_offsets(self._places)
-            except (KafkaError, OSError, TimeoutError) as error:
-                await self.stop()
-                raise KafkaAway(f"not every partition of the log has a leader: {error!r}") from error
+        try:
+            consumer = await self._asking.started()
+            async with asyncio.timeout(STALL_SECONDS):
+                await consumer.end_offsets(self._places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self._asking.stop()
+            raise KafkaAway(f"not every partition of the log can be asked where it ends: {error!r}") from error
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
@@ -58,11 +57,11 @@ class LogReader:
             try:
                 return await self._read(partition, start, stop)
             except (KafkaError, OSError, TimeoutError) as error:
-                await self.stop()
+                await self._reading.stop()
                 raise KafkaAway(f"the log of partition {partition} cannot be read: {error!r}") from error
 
     async def _read(self, partition: int, start: int, stop: int | None) -> Stretch:
-        consumer = await self._started()
+        consumer = await self._reading.started()
         place = TopicPartition(self._topic, partition)
         async with asyncio.timeout(STALL_SECONDS):
             first = (await consumer.beginning_offsets([place]))[place]
@@ -94,9 +93,19 @@ class LogReader:
             elif now > stalled_at:
                 raise KafkaAway(f"the log of partition {place.partition} stalled before offset {stop}")
 
-    async def _started(self) -> AIOKafkaConsumer:
+
+class _Consumer:
+    """Connected when it is first needed, and thrown away when it can no longer be trusted."""
+
+    def __init__(self, settings: Settings, client_id: str) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def started(self) -> AIOKafkaConsumer:
+        """Raises aiokafka's KafkaError, OSError or TimeoutError where Kafka is away."""
         if self._consumer is None:
-            consumer = kafka.consumer(self._settings, "daybook-command-log", bulk=True)
+            consumer = kafka.consumer(self._settings, self._client_id, bulk=True)
             try:
                 async with asyncio.timeout(STALL_SECONDS):
                     await consumer.start()
@@ -105,3 +114,8 @@ class LogReader:
                 raise
             self._consumer = consumer
         return self._consumer
+
+    async def stop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await kafka.close_quietly(consumer)
