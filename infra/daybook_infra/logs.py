@@ -62,7 +62,8 @@ class Sparing(logging.Filter):
             return True
         place = record.pathname, record.lineno
         said_at, left_out = self._said.get(place, (0.0, 0))
-        if record.created - said_at < REPEAT_SECONDS:
+        # A clock that is set back must not silence anybody.
+        if 0 <= record.created - said_at < REPEAT_SECONDS:
             self._said[place] = said_at, left_out + 1
             return False
         self._said[place] = record.created, 0

@@ -54,3 +54,4 @@ def test_what_kafkas_client_repeats_is_said_once_in_a_while_and_counted() -> Non
     assert [said(0), said(0.1), said(REPEAT_SECONDS - 0.1)] == [0, None, None]
     assert [said(0.1, line=2), said(0.2, name="daybook_infra"), said(0.3, name="daybook_infra")] == [0, 0, 0]
     assert [said(REPEAT_SECONDS), said(REPEAT_SECONDS + 0.1), said(2 * REPEAT_SECONDS)] == [2, None, 1]
+    assert [said(-3600), said(-3599.9)] == [0, None], "a clock that is set back"
