@@ -91,12 +91,8 @@ class Worker:
             await self._project(log)
 
     async def _look_again(self, log: PartitionLog) -> None:
-        """Raises `CheckpointLost`, as a write would where there is something to write. An outage can wait till then."""
-        try:
-            stored = await self._desk.writer.checkpoint(self.partition)
-        except DatabaseAway as away:
-            self._report.away(away)
-            return
+        """Raises `CheckpointLost`, as a write would where there is something to write."""
+        stored = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
         if stored != log.checkpoint:
             raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
 
