@@ -25,8 +25,8 @@ STATES = ("nothing in quarantine", "an org in quarantine", "while it is healed")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=20_000, help="of the org that is healed")
-    parser.add_argument("--rounds", type=int, default=4, help="of all three states")
-    parser.add_argument("--samples", type=int, default=40, help="of each neighbour, a round and state")
+    parser.add_argument("--rounds", type=int, default=5, help="of all three states")
+    parser.add_argument("--samples", type=int, default=20, help="of each neighbour, a round and state")
     asked = parser.parse_args()
     with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
         fresh, systems = Fresh(found), None

@@ -19,7 +19,7 @@ from chaos.trial import Plan, run_once
 
 # With the fault itself a minute, about.
 ONE_A_MINUTE = Pace(at_once=1, pauses=(48.0, 58.0))
-# About 30 commands a second of all publishers together.
+# 15 to 20 commands a second of all publishers together.
 PAUSE_SECONDS = 1.0
 # Few, so that the cache is full after a few minutes and whatever grows then is something else.
 CAST = Cast(changes={"cache_orgs": 40}, veterans=1)

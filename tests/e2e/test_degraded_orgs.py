@@ -1,7 +1,5 @@
 """A projector that does not come after, and an org in quarantine: partition and org say so, and all others go on."""
 
-from collections.abc import Sequence
-
 import pytest
 
 from support.chain import partition_of
@@ -10,7 +8,7 @@ from support.forging import forge
 from support.healing import heal_at_a_shell
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Door, Send, decided, doors, item
+from support.publisher import are_seen, decided, doors, item
 from support.replay import by_command, entries_of, read_log
 from support.said import ask, health, status, until_ready, until_unready, word
 
@@ -19,10 +17,6 @@ PARTITIONS = 2
 MAX_TAIL = 3
 TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"
 QUARANTINED = "daybook_projector_quarantined_orgs"
-
-
-async def are_seen(door: Door, sends: Sequence[Send]) -> bool:
-    return all([(await door.outcome(send)).status_code == 200 for send in sends])
 
 
 async def test_without_a_projector_a_partition_is_decided_up_to_its_limit_and_goes_on_when_one_comes(

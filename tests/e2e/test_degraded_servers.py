@@ -12,7 +12,7 @@ from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part
 from support.driving import Tenant, check_tables, connected, eventually, new_tenant
 from support.processes import System, Systems
-from support.publisher import Door, Send, decided, doors, item
+from support.publisher import Door, Send, are_seen, decided, doors, item
 from support.replay import by_command, entries_of, read_log
 from support.said import ask, status_refuses, until_ready, until_unready, word
 from support.servers import kill, start
@@ -61,10 +61,6 @@ async def site(stack: EmbeddedStack, systems: Systems) -> AsyncIterator[Site]:
         assert (await decided(before, door))["status"] == 200
         await eventually(lambda: are_seen(door, [before]))
         yield Site(stack, system, door, tenant, before)
-
-
-async def are_seen(door: Door, sends: Sequence[Send]) -> bool:
-    return all([(await door.outcome(send)).status_code == 200 for send in sends])
 
 
 async def check_each_is_there_once(at: Site, sends: Sequence[Send]) -> None:

@@ -110,6 +110,11 @@ async def decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
     raise TimeoutError(f"no final answer to {send.command} within {seconds} s")
 
 
+async def are_seen(door: Door, sends: Sequence[Send]) -> bool:
+    """Whether the tables have their outcomes."""
+    return all([(await door.outcome(send)).status_code == 200 for send in sends])
+
+
 def item(answer: httpx.Response) -> Json:
     return {**answer.json(), "status": answer.status_code}
 
