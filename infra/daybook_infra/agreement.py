@@ -4,26 +4,16 @@ Services find out for themselves, when they take a partition over; here it is as
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import LogChanged, check_bounds, check_head
-from daybook_contracts.head import Head
 
 READ_SECONDS = 10.0
 POLL_MS = 200
 
 Bounds = Mapping[int, tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """As it stands in `daybook.checkpoints`."""
-
-    next_offset: int
-    head: Head
-    head_offset: int
 
 
 async def disagreements(

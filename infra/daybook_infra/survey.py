@@ -17,9 +17,10 @@ from aiokafka.errors import (
     NotCoordinatorForGroupError,
 )
 
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.head import Head
 from daybook_contracts.topics import Topics
-from daybook_infra.agreement import Checkpoint, disagreements
+from daybook_infra.agreement import disagreements
 from daybook_infra.errors import DaybookError
 from daybook_infra.kafka import admin, close_quietly, consumer, reached
 from daybook_infra.migrations import applied_migrations, verify_migrations

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from daybook_contracts import entry_data as facts
+from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_infra.postgres import Pool
-from daybook_projector.checkpoint import NOTHING_PROJECTED
 from daybook_projector.partition import PartitionLog
 from daybook_projector.posting import Poison
 from daybook_projector.projections.changes import Insert

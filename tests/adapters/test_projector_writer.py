@@ -5,9 +5,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daybook_contracts import entry_data as facts
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.head import Head
 from daybook_infra.settings import Settings
-from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_projector.checkpoints import CheckpointLost, load_checkpoint
 from daybook_projector.partition import Batch, PartitionLog
 from daybook_projector.projections.fold import folds

@@ -6,10 +6,11 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.shard.lookup import Checkpoint, Needs, OrgNeeds
-from daybook_command.snapshot_reader import NOTHING_PROJECTED, SnapshotReader
+from daybook_command.shard.lookup import Needs, OrgNeeds
+from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.snapshot_sql import HOLDERS
 from daybook_contracts.admission import Head
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from support.driving import eventually

@@ -14,7 +14,7 @@ from daybook_infra.stack.ports import remembered
 from support.stack import own_home
 
 # A dead broker's partitions have other leaders soon after this.
-SESSION_MS = 3_000
+SESSION_MS = 6_000
 HEAP_MIB = 256
 # They start side by side, maybe beside services and publishers that ask for them all the time.
 START_SECONDS = 180

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from daybook_command.shard.lookup import Checkpoint, Snapshot
+from daybook_command.shard.lookup import Snapshot
 from daybook_command.shard.machine import Config, Shard
 from daybook_command.shard.messages import (
     Answer,
@@ -17,14 +17,14 @@ from daybook_command.shard.messages import (
     SnapshotLoaded,
     TakenOver,
 )
-from daybook_contracts.admission import GENESIS
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from support.rows_of_orgs import loaded_org
 from support.simulation import CONFIG, command_record
 from support.surroundings import START_US
 
 ANN = str(UUID(int=0xA, version=4))
 ORG = str(UUID(int=0xB, version=4))
-NOTHING = Checkpoint(0, GENESIS, -1)
+NOTHING = NOTHING_PROJECTED
 Kind = TypeVar("Kind")
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
+from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_contracts.topics import Topics
 from daybook_infra import kafka
 from daybook_infra.health import Health
 from daybook_infra.postgres import Connection, Pool, close_pool, open_pool
 from daybook_infra.settings import Settings
-from daybook_projector.checkpoint import NOTHING_PROJECTED
 from daybook_projector.main import project
 from daybook_projector.metrics import Metrics
 from daybook_projector.partition import Batch, PartitionLog

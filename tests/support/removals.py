@@ -8,7 +8,6 @@ from daybook_command.domain.state import Org
 from daybook_command.shard import doubts, gap, machine
 from daybook_command.shard.batch import Deciding
 from daybook_command.shard.intake import Own, Pending
-from daybook_command.shard.lookup import Checkpoint
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
@@ -25,6 +24,7 @@ from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
 from daybook_contracts import admission
 from daybook_contracts.admission import Head, VoidReason
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import head_of
 from support import simulated_postgres
 from support.simulated_postgres import move_checkpoint, post

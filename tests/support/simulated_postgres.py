@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import Checkpoint as Known
 from daybook_command.shard.lookup import LoadedOrg, Needs
 from daybook_command.shard.messages import OverdueRun
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.entries import Entry, entry_data
 from daybook_contracts.ids import entry_id
 from daybook_contracts.routing import partition_of
-from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.partition import Batch
@@ -44,11 +43,6 @@ class Stored:
 
     def checkpoint(self, partition: int) -> Checkpoint:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
-
-    def known(self, partition: int) -> Known:
-        """The checkpoint as the command service reads it."""
-        found = self.checkpoint(partition)
-        return Known(found.next_offset, found.head, found.head_offset)
 
     def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
         """Also those behind the first: a command's entries are projected together."""

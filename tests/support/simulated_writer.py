@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from daybook_command.shard.lookup import Checkpoint, Snapshot
+from daybook_command.shard.lookup import Snapshot
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
     Answer,
@@ -25,6 +25,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
+from daybook_contracts.checkpoint import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
 
@@ -98,9 +99,9 @@ class Writer:
         log, stored = around.logs[partition], around.postgres.now
         match what:
             case TakeOver():
-                self.todo.appendleft(Taking(stored.known(partition)))
+                self.todo.appendleft(Taking(stored.checkpoint(partition)))
             case Taking(checkpoint):
-                records = log.records(max(checkpoint.head_offset, 0))
+                records = log.records(checkpoint.first_to_read)
                 self.tell(TakenOver(checkpoint, records, 0, len(log)))
             case LoadSnapshot():
                 self.todo.appendleft(Looking(what, stored))
@@ -128,7 +129,7 @@ class Writer:
         """All that was asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
         needs, moment = looking.load.needs, looking.moment
         snapshot = Snapshot(
-            checkpoint=moment.known(self.shard.partition),
+            checkpoint=moment.checkpoint(self.shard.partition),
             database_us=around.now_us,
             entries=moment.entries_of_commands(needs.entry_ids),
             orgs=moment.orgs_needed(needs),

@@ -67,8 +67,7 @@ class Lanes:
     async def take_over(self, partition: int) -> TakenOver:
         checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
-        start = max(checkpoint.head_offset, 0)
-        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, start))
+        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
         return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
@@ -122,15 +121,18 @@ class Lanes:
     async def run_postgres_probe(self) -> None:
         """For ever: the same of PostgreSQL, and by its clock whether ours is right, before anything is stamped."""
         while True:
-            before = _now_us()
-            database_us = await self.retrying("postgres", self._snapshots.clock_us)
-            # Whichever is nearer: an answer that took long is no fault of the clock.
-            fault = skew_fault(before, database_us) and skew_fault(_now_us(), database_us)
+            fault = await self.retrying("postgres", self._clock_fault)
             if fault is None:
                 self._health.ok("clock")
             else:
                 self._health.fail("clock", fault)
             await asyncio.sleep(PROBE_SECONDS)
+
+    async def _clock_fault(self) -> str | None:
+        """An answer that took long is no fault of the clock: PostgreSQL looked at its own at some time in between."""
+        asked_us = _now_us()
+        database_us = await self._snapshots.clock_us()
+        return skew_fault(min(max(asked_us, database_us), _now_us()), database_us)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile. That others

@@ -13,14 +13,14 @@ from daybook_command.child_loader import load_children
 from daybook_command.domain.children import Children
 from daybook_command.entry_rows import fetch_entries
 from daybook_command.org_loader import load_orgs
-from daybook_command.shard.lookup import Checkpoint, LoadedOrg, Needs, Snapshot
-from daybook_contracts.admission import GENESIS, Head
+from daybook_command.shard.lookup import LoadedOrg, Needs, Snapshot
+from daybook_contracts.admission import Head
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.entries import Entry
 from daybook_contracts.ids import entry_id
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Connection, Pool, translated
 
-NOTHING_PROJECTED = Checkpoint(next_offset=0, head=GENESIS, head_offset=-1)
 _NO_CHILDREN = Children()
 # Pins are for ever, so remembering them saves a write; the memory of them is bounded all the same.
 _MAX_PINNED = 100_000

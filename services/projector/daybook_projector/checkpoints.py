@@ -2,9 +2,9 @@
 Whoever has lost a partition loses the comparison and writes nothing.
 """
 
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.head import Head
 from daybook_infra.postgres import Connection, Pool, translated
-from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
 
 LOAD = "SELECT next_offset, position, hash, head_offset FROM daybook.checkpoints WHERE partition = $1"
 MOVE = """

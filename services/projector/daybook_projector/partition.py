@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from daybook_contracts.admission import VoidReason, admit
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import LogChanged, check_head, check_voids
 from daybook_contracts.head import Head
-from daybook_projector.checkpoint import Checkpoint
 from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
 
 

@@ -1,9 +1,9 @@
 """What the outside is told of the projector's course: events in; log lines, metrics and health out. Decides nothing."""
 
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
-from daybook_projector.checkpoint import Checkpoint
 from daybook_projector.metrics import Metrics
 from daybook_projector.partition import Batch, Voids
 from daybook_projector.posting import Poison

@@ -2,9 +2,9 @@
 A batch that cannot be written whole is written org by org instead.
 """
 
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_infra.failpoints import failpoint
 from daybook_infra.postgres import Connection, Pool, translated
-from daybook_projector.checkpoint import Checkpoint
 from daybook_projector.checkpoints import load_checkpoint, move_checkpoint
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.partition import Batch

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daybook_contracts import entry_data as facts
+from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_contracts.fact import Fact, free_json
-from daybook_projector.checkpoint import NOTHING_PROJECTED
 from daybook_projector.partition import PartitionLog
 from daybook_projector.posting import NOBODY, net_changes
 from daybook_projector.projections.fold import TABLES, folds

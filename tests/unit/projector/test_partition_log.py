@@ -4,9 +4,9 @@ import pytest
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.admission import VoidReason
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
 from daybook_contracts.head import GENESIS, Head
-from daybook_projector.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_projector.partition import PartitionLog
 from support.logbook import Logbook, Record, org, project, records, user
 

@@ -1,7 +1,7 @@
 """Which users a batch must find in `auth.users`, and where it is cut to wait for one."""
 
 from daybook_contracts import entry_data as facts
-from daybook_projector.checkpoint import NOTHING_PROJECTED
+from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.partition import PartitionLog, start_of_command
 from daybook_projector.wanted import Wanted, first_absent, wanted_users

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from daybook_command.shard.lookup import Checkpoint, LoadedOrg
+from daybook_command.shard.lookup import LoadedOrg
 from daybook_command.shard.machine import Phase, Shard
 from daybook_command.shard.messages import (
     Acknowledged,
@@ -20,6 +20,7 @@ from daybook_command.shard.messages import (
     Tick,
 )
 from daybook_contracts.admission import GENESIS, Head
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.entries import Unsealed, decode_entry, seal
 from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons

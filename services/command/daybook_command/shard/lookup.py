@@ -5,17 +5,8 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.children import Children, Ref
 from daybook_command.domain.state import Org
-from daybook_contracts.admission import Head
+from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.entries import Entry
-
-
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
-    """What PostgreSQL has projected of a partition: everything below `next_offset`, up to `head`."""
-
-    next_offset: int
-    head: Head
-    head_offset: int
 
 
 @dataclass(frozen=True, slots=True)

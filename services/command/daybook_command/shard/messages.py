@@ -6,7 +6,8 @@ The edge carries the effects out and tells the shard what came of them; the shar
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daybook_command.shard.lookup import Checkpoint, Needs, Snapshot
+from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_contracts.checkpoint import Checkpoint
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -33,7 +34,7 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """The log from the checkpoint's head record (or 0) to its end, with where the log starts and ends."""
+    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends."""
 
     checkpoint: Checkpoint
     records: Sequence[LogRecord]
@@ -125,7 +126,7 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """Read the checkpoint, then the log from its head record to the end; answer with `TakenOver`."""
+    """Read the checkpoint, then the log from its `first_to_read` to the end; answer with `TakenOver`."""
 
 
 @dataclass(frozen=True, slots=True)
