@@ -6,7 +6,7 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
 from daybook_command import metrics
-from daybook_command.lanes import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Lanes
+from daybook_command.lanes import Lanes
 from daybook_command.owned import Intake, Owned
 from daybook_command.shard.machine import Config, Phase, Shard
 from daybook_command.shard.messages import (
@@ -28,6 +28,7 @@ from daybook_command.shard.messages import (
 )
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
+from daybook_infra.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 log = get_logger(__name__)
 

@@ -27,16 +27,13 @@ from daybook_command.shard.messages import (
     TakenOver,
 )
 from daybook_command.snapshot_reader import SnapshotReader
-from daybook_infra.cancelling import heed_cancellation
-from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.failpoints import failpoint
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
+from daybook_infra.retrying import retrying
 
 log = get_logger(__name__)
 
-FIRST_PAUSE_SECONDS = 0.1
-LONGEST_PAUSE_SECONDS = 5.0
 PROBE_SECONDS = 2.0
 T = TypeVar("T")
 Deliver = Callable[[Event], None]
@@ -135,19 +132,10 @@ class Lanes:
         return skew_fault(min(max(asked_us, database_us), _now_us()), database_us)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The one place of retries: bounded back-off for as long as the server is away, unready meanwhile. That others
-        reach it does not help: they may ask for less, or of another broker.
-        """
-        pause, me = FIRST_PAUSE_SECONDS, object()
+        """Unready meanwhile, even if others reach the server: they may ask for less, or of another broker."""
+        me = object()
         try:
-            while True:
-                try:
-                    return await attempt()
-                except (DatabaseAway, KafkaAway) as away:
-                    heed_cancellation()
-                    self._health.fail(server, str(away), by=me)
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+            return await retrying(attempt, lambda away: self._health.fail(server, str(away), by=me))
         finally:
             self._health.ok(server, by=me)
 

@@ -5,13 +5,14 @@ Waits for users, retries outages, starts afresh after a lost checkpoint, and sto
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
 from daybook_contracts.continuity import LogChanged, check_bounds
-from daybook_infra.cancelling import heed_cancellation
 from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.failpoints import failpoint
+from daybook_infra.retrying import retrying
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.feed import Feed
 from daybook_projector.log_bounds import LogBounds
@@ -27,7 +28,6 @@ BATCH_ENTRIES = 5_000
 SLICE_RECORDS = 500
 # A restored PostgreSQL tells nobody, and shards may wait for its checkpoint before they write anything new.
 IDLE_SECONDS = 5.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
 
 T = TypeVar("T")
 
@@ -138,17 +138,9 @@ class Worker:
             self._report.quarantined(self.partition, poison)
 
     async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Outages last as long as they last; each pause is bounded. The process is unready meanwhile."""
-        pause = FIRST_PAUSE_SECONDS
+        """The process is unready meanwhile."""
         try:
-            while True:
-                try:
-                    return await attempt()
-                except (DatabaseAway, KafkaAway) as away:
-                    heed_cancellation()
-                    self._report.away(away, by=self)
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+            return await retrying(attempt, partial(self._report.away, by=self))
         finally:
             for server in (DatabaseAway, KafkaAway):
                 self._report.back(server, by=self)
