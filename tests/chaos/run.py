@@ -7,6 +7,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def main() -> int:
         verdicts.append(asyncio.run(run_once(seed, plan, own, say)))
         tell(verdicts[-1])
     _sum_up(verdicts)
+    with suppress(OSError):  # what went wrong is kept in it
+        folder.rmdir()
     return any(verdict.wrong for verdict in verdicts)
 
 
