@@ -14,7 +14,7 @@ from daybook_command.log_reader import LogReader
 from daybook_command.log_writer import LogWriter
 from daybook_command.outbox import Outbox
 from daybook_command.overdue import OverdueRuns
-from daybook_command.shard.doubts import skew_fault
+from daybook_command.shard.doubts import skew_fault_between
 from daybook_command.shard.messages import (
     Answer,
     Append,
@@ -126,10 +126,9 @@ class Lanes:
             await asyncio.sleep(PROBE_SECONDS)
 
     async def _clock_fault(self) -> str | None:
-        """An answer that took long is no fault of the clock: PostgreSQL looked at its own at some time in between."""
         asked_us = _now_us()
         database_us = await self._snapshots.clock_us()
-        return skew_fault(min(max(asked_us, database_us), _now_us()), database_us)
+        return skew_fault_between(asked_us, _now_us(), database_us)
 
     async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Unready meanwhile, even if others reach the server: they may ask for less, or of another broker."""

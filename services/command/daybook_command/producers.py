@@ -26,7 +26,7 @@ class ReplaceableProducer:
                 producer = kafka.producer(self._settings, self._client_id, batch_bytes=self._batch_bytes)
                 try:
                     await producer.start()
-                except BaseException:
+                except BaseException:  # a cancellation too: what has begun to connect must not be left alive
                     await kafka.close_quietly(producer)
                     raise
                 self._producer = producer

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from daybook_command.shard.doubts import skew_fault_between
 from daybook_command.shard.lookup import LoadedOrg
 from daybook_command.shard.machine import Phase, Shard
 from daybook_command.shard.messages import (
@@ -102,6 +103,19 @@ def test_a_clock_that_is_off_appends_nothing_until_it_is_right(skew_us: int) -> 
     effects = shard.handle(answer_of(shard.handle(Tick())))
     assert only(effects, Hold).reason is None
     only(shard.handle(answer_of(effects)), Append)
+
+
+def test_an_answer_that_took_long_is_no_fault_of_the_clock() -> None:
+    second, database_us = 1_000_000, START_US
+    for asked, answered, said in (
+        (-60, 0, None),
+        (0, 60, None),
+        (-60, 60, None),
+        (6, 60, "+6.0 s"),
+        (-60, -6, "-6.0 s"),
+    ):
+        fault = skew_fault_between(database_us + asked * second, database_us + answered * second, database_us)
+        assert fault == (None if said is None else f"the clock is {said} off PostgreSQL's")
 
 
 def test_a_log_stamped_far_ahead_appends_nothing() -> None:

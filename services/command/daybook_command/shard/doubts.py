@@ -37,6 +37,11 @@ def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
     return None
 
 
+def skew_fault_between(asked_us: int, answered_us: int, database_us: int) -> str | None:
+    """PostgreSQL looked at its clock some time between question and answer: one that took long is no fault of ours."""
+    return skew_fault(min(max(asked_us, database_us), answered_us), database_us)
+
+
 def skew_fault(now_us: int, database_us: int) -> str | None:
     skew = now_us - database_us
     return f"the clock is {skew / 1e6:+.1f} s off PostgreSQL's" if abs(skew) > MAX_CLOCK_SKEW_US else None
