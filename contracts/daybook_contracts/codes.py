@@ -74,6 +74,34 @@ _ANSWERS: dict[Code, tuple[int, str]] = {
     Code.INTERNAL: (500, "Internal error"),
 }
 
+SENTENCE: Mapping[Code, str] = MappingProxyType(
+    {
+        Code.FORBIDDEN: "The actor has no right to do this.",
+        Code.ORG_NOT_FOUND: "There is no such org.",
+        Code.USER_NOT_FOUND: "There is no such user.",
+        Code.MEMBER_NOT_FOUND: "The user is not a member.",
+        Code.PROJECT_NOT_FOUND: "There is no such project in this org.",
+        Code.CONNECTION_NOT_FOUND: "There is no such connection here.",
+        Code.SYNC_RUN_NOT_FOUND: "There is no such sync run in this org.",
+        Code.DLQ_EVENT_NOT_FOUND: "There is no such dead letter here.",
+        Code.ALERT_NOT_FOUND: "There is no such alert in this org.",
+        Code.SECRET_REF_NOT_FOUND: "There is no such secret reference in this org.",
+        Code.ALREADY_EXISTS: "Something with this id or name exists already.",
+        Code.ALREADY_MEMBER: "The user is a member already.",
+        Code.LAST_OWNER: "An org needs an owner, and this is its last one.",
+        Code.CONNECTION_INACTIVE: "The connection is inactive.",
+        Code.SYNC_ALREADY_RUNNING: "A sync of this connection is running.",
+        Code.SYNC_NOT_RUNNING: "The sync run has ended already.",
+        Code.DLQ_EVENT_RESOLVED: "The dead letter is resolved already.",
+        Code.SECRET_REF_IN_USE: "A connection's config names this secret reference.",
+        Code.LIMIT_REACHED: "A limit of the org is reached.",
+        Code.INVALID_CONFIG: "The config does not fit the connection's type.",
+    }
+)
+"""What the log says of a rejection, at most 200 characters. It stands under the entry's hash and can never be redacted,
+so it quotes nothing that a sender wrote: what is specific stands in the first answer only.
+"""
+
 HTTP_STATUS: Mapping[Code, int] = MappingProxyType({code: status for code, (status, _) in _ANSWERS.items()})
 TITLE: Mapping[Code, str] = MappingProxyType({code: title for code, (_, title) in _ANSWERS.items()})
 

@@ -6,11 +6,13 @@ from daybook_contracts.entry import (
     EntryError,
     Metadata,
     Result,
+    actor_of,
     decode_entry,
     encode_entry,
     entry_data,
+    identity_of,
 )
-from daybook_contracts.reading import LooseEntry, PoisonEntry, loose_entry, raw_metadata, read_entry, routing_key
+from daybook_contracts.reading import LooseEntry, PoisonEntry, loose_entry, raw_metadata, read_entry
 from daybook_contracts.sealing import Sealed, Unsealed, seal
 
 __all__ = [
@@ -23,12 +25,13 @@ __all__ = [
     "Result",
     "Sealed",
     "Unsealed",
+    "actor_of",
     "decode_entry",
     "encode_entry",
     "entry_data",
+    "identity_of",
     "loose_entry",
     "raw_metadata",
     "read_entry",
-    "routing_key",
     "seal",
 ]

@@ -9,6 +9,7 @@ from msgspec import UNSET, Raw, Struct, UnsetType
 
 from daybook_contracts.entry_data import decode_fact
 from daybook_contracts.fact import Count, Fact
+from daybook_contracts.ids import Identity, Scope
 from daybook_contracts.limits import ENTRIES
 
 VERSION: Final = 1
@@ -30,6 +31,7 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc
     entries: Few
     error: EntryError | UnsetType = UNSET
     hash: str
+    key: str
     ordinal: Few
     partition: Count
     position: Count
@@ -37,6 +39,7 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc
     principal: str
     request: str
     salt: str | None
+    scope: Scope
     v: Count
 
 
@@ -55,8 +58,13 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=Fa
     result: Result
 
 
+class _ClaimedActor(Struct, gc=False):
+    actor_user_id: str | None = None
+
+
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Entry)
+_CLAIMED_ACTOR: Final = msgspec.json.Decoder(_ClaimedActor)
 
 
 def encode_entry(entry: Entry) -> bytes:
@@ -72,3 +80,19 @@ def decode_entry(value: bytes) -> Entry:
 def entry_data(entry: Entry) -> Fact:
     """The typed fact of a success entry; raises KeyError on an unknown action, ValueError where data does not fit."""
     return decode_fact(entry.action, entry.metadata_json.data)
+
+
+def actor_of(entry: Entry) -> str | None:
+    """The user who acted: the column, or the id that a refused command claimed; None where a service acted. Raises
+    ValueError where `data` is no object.
+    """
+    if entry.actor_user_id is not None or entry.result == "success" or entry.metadata_json.salt is None:
+        return entry.actor_user_id
+    return _CLAIMED_ACTOR.decode(entry.metadata_json.data).actor_user_id
+
+
+def identity_of(entry: Entry) -> Identity:
+    """What identifies the entry; raises ValueError where an outsider's `data` is no object."""
+    metadata = entry.metadata_json
+    actor = actor_of(entry) if metadata.scope == "outsider" else None
+    return Identity(metadata.scope, metadata.key, actor, metadata.command_id, metadata.ordinal)

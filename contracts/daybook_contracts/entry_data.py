@@ -162,6 +162,7 @@ class DlqEventRetried(Fact, frozen=True, kw_only=True):
 
 
 class DlqEventResolved(Fact, frozen=True, kw_only=True):
+    connection_id: Uuid
     dlq_event_id: Uuid
     reason: str | UnsetType = UNSET
     resolution: Resolution

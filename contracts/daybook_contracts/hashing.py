@@ -12,7 +12,9 @@ ZERO_HASH: Final = "0" * 64
 
 
 def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
-    """Tells a repeat from a reuse; `data` is the JCS of the command's normalised data."""
+    """Tells a repeat from a reuse; `data` is what `commands.request_json` gives: the normalised data as JCS bytes, free
+    text left out.
+    """
     actor, org, name = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
     members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, name)
     return sha256(b"daybook-request/v1\n" + salt + members).hexdigest()

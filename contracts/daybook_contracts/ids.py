@@ -1,17 +1,19 @@
-"""Computed ids: an entry's id follows from its command, so repeating a command cannot make a second entry.
-Enters: routing key, command id, ordinal. Leaves: a UUID as lower-case text. Draws nothing at random.
+"""Computed ids: an entry's ids follow from what identifies it, so repeating a command cannot make a second entry.
+Enters: scope, routing key, actor, command id, ordinal. Leaves: UUIDs as lower-case text. Draws nothing at random.
 """
 
 import re
 from hashlib import sha256
-from typing import Final
+from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
 UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 """A UUID as Daybook writes it: hex in five groups, lower case."""
 
 _UUID_ANY_CASE: Final = re.compile(UUID_PATTERN, re.IGNORECASE | re.ASCII)
-_DOMAIN: Final = b"daybook-id/v1\n"
+_FIRST: Final = b"daybook-id/v1\n"
+_SECOND: Final = b"daybook-id/v2\n"
+_NO_ACTOR: Final = "0" * 32
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """A hex digit with its upper two bits set to RFC 9562's variant, 10."""
 
@@ -21,15 +23,50 @@ def is_uuid(text: str) -> bool:
     return _UUID_ANY_CASE.fullmatch(text) is not None
 
 
-def entry_id(key: str, command_id: str, ordinal: int) -> str:
-    r"""The UUIDv8 of a command's entry; both ids in lower-case canonical form, ordinal below 2**32.
+Scope = Literal["org", "user", "outsider", "policy"]
+"""Whose ids an entry uses up: an org's, a user's, one outsider's, or those of the service's own commands."""
 
-    Its first 6 bytes are the command id's, so UUIDv7 command ids keep index pages warm; the rest is
-    SHA-256("daybook-id/v1\n" || key || command_id || ordinal) cut to fit around version and variant.
+
+class Identity(NamedTuple):
+    """What identifies an entry; two entries are the same one only if all parts are equal, whatever their ids.
+
+    All ids in lower-case canonical form; `actor` is None unless the scope is `outsider`; `ordinal` is below 2**32.
     """
-    named = bytes.fromhex((key + command_id).replace("-", "")) + ordinal.to_bytes(4, "big")
-    digest = sha256(_DOMAIN + named).hexdigest()
-    return f"{command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
+
+    scope: Scope
+    key: str
+    actor: str | None
+    command_id: str
+    ordinal: int = 0
+
+    def first_id(self) -> str:
+        r"""The entry's id, a UUIDv8: the first 6 bytes of the command id, so that UUIDv7 command ids keep index pages
+        warm, then bytes 0..9 of SHA-256("daybook-id/v1\n" || parts), cut to fit around version and variant.
+        """
+        digest = sha256(_FIRST + self._parts()).hexdigest()
+        return f"{self.command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
+
+    def second_id(self) -> str:
+        r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): 122 bits that nobody can choose. The id of
+        what the entry creates, and of the entry's row in `audit_log` where another entry's row has its first id.
+        """
+        digest = sha256(_SECOND + self._parts()).hexdigest()
+        variant = _VARIANT[digest[16]]
+        return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
+
+    def at(self, ordinal: int) -> "Identity":
+        """Of another entry of the same command."""
+        return self._replace(ordinal=ordinal)
+
+    def _parts(self) -> bytes:
+        actor = _NO_ACTOR if self.actor is None else self.actor
+        ids = bytes.fromhex(f"{self.key}{actor}{self.command_id}".replace("-", ""))
+        return b"%b\n%b%b" % (self.scope.encode(), ids, self.ordinal.to_bytes(4, "big"))
+
+
+def thing_id(key: str, command_id: str) -> str:
+    """The id of what a command on an org creates, unless a service chose one: a publisher can know it beforehand."""
+    return Identity("org", key, None, command_id).second_id()
 
 
 def policy_alert_id(connection_id: str, rule: str) -> str:
@@ -38,5 +75,5 @@ def policy_alert_id(connection_id: str, rule: str) -> str:
 
 
 def timeout_command_id(sync_run_id: str) -> str:
-    """The UUIDv5 of the command that fails an overdue run: whoever sends it, it happens once."""
+    """The UUIDv5 of the command that fails an overdue run: whoever owns the partition, it happens once."""
     return str(uuid5(UUID(sync_run_id), "sync_stalled"))

@@ -8,17 +8,18 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from daybook_contracts.entry import VERSION, Entry, decode_entry, entry_data
+from daybook_contracts.entry import VERSION, Entry, decode_entry, entry_data, identity_of
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_contracts.hashing import commit_hash
-from daybook_contracts.ids import UUID_PATTERN, entry_id, is_uuid
+from daybook_contracts.ids import UUID_PATTERN, Identity
 from daybook_contracts.text import printable
 
 _POLICY_ONLY: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
-_IDS: Final = re.compile(f"('{UUID_PATTERN}' ){{2}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
-"""Entity and command; then the nullable org, project and actor, all as repr() writes them."""
+_IDS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
+"""Entity, command and key; then the nullable org, project and actor, all as repr() writes them."""
 
+_ID: Final = re.compile(UUID_PATTERN)
 _SALT: Final = re.compile("[0-9a-f]{32}")
 _CREATED_AT: Final = re.compile(
     r"(?!0000)(\d{4})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|[12]\d))"
@@ -50,15 +51,14 @@ class _VersionOnly(Struct, gc=False):
     v: object = None
 
 
-class _ClaimedKey(Struct, gc=False):
-    org_id: str = ""
-    user_id: str = ""
+class _ClaimedOrg(Struct, gc=False):
+    org_id: str | None = None
 
 
 _LOOSE: Final = msgspec.json.Decoder(LooseEntry)
 _METADATA: Final = msgspec.json.Decoder(_MetadataOnly)
 _VERSION_ONLY: Final = msgspec.json.Decoder(_VersionOnly)
-_CLAIMED_KEY: Final = msgspec.json.Decoder(_ClaimedKey)
+_CLAIMED_ORG: Final = msgspec.json.Decoder(_ClaimedOrg)
 
 
 class PoisonEntry(Exception):
@@ -102,16 +102,6 @@ def raw_metadata(value: bytes) -> bytes:
     return bytes(_METADATA.decode(value).metadata_json)
 
 
-def routing_key(entry: Entry) -> str:
-    """The key that an entry's id and record were made with: its org's id, as claimed where the org does not exist,
-    or the user's of REGISTER_USER; empty if it is nowhere.
-    """
-    if entry.org_id is not None:
-        return entry.org_id
-    claimed = _CLAIMED_KEY.decode(entry.metadata_json.data)
-    return claimed.user_id if entry.action == _USER_ACTION else claimed.org_id
-
-
 def _unknown_version(loose: LooseEntry | None) -> str | None:
     """Says so if the version is why the shape was not understood."""
     try:
@@ -137,8 +127,9 @@ def _fault(entry: Entry) -> str | None:
 
 
 def _fault_of_columns(entry: Entry) -> str | None:
-    nullable = f"{entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"
-    if not _IDS.fullmatch(f"{entry.entity_id!r} {entry.metadata_json.command_id!r} {nullable}"):
+    metadata = entry.metadata_json
+    required = f"{entry.entity_id!r} {metadata.command_id!r} {metadata.key!r}"
+    if not _IDS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
         return "an id is not a UUID in lower case"
     if not _is_time(entry.created_at):
         return "created_at is not a time with six fraction digits and Z"
@@ -172,7 +163,21 @@ def _fault_of_id(entry: Entry) -> str | None:
     metadata = entry.metadata_json
     if metadata.ordinal >= metadata.entries:
         return f"ordinal {metadata.ordinal} of {metadata.entries} entries"
-    key = routing_key(entry)
-    if is_uuid(key) and entry.id == entry_id(key, metadata.command_id, metadata.ordinal):
-        return None
-    return "the id is not that of its command and ordinal"
+    identity = identity_of(entry)
+    if not _fits(identity, entry):
+        return f"scope {metadata.scope} and key do not fit the entry"
+    return None if entry.id == identity.first_id() else "the id is not that of its identity"
+
+
+def _fits(identity: Identity, entry: Entry) -> bool:
+    """Whether the scope is the action's, and the key names the org or the user that the entry is about."""
+    if identity.scope == "outsider" and (entry.result == "success" or not _is_id(identity.actor)):
+        return False
+    if entry.action == _USER_ACTION:
+        return identity.scope in {"user", "outsider"} and identity.key == entry.entity_id
+    org_id = entry.org_id or _CLAIMED_ORG.decode(entry.metadata_json.data).org_id
+    return identity.scope != "user" and identity.key == org_id
+
+
+def _is_id(text: str | None) -> bool:
+    return text is not None and _ID.fullmatch(text) is not None

@@ -9,12 +9,13 @@ from msgspec import UNSET, Raw, Struct
 from daybook_contracts.entry import VERSION, Entry, EntryError, Metadata, Result, encode_entry
 from daybook_contracts.hashing import ZERO_HASH, commit_hash, entry_hash
 from daybook_contracts.head import Head
+from daybook_contracts.ids import Scope
 
 _DATA: Final = b',"data":'
 _HASH: Final = b',"hash":"'
-_ORDINAL: Final = b',"ordinal":'
+_KEY: Final = b',"key":'
 _SALT: Final = b',"salt":'
-_VERSION: Final = b',"v":'
+_SCOPE: Final = b',"scope":'
 
 
 class Unsealed(Struct, frozen=True, kw_only=True, gc=False):
@@ -33,11 +34,13 @@ class Unsealed(Struct, frozen=True, kw_only=True, gc=False):
     data: bytes
     entries: int
     error: EntryError | None
+    key: str
     ordinal: int
     partition: int
     principal: str
     request: str
     salt: str
+    scope: Scope
 
 
 class Sealed(Struct, frozen=True, gc=False):
@@ -65,6 +68,7 @@ def _placed(unsealed: Unsealed, head: Head) -> Entry:
         entries=unsealed.entries,
         error=unsealed.error or UNSET,
         hash=ZERO_HASH,
+        key=unsealed.key,
         ordinal=unsealed.ordinal,
         partition=unsealed.partition,
         position=head.position + 1,
@@ -72,6 +76,7 @@ def _placed(unsealed: Unsealed, head: Head) -> Entry:
         principal=unsealed.principal,
         request=unsealed.request,
         salt=unsealed.salt,
+        scope=unsealed.scope,
         v=VERSION,
     )
     return Entry(
@@ -97,7 +102,7 @@ def hash_preimage(value: bytes, data_length: int) -> bytes:
     data = value.index(_DATA)
     after_data = data + len(_DATA) + data_length
     hash_ = value.index(_HASH, after_data)
-    after_hash = value.index(_ORDINAL, hash_)
+    after_hash = value.index(_KEY, hash_)
     salt = value.index(_SALT, after_hash)
-    after_salt = value.index(_VERSION, salt)
+    after_salt = value.index(_SCOPE, salt)
     return b"%b%b%b%b" % (value[:data], value[after_data:hash_], value[after_hash:salt], value[after_salt:])

@@ -3,15 +3,17 @@
 from typing import Final
 
 from msgspec import structs
+from orjson import loads
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.codes import SENTENCE, Code
 from daybook_contracts.entries import EntryError, Sealed, Unsealed, seal
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_contracts.fact import Fact, encode_fact, free_json
 from daybook_contracts.hashing import request_hash
 from daybook_contracts.head import GENESIS
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity, thing_id, timeout_command_id
 from daybook_contracts.routing import partition_of
 
 ORG: Final = "00000000-0000-4000-8000-000000000001"
@@ -20,7 +22,7 @@ USER: Final = "00000000-0000-4000-8000-000000000003"
 PROJECT: Final = "00000000-0000-4000-8000-000000000004"
 CONNECTION: Final = "00000000-0000-4000-8000-000000000005"
 THING: Final = "00000000-0000-4000-8000-000000000006"
-MADE: Final = entry_id(ORG, COMMAND, 0)
+MADE: Final = thing_id(ORG, COMMAND)
 SALT: Final = "00112233445566778899aabbccddeeff"
 
 CONFIG: Final = free_json({"events": ["PURCHASE_APPROVED"], "secrets": {"hottok": "hotmart-hottok"}, "é": 1.5})
@@ -57,7 +59,7 @@ FACTS: Final[dict[str, Fact]] = {
         error="unknown product",
     ),
     "RETRY_DLQ_EVENT": facts.DlqEventRetried(dlq_event_id=THING, connection_id=CONNECTION, retry_count=3),
-    "RESOLVE_DLQ_EVENT": facts.DlqEventResolved(dlq_event_id=THING, resolution="replayed"),
+    "RESOLVE_DLQ_EVENT": facts.DlqEventResolved(dlq_event_id=THING, connection_id=CONNECTION, resolution="replayed"),
     "RETRY_DLQ_EVENTS": facts.DlqEventsRetried(
         connection_id=CONNECTION, ids=(THING,), filter=facts.DlqFilter(max_retry_count=5), remaining=10001
     ),
@@ -106,6 +108,7 @@ def unsealed(action: str, *, error: EntryError | None = None) -> Unsealed:
     fact = FACTS[action]
     noun, id_member = next((noun, member) for end, noun, member in _NOUNS if action.endswith(end))
     key, org = (USER, None) if noun == "user" else (ORG, ORG)
+    identity = Identity("user" if noun == "user" else "org", key, None, COMMAND)
     data = encode_fact(fact)
     return Unsealed(
         action=action,
@@ -113,7 +116,7 @@ def unsealed(action: str, *, error: EntryError | None = None) -> Unsealed:
         created_at="2026-11-22T15:10:13.123456Z",
         entity_id=getattr(fact, id_member) if id_member else ORG,
         entity_type=noun,
-        id=entry_id(key, COMMAND, 0),
+        id=identity.first_id(),
         org_id=org,
         project_id=None if noun in _OUTSIDE_PROJECTS else getattr(fact, "project_id", PROJECT),
         result="success" if error is None else "failure",
@@ -121,22 +124,62 @@ def unsealed(action: str, *, error: EntryError | None = None) -> Unsealed:
         data=data,
         entries=1,
         error=error,
+        key=key,
         ordinal=0,
         partition=partition_of(key, 12),
         principal=f"user:{USER}",
-        request=request_hash(bytes.fromhex(SALT), action, org, USER, data),
+        request=request_hash(bytes.fromhex(SALT), action, org, USER, _without_text(data)),
         salt=SALT,
+        scope=identity.scope,
     )
 
 
-FORBIDDEN: Final = EntryError(code="FORBIDDEN", detail="A viewer may not do this.")
-ORG_NOT_FOUND: Final = EntryError(code="ORG_NOT_FOUND", detail="There is no such org.")
+FORBIDDEN: Final = EntryError(code="FORBIDDEN", detail=SENTENCE[Code.FORBIDDEN])
+ORG_NOT_FOUND: Final = EntryError(code="ORG_NOT_FOUND", detail=SENTENCE[Code.ORG_NOT_FOUND])
+
+
+def _without_text(data: bytes) -> bytes:
+    left_out = {"message", "error", "error_message", "reason", "stats"}
+    return canonical_bytes({name: value for name, value in loads(data).items() if name not in left_out})
+
+
+def attempt_of_outsider(org: str | None) -> Unsealed:
+    """A stranger's rejected command: ids only, in a scope of its own; a claimed org without a column stands in data."""
+    return structs.replace(
+        unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
+        id=Identity("outsider", ORG, USER, COMMAND).first_id(),
+        scope="outsider",
+        org_id=org,
+        data=canonical_bytes({} if org else {"org_id": ORG}),
+    )
 
 
 def attempt_on_no_org() -> Unsealed:
-    """A rejected command whose org does not exist: the column is null, the claimed id stands in the data."""
+    """A service's rejected command on an org that does not exist: the claimed id stands in the data."""
     return structs.replace(
-        unsealed("RENAME_ORG", error=ORG_NOT_FOUND), org_id=None, data=canonical_bytes({"name": "x", "org_id": ORG})
+        unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
+        actor_user_id=None,
+        principal="service:example",
+        org_id=None,
+        data=canonical_bytes({"name": "x", "org_id": ORG}),
+        request=request_hash(bytes.fromhex(SALT), "RENAME_ORG", ORG, None, canonical_bytes({"name": "x"})),
+    )
+
+
+def timed_out() -> Unsealed:
+    """A run that the service itself failed: its id is in a scope that no sender reaches."""
+    command_id = timeout_command_id(THING)
+    fact = facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="TIMED_OUT")
+    data = encode_fact(fact)
+    return structs.replace(
+        unsealed("FAIL_SYNC"),
+        actor_user_id=None,
+        principal="service:daybook",
+        command_id=command_id,
+        id=Identity("policy", ORG, None, command_id).first_id(),
+        scope="policy",
+        data=data,
+        request=request_hash(bytes.fromhex(SALT), "FAIL_SYNC", ORG, None, canonical_bytes({"sync_run_id": THING})),
     )
 
 
@@ -145,4 +188,7 @@ def samples() -> dict[str, Sealed]:
     entries = {action: unsealed(action) for action in ENTRY_DATA}
     entries["failure"] = unsealed("UPDATE_PROJECT_MEMBER", error=FORBIDDEN)
     entries["failure-on-no-org"] = attempt_on_no_org()
+    entries["failure-of-outsider"] = attempt_of_outsider(ORG)
+    entries["failure-of-outsider-on-no-org"] = attempt_of_outsider(None)
+    entries["FAIL_SYNC.policy"] = timed_out()
     return {f"{name}.v1.json": seal(entry, GENESIS) for name, entry in entries.items()}

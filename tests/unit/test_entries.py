@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import get_args
 
 import pytest
 from hypothesis import example, given
@@ -17,21 +18,26 @@ from daybook_contracts.entries import (
     Unsealed,
     decode_entry,
     encode_entry,
+    identity_of,
     loose_entry,
     raw_metadata,
     read_entry,
-    routing_key,
     seal,
 )
+from daybook_contracts.ids import Scope
 from daybook_contracts.limits import ENTRIES
 from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
-from support.entry_samples import ORG, USER, samples, unsealed
+from support.entry_samples import COMMAND, ORG, USER, attempt_of_outsider, samples, unsealed
 from support.json_values import json_objects, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"].value
 FAILED = samples()["failure.v1.json"].value
 ON_NO_ORG = samples()["failure-on-no-org.v1.json"].value
 CONNECTED = samples()["CREATE_CONNECTION.v1.json"].value
+REGISTERED = samples()["REGISTER_USER.v1.json"].value
+OF_OUTSIDER = samples()["failure-of-outsider.v1.json"].value
+RESOLVED = samples()["RESOLVE_DLQ_EVENT.v1.json"].value
+OUTSIDER = attempt_of_outsider(ORG)
 RECONFIGURED = samples()["UPDATE_CONNECTION.v1.json"].value
 CONNECTION_WITHOUT_CONFIG = {"connection_id": ORG, "project_id": ORG, "name": "Shop", "type": "hotmart"}
 ERROR = {"code": "FORBIDDEN", "detail": "no"}
@@ -45,9 +51,9 @@ def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
         request="1407ba1ea70a04cec140869da801f3e4b7711a6fb8314c0ae8bf901107796bf4",
     )
     value, head = structs.astuple(seal(example, GENESIS))
-    assert head == Head(0, "896623a1191008b94e51ec8840907ebfa6ac91c6e4b41ab3c1d0ab1e56e50913")
-    assert len(value) == 807
-    assert sha256(value).hexdigest() == "77a97eac8b671580dba016e5845b6c7ebd91dc01231a525e851d76eda3306602"
+    assert head == Head(0, "3ecd3d7a283757a7fe0b3bfa2b10018f06fd7d92d696e20a53cb442d5d062b9e")
+    assert len(value) == 866
+    assert sha256(value).hexdigest() == "e726fdb90ebfeed704232cc02177220fea3ed4bd54792933cd0b796a6871c9b4"
     assert decode_entry(value).metadata_json.commit == (
         "252d5a1f3d7909e5829b193049a319fccf8fbd11c6249018ec7b731ced2214c7"
     )
@@ -55,7 +61,7 @@ def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
 
 def by_hand(entry: Unsealed, head: Head) -> bytes:
     columns = ("action", "actor_user_id", "created_at", "entity_id", "entity_type", "id", "org_id", "project_id")
-    copied = ("command_id", "entries", "ordinal", "partition", "principal", "request", "salt")
+    copied = ("command_id", "entries", "key", "ordinal", "partition", "principal", "request", "salt", "scope")
     metadata: Json = {name: getattr(entry, name) for name in copied}
     metadata |= {"v": 1, "position": head.position + 1, "prev": head.hash, "data": parse_canonical(entry.data)}
     if entry.error is not None:
@@ -80,11 +86,13 @@ unsealed_entries = st.builds(
     data=json_objects().map(canonical_bytes),
     entries=st.integers(0, ENTRIES),
     error=st.none() | st.builds(EntryError, code=texts, detail=texts),
+    key=texts,
     ordinal=st.integers(0, 1000),
     partition=st.integers(0, 64),
     principal=texts,
     request=texts,
     salt=st.binary(min_size=16, max_size=16).map(bytes.hex),
+    scope=st.sampled_from(get_args(Scope)),
 )
 heads = st.builds(Head, st.integers(-1, 2**53 - 2), st.binary(min_size=32, max_size=32).map(bytes.hex))
 
@@ -109,10 +117,16 @@ def test_metadata_is_handed_on_as_it_stands_in_the_record(entry: Unsealed, head:
     assert (loose.id, loose.org_id, loose.result) == (entry.id, entry.org_id, entry.result)
 
 
-def test_an_entry_s_key_is_its_org_or_the_one_it_claimed_or_the_user() -> None:
-    assert routing_key(read_entry(RENAMED)) == ORG
-    assert routing_key(read_entry(ON_NO_ORG)) == ORG
-    assert routing_key(read_entry(samples()["REGISTER_USER.v1.json"].value)) == USER
+def test_an_outsider_is_identified_by_its_column_or_by_what_it_claimed() -> None:
+    of_outsider = read_entry(samples()["failure-of-outsider.v1.json"].value)
+    assert identity_of(of_outsider) == ("outsider", ORG, USER, COMMAND, 0)
+    unknown = structs.replace(OUTSIDER, actor_user_id=None, data=canonical_bytes({"actor_user_id": USER}))
+    assert identity_of(decode_entry(seal(unknown, GENESIS).value)) == ("outsider", ORG, USER, COMMAND, 0)
+
+
+def test_only_an_outsider_s_actor_is_part_of_the_identity() -> None:
+    assert identity_of(read_entry(RENAMED)) == ("org", ORG, None, COMMAND, 0)
+    assert identity_of(read_entry(samples()["REGISTER_USER.v1.json"].value)) == ("user", USER, None, COMMAND, 0)
 
 
 POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
@@ -124,11 +138,22 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("salt is not", RENAMED, with_member(".salt", None)),
     ("salt is not", RENAMED, with_member(".salt", "00")),
     ("id is not that of", RENAMED, with_member("id", USER)),
-    ("id is not that of", RENAMED, with_member("org_id", USER)),
+    ("scope org and key do not fit", RENAMED, with_member("org_id", USER)),
+    ("scope org and key do not fit", RENAMED, with_member(".key", USER)),
+    ("not a UUID", RENAMED, with_member(".key", "nowhere")),
+    ("scope user and key do not fit", RENAMED, with_member(".scope", "user")),
+    ("scope outsider and key do not fit", RENAMED, with_member(".scope", "outsider")),
+    ("id is not that of", RENAMED, with_member(".scope", "policy")),
+    ("Invalid enum value 'moon'", RENAMED, with_member(".scope", "moon")),
+    ("scope org and key do not fit", REGISTERED, with_member(".scope", "org")),
+    ("scope user and key do not fit", REGISTERED, with_member(".key", ORG)),
+    ("scope outsider and key do not fit", OF_OUTSIDER, with_member("actor_user_id", None)),
+    ("id is not that of", OF_OUTSIDER, with_member("actor_user_id", ORG)),
+    ("missing required field `connection_id`", RESOLVED, with_data({"dlq_event_id": ORG, "resolution": "manual"})),
     ("id is not that of", RENAMED, with_member(".command_id", USER)),
-    ("id is not that of", ON_NO_ORG, with_data({"name": "x"})),
-    ("id is not that of", ON_NO_ORG, with_data({"name": "x", "org_id": "nowhere"})),
-    ("Expected `str`", ON_NO_ORG, with_data({"name": "x", "org_id": 1})),
+    ("scope org and key do not fit", ON_NO_ORG, with_data({"name": "x"})),
+    ("scope org and key do not fit", ON_NO_ORG, with_data({"name": "x", "org_id": "nowhere"})),
+    ("got `int`", ON_NO_ORG, with_data({"name": "x", "org_id": 1})),
     ("ordinal 1 of 1 entries", RENAMED, with_member(".ordinal", 1)),
     ("missing required field `name`", RENAMED, with_data({})),
     ("unknown field `title`", RENAMED, with_data({"name": "x", "title": "y"})),

@@ -36,7 +36,7 @@ from daybook_contracts.commands.members import (
     UpdateMember,
     UpdateMemberData,
 )
-from daybook_contracts.commands.normalised import data_json, normalised_bytes
+from daybook_contracts.commands.normalised import data_json, normalised_bytes, request_json
 from daybook_contracts.commands.orgs import CreateOrg, CreateOrgData, RenameOrg, RenameOrgData
 from daybook_contracts.commands.parse import parse_command, parse_envelope, with_actor
 from daybook_contracts.commands.projects import (
@@ -143,5 +143,6 @@ __all__ = [
     "parse_batch",
     "parse_command",
     "parse_envelope",
+    "request_json",
     "with_actor",
 ]

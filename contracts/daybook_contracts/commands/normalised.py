@@ -1,12 +1,25 @@
 """A command back into bytes: the normalised envelope and its data, both as RFC 8785 has them."""
 
+from typing import Final
+
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.commands.registry import Command
 
+_NOT_IN_REQUESTS: Final = frozenset({"message", "error", "error_message", "reason", "stats"})
+"""Free text may be redacted, and worded anew when a command is sent again: it does not tell a repeat from a reuse."""
+
 
 def data_json(command: Command) -> bytes:
-    """The JCS bytes of the normalised data; what the request's hash is taken over."""
+    """The JCS bytes of the normalised data."""
     return canonical_bytes(command.data.to_json())
+
+
+def request_json(command: Command) -> bytes:
+    """The JCS bytes of the normalised data without free text: what the request's hash is taken over."""
+    data = command.data.to_json()
+    if _NOT_IN_REQUESTS.isdisjoint(data):
+        return canonical_bytes(data)
+    return canonical_bytes({name: value for name, value in data.items() if name not in _NOT_IN_REQUESTS})
 
 
 def normalised_bytes(command: Command) -> bytes:
