@@ -9,7 +9,7 @@ PENDING_COUNTED: Final = 1001
 """A connection's pending dead letters are counted as far as this: then it says more than a thousand."""
 
 # Severities, org, project, connection, the ids of the connection's policy alerts, limit.
-# Of an alert raised by hand only its entry names the connection. A chosen id may have been used again: the last one counts.
+# Of an alert raised by hand only its entry names the connection. Where an id was chosen again, the latest entry counts.
 ALERTS: Final = """
 SELECT id, severity, org_id, project_id, (
     SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e

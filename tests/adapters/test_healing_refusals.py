@@ -14,6 +14,7 @@ from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded
 from support.projecting import database, post, quarantine, tables
 from support.shell import Ended
 from support.stack import FreshSettings
+from support.taken_ids import plant
 
 REWRITE = """
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
@@ -59,6 +60,30 @@ async def test_a_row_of_audit_log_that_is_not_what_was_logged_is_named(
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
     await pool.execute(REWRITE.format(RENAMING.format(change)))
     await refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
+
+
+SECOND = "id = daybook.hashed_id(2, '{}', (metadata_json->>'command_id')::uuid, 0, 'org', NULL)"
+
+
+async def test_a_row_under_its_second_id_for_no_reason_is_named(settings: Settings, pool: Pool) -> None:
+    await post(pool, busy(), kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format(RENAMING.format(SECOND.format(HURT))))
+    await refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
+
+
+async def test_a_row_with_an_id_that_is_neither_is_named(settings: Settings, pool: Pool) -> None:
+    await post(pool, busy(), kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format(RENAMING.format("id = gen_random_uuid()")))
+    await refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
+
+
+async def test_an_altered_row_under_its_second_id_is_found_out(settings: Settings, pool: Pool) -> None:
+    log = founded()
+    place = log.add(HURT, ANN, facts.OrgRenamed(name="b"))[0]
+    await plant(pool, place.id)
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    await pool.execute(REWRITE.format(RENAMING.format("created_at = created_at + interval '1 second'")))
+    await refused(settings, pool, r"^entry 0\.4 .*cannot be applied: its row is not what was logged")
 
 
 async def test_a_redacted_failure_is_in_nobodys_way(settings: Settings, pool: Pool) -> None:

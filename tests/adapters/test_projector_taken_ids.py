@@ -7,8 +7,10 @@ import pytest
 
 from daybook_contracts import entry_data as facts
 from daybook_infra.postgres import Pool
+from daybook_projector.healing import org_log
 from daybook_projector.stopped import PartitionStopped
 from support.chain import second_id
+from support.healing import heal, older_than
 from support.logbook import Logbook, Place, org, org_in, project, thing, user, user_in
 from support.poison import (
     ANN,
@@ -225,3 +227,16 @@ async def test_a_collision_costs_no_org_its_place_in_a_batch_with_poison(
         assert [one.position for one in await post(pool, log)] == [place.position]
         assert await second_ids(pool, log) == len(log.records[0]) - 1
         assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
+
+
+@pytest.mark.parametrize("page", [1, 500])
+async def test_an_org_is_healed_from_rows_under_their_second_ids(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
+    cut_first_ids(monkeypatch)
+    settings, log = fresh_settings(partitions=1), busy()
+    async with database(settings) as pool:
+        assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+        assert (await heal(settings, HURT)).released
+        await is_whole(pool, log, seconds=len(log.records[0]) - 1)

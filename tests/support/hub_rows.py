@@ -61,10 +61,10 @@ RAISED = [
     (CHOSEN, "success", ADS, 1),
     (CHOSEN, "failure", HOTMART, 0),
 ]
-"""Alerts by hand: what the entry says of the connection, and how old it is. An id was chosen twice, and refused once."""
+"""Alerts by hand: the connection that the entry names, and how many days old it is. One id was chosen three times."""
 ENTRY = """
 INSERT INTO audit_log
-VALUES (gen_random_uuid(), $1, null, null, 'RAISE_ALERT', 'integration_alert', $2, $3, $4, now() - $5 * interval '1 day')
+VALUES (gen_random_uuid(), $1, null, null, 'RAISE_ALERT', 'integration_alert', $2, $3, $4, now() - interval '1d' * $5)
 """
 COLUMN_NAMES = "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 ORDER BY attnum"
 FILL = "INSERT INTO {0} SELECT * FROM json_populate_recordset(null::{0}, $1)"

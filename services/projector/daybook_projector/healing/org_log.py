@@ -5,13 +5,17 @@ The bytes of each record are made again from its row, so that entries are read, 
 from dataclasses import replace
 from typing import Any
 
+from msgspec import Raw
+
 from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.canonical import NotCanonical, canonical_bytes, parse_json
+from daybook_contracts.entries import LooseEntry
 from daybook_contracts.head import Head
 from daybook_infra.postgres import Connection
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
 from daybook_projector.projections.changes import FoldError
+from daybook_projector.row_ids import hashes, readable_identity
 from daybook_projector.rows import refusals
 
 NO_OFFSET = -1
@@ -90,10 +94,29 @@ class OrgLog:
 
     async def next_page(self) -> list[LogEntry]:
         """The next of the entries that were found, at most `PAGE_ENTRIES`; none at the end."""
-        rows = await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)
+        rows = [dict(row) for row in await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)]
         if rows:
             self._read_to = rows[-1]["position"]
-        return [at_home(_log_entry(dict(row)), row["partition"], self._partitions) for row in rows]
+        await self._put_first_ids(rows)
+        return [at_home(_log_entry(row), row["partition"], self._partitions) for row in rows]
+
+    async def _put_first_ids(self, rows: list[dict[str, Any]]) -> None:
+        """Entries bear their first id, also where their row bears the second because another entry's row has the first.
+        A row that bears its second id for no such reason keeps it, and is not what was logged.
+        """
+        displaced = [(row, first) for row in rows if (first := _displaced_from(row)) is not None]
+        owners = await hashes(self._connection, [first for _, first in displaced]) if displaced else {}
+        for row, first in displaced:
+            if first in owners:
+                row["id"] = first
+
+
+def _displaced_from(row: dict[str, Any]) -> str | None:
+    """The first id of an entry whose row bears the second one."""
+    metadata = Raw(row["metadata_json"].encode())
+    columns = LooseEntry(**{name: row[name] for name in COLUMNS}, metadata_json=metadata)
+    identity = readable_identity(columns)
+    return None if identity is None or row["id"] != identity.second_id() else identity.first_id()
 
 
 def _log_entry(row: dict[str, Any]) -> LogEntry:
