@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from daybook_command.shard.lookup import Snapshot
-from daybook_command.shard.machine import Config, Phase, Shard
+from daybook_command.shard.machine import Config, Shard
 from daybook_command.shard.messages import (
     Answer,
     Answered,
@@ -25,6 +25,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
+from daybook_command.shard.phase import Phase
 from daybook_contracts.checkpoint import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings

@@ -8,7 +8,7 @@ from typing import Any, assert_never
 from daybook_command import metrics
 from daybook_command.lanes import Lanes
 from daybook_command.owned import Intake, Owned
-from daybook_command.shard.machine import Config, Phase, Shard
+from daybook_command.shard.machine import Config, Shard
 from daybook_command.shard.messages import (
     Answer,
     Answered,
@@ -20,12 +20,14 @@ from daybook_command.shard.messages import (
     Event,
     Hold,
     LoadSnapshot,
+    Pin,
     ReadGap,
     Report,
     Stop,
     TakeOver,
     Tick,
 )
+from daybook_command.shard.phase import Phase
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 from daybook_infra.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
@@ -152,6 +154,8 @@ class Engine:
                 self._spawn(owned, self._take_over(partition, owned))
             case LoadSnapshot():
                 lanes.load(partition, effect, lambda event: self._deliver(partition, owned, event))
+            case Pin():
+                self._spawn(owned, self._tell(partition, owned, lanes.pin(effect)))
             case Append():
                 metrics.ENTRIES.labels(partition).inc(len(effect.records))
                 self._spawn(owned, self._tell(partition, owned, lanes.append(partition, effect)))

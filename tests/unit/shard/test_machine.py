@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from daybook_command.shard import batch
-from daybook_command.shard.machine import Phase, Shard
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
@@ -24,6 +24,7 @@ from daybook_command.shard.messages import (
     TakenOver,
     TakeOver,
 )
+from daybook_command.shard.phase import Phase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons

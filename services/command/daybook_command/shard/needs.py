@@ -22,15 +22,23 @@ def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item.command)
     users = {user_id for item in asked for user_id in users_named(item.command)}
-    # A look-up reserves chosen ids for good: nobody but a service may take them from others.
-    services = [item.command for item in asked if isinstance(item.principal, Service)]
-    chosen = [(table, chosen_id, command.key) for command in services for table, chosen_id in chosen_ids(command)]
+    chosen = [(table, chosen_id, item.command.key) for item in asked for table, chosen_id in reserves(item)]
     return Needs(
-        entry_ids=tuple(item.entry_id for item in asked),
+        identities=tuple(identity for item in asked for identity in item.identities),
         orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
         users=tuple(sorted(users)),
         chosen_ids=tuple(chosen),
+        next_offsets=bool(memory.awaited),
     )
+
+
+def reserves(item: Taken) -> tuple[tuple[str, str], ...]:
+    """The ids that a command chooses, each with its table. A look-up reserves them for good: nobody but a service may
+    take them from others.
+    """
+    if isinstance(item, Pending) and isinstance(item.principal, Service):
+        return chosen_ids(item.command)
+    return ()
 
 
 def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgNeeds:
