@@ -94,18 +94,18 @@ async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -
     await add_org(pool)
     await add_entry(pool, 0, 2, "FAIL_SYNC")
     await add_entry(pool, 1, 2, "RAISE_ALERT", principal="service:daybook")
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
     assert [entry.action for entry in outcome.result.entries] == ["FAIL_SYNC", "RAISE_ALERT"]
     assert outcome.result.position == "6.8"
-    assert (outcome.sender, outcome.org_id) == (f"user:{USER}", ORG)
+    assert (outcome.actor, outcome.org_id) == (USER, ORG)
 
 
 async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, 0, 1, "RENAME_ORG", error={"code": "FORBIDDEN", "detail": "no"})
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Rejected)
     assert (outcome.result.code, outcome.result.status, outcome.result.position) == ("FORBIDDEN", 403, "6.7")
@@ -114,13 +114,13 @@ async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
 async def test_a_redacted_entry_still_tells_its_outcome(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, 0, 1, "RENAME_ORG", data=None, salt=None)
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
 
 
 async def test_an_unknown_command_has_no_outcome(pool: Pool) -> None:
-    assert await OutcomeReader(pool).find(ORG, COMMAND) is None
+    assert await OutcomeReader(pool).find(ORG, COMMAND, USER) is None
 
 
 async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
@@ -138,14 +138,14 @@ async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
         reader = OutcomeReader(pool)
-        for look in (reader.find(ORG, COMMAND), reader.role(ORG, USER)):
+        for look in (reader.find(ORG, COMMAND, USER), reader.role(ORG, USER)):
             with pytest.raises(DatabaseAway):
                 await look
-    assert await reader.find(ORG, COMMAND) is None
+    assert await reader.find(ORG, COMMAND, USER) is None
 
 
 async def test_without_the_database_an_outcome_is_away_not_missing(pool: Pool) -> None:
     reader = OutcomeReader(pool)
     pool.terminate()
     with pytest.raises(DatabaseAway):
-        await reader.find(ORG, COMMAND)
+        await reader.find(ORG, COMMAND, USER)

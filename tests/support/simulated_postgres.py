@@ -10,8 +10,8 @@ from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, Needs
 from daybook_command.shard.messages import OverdueRun
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.entries import Entry, entry_data
-from daybook_contracts.ids import entry_id
+from daybook_contracts.entries import Entry, entry_data, identity_of
+from daybook_contracts.ids import Identity
 from daybook_contracts.routing import partition_of
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.log_entry import LogEntry
@@ -33,7 +33,7 @@ class Stored:
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
     rows: RowTables = field(default_factory=lambda: RowTables(TABLES))
     audit_log: dict[str, AuditRow] = field(default_factory=dict)
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: dict[Identity, Entry] = field(default_factory=dict)
     orgs: dict[str, Org | None] = field(default_factory=dict)
 
     def copy(self) -> "Stored":
@@ -44,14 +44,14 @@ class Stored:
     def checkpoint(self, partition: int) -> Checkpoint:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
 
-    def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
+    def entries_of_commands(self, firsts: Iterable[Identity]) -> dict[Identity, Entry | None]:
         """Also those behind the first: a command's entries are projected together."""
         return {
-            id_: self.entries[id_]
-            for first in first_ids
+            identity: self.entries[identity]
+            for first in firsts
             if first in self.entries
-            for id_ in _ids_of_command(self.entries[first])
-            if id_ in self.entries
+            for identity in map(first.at, range(self.entries[first].metadata_json.entries))
+            if identity in self.entries
         }
 
     def orgs_needed(self, needs: Needs) -> dict[str, LoadedOrg]:
@@ -116,17 +116,10 @@ def _follow(stored: Stored, entry: LogEntry) -> None:
     """What a shard reads has its origin in the same rows."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
-    stored.entries[columns.id] = columns
+    stored.entries[identity_of(columns)] = columns
     if columns.org_id is not None and columns.result == "success":
         before = stored.orgs.get(columns.org_id)
         stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, entry_data(columns))
-
-
-def _ids_of_command(first: Entry) -> list[str]:
-    metadata = first.metadata_json
-    others = range(1, metadata.entries)
-    key = first.org_id or first.entity_id
-    return [first.id, *(entry_id(key, metadata.command_id, ordinal) for ordinal in others)]
 
 
 ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)

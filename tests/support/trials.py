@@ -16,7 +16,7 @@ def played(seed: int) -> World:
     """Raises `Failed`, whatever the fault: tables must not contradict the log, and nothing may break."""
     draw = random.Random(seed)
     config = replace(
-        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([20, 1000]), max_commands=5
+        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5
     )
     world = World(seed, Everything(seed).records(COMMANDS), frozenset(PEOPLE), config)
     try:

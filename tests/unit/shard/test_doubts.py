@@ -182,6 +182,8 @@ def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
         project_id=entry.project_id,
         result=entry.result,
         command_id=metadata.command_id,
+        key=metadata.key,
+        scope=metadata.scope,
         data=bytes(metadata.data),
         entries=metadata.entries,
         error=None,

@@ -200,7 +200,7 @@ def test_another_command_under_a_used_id_is_refused_without_an_entry() -> None:
 def test_a_repeat_whose_first_result_cannot_be_read_is_neither_decided_again_nor_a_crash() -> None:
     shard = fresh()
     effects = arrive(shard, FOUND)
-    stored = only(effects, LoadSnapshot).needs.entry_ids[0]
+    stored = only(effects, LoadSnapshot).needs.identities[0]
     effects = shard.handle(answer_of(effects, entries={stored: None}))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
 

@@ -41,7 +41,7 @@ from daybook_command.shard.messages import (
 from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.phase import EXPECTED, Phase
-from daybook_command.shard.reservations import WAITING, still_awaited, without_chosen_ids
+from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.continuity import LogChanged
 
@@ -81,7 +81,7 @@ class Shard:
 
     def oldest_ms(self) -> int | None:
         """Kafka's timestamp of the oldest command not decided yet."""
-        waiting = self.flight.records or self.inbox.queue
+        waiting = self.inbox.aside or self.flight.records or self.inbox.queue
         return waiting[0].timestamp_ms if waiting else None
 
     def handle(self, event: Event) -> list[Effect]:
@@ -137,27 +137,23 @@ class Shard:
 
     def _next(self) -> list[Effect]:
         """Start the next batch, if the shard is free to."""
-        if self.phase is not Phase.READY or not self.inbox or self.held is not None:
+        if self.phase is not Phase.READY or self.held is not None:
+            return []
+        if not self.memory.awaited:
+            self.inbox.take_back()
+        if not self.inbox:
             return []
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
         if self.inbox.overdue:
             self.flight = Flight(taken=self.inbox.take_overdue())
         else:
-            self.flight = Flight(*self.inbox.take_records())
-            if self.memory.awaited and not self._leave_chosen_ids():
-                return self._hold(WAITING)
+            self.flight = Flight(*self.inbox.take_records(set_aside=bool(self.memory.awaited)))
+            if not self.flight.records:
+                return []
         self.flight.needs = needs_of(self.flight.taken, self.memory)
         self.phase = Phase.LOADING
         return [LoadSnapshot(self.flight.needs, len(self.flight.taken))]
-
-    def _leave_chosen_ids(self) -> bool:
-        """Put back the first command that chooses an id, and all behind it; False if nothing is left to decide."""
-        flight = self.flight
-        left = without_chosen_ids(flight.taken)
-        self.inbox.put_back(flight.records[left:])
-        self.flight = Flight(flight.records[:left], flight.taken[:left])
-        return left > 0
 
     def _tail_is_full(self) -> bool:
         return self.memory.tail.weight > self.config.max_tail
@@ -169,7 +165,7 @@ class Shard:
 
     def _tick(self) -> list[Effect]:
         """Look again at what the shard waits for: a snapshot tells both the clock and the checkpoint."""
-        if self.phase is not Phase.READY or self.held is None:
+        if self.phase is not Phase.READY or (self.held is None and not self.inbox.aside):
             return []
         self.phase = Phase.LOADING
         self.flight = Flight(needs=Needs(next_offsets=bool(self.memory.awaited)))
@@ -196,10 +192,8 @@ class Shard:
         self.phase = Phase.READY
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
-        if self.held == WAITING and self.memory.awaited:
-            return []
-        self.held = None
-        return [Hold(None), *self._next()]
+        held, self.held = self.held, None
+        return [*([] if held is None else [Hold(None)]), *self._next()]
 
     def _decide(self, event: SnapshotLoaded) -> list[Effect]:
         snapshot, memory, flight = event.snapshot, self.memory, self.flight
@@ -217,7 +211,7 @@ class Shard:
         deciding.run(flight.taken)
         reports = self._cut(deciding)
         flight.appends = tuple(deciding.appends)
-        flight.answer = deciding.answers.seal(flight.records[-1].offset + 1) if flight.records else None
+        flight.answer = deciding.answers.seal(self.inbox.decided(flight.records)) if flight.records else None
         if not deciding.appends:
             return [*reports, *self._finish()]
         unpinned = deciding.named_users - snapshot.pinned_users

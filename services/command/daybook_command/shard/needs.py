@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 
 from daybook_command.domain.children import Kind, Ref, named_by, with_alerts
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import chosen_ids, users_named
+from daybook_command.domain.targets import users_named
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
 from daybook_command.shard.intake import Own, Pending, Taken
 from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
+from daybook_command.shard.reservations import reserves
 from daybook_contracts.commands import Command
-from daybook_contracts.principals import Service
 
 
 def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
@@ -30,15 +30,6 @@ def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
         chosen_ids=tuple(chosen),
         next_offsets=bool(memory.awaited),
     )
-
-
-def reserves(item: Taken) -> tuple[tuple[str, str], ...]:
-    """The ids that a command chooses, each with its table. A look-up reserves them for good: nobody but a service may
-    take them from others.
-    """
-    if isinstance(item, Pending) and isinstance(item.principal, Service):
-        return chosen_ids(item.command)
-    return ()
 
 
 def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgNeeds:

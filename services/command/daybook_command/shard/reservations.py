@@ -2,14 +2,11 @@
 log until every partition is projected up to where it ended at the shard's takeover (docs/log.md, rule 18).
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import takewhile
-from typing import Final
+from collections.abc import Mapping
 
-from daybook_command.shard.intake import Taken
-from daybook_command.shard.needs import reserves
-
-WAITING: Final = "a command that chooses its ids waits until all partitions are projected"
+from daybook_command.domain.targets import chosen_ids
+from daybook_command.shard.intake import Pending, Taken
+from daybook_contracts.principals import Service
 
 
 def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:
@@ -17,6 +14,10 @@ def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -
     return {partition: end for partition, end in awaited.items() if next_offsets.get(partition, 0) < end}
 
 
-def without_chosen_ids(taken: Sequence[Taken]) -> int:
-    """How many of the first commands choose no id."""
-    return sum(1 for _ in takewhile(lambda item: not reserves(item), taken))
+def reserves(item: Taken) -> tuple[tuple[str, str], ...]:
+    """The ids that a command chooses, each with its table. A look-up reserves them for good: nobody but a service may
+    take them from others.
+    """
+    if isinstance(item, Pending) and isinstance(item.principal, Service):
+        return chosen_ids(item.command)
+    return ()
