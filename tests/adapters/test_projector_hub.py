@@ -106,7 +106,7 @@ async def test_a_connection_takes_its_runs_and_dead_letters_along_and_may_come_a
         log.add(ORG, ANN, *with_children(LINK, RUN, LETTER, name))
         log.add(ORG, ANN, facts.DlqEventsRetried(connection_id=LINK, ids=(LETTER,)))
         log.add(ORG, ANN, facts.SyncFailed(connection_id=LINK, sync_run_id=RUN, error_message=name))
-        log.add(ORG, ANN, facts.DlqEventResolved(dlq_event_id=LETTER, resolution="manual"))
+        log.add(ORG, ANN, facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual"))
         if name != "c":
             log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
     await any_cut_gives_the_fold(lasting, log, 5000, 9, 6, 3, 1)

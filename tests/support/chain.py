@@ -14,6 +14,8 @@ import rfc8785
 
 Json = dict[str, Any]
 ZEROS = "0" * 64
+FREE_TEXT = {"message", "error", "error_message", "reason", "stats"}
+"""What a request leaves out."""
 _M = 0x5BD1E995
 _U32 = 0xFFFFFFFF
 
@@ -22,11 +24,30 @@ def jcs(value: Any) -> bytes:
     return rfc8785.dumps(value)
 
 
-def entry_id(key: str, command_id: str, ordinal: int = 0) -> str:
-    """UUIDv8: the command id's first six bytes, then a digest of key, command id and ordinal around the fixed bits."""
-    command = UUID(command_id).bytes
-    digest = hashlib.sha256(b"daybook-id/v1\n" + UUID(key).bytes + command + ordinal.to_bytes(4, "big")).digest()
-    raw = bytearray(command[:6] + digest[:10])
+def entry_id(key: str, command_id: str, ordinal: int = 0, scope: str = "org", actor: str | None = None) -> str:
+    """An entry's first id: the command id's first six bytes, then ten of a digest over what identifies the entry."""
+    digest = hashlib.sha256(b"daybook-id/v1\n" + _identity(scope, key, actor, command_id, ordinal)).digest()
+    return _uuid8(UUID(command_id).bytes[:6] + digest[:10])
+
+
+def second_id(key: str, command_id: str, ordinal: int = 0, scope: str = "org", actor: str | None = None) -> str:
+    """The row's id where another entry has the first one: sixteen bytes of another digest over the same."""
+    digest = hashlib.sha256(b"daybook-id/v2\n" + _identity(scope, key, actor, command_id, ordinal)).digest()
+    return _uuid8(digest[:16])
+
+
+def thing_id(org_id: str, command_id: str) -> str:
+    """The id of what a create makes, unless a service chose one."""
+    return second_id(org_id, command_id)
+
+
+def _identity(scope: str, key: str, actor: str | None, command_id: str, ordinal: int) -> bytes:
+    ids = UUID(key).bytes + (bytes(16) if actor is None else UUID(actor).bytes) + UUID(command_id).bytes
+    return scope.encode() + b"\n" + ids + ordinal.to_bytes(4, "big")
+
+
+def _uuid8(digest: bytes) -> str:
+    raw = bytearray(digest)
     raw[6] = raw[6] & 0x0F | 0x80
     raw[8] = raw[8] & 0x3F | 0x80
     return str(UUID(bytes=bytes(raw)))
@@ -56,6 +77,7 @@ def commit_hash(salt: str, data: Any) -> str:
 
 def request_hash(salt: str, command: Json) -> str:
     content = {name: command.get(name) for name in ("type", "org_id", "actor_user_id", "data")}
+    content["data"] = {name: value for name, value in command["data"].items() if name not in FREE_TEXT}
     return hashlib.sha256(b"daybook-request/v1\n" + bytes.fromhex(salt) + jcs(content)).hexdigest()
 
 

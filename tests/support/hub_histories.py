@@ -112,8 +112,9 @@ def resolve(hub: Hub, _one: int, other: int) -> Fact | None:
     letter = hub.id(LETTERS, other)
     if letter not in hub.letters:
         return None
-    hub.resolved[letter] = hub.letters.pop(letter)[0]
-    return facts.DlqEventResolved(dlq_event_id=letter, resolution="manual")
+    link, _ = hub.letters.pop(letter)
+    hub.resolved[letter] = link
+    return facts.DlqEventResolved(connection_id=link, dlq_event_id=letter, resolution="manual")
 
 
 def retry_many(hub: Hub, one: int, _other: int) -> Fact | None:

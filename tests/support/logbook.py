@@ -12,7 +12,7 @@ from daybook_contracts.entry_data import ACTION_OF, UserRegistered
 from daybook_contracts.fact import Fact, encode_fact
 from daybook_contracts.hashing import request_hash
 from daybook_contracts.head import GENESIS, Head
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity, Scope
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
 
@@ -103,13 +103,20 @@ class Logbook:
         return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
 
     def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed) -> Place:
-        """One rejected command. What does not exist is claimed in its data."""
+        """One rejected command of a member or a service. What does not exist is claimed in its data."""
         self.commands += 1
-        data = json.dumps(claimed, separators=(",", ":"), sort_keys=True).encode()
         key = org_id or claimed.get("org_id") or claimed["user_id"]
+        return self._failure(self._columns(org_id, actor, action, entity_id, key), claimed)
+
+    def refuse_outsider(
+        self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed
+    ) -> Place:
+        """One rejected command of somebody with no standing in the org, or on another user."""
+        self.commands += 1
+        key = entity_id if action == "REGISTER_USER" else org_id or claimed["org_id"]
         columns = self._columns(org_id, actor, action, entity_id, key)
-        error = EntryError("FORBIDDEN", "it may not")
-        return self.append({**columns, "result": "failure", "data": data, "error": error})
+        id_ = Identity("outsider", key, actor or claimed["actor_user_id"], columns["command_id"]).first_id()
+        return self._failure({**columns, "scope": "outsider", "id": id_}, claimed)
 
     def append(self, unsealed: dict[str, Any]) -> Place:
         sealed = seal(Unsealed(**unsealed), self.heads[unsealed["partition"]])
@@ -122,6 +129,11 @@ class Logbook:
 
     def void(self, partition: int, value: bytes | None = b"garbage") -> None:
         self.records[partition].append(value)
+
+    def _failure(self, columns: dict[str, Any], claimed: Claimed) -> Place:
+        data = json.dumps(claimed, separators=(",", ":"), sort_keys=True).encode()
+        error = EntryError("FORBIDDEN", "The actor has no right to do this.")
+        return self.append({**columns, "result": "failure", "data": data, "error": error})
 
     def _success(self, org_id: str | None, actor: str | None, fact: Fact, ordinal: int, entries: int) -> dict[str, Any]:
         action = ACTION_OF[type(fact)]
@@ -136,23 +148,26 @@ class Logbook:
     ) -> dict[str, Any]:
         id_ = command_id(self.commands)
         partition = partition_of(key, self.partitions)
+        scope: Scope = "user" if action == "REGISTER_USER" else "org"
         return {
             "action": action,
             "actor_user_id": actor,
             "created_at": timestamp(START + 1000 * sum(map(len, self.records))),
             "entity_id": entity_id,
             "entity_type": NOUNS[action.partition("_")[2]][0],
-            "id": entry_id(key, id_, ordinal),
+            "id": Identity(scope, key, None, id_, ordinal).first_id(),
             "org_id": org_id,
             "project_id": None,
             "command_id": id_,
             "entries": 1,
             "error": None,
+            "key": key,
             "ordinal": ordinal,
             "partition": partition,
             "principal": f"user:{actor}" if actor else "service:importer",
             "request": request_hash(bytes.fromhex(SALT), action, org_id, actor, b"{}"),
             "salt": SALT,
+            "scope": scope,
         }
 
 

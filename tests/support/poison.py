@@ -152,7 +152,7 @@ def busy() -> Logbook:
     log.add(
         HURT, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
     )
-    log.add(HURT, ANN, facts.DlqEventResolved(dlq_event_id=thing(3), resolution="manual"))
+    log.add(HURT, ANN, facts.DlqEventResolved(connection_id=thing(1), dlq_event_id=thing(3), resolution="manual"))
     log.add(HURT, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
     log.add(HURT, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
     return log

@@ -114,7 +114,7 @@ def test_a_retried_dead_letter_has_the_count_that_its_entry_says() -> None:
 
 
 def test_a_resolved_dead_letter_stays() -> None:
-    fact = facts.DlqEventResolved(dlq_event_id=LETTER, resolution="manual")
+    fact = facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual")
     assert folded(fact) == [Update(DLQ_EVENTS, (LETTER,), {"status": "resolved"})]
 
 
