@@ -171,3 +171,8 @@ def overlook_a_restore(patch: Patch) -> None:
 def overlook_another_head(patch: Patch) -> None:
     for reader in ("daybook_command.shard.takeover", "daybook_command.shard.gap", "daybook_projector.partition"):
         patch.setattr(f"{reader}.check_head", lambda *_: None)
+
+
+def take_any_row_with_the_id(patch: Patch) -> None:
+    """As if nobody could have an entry with another's first id."""
+    patch.setattr(simulated_postgres, "is_entry_of", lambda *_: True)
