@@ -30,7 +30,7 @@ GROUP BY retry_count
 WAIT: Final = "SELECT daybook.wait_for($1, make_interval(secs => $2), $3)"
 TOUCHED: Final = """
 SELECT jsonb_array_length(metadata_json->'data'->'ids'), (metadata_json->'data'->>'remaining')::integer
-FROM audit_log WHERE id = $1
+FROM daybook.outcome($1, $2) LIMIT 1
 """
 
 
@@ -85,7 +85,7 @@ async def carry_out(publisher: Publisher, database: OwnConnection, place: Place,
     outcome = await (await publisher.publish(command))
     accepted = _accepted(outcome)
     await _until_projected(database, place, accepted.position, publisher.seconds)
-    ids, remaining = await database.fetchrow(TOUCHED, UUID(accepted.entries[0].id)) or (0, 0)
+    ids, remaining = await database.fetchrow(TOUCHED, place.org_id, UUID(command.command_id)) or (0, 0)
     return Touched(ids, remaining)
 
 

@@ -9,11 +9,12 @@ PENDING_COUNTED: Final = 1001
 """A connection's pending dead letters are counted as far as this: then it says more than a thousand."""
 
 # Severities, org, project, connection, the ids of the connection's policy alerts, limit.
-# An alert raised by hand has the id of its entry, unless its sender chose one; only the entry names its connection.
+# Of an alert raised by hand only its entry names the connection. A chosen id may have been used again: the last one counts.
 ALERTS: Final = """
 SELECT id, severity, org_id, project_id, (
     SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e
-    WHERE e.id = page.id AND e.action = 'RAISE_ALERT'
+    WHERE e.entity_id = page.id AND e.action = 'RAISE_ALERT' AND e.result = 'success' AND e.org_id = page.org_id
+    ORDER BY e.created_at DESC LIMIT 1
 ) AS connection_id, message
 FROM (
     SELECT a.id, a.severity, p.org_id, a.project_id, a.message,
@@ -24,9 +25,10 @@ FROM (
         AND ($2::uuid IS NULL OR p.org_id = $2)
         AND ($3::uuid IS NULL OR a.project_id = $3)
         AND ($4::uuid IS NULL OR a.project_id = (SELECT c.project_id FROM source_connections AS c WHERE c.id = $4) AND (
-            a.id = ANY($5::uuid[]) OR EXISTS (
-                SELECT FROM audit_log AS e WHERE e.id = a.id AND e.action = 'RAISE_ALERT'
-                AND e.metadata_json->'data'->>'connection_id' = $4::text
+            a.id = ANY($5::uuid[]) OR $4::text = (
+                SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e
+                WHERE e.entity_id = a.id AND e.action = 'RAISE_ALERT' AND e.result = 'success' AND e.org_id = p.org_id
+                ORDER BY e.created_at DESC LIMIT 1
             )
         ))
     ORDER BY rank, p.org_id, a.project_id, a.id

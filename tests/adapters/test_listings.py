@@ -79,7 +79,7 @@ def test_an_alert_says_what_it_is_about_as_far_as_can_be_told(settings: Settings
         FAILING: (ADS, "sync_failing"),
         ABOUT_ADS: (ADS, None),
         BY_HAND: (None, None),
-        CHOSEN: (None, None),
+        CHOSEN: (ADS, None),
         OF_OTHER: (None, None),
     }
     assert by_id[BY_HAND] == {
@@ -96,7 +96,7 @@ def test_an_alert_says_what_it_is_about_as_far_as_can_be_told(settings: Settings
 def test_alerts_of_a_part_are_only_those(settings: Settings) -> None:
     assert ids(settings, "alerts", "--org", OTHER) == [OF_OTHER]
     assert ids(settings, "alerts", "--project", BLOG) == [BY_HAND]
-    assert set(ids(settings, "alerts", "--connection", ADS)) == {FAILING, ABOUT_ADS}
+    assert set(ids(settings, "alerts", "--connection", ADS)) == {FAILING, ABOUT_ADS, CHOSEN}
     assert ids(settings, "alerts", "--connection", HOTMART) == [BACKLOG]
     assert ids(settings, "alerts", "--connection", an_id(9)) == []
     assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", ACME) == [BACKLOG, BY_HAND]

@@ -168,11 +168,6 @@ def with_metadata_that_jsonb_refuses(log: Logbook) -> None:
     log.add(HURT, ANN, facts.OrgRenamed(name="a"), data=b'{"name":"a\\u0000b"}')
 
 
-def with_an_id_that_is_taken(log: Logbook) -> None:
-    log.commands -= 1
-    log.add(WELL, ANN, facts.OrgRenamed(name="a"))
-
-
 def with_a_project_that_does_not_exist(log: Logbook) -> None:
     log.add(HURT, ANN, facts.OrgRenamed(name="a"), project_id=SITE)
 
@@ -184,7 +179,6 @@ def with_a_project_that_does_not_exist(log: Logbook) -> None:
         without_an_org,
         with_columns_that_cannot_be_read,
         with_metadata_that_jsonb_refuses,
-        with_an_id_that_is_taken,
         with_a_project_that_does_not_exist,
     ],
 )

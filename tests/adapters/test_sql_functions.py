@@ -1,33 +1,58 @@
-"""What plain SQL clients call: daybook.entry_id and daybook.wait_for."""
+"""What plain SQL clients compute and look up: daybook.entry_id, daybook.thing_id and daybook.outcome."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 
-import asyncpg
 import pytest
 from hypothesis import HealthCheck, given
-from hypothesis import settings as hypothesis_settings
+from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from daybook_contracts.ids import entry_id
-from daybook_infra.postgres import OwnConnection, connect
+from daybook_contracts import entry_data as facts
+from daybook_contracts.ids import Identity, Scope, thing_id
+from daybook_infra.postgres import OwnConnection, Pool, connect
 from daybook_infra.settings import Settings
+from support.logbook import Logbook, org, user
+from support.poison import ANN, BOB, HURT, WELL, founded
+from support.projecting import database as pool_of
+from support.projecting import entries_of, post
 from support.stack import FreshSettings
+from support.taken_ids import plant, second_id_of
 
-KEY, COMMAND = "00000000-0000-4000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
-ORG = "00000000-0000-4000-8000-00000000000a"
-ENTRY_ID = "SELECT daybook.entry_id($1::uuid, $2::uuid, $3)::text"
-WAIT = "SELECT daybook.wait_for($1, $2)"
-WAIT_FOR_ORG = "SELECT daybook.wait_for($1, $2, $3)"
-NOW, SOON, LATE = timedelta(0), timedelta(milliseconds=50), timedelta(seconds=30)
-CHECKPOINT = """
-INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset)
-VALUES (3, 1043, $1, repeat('0', 64), 1042)
-ON CONFLICT (partition) DO UPDATE SET position = excluded.position
+K, C, A = (
+    "00000000-0000-4000-8000-000000000001",
+    "01890000-0000-7000-8000-000000000002",
+    "00000000-0000-4000-8000-00000000000a",
+)
+ENTRY_ID = "SELECT daybook.entry_id($1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
+SECOND_ID = "SELECT daybook.hashed_id(2, $1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
+OUTCOME = "SELECT id::text, metadata_json FROM daybook.outcome($1, $2, $3)"
+GOLDEN: list[tuple[str, tuple[str, str, int, str, str | None], str]] = [
+    (ENTRY_ID, (K, C, 0, "org", None), "01890000-0000-8daa-918b-21028f9a9b8e"),
+    (ENTRY_ID, (K, C, 1, "org", None), "01890000-0000-8c3d-bed0-f62bc555dda6"),
+    (ENTRY_ID, (K, C, 0, "user", None), "01890000-0000-8464-8327-f69d5d83c9eb"),
+    (ENTRY_ID, (K, C, 0, "outsider", A), "01890000-0000-8d26-8d22-3bc8a880117c"),
+    (ENTRY_ID, (K, C, 0, "policy", None), "01890000-0000-8478-a997-e1918be0eb31"),
+    (SECOND_ID, (K, C, 0, "org", None), "e62023e5-9523-89c6-84c9-b8c2c8976564"),
+    (SECOND_ID, (K, C, 0, "outsider", A), "54e69ad1-9f6e-86ae-afb6-48a3f4916c69"),
+]
+PLANTED = """
+INSERT INTO audit_log SELECT gen_random_uuid(), null, null, null, 'OTHER', 'org', gen_random_uuid(), 'success', '{}',
+    now() FROM generate_series(1, 20000)
 """
-QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 7, 'poison')"
-RELEASE = "UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1"
+SCANS = "SELECT seq_scan, idx_scan FROM pg_stat_xact_user_tables WHERE relname = 'audit_log'"
+
+identities = st.builds(
+    lambda scope, key, actor, command, ordinal: Identity(
+        scope, str(key), str(actor) if scope == "outsider" else None, str(command), ordinal
+    ),
+    st.sampled_from(["org", "user", "outsider", "policy"]),
+    st.uuids(),
+    st.uuids(),
+    st.uuids(),
+    st.integers(0, 2**31 - 1),
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,93 +63,176 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
     async with connect(settings, "test") as connection:
-        await connection.execute("DELETE FROM daybook.checkpoints; DELETE FROM daybook.quarantine")
         yield connection
 
 
-async def test_entry_ids_are_the_golden_ones(database: OwnConnection) -> None:
-    assert await database.fetchval(ENTRY_ID, KEY, COMMAND, 0) == "01890000-0000-8d42-a25f-2195770a803a"
-    assert await database.fetchval(ENTRY_ID, KEY, COMMAND, 1) == "01890000-0000-8852-9490-3581329daec3"
+@pytest.fixture
+async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
+    async with pool_of(fresh_settings(partitions=1)) as opened:
+        yield opened
 
 
-@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
-@given(st.lists(st.tuples(st.uuids(), st.uuids(), st.integers(0, 2**31 - 1)), min_size=20))
-def test_sql_and_python_agree_on_every_entry_id(settings: Settings, named: list[tuple[object, object, int]]) -> None:
-    async def in_sql() -> list[str]:
-        async with connect(settings, "test") as connection:
-            return [await connection.fetchval(ENTRY_ID, str(key), str(command), n) for key, command, n in named]
-
-    assert asyncio.run(in_sql()) == [entry_id(str(key), str(command), ordinal) for key, command, ordinal in named]
-
-
-async def test_a_projected_position_is_seen_at_once(database: OwnConnection) -> None:
-    await database.execute(CHECKPOINT, 1042)
-    assert await database.fetchval(WAIT, "3.1042", NOW) is True
-    assert await database.fetchval(WAIT, "3.7", NOW) is True
-
-
-@pytest.mark.parametrize("allowed", [timedelta(seconds=-1), NOW, SOON])
-async def test_what_is_not_projected_in_time_is_false(database: OwnConnection, allowed: timedelta) -> None:
-    await database.execute(CHECKPOINT, 1042)
-    assert await database.fetchval(WAIT, "3.1043", allowed) is False
-    assert await database.fetchval(WAIT, "4.0", allowed) is False
-
-
-async def test_a_waiting_statement_sees_what_is_projected_meanwhile(
-    settings: Settings, database: OwnConnection
+@pytest.mark.parametrize(("statement", "identity", "golden"), GOLDEN)
+async def test_ids_are_the_golden_ones(
+    database: OwnConnection, statement: str, identity: tuple[object, ...], golden: str
 ) -> None:
-    async with connect(settings, "test") as reader:
-        waiting = asyncio.create_task(reader.fetchval(WAIT, "3.5", LATE))
-        async with database.transaction():
-            await database.execute(CHECKPOINT, 5)
-        assert await waiting is True
+    assert await database.fetchval(statement, *identity) == golden
 
 
-async def test_the_timeout_is_five_seconds_unless_told(database: OwnConnection) -> None:
-    await database.execute(CHECKPOINT, 5)
-    assert await database.fetchval("SELECT daybook.wait_for('3.5')") is True
-    default = "SELECT pg_get_function_arguments('daybook.wait_for'::regproc)"
-    assert "timeout interval DEFAULT '00:00:05'::interval" in await database.fetchval(default)
+async def test_what_is_not_given_is_the_first_entry_of_a_command_on_an_org(database: OwnConnection) -> None:
+    assert str(await database.fetchval("SELECT daybook.entry_id($1, $2)", K, C)) == GOLDEN[0][2]
+    assert str(await database.fetchval("SELECT daybook.entry_id($1, $2, 1)", K, C)) == GOLDEN[1][2]
+    assert str(await database.fetchval("SELECT daybook.thing_id($1, $2)", K, C)) == GOLDEN[5][2]
 
 
-@pytest.mark.parametrize(
-    "malformed", ["", "3", "3.", ".5", "3.5.1", "-3.5", "3.-1", "3,5", "3.5 ", "a.b", "3.1e3", None]
-)
-async def test_a_malformed_position_is_refused(database: OwnConnection, malformed: str | None) -> None:
-    with pytest.raises(asyncpg.InvalidParameterValueError, match="malformed position"):
-        await database.fetchval(WAIT, malformed, NOW)
+async def test_an_actor_counts_among_outsiders_only_and_must_be_named_there(database: OwnConnection) -> None:
+    assert await database.fetchval(ENTRY_ID, K, C, 0, "org", A) == GOLDEN[0][2]
+    assert await database.fetchval(ENTRY_ID, K, C, 0, "outsider", None) is None
+    assert await database.fetchval(ENTRY_ID, None, C, 0, "org", None) is None
 
 
-async def test_a_null_timeout_is_refused(database: OwnConnection) -> None:
-    with pytest.raises(asyncpg.NullValueNotAllowedError):
-        await database.fetchval(WAIT, "3.5", None)
+@trying(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@given(st.lists(identities, min_size=20, max_size=40))
+def test_sql_and_python_agree_on_every_id(settings: Settings, named: list[Identity]) -> None:
+    async def in_sql(statement: str) -> list[str]:
+        async with connect(settings, "test") as connection:
+            return [
+                await connection.fetchval(statement, each.key, each.command_id, each.ordinal, each.scope, each.actor)
+                for each in named
+            ]
+
+    assert asyncio.run(in_sql(ENTRY_ID)) == [each.first_id() for each in named]
+    assert asyncio.run(in_sql(SECOND_ID)) == [each.second_id() for each in named]
 
 
-@pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
-async def test_a_transaction_that_could_never_see_it_is_refused(database: OwnConnection, isolation: str) -> None:
-    with pytest.raises(asyncpg.InvalidTransactionStateError, match="needs READ COMMITTED"):
-        async with database.transaction(isolation="serializable" if isolation == "serializable" else "repeatable_read"):
-            await database.fetchval(WAIT, "3.5", NOW)
+async def test_sql_and_python_agree_on_the_id_of_a_thing(database: OwnConnection) -> None:
+    assert str(await database.fetchval("SELECT daybook.thing_id($1, $2)", A, C)) == thing_id(A, C)
 
 
-async def test_waiting_for_an_org_in_quarantine_raises(database: OwnConnection) -> None:
-    await database.execute(CHECKPOINT, 9)
-    await database.execute(QUARANTINE, ORG)
-    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match=f"org {ORG} is in quarantine"):
-        await database.fetchval(WAIT_FOR_ORG, "3.5", LATE, ORG)
-    assert await database.fetchval(WAIT_FOR_ORG, "3.5", NOW, KEY) is True
+async def told(pool: Pool, key: str, command_id: str, actor: str | None = None) -> list[tuple[str, str, int]]:
+    """Action, scope and ordinal of each of the rows."""
+    rows = [json.loads(row["metadata_json"]) for row in await pool.fetch(OUTCOME, key, command_id, actor)]
+    return [(row["principal"], row["scope"], row["ordinal"]) for row in rows]
 
 
-async def test_waiting_for_a_healed_org_goes_on(database: OwnConnection) -> None:
-    await database.execute(CHECKPOINT, 9)
-    await database.execute(QUARANTINE, ORG)
-    await database.execute(RELEASE)
-    assert await database.fetchval(WAIT_FOR_ORG, "3.5", NOW, ORG) is True
+def command_of(log: Logbook, position: int) -> str:
+    id_: str = entries_of(log, 0)[position]["metadata_json"]["command_id"]
+    return id_
 
 
-async def test_an_org_that_falls_into_quarantine_ends_the_wait(settings: Settings, database: OwnConnection) -> None:
-    async with connect(settings, "test") as reader:
-        waiting = asyncio.create_task(reader.fetchval(WAIT_FOR_ORG, "3.5", LATE, ORG))
-        await database.execute(QUARANTINE, ORG)
-        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError):
-            await waiting
+async def test_an_outcome_is_the_commands_entries_in_order(pool: Pool) -> None:
+    log = founded()
+    renamed = [facts.OrgRenamed(name=f"{number}") for number in range(12)]
+    place = log.add(HURT, ANN, *renamed)[0]
+    await post(pool, log)
+    found = await told(pool, HURT, command_of(log, place.position))
+    assert found == [(f"user:{ANN}", "org", ordinal) for ordinal in range(12)]
+
+
+async def test_an_outcome_of_a_user_is_found_by_the_users_id(pool: Pool) -> None:
+    log = founded()
+    await post(pool, log)
+    assert await told(pool, BOB, command_of(log, 1)) == [(f"user:{BOB}", "user", 0)]
+    assert await told(pool, BOB, command_of(log, 0)) == []
+    assert await told(pool, HURT, command_of(log, 1)) == []
+
+
+async def test_an_org_comes_before_a_user_of_the_same_id(pool: Pool) -> None:
+    log = founded()
+    log.add(ANN, ANN, facts.OrgCreated(name="a"))
+    log.commands -= 1
+    log.register(ANN)
+    await post(pool, log)
+    command_id = command_of(log, len(log.records[0]) - 1)
+    assert await told(pool, ANN, command_id) == [(f"user:{ANN}", "org", 0)]
+
+
+async def test_an_outsider_finds_their_own_refusal_and_the_key_its_own_command(pool: Pool) -> None:
+    log, stranger = founded(), user(9)
+    log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": stranger})
+    log.commands -= 1
+    log.refuse_outsider(HURT, BOB, "RENAME_ORG", HURT, {})
+    log.commands -= 1
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"))
+    await post(pool, log)
+    command_id = command_of(log, 4)
+    assert await told(pool, HURT, command_id) == [(f"user:{ANN}", "org", 0)]
+    assert await told(pool, HURT, command_id, ANN) == [(f"user:{ANN}", "org", 0)]
+    assert await told(pool, HURT, command_id, BOB) == [(f"user:{BOB}", "outsider", 0)]
+    assert [row[1] for row in await told(pool, HURT, command_id, stranger)] == ["outsider"]
+    assert await told(pool, WELL, command_id, BOB) == []
+
+
+@pytest.mark.parametrize("scope", ["policy", "outsider"])
+async def test_what_has_no_outcome_is_not_found(pool: Pool, scope: Scope) -> None:
+    log = founded()
+    identity = Identity(scope, HURT, BOB if scope == "outsider" else None, C)
+    log.add(HURT, BOB, facts.OrgRenamed(name="b"), scope=scope, command_id=C, id=identity.first_id())
+    await post(pool, log)
+    assert await pool.fetchval("SELECT count(*) FROM audit_log WHERE id = $1", identity.first_id()) == 1
+    assert await told(pool, HURT, C) == []
+    assert await told(pool, HURT, C, ANN) == []
+
+
+async def test_an_entry_under_its_second_id_is_found_and_the_other_is_not_taken_for_it(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = founded()
+    log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": user(9)})
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
+    for entry in entries_of(log, 0)[4:]:
+        await plant(pool, entry["id"])
+    await post(pool, log)
+    for position, key, actor, count in ((4, HURT, user(9), 1), (5, HURT, None, 2)):
+        rows = await pool.fetch(OUTCOME, key, command_of(log, position), actor)
+        expected = [second_id_of(entry) for entry in entries_of(log, 0)[position : position + count]]
+        assert [row["id"] for row in rows] == expected
+
+
+async def test_of_entries_that_share_their_first_id_each_command_finds_its_own(pool: Pool) -> None:
+    """Under the first id of one command stands another one's entry, in all parts alike but for one."""
+    log = founded()
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"))
+    await post(pool, log)
+    (metadata,) = [
+        row[0] for row in await pool.fetch("SELECT metadata_json FROM audit_log WHERE action = 'RENAME_ORG'")
+    ]
+    command_id = command_of(log, 4)
+    for part, value in (("key", org(7)), ("scope", "policy"), ("command_id", A), ("ordinal", 1)):
+        other = Identity("org", HURT, None, command_id)._replace(command_id=C)
+        forged = json.loads(metadata) | {"command_id": C, "hash": "e" * 64} | {part: value}
+        await pool.execute(
+            "INSERT INTO audit_log VALUES ($1, null, null, null, $2, 'org', $1, 'success', $3, now()) "
+            "ON CONFLICT DO NOTHING",
+            other.first_id(),
+            part,
+            json.dumps(forged),
+        )
+        assert await told(pool, HURT, C) == []
+        await pool.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
+        await pool.execute("DELETE FROM audit_log WHERE id = $1", other.first_id())
+
+
+@pytest.mark.parametrize("entries", ["many", 0, -1, 1e300, 2.5, None])
+async def test_a_claim_of_entries_that_no_command_has_does_no_harm(pool: Pool, entries: object) -> None:
+    metadata = {"scope": "org", "key": K, "command_id": C, "ordinal": 0, "entries": entries, "principal": "x"}
+    await pool.execute(
+        "INSERT INTO audit_log VALUES ($1, null, null, null, 'A', 'org', $1, 'success', $2, now())",
+        GOLDEN[0][2],
+        json.dumps(metadata),
+    )
+    assert await told(pool, K, C) == [("x", "org", 0)]
+
+
+async def test_an_outcome_costs_look_ups_by_primary_key_alone(pool: Pool) -> None:
+    log = founded()
+    log.add(HURT, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
+    await post(pool, log)
+    await pool.execute(PLANTED)
+    await pool.execute("ANALYZE audit_log")
+    async with pool.acquire() as connection, connection.transaction():
+        assert len(await connection.fetch(OUTCOME, HURT, command_of(log, 4), ANN)) == 2
+        scans = await connection.fetchrow(SCANS)
+        # Two ids each: of the outsider that there is not, of the first entry, and of both when they are read.
+        assert scans is not None
+        assert (scans["seq_scan"], scans["idx_scan"]) in {(0, 4), (0, 8)}

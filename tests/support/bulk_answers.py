@@ -61,7 +61,8 @@ class Services:
         touched, entry = matching[:1000], entry_id(command["org_id"], command["id"])
         await self.database.execute(CHANGE[command["type"]], touched)
         kept = data | {"ids": [str(id_) for id_ in touched], "remaining": len(matching) - len(touched)}
-        await self.database.execute(ENTRY, entry, command["type"], data["connection_id"], json.dumps({"data": kept}))
+        metadata = {"scope": "org", "key": command["org_id"], "command_id": command["id"], "ordinal": 0, "data": kept}
+        await self.database.execute(ENTRY, entry, command["type"], data["connection_id"], json.dumps(metadata))
         await self.database.execute(ARRIVE, data["connection_id"], self.arriving)
         if self.project:
             await self.database.execute(CHECKPOINT, position)

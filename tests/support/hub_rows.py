@@ -54,8 +54,17 @@ ROWS: dict[str, list[tuple[Any, ...]]] = {
         (OF_OTHER, ELSEWHERE, "critical", "theirs"),
     ],
 }
+RAISED = [
+    (BY_HAND, "success", None, 0),
+    (ABOUT_ADS, "success", ADS, 0),
+    (CHOSEN, "success", HOTMART, 2),
+    (CHOSEN, "success", ADS, 1),
+    (CHOSEN, "failure", HOTMART, 0),
+]
+"""Alerts by hand: what the entry says of the connection, and how old it is. An id was chosen twice, and refused once."""
 ENTRY = """
-INSERT INTO audit_log VALUES ($1, null, null, null, 'RAISE_ALERT', 'integration_alert', $1, 'success', $2, now())
+INSERT INTO audit_log
+VALUES (gen_random_uuid(), $1, null, null, 'RAISE_ALERT', 'integration_alert', $2, $3, $4, now() - $5 * interval '1 day')
 """
 COLUMN_NAMES = "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 ORDER BY attnum"
 FILL = "INSERT INTO {0} SELECT * FROM json_populate_recordset(null::{0}, $1)"
@@ -67,5 +76,6 @@ async def fill(settings: Settings) -> None:
             names = [row["attname"] for row in await database.fetch(COLUMN_NAMES, table)]
             objects = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
             await database.execute(FILL.format(table), objects)
-        await database.execute(ENTRY, BY_HAND, json.dumps({"data": {"project_id": BLOG}}))
-        await database.execute(ENTRY, ABOUT_ADS, json.dumps({"data": {"connection_id": ADS}}))
+        for alert_id, result, connection_id, days in RAISED:
+            data = {"project_id": SHOP} | ({} if connection_id is None else {"connection_id": connection_id})
+            await database.execute(ENTRY, ACME, alert_id, result, json.dumps({"data": data}), days)

@@ -21,6 +21,7 @@ from daybook_projector.partition import Batch, PartitionLog
 from daybook_projector.posting import Poison
 from daybook_projector.projections.fold import folds
 from daybook_projector.report import Report
+from daybook_projector.rows import Met
 from daybook_projector.writer import Writer
 from support.chain import Json
 from support.logbook import Logbook, Place, records
@@ -145,8 +146,8 @@ def _parsed(value: bytes | None) -> Json | None:
 class StrictWriter(Writer):
     """A second attempt, org by org, would give the right tables too, slowly; where nothing is poison it is a fault."""
 
-    async def _write_by_org(self, connection: Connection, batch: Batch) -> list[Poison]:
-        raise AssertionError(f"the batch up to {batch.after} could not be written whole")
+    async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+        raise AssertionError(f"the batch up to {batch.after} could not be written whole, after {met}")
 
 
 async def post(

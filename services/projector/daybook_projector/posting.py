@@ -7,6 +7,7 @@ from daybook_infra.logs import get_logger
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.projections.audit_log import AuditRow, audit_row
 from daybook_projector.projections.changes import Change, FoldError, Insert, NetChange, net_effect
+from daybook_projector.projections.created_things import created_thing, is_chosen
 from daybook_projector.projections.fold import Folds, fold, key_rows
 from daybook_projector.projections.stretches import stretches
 
@@ -41,13 +42,24 @@ def key_inserts(entries: Iterable[LogEntry]) -> Iterator[Insert]:
 
 
 def audit_rows(entries: Iterable[LogEntry]) -> list[AuditRow]:
-    """Raises `FoldError` where the columns cannot be read."""
+    """Under their first ids. Raises `FoldError` where the columns cannot be read."""
     rows = []
     for entry in entries:
         if entry.columns is None:
             raise FoldError(f"the columns of entry {entry.head.position} cannot be read")
         rows.append(audit_row(entry.columns, entry.metadata))
     return rows
+
+
+def chosen_ids(entries: Iterable[LogEntry]) -> list[tuple[str, str]]:
+    """Of things that entries create under an id that a service chose: that id and its org. Of entries that cannot be
+    applied too, as they may be later.
+    """
+    return [
+        (thing, entry.org_id)
+        for entry in entries
+        if (thing := created_thing(entry.fact)) is not None and entry.org_id is not None and is_chosen(thing)
+    ]
 
 
 def by_org(entries: Iterable[LogEntry]) -> dict[str | None, list[LogEntry]]:

@@ -5,12 +5,13 @@ An org's entries before its first poison one apply; of that one and all later on
 from collections.abc import Sequence
 
 from daybook_infra.postgres import Connection
+from daybook_projector.kept_entries import keep_entries
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.partition import Batch
-from daybook_projector.posting import NOBODY, Poison, audit_rows, by_org, key_inserts, net_changes
+from daybook_projector.posting import NOBODY, Poison, by_org, key_inserts, net_changes
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
-from daybook_projector.rows import copy_audit_log, write_changes, write_missing
+from daybook_projector.rows import Contended, IdTaken, Met, write_changes, write_missing
 from daybook_projector.stopped import PartitionStopped
 
 FROZEN = """
@@ -35,35 +36,45 @@ async def frozen_orgs(connection: Connection, entries: Sequence[LogEntry]) -> fr
 
 
 async def post_by_org(
-    connection: Connection, folds: Folds, batch: Batch, frozen: frozenset[str | None]
+    connection: Connection, folds: Folds, batch: Batch, frozen: frozenset[str | None], met: Met
 ) -> list[Poison]:
-    """Writes the batch's rows, and newly poisoned orgs into `daybook.quarantine`. Raises `PartitionStopped`."""
+    """Writes the batch's rows, and newly poisoned orgs into `daybook.quarantine`. Raises `PartitionStopped`, and what
+    `CONTENTION` has, of `Contended` only if it is not in `met`.
+    """
     found = []
     for org_id, entries in by_org(batch.entries).items():
         kept = entries
         if org_id not in frozen:
-            applied, reason = await _apply(connection, folds, entries)
+            applied, reason = await _apply(connection, folds, entries, met)
             kept = entries[applied:]
             if kept:
                 found.append(_poison(batch, kept[0], reason))
         await _keep_keys(connection, batch, kept)
-    await _keep_audit_log(connection, batch)
+    await _keep_entries(connection, batch, met)
     for poison in found:
         await connection.execute(ENTER, poison.org_id, batch.partition, poison.position, poison.reason)
     return found
 
 
-async def _apply(connection: Connection, folds: Folds, entries: Sequence[LogEntry]) -> tuple[int, str]:
+async def _apply(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> tuple[int, str]:
     """How many of an org's entries apply, and why the next one does not."""
+    if await _fault(connection, folds, entries, met) is not None:
+        for index, entry in enumerate(entries):
+            fault = await _fault(connection, folds, [entry], met)
+            if fault is not None:
+                return index, str(fault)
+    return len(entries), ""
+
+
+async def _fault(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> FoldError | None:
+    """Why the entries do not apply; None where they did."""
     try:
         await _attempt(connection, folds, entries)
-    except FoldError:
-        for index, entry in enumerate(entries):
-            try:
-                await _attempt(connection, folds, [entry])
-            except FoldError as error:
-                return index, str(error)
-    return len(entries), ""
+    except FoldError as error:
+        if isinstance(error, Contended) and Contended not in met:
+            raise
+        return error
+    return None
 
 
 async def _attempt(connection: Connection, folds: Folds, entries: Sequence[LogEntry]) -> None:
@@ -85,9 +96,9 @@ async def _keep_keys(connection: Connection, batch: Batch, kept: Sequence[LogEnt
         raise PartitionStopped(f"orgs or projects of {_span(batch, kept)} cannot be written: {error}") from error
 
 
-async def _keep_audit_log(connection: Connection, batch: Batch) -> None:
+async def _keep_entries(connection: Connection, batch: Batch, met: Met) -> None:
     try:
-        await copy_audit_log(connection, audit_rows(batch.entries))
+        await keep_entries(connection, batch, look_up_ids=IdTaken in met)
     except FoldError as error:
         raise PartitionStopped(f"audit_log rows of {_span(batch, batch.entries)} cannot be written: {error}") from error
 

@@ -41,11 +41,27 @@ class Unwritable(FoldError):
     """The rows contradict those that are there, or what a column may hold."""
 
 
+class Contended(Unwritable):
+    """A row has a value that another row has, maybe one of another projector's transaction."""
+
+
+class IdTaken(Exception):
+    """Another row of `audit_log` has an entry's id."""
+
+
+CONTENTION = (Contended, IdTaken, asyncpg.DeadlockDetectedError)
+"""What another projector's transaction may have caused: the batch is tried again before anything is concluded."""
+Met = frozenset[type[Exception]]
+"""The kinds of contention that earlier attempts at a batch ended with."""
+
+
 @contextmanager
 def refusals() -> Iterator[None]:
     """Raises `Unwritable` for what the server, or the driver's encoder, says against a value, never quoting it."""
     try:
         yield
+    except asyncpg.UniqueViolationError as error:
+        raise Contended(f"{type(error).__name__} {error.constraint_name}") from error
     except (
         asyncpg.IntegrityConstraintViolationError,
         asyncpg.DataError,
@@ -88,12 +104,15 @@ async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> No
 
 
 async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> None:
-    """Raises `Unwritable`."""
+    """Raises `Unwritable`, and `IdTaken`."""
     schema, name = AUDIT_LOG.name.split(".")
-    with refusals():
-        await connection.copy_records_to_table(
-            name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_record, rows)
-        )
+    try:
+        with refusals():
+            await connection.copy_records_to_table(
+                name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_record, rows)
+            )
+    except Contended as error:
+        raise IdTaken("an id in audit_log is taken") from error
 
 
 def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -> list[Statement]:

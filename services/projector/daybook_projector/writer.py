@@ -3,16 +3,21 @@ A batch that cannot be written whole is written org by org instead.
 """
 
 from daybook_contracts.checkpoint import Checkpoint
+from daybook_infra.errors import DatabaseAway
 from daybook_infra.failpoints import failpoint
 from daybook_infra.postgres import Connection, Pool, translated
 from daybook_projector.checkpoints import load_checkpoint, move_checkpoint
+from daybook_projector.kept_entries import keep_entries
 from daybook_projector.log_entry import LogEntry
 from daybook_projector.partition import Batch
-from daybook_projector.posting import Poison, audit_rows, key_inserts, net_changes
+from daybook_projector.posting import Poison, key_inserts, net_changes
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 from daybook_projector.quarantine import frozen_orgs, post_by_org
-from daybook_projector.rows import copy_audit_log, write_changes, write_missing
+from daybook_projector.rows import CONTENTION, Contended, IdTaken, Met, write_changes, write_missing
+
+# Each time another projector has committed rows that met these, so a second attempt nearly always comes through.
+ATTEMPTS = 10
 
 
 class Writer:
@@ -30,31 +35,44 @@ class Writer:
         """
         with translated():
             async with self._pool.acquire() as connection:
-                try:
-                    await self._write_whole(connection, batch)
-                except FoldError:
-                    return await self._write_by_org(connection, batch)
+                met: Met = frozenset()
+                for _ in range(ATTEMPTS):
+                    try:
+                        return await self._attempt(connection, batch, met)
+                    except CONTENTION as error:
+                        met |= {type(error)}
+        names = ", ".join(sorted(kind.__name__ for kind in met))
+        raise DatabaseAway(f"partition {batch.partition} keeps meeting rows that others are writing ({names})")
+
+    async def _attempt(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+        """Raises what is in `CONTENTION`."""
+        try:
+            await self._write_whole(connection, batch, met)
+        except FoldError as error:
+            if isinstance(error, Contended) and Contended not in met:
+                raise
+            return await self._write_by_org(connection, batch, met)
         return []
 
-    async def _write_whole(self, connection: Connection, batch: Batch) -> None:
+    async def _write_whole(self, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             if batch.entries:
                 failpoint("before-rows")
-                await self._post(connection, batch, await frozen_orgs(connection, batch.entries))
+                await self._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
                 failpoint("after-rows")
 
-    async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None]) -> None:
+    async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None], met: Met) -> None:
         await write_changes(connection, net_changes(self._folds, batch.entries, frozen))
         if frozen:
             await write_missing(connection, key_inserts(_of(batch, frozen)))
-        await copy_audit_log(connection, audit_rows(batch.entries))
+        await keep_entries(connection, batch, look_up_ids=IdTaken in met)
 
-    async def _write_by_org(self, connection: Connection, batch: Batch) -> list[Poison]:
+    async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             frozen = await frozen_orgs(connection, batch.entries)
-            return await post_by_org(connection, self._folds, batch, frozen)
+            return await post_by_org(connection, self._folds, batch, frozen, met)
 
 
 def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[LogEntry]:

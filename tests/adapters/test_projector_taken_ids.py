@@ -1,0 +1,227 @@
+"""Entries whose first id is taken, on a real Postgres and through a real Kafka: they stop nothing (rule 19)."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_infra.postgres import Pool
+from daybook_projector.stopped import PartitionStopped
+from support.chain import second_id
+from support.logbook import Logbook, Place, org, org_in, project, thing, user, user_in
+from support.poison import (
+    ANN,
+    BOB,
+    HURT,
+    WELL,
+    a_row_that_is_not_there,
+    a_second_org_with_its_id,
+    a_wrong_id,
+    an_unknown_action,
+    an_unknown_version,
+    busy,
+    founded,
+)
+from support.projecting import (
+    checkpoints,
+    database,
+    empty,
+    entries_of,
+    expected,
+    post,
+    projected,
+    projecting,
+    publish,
+    quarantine,
+    tables,
+    until,
+)
+from support.stack import FreshSettings
+from support.tables import differences
+from support.taken_ids import cut_first_ids, other_tables, plant, second_id_of, second_ids
+
+PARTITIONS = 2
+WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+
+
+def renamed(org_id: str = HURT) -> tuple[Logbook, Place]:
+    log = founded()
+    place = log.add(org_id, ANN, facts.OrgRenamed(name="later"))[0]
+    log.add(WELL, ANN, facts.OrgRenamed(name="after"))
+    return log, place
+
+
+async def is_whole(pool: Pool, log: Logbook, seconds: int) -> None:
+    """The tables are the fold of the log, and so many rows bear their second id."""
+    assert await second_ids(pool, log) == seconds
+    assert differences({**expected(log), "audit_log": {}}, await other_tables(pool)) == []
+    assert await checkpoints(pool) == {at: len(values) for at, values in enumerate(log.records) if values}
+    assert await quarantine(pool) == []
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+@pytest.mark.parametrize("planted", ["f" * 64, None])
+async def test_an_entry_whose_first_id_another_row_has_is_kept_under_its_second(
+    fresh_settings: FreshSettings, planted: str | None, limit: int
+) -> None:
+    log, place = renamed()
+    async with database(fresh_settings(partitions=1)) as pool:
+        await plant(pool, place.id, planted)
+        assert await post(pool, log, limit) == []
+        await is_whole(pool, log, seconds=1)
+        second = second_id(HURT, entries_of(log, 0)[4]["metadata_json"]["command_id"])
+        assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
+        assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5000])
+@pytest.mark.parametrize("digits", [0, 1])
+async def test_entries_that_share_their_first_id_are_all_kept(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, digits: int, limit: int
+) -> None:
+    cut_first_ids(monkeypatch, digits)
+    log = busy()
+    shared = {entry["id"] for entry in entries_of(log, 0)}
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert await post(pool, log, limit) == []
+        await is_whole(pool, log, seconds=len(log.records[0]) - len(shared))
+
+
+async def test_a_refused_outsider_whose_first_id_is_taken_is_kept(fresh_settings: FreshSettings) -> None:
+    log, stranger = founded(), user(9)
+    places = [
+        log.refuse_outsider(HURT, BOB, "RENAME_ORG", HURT, {}),
+        log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": stranger}),
+        log.refuse_outsider(None, None, "RENAME_ORG", org(9), {"actor_user_id": stranger, "org_id": org(9)}),
+        log.refuse_outsider(None, BOB, "REGISTER_USER", ANN, {}),
+    ]
+    async with database(fresh_settings(partitions=1)) as pool:
+        for place in places:
+            await plant(pool, place.id)
+        assert await post(pool, log) == []
+        await is_whole(pool, log, seconds=len(places))
+
+
+async def test_two_partitions_that_meet_in_their_first_ids_are_both_projected(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_first_ids(monkeypatch)
+    settings, log = fresh_settings(partitions=PARTITIONS), Logbook(PARTITIONS)
+    ann, bob = user_in(0, PARTITIONS), user_in(1, PARTITIONS)
+    log.register(ann)
+    log.register(bob)
+    for at in range(400):
+        actor, org_id = (ann, org_in(0, PARTITIONS)) if at % 2 else (bob, org_in(1, PARTITIONS))
+        log.add(org_id, actor, facts.OrgRenamed(name=f"{at}") if at > 1 else facts.OrgCreated(name="a"))
+    async with database(settings) as pool, projecting(settings) as projector:
+        await publish(settings, log)
+        await projected(pool, log)
+        await is_whole(pool, log, seconds=401)
+        assert projector.health.ready, projector.health.reasons
+        await empty(pool)
+
+
+async def somebody_waits(pool: Pool) -> bool:
+    return bool(await pool.fetchval(WAITING))
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_row_that_another_transaction_is_writing_is_waited_for(
+    fresh_settings: FreshSettings, *, stays: bool
+) -> None:
+    log, place = renamed()
+    async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
+        transaction = other.transaction()
+        await transaction.start()
+        await plant(other, place.id)
+        writing = asyncio.create_task(post(pool, log))
+        await until(lambda: somebody_waits(pool), "the projector waits for the other row")
+        await (transaction.commit() if stays else transaction.rollback())
+        assert await writing == []
+        await is_whole(pool, log, seconds=1 if stays else 0)
+
+
+async def test_a_deadlock_with_another_projector_is_tried_again(fresh_settings: FreshSettings) -> None:
+    """The other one has the later id and comes for the earlier: PostgreSQL breaks one of the two off."""
+    log, place = renamed()
+    last = entries_of(log, 0)[-1]["id"]
+    async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
+        await other.execute("SET deadlock_timeout = '60s'")
+        transaction = other.transaction()
+        await transaction.start()
+        await plant(other, last)
+        writing = asyncio.create_task(post(pool, log))
+        await until(lambda: somebody_waits(pool), "the projector waits for the other row")
+        await plant(other, place.id)
+        await transaction.commit()
+        assert await writing == []
+        await is_whole(pool, log, seconds=2)
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+@pytest.mark.parametrize("poison", [a_wrong_id, an_unknown_action, a_row_that_is_not_there])
+async def test_a_poison_entry_whose_id_is_taken_closes_its_org_alone(
+    fresh_settings: FreshSettings, poison: Callable[[Logbook], Place], limit: int
+) -> None:
+    log = founded()
+    place = poison(log)
+    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+    async with database(fresh_settings(partitions=1)) as pool:
+        await plant(pool, place.id)
+        assert [(one.org_id, one.position) for one in await post(pool, log, limit)] == [(HURT, place.position)]
+        assert await second_ids(pool, log) == 1
+        assert (await tables(pool))["orgs"][WELL,][0] == "later"
+
+
+def a_taken_second_id(log: Logbook) -> tuple[str, str | None]:
+    place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
+    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+    return place.id, second_id_of(entries_of(log, 0)[place.position])
+
+
+def an_entry_that_is_there_already(log: Logbook) -> tuple[str, str | None]:
+    return log.add(HURT, ANN, facts.OrgRenamed(name="twice"))[0].id, None
+
+
+def an_entry_without_a_second_id(log: Logbook) -> tuple[str, str | None]:
+    return an_unknown_version(log).id, None
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        (a_taken_second_id, "cannot be kept in audit_log: other rows have its ids"),
+        (an_entry_that_is_there_already, "is in audit_log already"),
+        (an_entry_without_a_second_id, "cannot be kept .* for a second id cannot be read .unknown version 2"),
+    ],
+)
+async def test_what_has_no_free_id_stops_the_partition_and_is_named(
+    fresh_settings: FreshSettings, entry: Callable[[Logbook], tuple[str, str | None]], reason: str, limit: int
+) -> None:
+    log = founded()
+    first, second = entry(log)
+    hash_ = entries_of(log, 0)[4]["metadata_json"]["hash"] if entry is an_entry_that_is_there_already else "f" * 64
+    async with database(fresh_settings(partitions=1)) as pool:
+        await plant(pool, first, hash_)
+        if second is not None:
+            await plant(pool, second)
+        with pytest.raises(PartitionStopped, match=rf"entry 0\.4 {reason}"):
+            await post(pool, log, limit)
+        assert await quarantine(pool) == []
+        assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
+
+
+async def test_a_collision_costs_no_org_its_place_in_a_batch_with_poison(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut_first_ids(monkeypatch)
+    log = busy()
+    place = a_second_org_with_its_id(log)
+    log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(8)))
+    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(20), key_name="a", secret_id_ref="env:A"))
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert [one.position for one in await post(pool, log)] == [place.position]
+        assert await second_ids(pool, log) == len(log.records[0]) - 1
+        assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}

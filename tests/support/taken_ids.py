@@ -1,0 +1,57 @@
+"""Entries whose first id another row of `audit_log` has: a hash short enough to collide, rows put there in advance."""
+
+import json
+
+import pytest
+
+from daybook_contracts.ids import Identity
+from daybook_infra.postgres import Connection, Pool
+from support.chain import Json, second_id
+from support.logbook import Logbook
+from support.projecting import entries_of, tables
+from support.tables import Tables
+
+PLANT = "INSERT INTO audit_log VALUES ($1, null, null, null, 'OTHER', 'org', $1, 'success', $2, now())"
+ROWS = "SELECT id::text, metadata_json FROM audit_log"
+
+
+def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
+    """Of the hash in first ids so many hex digits are left, so that entries of nearby times often share one."""
+    whole = Identity.first_id
+
+    def cut(identity: Identity) -> str:
+        kept = whole(identity)[36 - digits :] if digits else ""
+        return f"{identity.command_id[:13]}-8000-8000-{kept:>012}"
+
+    monkeypatch.setattr(Identity, "first_id", cut)
+
+
+async def plant(connection: Connection | Pool, id_: str, hash_: str | None = "f" * 64) -> None:
+    """A row of another entry under that id."""
+    await connection.execute(PLANT, id_, json.dumps({} if hash_ is None else {"hash": hash_}))
+
+
+def second_id_of(entry: Json) -> str:
+    metadata = entry["metadata_json"]
+    actor = entry["actor_user_id"] or metadata["data"].get("actor_user_id")
+    claimed = actor if metadata["scope"] == "outsider" else None
+    return second_id(metadata["key"], metadata["command_id"], metadata["ordinal"], metadata["scope"], claimed)
+
+
+async def second_ids(pool: Pool, log: Logbook) -> int:
+    """How many rows bear their second id. Raises AssertionError unless there is one row of each entry, under its first
+    id, or under its second where another row has the first.
+    """
+    entries = {entry["metadata_json"]["hash"]: entry for at in range(log.partitions) for entry in entries_of(log, at)}
+    stored = [(row["id"], json.loads(row["metadata_json"])) for row in await pool.fetch(ROWS)]
+    ids = {metadata["hash"]: id_ for id_, metadata in stored if metadata.get("hash") in entries}
+    assert ids.keys() == entries.keys()
+    seconds = {hash_ for hash_, id_ in ids.items() if id_ != entries[hash_]["id"]}
+    assert {hash_: ids[hash_] for hash_ in seconds} == {hash_: second_id_of(entries[hash_]) for hash_ in seconds}
+    assert {entries[hash_]["id"] for hash_ in seconds} <= {id_ for id_, _ in stored}
+    return len(seconds)
+
+
+async def other_tables(pool: Pool) -> Tables:
+    """All but `audit_log`, whose rows have ids that depend on which of two entries came first."""
+    return {**await tables(pool), "audit_log": {}}
