@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from faststream.kafka import KafkaBroker, TopicPartition
 
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import thing_id
 
 PREFIX = os.environ.get("DAYBOOK_TOPIC_PREFIX", "daybook.")
 HEADERS = {"daybook-principal": "service:shop-worker", "reply-partition": "0"}
@@ -37,7 +37,7 @@ async def send(org_id: str, type_: str, command_id: str, **data: object) -> str:
 
 async def sync(org_id: str, connection_id: str, event: dict[str, Any]) -> str:
     start_id, run = str(uuid4()), {"connection_id": connection_id}
-    ended = {"sync_run_id": entry_id(org_id, start_id, 0)}  # known before anything is sent
+    ended = {"sync_run_id": thing_id(org_id, start_id)}  # known before anything is sent
     await send(org_id, "START_SYNC", start_id, **run)
     if event["product"] is None:
         await send(org_id, "RECORD_DLQ_EVENT", str(uuid4()), **run, payload=event, error="product is missing")

@@ -8,7 +8,7 @@ import pytest
 
 from daybook_command.known_users import WAIT_SECONDS, KnownUsers
 from daybook_command.outcomes import OutcomeReader
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Pool, close_pool, open_pool
@@ -35,17 +35,25 @@ async def add_org(pool: Pool) -> None:
     await pool.execute("INSERT INTO orgs VALUES ($1::uuid, 'Ada', now())", ORG)
 
 
-async def add_entry(pool: Pool, ordinal: int, entries: int, action: str, **metadata: object) -> None:
+HOME = Identity("org", ORG, None, COMMAND)
+
+
+async def add_entry(
+    pool: Pool, action: str, identity: Identity = HOME, row_id: str | None = None, **metadata: object
+) -> None:
     """A row as the projector writes it."""
     whole = {
-        "v": 1, "partition": 6, "position": 7 + ordinal, "prev": "0" * 64, "hash": "0" * 64, "command_id": COMMAND,
-        "ordinal": ordinal, "entries": entries, "request": "0" * 64, "principal": f"user:{USER}", "data": {},
-        "salt": "0" * 32, "commit": "0" * 64,
+        "v": 1, "partition": 6, "position": 7 + identity.ordinal, "prev": "0" * 64, "hash": "0" * 64,
+        "command_id": identity.command_id, "key": identity.key, "scope": identity.scope, "ordinal": identity.ordinal,
+        "entries": 1, "request": "0" * 64, "principal": f"user:{USER}", "data": {}, "salt": "0" * 32,
+        "commit": "0" * 64,
     }  # fmt: skip
+    if identity.actor is not None:
+        whole["data"] = {"actor_user_id": identity.actor}
     await pool.execute(
         "INSERT INTO audit_log (id, org_id, action, entity_type, entity_id, result, metadata_json, created_at)"
         " VALUES ($1::uuid, $2::uuid, $3, 'org', $2::uuid, $4, $5, now())",
-        entry_id(ORG, COMMAND, ordinal),
+        row_id or identity.first_id(),
         ORG,
         action,
         "failure" if "error" in metadata else "success",
@@ -92,20 +100,21 @@ async def test_without_the_database_nobody_waits(pool: Pool) -> None:
 
 async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -> None:
     await add_org(pool)
-    await add_entry(pool, 0, 2, "FAIL_SYNC")
-    await add_entry(pool, 1, 2, "RAISE_ALERT", principal="service:daybook")
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    await add_user(pool, USER)
+    await add_entry(pool, "FAIL_SYNC", entries=2)
+    await add_entry(pool, "RAISE_ALERT", HOME.at(1), entries=2, principal="service:daybook")
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
     assert [entry.action for entry in outcome.result.entries] == ["FAIL_SYNC", "RAISE_ALERT"]
     assert outcome.result.position == "6.8"
-    assert (outcome.sender, outcome.org_id) == (f"user:{USER}", ORG)
+    assert (outcome.actor, outcome.org_id) == (None, ORG)
 
 
 async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
     await add_org(pool)
-    await add_entry(pool, 0, 1, "RENAME_ORG", error={"code": "FORBIDDEN", "detail": "no"})
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    await add_entry(pool, "RENAME_ORG", error={"code": "FORBIDDEN", "detail": "no"})
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Rejected)
     assert (outcome.result.code, outcome.result.status, outcome.result.position) == ("FORBIDDEN", 403, "6.7")
@@ -113,14 +122,49 @@ async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
 
 async def test_a_redacted_entry_still_tells_its_outcome(pool: Pool) -> None:
     await add_org(pool)
-    await add_entry(pool, 0, 1, "RENAME_ORG", data=None, salt=None)
-    outcome = await OutcomeReader(pool).find(ORG, COMMAND)
+    await add_entry(pool, "RENAME_ORG", data=None, salt=None)
+    outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
 
 
+async def test_an_outsider_finds_its_own_refusal_and_everybody_else_the_org_s_command(pool: Pool) -> None:
+    await add_org(pool)
+    await add_entry(pool, "RENAME_ORG")
+    refused = {"code": "ORG_NOT_FOUND", "detail": "no"}
+    await add_entry(pool, "RENAME_ORG", Identity("outsider", ORG, OTHER, COMMAND), error=refused)
+    reader = OutcomeReader(pool)
+    found = {actor: await reader.find(ORG, COMMAND, actor) for actor in (OTHER, USER, None)}
+    assert {actor: type(outcome.result) for actor, outcome in found.items() if outcome is not None} == {
+        OTHER: Rejected,
+        USER: Accepted,
+        None: Accepted,
+    }
+    assert found[OTHER] is not None
+    assert found[OTHER].actor == OTHER
+
+
+async def test_a_command_of_the_service_s_own_has_no_outcome(pool: Pool) -> None:
+    await add_org(pool)
+    await add_entry(pool, "FAIL_SYNC", Identity("policy", ORG, None, COMMAND))
+    assert await OutcomeReader(pool).find(ORG, COMMAND, None) is None
+
+
+async def test_an_entry_whose_first_id_another_one_s_row_has_is_found_under_its_second(pool: Pool) -> None:
+    await add_org(pool)
+    other = Identity("org", ORG, None, "01890000-0000-7000-8000-0000000000ff")
+    await add_entry(pool, "RENAME_ORG", other, row_id=HOME.first_id(), error={"code": "FORBIDDEN", "detail": "no"})
+    reader = OutcomeReader(pool)
+    assert await reader.find(ORG, COMMAND, None) is None
+    await add_entry(pool, "RENAME_ORG", row_id=HOME.second_id())
+    outcome = await reader.find(ORG, COMMAND, None)
+    assert outcome is not None
+    assert isinstance(outcome.result, Accepted)
+    assert outcome.result.entries[0].id == HOME.first_id()
+
+
 async def test_an_unknown_command_has_no_outcome(pool: Pool) -> None:
-    assert await OutcomeReader(pool).find(ORG, COMMAND) is None
+    assert await OutcomeReader(pool).find(ORG, COMMAND, USER) is None
 
 
 async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
@@ -138,14 +182,14 @@ async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
         reader = OutcomeReader(pool)
-        for look in (reader.find(ORG, COMMAND), reader.role(ORG, USER)):
+        for look in (reader.find(ORG, COMMAND, USER), reader.role(ORG, USER)):
             with pytest.raises(DatabaseAway):
                 await look
-    assert await reader.find(ORG, COMMAND) is None
+    assert await reader.find(ORG, COMMAND, USER) is None
 
 
 async def test_without_the_database_an_outcome_is_away_not_missing(pool: Pool) -> None:
     reader = OutcomeReader(pool)
     pool.terminate()
     with pytest.raises(DatabaseAway):
-        await reader.find(ORG, COMMAND)
+        await reader.find(ORG, COMMAND, USER)

@@ -167,7 +167,7 @@ async def test_a_chosen_id_that_another_org_holds_is_taken(pool: Pool, table: st
         "integration_alerts": alert,
         "secret_refs": reference,
     }
-    reader = SnapshotReader(pool, managed_users=True)
+    reader = SnapshotReader(pool)
     other_id, free = str(uuid4()), str(uuid4())
     needs = ((table, held[table], other_id), (table, held[table], org_id), (table, free, org_id))
     await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", held[table], org_id)

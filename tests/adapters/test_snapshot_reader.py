@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from daybook_command.shard.lookup import Needs, OrgNeeds
@@ -43,7 +44,7 @@ async def filled(pool: Pool) -> Pool:
 
 
 async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=True)
+    reader = SnapshotReader(filled)
     needs = Needs(orgs=(OrgNeeds(ORG), OrgNeeds(NOBODY)), users=(ANN, NOBODY))
     snapshot = (await reader.read({3: needs}))[3]
     assert snapshot.checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
@@ -58,14 +59,14 @@ async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Poo
 
 
 async def test_each_partition_gets_its_own_checkpoint(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=True)
+    reader = SnapshotReader(filled)
     snapshots = await reader.read({3: Needs(), 4: Needs()})
     assert snapshots[3].checkpoint.next_offset == 9
     assert snapshots[4].checkpoint == NOTHING_PROJECTED
 
 
 async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=True)
+    reader = SnapshotReader(filled)
     needs = Needs(orgs=(OrgNeeds(ORG, 0),))
     before = (await reader.read({3: needs}))[3].orgs[ORG]
     assert (before.fresh, before.quarantined, before.generation) == (False, False, 0)
@@ -80,7 +81,7 @@ async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Poo
 
 
 async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=True)
+    reader = SnapshotReader(filled)
     chosen = str(uuid4())
     mine = Needs(chosen_ids=(("projects", chosen, ORG),))
     theirs = Needs(chosen_ids=(("projects", chosen, OTHER), ("projects", PROJECT, OTHER)))
@@ -92,7 +93,7 @@ async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> 
 @pytest.mark.parametrize("table", HOLDERS)
 @pytest.mark.parametrize("backwards", [False, True], ids=["first come", "last come"])
 async def test_of_two_orgs_that_choose_one_id_at_once_one_gets_it(pool: Pool, table: str, *, backwards: bool) -> None:
-    reader, chosen = SnapshotReader(pool, managed_users=True), str(uuid4())
+    reader, chosen = SnapshotReader(pool), str(uuid4())
     asking = sorted([ORG, OTHER], reverse=backwards)
     needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in asking))}
     owner = min(asking)
@@ -106,41 +107,49 @@ async def test_an_id_that_one_of_the_asking_orgs_holds_is_taken_for_the_other(fi
     await filled.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", PROJECT, ORG)
     asking = sorted([ORG, OTHER], reverse=backwards)
     needs = Needs(chosen_ids=tuple(("projects", PROJECT, org_id) for org_id in asking))
-    assert (await SnapshotReader(filled, managed_users=True).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
+    assert (await SnapshotReader(filled).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
 
 
-async def test_an_external_user_is_pinned_before_it_is_decided_on(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=False)
-    snapshot = (await reader.read({3: Needs(users=(BOB, NOBODY))}))[3]
-    assert snapshot.known_users == {BOB}
-    assert [row["user_id"] for row in await filled.fetch("SELECT user_id::text FROM daybook.known_users")] == [BOB]
+async def test_a_look_up_pins_nobody(filled: Pool) -> None:
+    snapshot = (await SnapshotReader(filled).read({3: Needs(users=(BOB, NOBODY))}))[3]
+    assert [snapshot.known_users, snapshot.pinned_users] == [{BOB}, set()]
+    assert await filled.fetchval("SELECT count(*) FROM daybook.known_users") == 0
 
 
-async def test_a_user_whose_pin_was_lost_in_a_restore_is_pinned_again(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=False)
-    needs = {3: Needs(users=(BOB,))}
-    await reader.read(needs)
-    await filled.execute("DELETE FROM daybook.known_users")
-    with pytest.raises(DatabaseAway):
-        await reader.read(needs)
-    assert (await reader.read(needs))[3].known_users == {BOB}
+async def test_a_pinned_user_cannot_be_deleted_and_one_who_is_gone_is_told(filled: Pool) -> None:
+    reader = SnapshotReader(filled)
+    await filled.execute("DELETE FROM project_members; DELETE FROM org_members")
+    assert await reader.pin({BOB, NOBODY}) == {NOBODY}
+    assert await reader.pin({BOB}) == frozenset()
+    assert (await reader.read({3: Needs(users=(ANN, BOB))}))[3].pinned_users == {BOB}
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await filled.execute("DELETE FROM auth.users WHERE id = $1", BOB)
+    await filled.execute("DELETE FROM auth.users WHERE id = $1", ANN)
 
 
-async def test_a_user_who_is_deleted_while_it_is_pinned_is_looked_up_again(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=False)
+async def test_a_user_who_is_deleted_while_it_is_pinned_is_tried_again(filled: Pool) -> None:
+    reader = SnapshotReader(filled)
     gone = str(uuid4())
     await filled.execute("INSERT INTO auth.users VALUES ($1, now())", gone)
     async with filled.acquire() as other, other.transaction():
         await other.execute("DELETE FROM auth.users WHERE id = $1", gone)
-        reading = asyncio.create_task(reader.read({3: Needs(users=(gone,))}))
+        pinning = asyncio.create_task(reader.pin({gone}))
         await eventually(lambda: waiting(filled))
     with pytest.raises(DatabaseAway):
-        await reading
-    assert (await reader.read({3: Needs(users=(gone,))}))[3].known_users == frozenset()
+        await pinning
+    assert await reader.pin({gone}) == {gone}
+
+
+async def test_the_checkpoints_of_all_partitions_come_where_they_are_wanted(filled: Pool) -> None:
+    reader = SnapshotReader(filled)
+    await filled.execute("INSERT INTO daybook.checkpoints VALUES (5, 4, 3, $1, 3)", HASH)
+    snapshots = await reader.read({3: Needs(), 4: Needs(next_offsets=True)})
+    assert snapshots[4].next_offsets == {3: 9, 5: 4}
+    assert (await reader.read({3: Needs()}))[3].next_offsets == {}
 
 
 async def test_an_org_that_takes_long_to_read_does_not_pass_for_a_wrong_clock(filled: Pool) -> None:
-    reader = SnapshotReader(filled, managed_users=True)
+    reader = SnapshotReader(filled)
     async with filled.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.create_task(reader.read({3: Needs(orgs=(OrgNeeds(ORG),))}))

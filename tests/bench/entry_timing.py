@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from daybook_contracts.admission import GENESIS, admit, admit_generic
 from daybook_contracts.entries import entry_data, raw_metadata, read_entry, seal
 from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity
 from daybook_contracts.topics import entry_headers
 from support.entry_samples import COMMAND, ORG, SALT, unsealed
 
@@ -40,7 +40,7 @@ def main() -> None:
         report_entry(action)
     salt = bytes.fromhex(SALT)
     sys.stdout.write("by the way\n")
-    report("entry_id", lambda: entry_id(ORG, COMMAND, 0))
+    report("first id", Identity("org", ORG, None, COMMAND).first_id)
     report("request_hash", lambda: request_hash(salt, "RENAME_ORG", ORG, None, b'{"name":"x"}'))
     report("entry_headers", lambda: entry_headers(COMMAND, ORG, "2026-11-22T15:10:13.123456Z"))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
+from daybook_command import entry_rows
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import Effect, SnapshotLoaded
@@ -73,7 +74,12 @@ def prune_before_deciding(patch: Patch) -> None:
     patch.setattr(Shard, "_decide", pruned)
 
 
+def take_any_row_with_the_id(patch: Patch) -> None:
+    patch.setattr(entry_rows, "_is_of", lambda *_: True)
+
+
 COUNTERPARTS: Mapping[Remove, Remove] = {
+    removals.take_any_row_with_the_id: take_any_row_with_the_id,
     removals.set_without_comparing: set_without_comparing,
     removals.move_the_checkpoint_alone: move_the_checkpoint_alone,
     removals.read_in_two_snapshots: read_in_two_snapshots,

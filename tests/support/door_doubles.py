@@ -92,9 +92,11 @@ class Users:
 class Outcomes:
     found: dict[tuple[str, str], Outcome] = field(default_factory=dict)
     roles: dict[tuple[str, str], str] = field(default_factory=dict)
+    actors: list[str | None] = field(default_factory=list)
     error: Exception | None = None
 
-    async def find(self, key: str, command_id: str) -> Outcome | None:
+    async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None:
+        self.actors.append(actor)
         if self.error is not None:
             raise self.error
         return self.found.get((key, command_id))

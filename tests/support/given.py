@@ -15,13 +15,14 @@ from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Accepted, Decision, Event, Facts, Rejected
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
+from daybook_command.domain.outsiders import is_outsider
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import Command, parse_command
 from daybook_contracts.entry_data import ACTION_OF, ENTRY_DATA
 from daybook_contracts.fact import Fact
-from daybook_contracts.ids import entry_id
-from daybook_contracts.principals import Principal, Service, User
+from daybook_contracts.ids import Identity, Scope, thing_id
+from daybook_contracts.principals import DAYBOOK, Principal, Service, User
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-0000000000c0"
@@ -100,7 +101,7 @@ def command(
 
 def made_by(a_command: Command) -> str:
     """The id of what a create makes, if it chooses none."""
-    return entry_id(a_command.key, a_command.id, 0)
+    return thing_id(a_command.key, a_command.id)
 
 
 def fold(facts: Iterable[msgspec.Struct], founder: str = ANN) -> Org | None:
@@ -166,7 +167,19 @@ class Outcome:
         return org
 
     def drafts(self) -> tuple[Draft, ...]:
-        return drafts(self.command, self.decision, self.before, self.facts)
+        standing = standing_of(self.command, self.decision, self.before, str(self.facts.principal))
+        return drafts(self.command, self.decision, self.before, self.facts, standing)
+
+
+def standing_of(a_command: Command, decision: Decision, before: Org | None, principal: str) -> Identity:
+    """The identity of the command's first entry."""
+    if principal == str(DAYBOOK):
+        return Identity("policy", a_command.key, None, a_command.id)
+    actor = a_command.actor_user_id
+    if isinstance(decision, Rejected) and actor is not None and is_outsider(a_command, before):
+        return Identity("outsider", a_command.key, actor, a_command.id)
+    scope: Scope = "user" if a_command.type == "REGISTER_USER" else "org"
+    return Identity(scope, a_command.key, None, a_command.id)
 
 
 def given(*facts: msgspec.Struct) -> Given:

@@ -76,8 +76,8 @@ def recorded(number: int, of: str = SHOP) -> DlqEventRecorded:
     return DlqEventRecorded(connection_id=of, dlq_event_id=dead_letter(number), payload=free_json({"n": number}))
 
 
-def resolved(number: int) -> DlqEventResolved:
-    return DlqEventResolved(dlq_event_id=dead_letter(number), resolution="manual")
+def resolved(number: int, of: str = SHOP) -> DlqEventResolved:
+    return DlqEventResolved(connection_id=of, dlq_event_id=dead_letter(number), resolution="manual")
 
 
 def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> AlertRaised:

@@ -9,7 +9,7 @@ from daybook_infra.postgres import Pool
 
 
 async def look_up(pool: Pool, *needs: OrgNeeds) -> list[LoadedOrg]:
-    snapshots = await SnapshotReader(pool, managed_users=True).read({3: Needs(orgs=needs)})
+    snapshots = await SnapshotReader(pool).read({3: Needs(orgs=needs)})
     return [snapshots[3].orgs[need.org_id] for need in needs]
 
 

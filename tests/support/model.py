@@ -4,7 +4,7 @@ that must be there for each: their columns, data, principal and error code.
 
 from dataclasses import dataclass, field
 
-from support.chain import Json
+from support.chain import Json, entry_id
 from support.rules import MEMBERSHIP
 from support.rules_hub import HUB
 from support.rules_policies import consequences
@@ -57,11 +57,12 @@ class Model:
         their alerts is for people, and left open: the data of their entries has no message.
         """
         reserve(self.world, command)
-        before = self._project(command)
+        before, outside = self._project(command), self._is_outsider(command)
         try:
             data = RULES[command["type"]](self.world, principal, command)
         except Refused as refused:
-            return [self._entry(principal, command, before, refused.code)]
+            refusal = self._entry(principal, command, before, refused.code)
+            return [refusal | self._as_outsider(command) if outside else refusal]
         entry = self._entry(principal, command, before or self._project(command)) | {"data": data}
         return [entry, *self._consequences(entry, principal, command)]
 
@@ -78,7 +79,28 @@ class Model:
             "result": "failure" if code else "success",
             "data": self._failure_data(command),
             "code": code,
+            "scope": scope_of(principal, command),
         }
+
+    def _is_outsider(self, command: Json) -> bool:
+        """Whether a refusal would be an outsider's."""
+        actor, org = command["actor_user_id"], self.world.orgs.get(command["org_id"])
+        if actor is None:
+            return False
+        if command["type"] == "REGISTER_USER":
+            return bool(actor != command["data"]["user_id"])
+        return org is None or actor not in org["members"]
+
+    def _as_outsider(self, command: Json) -> Json:
+        """What differs in an outsider's refusal: ids only, and none that nobody named."""
+        data = {}
+        for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
+            if command[name] is not None and held is None:
+                data[name] = command[name]
+        own_id = entry_id(key_of(command), command["id"], 0, "outsider", command["actor_user_id"])
+        made = CREATED.get(command["type"])
+        entity_id = _entity_id(command) if made is None or made[1] in command["data"] else own_id
+        return {"data": data, "project_id": None, "entity_id": entity_id, "scope": "outsider"}
 
     def _consequences(self, entry: Json, principal: str, command: Json) -> list[Json]:
         if entry["entity_type"] not in {"source_connection", "sync_run", "dlq_event"}:
@@ -122,6 +144,18 @@ class Model:
             case _:
                 project_id = data.get("project_id") or _project_of(org, data["connection_id"])
         return project_id if project_id in org["projects"] else None
+
+
+def key_of(command: Json) -> str:
+    key: str = command["org_id"] or command["data"]["user_id"]
+    return key
+
+
+def scope_of(principal: str, command: Json) -> str:
+    """Of all but outsiders' refusals."""
+    if principal == TIMEKEEPER:
+        return "policy"
+    return "user" if command["type"] == "REGISTER_USER" else "org"
 
 
 def _project_of(org: Json, connection_id: str | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Sixteen systems that each lack one protection, and what a simulation makes of them."""
+"""Seventeen systems that each lack one protection, and what a simulation makes of them."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -68,13 +68,13 @@ MUTANTS = (
     Mutant(
         "ids looked up in the table",
         "2",
-        "`Deciding._decided_before`: looks into memory alone",
+        "`Deciding.known`: looks into memory alone",
         removals.look_for_ids_in_memory_alone,
     ),
     Mutant(
         "ids looked up in memory",
         "2",
-        "`Deciding._decided_before`: looks into the table alone",
+        "`Deciding.known`: looks into the table alone",
         removals.look_for_ids_in_the_table_alone,
     ),
     Mutant(
@@ -136,5 +136,11 @@ MUTANTS = (
         "8",
         "`check_head` of shard and projector: any record will do",
         removals.overlook_another_head,
+    ),
+    Mutant(
+        "identities compared",
+        "19",
+        "the simulated `is_entry_of`: any row with the id is the entry",
+        removals.take_any_row_with_the_id,
     ),
 )

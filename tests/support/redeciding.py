@@ -13,11 +13,12 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.intake import time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
-from daybook_contracts.commands import Command, data_json, parse_command
-from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.commands import Command, parse_command, request_json
+from daybook_contracts.entries import Entry, entry_data, identity_of
 from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import thing_id
 from daybook_contracts.principals import DAYBOOK, Principal, Service
+from support.given import standing_of
 
 SENDER = Service("test")
 Sent = Mapping[str, Sequence[Command]]
@@ -42,7 +43,7 @@ def is_of(command: Command, entry: Entry) -> bool:
     """Whether it is this command that the entry was decided on, and no other with its id."""
     metadata = entry.metadata_json
     salt = bytes.fromhex(metadata.salt or "")
-    content = (command.type, command.org_id, command.actor_user_id, data_json(command))
+    content = (command.type, command.org_id, command.actor_user_id, request_json(command))
     return request_hash(salt, *content) == metadata.request
 
 
@@ -55,8 +56,11 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
         command, principal = own.get(command_id) or (_sent(sent, command_id, group[0]), SENDER)
         org = orgs.get(command.key)
         taken = frozenset(id_ for id_, owner in owners.items() if owner != command.key)
-        facts = Facts(principal, entry_id(command.key, command.id, 0), users, taken, managed_users=True)
-        wanted = drafts(command, decide(command, org, facts), org, facts)
+        facts = Facts(principal, thing_id(command.key, command.id), users, taken, managed_users=True)
+        decision = decide(command, org, facts)
+        standing = standing_of(command, decision, org, str(principal))
+        assert identity_of(group[0]) == standing, command_id
+        wanted = drafts(command, decision, org, facts, standing)
         assert [_told(entry) for entry in group] == [_drafted(draft, principal) for draft in wanted], command_id
         for entry in group:
             if entry.result == "success":

@@ -7,7 +7,7 @@ import pytest
 from daybook_command.domain.state import Org
 from daybook_command.shard import doubts, gap, machine
 from daybook_command.shard.batch import Deciding
-from daybook_command.shard.intake import Own, Pending
+from daybook_command.shard.known import Known
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
@@ -66,17 +66,11 @@ def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
 
 
 def look_for_ids_in_memory_alone(patch: Patch) -> None:
-    def decided_before(deciding: Deciding, item: Pending | Own) -> bool:
-        return item.entry_id in deciding.memory.tail.by_id
-
-    patch.setattr(Deciding, "_decided_before", decided_before)
+    patch.setattr(Deciding, "known", property(lambda deciding: Known(deciding.memory.tail.by_identity, {})))
 
 
 def look_for_ids_in_the_table_alone(patch: Patch) -> None:
-    def decided_before(deciding: Deciding, item: Pending | Own) -> bool:
-        return item.entry_id in deciding.snapshot.entries
-
-    patch.setattr(Deciding, "_decided_before", decided_before)
+    patch.setattr(Deciding, "known", property(lambda deciding: Known({}, deciding.snapshot.entries)))
 
 
 def prune_before_deciding(patch: Patch) -> None:
@@ -177,3 +171,8 @@ def overlook_a_restore(patch: Patch) -> None:
 def overlook_another_head(patch: Patch) -> None:
     for reader in ("daybook_command.shard.takeover", "daybook_command.shard.gap", "daybook_projector.partition"):
         patch.setattr(f"{reader}.check_head", lambda *_: None)
+
+
+def take_any_row_with_the_id(patch: Patch) -> None:
+    """As if nobody could have an entry with another's first id."""
+    patch.setattr(simulated_postgres, "is_entry_of", lambda *_: True)

@@ -81,8 +81,9 @@ def _retry_dlq_event(world: World, principal: str, command: Json) -> Json:
 
 
 def _resolve_dlq_event(world: World, principal: str, command: Json) -> Json:
-    _pending(org_of(world, command), command)["pending"] = False
-    return dict(command["data"])
+    letter = _pending(org_of(world, command), command)
+    letter["pending"] = False
+    return {**command["data"], "connection_id": letter["connection_id"]}
 
 
 def _retry_dlq_events(world: World, principal: str, command: Json) -> Json:

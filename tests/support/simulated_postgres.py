@@ -10,8 +10,8 @@ from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, Needs
 from daybook_command.shard.messages import OverdueRun
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.entries import Entry, entry_data
-from daybook_contracts.ids import entry_id
+from daybook_contracts.entries import Entry, entry_data, identity_of
+from daybook_contracts.ids import Identity
 from daybook_contracts.routing import partition_of
 from daybook_projector.checkpoints import CheckpointLost
 from daybook_projector.log_entry import LogEntry
@@ -28,7 +28,9 @@ FOLDS = folds(managed_users=True)
 
 @dataclass(slots=True)
 class Stored:
-    """`rows` and `audit_log` as the projector writes them; `entries` and `orgs` are what a shard would read of them."""
+    """`rows` and `audit_log` as the projector writes them; `entries` and `orgs` are what a shard would read of them.
+    `audit_log` and `entries` are by the id that the row bears.
+    """
 
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
     rows: RowTables = field(default_factory=lambda: RowTables(TABLES))
@@ -44,15 +46,23 @@ class Stored:
     def checkpoint(self, partition: int) -> Checkpoint:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
 
-    def entries_of_commands(self, first_ids: Iterable[str]) -> dict[str, Entry | None]:
+    def entries_of_commands(self, firsts: Iterable[Identity]) -> dict[Identity, Entry | None]:
         """Also those behind the first: a command's entries are projected together."""
-        return {
-            id_: self.entries[id_]
-            for first in first_ids
-            if first in self.entries
-            for id_ in _ids_of_command(self.entries[first])
-            if id_ in self.entries
-        }
+        found: dict[Identity, Entry | None] = {}
+        for first in firsts:
+            entry = self._entry_of(first)
+            if entry is not None:
+                others = map(first.at, range(1, entry.metadata_json.entries))
+                found |= {first: entry} | {other: each for other in others if (each := self._entry_of(other))}
+        return found
+
+    def _entry_of(self, identity: Identity) -> Entry | None:
+        """Under its first id or, where another entry's row has that, under its second id."""
+        for id_ in (identity.first_id(), identity.second_id()):
+            entry = self.entries.get(id_)
+            if entry is None or is_entry_of(identity, entry):
+                return entry
+        return None
 
     def orgs_needed(self, needs: Needs) -> dict[str, LoadedOrg]:
         return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
@@ -94,6 +104,11 @@ def move_checkpoint(stored: Stored, batch: Batch) -> None:
     stored.checkpoints[batch.partition] = batch.after
 
 
+def is_entry_of(identity: Identity, entry: Entry) -> bool:
+    """The comparison of a look-up: a row may bear an id and be another entry's."""
+    return identity_of(entry) == identity
+
+
 def is_unmoved(stored: Stored, batch: Batch) -> bool:
     """The comparison of compare-and-set."""
     return stored.checkpoint(batch.partition) == batch.before
@@ -103,30 +118,29 @@ def post(stored: Stored, batch: Batch) -> None:
     """Rows by the projector's own folds, and rows of `audit_log`, each of which has a key that is unique."""
     for stretch in net_changes(FOLDS, batch.entries, NOBODY):
         stored.rows.apply(stretch)
-    for row in audit_rows(batch.entries):
-        id_ = str(row[0])
-        if id_ in stored.audit_log:
-            raise FoldError(f"audit_log has {id_} already")
-        stored.audit_log[id_] = row
-    for entry in batch.entries:
-        _follow(stored, entry)
+    for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
+        _follow(stored, entry, _insert(stored, entry, row))
 
 
-def _follow(stored: Stored, entry: LogEntry) -> None:
+def _insert(stored: Stored, entry: LogEntry, row: AuditRow) -> str:
+    """The id that the row bears (docs/log.md, rule 19)."""
+    columns = entry.columns
+    assert isinstance(columns, Entry), entry.poison
+    for id_ in (columns.id, identity_of(columns).second_id()):
+        if id_ not in stored.audit_log:
+            stored.audit_log[id_] = row
+            return id_
+    raise FoldError(f"audit_log has {columns.id} already, and its second id")
+
+
+def _follow(stored: Stored, entry: LogEntry, id_: str) -> None:
     """What a shard reads has its origin in the same rows."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
-    stored.entries[columns.id] = columns
+    stored.entries[id_] = columns
     if columns.org_id is not None and columns.result == "success":
         before = stored.orgs.get(columns.org_id)
         stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, entry_data(columns))
-
-
-def _ids_of_command(first: Entry) -> list[str]:
-    metadata = first.metadata_json
-    others = range(1, metadata.entries)
-    key = first.org_id or first.entity_id
-    return [first.id, *(entry_id(key, metadata.command_id, ordinal) for ordinal in others)]
 
 
 ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)

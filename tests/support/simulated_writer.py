@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from daybook_command.shard.lookup import Snapshot
-from daybook_command.shard.machine import Config, Phase, Shard
+from daybook_command.shard.machine import Config, Shard
 from daybook_command.shard.messages import (
     Answer,
     Answered,
@@ -17,6 +17,7 @@ from daybook_command.shard.messages import (
     GapRead,
     Hold,
     LoadSnapshot,
+    Pin,
     ReadGap,
     Report,
     SnapshotLoaded,
@@ -25,6 +26,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
+from daybook_command.shard.phase import Phase
 from daybook_contracts.checkpoint import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
@@ -102,7 +104,8 @@ class Writer:
                 self.todo.appendleft(Taking(stored.checkpoint(partition)))
             case Taking(checkpoint):
                 records = log.records(checkpoint.first_to_read)
-                self.tell(TakenOver(checkpoint, records, 0, len(log)))
+                ends = {number: len(each) for number, each in enumerate(around.logs)}
+                self.tell(TakenOver(checkpoint, records, 0, len(log), ends))
             case LoadSnapshot():
                 self.todo.appendleft(Looking(what, stored))
             case Looking():
@@ -120,8 +123,8 @@ class Writer:
                 around.reports[kind] += 1
             case Hold():
                 around.reports["hold"] += 1
-            case Answer() | Stop():
-                raise AssertionError(f"{what} is dealt with at once")
+            case Answer() | Stop() | Pin():
+                raise AssertionError(f"{what}: answers and stops are dealt with at once, managed users need no pins")
             case _:
                 assert_never(what)
 
@@ -131,10 +134,11 @@ class Writer:
         snapshot = Snapshot(
             checkpoint=moment.checkpoint(self.shard.partition),
             database_us=around.now_us,
-            entries=moment.entries_of_commands(needs.entry_ids),
+            entries=moment.entries_of_commands(needs.identities),
             orgs=moment.orgs_needed(needs),
             known_users=around.users,
             taken_ids=around.taken(needs.chosen_ids),
+            next_offsets={partition: each.next_offset for partition, each in moment.checkpoints.items()},
         )
         self.tell(SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
 

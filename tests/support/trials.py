@@ -4,6 +4,7 @@ import random
 from dataclasses import replace
 
 from daybook_projector.projections.changes import FoldError
+from support.colliding_ids import colliding_ids
 from support.judges import judge
 from support.simulated_commands import PARTITIONS, PEOPLE, Everything
 from support.simulation import CONFIG, World
@@ -16,11 +17,12 @@ def played(seed: int) -> World:
     """Raises `Failed`, whatever the fault: tables must not contradict the log, and nothing may break."""
     draw = random.Random(seed)
     config = replace(
-        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([20, 1000]), max_commands=5
+        CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5
     )
     world = World(seed, Everything(seed).records(COMMANDS), frozenset(PEOPLE), config)
     try:
-        world.run(STEPS)
+        with colliding_ids():
+            world.run(STEPS)
     except Failed:
         raise
     except FoldError as refusal:

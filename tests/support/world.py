@@ -4,7 +4,7 @@ It is written from the contract alone and shares no code with the services.
 
 from dataclasses import dataclass, field
 
-from support.chain import Json, entry_id
+from support.chain import Json, thing_id
 
 LEADERS = {"owner", "admin"}
 TIMEKEEPER = "service:daybook"
@@ -102,7 +102,7 @@ def may_choose(principal: str, command: Json) -> bool:
 def made_id(command: Json) -> str:
     """The id of what a create makes, or would make."""
     chosen: str | None = command["data"].get(CREATED[command["type"]][1])
-    return chosen or entry_id(command["org_id"], command["id"])
+    return chosen or thing_id(command["org_id"], command["id"])
 
 
 def require_free(world: World, command: Json) -> None:

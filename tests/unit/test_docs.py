@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from daybook_contracts.commands import parse_command
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity
 from daybook_contracts.routing import partition_of
 from support.documents import PAGES, ROOT, Block, blocks, difference, page, section
 
@@ -95,13 +95,13 @@ def test_the_twenty_lines_accept_the_golden_entry_and_notice_each_alteration() -
 def golden_entry() -> bytes:
     (shown,) = blocks(section(page("docs/log.md"), "An entry"), "json")
     entry = shown.text.strip().encode()
-    assert len(entry) == 807
+    assert len(entry) == 866
     return entry
 
 
 def test_the_examples_of_ids_and_partitions_are_computed_right() -> None:
     org, command = "00000000-0000-4000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
-    assert entry_id(org, command, 0) in page("docs/tables.md")
+    assert Identity("org", org, None, command).first_id() in page("docs/tables.md")
     assert f"`{org}` is in\npartition {partition_of(org, 12)} of 12" in page("docs/topics.md")
 
 

@@ -15,6 +15,7 @@ from daybook_command.domain.state import Org
 from daybook_contracts.commands import parse_command
 from daybook_contracts.principals import parse_principal
 from support import chain
+from support.given import standing_of
 from support.model import Model
 from support.publisher import Send
 from support.replay import timeout
@@ -31,11 +32,13 @@ def golden_entry() -> chain.Json:
         "command_id": COMMAND,
         "data": {"name": "x"},
         "entries": 1,
+        "key": KEY,
         "ordinal": 0,
         "partition": chain.partition_of(KEY, 12),
         "principal": "service:example",
         "request": chain.request_hash(SALT, command),
         "salt": SALT,
+        "scope": "org",
         "v": 1,
     }
     entry = {
@@ -55,10 +58,10 @@ def golden_entry() -> chain.Json:
 
 def test_the_recipes_of_the_scenarios_give_the_published_values() -> None:
     assert chain.partition_of(KEY, 12) == 6
-    assert chain.entry_id(KEY, COMMAND, 1) == "01890000-0000-8852-9490-3581329daec3"
+    assert chain.entry_id(KEY, COMMAND, 1) == "01890000-0000-8c3d-bed0-f62bc555dda6"
     value = chain.jcs(golden_entry())
-    assert len(value) == 807
-    assert hashlib.sha256(value).hexdigest() == "77a97eac8b671580dba016e5845b6c7ebd91dc01231a525e851d76eda3306602"
+    assert len(value) == 866
+    assert hashlib.sha256(value).hexdigest() == "e726fdb90ebfeed704232cc02177220fea3ed4bd54792933cd0b796a6871c9b4"
 
 
 def test_only_what_extends_the_chain_is_admitted() -> None:
@@ -116,14 +119,16 @@ def decided(send: Send, org: Org | None, known: frozenset[str], taken: frozenset
     command = parse_command(send.body)
     facts = Facts(
         principal=parse_principal(send.principal),
-        new_id=chain.entry_id(command.key, command.id),
+        new_id=chain.thing_id(command.key, command.id),
         known_users=known,
         taken_ids=taken,
         managed_users=True,
     )
     told = []
-    for draft in drafts(command, decide(command, org, facts), org, facts):
-        told.append(_told(draft, send.principal))
+    decision = decide(command, org, facts)
+    standing = standing_of(command, decision, org, send.principal)
+    for draft in drafts(command, decision, org, facts, standing):
+        told.append(_told(draft, send.principal) | {"scope": standing.scope})
         org = org if draft.fact is None else evolve(org, command.actor_user_id, draft.fact)
     return told, org
 

@@ -21,6 +21,8 @@ from daybook_command.shard.messages import (
     Event,
     GapRead,
     LoadSnapshot,
+    Pin,
+    Pinned,
     ReadGap,
     RunsOverdue,
     SnapshotLoaded,
@@ -65,7 +67,8 @@ class Lanes:
         checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
-        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
+        ends = await self.retrying("kafka", self._reader.ends)
+        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end, ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
@@ -74,6 +77,9 @@ class Lanes:
     async def overdue_runs(self) -> dict[int, RunsOverdue]:
         """Those of every partition, a while later."""
         return await self.retrying("postgres", self._overdue_runs.next)
+
+    async def pin(self, pin: Pin) -> Pinned:
+        return Pinned(await self.retrying("postgres", lambda: self._snapshots.pin(pin.user_ids)))
 
     async def append(self, partition: int, append: Append) -> Event:
         started = time.perf_counter()
@@ -112,7 +118,7 @@ class Lanes:
     async def run_kafka_probe(self) -> None:
         """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""
         while True:
-            await self.retrying("kafka", self._reader.reach)
+            await self.retrying("kafka", self._reader.ends)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def run_postgres_probe(self) -> None:

@@ -41,15 +41,16 @@ class LogReader:
     async def stop(self) -> None:
         await asyncio.gather(self._reading.stop(), self._asking.stop())
 
-    async def reach(self) -> None:
-        """Returns if every partition's leader says where it ends; raises KafkaAway."""
+    async def ends(self) -> dict[int, int]:
+        """Where each partition of the log ends. Raises KafkaAway unless every partition's leader says so."""
         try:
             consumer = await self._asking.started()
             async with asyncio.timeout(STALL_SECONDS):
-                await consumer.end_offsets(self._places)
+                ends = await consumer.end_offsets(self._places)
         except (KafkaError, OSError, TimeoutError) as error:
             await self._asking.stop()
             raise KafkaAway(f"not every partition of the log can be asked where it ends: {error!r}") from error
+        return {place.partition: end for place, end in ends.items()}
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""

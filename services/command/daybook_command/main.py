@@ -105,7 +105,7 @@ def _lanes(
     health.watch("log", lambda: writer.fault)
     outbox = Outbox(settings, topics, replies)
     closing.push_async_callback(outbox.stop)
-    snapshots = SnapshotReader(pool, managed_users=settings.users == "managed")
+    snapshots = SnapshotReader(pool)
     overdue_runs = OverdueRuns(pool, partitions=settings.partitions, limit_seconds=settings.sync_max_seconds)
     return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
 

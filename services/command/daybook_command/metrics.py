@@ -13,7 +13,7 @@ TAKEOVER_SECONDS = Histogram("daybook_command_takeover_seconds", "From assignmen
 VOIDS = Counter("daybook_command_voids_total", "Records on the log that do not extend it.", ["partition"])
 REPORTS = Counter(
     "daybook_command_reports_total",
-    "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed, usurped.",
+    "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed, user_gone.",
     ["kind"],
 )
 DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands set aside in the dead-letter topic.", ["code"])

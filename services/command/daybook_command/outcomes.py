@@ -1,15 +1,15 @@
-"""What became of a command, from the tables: its routing key and id in, its result and who may see it out."""
+"""What became of a command, from the tables: its routing key and id in, its result and whom it concerns out."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from daybook_command.entry_rows import fetch_entries
+from daybook_command.entry_rows import Found, fetch_entries
 from daybook_command.shard.answers import outcome
-from daybook_contracts.entries import Entry
-from daybook_contracts.ids import entry_id
+from daybook_contracts.entries import actor_of
+from daybook_contracts.ids import Identity
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
 
@@ -21,10 +21,12 @@ ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`sender` as entries have it (`user:<uuid>`, `service:<name>`); `org_id` is None where no org is concerned."""
+    """`actor` is the user who acted, None where a service did without naming one; `org_id` is None where no org is
+    concerned.
+    """
 
     result: Result
-    sender: str
+    actor: str | None
     org_id: str | None
 
 
@@ -34,17 +36,23 @@ class OutcomeReader:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    async def find(self, key: str, command_id: str) -> Outcome | None:
-        """None where the command is unknown, not decided, not projected yet, or was refused without an entry."""
-        first_id = entry_id(key, command_id, 0)
-        first = (await self._entries([first_id])).get(first_id)
-        if first is None:
+    async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None:
+        """The actor's own refusal as an outsider, else the command of the key: of the org before the user's. None where
+        it is unknown, not decided, not projected yet, or was refused without an entry.
+        """
+        asked = [Identity("org", key, None, command_id), Identity("user", key, None, command_id)]
+        if actor is not None:
+            asked.insert(0, Identity("outsider", key, actor, command_id))
+        found = await self._entries(asked)
+        standing = next((identity for identity in asked if found.get(identity) is not None), None)
+        first = None if standing is None else found[standing]
+        if standing is None or first is None:
             return None
-        others = [entry_id(key, command_id, ordinal) for ordinal in range(1, first.metadata_json.entries)]
+        others = [standing.at(ordinal) for ordinal in range(1, first.metadata_json.entries)]
         # A command's entries are projected in one transaction: where the first is, all are.
-        found = await self._entries(others) if others else {}
-        entries = [first, *(entry for other in others if (entry := found.get(other)) is not None)]
-        return Outcome(outcome(command_id, entries), first.metadata_json.principal, first.org_id)
+        rest = await self._entries(others) if others else {}
+        entries = [first, *(entry for other in others if (entry := rest.get(other)) is not None)]
+        return Outcome(outcome(command_id, entries), actor_of(first), first.org_id)
 
     async def role(self, org_id: str, user_id: str) -> str | None:
         """The user's role in the org; None for a stranger."""
@@ -52,9 +60,9 @@ class OutcomeReader:
             role: str | None = await self._pool.fetchval(ROLE, org_id, user_id)
         return role
 
-    async def _entries(self, ids: list[str]) -> dict[str, Entry | None]:
+    async def _entries(self, identities: Iterable[Identity]) -> Found:
         async with _within_reason():
-            return await fetch_entries(self._pool, ids)
+            return await fetch_entries(self._pool, identities)
 
 
 @asynccontextmanager

@@ -11,19 +11,15 @@ import asyncpg
 from daybook_command import snapshot_sql as sql
 from daybook_command.child_loader import load_children
 from daybook_command.domain.children import Children
-from daybook_command.entry_rows import fetch_entries
+from daybook_command.entry_rows import Found, fetch_entries
 from daybook_command.org_loader import load_orgs
 from daybook_command.shard.lookup import LoadedOrg, Needs, Snapshot
 from daybook_contracts.admission import Head
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.entries import Entry
-from daybook_contracts.ids import entry_id
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.postgres import Connection, Pool, translated
 
 _NO_CHILDREN = Children()
-# Pins are for ever, so remembering them saves a write; the memory of them is bounded all the same.
-_MAX_PINNED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +29,15 @@ class _Look:
     now_us: int
     entry_ids: Sequence[str]
     users: frozenset[str]
+    pinned: frozenset[str]
     quarantine: Mapping[str, tuple[int, bool]]
 
 
 class SnapshotReader:
     """Reads from the primary only. Every method raises DatabaseAway where PostgreSQL does not answer."""
 
-    def __init__(self, pool: Pool, *, managed_users: bool) -> None:
+    def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._managed_users = managed_users
-        self._pinned: set[str] = set()
 
     async def clock_us(self) -> int:
         """PostgreSQL's, in microseconds since the epoch."""
@@ -67,22 +62,28 @@ class SnapshotReader:
         chosen = sorted({(chosen_id, org_id) for need in needs.values() for _, chosen_id, org_id in need.chosen_ids})
         if chosen:
             await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
-        if self._managed_users:
-            return
-        unpinned = sorted(_users(needs) - self._pinned)
-        if unpinned:
+
+    async def pin(self, user_ids: AbstractSet[str]) -> frozenset[str]:
+        """Keeps the users from being deleted until they are projected. Leaves those who are gone already."""
+        asked = sorted(user_ids)
+        with translated():
             try:
-                await connection.execute(sql.PIN_USERS, unpinned)
+                await self._pool.execute(sql.PIN_USERS, asked)
             except asyncpg.ForeignKeyViolationError as error:
                 raise DatabaseAway("a user was deleted while it was pinned") from error
+            pinned = await self._pool.fetch(sql.PINNED_USERS, asked)
+        return frozenset(user_ids).difference(row["user_id"] for row in pinned)
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
         look = await self._look(connection, needs)
         looked_at = time.monotonic()
-        entries = await _entries(connection, look.entry_ids) if look.entry_ids else {}
+        entries = await _entries(connection, needs, frozenset(look.entry_ids)) if look.entry_ids else {}
         orgs = await _orgs(connection, needs, look.quarantine)
         taken = {partition: await _taken(connection, need) for partition, need in needs.items() if need.chosen_ids}
+        every = any(need.next_offsets for need in needs.values())
+        rows = await connection.fetch(sql.NEXT_OFFSETS) if every else ()
+        next_offsets = {row["partition"]: row["next_offset"] for row in rows}
         # Large orgs take their time, which must not pass for a wrong clock.
         now_us = look.now_us + int((time.monotonic() - looked_at) * 1e6)
         snapshots = {}
@@ -93,34 +94,24 @@ class SnapshotReader:
                 entries=entries,
                 orgs={each.org_id: orgs[each.org_id] for each in need.orgs},
                 known_users=look.users,
+                pinned_users=look.pinned,
                 taken_ids=taken.get(partition, frozenset()),
+                next_offsets=next_offsets,
             )
         return snapshots
 
     async def _look(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
         row = await connection.fetchrow(
-            sql.LOOK_MANAGED if self._managed_users else sql.LOOK_EXTERNAL,
-            [entry for need in needs.values() for entry in need.entry_ids],
+            sql.LOOK,
+            [identity.first_id() for need in needs.values() for identity in need.identities],
             [user_id for need in needs.values() for user_id in need.users],
             [each.org_id for need in needs.values() for each in need.orgs],
         )
         if row is None or row["standby"]:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
-        users = frozenset(row["users"])
-        if not self._managed_users:
-            self._remember(_users(needs), users)
         quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
-        return _Look(row["now_us"], row["entry_ids"], users, quarantine)
-
-    def _remember(self, asked: AbstractSet[str], pinned: frozenset[str]) -> None:
-        if (asked & self._pinned) - pinned:
-            self._pinned.clear()
-            raise DatabaseAway("PostgreSQL has lost pins of users: it went back in time")
-        self._pinned = (self._pinned if len(self._pinned) < _MAX_PINNED else set()) | pinned
-
-
-def _users(needs: Mapping[int, Needs]) -> set[str]:
-    return {user_id for need in needs.values() for user_id in need.users}
+        users, pinned = frozenset(row["users"]), frozenset(row["pinned"])
+        return _Look(row["now_us"], row["entry_ids"], users, pinned, quarantine)
 
 
 def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:
@@ -145,12 +136,13 @@ async def _orgs(
     }
 
 
-async def _entries(connection: Connection, entry_ids: Sequence[str]) -> dict[str, Entry | None]:
-    """All entries of the commands that these first entries belong to. (A command of several entries has an org.)"""
-    found = await fetch_entries(connection, entry_ids)
+async def _entries(connection: Connection, needs: Mapping[int, Needs], there: AbstractSet[str]) -> Found:
+    """All entries of the commands whose first entry may be there."""
+    asked = [each for need in needs.values() for each in need.identities if each.first_id() in there]
+    found = await fetch_entries(connection, asked)
     others = [
-        entry_id(entry.org_id or entry.entity_id, entry.metadata_json.command_id, ordinal)
-        for entry in found.values()
+        first.at(ordinal)
+        for first, entry in found.items()
         if entry is not None
         for ordinal in range(1, entry.metadata_json.entries)
     ]

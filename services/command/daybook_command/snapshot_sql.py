@@ -1,5 +1,5 @@
 """The statements of a shard's look-up, but for what is too many to be loaded with its org. All but `RESERVE`,
-`PIN_USERS` and `OVERDUE` run in one REPEATABLE READ transaction.
+`PIN_USERS`, `PINNED_USERS` and `OVERDUE` run in one REPEATABLE READ transaction.
 """
 
 from typing import Final
@@ -11,12 +11,15 @@ RESERVE: Final = """
     ON CONFLICT DO NOTHING
 """
 
-# Before the snapshot, where users are an identity provider's: a pinned user cannot go until it is projected.
+# After the decision, where users are an identity provider's: a pinned user cannot go until it is projected.
 PIN_USERS: Final = """
     INSERT INTO daybook.known_users (user_id)
     SELECT id FROM auth.users WHERE id = ANY($1::uuid[])
     ON CONFLICT DO NOTHING
 """
+PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($1::uuid[])"
+
+NEXT_OFFSETS: Final = "SELECT partition, next_offset FROM daybook.checkpoints"
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
@@ -25,24 +28,26 @@ CHECKPOINTS: Final = """
     FROM daybook.checkpoints WHERE partition = ANY($1::int[])
 """
 
-# $1: first entry ids of the commands, $2: users, $3: orgs.
+# $1: first ids of entries that the commands may have ended in, $2: users, $3: orgs.
 LOOK: Final = """
     SELECT
         pg_is_in_recovery() AS standby,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
         ARRAY(SELECT id::text FROM public.audit_log WHERE id = ANY($1::uuid[])) AS entry_ids,
-        ARRAY(SELECT {user_column}::text FROM {users} WHERE {user_column} = ANY($2::uuid[])) AS users,
+        ARRAY(SELECT id::text FROM auth.users WHERE id = ANY($2::uuid[])) AS users,
+        ARRAY(SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($2::uuid[])) AS pinned,
         ARRAY(
             SELECT ROW(org_id::text, generation, released_at IS NULL)
             FROM daybook.quarantine WHERE org_id = ANY($3::uuid[])
         ) AS quarantine
 """
-LOOK_MANAGED: Final = LOOK.format(users="auth.users", user_column="id")
-LOOK_EXTERNAL: Final = LOOK.format(users="daybook.known_users", user_column="user_id")
 
+# `claimed_actor`: of a refused user whom the tables do not know.
 ENTRIES: Final = """
     SELECT id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type, entity_id::text,
-           result, metadata_json
+           result, metadata_json, metadata_json ->> 'scope' AS scope, metadata_json ->> 'key' AS key,
+           metadata_json ->> 'command_id' AS command_id, metadata_json ->> 'ordinal' AS ordinal,
+           metadata_json #>> '{data,actor_user_id}' AS claimed_actor
     FROM public.audit_log WHERE id = ANY($1::uuid[])
 """
 

@@ -105,14 +105,16 @@ def test_a_bulk_retry_counts_as_any_other() -> None:
 @pytest.mark.parametrize("resolution", ["replayed", "manual", "duplicate", "discarded"])
 def test_a_dead_letter_is_resolved_in_one_of_four_ways(resolution: Resolution) -> None:
     outcome = PENDING.when(resolve(resolution=resolution))
-    ended = DlqEventResolved(dlq_event_id=dead_letter(1), resolution=resolution)
+    ended = DlqEventResolved(connection_id=SHOP, dlq_event_id=dead_letter(1), resolution=resolution)
     after = outcome.then(ended).after()
     assert after is not None
     assert not after.dead_letters[dead_letter(1)].pending
 
 
 def test_a_resolution_may_have_a_reason() -> None:
-    ended = DlqEventResolved(dlq_event_id=dead_letter(2), reason="sent by mail", resolution="manual")
+    ended = DlqEventResolved(
+        connection_id=SHOP, dlq_event_id=dead_letter(2), reason="sent by mail", resolution="manual"
+    )
     PENDING.when(resolve(number=2, reason="sent by mail")).then(ended)
 
 

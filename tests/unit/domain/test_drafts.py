@@ -9,6 +9,7 @@ from daybook_command.domain.drafts import Draft, failure_data
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import Code
 from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
+from daybook_contracts.ids import Identity
 from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, ORG, Given, Outcome, command, given, made_by, project
 
 WEB, MISSING = project(1), project(9)
@@ -94,22 +95,22 @@ def test_a_failure_says_why_and_folds_nothing() -> None:
     assert draft.error.detail
 
 
-def test_a_stranger_on_a_real_org_is_written_to_that_org() -> None:
+def test_a_stranger_on_a_real_org_is_written_to_that_org_with_ids_only() -> None:
     refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
     assert columns(refused) == ("org", ORG, ORG, None, EVE)
-    assert data_of(refused) == {"name": "Mine"}
+    assert data_of(refused) == {}
 
 
-def test_an_attempt_on_no_org_keeps_the_claimed_org_in_the_data() -> None:
+def test_an_attempt_on_no_org_keeps_the_claimed_org_in_the_data_and_nothing_else() -> None:
     refused = rejected(EMPTY, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
     assert columns(refused) == ("org", ORG, None, None, EVE)
-    assert data_of(refused) == {"name": "Mine", "org_id": ORG}
+    assert data_of(refused) == {"org_id": ORG}
 
 
 def test_an_unknown_actor_is_kept_in_the_data() -> None:
     refused = rejected(EMPTY, Code.USER_NOT_FOUND, "CREATE_ORG", NOBODY, name="Acme")
     assert columns(refused) == ("org", ORG, None, None, None)
-    assert data_of(refused) == {"name": "Acme", "org_id": ORG, "actor_user_id": NOBODY}
+    assert data_of(refused) == {"org_id": ORG, "actor_user_id": NOBODY}
 
 
 def test_a_create_of_an_org_that_exists_is_written_to_that_org() -> None:
@@ -126,6 +127,7 @@ def test_a_user_that_fails_to_register_itself_is_only_claimed() -> None:
 def test_a_user_that_registers_another_is_the_actor_of_the_failure() -> None:
     refused = rejected(EMPTY, Code.FORBIDDEN, "REGISTER_USER", EVE, user_id=NOBODY)
     assert columns(refused) == ("user", NOBODY, None, None, EVE)
+    assert data_of(refused) == {}
 
 
 def test_a_service_that_fails_claims_no_actor() -> None:
@@ -152,9 +154,17 @@ def test_a_failed_create_of_a_project_that_the_org_has_is_in_its_column() -> Non
     assert columns(ACME.when(again, IMPORTER).then_rejected(Code.ALREADY_EXISTS)) == ("project", WEB, ORG, WEB, ANN)
 
 
-def test_a_failure_on_a_project_that_is_there_is_in_its_column_even_for_a_stranger() -> None:
+def test_a_stranger_s_failure_is_in_no_project_even_if_that_is_there() -> None:
     refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_PROJECT", EVE, project_id=WEB, name="Mine")
-    assert columns(refused) == ("project", WEB, ORG, WEB, EVE)
+    assert columns(refused) == ("project", WEB, ORG, None, EVE)
+
+
+def test_a_stranger_s_failed_create_names_its_own_entry_or_the_id_that_was_chosen() -> None:
+    create = command("CREATE_PROJECT", by=EVE, name="App")
+    own_id = Identity("outsider", ORG, EVE, create.id).first_id()
+    assert columns(ACME.when(create).then_rejected(Code.ORG_NOT_FOUND)) == ("project", own_id, ORG, None, EVE)
+    chosen = command("CREATE_PROJECT", by=EVE, name="App", project_id=MISSING)
+    assert columns(ACME.when(chosen).then_rejected(Code.ORG_NOT_FOUND)) == ("project", MISSING, ORG, None, EVE)
 
 
 def test_a_failure_on_a_project_that_is_not_there_keeps_it_in_the_data() -> None:

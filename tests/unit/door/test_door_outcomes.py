@@ -9,19 +9,19 @@ from support.door_doubles import ORG, OTHER, USER, DoorAlone, accepted, rejected
 COMMAND = rename()["id"]
 
 
-def keep(door: DoorAlone, sender: str, org_id: str | None = ORG) -> None:
-    door.outcomes.found[(ORG, COMMAND)] = Outcome(accepted(rename()), sender, org_id)
+def keep(door: DoorAlone, actor: str | None = USER, org_id: str | None = ORG) -> None:
+    door.outcomes.found[(ORG, COMMAND)] = Outcome(accepted(rename()), actor, org_id)
 
 
 async def test_the_outcome_is_a_batchs_item(door: DoorAlone) -> None:
-    keep(door, f"user:{USER}")
+    keep(door)
     answer = await door.outcome(ORG, COMMAND)
     assert answer.status_code == 200
     assert answer.json() == (await door.send_batch([rename()])).json()[0]
 
 
 async def test_a_rejection_is_an_outcome_like_any_other(door: DoorAlone) -> None:
-    door.outcomes.found[(ORG, COMMAND)] = Outcome(rejected(rename()), f"user:{USER}", ORG)
+    door.outcomes.found[(ORG, COMMAND)] = Outcome(rejected(rename()), USER, ORG)
     answer = await door.outcome(ORG, COMMAND)
     assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (200, 409, "LAST_OWNER")
 
@@ -41,22 +41,45 @@ async def test_a_rejection_is_an_outcome_like_any_other(door: DoorAlone) -> None
 async def test_it_is_shown_to_its_sender_the_orgs_leaders_and_services(
     door: DoorAlone, principal: str, role: str | None, status: int
 ) -> None:
-    keep(door, f"user:{USER}")
+    keep(door)
     if role is not None:
         door.outcomes.roles[(ORG, OTHER)] = role
     answer = await door.outcome(ORG, COMMAND, principal)
     assert answer.status_code == status
 
 
+async def test_a_user_s_own_refusal_as_an_outsider_is_looked_for_whatever_it_asks(door: DoorAlone) -> None:
+    await door.outcome(ORG, f"{COMMAND}?actor={OTHER}", f"user:{USER}")
+    assert door.outcomes.actors == [USER]
+
+
+@pytest.mark.parametrize(
+    ("asked", "actor", "status"),
+    [("", None, 200), ("", USER, 200), (f"?actor={USER.upper()}", USER, 200), (f"?actor={OTHER}", USER, 404)],
+)
+async def test_a_service_that_names_an_actor_is_shown_that_actor_s_command_only(
+    door: DoorAlone, asked: str, actor: str | None, status: int
+) -> None:
+    keep(door, actor)
+    answer = await door.outcome(ORG, f"{COMMAND}{asked}", "service:audit")
+    assert answer.status_code == status
+    assert door.outcomes.actors == [asked.rpartition("=")[2].lower() or None]
+
+
+async def test_a_service_that_names_what_is_no_actor_is_shown_nothing(door: DoorAlone) -> None:
+    keep(door)
+    assert (await door.outcome(ORG, f"{COMMAND}?actor=x", "service:audit")).status_code == 404
+
+
 async def test_an_attempt_on_no_org_is_shown_to_its_sender_and_services_only(door: DoorAlone) -> None:
-    keep(door, f"user:{USER}", org_id=None)
+    keep(door, org_id=None)
     door.outcomes.roles[(ORG, OTHER)] = "owner"
     senders = [f"user:{USER}", f"user:{OTHER}", "service:audit"]
     assert [(await door.outcome(ORG, COMMAND, sender)).status_code for sender in senders] == [200, 404, 200]
 
 
 async def test_what_is_hidden_looks_like_what_is_not_there(door: DoorAlone) -> None:
-    keep(door, f"user:{USER}")
+    keep(door)
     hidden = await door.outcome(ORG, COMMAND, f"user:{OTHER}")
     missing = await door.outcome(OTHER, COMMAND, f"user:{OTHER}")
     assert hidden.json()["code"] == "NOT_FOUND"
@@ -64,7 +87,7 @@ async def test_what_is_hidden_looks_like_what_is_not_there(door: DoorAlone) -> N
 
 
 async def test_ids_may_be_written_in_any_case(door: DoorAlone) -> None:
-    keep(door, f"user:{USER}")
+    keep(door)
     assert (await door.outcome(ORG.upper(), COMMAND.upper())).status_code == 200
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from daybook_command.shard.doubts import skew_fault_between
 from daybook_command.shard.lookup import LoadedOrg
-from daybook_command.shard.machine import Phase, Shard
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
@@ -20,6 +20,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
+from daybook_command.shard.phase import Phase
 from daybook_contracts.admission import GENESIS, Head
 from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, head_of
@@ -181,6 +182,8 @@ def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
         project_id=entry.project_id,
         result=entry.result,
         command_id=metadata.command_id,
+        key=metadata.key,
+        scope=metadata.scope,
         data=bytes(metadata.data),
         entries=metadata.entries,
         error=None,

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 
 from daybook_command.shard import batch
-from daybook_command.shard.machine import Phase, Shard
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Acknowledged,
     Answer,
@@ -24,6 +24,7 @@ from daybook_command.shard.messages import (
     TakenOver,
     TakeOver,
 )
+from daybook_command.shard.phase import Phase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
@@ -199,7 +200,7 @@ def test_another_command_under_a_used_id_is_refused_without_an_entry() -> None:
 def test_a_repeat_whose_first_result_cannot_be_read_is_neither_decided_again_nor_a_crash() -> None:
     shard = fresh()
     effects = arrive(shard, FOUND)
-    stored = only(effects, LoadSnapshot).needs.entry_ids[0]
+    stored = only(effects, LoadSnapshot).needs.identities[0]
     effects = shard.handle(answer_of(effects, entries={stored: None}))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
 

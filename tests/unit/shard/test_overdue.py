@@ -3,8 +3,9 @@
 from uuid import UUID
 
 from daybook_command.shard.messages import Acknowledged, Append, OverdueRun, Report, RunsOverdue
-from daybook_contracts.ids import timeout_command_id
-from support.one_shard import ANN, ORG, answer_of, command_at, decided, fresh
+from daybook_contracts.entries import decode_entry
+from daybook_contracts.ids import thing_id, timeout_command_id
+from support.one_shard import ANN, ORG, answer_of, command_at, decided, fresh, only
 from support.simulation import command_record
 
 RUN = OverdueRun(ORG, str(UUID(int=0xC, version=4)))
@@ -19,20 +20,22 @@ def test_a_run_that_is_not_there_leaves_no_entry() -> None:
     assert shard.idle
 
 
-def test_a_command_that_used_the_id_of_a_timeout_is_reported() -> None:
+def test_nobody_can_use_up_the_id_of_a_timeout() -> None:
     shard = fresh()
-    usurping = command_record(
-        1,
-        {
-            "id": timeout_command_id(RUN.sync_run_id),
-            "type": "RENAME_ORG",
-            "org_id": ORG,
-            "actor_user_id": ANN,
-            "data": {"name": "x"},
-        },
-    )
-    decided(shard, command_at(0, "CREATE_ORG"), usurping)
+    connection_id, started = thing_id(ORG, str(UUID(int=2, version=4))), str(UUID(int=3, version=4))
+    usurping = {"id": timeout_command_id(thing_id(ORG, started)), "type": "RENAME_ORG", "data": {"name": "x"}}
+    config = {"type": "sheets", "name": "S", "config": {}, "project_id": thing_id(ORG, str(UUID(int=1, version=4)))}
+    sent = [
+        {"type": "CREATE_ORG", "data": {"name": "Acme"}},
+        {"id": str(UUID(int=1, version=4)), "type": "CREATE_PROJECT", "data": {"name": "Web"}},
+        {"id": str(UUID(int=2, version=4)), "type": "CREATE_CONNECTION", "data": config},
+        {"id": started, "type": "START_SYNC", "data": {"connection_id": connection_id}},
+        usurping,
+    ]
+    common = {"id": str(UUID(int=9, version=4)), "org_id": ORG, "actor_user_id": ANN}
+    records = [command_record(offset, {**common, **envelope}) for offset, envelope in enumerate(sent)]
+    assert len(decided(shard, *records).records) == len(sent)
     shard.handle(Acknowledged(0))
-    effects = shard.handle(answer_of(shard.handle(RunsOverdue([RUN]))))
-    assert [effect.kind for effect in effects if isinstance(effect, Report)] == ["usurped"]
-    assert not [effect for effect in effects if isinstance(effect, Append)]
+    effects = shard.handle(answer_of(shard.handle(RunsOverdue([OverdueRun(ORG, thing_id(ORG, started))]))))
+    actions = [decode_entry(record.value).action for record in only(effects, Append).records]
+    assert actions == ["FAIL_SYNC", "RAISE_ALERT", "RAISE_ALERT"]

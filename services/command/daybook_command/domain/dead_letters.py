@@ -79,7 +79,9 @@ def resolve_dlq_event(command: ResolveDlqEvent, org: Org, facts: Facts) -> Decis
     if isinstance(letter, Rejected):
         return letter
     reason = unless_none(data.reason)
-    resolved = DlqEventResolved(dlq_event_id=data.dlq_event_id, reason=reason, resolution=data.resolution)
+    resolved = DlqEventResolved(
+        connection_id=letter.connection_id, dlq_event_id=data.dlq_event_id, reason=reason, resolution=data.resolution
+    )
     return accepted(command, org, facts, resolved)
 
 

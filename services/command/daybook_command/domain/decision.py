@@ -15,7 +15,7 @@ class Facts:
 
     principal: Principal
     new_id: str
-    """The id of the command's first entry, and so of the thing that it makes."""
+    """The id of what the command makes, unless it chose one (ids.thing_id)."""
     known_users: Container[str]
     """Users known now; only those that the command names, its actor included, are ever asked for."""
     taken_ids: Container[str]

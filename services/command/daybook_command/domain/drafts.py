@@ -3,18 +3,23 @@
 Columns follow from what exists after the command, so that their foreign keys always hold.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
 import msgspec
 
 from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
+from daybook_command.domain.outsiders import outsider_data
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import Target, target_of
 from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.codes import SENTENCE
 from daybook_contracts.commands import Command
 from daybook_contracts.entries import EntryError
+from daybook_contracts.entry_data import MemberAdded, ProjectMemberAdded
 from daybook_contracts.fact import encode_fact
+from daybook_contracts.ids import Identity
 from daybook_contracts.principals import DAYBOOK, Principal
 
 _NOT_IN_FAILURES: Final = frozenset(
@@ -40,13 +45,17 @@ class Draft:
     """Who signs it, if that is not who sent the command."""
 
 
-def drafts(command: Command, decision: Accepted | Rejected, org: Org | None, facts: Facts) -> tuple[Draft, ...]:
-    """`org` is the state before the command. A rejection is one entry, an acceptance one per event."""
+def drafts(
+    command: Command, decision: Accepted | Rejected, org: Org | None, facts: Facts, standing: Identity
+) -> tuple[Draft, ...]:
+    """`org` is the state before the command, `standing` the identity of its first entry. A rejection is one entry, an
+    acceptance one per event.
+    """
     match decision:
         case Accepted(events=events):
             return tuple(_success(event, command) for event in events)
         case Rejected():
-            return (_failure(command, decision, org, facts),)
+            return (_failure(command, decision, org, facts, standing),)
         case _:
             assert_never(decision)
 
@@ -70,9 +79,12 @@ def _success(event: Event, command: Command) -> Draft:
     )
 
 
-def _failure(command: Command, rejected: Rejected, org: Org | None, facts: Facts) -> Draft:
-    """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`."""
-    target, actor = target_of(command, facts.new_id, org), command.actor_user_id
+def _failure(command: Command, rejected: Rejected, org: Org | None, facts: Facts, standing: Identity) -> Draft:
+    """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`. Of an outsider's
+    attempt only ids are kept, and what it would have made has none but the entry's own.
+    """
+    outside, actor = standing.scope == "outsider", command.actor_user_id
+    target = target_of(command, standing.first_id(), None) if outside else target_of(command, facts.new_id, org)
     org_id = None if org is None else command.org_id
     actor_user_id = actor if actor is not None and actor in facts.known_users else None
     claimed = {
@@ -84,10 +96,10 @@ def _failure(command: Command, rejected: Rejected, org: Org | None, facts: Facts
         entity_type=target.entity_type,
         entity_id=target.entity_id,
         org_id=org_id,
-        project_id=_existing_project(org, target),
+        project_id=None if outside else _existing_project(org, target),
         actor_user_id=actor_user_id,
-        data=failure_data(command, claimed),
-        error=EntryError(code=rejected.code.value, detail=rejected.detail),
+        data=outsider_data(claimed) if outside else failure_data(command, claimed),
+        error=EntryError(code=rejected.code.value, detail=SENTENCE[rejected.code]),
         fact=None,
     )
 
@@ -100,3 +112,16 @@ def failure_data(command: Command, claimed: dict[str, str | None]) -> bytes:
     """The JCS of what was tried, with ids that have no column; a claimed `project_id` is in the data as it came."""
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
     return canonical_bytes(kept | {name: id_ for name, id_ in claimed.items() if id_ is not None})
+
+
+def users_in(draft: Draft) -> Iterator[str]:
+    """The users that the entry names in a column, or in a row that a fold makes of it: they must be in the tables. A
+    refused command names its actor only.
+    """
+    if draft.actor_user_id is not None:
+        yield draft.actor_user_id
+    match draft.fact:
+        case MemberAdded(user_id=user_id) | ProjectMemberAdded(user_id=user_id):
+            yield user_id
+        case _:
+            pass

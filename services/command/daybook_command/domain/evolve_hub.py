@@ -113,7 +113,7 @@ def _evolve_dead_letters(org: Org, fact: DeadLetterChange) -> Org:
             retried = replace(letters[fact.dlq_event_id], retry_count=fact.retry_count)
             return replace(org, dead_letters=letters.set(fact.dlq_event_id, retried))
         case DlqEventResolved():
-            return _resolved(org, letters[fact.dlq_event_id].connection_id, (fact.dlq_event_id,))
+            return _resolved(org, fact.connection_id, (fact.dlq_event_id,))
         case DlqEventsRetried():
             return replace(org, dead_letters=_each(letters, fact.ids, _retried))
         case DlqEventsResolved():

@@ -27,21 +27,35 @@ class Lookup:
         key, command_id = request.path_params["key"], request.path_params["id"]
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()
-        outcome = await self._outcomes.find(key.lower(), command_id.lower())
-        if outcome is None or not await self._sees(principal, outcome):
+        actor = _actor(principal, request)
+        outcome = await self._outcomes.find(key.lower(), command_id.lower(), actor)
+        if outcome is None or not await self._sees(principal, actor, outcome):
             raise _not_found()
         return Response(encode_item(outcome.result), media_type="application/json")
 
-    async def _sees(self, principal: Principal, outcome: Outcome) -> bool:
+    async def _sees(self, principal: Principal, actor: str | None, outcome: Outcome) -> bool:
+        """A service that asks for an actor's command sees none but that actor's."""
         match principal:
             case Service():
-                return True
+                return actor in {None, outcome.actor}
             case User(user_id):
-                if outcome.sender == str(principal):
+                if outcome.actor == user_id:
                     return True
                 if outcome.org_id is None:
                     return False
                 return await self._outcomes.role(outcome.org_id, user_id) in _SEES_ALL_OF_THE_ORG
+
+
+def _actor(principal: Principal, request: Request) -> str | None:
+    """Whose command is looked for. A service may name the user that it acted for; a user always asks for itself."""
+    match principal:
+        case User(user_id):
+            return user_id
+        case Service():
+            named = request.query_params.get("actor")
+            if named is not None and not is_uuid(named):
+                raise _not_found()
+            return None if named is None else named.lower()
 
 
 def _not_found() -> Refused:

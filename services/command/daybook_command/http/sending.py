@@ -14,7 +14,7 @@ from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_command.publisher import CommandToSend, Fate
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import Command, RegisterUser, normalised_bytes
-from daybook_contracts.principals import Principal
+from daybook_contracts.principals import Principal, Service
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import (
@@ -75,7 +75,7 @@ class Sending:
         try:
             await self._publish(flights, sender)
             await self._replies(flights)
-            return [_answer(flight) for flight in flights]
+            return [_answer(flight, sender.principal) for flight in flights]
         finally:
             DOOR_WAITING.dec(len(flights))
             for flight in flights:
@@ -120,9 +120,11 @@ class Sending:
             await asyncio.wait(awaited, timeout=self._deps.settings.wait_seconds)
 
 
-def outcome_path(command: Command) -> str:
-    """Where a command's outcome will stand."""
-    return f"/v1/orgs/{command.key}/commands/{command.id}"
+def outcome_path(command: Command, principal: Principal) -> str:
+    """Where a command's outcome will stand for its sender. A service that acted for a user has to say for whom."""
+    path = f"/v1/orgs/{command.key}/commands/{command.id}"
+    acts_for = command.actor_user_id if isinstance(principal, Service) else None
+    return path if acts_for is None else f"{path}?actor={acts_for}"
 
 
 def _users(command: Command) -> tuple[str, ...]:
@@ -130,12 +132,12 @@ def _users(command: Command) -> tuple[str, ...]:
     return () if isinstance(command, RegisterUser) else users_named(command)
 
 
-def _answer(flight: _Flight) -> Answer:
+def _answer(flight: _Flight, principal: Principal) -> Answer:
     if flight.reply is not None and flight.reply.done():
         return decode_result(flight.reply.result())
     match flight.fate:
         case Fate.PUBLISHED:
-            return Pending(flight.command.id, outcome_path(flight.command))
+            return Pending(flight.command.id, outcome_path(flight.command, principal))
         case Fate.NOTHING_DONE:
             return _unavailable(flight.command, NOTHING_DONE)
         case Fate.UNKNOWN:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
 from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
@@ -20,9 +22,14 @@ class Answers:
     forwards: list[Forward] = field(default_factory=list)
     refused: list[RefusedRecord] = field(default_factory=list)
 
-    def outcome(self, item: Pending, entries: Sequence[Entry]) -> None:
-        """The command was decided: these are all of its entries, in order."""
-        self._reply(item.sender, item.command.id, outcome(item.command.id, entries))
+    def outcome(self, item: Pending, entries: Sequence[Entry], detail: str | None = None) -> None:
+        """The command was decided: these are all of its entries, in order. `detail` says more of a rejection than its
+        entry may: the first answer has it, a repeated one does not.
+        """
+        result = outcome(item.command.id, entries)
+        if detail is not None and isinstance(result, Rejected):
+            result = replace(result, detail=detail)
+        self._reply(item.sender, item.command.id, result)
 
     def reject(self, item: Pending, code: Code, detail: str) -> None:
         """A well-formed command is refused without an entry."""

@@ -7,22 +7,22 @@ from typing import assert_never
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Decision, Facts, Rejected
-from daybook_command.domain.drafts import Draft, drafts
+from daybook_command.domain.drafts import Draft, drafts, users_in
 from daybook_command.domain.evolve import evolve
+from daybook_command.domain.outsiders import is_outsider
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import chosen_ids
-from daybook_command.shard.answers import Answers, is_answerable
+from daybook_command.shard.answers import Answers
 from daybook_command.shard.backlog import uncounted
 from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
+from daybook_command.shard.known import Known, is_reused, repeated
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import LogAppend, Report
 from daybook_command.shard.recording import Place, record
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, data_json
-from daybook_contracts.entries import Entry
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import entry_id
+from daybook_contracts.commands import Command
+from daybook_contracts.ids import Identity
 
 # A Kafka batch closes here, or holds one command (whose entries stay under 1 MiB); the topic takes 4 MiB.
 MAX_BATCH_BYTES = 512 * 1024
@@ -50,12 +50,23 @@ class KnownUsers:
         return user_id in self.snapshot or user_id in self.tail
 
 
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """The entries to write, the org after them, and the identity of the first; `detail` of a rejection, for people."""
+
+    drafts: tuple[Draft, ...]
+    after: Org | None
+    standing: Identity
+    detail: str | None = None
+
+
 @dataclass(slots=True)
 class Deciding:
     """A batch being decided; `memory` moves along with every entry, ahead of the acknowledgement.
 
     `done` counts the records dealt with; `suspect` is the offset of a command on which the deciders raised:
-    the batch ends before it. `doomed` are offsets of commands that failed alone.
+    the batch ends before it. `doomed` are offsets of commands that failed alone. `named_users`: those that the entries
+    name in a column or a row, who must not be deleted before they are projected.
     """
 
     memory: Memory
@@ -70,6 +81,7 @@ class Deciding:
     done: int = 0
     suspect: int | None = None
     reports: list[Report] = field(default_factory=list)
+    named_users: set[str] = field(default_factory=set)
 
     def run(self, taken: Sequence[Taken]) -> None:
         for index, item in enumerate(taken):
@@ -91,8 +103,10 @@ class Deciding:
         return True
 
     def _decide(self, item: Pending, salt: bytes) -> bool:
-        if self._decided_before(item):
-            self._repeat(item)
+        """In the contract's order: a repeat, quarantine, the decision, and last whether the command's id is taken."""
+        before = repeated(item, self.known)
+        if before is not None or self.known.is_unreadable(item.home):
+            self._repeat(item, before)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
         elif self._quarantined(item.command.org_id):
@@ -103,22 +117,13 @@ class Deciding:
 
     def _decide_own(self, item: Own, salt: bytes) -> bool:
         """Nobody waits for it, and where it is not accepted it leaves no entry."""
-        if self._quarantined(item.command.org_id):
-            return True
-        if self._decided_before(item):
-            self._report_usurped(item)
+        if self._quarantined(item.command.org_id) or self.known.has(item.home):
             return True
         return self._record(item, salt)
 
-    def _report_usurped(self, item: Own) -> None:
-        """Its id follows from the run's, so that anybody who knows the run could have used it."""
-        first = self._known(item.entry_id)
-        if first is not None and first.metadata_json.principal != str(item.principal):
-            detail = f"command {item.command.id} of our own: {first.metadata_json.principal} has used its id"
-            self.reports.append(Report("usurped", detail))
-
-    def _decided_before(self, item: Pending | Own) -> bool:
-        return item.entry_id in self.memory.tail.by_id or item.entry_id in self.snapshot.entries
+    @property
+    def known(self) -> Known:
+        return Known(self.memory.tail.by_identity, self.snapshot.entries)
 
     def _quarantined(self, org_id: str | None) -> bool:
         if org_id is None:
@@ -126,35 +131,13 @@ class Deciding:
         loaded = self.snapshot.orgs.get(org_id)
         return org_id in self.memory.tail.poisoned or (loaded is not None and loaded.quarantined)
 
-    def _repeat(self, item: Pending) -> None:
-        """The first result again, if the content is the same too. A redacted entry has no salt left to tell by."""
-        entries = self._entries_of(item)
+    def _repeat(self, item: Pending, before: Identity | None) -> None:
+        """The first result again, also to somebody who has joined or left the org since."""
+        entries = None if before is None else self.known.command_at(before)
         if entries is None:
             self.answers.reject(item, Code.INTERNAL, "it was decided, and this version cannot read its result")
             return
-        first = entries[0]
-        salt, command = first.metadata_json.salt, item.command
-        if salt is not None:
-            request = request_hash(
-                bytes.fromhex(salt), command.type, command.org_id, command.actor_user_id, data_json(command)
-            )
-            if request != first.metadata_json.request:
-                detail = "this command id was used for another command; send this one with an id of its own"
-                self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
-                return
         self.answers.outcome(item, entries)
-
-    def _entries_of(self, item: Pending) -> list[Entry] | None:
-        """All that the command ended in before; None where any of it cannot be read."""
-        key, command_id = item.command.key, item.command.id
-        first = self._known(item.entry_id)
-        count = 0 if first is None else first.metadata_json.entries
-        found = [self._known(entry_id(key, command_id, ordinal)) for ordinal in range(count)]
-        entries = [entry for entry in found if entry is not None and is_answerable(entry)]
-        return entries if entries and len(entries) == count else None
-
-    def _known(self, an_id: str) -> Entry | None:
-        return self.memory.tail.by_id.get(an_id) or self.snapshot.entries.get(an_id)
 
     def _record(self, item: Pending | Own, salt: bytes) -> bool:
         memory = self.memory
@@ -163,10 +146,15 @@ class Deciding:
         if uncounted(item.command, org):
             return False
         try:
-            drafted, after = self._decided(item, org)
+            decided = self._decided(item, org)
         except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
             return self._failed(item, error)
-        recorded = record(item, drafted, salt, Place(memory.partition, memory.head, memory.last_us, self.moment.now_us))
+        if isinstance(item, Pending) and is_reused(item, decided.standing, self.known):
+            detail = "this command id was used for another command; send this one with an id of its own"
+            self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
+            return True
+        place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
+        recorded = record(item, decided.standing, decided.drafts, salt, place)
         size = sum(len(made.append.value) for made in recorded)
         if self.appends and self.size + size > MAX_BATCH_BYTES:
             return False
@@ -174,10 +162,11 @@ class Deciding:
         for made in recorded:
             self.appends.append(made.append)
             memory.append(made.entry, made.head, made.created_us)
+        self.named_users.update(user_id for draft in decided.drafts for user_id in users_in(draft))
         if cached is not None:
-            cached.org = after
+            cached.org = decided.after
         if isinstance(item, Pending):
-            self.answers.outcome(item, [made.entry for made in recorded])
+            self.answers.outcome(item, [made.entry for made in recorded], decided.detail)
         return True
 
     def _failed(self, item: Pending | Own, error: Exception) -> bool:
@@ -192,24 +181,29 @@ class Deciding:
             case _:
                 assert_never(item)
 
-    def _decided(self, item: Pending | Own, org: Org | None) -> tuple[tuple[Draft, ...], Org | None]:
-        """The entries to write, and the org after them."""
+    def _decided(self, item: Pending | Own, org: Org | None) -> _Decided:
+        command = item.command
         facts = Facts(
             principal=item.principal,
-            new_id=item.entry_id,
+            new_id=item.home.second_id(),
             known_users=KnownUsers(self.snapshot.known_users, self.memory.tail.users),
-            taken_ids=self._taken(item.command),
+            taken_ids=self._taken(command),
             managed_users=self.managed_users,
-            beyond=self._beyond(item.command.org_id),
+            beyond=self._beyond(command.org_id),
         )
-        decision: Decision = decide(item.command, org, facts)
-        if isinstance(item, Own) and isinstance(decision, Rejected):
-            return (), org
-        drafted = drafts(item.command, decision, org, facts)
+        decision: Decision = decide(command, org, facts)
+        standing, detail = item.home, None
+        if isinstance(decision, Rejected):
+            if isinstance(item, Own):
+                return _Decided((), org, standing)
+            if item.outsider is not None and is_outsider(command, org):
+                standing = item.outsider
+            detail = decision.detail
+        drafted = drafts(command, decision, org, facts, standing)
         for draft in drafted:
             if draft.fact is not None:
                 org = evolve(org, draft.actor_user_id, draft.fact)
-        return drafted, org
+        return _Decided(drafted, org, standing, detail)
 
     def _taken(self, command: Command) -> frozenset[str]:
         """What another org has of the ids that the command chose."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.intake import Taken
 from daybook_command.shard.lookup import Needs
-from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_command.shard.messages import Answer, CommandRecord, LogAppend
 from daybook_contracts.admission import GENESIS, Head
 
 
@@ -20,5 +20,5 @@ class Flight:
     needs: Needs = field(default_factory=Needs)
     base: Head = GENESIS
     projected: int = -1
-    appends: int = 0
+    appends: tuple[LogAppend, ...] = ()
     answer: Answer | None = None

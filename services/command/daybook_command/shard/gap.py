@@ -28,7 +28,7 @@ def read_gap(memory: Memory, flight: Flight, records: Sequence[LogRecord]) -> Ga
         value = records[0].value if records[0].offset == memory.head_offset else None
         check_head(flight.base, memory.head_offset, memory.partition, value)
     voids: list[Report] = []
-    for record in records[: len(records) - flight.appends]:
+    for record in records[: len(records) - len(flight.appends)]:
         if record.offset < memory.end:
             continue
         verdict = admit(flight.base, memory.partition, record.value)

@@ -6,10 +6,12 @@ Leaves: the next batch. Some commands are a batch of their own, and large ones m
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_command.shard.reservations import reserves
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
@@ -19,7 +21,10 @@ MAX_OVERDUE = 100
 
 @dataclass(slots=True)
 class Inbox:
-    """`size`: bytes of what is queued. `suspects` are offsets to be tried alone, `doomed` those that failed alone."""
+    """`size`: bytes of what is queued or set aside. `suspects` are offsets to be tried alone, `doomed` those that
+    failed alone. `aside`: commands that choose ids, and those of the same keys behind them, while reservations cannot
+    be relied on. `decided_to`: the offset after the last record that was dealt with.
+    """
 
     partition: int
     partitions: int
@@ -29,12 +34,17 @@ class Inbox:
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
     suspects: set[int] = field(default_factory=set)
     doomed: set[int] = field(default_factory=set)
+    aside: deque[CommandRecord] = field(default_factory=deque)
+    keys_aside: set[str] = field(default_factory=set)
+    decided_to: int = 0
 
     def __bool__(self) -> bool:
         return bool(self.queue or self.overdue)
 
     def clear(self) -> None:
         self.queue.clear()
+        self.aside.clear()
+        self.keys_aside.clear()
         self.size = 0
         self.overdue.clear()
 
@@ -54,13 +64,18 @@ class Inbox:
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
         return [time_out(run) for run in runs]
 
-    def take_records(self) -> tuple[list[CommandRecord], list[Taken]]:
-        """The next commands in order; a suspect is a batch of its own, and so is what filters dead letters."""
+    def take_records(self, *, set_aside: bool) -> tuple[list[CommandRecord], list[Taken]]:
+        """The next commands in order; a suspect is a batch of its own, and so is what filters dead letters. With
+        `set_aside`, commands that choose ids are left out, with all of their orgs behind them.
+        """
         records: list[CommandRecord] = []
         taken: list[Taken] = []
         named = 0
         while self.queue and len(records) < self.max_commands:
             item = take(self.queue[0], self.partition, self.partitions)
+            if set_aside and self._waits(item):
+                self.aside.append(self.queue.popleft())
+                continue
             named += names(item.command) if isinstance(item, Pending) else 0
             alone = self._alone(item)
             if records and (alone or named > MAX_NAMED):
@@ -71,6 +86,27 @@ class Inbox:
                 break
         self.size -= sum(map(_size, records))
         return records, taken
+
+    def _waits(self, item: Taken) -> bool:
+        if not isinstance(item, Pending) or not (reserves(item) or item.command.key in self.keys_aside):
+            return False
+        self.keys_aside.add(item.command.key)
+        return True
+
+    def take_back(self) -> None:
+        """What was set aside is queued again, in the order in which it came. Not while a batch is under way: part of it
+        may be put back in front.
+        """
+        if self.aside:
+            self.queue = deque(sorted([*self.aside, *self.queue], key=lambda record: record.offset))
+            self.aside.clear()
+            self.keys_aside.clear()
+
+    def decided(self, records: Sequence[CommandRecord]) -> int:
+        """Notes that these are dealt with; the offset below which all are."""
+        self.decided_to = max(self.decided_to, records[-1].offset + 1)
+        waiting = [record.offset for record in (*self.aside, *islice(self.queue, 1))]
+        return min([self.decided_to, *waiting])
 
     def _alone(self, item: Taken) -> bool:
         if self.queue[0].offset in self.suspects:

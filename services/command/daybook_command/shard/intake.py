@@ -5,8 +5,16 @@ from dataclasses import dataclass
 
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, FailSync, FailSyncData, InvalidCommand, parse_command, with_actor
-from daybook_contracts.ids import entry_id, timeout_command_id
+from daybook_contracts.commands import (
+    Command,
+    FailSync,
+    FailSyncData,
+    InvalidCommand,
+    RegisterUser,
+    parse_command,
+    with_actor,
+)
+from daybook_contracts.ids import Identity, Scope, timeout_command_id
 from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import (
@@ -36,13 +44,21 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A well-formed command of this partition; `entry_id` is its first entry's."""
+    """A well-formed command of this partition. Its first entry stands at `home`, or at `outsider` (None if it names no
+    actor) where it is refused to an actor with no standing in the org.
+    """
 
     record: CommandRecord
     sender: Sender
     command: Command
     principal: Principal
-    entry_id: str
+    home: Identity
+    outsider: Identity | None
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        """Where an entry of this command may stand already."""
+        return (self.home,) if self.outsider is None else (self.home, self.outsider)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +81,17 @@ class Misrouted:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A command of the shard's own: nobody sent it, nobody waits for it, and it is never published."""
+    """A command of the shard's own: nobody sent it, nobody waits for it, and it is never published. Its ids are in a
+    scope that no sender reaches.
+    """
 
     command: Command
     principal: Principal
-    entry_id: str
+    home: Identity
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        return (self.home,)
 
 
 Taken = Pending | Refused | Misrouted | Own
@@ -87,7 +109,7 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
     if home == partition:
-        return Pending(record, sender, command, principal, entry_id(command.key, command.id, 0))
+        return Pending(record, sender, command, principal, home_of(command), _outsider(command))
     if FORWARDED_FROM in headers:
         detail = f"forwarded once already, and partition {partition} is not its own ({home})"
         return Refused(record, sender, Code.INVALID_COMMAND, detail, command.id)
@@ -102,7 +124,18 @@ def time_out(run: OverdueRun) -> Own:
         org_id=run.org_id,
         data=FailSyncData(sync_run_id=run.sync_run_id, error_message=TIMED_OUT),
     )
-    return Own(command, DAYBOOK, entry_id(command.key, command.id, 0))
+    return Own(command, DAYBOOK, Identity("policy", command.key, None, command.id))
+
+
+def home_of(command: Command) -> Identity:
+    """The first entry of a command in its key's own scope."""
+    scope: Scope = "user" if isinstance(command, RegisterUser) else "org"
+    return Identity(scope, command.key, None, command.id)
+
+
+def _outsider(command: Command) -> Identity | None:
+    actor = command.actor_user_id
+    return None if actor is None else Identity("outsider", command.key, actor, command.id)
 
 
 def _sender(headers: dict[str, bytes], partitions: int) -> Sender:

@@ -7,6 +7,7 @@ from daybook_command.domain.children import Children, Ref
 from daybook_command.domain.state import Org
 from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.entries import Entry
+from daybook_contracts.ids import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,21 @@ class LoadedOrg:
 class Snapshot:
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
-    `entries` are those that the commands ended in before; None where this version cannot read one. `taken_ids`: of each
-    org that asked, the chosen ids that another one has; an id is taken for one org, and not for the next.
+    `entries` are those that the commands ended in before; None where this version cannot read one. `pinned_users`:
+    those of `known_users` that cannot be deleted. `taken_ids`: of each org that asked, the chosen ids that another one
+    has; an id is taken for one org, and not for the next. `next_offsets`: of every partition's checkpoint, if they were
+    asked for.
     """
 
     checkpoint: Checkpoint
     database_us: int
-    entries: Mapping[str, Entry | None]
+    entries: Mapping[Identity, Entry | None]
     orgs: Mapping[str, LoadedOrg]
     known_users: frozenset[str]
     taken_ids: frozenset[tuple[str, str]]
     """org id, chosen id"""
+    pinned_users: frozenset[str] = frozenset()
+    next_offsets: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +77,12 @@ class OrgNeeds:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a batch must know. `chosen_ids`: table, id and the org that asks for it."""
+    """What a batch must know. `identities`: where entries of its commands may stand already. `chosen_ids`: table, id
+    and the org that asks for it. `next_offsets`: whether the checkpoints of all partitions are wanted.
+    """
 
-    entry_ids: tuple[str, ...] = ()
+    identities: tuple[Identity, ...] = ()
     orgs: tuple[OrgNeeds, ...] = ()
     users: tuple[str, ...] = ()
     chosen_ids: tuple[tuple[str, str, str], ...] = ()
+    next_offsets: bool = False

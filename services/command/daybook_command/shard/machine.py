@@ -1,10 +1,9 @@
 """The protocol of a shard: fold, admit, append, lost, unknown, takeover. Events in, effects out, no I/O, no clock.
 
-At any time at most one of TakeOver, LoadSnapshot, Append and ReadGap is under way; answers go out beside them.
+At any time at most one of TakeOver, LoadSnapshot, Pin, Append and ReadGap is under way; answers go out beside them.
 """
 
 from dataclasses import dataclass, field
-from enum import Enum, auto
 from typing import assert_never
 
 from daybook_command.shard.answers import Answers
@@ -13,6 +12,7 @@ from daybook_command.shard.doubts import clock_fault, doubt
 from daybook_command.shard.flight import Flight
 from daybook_command.shard.gap import read_gap
 from daybook_command.shard.inbox import Inbox
+from daybook_command.shard.lookup import Needs
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
     Acknowledged,
@@ -27,6 +27,8 @@ from daybook_command.shard.messages import (
     Hold,
     LoadSnapshot,
     OutcomeUnknown,
+    Pin,
+    Pinned,
     ReadGap,
     Report,
     RunsOverdue,
@@ -38,28 +40,10 @@ from daybook_command.shard.messages import (
 )
 from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
+from daybook_command.shard.phase import EXPECTED, Phase
+from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.continuity import LogChanged
-
-
-class Phase(Enum):
-    TAKING_OVER = auto()
-    READY = auto()
-    LOADING = auto()
-    APPENDING = auto()
-    CHECKING = auto()
-    STOPPED = auto()
-
-
-# The phase in which an event means something; those that may come at any time are not listed.
-_EXPECTED: dict[type[Event], Phase] = {
-    TakenOver: Phase.TAKING_OVER,
-    SnapshotLoaded: Phase.LOADING,
-    Acknowledged: Phase.APPENDING,
-    OutcomeUnknown: Phase.APPENDING,
-    AppendRefused: Phase.APPENDING,
-    GapRead: Phase.CHECKING,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +81,12 @@ class Shard:
 
     def oldest_ms(self) -> int | None:
         """Kafka's timestamp of the oldest command not decided yet."""
-        waiting = self.flight.records or self.inbox.queue
+        waiting = self.inbox.aside or self.flight.records or self.inbox.queue
         return waiting[0].timestamp_ms if waiting else None
 
     def handle(self, event: Event) -> list[Effect]:
         """The next state, and what has to be done for it. An event that is not of the phase does nothing."""
-        if self.phase is not _EXPECTED.get(type(event), self.phase):
+        if self.phase is not EXPECTED.get(type(event), self.phase):
             return []
         match event:
             case CommandsArrived() | RunsOverdue():
@@ -111,6 +95,8 @@ class Shard:
                 return self._taken_over(event)
             case SnapshotLoaded():
                 return self._loaded(event)
+            case Pinned():
+                return self._pinned(event.gone)
             case Acknowledged():
                 return self._acknowledged(event.base_offset)
             case GapRead():
@@ -151,14 +137,20 @@ class Shard:
 
     def _next(self) -> list[Effect]:
         """Start the next batch, if the shard is free to."""
-        if self.phase is not Phase.READY or not self.inbox or self.held is not None:
+        if self.phase is not Phase.READY or self.held is not None:
+            return []
+        if not self.memory.awaited:
+            self.inbox.take_back()
+        if not self.inbox:
             return []
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
         if self.inbox.overdue:
             self.flight = Flight(taken=self.inbox.take_overdue())
         else:
-            self.flight = Flight(*self.inbox.take_records())
+            self.flight = Flight(*self.inbox.take_records(set_aside=bool(self.memory.awaited)))
+            if not self.flight.records:
+                return []
         self.flight.needs = needs_of(self.flight.taken, self.memory)
         self.phase = Phase.LOADING
         return [LoadSnapshot(self.flight.needs, len(self.flight.taken))]
@@ -173,10 +165,10 @@ class Shard:
 
     def _tick(self) -> list[Effect]:
         """Look again at what the shard waits for: a snapshot tells both the clock and the checkpoint."""
-        if self.phase is not Phase.READY or self.held is None:
+        if self.phase is not Phase.READY or (self.held is None and not self.inbox.aside):
             return []
         self.phase = Phase.LOADING
-        self.flight = Flight()
+        self.flight = Flight(needs=Needs(next_offsets=bool(self.memory.awaited)))
         return [LoadSnapshot(self.flight.needs, 0)]
 
     def _loaded(self, event: SnapshotLoaded) -> list[Effect]:
@@ -188,6 +180,7 @@ class Shard:
             self._requeue()
             self.phase = Phase.READY
             return self._hold(reason)
+        self.memory.awaited = still_awaited(self.memory.awaited, event.snapshot.next_offsets)
         self.flight.projected = event.snapshot.checkpoint.head.position
         if not self.flight.taken:
             return self._released()
@@ -199,8 +192,8 @@ class Shard:
         self.phase = Phase.READY
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
-        self.held = None
-        return [Hold(None), *self._next()]
+        held, self.held = self.held, None
+        return [*([] if held is None else [Hold(None)]), *self._next()]
 
     def _decide(self, event: SnapshotLoaded) -> list[Effect]:
         snapshot, memory, flight = event.snapshot, self.memory, self.flight
@@ -217,12 +210,25 @@ class Shard:
         )
         deciding.run(flight.taken)
         reports = self._cut(deciding)
-        flight.appends = len(deciding.appends)
-        flight.answer = deciding.answers.seal(flight.records[-1].offset + 1) if flight.records else None
+        flight.appends = tuple(deciding.appends)
+        flight.answer = deciding.answers.seal(self.inbox.decided(flight.records)) if flight.records else None
         if not deciding.appends:
             return [*reports, *self._finish()]
+        unpinned = deciding.named_users - snapshot.pinned_users
+        if unpinned and not self.config.managed_users:
+            self.phase = Phase.PINNING
+            return [*reports, Pin(frozenset(unpinned))]
+        return [*reports, *self._append()]
+
+    def _pinned(self, gone: frozenset[str]) -> list[Effect]:
+        """Entries may name users only who stay until they are projected: their columns are foreign keys."""
+        if gone:
+            return self._start_over("user_gone", f"{len(gone)} users were deleted while the batch was decided")
+        return self._append()
+
+    def _append(self) -> list[Effect]:
         self.phase = Phase.APPENDING
-        return [*reports, Append(tuple(deciding.appends))]
+        return [Append(self.flight.appends)]
 
     def _cut(self, deciding: Deciding) -> list[Report]:
         """Put back what did not fit, or stands behind a command that the deciders failed on."""
@@ -238,7 +244,7 @@ class Shard:
             return self._start_over("unknown", "the append was acknowledged without an offset")
         if base_offset < self.memory.end:
             return self._stop(f"an append landed at offset {base_offset}, below the folded end {self.memory.end}")
-        last_offset = base_offset + self.flight.appends - 1
+        last_offset = base_offset + len(self.flight.appends) - 1
         if base_offset == self.memory.end:
             return self._stands(last_offset)
         self.phase = Phase.CHECKING

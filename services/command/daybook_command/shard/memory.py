@@ -20,7 +20,8 @@ class Memory:
     """`end`: the offset after the last folded record; `head_offset`: of the last entry that is known to be in the log,
     -1 for none; `last_us`: created_at of the last admitted entry.
 
-    `loaded`: children that were read for the batch under way, by org.
+    `loaded`: children that were read for the batch under way, by org. `awaited`: where the log ended at the
+    takeover, by partition, of those that were not projected up to there yet.
     """
 
     partition: int
@@ -32,6 +33,7 @@ class Memory:
     voids_in_a_row: int = 0
     tail: Tail = field(default_factory=Tail)
     loaded: dict[str, list[Ref]] = field(default_factory=dict)
+    awaited: dict[int, int] = field(default_factory=dict)
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
         """Take in the log's next records by the admission rule; what does not extend it is reported as void.

@@ -3,8 +3,8 @@
 The edge carries the effects out and tells the shard what came of them; the shard itself never does I/O.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_contracts.checkpoint import Checkpoint
@@ -34,12 +34,15 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends."""
+    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends. `ends`:
+    where each partition of the log ended.
+    """
 
     checkpoint: Checkpoint
     records: Sequence[LogRecord]
     log_start: int
     log_end: int
+    ends: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,13 @@ class SnapshotLoaded:
     snapshot: Snapshot
     now_us: int
     salts: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """None of the users can be deleted any more, but for those who are gone already."""
+
+    gone: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +121,7 @@ Event = (
     TakenOver
     | CommandsArrived
     | SnapshotLoaded
+    | Pinned
     | Acknowledged
     | OutcomeUnknown
     | AppendRefused
@@ -135,6 +146,13 @@ class LoadSnapshot:
 
     needs: Needs
     commands: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """Keep these users from being deleted before they are projected; answer with `Pinned`."""
+
+    user_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,4 +248,4 @@ class Stop:
     reason: str
 
 
-Effect = TakeOver | LoadSnapshot | Append | ReadGap | Answer | Commit | Report | Hold | Stop
+Effect = TakeOver | LoadSnapshot | Pin | Append | ReadGap | Answer | Commit | Report | Hold | Stop

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 
 from daybook_command.domain.children import Kind, Ref, named_by, with_alerts
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import chosen_ids, users_named
+from daybook_command.domain.targets import users_named
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
 from daybook_command.shard.intake import Own, Pending, Taken
 from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
+from daybook_command.shard.reservations import reserves
 from daybook_contracts.commands import Command
-from daybook_contracts.principals import Service
 
 
 def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
@@ -22,14 +22,13 @@ def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item.command)
     users = {user_id for item in asked for user_id in users_named(item.command)}
-    # A look-up reserves chosen ids for good: nobody but a service may take them from others.
-    services = [item.command for item in asked if isinstance(item.principal, Service)]
-    chosen = [(table, chosen_id, command.key) for command in services for table, chosen_id in chosen_ids(command)]
+    chosen = [(table, chosen_id, item.command.key) for item in asked for table, chosen_id in reserves(item)]
     return Needs(
-        entry_ids=tuple(item.entry_id for item in asked),
+        identities=tuple(identity for item in asked for identity in item.identities),
         orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
         users=tuple(sorted(users)),
         chosen_ids=tuple(chosen),
+        next_offsets=bool(memory.awaited),
     )
 
 

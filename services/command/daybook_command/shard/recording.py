@@ -7,10 +7,10 @@ from daybook_command.domain.drafts import Draft
 from daybook_command.shard.intake import Own, Pending
 from daybook_command.shard.messages import LogAppend
 from daybook_contracts.admission import Head, VoidReason, admit
-from daybook_contracts.commands import data_json
+from daybook_contracts.commands import request_json
 from daybook_contracts.entries import Entry, Unsealed, decode_entry, seal
 from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import entry_headers
 
@@ -39,15 +39,19 @@ class Recorded:
     created_us: int
 
 
-def record(item: Pending | Own, drafts: Sequence[Draft], salt: bytes, place: Place) -> list[Recorded]:
-    """All entries of one command. Each is put through the admission rule, as every reader will."""
+def record(
+    item: Pending | Own, standing: Identity, drafts: Sequence[Draft], salt: bytes, place: Place
+) -> list[Recorded]:
+    """All entries of one command, the first of them at `standing`. Each is put through the admission rule, as every
+    reader will.
+    """
     command, head, created_us = item.command, place.head, place.last_us
-    request = request_hash(salt, command.type, command.org_id, command.actor_user_id, data_json(command))
+    request = request_hash(salt, command.type, command.org_id, command.actor_user_id, request_json(command))
     recorded: list[Recorded] = []
     for ordinal, draft in enumerate(drafts):
         created_us = max(place.now_us, created_us + 1)
         unsealed = Unsealed(
-            id=entry_id(command.key, command.id, ordinal),
+            id=standing.at(ordinal).first_id(),
             org_id=draft.org_id,
             project_id=draft.project_id,
             actor_user_id=draft.actor_user_id,
@@ -65,6 +69,8 @@ def record(item: Pending | Own, drafts: Sequence[Draft], salt: bytes, place: Pla
             result="success" if draft.error is None else "failure",
             salt=salt.hex(),
             error=draft.error,
+            key=standing.key,
+            scope=standing.scope,
         )
         recorded.append(_seal(unsealed, item, head, created_us))
         head = recorded[-1].head

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from daybook_command.domain.children import Kind, Ref, touched_by
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.state import Org
-from daybook_contracts.entries import Entry, entry_data
+from daybook_contracts.entries import Entry, entry_data, identity_of
 from daybook_contracts.entry_data import ConnectionDeleted
 from daybook_contracts.fact import Changeable
+from daybook_contracts.ids import Identity
 
 _CHILD_TYPES = frozenset(Kind)
 # An entry weighs one, and one more for so many things that it touches or bytes that it holds.
@@ -22,6 +23,7 @@ class Kept:
     """An entry, what it touched, and what it counts for against the limit of the tail."""
 
     entry: Entry
+    identity: Identity
     refs: tuple[Ref, ...]
     weight: int
 
@@ -37,7 +39,7 @@ class Tail:
     pruned_position: int = -1
     kept: deque[Kept] = field(default_factory=deque)
     weight: int = 0
-    by_id: dict[str, Entry] = field(default_factory=dict)
+    by_identity: dict[Identity, Entry] = field(default_factory=dict)
     by_org: dict[str, deque[Entry]] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     poisoned: dict[str, int] = field(default_factory=dict)
@@ -58,10 +60,10 @@ class Tail:
     def add(self, entry: Entry) -> None:
         refs = self._touch(entry)
         size = len(bytes(entry.metadata_json.data))
-        kept = Kept(entry, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
+        kept = Kept(entry, identity_of(entry), refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
         self.kept.append(kept)
         self.weight += kept.weight
-        self.by_id[entry.id] = entry
+        self.by_identity[kept.identity] = entry
         if entry.org_id is not None:
             self.by_org.setdefault(entry.org_id, deque()).append(entry)
         elif entry.action == "REGISTER_USER" and entry.result == "success":
@@ -98,7 +100,7 @@ class Tail:
     def _forget(self, kept: Kept) -> Iterator[tuple[str, Ref]]:
         entry = kept.entry
         self.weight -= kept.weight
-        del self.by_id[entry.id]
+        del self.by_identity[kept.identity]
         if entry.org_id is None:
             return
         of_org = self.by_org[entry.org_id]

@@ -1,0 +1,23 @@
+"""Whether the reservations of chosen ids can be relied on. After a loss or a restore of PostgreSQL they are behind the
+log until every partition is projected up to where it ended at the shard's takeover (docs/log.md, rule 18).
+"""
+
+from collections.abc import Mapping
+
+from daybook_command.domain.targets import chosen_ids
+from daybook_command.shard.intake import Pending, Taken
+from daybook_contracts.principals import Service
+
+
+def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:
+    """The partitions whose checkpoint has not passed the end that is awaited of them."""
+    return {partition: end for partition, end in awaited.items() if next_offsets.get(partition, 0) < end}
+
+
+def reserves(item: Taken) -> tuple[tuple[str, str], ...]:
+    """The ids that a command chooses, each with its table. A look-up reserves them for good: nobody but a service may
+    take them from others.
+    """
+    if isinstance(item, Pending) and isinstance(item.principal, Service):
+        return chosen_ids(item.command)
+    return ()

@@ -1,0 +1,21 @@
+"""First ids cut to eight bits of their hash: what senders can search for in days happens here all the time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from daybook_contracts.ids import Identity
+
+
+@contextmanager
+def colliding_ids() -> Iterator[None]:
+    """For writers, readers and judges alike; second ids stay whole."""
+    whole = Identity.first_id
+
+    def cut(identity: Identity) -> str:
+        return f"00000000-0000-8000-8000-0000000000{whole(identity)[-2:]}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Identity, "first_id", cut)
+        yield

@@ -1,0 +1,131 @@
+"""Who has no standing in an org can use up nobody else's ids, and leaves little more than ids behind."""
+
+import json
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.messages import Acknowledged, Answer, CommandRecord
+from daybook_contracts.commands import COMMANDS
+from daybook_contracts.entries import Entry, encode_entry, read_entry
+from daybook_contracts.ids import Identity
+from support.one_shard import ANN, ORG, answer_of, arrive, decided, fresh, only, reasons
+from support.simulation import command_record
+
+SAMPLES = Path(__file__).parents[3] / "contracts" / "samples" / "commands"
+EVE = str(UUID(int=0xE, version=4))
+NO_ORG = str(UUID(int=0xF, version=4))
+SHARED = str(UUID(int=0xC0, version=4))
+KNOWN = frozenset({ANN, EVE})
+CREATE = {"type": "CREATE_ORG", "data": {"name": "Acme"}}
+RENAME = {"type": "RENAME_ORG", "data": {"name": "Emca"}}
+
+
+def sent(
+    offset: int, by: str | None, envelope: dict[str, Any], id_: str | None = None, org: str = ORG
+) -> CommandRecord:
+    return command_record(
+        offset, {"id": id_ or str(UUID(int=offset + 1, version=4)), "org_id": org, "actor_user_id": by, **envelope}
+    )
+
+
+def run(shard: Shard, base: int, *records: CommandRecord) -> tuple[list[Entry], list[Any]]:
+    """The entries of one batch, and its answers."""
+    entries = [read_entry(each.value) for each in decided(shard, *records, known_users=KNOWN).records]
+    answer = only(shard.handle(Acknowledged(base)), Answer)
+    return entries, [json.loads(reply.value) for reply in answer.replies]
+
+
+def test_a_stranger_who_comes_first_does_not_use_up_an_owner_s_id() -> None:
+    entries, answers = run(fresh(), 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, RENAME, SHARED))
+    assert [(each.metadata_json.scope, each.result) for each in entries] == [
+        ("org", "success"),
+        ("outsider", "failure"),
+        ("org", "success"),
+    ]
+    assert [answer.get("code") for answer in answers] == [None, "ORG_NOT_FOUND", None]
+    assert answers[1]["entry_id"] == Identity("outsider", ORG, EVE, SHARED).first_id()
+
+
+def test_a_stranger_who_comes_second_is_refused_as_if_the_org_were_not_there() -> None:
+    shard = fresh()
+    _, answers = run(
+        shard,
+        0,
+        sent(0, ANN, CREATE),
+        sent(1, ANN, RENAME, SHARED),
+        sent(2, EVE, RENAME, SHARED),
+        sent(3, EVE, RENAME, SHARED, NO_ORG),
+    )
+    specific = {"entry_id", "position"}
+    of_real, of_unknown = ({name: answer[name] for name in answer.keys() - specific} for answer in answers[2:])
+    assert of_real == of_unknown
+
+
+def test_strangers_do_not_use_up_each_other_s_ids() -> None:
+    other = str(UUID(int=0xD, version=4))
+    entries, _ = run(fresh(), 0, sent(0, EVE, RENAME, SHARED), sent(1, other, RENAME, SHARED))
+    assert [each.metadata_json.scope for each in entries] == ["outsider", "outsider"]
+
+
+def test_a_stranger_s_own_id_is_taken_for_another_command_and_repeated_for_the_same() -> None:
+    shard = fresh()
+    _, first = run(shard, 0, sent(0, EVE, RENAME, SHARED))
+    again = {"type": "RENAME_ORG", "data": {"name": "Another"}}
+    effects = shard.handle(answer_of(arrive(shard, sent(1, EVE, RENAME, SHARED), sent(2, EVE, again, SHARED))))
+    answer = only(effects, Answer)
+    repeated = json.loads(answer.replies[0].value)
+    assert repeated == first[0] | {"detail": "There is no such org."}
+    assert reasons(answer) == ["COMMAND_ID_REUSED"]
+
+
+def test_a_refusal_is_repeated_to_somebody_who_has_joined_since() -> None:
+    shard = fresh()
+    add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
+    entries, _ = run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
+    assert [each.result for each in entries] == ["success", "failure", "success"]
+    answer = only(shard.handle(answer_of(arrive(shard, sent(3, EVE, RENAME, SHARED)), known_users=KNOWN)), Answer)
+    assert [json.loads(reply.value)["code"] for reply in answer.replies] == ["ORG_NOT_FOUND"]
+
+
+def test_somebody_who_has_joined_since_cannot_use_its_own_old_id_for_another_command() -> None:
+    shard = fresh()
+    add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
+    run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
+    another = {"type": "RENAME_ORG", "data": {"name": "Another"}}
+    answer = only(shard.handle(answer_of(arrive(shard, sent(3, EVE, another, SHARED)), known_users=KNOWN)), Answer)
+    assert reasons(answer) == ["COMMAND_ID_REUSED"]
+
+
+def test_free_text_does_not_tell_a_repeat_from_a_reuse() -> None:
+    shard = fresh()
+    first = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "down"}}
+    reworded = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "still down"}}
+    run(shard, 0, sent(0, ANN, CREATE), sent(1, ANN, first, SHARED))
+    answer = only(shard.handle(answer_of(arrive(shard, sent(2, ANN, reworded, SHARED)))), Answer)
+    assert [json.loads(reply.value)["code"] for reply in answer.replies] == ["CONNECTION_NOT_FOUND"]
+    assert reasons(answer) == []
+
+
+@pytest.mark.parametrize("type_", sorted(COMMANDS))
+@pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
+def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_accepted(type_: str, org: str) -> None:
+    """Of a CREATE_ORG and a REGISTER_USER the key is the new org's or the other user's."""
+    data = json.loads((SAMPLES / f"{type_}.v1.json").read_text("utf-8"))["data"]
+    longest = dict.fromkeys(data.keys() & {"name", "key_name"}, "n" * 200)
+    tried = {"type": type_, "data": data | longest} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
+    shard = fresh()
+    run(shard, 0, sent(0, ANN, CREATE))
+    (refusal,), _ = run(shard, 1, sent(1, EVE, tried, SHARED, org))
+    _, (answer,) = run(shard, 2, sent(2, ANN, RENAME, SHARED))
+    assert answer["result"] == "success"
+    if type_ == "CREATE_ORG" and org == NO_ORG:  # whoever asks first founds it
+        assert refusal.result == "success"
+        return
+    assert (refusal.metadata_json.scope, refusal.result, refusal.project_id) == ("outsider", "failure", None)
+    assert len(encode_entry(refusal)) < 1024
+    assert b"nnn" not in encode_entry(refusal)
+    assert json.loads(bytes(refusal.metadata_json.data)).keys() <= {"org_id", "actor_user_id"}

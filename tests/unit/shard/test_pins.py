@@ -1,0 +1,69 @@
+"""Users of an identity provider are kept from being deleted once an entry names them, and no sooner."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.messages import Acknowledged, Append, CommandRecord, Effect, Pin, Pinned, Report, TakeOver
+from daybook_command.shard.phase import Phase
+from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
+from support.simulation import CONFIG, command_record
+
+EVE = str(UUID(int=0xE, version=4))
+EXTERNAL = replace(CONFIG, managed_users=False)
+FOUND = command_at(0, "CREATE_ORG")
+
+
+def member(offset: int, by: str, user_id: str = EVE) -> CommandRecord:
+    return command_record(
+        offset,
+        {
+            "id": str(UUID(int=offset + 1, version=4)),
+            "type": "ADD_MEMBER",
+            "org_id": ORG,
+            "actor_user_id": by,
+            "data": {"user_id": user_id, "role": "viewer"},
+        },
+    )
+
+
+def deciding(shard: Shard, *records: CommandRecord, pinned: frozenset[str] = frozenset()) -> list[Effect]:
+    looked = answer_of(arrive(shard, *records), known_users=frozenset({ANN, EVE}), pinned_users=pinned)
+    return shard.handle(looked)
+
+
+def test_whom_an_entry_names_is_pinned_before_it_is_appended() -> None:
+    shard = fresh(EXTERNAL)
+    effects = deciding(shard, FOUND, member(1, ANN))
+    assert only(effects, Pin).user_ids == {ANN, EVE}
+    assert shard.phase is Phase.PINNING
+    assert len(only(shard.handle(Pinned(frozenset())), Append).records) == 2
+
+
+def test_a_refused_command_pins_its_actor_only() -> None:
+    shard = fresh(EXTERNAL)
+    assert only(deciding(shard, member(0, ANN)), Pin).user_ids == {ANN}
+
+
+def test_whoever_is_pinned_already_costs_nothing() -> None:
+    shard = fresh(EXTERNAL)
+    assert only(deciding(shard, FOUND, pinned=frozenset({ANN})), Append)
+
+
+def test_users_of_our_own_need_no_pins() -> None:
+    assert decided(fresh(), FOUND)
+
+
+def test_a_batch_that_names_a_user_who_is_gone_is_decided_again() -> None:
+    shard = fresh(EXTERNAL)
+    deciding(shard, FOUND, member(1, ANN))
+    effects = shard.handle(Pinned(frozenset({EVE})))
+    assert only(effects, Report).kind == "user_gone"
+    assert only(effects, TakeOver)
+    assert [record.offset for record in shard.inbox.queue] == [0, 1]
+
+
+def test_an_acknowledgement_that_comes_while_users_are_pinned_means_nothing() -> None:
+    shard = fresh(EXTERNAL)
+    deciding(shard, FOUND)
+    assert shard.handle(Acknowledged(0)) == []
