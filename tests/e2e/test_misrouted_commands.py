@@ -96,7 +96,7 @@ async def test_an_outcome_is_found_under_the_id_that_a_publisher_computes(
     computed = await database.fetchval(
         "select id from audit_log where id = daybook.entry_id($1, $2, 0)", tenant.org_id, send.command["id"]
     )
-    assert str(computed) == entry_id(send.key, send.command["id"]) == answer["entries"][0]["entity_id"]
+    assert str(computed) == entry_id(send.key, send.command["id"]) == answer["entries"][0]["id"]
 
 
 async def test_both_doors_give_the_same_answer_to_the_same_command(
