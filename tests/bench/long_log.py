@@ -15,7 +15,7 @@ from daybook_contracts.entry_data import DlqEventRecorded
 from daybook_contracts.fact import encode_fact
 from daybook_contracts.hashing import request_hash
 from daybook_contracts.head import Head
-from daybook_contracts.ids import entry_id
+from daybook_contracts.ids import Identity
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import Topics
 from daybook_infra import kafka
@@ -52,16 +52,17 @@ class Place:
     def dead_letter(self) -> Unsealed:
         """The entry of one more."""
         command_id = str(uuid_utils.uuid7())
-        id_ = entry_id(self.org_id, command_id, 0)
-        fact = DlqEventRecorded(connection_id=self.connection_id, dlq_event_id=id_, payload=Raw(PAYLOAD))
+        identity = Identity("org", self.org_id, None, command_id)
+        made = identity.second_id()
+        fact = DlqEventRecorded(connection_id=self.connection_id, dlq_event_id=made, payload=Raw(PAYLOAD))
         asked = b'{"connection_id":"%b","payload":%b}' % (self.connection_id.encode(), PAYLOAD)
         return Unsealed(
             action=KIND,
             actor_user_id=self.owner,
             created_at=timestamp(time.time_ns() // 1000),
-            entity_id=id_,
+            entity_id=made,
             entity_type="dlq_event",
-            id=id_,
+            id=identity.first_id(),
             org_id=self.org_id,
             project_id=self.project_id,
             result="success",
@@ -69,11 +70,13 @@ class Place:
             data=encode_fact(fact),
             entries=1,
             error=None,
+            key=self.org_id,
             ordinal=0,
             partition=self.partition,
             principal=PRINCIPAL,
             request=request_hash(bytes.fromhex(SALT), KIND, self.org_id, self.owner, asked),
             salt=SALT,
+            scope="org",
         )
 
 

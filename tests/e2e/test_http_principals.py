@@ -6,7 +6,7 @@ import httpx
 import jwt
 import pytest
 
-from support.chain import entry_id
+from support.chain import entry_id, thing_id
 from support.driving import Tenant, fresh_id
 from support.publisher import Door, Send, item, token
 from support.workload import SERVICE, command
@@ -91,10 +91,11 @@ async def test_only_a_service_chooses_ids_and_only_free_ones(door: Door, tenant:
         assert (taken.status_code, taken.json()["code"]) == (409, "ALREADY_EXISTS")
 
 
-async def test_a_new_things_id_is_its_entrys(door: Door, tenant: Tenant) -> None:
+async def test_a_new_things_id_is_the_second_id_of_its_entry(door: Door, tenant: Tenant) -> None:
     send = tenant.by(tenant.owner, "CREATE_PROJECT", name="Computed")
     (made,) = (await door.send(send)).json()["entries"]
-    assert made["entity_id"] == made["id"] == entry_id(tenant.org_id, send.command["id"])
+    assert made["id"] == entry_id(tenant.org_id, send.command["id"])
+    assert made["entity_id"] == thing_id(tenant.org_id, send.command["id"])
 
 
 async def test_to_a_stranger_a_real_org_and_an_unknown_one_look_the_same(door: Door, tenant: Tenant) -> None:
