@@ -53,14 +53,14 @@ class Place:
         """The entry of one more."""
         command_id = str(uuid_utils.uuid7())
         identity = Identity("org", self.org_id, None, command_id)
-        made = identity.second_id()
-        fact = DlqEventRecorded(connection_id=self.connection_id, dlq_event_id=made, payload=Raw(PAYLOAD))
+        id_ = identity.second_id()
+        fact = DlqEventRecorded(connection_id=self.connection_id, dlq_event_id=id_, payload=Raw(PAYLOAD))
         asked = b'{"connection_id":"%b","payload":%b}' % (self.connection_id.encode(), PAYLOAD)
         return Unsealed(
             action=KIND,
             actor_user_id=self.owner,
             created_at=timestamp(time.time_ns() // 1000),
-            entity_id=made,
+            entity_id=id_,
             entity_type="dlq_event",
             id=identity.first_id(),
             org_id=self.org_id,

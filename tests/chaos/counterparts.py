@@ -15,6 +15,7 @@ from daybook_projector import checkpoints
 from daybook_projector.checkpoints import move_checkpoint
 from daybook_projector.partition import Batch
 from daybook_projector.quarantine import frozen_orgs
+from daybook_projector.rows import Met
 from daybook_projector.writer import Writer
 from support import removals
 
@@ -32,13 +33,13 @@ def set_without_comparing(patch: Patch) -> None:
 def move_the_checkpoint_alone(patch: Patch) -> None:
     """First the checkpoint, then the rows: what is lost between them is missing, and no key is there to notice."""
 
-    async def write_whole(writer: Writer, connection: Connection, batch: Batch) -> None:
+    async def write_whole(writer: Writer, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
         async with connection.transaction():
             if batch.entries:
                 failpoint("before-rows")
-                await writer._post(connection, batch, await frozen_orgs(connection, batch.entries))
+                await writer._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
                 failpoint("after-rows")
 
     patch.setattr(Writer, "_write_whole", write_whole)

@@ -91,7 +91,7 @@ async def test_only_a_service_chooses_ids_and_only_free_ones(door: Door, tenant:
         assert (taken.status_code, taken.json()["code"]) == (409, "ALREADY_EXISTS")
 
 
-async def test_a_new_things_id_is_the_second_id_of_its_entry(door: Door, tenant: Tenant) -> None:
+async def test_a_new_things_id_is_known_beforehand(door: Door, tenant: Tenant) -> None:
     send = tenant.by(tenant.owner, "CREATE_PROJECT", name="Computed")
     (made,) = (await door.send(send)).json()["entries"]
     assert made["id"] == entry_id(tenant.org_id, send.command["id"])

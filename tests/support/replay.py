@@ -195,7 +195,7 @@ def _told(entry: Json) -> Json:
 
 
 def check_answer(answer: Json, entries: list[Json]) -> None:
-    """A command was answered with just its entries."""
+    """A command was answered with just its entries. Of a rejection the first answer may say more than the log."""
     last = entries[-1]
     metadata = last["metadata_json"]
     position = f"{metadata['partition']}.{metadata['position']}"
@@ -207,7 +207,6 @@ def check_answer(answer: Json, entries: list[Json]) -> None:
         return
     code = metadata["error"]["code"]
     assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, last["id"]), answer
-    # What is specific stands in the first answer only.
     assert answer["detail"], answer
     assert answer["type"] == f"urn:daybook:problem:{code}", answer
 

@@ -45,8 +45,10 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
+    """`detail`: what the code alone does not say, for the first answer only."""
+
     code: Code
-    detail: str
+    detail: str | None = None
 
 
 Decision = Accepted | Rejected
