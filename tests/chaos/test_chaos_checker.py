@@ -47,11 +47,12 @@ def written(chain: Chain, send: Send, told: Json, ordinal: int, entries: int, at
         data["message"] = DETAIL
     metadata: Json = {"v": 1, "partition": chain.partition, "command_id": command_id, "ordinal": ordinal}
     metadata |= {"entries": entries, "request": request_hash(SALT, send.command), "principal": told["principal"]}
-    metadata |= {"data": data, "salt": SALT}
+    metadata |= {"data": data, "salt": SALT, "scope": told["scope"], "key": send.key}
     if told["code"] is not None:
         metadata["error"] = {"code": told["code"], "detail": DETAIL}
-    entry = {name: value for name, value in told.items() if name not in {"code", "data", "principal"}}
-    entry |= {"id": entry_id(send.key, command_id, ordinal), "metadata_json": metadata}
+    entry = {name: value for name, value in told.items() if name not in {"code", "data", "principal", "scope"}}
+    actor = send.command["actor_user_id"] if told["scope"] == "outsider" else None
+    entry |= {"id": entry_id(send.key, command_id, ordinal, told["scope"], actor), "metadata_json": metadata}
     entry["created_at"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     position, prev = chain.head
     chain.take(position + 1, jcs(sealed(entry, position + 1, prev)))

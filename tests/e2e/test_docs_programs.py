@@ -40,14 +40,14 @@ async def test_the_aiokafka_program_gets_the_outcome_of_its_command(shared: Syst
     user, command_id = fresh_id(), fresh_id()
     command = {"id": command_id, "type": "REGISTER_USER", "data": {"user_id": user}}
     said = run(WITH_AIOKAFKA.text, f"print(asyncio.run(send({command!r}, {user!r}))['entries'][0]['id'])", shared)
-    assert said.strip() == entry_id(user, command_id)
+    assert said.strip() == entry_id(user, command_id, 0, "user")
 
 
 async def test_the_faststream_program_gets_its_command_decided(shared: System, database: Connection) -> None:
     user, command_id = fresh_id(), fresh_id()
     command = {"id": command_id, "type": "REGISTER_USER", "data": {"user_id": user}}
     run(WITH_FASTSTREAM.text, f"import asyncio\nasyncio.run(publish({command!r}, {user!r}))", shared)
-    look = "SELECT metadata_json->>'principal' FROM audit_log WHERE id = daybook.entry_id($1, $2, 0)"
+    look = "SELECT metadata_json->>'principal' FROM daybook.outcome($1, $2)"
     assert await eventually(lambda: database.fetchval(look, user, command_id)) == "service:billing"
 
 

@@ -10,11 +10,14 @@ from support.chain import Chain, Json, entry_id, jcs, request_hash, sealed
 from support.forging import later, stamp
 from support.publisher import Send
 
+FORBIDDEN = "The actor has no right to do this."
+
 
 def forged(chain: Chain, position: int, prev: str) -> Json:
     """A well-formed renaming of the org of the last entry, under a new command id, put at a place of the chain."""
     last, command_id = chain.entries[-1], str(uuid4())
     metadata = last["metadata_json"] | {"command_id": command_id, "data": {"name": "Forged"}}
+    metadata |= {"scope": "org", "key": last["org_id"]}
     entry = last | {"action": "RENAME_ORG", "entity_type": "org", "entity_id": last["org_id"]}
     return sealed(entry | {"id": entry_id(last["org_id"], command_id), "metadata_json": metadata}, position, prev)
 
@@ -92,7 +95,7 @@ def usurping(chain: Chain, org_id: str) -> tuple[Send, bytes]:
     command = {"id": command_id, "type": "RENAME_ORG", "org_id": org_id, "actor_user_id": None, "data": data}
     metadata: Json = {"v": 1, "partition": chain.partition, "command_id": command_id, "ordinal": 0, "entries": 1}
     metadata |= {"request": request_hash(salt, command), "principal": "service:usurper", "data": data, "salt": salt}
-    metadata |= {"error": {"code": "FORBIDDEN", "detail": "by an usurper"}}
+    metadata |= {"scope": "org", "key": org_id, "error": {"code": "FORBIDDEN", "detail": FORBIDDEN}}
     entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None, "actor_user_id": None}
     entry |= {"action": "RENAME_ORG", "entity_type": "org", "entity_id": org_id, "result": "failure"}
     entry |= {"metadata_json": metadata, "created_at": max(stamp(datetime.now(UTC)), later(chain))}

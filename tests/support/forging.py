@@ -24,7 +24,7 @@ async def forge(settings: Settings, org_id: str, actor: str | None, action: str,
 def forged(chain: Chain, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> Json:
     command_id, last = fresh_id(), chain.entries[-1]["metadata_json"]
     metadata = {name: member for name, member in last.items() if name != "error"}
-    metadata |= {"command_id": command_id, "data": data, "ordinal": 0, "entries": 1}
+    metadata |= {"scope": "org", "key": org_id, "command_id": command_id, "data": data, "ordinal": 0, "entries": 1}
     entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None}
     entry |= {"actor_user_id": actor, "action": action, "entity_type": "org", "entity_id": org_id}
     entry |= {"result": "success", "created_at": later(chain)}

@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -22,11 +23,11 @@ METADATA = {
     "position",
     "prev",
     "hash",
+    "scope",
+    "key",
     "command_id",
     "ordinal",
     "entries",
-    "key",
-    "scope",
     "request",
     "principal",
     "data",
@@ -69,17 +70,34 @@ def entries_of(log: Iterable[Chain]) -> list[Json]:
 
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
-    """Each command's entries, by partition and command id."""
-    found = defaultdict[tuple[int, str], list[Json]](list)
+    """Each command's entries, by partition and command id. Where others used the same id, in other scopes or on other
+    keys, the first of them has that place, and the others' places name their scope, key and actor too.
+    """
+    groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:
-        metadata = entry["metadata_json"]
-        found[metadata["partition"], metadata["command_id"]].append(entry)
-    return dict(found)
+        groups[identity_of(entry)].append(entry)
+    found: dict[tuple[int, str], list[Json]] = {}
+    for (scope, key, actor, command_id), told in groups.items():
+        place = (told[0]["metadata_json"]["partition"], command_id)
+        found[(place[0], f"{command_id} {scope} {key} {actor}") if place in found else place] = told
+    return found
+
+
+def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
+    """What an entry shares with the others of its command: scope, key, the actor of an outsider, command id."""
+    metadata = entry["metadata_json"]
+    actor = entry["actor_user_id"] or metadata["data"].get("actor_user_id")
+    return (
+        metadata["scope"],
+        metadata["key"],
+        actor if metadata["scope"] == "outsider" else None,
+        metadata["command_id"],
+    )
 
 
 def check_chain(chain: Chain) -> None:
     """What every entry must have whatever it says: its fields, its hashes, a later time than the one before."""
-    last = ""
+    last, details = "", dict[str, str]()
     for entry in chain.entries:
         metadata = entry["metadata_json"]
         failed = entry["result"] == "failure"
@@ -88,6 +106,15 @@ def check_chain(chain: Chain) -> None:
         assert INSTANT.fullmatch(entry["created_at"])
         assert entry["created_at"] > last
         last = entry["created_at"]
+        if failed:
+            check_error(metadata["error"], details)
+
+
+def check_error(error: Json, details: dict[str, str]) -> None:
+    """One short sentence per code, whatever was sent."""
+    assert set(error) == {"code", "detail"}
+    assert len(error["detail"]) <= 200
+    assert details.setdefault(error["code"], error["detail"]) == error["detail"]
 
 
 def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Model | None = None) -> None:
@@ -95,9 +122,12 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
     nobody sent. What takes too long may be ended by the service itself.
     """
     model = model or Model()
-    sent = {(send.key, send.command["id"]): send for send in sends}
+    sent = defaultdict[tuple[str, str], list[Send]](list)
+    for send in sends:
+        sent[send.key, send.command["id"]].append(send)
     entries = _as_decided(entries_of(log))
-    assert len({entry["id"] for entry in entries}) == len(entries), "an entry is there twice"
+    ordinals = [(*identity_of(entry), entry["metadata_json"]["ordinal"]) for entry in entries]
+    assert len(set(ordinals)) == len(entries), "an entry is there twice"
     for told in by_command(entries).values():
         send = _sender(sent, told[0])
         _check_frame(told, send)
@@ -117,22 +147,25 @@ def _as_decided(entries: list[Json]) -> list[Json]:
 def _check_frame(told: list[Json], send: Send) -> None:
     """A command's entries stand together, with one salt, under computed ids."""
     first = told[0]["metadata_json"]
-    actor = send.command["actor_user_id"] if first["scope"] == "outsider" else None
+    scope, key, actor, command_id = identity_of(told[0])
+    assert key == send.key
     for ordinal, entry in enumerate(told):
         metadata = entry["metadata_json"]
-        assert (metadata["key"], metadata["scope"]) == (send.key, first["scope"])
-        assert entry["id"] == entry_id(send.key, metadata["command_id"], ordinal, first["scope"], actor)
+        assert entry["id"] == entry_id(key, command_id, ordinal, scope, actor)
         assert metadata["position"] == first["position"] + ordinal
         assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (ordinal, len(told), 1)
         assert metadata["salt"] == first["salt"]
         assert metadata["request"] == request_hash(first["salt"], send.command)
 
 
-def _sender(sent: dict[tuple[str, str], Send], first: Json) -> Send:
-    """Who sent the command that the entry is of."""
+def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
+    """Who sent that command: of several under one id, the one whose request the entry has."""
     metadata = first["metadata_json"]
     if metadata["principal"] != TIMEKEEPER:
-        return sent[metadata["key"], metadata["command_id"]]
+        sends = sent[metadata["key"], metadata["command_id"]]
+        assert sends, f"nobody sent {metadata}"
+        asked = [send for send in sends if request_hash(metadata["salt"], send.command) == metadata["request"]]
+        return (asked or sends)[-1]
     # Where it no longer applied, it left no entry.
     assert first["result"] == "success"
     ended = timeout(metadata["key"], metadata["data"]["sync_run_id"])
@@ -156,8 +189,8 @@ def _told(entry: Json) -> Json:
         message = data.pop("message")
         assert isinstance(message, str)
         assert 1 <= len(message) <= 4000
-    told = {**{name: entry[name] for name in columns}, "principal": metadata["principal"], "data": data}
-    told["scope"] = metadata["scope"]
+    said = {name: metadata[name] for name in ("principal", "scope")}
+    told = {**{name: entry[name] for name in columns}, **said, "data": data}
     return told | {"code": metadata.get("error", {}).get("code")}
 
 
@@ -174,8 +207,8 @@ def check_answer(answer: Json, entries: list[Json]) -> None:
         return
     code = metadata["error"]["code"]
     assert (answer["status"], answer["code"], answer["entry_id"]) == (status_of(code), code, last["id"]), answer
-    assert answer["type"] == f"urn:daybook:problem:{code}", answer
     assert answer["detail"], answer
+    assert answer["type"] == f"urn:daybook:problem:{code}", answer
 
 
 def status_of(code: str) -> int:

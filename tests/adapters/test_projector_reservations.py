@@ -1,0 +1,107 @@
+"""Chosen ids on a real Postgres: whoever projects one reserves it, so that a restored database knows it again."""
+
+import pytest
+
+from daybook_contracts import entry_data as facts
+from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.ids import policy_alert_id, thing_id
+from daybook_infra.postgres import Pool
+from daybook_projector import kept_entries
+from support.logbook import command_id, org, project, thing
+from support.poison import ANN, HURT, WELL, a_row_that_is_not_there, founded
+from support.projecting import database, post
+from support.stack import FreshSettings
+
+SITE = project(1)
+CONFIG = free_json({})
+
+
+def creates(site: str, first: int = 1) -> list[Fact]:
+    """Of each kind that a service may choose an id for."""
+    link, run, letter, alert, ref = (thing(number) for number in range(first, first + 5))
+    return [
+        facts.ProjectCreated(name="a", project_id=site),
+        facts.ConnectionCreated(config=CONFIG, connection_id=link, name="a", project_id=site, type="own"),
+        facts.SyncStarted(connection_id=link, sync_run_id=run),
+        facts.DlqEventRecorded(connection_id=link, dlq_event_id=letter, payload=CONFIG),
+        facts.AlertRaised(alert_id=alert, project_id=site, severity="info", message="a"),
+        facts.SecretRefCreated(secret_ref_id=ref, key_name=f"{first}", secret_id_ref="env:A"),
+    ]
+
+
+async def reserved(pool: Pool) -> dict[str, str]:
+    return {row[0]: row[1] for row in await pool.fetch("SELECT id::text, org_id::text FROM daybook.reserved_ids")}
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+async def test_every_chosen_id_is_reserved_for_its_org(fresh_settings: FreshSettings, limit: int) -> None:
+    log = founded()
+    for fact in creates(SITE):
+        log.add(HURT, ANN, fact)
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert await post(pool, log, limit) == []
+        assert await reserved(pool) == dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
+
+
+async def test_an_id_that_is_reserved_already_stays_whose_it_is(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
+    log.add(HURT, ANN, facts.ProjectCreated(name="b", project_id=project(2)))
+    async with database(fresh_settings(partitions=1)) as pool:
+        await pool.execute("INSERT INTO daybook.reserved_ids VALUES ($1, $2)", SITE, org(9))
+        await post(pool, log)
+        assert await reserved(pool) == {SITE: org(9), project(2): HURT}
+
+
+async def test_computed_ids_and_policies_alerts_are_not_reserved_and_cost_nothing(
+    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = founded()
+    site, link = (thing_id(HURT, command_id(log.commands + number)) for number in (1, 2))
+    log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=site))
+    log.add(
+        HURT, ANN, facts.ConnectionCreated(config=CONFIG, connection_id=link, name="a", project_id=site, type="own")
+    )
+    alert = facts.AlertRaised(
+        alert_id=policy_alert_id(link, "sync_failing"),
+        connection_id=link,
+        project_id=site,
+        severity="warning",
+        message="a",
+        rule="sync_failing",
+    )
+    log.add(HURT, ANN, alert)
+    monkeypatch.setattr(kept_entries, "RESERVE", "no statement at all")
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert await post(pool, log) == []
+        assert await reserved(pool) == {}
+
+
+@pytest.mark.parametrize("limit", [1, 5000])
+async def test_an_org_in_quarantine_keeps_what_it_chose(fresh_settings: FreshSettings, limit: int) -> None:
+    """Its rows are made when it is healed."""
+    log = founded()
+    log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
+    a_row_that_is_not_there(log)
+    for fact in creates(project(2))[1:]:
+        log.add(HURT, ANN, fact)
+    log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(3)))
+    async with database(fresh_settings(partitions=1)) as pool:
+        assert len(await post(pool, log, limit)) == 1
+        things = dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
+        assert await reserved(pool) == things | {project(3): WELL}
+
+
+async def test_reservations_of_a_batch_that_is_not_written_are_not_there(fresh_settings: FreshSettings) -> None:
+    log = founded()
+    log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
+
+    async with database(fresh_settings(partitions=1)) as pool:
+        await pool.execute(
+            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;"
+            "CREATE TRIGGER no BEFORE INSERT ON audit_log FOR EACH ROW WHEN (new.action = 'CREATE_PROJECT') "
+            "EXECUTE FUNCTION no()"
+        )
+        with pytest.raises(Exception, match="cannot be written"):
+            await post(pool, log)
+        assert await reserved(pool) == {}
