@@ -3,6 +3,7 @@
 import sys
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -48,7 +49,7 @@ def report_numbers() -> None:
     seconds = {}
     for price in PRICES:
         value = seal(replace(draft, data=b'{"payload":{"price":%b}}' % price.encode()), GENESIS).value
-        seconds[price] = report(price, lambda value=value: admit(GENESIS, draft.partition, value))
+        seconds[price] = report(price, partial(admit, GENESIS, draft.partition, value))
     ratios = ", ".join(f"{price} {seconds[price] / seconds[PRICES[0]]:.2f}" for price in PRICES[1:])
     sys.stdout.write(f"times the integer: {ratios}\n")
 
