@@ -32,25 +32,31 @@ class _Share:
 _share: Final = _Share()
 
 
-class PortionedResult(fetcher.FetchResult):  # type: ignore[misc]  # aiokafka has no types here
+class PortionedResult(fetcher.FetchResult):
     """What was fetched of one partition. `getall` as aiokafka's, but that it stops when the share is used up."""
 
     def getall(self, max_records: int | None = None) -> list[_Record]:
-        if not self.check_assignment(self._topic_partition) or not self.has_more() or _share.is_used_up:
+        if not self._may_be_handed_over() or _share.is_used_up:
             return []
         taken: list[_Record] = []
+        is_exhausted = False
         for record in self._partition_records:
             taken.append(record)
             if len(taken) == max_records or _share.is_used_up:
-                self._update_position()
                 break
         else:
-            self._update_position()
+            is_exhausted = True
+        self._update_position()  # type: ignore[no-untyped-call]  # aiokafka's
+        if is_exhausted:
             self._partition_records = None
         return taken
 
+    def _may_be_handed_over(self) -> bool:
+        assigned: bool = self.check_assignment(self._topic_partition)  # type: ignore[no-untyped-call]  # aiokafka's
+        return assigned and self._partition_records is not None
 
-class FairFetcher(fetcher.Fetcher):  # type: ignore[misc]  # as above
+
+class FairFetcher(fetcher.Fetcher):
     """Before a call it waits as long as the last one spent on unfolding, so that at least half of the loop's time is
     for others; a partition that was not emptied goes behind the others.
     """
@@ -68,7 +74,9 @@ class FairFetcher(fetcher.Fetcher):  # type: ignore[misc]  # as above
             await asyncio.sleep(debt)
         before = work.seconds
         _share.stop_at = work.unfolded_bytes + PORTION_BYTES
-        drained: dict[Any, list[_Record]] = await super().fetched_records(partitions, timeout, max_records)
+        drained: dict[Any, list[_Record]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
+            partitions, timeout, max_records
+        )
         self._debt_seconds = work.seconds - before
         for place in drained:
             if place in self._records:
@@ -79,4 +87,4 @@ class FairFetcher(fetcher.Fetcher):  # type: ignore[misc]  # as above
 def install() -> None:
     """For every consumer that is made from now on in this process."""
     fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka offers no other place
-    consumer.Fetcher = FairFetcher
+    consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above

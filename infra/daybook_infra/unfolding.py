@@ -92,7 +92,7 @@ def unfold_gzip(payload: Any) -> bytearray:
         member = zlib.decompressobj(wbits=31)
         while not member.eof:
             piece = member.decompress(left, _GZIP_CHUNK)
-            if not piece and not member.eof and not member.unconsumed_tail:
+            if not piece and not member.unconsumed_tail and not member.eof:
                 raise EOFError("a gzip stream ended before its end-of-stream marker")
             unfolded += piece
             _check_size(len(unfolded))
