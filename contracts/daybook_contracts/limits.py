@@ -19,3 +19,5 @@ ORG_MEMBERS = 100_000
 ORG_PROJECTS = 10_000
 ORG_CONNECTIONS = 10_000
 ORG_SECRET_REFS = 10_000
+
+DEAD_LETTER_BYTES = 5 * 1024 * 1024  # what the dead-letter topic takes, and no producer of ours sends more

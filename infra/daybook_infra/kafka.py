@@ -61,7 +61,9 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     return options
 
 
-def producer(settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024) -> AIOKafkaProducer:
+def producer(
+    settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
+) -> AIOKafkaProducer:
     """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. Sends never expire
     by themselves: give each a deadline and, once one has passed, close the producer (its sequence is lost).
     """
@@ -72,7 +74,7 @@ def producer(settings: Settings, client_id: str, *, batch_bytes: int = 512 * 102
         linger_ms=0,
         max_batch_size=batch_bytes,
         max_request_size=MAX_REQUEST_BYTES,
-        compression_type="zstd",
+        compression_type="zstd" if compressed else None,
     )
 
 

@@ -29,6 +29,7 @@ from daybook_contracts.topics import (
 )
 
 TIMED_OUT = "TIMED_OUT"
+UNREADABLE = "the record batch unfolds to more than 64 MiB, and none of its records was read"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
@@ -101,6 +102,8 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
     headers = dict(record.headers)
     sender = _sender(headers, partitions)
+    if record.lost_from is not None:
+        return Refused(record, sender, Code.INVALID_COMMAND, UNREADABLE, None)
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
