@@ -17,14 +17,20 @@ SECRET_ID_REF: Final = re.compile(
     r"|gcp-sm:projects/[^/\s]+/secrets/[^/\s]+/versions/(latest|[0-9]+)"
     r"|env:[A-Z_][A-Z0-9_]*"
 )
+# Ways to a place that does not begin as the reference does.
+_DETOURS: Final = ("..", "//", "%")
+
+JSON_SCHEMA_PATTERN: Final = rf"^(?!.*(\.\.|//|%))({SECRET_ID_REF.pattern})$"
 
 
 def is_secret_id_ref(text: str) -> bool:
-    return SECRET_ID_REF.fullmatch(text) is not None
+    return SECRET_ID_REF.fullmatch(text) is not None and not any(detour in text for detour in _DETOURS)
 
 
 def secret_id_ref(text: str) -> str:
     """As it is stored, a vault's id in lower case; raises ValueError for anything but a reference."""
     if not is_secret_id_ref(text):
-        raise ValueError("must be a reference: pgvault:…, aws-sm:…, vault:…, gcp-sm:… or env:…")
+        raise ValueError(
+            "must be a reference: pgvault:…, aws-sm:…, vault:…, gcp-sm:… or env:…, without `..`, `//` and `%`"
+        )
     return _VAULT + uuid_text(text.removeprefix(_VAULT)) if text.startswith(_VAULT) else text

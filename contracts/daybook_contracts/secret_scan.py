@@ -4,74 +4,33 @@ Enters: a command as parsed, strictly or loosely. Leaves: the path of the first 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from itertools import accumulate
+from typing import Any, Final
 
 from daybook_contracts.secret_id_ref import is_secret_id_ref
+from daybook_contracts.secret_names import is_secret_name
+from daybook_contracts.secret_text import first_secret, holds_secret, redacted
 from daybook_contracts.strict_json import members, parse_loosely
 
-_SECRET_KEYS = frozenset(
-    {
-        "password",
-        "passwd",
-        "secret",
-        "clientsecret",
-        "appsecret",
-        "token",
-        "accesstoken",
-        "refreshtoken",
-        "apikey",
-        "privatekey",
-        "hottok",
-        "basic",
-        "authorization",
-        "credentials",
-    }
-)
-_SECRET_TEXT = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|^eyJ[\w-]+\.[\w-]+\.[\w-]*$"
-    r"|^(Bearer|Basic) \S+"
-    r"|^EAA[A-Za-z0-9]{30,}$"
-    r"|^AKIA[0-9A-Z]{16}$"
-    r"|^(sk|rk)_live_"
-    r"|^gh[pousr]_"
-)
-HOTTOK = "hottok"
-
-# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-_SECRET_NAME = re.compile(rf"{HOTTOK}|(?:{'|'.join(sorted(_SECRET_KEYS))})\W{{0,4}}[:=]")
-_SECRET_WORD = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\beyJ[\w-]{4}"
-    r"|\b(Bearer|Basic) \S"
-    r"|\bEAA[A-Za-z0-9]{30}"
-    r"|\bAKIA[0-9A-Z]{16}"
-    r"|\b(sk|rk)_live_"
-    r"|\bgh[pousr]_"
-)
-# What these hold has keys of its own: purposes of secrets, a source's events.
-_FREE = frozenset({"secrets", "payload"})
-_HIDDEN = "***"  # a key that is itself a secret
+HOTTOK: Final = "hottok"
 
 Path = tuple[str | int, ...]
+# A way upwards: a path of its own for each value would cost its depth.
+_Link = tuple[Any, str | int]
 
+# `config.secrets` maps purposes such as `access_token` to names of references; a payload has its source's keys.
+_SECRETS: Final = frozenset({"secrets"})
+_FREE: Final = frozenset({"secrets", "payload"})
 
-class _Place(NamedTuple):
-    """A value and the way to it, linked upwards: a path of its own for each value would cost its depth."""
-
-    above: "_Place | None"
-    step: str | int
-    value: Any
-    keys_tell: bool  # not in `config.secrets`, which maps purposes such as `access_token` to names of references
-
-    def path(self) -> Path:
-        steps, place = [], self
-        while place.above:
-            steps.append(place.step)
-            place = place.above
-        return (place.step, *reversed(steps))
+# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/nrt]))")
+_SEPARATORS: Final = str.maketrans("", "", "-_.")
+_SECRET_NAME: Final = re.compile(
+    rf"{HOTTOK}|(?:password|passwd|pwd|passphrase|senha|secret|token|basic|bearer|authorization|auth|credentials?"
+    r"|signature|sig|cookie|apikey|privatekey|accesskey|accountkey)[0-9]{0,2}\W{0,4}[:=]"
+)
 
 
 def find_secret(envelope: Any) -> Path | None:
@@ -79,51 +38,75 @@ def find_secret(envelope: Any) -> Path | None:
     for member, data in members(envelope):
         if member == "data":
             for field, value in members(data):
-                if field in {"config", "secret_id_ref"} and (found := _scan(field, value)):
-                    return "data", *found
+                if field in {"config", "secret_id_ref"} and (found := _scan(value, free=_SECRETS, at_any_depth=False)):
+                    return "data", field, *found
     return None
 
 
-def _scan(field: str, value: Any) -> Path | None:
+def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | None:
+    """The path of a secret in the value. What `free` members hold has keys of its own, which tell nothing."""
+    texts, names = _Texts(), _Names()
     # A stack of its own: a loosely read text may be nested deeper than Python recurses.
-    top = _Place(None, field, value, keys_tell=True)
-    stack = [top]
+    # Each value with whether its key is a secret's name, and whether keys inside of it tell.
+    stack: list[tuple[Any, _Link | None, bool, bool]] = [(value, None, False, True)]
     while stack:
-        place = stack.pop()
-        if isinstance(place.value, str) and _SECRET_TEXT.search(place.value):
-            return place.path()
-        if key := _secret_key(place):
-            return (*place.path(), key)
-        inside = [
-            _Place(place, key, inner, place.keys_tell and (place is not top or key != "secrets"))
-            for key, inner in _inside(place.value)
-            if isinstance(inner, str | list | dict)
-        ]
-        stack.extend(reversed(inside))
-    return None
+        node, link, named, keys_tell = stack.pop()
+        if isinstance(node, str):
+            if named and node:
+                return _path(link)
+            texts.add(node, link)
+        elif type(node) is list:  # Members are a list too, but an object
+            stack += [(inner, (link, at), named, keys_tell) for at, inner in enumerate(node)]
+        else:
+            for key, inner in members(node):
+                below = (link, key)
+                texts.add(key, below)
+                tell = keys_tell and (key not in free or not (at_any_depth or link is None))
+                named = tell and type(inner) in {str, list} and names.are_secret(key)
+                stack.append((inner, below, named, tell))
+    found = texts.first_secret()
+    return None if found is None else _path(texts.link(found))
 
 
-def _secret_key(place: _Place) -> str | None:
-    for key, value in members(place.value):
-        if _SECRET_TEXT.search(key):
-            return _HIDDEN
-        if place.keys_tell and _is_secret(key, value):
-            return key
-    return None
+class _Texts:
+    """The texts of a value, searched all at once: a search of each by itself would cost more than they are long."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._links: list[_Link | None] = []
+
+    def add(self, text: str, link: _Link | None) -> None:
+        self._texts.append(text)
+        self._links.append(link)
+
+    def first_secret(self) -> int | None:
+        """Where it begins, as `link` takes it."""
+        return first_secret("\0".join(self._texts))
+
+    def link(self, place: int) -> _Link | None:
+        starts = list(accumulate((len(text) + 1 for text in self._texts[:-1]), initial=0))
+        return self._links[bisect_right(starts, place) - 1]
 
 
-def _is_secret(key: str, value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and _plain(key) in _SECRET_KEYS
+class _Names:
+    """Judges each name once: in a list of objects all have the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def are_secret(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = is_secret_name(name)
+        return known
 
 
-def _plain(key: str) -> str:
-    return key.lower().replace("-", "").replace("_", "")
-
-
-def _inside(node: Any) -> Iterator[tuple[str | int, Any]]:
-    yield from members(node)
-    if type(node) is list:  # Members are a list too, but an object
-        yield from enumerate(node)
+def _path(link: _Link | None) -> Path:
+    steps: list[str | int] = []
+    while link:
+        link, step = link
+        steps.append(step)
+    return tuple(reversed(steps))
 
 
 def without_hottok(payload: Any) -> Any:
@@ -137,6 +120,41 @@ def without_hottok(payload: Any) -> Any:
             return payload
 
 
+def without_secrets(value: Any) -> Any:
+    """A copy with `[redacted]` for each secret in its texts and keys; raises ValueError where two keys become one."""
+    texts = _Texts()
+    _collect(value, texts)
+    return value if texts.first_secret() is None else _redacted(value)
+
+
+def _collect(value: Any, texts: "_Texts") -> None:
+    match value:
+        case str():
+            texts.add(value, None)
+        case dict():
+            for key, inner in value.items():
+                texts.add(key, None)
+                _collect(inner, texts)
+        case list():
+            for inner in value:
+                _collect(inner, texts)
+
+
+def _redacted(value: Any) -> Any:
+    match value:
+        case str():
+            return redacted(value)
+        case dict():
+            kept = {redacted(key): _redacted(inner) for key, inner in value.items()}
+            if len(kept) < len(value):
+                raise ValueError("must not have keys that differ in a secret only")
+            return kept
+        case list():
+            return [_redacted(inner) for inner in value]
+        case _:
+            return value
+
+
 def carries_secret(raw: bytes) -> bool:
     """Whether a text that was refused for something else would carry a secret on, wherever in it: a member named
     `hottok`, a `secret_id_ref` that is no reference, whatever looks like a secret. Of what is not JSON only the words
@@ -147,16 +165,20 @@ def carries_secret(raw: bytes) -> bool:
 
 
 def _members_tell(value: Any) -> bool:
-    stack: list[tuple[Any, bool]] = [(value, True)]
+    return _scan(value, free=_FREE, at_any_depth=True) is not None or any(
+        key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in _all_members(value)
+    )
+
+
+def _all_members(value: Any) -> Iterator[tuple[str, Any]]:
+    stack = [value]
     while stack:
-        node, keys_tell = stack.pop()
-        if isinstance(node, str) and _SECRET_TEXT.search(node):
-            return True
+        node = stack.pop()
+        if type(node) is list:
+            stack += node
         for key, inner in members(node):
-            if key.lower() == HOTTOK or _is_no_reference(key, inner) or (keys_tell and _is_secret(key, inner)):
-                return True
-        stack += [(inner, keys_tell and key not in _FREE) for key, inner in _inside(node)]
-    return False
+            yield key, inner
+            stack.append(inner)
 
 
 def _is_no_reference(key: str, value: Any) -> bool:
@@ -165,5 +187,9 @@ def _is_no_reference(key: str, value: Any) -> bool:
 
 def _words_tell(raw: bytes) -> bool:
     text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs even UTF-16 can be read
-    text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
-    return bool(_SECRET_WORD.search(text) or _SECRET_NAME.search(_plain(text)))
+    text = _ESCAPE.sub(_unescaped, text)
+    return holds_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else "/" if escape[2] == "/" else " "

@@ -1,0 +1,42 @@
+"""Which names say that what they name is secret, such as `accessToken`, `api-key`, `smtp.password`."""
+
+import re
+from itertools import pairwise
+from typing import Final
+from urllib.parse import unquote
+
+_WORDS: Final = frozenset(
+    {
+        *("password", "passwd", "pwd", "passphrase", "senha", "secret", "token", "hottok", "basic", "bearer"),
+        *("authorization", "auth", "credential", "credentials", "signature", "sig", "cookie"),
+        # Written as one word.
+        *("apikey", "privatekey", "accesskey", "accountkey", "clientsecret", "appsecret", "accesstoken"),
+        *("refreshtoken", "authtoken"),
+    }
+)
+_PAIRS: Final = frozenset(
+    {("api", "key"), ("private", "key"), ("access", "key"), ("account", "key"), ("client", "secret")}
+)
+# A name that ends so tells of a secret, and is none: `token_type`, `access_key_id`, `secret_id_ref`.
+_LAST_WORDS: Final = frozenset({"id", "ids", "type", "expires", "at", "url", "ref", "name", "version", "environment"})
+
+# Every secret name has one of these; most names have none.
+_STEM: Final = re.compile("pass|pwd|senha|secret|tok|basic|bearer|auth|credential|sig|cookie|key", re.IGNORECASE)
+# `apiKEY`, `APIKey` and `tokenIDs` end a word where the case changes.
+_WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z\W_]+|[A-Z]+")
+
+
+def is_secret_name(name: str) -> bool:
+    """By the name's words, which end at `-`, `_`, `.`, at whatever else is no letter or digit, and at case changes."""
+    if not _STEM.search(name):
+        return False
+    words = [_plain(word) for word in _WORD.findall(unquote(name) if "%" in name else name)]
+    if not words or words[-1] in _LAST_WORDS:
+        return False
+    return not _WORDS.isdisjoint(words) or not _PAIRS.isdisjoint(pairwise(words))
+
+
+def _plain(word: str) -> str:
+    """In lower case, without a number behind it: `password2`. Auth0 is the name of a company."""
+    low = word.lower()
+    return low if low == "auth0" else low.rstrip("0123456789") or low
