@@ -5,35 +5,58 @@ from itertools import pairwise
 from typing import Final
 from urllib.parse import unquote
 
-_WORDS: Final = frozenset(
+_ONE_WORD: Final = frozenset(
     {
         *("password", "passwd", "pwd", "passphrase", "senha", "secret", "token", "hottok", "basic", "bearer"),
         *("authorization", "auth", "credential", "credentials", "signature", "sig", "cookie"),
-        # Written as one word.
-        *("apikey", "privatekey", "accesskey", "accountkey", "clientsecret", "appsecret", "accesstoken"),
-        *("refreshtoken", "authtoken"),
     }
 )
-_PAIRS: Final = frozenset(
-    {("api", "key"), ("private", "key"), ("access", "key"), ("account", "key"), ("client", "secret")}
+# Also written as one.
+_TWO_WORDS: Final = frozenset(
+    {
+        *("apikey", "privatekey", "accesskey", "accountkey", "clientsecret"),
+        *("appsecret", "accesstoken", "refreshtoken", "authtoken"),
+    }
 )
+_WORDS: Final = _ONE_WORD | _TWO_WORDS
 # A name that ends so tells of a secret, and is none: `token_type`, `access_key_id`, `secret_id_ref`.
 _LAST_WORDS: Final = frozenset({"id", "ids", "type", "expires", "at", "url", "ref", "name", "version", "environment"})
 
 # Every secret name has one of these; most names have none.
-_STEM: Final = re.compile("pass|pwd|senha|secret|tok|basic|bearer|auth|credential|sig|cookie|key", re.IGNORECASE)
+_STEMS: Final = (
+    "pass",
+    "pwd",
+    "senha",
+    "secret",
+    "tok",
+    "basic",
+    "bearer",
+    "auth",
+    "credential",
+    "sig",
+    "cookie",
+    "key",
+)
+_STEM: Final = re.compile("|".join(_STEMS))
 # `apiKEY`, `APIKey` and `tokenIDs` end a word where the case changes.
 _WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z\W_]+|[A-Z]+")
 
 
+def may_hold_secret_name(text: str) -> bool:
+    """False where no word of the text could be a secret name: quick for texts of any length."""
+    low = text.lower()
+    return any(stem in low for stem in _STEMS)
+
+
 def is_secret_name(name: str) -> bool:
     """By the name's words, which end at `-`, `_`, `.`, at whatever else is no letter or digit, and at case changes."""
-    if not _STEM.search(name):
+    if not _STEM.search(name.lower()):
         return False
     words = [_plain(word) for word in _WORD.findall(unquote(name) if "%" in name else name)]
     if not words or words[-1] in _LAST_WORDS:
         return False
-    return not _WORDS.isdisjoint(words) or not _PAIRS.isdisjoint(pairwise(words))
+    # Two at a time finds `api_key`, and `hotTok`.
+    return not _WORDS.isdisjoint(words) or not _WORDS.isdisjoint(map("".join, pairwise(words)))
 
 
 def _plain(word: str) -> str:

@@ -10,7 +10,7 @@ from itertools import accumulate
 from typing import Any, Final
 
 from daybook_contracts.secret_id_ref import is_secret_id_ref
-from daybook_contracts.secret_names import is_secret_name
+from daybook_contracts.secret_names import is_secret_name, may_hold_secret_name
 from daybook_contracts.secret_text import first_secret, holds_secret, redacted
 from daybook_contracts.strict_json import members, parse_loosely
 
@@ -38,54 +38,70 @@ def find_secret(envelope: Any) -> Path | None:
     for member, data in members(envelope):
         if member == "data":
             for field, value in members(data):
-                if field in {"config", "secret_id_ref"} and (found := _scan(value, free=_SECRETS, at_any_depth=False)):
-                    return "data", field, *found
+                if field in {"config", "secret_id_ref"}:
+                    found = _scan(value, free=_SECRETS, at_any_depth=False)
+                    if found is not None:
+                        return "data", field, *found
     return None
 
 
 def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | None:
     """The path of a secret in the value. What `free` members hold has keys of its own, which tell nothing."""
-    texts, names = _Texts(), _Names()
+    texts = _texts(value)
+    # All at once: a search of each by itself would cost more than it is long.
+    joined = "\0".join(texts)
+    place = first_secret(joined)
+    if place is None and not may_hold_secret_name(joined):
+        return None
+    links, under_name = _links(value, free=free, at_any_depth=at_any_depth)
+    if under_name is not None:
+        return _path(under_name)
+    if place is None:
+        return None
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    return _path(links[bisect_right(starts, place) - 1])
+
+
+def _texts(value: Any) -> list[str]:
+    """Its keys and strings, in the order of `_links`."""
+    texts: list[str] = []
     # A stack of its own: a loosely read text may be nested deeper than Python recurses.
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, str):
+            texts.append(node)
+        elif type(node) is list:  # Members are a list too, but an object
+            stack += node
+        else:
+            for key, inner in members(node):
+                texts.append(key)
+                stack.append(inner)
+    return texts
+
+
+def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
+    """The ways to all keys and strings; ends at a text under a name that tells of a secret, with the way to it."""
+    links: list[_Link | None] = []
+    names = _Names()
     # Each value with whether its key is a secret's name, and whether keys inside of it tell.
     stack: list[tuple[Any, _Link | None, bool, bool]] = [(value, None, False, True)]
     while stack:
         node, link, named, keys_tell = stack.pop()
         if isinstance(node, str):
             if named and node:
-                return _path(link)
-            texts.add(node, link)
-        elif type(node) is list:  # Members are a list too, but an object
+                return links, link
+            links.append(link)
+        elif type(node) is list:
             stack += [(inner, (link, at), named, keys_tell) for at, inner in enumerate(node)]
         else:
             for key, inner in members(node):
                 below = (link, key)
-                texts.add(key, below)
+                links.append(below)
                 tell = keys_tell and (key not in free or not (at_any_depth or link is None))
                 named = tell and type(inner) in {str, list} and names.are_secret(key)
                 stack.append((inner, below, named, tell))
-    found = texts.first_secret()
-    return None if found is None else _path(texts.link(found))
-
-
-class _Texts:
-    """The texts of a value, searched all at once: a search of each by itself would cost more than they are long."""
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._links: list[_Link | None] = []
-
-    def add(self, text: str, link: _Link | None) -> None:
-        self._texts.append(text)
-        self._links.append(link)
-
-    def first_secret(self) -> int | None:
-        """Where it begins, as `link` takes it."""
-        return first_secret("\0".join(self._texts))
-
-    def link(self, place: int) -> _Link | None:
-        starts = list(accumulate((len(text) + 1 for text in self._texts[:-1]), initial=0))
-        return self._links[bisect_right(starts, place) - 1]
+    return links, None
 
 
 class _Names:
@@ -122,22 +138,7 @@ def without_hottok(payload: Any) -> Any:
 
 def without_secrets(value: Any) -> Any:
     """A copy with `[redacted]` for each secret in its texts and keys; raises ValueError where two keys become one."""
-    texts = _Texts()
-    _collect(value, texts)
-    return value if texts.first_secret() is None else _redacted(value)
-
-
-def _collect(value: Any, texts: "_Texts") -> None:
-    match value:
-        case str():
-            texts.add(value, None)
-        case dict():
-            for key, inner in value.items():
-                texts.add(key, None)
-                _collect(inner, texts)
-        case list():
-            for inner in value:
-                _collect(inner, texts)
+    return _redacted(value) if holds_secret("\0".join(_texts(value))) else value
 
 
 def _redacted(value: Any) -> Any:

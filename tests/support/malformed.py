@@ -124,6 +124,8 @@ DATA_CASES = [
         name="P",
         project_id=str(uuid4())[:14] + "8" + str(uuid4())[15:],
     ),
+    _data("a reference that leads elsewhere", "CREATE_SECRET_REF", key_name="k", secret_id_ref="vault:kv/a/../b#c"),
+    _data("a reference in other characters", "CREATE_SECRET_REF", key_name="k", secret_id_ref="vault:kv/a/%62#c"),
     replace(
         _data("a reference to a secret of no known form", "CREATE_SECRET_REF", key_name="k", secret_id_ref="hunter2"),
         kept=False,

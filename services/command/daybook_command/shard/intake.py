@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, FailSync, FailSyncData, InvalidCommand, parse_command, with_actor
+from daybook_contracts.commands import (
+    Command,
+    FailSync,
+    FailSyncData,
+    InvalidCommand,
+    parse_command,
+    refuse_reference,
+    with_actor,
+)
 from daybook_contracts.ids import entry_id, timeout_command_id
 from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
@@ -75,7 +83,7 @@ class Own:
 Taken = Pending | Refused | Misrouted | Own
 
 
-def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
+def take(record: CommandRecord, partition: int, partitions: int, secret_ref_prefix: str = "") -> Taken:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
     headers = dict(record.headers)
     sender = _sender(headers, partitions)
@@ -83,6 +91,7 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
+        refuse_reference(command, principal, secret_ref_prefix)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
