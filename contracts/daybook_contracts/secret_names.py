@@ -39,6 +39,9 @@ _STEMS: Final = (
 )
 _STEM: Final = re.compile("|".join(_STEMS))
 # `apiKEY`, `APIKey` and `tokenIDs` end a word where the case changes.
+_DIGIT: Final = re.compile("[0-9]")
+# `password2` is a password; Auth0 is a company.
+_NUMBER: Final = re.compile(r"(?<=[^\W\d_])(?<!\bauth)[0-9]+\b")
 _WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z\W_]+|[A-Z]+")
 
 
@@ -52,14 +55,16 @@ def is_secret_name(name: str) -> bool:
     """By the name's words, which end at `-`, `_`, `.`, at whatever else is no letter or digit, and at case changes."""
     if not _STEM.search(name.lower()):
         return False
-    words = [_plain(word) for word in _WORD.findall(unquote(name) if "%" in name else name)]
-    if not words or words[-1] in _LAST_WORDS:
+    words = _words(unquote(name) if "%" in name else name)
+    if words[-1] in _LAST_WORDS:
         return False
+    if not _WORDS.isdisjoint(words):
+        return True
     # Two at a time finds `api_key`, and `hotTok`.
-    return not _WORDS.isdisjoint(words) or not _WORDS.isdisjoint(map("".join, pairwise(words)))
+    return len(words) > 1 and not _WORDS.isdisjoint(map("".join, pairwise(words)))
 
 
-def _plain(word: str) -> str:
-    """In lower case, without a number behind it: `password2`. Auth0 is the name of a company."""
-    low = word.lower()
-    return low if low == "auth0" else low.rstrip("0123456789") or low
+def _words(name: str) -> list[str]:
+    """In lower case, without numbers behind them."""
+    joined = " ".join(_WORD.findall(name)).lower()
+    return (_NUMBER.sub("", joined) if _DIGIT.search(joined) else joined).split(" ")

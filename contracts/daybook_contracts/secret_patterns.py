@@ -217,6 +217,7 @@ _IN_CONTEXT: Final = (
 
 PATTERNS: Final = (*_KEYS_AND_TOKENS, *_IN_CONTEXT)
 
+_MOST_NAMES: Final = 1_000  # that may be secret, and differ; to judge more would take long
 _PARAMETER: Final = re.compile(r"[^&#;\s\"'<>\0]+")
 
 
@@ -231,13 +232,14 @@ def spans_of(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _spans_of_named(expression: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    at = 0
-    known: dict[str, bool] = {}  # a text of many parameters has the same ones again and again
-    while found := expression.search(text, at):
-        at = found.end()
-        name = found["name"]
+    read_to = 0
+    # A text of many parameters has the same ones again and again; a name that comes too late counts as secret.
+    known: dict[str, bool] = {}
+    for found in expression.finditer(text):
+        name, at = found["name"], found.end()
         if name not in known:
-            known[name] = is_secret_name(name)
-        if known[name] and (value := _PARAMETER.match(text, at)):
+            known[name] = len(known) >= _MOST_NAMES or is_secret_name(name)
+        # What is inside of a value is covered by it.
+        if known[name] and at >= read_to and (value := _PARAMETER.match(text, at)):
+            read_to = value.end()
             yield value.span()
-            at = value.end()

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 from daybook_contracts.secret_id_ref import is_secret_id_ref
 from daybook_contracts.secret_names import is_secret_name, may_hold_secret_name
-from daybook_contracts.secret_text import first_secret, holds_secret, redacted
+from daybook_contracts.secret_text import all_redacted, first_secret, holds_secret
 from daybook_contracts.strict_json import members, parse_loosely
 
 HOTTOK: Final = "hottok"
+_MOST_IN_STATS: Final = 5_000
 
 Path = tuple[str | int, ...]
 # A way upwards: a path of its own for each value would cost its depth.
@@ -136,22 +137,45 @@ def without_hottok(payload: Any) -> Any:
             return payload
 
 
-def without_secrets(value: Any) -> Any:
-    """A copy with `[redacted]` for each secret in its texts and keys; raises ValueError where two keys become one."""
-    return _redacted(value) if holds_secret("\0".join(_texts(value))) else value
+def without_secrets(stats: dict[str, Any]) -> dict[str, Any]:
+    """A copy with `[redacted]` for each secret in its texts and keys. Raises ValueError where two keys become one, and
+    where it holds more secrets than could be left in what is small enough.
+    """
+    texts = list(_in_order(stats))
+    if not holds_secret("\0".join(texts)):
+        return stats
+    shown = all_redacted(texts, _MOST_IN_STATS)
+    if shown is None:
+        raise ValueError(f"must not hold more than {_MOST_IN_STATS} secrets")
+    copy: dict[str, Any] = _rebuilt(stats, iter(shown))
+    return copy
 
 
-def _redacted(value: Any) -> Any:
+def _in_order(value: Any) -> Iterator[str]:
     match value:
         case str():
-            return redacted(value)
+            yield value
         case dict():
-            kept = {redacted(key): _redacted(inner) for key, inner in value.items()}
-            if len(kept) < len(value):
-                raise ValueError("must not have keys that differ in a secret only")
-            return kept
+            for key, inner in value.items():
+                yield key
+                yield from _in_order(inner)
         case list():
-            return [_redacted(inner) for inner in value]
+            for inner in value:
+                yield from _in_order(inner)
+
+
+def _rebuilt(value: Any, texts: Iterator[str]) -> Any:
+    """The value with these texts in place of its own, in the order of `_in_order`."""
+    match value:
+        case str():
+            return next(texts)
+        case dict():
+            copy = {next(texts): _rebuilt(inner, texts) for inner in value.values()}
+            if len(copy) < len(value):
+                raise ValueError("must not have keys that differ in a secret only")
+            return copy
+        case list():
+            return [_rebuilt(inner, texts) for inner in value]
         case _:
             return value
 

@@ -39,15 +39,26 @@ def holds_secret(text: str) -> bool:
 
 def redacted(text: str) -> str:
     """The text with `[redacted]` for each secret in it. What comes out holds none, so a second time changes nothing."""
+    settled = _settled(text, _MOST_SECRETS)
+    return REDACTED if settled is None else settled
+
+
+def all_redacted(texts: Sequence[str], most: int) -> list[str] | None:
+    """The texts, redacted in one go; None where they hold more than `most` secrets. None of them has a NUL."""
+    settled = _settled("\0".join(texts), most)
+    return None if settled is None else settled.split("\0")
+
+
+def _settled(text: str, most: int) -> str | None:
     for _ in range(_MOST_PASSES):
         guarded = _guarded(text)
-        spans = [span for pattern in _possible(guarded) for span in islice(spans_of(pattern, guarded), _MOST_SECRETS)]
+        spans = [span for pattern in _possible(guarded) for span in islice(spans_of(pattern, guarded), most + 1)]
         if not spans:
             return text
-        if len(spans) >= _MOST_SECRETS:
-            break
+        if len(spans) > most:
+            return None
         text = _without(text, sorted(spans))
-    return REDACTED
+    return None
 
 
 def _guarded(text: str) -> str:

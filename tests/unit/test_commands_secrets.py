@@ -194,6 +194,13 @@ def test_secrets_in_stats_are_redacted_in_texts_and_keys_at_any_depth() -> None:
     assert parse_command(normalised_bytes(command)) == command
 
 
+def test_stats_of_very_many_secrets_are_refused() -> None:
+    for many, right in ((5000, True), (5001, False)):
+        stats = {"all": ["?sig=1"] * many}
+        detail = refused(raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": stats})).detail
+        assert detail.startswith("data.stats must be at most 64 KiB" if right else "data.stats must not hold more than")
+
+
 def test_keys_of_stats_that_differ_in_a_secret_only_are_refused() -> None:
     stats = {"Bearer abc123": 1, "Bearer abc124": 2}
     refusal = refused(raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": stats}))

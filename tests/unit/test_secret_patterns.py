@@ -90,6 +90,13 @@ def test_redacting_twice_changes_nothing_and_leaves_no_secret(pieces: list[str])
     assert not holds_secret(once)
 
 
+def test_many_names_are_judged_and_the_rest_counts_as_secret() -> None:
+    names = [f"key{at}" for at in range(1500)]
+    shown = redacted("".join(f"?{name}=x" for name in names))
+    assert shown.startswith("?key0=x?key1=x")
+    assert shown.endswith(f"?key999=x?key1000={REDACTED}")
+
+
 def test_a_text_of_very_many_secrets_is_replaced_whole() -> None:
     assert redacted("?token=a" * 3) == f"?token={REDACTED}"
     assert redacted("?token=a&" * 5000) == REDACTED
@@ -109,6 +116,12 @@ _HOSTILE = [
 def test_no_text_makes_the_scan_slow(unit: str) -> None:
     plain = _seconds(("Pedido 4711: the order was paid, R$ 10,00. " * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
     hostile = _seconds((unit * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
+    assert hostile < 10 * plain, f"{hostile * 1e3:.1f} ms against {plain * 1e3:.1f} ms"
+
+
+def test_no_names_make_the_scan_slow() -> None:
+    plain = _seconds(("page=2&sort=ascending&" * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
+    hostile = _seconds("".join(f"?token{at}x=a" for at in range(ENVELOPE_BYTES))[:ENVELOPE_BYTES])
     assert hostile < 10 * plain, f"{hostile * 1e3:.1f} ms against {plain * 1e3:.1f} ms"
 
 
