@@ -202,7 +202,7 @@ _IN_CONTEXT: Final = (
         "https://example.com:8443/@daybook",
     ),
     Pattern(
-        "query parameter",
+        "secret in a query parameter",
         "=",
         re.compile(
             r"[?&#;](?=[\w.%\[\]-]{0,60}?(?:pass|pwd|senha|secret|tok|basic|bearer|auth|credential|sig|cookie|key))"
