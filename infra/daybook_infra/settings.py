@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from daybook_contracts.secret_id_ref import checked_prefix
 from daybook_infra.errors import SettingsError
 
 ENV_PREFIX = "DAYBOOK_"
@@ -58,6 +59,11 @@ class Settings(BaseSettings):
         "managed", description="`managed`: Daybook makes and fills `auth.users`; `external`: an identity provider does"
     )
 
+    secret_ref_prefix: str = Field(
+        "",
+        description="what an org's `secret_id_ref`s begin with, as `vault:kv/{org_id}/`; empty: any place will do",
+    )
+
     wait_seconds: Seconds = Field(5.0, description="how long the HTTP door waits for a decision before it answers 202")
     rate: Annotated[float, Gt(0)] = Field(50.0, description="tokens a user gets per second at the HTTP door")
     burst: Positive = Field(200, description="tokens a user may save up")
@@ -81,6 +87,11 @@ class Settings(BaseSettings):
         if url.get_secret_value() and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise ValueError("must begin with postgresql://")
         return url
+
+    @field_validator("secret_ref_prefix")
+    @classmethod
+    def _begins_a_reference(cls, template: str) -> str:
+        return checked_prefix(template) if template else template
 
     @model_validator(mode="after")
     def _acks_are_possible(self) -> Self:

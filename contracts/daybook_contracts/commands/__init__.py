@@ -51,6 +51,7 @@ from daybook_contracts.commands.projects import (
     UpdateProjectMember,
     UpdateProjectMemberData,
 )
+from daybook_contracts.commands.references import refuse_reference
 from daybook_contracts.commands.registry import COMMANDS, AnyCommand, Command
 from daybook_contracts.commands.secret_refs import (
     CreateSecretRef,
@@ -143,6 +144,7 @@ __all__ = [
     "parse_batch",
     "parse_command",
     "parse_envelope",
+    "refuse_reference",
     "request_json",
     "with_actor",
 ]

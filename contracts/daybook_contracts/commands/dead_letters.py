@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Payload, ReasonField, Resolution, Text, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, Payload, ReasonField, Resolution, Uuid
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 
 
@@ -15,7 +15,9 @@ class RecordDlqEventData(Data):
     payload: Payload = Field(
         description="The event, any JSON of at most 64 KiB; as a string where it is not JSON. `hottok` is taken out."
     )
-    error: Text | None = Field(default=None, description="Why it could not be taken in; kept as it is.")
+    error: FreeText | None = Field(
+        default=None, description="Why it could not be taken in; kept as it is, but for secrets: `[redacted]`."
+    )
 
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "payload": self.payload}  # null is a payload too
@@ -42,7 +44,7 @@ class RetryDlqEvent(Envelope):
 class ResolveDlqEventData(Data):
     dlq_event_id: Uuid
     resolution: Resolution
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class ResolveDlqEvent(Envelope):
@@ -92,7 +94,7 @@ class RetryDlqEvents(Envelope):
 
 class ResolveDlqEventsData(_Bulk):
     resolution: Resolution
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class ResolveDlqEvents(Envelope):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pydantic
 from pydantic_core import ErrorDetails
 
+from daybook_contracts.secret_text import redacted
 from daybook_contracts.text import printable
 
 _MOST_NAMED = 5  # faults in one answer
@@ -31,8 +32,8 @@ def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """`data.ids.3` of a path; keys are cut where they are long."""
-    return ".".join(printable(str(step), _LONGEST_KEY) for step in path)
+    """`data.ids.3` of a path; keys are cut where they are long, and a secret in one is not shown."""
+    return ".".join(printable(redacted(str(step)), _LONGEST_KEY) for step in path)
 
 
 def _shown(path: Sequence[str | int]) -> Iterator[str | int]:

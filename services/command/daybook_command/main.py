@@ -117,4 +117,5 @@ def _config(settings: Settings) -> Config:
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
+        secret_ref_prefix=settings.secret_ref_prefix,
     )

@@ -20,7 +20,7 @@ from daybook_command.http.rate import Buckets
 from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, with_actor
+from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, refuse_reference, with_actor
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_items
@@ -34,12 +34,14 @@ class Commands:
         self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
         self._sending = Sending(deps)
         self._room = Room()
+        self._secret_ref_prefix = deps.settings.secret_ref_prefix
 
     async def one(self, request: Request) -> Response:
         sender = await self._sender(request)
         given = idempotent_id(request, sender.principal)
         with self._room.share() as share:
-            command = _read(await read_body(request, ENVELOPE_BYTES, share), given, sender.principal)
+            command = _read(await read_body(request, ENVELOPE_BYTES, share), given)
+            command = _fitting(command, sender.principal, self._secret_ref_prefix)
             (answer,) = await self._sending.send([command], sender)
         match answer:
             case Rejected():
@@ -60,7 +62,7 @@ class Commands:
         return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
     async def _answers(self, items: Sequence[Command | InvalidCommand], sender: Sender) -> list[Answer]:
-        checked = [_checked(item, sender.principal) for item in items]
+        checked = [_checked(item, sender.principal, self._secret_ref_prefix) for item in items]
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
         return [item if isinstance(item, Rejected) else next(sent) for item in checked]
@@ -75,26 +77,27 @@ class Commands:
         return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
 
 
-def _read(body: bytes, given_id: str | None, principal: Principal) -> Command:
+def _read(body: bytes, given_id: str | None) -> Command:
     """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
     command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
-    return _fitting(command, principal)
+    return command
 
 
-def _checked(item: Command | InvalidCommand, principal: Principal) -> Command | Rejected:
+def _checked(item: Command | InvalidCommand, principal: Principal, secret_ref_prefix: str) -> Command | Rejected:
     """An item of a batch, or its refusal: one item stops nothing."""
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal)
+        return _fitting(item, principal, secret_ref_prefix)
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal) -> Command:
-    """The command with its actor; raises InvalidCommand where the token does not fit it."""
+def _fitting(command: Command, principal: Principal, secret_ref_prefix: str) -> Command:
+    """The command with its actor; raises InvalidCommand where the token or its reference does not fit it."""
+    refuse_reference(command, principal, secret_ref_prefix)
     match principal:
         case Service():
             return command

@@ -29,6 +29,7 @@ class Inbox:
     partition: int
     partitions: int
     max_commands: int
+    secret_ref_prefix: str = ""
     queue: deque[CommandRecord] = field(default_factory=deque)
     size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Inbox:
         taken: list[Taken] = []
         named = 0
         while self.queue and len(records) < self.max_commands:
-            item = take(self.queue[0], self.partition, self.partitions)
+            item = take(self.queue[0], self.partition, self.partitions, self.secret_ref_prefix)
             if set_aside and self._waits(item):
                 self.aside.append(self.queue.popleft())
                 continue

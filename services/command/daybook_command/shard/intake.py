@@ -12,6 +12,7 @@ from daybook_contracts.commands import (
     InvalidCommand,
     RegisterUser,
     parse_command,
+    refuse_reference,
     with_actor,
 )
 from daybook_contracts.ids import Identity, Scope, timeout_command_id
@@ -98,7 +99,7 @@ class Own:
 Taken = Pending | Refused | Misrouted | Own
 
 
-def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
+def take(record: CommandRecord, partition: int, partitions: int, secret_ref_prefix: str = "") -> Taken:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
     headers = dict(record.headers)
     sender = _sender(headers, partitions)
@@ -108,6 +109,7 @@ def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
+        refuse_reference(command, principal, secret_ref_prefix)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)

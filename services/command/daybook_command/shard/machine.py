@@ -55,6 +55,7 @@ class Config:
     max_tail: int
     managed_users: bool
     max_commands: int = 500
+    secret_ref_prefix: str = ""
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ class Shard:
 
     @classmethod
     def of(cls, partition: int, config: Config) -> "Shard":
-        inbox = Inbox(partition, config.partitions, config.max_commands)
+        inbox = Inbox(partition, config.partitions, config.max_commands, config.secret_ref_prefix)
         return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
 
     @property
