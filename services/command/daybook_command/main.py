@@ -27,12 +27,11 @@ from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.subscriber import CommandIntake
 from daybook_contracts.topics import Topics
 from daybook_infra.booting import once_up, verified
-from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings
+from daybook_infra.settings import Settings, require_token_keys
 
 log = get_logger(__name__)
 
@@ -49,10 +48,7 @@ class Service:
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
     """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
-    if settings.jwt_secret is None and settings.jwks_url is None:
-        raise SettingsError(
-            "neither DAYBOOK_JWT_SECRET nor DAYBOOK_JWKS_URL is set: nobody could be told from anybody else"
-        )
+    require_token_keys(settings)
     stop = asyncio.Event()
     async with open_service(settings) as service:
         deciding = asyncio.create_task(service.engine.run())
