@@ -70,15 +70,15 @@ class ServicePolicy:
         return {name: text for name, text in headers.items() if name not in {PRINCIPAL, DOOR}}
 
     def _is_proved(self, headers: dict[str, bytes], value: bytes) -> bool:
-        door = headers.get(DOOR, b"")
-        # Larger ones are refused whoever sent them, and hashing them would only cost time.
-        if SIGNATURE not in headers or door not in {b"", DOOR_HTTP} or len(value) > ENVELOPE_BYTES:
+        claimed, door, signature = headers.get(PRINCIPAL), headers.get(DOOR, b""), headers.get(SIGNATURE)
+        # A value over the limit is refused whoever sent it: hashing it would only cost time.
+        if claimed is None or signature is None or door not in {b"", DOOR_HTTP} or len(value) > ENVELOPE_BYTES:
             return False
         try:
-            principal = parse_publisher(headers.get(PRINCIPAL))
+            principal = parse_publisher(claimed)
         except InvalidPrincipal:
             return False
-        return is_signed(headers[SIGNATURE], self._keys(principal, door), principal, door, value)
+        return is_signed(signature, self._keys(principal, door), claimed, door, value)
 
     def _keys(self, principal: Principal, door: bytes) -> tuple[bytes, ...]:
         """Only the door marks its records, and only the door speaks for users."""

@@ -15,7 +15,7 @@ from daybook_command.http.auth import Authenticator
 from daybook_command.http.body import read_body
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
 from daybook_command.http.ports import DoorDeps
-from daybook_command.http.problems import invalid, problem_response, refuse
+from daybook_command.http.problems import invalid, problem_response, refuse, refuse_unlisted
 from daybook_command.http.rate import Buckets
 from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
@@ -24,6 +24,7 @@ from daybook_contracts.commands import Command, InvalidCommand, parse_batch, par
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_items
+from daybook_contracts.service_policy import ServicePolicy, check_service
 
 JSON: Final = "application/json"
 
@@ -31,6 +32,7 @@ JSON: Final = "application/json"
 class Commands:
     def __init__(self, deps: DoorDeps, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
+        self._policy = deps.policy
         self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
         self._sending = Sending(deps)
         self._room = Room()
@@ -39,7 +41,7 @@ class Commands:
         sender = await self._sender(request)
         given = idempotent_id(request, sender.principal)
         with self._room.share() as share:
-            command = _read(await read_body(request, ENVELOPE_BYTES, share), given, sender.principal)
+            command = _read(await read_body(request, ENVELOPE_BYTES, share), given, sender.principal, self._policy)
             (answer,) = await self._sending.send([command], sender)
         match answer:
             case Rejected():
@@ -60,7 +62,7 @@ class Commands:
         return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
     async def _answers(self, items: Sequence[Command | InvalidCommand], sender: Sender) -> list[Answer]:
-        checked = [_checked(item, sender.principal) for item in items]
+        checked = [_checked(item, sender.principal, self._policy) for item in items]
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
         return [item if isinstance(item, Rejected) else next(sent) for item in checked]
@@ -68,6 +70,7 @@ class Commands:
     async def _sender(self, request: Request) -> Sender:
         """Lets the request in, or raises Refused."""
         principal = await self._authenticator.principal(request.headers.get("authorization"))
+        refuse_unlisted(principal, self._policy)
         seconds = self._buckets.take(str(principal)) if isinstance(principal, User) else 0.0
         if seconds:
             detail = "More commands than your rate allows; nothing was done."
@@ -75,26 +78,27 @@ class Commands:
         return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
 
 
-def _read(body: bytes, given_id: str | None, principal: Principal) -> Command:
+def _read(body: bytes, given_id: str | None, principal: Principal, policy: ServicePolicy | None) -> Command:
     """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
     command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
-    return _fitting(command, principal)
+    return _fitting(command, principal, policy)
 
 
-def _checked(item: Command | InvalidCommand, principal: Principal) -> Command | Rejected:
+def _checked(item: Command | InvalidCommand, principal: Principal, policy: ServicePolicy | None) -> Command | Rejected:
     """An item of a batch, or its refusal: one item stops nothing."""
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal)
+        return _fitting(item, principal, policy)
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal) -> Command:
-    """The command with its actor; raises InvalidCommand where the token does not fit it."""
+def _fitting(command: Command, principal: Principal, policy: ServicePolicy | None) -> Command:
+    """The command with its actor; raises InvalidCommand where the token, or the service policy, does not fit it."""
+    check_service(policy, principal, command)
     match principal:
         case Service():
             return command

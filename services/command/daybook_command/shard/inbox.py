@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_contracts.service_policy import ServicePolicy
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
@@ -24,6 +25,7 @@ class Inbox:
     partition: int
     partitions: int
     max_commands: int
+    policy: ServicePolicy | None = None
     queue: deque[CommandRecord] = field(default_factory=deque)
     size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
@@ -60,7 +62,7 @@ class Inbox:
         taken: list[Taken] = []
         named = 0
         while self.queue and len(records) < self.max_commands:
-            item = take(self.queue[0], self.partition, self.partitions)
+            item = take(self.queue[0], self.partition, self.partitions, self.policy)
             named += names(item.command) if isinstance(item, Pending) else 0
             alone = self._alone(item)
             if records and (alone or named > MAX_NAMED):

@@ -9,6 +9,7 @@ from daybook_contracts.commands import Command, FailSync, FailSyncData, InvalidC
 from daybook_contracts.ids import entry_id, timeout_command_id
 from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
+from daybook_contracts.service_policy import ServicePolicy, check_service
 from daybook_contracts.topics import (
     CORRELATION_ID,
     DOOR,
@@ -75,14 +76,20 @@ class Own:
 Taken = Pending | Refused | Misrouted | Own
 
 
-def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
-    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
+def take(record: CommandRecord, partition: int, partitions: int, policy: ServicePolicy | None = None) -> Taken:
+    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
+    With a policy, headers that nobody signed name nobody; what the HTTP door signed it has judged already.
+    """
     headers = dict(record.headers)
+    if policy is not None:
+        headers = policy.proved(headers, record.value or b"")
     sender = _sender(headers, partitions)
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
+        if not sender.http:
+            check_service(policy, principal, command)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)

@@ -40,6 +40,7 @@ from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.continuity import LogChanged
+from daybook_contracts.service_policy import ServicePolicy
 
 
 class Phase(Enum):
@@ -71,6 +72,7 @@ class Config:
     max_tail: int
     managed_users: bool
     max_commands: int = 500
+    policy: ServicePolicy | None = None
 
 
 @dataclass(slots=True)
@@ -87,7 +89,7 @@ class Shard:
 
     @classmethod
     def of(cls, partition: int, config: Config) -> "Shard":
-        inbox = Inbox(partition, config.partitions, config.max_commands)
+        inbox = Inbox(partition, config.partitions, config.max_commands, config.policy)
         return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
 
     @property
