@@ -52,6 +52,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
     require_token_keys(settings)
     policy = load_service_policy(settings)
+    if policy is not None:
+        log.info("service_policy_loaded", services=len(policy.grants))
     stop = asyncio.Event()
     async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
