@@ -1,5 +1,6 @@
 """Whose keys prove which role, for how long, and which tokens are refused although they are signed well."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -211,6 +212,17 @@ async def test_keys_that_could_not_be_fetched_again_for_a_day_verify_nothing(
     keys.publish(published("ES256", "mine"))
     steady.now += FRESH_SECONDS
     assert await status(checking, later(wall, "and is back")) == 200
+
+
+async def test_whoever_comes_while_expired_keys_are_fetched_waits_for_them(
+    wall: Clock, steady: Clock, keys: KeyServer
+) -> None:
+    keys.publish(published("ES256", "mine"))
+    checking = authenticator(wall, steady, jwks_url=keys.url)
+    await status(checking, later(wall, "at first"))
+    steady.now += TRUSTED_SECONDS
+    both = await asyncio.gather(*(status(checking, later(wall, name)) for name in ("one", "other")))
+    assert (both, keys.asked) == ([200, 200], 2)
 
 
 async def test_a_token_known_already_is_not_believed_longer_than_its_keys(
