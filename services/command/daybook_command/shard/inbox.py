@@ -62,7 +62,7 @@ class Inbox:
         taken: list[Taken] = []
         named = 0
         while self.queue and len(records) < self.max_commands:
-            item = take(self.queue[0], self.partition, self.partitions, self.policy)
+            item = take(self.queue[0], self.partition, self.partitions, policy=self.policy)
             named += names(item.command) if isinstance(item, Pending) else 0
             alone = self._alone(item)
             if records and (alone or named > MAX_NAMED):

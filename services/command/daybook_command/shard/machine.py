@@ -89,7 +89,7 @@ class Shard:
 
     @classmethod
     def of(cls, partition: int, config: Config) -> "Shard":
-        inbox = Inbox(partition, config.partitions, config.max_commands, config.policy)
+        inbox = Inbox(partition, config.partitions, config.max_commands, policy=config.policy)
         return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
 
     @property

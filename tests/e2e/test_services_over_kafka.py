@@ -4,6 +4,7 @@ Signatures are made here, with nothing but the standard library.
 
 import hashlib
 import hmac
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from support.driving import eventually, fresh_id
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, Send, doors
 from support.replay import by_command, entries_of, read_log, read_topic
+from support.shell import at_a_shell
 from support.stack import FreshSettings
 from support.workload import by_user, command, registration
 
@@ -142,6 +144,20 @@ async def test_a_record_that_is_forwarded_keeps_its_signature(publisher: Publish
     elsewhere = (partition_of(send.key, partitions) + 1) % partitions
     answer = await (await publisher.publish(send, signed(send, KEYS["registrar"]), partition=elsewhere))
     assert answer["status"] == 200
+
+
+async def test_the_command_line_signs_with_the_key_of_a_file(publisher: Publisher, tmp_path: Path) -> None:
+    send, unsigned = registered_by("service:registrar"), registered_by("service:registrar")
+    key, lines = tmp_path / "key", tmp_path / "commands"
+    key.write_text(KEYS["registrar"], encoding="utf-8")
+    lines.write_bytes(send.body)
+    sender = ("--principal", "service:registrar")
+    assert (await at_a_shell(publisher.settings, "send", str(lines), *sender, "--key-file", str(key))).code == 0
+    assert len(await logged(publisher, send)) == 1
+    lines.write_bytes(unsigned.body)
+    done = await at_a_shell(publisher.settings, "send", str(lines), *sender)
+    assert (done.code, json.loads(done.said)["code"]) == (1, "FORBIDDEN")
+    assert await logged(publisher, unsigned) == []
 
 
 async def test_an_unsigned_record_with_a_foreign_mark_leaves_a_dead_letter_with_its_headers(
