@@ -10,6 +10,7 @@ from typing import Final
 PRINCIPAL: Final = "daybook-principal"
 DOOR: Final = "daybook-door"
 DOOR_HTTP: Final = b"http"
+SIGNATURE: Final = "daybook-signature"
 FORWARDED_FROM: Final = "daybook-forwarded-from"
 REASON: Final = "daybook-reason"
 ORIGIN: Final = "daybook-origin"

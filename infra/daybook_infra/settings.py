@@ -11,12 +11,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from daybook_contracts.secret_id_ref import checked_prefix
 from daybook_infra.errors import SettingsError
+from daybook_infra.key_rules import keys_url, same_keys_url, signing_key
 
 ENV_PREFIX = "DAYBOOK_"
 KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
 # RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
 HS256_KEY_BYTES = 32
 NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
+OWN_KEYS = "users and services need keys of their own; leave it out where both have the same"
 
 Positive = Annotated[int, Ge(1)]
 Seconds = Annotated[float, Gt(0), Le(86_400)]
@@ -53,8 +55,32 @@ class Settings(BaseSettings):
     topic_prefix: str = Field("daybook.", pattern=KAFKA_TOPIC_NAME, description="what topic and group names begin with")
 
     jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
-    jwks_url: str | None = Field(None, description="where the keys of RS256, ES256 and EdDSA tokens are published")
+    jwks_url: str | None = Field(
+        None, description="where the keys of RS256, ES256 and EdDSA tokens are published; https, or loopback"
+    )
+    service_jwt_secret: SecretStr | None = Field(
+        None, description="key of services' HS256 tokens; if set, only the services' own keys make a service"
+    )
+    service_jwks_url: str | None = Field(
+        None, description="where the keys of services' tokens are published; if set, only those make a service"
+    )
     jwt_audience: str = Field("daybook", min_length=1, description="what a token's `aud` must name")
+    jwt_issuer: str = Field("", description="what a token's `iss` must be; empty: not looked at")
+    anonymous_users: Literal["refuse", "allow"] = Field(
+        "refuse", description="whether a token with `is_anonymous: true` is let in"
+    )
+    services: str = Field(
+        "", description="TOML file that says what each service may do; empty: all that the command table gives services"
+    )
+    door_key: SecretStr | None = Field(
+        None, description="key that the HTTP door signs its records with, the same for all instances; 32 characters"
+    )
+    door_key_second: SecretStr | None = Field(
+        None, description="another key that the door's records may be signed with, while the key is changed"
+    )
+    service_key: SecretStr | None = Field(
+        None, description="key that `daybook send` and `daybook dlq` sign their records with"
+    )
     users: Literal["managed", "external"] = Field(
         "managed", description="`managed`: Daybook makes and fills `auth.users`; `external`: an identity provider does"
     )
@@ -74,12 +100,22 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the services listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
-    @field_validator("jwt_secret")
+    @field_validator("jwt_secret", "service_jwt_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value().encode()) < HS256_KEY_BYTES:
             raise ValueError(f"must have at least {HS256_KEY_BYTES} bytes")
         return secret
+
+    @field_validator("jwks_url", "service_jwks_url")
+    @classmethod
+    def _safe_to_fetch(cls, url: str | None) -> str | None:
+        return None if url is None else keys_url(url)
+
+    @field_validator("door_key", "door_key_second", "service_key")
+    @classmethod
+    def _signs(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else SecretStr(signing_key(key.get_secret_value()))
 
     @field_validator("database_url")
     @classmethod
@@ -97,6 +133,16 @@ class Settings(BaseSettings):
     def _acks_are_possible(self) -> Self:
         if self.min_insync_replicas > self.replication_factor:
             raise ValueError("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: nothing could be acked")
+        return self
+
+    @model_validator(mode="after")
+    def _users_are_no_services(self) -> Self:
+        """Else whoever signs for users could make a service."""
+        secret, url = self.jwt_secret, self.jwks_url
+        if secret is not None and secret == self.service_jwt_secret:
+            raise ValueError("DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: " + OWN_KEYS)
+        if url is not None and self.service_jwks_url is not None and same_keys_url(url, self.service_jwks_url):
+            raise ValueError("DAYBOOK_SERVICE_JWKS_URL equals DAYBOOK_JWKS_URL: " + OWN_KEYS)
         return self
 
 
@@ -121,6 +167,13 @@ def require_database(settings: Settings) -> str:
     if not url:
         raise SettingsError(f"{env_name('database_url')} is not set: {NO_SERVER}")
     return url
+
+
+def require_token_keys(settings: Settings) -> None:
+    """Raises `SettingsError` if there is nothing to check tokens with."""
+    if not any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url)):
+        names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
+        raise SettingsError(f"set {names}: without one of them no token can be checked")
 
 
 def env_name(field: str) -> str:

@@ -8,6 +8,7 @@ from daybook_command.shard.intake import Pending, Refused, take
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import InvalidCommand, normalised_bytes, refuse_reference
+from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import PRINCIPAL
@@ -125,9 +126,9 @@ def test_kafka_and_http_refuse_the_same(reference: str, principal: Principal, ta
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
     if taken:
-        assert isinstance(take(record, home, 12, PREFIX), Pending)
+        assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), Pending)
         return
-    refusal = take(record, home, 12, PREFIX)
+    refusal = take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX))
     assert isinstance(refusal, Refused)
     assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
 

@@ -25,14 +25,16 @@ from daybook_command.replies import Replies
 from daybook_command.shard.machine import Config
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.subscriber import CommandIntake
+from daybook_contracts.edge_rules import EdgeRules
+from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import Topics
 from daybook_infra.booting import once_up, verified
-from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.services_file import load_service_policy
 from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings
+from daybook_infra.settings import Settings, require_token_keys
 
 log = get_logger(__name__)
 
@@ -49,12 +51,12 @@ class Service:
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
     """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
-    if settings.jwt_secret is None and settings.jwks_url is None:
-        raise SettingsError(
-            "neither DAYBOOK_JWT_SECRET nor DAYBOOK_JWKS_URL is set: nobody could be told from anybody else"
-        )
+    require_token_keys(settings)
+    policy = load_service_policy(settings)
+    if policy is not None:
+        log.info("service_policy_loaded", services=len(policy.grants))
     stop = asyncio.Event()
-    async with open_service(settings) as service:
+    async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
         await once_up(lambda: service.intake.start(service.engine))
@@ -71,7 +73,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[Service]:
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
@@ -88,9 +90,9 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         health.watch("publisher", lambda: publisher.fault)
         intake = CommandIntake(settings, topics)
         lanes = _lanes(settings, topics, pool, replies, health, closing)
-        engine = Engine(_config(settings), lanes, intake, health)
+        engine = Engine(_config(settings, policy), lanes, intake, health)
         users = KnownUsers(pool)
-        app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health))
+        app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health, policy))
         mount_asyncapi(app, intake.broker)
         yield Service(app, engine, intake)
 
@@ -110,12 +112,12 @@ def _lanes(
     return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
 
 
-def _config(settings: Settings) -> Config:
+def _config(settings: Settings, policy: ServicePolicy | None) -> Config:
     return Config(
         partitions=settings.partitions,
         # So many in all, should every partition be ours.
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
-        secret_ref_prefix=settings.secret_ref_prefix,
+        rules=EdgeRules(policy, settings.secret_ref_prefix),
     )

@@ -33,7 +33,7 @@ def create_app(
     """Raises SettingsError where no token could be checked."""
     authenticator = Authenticator(deps.settings, time.time, time.monotonic)
     commands = Commands(deps, authenticator)
-    lookup = Lookup(deps.outcomes, authenticator)
+    lookup = Lookup(deps.outcomes, authenticator, deps.policy)
     app = FastAPI(title="Daybook", version=version("daybook-command"), lifespan=lifespan, docs_url=None, redoc_url=None)
     # Plain routes: the framework's own would read, validate and serialise what contracts do already, at twice the cost.
     app.router.routes += [

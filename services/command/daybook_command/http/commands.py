@@ -15,12 +15,13 @@ from daybook_command.http.auth import Authenticator
 from daybook_command.http.body import read_body
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
 from daybook_command.http.ports import DoorDeps
-from daybook_command.http.problems import invalid, problem_response, refuse
+from daybook_command.http.problems import invalid, problem_response, refuse, refuse_unlisted
 from daybook_command.http.rate import Buckets
 from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, refuse_reference, with_actor
+from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, with_actor
+from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_items
@@ -31,17 +32,18 @@ JSON: Final = "application/json"
 class Commands:
     def __init__(self, deps: DoorDeps, authenticator: Authenticator) -> None:
         self._authenticator = authenticator
+        self._policy = deps.policy
         self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
         self._sending = Sending(deps)
         self._room = Room()
-        self._secret_ref_prefix = deps.settings.secret_ref_prefix
+        self._rules = EdgeRules(deps.policy, deps.settings.secret_ref_prefix)
 
     async def one(self, request: Request) -> Response:
         sender = await self._sender(request)
         given = idempotent_id(request, sender.principal)
         with self._room.share() as share:
             command = _read(await read_body(request, ENVELOPE_BYTES, share), given)
-            command = _fitting(command, sender.principal, self._secret_ref_prefix)
+            command = _fitting(command, sender.principal, self._rules)
             (answer,) = await self._sending.send([command], sender)
         match answer:
             case Rejected():
@@ -62,7 +64,7 @@ class Commands:
         return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
     async def _answers(self, items: Sequence[Command | InvalidCommand], sender: Sender) -> list[Answer]:
-        checked = [_checked(item, sender.principal, self._secret_ref_prefix) for item in items]
+        checked = [_checked(item, sender.principal, self._rules) for item in items]
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
         return [item if isinstance(item, Rejected) else next(sent) for item in checked]
@@ -70,6 +72,7 @@ class Commands:
     async def _sender(self, request: Request) -> Sender:
         """Lets the request in, or raises Refused."""
         principal = await self._authenticator.principal(request.headers.get("authorization"))
+        refuse_unlisted(principal, self._policy)
         seconds = self._buckets.take(str(principal)) if isinstance(principal, User) else 0.0
         if seconds:
             detail = "More commands than your rate allows; nothing was done."
@@ -85,19 +88,19 @@ def _read(body: bytes, given_id: str | None) -> Command:
     return command
 
 
-def _checked(item: Command | InvalidCommand, principal: Principal, secret_ref_prefix: str) -> Command | Rejected:
+def _checked(item: Command | InvalidCommand, principal: Principal, rules: EdgeRules) -> Command | Rejected:
     """An item of a batch, or its refusal: one item stops nothing."""
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal, secret_ref_prefix)
+        return _fitting(item, principal, rules)
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal, secret_ref_prefix: str) -> Command:
-    """The command with its actor; raises InvalidCommand where the token or its reference does not fit it."""
-    refuse_reference(command, principal, secret_ref_prefix)
+def _fitting(command: Command, principal: Principal, rules: EdgeRules) -> Command:
+    """The command with its actor; raises InvalidCommand where the token or the edge's rules do not fit it."""
+    rules.check(command, principal)
     match principal:
         case Service():
             return command

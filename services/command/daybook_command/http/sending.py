@@ -17,6 +17,7 @@ from daybook_contracts.commands import Command, RegisterUser, normalised_bytes
 from daybook_contracts.principals import Principal, Service
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
+from daybook_contracts.signatures import sign
 from daybook_contracts.topics import (
     COMMAND_EVENT,
     CORRELATION_ID,
@@ -24,6 +25,7 @@ from daybook_contracts.topics import (
     DOOR_HTTP,
     PRINCIPAL,
     REPLY_PARTITION,
+    SIGNATURE,
     Headers,
     event_headers,
 )
@@ -61,6 +63,8 @@ class Sending:
     def __init__(self, deps: DoorDeps) -> None:
         self._deps = deps
         self._partitions = deps.settings.partitions
+        key = deps.settings.door_key
+        self._key = None if key is None else key.get_secret_value().encode()
         # Other processes may read the same partition of the results topic.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
@@ -104,15 +108,18 @@ class Sending:
             DOOR_PUBLISHED.labels(fate.value).inc()
 
     def _record(self, flight: _Flight, sender: Sender) -> CommandToSend:
-        command = flight.command
+        command, principal = flight.command, str(sender.principal).encode()
+        value = normalised_bytes(command)
         headers: Headers = event_headers(COMMAND_EVENT, command.id, command.key, sender.traceparent)
-        headers.append((PRINCIPAL, str(sender.principal).encode()))
+        headers.append((PRINCIPAL, principal))
         headers.append((DOOR, DOOR_HTTP))
+        if self._key is not None:
+            headers.append((SIGNATURE, sign(self._key, principal, DOOR_HTTP, value)))
         if flight.reply is not None:
             headers.append((REPLY_PARTITION, str(self._deps.replies.partition).encode()))
             headers.append((CORRELATION_ID, flight.correlation_id.encode()))
         partition = partition_of(command.key, self._partitions)
-        return CommandToSend(partition, command.key.encode(), normalised_bytes(command), headers)
+        return CommandToSend(partition, command.key.encode(), value, headers)
 
     async def _replies(self, flights: Sequence[_Flight]) -> None:
         awaited = [flight.reply for flight in flights if flight.reply is not None and flight.fate is Fate.PUBLISHED]

@@ -12,6 +12,7 @@ from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_command.shard.reservations import reserves
+from daybook_contracts.edge_rules import NO_RULES, EdgeRules
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
@@ -29,7 +30,7 @@ class Inbox:
     partition: int
     partitions: int
     max_commands: int
-    secret_ref_prefix: str = ""
+    rules: EdgeRules = NO_RULES
     queue: deque[CommandRecord] = field(default_factory=deque)
     size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
@@ -73,7 +74,7 @@ class Inbox:
         taken: list[Taken] = []
         named = 0
         while self.queue and len(records) < self.max_commands:
-            item = take(self.queue[0], self.partition, self.partitions, self.secret_ref_prefix)
+            item = take(self.queue[0], self.partition, self.partitions, self.rules)
             if set_aside and self._waits(item):
                 self.aside.append(self.queue.popleft())
                 continue

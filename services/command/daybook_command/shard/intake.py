@@ -12,9 +12,9 @@ from daybook_contracts.commands import (
     InvalidCommand,
     RegisterUser,
     parse_command,
-    refuse_reference,
     with_actor,
 )
+from daybook_contracts.edge_rules import NO_RULES, EdgeRules
 from daybook_contracts.ids import Identity, Scope, timeout_command_id
 from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
@@ -99,9 +99,13 @@ class Own:
 Taken = Pending | Refused | Misrouted | Own
 
 
-def take(record: CommandRecord, partition: int, partitions: int, secret_ref_prefix: str = "") -> Taken:
-    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
+def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> Taken:
+    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
+    With a policy, headers that nobody signed name nobody; what the HTTP door signed it has judged already.
+    """
     headers = dict(record.headers)
+    if rules.policy is not None:
+        headers = rules.policy.proved(headers, record.value or b"")
     sender = _sender(headers, partitions)
     if record.lost_from is not None:
         return Refused(record, sender, Code.INVALID_COMMAND, UNREADABLE, None)
@@ -109,7 +113,7 @@ def take(record: CommandRecord, partition: int, partitions: int, secret_ref_pref
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal)
-        refuse_reference(command, principal, secret_ref_prefix)
+        rules.check(command, principal, is_judged=sender.http)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
