@@ -1,5 +1,6 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
-What the files say is not known here; `-- only: managed` on a file's first line limits it to that DAYBOOK_USERS.
+What the files say is not known here. A file's first line may say `-- only: managed`, which limits it to that
+DAYBOOK_USERS, or `-- last: ...`: it runs again after every run that applies something.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ FOLDERS = (Path(__file__).parent / "sql", Path(__file__).parents[1] / "postgres"
 # Any number will do, as long as nobody else locks it: "daybook" in ASCII.
 LOCK = int.from_bytes(b"daybook")
 ONLY = "-- only: "
+LAST = "-- last: "
 
 
 class MigrationMismatch(DaybookError):
@@ -30,6 +32,7 @@ class Migration:
     name: str
     sql: str
     only: str | None
+    last: bool
 
     @property
     def sha256(self) -> str:
@@ -42,10 +45,14 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-        waiting = _missing(read_migrations(folder), await _applied(connection), settings.users)
+        known = read_migrations(folder)
+        waiting = _missing(known, await _applied(connection), settings.users)
         await _need_users(connection, settings)
         for migration in waiting:
             await _apply(connection, migration)
+        for migration in known if waiting else ():
+            if migration.last:
+                await _run(connection, migration)
     return tuple(migration.name for migration in waiting)
 
 
@@ -78,7 +85,7 @@ def _read(path: Path) -> Migration:
     sql = path.read_text(encoding="utf-8")
     first = sql.partition("\n")[0]
     only = first.removeprefix(ONLY) if first.startswith(ONLY) else None
-    return Migration(int(path.name.partition("_")[0]), path.name, sql, only)
+    return Migration(int(path.name.partition("_")[0]), path.name, sql, only, first.startswith(LAST))
 
 
 async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
@@ -105,6 +112,16 @@ async def _need_users(connection: Connection, settings: Settings) -> None:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    await _run(connection, migration)
+    await connection.execute(
+        "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
+        migration.number,
+        migration.name,
+        migration.sha256,
+    )
+
+
+async def _run(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:
@@ -112,9 +129,3 @@ async def _apply(connection: Connection, migration: Migration) -> None:
         anothers = isinstance(error, DuplicateTableError) and migration.only is not None
         hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error
-    await connection.execute(
-        "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
-        migration.number,
-        migration.name,
-        migration.sha256,
-    )
