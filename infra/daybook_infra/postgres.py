@@ -120,9 +120,9 @@ async def close_connection(connection: OwnConnection) -> None:
 
 
 def address(settings: Settings) -> str:
-    """`host:port/database`, without user and password: fit to be logged."""
+    """`host:port/database`, as the setting has it, without user and password: fit to be logged."""
     parts = urlsplit(require_database(settings))
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
 
 def _named(settings: Settings) -> str:

@@ -1,5 +1,5 @@
-"""A PostgreSQL server set up as Supabase sets up its own: an owner who is no superuser, roles of an API for everybody, and
-default privileges that open whatever the owner makes to them. `auth.users` belongs to somebody else.
+"""A PostgreSQL server set up as Supabase sets up its own: an owner who is no superuser, roles of an API for everybody,
+and default privileges that open whatever the owner makes to them. `auth.users` belongs to somebody else.
 """
 
 import asyncio

@@ -113,6 +113,9 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
+        # Read here; a child that found both would refuse to start.
+        "DAYBOOK_DATABASE_URL_FILE": "",
+        "DAYBOOK_JWT_SECRET_FILE": "",
     }
 
 
