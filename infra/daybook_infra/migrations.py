@@ -11,7 +11,9 @@ from pathlib import Path
 from asyncpg import DuplicateTableError, SyntaxOrAccessError
 
 from daybook_infra.errors import DaybookError
+from daybook_infra.migration_rights import MIGRATIONS, missing_to_migrate
 from daybook_infra.postgres import Connection, connect
+from daybook_infra.rights import ROLE, missing_rights, refuse
 from daybook_infra.settings import Settings, env_name
 
 # Beside the package in a checkout, inside it once it is installed from a wheel.
@@ -41,19 +43,27 @@ class Migration:
 
 async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, ...]:
     """Applies what is missing, all or nothing, and returns the names of the files applied; idempotent. Two at once: the
-    second waits. Raises `MigrationMismatch` if an applied file was edited, `DatabaseAway`.
+    second waits. Raises `MigrationMismatch` if an applied file was edited, `RightsMissing`, `DatabaseAway`.
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         known = read_migrations(folder)
-        waiting = _missing(known, await _applied(connection), settings.users)
+        await _need_rights(connection, known, settings)
         await _need_users(connection, settings)
+        waiting = _missing(known, await _applied(connection), settings.users)
         for migration in waiting:
             await _apply(connection, migration)
         for migration in known if waiting else ():
             if migration.last:
                 await _run(connection, migration)
     return tuple(migration.name for migration in waiting)
+
+
+async def verify_may_migrate(settings: Settings) -> None:
+    """To be asked before anything else is made. Raises what `migrate` raises before it applies anything."""
+    async with connect(settings, "daybook-init") as connection:
+        await _need_rights(connection, read_migrations(), settings)
+        await _need_users(connection, settings)
 
 
 async def verify_migrations(settings: Settings) -> None:
@@ -100,6 +110,12 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], us
         if migration.number in applied and applied[migration.number][1] != migration.sha256:
             raise MigrationMismatch(f"{migration.name} was edited after it was applied: put it back, add a new file")
     return [each for each in known if each.number not in applied and each.only in {None, users}]
+
+
+async def _need_rights(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    readable = not await missing_rights(connection, [MIGRATIONS])
+    pending = not readable or bool(_missing(known, await _applied(connection), settings.users))
+    refuse(await connection.fetchval(ROLE), await missing_to_migrate(connection, settings.users, pending=pending))
 
 
 async def _need_users(connection: Connection, settings: Settings) -> None:
