@@ -19,12 +19,12 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-async def verified(settings: Settings, needs: Sequence[Need]) -> None:
-    """The rights are there, and topics and schema are those of this version. Raises `RightsMissing`, `TopicMismatch`,
-    `MigrationMismatch`, or what is away.
+async def verified(settings: Settings, needs: Sequence[Need], group: str) -> None:
+    """The rights are there, in PostgreSQL and for the consumer group, and topics and schema are those of this version.
+    Raises a `DaybookError` of what is not, or of what is away.
     """
     await once_up(lambda: verify_rights(settings, needs))
-    await once_up(lambda: verify_topics(settings))
+    await once_up(lambda: verify_topics(settings, group))
     await once_up(lambda: verify_migrations(settings))
 
 

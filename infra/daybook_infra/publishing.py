@@ -97,7 +97,7 @@ async def publishing(settings: Settings, principal: Principal, seconds: float) -
     topics = Topics(settings.topic_prefix)
     sender, listener = producer(settings, CLIENT), consumer(settings, CLIENT, reset="latest")
     try:
-        with reached(settings):
+        async with reached(settings):
             await sender.start()
             await listener.start()
             partitions = len(await sender.partitions_for(topics.commands))

@@ -1,4 +1,4 @@
-"""The rights that a service asks for at its start: without them it ends and names them, with no others it does everything."""
+"""The rights that a service asks for at its start: without them it ends and names them, with no others it works."""
 
 import asyncio
 import re

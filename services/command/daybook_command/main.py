@@ -76,7 +76,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await verified(settings, rights.needs(managed_users=settings.users == "managed"))
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
         pool = await once_up(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)

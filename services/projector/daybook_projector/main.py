@@ -50,7 +50,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
-    await verified(settings, rights.needs(managed_users=settings.users == "managed"))
+    group = Topics(settings.topic_prefix).projector_group
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), group)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         topic = Topics(settings.topic_prefix).audit_log
         bounds = LogBounds(consumer, topic)
@@ -99,5 +100,5 @@ async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
         await consumer.start()
     except KafkaError as error:
         await kafka.close_quietly(consumer)
-        raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
+        raise KafkaAway(await kafka.why_unreachable(settings)) from error
     return consumer

@@ -1,0 +1,72 @@
+"""ACLs of Kafka that are taken away under running services: they are named, no service ends, and all goes on by itself
+once they are given back.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daybook_contracts.topics import Topics
+from daybook_infra.migrations import migrate
+from daybook_infra.settings import Settings
+from daybook_infra.topics import ensure_topics
+from support.driving import connected, eventually, new_tenant
+from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
+from support.processes import System
+from support.publisher import are_seen, decided, doors
+from support.said import until_ready, until_unready
+from support.stack import FreshSettings
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+OF_TOPICS = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[GuardedKafka]:
+    with guarded_kafka() as started:
+        yield started
+
+
+async def prepared(guarded: GuardedKafka, settings: Settings) -> Topics:
+    """Topics, tables, and all ACLs that the services need."""
+    topics = Topics(settings.topic_prefix)
+    await ensure_topics(guarded.superuser(topic_prefix=settings.topic_prefix))
+    await migrate(settings)
+    for name in (topics.commands, topics.audit_log, topics.results, topics.commands_dlq):
+        await guarded.allow(Resource.TOPIC, name, *OF_TOPICS)
+    for group in (topics.command_group, topics.projector_group):
+        await guarded.allow(Resource.GROUP, group, Operation.READ)
+    return topics
+
+
+async def test_acls_that_are_taken_away_are_an_outage_until_they_are_back(
+    guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    fresh = fresh_settings(init=False)
+    settings = guarded.settings(
+        database_url=fresh.database_url, jwt_secret=fresh.jwt_secret, topic_prefix=fresh.topic_prefix, wait_seconds=2
+    )
+    topics = await prepared(guarded, settings)
+    system = System(settings, tmp_path)
+    command, projector = system.start("command"), system.start("projector")
+    try:
+        await until_ready(system)
+        async with doors(settings, command.url) as (door,), connected(settings) as database:
+            tenant = await new_tenant(door, database)
+            await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.READ)
+            await until_unready("kafka", f"TopicAuthorizationFailedError: {topics.audit_log}", projector)
+            renamed = tenant.rename("Renamed")
+            assert (await decided(renamed, door))["status"] == 200
+            await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.WRITE)
+            later = asyncio.create_task(decided(tenant.rename("Later"), door, seconds=60))
+            reason = f"user hub is not authorised for topic {topics.audit_log}: an ACL is missing"
+            await until_unready("log", reason, command)
+            await guarded.allow(Resource.TOPIC, topics.audit_log, Operation.READ, Operation.WRITE)
+            assert (await later)["status"] == 200
+            await until_ready(system)
+            assert await eventually(lambda: are_seen(door, [renamed]), 30)
+    finally:
+        await asyncio.to_thread(system.stop)
