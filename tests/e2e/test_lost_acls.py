@@ -12,12 +12,13 @@ from daybook_contracts.topics import Topics
 from daybook_infra.migrations import migrate
 from daybook_infra.settings import Settings
 from daybook_infra.topics import ensure_topics
-from support.driving import connected, eventually, new_tenant
+from support.driving import connected, eventually, fresh_id, until_projected
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.processes import System
 from support.publisher import are_seen, decided, doors
 from support.said import until_ready, until_unready
 from support.stack import FreshSettings
+from support.workload import by_user, registration
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -55,13 +56,18 @@ async def test_acls_that_are_taken_away_are_an_outage_until_they_are_back(
     try:
         await until_ready(system)
         async with doors(settings, command.url) as (door,), connected(settings) as database:
-            tenant = await new_tenant(door, database)
+            owner, org = fresh_id(), fresh_id()
+            registered = await decided(registration(owner, fresh_id()), door)
+            await until_projected(database, [registered["position"]])
+            created = await decided(by_user("CREATE_ORG", org, owner, fresh_id(), name="Org"), door)
+            assert created["status"] == 200
             await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.READ)
             await until_unready("kafka", f"TopicAuthorizationFailedError: {topics.audit_log}", projector)
-            renamed = tenant.rename("Renamed")
+            renamed = by_user("RENAME_ORG", org, owner, fresh_id(), name="Renamed")
             assert (await decided(renamed, door))["status"] == 200
             await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.WRITE)
-            later = asyncio.create_task(decided(tenant.rename("Later"), door, seconds=60))
+            later_one = by_user("RENAME_ORG", org, owner, fresh_id(), name="Later")
+            later = asyncio.create_task(decided(later_one, door, seconds=60))
             reason = f"user hub is not authorised for topic {topics.audit_log}: an ACL is missing"
             await until_unready("log", reason, command)
             await guarded.allow(Resource.TOPIC, topics.audit_log, Operation.READ, Operation.WRITE)
