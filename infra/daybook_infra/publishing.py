@@ -116,7 +116,7 @@ async def publishing(
     topics = Topics(settings.topic_prefix)
     sender, listener = producer(settings, CLIENT), consumer(settings, CLIENT, reset="latest")
     try:
-        with reached(settings):
+        async with reached(settings):
             await sender.start()
             await listener.start()
             partitions = len(await sender.partitions_for(topics.commands))

@@ -7,11 +7,13 @@ from typing import Annotated, Literal, Self
 from annotated_types import Ge, Gt, Le
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daybook_contracts.secret_id_ref import checked_prefix
 from daybook_infra.errors import SettingsError
 from daybook_infra.key_rules import keys_url, same_keys_url, signing_key
+from daybook_infra.remote_servers import address_fault, unencrypted_kafka, unverified_database
+from daybook_infra.secret_files import SecretFiles
 
 ENV_PREFIX = "DAYBOOK_"
 KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
@@ -41,7 +43,11 @@ class Settings(BaseSettings):
     kafka_ca_file: str = Field("", description="PEM file with the authorities to trust; empty: the system's")
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="`postgresql://user:password@host:port/name`, the primary; empty: the local stack's",
+        description="`postgresql://user:password@host:port/name`, the primary; off this machine with "
+        "`?sslmode=verify-full`; empty: the local stack's",
+    )
+    insecure: Literal["refuse", "allow"] = Field(
+        "refuse", description="`allow`: passwords may go to servers off this machine without verified TLS"
     )
     stack: Literal["embedded", "docker"] = Field("embedded", description="which local stack, if no servers are named")
 
@@ -100,6 +106,17 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the services listen on")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, SecretFiles(settings_cls)
+
     @field_validator("jwt_secret", "service_jwt_secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -120,14 +137,27 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _names_postgres(cls, url: SecretStr) -> SecretStr:
-        if url.get_secret_value() and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
-            raise ValueError("must begin with postgresql://")
+        fault = address_fault(url.get_secret_value()) if url.get_secret_value() else None
+        if fault is not None:
+            raise ValueError(fault)
         return url
 
     @field_validator("secret_ref_prefix")
     @classmethod
     def _begins_a_reference(cls, template: str) -> str:
         return checked_prefix(template) if template else template
+
+    @model_validator(mode="after")
+    def _keeps_passwords_to_itself(self) -> Self:
+        faults = []
+        host = unverified_database(self.database_url.get_secret_value())
+        if host is not None:
+            faults.append(f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE)")
+        if self.kafka_security == "SASL_PLAINTEXT" and (host := unencrypted_kafka(self.kafka_bootstrap)) is not None:
+            faults.append(f"DAYBOOK_KAFKA_BOOTSTRAP names {host}, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL")
+        if faults and self.insecure != "allow":
+            raise ValueError("\n".join(f"{fault}; or set DAYBOOK_INSECURE=allow" for fault in faults))
+        return self
 
     @model_validator(mode="after")
     def _acks_are_possible(self) -> Self:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from daybook_command import rights
 from daybook_command.asyncapi import mount_asyncapi
 from daybook_command.engine import Engine
 from daybook_command.http.app import create_app
@@ -77,7 +78,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await verified(settings)
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
         pool = await once_up(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
