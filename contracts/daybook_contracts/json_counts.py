@@ -42,9 +42,12 @@ def counting_values(raw: bytes, most: int) -> Iterator[int]:
 
 
 def has_members(raw: bytes, members: int) -> bool:
-    """Whether the objects of a JSON text have so many members, all of them together; one given twice counts twice."""
+    """Whether the objects of a JSON text have no more members, all of them together, than those that a parser kept.
+
+    A member given twice counts twice in the text; a parser keeps it once.
+    """
     if raw.count(b":") == members:
-        return True  # not one more in any string
+        return True  # there cannot be one more
     return sum(outside.count(b":") for outside in _outside_strings(raw)) == members
 
 

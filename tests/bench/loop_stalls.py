@@ -125,6 +125,7 @@ async def measure(rounds: int) -> bool:
         sys.stdout.write(f"{path}\n")
         for name, body in hostile():
             bad, twin = await best(path, body, rounds), await best(path, valid(len(body)), rounds)
+            assert twin.status == 200, f"the valid body beside {name} is answered with {twin.status}"
             stall, total = bad.stall / twin.stall, bad.total / twin.total
             over = stall > MOST_RATIO or total > MOST_RATIO or bad.stall > MOST_STALL
             good = good and not over

@@ -8,7 +8,7 @@ from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 
 _ID: Final = "01890000-0000-7000-8000-000000000002"
 _ORG: Final = "00000000-0000-4000-8000-000000000001"
-_CHUNK: Final = '{"k":12,"v":"a text of a config, about as long as people write them in such places"},'
+_CHUNK: Final = '{"k":12,"v":"' + "a text of a config " * 8 + '"},'
 _SMALLEST: Final = 512
 
 
@@ -28,7 +28,7 @@ def _filled(size: int, unit: str) -> str:
 
 
 def valid_envelope(size: int) -> bytes:
-    """A command of exactly `size` bytes (512 at least), with some 9,000 values where it is the largest."""
+    """A command of exactly `size` bytes (512 at least), with some 4,700 values where it is the largest."""
     size = max(size, _SMALLEST)
     body = _connection(_filled(size - 64, _CHUNK))
     return body.replace(b'"name":"n"', b'"name":"n"' + b" " * (size - len(body)))
@@ -97,7 +97,7 @@ def envelopes() -> Iterator[tuple[str, bytes]]:
     yield "backslashes", _rename("x").replace(b"x", b"\\\\" * (most // 2 - 150))
     yield "escapes", _rename("x").replace(b"x", b"\\u00e9" * (most // 6 - 50))
     yield "an escape that is none", _rename("x").replace(b"x", b"\\u00e9" * (most // 6 - 50) + b"\\u00")
-    yield "exponents", _connection(_filled(most, "1.5e-9," + " " * 20))
+    yield "exponents", _connection(_filled(most, " " * 20 + "1.5e-9,"))
     yield "odd keys", _connection(_object(_keys(9_900, lambda index: chr(0x10000 + index))))
     yield "a payload of hottoks", _record(_array('{"HotTok":1}', 4_900))
     yield "quotes", b'"' * most

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_contracts.limits import ENVELOPE_BYTES
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
+# Records of one batch are parsed in one go, which must not hold the event loop: as much as one envelope may have.
+MAX_TAKEN_BYTES = ENVELOPE_BYTES
 # A stalled run ends in three entries at most.
 MAX_OVERDUE = 100
 
@@ -58,8 +61,11 @@ class Inbox:
         """The next commands in order; a suspect is a batch of its own, and so is what filters dead letters."""
         records: list[CommandRecord] = []
         taken: list[Taken] = []
-        named = 0
+        named = size = 0
         while self.queue and len(records) < self.max_commands:
+            size += _size(self.queue[0])
+            if records and size > MAX_TAKEN_BYTES:
+                break
             item = take(self.queue[0], self.partition, self.partitions)
             named += names(item.command) if isinstance(item, Pending) else 0
             alone = self._alone(item)
