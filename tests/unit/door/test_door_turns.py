@@ -1,6 +1,7 @@
 """Long work gives the event loop back, and the work of several requests takes turns."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -49,9 +50,11 @@ def noting(name: str, notes: list[str], steps: int) -> Steps[str]:
 @pytest.mark.usefixtures("_one_step_a_turn")
 async def test_the_work_of_several_takes_turns() -> None:
     shared, notes = Turns(), list[str]()
-    done = await asyncio.gather(*[shared.run(noting(name, notes, 3)) for name in "abc"])
+    done = await asyncio.gather(*[shared.run(noting(name, notes, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
-    assert notes == list("abcabcabc")
+    # Whoever begins may be a step ahead.
+    progress = [Counter(notes[:length]) for length in range(len(notes) + 1)]
+    assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
 
 
 async def test_short_work_is_done_in_one_go() -> None:
