@@ -17,7 +17,8 @@ _QUOTES_OF_A_VALUE: Final = 4
 
 def has_more_values(raw: bytes, most: int) -> bool:
     """Whether a text has more than `most` values; names of members do not count, arrays and objects do."""
-    return any(count > most for count in counting_values(raw, most))
+    # Each takes a byte at least: small texts need no look.
+    return len(raw) > most and any(count > most for count in counting_values(raw, most))
 
 
 def counting_values(raw: bytes, most: int) -> Iterator[int]:
@@ -26,7 +27,8 @@ def counting_values(raw: bytes, most: int) -> Iterator[int]:
     Nothing at all where a look at the commas and brackets shows that there cannot be more.
     """
     # Each value but the first follows a comma or an opening bracket.
-    if len(raw.translate(None, _ALL_BUT_MARKS)) < most and raw.count(b'"') <= most * _QUOTES_OF_A_VALUE:
+    marks, quotes = len(raw.translate(None, _ALL_BUT_MARKS)), raw.count(b'"')
+    if marks < most and quotes <= most * _QUOTES_OF_A_VALUE:
         return
     values, strings, before = 1, 0, b""
     for outside in _outside_strings(raw):

@@ -61,12 +61,16 @@ def parse_envelope(value: object, *, default_id: MakeId | None = None) -> Comman
         raise InvalidCommand(Code.INVALID_COMMAND, fault_text(error), _readable_id(value)) from None
 
 
-def with_actor(command: Command, user_id: str) -> Command:
-    """The command with its missing actor filled in; one that names an actor stays as it is."""
+def with_actor(command: Command, user_id: str, written: int = ENVELOPE_BYTES) -> Command:
+    """The command with its missing actor filled in; one that names an actor stays as it is.
+
+    `written`: the bytes that it was parsed from. Raises InvalidCommand where the actor makes it too large.
+    """
     if command.actor_user_id is not None:
         return command
     filled = command.model_copy(update={"actor_user_id": user_id})
-    _refuse_oversize(filled)
+    if written > _MAY_GROW_OVER:
+        _refuse_oversize(filled)
     return filled
 
 

@@ -66,10 +66,14 @@ class Commands:
         return Response(encoded, 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
     async def _command(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. A body that is not small waits for its turn."""
+        """Raises InvalidCommand. A body that is not small waits for its turns; what publishes it begins in the last."""
         if len(body) <= TOKEN_BYTES:
-            return _read(body, given_id, principal)
-        (command,) = await self._turns.each(lambda raw: _read(raw, given_id, principal), [body])
+            return _fitting(_read(body, given_id), principal, len(body))
+        await self._turns.next()
+        command = _read(body, given_id)
+        await self._turns.next()
+        command = _fitting(command, principal, len(body))
+        await self._turns.next()
         return command
 
     async def _answers(self, items: Sequence[bytes], sender: Sender) -> list[Answer]:
@@ -85,12 +89,12 @@ class Commands:
         return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
 
 
-def _read(body: bytes, given_id: str | None, principal: Principal) -> Command:
+def _read(body: bytes, given_id: str | None) -> Command:
     """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
     command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
-    return _fitting(command, principal)
+    return command
 
 
 def _checked(raw: bytes, principal: Principal) -> Command | Rejected:
@@ -99,18 +103,18 @@ def _checked(raw: bytes, principal: Principal) -> Command | Rejected:
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal)
+        return _fitting(item, principal, len(raw))
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal) -> Command:
-    """The command with its actor; raises InvalidCommand where the token does not fit it."""
+def _fitting(command: Command, principal: Principal, written: int) -> Command:
+    """The command, of so many bytes, with its actor; raises InvalidCommand where the token does not fit it."""
     match principal:
         case Service():
             return command
         case User(user_id) if command.actor_user_id in {None, user_id}:
-            return with_actor(command, user_id)
+            return with_actor(command, user_id, written)
         case User():
             detail = "actor_user_id: your token is another user's"
             raise InvalidCommand(Code.FORBIDDEN, detail, command.id)

@@ -109,7 +109,7 @@ class Sending:
             DOOR_PUBLISHED.labels(fate.value).inc()
 
     async def _each(self, work: Callable[[_Flight], T], flights: Sequence[_Flight]) -> list[T]:
-        """A batch's work takes turns; a single command has had its turn."""
+        """A batch's work takes turns; a command alone has had its turn."""
         return [work(flights[0])] if len(flights) == 1 else await self._turns.each(work, flights)
 
     def _record(self, flight: _Flight, sender: Sender) -> CommandToSend:

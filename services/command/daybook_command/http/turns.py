@@ -23,12 +23,16 @@ class Turns:
         # asyncio's lock is fair, so those who wait are served in a circle.
         self._turn = asyncio.Lock()
 
+    async def next(self) -> None:
+        """Returns when it is the caller's turn: it goes on until its next await."""
+        await self._turn.acquire()
+        # Given back in the next turn of the loop, not in this one, where others may be ready to go on.
+        asyncio.get_running_loop().call_soon(self._turn.release)
+
     async def run(self, steps: Steps[T]) -> T:
         """Raises what the work raises."""
         while True:
-            await self._turn.acquire()
-            # Given back in the next turn of the loop, not in this one, where others may be ready to go on.
-            asyncio.get_running_loop().call_soon(self._turn.release)
+            await self.next()
             until = time.perf_counter() + SLICE_SECONDS
             try:
                 next(steps)
