@@ -29,7 +29,7 @@ from support.hostile_bodies import batches, envelopes, valid_batch, valid_envelo
 CHUNK = 64 * 1024
 MOST_RATIO = 10.0
 MOST_STALL = 0.020
-REPLY = encode_record(accepted(rename()))  # type: ignore[arg-type] # accepted() always returns one
+REPLY = encode_record(accepted(rename()))
 Message = MutableMapping[str, Any]
 
 

@@ -13,7 +13,7 @@ from daybook_contracts.json_counts import counting_values, has_members, has_more
 from support.command_strategies import values
 
 _TEXTS = st.text(st.sampled_from('a"\\,:[]{} \u00e9'), max_size=6)
-_TRICKY = st.recursive(
+_TRICKY: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.integers(0, 9) | _TEXTS | st.just([]) | st.just({}),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXTS, inner, max_size=4),
     max_leaves=20,
