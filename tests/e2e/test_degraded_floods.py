@@ -32,7 +32,7 @@ SLOW, CHUNK = 48, 64 * 1024
 FLOODING = [f"service:flood-{number}" for number in range(SHARES)]
 """Each of them may fill a quarter of the room."""
 FIT = 3
-"""So many batches of 4 MiB, but for their ends, does the door hold of one sender: each takes a little more than that."""
+"""So many batches of 4 MiB, but for their ends, does the door hold of one sender: each takes a bit more room."""
 HELD = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
 DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
 DOOR_ANSWERS = "daybook_door_request_seconds_count"
