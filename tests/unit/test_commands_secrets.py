@@ -7,7 +7,7 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import data_json, normalised_bytes, parse_command
-from daybook_contracts.limits import ENVELOPE_BYTES, TEXT_LENGTH
+from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES, TEXT_LENGTH
 from daybook_contracts.secret_scan import without_hottok
 from support.commands import COMMAND_ID, THING, accepted, raw, refused
 
@@ -131,17 +131,31 @@ def test_a_path_does_not_show_a_key_that_holds_a_secret(text: bytes) -> None:
         raw("RENAME_ORG", {"config": {"password": _SECRET}}),
         raw("NO_SUCH_TYPE", {"config": {"password": _SECRET}}),
         raw("CREATE_SECRET_REF", {"secret_id_ref": {"x": [_JWT]}}),
-        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": NaN'),
-        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": 1e999'),
-        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"password": 0'),
-        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": "\xff"'),
+        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": 1e300'),
+        _update({"password": _SECRET, "x": 0, "y": 0}).replace(b'"y": 0', b'"x": 0'),
         _update({"x": "?"}).replace(b'"?"', b"[" * 40 + b'{"password":"%b"}' % _SECRET.encode() + b"]" * 40),
-        _update({"password": _SECRET, "x": "y" * ENVELOPE_BYTES}),
     ],
 )
 def test_a_secret_wins_over_every_other_fault(text: bytes) -> None:
     refusal = refused(text)
     assert (refusal.code, refusal.command_id) == (Code.SECRET_IN_CONFIG, COMMAND_ID)
+    assert _SECRET not in refusal.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": NaN'),
+        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": 1e999'),
+        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"password": 0'),
+        _update({"password": _SECRET, "x": 0}).replace(b'"x": 0', b'"x": "\xff"'),
+        _update({"password": _SECRET, "x": [0] * ENVELOPE_VALUES}),
+        _update({"password": _SECRET, "x": "y" * ENVELOPE_BYTES}),
+    ],
+)
+def test_what_no_parser_reads_is_not_read_for_secrets_and_not_repeated_either(text: bytes) -> None:
+    refusal = refused(text)
+    assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
     assert _SECRET not in refusal.detail
 
 

@@ -52,7 +52,7 @@ def test_an_item_is_the_body_plus_its_status() -> None:
     assert json.loads(encode_item(_ACCEPTED)) == {**json.loads(encode_body(_ACCEPTED)), "status": 200}
     assert encode_item(_REJECTED) == encode_body(_REJECTED)
     assert encode_item(_PENDING) == encode_body(_PENDING)
-    assert json.loads(encode_items([_ACCEPTED, _PENDING])) == [
+    assert json.loads(encode_items([encode_item(_ACCEPTED), encode_item(_PENDING)])) == [
         json.loads(encode_item(_ACCEPTED)),
         json.loads(encode_item(_PENDING)),
     ]

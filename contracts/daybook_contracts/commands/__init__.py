@@ -1,7 +1,7 @@
 """Commands: what publishers send. `parse_command` is the way in, `normalised_bytes` the way out."""
 
 from daybook_contracts.commands.alerts import RaiseAlert, RaiseAlertData, ResolveAlert, ResolveAlertData
-from daybook_contracts.commands.batch import parse_batch
+from daybook_contracts.commands.batch import Steps, parse_batch, parse_item, split_batch
 from daybook_contracts.commands.connections import (
     ActivateConnection,
     ActivateConnectionData,
@@ -133,6 +133,7 @@ __all__ = [
     "RotateSecretRefData",
     "StartSync",
     "StartSyncData",
+    "Steps",
     "UpdateConnection",
     "UpdateConnectionData",
     "UpdateMember",
@@ -144,7 +145,9 @@ __all__ = [
     "parse_batch",
     "parse_command",
     "parse_envelope",
+    "parse_item",
     "refuse_reference",
     "request_json",
+    "split_batch",
     "with_actor",
 ]

@@ -62,11 +62,13 @@ class PendingFilter(Data):
     )
 
 
+# Only the first bad id is named: naming ten thousand would cost more than all the rest of the command.
+_Ids = Annotated[tuple[Uuid, ...], Field(strict=False, fail_fast=True, min_length=1, max_length=BULK_IDS)]
+
+
 class _Bulk(Data):
     connection_id: Uuid
-    ids: Annotated[tuple[Uuid, ...], Field(strict=False, min_length=1, max_length=BULK_IDS)] | None = Field(
-        default=None, description="Dead letters of the connection; an id given twice counts once."
-    )
+    ids: _Ids | None = Field(default=None, description="Dead letters of the connection; an id given twice counts once.")
     filter: PendingFilter | None = Field(default=None, description="Instead of ids: one of the two, never both.")
 
     @model_validator(mode="after")

@@ -92,8 +92,11 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         intake = CommandIntake(settings, topics)
         lanes = _lanes(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), lanes, intake, health)
-        users = KnownUsers(pool)
-        app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health, policy))
+        # What callers ask for must not take the shards' connections.
+        door_pool = await once_up(lambda: open_pool(settings, "daybook-command-door"))
+        closing.push_async_callback(close_pool, door_pool)
+        users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
+        app = create_app(DoorDeps(settings, publisher, replies, users, outcomes, health, policy))
         mount_asyncapi(app, intake.broker)
         yield Service(app, engine, intake)
 

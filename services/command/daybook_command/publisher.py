@@ -24,6 +24,8 @@ from daybook_infra.settings import Settings
 # Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
 PUBLISH_SECONDS = 5.0
 FAULT_SECONDS = 10.0
+# Handing one over takes 30 to 100 µs: this many, a few milliseconds.
+RECORDS_IN_A_TURN = 50
 # The broker answered, and what it answered is final.
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
@@ -97,8 +99,10 @@ class Publisher:
         sent: list[asyncio.Future[object]] = []
         try:
             async with asyncio.timeout(self._seconds):
-                for each in records:
-                    sent.append(await self._send_one(producer, each))  # noqa: PERF401 - those taken must survive a raise
+                for number, each in enumerate(records):
+                    if number % RECORDS_IN_A_TURN == RECORDS_IN_A_TURN - 1:
+                        await asyncio.sleep(0)  # the producer itself waits for nothing while it has room
+                    sent.append(await self._send_one(producer, each))  # those taken must survive a raise
                 await asyncio.wait(sent)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning("door_publish_failed", reason=repr(error))

@@ -97,6 +97,7 @@ class CommandIntake(ConsumerRebalanceListener):
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
             self._shards.hand_over(partition, [_command(record) for record in run])
+            await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
 
     # The group
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.ports import Outcomes
 from daybook_command.http.problems import Refused, refuse, refuse_unlisted
+from daybook_command.http.rate import UserRate
 from daybook_command.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.ids import is_uuid
@@ -19,14 +20,18 @@ _SEES_ALL_OF_THE_ORG: Final = frozenset({"owner", "admin"})
 
 
 class Lookup:
-    def __init__(self, outcomes: Outcomes, authenticator: Authenticator, policy: ServicePolicy | None = None) -> None:
+    def __init__(
+        self, outcomes: Outcomes, authenticator: Authenticator, rate: UserRate, policy: ServicePolicy | None
+    ) -> None:
         self._outcomes = outcomes
         self._policy = policy
         self._authenticator = authenticator
+        self._rate = rate
 
     async def outcome(self, request: Request) -> Response:
         principal = await self._authenticator.principal(request.headers.get("authorization"))
         refuse_unlisted(principal, self._policy)
+        self._rate.enter(principal)
         key, command_id = request.path_params["key"], request.path_params["id"]
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()

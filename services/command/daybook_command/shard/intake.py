@@ -112,7 +112,7 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
-        command = _as_actor(command, principal)
+        command = _as_actor(command, principal, len(record.value or b""))
         rules.check(command, principal, is_judged=sender.http)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
@@ -167,11 +167,11 @@ def _principal(headers: dict[str, bytes], command_id: str) -> Principal:
         raise InvalidCommand(Code.INVALID_COMMAND, f"header {PRINCIPAL}: {fault}", command_id) from fault
 
 
-def _as_actor(command: Command, principal: Principal) -> Command:
+def _as_actor(command: Command, principal: Principal, written: int) -> Command:
     if not isinstance(principal, User):
         return command
     if command.actor_user_id is None:
-        return with_actor(command, principal.user_id)
+        return with_actor(command, principal.user_id, written)
     if command.actor_user_id != principal.user_id:
         detail = f"actor_user_id: the sender is {principal} and cannot act for another user"
         raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
