@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
 from daybook_command.asyncapi import mount_asyncapi
 from daybook_command.engine import Engine
@@ -29,10 +30,12 @@ from daybook_contracts.topics import Topics
 from daybook_infra.booting import once_up, verified
 from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
+from daybook_infra.http.headers import with_cors
+from daybook_infra.http.sites import sites
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings
+from daybook_infra.settings import Settings, split_origins
 
 log = get_logger(__name__)
 
@@ -45,6 +48,7 @@ class Service:
     app: FastAPI
     engine: Engine
     intake: CommandIntake
+    health: Health
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
@@ -61,7 +65,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         settle_garbage()
         log.info("serving", host=host, port=port)
         try:
-            await serve(service.app, host, port, stop)
+            app = with_cors(service.app, split_origins(settings.cors_origins))
+            await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
         finally:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
@@ -92,7 +97,7 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         users = KnownUsers(pool)
         app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health))
         mount_asyncapi(app, intake.broker)
-        yield Service(app, engine, intake)
+        yield Service(app, engine, intake, health)
 
 
 def _lanes(
