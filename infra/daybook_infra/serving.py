@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from daybook_infra.errors import DaybookError
 from daybook_infra.http.config import BoundedConfig
 from daybook_infra.http.connections import Connections
+from daybook_infra.http.limits import BACKLOG
 
 # Limits on time are kept to about this.
 TICKS_PER_SWEEP = 5
@@ -79,6 +80,8 @@ def bind(host: str, port: int, port_from: str = "--port") -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        # Here, because two may bind an address at a time, but only one may listen.
+        listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise DaybookError(

@@ -113,6 +113,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
+        # Both services would want the same one.
+        "DAYBOOK_ADMIN_PORT": "",
     }
 
 

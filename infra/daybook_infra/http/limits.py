@@ -39,6 +39,8 @@ class HttpLimits:
     # What still comes after an answer is thrown away: its sender may be writing, and should see the answer.
     discard_seconds: float = 10.0
     discard_bytes: int = 8 * MIB
+    # The same after a refusal of the server's own: nobody honest is far beyond a limit.
+    refused_bytes: int = 256 * KIB
     # Requests that came before the one ahead of them is answered.
     pipelined: int = 8
 

@@ -273,7 +273,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > self._limits.discard_bytes:
+        if self._discarded > (self._limits.refused_bytes if self._over else self._limits.discard_bytes):
             self.drop(Cut.TOO_MUCH_UNREAD)
 
     def _has_not_read(self, now: float) -> bool:

@@ -21,9 +21,8 @@ def test_half_a_million_headers_in_an_unfinished_request_are_cut_off_early(tiny:
     before = tiny.mib
     with tiny.connect() as raw:
         raw.send(FIRST_LINE)
-        sent = raw.send_until_cut(b"x: y\r\n" * 1_000, most=500_000 * 6)
-        answer = raw.answer() if sent >= 500_000 * 6 else None
-    assert answer is None or answer.status == 431
+        lines = b"".join(b"x-header-%06d: %s\r\n" % (number, b"y" * 82) for number in range(1_000))
+        assert raw.send_until_cut(lines, most=500 * len(lines)) < 500 * len(lines)
     assert tiny.mib - before < 10
 
 
