@@ -2,6 +2,7 @@
 Nothing else reads the environment, but for the failpoints of crash tests (failpoints.py).
 """
 
+import re
 from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le
@@ -17,12 +18,15 @@ from daybook_infra.secret_files import SecretFiles
 
 ENV_PREFIX = "DAYBOOK_"
 KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
+# Scheme, host and port in lower case, as browsers write them (RFC 6454); no path, no trailing slash.
+ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 # RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
 HS256_KEY_BYTES = 32
 NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
 OWN_KEYS = "users and services need keys of their own; leave it out where both have the same"
 
 Positive = Annotated[int, Ge(1)]
+Port = Annotated[int, Ge(1), Le(65_535)]
 Seconds = Annotated[float, Gt(0), Le(86_400)]
 
 
@@ -104,6 +108,16 @@ class Settings(BaseSettings):
     sync_max_seconds: Positive = Field(86_400, description="how long a sync may run before it is failed as TIMED_OUT")
 
     host: str = Field("127.0.0.1", description="address the services listen on")
+    admin_port: Port | None = Field(
+        None, description="port of `/metrics` and of `/readyz` with its reasons; none: the services' own port"
+    )
+    admin_host: str = Field("127.0.0.1", description="address that `DAYBOOK_ADMIN_PORT` is opened on")
+    max_connections: Positive | None = Field(
+        None, description="HTTP connections to an instance; none: 4000, or what the descriptor limit leaves"
+    )
+    cors_origins: str = Field(
+        "", description="origins of web apps that may call the HTTP door, `https://app.example.org,…`, or `*`"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
     @classmethod
@@ -146,6 +160,14 @@ class Settings(BaseSettings):
     @classmethod
     def _begins_a_reference(cls, template: str) -> str:
         return checked_prefix(template) if template else template
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        for origin in [] if origins.strip() == "*" else split_origins(origins):
+            if not re.fullmatch(ORIGIN, origin):
+                raise ValueError("must be `*` or origins as browsers send them, such as https://app.example.org")
+        return origins
 
     @model_validator(mode="after")
     def _keeps_passwords_to_itself(self) -> Self:
@@ -204,6 +226,11 @@ def require_token_keys(settings: Settings) -> None:
     if not any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url)):
         names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
         raise SettingsError(f"set {names}: without one of them no token can be checked")
+
+
+def split_origins(origins: str) -> tuple[str, ...]:
+    """The origins of `DAYBOOK_CORS_ORIGINS`."""
+    return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
 
 
 def env_name(field: str) -> str:

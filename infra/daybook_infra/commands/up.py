@@ -117,6 +117,8 @@ def _environment(settings: Settings) -> dict[str, str]:
         # Read here; a child that found both would refuse to start.
         "DAYBOOK_DATABASE_URL_FILE": "",
         "DAYBOOK_JWT_SECRET_FILE": "",
+        # Both services would want the same one.
+        "DAYBOOK_ADMIN_PORT": "",
     }
 
 

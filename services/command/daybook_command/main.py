@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
 from daybook_command import rights
 from daybook_command.asyncapi import mount_asyncapi
@@ -31,11 +32,13 @@ from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import Topics
 from daybook_infra.booting import once_up, verified
 from daybook_infra.health import Health
+from daybook_infra.http.headers import with_cors
+from daybook_infra.http.sites import sites
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.services_file import load_service_policy
 from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings, require_token_keys
+from daybook_infra.settings import Settings, require_token_keys, split_origins
 
 log = get_logger(__name__)
 
@@ -48,6 +51,7 @@ class Service:
     app: FastAPI
     engine: Engine
     intake: CommandIntake
+    health: Health
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
@@ -64,7 +68,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         settle_garbage()
         log.info("serving", host=host, port=port)
         try:
-            await serve(service.app, host, port, stop)
+            app = with_cors(service.app, split_origins(settings.cors_origins))
+            await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
         finally:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
@@ -98,7 +103,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDeps(settings, publisher, replies, users, outcomes, health, policy))
         mount_asyncapi(app, intake.broker)
-        yield Service(app, engine, intake)
+        yield Service(app, engine, intake, health)
 
 
 def _lanes(

@@ -13,6 +13,7 @@ from daybook_infra import kafka
 from daybook_infra.booting import once_up, verified
 from daybook_infra.errors import KafkaAway
 from daybook_infra.health import Health
+from daybook_infra.http.sites import sites
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.serving import end, serve, settle_garbage
 from daybook_infra.settings import Settings
@@ -42,7 +43,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     projecting = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
-        await serve(make_app(health, registry), host, port, stop)
+        app = make_app(health, registry, details=settings.admin_port is None)
+        await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
         await end(projecting)

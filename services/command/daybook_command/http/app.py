@@ -44,7 +44,7 @@ def create_app(
         _route("/v1/orgs/{key}/commands/{id}", lookup.outcome, "GET"),
         *doc_routes(app),
     ]
-    app.include_router(health_router(deps.health, registry))
+    app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)
     return app
