@@ -24,7 +24,7 @@ from support.shell import at_a_shell
 from support.stack import FreshSettings
 from support.workload import by_user, command, registration
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 DOOR_KEY = "the-key-of-the-door-32-characters"
 KEYS = {"registrar": "the-key-of-the-registrar-32-chars", "renamer": "the-key-of-the-renamer-32-characters"}
 ORG = fresh_id()
