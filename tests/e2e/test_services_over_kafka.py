@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
+from daybook_infra.stack.demo import Demo
 from support.chain import Json, partition_of
 from support.deadletters import dead_letter
 from support.driving import eventually, fresh_id
@@ -23,7 +24,7 @@ from support.shell import at_a_shell
 from support.stack import FreshSettings
 from support.workload import by_user, command, registration
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 DOOR_KEY = "the-key-of-the-door-32-characters"
 KEYS = {"registrar": "the-key-of-the-registrar-32-chars", "renamer": "the-key-of-the-renamer-32-characters"}
 ORG = fresh_id()
@@ -158,6 +159,10 @@ async def test_the_command_line_signs_with_the_key_of_a_file(publisher: Publishe
     done = await at_a_shell(publisher.settings, "send", str(lines), *sender)
     assert (done.code, json.loads(done.said)["code"]) == (1, "FORBIDDEN")
     assert await logged(publisher, unsigned) == []
+
+
+async def test_the_demo_user_of_a_local_stack_needs_no_service(system: System) -> None:
+    await Demo(system.settings, system.commands[0].url).register()
 
 
 async def test_an_unsigned_record_with_a_foreign_mark_leaves_a_dead_letter_with_its_headers(
