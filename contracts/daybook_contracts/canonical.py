@@ -1,5 +1,6 @@
 """Canonical JSON (RFC 8785, JCS): a JSON value enters, the one byte string that stands for it leaves, and back.
-The fast path is taken only for values where orjson writes the same bytes; all else goes through `rfc8785`.
+orjson writes whatever it writes as JCS does; numbers where the two differ are handed to it as `rfc8785` writes them,
+and values with other differences (unusual keys, depth) go through `rfc8785` as a whole.
 """
 
 import json
@@ -18,8 +19,11 @@ MAX_DEPTH: Final = 512
 _FIRST_KEY_OUT_OF_ORDER: Final = "\ue000"
 """From here on UTF-16 order (JCS) and code point order (orjson) may differ."""
 
-_SMALLEST_PLAIN, _BEYOND_PLAIN = 1e-4, 1e15
-"""Between them everybody writes a float with a fraction in fixed notation."""
+_SMALLEST_PLAIN, _BEYOND_PLAIN = 1e-5, 2.0**53
+"""Between them orjson writes a float with a fraction without an exponent, as JCS does; above, none has a fraction."""
+
+_ORJSON_DEPTH: Final = 254
+"""Deeper values orjson does not write."""
 
 _BRACKET_OR_STRING: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
@@ -31,11 +35,9 @@ class NotCanonical(ValueError):
 
 def canonical_bytes(value: object) -> bytes:
     """The JCS bytes of a JSON value (None, bool, int, float, str, list, dict with str keys); raises NotCanonical."""
-    if _is_plain(value):
-        try:
-            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        except orjson.JSONEncodeError:
-            pass  # deeper than orjson goes (254), or a lone surrogate: rfc8785 decides
+    written = _by_orjson(value)
+    if written is not None:
+        return written
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # it checks types itself
     except ValueError as error:
@@ -45,9 +47,8 @@ def canonical_bytes(value: object) -> bytes:
 def is_plainly_canonical(value: bytes) -> bool:
     """True only for JCS bytes; false may also mean that only parse_canonical can tell. About ten times faster."""
     try:
-        parsed = orjson.loads(value)
-        return _is_plain(parsed) and orjson.dumps(parsed, option=orjson.OPT_SORT_KEYS) == value
-    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        return _by_orjson(orjson.loads(value)) == value
+    except orjson.JSONDecodeError:
         return False
 
 
@@ -94,6 +95,19 @@ def _is_too_deep(value: bytes) -> bool:
     return False
 
 
+class _NotPlain(Exception):
+    """Only rfc8785 can write the value, or refuse it."""
+
+
+def _by_orjson(value: object) -> bytes | None:
+    """The JCS of the value; None says nothing."""
+    try:
+        plain = value if _is_plain(value) else _with_plain_numbers(value, 0)
+        return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
+    except (_NotPlain, orjson.JSONEncodeError):  # the latter: deeper than orjson goes, or a lone surrogate
+        return None
+
+
 def _is_plain(value: object) -> bool:
     """Says whether orjson's sorted output is certainly the JCS of the value. Looks at every node once."""
     stack: list[Any] = [value]
@@ -103,7 +117,7 @@ def _is_plain(value: object) -> bool:
         if kind is str or node is None or kind is bool:
             continue
         if kind is dict:
-            if not all(type(key) is str and (key.isascii() or max(key) < _FIRST_KEY_OUT_OF_ORDER) for key in node):
+            if not all(map(_is_plain_key, node)):
                 return False
             stack.extend(node.values())
         elif kind is list:
@@ -113,9 +127,37 @@ def _is_plain(value: object) -> bool:
     return True
 
 
+def _with_plain_numbers(value: object, depth: int) -> object:
+    """An equal value of which orjson's sorted output is the JCS; raises _NotPlain."""
+    if type(value) is str or value is None or type(value) is bool or _is_plain_number(value):
+        return value
+    if type(value) is float:
+        return _plain_number(value)
+    if depth < _ORJSON_DEPTH:
+        if type(value) is list:
+            return [_with_plain_numbers(item, depth + 1) for item in value]
+        if type(value) is dict and all(map(_is_plain_key, value)):
+            return {key: _with_plain_numbers(item, depth + 1) for key, item in value.items()}
+    raise _NotPlain
+
+
+def _is_plain_key(key: object) -> bool:
+    return type(key) is str and (key.isascii() or max(key) < _FIRST_KEY_OUT_OF_ORDER)
+
+
 def _is_plain_number(node: object) -> bool:
+    """A safe integer, or a float that orjson writes without an exponent and not as `-0.0` or `1.0`."""
     if type(node) is int:
         return -MAX_SAFE_INTEGER <= node <= MAX_SAFE_INTEGER
     if type(node) is float:
         return _SMALLEST_PLAIN <= abs(node) < _BEYOND_PLAIN and not node.is_integer()
     return False
+
+
+def _plain_number(number: float) -> int | orjson.Fragment:
+    if number.is_integer() and abs(number) <= MAX_SAFE_INTEGER:
+        return int(number)  # JCS writes 1.0 as 1 and -0.0 as 0
+    try:
+        return orjson.Fragment(rfc8785.dumps(number))
+    except rfc8785.FloatDomainError as error:
+        raise _NotPlain from error

@@ -8,7 +8,7 @@ from typing import Final
 
 from daybook_contracts.ids import is_uuid
 
-_SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class InvalidPrincipal(ValueError):
@@ -45,7 +45,7 @@ def parse_principal(text: str) -> Principal:
     kind, _, name = text.partition(":")
     if kind == "user" and is_uuid(name):
         return User(name.lower())
-    if kind == "service" and _SERVICE_NAME.fullmatch(name):
+    if kind == "service" and SERVICE_NAME.fullmatch(name):
         return Service(name)
     raise InvalidPrincipal("a principal is service:<name> or user:<uuid>")
 

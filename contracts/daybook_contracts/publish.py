@@ -28,11 +28,18 @@ def schemas() -> dict[str, str]:
         **{f"entries/{action}.v1.json": msgspec.json.schema(data) for action, data in ENTRY_DATA.items()},
         "entries/entry.v1.json": msgspec.json.schema(Entry),
         "results/accepted.v1.json": msgspec.json.schema(Accepted),
-        "results/rejected.v1.json": msgspec.json.schema(Rejected),
+        "results/rejected.v1.json": rejected_schema(),
         "results/pending.v1.json": msgspec.json.schema(Pending),
         "results/record.v1.json": record_schema(),
     }
     return {path: _text(path, schema) for path, schema in named.items()}
+
+
+def rejected_schema() -> dict[str, Any]:
+    """The body of a rejection, which has no `command_id` where none could be read."""
+    schema = msgspec.json.schema(Rejected)
+    schema["$defs"]["Rejected"]["properties"]["command_id"] = {"type": "string"}
+    return schema
 
 
 def record_schema() -> dict[str, Any]:
@@ -41,6 +48,7 @@ def record_schema() -> dict[str, Any]:
     _add(defs["Accepted"], "result", {"const": "success"})
     _add(defs["Accepted"], "status", {"const": 200})
     _add(defs["Rejected"], "result", {"const": "failure"})
+    defs["Rejected"]["required"] = [*defs["Rejected"]["required"], "command_id"]
     return {"anyOf": [accepted, rejected], "$defs": defs}
 
 

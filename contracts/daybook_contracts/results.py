@@ -4,10 +4,11 @@ One result leaves in three forms: the body of a single call, an item of a batch 
 and a record of the results topic (a batch item, with `result` on rejections too).
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, structs
 
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code, problem_type
 
@@ -31,14 +32,14 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A problem of RFC 9457. `entry_id` and `position` are there if, and only if, the rejection was logged."""
+    """A problem of RFC 9457. `entry_id` and `position`: if logged. `command_id`: null only on the results topic."""
 
     type: str
     title: str
     status: int
     detail: str
     code: Code
-    command_id: str | UnsetType = UNSET
+    command_id: str | UnsetType | None = UNSET
     entry_id: str | UnsetType = UNSET
     position: str | UnsetType = UNSET
 
@@ -97,19 +98,22 @@ def encode_item(result: Result | Pending) -> bytes:
     return body[:-1] + b',"status":200}' if isinstance(result, Accepted) else body
 
 
-def encode_items(results: list[Result | Pending]) -> bytes:
-    """The body of a batch's answer."""
-    return b"[" + b",".join(map(encode_item, results)) + b"]"
+def encode_items(items: Sequence[bytes]) -> bytes:
+    """The body of a batch's answer, of its encoded items."""
+    return b"[" + b",".join(items) + b"]"
 
 
 def encode_record(result: Result) -> bytes:
     """The value of a results record."""
-    item = encode_item(result)
-    return item[:-1] + b',"result":"failure"}' if isinstance(result, Rejected) else item
+    if isinstance(result, Accepted):
+        return encode_item(result)
+    named = structs.replace(result, command_id=None) if result.command_id is UNSET else result
+    return encode_item(named)[:-1] + b',"result":"failure"}'
 
 
 def decode_result(record: bytes) -> Result:
     """A results record's value back; raises msgspec.DecodeError on anything else."""
     if _TAG.decode(record).result == "success":
         return _ACCEPTED.decode(record)
-    return _REJECTED.decode(record)
+    rejected = _REJECTED.decode(record)
+    return structs.replace(rejected, command_id=UNSET) if rejected.command_id is None else rejected

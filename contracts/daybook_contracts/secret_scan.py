@@ -4,74 +4,34 @@ Enters: a command as parsed, strictly or loosely. Leaves: the path of the first 
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from itertools import accumulate
+from typing import Any, Final
 
 from daybook_contracts.secret_id_ref import is_secret_id_ref
+from daybook_contracts.secret_names import is_secret_name, may_hold_secret_name
+from daybook_contracts.secret_text import all_redacted, first_secret, holds_secret
 from daybook_contracts.strict_json import members, parse_loosely
 
-_SECRET_KEYS = frozenset(
-    {
-        "password",
-        "passwd",
-        "secret",
-        "clientsecret",
-        "appsecret",
-        "token",
-        "accesstoken",
-        "refreshtoken",
-        "apikey",
-        "privatekey",
-        "hottok",
-        "basic",
-        "authorization",
-        "credentials",
-    }
-)
-_SECRET_TEXT = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|^eyJ[\w-]+\.[\w-]+\.[\w-]*$"
-    r"|^(Bearer|Basic) \S+"
-    r"|^EAA[A-Za-z0-9]{30,}$"
-    r"|^AKIA[0-9A-Z]{16}$"
-    r"|^(sk|rk)_live_"
-    r"|^gh[pousr]_"
-)
-HOTTOK = "hottok"
-
-# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-_SECRET_NAME = re.compile(rf"{HOTTOK}|(?:{'|'.join(sorted(_SECRET_KEYS))})\W{{0,4}}[:=]")
-_SECRET_WORD = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY"
-    r"|\beyJ[\w-]{4}"
-    r"|\b(Bearer|Basic) \S"
-    r"|\bEAA[A-Za-z0-9]{30}"
-    r"|\bAKIA[0-9A-Z]{16}"
-    r"|\b(sk|rk)_live_"
-    r"|\bgh[pousr]_"
-)
-# What these hold has keys of its own: purposes of secrets, a source's events.
-_FREE = frozenset({"secrets", "payload"})
-_HIDDEN = "***"  # a key that is itself a secret
+HOTTOK: Final = "hottok"
+_MOST_IN_STATS: Final = 5_000
 
 Path = tuple[str | int, ...]
+# A way upwards: a path of its own for each value would cost its depth.
+_Link = tuple[Any, str | int]
 
+# `config.secrets` maps purposes such as `access_token` to names of references; a payload has its source's keys.
+_SECRETS: Final = frozenset({"secrets"})
+_FREE: Final = frozenset({"secrets", "payload"})
 
-class _Place(NamedTuple):
-    """A value and the way to it, linked upwards: a path of its own for each value would cost its depth."""
-
-    above: "_Place | None"
-    step: str | int
-    value: Any
-    keys_tell: bool  # not in `config.secrets`, which maps purposes such as `access_token` to names of references
-
-    def path(self) -> Path:
-        steps, place = [], self
-        while place.above:
-            steps.append(place.step)
-            place = place.above
-        return (place.step, *reversed(steps))
+# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
+_ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/nrt]))")
+_SEPARATORS: Final = str.maketrans("", "", "-_.")
+_SECRET_NAME: Final = re.compile(
+    rf"{HOTTOK}|(?:password|passwd|pwd|passphrase|senha|secret|token|basic|bearer|authorization|auth|credentials?"
+    r"|signature|sig|cookie|apikey|privatekey|accesskey|accountkey)[0-9]{0,2}\W{0,4}[:=]"
+)
 
 
 def find_secret(envelope: Any) -> Path | None:
@@ -79,51 +39,91 @@ def find_secret(envelope: Any) -> Path | None:
     for member, data in members(envelope):
         if member == "data":
             for field, value in members(data):
-                if field in {"config", "secret_id_ref"} and (found := _scan(field, value)):
-                    return "data", *found
+                if field in {"config", "secret_id_ref"}:
+                    found = _scan(value, free=_SECRETS, at_any_depth=False)
+                    if found is not None:
+                        return "data", field, *found
     return None
 
 
-def _scan(field: str, value: Any) -> Path | None:
+def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | None:
+    """The path of a secret in the value. What `free` members hold has keys of its own, which tell nothing."""
+    texts = _texts(value)
+    # All at once: a search of each by itself would cost more than it is long.
+    joined = "\0".join(texts)
+    place = first_secret(joined)
+    if place is None and not may_hold_secret_name(joined):
+        return None
+    links, under_name = _links(value, free=free, at_any_depth=at_any_depth)
+    if under_name is not None:
+        return _path(under_name)
+    if place is None:
+        return None
+    starts = list(accumulate((len(text) + 1 for text in texts), initial=0))
+    return _path(links[bisect_right(starts, place) - 1])
+
+
+def _texts(value: Any) -> list[str]:
+    """Its keys and strings, in the order of `_links`."""
+    texts: list[str] = []
     # A stack of its own: a loosely read text may be nested deeper than Python recurses.
-    top = _Place(None, field, value, keys_tell=True)
-    stack = [top]
+    stack = [value]
     while stack:
-        place = stack.pop()
-        if isinstance(place.value, str) and _SECRET_TEXT.search(place.value):
-            return place.path()
-        if key := _secret_key(place):
-            return (*place.path(), key)
-        inside = [
-            _Place(place, key, inner, place.keys_tell and (place is not top or key != "secrets"))
-            for key, inner in _inside(place.value)
-            if isinstance(inner, str | list | dict)
-        ]
-        stack.extend(reversed(inside))
-    return None
+        node = stack.pop()
+        if isinstance(node, str):
+            texts.append(node)
+        elif type(node) is list:  # Members are a list too, but an object
+            stack += node
+        else:
+            for key, inner in members(node):
+                texts.append(key)
+                stack.append(inner)
+    return texts
 
 
-def _secret_key(place: _Place) -> str | None:
-    for key, value in members(place.value):
-        if _SECRET_TEXT.search(key):
-            return _HIDDEN
-        if place.keys_tell and _is_secret(key, value):
-            return key
-    return None
+def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
+    """The ways to all keys and strings; ends at a text under a name that tells of a secret, with the way to it."""
+    links: list[_Link | None] = []
+    names = _Names()
+    # Each value with whether its key is a secret's name, and whether keys inside of it tell.
+    stack: list[tuple[Any, _Link | None, bool, bool]] = [(value, None, False, True)]
+    while stack:
+        node, link, named, keys_tell = stack.pop()
+        if isinstance(node, str):
+            if named and node:
+                return links, link
+            links.append(link)
+        elif type(node) is list:
+            stack += [(inner, (link, at), named, keys_tell) for at, inner in enumerate(node)]
+        else:
+            for key, inner in members(node):
+                below = (link, key)
+                links.append(below)
+                tell = keys_tell and (key not in free or not (at_any_depth or link is None))
+                named = tell and type(inner) in {str, list} and names.are_secret(key)
+                stack.append((inner, below, named, tell))
+    return links, None
 
 
-def _is_secret(key: str, value: Any) -> bool:
-    return isinstance(value, str) and bool(value) and _plain(key) in _SECRET_KEYS
+class _Names:
+    """Judges each name once: in a list of objects all have the same."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def are_secret(self, name: str) -> bool:
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = is_secret_name(name)
+        return known
 
 
-def _plain(key: str) -> str:
-    return key.lower().replace("-", "").replace("_", "")
-
-
-def _inside(node: Any) -> Iterator[tuple[str | int, Any]]:
-    yield from members(node)
-    if type(node) is list:  # Members are a list too, but an object
-        yield from enumerate(node)
+def _path(link: _Link | None) -> Path:
+    steps: list[str | int] = []
+    while link:
+        link, step = link
+        steps.append(step)
+    return tuple(reversed(steps))
 
 
 def without_hottok(payload: Any) -> Any:
@@ -137,6 +137,49 @@ def without_hottok(payload: Any) -> Any:
             return payload
 
 
+def without_secrets(stats: dict[str, Any]) -> dict[str, Any]:
+    """A copy with `[redacted]` for each secret in its texts and keys. Raises ValueError where two keys become one, and
+    where it holds more secrets than could be left in what is small enough.
+    """
+    texts = list(_in_order(stats))
+    if not holds_secret("\0".join(texts)):
+        return stats
+    shown = all_redacted(texts, _MOST_IN_STATS)
+    if shown is None:
+        raise ValueError(f"must not hold more than {_MOST_IN_STATS} secrets")
+    copy: dict[str, Any] = _rebuilt(stats, iter(shown))
+    return copy
+
+
+def _in_order(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for key, inner in value.items():
+                yield key
+                yield from _in_order(inner)
+        case list():
+            for inner in value:
+                yield from _in_order(inner)
+
+
+def _rebuilt(value: Any, texts: Iterator[str]) -> Any:
+    """The value with these texts in place of its own, in the order of `_in_order`."""
+    match value:
+        case str():
+            return next(texts)
+        case dict():
+            copy = {next(texts): _rebuilt(inner, texts) for inner in value.values()}
+            if len(copy) < len(value):
+                raise ValueError("must not have keys that differ in a secret only")
+            return copy
+        case list():
+            return [_rebuilt(inner, texts) for inner in value]
+        case _:
+            return value
+
+
 def carries_secret(raw: bytes) -> bool:
     """Whether a text that was refused for something else would carry a secret on, wherever in it: a member named
     `hottok`, a `secret_id_ref` that is no reference, whatever looks like a secret. Of what is not JSON only the words
@@ -147,16 +190,20 @@ def carries_secret(raw: bytes) -> bool:
 
 
 def _members_tell(value: Any) -> bool:
-    stack: list[tuple[Any, bool]] = [(value, True)]
+    return _scan(value, free=_FREE, at_any_depth=True) is not None or any(
+        key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in _all_members(value)
+    )
+
+
+def _all_members(value: Any) -> Iterator[tuple[str, Any]]:
+    stack = [value]
     while stack:
-        node, keys_tell = stack.pop()
-        if isinstance(node, str) and _SECRET_TEXT.search(node):
-            return True
+        node = stack.pop()
+        if type(node) is list:
+            stack += node
         for key, inner in members(node):
-            if key.lower() == HOTTOK or _is_no_reference(key, inner) or (keys_tell and _is_secret(key, inner)):
-                return True
-        stack += [(inner, keys_tell and key not in _FREE) for key, inner in _inside(node)]
-    return False
+            yield key, inner
+            stack.append(inner)
 
 
 def _is_no_reference(key: str, value: Any) -> bool:
@@ -165,5 +212,9 @@ def _is_no_reference(key: str, value: Any) -> bool:
 
 def _words_tell(raw: bytes) -> bool:
     text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs even UTF-16 can be read
-    text = _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), text)
-    return bool(_SECRET_WORD.search(text) or _SECRET_NAME.search(_plain(text)))
+    text = _ESCAPE.sub(_unescaped, text)
+    return holds_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else "/" if escape[2] == "/" else " "

@@ -5,21 +5,27 @@ numbers that a double does not hold exactly as integers. `1.0` becomes `1`, and 
 """
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
-from daybook_contracts.limits import DEPTH, INTEGER
+from daybook_contracts.json_counts import has_members, has_more_values
+from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, INTEGER
+
+_STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 
 
 class NotStrictJson(ValueError):
-    """`path` leads to the fault, as keys and indexes from the top."""
+    """`path` leads to the fault, as keys and indexes from the top; `value` is what could be read all the same."""
 
-    def __init__(self, reason: str, path: tuple[str | int, ...] = ()) -> None:
+    def __init__(self, reason: str, path: tuple[str | int, ...] = (), value: Any = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.path = path
+        self.value = value
 
 
 class Members(list[tuple[str, Any]]):
@@ -27,21 +33,30 @@ class Members(list[tuple[str, Any]]):
 
 
 def parse_json(raw: bytes) -> Any:
-    """The one value that the text stands for; raises NotStrictJson."""
+    """The one value that the text stands for; raises NotStrictJson. Each text is parsed once, whatever is wrong."""
+    if has_more_values(raw, ENVELOPE_VALUES):
+        raise NotStrictJson(f"more than {ENVELOPE_VALUES:,} JSON values")
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise NotStrictJson(f"not JSON: {error.msg}") from error
-    # No `\u0000` in the text, no NUL in any string: then the strings need no look.
-    value = _checked(value, 1, nul=b"\\u0000" in raw)
-    # A text equal to its value's own has no second key; others are read again, slowly.
-    if orjson.dumps(value) != raw:
-        _refuse_duplicates(raw)
-    return value
+    top = [value]
+    try:
+        # No `\u0000` in the text, no NUL in any string: then the strings need no look.
+        members = _check_inside(top, 0, nul=b"\\u0000" in raw)
+    except NotStrictJson as fault:
+        fault.path, fault.value = fault.path[1:], value
+        raise
+    # The parser keeps one member of each name, so a name given twice is in the text only.
+    if not has_members(raw, members):
+        raise _given_twice(raw, value)
+    return top[0]
 
 
 def parse_loosely(raw: bytes) -> Any:
-    """Whatever can be read of a refused text, objects as Members; None where nothing can."""
+    """Whatever can be read of a refused text, objects as Members; None where nothing can, or where it is too much."""
+    if len(raw) > ENVELOPE_BYTES or has_more_values(raw, ENVELOPE_VALUES):
+        return None
     try:
         return json.loads(raw.decode("utf-8-sig", "replace"), object_pairs_hook=Members, parse_int=float)
     except (ValueError, RecursionError):
@@ -59,55 +74,59 @@ def members(value: Any) -> Iterator[tuple[str, Any]]:
             return
 
 
-def _checked(value: Any, depth: int, *, nul: bool) -> Any:
-    match value:
-        case str():
-            if nul and "\0" in value:
-                raise NotStrictJson("NUL in a string")
-        case bool() | None:
-            pass
-        case int():
-            if not -INTEGER <= value <= INTEGER:
-                raise NotStrictJson("an integer beyond 2^53-1")
-        case float():
-            return _whole(value)
-        case _:
-            if depth > DEPTH:
-                raise NotStrictJson(f"nested deeper than {DEPTH}")
-            _check_inside(value, depth, nul=nul)
-    return value
-
-
-def _check_inside(container: dict[str, Any] | list[Any], depth: int, *, nul: bool) -> None:
-    """Checks what an object or array holds, and puts whole floats right in place."""
+def _check_inside(container: dict[str, Any] | list[Any], depth: int, *, nul: bool) -> int:
+    """Checks what an object or array holds, puts whole floats right in place, and counts the members of objects."""
+    if depth > DEPTH:
+        raise NotStrictJson(f"nested deeper than {DEPTH}")
+    inside: Any = container
+    is_object = type(inside) is dict
+    found = len(inside) if is_object else 0
     key: str | int = ""
     try:
-        for key, value in container.items() if isinstance(container, dict) else enumerate(container):
-            if nul:
-                _checked(key, depth, nul=True)
-            checked = _checked(value, depth + 1, nul=nul)
-            if checked is not value:
-                container[key] = checked  # type: ignore[index] # key is the container's own
-    except NotStrictJson as error:
-        error.path = (key, *error.path)
+        for key, value in inside.items() if is_object else enumerate(inside):
+            if nul and isinstance(key, str):
+                _refuse_nul(key)
+            kind = type(value)
+            if kind is str:
+                if nul:
+                    _refuse_nul(value)
+            elif kind is dict or kind is list:
+                found += _check_inside(value, depth + 1, nul=nul)
+            elif kind is int:
+                _refuse_unsafe(value)
+            elif kind is float and value.is_integer():
+                _refuse_unsafe(value)
+                inside[key] = int(value)
+    except NotStrictJson as fault:
+        fault.path = (key, *fault.path)
         raise
+    return found
 
 
-def _whole(number: float) -> float:
-    if not number.is_integer():
-        return number
+def _refuse_nul(text: str) -> None:
+    if "\0" in text:
+        raise NotStrictJson("NUL in a string")
+
+
+def _refuse_unsafe(number: float) -> None:
     if not -INTEGER <= number <= INTEGER:
         raise NotStrictJson("an integer beyond 2^53-1")
-    return int(number)
 
 
-def _refuse_duplicates(raw: bytes) -> None:
-    json.loads(raw, object_pairs_hook=_unique, parse_int=str, parse_float=str)
+def _given_twice(raw: bytes, value: Any) -> NotStrictJson:
+    """Names the key if it can be only one; an `id` that may be given twice is no id."""
+    written = Counter(orjson.loads(b'"%b"' % name) for name, colon in _STRING.findall(raw) if colon)
+    surplus = written - Counter(_names(value))
+    readable = {name: member for name, member in members(value) if name != "id" or "id" not in surplus}
+    return NotStrictJson("a key given twice", tuple(surplus) if len(surplus) == 1 else (), readable)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> None:
-    seen: set[str] = set()
-    for key, _ in pairs:
-        if key in seen:
-            raise NotStrictJson("a key given twice", (key,))
-        seen.add(key)
+def _names(value: Any) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        node = stack.pop()
+        if type(node) is dict:
+            yield from node
+            stack += node.values()
+        elif type(node) is list:
+            stack += node

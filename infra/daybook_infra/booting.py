@@ -1,12 +1,13 @@
 """What a service does before it serves: waits for its servers, and refuses ones that are not as they must be."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from daybook_infra.errors import DatabaseAway, KafkaAway
 from daybook_infra.logs import get_logger
 from daybook_infra.migrations import verify_migrations
+from daybook_infra.rights import Need, verify_rights
 from daybook_infra.settings import Settings
 from daybook_infra.topics import verify_topics
 
@@ -18,9 +19,12 @@ T = TypeVar("T")
 log = get_logger(__name__)
 
 
-async def verified(settings: Settings) -> None:
-    """Topics and schema are those of this version. Raises `TopicMismatch`, `MigrationMismatch`, or what is away."""
-    await once_up(lambda: verify_topics(settings))
+async def verified(settings: Settings, needs: Sequence[Need], group: str) -> None:
+    """The rights are there, in PostgreSQL and for the consumer group, and topics and schema are those of this version.
+    Raises a `DaybookError` of what is not, or of what is away.
+    """
+    await once_up(lambda: verify_rights(settings, needs))
+    await once_up(lambda: verify_topics(settings, group))
     await once_up(lambda: verify_migrations(settings))
 
 

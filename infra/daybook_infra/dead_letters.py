@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 import uuid_utils
 
-from daybook_contracts.commands import InvalidCommand, parse_command
+from daybook_contracts.commands import InvalidCommand, normalised_bytes, parse_command
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.addressing import Addressed
 from daybook_infra.errors import DaybookError
@@ -74,10 +74,10 @@ def envelope(place: Place, type_: str, data: dict[str, Any]) -> Addressed:
     command_id, org_id = str(uuid_utils.uuid7()), str(place.org_id)
     raw = json.dumps({"id": command_id, "type": type_, "org_id": org_id, "data": data}).encode()
     try:
-        parse_command(raw)
+        command = parse_command(raw)
     except InvalidCommand as error:
         raise DaybookError(f"not a command that could be carried out: {error.detail}") from error
-    return Addressed(raw, command_id, org_id)
+    return Addressed(normalised_bytes(command), command_id, org_id)
 
 
 async def carry_out(publisher: Publisher, database: OwnConnection, place: Place, command: Addressed) -> Touched:

@@ -74,7 +74,8 @@ class Health:
         return not self.reasons
 
 
-def health_router(health: Health, registry: CollectorRegistry = REGISTRY) -> APIRouter:
+def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, details: bool = True) -> APIRouter:
+    """`details` is False where strangers may ask: no reasons, no metrics."""
     router = APIRouter(tags=["health"])
 
     @router.get("/livez", summary="200 while the process turns")
@@ -84,9 +85,13 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY) -> API
     @router.get("/readyz", summary="200 when ready, else 503 with the reasons", responses={503: {}})
     async def readyz() -> JSONResponse:
         reasons = health.reasons
-        status = "unready" if reasons else "ready"
-        body = {"status": status, "reasons": reasons} | ({"notes": health.notes} if health.notes else {})
+        body: dict[str, object] = {"status": "unready" if reasons else "ready"}
+        if details:
+            body |= {"reasons": reasons} | ({"notes": health.notes} if health.notes else {})
         return JSONResponse(body, status_code=503 if reasons else 200)
+
+    if not details:
+        return router
 
     @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
     async def metrics() -> Response:

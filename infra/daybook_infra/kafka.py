@@ -5,8 +5,8 @@ Which topic means what is not known here.
 import asyncio
 import itertools
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -21,6 +21,7 @@ from aiokafka.errors import (
 
 from daybook_infra import lenient_records
 from daybook_infra.errors import KafkaAway
+from daybook_infra.kafka_refusals import DENIALS, denial, refusal
 from daybook_infra.logs import get_logger
 from daybook_infra.settings import Settings, require_kafka
 
@@ -61,7 +62,9 @@ def connection(settings: Settings, client_id: str) -> dict[str, Any]:
     return options
 
 
-def producer(settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024) -> AIOKafkaProducer:
+def producer(
+    settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
+) -> AIOKafkaProducer:
     """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. Sends never expire
     by themselves: give each a deadline and, once one has passed, close the producer (its sequence is lost).
     """
@@ -72,7 +75,7 @@ def producer(settings: Settings, client_id: str, *, batch_bytes: int = 512 * 102
         linger_ms=0,
         max_batch_size=batch_bytes,
         max_request_size=MAX_REQUEST_BYTES,
-        compression_type="zstd",
+        compression_type="zstd" if compressed else None,
     )
 
 
@@ -106,22 +109,30 @@ def fetch_options(*, bulk: bool) -> dict[str, int]:
     return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": FETCH_WAIT_MS}
 
 
-@contextmanager
-def reached(settings: Settings) -> Iterator[None]:
-    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached or does not answer."""
+@asynccontextmanager
+async def reached(settings: Settings) -> AsyncIterator[None]:
+    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached, does not answer, or refuses who asks."""
     try:
         yield
     except KafkaConnectionError as error:
-        raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
+        raise KafkaAway(await why_unreachable(settings)) from error
+    except DENIALS as error:
+        raise KafkaAway(f"Kafka refuses: {denial(settings, error)}") from error
     except (KafkaTimeoutError, RequestTimedOutError, NodeNotReadyError, TimeoutError) as error:
         raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} did not answer in time") from error
+
+
+async def why_unreachable(settings: Settings) -> str:
+    """Whether a client could not begin because nobody is there, or because of who it is."""
+    refused = await refusal(settings, connection(settings, "daybook-asks-why"))
+    return refused or f"Kafka is not reachable at {settings.kafka_bootstrap}"
 
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
     """A started admin client; what it does is `reached`."""
     client = AIOKafkaAdminClient(**connection(settings, "daybook-admin"))
-    with reached(settings):
+    async with reached(settings):
         try:
             await client.start()
             yield client

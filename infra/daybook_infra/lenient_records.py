@@ -1,14 +1,19 @@
-"""Reads records whose header names are not UTF-8: Kafka takes them, aiokafka's readers raise on them for ever.
-Without this, one such record would keep its partition from everybody. Nobody decides by a name that cannot be read.
+"""Reads what Kafka takes and aiokafka's readers raise on or die of: header names that are not UTF-8, and batches that
+unfold to gigabytes. Otherwise one such record would keep its partition from everybody.
+Nobody decides by a name that cannot be read; in place of a batch that is too large stands one record, a `LostBatch`.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, SupportsIndex
 
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
+
+from daybook_infra import fair_fetching, unfolding
+from daybook_infra.lost_batch import LostBatch
 
 
 class _LenientBuffer(bytearray):
@@ -27,6 +32,19 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final in it
         super()._maybe_uncompress()
         if not isinstance(self._buffer, _LenientBuffer):
             self._buffer = _LenientBuffer(self._buffer)
+
+
+@dataclass(frozen=True, slots=True)
+class _LostRecord:
+    """As aiokafka's fetcher uses a record."""
+
+    offset: int
+    timestamp: int
+    timestamp_type: int
+    value: LostBatch
+    key: None = None
+    headers: tuple[()] = ()
+    checksum: None = None
 
 
 class _Batch:
@@ -48,6 +66,14 @@ class _Batch:
                 read += 1
         except UnicodeDecodeError:
             yield from islice(self._again(), read, None)
+        except unfolding.UnfoldsTooFar:  # before any record was read
+            yield self._lost()
+
+    def _lost(self) -> _LostRecord:
+        batch = self._batch
+        last_offset = batch.next_offset - 1
+        lost = LostBatch.of(batch.base_offset, last_offset)
+        return _LostRecord(last_offset, batch.max_timestamp, batch.timestamp_type, lost)
 
     def _again(self) -> Iterator[Any]:
         batches = _MemoryRecordsPy(self._data)
@@ -78,4 +104,6 @@ class LenientRecords:
 
 def install() -> None:
     """For every consumer of this process; aiokafka offers no other place."""
+    unfolding.install()
+    fair_fetching.install()
     fetcher.MemoryRecords = LenientRecords  # type: ignore[attr-defined, assignment]  # a stand-in, not a subtype

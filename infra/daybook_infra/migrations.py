@@ -1,5 +1,6 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
-What the files say is not known here; `-- only: managed` on a file's first line limits it to that DAYBOOK_USERS.
+What the files say is not known here. A file's first line may say `-- only: managed`, which limits it to that
+DAYBOOK_USERS, or `-- last: ...`: it runs again after every run that applies something.
 """
 
 import hashlib
@@ -10,7 +11,9 @@ from pathlib import Path
 from asyncpg import DuplicateTableError, SyntaxOrAccessError
 
 from daybook_infra.errors import DaybookError
+from daybook_infra.migration_rights import MIGRATIONS, missing_to_migrate
 from daybook_infra.postgres import Connection, connect
+from daybook_infra.rights import ROLE, missing_rights, refuse
 from daybook_infra.settings import Settings, env_name
 
 # Beside the package in a checkout, inside it once it is installed from a wheel.
@@ -18,6 +21,7 @@ FOLDERS = (Path(__file__).parent / "sql", Path(__file__).parents[1] / "postgres"
 # Any number will do, as long as nobody else locks it: "daybook" in ASCII.
 LOCK = int.from_bytes(b"daybook")
 ONLY = "-- only: "
+LAST = "-- last: "
 
 
 class MigrationMismatch(DaybookError):
@@ -30,6 +34,7 @@ class Migration:
     name: str
     sql: str
     only: str | None
+    last: bool
 
     @property
     def sha256(self) -> str:
@@ -38,15 +43,27 @@ class Migration:
 
 async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, ...]:
     """Applies what is missing, all or nothing, and returns the names of the files applied; idempotent. Two at once: the
-    second waits. Raises `MigrationMismatch` if an applied file was edited, `DatabaseAway`.
+    second waits. Raises `MigrationMismatch` if an applied file was edited, `RightsMissing`, `DatabaseAway`.
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-        waiting = _missing(read_migrations(folder), await _applied(connection), settings.users)
+        known = read_migrations(folder)
+        await _need_rights(connection, known, settings)
         await _need_users(connection, settings)
+        waiting = _missing(known, await _applied(connection), settings.users)
         for migration in waiting:
             await _apply(connection, migration)
+        for migration in known if waiting else ():
+            if migration.last:
+                await _run(connection, migration)
     return tuple(migration.name for migration in waiting)
+
+
+async def verify_may_migrate(settings: Settings) -> None:
+    """To be asked before anything else is made. Raises what `migrate` raises before it applies anything."""
+    async with connect(settings, "daybook-init") as connection:
+        await _need_rights(connection, read_migrations(), settings)
+        await _need_users(connection, settings)
 
 
 async def verify_migrations(settings: Settings) -> None:
@@ -78,7 +95,7 @@ def _read(path: Path) -> Migration:
     sql = path.read_text(encoding="utf-8")
     first = sql.partition("\n")[0]
     only = first.removeprefix(ONLY) if first.startswith(ONLY) else None
-    return Migration(int(path.name.partition("_")[0]), path.name, sql, only)
+    return Migration(int(path.name.partition("_")[0]), path.name, sql, only, first.startswith(LAST))
 
 
 async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
@@ -95,6 +112,12 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], us
     return [each for each in known if each.number not in applied and each.only in {None, users}]
 
 
+async def _need_rights(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    readable = not await missing_rights(connection, [MIGRATIONS])
+    pending = not readable or bool(_missing(known, await _applied(connection), settings.users))
+    refuse(await connection.fetchval(ROLE), await missing_to_migrate(connection, settings.users, pending=pending))
+
+
 async def _need_users(connection: Connection, settings: Settings) -> None:
     if settings.users == "managed":
         return
@@ -105,6 +128,16 @@ async def _need_users(connection: Connection, settings: Settings) -> None:
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
+    await _run(connection, migration)
+    await connection.execute(
+        "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
+        migration.number,
+        migration.name,
+        migration.sha256,
+    )
+
+
+async def _run(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:
@@ -112,9 +145,3 @@ async def _apply(connection: Connection, migration: Migration) -> None:
         anothers = isinstance(error, DuplicateTableError) and migration.only is not None
         hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error
-    await connection.execute(
-        "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
-        migration.number,
-        migration.name,
-        migration.sha256,
-    )

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.settings import Settings, require_database
+from daybook_infra.errors import DatabaseAway, SettingsError
+from daybook_infra.settings import Settings, env_name, require_database
 
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 30.0
@@ -34,11 +34,10 @@ _OUTAGES = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    # Shutdowns, cancelled statements, a dropped database, sessions that idled for too long.
+    asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.QueryCanceledError,
+    asyncpg.TransactionTimeoutError,
     asyncpg.SerializationError,
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
@@ -55,12 +54,16 @@ _REFUSALS = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
+# A right that was revoked, rows that row-level security hides, a schema or a table that a restore has yet to make: the
+# statement is right, and people put the database right.
+_DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError)
 
 
 @contextmanager
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
     """Raises `DatabaseAway`, with its cause, where the driver says that the connection or the server failed, or lacks
-    room, the statement took too long, or it lost to another one. Constraint violations and the like pass unchanged.
+    room, the statement took too long, lost to another one, or is not permitted (any more). Constraint violations and
+    the like pass unchanged.
     """
     try:
         yield
@@ -70,6 +73,10 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
         raise DatabaseAway(f"{where} is in trouble: {_reason(error)}") from error
     except _REFUSALS as error:
         raise DatabaseAway(f"{where} refuses the connection: {error}") from error
+    except _DENIALS as error:
+        raise DatabaseAway(f"{where} refuses a statement: {_reason(error)}") from error
+    except asyncpg.ClientConfigurationError as error:
+        raise SettingsError(f"{env_name('database_url')}: {_reason(error)}") from error
     except asyncpg.InterfaceError as error:
         # asyncpg has one class for a connection that is lost and for misuse; misuse is a bug.
         if not _of_a_lost_connection(error):
@@ -120,9 +127,9 @@ async def close_connection(connection: OwnConnection) -> None:
 
 
 def address(settings: Settings) -> str:
-    """`host:port/database`, without user and password: fit to be logged."""
+    """`host:port/database`, as the setting has it, without user and password: fit to be logged."""
     parts = urlsplit(require_database(settings))
-    return f"{parts.hostname or 'localhost'}:{parts.port or 5432}{parts.path}"
+    return f"{parts.netloc.rpartition('@')[2] or 'localhost'}{parts.path}"
 
 
 def _named(settings: Settings) -> str:
@@ -141,6 +148,8 @@ def _options(settings: Settings, application: str, statement_seconds: float) -> 
             "timezone": "UTC",
             "statement_timeout": str(int(statement_seconds * 1000)),
             "idle_in_transaction_session_timeout": "60000",
+            # What row-level security would hide is refused instead: a decision on half of the rows would be final.
+            "row_security": "off",
             # Statements are short and repeated; compiling them costs more than it saves.
             "jit": "off",
         },

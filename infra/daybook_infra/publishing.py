@@ -16,7 +16,16 @@ from daybook_contracts.codes import Code
 from daybook_contracts.principals import Principal
 from daybook_contracts.results import Accepted, Pending, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.topics import COMMAND_EVENT, CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, Topics, event_headers
+from daybook_contracts.signatures import sign
+from daybook_contracts.topics import (
+    COMMAND_EVENT,
+    CORRELATION_ID,
+    PRINCIPAL,
+    REPLY_PARTITION,
+    SIGNATURE,
+    Topics,
+    event_headers,
+)
 from daybook_infra.addressing import Addressed
 from daybook_infra.kafka import close_quietly, consumer, producer, reached
 from daybook_infra.settings import Settings
@@ -29,10 +38,13 @@ Delivery = asyncio.Future[object]
 
 @dataclass(slots=True)
 class Publisher:
-    """One reply partition, chosen at the start; replies are told apart by their correlation id."""
+    """One reply partition, chosen at the start; replies are told apart by their correlation id.
+    `key` is None where records are not signed.
+    """
 
     topics: Topics
     principal: Principal
+    key: bytes | None
     seconds: float
     producer: AIOKafkaProducer
     partitions: int
@@ -60,6 +72,8 @@ class Publisher:
             reply.set_result(decode_result(value))
 
     async def _send(self, command: Addressed, correlation: bytes) -> Delivery:
+        principal = str(self.principal).encode()
+        signed = [] if self.key is None else [(SIGNATURE, sign(self.key, principal, b"", command.raw))]
         async with asyncio.timeout(self.seconds):
             delivery: Delivery = await self.producer.send(
                 self.topics.commands,
@@ -68,7 +82,8 @@ class Publisher:
                 partition=partition_of(command.key, self.partitions),
                 headers=[
                     *event_headers(COMMAND_EVENT, command.command_id, command.key),
-                    (PRINCIPAL, str(self.principal).encode()),
+                    (PRINCIPAL, principal),
+                    *signed,
                     (REPLY_PARTITION, str(self.reply_partition).encode()),
                     (CORRELATION_ID, correlation),
                 ],
@@ -92,17 +107,21 @@ def is_known(outcome: Outcome) -> bool:
 
 
 @asynccontextmanager
-async def publishing(settings: Settings, principal: Principal, seconds: float) -> AsyncIterator[Publisher]:
-    """A publisher that listens for its results; `KafkaAway` where there is no Kafka. `seconds`: each command's wait."""
+async def publishing(
+    settings: Settings, principal: Principal, seconds: float, key: bytes | None = None
+) -> AsyncIterator[Publisher]:
+    """A publisher that listens for its results; `KafkaAway` where there is no Kafka. `seconds`: each command's wait.
+    With a `key` its records are signed.
+    """
     topics = Topics(settings.topic_prefix)
     sender, listener = producer(settings, CLIENT), consumer(settings, CLIENT, reset="latest")
     try:
-        with reached(settings):
+        async with reached(settings):
             await sender.start()
             await listener.start()
             partitions = len(await sender.partitions_for(topics.commands))
             reply_partition = await _listen_from_now(listener, topics, partitions)
-        publisher = Publisher(topics, principal, seconds, sender, partitions, reply_partition, {})
+        publisher = Publisher(topics, principal, key, seconds, sender, partitions, reply_partition, {})
         listening = asyncio.create_task(_listen(listener, publisher))
         try:
             yield publisher

@@ -15,6 +15,7 @@ from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     GroupCoordinatorNotAvailableError,
     NotCoordinatorForGroupError,
+    TopicAuthorizationFailedError,
 )
 
 from daybook_contracts.checkpoint import Checkpoint
@@ -137,7 +138,11 @@ def _partition(number: int, kafka: KafkaState, database: DatabaseState, log: Log
 async def _kafka(settings: Settings) -> KafkaState:
     topics = Topics(settings.topic_prefix)
     async with admin(settings) as client:
-        counts = {topic["topic"]: len(topic["partitions"]) for topic in await client.describe_topics()}
+        described = await client.describe_topics([topics.commands, topics.audit_log])
+        denied = [each["topic"] for each in described if each["error_code"] == TopicAuthorizationFailedError.errno]
+        if denied:
+            raise TopicAuthorizationFailedError(set(denied))
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
         missing = [name for name in (topics.commands, topics.audit_log) if not counts.get(name)]
         if missing:
             raise DaybookError(f"topic {missing[0]} does not exist: run `daybook init`")
@@ -190,7 +195,7 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A started one; what it does is `reached`."""
     reader = consumer(settings, "daybook-status")
     try:
-        with reached(settings):
+        async with reached(settings):
             await reader.start()
             yield reader
     finally:

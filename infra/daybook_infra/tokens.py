@@ -15,14 +15,15 @@ class TokenError(DaybookError):
 
 
 def sign(settings: Settings, secret: str, principal: Principal, now: datetime, valid: timedelta) -> str:
-    """Carries `sub`, `role`, `aud`, `iat` and `exp`; the door takes it until `now + valid`."""
+    """Carries `sub`, `role`, `aud`, `iat`, `exp`, and `iss` if one is set; the door takes it until `now + valid`."""
     match principal:
         case User(user_id):
             subject, role = user_id, "authenticated"
         case Service(name):
             subject, role = name, "service_role"
     claims = {"sub": subject, "role": role, "aud": settings.jwt_audience, "iat": now, "exp": now + valid}
-    return jwt.encode(claims, secret, algorithm="HS256")
+    issuer = {"iss": settings.jwt_issuer} if settings.jwt_issuer else {}
+    return jwt.encode(claims | issuer, secret, algorithm="HS256")
 
 
 def principal_of(user: str | None, service: str | None) -> Principal:
@@ -39,8 +40,14 @@ def principal_of(user: str | None, service: str | None) -> Principal:
     return principal
 
 
-def signing_secret(settings: Settings, file: Path | None) -> str:
-    """The settings' secret, else what stands in `file` (a local stack's)."""
+def signing_secret(settings: Settings, principal: Principal, file: Path | None) -> str:
+    """The settings' secret for the principal's kind, else what stands in `file` (a local stack's)."""
+    if isinstance(principal, Service):
+        if settings.service_jwt_secret is not None:
+            return settings.service_jwt_secret.get_secret_value()
+        if settings.service_jwks_url is not None:
+            names = f"{env_name('service_jwks_url')} is set and {env_name('service_jwt_secret')} is not"
+            raise TokenError(f"{names}: no secret can sign for a service")
     if settings.jwt_secret is not None:
         return settings.jwt_secret.get_secret_value()
     if file is None or not file.is_file():

@@ -9,14 +9,24 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
+from aiokafka.errors import (
+    BrokerResponseError,
+    GroupAuthorizationFailedError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 
 from daybook_contracts.topics import Topics
 from daybook_infra.errors import DaybookError
 from daybook_infra.kafka import MIB, admin
+from daybook_infra.kafka_refusals import denial
 from daybook_infra.settings import Settings, env_name
 
 DAY_MS = 86_400_000
+_DENIED = TopicAuthorizationFailedError.errno
+_NOT_THERE = {_DENIED, UnknownTopicOrPartitionError.errno}
 SETTLE_SECONDS = 10.0
 
 
@@ -40,6 +50,13 @@ class Seen:
     configs: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """Kafka says nothing of a topic, not even whether it exists, to whom no ACL lets `operation` it."""
+
+    operation: str
+
+
 def topic_specs(settings: Settings) -> tuple[TopicSpec, ...]:
     topics = Topics(settings.topic_prefix)
     return (
@@ -60,16 +77,22 @@ async def ensure_topics(settings: Settings) -> tuple[str, ...]:
     return made
 
 
-async def verify_topics(settings: Settings) -> None:
-    """Raises `TopicMismatch` that names every fault, `KafkaAway` where nobody answers."""
+async def verify_topics(settings: Settings, group: str | None = None) -> None:
+    """Also whether a consumer group may be joined, if one is named. Raises `TopicMismatch` that names every fault of
+    the topics, `DaybookError` for the group, `KafkaAway` where nobody answers.
+    """
     async with admin(settings) as client:
         await _verify(client, settings)
+        if group is not None:
+            await _verify_group(client, settings, group)
 
 
-def faults(settings: Settings, spec: TopicSpec, seen: Seen | None) -> list[str]:
+def faults(settings: Settings, spec: TopicSpec, seen: Seen | Denied | None) -> list[str]:
     """What is wrong with one topic, a line for each."""
     if seen is None:
         return [f"topic {spec.name} does not exist (run `daybook init`)"]
+    if isinstance(seen, Denied):
+        return [f"{_denied(settings, spec.name)}: an ACL ({seen.operation}) is missing"]
     found = [
         f"topic {spec.name} has {key}={seen.configs.get(key)}, needs {value}"
         for key, value in spec.checked.items()
@@ -90,6 +113,9 @@ def _spec(settings: Settings, name: str, max_bytes: int, **chosen: str) -> Topic
         name,
         checked={
             "cleanup.policy": "delete",
+            # Any other and the broker unfolds what clients sent, in its own memory, to compress it anew: a batch of
+            # 4 MiB can take more than its heap. It could also hand results to clients in a codec that they lack.
+            "compression.type": "producer",
             "max.message.bytes": str(max_bytes),
             "unclean.leader.election.enable": "false",
         },
@@ -103,7 +129,7 @@ def _spec(settings: Settings, name: str, max_bytes: int, **chosen: str) -> Topic
 
 
 def _log(settings: Settings, name: str) -> TopicSpec:
-    spec = _spec(settings, name, 4 * MIB, **{"compression.type": "zstd"})
+    spec = _spec(settings, name, 4 * MIB)
     return TopicSpec(name, {**spec.checked, "retention.ms": "-1", "retention.bytes": "-1"}, spec.chosen)
 
 
@@ -113,12 +139,16 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequen
     if not missing:
         return ()
     response = await client.create_topics([_new(settings, spec) for spec in missing])
-    made = []
+    made, refused = [], []
     for topic in response.to_object()["topic_errors"]:
         if topic["error_code"] == 0:
             made.append(topic["topic"])
+        elif topic["error_code"] == _DENIED:
+            refused.append(f"{_denied(settings, topic['topic'])}: an ACL is missing (Create, or Describe if it exists)")
         elif topic["error_code"] != TopicAlreadyExistsError.errno:
-            raise DaybookError(f"topic {topic['topic']} could not be made: {_why(topic)}")
+            refused.append(f"topic {topic['topic']} could not be made: {_why(topic)}")
+    if refused:
+        raise DaybookError("; ".join(refused))
     return tuple(made)
 
 
@@ -164,41 +194,70 @@ async def _verify(client: AIOKafkaAdminClient, settings: Settings) -> None:
         raise TopicMismatch("; ".join(found))
 
 
+async def _verify_group(client: AIOKafkaAdminClient, settings: Settings, group: str) -> None:
+    try:
+        await client.find_coordinator(group)
+    except GroupAuthorizationFailedError as error:
+        raise DaybookError(denial(settings, GroupAuthorizationFailedError(group))) from error
+    except BrokerResponseError:
+        # Kafka makes its offsets topic when a group is first asked for: it has no coordinator yet.
+        return
+
+
 async def _faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> list[str]:
     seen = await _look(client, names)
     specs = [spec for spec in topic_specs(settings) if spec.name in names]
     return [fault for spec in specs for fault in faults(settings, spec, seen.get(spec.name))]
 
 
-async def _look(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Seen]:
-    described = {topic["topic"]: topic["partitions"] for topic in await client.describe_topics()}
+async def _look(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, Seen | Denied]:
+    """Asked for by name: a list of all leaves out what the client may not see."""
+    answers = await client.describe_topics(list(names))
+    described = {topic["topic"]: topic["partitions"] for topic in answers if topic["error_code"] not in _NOT_THERE}
+    hidden = {topic["topic"]: Denied("Describe") for topic in answers if topic["error_code"] == _DENIED}
     present = [name for name in names if name in described]
     if not present:
-        return {}
+        return {**hidden}
     configs = await _configs(client, present)
+    unread = {name: Denied("DescribeConfigs") for name, found in configs.items() if found is None}
+    return {
+        **hidden,
+        **unread,
+        **_seen(described, {name: found for name, found in configs.items() if found is not None}),
+    }
+
+
+def _seen(described: Mapping[str, Any], configs: Mapping[str, Mapping[str, str]]) -> dict[str, Seen]:
     return {
         name: Seen(
             partitions=len(described[name]),
             replicas=min((len(partition["replicas"]) for partition in described[name]), default=0),
             configs=configs[name],
         )
-        for name in present
-        if name in configs
+        for name in configs
     }
 
 
-async def _configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Without those that the broker which was asked has not heard of yet."""
+async def _configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+    """Without those that the broker which was asked has not heard of yet; None for those that may not be read."""
     (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
-    found = {}
+    found: dict[str, dict[str, str] | None] = {}
     for topic in response.to_object()["resources"]:
         if topic["error_code"] == UnknownTopicOrPartitionError.errno:
+            continue
+        if topic["error_code"] == _DENIED:
+            found[topic["resource_name"]] = None
             continue
         if topic["error_code"] != 0:
             raise DaybookError(f"topic {topic['resource_name']} could not be read: {_why(topic)}")
         entries = topic["config_entries"]
         found[topic["resource_name"]] = {entry["config_names"]: entry["config_value"] for entry in entries}
     return found
+
+
+def _denied(settings: Settings, name: str) -> str:
+    who = f"user {settings.kafka_user}" if settings.kafka_user else "this client"
+    return f"{who} is not authorised for topic {name}"
 
 
 def _why(answer: Mapping[str, Any]) -> str:

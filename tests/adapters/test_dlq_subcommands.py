@@ -2,9 +2,12 @@
 can refuse, fall silent and lag behind at the moment that a test wants.
 """
 
+import hashlib
+import hmac
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +56,19 @@ async def test_all_are_resolved_and_nothing_is_left_for_a_second_time(settings: 
     data = {"connection_id": CONNECTION, "filter": {}, "resolution": "discarded", "reason": "too old"}
     assert [(each["type"], each["data"]) for each in given.taken] == [("RESOLVE_DLQ_EVENTS", data)] * 3
     assert {"actor_user_id" in each for each in given.taken} == {False}
+
+
+async def test_with_a_key_each_command_is_signed(settings: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("a-key-of-the-ops-service-32-chars", encoding="utf-8")
+    async with services(settings) as given:
+        await given.database.execute(TABLES)
+        done = await dlq(settings, *RESOLVE, "--principal", "service:ops", "--key-file", str(file))
+    assert done.code == 0
+    assert len(given.signatures) == 3
+    for value, signature in given.signatures:
+        text = b"service:ops\n\n" + value
+        assert signature == hmac.new(file.read_bytes(), text, hashlib.sha256).hexdigest().encode()
 
 
 async def test_retries_go_up_in_levels(settings: Settings) -> None:

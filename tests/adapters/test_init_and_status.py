@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner, Result
@@ -61,6 +62,24 @@ def test_init_says_what_it_did_and_then_that_nothing_is_left(settings: Settings)
         *(f"migrations: {migration.name} applied" for migration in read_migrations()),
     ]
     assert second.stdout == "topics: nothing to do\nmigrations: nothing to do\n"
+
+
+def test_init_makes_no_topic_where_rights_are_missing_in_the_database(settings: Settings) -> None:
+    async def login() -> SecretStr:
+        async with connect(settings, "test") as connection:
+            await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'hush'")
+        return SecretStr(f"postgresql://{role}:hush@{settings.database_url.get_secret_value().rpartition('@')[2]}")
+
+    async def gone() -> None:
+        async with connect(settings, "test") as connection:
+            await connection.execute(f"DROP ROLE {role}")
+
+    role = f"r{uuid4().hex[:8]}"
+    refused = daybook(settings.model_copy(update={"database_url": asyncio.run(login())}), "init")
+    asyncio.run(gone())
+    assert (refused.exit_code, refused.stdout) == (1, "")
+    assert refused.stderr.startswith(f"Error: PostgreSQL's role {role} lacks rights")
+    assert "topics: nothing to do" not in daybook(settings, "init").stdout
 
 
 def test_status_tells_positions_lag_quarantine_and_versions(settings: Settings) -> None:

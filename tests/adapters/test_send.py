@@ -1,12 +1,15 @@
 """`daybook send` against a real Kafka, with somebody in the test who answers as a shard does."""
 
 import asyncio
+import hashlib
+import hmac
 import json
 import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
@@ -14,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, encode_record, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, Topics
+from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, SIGNATURE, Topics
 from daybook_infra.kafka import consumer, producer
 from daybook_infra.settings import Settings
 from support.stack import FreshSettings
@@ -90,10 +93,10 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-async def send(settings: Settings, given: bytes, *options: str) -> subprocess.CompletedProcess[bytes]:
+async def send(settings: Settings, given: bytes, *options: str, **more: str) -> subprocess.CompletedProcess[bytes]:
     """Runs the program itself: its input is a pipe, its exit code is what a shell sees."""
     program = [sys.executable, "-m", "daybook_infra", "send", *options]
-    named = environment(settings)
+    named = environment(settings) | more
     return await asyncio.to_thread(
         subprocess.run, program, input=given, env=named, capture_output=True, check=False, timeout=60
     )
@@ -120,6 +123,33 @@ async def test_a_line_is_published_as_it_stands_under_its_key(settings: Settings
     (record,) = taken
     assert (record.value, record.key, record.partition) == (raw, ORG.encode(), partition_of(ORG, PARTITIONS))
     assert dict(record.headers)[PRINCIPAL] == b"service:billing"
+
+
+@pytest.mark.parametrize("from_file", [True, False])
+async def test_with_a_key_each_record_is_signed(settings: Settings, tmp_path: Path, *, from_file: bool) -> None:
+    key = "a-key-of-the-billing-service-32-c"
+    file = tmp_path / "key"
+    file.write_text(f"{key}\n", encoding="utf-8")
+    options = ["--key-file", str(file)] if from_file else []
+    more = {} if from_file else {"DAYBOOK_SERVICE_KEY": key}
+    async with answering(settings, accept) as taken:
+        done = await send(settings, lines(command(1)), "--principal", "service:billing", *options, **more)
+    assert done.returncode == 0
+    (record,) = taken
+    text = b"service:billing\n\n" + (record.value or b"")
+    assert dict(record.headers)[SIGNATURE] == hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
+
+
+async def test_without_a_key_nothing_is_signed(settings: Settings) -> None:
+    async with answering(settings, accept) as taken:
+        await send(settings, lines(command(1)))
+    assert SIGNATURE not in dict(taken[0].headers)
+
+
+async def test_a_key_file_without_a_key_is_one_clear_line(settings: Settings, tmp_path: Path) -> None:
+    done = await send(settings, lines(command(1)), "--key-file", str(tmp_path / "none"))
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert done.stderr == f"Error: {tmp_path / 'none'} cannot be read: No such file or directory\n".encode()
 
 
 async def test_what_cannot_be_addressed_is_refused_here_and_the_rest_goes_on(settings: Settings) -> None:

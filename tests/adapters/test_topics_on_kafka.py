@@ -67,6 +67,7 @@ async def test_another_number_of_partitions_is_refused(settings: Settings) -> No
         ("unclean.leader.election.enable", "true"),
         ("retention.ms", "604800000"),
         ("cleanup.policy", "compact"),
+        ("compression.type", "zstd"),
     ],
 )
 async def test_a_log_that_could_lose_entries_is_refused(

@@ -3,9 +3,12 @@
 import sys
 import timeit
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from msgspec.structs import replace
 
 from daybook_contracts.admission import GENESIS, admit, admit_generic
 from daybook_contracts.entries import entry_data, raw_metadata, read_entry, seal
@@ -17,9 +20,14 @@ from support.entry_samples import COMMAND, ORG, SALT, unsealed
 TIMES = 20_000
 
 
-def report(name: str, step: Callable[[], object]) -> None:
+# What the payload of a dead letter may hold instead of the integer 19.
+PRICES = ("19", "19.5", "0.00001", "0.0000012", "1e-7", "1e+21")
+
+
+def report(name: str, step: Callable[[], object]) -> float:
     seconds = min(timeit.repeat(step, number=TIMES, repeat=5)) / TIMES
     sys.stdout.write(f"{name:>32} {seconds * 1e6:6.2f} µs\n")
+    return seconds
 
 
 def report_entry(action: str) -> None:
@@ -35,9 +43,21 @@ def report_entry(action: str) -> None:
     report("raw_metadata", lambda: raw_metadata(value))
 
 
+def report_numbers() -> None:
+    draft = unsealed("RECORD_DLQ_EVENT")
+    sys.stdout.write("admit, by a number in the payload\n")
+    seconds = {}
+    for price in PRICES:
+        value = seal(replace(draft, data=b'{"payload":{"price":%b}}' % price.encode()), GENESIS).value
+        seconds[price] = report(price, partial(admit, GENESIS, draft.partition, value))
+    ratios = ", ".join(f"{price} {seconds[price] / seconds[PRICES[0]]:.2f}" for price in PRICES[1:])
+    sys.stdout.write(f"times the integer: {ratios}\n")
+
+
 def main() -> None:
     for action in ("RENAME_ORG", "ADD_MEMBER", "CREATE_CONNECTION", "RECORD_DLQ_EVENT"):
         report_entry(action)
+    report_numbers()
     salt = bytes.fromhex(SALT)
     sys.stdout.write("by the way\n")
     report("first id", Identity("org", ORG, None, COMMAND).first_id)

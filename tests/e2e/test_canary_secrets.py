@@ -36,7 +36,7 @@ async def both(shared: System) -> AsyncIterator[list[Door]]:
 @pytest.fixture
 async def scene(door: Door, database: Connection) -> Scene:
     (org,) = await new_hub_orgs(door, database, 1)
-    ref = org.by_owner("CREATE_SECRET_REF", key_name="key", secret_id_ref="env:KEY")
+    ref = org.by_owner("CREATE_SECRET_REF", key_name="key", secret_id_ref="vault:kv/key#value")
     used = org.by_service("RECORD_DLQ_EVENT", connection_id=org.connection_id, payload=1)
     await done(door, used)
     return Scene(org.org_id, org.project_id, org.connection_id, made_id(await done(door, ref)), used.command["id"])

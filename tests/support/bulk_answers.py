@@ -48,11 +48,14 @@ class Services:
     arriving: int = 0
     taken: list[Json] = field(default_factory=list)
     principals: set[str] = field(default_factory=set)
+    signatures: list[tuple[bytes, bytes | None]] = field(default_factory=list)
 
     async def answer(self, record: ConsumerRecord[bytes, bytes]) -> Result | None:
         command = json.loads(record.value or b"")
         self.taken.append(command)
-        self.principals.add(dict(record.headers)["daybook-principal"].decode())
+        headers = dict(record.headers)
+        self.principals.add(headers["daybook-principal"].decode())
+        self.signatures.append((record.value or b"", headers.get("daybook-signature")))
         return await self._carry_out(command) if len(self.taken) <= self.answers else self.then(command)
 
     async def _carry_out(self, command: Json) -> Result:

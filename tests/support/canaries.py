@@ -13,7 +13,8 @@ from support.driving import fresh_id
 MORE_THAN_AN_ENVELOPE = "x" * 300 * 1024
 KEYS = (
     *("password", "Passwd", "SECRET", "client-secret", "app_secret", "token", "ACCESS_TOKEN", "refresh-token"),
-    *("api_key", "Private-Key", "hotTok", "basic", "Authorization", "credentials"),
+    *("api_key", "Private-Key", "hotTok", "basic", "Authorization", "credentials", "senha", "smtpPassword", "pwd"),
+    *("X-Hub-Signature", "set-cookie", "aws.secret.access.key", "accountKey", "passphrase", "oauth.bearer"),
 )
 
 
@@ -63,6 +64,7 @@ class Canary:
 def canaries(scene: Scene, mark: Mark) -> list[Canary]:
     made = [*_in_configs(scene, mark), *_in_references(scene, mark), *_beside_other_faults(scene, mark)]
     made += [*_in_payloads(scene, mark), *_in_refused_payloads(scene, mark)]
+    made += [*_in_free_texts(scene, mark), *_in_names_and_keys(scene, mark)]
     return [*made, *_in_no_json(scene, mark)]
 
 
@@ -77,6 +79,27 @@ def _texts(mark: str) -> dict[str, str]:
         "a Stripe key": f"sk_live_{mark}",
         "a restricted Stripe key": f"rk_live_{mark}",
         **{f"a GitHub token ({kind})": f"gh{kind}_{mark}" for kind in "pousr"},
+        "a fine-grained GitHub token": f"github_pat_{mark}",
+        "a Stripe test key": f"sk_test_{mark}",
+        "a Stripe webhook secret": f"whsec_{mark}",
+        "a Google key": f"AIza{mark}{mark}{mark}",
+        "a Google token": f"ya29.{mark}{mark}",
+        "an Azure key": f"AccountName=x;AccountKey={mark}{mark}==",
+        "an Azure signature": f"https://x.example.com/c?sv=1&sig={mark}{mark}%3D",
+        "a Slack token": f"xoxb-1-{mark}",
+        "a GitLab token": f"glpat-{mark}",
+        "an OpenAI key": f"sk-{mark}{mark}",
+        "an Anthropic key": f"sk-ant-api03-{mark}{mark}",
+        "an npm token": f"npm_{mark}{mark}",
+        "a PyPI token": f"pypi-AgEIcHlwaS5vcmc{mark}",
+        "a SendGrid key": f"SG.{mark}.{mark}{mark}",
+        "a Telegram token": f"123456789:AA{mark}{mark}",
+        "a Discord token": f"M{mark}{mark[:10]}.{mark[:6]}.{mark}{mark}",
+        "a Hugging Face token": f"hf_{mark}{mark}",
+        "a Square token": f"sq0atp-{mark}{mark}",
+        "a password in a URL": f"postgresql://daybook:{mark}@localhost/daybook",
+        "a token in a URL": f"https://example.com/me?fields=id&access_token={mark}",
+        "a header": f"Authorization: Token {mark}",
     }
 
 
@@ -154,6 +177,31 @@ def _beside_other_faults(scene: Scene, mark: Mark) -> Iterator[Canary]:
     ):
         made = _canary(f"with a key that is odd ({at})", _creation(scene, config))
         yield Canary(made.name, made.command_id, made.body.replace(old, new, 1), 422)
+
+
+def _in_free_texts(scene: Scene, mark: Mark) -> Iterator[Canary]:
+    """What goes on without it: workers report what their sources said."""
+    for name, text in _texts(mark.text).items():
+        failed = f"the source said: {text}"
+        yield _canary(f"{name} in an error", _recording(scene, {"kept": 2}, error=failed), 200, logged=True)
+        raised = _envelope(scene, "RAISE_ALERT", project_id=scene.project_id, severity="info", message=failed)
+        yield _canary(f"{name} in a message", raised, 200, logged=True)
+        run = {"sync_run_id": fresh_id(), "error_message": failed}
+        yield _canary(f"{name} in a run's error", _envelope(scene, "FAIL_SYNC", **run), 404, logged=True)
+        done = {"sync_run_id": fresh_id(), "stats": {"calls": [{text: failed}]}}
+        yield _canary(f"{name} in stats", _envelope(scene, "COMPLETE_SYNC", **done), 404, logged=True)
+        reason = _envelope(scene, "DEACTIVATE_CONNECTION", connection_id=fresh_id(), reason=failed)
+        yield _canary(f"{name} in a reason", reason, 404, logged=True)
+        yield _canary(f"{name} beside an unknown field", _recording(scene, 1, error=failed, note="x"), 400)
+
+
+def _in_names_and_keys(scene: Scene, mark: Mark) -> Iterator[Canary]:
+    for name, text in _texts(mark.text).items():
+        shown = text.replace("\n", " ")
+        ref = _envelope(scene, "CREATE_SECRET_REF", key_name=shown, secret_id_ref="vault:kv/key#value")
+        yield _canary(f"{name} as a key_name", ref, 400)
+        yield _canary(f"{name} as a name", _creation(scene, {}, name=shown), 400)
+        yield _canary(f"{name} as a field's name", _recording(scene, 1, **{text: 1}), 400)
 
 
 def _in_payloads(scene: Scene, mark: Mark) -> Iterator[Canary]:

@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
-from daybook_command.http.ports import DoorDeps
+from daybook_command.http.ports import DoorDeps, Publishing
 from daybook_command.outcomes import Outcome
 from daybook_command.publisher import CommandToSend, Fate
 from daybook_command.replies import Replies
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
+from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.health import Health
 from daybook_infra.settings import Settings
@@ -106,9 +107,19 @@ class Outcomes:
 
 
 class DoorAlone:
-    """A door of its own for one test; `principal` is who sends unless a call says otherwise."""
+    """A door of its own for one test; `principal` is who sends unless a call says otherwise.
 
-    def __init__(self, principal: str = f"user:{USER}", **changes: Any) -> None:
+    `publishing` replaces the Kafka in memory by another one.
+    """
+
+    def __init__(
+        self,
+        principal: str = f"user:{USER}",
+        publishing: Callable[[Replies], Publishing] | None = None,
+        *,
+        policy: ServicePolicy | None = None,
+        **changes: Any,
+    ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}
         self.settings = Settings.model_validate(own | changes)
         self.replies = Replies(self.settings, "results")
@@ -117,7 +128,8 @@ class DoorAlone:
         self.outcomes = Outcomes()
         self.health = Health()
         self.principal = principal
-        deps = DoorDeps(self.settings, self.kafka, self.replies, self.users, self.outcomes, self.health)
+        publisher = self.kafka if publishing is None else publishing(self.replies)
+        deps = DoorDeps(self.settings, publisher, self.replies, self.users, self.outcomes, self.health, policy)
         self.app = create_app(deps, registry=CollectorRegistry())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://door")

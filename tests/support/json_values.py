@@ -1,5 +1,10 @@
 """Random JSON values that have a canonical form, dwelling on the edges where encoders differ."""
 
+import struct
+from collections.abc import Iterator
+from math import inf, nextafter
+from random import Random
+
 from hypothesis import strategies as st
 
 _MAX_SAFE = 2**53 - 1
@@ -14,6 +19,30 @@ numbers = (
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.floats(1e-6, 1e17)
 )
+
+
+def double_of(bits: int) -> float:
+    (number,) = struct.unpack(">d", bits.to_bytes(8, "big"))
+    return float(number)
+
+
+any_doubles = st.integers(0, 2**64 - 1).map(double_of)
+
+
+def doubles(seed: int) -> Iterator[float]:
+    """Doubles of every range, NaN and infinities too: around each power of ten and of two, around 2**53, random
+    decimals as people write them, random bits.
+    """
+    rng = Random(seed)
+    centres = [float(f"{digits}e{power}") for power in range(-324, 309) for digits in ("1", "9.5", str(rng.random()))]
+    centres += [2.0**power for power in range(-1074, 1024)]
+    for centre in centres:
+        yield from (centre, -centre, nextafter(centre, inf), nextafter(centre, -inf))
+    yield from (float(2**53 + step) for step in range(-64, 65))
+    yield from (2.0**52 + step / 2 for step in range(-64, 65))
+    yield from (round(10 ** rng.uniform(-9, 23), rng.randrange(9)) for _ in range(5_000))
+    yield from (float(int(10 ** rng.uniform(0, 23))) for _ in range(2_000))
+    yield from (double_of(rng.getrandbits(64)) for _ in range(5_000))
 
 
 def json_values(max_leaves: int = 20) -> st.SearchStrategy[object]:

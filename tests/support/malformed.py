@@ -45,6 +45,10 @@ def _data(name: str, kind: str, /, **data: Any) -> Case:
     return _case(name, type=kind, data=data)
 
 
+def _reference(name: str, secret_id_ref: str) -> Case:
+    return replace(_data(name, "CREATE_SECRET_REF", key_name="k", secret_id_ref=secret_id_ref), kept=False)
+
+
 def _raw(name: str, data: bytes, status: int = 400) -> Case:
     """The data's bytes as they are, in an envelope that is otherwise good."""
     envelope = json.dumps(_envelope(data=0)).encode()
@@ -124,10 +128,9 @@ DATA_CASES = [
         name="P",
         project_id=str(uuid4())[:14] + "8" + str(uuid4())[15:],
     ),
-    replace(
-        _data("a reference to a secret of no known form", "CREATE_SECRET_REF", key_name="k", secret_id_ref="hunter2"),
-        kept=False,
-    ),
+    _reference("a reference to a secret of no known form", "hunter2"),
+    _reference("a reference that leads elsewhere", "vault:kv/a/../b#c"),
+    _reference("a reference in other characters", "vault:kv/a/%62#c"),
 ]
 SECRET_CASES = [
     _secret("a password in a config", "CREATE_CONNECTION", **_connection(password="hunter2")),
@@ -135,6 +138,9 @@ SECRET_CASES = [
     _secret(
         "a JWT in a config's secrets", "CREATE_CONNECTION", **_connection(secrets={"key": "eyJhbGciOi.eyJzdWIi.c2ln"})
     ),
+    _secret("a list of tokens", "CREATE_CONNECTION", **_connection(oauth={"accessToken": ["hunter2"]})),
+    _secret("a password in a URL", "CREATE_CONNECTION", **_connection(url="https://shop:hunter2@example.com/")),
+    _secret("a token in a URL", "CREATE_CONNECTION", **_connection(url="https://example.com/?access_token=hunter2")),
     _secret("a key instead of a reference", "CREATE_SECRET_REF", key_name="k", secret_id_ref="AKIAABCDEFGHIJKLMNOP"),
 ]
 CASES = [*JSON_CASES, *ENVELOPE_CASES, *DATA_CASES, *SECRET_CASES]

@@ -119,7 +119,7 @@ ROWS: Final = (
         {"project_id": "web", "connection_id": "quiet", "severity": "critical", "message": "look"},
     ),
     _row("RESOLVE_ALERT", {"alert_id": "alert"}),
-    _row("CREATE_SECRET_REF", {"key_name": "new", "secret_id_ref": "env:NEW"}),
-    _row("ROTATE_SECRET_REF", {"secret_ref_id": "token", "secret_id_ref": "env:NEW"}),
+    _row("CREATE_SECRET_REF", {"key_name": "new", "secret_id_ref": "vault:kv/hub#NEW"}),
+    _row("ROTATE_SECRET_REF", {"secret_ref_id": "token", "secret_id_ref": "vault:kv/hub#NEW"}),
     _row("DELETE_SECRET_REF", {"secret_ref_id": "token"}),
 )

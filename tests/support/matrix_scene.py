@@ -129,5 +129,5 @@ def _hub() -> list[tuple[str, Json]]:
         ("START_SYNC", {"connection_id": "busy", "sync_run_id": "run"}),
         ("RECORD_DLQ_EVENT", {"connection_id": "backlog", "dlq_event_id": "letter", "payload": {"n": 0}}),
         ("RAISE_ALERT", {"project_id": "web", "alert_id": "alert", "severity": "info", "message": "look"}),
-        ("CREATE_SECRET_REF", {"secret_ref_id": "token", "key_name": "token", "secret_id_ref": "env:TOKEN"}),
+        ("CREATE_SECRET_REF", {"secret_ref_id": "token", "key_name": "token", "secret_id_ref": "vault:kv/hub#TOKEN"}),
     ]

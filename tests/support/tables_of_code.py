@@ -15,6 +15,7 @@ from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
 from daybook_contracts.commands import COMMANDS
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_infra.cli import main
+from daybook_infra.http.connections import HttpMetrics
 from daybook_infra.settings import Settings
 from daybook_infra.topics import topic_specs
 from daybook_projector.metrics import Metrics
@@ -82,6 +83,10 @@ def topics() -> str:
 
 def metrics_of_command() -> str:
     return _metrics(value for value in vars(command_metrics).values() if isinstance(value, MetricWrapperBase))
+
+
+def metrics_of_http() -> str:
+    return _metrics(vars(HttpMetrics(CollectorRegistry())).values())
 
 
 def metrics_of_projector() -> str:

@@ -91,7 +91,7 @@ def secret_id_ref(draws: Draws) -> str:
             f"vault:kv/hub/{number}#value",
             f"vault:kv/hub/{number}#value@{number}",
             f"gcp-sm:projects/hub/secrets/key-{number}/versions/latest",
-            f"env:HUB_SECRET_{number}",
+            f"vault:kv/hub/secret-{number}#value",
         )
     )
 

@@ -1,8 +1,11 @@
 """The admission rule: each reason for a void, entries of any shape, and fast and generic path always agreeing."""
 
 from collections.abc import Callable
+from math import isfinite
 
+import orjson
 import pytest
+import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
@@ -12,7 +15,7 @@ from daybook_contracts.entries import seal
 from daybook_contracts.entry_data import ENTRY_DATA
 from support.entries_by_hand import Json, changed, seal_by_hand, with_data, with_member
 from support.entry_samples import samples, unsealed
-from support.json_values import json_objects, json_values, texts
+from support.json_values import doubles, json_objects, json_values, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"]
 VALUES = [sealed.value for sealed in samples().values()]
@@ -151,6 +154,19 @@ def test_both_paths_agree_on_mutated_bytes(value: bytes, data: st.DataObject) ->
         + value[stop:]
     )
     admit_both(GENESIS, 6, mutated)
+
+
+def test_both_paths_agree_on_doubles_of_every_range_however_they_are_written() -> None:
+    for number in doubles(0):
+        for text in {orjson.dumps(number), repr(number).encode(), b"%.17g" % number}:
+            admit_both(GENESIS, 6, RENAMED.value.replace(b'{"name":"x"}', b'{"price":%b}' % text))
+
+
+def test_entries_with_canonical_doubles_of_every_range_are_admitted() -> None:
+    draft = unsealed("RECORD_DLQ_EVENT")
+    for number in filter(isfinite, doubles(0)):
+        value = seal(structs.replace(draft, data=rfc8785.dumps({"price": number})), GENESIS).value
+        assert isinstance(admit_both(GENESIS, draft.partition, value), Head), number.hex()
 
 
 places = st.fixed_dictionaries(

@@ -2,15 +2,16 @@
 
 import json
 import struct
+from math import isfinite
 
+import orjson
 import pytest
 import rfc8785
 from hypothesis import example, given
-from hypothesis import strategies as st
 
 from daybook_contracts.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical_bytes, is_plainly_canonical
 from daybook_contracts.canonical import parse_canonical as parse
-from support.json_values import json_values
+from support.json_values import any_doubles, doubles, json_values
 
 NUMBERS_OF_APPENDIX_B = [
     ("0000000000000000", "0"),
@@ -98,7 +99,42 @@ def test_any_value_has_the_bytes_of_the_reference(value: object) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)  # type: ignore[arg-type]  # JSON by construction
 
 
-@given(st.integers(0, 2**64 - 1).map(lambda bits: struct.unpack(">d", bits.to_bytes(8, "big"))[0]))
+def test_doubles_of_every_range_are_written_like_the_reference_or_refused() -> None:
+    for seed in range(4):
+        for number in doubles(seed):
+            try:
+                expected = rfc8785.dumps([number])
+            except rfc8785.FloatDomainError:
+                with pytest.raises(NotCanonical):
+                    canonical_bytes([number])
+            else:
+                assert canonical_bytes([number]) == expected, (seed, number.hex())
+
+
+def test_texts_of_doubles_of_every_range_are_judged_like_the_reference() -> None:
+    """Each double in five spellings: those of the reference are taken as canonical, and no others are."""
+    for number in filter(isfinite, doubles(0)):
+        spellings = (
+            rfc8785.dumps(number),
+            orjson.dumps(number),
+            repr(number).encode(),
+            b"%.17g" % number,
+            b"%d" % number,
+        )
+        for text in set(spellings):
+            is_canonical = rfc8785.dumps(float(text)) == text
+            assert is_canonical or not is_plainly_canonical(text), (number.hex(), text)
+            assert is_canonical is _is_parsed(text), (number.hex(), text)
+
+
+def _is_parsed(text: bytes) -> bool:
+    try:
+        return parse(text) == float(text)
+    except NotCanonical:
+        return False
+
+
+@given(any_doubles)
 def test_any_double_is_written_like_the_reference_or_refused(number: float) -> None:
     try:
         expected = rfc8785.dumps([number])
@@ -107,11 +143,14 @@ def test_any_double_is_written_like_the_reference_or_refused(number: float) -> N
             canonical_bytes([number])
     else:
         assert canonical_bytes([number]) == expected
+        assert parse(expected) == [number]
 
 
-@given(st.floats(1e-5, 1e16))
-def test_doubles_around_the_fast_path_s_bounds_are_written_like_the_reference(number: float) -> None:
-    assert canonical_bytes([number, -number]) == rfc8785.dumps([number, -number])
+@pytest.mark.parametrize(
+    "number", [19.5, 19.0, -0.0, 0.00001, 1.5e-5, 1.2e-6, 1e-6, 1e-7, 5e-324, 2**52 + 0.5, 1e15, 1e21, 1e300]
+)
+def test_bytes_with_any_ordinary_number_are_found_canonical_without_the_slow_path(number: float) -> None:
+    assert is_plainly_canonical(rfc8785.dumps({"price": number}))
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_an_envelope_of_256_kib_is_taken_and_one_byte_more_is_too_large() -> Non
 
 
 def test_an_envelope_that_is_too_large_in_its_normal_form_is_refused() -> None:
-    config = b'{"x": [%b]}' % b",".join([b"1e15"] * 20_000)
+    config = b'{"y": "%b", "x": [%b]}' % (b"y" * 200_000, b",".join([b"1e15"] * 9_000))
     text = _of_size(0).replace(b'{"x": ""}', config)
     assert len(text) < ENVELOPE_BYTES
     assert refused(text).too_large

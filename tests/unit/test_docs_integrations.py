@@ -18,7 +18,8 @@ from daybook_contracts.connection_types.hotmart import Event
 from daybook_contracts.entry_data import ACTION_OF
 from daybook_contracts.fact import Rule
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
-from daybook_contracts.secret_scan import _SECRET_KEYS
+from daybook_contracts.secret_names import _LAST_WORDS, _WORDS
+from daybook_contracts.secret_patterns import PATTERNS
 from daybook_infra.settings import Settings
 from daybook_projector.projections import dlq_events, integration_alerts, secret_refs, source_connections, sync_runs
 from support.documents import blocks, json_values, page, section
@@ -80,8 +81,16 @@ def test_every_form_of_a_secret_reference_has_an_example_that_is_taken() -> None
 
 
 def test_the_keys_under_which_secrets_are_looked_for_are_listed() -> None:
-    listed = part("What counts as a secret").split("left out: ", 1)[1].split(".", 1)[0]
-    assert set(re.findall(r"`(\w+)`", listed)) == _SECRET_KEYS
+    text = part("What counts as a secret")
+    words, rest = text.split("in any case: ", 1)[1].split(". Words end", 1)
+    assert set(re.findall(r"`(\w+)`", words)) == _WORDS
+    last = rest.split("last word is one of ", 1)[1].split(" names no secret", 1)[0]
+    assert set(re.findall(r"`(\w+)`", last)) == _LAST_WORDS
+
+
+def test_the_formats_that_are_looked_for_are_listed() -> None:
+    listed = part("What counts as a secret").split("in a published format:", 1)[1].strip().split("\n\n", 1)[0]
+    assert listed.replace("\n", " ").rstrip(".").split("; ") == [pattern.name for pattern in PATTERNS]
 
 
 def test_the_table_of_policies_has_each_rule_and_its_threshold() -> None:

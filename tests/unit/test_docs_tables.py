@@ -18,6 +18,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "messages of alerts": ("docs/integrations.md", of_code.alert_messages),
     "topics": ("docs/topics.md", of_code.topics),
     "metrics of the command service": ("docs/operations.md", of_code.metrics_of_command),
+    "metrics of both": ("docs/operations.md", of_code.metrics_of_http),
     "metrics of the projector": ("docs/operations.md", of_code.metrics_of_projector),
 }
 

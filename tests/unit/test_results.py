@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
-from daybook_contracts.publish import record_schema
+from daybook_contracts.publish import record_schema, rejected_schema
 from daybook_contracts.results import (
     Accepted,
     EntryRef,
@@ -52,7 +52,7 @@ def test_an_item_is_the_body_plus_its_status() -> None:
     assert json.loads(encode_item(_ACCEPTED)) == {**json.loads(encode_body(_ACCEPTED)), "status": 200}
     assert encode_item(_REJECTED) == encode_body(_REJECTED)
     assert encode_item(_PENDING) == encode_body(_PENDING)
-    assert json.loads(encode_items([_ACCEPTED, _PENDING])) == [
+    assert json.loads(encode_items([encode_item(_ACCEPTED), encode_item(_PENDING)])) == [
         json.loads(encode_item(_ACCEPTED)),
         json.loads(encode_item(_PENDING)),
     ]
@@ -69,6 +69,12 @@ def test_a_record_is_read_back(result: Result) -> None:
 def test_anything_else_is_no_record(record: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_result(record)
+
+
+def test_a_record_says_null_where_no_command_id_could_be_read_and_a_body_does_not() -> None:
+    assert json.loads(encode_record(_INVALID))["command_id"] is None
+    assert "command_id" not in json.loads(encode_body(_INVALID))
+    assert "null" not in json.dumps(rejected_schema()["$defs"]["Rejected"]["properties"]["command_id"])
 
 
 def test_a_rejection_that_was_not_logged_has_neither_entry_nor_position() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from daybook_contracts.limits import ENVELOPE_VALUES
 from daybook_contracts.strict_json import Members, NotStrictJson, parse_json, parse_loosely
 from support.command_strategies import values
 
@@ -119,11 +120,62 @@ def test_a_key_given_twice_is_refused_and_only_that(pairs: list[tuple[str, int]]
             parse_json(text.encode())
 
 
+def pairs_in(value: Any) -> Any:
+    """A value whose objects are lists of pairs, so that a name may stand there twice."""
+    if isinstance(value, list):
+        return "[" + ",".join(map(pairs_in, value)) + "]"
+    if isinstance(value, tuple):
+        return "{" + ",".join(f"{json.dumps(key)}:{pairs_in(inner)}" for key, inner in value) + "}"
+    return json.dumps(value)
+
+
+def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise KeyError
+    return dict(pairs)
+
+
+@given(
+    st.recursive(
+        st.sampled_from([None, 5, ":", '"', "a:b", "\\", "é"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.lists(st.tuples(st.sampled_from(["a", "b:", '"', "\\"]), inner), max_size=3).map(tuple)
+        ),
+        max_leaves=15,
+    )
+)
+def test_duplicates_are_found_as_a_slow_reading_finds_them(value: Any) -> None:
+    text = pairs_in(value)
+    try:
+        expected = json.loads(text, object_pairs_hook=refuse_duplicates)
+    except KeyError:
+        with pytest.raises(NotStrictJson, match="twice"):
+            parse_json(text.encode())
+    else:
+        assert parse_json(text.encode()) == expected
+
+
+def test_a_key_is_named_only_if_it_is_certain() -> None:
+    with pytest.raises(NotStrictJson) as caught:
+        parse_json(b'{"q":0,"x":{"q":1},"x":1}')
+    assert caught.value.path == ()
+
+
+@pytest.mark.parametrize("one", ["1", '""', "{}", "[]", '"a,[{:"', '{"a":[1]}'])
+def test_a_text_holds_10000_values_and_no_more(one: str) -> None:
+    each = 3 if one.startswith('{"') else 1
+    fitting = (ENVELOPE_VALUES - 1) // each
+    assert len(parse_json(f"[{','.join([one] * fitting)}]".encode())) == fitting
+    with pytest.raises(NotStrictJson, match="more than 10,000 JSON values"):
+        parse_json(f"[{','.join([one] * (fitting + 1))}]".encode())
+
+
 def test_a_loose_reading_keeps_members_given_twice() -> None:
     assert parse_loosely(b'{"a":1e999,"a":"\xff"}') == Members([("a", float("inf")), ("a", "\ufffd")])
     assert parse_loosely(b"1" * 5000) == float("inf")
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000])
+@pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000, b"[1" + b",1" * ENVELOPE_VALUES + b"]"])
 def test_a_loose_reading_of_nothing_readable_is_none(text: bytes) -> None:
     assert parse_loosely(text) is None

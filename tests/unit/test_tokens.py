@@ -15,6 +15,7 @@ from daybook_infra.tokens import TokenError, principal_of, sign, signing_secret
 
 SECRET = "a secret of thirty-two bytes, at least"
 USER = "00000000-0000-4000-8000-00000000000A"
+ANN, BILLING = User(USER.lower()), Service("billing")
 NOW = datetime(2026, 11, 22, 15, 10, tzinfo=UTC)
 
 
@@ -49,16 +50,31 @@ def test_principals_are_read_from_exactly_one_option() -> None:
 def test_the_secret_of_the_settings_goes_before_the_local_stacks(tmp_path: Path) -> None:
     file = tmp_path / "jwt-secret"
     file.write_text("f" * 32 + "\n", encoding="utf-8")
-    assert signing_secret(Settings(jwt_secret=SecretStr(SECRET)), file) == SECRET
-    assert signing_secret(Settings(), file) == "f" * 32
+    assert signing_secret(Settings(jwt_secret=SecretStr(SECRET)), ANN, file) == SECRET
+    assert signing_secret(Settings(), ANN, file) == "f" * 32
 
 
 def test_without_any_secret_nothing_is_signed(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match="DAYBOOK_JWT_SECRET is not set"):
-        signing_secret(Settings(), tmp_path / "jwt-secret")
+        signing_secret(Settings(), ANN, tmp_path / "jwt-secret")
     (tmp_path / "jwt-secret").write_text("short", encoding="utf-8")
     with pytest.raises(TokenError, match="fewer than 32 bytes"):
-        signing_secret(Settings(), tmp_path / "jwt-secret")
+        signing_secret(Settings(), ANN, tmp_path / "jwt-secret")
+
+
+def test_a_services_token_is_signed_with_the_services_secret_if_there_is_one() -> None:
+    own = Settings(jwt_secret=SecretStr(SECRET), service_jwt_secret=SecretStr("s" * 32))
+    assert signing_secret(own, BILLING, None) == "s" * 32
+    assert signing_secret(own, ANN, None) == SECRET
+    assert signing_secret(Settings(jwt_secret=SecretStr(SECRET)), BILLING, None) == SECRET
+    published = Settings(jwt_secret=SecretStr(SECRET), service_jwks_url="https://login.example.org/keys")
+    with pytest.raises(TokenError, match="DAYBOOK_SERVICE_JWT_SECRET is not: no secret can sign for a service"):
+        signing_secret(published, BILLING, None)
+
+
+def test_a_token_names_the_issuer_that_the_door_expects() -> None:
+    token = sign(Settings(jwt_issuer="https://login"), SECRET, ANN, NOW, timedelta(hours=1))
+    assert claims(token)["iss"] == "https://login"
 
 
 def test_the_command_prints_a_token_that_the_secret_verifies() -> None:

@@ -1,7 +1,7 @@
 """Commands: what publishers send. `parse_command` is the way in, `normalised_bytes` the way out."""
 
 from daybook_contracts.commands.alerts import RaiseAlert, RaiseAlertData, ResolveAlert, ResolveAlertData
-from daybook_contracts.commands.batch import parse_batch
+from daybook_contracts.commands.batch import Steps, parse_batch, parse_item, split_batch
 from daybook_contracts.commands.connections import (
     ActivateConnection,
     ActivateConnectionData,
@@ -51,6 +51,7 @@ from daybook_contracts.commands.projects import (
     UpdateProjectMember,
     UpdateProjectMemberData,
 )
+from daybook_contracts.commands.references import refuse_reference
 from daybook_contracts.commands.registry import COMMANDS, AnyCommand, Command
 from daybook_contracts.commands.secret_refs import (
     CreateSecretRef,
@@ -132,6 +133,7 @@ __all__ = [
     "RotateSecretRefData",
     "StartSync",
     "StartSyncData",
+    "Steps",
     "UpdateConnection",
     "UpdateConnectionData",
     "UpdateMember",
@@ -143,6 +145,9 @@ __all__ = [
     "parse_batch",
     "parse_command",
     "parse_envelope",
+    "parse_item",
+    "refuse_reference",
     "request_json",
+    "split_batch",
     "with_actor",
 ]

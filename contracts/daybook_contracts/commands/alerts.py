@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenAlertId, ChosenIdField, Severity, Text, Uuid
+from daybook_contracts.commands.fields import ChosenAlertId, ChosenIdField, FreeText, Severity, Uuid
 
 
 class RaiseAlertData(Data):
@@ -13,7 +13,7 @@ class RaiseAlertData(Data):
     project_id: Uuid
     connection_id: Uuid | None = Field(default=None, description="A connection of the project, if it is about one.")
     severity: Severity
-    message: Text
+    message: FreeText
 
 
 class RaiseAlert(Envelope):

@@ -1,69 +1,114 @@
-"""A batch's body in, its commands out, each refused in its place; the body is refused whole only as a body."""
+"""A batch's body in, its commands out, each refused in its place; the body is refused whole only as a body.
+
+The work comes in steps, so that an event loop can be given back between them.
+"""
 
 import re
-from collections.abc import Iterator
-
-import msgspec
+from collections.abc import Generator
+from typing import Final, TypeVar
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.invalid import InvalidCommand
 from daybook_contracts.commands.parse import MakeId, parse_command
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS
+from daybook_contracts.json_counts import counting_values, windows
+from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS, BATCH_VALUES
 
-_ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
-# A string that never closes takes all the rest: so the scan is linear, and nothing inside is mistaken for an item.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{},]', re.DOTALL)
+T = TypeVar("T")
+Steps = Generator[None, None, T]
+"""Work that pauses after each few milliseconds, and returns its result in the end."""
+
+_WHITE_SPACE: Final = b" \t\r\n"
+# Up to the next bracket, or comma between items; a string is passed whole. Nothing here can backtrack.
+_TO_MARK: Final = re.compile(rb'[^"\[\]{},]*+(?:"[^"]*+"[^"\[\]{},]*+)*+([\[\]{},])')
+_TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
+_BRACKETS_IN_A_STEP: Final = 4096
 
 
 def parse_batch(raw: bytes, *, default_id: MakeId | None = None) -> list[Command | InvalidCommand]:
     """One command or one refusal per item, in order; raises InvalidCommand for a body that is no batch."""
-    if len(raw) > BATCH_BYTES:
-        detail = f"a batch must be at most {BATCH_BYTES // 1024 // 1024} MiB"
-        raise InvalidCommand(Code.INVALID_COMMAND, detail, too_large=True)
-    items = _split(raw)
-    if not 1 <= len(items) <= BATCH_ITEMS:
-        raise InvalidCommand(Code.INVALID_COMMAND, f"a batch holds 1 to {BATCH_ITEMS} commands")
-    return [_parsed(item, default_id) for item in items]
+    return [parse_item(item, default_id=default_id) for item in finished(split_batch(raw))]
 
 
-def _parsed(item: bytes, default_id: MakeId | None) -> Command | InvalidCommand:
+def parse_item(item: bytes, *, default_id: MakeId | None = None) -> Command | InvalidCommand:
+    """The item is judged as if it had come alone."""
     try:
         return parse_command(item, default_id=default_id)
     except InvalidCommand as refusal:
         return refusal
 
 
-def _split(raw: bytes) -> list[bytes]:
-    """The items' own bytes, so that each is judged as if it had come alone."""
-    try:
-        return [bytes(item) for item in _ITEMS.decode(raw)]
-    except (msgspec.DecodeError, RecursionError):
-        # One item may be no JSON (NaN), or nested too deep: it must not take the others with it.
-        return list(_split_by_brackets(raw.strip(b" \t\r\n")))
+def split_batch(raw: bytes) -> Steps[list[bytes]]:
+    """The items' own bytes, in time linear in the body's length; raises InvalidCommand for a body that is no batch.
+
+    An item may be no JSON (NaN), or nested too deep: it does not take the others with it.
+    """
+    if len(raw) > BATCH_BYTES:
+        detail = f"a batch must be at most {BATCH_BYTES // 1024 // 1024} MiB"
+        raise InvalidCommand(Code.INVALID_COMMAND, detail, too_large=True)
+    body = raw.strip(_WHITE_SPACE)
+    if not (len(body) >= 2 and body.startswith(b"[") and body.endswith(b"]")):
+        raise _no_array()
+    if not body[1:-1].strip(_WHITE_SPACE):
+        raise _wrong_number()
+    for count in counting_values(body, BATCH_VALUES):
+        if count > BATCH_VALUES:
+            raise InvalidCommand(Code.INVALID_COMMAND, f"a batch holds at most {BATCH_VALUES:,} JSON values")
+        yield
+    text = []
+    for window in windows(body):
+        text.append(window)
+        yield
+    ends = yield from _ends(b"".join(text))
+    starts = [1, *(end + 1 for end in ends[:-1])]
+    return [_item(body, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def _split_by_brackets(body: bytes) -> Iterator[bytes]:
-    depth, start, end = 0, 1, 0
-    for token in _TOKEN.finditer(body):
-        match token.group():
-            case b"[" | b"{":
-                depth += 1
-            case b"]" | b"}":
-                depth -= 1
-                end = token.end() if depth == 0 else end
-            case b"," if depth == 1:
-                yield _item(body, start, token.start())
-                start = token.end()
-        if depth == 0:
-            break
-    if not body.startswith(b"[") or not body.endswith(b"]") or end != len(body):
-        raise InvalidCommand(Code.INVALID_COMMAND, "a batch is a JSON array of commands")
-    yield _item(body, start, end - 1)
+def finished(steps: Steps[T]) -> T:
+    """The result of work in steps, done without a pause."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def _ends(text: bytes) -> Steps[list[int]]:
+    """Where each item ends. In `text` no string holds a quote."""
+    depth, at, ends, brackets = 1, 1, list[int](), 0
+    while depth:
+        found = (_TO_MARK if depth == 1 else _TO_BRACKET).match(text, at)
+        if found is None:
+            raise _no_array()
+        at = found.end()
+        mark = text[at - 1]
+        if mark in b"[{":
+            depth += 1
+        elif mark in b"]}":
+            depth -= 1
+        else:
+            ends.append(at - 1)
+            if len(ends) >= BATCH_ITEMS:
+                raise _wrong_number()
+        brackets += 1
+        if brackets % _BRACKETS_IN_A_STEP == 0:
+            yield
+    if at != len(text):
+        raise _no_array()
+    return [*ends, at - 1]
 
 
 def _item(body: bytes, start: int, end: int) -> bytes:
-    item = body[start:end].strip(b" \t\r\n")
+    item = body[start:end].strip(_WHITE_SPACE)
     if not item:
-        raise InvalidCommand(Code.INVALID_COMMAND, "a batch is a JSON array of commands")
+        raise _no_array()
     return item
+
+
+def _no_array() -> InvalidCommand:
+    return InvalidCommand(Code.INVALID_COMMAND, "a batch is a JSON array of commands")
+
+
+def _wrong_number() -> InvalidCommand:
+    return InvalidCommand(Code.INVALID_COMMAND, f"a batch holds 1 to {BATCH_ITEMS} commands")

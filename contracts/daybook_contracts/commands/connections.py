@@ -10,9 +10,9 @@ from daybook_contracts.commands.fields import (
     ChosenIdField,
     Config,
     ConnectionType,
+    FreeText,
     Name,
     ReasonField,
-    Text,
     Uuid,
 )
 
@@ -55,7 +55,7 @@ class UpdateConnection(Envelope):
 
 class ActivateConnectionData(Data):
     connection_id: Uuid
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class ActivateConnection(Envelope):
@@ -67,7 +67,7 @@ class ActivateConnection(Envelope):
 
 class DeactivateConnectionData(Data):
     connection_id: Uuid
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class DeactivateConnection(Envelope):

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Payload, ReasonField, Resolution, Text, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, Payload, ReasonField, Resolution, Uuid
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 
 
@@ -15,7 +15,9 @@ class RecordDlqEventData(Data):
     payload: Payload = Field(
         description="The event, any JSON of at most 64 KiB; as a string where it is not JSON. `hottok` is taken out."
     )
-    error: Text | None = Field(default=None, description="Why it could not be taken in; kept as it is.")
+    error: FreeText | None = Field(
+        default=None, description="Why it could not be taken in; kept as it is, but for secrets: `[redacted]`."
+    )
 
     def to_json(self) -> dict[str, Any]:
         return {**super().to_json(), "payload": self.payload}  # null is a payload too
@@ -42,7 +44,7 @@ class RetryDlqEvent(Envelope):
 class ResolveDlqEventData(Data):
     dlq_event_id: Uuid
     resolution: Resolution
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class ResolveDlqEvent(Envelope):
@@ -60,11 +62,13 @@ class PendingFilter(Data):
     )
 
 
+# Only the first bad id is named: naming ten thousand would cost more than all the rest of the command.
+_Ids = Annotated[tuple[Uuid, ...], Field(strict=False, fail_fast=True, min_length=1, max_length=BULK_IDS)]
+
+
 class _Bulk(Data):
     connection_id: Uuid
-    ids: Annotated[tuple[Uuid, ...], Field(strict=False, min_length=1, max_length=BULK_IDS)] | None = Field(
-        default=None, description="Dead letters of the connection; an id given twice counts once."
-    )
+    ids: _Ids | None = Field(default=None, description="Dead letters of the connection; an id given twice counts once.")
     filter: PendingFilter | None = Field(default=None, description="Instead of ids: one of the two, never both.")
 
     @model_validator(mode="after")
@@ -92,7 +96,7 @@ class RetryDlqEvents(Envelope):
 
 class ResolveDlqEventsData(_Bulk):
     resolution: Resolution
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class ResolveDlqEvents(Envelope):

@@ -2,12 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.limits import NAME_LENGTH, PAYLOAD_BYTES, TEXT_LENGTH
-from daybook_contracts.secret_id_ref import SECRET_ID_REF, UUID_ANY_CASE, secret_id_ref
-from daybook_contracts.secret_scan import without_hottok
+from daybook_contracts.secret_id_ref import JSON_SCHEMA_PATTERN, UUID_ANY_CASE, secret_id_ref
+from daybook_contracts.secret_scan import without_hottok, without_secrets
+from daybook_contracts.secret_text import holds_secret, redacted
 from daybook_contracts.text import name_text, uuid_text, uuid_version
 
 
@@ -25,6 +26,16 @@ def _chosen_alert(text: str) -> str:
     return chosen
 
 
+def _no_secret(name: str) -> str:
+    if holds_secret(name):
+        raise ValueError("must not hold a secret")
+    return name
+
+
+def _redacted(value: Any) -> Any:
+    return redacted(value) if isinstance(value, str) else value
+
+
 def _small(value: Any) -> Any:
     if len(canonical_bytes(value)) > PAYLOAD_BYTES:
         raise ValueError(f"must be at most {PAYLOAD_BYTES // 1024} KiB as canonical JSON (RFC 8785)")
@@ -33,18 +44,20 @@ def _small(value: Any) -> Any:
 
 _UUID_SCHEMA = WithJsonSchema({"type": "string", "format": "uuid", "pattern": f"^{UUID_ANY_CASE}$"})
 _NAME_SCHEMA = WithJsonSchema({"type": "string", "minLength": 1, "maxLength": NAME_LENGTH})
-_REF_SCHEMA = WithJsonSchema({"type": "string", "pattern": f"^({SECRET_ID_REF.pattern})$"})
+_REF_SCHEMA = WithJsonSchema({"type": "string", "pattern": JSON_SCHEMA_PATTERN})
 _ANY_SCHEMA = WithJsonSchema({})
 
 Uuid = Annotated[str, AfterValidator(uuid_text), _UUID_SCHEMA]
 ChosenId = Annotated[str, AfterValidator(_chosen), _UUID_SCHEMA]
 ChosenAlertId = Annotated[str, AfterValidator(_chosen_alert), _UUID_SCHEMA]
-Name = Annotated[str, AfterValidator(name_text), _NAME_SCHEMA]
+Name = Annotated[str, AfterValidator(name_text), AfterValidator(_no_secret), _NAME_SCHEMA]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_LENGTH)]
+FreeText = Annotated[Text, BeforeValidator(_redacted)]
+"""What people and workers write. Secrets are taken out before its length is looked at."""
 SecretIdRef = Annotated[str, AfterValidator(secret_id_ref), _REF_SCHEMA]
 ConnectionType = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{1,62}$")]
 Config = dict[str, Any]
-Stats = Annotated[dict[str, Any], AfterValidator(_small)]
+Stats = Annotated[dict[str, Any], AfterValidator(without_secrets), AfterValidator(_small)]
 Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_small), _ANY_SCHEMA]
 
 Role = Literal["owner", "admin", "member", "viewer"]
@@ -53,4 +66,4 @@ Severity = Literal["critical", "warning", "info"]
 Resolution = Literal["replayed", "manual", "duplicate", "discarded"]
 
 ChosenIdField = Field(default=None, description="Taken from a service only; a new thing's id is otherwise its entry's.")
-ReasonField = Field(default=None, description="For people; kept as it is.")
+ReasonField = Field(default=None, description="For people; kept as it is, but for secrets: `[redacted]`.")

@@ -1,6 +1,7 @@
 """Bytes in, commands out, or InvalidCommand. Both doors come through here, so both refuse the same.
 
-Order: a secret wins over every other fault; then strict JSON; then the envelope and its data.
+Order: what no parser can read; a secret, which wins over every fault of what can be read; strict JSON; the envelope and
+its data. A text is parsed at most once.
 """
 
 from collections.abc import Callable
@@ -13,16 +14,18 @@ from daybook_contracts.commands.faults import dotted, fault_text
 from daybook_contracts.commands.invalid import InvalidCommand
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import COMMANDS, Command
-from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.commands.unread_id import unread_id
+from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES
 from daybook_contracts.secret_scan import find_secret
-from daybook_contracts.strict_json import NotStrictJson, members, parse_json, parse_loosely
+from daybook_contracts.strict_json import NotStrictJson, parse_json
 from daybook_contracts.text import uuid_text
 
 _KNOWN = ", ".join(COMMANDS)
 _TOO_LARGE = f"the envelope must be at most {ENVELOPE_BYTES // 1024} KiB"
 
-# Canonical numbers may be four times longer than written (1e15): only such an envelope is measured again.
-_MAY_GROW_OVER = ENVELOPE_BYTES // 4
+# A canonical number may be 12 bytes longer than written (1e15), an id or an actor may be filled in: only such an
+# envelope is measured again.
+_MAY_GROW_OVER = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048
 
 MakeId = Callable[[], str]
 
@@ -30,12 +33,11 @@ MakeId = Callable[[], str]
 def parse_command(raw: bytes, *, default_id: MakeId | None = None) -> Command:
     """The normalised command of an envelope; `default_id` gives the id where the envelope has none."""
     if len(raw) > ENVELOPE_BYTES:
-        raise _refused_unread(raw, _TOO_LARGE, too_large=True)
+        raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, unread_id(raw), too_large=True)
     try:
         value = parse_json(raw)
     except NotStrictJson as fault:
-        where = f" at {dotted(fault.path)}" if fault.path else ""
-        raise _refused_unread(raw, f"{fault.reason}{where}") from fault
+        raise _not_strict(raw, fault) from fault
     command = parse_envelope(value, default_id=default_id)
     if len(raw) > _MAY_GROW_OVER:
         _refuse_oversize(command)
@@ -59,12 +61,16 @@ def parse_envelope(value: object, *, default_id: MakeId | None = None) -> Comman
         raise InvalidCommand(Code.INVALID_COMMAND, fault_text(error), _readable_id(value)) from None
 
 
-def with_actor(command: Command, user_id: str) -> Command:
-    """The command with its missing actor filled in; one that names an actor stays as it is."""
+def with_actor(command: Command, user_id: str, written: int = ENVELOPE_BYTES) -> Command:
+    """The command with its missing actor filled in; one that names an actor stays as it is.
+
+    `written`: the bytes that it was parsed from. Raises InvalidCommand where the actor makes it too large.
+    """
     if command.actor_user_id is not None:
         return command
     filled = command.model_copy(update={"actor_user_id": user_id})
-    _refuse_oversize(filled)
+    if written > _MAY_GROW_OVER:
+        _refuse_oversize(filled)
     return filled
 
 
@@ -80,19 +86,20 @@ def _refuse_oversize(command: Command) -> None:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, command.id, too_large=True)
 
 
-def _refused_unread(raw: bytes, detail: str, *, too_large: bool = False) -> InvalidCommand:
-    """Why a text is refused that was never read strictly; raises for a secret in it, which wins."""
-    loose = parse_loosely(raw)
-    _refuse_secret(loose)
-    return InvalidCommand(Code.INVALID_COMMAND, detail, _readable_id(loose), too_large=too_large)
+def _not_strict(raw: bytes, fault: NotStrictJson) -> InvalidCommand:
+    """Why a text is refused that is not strict JSON. Raises for a secret in what could be read of it, which wins."""
+    if fault.value is None:
+        command_id = unread_id(raw)
+    else:
+        _refuse_secret(fault.value)
+        command_id = _readable_id(fault.value)
+    where = f" at {dotted(fault.path)}" if fault.path else ""
+    return InvalidCommand(Code.INVALID_COMMAND, f"{fault.reason}{where}", command_id)
 
 
 def _readable_id(value: Any) -> str | None:
-    match [member for name, member in members(value) if name == "id"]:
-        case [str(text)]:
-            try:
-                return uuid_text(text)
-            except ValueError:
-                return None
-        case _:
-            return None
+    text = value.get("id") if isinstance(value, dict) else None
+    try:
+        return uuid_text(text) if isinstance(text, str) else None
+    except ValueError:
+        return None

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, ReasonField, Stats, Text, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, ReasonField, Stats, Uuid
 
 
 class StartSyncData(Data):
@@ -22,7 +22,9 @@ class StartSync(Envelope):
 
 class CompleteSyncData(Data):
     sync_run_id: Uuid
-    stats: Stats | None = Field(default=None, description="Any object of at most 64 KiB.")
+    stats: Stats | None = Field(
+        default=None, description="Any object of at most 64 KiB; secrets in it become `[redacted]`."
+    )
 
 
 class CompleteSync(Envelope):
@@ -34,7 +36,7 @@ class CompleteSync(Envelope):
 
 class FailSyncData(Data):
     sync_run_id: Uuid
-    error_message: Text = Field(description="What went wrong; kept as it is.")
+    error_message: FreeText = Field(description="What went wrong; kept as it is, but for secrets: `[redacted]`.")
 
 
 class FailSync(Envelope):
@@ -46,7 +48,7 @@ class FailSync(Envelope):
 
 class CancelSyncData(Data):
     sync_run_id: Uuid
-    reason: Text | None = ReasonField
+    reason: FreeText | None = ReasonField
 
 
 class CancelSync(Envelope):

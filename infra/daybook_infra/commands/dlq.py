@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 from uuid import UUID
 
@@ -29,12 +30,13 @@ MOST_LEVELS = 100
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """On which connection, as whom, how long a command may take, and whether to do it at all."""
+    """On which connection, as whom, how long a command may take, whether to do it at all, and where its key is."""
 
     connection_id: UUID
     principal: Service
     seconds: float
     dry_run: bool
+    key_file: Path | None
 
 
 @click.group
@@ -46,8 +48,16 @@ def ordered(command: Callable[..., None]) -> Callable[..., None]:
     """Adds the options that both subcommands have; the command gets them as `order`."""
 
     @wraps(command)
-    def with_order(connection: UUID, principal: Service, seconds: float, *, dry_run: bool, **others: object) -> None:
-        command(order=Order(connection, principal, seconds, dry_run), **others)
+    def with_order(
+        connection: UUID,
+        principal: Service,
+        seconds: float,
+        key_file: Path | None,
+        *,
+        dry_run: bool,
+        **others: object,
+    ) -> None:
+        command(order=Order(connection, principal, seconds, dry_run, key_file), **others)
 
     whole = click.option("--dry-run", is_flag=True, help="Only count what would be touched.")(with_order)
     whole = click.option(
@@ -58,6 +68,12 @@ def ordered(command: Callable[..., None]) -> Callable[..., None]:
         show_default=True,
         metavar="SECONDS",
         help="How long to wait for each command's outcome, and for the tables to show it.",
+    )(whole)
+    whole = click.option(
+        "--key-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
     )(whole)
     whole = click.option(
         "--principal", default="service:cli", show_default=True, callback=_service, help="Who sends: service:NAME."
@@ -166,9 +182,11 @@ async def _send_all(
 ) -> None:
     from daybook_infra.dead_letters import carry_out, envelope
     from daybook_infra.publishing import publishing
+    from daybook_infra.service_key import service_key
 
     database, place = where
-    async with publishing(settings, order.principal, order.seconds) as publisher:
+    key = service_key(settings, order.key_file)
+    async with publishing(settings, order.principal, order.seconds, key) as publisher:
         with progress(sweep.total, _word(work)) as advance:
             while (current := sweep.current) is not None:
                 command = envelope(place, type_of(work), data_of(work, place.connection_id, current))

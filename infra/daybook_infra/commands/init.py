@@ -13,15 +13,16 @@ def init() -> None:
     """Make the topics and bring the database's schema up to date.
 
     Says what it did; running it again does nothing. Nothing that exists is altered or dropped: a topic that is not as
-    the log needs it is an error.
+    the log needs it is an error. Rights that are missing in PostgreSQL are named before anything is made.
     """
     asyncio.run(_init(running_settings()))
 
 
 async def _init(settings: Settings) -> None:
-    from daybook_infra.migrations import migrate
+    from daybook_infra.migrations import migrate, verify_may_migrate
     from daybook_infra.topics import ensure_topics
 
+    await verify_may_migrate(settings)
     _say("topics", await ensure_topics(settings), "made")
     _say("migrations", await migrate(settings), "applied")
 

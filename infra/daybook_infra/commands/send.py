@@ -3,7 +3,8 @@
 import asyncio
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import BinaryIO
 
 import click
@@ -11,6 +12,7 @@ import click
 from daybook_contracts.principals import InvalidPrincipal, Principal, parse_publisher
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
 from daybook_infra.running import running_settings
+from daybook_infra.service_key import service_key
 from daybook_infra.settings import Settings
 
 REJECTED, UNKNOWN = 1, 3
@@ -19,6 +21,12 @@ REJECTED, UNKNOWN = 1, 3
 @click.command
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--principal", default="service:cli", show_default=True, help="Who sends: service:NAME or user:ID.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
+)
 @click.option(
     "--timeout",
     "seconds",
@@ -29,7 +37,7 @@ REJECTED, UNKNOWN = 1, 3
     help="How long to wait for each outcome.",
 )
 @click.option("--rejections-ok", is_flag=True, help="Exit with 0 although commands were rejected.")
-def send(file: BinaryIO, principal: str, seconds: float, *, rejections_ok: bool) -> None:
+def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, *, rejections_ok: bool) -> None:
     """Publish the envelopes in FILE (JSON lines; stdin by default) to the commands topic.
 
     Each line is published as it stands, but for blank ones, and its outcome is printed as a JSON line, in the order of
@@ -42,8 +50,18 @@ def send(file: BinaryIO, principal: str, seconds: float, *, rejections_ok: bool)
         sender = parse_publisher(principal.encode())
     except InvalidPrincipal as error:
         raise click.BadParameter(str(error), param_hint="--principal") from error
-    tally = asyncio.run(_send(running_settings(), file, sender, seconds))
+    settings = running_settings()
+    signer = Signer(sender, service_key(settings, key_file))
+    tally = asyncio.run(_send(settings, file, signer, seconds))
     sys.exit(tally.exit_code(rejections_ok=rejections_ok))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who sends; without a key the records are not signed."""
+
+    principal: Principal
+    key: bytes | None = field(repr=False)
 
 
 @dataclass(slots=True)
@@ -73,7 +91,7 @@ class Tally:
         return f"{self.accepted} accepted, {self.rejected} rejected, {self.unknown} unknown"
 
 
-async def _send(settings: Settings, file: BinaryIO, principal: Principal, seconds: float) -> Tally:
+async def _send(settings: Settings, file: BinaryIO, signer: Signer, seconds: float) -> Tally:
     from daybook_infra.lines import read_lines
     from daybook_infra.publishing import publishing
     from daybook_infra.sending import outcomes
@@ -82,7 +100,7 @@ async def _send(settings: Settings, file: BinaryIO, principal: Principal, second
     # The outcomes themselves are progress enough where they go to the terminal.
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     async with (
-        publishing(settings, principal, seconds) as publisher,
+        publishing(settings, signer.principal, seconds, signer.key) as publisher,
         aclosing(outcomes(publisher, read_lines(file))) as done,
     ):
         async for outcome in done:

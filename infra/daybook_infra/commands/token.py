@@ -15,11 +15,12 @@ from daybook_infra.settings import load_settings
 def token(user: str | None, service: str | None, hours: float) -> None:
     """Print a JWT for the HTTP door.
 
-    Signed with DAYBOOK_JWT_SECRET, or with the secret that a local stack keeps in .daybook/jwt-secret.
+    Signed with DAYBOOK_JWT_SECRET, or with the secret that a local stack keeps in .daybook/jwt-secret. If
+    DAYBOOK_SERVICE_JWT_SECRET is set, it signs services' tokens.
     """
     from daybook_infra.tokens import principal_of, sign, signing_secret
 
     settings = load_settings()
     principal = principal_of(user, service)
-    secret = signing_secret(settings, local_jwt_secret())
+    secret = signing_secret(settings, principal, local_jwt_secret())
     click.echo(sign(settings, secret, principal, datetime.now(UTC), timedelta(hours=hours)))

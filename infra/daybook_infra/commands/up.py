@@ -11,7 +11,7 @@ import click
 from pydantic import SecretStr
 
 from daybook_contracts.principals import User
-from daybook_infra.migrations import migrate
+from daybook_infra.migrations import migrate, verify_may_migrate
 from daybook_infra.postgres import address
 from daybook_infra.settings import Settings, load_settings
 from daybook_infra.stack.choice import parts_needed, stack_of
@@ -86,6 +86,7 @@ def _completed(asked: Settings, found: Servers, secret: SecretStr) -> Settings:
 
 
 async def _init(settings: Settings) -> None:
+    await verify_may_migrate(settings)
     for name in await ensure_topics(settings):
         say(f"made topic {name}")
     for name in await migrate(settings):
@@ -113,6 +114,11 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
+        # Read here; a child that found both would refuse to start.
+        "DAYBOOK_DATABASE_URL_FILE": "",
+        "DAYBOOK_JWT_SECRET_FILE": "",
+        # Both services would want the same one.
+        "DAYBOOK_ADMIN_PORT": "",
     }
 
 

@@ -1,4 +1,6 @@
-"""The demo user of a local stack: registered through the HTTP door like anybody else, and a line to try."""
+"""The demo user of a local stack: registers itself through the HTTP door, and a line to try.
+No service does it: a service policy need not list one.
+"""
 
 import http.client
 import json
@@ -8,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from daybook_contracts.principals import Principal, Service, User
+from daybook_contracts.principals import Principal, User
 from daybook_infra.postgres import connect
 from daybook_infra.settings import Settings
 from daybook_infra.stack.interface import StackError
@@ -17,7 +19,6 @@ from daybook_infra.tokens import sign, signing_secret
 USER_ID = "0199f000-0000-7000-8000-00000000da7e"
 # The same each time, so the second `up` is answered from the first one's entry.
 COMMAND_ID = "0199f000-0000-7000-8000-000000000001"
-REGISTRAR = Service("daybook-up")
 VALID = timedelta(hours=24)
 ANSWER_SECONDS = 30
 REQUEST_SECONDS = 10
@@ -31,7 +32,7 @@ class Demo:
     door: str
 
     def token(self, principal: Principal) -> str:
-        return sign(self.settings, signing_secret(self.settings, None), principal, datetime.now(UTC), VALID)
+        return sign(self.settings, signing_secret(self.settings, principal, None), principal, datetime.now(UTC), VALID)
 
     async def register(self) -> None:
         """Returns once the user is in the tables, so that a command can name it at once."""
@@ -63,7 +64,7 @@ class Demo:
 
     def _ask(self) -> tuple[int, str]:
         body = json.dumps({"id": COMMAND_ID, "type": "REGISTER_USER", "data": {"user_id": USER_ID}})
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token(REGISTRAR)}"}
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token(User(USER_ID))}"}
         connection = http.client.HTTPConnection(urlsplit(self.door).netloc, timeout=REQUEST_SECONDS)
         try:
             connection.request("POST", "/v1/commands", body, headers)

@@ -124,6 +124,7 @@ class Engine:
         if following:
             owned.expected = following[-1].offset + 1
             metrics.COMMANDS.labels(partition).inc(len(following))
+            _report_lost(partition, following)
             self._deliver(partition, owned, CommandsArrived(following))
 
     def _following(self, partition: int, owned: Owned, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
@@ -131,7 +132,7 @@ class Engine:
         earlier ones, the commit behind them would lose those. A gap is believed when it comes a second time.
         """
         following = [record for record in records if record.offset >= owned.expected]
-        if following and following[0].offset > owned.expected != owned.sought:
+        if following and following[0].first_offset > owned.expected != owned.sought:
             owned.sought = owned.expected
             self._intake.seek(partition, owned.expected)
             return []
@@ -257,7 +258,7 @@ class Engine:
     def _report(self, partition: int, report: Report) -> None:
         metrics.REPORTS.labels(report.kind).inc()
         if report.kind == "void":
-            metrics.VOIDS.labels(partition).inc()
+            metrics.VOIDS.labels(partition).inc(report.offsets)
         log.warning("shard_report", partition=partition, kind=report.kind, detail=report.detail, exc_info=report.error)
 
     def _hold(self, partition: int, reason: str | None) -> None:
@@ -272,6 +273,13 @@ class Engine:
         if oldest is None or time.time() * 1000 - oldest < DAY_MS:
             return None
         return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
+
+
+def _report_lost(partition: int, records: Sequence[CommandRecord]) -> None:
+    for record in records:
+        if record.lost_from is not None:
+            metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
+            log.error("commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset)
 
 
 def _is_full(owned: Owned) -> bool:

@@ -114,6 +114,7 @@ class Lanes:
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
                 deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
+                await asyncio.sleep(0)  # a batch takes milliseconds to decide; there may be one for each partition
 
     async def run_kafka_probe(self) -> None:
         """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""

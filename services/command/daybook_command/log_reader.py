@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from daybook_command.shard.messages import LogRecord
 from daybook_infra import kafka
 from daybook_infra.errors import KafkaAway
+from daybook_infra.lost_batch import offsets_of
 from daybook_infra.settings import Settings
 
 # No answer for so long means that the partition's leader is away; the caller tries again.
@@ -86,13 +87,17 @@ class LogReader:
         position = await consumer.position(place)
         while position < stop:
             fetched = await consumer.getmany(place, timeout_ms=POLL_MS)
-            records += [LogRecord(record.offset, record.value) for record in fetched.get(place, ())]
+            records += [_log_record(record) for record in fetched.get(place, ())]
             reached = await consumer.position(place)
             now = asyncio.get_running_loop().time()
             if reached > position:
                 position, stalled_at = reached, now + STALL_SECONDS
             elif now > stalled_at:
                 raise KafkaAway(f"the log of partition {place.partition} stalled before offset {stop}")
+
+
+def _log_record(record: ConsumerRecord[bytes, bytes]) -> LogRecord:
+    return LogRecord(record.offset, record.value, offsets_of(record.value))
 
 
 class _Consumer:

@@ -16,6 +16,7 @@ from daybook_command.producers import ReplaceableProducer
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, OutcomeUnknown
 from daybook_infra import kafka
 from daybook_infra.failpoints import failpoint
+from daybook_infra.kafka_refusals import told
 from daybook_infra.settings import Settings
 
 APPEND_SECONDS = 10.0
@@ -34,14 +35,18 @@ class LogWriter:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=BATCH_BYTES)
+        self._settings = settings
         self._unknown_at: dict[int, float] = {}
+        self._reason = ""
 
     @property
     def fault(self) -> str | None:
         """For health: a leader may be there, and yet too few copies for an acknowledgement."""
         now = asyncio.get_running_loop().time()
         late = sorted(partition for partition, at in self._unknown_at.items() if now - at < FAULT_SECONDS)
-        return f"Kafka does not acknowledge entries of partitions {', '.join(map(str, late))}" if late else None
+        if not late:
+            return None
+        return f"Kafka does not acknowledge entries of partitions {', '.join(map(str, late))}: {self._reason}"
 
     async def stop(self) -> None:
         await self._producers.stop()
@@ -67,7 +72,8 @@ class LogWriter:
         except _REFUSALS as error:
             self._producers.discard(producer)
             return AppendRefused(f"Kafka refused the batch: {error!r}")
-        except (KafkaError, OSError, TimeoutError):
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._reason = told(self._settings, error)
             self._producers.discard(producer)
             return OutcomeUnknown()
         # An idempotent retry that the broker had already taken is acknowledged without an offset.

@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from prometheus_client import REGISTRY
 
+from daybook_command import rights
 from daybook_command.asyncapi import mount_asyncapi
 from daybook_command.engine import Engine
 from daybook_command.http.app import create_app
@@ -25,14 +27,18 @@ from daybook_command.replies import Replies
 from daybook_command.shard.machine import Config
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.subscriber import CommandIntake
+from daybook_contracts.edge_rules import EdgeRules
+from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import Topics
 from daybook_infra.booting import once_up, verified
-from daybook_infra.errors import SettingsError
 from daybook_infra.health import Health
+from daybook_infra.http.headers import with_cors
+from daybook_infra.http.sites import sites
 from daybook_infra.logs import get_logger
 from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.services_file import load_service_policy
 from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings
+from daybook_infra.settings import Settings, require_token_keys, split_origins
 
 log = get_logger(__name__)
 
@@ -45,23 +51,25 @@ class Service:
     app: FastAPI
     engine: Engine
     intake: CommandIntake
+    health: Health
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
     """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
-    if settings.jwt_secret is None and settings.jwks_url is None:
-        raise SettingsError(
-            "neither DAYBOOK_JWT_SECRET nor DAYBOOK_JWKS_URL is set: nobody could be told from anybody else"
-        )
+    require_token_keys(settings)
+    policy = load_service_policy(settings)
+    if policy is not None:
+        log.info("service_policy_loaded", services=len(policy.grants))
     stop = asyncio.Event()
-    async with open_service(settings) as service:
+    async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
         await once_up(lambda: service.intake.start(service.engine))
         settle_garbage()
         log.info("serving", host=host, port=port)
         try:
-            await serve(service.app, host, port, stop)
+            app = with_cors(service.app, split_origins(settings.cors_origins))
+            await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
         finally:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
@@ -71,11 +79,11 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[Service]:
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await verified(settings)
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
         pool = await once_up(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
@@ -88,11 +96,14 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
         health.watch("publisher", lambda: publisher.fault)
         intake = CommandIntake(settings, topics)
         lanes = _lanes(settings, topics, pool, replies, health, closing)
-        engine = Engine(_config(settings), lanes, intake, health)
-        users = KnownUsers(pool)
-        app = create_app(DoorDeps(settings, publisher, replies, users, OutcomeReader(pool), health))
+        engine = Engine(_config(settings, policy), lanes, intake, health)
+        # What callers ask for must not take the shards' connections.
+        door_pool = await once_up(lambda: open_pool(settings, "daybook-command-door"))
+        closing.push_async_callback(close_pool, door_pool)
+        users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
+        app = create_app(DoorDeps(settings, publisher, replies, users, outcomes, health, policy))
         mount_asyncapi(app, intake.broker)
-        yield Service(app, engine, intake)
+        yield Service(app, engine, intake, health)
 
 
 def _lanes(
@@ -110,11 +121,12 @@ def _lanes(
     return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
 
 
-def _config(settings: Settings) -> Config:
+def _config(settings: Settings, policy: ServicePolicy | None) -> Config:
     return Config(
         partitions=settings.partitions,
         # So many in all, should every partition be ours.
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
+        rules=EdgeRules(policy, settings.secret_ref_prefix),
     )

@@ -3,6 +3,11 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 COMMANDS = Counter("daybook_command_commands_total", "Commands taken from the topic.", ["partition"])
+LOST = Counter(
+    "daybook_command_lost_total",
+    "Commands in batches that unfold too far to be read.",
+    ["partition"],
+)
 ENTRIES = Counter("daybook_command_entries_total", "Entries appended to the log and admitted.", ["partition"])
 BATCH_ENTRIES = Histogram(
     "daybook_command_batch_entries", "Entries per appended batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)

@@ -30,7 +30,9 @@ class Outbox:
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
         self._topics = topics
         self._replies = replies
-        self._producers = ReplaceableProducer(settings, "daybook-command-outbox")
+        # Not every client can unpack what is compressed (kafkajs, aiokafka without cramjam), and anybody may ask for a
+        # reply.
+        self._producers = ReplaceableProducer(settings, "daybook-command-outbox", compressed=False)
 
     async def stop(self) -> None:
         await self._producers.stop()

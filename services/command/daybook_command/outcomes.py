@@ -13,7 +13,7 @@ from daybook_contracts.ids import Identity
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
 
-# A caller is kept no longer where PostgreSQL hangs, or all connections are taken: shards need them more.
+# A caller is kept no longer where PostgreSQL hangs, or all of the door's connections are taken.
 LOOK_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"

@@ -5,18 +5,21 @@ Some records cannot be published: ours are larger than those they answer, and a 
 
 from dataclasses import dataclass
 
-from daybook_command.shard.messages import Answer, CommandRecord, Forward, Headers, RefusedRecord, Reply
+from daybook_command.shard.messages import Answer, Forward, Headers, RefusedRecord, Reply
 from daybook_contracts.codes import Code
 from daybook_contracts.secret_scan import carries_secret
 from daybook_contracts.topics import (
     CORRELATION_ID,
     FORWARDED_FROM,
     ORIGIN,
+    ORIGIN_LAST,
     REASON,
     RESULT_EVENT,
     Topics,
     event_headers,
 )
+
+UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
 
 
 def _reply(topics: Topics, reply: Reply) -> Outgoing:
-    headers = event_headers(RESULT_EVENT, reply.command_id, reply.command_id, reply.traceparent)
+    event = reply.command_id or UNREADABLE  # CloudEvents wants an id
+    headers = event_headers(RESULT_EVENT, event, event, reply.traceparent)
     if reply.correlation_id is not None:
         headers.append((CORRELATION_ID, reply.correlation_id))
     return Outgoing(topics.results, reply.partition, reply.command_id.encode(), reply.value, headers, None)
@@ -49,7 +53,7 @@ def _reply(topics: Topics, reply: Reply) -> Outgoing:
 
 def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
     record = forward.record
-    headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record)))
+    headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record.offset)))
     reason = f"{Code.INVALID_COMMAND}: in the wrong partition, and too large to be forwarded"
     keep_value = not carries_secret(record.value or b"")
     instead = _refused(topics, partition, RefusedRecord(record, partition, reason, keep_value))
@@ -58,18 +62,20 @@ def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
 
 def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing:
     record, reason = refused.record, refused.reason
-    origin = (ORIGIN, _origin(topics, partition, record))
-    headers = _with(record.headers, (REASON, reason.encode()), origin)
+    origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
+    if record.lost_from is not None:
+        origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
+    why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
+    headers = _with(record.headers, (REASON, (why if record.is_cut else reason).encode()), *origin)
     # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
     nothing = record.key is None and record.value is None
     value = b"" if nothing or not refused.keep_value else record.value
-    why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
-    notice = Outgoing(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), origin], None)
+    notice = Outgoing(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), *origin], None)
     return Outgoing(topics.commands_dlq, refused.partition, record.key, value, headers, notice)
 
 
-def _origin(topics: Topics, partition: int, record: CommandRecord) -> bytes:
-    return f"{topics.commands}/{partition}/{record.offset}".encode()
+def _origin(topics: Topics, partition: int, offset: int) -> bytes:
+    return f"{topics.commands}/{partition}/{offset}".encode()
 
 
 def _with(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:

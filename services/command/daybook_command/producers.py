@@ -1,6 +1,7 @@
 """A producer that is started when it is first needed and thrown away when it can no longer be trusted."""
 
 import asyncio
+from typing import TypedDict
 
 from aiokafka import AIOKafkaProducer
 
@@ -8,13 +9,20 @@ from daybook_infra import kafka
 from daybook_infra.settings import Settings
 
 
+class Options(TypedDict):
+    batch_bytes: int
+    compressed: bool
+
+
 class ReplaceableProducer:
     """After a send of unknown fate its sequence numbers are lost (they do not roll back): `discard` it."""
 
-    def __init__(self, settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024) -> None:
+    def __init__(
+        self, settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
+    ) -> None:
         self._settings = settings
         self._client_id = client_id
-        self._batch_bytes = batch_bytes
+        self._options: Options = {"batch_bytes": batch_bytes, "compressed": compressed}
         self._producer: AIOKafkaProducer | None = None
         self._starting = asyncio.Lock()
         self._closing: set[asyncio.Task[None]] = set()
@@ -23,7 +31,7 @@ class ReplaceableProducer:
         """A started one; raises aiokafka's KafkaError or OSError where Kafka is away. Give the call a deadline."""
         async with self._starting:
             if self._producer is None:
-                producer = kafka.producer(self._settings, self._client_id, batch_bytes=self._batch_bytes)
+                producer = kafka.producer(self._settings, self._client_id, **self._options)
                 try:
                     await producer.start()
                 except BaseException:  # a cancellation too: what has begun to connect must not be left alive

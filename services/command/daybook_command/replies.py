@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra import kafka
 from daybook_infra.errors import KafkaAway
+from daybook_infra.kafka_refusals import told
 from daybook_infra.logs import get_logger
 from daybook_infra.settings import Settings
 
@@ -32,6 +33,7 @@ class Replies:
         self._place = TopicPartition(topic, secrets.randbelow(settings.partitions))
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._interrupted: str | None = None
 
     @property
     def partition(self) -> int:
@@ -47,7 +49,7 @@ class Replies:
         """Why no reply would come, for health."""
         if self._reading is None or self._reading.done():
             return "the results topic is not being read"
-        return None
+        return self._interrupted
 
     async def start(self) -> None:
         """Returns once every reply from now on will be seen; raises KafkaAway."""
@@ -97,9 +99,11 @@ class Replies:
             try:
                 polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
             except KafkaError as error:
+                self._interrupted = f"the results topic cannot be read: {told(self._settings, error)}"
                 log.warning("replies_interrupted", reason=repr(error))
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
+            self._interrupted = None
             for record in polled.get(self._place, ()):
                 correlation_id = dict(record.headers).get(CORRELATION_ID)
                 if correlation_id is not None and record.value is not None:

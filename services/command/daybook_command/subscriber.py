@@ -16,10 +16,12 @@ from faststream.kafka.message import FAKE_CONSUMER
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from daybook_command.shard.messages import CommandRecord
+from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
 from daybook_infra import kafka
 from daybook_infra.errors import KafkaAway
 from daybook_infra.logs import get_logger
+from daybook_infra.lost_batch import LostBatch
 from daybook_infra.settings import Settings
 
 log = get_logger(__name__)
@@ -95,6 +97,7 @@ class CommandIntake(ConsumerRebalanceListener):
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
             self._shards.hand_over(partition, [_command(record) for record in run])
+            await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
 
     # The group
 
@@ -184,10 +187,16 @@ def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | 
 
 
 def _command(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    # Kafka lets a header have no value at all, whatever aiokafka's types say; for us it is not there.
+    # Kafka lets a header have no value at all, whatever aiokafka's types say; for us it is not there, and neither is
+    # one that no answer could repeat: hundreds of such records may come at once, of 64 MiB each.
     headers: Iterable[tuple[str, bytes | None]] = record.headers
-    given = tuple((name, value) for name, value in headers if value is not None)
-    return CommandRecord(record.offset, record.key, record.value, given, record.timestamp)
+    given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
+    value: bytes | None = record.value
+    lost_from = value.first_offset if isinstance(value, LostBatch) else None
+    is_cut = value is not None and len(value) > DEAD_LETTER_BYTES
+    if value is not None and is_cut:
+        value = value[: ENVELOPE_BYTES + 1]  # as much as it takes to be refused for its size
+    return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from, is_cut)
 
 
 async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:

@@ -13,9 +13,11 @@ from daybook_infra import kafka
 from daybook_infra.booting import once_up, verified
 from daybook_infra.errors import KafkaAway
 from daybook_infra.health import Health
+from daybook_infra.http.sites import sites
 from daybook_infra.postgres import Pool, close_pool, open_pool
 from daybook_infra.serving import end, serve, settle_garbage
 from daybook_infra.settings import Settings
+from daybook_projector import rights
 from daybook_projector.http import make_app
 from daybook_projector.log_bounds import LogBounds
 from daybook_projector.metrics import Metrics
@@ -41,7 +43,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     projecting = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
-        await serve(make_app(health, registry), host, port, stop)
+        app = make_app(health, registry, details=settings.admin_port is None)
+        await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
         await end(projecting)
@@ -49,7 +52,8 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
-    await verified(settings)
+    group = Topics(settings.topic_prefix).projector_group
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), group)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         topic = Topics(settings.topic_prefix).audit_log
         bounds = LogBounds(consumer, topic)
@@ -98,5 +102,5 @@ async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
         await consumer.start()
     except KafkaError as error:
         await kafka.close_quietly(consumer)
-        raise KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}") from error
+        raise KafkaAway(await kafka.why_unreachable(settings)) from error
     return consumer

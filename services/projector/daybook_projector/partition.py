@@ -11,6 +11,7 @@ from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.continuity import LogChanged, check_head, check_voids
 from daybook_contracts.head import Head
+from daybook_infra.lost_batch import offsets_of
 from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
 
 
@@ -45,10 +46,12 @@ class Voids:
     last_offset: int | None = None
     reasons: Counter[VoidReason] = field(default_factory=Counter)
 
-    def add(self, offset: int, reason: VoidReason) -> None:
-        self.first_offset = offset if self.first_offset is None else self.first_offset
-        self.last_offset = offset
-        self.reasons[reason] += 1
+    def add(self, record: Record, reason: VoidReason) -> None:
+        offsets = offsets_of(record.value)
+        if self.first_offset is None:
+            self.first_offset = record.offset - offsets + 1
+        self.last_offset = record.offset
+        self.reasons[reason] += offsets
 
 
 class PartitionLog:
@@ -107,7 +110,7 @@ class PartitionLog:
     def _admit(self, record: Record, voids: Voids) -> None:
         verdict = admit(self._head, self.partition, record.value)
         if isinstance(verdict, VoidReason) or record.value is None:
-            voids.add(record.offset, verdict if isinstance(verdict, VoidReason) else VoidReason.NOT_CANONICAL)
+            voids.add(record, verdict if isinstance(verdict, VoidReason) else VoidReason.NOT_CANONICAL)
             check_voids(record.offset - self._head_offset)
             return
         entry = read_log_entry(record.offset, verdict, record.value)

@@ -3,11 +3,13 @@ Offsets are committed for lag displays only: where to begin is PostgreSQL's to s
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from daybook_infra import kafka_refusals
+from daybook_infra.errors import KafkaAway
 from daybook_infra.logs import get_logger
 from daybook_projector.feed import Feed
 from daybook_projector.report import Report
@@ -17,6 +19,7 @@ POLL_MS = 200
 FETCHED_RECORDS = 10_000
 COMMIT_SECONDS = 5.0
 DRAIN_SECONDS = 10.0
+DENIED_PAUSE_SECONDS = 1.0
 
 log = get_logger(__name__)
 
@@ -44,11 +47,21 @@ class Reader(ConsumerRebalanceListener):
         async with asyncio.TaskGroup() as self._group:
             self._consumer.subscribe([self._topic], listener=self)
             while not stop.is_set():
-                fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
-                for source, records in fetched.items():
+                for source, records in (await self._fetched()).items():
                     if source.partition in self._workers:
                         self._workers[source.partition].feed.put(records)
             await self._drain()
+
+    async def _fetched(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """None where an ACL is missing (any more): the consumer goes on by itself once it is there."""
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
+        except kafka_refusals.DENIALS as error:
+            self._report.away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
+            await asyncio.sleep(DENIED_PAUSE_SECONDS)
+            return {}
+        self._report.back(KafkaAway, by=self)
+        return fetched
 
     async def commit(self) -> None:
         offsets = {TopicPartition(self._topic, partition): offset for partition, offset in self.projected_to.items()}

@@ -1,9 +1,13 @@
 """How many commands a user may send."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
+import orjson
 import pytest
 
-from daybook_command.http.rate import MOST_BUCKETS, Buckets
-from support.door_doubles import OTHER, DoorAlone, rename
+from daybook_command.http.rate import MOST_BUCKETS, Buckets, pieces
+from support.door_doubles import ORG, OTHER, DoorAlone, rename
 
 
 class Clock:
@@ -96,8 +100,67 @@ async def test_a_service_is_not_held_back() -> None:
     assert [(await door.send(rename())).status_code for _ in range(5)] == [200] * 5
 
 
-async def test_asking_for_an_outcome_costs_no_token() -> None:
-    door = DoorAlone(burst=1, rate=0.1)
-    for _ in range(3):
-        assert (await door.outcome(rename()["org_id"], rename()["id"])).status_code == 404
-    assert (await door.send(rename())).status_code == 200
+async def test_asking_for_an_outcome_costs_a_token() -> None:
+    door = DoorAlone(burst=2, rate=0.1)
+    assert [(await door.outcome(ORG, rename()["id"])).status_code for _ in range(3)] == [404, 404, 429]
+    assert (await door.send(rename())).status_code == 429
+    assert (await door.outcome(ORG, rename()["id"], "service:audit")).status_code == 404
+
+
+def test_an_empty_bucket_gives_back_what_was_paid(clock: Clock) -> None:
+    buckets = Buckets(1, 2, clock)
+    assert [buckets.take("ada"), buckets.take("ada")] == [0.0, 0.0]
+    assert buckets.charge("ada", 100, paid=1) == 0.0
+    assert buckets.charge("ada", 100, paid=1) == pytest.approx(99)
+    clock.now += 98
+    assert buckets.take("ada") == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("size", "tokens"), [(0, 1), (1, 1), (4096, 1), (4097, 2), (256 * 1024, 64), (4194304, 1024)])
+def test_a_body_costs_a_token_for_each_started_4_kib(size: int, tokens: int) -> None:
+    assert pieces(b" " * size) == tokens
+
+
+@pytest.mark.parametrize(("size", "left"), [(4096, 9), (4097, 8), (40_960, 0)])
+async def test_a_command_is_charged_by_its_size(size: int, left: int) -> None:
+    door = DoorAlone(burst=10, rate=0.001)
+    await door.send(b" " * size)
+    answers = [(await door.send(b"{")).status_code for _ in range(left + 1)]
+    assert answers == [400] * left + [429]
+
+
+async def test_a_large_body_may_overdraw_a_bucket_that_is_not_empty() -> None:
+    door = DoorAlone(burst=1, rate=1)
+    assert (await door.send(orjson.dumps(rename()) + b" " * 40_000)).status_code == 200
+    held = await door.send(rename())
+    assert held.status_code == 429
+    assert 9 <= int(held.headers["retry-after"]) <= 10
+
+
+async def test_a_batch_costs_its_items_or_its_size_whichever_is_more() -> None:
+    for body, tokens in ((b"[" + b",".join([b"1"] * 30) + b"]", 30), (b"[1" + b" " * 81_000 + b"]", 20)):
+        door = DoorAlone(burst=10, rate=1)
+        await door.send_batch(body)
+        held = await door.send_batch(body)
+        assert tokens - 10 <= int(held.headers["retry-after"]) <= tokens - 8
+
+
+@pytest.mark.parametrize("path", ["/v1/commands", "/v1/commands:batch"])
+async def test_a_body_is_charged_before_it_is_parsed(path: str) -> None:
+    """The second of two large bodies that come at once finds the bucket overdrawn: nothing says that it is no JSON."""
+    door = DoorAlone(burst=2, rate=0.01)
+    answers = await asyncio.gather(*[door.post(path, b"[{" + b" " * 100_000) for _ in range(2)])
+    assert sorted(answer.status_code for answer in answers) == [400, 429]
+    assert (await door.post(path, b"no JSON either")).status_code == 429
+
+
+async def test_a_body_that_the_rate_refuses_is_not_read() -> None:
+    door, read = DoorAlone(burst=1, rate=0.01), list[int]()
+    await door.send(rename())
+
+    async def body() -> AsyncIterator[bytes]:
+        read.append(1)
+        yield b"{}"
+
+    answer = await door.client.post("/v1/commands", content=body(), headers=door.bearer())
+    assert (answer.status_code, read) == (429, [])

@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 
-from daybook_command.http.auth import MOST_TOKENS, TRUST_SECONDS, Authenticator
+from daybook_command.http.auth import LEEWAY_SECONDS, MOST_TOKENS, TRUST_SECONDS, Authenticator
 from daybook_command.http.keys import FRESH_SECONDS, THROTTLE_SECONDS
 from daybook_command.http.problems import Refused
 from daybook_contracts.principals import Service, User
@@ -144,7 +144,7 @@ async def test_a_token_known_already_expires_all_the_same(clock: Clock) -> None:
     clock.now += 59
     assert await authenticator.principal(header) == User(USER)
     # From here on only the cache's look at `exp` could let it in: PyJWT reads the machine's clock.
-    assert authenticator._checked[header.removeprefix("Bearer ")].until <= clock.now + 1
+    assert authenticator._checked[header.removeprefix("Bearer ")].expires_at <= clock.now + 1 + LEEWAY_SECONDS
 
 
 async def test_tokens_are_remembered_up_to_a_bound(clock: Clock) -> None:

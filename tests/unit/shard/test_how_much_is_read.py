@@ -9,6 +9,7 @@ import pytest
 from daybook_command.engine import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Engine
 from daybook_command.lanes import Lanes
 from daybook_command.owned import Intake, Owned
+from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.messages import Answer, CommandRecord
 from daybook_infra.health import Health
 from support.one_shard import command_at, fresh
@@ -77,7 +78,7 @@ def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
     inbox = owned.shard.inbox
     inbox.add([replace(command_at(1), headers=(("x", b"12"),))])
     assert inbox.size == len(command_at(1).value or b"") + 2
-    records, _ = inbox.take_records(set_aside=False)
+    records, _ = inbox.take_records()
     assert (len(records), inbox.size) == (1, 0)
 
 
@@ -90,3 +91,13 @@ def test_whose_answers_are_not_acknowledged_takes_no_more() -> None:
     engine._one(0, owned, NO_ANSWER)
     engine._regulate(owned)
     assert valve.told == ["pause"]
+
+
+@pytest.mark.parametrize(("size", "taken"), [(1, 500), (1_000, 262), (200_000, 1), (4_000_000, 1)])
+def test_a_batch_takes_no_more_bytes_than_one_envelope_may_have_or_one_record(size: int, taken: int) -> None:
+    inbox = Inbox(0, 1, 500)
+    inbox.add([CommandRecord(offset, None, b" " * size, (), 0) for offset in range(600)])
+    records, _ = inbox.take_records()
+    assert [record.offset for record in records] == list(range(taken))
+    assert inbox.queue[0].offset == taken
+    assert inbox.size == (600 - taken) * size

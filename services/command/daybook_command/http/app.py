@@ -18,6 +18,7 @@ from daybook_command.http.lookup import Lookup
 from daybook_command.http.measured import measured
 from daybook_command.http.pages import doc_routes
 from daybook_command.http.ports import DoorDeps
+from daybook_command.http.rate import Buckets, UserRate
 from daybook_infra.health import health_router
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -32,8 +33,9 @@ def create_app(
 ) -> FastAPI:
     """Raises SettingsError where no token could be checked."""
     authenticator = Authenticator(deps.settings, time.time, time.monotonic)
-    commands = Commands(deps, authenticator)
-    lookup = Lookup(deps.outcomes, authenticator)
+    rate = UserRate(Buckets(deps.settings.rate, deps.settings.burst, time.monotonic))
+    commands = Commands(deps, authenticator, rate)
+    lookup = Lookup(deps.outcomes, authenticator, rate, deps.policy)
     app = FastAPI(title="Daybook", version=version("daybook-command"), lifespan=lifespan, docs_url=None, redoc_url=None)
     # Plain routes: the framework's own would read, validate and serialise what contracts do already, at twice the cost.
     app.router.routes += [
@@ -42,7 +44,7 @@ def create_app(
         _route("/v1/orgs/{key}/commands/{id}", lookup.outcome, "GET"),
         *doc_routes(app),
     ]
-    app.include_router(health_router(deps.health, registry))
+    app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)
     return app

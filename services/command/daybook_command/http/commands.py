@@ -1,9 +1,8 @@
 """`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
-In this order: the token, the rate, room for the body, the command, whether the token fits it; then it is sent.
+In this order: the token, the rate, room for the body, what the body costs, the command, whether the token fits it; then
+it is sent.
 """
 
-import math
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,31 +14,38 @@ from daybook_command.http.auth import Authenticator
 from daybook_command.http.body import read_body
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
 from daybook_command.http.ports import DoorDeps
-from daybook_command.http.problems import invalid, problem_response, refuse
-from daybook_command.http.rate import Buckets
+from daybook_command.http.problems import invalid, problem_response, refuse_unlisted
+from daybook_command.http.rate import TOKEN_BYTES, UserRate
 from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
+from daybook_command.http.turns import Turns
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, parse_batch, parse_command, with_actor
+from daybook_contracts.commands import Command, InvalidCommand, parse_command, parse_item, split_batch, with_actor
+from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.principals import Principal, Service, User
-from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_items
+from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_item, encode_items
 
 JSON: Final = "application/json"
 
 
 class Commands:
-    def __init__(self, deps: DoorDeps, authenticator: Authenticator) -> None:
+    def __init__(self, deps: DoorDeps, authenticator: Authenticator, rate: UserRate) -> None:
         self._authenticator = authenticator
-        self._buckets = Buckets(deps.settings.rate, deps.settings.burst, time.monotonic)
-        self._sending = Sending(deps)
+        self._policy = deps.policy
+        self._rate = rate
+        self._turns = Turns()
+        self._sending = Sending(deps, self._turns)
         self._room = Room()
+        self._rules = EdgeRules(deps.policy, deps.settings.secret_ref_prefix)
 
     async def one(self, request: Request) -> Response:
         sender = await self._sender(request)
         given = idempotent_id(request, sender.principal)
-        with self._room.share() as share:
-            command = _read(await read_body(request, ENVELOPE_BYTES, share), given, sender.principal)
+        with self._room.share(str(sender.principal)) as share:
+            body = await read_body(request, ENVELOPE_BYTES, share)
+            self._rate.charge(sender.principal, body)
+            command = await self._command(body, given, sender.principal)
             (answer,) = await self._sending.send([command], sender)
         match answer:
             case Rejected():
@@ -52,15 +58,29 @@ class Commands:
 
     async def batch(self, request: Request) -> Response:
         sender = await self._sender(request)
-        with self._room.share() as share:
-            items = parse_batch(await read_body(request, BATCH_BYTES, share), default_id=_new_id)
-            if isinstance(sender.principal, User):
-                self._buckets.overdraw(str(sender.principal), len(items) - 1)
+        with self._room.share(str(sender.principal)) as share:
+            body = await read_body(request, BATCH_BYTES, share)
+            self._rate.charge(sender.principal, body)
+            items = await self._turns.run(split_batch(body))
+            self._rate.charge_items(sender.principal, body, len(items))
+            share.take_commands(len(items) - 1)
             answers = await self._answers(items, sender)
-        return Response(encode_items(answers), 200 if sender.wait else 202, _applied(sender), media_type=JSON)
+            encoded = encode_items(await self._turns.each(encode_item, answers))
+        return Response(encoded, 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
-    async def _answers(self, items: Sequence[Command | InvalidCommand], sender: Sender) -> list[Answer]:
-        checked = [_checked(item, sender.principal) for item in items]
+    async def _command(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
+        """Raises InvalidCommand. A body that is not small waits for its turns; what publishes it begins in the last."""
+        if len(body) <= TOKEN_BYTES:
+            return _fitting(_read(body, given_id), principal, self._rules, len(body))
+        await self._turns.next()
+        command = _read(body, given_id)
+        await self._turns.next()
+        command = _fitting(command, principal, self._rules, len(body))
+        await self._turns.next()
+        return command
+
+    async def _answers(self, items: Sequence[bytes], sender: Sender) -> list[Answer]:
+        checked = await self._turns.each(lambda item: _checked(item, sender.principal, self._rules), items)
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
         return [item if isinstance(item, Rejected) else next(sent) for item in checked]
@@ -68,38 +88,40 @@ class Commands:
     async def _sender(self, request: Request) -> Sender:
         """Lets the request in, or raises Refused."""
         principal = await self._authenticator.principal(request.headers.get("authorization"))
-        seconds = self._buckets.take(str(principal)) if isinstance(principal, User) else 0.0
-        if seconds:
-            detail = "More commands than your rate allows; nothing was done."
-            raise refuse(Code.TOO_MANY_REQUESTS, detail, headers={"Retry-After": str(math.ceil(seconds))})
+        refuse_unlisted(principal, self._policy)
+        self._rate.enter(principal)
         return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
 
 
-def _read(body: bytes, given_id: str | None, principal: Principal) -> Command:
+def _read(body: bytes, given_id: str | None) -> Command:
     """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
     command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
-    return _fitting(command, principal)
+    return command
 
 
-def _checked(item: Command | InvalidCommand, principal: Principal) -> Command | Rejected:
+def _checked(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
     """An item of a batch, or its refusal: one item stops nothing."""
+    item = parse_item(raw, default_id=_new_id)
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal)
+        return _fitting(item, principal, rules, len(raw))
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal) -> Command:
-    """The command with its actor; raises InvalidCommand where the token does not fit it."""
+def _fitting(command: Command, principal: Principal, rules: EdgeRules, written: int) -> Command:
+    """The command, of so many bytes, with its actor; raises InvalidCommand where the token or the edge's rules do not
+    fit it.
+    """
+    rules.check(command, principal)
     match principal:
         case Service():
             return command
         case User(user_id) if command.actor_user_id in {None, user_id}:
-            return with_actor(command, user_id)
+            return with_actor(command, user_id, written)
         case User():
             detail = "actor_user_id: your token is another user's"
             raise InvalidCommand(Code.FORBIDDEN, detail, command.id)

@@ -13,6 +13,8 @@ from daybook_infra.logs import get_logger
 FETCH_SECONDS = 5.0
 # A key that was taken back is trusted no longer than this, and the token cache's time.
 FRESH_SECONDS = 600.0
+# With the provider out of reach: a key that was taken back meanwhile verifies nothing after this.
+TRUSTED_SECONDS = 86_400.0
 # Tokens with made-up key ids must not become requests to the provider.
 THROTTLE_SECONDS = 30.0
 # Until the first success it may be asked more often.
@@ -22,11 +24,11 @@ log = get_logger(__name__)
 
 
 class KeysAway(Exception):
-    """No key could be fetched yet."""
+    """No key could be fetched yet, or none for so long that those of the last fetch are no longer trusted."""
 
 
 class PublishedKeys:
-    """While the provider is away the keys of the last fetch go on to be trusted."""
+    """While the provider is away the keys of the last fetch are trusted for TRUSTED_SECONDS."""
 
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
         # Its own caches are for threads; one fetch at a time is seen to here.
@@ -39,8 +41,8 @@ class PublishedKeys:
 
     async def find(self, key_id: str | None) -> PyJWK | None:
         """The key of this id, or the only one where a token names none; raises KeysAway."""
-        age = self._clock() - self._fetched_at
-        if self._keys is None or (age >= FRESH_SECONDS and not self._fetching.locked()):
+        is_old = self.trusted_seconds <= TRUSTED_SECONDS - FRESH_SECONDS
+        if not self._trusted or (is_old and not self._fetching.locked()):
             await self._fetch(RETRY_SECONDS)
         found = self._lookup(key_id)
         if found is None:
@@ -48,8 +50,17 @@ class PublishedKeys:
             found = self._lookup(key_id)
         return found
 
+    @property
+    def trusted_seconds(self) -> float:
+        """How long the keys of the last fetch may still be used."""
+        return self._fetched_at + TRUSTED_SECONDS - self._clock()
+
+    @property
+    def _trusted(self) -> bool:
+        return self._keys is not None and self.trusted_seconds > 0
+
     def _lookup(self, key_id: str | None) -> PyJWK | None:
-        if self._keys is None:
+        if self._keys is None or not self._trusted:
             raise KeysAway
         if key_id is None:
             return self._keys[0] if len(self._keys) == 1 else None

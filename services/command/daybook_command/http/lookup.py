@@ -7,36 +7,46 @@ from starlette.responses import Response
 
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.ports import Outcomes
-from daybook_command.http.problems import Refused, refuse
+from daybook_command.http.problems import Refused, refuse, refuse_unlisted
+from daybook_command.http.rate import UserRate
 from daybook_command.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.ids import is_uuid
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import encode_item
+from daybook_contracts.service_policy import ServicePolicy
 
 _SEES_ALL_OF_THE_ORG: Final = frozenset({"owner", "admin"})
 
 
 class Lookup:
-    def __init__(self, outcomes: Outcomes, authenticator: Authenticator) -> None:
+    def __init__(
+        self, outcomes: Outcomes, authenticator: Authenticator, rate: UserRate, policy: ServicePolicy | None
+    ) -> None:
         self._outcomes = outcomes
+        self._policy = policy
         self._authenticator = authenticator
+        self._rate = rate
 
     async def outcome(self, request: Request) -> Response:
         principal = await self._authenticator.principal(request.headers.get("authorization"))
+        refuse_unlisted(principal, self._policy)
+        self._rate.enter(principal)
         key, command_id = request.path_params["key"], request.path_params["id"]
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()
-        actor = _actor(principal, request)
-        outcome = await self._outcomes.find(key.lower(), command_id.lower(), actor)
-        if outcome is None or not await self._sees(principal, actor, outcome):
+        key, actor = key.lower(), _actor(principal, request)
+        outcome = await self._outcomes.find(key, command_id.lower(), actor)
+        if outcome is None or not await self._sees(principal, key, actor, outcome):
             raise _not_found()
         return Response(encode_item(outcome.result), media_type="application/json")
 
-    async def _sees(self, principal: Principal, actor: str | None, outcome: Outcome) -> bool:
+    async def _sees(self, principal: Principal, key: str, actor: str | None, outcome: Outcome) -> bool:
         """A service that asks for an actor's command sees none but that actor's."""
         match principal:
             case Service():
+                if self._policy is not None and not self._policy.sees(principal, key, outcome.org_id):
+                    return False
                 return actor in {None, outcome.actor}
             case User(user_id):
                 if outcome.actor == user_id:

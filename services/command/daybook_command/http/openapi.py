@@ -92,7 +92,7 @@ def _batch() -> Schema:
         "responses": {
             "200": {"description": "Each item's own answer.", "content": {"application/json": {"schema": items}}},
             "202": {"description": "As 200, not waited for.", "content": {"application/json": {"schema": items}}},
-            **_problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.TOO_MANY_REQUESTS),
+            **_problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
             "413": _problem_answer("INVALID_COMMAND: the body is over 4 MiB."),
         },
     }
@@ -108,7 +108,7 @@ def _outcome() -> Schema:
         ],
         "responses": {
             "200": _answer("Accepted or rejected.", REF.format("Item"), examples.OUTCOME),
-            **_problems(Code.UNAUTHENTICATED, Code.NOT_FOUND, Code.UNAVAILABLE),
+            **_problems(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.NOT_FOUND, Code.UNAVAILABLE),
         },
     }
 

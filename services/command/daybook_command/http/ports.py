@@ -7,6 +7,7 @@ from typing import Protocol
 
 from daybook_command.outcomes import Outcome
 from daybook_command.publisher import CommandToSend, Fate
+from daybook_contracts.service_policy import ServicePolicy
 from daybook_infra.health import Health
 from daybook_infra.settings import Settings
 
@@ -47,3 +48,4 @@ class DoorDeps:
     users: Users
     outcomes: Outcomes
     health: Health
+    policy: ServicePolicy | None = None

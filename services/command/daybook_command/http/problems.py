@@ -9,7 +9,9 @@ from starlette.responses import Response
 
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.commands import InvalidCommand
+from daybook_contracts.principals import Principal, Service
 from daybook_contracts.results import Rejected, encode_body, problem
+from daybook_contracts.service_policy import ServicePolicy, unlisted
 from daybook_infra.errors import DatabaseAway
 from daybook_infra.logs import get_logger
 
@@ -33,6 +35,12 @@ class Refused(Exception):
 
 def refuse(code: Code, detail: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Refused:
     return Refused(problem(code, detail, status=status), headers)
+
+
+def refuse_unlisted(principal: Principal, policy: ServicePolicy | None) -> None:
+    """Raises Refused (403) for a service that the policy does not list: nothing it could send would be let in."""
+    if policy is not None and isinstance(principal, Service) and not policy.lists(principal):
+        raise refuse(Code.FORBIDDEN, unlisted(principal))
 
 
 def invalid(fault: InvalidCommand) -> Rejected:

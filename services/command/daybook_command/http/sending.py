@@ -5,11 +5,13 @@ A command whose publishing was acknowledged is never lost, whatever becomes of t
 import asyncio
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from daybook_command.domain.targets import users_named
 from daybook_command.http.ports import DoorDeps
+from daybook_command.http.turns import Turns
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_command.publisher import CommandToSend, Fate
 from daybook_contracts.codes import Code
@@ -17,6 +19,7 @@ from daybook_contracts.commands import Command, RegisterUser, normalised_bytes
 from daybook_contracts.principals import Principal, Service
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
+from daybook_contracts.signatures import sign
 from daybook_contracts.topics import (
     COMMAND_EVENT,
     CORRELATION_ID,
@@ -24,11 +27,13 @@ from daybook_contracts.topics import (
     DOOR_HTTP,
     PRINCIPAL,
     REPLY_PARTITION,
+    SIGNATURE,
     Headers,
     event_headers,
 )
 
 Answer = Result | Pending
+T = TypeVar("T")
 
 NOTHING_DONE = "Kafka cannot be reached now; nothing was done. Send the command again with this id."
 UNKNOWN = (
@@ -58,9 +63,12 @@ class _Flight:
 
 
 class Sending:
-    def __init__(self, deps: DoorDeps) -> None:
+    def __init__(self, deps: DoorDeps, turns: Turns) -> None:
         self._deps = deps
+        self._turns = turns
         self._partitions = deps.settings.partitions
+        key = deps.settings.door_key
+        self._key = None if key is None else key.get_secret_value().encode()
         # Other processes may read the same partition of the results topic.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
@@ -75,7 +83,7 @@ class Sending:
         try:
             await self._publish(flights, sender)
             await self._replies(flights)
-            return [_answer(flight, sender.principal) for flight in flights]
+            return await self._each(lambda flight: _answer(flight, sender.principal), flights)
         finally:
             DOOR_WAITING.dec(len(flights))
             for flight in flights:
@@ -98,21 +106,29 @@ class Sending:
     async def _publish_now(self, flights: Sequence[_Flight], sender: Sender) -> None:
         if not flights:
             return
-        fates = await self._deps.publisher.publish([self._record(flight, sender) for flight in flights])
+        records = await self._each(lambda flight: self._record(flight, sender), flights)
+        fates = await self._deps.publisher.publish(records)
         for flight, fate in zip(flights, fates, strict=True):
             flight.fate = fate
             DOOR_PUBLISHED.labels(fate.value).inc()
 
+    async def _each(self, work: Callable[[_Flight], T], flights: Sequence[_Flight]) -> list[T]:
+        """A batch's work takes turns; a command alone has had its turn."""
+        return [work(flights[0])] if len(flights) == 1 else await self._turns.each(work, flights)
+
     def _record(self, flight: _Flight, sender: Sender) -> CommandToSend:
-        command = flight.command
+        command, principal = flight.command, str(sender.principal).encode()
+        value = normalised_bytes(command)
         headers: Headers = event_headers(COMMAND_EVENT, command.id, command.key, sender.traceparent)
-        headers.append((PRINCIPAL, str(sender.principal).encode()))
+        headers.append((PRINCIPAL, principal))
         headers.append((DOOR, DOOR_HTTP))
+        if self._key is not None:
+            headers.append((SIGNATURE, sign(self._key, principal, DOOR_HTTP, value)))
         if flight.reply is not None:
             headers.append((REPLY_PARTITION, str(self._deps.replies.partition).encode()))
             headers.append((CORRELATION_ID, flight.correlation_id.encode()))
         partition = partition_of(command.key, self._partitions)
-        return CommandToSend(partition, command.key.encode(), normalised_bytes(command), headers)
+        return CommandToSend(partition, command.key.encode(), value, headers)
 
     async def _replies(self, flights: Sequence[_Flight]) -> None:
         awaited = [flight.reply for flight in flights if flight.reply is not None and flight.fate is Fate.PUBLISHED]

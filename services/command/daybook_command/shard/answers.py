@@ -50,10 +50,9 @@ class Answers:
     def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, refusal: Rejected) -> None:
         if not sender.http or refusal.code is Code.INTERNAL:
             reason = f"{refusal.code}: {refusal.detail}"
-            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not carries_secret(record.value or b"")
+            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not _loses_value(record)
             self.refused.append(RefusedRecord(record, self.partition, reason, keep_value))
-        if command_id is not None or sender.http:
-            self._reply(sender, command_id, refusal)
+        self._reply(sender, command_id, refusal)
 
     def _reply(self, sender: Sender, command_id: str | None, result: Result) -> None:
         if sender.reply_partition is None:
@@ -67,6 +66,10 @@ class Answers:
                 traceparent=sender.traceparent,
             )
         )
+
+
+def _loses_value(record: CommandRecord) -> bool:
+    return record.is_cut or carries_secret(record.value or b"")
 
 
 def is_answerable(entry: Entry) -> bool:

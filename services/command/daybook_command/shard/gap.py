@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daybook_command.shard.flight import Flight
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import LogRecord, Report
+from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.continuity import check_head
 
@@ -34,5 +34,5 @@ def read_gap(memory: Memory, flight: Flight, records: Sequence[LogRecord]) -> Ga
         verdict = admit(flight.base, memory.partition, record.value)
         if not isinstance(verdict, VoidReason):
             return Gap(voids, record.offset)
-        voids.append(Report("void", f"offset {record.offset}: {verdict}"))
+        voids.append(void(record, verdict))
     return Gap(voids)

@@ -12,9 +12,13 @@ from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_command.shard.reservations import reserves
+from daybook_contracts.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.limits import ENVELOPE_BYTES
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
+# Records of one batch are parsed in one go, which must not hold the event loop: as much as one envelope may have.
+MAX_TAKEN_BYTES = ENVELOPE_BYTES
 # A stalled run ends in three entries at most.
 MAX_OVERDUE = 100
 
@@ -29,6 +33,7 @@ class Inbox:
     partition: int
     partitions: int
     max_commands: int
+    rules: EdgeRules = NO_RULES
     queue: deque[CommandRecord] = field(default_factory=deque)
     size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)
@@ -64,15 +69,18 @@ class Inbox:
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
         return [time_out(run) for run in runs]
 
-    def take_records(self, *, set_aside: bool) -> tuple[list[CommandRecord], list[Taken]]:
+    def take_records(self, *, set_aside: bool = False) -> tuple[list[CommandRecord], list[Taken]]:
         """The next commands in order; a suspect is a batch of its own, and so is what filters dead letters. With
         `set_aside`, commands that choose ids are left out, with all of their orgs behind them.
         """
         records: list[CommandRecord] = []
         taken: list[Taken] = []
-        named = 0
+        named = size = 0
         while self.queue and len(records) < self.max_commands:
-            item = take(self.queue[0], self.partition, self.partitions)
+            size += _size(self.queue[0])
+            if records and size > MAX_TAKEN_BYTES:
+                break
+            item = take(self.queue[0], self.partition, self.partitions, self.rules)
             if set_aside and self._waits(item):
                 self.aside.append(self.queue.popleft())
                 continue

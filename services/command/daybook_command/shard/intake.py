@@ -14,6 +14,7 @@ from daybook_contracts.commands import (
     parse_command,
     with_actor,
 )
+from daybook_contracts.edge_rules import NO_RULES, EdgeRules
 from daybook_contracts.ids import Identity, Scope, timeout_command_id
 from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.routing import partition_of
@@ -29,6 +30,7 @@ from daybook_contracts.topics import (
 )
 
 TIMED_OUT = "TIMED_OUT"
+UNREADABLE = "the record batch unfolds to more than 64 MiB, and none of its records was read"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
@@ -97,14 +99,21 @@ class Own:
 Taken = Pending | Refused | Misrouted | Own
 
 
-def take(record: CommandRecord, partition: int, partitions: int) -> Taken:
-    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's."""
+def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> Taken:
+    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
+    With a policy, headers that nobody signed name nobody; what the HTTP door signed it has judged already.
+    """
     headers = dict(record.headers)
+    if rules.policy is not None:
+        headers = rules.policy.proved(headers, record.value or b"")
     sender = _sender(headers, partitions)
+    if record.lost_from is not None:
+        return Refused(record, sender, Code.INVALID_COMMAND, UNREADABLE, None)
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
-        command = _as_actor(command, principal)
+        command = _as_actor(command, principal, len(record.value or b""))
+        rules.check(command, principal, is_judged=sender.http)
     except InvalidCommand as fault:
         return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
@@ -158,11 +167,11 @@ def _principal(headers: dict[str, bytes], command_id: str) -> Principal:
         raise InvalidCommand(Code.INVALID_COMMAND, f"header {PRINCIPAL}: {fault}", command_id) from fault
 
 
-def _as_actor(command: Command, principal: Principal) -> Command:
+def _as_actor(command: Command, principal: Principal, written: int) -> Command:
     if not isinstance(principal, User):
         return command
     if command.actor_user_id is None:
-        return with_actor(command, principal.user_id)
+        return with_actor(command, principal.user_id, written)
     if command.actor_user_id != principal.user_id:
         detail = f"actor_user_id: the sender is {principal} and cannot act for another user"
         raise InvalidCommand(Code.FORBIDDEN, detail, command.id)

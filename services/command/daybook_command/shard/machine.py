@@ -44,6 +44,7 @@ from daybook_command.shard.phase import EXPECTED, Phase
 from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.continuity import LogChanged
+from daybook_contracts.edge_rules import NO_RULES, EdgeRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Config:
     max_tail: int
     managed_users: bool
     max_commands: int = 500
+    rules: EdgeRules = NO_RULES
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Shard:
 
     @classmethod
     def of(cls, partition: int, config: Config) -> "Shard":
-        inbox = Inbox(partition, config.partitions, config.max_commands)
+        inbox = Inbox(partition, config.partitions, config.max_commands, config.rules)
         return cls(partition, config, Memory(partition, OrgCache(config.cache_orgs)), inbox)
 
     @property

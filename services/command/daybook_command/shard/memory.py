@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from daybook_command.domain.children import Children, Kind, Ref, put, without
 from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
-from daybook_command.shard.messages import LogRecord, Report
+from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
@@ -44,9 +44,9 @@ class Memory:
             verdict = admit(self.head, self.partition, record.value)
             self.end = record.offset + 1
             if isinstance(verdict, VoidReason):
-                self.voids_in_a_row += 1
+                self.voids_in_a_row += record.offsets
                 check_voids(self.voids_in_a_row)
-                reports.append(Report("void", f"offset {record.offset}: {verdict}"))
+                reports.append(void(record, verdict))
             else:
                 self.voids_in_a_row = 0
                 self.head, self.head_offset = verdict, record.offset

@@ -14,19 +14,31 @@ Headers = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A record of the commands topic, as it came; `timestamp_ms` is Kafka's."""
+    """A record of the commands topic, as it came; `timestamp_ms` is Kafka's. A batch that is too large to be read is
+    one record at its last offset, without key, value and headers, and `lost_from` is its first offset.
+    `is_cut`: of a value that no dead letter can hold, only the beginning is here.
+    """
 
     offset: int
     key: bytes | None
     value: bytes | None
     headers: Headers
     timestamp_ms: int
+    lost_from: int | None = None
+    is_cut: bool = False
+
+    @property
+    def first_offset(self) -> int:
+        return self.offset if self.lost_from is None else self.lost_from
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
+    """`offsets`: how many offsets, up to its own, it stands for; a batch that is too large to be read is one record."""
+
     offset: int
     value: bytes | None
+    offsets: int = 1
 
 
 # Events
@@ -181,7 +193,7 @@ class ReadGap:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A results record for the sender of a command that asked for one."""
+    """A results record for the sender of a command that asked for one; `command_id` is empty if unreadable."""
 
     command_id: str
     value: bytes
@@ -227,11 +239,19 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something to log and count: `kind` is a stable word, `detail` is for people."""
+    """Something to log and count: `kind` is a stable word, `detail` is for people. `offsets`: of a void, how many."""
 
     kind: str
     detail: str
     error: Exception | None = None
+    offsets: int = 1
+
+
+def void(record: LogRecord, reason: str) -> Report:
+    """A record that does not extend the log."""
+    first_offset = record.offset - record.offsets + 1
+    place = f"offset {record.offset}" if record.offsets == 1 else f"offsets {first_offset} to {record.offset}"
+    return Report("void", f"{place}: {reason}", offsets=record.offsets)
 
 
 @dataclass(frozen=True, slots=True)

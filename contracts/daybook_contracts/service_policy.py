@@ -1,0 +1,104 @@
+"""What each service may send: a policy and a command in, a refusal or none out. Both doors ask here.
+Where a policy is written down is not known here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import Command, InvalidCommand, RegisterUser
+from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.principals import UNNAMED, InvalidPrincipal, Principal, Service, User, parse_publisher
+from daybook_contracts.signatures import is_signed
+from daybook_contracts.topics import DOOR, DOOR_HTTP, PRINCIPAL, SIGNATURE
+
+_REGISTER_USER = "REGISTER_USER"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What one service may send; None stands for all types, or all orgs. Over Kafka, any of `keys` proves its name."""
+
+    commands: frozenset[str] | None
+    orgs: frozenset[str] | None
+    act_for_users: bool
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+
+    def sends(self, type_: str) -> bool:
+        return self.commands is None or type_ in self.commands
+
+    def covers(self, org_id: str) -> bool:
+        return self.orgs is None or org_id in self.orgs
+
+
+@dataclass(frozen=True, slots=True)
+class ServicePolicy:
+    """Grants by service name. A service without one may do nothing."""
+
+    grants: Mapping[str, Grant]
+    door_keys: tuple[bytes, ...] = field(repr=False)
+
+    def lists(self, service: Service) -> bool:
+        return service.name in self.grants
+
+    def refusal(self, service: Service, command: Command) -> str | None:
+        """Why the service may not send the command; None where it may."""
+        grant = self.grants.get(service.name)
+        if grant is None:
+            return unlisted(service)
+        if not grant.sends(command.type):
+            return f"the service policy does not let {service} send {command.type}"
+        if command.actor_user_id is not None and not grant.act_for_users:
+            return f"the service policy does not let {service} act for users: leave actor_user_id out"
+        if not isinstance(command, RegisterUser) and not grant.covers(command.key):
+            return f"the service policy does not let {service} act on this org"
+        return None
+
+    def sees(self, service: Service, key: str, org_id: str | None) -> bool:
+        """Whether the service may look up an outcome under this routing key. Users' registrations have no org:
+        they are for services that may send them.
+        """
+        grant = self.grants.get(service.name)
+        if grant is None:
+            return False
+        return grant.covers(key) or (org_id is None and grant.sends(_REGISTER_USER))
+
+    def proved(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
+        """A record's headers as they may be believed: no principal and no door mark without a valid signature."""
+        if self._is_proved(headers, value):
+            return headers
+        return {name: text for name, text in headers.items() if name not in {PRINCIPAL, DOOR}}
+
+    def _is_proved(self, headers: dict[str, bytes], value: bytes) -> bool:
+        claimed, door, signature = headers.get(PRINCIPAL), headers.get(DOOR, b""), headers.get(SIGNATURE)
+        # A value over the limit is refused whoever sent it: hashing it would only cost time.
+        if claimed is None or signature is None or door not in {b"", DOOR_HTTP} or len(value) > ENVELOPE_BYTES:
+            return False
+        try:
+            principal = parse_publisher(claimed)
+        except InvalidPrincipal:
+            return False
+        return is_signed(signature, self._keys(principal, door), claimed, door, value)
+
+    def _keys(self, principal: Principal, door: bytes) -> tuple[bytes, ...]:
+        """Only the door marks its records, and only the door speaks for users."""
+        if door or isinstance(principal, User):
+            return self.door_keys
+        grant = self.grants.get(principal.name)
+        return () if grant is None else grant.keys
+
+
+def check_service(policy: ServicePolicy | None, principal: Principal, command: Command) -> None:
+    """Raises InvalidCommand (FORBIDDEN) where the policy does not let a service send the command. Users are let pass:
+    their rights are the deciders'.
+    """
+    if policy is None or isinstance(principal, User):
+        return
+    reason = policy.refusal(principal, command)
+    if reason is not None:
+        raise InvalidCommand(Code.FORBIDDEN, reason, command.id)
+
+
+def unlisted(service: Service) -> str:
+    hint = " (over Kafka: the record's signature is missing or wrong)" if service == UNNAMED else ""
+    return f"the service policy does not list {service}{hint}"

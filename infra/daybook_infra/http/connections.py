@@ -1,0 +1,160 @@
+"""All connections of one server: who is let in, who is closed for it, who has been waited for long enough.
+What a connection does is its own to know (protocol.py).
+"""
+
+import ipaddress
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from daybook_infra.http.limits import HttpLimits
+from daybook_infra.logs import get_logger
+
+# An IPv6 network that one customer gets is a /64.
+IPV6_PREFIX: Final = 64
+# The order of closing is looked up again after this, so a newcomer has at least as long to send its request.
+ORDER_SECONDS: Final = 1.0
+ORDER_PART: Final = 4
+# After a search that found nobody to close.
+SEARCH_SECONDS: Final = 0.1
+FULL_LOG_SECONDS: Final = 10.0
+
+log = get_logger(__name__)
+
+
+class Cut(StrEnum):
+    """Why the server ended a connection, as the metric's label."""
+
+    MALFORMED = "malformed"
+    HEAD_TOO_LARGE = "head_too_large"
+    HEAD_TOO_SLOW = "head_too_slow"
+    BODY_TOO_SLOW = "body_too_slow"
+    ANSWER_NOT_READ = "answer_not_read"
+    TOO_MUCH_UNREAD = "too_much_unread"
+    MADE_ROOM = "made_room"
+    NO_ROOM = "no_room"
+    OVERLOADED = "overloaded"
+
+
+class Connection(Protocol):
+    @property
+    def address(self) -> str: ...
+    @property
+    def waiting_since(self) -> float | None:
+        """When the server began to wait for the client; None while the client waits for the server."""
+
+    def check(self, now: float) -> None:
+        """Ends the connection if its client has kept the server waiting for too long."""
+
+    def drop(self, reason: Cut) -> None:
+        """Closes it at once."""
+
+
+class HttpMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("daybook_http_connections", "HTTP connections that are open", registry=registry)
+        self.cut = Counter(
+            "daybook_http_cut_total",
+            "HTTP connections and requests that a limit ended: " + ", ".join(Cut),
+            ("reason",),
+            registry=registry,
+        )
+
+
+class Connections:
+    def __init__(self, limits: HttpLimits, metrics: HttpMetrics) -> None:
+        self.limits = limits
+        # Requests that have come whole and are not answered yet.
+        self.working = 0
+        self._metrics = metrics
+        self._open: set[Connection] = set()
+        self._to_close: list[Connection] = []
+        self._ordered_at = self._search_at = self._logged_at = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, newcomer: Connection, now: float) -> bool:
+        """Whether it may stay. If all places are taken, one that only waits for its client is closed for it."""
+        if len(self._open) >= self.limits.connections:
+            self._log_full(now)
+            longest = self._next_to_close(now)
+            if longest is None:
+                self.count(Cut.NO_ROOM)
+                return False
+            self.forget(longest)
+            longest.drop(Cut.MADE_ROOM)
+        self._open.add(newcomer)
+        self._metrics.open.inc()
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        if connection in self._open:
+            self._open.remove(connection)
+            self._metrics.open.dec()
+
+    def sweep(self, now: float) -> None:
+        for connection in list(self._open):
+            connection.check(now)
+
+    def count(self, reason: Cut) -> None:
+        self._metrics.cut.labels(reason.value).inc()
+
+    @property
+    def busy(self) -> bool:
+        return self.working >= self.limits.working
+
+    def _next_to_close(self, now: float) -> Connection | None:
+        if now - self._ordered_at > ORDER_SECONDS:
+            self._to_close.clear()
+        while True:
+            while self._to_close:
+                found = self._to_close.pop()
+                if found in self._open and found.waiting_since is not None:
+                    return found
+            if now < self._search_at:
+                return None
+            self._order(now)
+
+    def _order(self, now: float) -> None:
+        """Only the first part: whoever comes while it is used up may have a better claim to be closed than the rest."""
+        order = order_of_closing(self._open)
+        self._to_close = order[: len(order) // ORDER_PART + 1][::-1]
+        self._ordered_at = now
+        if not order:
+            self._search_at = now + SEARCH_SECONDS
+
+    def _log_full(self, now: float) -> None:
+        if now - self._logged_at > FULL_LOG_SECONDS:
+            self._logged_at = now
+            log.warning("connections_full", limit=self.limits.connections, working=self.working)
+
+
+def order_of_closing(connections: Iterable[Connection]) -> list[Connection]:
+    """Those that wait for their client: of the network that has the most first, and there the one that waits longest.
+    So a flood from one place closes its own, whoever else comes.
+    """
+    networks: dict[str, list[tuple[float, Connection]]] = defaultdict(list)
+    for connection in connections:
+        since = connection.waiting_since
+        if since is not None:
+            networks[network_of(connection.address)].append((since, connection))
+    ranked: list[tuple[int, float, Connection]] = []
+    for members in networks.values():
+        members.sort(key=lambda member: -member[0])
+        ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members)]
+    ranked.sort(key=lambda one: one[:2])
+    return [connection for _, _, connection in ranked]
+
+
+def network_of(address: str) -> str:
+    """What counts as one place: an IPv4 address, the /64 of an IPv6 address."""
+    if ":" not in address:
+        return address
+    parsed = ipaddress.IPv6Address(address.partition("%")[0])
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed, IPV6_PREFIX), strict=False))

@@ -1,0 +1,52 @@
+"""Headers that every answer carries, and cross-origin access for web apps: an ASGI app in, the same with them out."""
+
+from typing import Final
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+CACHE_CONTROL: Final = b"cache-control"
+# Strict-Transport-Security is for whoever ends TLS, which is the proxy in front.
+SECURITY: Final = (
+    (CACHE_CONTROL, b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
+# What a browser may send to the door and read of its answers.
+REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "traceparent")
+ANSWER_HEADERS: Final = ("Location", "Retry-After", "Preference-Applied")
+PREFLIGHT_SECONDS: Final = 600
+
+
+def with_security_headers(app: ASGIApp) -> ASGIApp:
+    """An answer's own header wins; one with an ETag may be kept by caches, which ask again."""
+
+    async def secured(scope: Scope, receive: Receive, send: Send) -> None:
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = message.get("headers", ())
+                own = {name.lower() for name, _ in headers}
+                if b"etag" in own:
+                    own.add(CACHE_CONTROL)
+                message["headers"] = [*headers, *(header for header in SECURITY if header[0] not in own)]
+            await send(message)
+
+        await app(scope, receive, sending)
+
+    return secured
+
+
+def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """Without origins the app itself. Tokens are headers, never cookies, so credentials are not allowed."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=REQUEST_HEADERS,
+        expose_headers=ANSWER_HEADERS,
+        max_age=PREFLIGHT_SECONDS,
+    )

@@ -1,0 +1,81 @@
+"""What an HTTP server gives a client before it knows who that is: settings and the descriptor limit in, bounds out."""
+
+import resource
+from dataclasses import dataclass
+from typing import Final
+
+from daybook_infra.errors import SettingsError
+from daybook_infra.settings import Settings
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+
+# Unless DAYBOOK_MAX_CONNECTIONS says otherwise. A connection with a full head costs about 50 KiB: 200 MiB at worst.
+CONNECTIONS: Final = 4_000
+# The kernel's queue of connections not accepted yet; all of it may be accepted before one can be closed again.
+BACKLOG: Final = 256
+# Kafka clients (up to nine, with a connection for each broker), PostgreSQL pools, listeners, files.
+RESERVED: Final = 256
+# Probes and scrapers; a person or two beside them.
+ADMIN_CONNECTIONS: Final = 64
+# Fewer would not be a service.
+FEWEST: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Seconds are how long the server waits for its client; tests shorten them."""
+
+    connections: int = CONNECTIONS
+    # Request line and headers together; each line costs memory too, however short it is.
+    head_bytes: int = 32 * KIB
+    head_lines: int = 100
+    head_seconds: float = 10.0
+    # The door refuses a body after 30 s with an answer of its own; this bounds whatever else reads one.
+    body_seconds: float = 60.0
+    idle_seconds: float = 30.0
+    # To take an answer, or as much of it as the kernel does not hold.
+    answer_seconds: float = 30.0
+    # What still comes after an answer is thrown away: its sender may be writing, and should see the answer.
+    discard_seconds: float = 10.0
+    discard_bytes: int = 8 * MIB
+    # The same after a refusal of the server's own: nobody honest is far beyond a limit.
+    refused_bytes: int = 256 * KIB
+    # Requests that came before the one ahead of them is answered.
+    pipelined: int = 8
+
+    @property
+    def working(self) -> int:
+        """Requests under way beyond which only health is answered: the rest can be closed to let somebody in."""
+        return self.connections - max(1, min(64, self.connections // 16))
+
+
+def main_limits(settings: Settings) -> HttpLimits:
+    """Raises SettingsError where the process may not have as many descriptors as the settings ask for."""
+    reserved = RESERVED + BACKLOG + (0 if settings.admin_port is None else ADMIN_CONNECTIONS + BACKLOG)
+    asked = settings.max_connections
+    allowed = _descriptors((asked or CONNECTIONS) + reserved) - reserved
+    if asked is not None and allowed < asked:
+        raise SettingsError(
+            f"DAYBOOK_MAX_CONNECTIONS: {asked} connections need {asked + reserved} descriptors, and this process "
+            f"may have {allowed + reserved}; lower it, or raise the limit (`ulimit -n`, systemd's LimitNOFILE)"
+        )
+    if allowed < FEWEST:
+        raise SettingsError(
+            f"this process may have {allowed + reserved} descriptors and needs {FEWEST + reserved}; "
+            "raise the limit (`ulimit -n`, systemd's LimitNOFILE)"
+        )
+    return HttpLimits(connections=min(asked or CONNECTIONS, allowed))
+
+
+def _descriptors(wanted: int) -> int:
+    """How many this process may have: its own limit is raised to what is wanted, as far as the hard limit goes."""
+    soft, hard = (_finite(limit, wanted) for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
+    if soft < wanted and soft < hard:
+        soft = min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    return soft
+
+
+def _finite(limit: int, wanted: int) -> int:
+    return wanted if limit == resource.RLIM_INFINITY else limit

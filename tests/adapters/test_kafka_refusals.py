@@ -1,0 +1,166 @@
+"""A Kafka that refuses who comes, or what they do: the reason is told as it is, never as a server that is away or as a
+topic that does not exist.
+"""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from pydantic import SecretStr
+
+from daybook_command.log_writer import LogWriter
+from daybook_command.publisher import CommandToSend, Fate, Publisher
+from daybook_command.replies import Replies
+from daybook_command.shard.messages import Append, LogAppend, OutcomeUnknown
+from daybook_contracts.topics import Topics
+from daybook_infra.errors import DaybookError, KafkaAway
+from daybook_infra.settings import Settings
+from daybook_infra.survey import survey
+from daybook_infra.topics import TopicMismatch, ensure_topics, verify_topics
+from support.driving import eventually
+from support.guarded_kafka import USER, GuardedKafka, Operation, Resource, guarded_kafka
+
+NAMES = ("commands", "audit_log", "results", "commands.dlq")
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[GuardedKafka]:
+    with guarded_kafka() as started:
+        yield started
+
+
+@pytest.fixture
+def settings(guarded: GuardedKafka) -> Settings:
+    return guarded.settings(topic_prefix=f"t{uuid4().hex[:8]}.")
+
+
+async def made(guarded: GuardedKafka, settings: Settings, *operations: Operation) -> Topics:
+    """The topics, made by the superuser; the user may do this with them."""
+    await ensure_topics(guarded.superuser(topic_prefix=settings.topic_prefix))
+    for name in NAMES:
+        await guarded.allow(Resource.TOPIC, f"{settings.topic_prefix}{name}", *operations)
+    return Topics(settings.topic_prefix)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"kafka_password": SecretStr("hush")},
+            rf"refuses user {USER}: SASL authentication failed; check DAYBOOK_KAFKA_USER and DAYBOOK_KAFKA_PASSWORD$",
+        ),
+        ({"kafka_sasl": "SCRAM-SHA-512"}, r"does not take SCRAM-SHA-512: check DAYBOOK_KAFKA_SASL$"),
+        (
+            {"kafka_security": "PLAINTEXT"},
+            r"closes the connection: does it speak PLAINTEXT\? check DAYBOOK_KAFKA_SECURITY$",
+        ),
+        ({"kafka_security": "SSL"}, r"closes the connection: does it speak SSL\? check DAYBOOK_KAFKA_SECURITY$"),
+    ],
+)
+async def test_a_client_that_is_refused_is_told_why(
+    settings: Settings, changes: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(KafkaAway, match=rf"^Kafka at 127\.0\.0\.1:\d+ {reason}") as refused:
+        await verify_topics(settings.model_copy(update=changes))
+    assert "hush" not in str(refused.value)
+
+
+async def test_sasl_where_there_is_none_is_told(guarded: GuardedKafka) -> None:
+    with pytest.raises(KafkaAway, match=r"takes no SASL at this port: check DAYBOOK_KAFKA_SECURITY$"):
+        await verify_topics(guarded.settings(kafka_bootstrap=guarded.bootstrap))
+
+
+async def test_topics_that_may_not_be_made_are_named(settings: Settings) -> None:
+    with pytest.raises(DaybookError) as refused:
+        await ensure_topics(settings)
+    assert set(str(refused.value).split("; ")) == {
+        f"user {USER} is not authorised for topic {settings.topic_prefix}{name}: "
+        "an ACL is missing (Create, or Describe if it exists)"
+        for name in NAMES
+    }
+
+
+@pytest.mark.parametrize(
+    ("operations", "missing"), [((), "Describe"), ((Operation.DESCRIBE,), "DescribeConfigs")], ids=str
+)
+async def test_topics_that_may_not_be_looked_at_are_not_said_to_be_missing(
+    guarded: GuardedKafka, settings: Settings, operations: tuple[Operation, ...], missing: str
+) -> None:
+    await made(guarded, settings, *operations)
+    with pytest.raises(TopicMismatch) as refused:
+        await verify_topics(settings)
+    assert str(refused.value).split("; ") == [
+        f"user {USER} is not authorised for topic {settings.topic_prefix}{name}: an ACL ({missing}) is missing"
+        for name in NAMES
+    ]
+
+
+async def test_status_tells_of_a_missing_acl(guarded: GuardedKafka, settings: Settings) -> None:
+    await made(guarded, settings)
+    with pytest.raises(KafkaAway, match=rf"^Kafka refuses: user {USER} is not authorised for topic .*audit_log, .*"):
+        await survey(settings)
+
+
+async def test_a_group_that_may_not_be_joined_is_named_at_the_start(guarded: GuardedKafka, settings: Settings) -> None:
+    topics = await made(guarded, settings, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS)
+    with pytest.raises(DaybookError) as refused:
+        await verify_topics(settings, topics.command_group)
+    assert str(refused.value) == (
+        f"user {USER} is not authorised for group {topics.command_group}: an ACL (Read) is missing"
+    )
+    await guarded.allow(Resource.GROUP, topics.command_group, Operation.READ)
+    await verify_topics(settings, topics.command_group)
+
+
+async def test_a_door_that_may_not_write_says_so_and_goes_on_once_it_may(
+    guarded: GuardedKafka, settings: Settings
+) -> None:
+    topics = await made(guarded, settings, Operation.DESCRIBE)
+    # Without Write on any topic at all a producer may not even begin.
+    await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
+    publisher = Publisher(settings, topics.commands)
+    record = CommandToSend(0, b"key", b"value", ())
+    assert await publisher.publish([record]) == [Fate.NOTHING_DONE]
+    assert publisher.fault is not None
+    assert f"user {USER} is not authorised for topic {topics.commands}" in publisher.fault
+    await guarded.allow(Resource.TOPIC, topics.commands, Operation.WRITE)
+
+    async def published() -> bool:
+        return await publisher.publish([record]) == [Fate.PUBLISHED]
+
+    await eventually(published)
+    assert publisher.fault is None
+    await publisher.stop()
+
+
+async def test_a_log_that_may_not_be_written_is_an_unknown_outcome_with_its_reason(
+    guarded: GuardedKafka, settings: Settings
+) -> None:
+    topics = await made(guarded, settings, Operation.DESCRIBE)
+    await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
+    writer = LogWriter(settings, topics.audit_log)
+    assert await writer.append(0, Append((LogAppend(b"key", b"value", ()),))) == OutcomeUnknown()
+    assert writer.fault is not None
+    assert f"user {USER} is not authorised for topic {topics.audit_log}: an ACL is missing" in writer.fault
+    await writer.stop()
+
+
+async def test_replies_that_may_not_be_read_are_a_fault_until_they_may(
+    guarded: GuardedKafka, settings: Settings
+) -> None:
+    topics = await made(guarded, settings, Operation.DESCRIBE)
+    replies = Replies(settings, topics.results)
+    await replies.start()
+
+    async def fault() -> str | None:
+        return replies.fault
+
+    async def is_well() -> bool:
+        return replies.fault is None
+
+    assert f"user {USER} is not authorised for topic {topics.results}: an ACL is missing" in (
+        await eventually(fault) or ""
+    )
+    await guarded.allow(Resource.TOPIC, topics.results, Operation.READ)
+    await eventually(is_well)
+    await replies.stop()

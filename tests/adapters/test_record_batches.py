@@ -1,0 +1,99 @@
+"""What a consumer makes of record batches that unfold to far more than they weigh, on a real Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from daybook_contracts.topics import Topics
+from daybook_infra import kafka
+from daybook_infra.fair_fetching import PORTION_BYTES
+from daybook_infra.lost_batch import LostBatch
+from daybook_infra.settings import Settings
+from daybook_infra.unfolding import UNFOLDED_BYTES
+from support.bombs import MIB, RawBatch, bomb, send_raw
+from support.stack import FreshSettings
+
+SMALL = bomb("zstd", 2, 10)
+BOMBS = {
+    "zstd": bomb("zstd", 3, 400 * MIB),
+    "gzip": bomb("gzip", 3, 200 * MIB),
+    "lz4": bomb("lz4", 3, 200 * MIB),
+    "snappy": bomb("snappy", 3, 24 * MIB),
+}
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=3)
+
+
+@pytest_asyncio.fixture
+async def reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = kafka.consumer(settings, "bombs", bulk=True)
+    await consumer.start()
+    yield consumer
+    await consumer.stop()
+
+
+async def put(settings: Settings, partition: int, *batches: RawBatch) -> TopicPartition:
+    topic = Topics(settings.topic_prefix).audit_log
+    await send_raw(settings.kafka_bootstrap, topic, partition, *batches)
+    return TopicPartition(topic, partition)
+
+
+async def read(
+    reader: AIOKafkaConsumer, place: TopicPartition, start: int, end: int
+) -> list[ConsumerRecord[bytes, bytes]]:
+    reader.seek(place, start)
+    found: list[ConsumerRecord[bytes, bytes]] = []
+    async with asyncio.timeout(20):
+        while await reader.position(place) < end:
+            for records in (await reader.getmany(timeout_ms=200)).values():
+                found += records
+    return found
+
+
+@pytest.mark.parametrize("bomb_of_codec", BOMBS.values(), ids=BOMBS.keys())
+async def test_a_bomb_is_one_record_at_its_last_offset_from_wherever_a_reader_starts(
+    settings: Settings, reader: AIOKafkaConsumer, bomb_of_codec: RawBatch
+) -> None:
+    place = await put(settings, 0, SMALL, bomb_of_codec, SMALL)
+    reader.assign([place])
+    for start, offsets in ((0, [0, 1, 4, 5, 6]), (2, [4, 5, 6]), (3, [4, 5, 6]), (5, [5, 6])):
+        records = await read(reader, place, start, 7)
+        assert [record.offset for record in records] == offsets
+        for record in records:
+            if record.offset == 4:
+                assert isinstance(record.value, LostBatch)
+                assert (record.value, record.value.first_offset, record.value.last_offset) == (b"", 2, 4)
+
+
+async def test_a_batch_that_unfolds_to_just_the_bound_is_read(settings: Settings, reader: AIOKafkaConsumer) -> None:
+    frame = 13  # what a record of this size has beside its value
+    place = await put(settings, 0, bomb("zstd", 1, UNFOLDED_BYTES - frame), bomb("zstd", 1, UNFOLDED_BYTES - frame + 1))
+    reader.assign([place])
+    whole, lost = await read(reader, place, 0, 2)
+    assert whole.value is not None
+    assert len(whole.value) == UNFOLDED_BYTES - frame
+    assert isinstance(lost.value, LostBatch)
+
+
+async def test_one_call_hands_over_a_bounded_part_of_what_was_fetched_and_takes_partitions_in_turn(
+    settings: Settings, reader: AIOKafkaConsumer
+) -> None:
+    places = [await put(settings, partition, *[bomb("zstd", 1, 30 * MIB)] * 6) for partition in range(3)]
+    reader.assign(places)
+    for place in places:
+        reader.seek(place, 0)
+    seen: list[int] = []
+    async with asyncio.timeout(40):
+        while len(seen) < 18:
+            polled = await reader.getmany(timeout_ms=200)
+            sizes = [len(record.value or b"") for records in polled.values() for record in records]
+            assert sum(sizes) <= PORTION_BYTES + 30 * MIB
+            seen += [place.partition for place in polled]
+    assert max(seen.index(partition) for partition in range(3)) < 9
+    assert [seen.count(partition) for partition in range(3)] == [6, 6, 6]

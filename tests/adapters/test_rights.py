@@ -1,0 +1,201 @@
+"""Rights in PostgreSQL: each one that is missing is named before anything is made, and what is named mends it."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+
+from daybook_command import rights as of_command
+from daybook_infra.migrations import MigrationMismatch, migrate, verify_may_migrate, verify_migrations
+from daybook_infra.postgres import OwnConnection
+from daybook_infra.rights import Need, RightsMissing, verify_rights
+from daybook_infra.settings import Settings
+from daybook_projector import rights as of_projector
+from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, run, supabase
+
+AUTH = """
+CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
+CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);
+ALTER TABLE auth.users OWNER TO supabase_auth_admin;
+"""
+ROW_SECURITY = "ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY"
+NEEDS = [
+    pytest.param(of_command.needs(managed_users=True), id="command, managed"),
+    pytest.param(of_command.needs(managed_users=False), id="command, external"),
+    pytest.param(of_projector.needs(managed_users=True), id="projector, managed"),
+    pytest.param(of_projector.needs(managed_users=False), id="projector, external"),
+]
+
+
+@pytest.fixture(scope="module")
+def superuser() -> Iterator[str]:
+    with supabase() as url:
+        yield url
+
+
+@pytest.fixture
+def name() -> str:
+    return f"hub_{uuid4().hex[:8]}"
+
+
+@pytest.fixture
+async def admin(superuser: str, name: str) -> AsyncIterator[OwnConnection]:
+    """A superuser's connection to a new database that nobody was granted anything in."""
+    await run(superuser, f'CREATE DATABASE "{name}"')
+    connection = await asyncpg.connect(in_database(superuser, name))
+    await connection.execute(AUTH)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+async def role(admin: OwnConnection) -> str:
+    made = f"r{uuid4().hex[:8]}"
+    await admin.execute(f"CREATE ROLE {made} LOGIN PASSWORD '{PASSWORD}'")
+    return made
+
+
+def settings_of(superuser: str, name: str, role: str) -> Settings:
+    return Settings(database_url=SecretStr(as_role(in_database(superuser, name), role)), users="external")
+
+
+def mends(refused: RightsMissing) -> list[str]:
+    return re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", str(refused))
+
+
+async def refusal(settings: Settings, needs: Sequence[Need] | None = None) -> RightsMissing:
+    with pytest.raises(RightsMissing) as refused:
+        await (verify_may_migrate(settings) if needs is None else verify_rights(settings, needs))
+    return refused.value
+
+
+async def test_init_names_every_right_that_it_lacks_and_makes_nothing(
+    superuser: str, name: str, admin: OwnConnection, role: str
+) -> None:
+    await admin.execute(ROW_SECURITY)
+    settings = settings_of(superuser, name, role)
+    with pytest.raises(RightsMissing) as refused:
+        await migrate(settings)
+    assert str(refused.value).splitlines() == [
+        f"PostgreSQL's role {role} lacks rights, which an owner or a superuser can give:",
+        f"  CREATE on database {name}: GRANT CREATE ON DATABASE {name} TO {role};",
+        f"  CREATE on schema public: GRANT CREATE, USAGE ON SCHEMA public TO {role};",
+        f"  USAGE on schema auth: GRANT USAGE ON SCHEMA auth TO {role};",
+        f"  SELECT, REFERENCES on auth.users: GRANT SELECT (id), REFERENCES (id) ON auth.users TO {role};",
+        f"  to see the rows of auth.users (row-level security): ALTER ROLE {role} BYPASSRLS;",
+    ]
+    assert str(await refusal(settings)) == str(refused.value)
+    assert await admin.fetchval("SELECT to_regnamespace('daybook')") is None
+
+
+async def test_what_the_refusal_of_init_names_is_enough(
+    superuser: str, name: str, admin: OwnConnection, role: str
+) -> None:
+    await admin.execute(ROW_SECURITY)
+    settings = settings_of(superuser, name, role)
+    for mend in mends(await refusal(settings)):
+        await admin.execute(mend)
+    await verify_may_migrate(settings)
+    assert await migrate(settings)
+    await verify_migrations(settings)
+
+
+@pytest.mark.parametrize(
+    ("right", "line"),
+    [
+        ("USAGE ON SCHEMA auth", "USAGE on schema auth: GRANT USAGE ON SCHEMA auth TO {role};"),
+        ("REFERENCES ON auth.users", "REFERENCES on auth.users: GRANT REFERENCES (id) ON auth.users TO {role};"),
+        ("SELECT ON auth.users", "SELECT on auth.users: GRANT SELECT (id) ON auth.users TO {role};"),
+    ],
+)
+async def test_one_right_that_is_missing_is_the_only_one_named(
+    superuser: str, name: str, right: str, line: str
+) -> None:
+    settings = await hub(superuser, name)
+    await run(in_database(superuser, name), f"REVOKE {right} FROM {OWNER}")
+    assert str(await refusal(settings)).splitlines()[1:] == [f"  {line.format(role=OWNER)}"]
+
+
+async def test_somebody_else_than_the_owner_is_told_whose_rights_to_take(
+    superuser: str, name: str, admin: OwnConnection, role: str
+) -> None:
+    await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}")
+    await admin.execute(f"GRANT USAGE ON SCHEMA auth TO {OWNER}; GRANT SELECT, REFERENCES ON auth.users TO {OWNER}")
+    await migrate(settings_of(superuser, name, OWNER))
+    await admin.execute("DELETE FROM daybook.migrations WHERE number = 20")
+    line = f"  the rights of {OWNER}, who owns schema daybook: GRANT {OWNER} TO {role};"
+    assert line in str(await refusal(settings_of(superuser, name, role))).splitlines()
+    await admin.execute(f"GRANT {OWNER} TO {role}")
+    await verify_may_migrate(settings_of(superuser, name, role))
+
+
+async def test_with_nothing_left_to_apply_init_needs_no_more_than_to_look(
+    superuser: str, name: str, admin: OwnConnection, role: str
+) -> None:
+    await migrate(
+        settings_of(superuser, name, "daybook").model_copy(
+            update={"database_url": SecretStr(in_database(superuser, name))}
+        )
+    )
+    settings = settings_of(superuser, name, role)
+    lacking = await refusal(settings)
+    assert "GRANT SELECT ON daybook.migrations" in str(lacking)
+    await admin.execute(f"GRANT USAGE ON SCHEMA daybook, auth TO {role}; GRANT SELECT ON daybook.migrations TO {role}")
+    await admin.execute(f"GRANT SELECT (id) ON auth.users TO {role}")
+    assert await migrate(settings) == ()
+
+
+async def test_the_users_of_an_identity_provider_must_be_there(superuser: str, name: str) -> None:
+    await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
+    with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
+        await verify_may_migrate(settings_of(superuser, name, OWNER))
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+async def test_what_the_refusal_of_a_service_names_is_enough(
+    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
+) -> None:
+    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
+    await admin.execute(f"{ROW_SECURITY}; REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    settings = settings_of(superuser, name, role)
+    refused = await refusal(settings, needs)
+    assert {f"USAGE on schema {schema}:" for schema in ("public", "daybook", "auth")} <= set(
+        re.findall(r"USAGE on schema \w+:", str(refused))
+    )
+    for mend in mends(refused):
+        await admin.execute(mend)
+    await verify_rights(settings, needs)
+
+
+@pytest.mark.parametrize("needs", NEEDS)
+async def test_each_right_of_a_service_is_missed_by_itself(
+    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
+) -> None:
+    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
+    settings = settings_of(superuser, name, role)
+    for mend in mends(await refusal(settings, needs)):
+        await admin.execute(mend)
+    for need in needs:
+        for privilege in need.privileges:
+            right = privilege if need.column is None else f"{privilege} ({need.column})"
+            await admin.execute(f"REVOKE {right} ON {need.table} FROM {role}")
+            line = f"  {privilege} on {need.table}: GRANT {right} ON {need.table} TO {role};"
+            assert str(await refusal(settings, needs)).splitlines()[1:] == [line]
+            await admin.execute(f"GRANT {right} ON {need.table} TO {role}")
+
+
+async def test_rows_that_a_service_does_not_see_are_named(
+    superuser: str, name: str, admin: OwnConnection, role: str
+) -> None:
+    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
+    settings, needs = settings_of(superuser, name, role), of_command.needs(managed_users=False)
+    for mend in mends(await refusal(settings, needs)):
+        await admin.execute(mend)
+    await admin.execute("ALTER TABLE public.orgs ENABLE ROW LEVEL SECURITY")
+    (line,) = str(await refusal(settings, needs)).splitlines()[1:]
+    assert line == f"  to see the rows of public.orgs (row-level security): ALTER ROLE {role} BYPASSRLS;"
+    await admin.execute(f"ALTER ROLE {role} BYPASSRLS")
+    await verify_rights(settings, needs)

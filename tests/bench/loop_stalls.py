@@ -1,0 +1,149 @@
+"""Prints how long hostile bodies hold the door's event loop, each beside a valid body of its size.
+
+`python tests/bench/loop_stalls.py [--rounds 3]`. Times are CPU time of the loop's thread between two of its turns, so
+that a busy machine does not count; of each body the best of the rounds. The targets are in docs/commands.md.
+"""
+
+import argparse
+import asyncio
+import gc
+import logging
+import sys
+import time
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import orjson
+
+from daybook_command.publisher import CommandToSend, Fate
+from daybook_command.replies import Replies
+from daybook_contracts.results import encode_record
+from daybook_contracts.topics import CORRELATION_ID
+from support.door_doubles import DoorAlone, accepted, rename
+from support.hostile_bodies import batches, envelopes, valid_batch, valid_envelope
+
+CHUNK = 64 * 1024
+MOST_RATIO = 10.0
+MOST_STALL = 0.020
+REPLY = encode_record(accepted(rename()))
+Message = MutableMapping[str, Any]
+
+
+@dataclass(slots=True)
+class Answering:
+    """A Kafka that acknowledges and answers everything, a few records in each turn of the loop."""
+
+    replies: Replies
+
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+        for number, record in enumerate(records):
+            if number % 20 == 0:
+                await asyncio.sleep(0)
+            self.replies.resolve(dict(record.headers)[CORRELATION_ID].decode(), REPLY)
+        return [Fate.PUBLISHED] * len(records)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    status: int
+    stall: float
+    total: float
+
+
+class Ticker:
+    """Runs in every turn of the loop, and keeps the longest that it had to wait for the next; seconds of CPU time."""
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._on = True
+
+    async def run(self) -> None:
+        before = time.thread_time()
+        while self._on:
+            await asyncio.sleep(0)
+            now = time.thread_time()
+            self.longest = max(self.longest, now - before)
+            before = now
+
+    def stop(self) -> None:
+        self._on = False
+
+
+async def post(door: DoorAlone, path: str, body: bytes) -> int:
+    """The status of the answer. Without an HTTP client: its work would be in the figures."""
+    chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
+    status = 0
+
+    async def receive() -> Message:
+        await asyncio.sleep(0)
+        if not chunks:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": chunks.pop(0), "more_body": bool(chunks)}
+
+    async def send(message: Message) -> None:
+        nonlocal status
+        status = message.get("status", status)
+
+    headers = [(b"authorization", door.bearer()["Authorization"].encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": headers, "query_string": b""}
+    app: Callable[..., Awaitable[None]] = door.app
+    await app(scope | {"http_version": "1.1", "scheme": "http", "root_path": ""}, receive, send)
+    return status
+
+
+async def seen(path: str, body: bytes) -> Seen:
+    door = DoorAlone(publishing=Answering, rate=1e9, burst=1e9)
+    await post(door, "/v1/commands", orjson.dumps(rename()))
+    gc.collect()
+    ticker = Ticker()
+    ticking = asyncio.create_task(ticker.run())
+    await asyncio.sleep(0)
+    started = time.thread_time()
+    status = await post(door, path, body)
+    total = time.thread_time() - started
+    ticker.stop()
+    await ticking
+    return Seen(status, ticker.longest, total)
+
+
+async def best(path: str, body: bytes, rounds: int) -> Seen:
+    looks = [await seen(path, body) for _ in range(rounds)]
+    return Seen(looks[0].status, min(look.stall for look in looks), min(look.total for look in looks))
+
+
+async def measure(rounds: int) -> bool:
+    line = "{:>38} {:>9} {:>6} {:>10} {:>10} {:>7} {:>10} {:>10} {:>7}\n"
+    names = ("body", "bytes", "status", "stall ms", "valid", "ratio", "total ms", "valid", "ratio")
+    sys.stdout.write(line.format(*names))
+    good = True
+    corpora = (("/v1/commands", envelopes, valid_envelope), ("/v1/commands:batch", batches, valid_batch))
+    for path, hostile, valid in corpora:
+        sys.stdout.write(f"{path}\n")
+        for name, body in hostile():
+            bad, twin = await best(path, body, rounds), await best(path, valid(len(body)), rounds)
+            assert twin.status == 200, f"the valid body beside {name} is answered with {twin.status}"
+            stall, total = bad.stall / twin.stall, bad.total / twin.total
+            over = stall > MOST_RATIO or total > MOST_RATIO or bad.stall > MOST_STALL
+            good = good and not over
+            figures = (f"{bad.stall * 1e3:.2f}", f"{twin.stall * 1e3:.2f}", f"{stall:.2f}")
+            totals = (f"{bad.total * 1e3:.2f}", f"{twin.total * 1e3:.2f}", f"{total:.2f}{'  OVER' if over else ''}")
+            sys.stdout.write(line.format(name, len(body), bad.status, *figures, *totals))
+            sys.stdout.flush()
+    return good
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=3)
+    given = arguments.parse_args()
+    logging.disable(logging.WARNING)
+    good = asyncio.run(measure(given.rounds))
+    sys.stdout.write("all within the targets\n" if good else "some are OVER a target\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""The rights that a service asks for at its start: without them it ends and names them, with no others it works."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from support.driving import check_tables, connected, register_all, send_all, through
+from support.processes import Role, System, Systems
+from support.publisher import doors
+from support.workload import Workload
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+PASSWORD = "of-a-throw-away-role"
+SERVICES: tuple[Role, ...] = ("command", "projector")
+
+
+@pytest_asyncio.fixture
+async def bare(systems: Systems) -> AsyncIterator[tuple[System, dict[Role, SecretStr]]]:
+    """A system without instances, and logins of roles that were granted nothing, not even what everybody has."""
+    system = systems.start(commands=0, projectors=0, partitions=3)
+    names = {role: f"t{uuid4().hex[:10]}_{role}" for role in SERVICES}
+    url = system.settings.database_url.get_secret_value()
+    async with connected(system.settings) as owner:
+        await owner.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        for name in names.values():
+            await owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+        yield (
+            system,
+            {role: SecretStr(re.sub("//[^@]*@", f"//{name}:{PASSWORD}@", url)) for role, name in names.items()},
+        )
+        await asyncio.to_thread(system.stop)
+        for name in names.values():
+            await owner.execute(f"DROP OWNED BY {name}")
+            await owner.execute(f"DROP ROLE {name}")
+
+
+async def rights_refused(system: System, role: Role, login: SecretStr) -> list[str]:
+    """The statements that an instance names before it ends."""
+    service = system.start(role, database_url=login)
+    assert await asyncio.to_thread(service.process.wait, 30) == 1
+    said = service.log.read_text(encoding="utf-8")
+    assert "lacks rights" in said
+    assert "Traceback" not in said
+    return re.findall(r"GRANT [^;]*;", said)
+
+
+async def test_services_name_their_rights_and_do_everything_with_no_others(
+    bare: tuple[System, dict[Role, SecretStr]],
+) -> None:
+    system, logins = bare
+    async with connected(system.settings) as database:
+        for role, login in logins.items():
+            for grant in await rights_refused(system, role, login):
+                await database.execute(grant)
+        system.commands.clear()
+        system.projectors.clear()
+        for role, login in logins.items():
+            system.start(role, database_url=login)
+        await asyncio.to_thread(system.wait_ready)
+        workload = Workload(11, orgs=8, users=12, commands=400)
+        async with doors(system.settings, system.commands[0].url) as (door,):
+            await register_all(door, database, workload.registrations)
+            await send_all(workload.sends, [through(door)], at_once=16)
+    await check_tables(system.settings)

@@ -1,0 +1,78 @@
+"""ACLs of Kafka that are taken away under running services: they are named, no service ends, and all goes on by itself
+once they are given back.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from daybook_contracts.topics import Topics
+from daybook_infra.migrations import migrate
+from daybook_infra.settings import Settings
+from daybook_infra.topics import ensure_topics
+from support.driving import connected, eventually, fresh_id, until_projected
+from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
+from support.processes import System
+from support.publisher import are_seen, decided, doors
+from support.said import until_ready, until_unready
+from support.stack import FreshSettings
+from support.workload import by_user, registration
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+OF_TOPICS = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[GuardedKafka]:
+    with guarded_kafka() as started:
+        yield started
+
+
+async def prepared(guarded: GuardedKafka, settings: Settings) -> Topics:
+    """Topics, tables, and all ACLs that the services need."""
+    topics = Topics(settings.topic_prefix)
+    await ensure_topics(guarded.superuser(topic_prefix=settings.topic_prefix))
+    await migrate(settings)
+    for name in (topics.commands, topics.audit_log, topics.results, topics.commands_dlq):
+        await guarded.allow(Resource.TOPIC, name, *OF_TOPICS)
+    for group in (topics.command_group, topics.projector_group):
+        await guarded.allow(Resource.GROUP, group, Operation.READ)
+    return topics
+
+
+async def test_acls_that_are_taken_away_are_an_outage_until_they_are_back(
+    guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    fresh = fresh_settings(init=False)
+    settings = guarded.settings(
+        database_url=fresh.database_url, jwt_secret=fresh.jwt_secret, topic_prefix=fresh.topic_prefix, wait_seconds=2
+    )
+    topics = await prepared(guarded, settings)
+    system = System(settings, tmp_path)
+    command, projector = system.start("command"), system.start("projector")
+    try:
+        await until_ready(system)
+        async with doors(settings, command.url) as (door,), connected(settings) as database:
+            owner, org = fresh_id(), fresh_id()
+            registered = await decided(registration(owner, fresh_id()), door)
+            await until_projected(database, [registered["position"]])
+            created = await decided(by_user("CREATE_ORG", org, owner, fresh_id(), name="Org"), door)
+            assert created["status"] == 200
+            await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.READ)
+            await until_unready("kafka", f"TopicAuthorizationFailedError: {topics.audit_log}", projector)
+            renamed = by_user("RENAME_ORG", org, owner, fresh_id(), name="Renamed")
+            assert (await decided(renamed, door))["status"] == 200
+            await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.WRITE)
+            later_one = by_user("RENAME_ORG", org, owner, fresh_id(), name="Later")
+            later = asyncio.create_task(decided(later_one, door, seconds=60))
+            reason = f"user hub is not authorised for topic {topics.audit_log}: an ACL is missing"
+            await until_unready("log", reason, command)
+            await guarded.allow(Resource.TOPIC, topics.audit_log, Operation.READ, Operation.WRITE)
+            assert (await later)["status"] == 200
+            await until_ready(system)
+            assert await eventually(lambda: are_seen(door, [renamed]), 30)
+    finally:
+        await asyncio.to_thread(system.stop)

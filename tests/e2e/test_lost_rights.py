@@ -1,0 +1,117 @@
+"""Rights that are taken away under running services, beside an identity provider's users: no service ends, nothing is
+decided on what cannot be seen, and all goes on by itself once they are given back.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from daybook_infra.migrations import migrate
+from daybook_infra.topics import ensure_topics
+from support.driving import connected, eventually, fresh_id
+from support.granted import Granted, granted
+from support.processes import Service, System
+from support.publisher import Door, Send, are_seen, decided, doors, item
+from support.said import until_ready, until_unready, word
+from support.stack import FreshSettings
+from support.workload import by_user
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+IDENTITY_PROVIDER = "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)"
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    granted: Granted
+    system: System
+    command: Service
+    projector: Service
+    door: Door
+
+    async def new_user(self) -> str:
+        user = fresh_id()
+        await self.granted.owner.execute("INSERT INTO auth.users (id) VALUES ($1)", user)
+        return user
+
+    async def creates_an_org(self) -> Send:
+        return by_user("CREATE_ORG", fresh_id(), await self.new_user(), fresh_id(), name="Org")
+
+
+@asynccontextmanager
+async def running(fresh_settings: FreshSettings, folder: Path) -> AsyncIterator[Site]:
+    settings = fresh_settings(init=False, users="external", partitions=2, wait_seconds=2)
+    async with connected(settings) as owner:
+        await owner.execute(IDENTITY_PROVIDER)
+    await ensure_topics(settings)
+    await migrate(settings)
+    system = System(settings, folder)
+    async with granted(settings) as roles:
+        command = system.start("command", database_url=roles.url("command"))
+        projector = system.start("projector", database_url=roles.url("projector"))
+        try:
+            await until_ready(system)
+            async with doors(settings, command.url) as (door,):
+                yield Site(roles, system, command, projector, door)
+        finally:
+            await asyncio.to_thread(system.stop)
+
+
+async def test_users_that_may_no_longer_be_read_are_an_outage_until_they_may(
+    fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    async with running(fresh_settings, tmp_path) as at:
+        assert (await decided(await at.creates_an_org(), at.door))["status"] == 200
+        role = at.granted.name("command")
+        await at.granted.owner.execute(f"REVOKE SELECT ON auth.users FROM {role}")
+        send = await at.creates_an_org()
+        assert word(item(await at.door.send(send))) == "202"
+        await until_unready("postgres", "permission denied for table users", at.command)
+        await asyncio.sleep(1)
+        assert at.command.process.poll() is None
+        await at.granted.owner.execute(f"GRANT SELECT ON auth.users TO {role}")
+        await until_ready(at.system)
+        assert await eventually(lambda: are_seen(at.door, [send]), 30)
+        assert (await decided(send, at.door))["status"] == 200
+
+
+async def test_users_whose_rows_are_hidden_are_an_outage_and_never_unknown(
+    fresh_settings: FreshSettings, tmp_path: Path
+) -> None:
+    async with running(fresh_settings, tmp_path) as at:
+        assert (await decided(await at.creates_an_org(), at.door))["status"] == 200
+        await at.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")
+        send = await at.creates_an_org()
+        assert word(item(await at.door.send(send))) == "202"
+        await until_unready("postgres", "row-level security", at.command)
+        await at.granted.owner.execute(f"ALTER ROLE {at.granted.name('command')} BYPASSRLS")
+        await at.granted.owner.execute(f"ALTER ROLE {at.granted.name('projector')} BYPASSRLS")
+        await until_ready(at.system)
+        assert (await decided(send, at.door))["status"] == 200
+
+
+@pytest.mark.parametrize(
+    ("right", "reason"),
+    [
+        ("INSERT ON audit_log", "permission denied for table audit_log"),
+        ("UPDATE ON daybook.checkpoints", "permission denied for table checkpoints"),
+        ("USAGE ON SCHEMA daybook", "permission denied for schema daybook"),
+    ],
+)
+async def test_what_the_projector_may_no_longer_do_is_an_outage_until_it_may(
+    fresh_settings: FreshSettings, tmp_path: Path, right: str, reason: str
+) -> None:
+    async with running(fresh_settings, tmp_path) as at:
+        role = at.granted.name("projector")
+        await at.granted.owner.execute(f"REVOKE {right} FROM {role}")
+        send = await at.creates_an_org()
+        assert (await decided(send, at.door))["status"] == 200
+        await until_unready("postgres", reason, at.projector)
+        assert (await at.door.outcome(send)).status_code == 404
+        await at.granted.owner.execute(f"GRANT {right} TO {role}")
+        await until_ready(at.system)
+        assert await eventually(lambda: are_seen(at.door, [send]), 30)

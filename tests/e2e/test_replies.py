@@ -1,0 +1,111 @@
+"""Replies that any client can read, to whatever is refused."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.consumer import fetcher
+
+from daybook_infra import kafka
+from daybook_infra.lenient_records import LenientRecords
+from support.driving import fresh_id
+from support.malformed import CASES, INVALID, Case
+from support.publisher import Publisher, Send
+from support.workload import by_user, registration, user_in
+
+pytestmark = pytest.mark.e2e
+PARTITION = 2
+UNCOMPRESSED = 0
+Record = ConsumerRecord[bytes, bytes]
+
+
+async def reply_to(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> Record:
+    """What comes back with the correlation id of a record on the commands topic."""
+    correlation = uuid4().hex.encode()
+    place = TopicPartition(publisher.settings.topic_prefix + "results", 0)
+    reader = kafka.consumer(publisher.settings, "replies-test")
+    await reader.start()
+    try:
+        reader.assign([place])
+        await reader.seek_to_end(place)
+        await reader.position(place)
+        asked = [("reply-partition", b"0"), ("correlation-id", correlation)]
+        await publisher.raw("some key", value, [*asked, *headers], partition=PARTITION)
+        async with asyncio.timeout(20):
+            return await found(reader, correlation)
+    finally:
+        await reader.stop()
+
+
+async def found(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
+    while True:
+        for records in (await reader.getmany(timeout_ms=500)).values():
+            for record in records:
+                if dict(record.headers)["correlation-id"] == correlation:
+                    return record
+
+
+def good(publisher: Publisher) -> Send:
+    return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
+
+
+def check_key(record: Record, answer: dict[str, Any]) -> None:
+    """The key is the command's id; without one it is empty, and `command_id` is null."""
+    assert record.key == (answer["command_id"] or "").encode()
+    assert dict(record.headers)["ce_id"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+async def test_whatever_is_malformed_is_answered_by_its_correlation_id(publisher: Publisher, case: Case) -> None:
+    record = await reply_to(publisher, case.body)
+    answer = json.loads(record.value or b"")
+    assert (answer["code"], answer["result"]) == (case.code, "failure")
+    assert "hunter2" not in str(record.value)
+    check_key(record, answer)
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"\xff", b"[]", b'{"id":7}', b'{"id":"x"}', b"{" * 300_000, b"x" * 3_000_000], ids=range(8)
+)
+async def test_a_value_without_a_readable_id_is_answered_with_a_null_id_and_an_empty_key(
+    publisher: Publisher, value: bytes | None
+) -> None:
+    record = await reply_to(publisher, value)
+    answer = json.loads(record.value or b"")
+    assert (answer["code"], answer["command_id"], record.key) == (INVALID, None, b"")
+
+
+@pytest.mark.parametrize("principal", [b"service:daybook", b"user:ada", b"\xff", b""])
+async def test_a_bad_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
+    send = good(publisher)
+    record = await reply_to(publisher, send.body, ("daybook-principal", principal))
+    answer = json.loads(record.value or b"")
+    assert (answer["code"], answer["command_id"]) == (INVALID, send.command["id"])
+    check_key(record, answer)
+
+
+async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    codecs: list[int] = []
+
+    class Seen(LenientRecords):
+        def next_batch(self) -> Any:
+            batch = super().next_batch()
+            codecs.extend([] if batch is None else [batch.compression_type])
+            return batch
+
+    kafka.connection(publisher.settings, "test")  # so that nothing is installed over it
+    monkeypatch.setattr("daybook_infra.lenient_records.LenientRecords", Seen)
+    monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
+    bodies: Sequence[bytes] = (good(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")
+    for body in bodies:
+        await reply_to(publisher, body)
+    assert codecs
+    assert set(codecs) == {UNCOMPRESSED}
+
+
+def ids(count: int) -> list[str]:
+    return [fresh_id() for _ in range(count)]

@@ -1,0 +1,226 @@
+"""A service policy on real servers: who is believed over Kafka, and what a listed service may send by either door.
+Signatures are made here, with nothing but the standard library.
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from pydantic import SecretStr
+
+from daybook_infra.stack.demo import Demo
+from support.chain import Json, partition_of
+from support.deadletters import dead_letter
+from support.driving import eventually, fresh_id
+from support.processes import System, Systems
+from support.publisher import Door, Publisher, Send, doors
+from support.replay import by_command, entries_of, read_log, read_topic
+from support.shell import at_a_shell
+from support.stack import FreshSettings
+from support.workload import by_user, command, registration
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+DOOR_KEY = "the-key-of-the-door-32-characters"
+KEYS = {"registrar": "the-key-of-the-registrar-32-chars", "renamer": "the-key-of-the-renamer-32-characters"}
+ORG = fresh_id()
+POLICY = f"""
+[registrar]
+commands = ["REGISTER_USER"]
+key = "{KEYS["registrar"]}"
+
+[renamer]
+commands = ["RENAME_ORG"]
+orgs = ["{ORG}"]
+act_for_users = true
+key = "{KEYS["renamer"]}"
+
+[watcher]
+commands = "*"
+orgs = "*"
+"""
+
+
+@pytest.fixture(scope="module")
+def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    folder: Path = tmp_path_factory.mktemp("policy")
+    file = folder / "services.toml"
+    file.write_text(POLICY, encoding="utf-8")
+    file.chmod(0o600)
+    made = Systems(lasting_settings, folder)
+    try:
+        yield made.start(commands=2, services=str(file), door_key=SecretStr(DOOR_KEY))
+    finally:
+        made.stop()
+
+
+@pytest_asyncio.fixture
+async def door(system: System) -> AsyncIterator[Door]:
+    async with doors(system.settings, system.commands[0].url) as (one,):
+        yield one
+
+
+@pytest_asyncio.fixture
+async def publisher(system: System) -> AsyncIterator[Publisher]:
+    async with Publisher(system.settings) as one:
+        yield one
+
+
+def signed(send: Send, key: str, door: str = "") -> tuple[str, bytes]:
+    text = b"\n".join((send.principal.encode(), door.encode(), send.body))
+    return "daybook-signature", hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
+
+
+def registered_by(principal: str) -> Send:
+    return Send(principal, registration(fresh_id(), fresh_id()).command)
+
+
+async def logged(publisher: Publisher, send: Send) -> list[Json]:
+    entries = by_command(entries_of(await read_log(publisher.settings)))
+    return entries.get((partition_of(send.key, publisher.settings.partitions), send.command["id"]), [])
+
+
+async def refused_over_kafka(publisher: Publisher, send: Send, *headers: tuple[str, bytes]) -> None:
+    """A dead letter and a reply, both FORBIDDEN, and nothing in the log."""
+    answer = await (await publisher.publish(send, *headers))
+    assert (answer["status"], answer["code"], answer.get("entry_id")) == (403, "FORBIDDEN", None)
+    letters = [
+        (value, headers["daybook-reason"])
+        for _, _, value, headers in await read_topic(publisher.settings, "commands.dlq")
+        if value == send.body
+    ]
+    assert [reason.partition(b":")[0] for _, reason in letters] == [b"FORBIDDEN"]
+    assert await logged(publisher, send) == []
+
+
+@pytest.mark.parametrize("headers", [[], [("daybook-door", b"http")], [("daybook-signature", b"0" * 64)]])
+@pytest.mark.parametrize("kind", ["user", "service:registrar", "service:renamer", "service:stranger"])
+async def test_what_nobody_signed_is_nobodys(publisher: Publisher, kind: str, headers: list[tuple[str, bytes]]) -> None:
+    send = registered_by(kind)
+    if kind == "user":
+        send = Send(f"user:{send.key}", send.command)
+    await refused_over_kafka(publisher, send, *headers)
+
+
+async def test_a_signed_service_within_its_table_is_decided(publisher: Publisher) -> None:
+    send = registered_by("service:registrar")
+    answer = await (await publisher.publish(send, signed(send, KEYS["registrar"])))
+    assert answer["status"] == 200
+    (entry,) = await logged(publisher, send)
+    assert entry["metadata_json"]["principal"] == "service:registrar"
+
+
+async def test_a_signed_service_beyond_its_table_is_refused(publisher: Publisher) -> None:
+    key = KEYS["renamer"]
+    for send in (
+        Send("service:renamer", registration(fresh_id(), fresh_id()).command),
+        Send("service:renamer", by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="x").command),
+    ):
+        await refused_over_kafka(publisher, send, signed(send, key))
+
+
+async def test_a_services_key_makes_no_user_and_no_door(publisher: Publisher) -> None:
+    send = registered_by("service:registrar")
+    key = KEYS["registrar"]
+    await refused_over_kafka(publisher, send, ("daybook-door", b"http"), signed(send, key, "http"))
+    other = registered_by("service:registrar")
+    user = Send(f"user:{other.key}", other.command)
+    await refused_over_kafka(publisher, user, signed(user, key))
+
+
+async def test_a_signature_holds_for_one_principal_and_one_value(publisher: Publisher) -> None:
+    send, other = registered_by("service:registrar"), registered_by("service:registrar")
+    await refused_over_kafka(publisher, other, signed(send, KEYS["registrar"]))
+    renamed = Send("service:renamer", send.command)
+    await refused_over_kafka(publisher, renamed, signed(send, KEYS["registrar"]))
+
+
+async def test_a_record_that_is_forwarded_keeps_its_signature(publisher: Publisher) -> None:
+    send = registered_by("service:registrar")
+    partitions = publisher.settings.partitions
+    elsewhere = (partition_of(send.key, partitions) + 1) % partitions
+    answer = await (await publisher.publish(send, signed(send, KEYS["registrar"]), partition=elsewhere))
+    assert answer["status"] == 200
+
+
+async def test_the_command_line_signs_with_the_key_of_a_file(publisher: Publisher, tmp_path: Path) -> None:
+    send, unsigned = registered_by("service:registrar"), registered_by("service:registrar")
+    key, lines = tmp_path / "key", tmp_path / "commands"
+    key.write_text(KEYS["registrar"], encoding="utf-8")
+    lines.write_bytes(send.body)
+    sender = ("--principal", "service:registrar")
+    assert (await at_a_shell(publisher.settings, "send", str(lines), *sender, "--key-file", str(key))).code == 0
+    assert len(await logged(publisher, send)) == 1
+    lines.write_bytes(unsigned.body)
+    done = await at_a_shell(publisher.settings, "send", str(lines), *sender)
+    assert (done.code, json.loads(done.said)["code"]) == (1, "FORBIDDEN")
+    assert await logged(publisher, unsigned) == []
+
+
+async def test_the_demo_user_of_a_local_stack_needs_no_service(system: System) -> None:
+    await Demo(system.settings, system.commands[0].url).register()
+
+
+async def test_an_unsigned_record_with_a_foreign_mark_leaves_a_dead_letter_with_its_headers(
+    publisher: Publisher,
+) -> None:
+    send = registered_by("service:registrar")
+    place = await publisher.raw(send.key, send.body, [("daybook-door", b"http"), ("daybook-principal", b"user:x")])
+    letter = await dead_letter(publisher.settings, *place)
+    assert letter.reason.startswith("FORBIDDEN: the service policy does not list service:unnamed")
+    assert letter.headers["daybook-door"] == b"http"
+
+
+async def test_what_the_door_lets_in_is_signed_and_not_judged_again(door: Door, publisher: Publisher) -> None:
+    user, stranger = fresh_id(), fresh_id()
+    itself = Send(f"user:{user}", registration(user, fresh_id()).command)
+    assert (await door.send(itself)).status_code == 200
+    created = by_user("CREATE_ORG", ORG, user, fresh_id(), name="Before")
+    assert (await door.send(created)).status_code == 200
+    renamed = Send("service:renamer", by_user("RENAME_ORG", ORG, user, fresh_id(), name="After").command)
+    assert (await door.send(renamed)).status_code == 200
+    assert (await logged(publisher, renamed))[0]["metadata_json"]["principal"] == "service:renamer"
+    for send in (
+        Send("service:renamer", by_user("RENAME_ORG", stranger, user, fresh_id(), name="x").command),
+        Send("service:watcher", by_user("RENAME_ORG", ORG, user, fresh_id(), name="x").command),
+        Send("service:renamer", registration(stranger, fresh_id()).command),
+        Send("service:stranger", command("RENAME_ORG", ORG, None, fresh_id(), name="x")),
+    ):
+        answer = await door.send(send)
+        assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
+        assert await logged(publisher, send) == []
+
+
+async def test_a_service_sees_the_outcomes_of_its_orgs_only(door: Door) -> None:
+    user, org = fresh_id(), fresh_id()
+    itself = Send(f"user:{user}", registration(user, fresh_id()).command)
+    created = by_user("CREATE_ORG", org, user, fresh_id(), name="Hidden")
+    for send in (itself, created):
+        assert (await door.send(send)).status_code == 200
+    await seen(door, created)
+    looks: dict[tuple[str, str], Any] = {
+        (name, what): (await door.outcome(send, f"service:{name}")).status_code
+        for name in ("registrar", "renamer", "watcher", "stranger")
+        for what, send in (("user", itself), ("org", created))
+    }
+    assert looks == {
+        ("registrar", "user"): 200,
+        ("registrar", "org"): 404,
+        ("renamer", "user"): 404,
+        ("renamer", "org"): 404,
+        ("watcher", "user"): 200,
+        ("watcher", "org"): 200,
+        ("stranger", "user"): 403,
+        ("stranger", "org"): 403,
+    }
+
+
+async def seen(door: Door, send: Send) -> None:
+    async def look() -> bool:
+        return (await door.outcome(send)).status_code == 200
+
+    await eventually(look)

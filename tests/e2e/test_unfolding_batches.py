@@ -1,0 +1,108 @@
+"""Record batches that unfold to far more than a service's memory: each is set aside or stepped over, at a bounded cost,
+and whoever sends beside them is answered.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from support.bombs import MIB, bomb, send_raw
+from support.deadletters import DeadLetter, dead_letter
+from support.driving import check_tables, connected, fresh_id, new_tenant, over_kafka, until_projected
+from support.processes import Service, System, Systems
+from support.publisher import Publisher, decided, doors
+from support.workload import registration, user_in
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+SECONDS = 60.0
+GIB_IN_MIB = 1024
+# What each codec makes of zeros, so that it still fits a record batch of 4 MiB.
+BOMBS = {
+    "zstd": bomb("zstd", 3, 400 * MIB),
+    "gzip": bomb("gzip", 3, 200 * MIB),
+    "lz4": bomb("lz4", 3, 200 * MIB),
+    "snappy": bomb("snappy", 2, 35 * MIB),
+}
+
+
+@pytest_asyncio.fixture
+async def system(systems: Systems) -> AsyncIterator[System]:
+    """After the test its services still run, and none has ever needed as much as one bomb unfolds to."""
+    made = systems.start(partitions=2)
+    yield made
+    assert [service.process.poll() for service in made.services] == [None, None]
+    assert max(map(peak_mib, made.services)) < GIB_IN_MIB
+
+
+def peak_mib(service: Service) -> int:
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) // 1024
+
+
+async def metric(service: Service, name: str) -> float:
+    async with httpx.AsyncClient() as client:
+        text = (await client.get(f"{service.url}/metrics")).text
+    return sum(float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line.startswith(f"{name}{{"))
+
+
+def lost(letter: DeadLetter) -> tuple[bytes | None, bytes | None, str]:
+    assert set(letter.headers) == {"daybook-reason", "daybook-origin", "daybook-origin-last"}
+    return letter.key, letter.value, letter.headers["daybook-origin-last"].decode()
+
+
+async def test_each_bomb_among_commands_leaves_one_dead_letter_and_commands_behind_it_are_answered(
+    system: System,
+) -> None:
+    settings, (command,) = system.settings, system.commands
+    topic = settings.topic_prefix + "commands"
+    async with Publisher(settings) as publisher:
+        for batch in BOMBS.values():
+            (first,) = await send_raw(settings.kafka_bootstrap, topic, 1, batch)
+            answer = await over_kafka(publisher, SECONDS)(registration(user_in(1, 2), fresh_id()))
+            assert answer["status"] == 200
+            letter = await dead_letter(settings, 1, first)
+            assert letter.reason.startswith("INVALID_COMMAND: the record batch unfolds to more than 64 MiB")
+            assert lost(letter) == (None, b"", f"{topic}/1/{first + batch.records - 1}")
+    assert await metric(command, "daybook_command_lost_total") == sum(batch.records for batch in BOMBS.values())
+
+
+async def test_many_batches_that_each_unfold_to_just_below_the_bound_delay_nobody_for_long(system: System) -> None:
+    """A hundred in one fetch, 6 GB in all, and as many that are too large."""
+    settings, (command,) = system.settings, system.commands
+    below, above = bomb("zstd", 1, 60 * MIB), bomb("zstd", 1, 70 * MIB)
+    topic = settings.topic_prefix + "commands"
+    await send_raw(settings.kafka_bootstrap, topic, 0, *[below, above] * 100)
+    async with Publisher(settings) as publisher, httpx.AsyncClient(timeout=SECONDS) as client:
+        send = over_kafka(publisher, SECONDS)
+        for _ in range(20):
+            assert (await send(registration(user_in(1, 2), fresh_id())))["status"] == 200
+            alive = await client.get(f"{command.url}/livez")
+            assert alive.elapsed.total_seconds() < 1
+        assert (await over_kafka(publisher, 200)(registration(user_in(0, 2), fresh_id())))["status"] == 200
+
+
+async def test_a_bomb_on_the_log_is_void_for_readers_and_for_a_shard_that_takes_over(system: System) -> None:
+    settings = system.settings
+    async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
+        tenant = await new_tenant(door, database)
+        for batch in BOMBS.values():
+            for partition in range(2):
+                await send_raw(settings.kafka_bootstrap, settings.topic_prefix + "audit_log", partition, batch)
+            answer = await decided(tenant.rename(fresh_id()), door)
+            assert answer["status"] == 200, answer
+            await until_projected(database, [answer["position"]], SECONDS)
+    voids = 2 * sum(batch.records for batch in BOMBS.values())
+    assert await metric(system.projectors[0], "daybook_projector_voids_total") == voids
+    system.commands[0].process.terminate()
+    system.commands[0].stop()
+    system.commands.clear()
+    system.start("command").wait_ready(SECONDS)
+    async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
+        answer = await decided(tenant.rename(fresh_id()), door)
+        assert answer["status"] == 200, answer
+        await until_projected(database, [answer["position"]], SECONDS)
+    await check_tables(settings)

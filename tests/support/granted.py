@@ -1,0 +1,49 @@
+"""Roles with the grants of docs/tables.md, under names of their own, and settings of whoever logs in as one of them."""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from pydantic import SecretStr
+
+from daybook_infra.postgres import Connection
+from daybook_infra.settings import Settings
+from support.documents import blocks, page, section
+from support.driving import connected
+
+ROLES = ("reader", "command", "projector")
+PASSWORD = "of-a-throw-away-role"
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """`owner` is a connection of the tables' owner."""
+
+    settings: Settings
+    owner: Connection
+    prefix: str
+
+    def name(self, role: str) -> str:
+        return f"{self.prefix}{role}"
+
+    def url(self, role: str) -> SecretStr:
+        url = self.settings.database_url.get_secret_value()
+        return SecretStr(re.sub(r"//[^@]*@", f"//{self.name(role)}:{PASSWORD}@", url))
+
+
+@asynccontextmanager
+async def granted(settings: Settings) -> AsyncIterator[Granted]:
+    """Gone afterwards; whoever is logged in must be by then."""
+    (grants,) = blocks(section(page("docs/tables.md"), "Grants"), "sql")
+    prefix = f"t{uuid4().hex[:10]}_"
+    named = grants.text.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")
+    async with connected(settings) as owner:
+        await owner.execute(re.sub(r"daybook_(reader|command|projector)", rf"{prefix}\1", named))
+        try:
+            yield Granted(settings, owner, prefix)
+        finally:
+            for role in ROLES:
+                await owner.execute(f"DROP OWNED BY {prefix}{role}")
+                await owner.execute(f"DROP ROLE {prefix}{role}")

@@ -1,0 +1,122 @@
+"""A Kafka that asks who comes: its usual listener is the superuser's, a second one takes SASL/PLAIN and lets nobody do
+what no ACL allows.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+from pydantic import SecretStr
+
+from daybook_infra.kafka import admin
+from daybook_infra.settings import Settings
+from daybook_infra.stack.account import service_account
+from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.kafka import Cluster, Kafka
+from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
+from daybook_infra.stack.ports import LOOPBACK, remembered
+from support.stack import own_home
+
+USER, PASSWORD = "hub", "of-a-throw-away-broker"
+ANY_HOST, LITERAL, ALLOW = "*", 3, 3
+GUARDED = """\
+super.users=User:ANONYMOUS
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_{user}="{password}";
+"""
+
+
+class Resource(IntEnum):
+    TOPIC = 2
+    GROUP = 3
+    CLUSTER = 4
+
+
+class Operation(IntEnum):
+    ALL = 2
+    READ = 3
+    WRITE = 4
+    CREATE = 5
+    DESCRIBE = 8
+    DESCRIBE_CONFIGS = 10
+    IDEMPOTENT_WRITE = 12
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedKafka(Kafka):
+    guarded_port: int
+
+    def _write_settings(self, logs: Path) -> None:
+        Kafka._write_settings(self, logs)
+        text = self._settings.read_text(encoding="utf-8")
+        listener = f",GUARDED://{LOOPBACK}:{self.guarded_port}"
+        for name, more in {
+            "listeners": listener,
+            "advertised.listeners": listener,
+            "listener.security.protocol.map": ",GUARDED:SASL_PLAINTEXT",
+        }.items():
+            line = next(line for line in text.splitlines() if line.startswith(f"{name}="))
+            text = text.replace(f"\n{line}\n", f"\n{line}{more}\n")
+        text += GUARDED.format(user=USER, password=PASSWORD)
+        write_file(self._settings, text, EVERYBODY_READS)
+
+    def settings(self, **changes: object) -> Settings:
+        """Of the user; with `kafka_security="PLAINTEXT"` and the usual port of the superuser."""
+        own: dict[str, object] = {
+            "kafka_bootstrap": f"{LOOPBACK}:{self.guarded_port}",
+            "kafka_security": "SASL_PLAINTEXT",
+            "kafka_sasl": "PLAIN",
+            "kafka_user": USER,
+            "kafka_password": SecretStr(PASSWORD),
+            "partitions": 2,
+        }
+        return Settings.model_validate(own | changes)
+
+    def superuser(self, **changes: object) -> Settings:
+        return self.settings(kafka_bootstrap=self.bootstrap, kafka_security="PLAINTEXT", **changes)
+
+    async def allow(self, resource: Resource, name: str, *operations: Operation) -> None:
+        async with admin(self.superuser()) as client:
+            for operation in operations:
+                acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
+                answer = await client._send_request(CreateAclsRequest(*acl))
+                assert [each[0] for each in answer.creation_responses] == [0], answer
+
+    async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
+        """Takes back what was allowed."""
+        async with admin(self.superuser()) as client:
+            for operation in operations:
+                acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
+                answer = await client._send_request(DeleteAclsRequest(*acl))
+                assert [each[0] for each in answer.filter_responses] == [0], answer
+
+
+@contextmanager
+def guarded_kafka() -> Iterator[GuardedKafka]:
+    with own_home() as home:
+        home.make()
+        ports = remembered(home.ports, ("kafka", "kafka_controller", "guarded"))
+        account = service_account()
+        kafka = GuardedKafka(
+            data=data_folder(home, account),
+            jars_home=Home.of_checkout(),
+            log=home.log("kafka"),
+            account=account,
+            port=ports["kafka"],
+            advertised_port=ports["kafka"],
+            cluster=Cluster((ports["kafka_controller"],)),
+            say=print,
+            guarded_port=ports["guarded"],
+        )
+        kafka.prepare()
+        kafka.launch()
+        try:
+            kafka.await_ready()
+            yield kafka
+        finally:
+            kafka.stop()

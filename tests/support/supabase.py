@@ -1,0 +1,80 @@
+"""A PostgreSQL server set up as Supabase sets up its own: an owner who is no superuser, roles of an API for everybody,
+and default privileges that open whatever the owner makes to them. `auth.users` belongs to somebody else.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+from pydantic import SecretStr
+
+from daybook_infra.settings import Settings
+from daybook_infra.stack.interface import Part
+from support.stack import own_stack
+
+API_ROLES = ("anon", "authenticated", "service_role")
+PASSER_BY = "passer_by"
+OWNER, PASSWORD = "postgres", "of a throw-away server"
+ROLES = f"""
+CREATE ROLE anon NOLOGIN;
+CREATE ROLE authenticated NOLOGIN;
+CREATE ROLE service_role NOLOGIN BYPASSRLS;
+CREATE ROLE {PASSER_BY} NOLOGIN;
+CREATE ROLE supabase_auth_admin NOLOGIN;
+CREATE ROLE {OWNER} LOGIN BYPASSRLS CREATEROLE PASSWORD '{PASSWORD}';
+"""
+DATABASE = """
+CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
+CREATE TABLE auth.users (id uuid PRIMARY KEY, email text, encrypted_password text);
+ALTER TABLE auth.users OWNER TO supabase_auth_admin;
+ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY;
+GRANT USAGE ON SCHEMA auth TO postgres, anon, authenticated, service_role;
+GRANT SELECT, REFERENCES ON auth.users TO postgres;
+GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
+"""
+# Supabase's are for schema public. Those for all schemas go further, and may be handed on.
+DEFAULTS = """
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON SEQUENCES TO anon, authenticated, service_role;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SCHEMAS TO anon WITH GRANT OPTION;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO anon WITH GRANT OPTION;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, PUBLIC;
+"""
+
+
+@contextmanager
+def supabase() -> Iterator[str]:
+    """The address of its superuser."""
+    with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
+        url = stack.found().database_url
+        asyncio.run(run(url, ROLES))
+        yield url
+
+
+async def hub(superuser: str, name: str, *, defaults: str = DEFAULTS) -> Settings:
+    """A new database; its settings are those of its owner."""
+    await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
+    await run(in_database(superuser, name), DATABASE)
+    owner = as_role(in_database(superuser, name), OWNER)
+    await run(owner, defaults)
+    return Settings(database_url=SecretStr(owner), users="external")
+
+
+def in_database(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def as_role(url: str, role: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}:{PASSWORD.replace(' ', '%20')}@{parts.hostname}:{parts.port}"))
+
+
+async def run(url: str, statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statements)
+    finally:
+        await connection.close()

@@ -1,0 +1,100 @@
+"""Long work gives the event loop back, and the work of several requests takes turns."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from daybook_command.http import turns
+from daybook_command.http.turns import Turns
+from daybook_contracts.commands import Steps
+from daybook_contracts.limits import BATCH_ITEMS
+from support.door_doubles import DoorAlone, rename
+from support.hostile_bodies import batches, valid_envelope
+
+
+@pytest.fixture
+def _one_step_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SLICE_SECONDS", -1.0)
+
+
+class Loop:
+    """Counts the turns of the event loop."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+
+    async def count(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turns += 1
+
+
+@contextmanager
+def counted() -> Iterator[Loop]:
+    loop = Loop()
+    counting = asyncio.create_task(loop.count())
+    yield loop
+    counting.cancel()
+
+
+def noting(name: str, notes: list[str], steps: int) -> Steps[str]:
+    for _ in range(steps):
+        notes.append(name)
+        yield
+    return name
+
+
+@pytest.mark.usefixtures("_one_step_a_turn")
+async def test_the_work_of_several_takes_turns() -> None:
+    shared, notes = Turns(), list[str]()
+    done = await asyncio.gather(*[shared.run(noting(name, notes, 30)) for name in "abc"])
+    assert done == ["a", "b", "c"]
+    # Whoever begins may be a step ahead.
+    progress = [Counter(notes[:length]) for length in range(len(notes) + 1)]
+    assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
+
+
+async def test_short_work_is_done_in_one_go() -> None:
+    notes = list[str]()
+    with counted() as loop:
+        assert await Turns().run(noting("a", notes, 3)) == "a"
+        assert loop.turns == 0
+
+
+@pytest.mark.usefixtures("_one_step_a_turn")
+async def test_what_the_work_raises_comes_through_and_ends_its_turn() -> None:
+    shared = Turns()
+    with pytest.raises(ZeroDivisionError):
+        await shared.each(lambda number: 1 // number, [1, 0])
+    assert await shared.each(str, [1, 2]) == ["1", "2"]
+
+
+@pytest.mark.usefixtures("_one_step_a_turn")
+async def test_a_batch_gives_the_loop_back_while_it_is_parsed_published_and_answered(door: DoorAlone) -> None:
+    commands = [rename(f"n{number}") for number in range(BATCH_ITEMS)]
+    with counted() as loop:
+        answer = await door.send_batch(commands)
+        assert {item["status"] for item in answer.json()} == {200}
+        assert loop.turns >= 4 * BATCH_ITEMS
+
+
+@pytest.mark.usefixtures("_one_step_a_turn")
+@pytest.mark.parametrize(
+    "name", ["1,000 tiny items with NaN", "15 largest commands", "90,000 brackets", "escaped quotes"]
+)
+async def test_a_hostile_batch_gives_the_loop_back(door: DoorAlone, name: str) -> None:
+    with counted() as loop:
+        await door.send_batch(dict(batches())[name])
+        assert loop.turns >= 15
+
+
+@pytest.mark.usefixtures("_one_step_a_turn")
+async def test_large_commands_that_come_at_once_are_parsed_in_turns_of_the_loop_of_their_own() -> None:
+    door, body = DoorAlone("service:loader"), valid_envelope(10_000)
+    with counted() as loop:
+        answers = await asyncio.gather(*[door.send(body) for _ in range(30)])
+        assert {answer.status_code for answer in answers} == {200}
+        assert loop.turns >= 30

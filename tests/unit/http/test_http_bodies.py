@@ -1,0 +1,149 @@
+"""After a request's head: bodies, chunks and trailers, pipelined requests, and answers that nobody reads."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from support.raw_http import MIB, Tiny, request, tiny_service
+
+BODY_SECONDS, ANSWER_SECONDS, DISCARD_SECONDS = 1.5, 2.0, 1.0
+CHUNKED = "transfer-encoding: chunked"
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[Tiny]:
+    with tiny_service(
+        body_seconds=BODY_SECONDS,
+        idle_seconds=2.0,
+        answer_seconds=ANSWER_SECONDS,
+        discard_seconds=DISCARD_SECONDS,
+        discard_bytes=3 * MIB,
+    ) as one:
+        yield one
+
+
+@pytest.mark.parametrize("size", [0, 1, 32_768, 300_000, 4 * MIB])
+def test_a_body_comes_through_whole(tiny: Tiny, size: int) -> None:
+    with tiny.connect() as raw:
+        for _ in range(2):
+            raw.send(request("POST", "/echo", f"content-length: {size}", body=bytes(size)))
+            assert raw.answer().body.startswith(b"%d " % size)
+
+
+@pytest.mark.parametrize("chunk", [10, 1_000, 200_000])
+def test_a_chunked_body_comes_through_whole(tiny: Tiny, chunk: int) -> None:
+    pieces = 1_000_000 // chunk
+    body = (b"%x\r\n" % chunk + bytes(chunk) + b"\r\n") * pieces + b"0\r\n\r\n"
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/echo", CHUNKED, body=body))
+        assert raw.answer().body.startswith(b"1000000 ")
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        pytest.param(b"4;", b"x" * 65_536, id="an extension without end"),
+        pytest.param(b"0\r\nx: ", b"y" * 65_536, id="a trailer without end"),
+        pytest.param(b"0\r\n", b"x: y\r\n" * 10_000, id="trailers without end"),
+        pytest.param(b"", b"1\r\nx\r\n" * 10_000, id="chunks of one byte"),
+        pytest.param(b"", b"1;" + b"e" * 1_000 + b"\r\nx\r\n", id="chunks with extensions"),
+    ],
+)
+def test_what_surrounds_a_chunked_body_has_a_bound(tiny: Tiny, first: bytes, rest: bytes) -> None:
+    before, most = tiny.mib, 32 * MIB
+    with tiny.connect(seconds=3) as raw:
+        raw.send(request("POST", "/echo", CHUNKED, body=first))
+        assert raw.send_until_cut(rest, most=most) < most
+    assert tiny.mib - before < 4
+
+
+def test_trailers_are_not_headers(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/echo", CHUNKED, body=b"1\r\nx\r\n0\r\nauthorization: me\r\n\r\n"))
+        assert raw.answer().body == b"1 ['host', 'transfer-encoding']"
+
+
+def test_a_body_that_does_not_come_ends_the_connection(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/echo", "content-length: 10", body=b"12345"))
+        assert raw.is_closed(BODY_SECONDS + 2)
+
+
+def test_a_body_that_nobody_reads_is_thrown_away_and_the_connection_goes_on(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        for _ in range(5):
+            raw.send(request("POST", "/unread", f"content-length: {2 * MIB}", body=bytes(2 * MIB)))
+            assert raw.answer().status == 401
+        raw.send(request("GET", "/livez"))
+        assert raw.answer().status == 200
+
+
+def test_a_body_without_end_that_nobody_reads_ends_the_connection(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/unread", CHUNKED))
+        assert raw.answer().status == 401
+        assert raw.send_until_cut(b"8000\r\n" + bytes(32_768) + b"\r\n", most=64 * MIB) < 64 * MIB
+
+
+def test_an_answered_request_whose_body_stops_ends_the_connection(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/unread", "content-length: 10", body=b"1"))
+        assert raw.answer().status == 401
+        assert raw.is_closed(DISCARD_SECONDS + 2)
+
+
+def test_a_few_pipelined_requests_are_answered_in_order(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        paths = ["/slow?seconds=0.1", *(f"/echo?{number}" for number in range(5)), "/slow?seconds=0.1"]
+        raw.send(b"".join(request("GET", path) for path in paths))
+        assert [raw.answer().body[:3] for _ in paths] == [b"at ", *[b"0 ["] * 5, b"at "]
+
+
+def test_very_many_pipelined_requests_are_not_kept(tiny: Tiny) -> None:
+    before, most = tiny.mib, 8 * MIB
+    with tiny.connect(seconds=1) as raw:
+        raw.send(request("GET", "/slow?seconds=3"))
+        raw.send_until_cut(b"GET /livez HTTP/1.1\r\n\r\n" * 2_000, most=most)
+        assert tiny.mib - before < 4
+        raw.socket.settimeout(5)
+        answered = 0
+        try:
+            while raw.answer().status == 200:
+                answered += 1
+        except OSError:
+            pass
+        assert answered <= 10
+
+
+@pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
+@pytest.mark.parametrize("path", ["/big", "/stream"])
+def test_an_answer_that_nobody_reads_is_not_kept_for_ever(tiny: Tiny, path: str, lines: tuple[str, ...]) -> None:
+    others = tiny.connections()
+    with ExitStack() as closing:
+        for _ in range(5):
+            raw = closing.enter_context(tiny.connect(receive_buffer=4_096))
+            raw.send(request("GET", path, *lines))
+        assert comes_to(tiny, others + 5, 2)
+        assert comes_to(tiny, others, ANSWER_SECONDS + 3)
+
+
+def test_a_slow_but_steady_reader_gets_all_of_a_streamed_answer(tiny: Tiny) -> None:
+    with tiny.connect(receive_buffer=65_536) as raw:
+        raw.send(request("GET", "/stream", "connection: close"))
+        read, began = 0, time.monotonic()
+        while data := raw.socket.recv(65_536):
+            read += len(data)
+            time.sleep(0.01)
+        assert read > 16 * MIB
+        assert time.monotonic() - began > ANSWER_SECONDS
+
+
+def comes_to(tiny: Tiny, connections: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while tiny.connections() != connections:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,122 @@
+"""The number of connections: a flood closes its own, health is always answered, descriptors are kept back."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from daybook_infra.http.connections import network_of
+from support.raw_http import Raw, Tiny, request, tiny_service
+
+MOST = 64
+FLOOD, BYSTANDER = "127.0.0.2", "127.0.0.1"
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Iterator[Tiny]:
+    with tiny_service(connections=MOST) as one:
+        yield one
+
+
+@contextmanager
+def many(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
+    with ExitStack() as closing:
+        raws = [closing.enter_context(tiny.connect(source=FLOOD)) for _ in range(number)]
+        for raw in raws:
+            raw.try_send(data)
+        yield raws
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="silent"),
+        pytest.param(b"GET /livez HTTP/1.1\r\nx: y", id="half a head"),
+        pytest.param(request("POST", "/echo", "content-length: 10", body=b"1"), id="half a body"),
+        pytest.param(request("GET", "/livez"), id="idle"),
+    ],
+)
+def test_a_bystander_is_answered_through_a_flood_of_connections(tiny: Tiny, data: bytes) -> None:
+    before = tiny.metric("daybook_http_cut_total", reason="made_room")
+    with tiny.connect() as patient:
+        patient.send(request("GET", "/livez"))
+        assert patient.answer().status == 200
+        with many(tiny, 5 * MOST, data):
+            assert tiny.process.num_fds() < MOST + 30
+            for _ in range(20):
+                began = time.monotonic()
+                assert tiny.get("/echo", seconds=2).status == 200
+                assert time.monotonic() - began < 1
+            patient.send(request("GET", "/livez"))
+            assert patient.answer().status == 200
+            assert tiny.metric("daybook_http_cut_total", reason="made_room") - before >= 4 * MOST
+
+
+def test_requests_under_way_are_never_closed_for_others(tiny: Tiny) -> None:
+    with many(tiny, MOST // 2, request("GET", "/slow?seconds=2")) as working, many(tiny, 3 * MOST):
+        assert [raw.answer().status for raw in working] == [200] * (MOST // 2)
+
+
+def test_beyond_the_room_for_requests_health_is_answered_and_the_rest_told_to_come_again(tiny: Tiny) -> None:
+    with many(tiny, MOST - 4, request("GET", "/slow?seconds=3")) as working:
+        time.sleep(0.3)
+        answer = tiny.get("/echo", seconds=2)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+        assert b'"code":"UNAVAILABLE"' in answer.body
+        assert tiny.get("/livez", seconds=2).status == 200
+        assert tiny.metric("daybook_http_cut_total", reason="overloaded") >= 1
+        assert [raw.answer().status for raw in working] == [200] * (MOST - 4)
+    assert tiny.get("/echo").status == 200
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10.0.0.1", "10.0.0.1", True),
+        ("10.0.0.1", "10.0.0.2", False),
+        ("2001:db8::1", "2001:db8::ffff:0:0:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:10.0.0.1", "10.0.0.1", True),
+        ("::ffff:10.0.0.1", "::ffff:10.0.0.2", False),
+        ("fe80::1%eth0", "fe80::2", True),
+    ],
+)
+def test_addresses_of_one_customer_count_as_one(one: str, other: str, *, same: bool) -> None:
+    assert (network_of(one) == network_of(other)) is same
+
+
+def limits(soft: int, hard: int, settings: str = "") -> str:
+    """What a process with such a descriptor limit makes of the settings."""
+    program = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
+from daybook_infra.errors import SettingsError
+from daybook_infra.http.limits import main_limits
+from daybook_infra.settings import Settings
+try:
+    print(main_limits(Settings({settings})).connections, resource.getrlimit(resource.RLIMIT_NOFILE))
+except SettingsError as error:
+    print(error)
+"""
+    return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_limit_is_raised_as_far_as_it_may_and_is_needed() -> None:
+    assert limits(1_024, 20_000) == "4000 (4512, 20000)"
+    assert limits(1_024, 20_000, "max_connections=9000") == "9000 (9512, 20000)"
+
+
+def test_descriptors_are_kept_back_for_kafka_and_postgres() -> None:
+    assert limits(1_024, 1_024) == "512 (1024, 1024)"
+    assert limits(1_024, 1_024, "admin_port=9000") == "192 (1024, 1024)"
+
+
+def test_more_connections_than_the_system_allows_are_refused() -> None:
+    said = limits(1_024, 1_024, "max_connections=1000")
+    assert said.startswith(
+        "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
+    )
+    assert limits(400, 400).startswith("this process may have 400 descriptors and needs 528")

@@ -1,0 +1,137 @@
+"""The table of credentials' formats: what it finds, what it leaves, and what each row is for."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daybook_contracts.codes import Code
+from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.secret_patterns import PATTERNS, Pattern, spans_of
+from daybook_contracts.secret_text import REDACTED, first_secret, holds_secret, redacted
+from support.commands import THING, accepted, raw, refused
+from support.secret_corpus import PLAIN, SECRETS
+
+_CONFIG = {"connection_id": THING}
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(SECRETS) >= 60
+    assert len(set(PLAIN)) == len(PLAIN) >= 60
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_credential_in_a_published_format_is_refused_in_a_config(text: str) -> None:
+    for config in ({"note": text}, {"secrets": {"hottok": text}}, {"a": [{"b": [text]}]}, {text: 1}):
+        refusal = refused(raw("UPDATE_CONNECTION", _CONFIG | {"config": config}))
+        assert refusal.code is Code.SECRET_IN_CONFIG
+        assert text not in refusal.detail
+
+
+@pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
+def test_a_credential_is_taken_out_of_a_free_text(text: str) -> None:
+    shown = redacted(f"it failed: {text}")
+    assert REDACTED in shown
+    assert not holds_secret(shown)
+    assert "hunter2" not in shown
+    assert max((len(word) for word in shown.split()), default=0) < 120
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_what_only_resembles_a_credential_is_taken(text: str) -> None:
+    command = accepted("UPDATE_CONNECTION", _CONFIG | {"config": {"note": text, "list": [text], text: 1}})
+    assert command.type == "UPDATE_CONNECTION"
+    assert redacted(text) == text
+
+
+def _found_by(pattern: Pattern, text: str) -> bool:
+    return pattern.hint in text.lower() and any(spans_of(pattern, text))
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_pattern_finds_what_no_other_does(pattern: Pattern) -> None:
+    others = [other for other in PATTERNS if other is not pattern]
+    only = [name for name, text in SECRETS.items() if not any(_found_by(other, text) for other in others)]
+    assert only
+    assert all(_found_by(pattern, SECRETS[name]) for name in only)
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_pattern_says_what_it_is_for(pattern: Pattern) -> None:
+    assert _found_by(pattern, pattern.example)
+    assert not _found_by(pattern, pattern.other)
+    assert not holds_secret(pattern.other)
+
+
+def test_what_is_not_secret_stays_readable() -> None:
+    shown = redacted(
+        "GET https://shop:hunter2@example.com/o?page=2&access_token=hunter2#top: 401, sent Bearer mF_9.B5f4"
+    )
+    assert shown == (
+        "GET https://shop:[redacted]@example.com/o?page=2&access_token=[redacted]#top: 401, sent Bearer [redacted]"
+    )
+
+
+_PIECES = st.one_of(
+    st.sampled_from([*SECRETS.values(), *PLAIN, *(pattern.example for pattern in PATTERNS), REDACTED]),
+    st.sampled_from(
+        ["://u:", "@", "?token=", "&", "=", ".", "-", "_", ":", " ", "Bearer ", "Basic ", "eyJ", "\n", "/", "sk_", "é"]
+    ),
+    st.text(max_size=8),
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(_PIECES, max_size=6))
+def test_redacting_twice_changes_nothing_and_leaves_no_secret(pieces: list[str]) -> None:
+    once = redacted("".join(pieces))
+    assert redacted(once) == once
+    assert not holds_secret(once)
+
+
+def test_many_names_are_judged_and_the_rest_counts_as_secret() -> None:
+    names = [f"key{at}" for at in range(1500)]
+    shown = redacted("".join(f"?{name}=x" for name in names))
+    assert shown.startswith("?key0=x?key1=x")
+    assert shown.endswith(f"?key999=x?key1000={REDACTED}")
+
+
+def test_a_text_of_very_many_secrets_is_replaced_whole() -> None:
+    assert redacted("?token=a" * 3) == f"?token={REDACTED}"
+    assert redacted("?token=a&" * 5000) == REDACTED
+
+
+_HOSTILE = [
+    *("eyJ", "-eyJ", "eyJa.", "eyJaaaa.", "sk_live_", "sk-", "sk-ant-", "://user:", "://user:p", "://u:1@", "://"),
+    *("-----BEGIN ", "-----BEGIN PRIVATE KEY", "-----BEGIN PRIVATE KEY-----\n-", "-----", "bearer ", "bearer:a1"),
+    *("Basic dXNl ", "Basic dXNlcjpw ", "basic aaaaaaaaaaaa ", "?a=", "?token=", "?token=a&", "?token_type=a&"),
+    *("&sig=", "?" + "a" * 70, "AKIA", "EAA", "EAAA", "SG.", "SG." + "a" * 16 + ".", "12345678:AA", "M", "M-"),
+    *("M" * 25 + ".", "0123456789abcdef" * 2 + "-", "AccountKey=", "authorization: bearer ", "key-", "xox", "\0"),
+    *(REDACTED, "a", " ", "{", "*", "://u:***", "?token={"),
+]
+
+
+@pytest.mark.parametrize("unit", _HOSTILE)
+def test_no_text_makes_the_scan_slow(unit: str) -> None:
+    plain = _seconds(("Pedido 4711: the order was paid, R$ 10,00. " * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
+    hostile = _seconds((unit * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
+    assert hostile < 10 * plain, f"{hostile * 1e3:.1f} ms against {plain * 1e3:.1f} ms"
+
+
+def test_no_names_make_the_scan_slow() -> None:
+    plain = _seconds(("page=2&sort=ascending&" * ENVELOPE_BYTES)[:ENVELOPE_BYTES])
+    hostile = _seconds("".join(f"?token{at}x=a" for at in range(ENVELOPE_BYTES))[:ENVELOPE_BYTES])
+    assert hostile < 10 * plain, f"{hostile * 1e3:.1f} ms against {plain * 1e3:.1f} ms"
+
+
+def _seconds(text: str) -> float:
+    """The best of three: the machine may be busy."""
+
+    def once() -> float:
+        began = time.process_time()
+        first_secret(text)
+        redacted(text)
+        return time.process_time() - began
+
+    return min(once() for _ in range(3))

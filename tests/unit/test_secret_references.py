@@ -1,0 +1,156 @@
+"""Who may refer to which secret: the sender and the deployment's prefix decide, at both doors alike."""
+
+from uuid import uuid4
+
+import pytest
+
+from daybook_command.shard.intake import Pending, Refused, take
+from daybook_command.shard.messages import CommandRecord
+from daybook_contracts.codes import Code
+from daybook_contracts.commands import InvalidCommand, normalised_bytes, refuse_reference
+from daybook_contracts.edge_rules import EdgeRules
+from daybook_contracts.principals import Principal, Service, User
+from daybook_contracts.routing import partition_of
+from daybook_contracts.topics import PRINCIPAL
+from daybook_infra.errors import SettingsError
+from daybook_infra.settings import Settings, load_settings
+from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted
+from support.door_doubles import USER, DoorAlone
+
+SERVICE = Service("shop")
+PERSON = User(ACTOR)
+PREFIX = "vault:kv/{org_id}/"
+OWN = f"vault:kv/{ORG}/shop#hottok"
+ELSEWHERE = "vault:kv/00000000-0000-4000-8000-0000000000ff/shop#hottok"
+
+
+def _refusal(reference: str, principal: Principal, prefix: str, kind: str = "CREATE_SECRET_REF") -> str | None:
+    named = {"key_name": "key"} if kind == "CREATE_SECRET_REF" else {"secret_ref_id": THING}
+    try:
+        refuse_reference(accepted(kind, {**named, "secret_id_ref": reference}), principal, prefix)
+    except InvalidCommand as caught:
+        refusal = caught
+    else:
+        return None
+    assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
+    return refusal.detail
+
+
+@pytest.mark.parametrize("kind", ["CREATE_SECRET_REF", "ROTATE_SECRET_REF"])
+def test_the_environment_is_for_services_alone_also_when_they_act_for_a_user(kind: str) -> None:
+    assert _refusal("env:SHOP_HOTTOK", SERVICE, "", kind) is None
+    detail = _refusal("env:SHOP_HOTTOK", PERSON, "", kind)
+    assert detail == "data.secret_id_ref: only a service may refer to the environment (env:…)"
+    assert _refusal(OWN, PERSON, "", kind) is None
+
+
+@pytest.mark.parametrize("principal", [SERVICE, PERSON])
+@pytest.mark.parametrize("kind", ["CREATE_SECRET_REF", "ROTATE_SECRET_REF"])
+def test_a_prefix_confines_each_org_to_its_own_place(principal: Principal, kind: str) -> None:
+    assert _refusal(OWN, principal, PREFIX, kind) is None
+    expected = f"data.secret_id_ref must begin with vault:kv/{ORG}/ for this org"
+    others = [ELSEWHERE, f"vault:kv2/{ORG}/shop#hottok", f"vault:kv/a/{ORG}/shop#b", f"pgvault:{uuid4()}"]
+    assert [_refusal(other, principal, PREFIX, kind) for other in others] == [expected] * len(others)
+
+
+def test_a_prefix_confines_the_environment_too() -> None:
+    assert _refusal("env:SHOP_HOTTOK", SERVICE, "env:SHOP_") is None
+    assert _refusal("env:PATH", SERVICE, "env:SHOP_") is not None
+
+
+def test_other_commands_are_not_concerned() -> None:
+    refuse_reference(accepted("RENAME_ORG", {"name": "env:X"}), PERSON, PREFIX)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *(
+            "",
+            PREFIX,
+            "vault:kv/{org_id}",
+            "vault:{org_id}/",
+            "vault:kv/{org_id}/shop#",
+            "vault:",
+            "va",
+            "env:DAYBOOK_",
+        ),
+        *("aws-sm:arn:aws:secretsmanager:eu-west-1:123456789012:secret:{org_id}/", "pgvault:"),
+        "aws-sm:arn:aws:secretsmanager:eu-",
+        *("gcp-sm:projects/shop/secrets/{org_id}-", "gcp-sm:projects/{org_id}/secrets/"),
+    ],
+)
+def test_a_prefix_that_references_can_begin_with_is_taken(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
+    assert load_settings().secret_ref_prefix == template
+    assert Settings(secret_ref_prefix=template).secret_ref_prefix == template
+
+
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("vault:kv/{org}/", "{org_id} is the only placeholder there is"),
+        ("vault:kv/{org_id}/{", "{org_id} is the only placeholder there is"),
+        ("vault:kv/{ORG_ID}/", "{org_id} is the only placeholder there is"),
+        ("file:/{org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("vault:kv/{org_id}//", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("vault:kv/../{org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("vault:kv/%2f/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("vault:kv {org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("env:{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("aws-sm:shop/{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        ("{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+    ],
+)
+def test_a_prefix_that_no_reference_has_refuses_the_start(
+    template: str, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    assert str(refused.value) == f"DAYBOOK_SECRET_REF_PREFIX: {why}"
+
+
+@pytest.mark.parametrize(
+    ("reference", "principal", "taken"),
+    [
+        (OWN, PERSON, True),
+        (OWN, SERVICE, True),
+        (ELSEWHERE, PERSON, False),
+        (ELSEWHERE, SERVICE, False),
+        ("env:SHOP_HOTTOK", PERSON, False),
+    ],
+)
+def test_kafka_and_http_refuse_the_same(reference: str, principal: Principal, taken: bool) -> None:  # noqa: FBT001
+    value = normalised_bytes(accepted("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": reference}))
+    record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
+    home = partition_of(ORG, 12)
+    if taken:
+        assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), Pending)
+        return
+    refusal = take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX))
+    assert isinstance(refusal, Refused)
+    assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
+
+
+def _reference(reference: str) -> dict[str, object]:
+    data = {"key_name": "key", "secret_id_ref": reference}
+    return {"id": str(uuid4()), "type": "CREATE_SECRET_REF", "org_id": ORG, "actor_user_id": USER, "data": data}
+
+
+async def test_over_http_the_token_decides_whether_a_service_refers_to_the_environment() -> None:
+    door = DoorAlone()
+    refused = await door.send(_reference("env:SHOP_HOTTOK"))
+    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_COMMAND")
+    assert door.kafka.records == []
+    assert (await door.send(_reference("env:SHOP_HOTTOK"), "service:shop")).status_code == 200
+
+
+async def test_over_http_the_prefix_confines_single_commands_and_batches() -> None:
+    door = DoorAlone(secret_ref_prefix=PREFIX)
+    refused = await door.send(_reference(ELSEWHERE))
+    assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_COMMAND")
+    answers = await door.send_batch([_reference(ELSEWHERE), _reference(OWN)])
+    assert [item["status"] for item in answers.json()] == [400, 200]
+    (published,) = door.kafka.commands
+    assert published["data"]["secret_id_ref"] == OWN

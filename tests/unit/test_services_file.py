@@ -1,0 +1,183 @@
+"""The file of the service policy: what it grants, and how its faults are worded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daybook_contracts.principals import Service
+from daybook_contracts.service_policy import Grant, ServicePolicy
+from daybook_infra.errors import SettingsError
+from daybook_infra.service_key import service_key
+from daybook_infra.services_file import load_service_policy
+from daybook_infra.settings import Settings, load_settings
+
+ORG = "00000000-0000-4000-8000-00000000000A"
+KEY, DOOR_KEY = "hush-hush-a-key-of-32-characters", "hush-hush-the-key-of-the-door-ok"
+Load = Callable[..., ServicePolicy | None]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Loads a policy from its text."""
+
+    def loaded(text: str | bytes, mode: int = 0o600, **settings: Any) -> ServicePolicy | None:
+        file = tmp_path / "services.toml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        file.chmod(mode)
+        return load_service_policy(Settings.model_validate({"services": str(file), "door_key": DOOR_KEY} | settings))
+
+    return loaded
+
+
+def test_a_table_grants_what_it_says_and_nothing_else(load: Load) -> None:
+    policy = load(
+        f"""
+        [billing]
+        commands = ["RENAME_ORG", "START_SYNC"]
+        orgs = ["{ORG}"]
+        act_for_users = true
+        key = "{KEY}"
+        [registrar]
+        commands = ["REGISTER_USER"]
+        [root]
+        commands = "*"
+        orgs = "*"
+        key = ["{KEY[::-1]}", "{KEY.upper()}"]
+        """
+    )
+    assert policy is not None
+    assert policy.grants == {
+        "billing": Grant(
+            frozenset({"RENAME_ORG", "START_SYNC"}), frozenset({ORG.lower()}), act_for_users=True, keys=(KEY.encode(),)
+        ),
+        "registrar": Grant(frozenset({"REGISTER_USER"}), frozenset(), act_for_users=False),
+        "root": Grant(None, None, act_for_users=False, keys=(KEY[::-1].encode(), KEY.upper().encode())),
+    }
+    assert policy.door_keys == (DOOR_KEY.encode(),)
+
+
+def test_without_a_file_there_is_no_policy() -> None:
+    assert load_service_policy(Settings()) is None
+
+
+def test_an_empty_file_lets_no_service_in(load: Load) -> None:
+    policy = load("")
+    assert policy is not None
+    assert not policy.lists(Service("billing"))
+
+
+def test_a_second_door_key_is_accepted_too(load: Load) -> None:
+    policy = load("", door_key_second=KEY)
+    assert policy is not None
+    assert policy.door_keys == (DOOR_KEY.encode(), KEY.encode())
+
+
+def test_a_policy_needs_a_key_of_the_door(load: Load) -> None:
+    with pytest.raises(SettingsError, match="DAYBOOK_DOOR_KEY is not set"):
+        load("", door_key=None)
+
+
+GOOD = 'commands = "*"\n'
+FAULTS: dict[str, tuple[str | bytes, str]] = {
+    "no TOML": ("[billing", r"is not TOML: at "),
+    "a key where it is no TOML": (f'[billing]\nkey = "{KEY}\n', r"is not TOML: at line 2"),
+    "no UTF-8": (b"\xff", "is not UTF-8"),
+    "no table": ('billing = "x"', "billing must be a table"),
+    "an unknown key": (f"[billing]\n{GOOD}org = []", "billing.org is no field of a service"),
+    "a field by its inner name": (f"[billing]\n{GOOD}keys = []", "billing.keys is no field of a service"),
+    "no commands": ("[billing]", "billing.commands is required"),
+    "an unknown type": ('[billing]\ncommands = ["RENAME_ORG", "rename_org"]', "billing.commands item 2 is no command"),
+    "a type alone": ('[billing]\ncommands = "RENAME_ORG"', r'billing.commands must be "\*" or a list of strings'),
+    "all among others": ('[billing]\ncommands = ["*"]', "billing.commands item 1 is no command type"),
+    "no org": (f'[billing]\n{GOOD}orgs = ["x"]', "billing.orgs item 1 must be a UUID"),
+    "the nil org": (f'[billing]\n{GOOD}orgs = ["{"0" * 8}-0000-0000-0000-{"0" * 12}"]', "billing.orgs item 1 must be"),
+    "a number of orgs": (f"[billing]\n{GOOD}orgs = [7]", r'billing.orgs must be "\*" or a list of strings'),
+    "no boolean": (f'[billing]\n{GOOD}act_for_users = "yes"', "billing.act_for_users must be true or false"),
+    "a number for a boolean": (f"[billing]\n{GOOD}act_for_users = 1", "billing.act_for_users must be true or false"),
+    "a short key": (f'[billing]\n{GOOD}key = "hush"', "billing.key must have at least 32 characters"),
+    "a key with a space": (f'[billing]\n{GOOD}key = "{KEY} "', "billing.key must have at least 32 characters"),
+    "no key": (f"[billing]\n{GOOD}key = []", "billing.key must be a key, or a list"),
+    "three keys": (f'[billing]\n{GOOD}key = ["{KEY}", "{KEY}", "{KEY}"]', "billing.key must be a key, or a list"),
+    "a number for a key": (f"[billing]\n{GOOD}key = [7]", "billing.key must hold strings"),
+    "a bad name": (f"[Billing]\n{GOOD}", "Billing is no service's name"),
+    "the reserved name": (f"[daybook]\n{GOOD}", "daybook is reserved"),
+    "a key of the unnamed": (f'[unnamed]\n{GOOD}key = "{KEY}"', "unnamed.key must be absent"),
+    "one key for two": (f'[a]\n{GOOD}key = "{KEY}"\n[b]\n{GOOD}key = "{KEY}"', "b.key equals a.key: each needs"),
+    "the door's key": (f'[a]\n{GOOD}key = "{DOOR_KEY}"', "a.key equals DAYBOOK_DOOR_KEY: each needs a key of its own"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_names_the_file_the_service_and_the_field_but_no_value(
+    load: Load, text: str | bytes, said: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^DAYBOOK_SERVICES: .*services.toml: {said}") as refused:
+        load(text)
+    assert "hush" not in str(refused.value)
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_every_fault_is_a_line(load: Load) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load('[a]\ncommands = "x"\norgs = "x"\n[b]\nkey = "x"')
+    assert len(str(refused.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("setting", ["jwt_secret", "service_jwt_secret", "door_key_second"])
+def test_a_services_key_opens_nothing_else(load: Load, setting: str) -> None:
+    with pytest.raises(SettingsError, match=f"a.key equals DAYBOOK_{setting.upper()}"):
+        load(f'[a]\n{GOOD}key = "{KEY}"', **{setting: KEY})
+
+
+@pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o644, 0o666])
+def test_a_file_with_keys_that_others_can_open_is_refused(load: Load, mode: int) -> None:
+    with pytest.raises(SettingsError, match="holds keys, and others can read or write it: chmod 600"):
+        load(f'[a]\n{GOOD}key = "{KEY}"', mode)
+
+
+def test_a_file_without_keys_may_be_read_but_not_written_by_everybody(load: Load) -> None:
+    assert load(f"[a]\n{GOOD}", 0o644) is not None
+    with pytest.raises(SettingsError, match="can be written by everybody"):
+        load(f"[a]\n{GOOD}", 0o646)
+
+
+def test_a_group_may_read_a_file_with_keys(load: Load) -> None:
+    assert load(f'[a]\n{GOOD}key = "{KEY}"', 0o440) is not None
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"services": str(tmp_path / "none"), "door_key": DOOR_KEY})
+    with pytest.raises(SettingsError, match=r"DAYBOOK_SERVICES: .*none: cannot be read: No such file"):
+        load_service_policy(settings)
+
+
+@pytest.mark.parametrize("setting", ["door_key", "door_key_second", "service_key"])
+def test_a_short_signing_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
+    monkeypatch.setenv(f"DAYBOOK_{setting.upper()}", "hush-hush")
+    with pytest.raises(SettingsError, match=f"DAYBOOK_{setting.upper()}: must have at least 32 characters") as refused:
+        load_settings()
+    assert "hush" not in str(refused.value)
+
+
+def test_the_key_of_a_command_line_comes_from_its_file_before_the_setting(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text(f"{KEY}\n")
+    settings = Settings.model_validate({"service_key": DOOR_KEY})
+    assert service_key(settings, file) == KEY.encode()
+    assert service_key(settings, None) == DOOR_KEY.encode()
+    assert service_key(Settings(), None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"hush", "holds no key: it must have at least 32"), (b"\xff" * 32, "it is not UTF-8")]
+)
+def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    file = tmp_path / "key"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=said) as refused:
+        service_key(Settings(), file)
+    assert "hush" not in str(refused.value)
+    with pytest.raises(SettingsError, match="none cannot be read: No such file"):
+        service_key(Settings(), tmp_path / "none")

@@ -1,0 +1,70 @@
+"""Bounded decompression beside aiokafka's own: the same bytes up to the bound, and nothing beyond it."""
+
+import gzip
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import cramjam
+import pytest
+from aiokafka import codec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daybook_infra import unfolding
+from daybook_infra.unfolding import UNFOLDED_BYTES, UnfoldsTooFar
+
+DECODERS: dict[str, Callable[[Any], bytearray]] = {
+    "gzip": unfolding.unfold_gzip,
+    "snappy": unfolding.unfold_snappy,
+    "lz4": unfolding.unfold_lz4,
+    "zstd": unfolding.unfold_zstd,
+}
+payloads = st.binary(min_size=1) | st.builds(bytes.__mul__, st.binary(min_size=1, max_size=20), st.integers(1, 300_000))
+
+
+@pytest.mark.parametrize("name", DECODERS)
+@given(payload=payloads)
+def test_whatever_was_compressed_comes_back(name: str, payload: bytes) -> None:
+    assert DECODERS[name](getattr(codec, f"{name}_encode")(payload)) == payload
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_the_bound_is_the_last_size_that_comes_back(name: str) -> None:
+    encode = getattr(codec, f"{name}_encode")
+    assert len(DECODERS[name](encode(bytes(UNFOLDED_BYTES)))) == UNFOLDED_BYTES
+    with pytest.raises(UnfoldsTooFar):
+        DECODERS[name](encode(bytes(UNFOLDED_BYTES + 1)))
+
+
+@given(st.lists(st.binary(min_size=1), min_size=2, max_size=4))
+def test_streams_of_several_parts_come_back_whole(parts: list[bytes]) -> None:
+    assert unfolding.unfold_gzip(b"".join(map(gzip.compress, parts))) == b"".join(parts)
+    assert unfolding.unfold_zstd(b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)) == b"".join(parts)
+    assert unfolding.unfold_snappy(bytes(cramjam.snappy.compress_raw(parts[0]))) == parts[0]
+
+
+def test_sizes_of_many_parts_are_added_up() -> None:
+    part = bytes(UNFOLDED_BYTES // 4)
+    with pytest.raises(UnfoldsTooFar):
+        unfolding.unfold_gzip(gzip.compress(part, 1) * 5)
+    with pytest.raises(UnfoldsTooFar):
+        unfolding.unfold_zstd(bytes(cramjam.zstd.compress(part)) * 5)
+    blocks = codec.snappy_encode(part)[16:]
+    with pytest.raises(UnfoldsTooFar):
+        unfolding.unfold_snappy(codec.snappy_encode(b"x")[:16] + blocks * 5)
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_a_stream_that_is_cut_short_is_an_error_and_no_bomb(name: str) -> None:
+    stream = getattr(codec, f"{name}_encode")(b"some text " * 1000)
+    with pytest.raises((cramjam.DecompressionError, EOFError, zlib.error)):
+        DECODERS[name](stream[: len(stream) // 2])
+
+
+def test_a_snappy_block_that_lies_about_its_length_is_an_error_or_too_large() -> None:
+    block = bytes(cramjam.snappy.compress_raw(b"x" * 100))
+    with pytest.raises(cramjam.DecompressionError):
+        unfolding.unfold_snappy(bytes([90]) + block[1:])
+    with pytest.raises(UnfoldsTooFar):
+        unfolding.unfold_snappy(b"\xff\xff\xff\xff\x0f" + block[1:])
