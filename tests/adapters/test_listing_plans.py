@@ -6,16 +6,21 @@ from typing import Any
 
 import pytest
 
-from daybook_infra.listing_sql import CONNECTIONS, PENDING_COUNTED, RUNS
+from daybook_infra.listing_sql import ALERTS, CONNECTIONS, PENDING_COUNTED, RUNS
 from daybook_infra.postgres import connect
 from daybook_infra.settings import Settings
-from support.hub_rows import HOTMART, fill
+from support.hub_rows import ADS, HOTMART, fill
 from support.stack import FreshSettings
 
 MANY_RUNS = """
 INSERT INTO sync_runs SELECT gen_random_uuid(), $1, CASE WHEN n % 500 = 0 THEN 'failed' ELSE 'success' END,
     timestamptz '2026-01-01Z' + n * interval '1 second', now(), null
 FROM generate_series(1, 50000) AS n
+"""
+MANY_RAISED = """
+INSERT INTO audit_log SELECT gen_random_uuid(), null, null, null, 'RAISE_ALERT', 'integration_alert', gen_random_uuid(),
+    'success', jsonb_build_object('data', jsonb_build_object('connection_id', $1::uuid)), now()
+FROM generate_series(1, 50000)
 """
 MANY_PENDING = """
 INSERT INTO dlq_events SELECT gen_random_uuid(), $1, '1', 'pending', 0 FROM generate_series(1, 50000)
@@ -42,6 +47,16 @@ async def test_a_connection_with_many_dead_letters_does_not_slow_down_the_count_
     read = await reads(settings, "dlq_events", MANY_PENDING, CONNECTIONS, *nothing_asked)
     assert {node.get("Index Name") for node in read} == {"dlq_events_connection_id"}
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 2 * PENDING_COUNTED
+
+
+@pytest.mark.parametrize("connection_id", [None, ADS])
+async def test_the_entries_that_raised_the_listed_alerts_are_found_without_reading_the_others(
+    settings: Settings, connection_id: str | None
+) -> None:
+    severities = ["critical", "warning", "info"]
+    read = await reads(settings, "audit_log", MANY_RAISED, ALERTS, severities, None, None, connection_id, [], 50)
+    assert {node.get("Index Name") for node in read} == {"audit_log_raised_alerts"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 20
 
 
 async def reads(settings: Settings, table: str, fill: str, statement: str, *values: object) -> list[dict[str, Any]]:

@@ -83,7 +83,7 @@ async def test_an_org_in_quarantine_keeps_what_it_chose(fresh_settings: FreshSet
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
     a_row_that_is_not_there(log)
-    for fact in creates(project(2))[1:]:
+    for fact in creates(SITE)[1:]:
         log.add(HURT, ANN, fact)
     log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(3)))
     async with database(fresh_settings(partitions=1)) as pool:

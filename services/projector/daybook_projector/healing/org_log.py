@@ -36,7 +36,7 @@ SELECT id, (metadata_json->>'partition')::integer, (metadata_json->>'position'):
 PLACES = "SELECT partition, min(position) AS position FROM pg_temp.org_log GROUP BY partition ORDER BY partition"
 PAGE = """
 SELECT partition, position, id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type,
-       entity_id::text, result, metadata_json::text,
+       entity_id::text, result, metadata_json::text, metadata_json->>'hash' AS hash,
        to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS created_at
   FROM pg_temp.org_log JOIN public.audit_log USING (id)
  WHERE position > $1 ORDER BY position LIMIT $2
@@ -107,7 +107,7 @@ class OrgLog:
         displaced = [(row, first) for row in rows if (first := _displaced_from(row)) is not None]
         owners = await hashes(self._connection, [first for _, first in displaced]) if displaced else {}
         for row, first in displaced:
-            if first in owners:
+            if owners.get(first, row["hash"]) != row["hash"]:
                 row["id"] = first
 
 
