@@ -14,6 +14,7 @@ from daybook_command.shard.messages import CommandRecord, RunsOverdue
 from daybook_contracts.commands import parse_command
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
+from support.colliding_ids import colliding_ids
 from support.simulated_projector import Projector
 from support.simulated_writer import Writer
 from support.surroundings import START_US, Failed, Surroundings
@@ -72,6 +73,10 @@ class World:
         """So many steps of storm, then calm weather until every command is answered and every entry projected.
         Raises `Failed`.
         """
+        with colliding_ids():
+            self._run(steps)
+
+    def _run(self, steps: int) -> None:
         loses_log = self.around.weather.loses_log
         self._play(steps)
         self.around.weather = CALM

@@ -4,7 +4,6 @@ import random
 from dataclasses import replace
 
 from daybook_projector.projections.changes import FoldError
-from support.colliding_ids import colliding_ids
 from support.judges import judge
 from support.simulated_commands import PARTITIONS, PEOPLE, Everything
 from support.simulation import CONFIG, World
@@ -21,8 +20,7 @@ def played(seed: int) -> World:
     )
     world = World(seed, Everything(seed).records(COMMANDS), frozenset(PEOPLE), config)
     try:
-        with colliding_ids():
-            world.run(STEPS)
+        world.run(STEPS)
     except Failed:
         raise
     except FoldError as refusal:

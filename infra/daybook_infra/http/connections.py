@@ -2,19 +2,21 @@
 What a connection does is its own to know (protocol.py).
 """
 
-import ipaddress
-from collections import defaultdict
+import socket
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final, Protocol
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge
 
 from daybook_infra.http.limits import HttpLimits
 from daybook_infra.logs import get_logger
 
 # An IPv6 network that one customer gets is a /64.
-IPV6_PREFIX: Final = 64
+IPV6_NETWORK_BYTES: Final = 8
+IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
 # The order of closing is looked up again after this, so a newcomer has at least as long to send its request.
 ORDER_SECONDS: Final = 1.0
 ORDER_PART: Final = 4
@@ -41,7 +43,9 @@ class Cut(StrEnum):
 
 class Connection(Protocol):
     @property
-    def address(self) -> str: ...
+    def network(self) -> str:
+        """`network_of` its client's address."""
+
     @property
     def waiting_since(self) -> float | None:
         """When the server began to wait for the client; None while the client waits for the server."""
@@ -56,7 +60,7 @@ class Connection(Protocol):
 class HttpMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.open = Gauge("daybook_http_connections", "HTTP connections that are open", registry=registry)
-        self.cut = Counter(
+        self.cut = prometheus_client.Counter(
             "daybook_http_cut_total",
             "HTTP connections and requests that a limit ended: " + ", ".join(Cut),
             ("reason",),
@@ -71,6 +75,7 @@ class Connections:
         self.working = 0
         self._metrics = metrics
         self._open: set[Connection] = set()
+        self._networks: Counter[str] = Counter()
         self._to_close: list[Connection] = []
         self._ordered_at = self._search_at = self._logged_at = float("-inf")
 
@@ -78,22 +83,28 @@ class Connections:
         return len(self._open)
 
     def admit(self, newcomer: Connection, now: float) -> bool:
-        """Whether it may stay. If all places are taken, one that only waits for its client is closed for it."""
+        """Whether it may stay. If all places are taken, one that only waits for its client is closed for it, unless the
+        newcomer's network has more connections than that one's.
+        """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)
-            longest = self._next_to_close(now)
-            if longest is None:
+            found = self._next_to_close(now)
+            if found is None or self._networks[found.network] < self._networks[newcomer.network]:
                 self.count(Cut.NO_ROOM)
                 return False
-            self.forget(longest)
-            longest.drop(Cut.MADE_ROOM)
+            self.forget(found)
+            found.drop(Cut.MADE_ROOM)
         self._open.add(newcomer)
+        self._networks[newcomer.network] += 1
         self._metrics.open.inc()
         return True
 
     def forget(self, connection: Connection) -> None:
         if connection in self._open:
             self._open.remove(connection)
+            self._networks[connection.network] -= 1
+            if not self._networks[connection.network]:
+                del self._networks[connection.network]
             self._metrics.open.dec()
 
     def sweep(self, now: float) -> None:
@@ -134,18 +145,21 @@ class Connections:
 
 
 def order_of_closing(connections: Iterable[Connection]) -> list[Connection]:
-    """Those that wait for their client: of the network that has the most first, and there the one that waits longest.
-    So a flood from one place closes its own, whoever else comes.
+    """Those that wait for their client: of the network that has the most connections first, and there the one that has
+    waited longest. So a flood from one place closes its own, whoever else comes.
     """
-    networks: dict[str, list[tuple[float, Connection]]] = defaultdict(list)
+    working: Counter[str] = Counter()
+    waiting: dict[str, list[tuple[float, Connection]]] = defaultdict(list)
     for connection in connections:
         since = connection.waiting_since
-        if since is not None:
-            networks[network_of(connection.address)].append((since, connection))
+        if since is None:
+            working[connection.network] += 1
+        else:
+            waiting[connection.network].append((since, connection))
     ranked: list[tuple[int, float, Connection]] = []
-    for members in networks.values():
+    for network, members in waiting.items():
         members.sort(key=lambda member: -member[0])
-        ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members)]
+        ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members, working[network])]
     ranked.sort(key=lambda one: one[:2])
     return [connection for _, _, connection in ranked]
 
@@ -154,7 +168,7 @@ def network_of(address: str) -> str:
     """What counts as one place: an IPv4 address, the /64 of an IPv6 address."""
     if ":" not in address:
         return address
-    parsed = ipaddress.IPv6Address(address.partition("%")[0])
-    if parsed.ipv4_mapped is not None:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.IPv6Network((parsed, IPV6_PREFIX), strict=False))
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    if packed.startswith(IPV4_IN_IPV6):
+        return socket.inet_ntop(socket.AF_INET, packed[len(IPV4_IN_IPV6) :])
+    return packed[:IPV6_NETWORK_BYTES].hex()

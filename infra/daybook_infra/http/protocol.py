@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from daybook_infra.http.config import BoundedConfig
-from daybook_infra.http.connections import Cut
+from daybook_infra.http.connections import Cut, network_of
 from daybook_infra.http.phases import NO_TRAILERS, HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
 from daybook_infra.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
 
@@ -35,6 +35,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._limits = config.connections.limits
         self._phase = Phase.HEAD
         self._since = self.loop.time()
+        self.network = ""
         # Since when an answer could not be written, and the transport should have been closed.
         self._stalled_since: float | None = None
         self._closing_since: float | None = None
@@ -49,10 +50,6 @@ class BoundedProtocol(HttpToolsProtocol):
         self._raw_bytes = self._body_bytes = self._discarded = 0
 
     # --- what the server asks
-
-    @property
-    def address(self) -> str:
-        return self.client[0] if self.client else ""
 
     @property
     def waiting_since(self) -> float | None:
@@ -86,6 +83,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.network = network_of(self.client[0]) if self.client else ""
         if not self._book.admit(self, self.loop.time()):
             self._abort()
 

@@ -59,6 +59,14 @@ def test_what_surrounds_a_chunked_body_has_a_bound(tiny: Tiny, first: bytes, res
     assert tiny.mib - before < 4
 
 
+def test_a_client_that_asks_first_is_told_to_go_on(tiny: Tiny) -> None:
+    with tiny.connect() as raw:
+        raw.send(request("POST", "/echo", "content-length: 5", "expect: 100-continue"))
+        assert raw.answer().status == 100
+        raw.send(b"hello")
+        assert raw.answer().body.startswith(b"5 ")
+
+
 def test_trailers_are_not_headers(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/echo", CHUNKED, body=b"1\r\nx\r\n0\r\nauthorization: me\r\n\r\n"))

