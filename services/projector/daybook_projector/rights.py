@@ -13,6 +13,7 @@ def needs(*, managed_users: bool) -> tuple[Need, ...]:
         *(Need(table, ("SELECT", "INSERT", "UPDATE", "DELETE")) for table in written),
         Need(AUDIT_LOG.name, ("SELECT", "INSERT")),
         *(Need(f"daybook.{table}", ("SELECT", "INSERT", "UPDATE")) for table in ("checkpoints", "quarantine")),
+        Need("daybook.reserved_ids", ("INSERT",)),
         Need("daybook.migrations", ("SELECT",)),
         Need(AUTH_USERS.name, ("SELECT",), "id"),
         *registered,
