@@ -162,6 +162,8 @@ def _in_order(value: Any) -> Iterator[str]:
         case list():
             for inner in value:
                 yield from _in_order(inner)
+        case _:
+            pass
 
 
 def _rebuilt(value: Any, texts: Iterator[str]) -> Any:

@@ -54,9 +54,7 @@ def batch_of(items: int, data: str, more: str = "") -> bytes:
 
 
 HOSTILE_BODIES = {
-    "wide, and no JSON in the end": batch_of(
-        15, lambda _: '{"config":[' + ",".join(["{}"] * 85_000) + "]}", ',"x":NaN'
-    ),
+    "wide, and no JSON in the end": batch_of(15, '{"config":[' + ",".join(["{}"] * 85_000) + "]}", ',"x":NaN'),
     "deep": b"[" * 2_000_000,
     "one key again and again": batch_of(15, "{" + ",".join(['"a":1'] * 40_000) + "}"),
     "many keys": batch_of(15, "{" + ",".join(f'"k{at}":1' for at in range(20_000)) + "}"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Any
 
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 from pydantic import SecretStr
@@ -84,7 +85,7 @@ class GuardedKafka(Kafka):
         async with admin(self.superuser()) as client:
             for operation in operations:
                 acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
-                answer = await client._send_request(CreateAclsRequest(*acl))
+                answer: Any = await client._send_request(CreateAclsRequest(*acl))
                 assert [each[0] for each in answer.creation_responses] == [0], answer
 
     async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
@@ -92,7 +93,7 @@ class GuardedKafka(Kafka):
         async with admin(self.superuser()) as client:
             for operation in operations:
                 acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
-                answer = await client._send_request(DeleteAclsRequest(*acl))
+                answer: Any = await client._send_request(DeleteAclsRequest(*acl))
                 assert [each[0] for each in answer.filter_responses] == [0], answer
 
 

@@ -17,11 +17,11 @@ TABLES = (
 
 
 def needs(*, managed_users: bool) -> tuple[Need, ...]:
-    pinned = () if managed_users else (Need("daybook.known_users", ("SELECT", "INSERT")),)
+    pins = ("SELECT",) if managed_users else ("SELECT", "INSERT")
     return (
         *(Need(f"public.{table}", ("SELECT",)) for table in TABLES),
         *(Need(f"daybook.{table}", ("SELECT",)) for table in ("migrations", "checkpoints", "quarantine")),
         Need("daybook.reserved_ids", ("SELECT", "INSERT")),
-        *pinned,
+        Need("daybook.known_users", pins),
         Need("auth.users", ("SELECT",), "id"),
     )

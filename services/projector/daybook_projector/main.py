@@ -52,10 +52,10 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
-    group = Topics(settings.topic_prefix).projector_group
-    await verified(settings, rights.needs(managed_users=settings.users == "managed"), group)
+    topics = Topics(settings.topic_prefix)
+    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
-        topic = Topics(settings.topic_prefix).audit_log
+        topic = topics.audit_log
         bounds = LogBounds(consumer, topic)
         reader = Reader(consumer, topic, _worker_maker(settings, pool, bounds, report), report)
         settle_garbage()
