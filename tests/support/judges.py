@@ -33,11 +33,12 @@ class Judged:
         if world.lost is not None:
             values[world.lost] = world.projected
         self._values = {partition: admitted(each, partition) for partition, each in values.items()}
-        self.logs = {
-            partition: [read_entry(value) for value in each]
-            for partition, each in self._values.items()
-            if partition != world.lost
-        }
+        with colliding_ids():
+            self.logs = {
+                partition: [read_entry(value) for value in each]
+                for partition, each in self._values.items()
+                if partition != world.lost
+            }
         self.asked = list(self._asked())
         self.decided = {identity_of(group[0]): group for entries in self.logs.values() for group in by_command(entries)}
 
@@ -135,11 +136,6 @@ JUDGES: dict[str, Callable[[Judged], None]] = {
 
 def judge(world: World) -> None:
     """Raises `Failed` by the name of the first judge who finds a fault."""
-    with colliding_ids():
-        _judge(world)
-
-
-def _judge(world: World) -> None:
     judged = Judged(world)
     for name, finds in JUDGES.items():
         try:
