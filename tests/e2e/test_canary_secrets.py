@@ -67,7 +67,7 @@ async def test_what_came_over_http_is_nowhere(
     sent = canaries(scene, mark)
     for door, canary in zip(cycle(both), sent, strict=False):
         answer = await final(door, "/v1/commands", canary.body)
-        assert answer.status_code == (413 if canary.unread else canary.status), (canary.name, answer.text)
+        assert answer.status_code == canary.status, (canary.name, answer.text)
         address = f"{door.url}/v1/orgs/{scene.org_id}/commands/{canary.command_id}"
         outcome = await door.client.get(address, headers=door.bearer(SERVICE))
         assert not holds(answer.content + outcome.content, mark.needles), (canary.name, answer.text, outcome.text)

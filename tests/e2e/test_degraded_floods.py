@@ -31,8 +31,8 @@ MANY, BIG, BIG_BYTES = 6_000, 1_500, 48 * 1024
 SLOW, CHUNK = 48, 64 * 1024
 FLOODING = [f"service:flood-{number}" for number in range(SHARES)]
 """Each of them may fill a quarter of the room."""
-FIT = 3
-"""So many batches of 4 MiB, but for their ends, does the door hold of one sender: each takes a bit more room."""
+FIT = 4
+"""So many batches of 4 MiB, but for their ends, does the door hold of one sender."""
 HELD = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
 DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
 DOOR_ANSWERS = "daybook_door_request_seconds_count"
@@ -141,7 +141,7 @@ async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: 
             for _ in range(SLOW // SHARES)
         ]
         await eventually(lambda: is_refused(service, SLOW - SHARES * FIT), 60)
-        assert SHARES * FIT * (BATCH_BYTES - CHUNK) < service.metric(DOOR_HELD) <= MOST_BYTES
+        await eventually(lambda: is_held(service), 60)
         grown = rss(service) - before
         assert word(item(await door.send(tenant.rename("Beside them")))) == "200"
         end.set()
@@ -153,6 +153,10 @@ async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: 
         assert {int(one.headers["retry-after"]) > 0 for one in answers if one.status_code == 503} == {True}
         assert (service.metric(DOOR_HELD), service.metric(DOOR_WAITING)) == (0, 0)
     assert grown < SLOW * BATCH_BYTES / 2, f"{grown / MIB:.0f} MiB"
+
+
+async def is_held(service: Service) -> bool:
+    return MOST_BYTES - BATCH_BYTES < service.metric(DOOR_HELD) <= MOST_BYTES
 
 
 async def is_refused(service: Service, times: int) -> bool:

@@ -38,7 +38,7 @@ from daybook_contracts.commands.members import (
 )
 from daybook_contracts.commands.normalised import data_json, normalised_bytes, request_json
 from daybook_contracts.commands.orgs import CreateOrg, CreateOrgData, RenameOrg, RenameOrgData
-from daybook_contracts.commands.parse import parse_command, parse_envelope, with_actor
+from daybook_contracts.commands.parse import parse_command, parse_envelope, refuse_oversize, with_actor
 from daybook_contracts.commands.projects import (
     AddProjectMember,
     AddProjectMemberData,
@@ -146,6 +146,7 @@ __all__ = [
     "parse_command",
     "parse_envelope",
     "parse_item",
+    "refuse_oversize",
     "refuse_reference",
     "request_json",
     "split_batch",

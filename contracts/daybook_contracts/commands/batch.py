@@ -30,10 +30,10 @@ def parse_batch(raw: bytes, *, default_id: MakeId | None = None) -> list[Command
     return [parse_item(item, default_id=default_id) for item in finished(split_batch(raw))]
 
 
-def parse_item(item: bytes, *, default_id: MakeId | None = None) -> Command | InvalidCommand:
-    """The item is judged as if it had come alone."""
+def parse_item(item: bytes, *, default_id: MakeId | None = None, measured: bool = True) -> Command | InvalidCommand:
+    """The item is judged by `parse_command`, as if it had come alone."""
     try:
-        return parse_command(item, default_id=default_id)
+        return parse_command(item, default_id=default_id, measured=measured)
     except InvalidCommand as refusal:
         return refusal
 

@@ -30,8 +30,11 @@ _MAY_GROW_OVER = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048
 MakeId = Callable[[], str]
 
 
-def parse_command(raw: bytes, *, default_id: MakeId | None = None) -> Command:
-    """The normalised command of an envelope; `default_id` gives the id where the envelope has none."""
+def parse_command(raw: bytes, *, default_id: MakeId | None = None, measured: bool = True) -> Command:
+    """The normalised command of an envelope; `default_id` gives the id where the envelope has none.
+
+    Unless `measured`, `refuse_oversize` is left to the caller: it may take as long as the rest.
+    """
     if len(raw) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, unread_id(raw), too_large=True)
     try:
@@ -39,8 +42,8 @@ def parse_command(raw: bytes, *, default_id: MakeId | None = None) -> Command:
     except NotStrictJson as fault:
         raise _not_strict(raw, fault) from fault
     command = parse_envelope(value, default_id=default_id)
-    if len(raw) > _MAY_GROW_OVER:
-        _refuse_oversize(command)
+    if measured:
+        refuse_oversize(command, len(raw))
     return command
 
 
@@ -69,8 +72,7 @@ def with_actor(command: Command, user_id: str, written: int = ENVELOPE_BYTES) ->
     if command.actor_user_id is not None:
         return command
     filled = command.model_copy(update={"actor_user_id": user_id})
-    if written > _MAY_GROW_OVER:
-        _refuse_oversize(filled)
+    refuse_oversize(filled, written)
     return filled
 
 
@@ -80,9 +82,10 @@ def _refuse_secret(value: Any) -> None:
         raise InvalidCommand(Code.SECRET_IN_CONFIG, detail, _readable_id(value))
 
 
-def _refuse_oversize(command: Command) -> None:
+def refuse_oversize(command: Command, written: int) -> None:
+    """Raises InvalidCommand for a command that is too large in its normal form; `written` bytes were parsed."""
     # What one door publishes must pass the other.
-    if len(normalised_bytes(command)) > ENVELOPE_BYTES:
+    if written > _MAY_GROW_OVER and len(normalised_bytes(command)) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, command.id, too_large=True)
 
 

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import orjson
 import pytest
 
 from daybook_command.http import turns
 from daybook_command.http.turns import Turns
 from daybook_contracts.commands import Steps
 from daybook_contracts.limits import BATCH_ITEMS
-from support.door_doubles import DoorAlone, rename
+from support.door_doubles import ORG, USER, DoorAlone, rename
 from support.hostile_bodies import batches, valid_envelope
 
 
@@ -98,3 +99,16 @@ async def test_large_commands_that_come_at_once_are_parsed_in_turns_of_the_loop_
         answers = await asyncio.gather(*[door.send(body) for _ in range(30)])
         assert {answer.status_code for answer in answers} == {200}
         assert loop.turns >= 30
+
+
+@pytest.mark.parametrize("sender", [f"user:{USER}", "service:loader"])
+@pytest.mark.parametrize("actor", [USER, None])
+async def test_a_command_that_is_too_large_in_its_normal_form_is_refused_whoever_sends_it(
+    door: DoorAlone, sender: str, actor: str | None
+) -> None:
+    config = {"y": "y" * 200_000, "x": ["1e15"] * 9_000}
+    data = {"project_id": ORG, "type": "shop", "name": "n", "config": config}
+    body = orjson.dumps(rename(type="CREATE_CONNECTION", actor_user_id=actor, data=data)).replace(b'"1e15"', b"1e15")
+    assert (await door.send(body, sender)).status_code == 413
+    assert [item["status"] for item in (await door.send_batch(b"[" + body + b"]", sender)).json()] == [413]
+    assert door.kafka.calls == []

@@ -20,7 +20,15 @@ from daybook_command.http.room import Room
 from daybook_command.http.sending import Answer, Sender, Sending
 from daybook_command.http.turns import Turns
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, parse_command, parse_item, split_batch, with_actor
+from daybook_contracts.commands import (
+    Command,
+    InvalidCommand,
+    parse_command,
+    parse_item,
+    refuse_oversize,
+    split_batch,
+    with_actor,
+)
 from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.principals import Principal, Service, User
@@ -95,7 +103,8 @@ class Commands:
 
 def _read(body: bytes, given_id: str | None) -> Command:
     """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
-    command = parse_command(body, default_id=_new_id if given_id is None else lambda: given_id)
+    make_id = _new_id if given_id is None else lambda: given_id
+    command = parse_command(body, default_id=make_id, measured=False)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
     return command
@@ -103,7 +112,7 @@ def _read(body: bytes, given_id: str | None) -> Command:
 
 def _checked(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
     """An item of a batch, or its refusal: one item stops nothing."""
-    item = parse_item(raw, default_id=_new_id)
+    item = parse_item(raw, default_id=_new_id, measured=False)
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
@@ -119,12 +128,15 @@ def _fitting(command: Command, principal: Principal, rules: EdgeRules, written: 
     rules.check(command, principal)
     match principal:
         case Service():
-            return command
+            fitting = command
         case User(user_id) if command.actor_user_id in {None, user_id}:
-            return with_actor(command, user_id, written)
+            fitting = with_actor(command, user_id, written)
         case User():
             detail = "actor_user_id: your token is another user's"
             raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
+    if fitting is command:  # else it was measured with its actor
+        refuse_oversize(command, written)
+    return fitting
 
 
 def _new_id() -> str:
