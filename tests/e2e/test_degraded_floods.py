@@ -10,8 +10,8 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from daybook_command.engine import MAX_QUEUED, MAX_QUEUED_BYTES
 from daybook_command.http.room import MOST_BYTES, SHARES
+from daybook_command.owned import MAX_QUEUED, MAX_QUEUED_BYTES
 from daybook_contracts.limits import BATCH_BYTES
 from daybook_infra.kafka import MIB
 from daybook_infra.settings import Settings

@@ -34,11 +34,6 @@ from daybook_infra.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
 
 log = get_logger(__name__)
 
-# A shard takes no more than this in advance; what is beyond stays in Kafka.
-MAX_QUEUED = 2_000
-MAX_QUEUED_BYTES = 8 * 1024 * 1024
-# Batches that stand, but whose answers Kafka has not acknowledged: the log may be there while other topics are not.
-MAX_ANSWERING = 16
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
 # What a rebalance waits for a batch under way; the session would be lost at 6 s.
@@ -250,7 +245,7 @@ class Engine:
         """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
         shard = owned.shard
         waits = shard.held is not None or shard.phase in {Phase.TAKING_OVER, Phase.STOPPED}
-        pause = self._draining or owned.leaving or not owned.started or waits or _is_full(owned)
+        pause = self._draining or owned.leaving or not owned.started or waits or owned.is_full
         if pause is not owned.paused:
             owned.paused = pause
             (self._intake.pause if pause else self._intake.resume)(shard.partition)
@@ -280,14 +275,6 @@ def _report_lost(partition: int, records: Sequence[CommandRecord]) -> None:
         if record.lost_from is not None:
             metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
             log.error("commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset)
-
-
-def _is_full(owned: Owned) -> bool:
-    """Once it is, it stays so until half of it is gone."""
-    inbox = owned.shard.inbox
-    queued = len(inbox.queue) + len(inbox.aside)
-    fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, owned.answering / MAX_ANSWERING)
-    return fill >= (0.5 if owned.paused else 1)
 
 
 def _waiting(commands: int) -> str | None:

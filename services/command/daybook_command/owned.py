@@ -7,6 +7,12 @@ from typing import Protocol
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import Answer
 
+# A shard takes no more than this in advance; what is beyond stays in Kafka.
+MAX_QUEUED = 2_000
+MAX_QUEUED_BYTES = 8 * 1024 * 1024
+# Batches that stand, but whose answers Kafka has not acknowledged: the log may be there while other topics are not.
+MAX_ANSWERING = 16
+
 
 class Intake(Protocol):
     """The group's consumer as the engine needs it, for single partitions of the commands topic."""
@@ -46,3 +52,11 @@ class Owned:
     @property
     def idle(self) -> bool:
         return self.shard.idle and not self.answering
+
+    @property
+    def is_full(self) -> bool:
+        """Nothing more is taken. Once it is, it stays so until half of it is gone."""
+        inbox = self.shard.inbox
+        queued = len(inbox.queue) + len(inbox.aside)
+        fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, self.answering / MAX_ANSWERING)
+        return fill >= (0.5 if self.paused else 1)

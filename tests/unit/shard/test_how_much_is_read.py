@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from daybook_command.engine import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Engine
+from daybook_command.engine import Engine
 from daybook_command.lanes import Lanes
-from daybook_command.owned import Intake, Owned
+from daybook_command.owned import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Intake, Owned
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.messages import Answer, CommandRecord
 from daybook_infra.health import Health

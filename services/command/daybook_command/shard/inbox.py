@@ -77,9 +77,9 @@ class Inbox:
         taken: list[Taken] = []
         named = size = 0
         while self.queue and len(records) < self.max_commands:
-            size += _size(self.queue[0])
-            if records and size > MAX_TAKEN_BYTES:
+            if size and size + _size(self.queue[0]) > MAX_TAKEN_BYTES:
                 break
+            size += _size(self.queue[0])
             item = take(self.queue[0], self.partition, self.partitions, self.rules)
             if set_aside and self._waits(item):
                 self.aside.append(self.queue.popleft())
