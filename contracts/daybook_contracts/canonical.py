@@ -167,8 +167,8 @@ def _plain_number(number: float) -> int | orjson.Fragment:
 
 
 def _ecmascript(number: float) -> str:
-    """A finite number but zero, as ECMA-262 (Number::toString) writes it. repr() has the same shortest digits, and other
-    bounds for when to use an exponent. Faster than the package where one value holds many numbers.
+    """A finite number but zero, as ECMA-262 (Number::toString) writes it. repr() has the same shortest digits, and
+    other bounds for when to use an exponent. Faster than the package where one value holds many numbers.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")
