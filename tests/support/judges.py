@@ -61,8 +61,9 @@ class Judged:
     def decisions(self) -> None:
         """Every command ended as the deciders would end it on the whole org."""
         sent = sent_commands(self.world.sent)
-        for entries in self.logs.values():
-            check_decisions(sent, entries, self.world.around.users, self.world.around.owners)
+        with colliding_ids():
+            for entries in self.logs.values():
+                check_decisions(sent, entries, self.world.around.users, self.world.around.owners)
 
     def answers(self) -> None:
         """Every sending was answered, however often, with what the log says."""
