@@ -8,6 +8,7 @@ import pytest
 
 from support import tables_of_code as of_code
 from support.documents import page, section
+from support.limits_of_code import limits_table
 
 TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "commands": ("docs/commands.md", of_code.commands),
@@ -20,6 +21,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "metrics of the command service": ("docs/operations.md", of_code.metrics_of_command),
     "metrics of both": ("docs/operations.md", of_code.metrics_of_http),
     "metrics of the projector": ("docs/operations.md", of_code.metrics_of_projector),
+    "limits": ("docs/security.md", limits_table),
 }
 
 
