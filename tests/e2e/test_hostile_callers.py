@@ -165,7 +165,7 @@ async def published(system: System, values: list[tuple[bytes, list[tuple[str, by
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
     """No JSON, hostile JSON, somebody else's name, no id, and reply headers that lead nowhere."""
-    odd = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
+    values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [
         [("daybook-principal", b"service:daybook")],
@@ -173,7 +173,8 @@ async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
         [("reply-partition", b"999999"), ("correlation-id", b"x" * 1000)],
         [("daybook-forwarded-from", b"0")],
     ]
-    await published(system, [(value, each) for value in (*odd, stranger) for each in headers] * 4)
+    records = [(value, headers[at % len(headers)]) for at, value in enumerate(values)]
+    await published(system, records + [(stranger, each) for each in headers])
 
 
 async def batches_that_unfold(system: System, door: Door) -> None:
