@@ -91,6 +91,7 @@ class Engine:
             for gauge in metrics.OF_A_PARTITION:
                 gauge.labels(owned.shard.partition).set(0)
             self._health.ok(f"partition {owned.shard.partition}")
+            self._health.note(f"partition {owned.shard.partition}", None)
             for task in owned.tasks:
                 task.cancel()
         metrics.OWNED.set(len(self._owned))
