@@ -5,14 +5,16 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
+from daybook_command.shard.config import Config
 from daybook_command.shard.lookup import Snapshot
-from daybook_command.shard.machine import Config, Shard
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Answer,
     Append,
     CommandRecord,
     CommandsArrived,
     Effect,
+    EndsRead,
     LoadSnapshot,
     SnapshotLoaded,
     TakenOver,
@@ -43,10 +45,11 @@ def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
 
 
 def fresh(config: Config = CONFIG) -> Shard:
-    """Taken over: an empty log, nothing projected."""
+    """Taken over: an empty log, nothing projected, nothing to wait for."""
     shard = Shard.of(0, config)
     shard.start()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
+    shard.handle(EndsRead(0, {}))
     return shard
 
 

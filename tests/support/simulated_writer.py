@@ -4,8 +4,9 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
+from daybook_command.shard.config import Config
 from daybook_command.shard.lookup import Snapshot
-from daybook_command.shard.machine import Config, Shard
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Answer,
     Answered,
@@ -13,6 +14,7 @@ from daybook_command.shard.messages import (
     CommandsArrived,
     Commit,
     Effect,
+    EndsRead,
     Event,
     GapRead,
     Hold,
@@ -104,8 +106,9 @@ class Writer:
                 self.todo.appendleft(Taking(stored.checkpoint(partition)))
             case Taking(checkpoint):
                 records = log.records(checkpoint.first_to_read)
+                self.tell(TakenOver(checkpoint, records, 0, len(log)))
                 ends = {number: len(each) for number, each in enumerate(around.logs)}
-                self.tell(TakenOver(checkpoint, records, 0, len(log), ends))
+                self.todo.append(Coming(EndsRead(self.shard.takeovers, ends)))
             case LoadSnapshot():
                 self.todo.appendleft(Looking(what, stored))
             case Looking():

@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from daybook_command.shard.machine import Config
+from daybook_command.shard.config import Config
 from daybook_command.shard.messages import CommandRecord, RunsOverdue
 from daybook_contracts.commands import parse_command
 from daybook_contracts.routing import partition_of

@@ -8,7 +8,8 @@ from typing import Any, assert_never
 from daybook_command import metrics
 from daybook_command.lanes import Lanes
 from daybook_command.owned import Intake, Owned
-from daybook_command.shard.machine import Config, Shard
+from daybook_command.shard.config import Config
+from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
     Answer,
     Answered,
@@ -17,6 +18,7 @@ from daybook_command.shard.messages import (
     CommandsArrived,
     Commit,
     Effect,
+    EndsRead,
     Event,
     Hold,
     LoadSnapshot,
@@ -39,6 +41,7 @@ IDLE_POLL_SECONDS = 0.01
 # What a rebalance waits for a batch under way; the session would be lost at 6 s.
 HAND_OVER_SECONDS = 2.0
 DAY_MS = 86_400_000
+WAITING = "commands that choose ids wait: not every partition is projected up to where it ended at the takeover"
 
 
 class Engine:
@@ -185,6 +188,7 @@ class Engine:
 
     async def _take_over(self, partition: int, owned: Owned) -> None:
         await asyncio.sleep(retake_pause(owned.retakes))
+        takeover = owned.shard.takeovers
         event = await self._lanes.take_over(partition)
         if not owned.started:
             owned.expected = await self._lanes.retrying("kafka", lambda: self._intake.committed(partition))
@@ -194,6 +198,8 @@ class Engine:
         if owned.shard.phase is not Phase.STOPPED and owned.shard.held is None:
             metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - owned.assigned_at)
             self._health.ok(f"partition {partition}")
+        # A partition of the log without a leader must not keep this one from being decided.
+        self._deliver(partition, owned, EndsRead(takeover, await self._lanes.log_ends()))
 
     async def _run_answers(self, partition: int, owned: Owned) -> None:
         """One after another, so that offsets are committed in order."""
@@ -220,7 +226,7 @@ class Engine:
             await asyncio.sleep(TICK_SECONDS)
             for partition, owned in list(self._owned.items()):
                 self._deliver(partition, owned, Tick())
-                self._health.note(f"partition {partition}", _waiting(len(owned.shard.inbox.aside)))
+                self._health.note(f"partition {partition}", WAITING if owned.shard.inbox.aside else None)
                 metrics.TAIL.labels(partition).set(len(owned.shard.memory.tail))
                 metrics.CACHED_ORGS.labels(partition).set(len(owned.shard.memory.cache))
                 metrics.QUEUED.labels(partition).set(len(owned.shard.inbox.queue) + len(owned.shard.inbox.aside))
@@ -276,12 +282,6 @@ def _report_lost(partition: int, records: Sequence[CommandRecord]) -> None:
         if record.lost_from is not None:
             metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
             log.error("commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset)
-
-
-def _waiting(commands: int) -> str | None:
-    if not commands:
-        return None
-    return f"{commands} commands wait: some choose ids, and not every partition is projected up to its end at takeover"
 
 
 def retake_pause(retakes: int) -> float:

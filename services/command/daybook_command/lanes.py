@@ -67,8 +67,11 @@ class Lanes:
         checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
-        ends = await self.retrying("kafka", self._reader.ends)
-        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end, ends)
+        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
+
+    async def log_ends(self) -> dict[int, int]:
+        """Where each partition of the log ends now."""
+        return await self.retrying("kafka", self._reader.ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
         stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))

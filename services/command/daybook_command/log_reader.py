@@ -37,13 +37,17 @@ class LogReader:
         self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
         self._reading = _Consumer(settings, "daybook-command-log")
         self._asking = _Consumer(settings, "daybook-command-probe")
-        self._turn = asyncio.Lock()
+        self._turn, self._asked = asyncio.Lock(), asyncio.Lock()
 
     async def stop(self) -> None:
         await asyncio.gather(self._reading.stop(), self._asking.stop())
 
     async def ends(self) -> dict[int, int]:
         """Where each partition of the log ends. Raises KafkaAway unless every partition's leader says so."""
+        async with self._asked:
+            return await self._ends()
+
+    async def _ends(self) -> dict[int, int]:
         try:
             consumer = await self._asking.started()
             async with asyncio.timeout(STALL_SECONDS):
@@ -101,7 +105,7 @@ def _log_record(record: ConsumerRecord[bytes, bytes]) -> LogRecord:
 
 
 class _Consumer:
-    """Connected when it is first needed, and thrown away when it can no longer be trusted."""
+    """Connected when it is first needed, and thrown away when it can no longer be trusted. For one user at a time."""
 
     def __init__(self, settings: Settings, client_id: str) -> None:
         self._settings = settings

@@ -24,7 +24,7 @@ from daybook_command.outcomes import OutcomeReader
 from daybook_command.overdue import OverdueRuns
 from daybook_command.publisher import Publisher
 from daybook_command.replies import Replies
-from daybook_command.shard.machine import Config
+from daybook_command.shard.config import Config
 from daybook_command.snapshot_reader import SnapshotReader
 from daybook_command.subscriber import CommandIntake
 from daybook_contracts.edge_rules import EdgeRules

@@ -12,6 +12,7 @@ from daybook_command.shard.messages import (
     Append,
     CommandRecord,
     Commit,
+    EndsRead,
     LoadSnapshot,
     TakenOver,
     Tick,
@@ -30,7 +31,8 @@ BEHIND, THERE = {1: 6}, {1: 7}
 def taken_over() -> Shard:
     shard = Shard.of(0, CONFIG)
     shard.start()
-    shard.handle(TakenOver(NOTHING, [], 0, 0, {0: 0, 1: 7}))
+    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    shard.handle(EndsRead(0, {0: 0, 1: 7}))
     return shard
 
 
@@ -103,3 +105,35 @@ def test_a_user_who_chooses_an_id_is_refused_at_once() -> None:
     )
     effects = arrive(shard, command_at(0, "CREATE_ORG"), replace(CHOOSING, headers=by_user))
     assert len(only(shard.handle(answer_of(effects, next_offsets=BEHIND)), Append).records) == 2
+
+
+def test_until_the_ends_are_known_a_command_that_chooses_an_id_waits_and_no_other() -> None:
+    shard = Shard.of(0, CONFIG)
+    shard.start()
+    shard.handle(TakenOver(NOTHING, [], 0, 0))
+    effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSING)
+    assert len(only(shard.handle(answer_of(effects)), Append).records) == 1
+    shard.handle(Acknowledged(0))
+    assert shard.handle(EndsRead(1, {})) == []
+    assert only(shard.handle(EndsRead(0, {})), LoadSnapshot).commands == 1
+
+
+def test_a_partition_that_is_given_away_is_not_committed_past_what_waited() -> None:
+    shard = taken_over()
+    effects = arrive(shard, CHOOSING, ELSEWHERE)
+    shard.inbox.clear()
+    shard.handle(answer_of(effects, next_offsets=BEHIND))
+    assert only(shard.handle(Acknowledged(0)), Answer).next_offset == CHOOSING.offset
+
+
+def test_more_commands_that_choose_ids_than_one_batch_parses_hold_up_nobody() -> None:
+    shard = taken_over()
+    waiting = [
+        sent(at, "CREATE_PROJECT", name="n" * 200, project_id=str(UUID(int=at, version=4))) for at in range(1, 900)
+    ]
+    elsewhere = replace(ELSEWHERE, offset=900)
+    effects = arrive(shard, *waiting, elsewhere)
+    while not (appends := [effect for effect in effects if isinstance(effect, Append)]):
+        assert effects, "the shard waits for nothing, and has not decided everything that it could"
+        effects = shard.handle(answer_of(effects, next_offsets=BEHIND))
+    assert actions(appends[0]) == [("CREATE_ORG", OTHER_ORG)]

@@ -16,6 +16,9 @@ from support.simulation import CONFIG
 class EmptyLog:
     """Lanes that find nothing in the log."""
 
+    async def log_ends(self) -> dict[int, int]:
+        return {}
+
     async def take_over(self, _: int) -> TakenOver:
         return TakenOver(NOTHING, [], 0, 0)
 

@@ -15,7 +15,9 @@ COUNTED: Final = 101
 
 
 def filtered_by(command: Command) -> Filtered | None:
-    """The filter of a bulk command. What it matches depends on all before it: it is decided in a batch of its own."""
+    """The filter of a bulk command. What it matches depends on all commands of its org before it: no other one of the
+    org is in its batch.
+    """
     match command:
         case RetryDlqEvents(data=data) | ResolveDlqEvents(data=data) if data.filter is not None:
             return Filtered(data.connection_id, data.filter.max_retry_count)
@@ -24,10 +26,10 @@ def filtered_by(command: Command) -> Filtered | None:
 
 
 def names(command: Command) -> int:
-    """How many dead letters have to be looked up one by one."""
+    """How many dead letters are looked up for it at most."""
     match command:
         case RetryDlqEvents(data=data) | ResolveDlqEvents(data=data):
-            return len(data.ids or ())
+            return BULK_IDS if data.ids is None else len(data.ids)
         case _:
             return 1
 

@@ -27,7 +27,8 @@ MAX_OVERDUE = 100
 class Inbox:
     """`size`: bytes of what is queued or set aside. `suspects` are offsets to be tried alone, `doomed` those that
     failed alone. `aside`: commands that choose ids, and those of the same keys behind them, while reservations cannot
-    be relied on. `decided_to`: the offset after the last record that was dealt with.
+    be relied on. `decided_to`: the offset after the last record that was dealt with; `left`: of the first one that was
+    left to others.
     """
 
     partition: int
@@ -42,11 +43,14 @@ class Inbox:
     aside: deque[CommandRecord] = field(default_factory=deque)
     keys_aside: set[str] = field(default_factory=set)
     decided_to: int = 0
+    left: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.queue or self.overdue)
 
     def clear(self) -> None:
+        """Nothing of this is decided here any more; no commit passes it."""
+        self.left = min((record.offset for record in (*self.aside, *self.queue)), default=self.left)
         self.queue.clear()
         self.aside.clear()
         self.keys_aside.clear()
@@ -61,7 +65,8 @@ class Inbox:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
     def put_back(self, records: Sequence[CommandRecord]) -> None:
-        self.queue.extendleft(reversed(records))
+        """In the order of offsets: a batch may have left out some before them."""
+        self.queue = deque(sorted([*records, *self.queue], key=lambda record: record.offset))
         self.size += sum(map(_size, records))
 
     def take_overdue(self) -> list[Taken]:
@@ -70,11 +75,13 @@ class Inbox:
         return [time_out(run) for run in runs]
 
     def take_records(self, *, set_aside: bool = False) -> tuple[list[CommandRecord], list[Taken]]:
-        """The next commands in order; a suspect is a batch of its own, and so is what filters dead letters. With
-        `set_aside`, commands that choose ids are left out, with all of their orgs behind them.
+        """The next commands, each org's in order; a suspect is a batch of its own. What filters dead letters has no
+        other command of its org beside it: those behind it are left for the next batch. With `set_aside`, commands that
+        choose ids are left out, with all of their orgs behind them.
         """
         records: list[CommandRecord] = []
         taken: list[Taken] = []
+        deferred = Deferred()
         named = size = 0
         while self.queue and len(records) < self.max_commands:
             if size and size + _size(self.queue[0]) > MAX_TAKEN_BYTES:
@@ -84,14 +91,18 @@ class Inbox:
             if set_aside and self._waits(item):
                 self.aside.append(self.queue.popleft())
                 continue
+            if deferred.takes(item):
+                deferred.records.append(self.queue.popleft())
+                continue
             named += names(item.command) if isinstance(item, Pending) else 0
-            alone = self._alone(item)
+            alone = self.queue[0].offset in self.suspects
             if records and (alone or named > MAX_NAMED):
                 break
             records.append(self.queue.popleft())
             taken.append(item)
             if alone:
                 break
+        self.queue.extendleft(reversed(deferred.records))
         self.size -= sum(map(_size, records))
         return records, taken
 
@@ -102,9 +113,7 @@ class Inbox:
         return True
 
     def take_back(self) -> None:
-        """What was set aside is queued again, in the order in which it came. Not while a batch is under way: part of it
-        may be put back in front.
-        """
+        """What was set aside is queued again, in the order in which it came."""
         if self.aside:
             self.queue = deque(sorted([*self.aside, *self.queue], key=lambda record: record.offset))
             self.aside.clear()
@@ -114,12 +123,8 @@ class Inbox:
         """Notes that these are dealt with; the offset below which all are."""
         self.decided_to = max(self.decided_to, records[-1].offset + 1)
         waiting = [record.offset for record in (*self.aside, *islice(self.queue, 1))]
-        return min([self.decided_to, *waiting])
-
-    def _alone(self, item: Taken) -> bool:
-        if self.queue[0].offset in self.suspects:
-            return True
-        return isinstance(item, Pending) and filtered_by(item.command) is not None
+        left = [] if self.left is None else [self.left]
+        return min([self.decided_to, *waiting, *left])
 
     def suspect(self, offset: int) -> None:
         """The deciders failed on it: try it alone; if that was so already, set it aside."""
@@ -132,6 +137,30 @@ class Inbox:
     def done(self, offsets: set[int]) -> None:
         self.suspects -= offsets
         self.doomed -= offsets
+
+
+@dataclass(slots=True)
+class Deferred:
+    """Commands that a batch leaves for the next one, so that a filter meets its org as it is and no other org waits.
+    `closed`: keys of which nothing more is taken.
+    """
+
+    records: list[CommandRecord] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+    closed: set[str] = field(default_factory=set)
+
+    def takes(self, item: Taken) -> bool:
+        """Whether the command has to wait; else notes that it is taken."""
+        if not isinstance(item, Pending):
+            return False
+        key, filters = item.command.key, filtered_by(item.command) is not None
+        if key in self.closed or (filters and key in self.seen):
+            self.closed.add(key)
+            return True
+        self.seen.add(key)
+        if filters:
+            self.closed.add(key)
+        return False
 
 
 def _size(record: CommandRecord) -> int:

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.batch import Deciding, Moment
+from daybook_command.shard.config import Config
 from daybook_command.shard.doubts import clock_fault, doubt
 from daybook_command.shard.flight import Flight
 from daybook_command.shard.gap import read_gap
@@ -22,6 +23,7 @@ from daybook_command.shard.messages import (
     CommandsArrived,
     Commit,
     Effect,
+    EndsRead,
     Event,
     GapRead,
     Hold,
@@ -44,24 +46,11 @@ from daybook_command.shard.phase import EXPECTED, Phase
 from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.continuity import LogChanged
-from daybook_contracts.edge_rules import NO_RULES, EdgeRules
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """`max_tail` in entries, `max_commands` per batch, `cache_orgs` for this shard alone."""
-
-    partitions: int
-    cache_orgs: int
-    max_tail: int
-    managed_users: bool
-    max_commands: int = 500
-    rules: EdgeRules = NO_RULES
 
 
 @dataclass(slots=True)
 class Shard:
-    """`held` says why the shard waits."""
+    """`takeovers`: how often it was taken over again. `held` says why the shard waits."""
 
     partition: int
     config: Config
@@ -69,6 +58,7 @@ class Shard:
     inbox: Inbox
     phase: Phase = Phase.TAKING_OVER
     flight: Flight = field(default_factory=Flight)
+    takeovers: int = 0
     held: str | None = None
 
     @classmethod
@@ -91,7 +81,7 @@ class Shard:
         if self.phase is not EXPECTED.get(type(event), self.phase):
             return []
         match event:
-            case CommandsArrived() | RunsOverdue():
+            case CommandsArrived() | RunsOverdue() | EndsRead():
                 return self._arrived(event)
             case TakenOver():
                 return self._taken_over(event)
@@ -114,7 +104,7 @@ class Shard:
             case _:
                 assert_never(event)
 
-    def _arrived(self, event: CommandsArrived | RunsOverdue) -> list[Effect]:
+    def _arrived(self, event: CommandsArrived | RunsOverdue | EndsRead) -> list[Effect]:
         if self.phase is Phase.STOPPED:
             return []
         match event:
@@ -122,6 +112,10 @@ class Shard:
                 self.inbox.add(event.records)
             case RunsOverdue():
                 self.inbox.look_at(event.runs)
+            case EndsRead() if event.takeover == self.takeovers:
+                self.memory.awaited = event.ends
+            case EndsRead():
+                pass  # what was asked for an earlier takeover may be from before PostgreSQL was lost
             case _:
                 assert_never(event)
         return self._next()
@@ -141,7 +135,7 @@ class Shard:
         """Start the next batch, if the shard is free to."""
         if self.phase is not Phase.READY or self.held is not None:
             return []
-        if not self.memory.awaited:
+        if self.memory.awaited == {}:
             self.inbox.take_back()
         if not self.inbox:
             return []
@@ -150,9 +144,9 @@ class Shard:
         if self.inbox.overdue:
             self.flight = Flight(taken=self.inbox.take_overdue())
         else:
-            self.flight = Flight(*self.inbox.take_records(set_aside=bool(self.memory.awaited)))
+            self.flight = Flight(*self.inbox.take_records(set_aside=self.memory.awaited != {}))
             if not self.flight.records:
-                return []
+                return self._look() if self.inbox.queue else []
         self.flight.needs = needs_of(self.flight.taken, self.memory)
         self.phase = Phase.LOADING
         return [LoadSnapshot(self.flight.needs, len(self.flight.taken))]
@@ -169,6 +163,10 @@ class Shard:
         """Look again at what the shard waits for: a snapshot tells both the clock and the checkpoint."""
         if self.phase is not Phase.READY or (self.held is None and not self.inbox.aside):
             return []
+        return self._look()
+
+    def _look(self) -> list[Effect]:
+        """A look-up that brings no commands."""
         self.phase = Phase.LOADING
         self.flight = Flight(needs=Needs(next_offsets=bool(self.memory.awaited)))
         return [LoadSnapshot(self.flight.needs, 0)]
@@ -182,7 +180,8 @@ class Shard:
             self._requeue()
             self.phase = Phase.READY
             return self._hold(reason)
-        self.memory.awaited = still_awaited(self.memory.awaited, event.snapshot.next_offsets)
+        if self.memory.awaited is not None and self.flight.needs.next_offsets:
+            self.memory.awaited = still_awaited(self.memory.awaited, event.snapshot.next_offsets)
         self.flight.projected = event.snapshot.checkpoint.head.position
         if not self.flight.taken:
             return self._released()
@@ -285,6 +284,7 @@ class Shard:
         """Head, offset, tail and every cached org go together; the same commands are decided again, first of all."""
         self._requeue()
         self.phase = Phase.TAKING_OVER
+        self.takeovers += 1
         self.memory = Memory(self.partition, OrgCache(self.config.cache_orgs))
         return [Report(kind, detail), TakeOver()]
 

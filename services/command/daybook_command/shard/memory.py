@@ -21,7 +21,7 @@ class Memory:
     -1 for none; `last_us`: created_at of the last admitted entry.
 
     `loaded`: children that were read for the batch under way, by org. `awaited`: where the log ended at the
-    takeover, by partition, of those that were not projected up to there yet.
+    takeover, by partition, of those that were not projected up to there yet; None until the ends are known.
     """
 
     partition: int
@@ -33,7 +33,7 @@ class Memory:
     voids_in_a_row: int = 0
     tail: Tail = field(default_factory=Tail)
     loaded: dict[str, list[Ref]] = field(default_factory=dict)
-    awaited: dict[int, int] = field(default_factory=dict)
+    awaited: Mapping[int, int] | None = None
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
         """Take in the log's next records by the admission rule; what does not extend it is reported as void.

@@ -4,7 +4,7 @@ The edge carries the effects out and tells the shard what came of them; the shar
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_contracts.checkpoint import Checkpoint
@@ -46,15 +46,20 @@ class LogRecord:
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends. `ends`:
-    where each partition of the log ended.
-    """
+    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends."""
 
     checkpoint: Checkpoint
     records: Sequence[LogRecord]
     log_start: int
     log_end: int
-    ends: Mapping[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EndsRead:
+    """Where each partition of the log ended, some time after the shard's takeover of that number."""
+
+    takeover: int
+    ends: Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,7 @@ class Tick:
 
 Event = (
     TakenOver
+    | EndsRead
     | CommandsArrived
     | SnapshotLoaded
     | Pinned

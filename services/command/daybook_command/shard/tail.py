@@ -63,7 +63,7 @@ class Tail:
         kept = Kept(entry, identity_of(entry), refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
         self.kept.append(kept)
         self.weight += kept.weight
-        self.by_identity[kept.identity] = entry
+        self.by_identity.setdefault(kept.identity, entry)
         if entry.org_id is not None:
             self.by_org.setdefault(entry.org_id, deque()).append(entry)
         elif entry.action == "REGISTER_USER" and entry.result == "success":
@@ -100,7 +100,8 @@ class Tail:
     def _forget(self, kept: Kept) -> Iterator[tuple[str, Ref]]:
         entry = kept.entry
         self.weight -= kept.weight
-        del self.by_identity[kept.identity]
+        if self.by_identity.get(kept.identity) is entry:
+            del self.by_identity[kept.identity]
         if entry.org_id is None:
             return
         of_org = self.by_org[entry.org_id]

@@ -14,7 +14,6 @@ def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory
     checkpoint = event.checkpoint
     check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
     memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
-    memory.awaited = dict(event.ends)
     memory.tail.pruned_position = checkpoint.head.position
     memory.head_offset = checkpoint.head_offset
     if checkpoint.head_offset >= 0:
