@@ -65,8 +65,8 @@ def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing
     origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
     if record.lost_from is not None:
         origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
-    why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
-    headers = _with(record.headers, (REASON, (why if record.is_cut else reason).encode()), *origin)
+    why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
+    headers = _with(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
     # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
     nothing = record.key is None and record.value is None
     value = b"" if nothing or not refused.keep_value else record.value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.limits import ENVELOPE_BYTES
 
 Headers = tuple[tuple[str, bytes], ...]
 
@@ -16,7 +17,6 @@ Headers = tuple[tuple[str, bytes], ...]
 class CommandRecord:
     """A record of the commands topic, as it came; `timestamp_ms` is Kafka's. A batch that is too large to be read is
     one record at its last offset, without key, value and headers, and `lost_from` is its first offset.
-    `is_cut`: of a value that no dead letter can hold, only the beginning is here.
     """
 
     offset: int
@@ -25,11 +25,15 @@ class CommandRecord:
     headers: Headers
     timestamp_ms: int
     lost_from: int | None = None
-    is_cut: bool = False
 
     @property
     def first_offset(self) -> int:
         return self.offset if self.lost_from is None else self.lost_from
+
+    @property
+    def is_oversize(self) -> bool:
+        """Larger than any command: only the beginning of its value may be here, and no dead letter keeps it."""
+        return self.value is not None and len(self.value) > ENVELOPE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
