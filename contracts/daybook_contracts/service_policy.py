@@ -54,14 +54,14 @@ class ServicePolicy:
             return f"the service policy does not let {service} act on this org"
         return None
 
-    def sees(self, service: Service, key: str, org_id: str | None) -> bool:
-        """Whether the service may look up an outcome under this routing key. Users' registrations have no org:
-        they are for services that may send them.
+    def sees(self, service: Service, key: str, action: str) -> bool:
+        """Whether the service may look up the outcome of this command type under this routing key. The key is an org,
+        whether it exists or not; only of a user's registration it is the user.
         """
         grant = self.grants.get(service.name)
         if grant is None:
             return False
-        return grant.covers(key) or (org_id is None and grant.sends(_REGISTER_USER))
+        return grant.sends(action) if action == _REGISTER_USER else grant.covers(key)
 
     def proved(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
         """A record's headers as they may be believed: no principal and no door mark without a valid signature."""

@@ -1,4 +1,4 @@
-"""What became of a command, from the tables: its routing key and id in, its result and whom it concerns out."""
+"""A decided command's outcome, from the tables: its routing key and id in, its result and who may see it out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -21,11 +21,12 @@ ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`actor` is the user who acted, None where a service did without naming one; `org_id` is None where no org is
-    concerned.
+    """`action`: the command's type. `actor`: the user who acted, None where a service named none. `org_id`: None where
+    the org does not exist, and for REGISTER_USER.
     """
 
     result: Result
+    action: str
     actor: str | None
     org_id: str | None
 
@@ -52,7 +53,7 @@ class OutcomeReader:
         # A command's entries are projected in one transaction: where the first is, all are.
         rest = await self._entries(others) if others else {}
         entries = [first, *(entry for other in others if (entry := rest.get(other)) is not None)]
-        return Outcome(outcome(command_id, entries), actor_of(first), first.org_id)
+        return Outcome(outcome(command_id, entries), first.action, actor_of(first), first.org_id)
 
     async def role(self, org_id: str, user_id: str) -> str | None:
         """The user's role in the org; None for a stranger."""

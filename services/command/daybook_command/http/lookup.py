@@ -45,7 +45,7 @@ class Lookup:
         """A service that asks for an actor's command sees none but that actor's."""
         match principal:
             case Service():
-                if self._policy is not None and not self._policy.sees(principal, key, outcome.org_id):
+                if self._policy is not None and not self._policy.sees(principal, key, outcome.action):
                     return False
                 return actor in {None, outcome.actor}
             case User(user_id):
