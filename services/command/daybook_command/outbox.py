@@ -30,21 +30,33 @@ class Outbox:
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
         self._topics = topics
         self._replies = replies
-        # Not every client can unpack what is compressed (kafkajs, aiokafka without cramjam), and anybody may ask for a
-        # reply.
-        self._producers = ReplaceableProducer(settings, "daybook-command-outbox", compressed=False)
+        # Anyone may ask for a reply, and some clients cannot decompress (kafkajs, aiokafka without cramjam).
+        self._results = ReplaceableProducer(settings, "daybook-command-results", compressed=False)
+        self._commands = ReplaceableProducer(settings, "daybook-command-outbox")
 
     async def stop(self) -> None:
-        await self._producers.stop()
+        await asyncio.gather(self._results.stop(), self._commands.stop())
 
     async def publish(self, partition: int, answer: Answer) -> None:
         """Returns once everything is acknowledged; raises KafkaAway where that is not known.
-        A record that is too large would be so for ever, and with it its partition would stand still.
+        A record that is too large stays too large: waiting for it would stop its partition for good.
         """
         remote = tuple(reply for reply in answer.replies if not self._answered_here(reply))
         records = outgoing(self._topics, partition, replace(answer, replies=remote))
+        results = [record for record in records if record.topic == self._topics.results]
+        others = [record for record in records if record.topic != self._topics.results]
+        ends = await asyncio.gather(
+            self._publish(self._results, partition, results),
+            self._publish(self._commands, partition, others),
+            return_exceptions=True,  # neither is left running when the other one fails
+        )
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _publish(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> None:
         while records:
-            fates = await self._sent(partition, records)
+            fates = await self._sent(producers, partition, records)
             records = [left for record, fate in zip(records, fates, strict=True) if (left := _left(record, fate))]
 
     def _answered_here(self, reply: Reply) -> bool:
@@ -52,12 +64,12 @@ class Outbox:
         asked = reply.correlation_id
         return asked is not None and self._replies.resolve(asked.decode("latin-1"), reply.value)
 
-    async def _sent(self, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
+    async def _sent(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
         """Of each record what kept it from being acknowledged; raises KafkaAway unless that is the size of one."""
         producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                producer = await self._producers.get()
+                producer = await producers.get()
                 acks = [await _send(producer, record) for record in records]
                 fates: list[Fate] = [
                     fate if isinstance(fate, BaseException) else None
@@ -65,11 +77,11 @@ class Outbox:
                 ]
                 _raise_unless_too_large(fates)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._producers.discard(producer)
+            producers.discard(producer)
             raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
         if any(fates):
             # Its sequence numbers are lost: whatever came behind the refused one failed too, and is sent again.
-            self._producers.discard(producer)
+            producers.discard(producer)
         return fates
 
 
