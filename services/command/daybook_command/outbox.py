@@ -1,4 +1,4 @@
-"""What a shard answers, published: replies, forwarded commands and refused ones. It waits for every acknowledgement."""
+"""Publishes a shard's answers: replies, forwarded commands and refused ones. Waits for every acknowledgement."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ Fate = BaseException | None
 
 
 class Outbox:
-    """Publishing again what may have been published already is harmless: every reader knows commands by their id."""
+    """Publishing a record twice is harmless: readers know commands by their ids."""
 
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
         self._topics = topics
@@ -60,12 +60,12 @@ class Outbox:
             records = [left for record, fate in zip(records, fates, strict=True) if (left := _left(record, fate))]
 
     def _answered_here(self, reply: Reply) -> bool:
-        """A request that waits in this process needs no round trip over Kafka."""
+        """Resolves the reply to a request that waits in this process, without a round trip over Kafka."""
         asked = reply.correlation_id
         return asked is not None and self._replies.resolve(asked.decode("latin-1"), reply.value)
 
     async def _sent(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
-        """Of each record what kept it from being acknowledged; raises KafkaAway unless that is the size of one."""
+        """Each record's error, None if it was acknowledged. Raises KafkaAway unless at least one was too large."""
         producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
@@ -80,13 +80,13 @@ class Outbox:
             producers.discard(producer)
             raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
         if any(fates):
-            # Its sequence numbers are lost: whatever came behind the refused one failed too, and is sent again.
+            # Its sequence numbers are lost: all records after the refused one failed too, and are sent again.
             producers.discard(producer)
         return fates
 
 
 async def _send(producer: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[object]":
-    """The acknowledgement to come; aiokafka refuses by itself what is over its `max_request_size`."""
+    """The future acknowledgement; also fails if aiokafka refuses the record as over its `max_request_size`."""
     try:
         sent: asyncio.Future[object] = await producer.send(
             record.topic, record.value, key=record.key, partition=record.partition, headers=record.headers

@@ -13,7 +13,7 @@ from daybook_contracts.ids import Identity
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
 
-# A caller is kept no longer where PostgreSQL hangs, or all of the door's connections are taken.
+# How long a caller waits at most if PostgreSQL hangs or all of the door's connections are in use.
 LOOK_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"
@@ -38,8 +38,8 @@ class OutcomeReader:
         self._pool = pool
 
     async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None:
-        """The actor's own refusal as an outsider, else the command of the key: of the org before the user's. None where
-        it is unknown, not decided, not projected yet, or was refused without an entry.
+        """Looks for the actor's own refusal as an outsider, then for the key's command: as an org, then as a user. None
+        if it is unknown, undecided, not projected yet, or was refused without an entry.
         """
         asked = [Identity("org", key, None, command_id), Identity("user", key, None, command_id)]
         if actor is not None:

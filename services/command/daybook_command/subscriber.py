@@ -187,14 +187,14 @@ def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | 
 
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    # Kafka lets a header have no value at all, whatever aiokafka's types say; for us it is not there, and neither is
-    # one that no answer could repeat: hundreds of such records may come at once, of 64 MiB each.
+    # Kafka allows headers without a value, whatever aiokafka's types say: they are ignored. So are headers that no
+    # answer could repeat: one fetch may hold hundreds of records with 64 MiB of them.
     headers: Iterable[tuple[str, bytes | None]] = record.headers
     given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
     value: bytes | None = record.value
     lost_from = value.first_offset if isinstance(value, LostBatch) else None
     if value is not None and len(value) > ENVELOPE_BYTES:
-        value = value[: ENVELOPE_BYTES + 1]  # as much as it takes to be refused for its size
+        value = value[: ENVELOPE_BYTES + 1]  # enough to be refused for its size
     return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from)
 
 

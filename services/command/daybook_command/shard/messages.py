@@ -15,8 +15,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A record of the commands topic, as it came; `timestamp_ms` is Kafka's. A batch that is too large to be read is
-    one record at its last offset, without key, value and headers, and `lost_from` is its first offset.
+    """A record of the commands topic; `timestamp_ms` is Kafka's. One record stands for a batch that is too large to be
+    read: at the batch's last offset, without key, value and headers, and `lost_from` is the batch's first offset.
     """
 
     offset: int
@@ -32,13 +32,13 @@ class CommandRecord:
 
     @property
     def is_oversize(self) -> bool:
-        """Larger than any command: only the beginning of its value may be here, and no dead letter keeps it."""
+        """Whether it is larger than any command. Its value may be cut to the beginning; no dead letter keeps it."""
         return self.value is not None and len(self.value) > ENVELOPE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """`offsets`: how many offsets, up to its own, it stands for; a batch that is too large to be read is one record."""
+    """`offsets`: how many it stands for, up to its own; more than one if it replaces a batch too large to be read."""
 
     offset: int
     value: bytes | None
@@ -77,7 +77,7 @@ class SnapshotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """None of the users can be deleted any more, but for those who are gone already."""
+    """The users can no longer be deleted, except those in `gone`, who were deleted before."""
 
     gone: frozenset[str]
 
