@@ -1,5 +1,5 @@
-"""What each service may send: a policy and a command in, a refusal or none out. Both doors ask here.
-Where a policy is written down is not known here.
+"""What each service may send: a policy and a command in, a refusal or None out. HTTP and Kafka both ask here.
+Must not know where a policy is stored.
 """
 
 from collections.abc import Mapping
@@ -54,24 +54,24 @@ class ServicePolicy:
             return f"the service policy does not let {service} act on this org"
         return None
 
-    def sees(self, service: Service, key: str, org_id: str | None) -> bool:
-        """Whether the service may look up an outcome under this routing key. Users' registrations have no org:
-        they are for services that may send them.
+    def sees(self, service: Service, key: str, action: str) -> bool:
+        """Whether the service may look up the outcome of a command of type `action` with routing key `key`: the user
+        for REGISTER_USER, else the org, whether it exists or not.
         """
         grant = self.grants.get(service.name)
         if grant is None:
             return False
-        return grant.covers(key) or (org_id is None and grant.sends(_REGISTER_USER))
+        return grant.sends(action) if action == _REGISTER_USER else grant.covers(key)
 
     def proved(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
-        """A record's headers as they may be believed: no principal and no door mark without a valid signature."""
+        """The record's headers that can be trusted: without a valid signature, neither principal nor door mark."""
         if self._is_proved(headers, value):
             return headers
         return {name: text for name, text in headers.items() if name not in {PRINCIPAL, DOOR}}
 
     def _is_proved(self, headers: dict[str, bytes], value: bytes) -> bool:
         claimed, door, signature = headers.get(PRINCIPAL), headers.get(DOOR, b""), headers.get(SIGNATURE)
-        # A value over the limit is refused whoever sent it: hashing it would only cost time.
+        # A value over the limit is refused anyway: do not spend time on hashing it.
         if claimed is None or signature is None or door not in {b"", DOOR_HTTP} or len(value) > ENVELOPE_BYTES:
             return False
         try:
@@ -81,7 +81,7 @@ class ServicePolicy:
         return is_signed(signature, self._keys(principal, door), claimed, door, value)
 
     def _keys(self, principal: Principal, door: bytes) -> tuple[bytes, ...]:
-        """Only the door marks its records, and only the door speaks for users."""
+        """Only the HTTP door may set the door mark or name a user."""
         if door or isinstance(principal, User):
             return self.door_keys
         grant = self.grants.get(principal.name)
@@ -89,8 +89,8 @@ class ServicePolicy:
 
 
 def check_service(policy: ServicePolicy | None, principal: Principal, command: Command) -> None:
-    """Raises InvalidCommand (FORBIDDEN) where the policy does not let a service send the command. Users are let pass:
-    their rights are the deciders'.
+    """Raises InvalidCommand (FORBIDDEN) if the policy does not let a service send the command. Users always pass: the
+    deciders check their rights.
     """
     if policy is None or isinstance(principal, User):
         return

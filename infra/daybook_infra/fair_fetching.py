@@ -11,7 +11,7 @@ from aiokafka.consumer import consumer, fetcher
 from daybook_infra.unfolding import work
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
-"""Once so much was unfolded for one `getmany`, it hands over what it has: this, and one batch more, at most."""
+"""One `getmany` returns once it has unfolded this much; it exceeds it by one batch at most."""
 
 # A shorter debt is not worth a timer.
 _DEBT_SECONDS = 0.005
@@ -20,7 +20,7 @@ _Record = Any
 
 
 class _Share:
-    """Where the counter of unfolded bytes must not get to in the present call of `fetched_records`."""
+    """The count of unfolded bytes at which the current call of `fetched_records` stops."""
 
     stop_at = PORTION_BYTES
 
@@ -33,7 +33,7 @@ _share: Final = _Share()
 
 
 class PortionedResult(fetcher.FetchResult):
-    """What was fetched of one partition. `getall` as aiokafka's, but that it stops when the share is used up."""
+    """What was fetched of one partition. `getall` is aiokafka's, except that it stops when the share is used up."""
 
     def getall(self, max_records: int | None = None) -> list[_Record]:
         if not self._may_be_handed_over() or _share.is_used_up:
@@ -57,8 +57,8 @@ class PortionedResult(fetcher.FetchResult):
 
 
 class FairFetcher(fetcher.Fetcher):
-    """Before a call it waits as long as the last one spent on unfolding, so that at least half of the loop's time is
-    for others; a partition that was not emptied goes behind the others.
+    """Each call first waits as long as the last one unfolded, so at least half of the loop's time is left to others. A
+    partition that was not read to its end goes behind the others.
     """
 
     _debt_seconds = 0.0
@@ -85,6 +85,6 @@ class FairFetcher(fetcher.Fetcher):
 
 
 def install() -> None:
-    """For every consumer that is made from now on in this process."""
+    """Affects all consumers made in this process from now on."""
     fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka offers no other place
     consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above

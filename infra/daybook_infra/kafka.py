@@ -111,7 +111,7 @@ def fetch_options(*, bulk: bool) -> dict[str, int]:
 
 @asynccontextmanager
 async def reached(settings: Settings) -> AsyncIterator[None]:
-    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached, does not answer, or refuses who asks."""
+    """Raises `KafkaAway`, with its cause, if Kafka cannot be reached, does not answer, or refuses this client."""
     try:
         yield
     except KafkaConnectionError as error:
@@ -123,7 +123,7 @@ async def reached(settings: Settings) -> AsyncIterator[None]:
 
 
 async def why_unreachable(settings: Settings) -> str:
-    """Whether a client could not begin because nobody is there, or because of who it is."""
+    """Why a client could not start: no broker was reached, or the broker refused it."""
     refused = await refusal(settings, connection(settings, "daybook-asks-why"))
     return refused or f"Kafka is not reachable at {settings.kafka_bootstrap}"
 

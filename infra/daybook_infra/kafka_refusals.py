@@ -1,5 +1,5 @@
-"""What Kafka says no to, in words for people: aiokafka's errors in, a sentence out. A client that cannot begin does not
-say why, so Kafka is asked here, by a connection of its own.
+"""Why Kafka refuses a client, for people: aiokafka's errors in, a sentence out. A client that fails to start does not
+say why, so this module opens a connection of its own to find out.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ ASK_SECONDS = 5.0
 
 
 def denial(settings: Settings, error: BaseException) -> str | None:
-    """The ACL that is missing; None where the error is none of `DENIALS`."""
+    """The missing ACL; None if the error is not one of `DENIALS`."""
     match error:
         case TopicAuthorizationFailedError():
             return f"{_who(settings)} is not authorised for topic {_named(error)}: an ACL is missing"
@@ -46,9 +46,7 @@ def told(settings: Settings, error: BaseException) -> str:
 
 
 async def refusal(settings: Settings, options: Mapping[str, Any]) -> str | None:
-    """Why a broker that was reached does not talk to us; None where none was reached, or one does talk. `options` are
-    those that all of aiokafka's clients share.
-    """
+    """Why a reachable broker refuses this client; None if none gave a reason. `options`: those of `kafka.connection`."""
     given = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     for host, port, _ in collect_hosts(options["bootstrap_servers"], randomize=False):
         try:
@@ -72,7 +70,7 @@ async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
 
 
 class _Closed(KafkaError):
-    """It said which versions it speaks, and would not go on."""
+    """The broker closed the connection after the API versions exchange."""
 
 
 def _reason(settings: Settings, error: Exception) -> str | None:
@@ -98,6 +96,6 @@ def _who(settings: Settings) -> str:
 
 
 def _named(error: KafkaError) -> str:
-    """The error holds a name, a set of them, or none."""
+    """The names in the error's arguments: one, several or none."""
     names = [each for given in error.args for each in ([given] if isinstance(given, str) else given)]
     return ", ".join(sorted(names)) or "(unnamed)"

@@ -1,6 +1,6 @@
-"""Reads what Kafka takes and aiokafka's readers raise on or die of: header names that are not UTF-8, and batches that
-unfold to gigabytes. Otherwise one such record would keep its partition from everybody.
-Nobody decides by a name that cannot be read; in place of a batch that is too large stands one record, a `LostBatch`.
+"""Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that unfold to
+gigabytes. Without it one such record would stop its partition. Unreadable names are kept with U+FFFD; a `LostBatch`
+record replaces a batch that is too large.
 """
 
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ class _LostRecord:
 
 
 class _Batch:
-    """A record batch as aiokafka's fetcher uses it; what its fast reader cannot decode is read again, slowly."""
+    """A record batch as aiokafka's fetcher uses it. The slow reader reads names that the fast one cannot decode."""
 
     def __init__(self, batch: Any, data: bytes, number: int) -> None:
         self._batch = batch
@@ -79,7 +79,7 @@ class _Batch:
         batches = _MemoryRecordsPy(self._data)
         for _ in range(self._number):
             batches.next_batch()
-        # The batch's bytes, which aiokafka offers nowhere; there are some, for the fast reader has found them.
+        # aiokafka has no public access to a batch's bytes. They are there: the fast reader has read them.
         return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001 - as said above
 
 
@@ -103,7 +103,7 @@ class LenientRecords:
 
 
 def install() -> None:
-    """For every consumer of this process; aiokafka offers no other place."""
+    """Affects all consumers of this process: aiokafka has no setting for it."""
     unfolding.install()
     fair_fetching.install()
     fetcher.MemoryRecords = LenientRecords  # type: ignore[attr-defined, assignment]  # a stand-in, not a subtype

@@ -108,7 +108,7 @@ async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -
     assert isinstance(outcome.result, Accepted)
     assert [entry.action for entry in outcome.result.entries] == ["FAIL_SYNC", "RAISE_ALERT"]
     assert outcome.result.position == "6.8"
-    assert (outcome.actor, outcome.org_id) == (None, ORG)
+    assert (outcome.action, outcome.actor, outcome.org_id) == ("FAIL_SYNC", None, ORG)
 
 
 async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:

@@ -95,7 +95,8 @@ def _records() -> list[Row]:
     return [
         ("what a batch of Kafka records may unpack to", _size(unfolding.UNFOLDED_BYTES), FIXED),
         ("what one look at Kafka unpacks", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),
-        ("a record's value, or one of its headers, in a dead letter", _size(limits.DEAD_LETTER_BYTES), FIXED),
+        ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES), FIXED),
+        ("a record's header in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES), FIXED),
         ("commands taken from Kafka, each partition", waiting, FIXED),
         ("weight of entries not projected yet, each partition", _default("max_tail"), _names("max_tail")),
         ("clean orgs in memory, each process", _default("cache_orgs"), _names("cache_orgs")),

@@ -31,6 +31,7 @@ POLICY = ServicePolicy(
         "billing": BILLING,
         "worker": replace(BILLING, act_for_users=False, keys=()),
         "registrar": Grant(frozenset({"REGISTER_USER"}), frozenset(), act_for_users=False),
+        "everywhere": Grant(frozenset({"RENAME_ORG"}), None, act_for_users=False),
         "root": Grant(None, None, act_for_users=True),
     },
     (DOOR_KEY, NEXT_DOOR_KEY),
@@ -70,21 +71,27 @@ def test_a_service_may_send_what_its_table_says(service: str, value: bytes, refu
 
 
 @pytest.mark.parametrize(
-    ("service", "key", "org_id", "seen"),
+    ("service", "key", "action", "seen"),
     [
-        ("billing", ORG, ORG, True),
-        ("billing", ORG, None, True),
-        ("billing", OTHER_ORG, OTHER_ORG, False),
-        ("billing", ANN, None, False),
-        ("registrar", ANN, None, True),
-        ("registrar", ORG, ORG, False),
-        ("root", OTHER_ORG, OTHER_ORG, True),
-        ("root", ANN, None, True),
-        ("stranger", ORG, ORG, False),
+        ("billing", ORG, "RENAME_ORG", True),
+        ("billing", ORG, "CREATE_ORG", True),
+        ("billing", OTHER_ORG, "RENAME_ORG", False),
+        ("billing", ANN, "REGISTER_USER", False),
+        ("billing", ORG, "REGISTER_USER", False),
+        ("registrar", ANN, "REGISTER_USER", True),
+        ("registrar", ORG, "RENAME_ORG", False),
+        ("everywhere", OTHER_ORG, "CREATE_ORG", True),
+        ("everywhere", ANN, "REGISTER_USER", False),
+        ("root", OTHER_ORG, "RENAME_ORG", True),
+        ("root", ANN, "REGISTER_USER", True),
+        ("stranger", ORG, "RENAME_ORG", False),
+        ("stranger", ANN, "REGISTER_USER", False),
     ],
 )
-def test_a_service_sees_the_outcomes_of_its_orgs(service: str, key: str, org_id: str | None, *, seen: bool) -> None:
-    assert POLICY.sees(Service(service), key, org_id) is seen
+def test_a_service_sees_outcomes_of_its_orgs_and_of_registrations_that_it_may_send(
+    service: str, key: str, action: str, *, seen: bool
+) -> None:
+    assert POLICY.sees(Service(service), key, action) is seen
 
 
 def test_a_policy_shows_no_key() -> None:

@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 from daybook_infra.http.connections import Connections
 from daybook_infra.http.limits import BACKLOG
 
-# In-flight requests wait for a decision at most DAYBOOK_WAIT_SECONDS; whoever is still there after this is cut off.
+# Requests wait at most DAYBOOK_WAIT_SECONDS for a decision; connections that are still open after this are closed.
 STOP_SECONDS = 10
 
 

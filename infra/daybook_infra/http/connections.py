@@ -1,5 +1,5 @@
-"""All connections of one server: who is let in, who is closed for it, who has been waited for long enough.
-What a connection does is its own to know (protocol.py).
+"""All connections of one server: which are admitted, which are closed to make room, and which have timed out.
+Must not know what a connection does (protocol.py).
 """
 
 import socket
@@ -14,13 +14,13 @@ from prometheus_client import CollectorRegistry, Gauge
 from daybook_infra.http.limits import HttpLimits
 from daybook_infra.logs import get_logger
 
-# An IPv6 network that one customer gets is a /64.
+# A provider gives each customer a /64 of IPv6 addresses.
 IPV6_NETWORK_BYTES: Final = 8
 IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
-# The order of closing is looked up again after this, so a newcomer has at least as long to send its request.
+# The order of closing is kept for this long, so a new connection has at least this long to send its request.
 ORDER_SECONDS: Final = 1.0
 ORDER_PART: Final = 4
-# After a search that found nobody to close.
+# Pause after a search that found no connection to close.
 SEARCH_SECONDS: Final = 0.1
 FULL_LOG_SECONDS: Final = 10.0
 
@@ -44,7 +44,7 @@ class Cut(StrEnum):
 class Connection(Protocol):
     @property
     def network(self) -> str:
-        """`network_of` its client's address."""
+        """The client's network, as `network_of` gives it."""
 
     @property
     def waiting_since(self) -> float | None:
@@ -83,8 +83,8 @@ class Connections:
         return len(self._open)
 
     def admit(self, newcomer: Connection, now: float) -> bool:
-        """Whether it may stay. If all places are taken, one that only waits for its client is closed for it, unless the
-        newcomer's network has more connections than that one's.
+        """Whether the newcomer may stay. If all places are taken, a connection that waits for its client is closed
+        instead, unless the newcomer's network has more connections than that one's.
         """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)
@@ -131,7 +131,7 @@ class Connections:
             self._order(now)
 
     def _order(self, now: float) -> None:
-        """Only the first part: whoever comes while it is used up may have a better claim to be closed than the rest."""
+        """Keeps the first part only: connections made while it is used up may have to be closed before the rest."""
         order = order_of_closing(self._open)
         self._to_close = order[: len(order) // ORDER_PART + 1][::-1]
         self._ordered_at = now
@@ -145,8 +145,8 @@ class Connections:
 
 
 def order_of_closing(connections: Iterable[Connection]) -> list[Connection]:
-    """Those that wait for their client: of the network that has the most connections first, and there the one that has
-    waited longest. So a flood from one place closes its own, whoever else comes.
+    """The connections that wait for their client: those of the network with the most connections first, and within a
+    network the one that has waited longest. So a flood from one network closes its own connections.
     """
     working: Counter[str] = Counter()
     waiting: dict[str, list[tuple[float, Connection]]] = defaultdict(list)

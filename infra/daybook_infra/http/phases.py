@@ -1,17 +1,17 @@
-"""What a connection may be at, and why its parser is stopped."""
+"""The phases of a connection, and the reasons to stop its parser."""
 
 from enum import Enum, auto
 from typing import Final
 
 
 class Phase(Enum):
-    """Whom the connection waits for. Only in WORK is it the client that waits."""
+    """What the server waits for; in WORK the client waits for the server."""
 
     HEAD = auto()
     BODY = auto()
     WORK = auto()
     IDLE = auto()
-    # Answered, but its request has not ended: what still comes is thrown away.
+    # Answered before the request had ended: the rest of it is discarded.
     DISCARD = auto()
 
 
@@ -24,11 +24,11 @@ class TooManyPipelined(Exception):
 
 
 class UnknownVersion(Exception):
-    """HTTP/0.9, which the parser would take."""
+    """HTTP/0.9, which the parser would accept."""
 
 
 class _Trailers(list[tuple[bytes, bytes]]):
-    """Fields after a chunked body are dropped: they must not pass for headers, nor be kept."""
+    """Drops the fields after a chunked body: they must neither count as headers nor use memory."""
 
     def append(self, _: tuple[bytes, bytes]) -> None:
         pass

@@ -232,7 +232,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._refuse(Cut.HEAD_TOO_SLOW, HEAD_TOO_SLOW)
         else:
-            # It has not said a word.
+            # No request has begun, so there is nothing to answer.
             self.drop(Cut.HEAD_TOO_SLOW)
 
     def _refuse(self, reason: Cut, answer: bytes) -> None:

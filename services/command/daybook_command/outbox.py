@@ -1,4 +1,4 @@
-"""What a shard answers, published: replies, forwarded commands and refused ones. It waits for every acknowledgement."""
+"""Publishes a shard's answers: replies, forwarded commands and refused ones. Waits for every acknowledgement."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,39 +25,51 @@ Fate = BaseException | None
 
 
 class Outbox:
-    """Publishing again what may have been published already is harmless: every reader knows commands by their id."""
+    """Publishing a record twice is harmless: readers know commands by their ids."""
 
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
         self._topics = topics
         self._replies = replies
-        # Not every client can unpack what is compressed (kafkajs, aiokafka without cramjam), and anybody may ask for a
-        # reply.
-        self._producers = ReplaceableProducer(settings, "daybook-command-outbox", compressed=False)
+        # Anyone may ask for a reply, and some clients cannot decompress (kafkajs, aiokafka without cramjam).
+        self._results = ReplaceableProducer(settings, "daybook-command-results", compressed=False)
+        self._commands = ReplaceableProducer(settings, "daybook-command-outbox")
 
     async def stop(self) -> None:
-        await self._producers.stop()
+        await asyncio.gather(self._results.stop(), self._commands.stop())
 
     async def publish(self, partition: int, answer: Answer) -> None:
         """Returns once everything is acknowledged; raises KafkaAway where that is not known.
-        A record that is too large would be so for ever, and with it its partition would stand still.
+        A record that is too large stays too large: waiting for it would stop its partition for good.
         """
         remote = tuple(reply for reply in answer.replies if not self._answered_here(reply))
         records = outgoing(self._topics, partition, replace(answer, replies=remote))
+        results = [record for record in records if record.topic == self._topics.results]
+        others = [record for record in records if record.topic != self._topics.results]
+        ends = await asyncio.gather(
+            self._publish(self._results, partition, results),
+            self._publish(self._commands, partition, others),
+            return_exceptions=True,  # neither is left running when the other one fails
+        )
+        for end in ends:
+            if end is not None:
+                raise end
+
+    async def _publish(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> None:
         while records:
-            fates = await self._sent(partition, records)
+            fates = await self._sent(producers, partition, records)
             records = [left for record, fate in zip(records, fates, strict=True) if (left := _left(record, fate))]
 
     def _answered_here(self, reply: Reply) -> bool:
-        """A request that waits in this process needs no round trip over Kafka."""
+        """Resolves the reply to a request that waits in this process, without a round trip over Kafka."""
         asked = reply.correlation_id
         return asked is not None and self._replies.resolve(asked.decode("latin-1"), reply.value)
 
-    async def _sent(self, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
-        """Of each record what kept it from being acknowledged; raises KafkaAway unless that is the size of one."""
+    async def _sent(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
+        """Each record's error, None if it was acknowledged. Raises KafkaAway unless at least one was too large."""
         producer: AIOKafkaProducer | None = None
         try:
             async with asyncio.timeout(PUBLISH_SECONDS):
-                producer = await self._producers.get()
+                producer = await producers.get()
                 acks = [await _send(producer, record) for record in records]
                 fates: list[Fate] = [
                     fate if isinstance(fate, BaseException) else None
@@ -65,16 +77,16 @@ class Outbox:
                 ]
                 _raise_unless_too_large(fates)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._producers.discard(producer)
+            producers.discard(producer)
             raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
         if any(fates):
-            # Its sequence numbers are lost: whatever came behind the refused one failed too, and is sent again.
-            self._producers.discard(producer)
+            # Its sequence numbers are lost: all records after the refused one failed too, and are sent again.
+            producers.discard(producer)
         return fates
 
 
 async def _send(producer: AIOKafkaProducer, record: Outgoing) -> "asyncio.Future[object]":
-    """The acknowledgement to come; aiokafka refuses by itself what is over its `max_request_size`."""
+    """The future acknowledgement; also fails if aiokafka refuses the record as over its `max_request_size`."""
     try:
         sent: asyncio.Future[object] = await producer.send(
             record.topic, record.value, key=record.key, partition=record.partition, headers=record.headers

@@ -1,4 +1,4 @@
-"""What became of a command, from the tables: its routing key and id in, its result and whom it concerns out."""
+"""A decided command's outcome, from the tables: its routing key and id in, its result and who may see it out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -13,7 +13,7 @@ from daybook_contracts.ids import Identity
 from daybook_contracts.results import Result
 from daybook_infra.postgres import Pool, translated
 
-# A caller is kept no longer where PostgreSQL hangs, or all of the door's connections are taken.
+# How long a caller waits at most if PostgreSQL hangs or all of the door's connections are in use.
 LOOK_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"
@@ -21,11 +21,12 @@ ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`actor` is the user who acted, None where a service did without naming one; `org_id` is None where no org is
-    concerned.
+    """`action`: the command's type. `actor`: the user who acted, None where a service named none. `org_id`: None where
+    the org does not exist, and for REGISTER_USER.
     """
 
     result: Result
+    action: str
     actor: str | None
     org_id: str | None
 
@@ -37,8 +38,8 @@ class OutcomeReader:
         self._pool = pool
 
     async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None:
-        """The actor's own refusal as an outsider, else the command of the key: of the org before the user's. None where
-        it is unknown, not decided, not projected yet, or was refused without an entry.
+        """Looks for the actor's own refusal as an outsider, then for the key's command: as an org, then as a user. None
+        if it is unknown, undecided, not projected yet, or was refused without an entry.
         """
         asked = [Identity("org", key, None, command_id), Identity("user", key, None, command_id)]
         if actor is not None:
@@ -52,7 +53,7 @@ class OutcomeReader:
         # A command's entries are projected in one transaction: where the first is, all are.
         rest = await self._entries(others) if others else {}
         entries = [first, *(entry for other in others if (entry := rest.get(other)) is not None)]
-        return Outcome(outcome(command_id, entries), actor_of(first), first.org_id)
+        return Outcome(outcome(command_id, entries), first.action, actor_of(first), first.org_id)
 
     async def role(self, org_id: str, user_id: str) -> str | None:
         """The user's role in the org; None for a stranger."""

@@ -1,6 +1,7 @@
-"""What a shard's answer comes to as records: replies, forwarded commands and refused ones in, records to publish out.
+"""The records that publish a shard's answer: replies, forwarded commands and refused ones in, records out.
 
-Some records cannot be published: ours are larger than those they answer, and a compressed one may unfold to any size.
+Some are too large for their topic: they have more headers than the records they answer, and one that was compressed may
+unfold to any size.
 """
 
 from dataclasses import dataclass
@@ -19,12 +20,12 @@ from daybook_contracts.topics import (
     event_headers,
 )
 
-UNREADABLE = "unreadable"
+UNREADABLE_ID = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """`instead` goes where this one is refused for its size. A reply has none: the outcome is in the log."""
+    """`instead` is published if this one is refused for its size. A reply has none: its outcome is in the log."""
 
     topic: str
     partition: int
@@ -35,7 +36,7 @@ class Outgoing:
 
 
 def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
-    """`partition`: the one that the commands came from. Records of one partition keep their order."""
+    """`partition`: where the commands came from. Records for the same partition of a topic keep their order."""
     return [
         *(_reply(topics, reply) for reply in answer.replies),
         *(_forward(topics, partition, forward) for forward in answer.forwards),
@@ -44,7 +45,7 @@ def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
 
 
 def _reply(topics: Topics, reply: Reply) -> Outgoing:
-    event = reply.command_id or UNREADABLE  # CloudEvents wants an id
+    event = reply.command_id or UNREADABLE_ID  # CloudEvents requires an id
     headers = event_headers(RESULT_EVENT, event, event, reply.traceparent)
     if reply.correlation_id is not None:
         headers.append((CORRELATION_ID, reply.correlation_id))
@@ -65,8 +66,8 @@ def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing
     origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
     if record.lost_from is not None:
         origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
-    why = f"{reason} (the record is too large for this topic: it is at its origin alone)"
-    headers = _with(record.headers, (REASON, (why if record.is_cut else reason).encode()), *origin)
+    why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
+    headers = _with(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
     # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
     nothing = record.key is None and record.value is None
     value = b"" if nothing or not refused.keep_value else record.value
@@ -79,6 +80,6 @@ def _origin(topics: Topics, partition: int, offset: int) -> bytes:
 
 
 def _with(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
-    """The headers as they came, ours last; one of ours that came along is replaced."""
+    """The record's headers and then `more`, which replace any of the same name."""
     ours = {name for name, _ in more}
     return [*(header for header in headers if header[0] not in ours), *more]

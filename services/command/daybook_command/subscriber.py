@@ -96,7 +96,7 @@ class CommandIntake(ConsumerRebalanceListener):
         if self._shards is None:
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
-            self._shards.hand_over(partition, [_command(record) for record in run])
+            self._shards.hand_over(partition, [command_record(record) for record in run])
             await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
 
     # The group
@@ -186,17 +186,16 @@ def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | 
     return sasl[settings.kafka_sasl](settings.kafka_user, password, ssl_context=tls, use_ssl=tls is not None)
 
 
-def _command(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    # Kafka lets a header have no value at all, whatever aiokafka's types say; for us it is not there, and neither is
-    # one that no answer could repeat: hundreds of such records may come at once, of 64 MiB each.
+def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
+    # Kafka allows headers without a value, whatever aiokafka's types say: they are ignored. So are headers that no
+    # answer could repeat: one fetch may hold hundreds of records with 64 MiB of them.
     headers: Iterable[tuple[str, bytes | None]] = record.headers
     given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
     value: bytes | None = record.value
     lost_from = value.first_offset if isinstance(value, LostBatch) else None
-    is_cut = value is not None and len(value) > DEAD_LETTER_BYTES
-    if value is not None and is_cut:
-        value = value[: ENVELOPE_BYTES + 1]  # as much as it takes to be refused for its size
-    return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from, is_cut)
+    if value is not None and len(value) > ENVELOPE_BYTES:
+        value = value[: ENVELOPE_BYTES + 1]  # enough to be refused for its size
+    return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from)
 
 
 async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:

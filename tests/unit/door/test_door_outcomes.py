@@ -10,7 +10,7 @@ COMMAND = rename()["id"]
 
 
 def keep(door: DoorAlone, actor: str | None = USER, org_id: str | None = ORG) -> None:
-    door.outcomes.found[(ORG, COMMAND)] = Outcome(accepted(rename()), actor, org_id)
+    door.outcomes.found[(ORG, COMMAND)] = Outcome(accepted(rename()), "RENAME_ORG", actor, org_id)
 
 
 async def test_the_outcome_is_a_batchs_item(door: DoorAlone) -> None:
@@ -21,7 +21,7 @@ async def test_the_outcome_is_a_batchs_item(door: DoorAlone) -> None:
 
 
 async def test_a_rejection_is_an_outcome_like_any_other(door: DoorAlone) -> None:
-    door.outcomes.found[(ORG, COMMAND)] = Outcome(rejected(rename()), USER, ORG)
+    door.outcomes.found[(ORG, COMMAND)] = Outcome(rejected(rename()), "RENAME_ORG", USER, ORG)
     answer = await door.outcome(ORG, COMMAND)
     assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (200, 409, "LAST_OWNER")
 

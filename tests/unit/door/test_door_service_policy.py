@@ -96,19 +96,20 @@ async def test_without_a_key_nothing_is_signed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "key", "org_id", "status"),
+    ("service", "key", "action", "org_id", "status"),
     [
-        ("renamer", ORG, ORG, 200),
-        ("renamer", ORG, None, 200),
-        ("renamer", OTHER, OTHER, 404),
-        ("renamer", USER, None, 404),
-        ("registrar", USER, None, 200),
-        ("registrar", ORG, ORG, 404),
+        ("renamer", ORG, "RENAME_ORG", ORG, 200),
+        ("renamer", ORG, "RENAME_ORG", None, 200),
+        ("renamer", OTHER, "RENAME_ORG", OTHER, 404),
+        ("renamer", USER, "REGISTER_USER", None, 404),
+        ("registrar", USER, "REGISTER_USER", None, 200),
+        ("registrar", ORG, "RENAME_ORG", ORG, 404),
+        ("registrar", ORG, "RENAME_ORG", None, 404),
     ],
 )
 async def test_a_service_sees_the_outcomes_of_its_orgs_only(
-    door: DoorAlone, service: str, key: str, org_id: str | None, status: int
+    door: DoorAlone, service: str, key: str, action: str, org_id: str | None, status: int
 ) -> None:
-    door.outcomes.found[key, OWN["id"]] = Outcome(accepted(OWN), f"user:{OTHER}", org_id)
+    door.outcomes.found[key, OWN["id"]] = Outcome(accepted(OWN), action, f"user:{OTHER}", org_id)
     answer = await door.outcome(key.upper(), OWN["id"], f"service:{service}")
     assert answer.status_code == status

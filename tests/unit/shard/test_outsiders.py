@@ -32,9 +32,17 @@ def sent(
     )
 
 
-def run(shard: Shard, base: int, *records: CommandRecord) -> tuple[list[Entry], list[Any]]:
+def sample(type_: str) -> dict[str, Any]:
+    """The type's golden command, without its ids and its org; of a REGISTER_USER the org must be left out."""
+    data = json.loads((SAMPLES / f"{type_}.v1.json").read_text("utf-8"))["data"]
+    return {"type": type_, "data": data} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
+
+
+def run(
+    shard: Shard, base: int, *records: CommandRecord, known: frozenset[str] = KNOWN
+) -> tuple[list[Entry], list[Any]]:
     """The entries of one batch, and its answers."""
-    entries = [read_entry(each.value) for each in decided(shard, *records, known_users=KNOWN).records]
+    entries = [read_entry(each.value) for each in decided(shard, *records, known_users=known).records]
     answer = only(shard.handle(Acknowledged(base)), Answer)
     return entries, [json.loads(reply.value) for reply in answer.replies]
 
@@ -114,9 +122,8 @@ def test_free_text_does_not_tell_a_repeat_from_a_reuse() -> None:
 @pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
 def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_accepted(type_: str, org: str) -> None:
     """Of a CREATE_ORG and a REGISTER_USER the key is the new org's or the other user's."""
-    data = json.loads((SAMPLES / f"{type_}.v1.json").read_text("utf-8"))["data"]
-    longest = dict.fromkeys(data.keys() & {"name", "key_name"}, "n" * 200)
-    tried = {"type": type_, "data": data | longest} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
+    tried = sample(type_)
+    tried["data"] |= dict.fromkeys(tried["data"].keys() & {"name", "key_name"}, "n" * 200)
     shard = fresh()
     run(shard, 0, sent(0, ANN, CREATE))
     (refusal,), _ = run(shard, 1, sent(1, EVE, tried, SHARED, org))
@@ -129,3 +136,23 @@ def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_acce
     assert len(encode_entry(refusal)) < 1024
     assert b"nnn" not in encode_entry(refusal)
     assert json.loads(bytes(refusal.metadata_json.data)).keys() <= {"org_id", "actor_user_id"}
+
+
+@pytest.mark.parametrize("type_", sorted(COMMANDS))
+@pytest.mark.parametrize("known", [KNOWN, frozenset({ANN})], ids=["known user", "unknown user"])
+def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known: frozenset[str]) -> None:
+    """But for CREATE_ORG of a known user: it founds the unknown org, and a taken id is refused as taken."""
+    of_real, of_unknown = (answer_to_a_stranger(type_, org, known) for org in (ORG, NO_ORG))
+    if type_ == "CREATE_ORG" and known == KNOWN:
+        assert (of_real["code"], of_unknown["result"]) == ("ALREADY_EXISTS", "success")
+        return
+    assert of_real == of_unknown
+    assert of_real["result"] == "failure"
+
+
+def answer_to_a_stranger(type_: str, org: str, known: frozenset[str]) -> dict[str, Any]:
+    """What EVE is answered in a world with ORG, without what tells two answers of any kind apart."""
+    shard = fresh()
+    run(shard, 0, sent(0, ANN, CREATE))
+    _, (answer,) = run(shard, 1, sent(1, EVE, sample(type_), SHARED, org), known=known)
+    return {name: answer[name] for name in answer.keys() - {"entry_id", "position"}}

@@ -42,10 +42,10 @@ class Lookup:
         return Response(encode_item(outcome.result), media_type="application/json")
 
     async def _sees(self, principal: Principal, key: str, actor: str | None, outcome: Outcome) -> bool:
-        """A service that asks for an actor's command sees none but that actor's."""
+        """A service that names an actor sees only that actor's commands."""
         match principal:
             case Service():
-                if self._policy is not None and not self._policy.sees(principal, key, outcome.org_id):
+                if self._policy is not None and not self._policy.sees(principal, key, outcome.action):
                     return False
                 return actor in {None, outcome.actor}
             case User(user_id):
@@ -57,7 +57,7 @@ class Lookup:
 
 
 def _actor(principal: Principal, request: Request) -> str | None:
-    """Whose command is looked for. A service may name the user that it acted for; a user always asks for itself."""
+    """The user whose command is looked up. A service may name the user that it acted for; a user gets its own."""
     match principal:
         case User(user_id):
             return user_id

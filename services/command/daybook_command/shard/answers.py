@@ -1,4 +1,4 @@
-"""What a batch's senders get: entries and refusals come in, replies, forwards and refused records go out."""
+"""Answers to a batch's senders: entries and refusals in; replies, forwards and refused records out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,8 +23,8 @@ class Answers:
     refused: list[RefusedRecord] = field(default_factory=list)
 
     def outcome(self, item: Pending, entries: Sequence[Entry], detail: str | None = None) -> None:
-        """The command was decided: these are all of its entries, in order. `detail` says more of a rejection than its
-        entry may: the first answer has it, a repeated one does not.
+        """Answers a decided command from all of its entries, in order. `detail` replaces the one in a rejection's
+        entry: it may say what the entry must not keep, so a repeated answer lacks it.
         """
         result = outcome(item.command.id, entries)
         if detail is not None and isinstance(result, Rejected):
@@ -69,18 +69,19 @@ class Answers:
 
 
 def _loses_value(record: CommandRecord) -> bool:
-    return record.is_cut or carries_secret(record.value or b"")
+    """An oversize record is not searched: that would take 50 ms for each MiB, and small batches unfold to many."""
+    return record.is_oversize or carries_secret(record.value or b"")
 
 
 def is_answerable(entry: Entry) -> bool:
-    """False of a rejection whose code only another version knows."""
+    """False for a rejection with a code that this version does not know."""
     error = entry.metadata_json.error
     return not isinstance(error, EntryError) or error.code in _CODES
 
 
 def outcome(command_id: str, entries: Sequence[Entry]) -> Result:
-    """A decided command's result, told from its entries alone: the same today and from the table in ten years.
-    They are answerable.
+    """A decided command's result, from its entries alone, so that a later look-up gives the same one.
+    All entries must be answerable.
     """
     last = entries[-1]
     position = f"{last.metadata_json.partition}.{last.metadata_json.position}"

@@ -30,13 +30,13 @@ from daybook_contracts.topics import (
 )
 
 TIMED_OUT = "TIMED_OUT"
-UNREADABLE = "the record batch unfolds to more than 64 MiB, and none of its records was read"
+LOST_BATCH = "the record batch unfolds to more than 64 MiB, and none of its records was read"
 _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who waits for the answer, and where; `reply_partition` is None where nobody does."""
+    """Where the answer goes; `reply_partition` is None if no reply was asked for."""
 
     correlation_id: bytes | None
     reply_partition: int | None
@@ -46,8 +46,8 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A well-formed command of this partition. Its first entry stands at `home`, or at `outsider` (None if it names no
-    actor) where it is refused to an actor with no standing in the org.
+    """A well-formed command of this partition. Its first entry stands at `home`; if the actor is refused because it has
+    no standing in the org, at `outsider` (None if the command names no actor).
     """
 
     record: CommandRecord
@@ -59,7 +59,7 @@ class Pending:
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        """Where an entry of this command may stand already."""
+        """Where an earlier entry of this command may be."""
         return (self.home,) if self.outsider is None else (self.home, self.outsider)
 
 
@@ -83,8 +83,8 @@ class Misrouted:
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A command of the shard's own: nobody sent it, nobody waits for it, and it is never published. Its ids are in a
-    scope that no sender reaches.
+    """A command that the shard makes itself: it is never published and has no reply. Its ids are in a scope of their
+    own, which no sender's command can use.
     """
 
     command: Command
@@ -101,14 +101,15 @@ Taken = Pending | Refused | Misrouted | Own
 
 def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> Taken:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
-    With a policy, headers that nobody signed name nobody; what the HTTP door signed it has judged already.
+    With a policy, the principal and the door mark of an unsigned record are ignored. Commands that the HTTP door
+    signed were checked against the policy there.
     """
     headers = dict(record.headers)
     if rules.policy is not None:
         headers = rules.policy.proved(headers, record.value or b"")
     sender = _sender(headers, partitions)
     if record.lost_from is not None:
-        return Refused(record, sender, Code.INVALID_COMMAND, UNREADABLE, None)
+        return Refused(record, sender, Code.INVALID_COMMAND, LOST_BATCH, None)
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
@@ -126,7 +127,7 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
 
 
 def time_out(run: OverdueRun) -> Own:
-    """The command that fails an overdue run. Its id follows from the run, so it happens once, whoever decides it."""
+    """The command that fails an overdue run. Its id is derived from the run's, so a second one is a repeat."""
     command = FailSync(
         id=timeout_command_id(run.sync_run_id),
         type="FAIL_SYNC",

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.limits import ENVELOPE_BYTES
 
 Headers = tuple[tuple[str, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A record of the commands topic, as it came; `timestamp_ms` is Kafka's. A batch that is too large to be read is
-    one record at its last offset, without key, value and headers, and `lost_from` is its first offset.
-    `is_cut`: of a value that no dead letter can hold, only the beginning is here.
+    """A record of the commands topic; `timestamp_ms` is Kafka's. One record stands for a batch that is too large to be
+    read: at the batch's last offset, without key, value and headers, and `lost_from` is the batch's first offset.
     """
 
     offset: int
@@ -25,16 +25,20 @@ class CommandRecord:
     headers: Headers
     timestamp_ms: int
     lost_from: int | None = None
-    is_cut: bool = False
 
     @property
     def first_offset(self) -> int:
         return self.offset if self.lost_from is None else self.lost_from
 
+    @property
+    def is_oversize(self) -> bool:
+        """Whether it is larger than any command. Its value may be cut to the beginning; no dead letter keeps it."""
+        return self.value is not None and len(self.value) > ENVELOPE_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """`offsets`: how many offsets, up to its own, it stands for; a batch that is too large to be read is one record."""
+    """`offsets`: how many it stands for, up to its own; more than one if it replaces a batch too large to be read."""
 
     offset: int
     value: bytes | None
@@ -78,7 +82,7 @@ class SnapshotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """None of the users can be deleted any more, but for those who are gone already."""
+    """The users can no longer be deleted, except those in `gone`, who were deleted before."""
 
     gone: frozenset[str]
 

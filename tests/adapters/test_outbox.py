@@ -1,0 +1,132 @@
+"""What a shard answers, as it stands on the topics: results for any client, all else compressed."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
+
+from daybook_command.outbox import Outbox
+from daybook_command.replies import Replies
+from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
+from daybook_contracts.topics import Topics
+from daybook_infra import kafka
+from daybook_infra.errors import KafkaAway
+from daybook_infra.lenient_records import LenientRecords
+from daybook_infra.settings import Settings
+from support.stack import FreshSettings
+
+NOBODY = "127.0.0.1:1"
+UNCOMPRESSED, ZSTD = 0, 4
+MANY = 50
+Stored = tuple[set[int], list[bytes | None]]
+"""The codecs of the topic's record batches, and the values of its records."""
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=1)
+
+
+@asynccontextmanager
+async def outbox(settings: Settings) -> AsyncIterator[Outbox]:
+    topics = Topics(settings.topic_prefix)
+    made = Outbox(settings, topics, Replies(settings, topics.results))
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch) -> Stored:
+    """All records of the topic's only partition."""
+    codecs: set[int] = set()
+
+    class Seen(LenientRecords):
+        def next_batch(self) -> Any:
+            batch = super().next_batch()
+            codecs.update([] if batch is None else [batch.compression_type])
+            return batch
+
+    place = TopicPartition(settings.topic_prefix + topic, 0)
+    reader = kafka.consumer(settings, "test")  # its own reader of batches is installed first, and then watched
+    monkeypatch.setattr("daybook_infra.lenient_records.LenientRecords", Seen)
+    monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
+    await reader.start()
+    try:
+        reader.assign([place])
+        end = (await reader.end_offsets([place]))[place]
+        values: list[bytes | None] = []
+        async with asyncio.timeout(20):
+            while len(values) < end:
+                for records in (await reader.getmany(timeout_ms=500)).values():
+                    values += [record.value for record in records]
+    finally:
+        await reader.stop()
+    return codecs, values
+
+
+def value(number: int) -> bytes:
+    """Any codec makes it smaller."""
+    return json.dumps({"number": number, "x": "y" * 1_000}).encode()
+
+
+def answer(count: int = MANY) -> Answer:
+    """So many replies, forwarded commands and refused ones."""
+    records = [CommandRecord(number, b"key", value(number), (), 0) for number in range(count)]
+    return Answer(
+        replies=tuple(Reply(str(number), value(number), b"c", 0, None) for number in range(count)),
+        forwards=tuple(Forward(0, record) for record in records),
+        refused=tuple(RefusedRecord(record, 0, "INVALID_COMMAND: x", keep_value=True) for record in records),
+        next_offset=count,
+    )
+
+
+async def test_results_are_for_any_client_and_all_else_is_compressed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with outbox(settings) as box:
+        await box.publish(0, answer())
+    found = {topic: await stored(settings, topic, monkeypatch) for topic in ("results", "commands", "commands.dlq")}
+    assert {topic: codecs for topic, (codecs, _) in found.items()} == {
+        "results": {UNCOMPRESSED},
+        "commands": {ZSTD},
+        "commands.dlq": {ZSTD},
+    }
+    in_order: list[bytes | None] = [value(number) for number in range(MANY)]
+    assert all(values == in_order for _, values in found.values())
+
+
+async def test_a_result_that_is_too_large_keeps_nothing_else_back(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    too_large = Reply("x", b"x" * 6_000_000, b"c", 0, None)
+    given = answer(3)
+    async with outbox(settings) as box:
+        await box.publish(0, replace(given, replies=(too_large, *given.replies)))
+        await box.publish(0, replace(given, forwards=(), refused=()))
+    in_order = [value(number) for number in range(3)]
+    assert (await stored(settings, "results", monkeypatch))[1] == in_order * 2
+    assert (await stored(settings, "commands.dlq", monkeypatch))[1] == in_order
+
+
+@pytest.mark.parametrize(
+    "sent", [replace(answer(1), forwards=(), refused=()), replace(answer(1), replies=())], ids=["replies", "the rest"]
+)
+async def test_where_kafka_is_away_nothing_counts_as_published(settings: Settings, sent: Answer) -> None:
+    async with outbox(settings.model_copy(update={"kafka_bootstrap": NOBODY})) as box:
+        with pytest.raises(KafkaAway):
+            await box.publish(0, sent)
+
+
+async def test_a_stopped_outbox_leaves_no_task_behind(settings: Settings) -> None:
+    before = asyncio.all_tasks()
+    async with outbox(settings) as box:
+        await box.publish(0, answer(1))
+        assert asyncio.all_tasks() > before
+    assert asyncio.all_tasks() == before

@@ -1,0 +1,85 @@
+"""A record that is larger than any command is refused for its size: nothing else of it is looked at, or kept."""
+
+import json
+import time
+from uuid import UUID
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from daybook_command.outgoing import outgoing
+from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_command.subscriber import command_record
+from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.topics import Topics
+from support.one_shard import answer_of, arrive, fresh, only
+
+TOPICS = Topics("daybook.")
+ID = str(UUID(int=0xC0, version=4))
+BEGINNING = b'{"id": "' + ID.encode() + b'", "x": "'
+MIB = 1024 * 1024
+
+
+def arrived(value: bytes | None) -> CommandRecord:
+    record: ConsumerRecord[bytes, bytes] = ConsumerRecord(
+        topic="daybook.commands",
+        partition=0,
+        offset=7,
+        timestamp=0,
+        timestamp_type=0,
+        key=b"k",
+        value=value,
+        checksum=None,
+        serialized_key_size=1,
+        serialized_value_size=0,
+        headers=(("reply-partition", b"0"), ("correlation-id", b"c")),
+    )
+    return command_record(record)
+
+
+def answered(*records: CommandRecord) -> Answer:
+    shard = fresh()
+    effects = arrive(shard, *records)
+    answers = [effect for effect in effects if isinstance(effect, Answer)]
+    return answers[0] if answers else only(shard.handle(answer_of(effects)), Answer)
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["as it arrives", "not cut"])
+def test_its_dead_letter_has_no_value_and_says_where_it_is(*, cut: bool) -> None:
+    value = BEGINNING + b"x" * (ENVELOPE_BYTES + 1 - len(BEGINNING))
+    record = arrived(value) if cut else CommandRecord(7, b"k", value, (), 0)
+    letter = outgoing(TOPICS, 0, answered(record))[-1]
+    headers = dict(letter.headers)
+    assert (letter.topic, letter.key, letter.value) == ("daybook.commands.dlq", b"k", b"")
+    assert headers["daybook-reason"].startswith(b"INVALID_COMMAND: the envelope must be at most 256 KiB")
+    assert headers["daybook-reason"].endswith(b"(the record is too large to be kept here: it is at its origin alone)")
+    assert headers["daybook-origin"] == b"daybook.commands/0/7"
+
+
+def test_its_answer_names_its_id() -> None:
+    reply = answered(arrived(BEGINNING + b"x" * ENVELOPE_BYTES)).replies[0]
+    assert json.loads(reply.value)["command_id"] == ID
+
+
+def test_the_largest_command_is_kept_whole() -> None:
+    value = b"x" * ENVELOPE_BYTES
+    letter = outgoing(TOPICS, 0, answered(arrived(value)))[-1]
+    assert letter.value == value
+    assert b"too large" not in dict(letter.headers)["daybook-reason"]
+
+
+def test_a_record_without_a_value_arrives_without_one() -> None:
+    assert arrived(None).value is None
+
+
+def test_one_of_four_mebibytes_costs_no_more_than_the_largest_command() -> None:
+    def seconds(size: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            record = CommandRecord(7, b"k", b"x" * size, (), 0)
+            start = time.process_time()
+            answered(record)
+            best = min(best, time.process_time() - start)
+        return best
+
+    assert seconds(4 * MIB) < 2 * seconds(ENVELOPE_BYTES) + 0.01
