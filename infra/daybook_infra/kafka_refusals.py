@@ -46,7 +46,7 @@ def told(settings: Settings, error: BaseException) -> str:
 
 
 async def refusal(settings: Settings, options: Mapping[str, Any]) -> str | None:
-    """Why a reachable broker refuses this client; None if none gave a reason. `options`: those of `kafka.connection`."""
+    """Why a reachable broker refuses this client; None if none says why. `options`: those of `kafka.connection`."""
     given = {name: value for name, value in options.items() if name != "bootstrap_servers"}
     for host, port, _ in collect_hosts(options["bootstrap_servers"], randomize=False):
         try:
