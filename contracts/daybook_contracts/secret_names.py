@@ -37,7 +37,7 @@ _STEMS: Final = (
     "cookie",
     "key",
 )
-_STEM: Final = re.compile("|".join(_STEMS))
+STEM: Final = re.compile("|".join(_STEMS))
 # `apiKEY`, `APIKey` and `tokenIDs` end a word where the case changes.
 _DIGIT: Final = re.compile("[0-9]")
 # `password2` is a password; Auth0 is a company.
@@ -53,7 +53,7 @@ def may_hold_secret_name(text: str) -> bool:
 
 def is_secret_name(name: str) -> bool:
     """By the name's words, which end at `-`, `_`, `.`, at whatever else is no letter or digit, and at case changes."""
-    if not _STEM.search(name.lower()):
+    if not STEM.search(name.lower()):
         return False
     words = _words(unquote(name) if "%" in name else name)
     if words[-1] in _LAST_WORDS:

@@ -6,10 +6,11 @@ second attempt can begin inside of it. `re.ASCII`: a letter outside of ASCII is 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 
-from daybook_contracts.secret_names import is_secret_name
+from daybook_contracts.secret_names import STEM, is_secret_name, may_hold_secret_name
 
 _MIXED: Final = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8" * 4
 _HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
@@ -25,7 +26,7 @@ _PORT: Final = r"(?![0-9]{1,5}[?#,;)\]])"
 
 class Pattern(NamedTuple):
     """`hint`: lower-case text without which there is no match. The secret is the group `secret`, or the whole match.
-    With `named` the expression leads up to a value that is secret if its name (the group `name`) is.
+    With `named` the expression leads up to a value that is secret if its name (the first group) is.
     """
 
     name: str
@@ -67,7 +68,8 @@ _KEYS_AND_TOKENS: Final = (
     _pattern(
         "Azure account key",
         "key=",
-        r"(?:[Aa]ccount|[Ss]hared[Aa]ccess)[Kk]ey=(?P<secret>[A-Za-z0-9+/]{20}[A-Za-z0-9+/=]*+)",
+        r"ey=(?<=[ts][Kk]ey=)(?:(?<=[Aa]ccount.{4})|(?<=[Ss]hared[Aa]ccess.{4}))"
+        r"(?P<secret>[A-Za-z0-9+/]{20}[A-Za-z0-9+/=]*+)",
         f"AccountName=shop;AccountKey={_MIXED[:86]}==;EndpointSuffix=core.windows.net",
         "AccountKey=none",
     ),
@@ -204,11 +206,7 @@ _IN_CONTEXT: Final = (
     Pattern(
         "secret in a query parameter",
         "=",
-        re.compile(
-            r"[?&#;](?=[\w.%\[\]-]{0,60}?(?:pass|pwd|senha|secret|tok|basic|bearer|auth|credential|sig|cookie|key))"
-            r"(?P<name>[\w.%\[\]-]{1,100})=" + _NOT_MASKED + r"(?=[^&#;\s\"'<>\0])",
-            re.ASCII | re.IGNORECASE,
-        ),
+        re.compile(r"[?&#;]([\w.%\[\]-]{1,100}+)=", re.ASCII),
         "https://example.com/cb?access_token=hunter2&page=2",
         "https://example.com/cb?token_type=user&page=2",
         named=True,
@@ -217,8 +215,11 @@ _IN_CONTEXT: Final = (
 
 PATTERNS: Final = (*_KEYS_AND_TOKENS, *_IN_CONTEXT)
 
-_MOST_NAMES: Final = 1_000  # that may be secret, and differ; to judge more would take long
-_PARAMETER: Final = re.compile(r"[^&#;\s\"'<>\0]+")
+# Different names in a text; of those that may be secret; and the characters of these. To judge more would take long.
+_MOST_NAMES: Final = 5_000
+_MOST_JUDGED: Final = 1_000
+_MOST_CHARACTERS: Final = 20_000
+_PARAMETER: Final = re.compile(_NOT_MASKED + r"[^&#;\s\"'<>\0]+")
 
 
 def spans_of(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
@@ -232,14 +233,31 @@ def spans_of(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _spans_of_named(expression: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    # In turn what stands before a name, and a name. A loop over all matches would take three times as long.
+    parts = expression.split(text)
+    names = parts[1::2]
+    secret = _secret_names(list(dict.fromkeys(names)))
+    if not secret:
+        return
+    ends = list(accumulate(map(len, parts)))[1::2]
     read_to = 0
-    # A text of many parameters has the same ones again and again; a name that comes too late counts as secret.
-    known: dict[str, bool] = {}
-    for found in expression.finditer(text):
-        name, at = found["name"], found.end()
-        if name not in known:
-            known[name] = len(known) >= _MOST_NAMES or is_secret_name(name)
-        # What is inside of a value is covered by it.
-        if known[name] and at >= read_to and (value := _PARAMETER.match(text, at)):
-            read_to = value.end()
-            yield value.span()
+    for number, name in enumerate(names, 1):
+        if name in secret:
+            at = ends[number - 1] + 2 * number  # a mark before each name and one behind it are in no part
+            # What is inside of a value is covered by it.
+            if at >= read_to and (value := _PARAMETER.match(text, at)):
+                read_to = value.end()
+                yield value.span()
+
+
+def _secret_names(names: Sequence[str]) -> set[str]:
+    """Of different names, in order. One that may be secret and comes too late counts as secret."""
+    possible = [name for name in names[:_MOST_NAMES] if STEM.search(name.lower())]
+    lengths = accumulate(map(len, possible))
+    judged = min(_MOST_JUDGED, sum(length <= _MOST_CHARACTERS for length in lengths))
+    secret = {name for name in possible[:judged] if is_secret_name(name)}
+    secret.update(possible[judged:])
+    rest = names[_MOST_NAMES:]
+    if may_hold_secret_name("\0".join(rest)):
+        secret.update(rest)
+    return secret

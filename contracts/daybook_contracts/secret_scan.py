@@ -10,12 +10,13 @@ from itertools import accumulate
 from typing import Any, Final
 
 from daybook_contracts.secret_id_ref import is_secret_id_ref
-from daybook_contracts.secret_names import is_secret_name, may_hold_secret_name
+from daybook_contracts.secret_names import STEM, is_secret_name, may_hold_secret_name
 from daybook_contracts.secret_text import all_redacted, first_secret, holds_secret
 from daybook_contracts.strict_json import members, parse_loosely
 
 HOTTOK: Final = "hottok"
 _MOST_IN_STATS: Final = 5_000
+_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; to judge more would take long
 
 Path = tuple[str | int, ...]
 # A way upwards: a path of its own for each value would cost its depth.
@@ -106,16 +107,25 @@ def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[lis
 
 
 class _Names:
-    """Judges each name once: in a list of objects all have the same."""
+    """Judges each name once: in a list of objects all have the same. A possible one that comes too late counts as
+    secret.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, bool] = {}
+        self._left = _MOST_IN_NAMES
 
     def are_secret(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
-            known = self._known[name] = is_secret_name(name)
+            known = self._known[name] = self._is_secret(name)
         return known
+
+    def _is_secret(self, name: str) -> bool:
+        if STEM.search(name.lower()) is None:
+            return False
+        self._left -= len(name)
+        return self._left < 0 or is_secret_name(name)
 
 
 def _path(link: _Link | None) -> Path:
@@ -142,11 +152,11 @@ def without_secrets(stats: dict[str, Any]) -> dict[str, Any]:
     where it holds more secrets than could be left in what is small enough.
     """
     texts = list(_in_order(stats))
-    if not holds_secret("\0".join(texts)):
-        return stats
     shown = all_redacted(texts, _MOST_IN_STATS)
     if shown is None:
         raise ValueError(f"must not hold more than {_MOST_IN_STATS} secrets")
+    if shown == texts:
+        return stats
     copy: dict[str, Any] = _rebuilt(stats, iter(shown))
     return copy
 

@@ -12,6 +12,7 @@ _BARRIER: Final = "\0" * len(REDACTED)  # no pattern goes across it
 _MOST_SECRETS: Final = 1_000  # a text with more of them is replaced whole
 # What is left of a text may look like a secret again. Whatever has not settled by then is replaced whole.
 _MOST_PASSES: Final = 4
+_LONGEST: Final = 64 * 1024  # characters; a longer text with a secret is replaced whole, after a single look
 
 # Most texts have few of these marks, and so need to be looked at for few hints. Every text has the empty one.
 _MARKS: Final = "_-.:="
@@ -39,6 +40,8 @@ def holds_secret(text: str) -> bool:
 
 def redacted(text: str) -> str:
     """The text with `[redacted]` for each secret in it. What comes out holds none, so a second time changes nothing."""
+    if len(text) > _LONGEST:
+        return REDACTED if holds_secret(text) else text
     settled = _settled(text, _MOST_SECRETS)
     return REDACTED if settled is None else settled
 

@@ -42,7 +42,7 @@ class RawBatch:
 
 
 def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> RawBatch:
-    """Records without a key, whose values repeat one byte."""
+    """Records without a key, whose values repeat some bytes."""
     compressed = _CODECS[codec](_pieces(records, value_bytes, value))
     now_ms = int(time.time() * 1000)
     attributes = getattr(DefaultRecordBase, f"CODEC_{codec.upper()}")
@@ -68,7 +68,8 @@ def _pieces(records: int, value_bytes: int, value: bytes) -> Iterator[bytes]:
         encode_varint(len(head) + value_bytes + 1, length.append)
         yield bytes(length + head)
         for start in range(0, value_bytes, MIB):
-            yield value * min(MIB, value_bytes - start)
+            size = min(MIB, value_bytes - start)
+            yield (value * (size // len(value) + 1))[:size]
         yield b"\0"  # no headers
 
 

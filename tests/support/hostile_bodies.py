@@ -10,6 +10,11 @@ _ID: Final = "01890000-0000-7000-8000-000000000002"
 _ORG: Final = "00000000-0000-4000-8000-000000000001"
 _CHUNK: Final = '{"k":12,"v":"' + "a text of a config " * 8 + '"},'
 _SMALLEST: Final = 512
+PARAMETERS: Final = {
+    "a parameter": "?k1key=a&",
+    "parameters": "".join(f"?k{at}key=a&x{at}_token_type=a&#a_key=" for at in range(100)),
+}
+"""What resembles the parameters of URLs whose values are secrets."""
 
 
 def _envelope(kind: str, data: str, more: str = "") -> bytes:
@@ -66,8 +71,8 @@ def _rename(name: str) -> bytes:
     return _envelope("RENAME_ORG", json.dumps({"name": name}, ensure_ascii=False))
 
 
-def _record(payload: str) -> bytes:
-    return _envelope("RECORD_DLQ_EVENT", f'{{"connection_id":"{_ORG}","payload":{payload}}}')
+def _record(payload: str, more: str = "") -> bytes:
+    return _envelope("RECORD_DLQ_EVENT", f'{{"connection_id":"{_ORG}","payload":{payload}{more}}}')
 
 
 def envelopes() -> Iterator[tuple[str, bytes]]:
@@ -100,6 +105,12 @@ def envelopes() -> Iterator[tuple[str, bytes]]:
     yield "exponents", _connection(_filled(most, " " * 20 + "1.5e-9,"))
     yield "odd keys", _connection(_object(_keys(9_900, lambda index: chr(0x10000 + index))))
     yield "a payload of hottoks", _record(_array('{"HotTok":1}', 4_900))
+    for name, unit in PARAMETERS.items():
+        text = unit * ((most - 400) // len(unit))
+        yield f"{name} in a config", _connection(f'"{text}"')
+        yield f"{name} as a field's name", _connection(f'{{"{text}":"x"}}')
+        yield f"{name} in an error", _record("1", f',"error":"{text}"')
+        yield f"{name} and a secret", _record("1", f',"error":"{text}?token=a"')
     yield "quotes", b'"' * most
     yield "commas", b"[" + b"," * (most - 2) + b"]"
     yield "colons", b"{" + b":" * (most - 2) + b"}"

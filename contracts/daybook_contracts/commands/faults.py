@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 import pydantic
 from pydantic_core import ErrorDetails
 
-from daybook_contracts.secret_text import redacted
+from daybook_contracts.secret_text import REDACTED, redacted
 from daybook_contracts.text import printable
 
 _MOST_NAMED = 5  # faults in one answer
 _FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")
 _LONGEST_KEY = 60  # a path quotes keys that the publisher chose
+_LONGEST_READ = 4096  # characters of a key; in a longer one nobody looks for secrets, and none of it is shown
 _LONGEST_PATH = 40  # steps; a command that is nested deeper is refused, but its secrets are named all the same
 
 
@@ -34,8 +35,12 @@ def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]
 
 def dotted(path: Sequence[str | int]) -> str:
     """`data.ids.3` of a path; keys are cut where they are long, and so is the path. A secret in a key is not shown."""
-    steps = [printable(redacted(str(step)), _LONGEST_KEY) for step in path[:_LONGEST_PATH]]
+    steps = [printable(_without_secret(str(step)), _LONGEST_KEY) for step in path[:_LONGEST_PATH]]
     return ".".join(steps if len(path) <= _LONGEST_PATH else [*steps, "…"])
+
+
+def _without_secret(key: str) -> str:
+    return redacted(key) if len(key) <= _LONGEST_READ else REDACTED
 
 
 def _shown(path: Sequence[str | int]) -> Iterator[str | int]:

@@ -12,8 +12,11 @@ from daybook_command.http import turns
 from daybook_command.http.turns import Turns
 from daybook_contracts.commands import Steps
 from daybook_contracts.limits import BATCH_ITEMS
+from daybook_contracts.principals import Service, User
 from support.door_doubles import ORG, USER, DoorAlone, rename
 from support.hostile_bodies import batches, valid_envelope
+
+SOMEBODY, ANOTHER = Service("loader"), User(USER)
 
 
 @pytest.fixture
@@ -51,17 +54,48 @@ def noting(name: str, notes: list[str], steps: int) -> Steps[str]:
 @pytest.mark.usefixtures("_one_step_a_turn")
 async def test_the_work_of_several_takes_turns() -> None:
     shared, notes = Turns(), list[str]()
-    done = await asyncio.gather(*[shared.run(noting(name, notes, 30)) for name in "abc"])
+    done = await asyncio.gather(*[shared.run(SOMEBODY, noting(name, notes, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
     # Whoever begins may be a step ahead.
     progress = [Counter(notes[:length]) for length in range(len(notes) + 1)]
     assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
 
 
+@pytest.mark.usefixtures("_one_step_a_turn")
+async def test_many_requests_of_one_principal_delay_another_s_by_one_step_a_turn() -> None:
+    shared, notes = Turns(), list[str]()
+    many = [asyncio.create_task(shared.run(SOMEBODY, noting("many", notes, 10))) for _ in range(64)]
+    await asyncio.sleep(0)
+    one = asyncio.create_task(shared.run(ANOTHER, noting("one", notes, 5)))
+    await one
+    # Some are under way when it comes; from then on theirs and its own alternate.
+    before, *between = "".join(note[0] for note in notes).split("o")[:5]
+    assert len(before) <= 3
+    assert between == ["m"] * 4
+    await asyncio.gather(*many)
+
+
+async def test_whoever_goes_away_leaves_its_turn_to_the_next() -> None:
+    shared = Turns()
+    first, *gone = [asyncio.create_task(shared.next(SOMEBODY)) for _ in range(4)]
+    last = asyncio.create_task(shared.next(ANOTHER))
+    await asyncio.sleep(0)
+    assert first.done()
+    gone[2].cancel()  # while it waits
+    await asyncio.sleep(0)
+    gone[0].cancel()  # when it was just given the turn
+    gone[1].cancel()
+    async with asyncio.timeout(1):
+        await last
+        await asyncio.wait(gone)
+        await shared.next(SOMEBODY)
+    assert all(task.cancelled() for task in gone)
+
+
 async def test_short_work_is_done_in_one_go() -> None:
     notes = list[str]()
     with counted() as loop:
-        assert await Turns().run(noting("a", notes, 3)) == "a"
+        assert await Turns().run(SOMEBODY, noting("a", notes, 3)) == "a"
         assert loop.turns == 0
 
 
@@ -69,8 +103,8 @@ async def test_short_work_is_done_in_one_go() -> None:
 async def test_what_the_work_raises_comes_through_and_ends_its_turn() -> None:
     shared = Turns()
     with pytest.raises(ZeroDivisionError):
-        await shared.each(lambda number: 1 // number, [1, 0])
-    assert await shared.each(str, [1, 2]) == ["1", "2"]
+        await shared.each(SOMEBODY, lambda number: 1 // number, [1, 0])
+    assert await shared.each(SOMEBODY, str, [1, 2]) == ["1", "2"]
 
 
 @pytest.mark.usefixtures("_one_step_a_turn")

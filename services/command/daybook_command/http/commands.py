@@ -69,26 +69,27 @@ class Commands:
         with self._room.share(str(sender.principal)) as share:
             body = await read_body(request, BATCH_BYTES, share)
             self._rate.charge(sender.principal, body)
-            items = await self._turns.run(split_batch(body))
+            items = await self._turns.run(sender.principal, split_batch(body))
             self._rate.charge_items(sender.principal, body, len(items))
             share.take_commands(len(items) - 1)
             answers = await self._answers(items, sender)
-            encoded = encode_items(await self._turns.each(encode_item, answers))
+            encoded = encode_items(await self._turns.each(sender.principal, encode_item, answers))
         return Response(encoded, 200 if sender.wait else 202, _applied(sender), media_type=JSON)
 
     async def _command(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
         """Raises InvalidCommand. A body that is not small waits for its turns; what publishes it begins in the last."""
         if len(body) <= TOKEN_BYTES:
             return _fitting(_read(body, given_id), principal, self._rules, len(body))
-        await self._turns.next()
+        await self._turns.next(principal)
         command = _read(body, given_id)
-        await self._turns.next()
+        await self._turns.next(principal)
         command = _fitting(command, principal, self._rules, len(body))
-        await self._turns.next()
+        await self._turns.next(principal)
         return command
 
     async def _answers(self, items: Sequence[bytes], sender: Sender) -> list[Answer]:
-        checked = await self._turns.each(lambda item: _checked(item, sender.principal, self._rules), items)
+        principal = sender.principal
+        checked = await self._turns.each(principal, lambda item: _checked(item, principal, self._rules), items)
         commands = [item for item in checked if not isinstance(item, Rejected)]
         sent = iter(await self._sending.send(commands, sender) if commands else ())
         return [item if isinstance(item, Rejected) else next(sent) for item in checked]

@@ -83,7 +83,7 @@ class Sending:
         try:
             await self._publish(flights, sender)
             await self._replies(flights)
-            return await self._each(lambda flight: _answer(flight, sender.principal), flights)
+            return await self._each(sender.principal, lambda flight: _answer(flight, sender.principal), flights)
         finally:
             DOOR_WAITING.dec(len(flights))
             for flight in flights:
@@ -106,15 +106,15 @@ class Sending:
     async def _publish_now(self, flights: Sequence[_Flight], sender: Sender) -> None:
         if not flights:
             return
-        records = await self._each(lambda flight: self._record(flight, sender), flights)
+        records = await self._each(sender.principal, lambda flight: self._record(flight, sender), flights)
         fates = await self._deps.publisher.publish(records)
         for flight, fate in zip(flights, fates, strict=True):
             flight.fate = fate
             DOOR_PUBLISHED.labels(fate.value).inc()
 
-    async def _each(self, work: Callable[[_Flight], T], flights: Sequence[_Flight]) -> list[T]:
+    async def _each(self, principal: Principal, work: Callable[[_Flight], T], flights: Sequence[_Flight]) -> list[T]:
         """A batch's work takes turns; a command alone has had its turn."""
-        return [work(flights[0])] if len(flights) == 1 else await self._turns.each(work, flights)
+        return [work(flights[0])] if len(flights) == 1 else await self._turns.each(principal, work, flights)
 
     def _record(self, flight: _Flight, sender: Sender) -> CommandToSend:
         command, principal = flight.command, str(sender.principal).encode()

@@ -1,0 +1,174 @@
+"""What a user, a misbehaving service, or nobody at all does to a running instance."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import httpx
+from aiokafka import AIOKafkaProducer
+
+from support.bombs import MIB, bomb, send_raw
+from support.driving import fresh_id
+from support.processes import System
+from support.publisher import Door
+from support.workload import by_user
+
+PARTITIONS = 2
+ATTACKER = fresh_id()
+HEADS, IDLE, SLOW = 100, 600, 24
+
+
+def batch_of(items: int, data: str, more: str = "") -> bytes:
+    """A batch whose items have this as their data, whatever it is."""
+    head = '{"id":"%s","type":"CREATE_CONNECTION","org_id":"%s","data":%s%s}'
+    return ("[" + ",".join(head % (fresh_id(), fresh_id(), data, more) for _ in range(items)) + "]").encode()
+
+
+HOSTILE_BODIES = {
+    "wide, and no JSON in the end": batch_of(15, '{"config":[' + ",".join(["{}"] * 85_000) + "]}", ',"x":NaN'),
+    "deep": b"[" * 2_000_000,
+    "one key again and again": batch_of(15, "{" + ",".join(['"a":1'] * 40_000) + "}"),
+    "many keys": batch_of(15, "{" + ",".join(f'"k{at}":1' for at in range(20_000)) + "}"),
+    "escapes": batch_of(15, '{"name":"' + "\\u00e9" * 40_000 + '"}'),
+    "one string that never ends": b'[{"id":"' + b"\\" * 3_900_000,
+    "a thousand tiny items": b"[" + b",".join([b"{}"] * 1000) + b"]",
+    "words that look like secrets": batch_of(15, '{"config":{"a":"' + "eyJ.sk_live_://u:" * 15_000 + '"}}'),
+    "numbers": batch_of(15, '{"config":[' + ",".join(["1e400", "9" * 30] * 6_000) + "]}"),
+    "ids": batch_of(15, '{"connection_id":"x","ids":[' + ",".join(['"x"'] * 50_000) + "]}"),
+}
+
+
+async def post_quietly(door: Door, path: str, body: bytes, principal: str) -> int:
+    with suppress(httpx.TransportError):
+        return (await door.post(path, body, principal)).status_code
+    return 0
+
+
+async def hostile_bodies(system: System, door: Door) -> None:
+    """Each four times at once, by one user, until its tokens are gone; then by other users."""
+    for body in HOSTILE_BODIES.values():
+        sent = [post_quietly(door, "/v1/commands:batch", body, f"user:{fresh_id()}") for _ in range(4)]
+        statuses = await asyncio.gather(*sent)
+        assert set(statuses) <= {200, 400, 413, 429, 503}, statuses
+
+
+async def hostile_envelopes(system: System, door: Door) -> None:
+    for body in HOSTILE_BODIES.values():
+        single = body[1:250_000]
+        sent = [post_quietly(door, "/v1/commands", single, f"user:{ATTACKER}") for _ in range(8)]
+        assert set(await asyncio.gather(*sent)) <= {400, 413, 429, 503}
+
+
+async def raw(system: System, count: int) -> list[socket.socket]:
+    address = urlsplit(system.commands[0].url)
+    made = [socket.socket() for _ in range(count)]
+    loop = asyncio.get_running_loop()
+    for one in made:
+        one.setblocking(False)
+        # Without blocking: one that has to wait until it is taken in would hold up the bystander itself.
+        await asyncio.wait_for(loop.sock_connect(one, (address.hostname, address.port)), 5)
+    return made
+
+
+async def feed(one: socket.socket, piece: bytes, times: int) -> None:
+    loop = asyncio.get_running_loop()
+    with suppress(OSError):
+        for _ in range(times):
+            await loop.sock_sendall(one, piece)
+
+
+async def unfinished_heads(system: System, door: Door) -> None:
+    """Headers without an end, and one header that is a book."""
+    sockets = await raw(system, HEADS)
+    lines = b"".join(b"x-%d: y\r\n" % at for at in range(2_000))
+    try:
+        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\nx: " + b"y" * MIB, 1) for one in sockets[: HEADS // 2]))
+        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\n" + lines * 20, 1) for one in sockets[HEADS // 2 :]))
+    finally:
+        for one in sockets:
+            one.close()
+
+
+async def idle_connections(system: System, door: Door) -> None:
+    sockets = await raw(system, IDLE)
+    await asyncio.sleep(2)
+    for one in sockets:
+        one.close()
+
+
+async def slow_bodies(system: System, door: Door) -> None:
+    """Each stops shortly before its end: one caller fills its own share of the room, and no more."""
+    bearer = door.bearer(f"user:{ATTACKER}")["Authorization"]
+    head = (
+        f"POST /v1/commands:batch HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nContent-Length: {4 * MIB}\r\n\r\n"
+    )
+    sockets = await raw(system, SLOW)
+    try:
+        await asyncio.gather(*(feed(one, head.encode() + b"[" * (3 * MIB), 1) for one in sockets))
+        await asyncio.sleep(2)
+    finally:
+        for one in sockets:
+            one.close()
+
+
+async def outcomes_without_end(system: System, door: Door) -> None:
+    send = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x")
+
+    async def ask() -> set[int]:
+        return {(await door.outcome(send)).status_code for _ in range(40)}
+
+    statuses = set[int]().union(*await asyncio.gather(*(ask() for _ in range(16))))
+    assert statuses == {404, 429}
+
+
+async def published(system: System, values: list[tuple[bytes, list[tuple[str, bytes]]]]) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=system.settings.kafka_bootstrap, acks="all") as producer:
+        topic = f"{system.settings.topic_prefix}commands"
+        sent = [
+            await producer.send(topic, value, partition=at % PARTITIONS, headers=headers)
+            for at, (value, headers) in enumerate(values)
+        ]
+        await asyncio.gather(*sent)
+
+
+async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
+    """No JSON, hostile JSON, somebody else's name, no id, and reply headers that lead nowhere."""
+    values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
+    stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
+    headers = [
+        [("daybook-principal", b"service:daybook")],
+        [("daybook-principal", f"user:{fresh_id()}".encode())],
+        [("reply-partition", b"999999"), ("correlation-id", b"x" * 1000)],
+        [("daybook-forwarded-from", b"0")],
+    ]
+    records = [(value, headers[at % len(headers)]) for at, value in enumerate(values)]
+    await published(system, records + [(stranger, each) for each in headers])
+
+
+async def batches_that_unfold(system: System, door: Door) -> None:
+    for topic in ("commands", "audit_log"):
+        for partition in range(PARTITIONS):
+            name = f"{system.settings.topic_prefix}{topic}"
+            await send_raw(system.settings.kafka_bootstrap, name, partition, bomb("zstd", 3, 200 * MIB))
+
+
+async def records_of_parameters(system: System, door: Door) -> None:
+    """Large records in a small batch, full of what resembles parameters of URLs whose values are secrets."""
+    name = f"{system.settings.topic_prefix}commands"
+    for partition in range(PARTITIONS):
+        await send_raw(system.settings.kafka_bootstrap, name, partition, bomb("zstd", 15, 4 * MIB, b"?k1key=a&"))
+
+
+ATTACKS: list[Callable[[System, Door], Awaitable[None]]] = [
+    hostile_bodies,
+    hostile_envelopes,
+    unfinished_heads,
+    idle_connections,
+    slow_bodies,
+    outcomes_without_end,
+    records_of_a_misbehaving_service,
+    batches_that_unfold,
+    records_of_parameters,
+]
