@@ -1,12 +1,13 @@
 """A filter meets its org as it is: alone of its org in a batch, and other orgs' commands do not wait for it."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from daybook_command.shard.inbox import Inbox
-from daybook_command.shard.messages import CommandRecord
-from support.one_shard import ANN, ORG
-from support.simulation import command_record
+from daybook_command.shard.messages import Acknowledged, Append, CommandRecord, LoadSnapshot
+from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
+from support.simulation import CONFIG, command_record
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 CONNECTION = str(UUID(int=0xCC, version=4))
@@ -48,6 +49,34 @@ def test_filters_of_several_orgs_share_a_batch_up_to_a_bound() -> None:
     orgs = [str(UUID(int=0x100 + at, version=4)) for at in range(7)]
     found = batches(*(retry(at, org_id) for at, org_id in enumerate(orgs)))
     assert found == [[0, 1, 2, 3, 4], [5, 6]]
+
+
+def test_filters_of_strangers_stand_beside_whatever_comes_behind_them() -> None:
+    shard = fresh(replace(CONFIG, max_commands=500))
+    decided(shard, command_at(0, "CREATE_ORG"))
+    shard.handle(Acknowledged(0))
+    eve = str(UUID(int=0xE, version=4))
+    strange = [replace_actor(retry(at), eve) for at in range(1, 20)]
+    effects = arrive(shard, *strange, rename(20))
+    assert only(effects, LoadSnapshot).needs.orgs[0].filtered is None
+    assert len(only(shard.handle(answer_of(effects)), Append).records) == 20
+
+
+def test_a_filter_of_somebody_who_was_just_let_in_waits_for_a_batch_of_its_own() -> None:
+    shard = fresh()
+    decided(shard, command_at(0, "CREATE_ORG"))
+    shard.handle(Acknowledged(0))
+    eve = str(UUID(int=0xE, version=4))
+    add = sent(1, "ADD_MEMBER", user_id=eve, role="admin")
+    effects = arrive(shard, add, replace_actor(retry(2), eve))
+    looked = answer_of(effects, known_users=frozenset({ANN, eve}))
+    assert len(only(shard.handle(looked), Append).records) == 1
+    effects = shard.handle(Acknowledged(1))
+    assert only(effects, LoadSnapshot).needs.orgs[0].filtered is not None
+
+
+def replace_actor(record: CommandRecord, actor: str) -> CommandRecord:
+    return replace(record, value=(record.value or b"").replace(ANN.encode(), actor.encode()))
 
 
 def test_nothing_is_committed_past_a_command_that_was_left_for_the_next_batch() -> None:

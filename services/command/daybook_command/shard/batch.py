@@ -13,7 +13,7 @@ from daybook_command.domain.outsiders import is_outsider
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import chosen_ids
 from daybook_command.shard.answers import Answers
-from daybook_command.shard.backlog import uncounted
+from daybook_command.shard.backlog import filtered_by, uncounted
 from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
 from daybook_command.shard.known import Known, is_reused, repeated
 from daybook_command.shard.lookup import Needs, Snapshot
@@ -143,7 +143,7 @@ class Deciding:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
-        if uncounted(item.command, org):
+        if uncounted(item.command, org) or not self._is_looked_up(item.command, org):
             return False
         try:
             decided = self._decided(item, org)
@@ -209,6 +209,15 @@ class Deciding:
         """What another org has of the ids that the command chose."""
         taken = self.snapshot.taken_ids
         return frozenset(id_ for _, id_ in chosen_ids(command) if (command.key, id_) in taken)
+
+    def _is_looked_up(self, command: Command, org: Org | None) -> bool:
+        """Whether what the command's filter matches was read, if that matters. It was not where its actor was nobody in
+        the org, and then the org was read anew: such a command is a batch of its own the next time.
+        """
+        wanted = filtered_by(command)
+        if wanted is None or is_outsider(command, org):
+            return True
+        return any(need.filtered == wanted for need in self.needs.orgs if need.org_id == command.org_id)
 
     def _beyond(self, org_id: str | None) -> int:
         """Of the one org that a filtering command is alone with."""

@@ -4,7 +4,7 @@ Leaves: the next batch. Some commands are a batch of their own, and large ones m
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,6 +12,7 @@ from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_command.shard.reservations import reserves
+from daybook_contracts.commands import Command
 from daybook_contracts.edge_rules import NO_RULES, EdgeRules
 from daybook_contracts.limits import ENVELOPE_BYTES
 
@@ -21,6 +22,13 @@ MAX_NAMED = 5_000
 MAX_TAKEN_BYTES = ENVELOPE_BYTES
 # A stalled run ends in three entries at most.
 MAX_OVERDUE = 100
+
+
+IsOutsider = Callable[[Command], bool]
+
+
+def nobody(_: Command) -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -74,14 +82,17 @@ class Inbox:
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
         return [time_out(run) for run in runs]
 
-    def take_records(self, *, set_aside: bool = False) -> tuple[list[CommandRecord], list[Taken]]:
+    def take_records(
+        self, is_outsider: IsOutsider = nobody, *, set_aside: bool = False
+    ) -> tuple[list[CommandRecord], list[Taken]]:
         """The next commands, each org's in order; a suspect is a batch of its own. What filters dead letters has no
         other command of its org beside it: those behind it are left for the next batch. With `set_aside`, commands that
-        choose ids are left out, with all of their orgs behind them.
+        choose ids are left out, with all of their orgs behind them. `is_outsider` says whose filter matches nothing: it
+        may stand beside others.
         """
         records: list[CommandRecord] = []
         taken: list[Taken] = []
-        deferred = Deferred()
+        deferred = Deferred(is_outsider)
         named = size = 0
         while self.queue and len(records) < self.max_commands:
             if size and size + _size(self.queue[0]) > MAX_TAKEN_BYTES:
@@ -94,7 +105,7 @@ class Inbox:
             if deferred.takes(item):
                 deferred.records.append(self.queue.popleft())
                 continue
-            named += names(item.command) if isinstance(item, Pending) else 0
+            named += deferred.names(item)
             alone = self.queue[0].offset in self.suspects
             if records and (alone or named > MAX_NAMED):
                 break
@@ -145,15 +156,24 @@ class Deferred:
     `closed`: keys of which nothing more is taken.
     """
 
+    is_outsider: IsOutsider
     records: list[CommandRecord] = field(default_factory=list)
     seen: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
+
+    def names(self, item: Taken) -> int:
+        """How many dead letters are looked up for it; nothing is for an outsider's filter."""
+        if not isinstance(item, Pending) or (filtered_by(item.command) and self.is_outsider(item.command)):
+            return 0
+        return names(item.command)
 
     def takes(self, item: Taken) -> bool:
         """Whether the command has to wait; else notes that it is taken."""
         if not isinstance(item, Pending):
             return False
         key, filters = item.command.key, filtered_by(item.command) is not None
+        if filters and key not in self.seen and key not in self.closed and self.is_outsider(item.command):
+            return False  # nothing before it in the batch can have let its actor in
         if key in self.closed or (filters and key in self.seen):
             self.closed.add(key)
             return True

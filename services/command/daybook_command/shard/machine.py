@@ -144,7 +144,7 @@ class Shard:
         if self.inbox.overdue:
             self.flight = Flight(taken=self.inbox.take_overdue())
         else:
-            self.flight = Flight(*self.inbox.take_records(set_aside=self.memory.awaited != {}))
+            self.flight = Flight(*self.inbox.take_records(self.memory.is_outsider, set_aside=self.memory.awaited != {}))
             if not self.flight.records:
                 return self._look() if self.inbox.queue else []
         self.flight.needs = needs_of(self.flight.taken, self.memory)

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daybook_command.domain.children import Children, Kind, Ref, put, without
+from daybook_command.domain.outsiders import is_outsider
 from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
 from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
+from daybook_contracts.commands import Command
 from daybook_contracts.continuity import check_voids
 from daybook_contracts.entries import Entry, PoisonEntry, read_entry
 from daybook_contracts.timestamps import microseconds
@@ -102,6 +104,11 @@ class Memory:
             runs={id_: run for id_, run in children.runs.items() if run.connection_id not in gone},
             dead_letters={id_: each for id_, each in children.dead_letters.items() if each.connection_id not in gone},
         )
+
+    def is_outsider(self, command: Command) -> bool:
+        """Whether the command's actor is certainly no member of its org as it stands at our head."""
+        cached = None if command.org_id is None else self.cache.get(command.org_id)
+        return cached is not None and is_outsider(command, cached.org)
 
     def beyond(self, need: OrgNeeds, snapshot: Snapshot) -> int:
         """How many dead letters the filter matches beyond those that were read; none of a connection deleted since."""

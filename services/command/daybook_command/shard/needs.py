@@ -45,7 +45,7 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
         known=_known(org) if org is not None and named else frozenset(),
         low=_low(org, bound) if org is not None and bound > 0 else frozenset(),
         count_limit=count_limit(commands),
-        filtered=next(filter(None, map(filtered_by, commands)), None),
+        filtered=next(filter(None, (filtered_by(each) for each in commands if not memory.is_outsider(each))), None),
     )
 
 
