@@ -15,7 +15,7 @@ CONNECTION = str(UUID(int=0xCC, version=4))
 
 def sent(offset: int, type_: str, org_id: str = ORG, **data: Any) -> CommandRecord:
     envelope = {"type": type_, "org_id": org_id, "actor_user_id": ANN, "data": data}
-    return command_record(offset, {"id": str(UUID(int=offset + 1, version=4)), **envelope})
+    return command_record(offset, {"id": str(UUID(int=offset + 0x1000, version=4)), **envelope})
 
 
 def rename(offset: int, org_id: str = ORG) -> CommandRecord:
