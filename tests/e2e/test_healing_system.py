@@ -30,7 +30,7 @@ def poisons(tenant: Tenant) -> dict[str, Json]:
     return {
         "unknown action 'DANCE'": {"action": "DANCE", "data": {"name": "x"}},
         "unknown version 2": {"action": "RENAME_ORG", "data": {"name": "x"}, "_v": 2},
-        "the id is not that of its command": {"action": "RENAME_ORG", "data": {"name": "x"}, "id": fresh_id()},
+        "the id is not that of its identity": {"action": "RENAME_ORG", "data": {"name": "x"}, "id": fresh_id()},
         "UniqueViolationError": {"action": "ADD_MEMBER", "data": member, "entity_type": "org_member"},
         "ProgramLimitExceededError": {"action": "CREATE_SECRET_REF", "data": key, "entity_type": "secret_ref"},
     }

@@ -81,10 +81,10 @@ async def a_hotmart_connection(door: Door, database: Connection, tenant: Tenant)
     reference = {"key_name": "shop hottok", "secret_id_ref": "vault:kv/shop/hotmart#hottok"}
     await done(tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference), door)
     project = await done(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
-    made = {"project_id": project["entries"][0]["id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
+    made = {"project_id": project["entries"][0]["entity_id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
     connection = await done(tenant.by(tenant.owner, "CREATE_CONNECTION", **made), door)
     await until_projected(database, [connection["position"]])
-    connection_id: str = connection["entries"][0]["id"]
+    connection_id: str = connection["entries"][0]["entity_id"]
     return connection_id
 
 
