@@ -31,12 +31,13 @@ soak: install ## one fault a minute for MINUTES=30; memory and descriptors must 
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
 
-bench: install ## what an entry costs, a million dead letters (ROWS=), a dead instance (ENTRIES=), an org in quarantine, hostile bodies; no figure fails
+bench: install ## what an entry costs, a million dead letters (ROWS=), the secret scan, a dead instance (ENTRIES=), an org in quarantine, hostile bodies; no figure fails
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
 	$(BIN)/python tests/bench/recovery.py --entries 10000 $(ENTRIES)
 	$(BIN)/python tests/bench/poison.py
+	$(BIN)/python tests/bench/secret_scan.py
 
 lint: install ## ruff: rules and format
 	$(BIN)/ruff check --quiet

@@ -18,7 +18,10 @@ from support.door_doubles import SECRET, USER, DoorAlone, claims, rename, token
 from support.key_server import KeyServer, key_server, published, signed
 
 SERVICE_SECRET = "the services' secret, thirty-two bytes or more"
-BILLING = claims("service:billing")
+
+
+def billing() -> dict[str, Any]:
+    return claims("service:billing")
 
 
 class Clock:
@@ -72,9 +75,9 @@ def by_secret(payload: dict[str, Any], secret: str) -> str:
 
 async def test_with_a_service_secret_each_role_has_a_secret_of_its_own(wall: Clock, steady: Clock) -> None:
     both = authenticator(wall, steady, jwt_secret=SecretStr(SECRET), service_jwt_secret=SecretStr(SERVICE_SECRET))
-    assert await both.principal(f"Bearer {by_secret(BILLING, SERVICE_SECRET)}") == Service("billing")
+    assert await both.principal(f"Bearer {by_secret(billing(), SERVICE_SECRET)}") == Service("billing")
     assert await both.principal(f"Bearer {by_secret(claims(), SECRET)}") == User(USER)
-    assert await status(both, by_secret(BILLING, SECRET)) == 401
+    assert await status(both, by_secret(billing(), SECRET)) == 401
     assert await status(both, by_secret(claims(), SERVICE_SECRET)) == 401
 
 
@@ -84,9 +87,9 @@ async def test_with_service_keys_each_role_has_keys_of_its_own(
     keys.publish(published("ES256", "a"))
     service_keys.publish(published("EdDSA", "b"))
     both = authenticator(wall, steady, jwks_url=keys.url, service_jwks_url=service_keys.url)
-    assert await both.principal(f"Bearer {signed(BILLING, 'EdDSA', 'b')}") == Service("billing")
+    assert await both.principal(f"Bearer {signed(billing(), 'EdDSA', 'b')}") == Service("billing")
     assert await both.principal(f"Bearer {signed(claims(), 'ES256', 'a')}") == User(USER)
-    assert await status(both, signed(BILLING, "ES256", "a")) == 401
+    assert await status(both, signed(billing(), "ES256", "a")) == 401
     assert await status(both, signed(claims(), "EdDSA", "b")) == 401
 
 
@@ -95,14 +98,14 @@ async def test_a_service_secret_takes_services_away_from_published_keys(
 ) -> None:
     keys.publish(published("ES256", "a"))
     both = authenticator(wall, steady, jwks_url=keys.url, service_jwt_secret=SecretStr(SERVICE_SECRET))
-    assert await status(both, by_secret(BILLING, SERVICE_SECRET)) == 200
-    assert await status(both, signed(BILLING, "ES256", "a")) == 401
+    assert await status(both, by_secret(billing(), SERVICE_SECRET)) == 200
+    assert await status(both, signed(billing(), "ES256", "a")) == 401
     assert await status(both, signed(claims(), "ES256", "a")) == 200
 
 
 async def test_with_keys_for_services_alone_no_user_is_believed(wall: Clock, steady: Clock) -> None:
     services = authenticator(wall, steady, service_jwt_secret=SecretStr(SERVICE_SECRET))
-    assert await status(services, by_secret(BILLING, SERVICE_SECRET)) == 200
+    assert await status(services, by_secret(billing(), SERVICE_SECRET)) == 200
     assert await status(services, by_secret(claims(), SERVICE_SECRET)) == 401
 
 
