@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from daybook_infra.settings import load_settings
+from daybook_infra.runtime.settings import load_settings
 from support.stack import ASKED, fresh_settings, lasting_settings, stack
 
 __all__ = ["fresh_settings", "lasting_settings", "stack"]

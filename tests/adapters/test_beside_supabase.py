@@ -7,9 +7,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-from daybook_infra.migrations import migrate, read_migrations
-from daybook_infra.postgres import OwnConnection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection
+from daybook_infra.runtime.postgres.migrations import migrate, read_migrations
+from daybook_infra.runtime.settings import Settings
 from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, run, supabase
 
 EVERYBODY = (*API_ROLES, PASSER_BY)

@@ -8,10 +8,10 @@ from aiokafka.admin import NewTopic
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.kafka import admin, close_quietly, producer
-from daybook_infra.postgres import close_pool, connect, open_pool, translated
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.kafka.clients import admin, close_quietly, producer
+from daybook_infra.runtime.postgres.connections import close_pool, connect, open_pool, translated
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 OPTIONS = ("application_name", "timezone", "statement_timeout", "jit")

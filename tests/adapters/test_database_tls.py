@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from pydantic import SecretStr
 
-from daybook_infra.errors import DatabaseAway, SettingsError
-from daybook_infra.postgres import connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import DatabaseAway, SettingsError
+from daybook_infra.runtime.postgres.connections import connect
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
 from support.stack import own_stack
 

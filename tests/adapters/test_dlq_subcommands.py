@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.postgres import OwnConnection, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
 from support.bulk_answers import refusal, services
 from support.driving import eventually
 from support.shell import Ended, at_a_shell, end, start

@@ -9,13 +9,13 @@ from typing import TypeAlias
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from daybook_command.publisher import CommandToSend, Fate, Publisher
-from daybook_command.replies import Replies
+from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publisher
+from daybook_command.kafka.replies import Replies
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.errors import KafkaAway
-from daybook_infra.settings import Settings
-from daybook_infra.topics import ensure_topics
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 NOBODY = "127.0.0.1:1"

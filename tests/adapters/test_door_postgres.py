@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from daybook_command.known_users import WAIT_SECONDS, KnownUsers
-from daybook_command.outcomes import OutcomeReader
+from daybook_command.postgres.known_users import WAIT_SECONDS, KnownUsers
+from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_contracts.ids import Identity
 from daybook_contracts.results import Accepted, Rejected
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-000000000001"
@@ -177,7 +177,7 @@ async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
 async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daybook_command.outcomes.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("daybook_command.postgres.outcomes.LOOK_SECONDS", 0.2)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
         reader = OutcomeReader(pool)

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.fact import Fact
-from daybook_infra.postgres import Pool
-from daybook_infra.postgres import connect as connected
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.postgres.connections import connect as connected
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import org_log
-from daybook_projector.healing.beside import Beside
 from daybook_projector.healing.differences import Difference
+from daybook_projector.healing.shadow_tables import Beside
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.projections.fold import folds
 from support.healing import heal, older_than, post_rest

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
+from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.healing import course
 from daybook_projector.healing.unhealable import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than, post_rest, start_heal

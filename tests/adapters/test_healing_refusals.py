@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.unhealable import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than
 from support.logbook import Logbook, org, org_in, project, thing, user_in

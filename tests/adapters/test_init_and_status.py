@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
-from daybook_infra.cli import main
-from daybook_infra.kafka import producer
-from daybook_infra.migrations import read_migrations
-from daybook_infra.postgres import connect
-from daybook_infra.settings import Settings
+from daybook_infra.operations.cli import main
+from daybook_infra.runtime.kafka.clients import producer
+from daybook_infra.runtime.postgres.connections import connect
+from daybook_infra.runtime.postgres.migrations import read_migrations
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"

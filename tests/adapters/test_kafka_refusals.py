@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from daybook_command.log_writer import LogWriter
-from daybook_command.publisher import CommandToSend, Fate, Publisher
-from daybook_command.replies import Replies
+from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publisher
+from daybook_command.kafka.log_writer import LogWriter
+from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Append, LogAppend, OutcomeUnknown
 from daybook_contracts.topics import Topics
-from daybook_infra.errors import DaybookError, KafkaAway
-from daybook_infra.settings import Settings
-from daybook_infra.survey import survey
-from daybook_infra.topics import TopicMismatch, ensure_topics, verify_topics
+from daybook_infra.operations.status_report import survey
+from daybook_infra.runtime.errors import DaybookError, KafkaAway
+from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
+from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
 from support.guarded_kafka import USER, GuardedKafka, Operation, Resource, guarded_kafka
 

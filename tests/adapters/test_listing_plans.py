@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from daybook_infra.listing_sql import ALERTS, CONNECTIONS, PENDING_COUNTED, RUNS
-from daybook_infra.postgres import connect
-from daybook_infra.settings import Settings
+from daybook_infra.operations.listing_sql import ALERTS, CONNECTIONS, PENDING_COUNTED, RUNS
+from daybook_infra.runtime.postgres.connections import connect
+from daybook_infra.runtime.settings import Settings
 from support.hub_rows import ADS, HOTMART, fill
 from support.stack import FreshSettings
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from daybook_infra.cli import main
-from daybook_infra.settings import Settings
+from daybook_infra.operations.cli import main
+from daybook_infra.runtime.settings import Settings
 from support.hub_rows import (
     ABOUT_ADS,
     ACME,

@@ -7,11 +7,11 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from chaos.proxy import FAIR, LOOPBACK, Proxy, Weather
-from daybook_command.log_reader import LogReader
-from daybook_command.log_writer import BATCH_BYTES, LogWriter
+from daybook_command.kafka.log_reader import LogReader
+from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, LogAppend, LogRecord, OutcomeUnknown
 from daybook_contracts.topics import Topics
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 from support.odd_headers import NotUtf8, slow_builder
 from support.stack import FreshSettings
@@ -62,7 +62,7 @@ async def test_a_batch_that_kafka_will_not_take_is_refused_and_the_next_one_is_t
 async def test_who_gets_no_acknowledgement_says_so_until_there_is_one(
     settings: Settings, stack: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daybook_command.log_writer.APPEND_SECONDS", 2.0)
+    monkeypatch.setattr("daybook_command.kafka.log_writer.APPEND_SECONDS", 2.0)
     proxy = Proxy(Random(1), target=int(stack.kafka_bootstrap.rpartition(":")[2]))
     await proxy.start()
     behind = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
@@ -72,7 +72,7 @@ async def test_who_gets_no_acknowledgement_says_so_until_there_is_one(
         assert await writer.append(1, batch(b"a")) == OutcomeUnknown()
         assert (writer.fault or "").startswith("Kafka does not acknowledge entries of partitions 1: ")
         proxy.turn(FAIR)
-        monkeypatch.setattr("daybook_command.log_writer.APPEND_SECONDS", 30.0)
+        monkeypatch.setattr("daybook_command.kafka.log_writer.APPEND_SECONDS", 30.0)
         assert await writer.append(1, batch(b"a")) == Acknowledged(0)
         assert writer.fault is None
     finally:

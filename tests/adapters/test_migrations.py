@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.migrations import MigrationMismatch, applied_migrations, migrate, read_migrations, verify_migrations
-from daybook_infra.postgres import connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import connect
+from daybook_infra.runtime.postgres.migrations import (
+    MigrationMismatch,
+    applied_migrations,
+    migrate,
+    read_migrations,
+    verify_migrations,
+)
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 ALL = tuple(migration.name for migration in read_migrations())

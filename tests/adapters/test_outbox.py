@@ -11,14 +11,14 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
-from daybook_command.outbox import Outbox
-from daybook_command.replies import Replies
+from daybook_command.kafka.answer_publisher import Outbox
+from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.errors import KafkaAway
-from daybook_infra.lenient_records import LenientRecords
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.lenient_records import LenientRecords
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 NOBODY = "127.0.0.1:1"
@@ -55,7 +55,7 @@ async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 
     place = TopicPartition(settings.topic_prefix + topic, 0)
     reader = kafka.consumer(settings, "test")  # its own reader of batches is installed first, and then watched
-    monkeypatch.setattr("daybook_infra.lenient_records.LenientRecords", Seen)
+    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Seen)
     monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
     await reader.start()
     try:

@@ -3,8 +3,8 @@
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, project, user
 from support.projecting import (
     checkpoints,

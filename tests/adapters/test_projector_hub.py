@@ -4,10 +4,10 @@ import pytest
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.fact import Fact, free_json
-from daybook_infra.postgres import STATEMENT_SECONDS
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.postgres.row_writer import CASCADE_SECONDS
 from daybook_projector.projections.fold import TABLES
-from daybook_projector.rows import CASCADE_SECONDS
 from support.logbook import Logbook, org, project, thing, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
 from support.stack import FreshSettings

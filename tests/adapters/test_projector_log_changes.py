@@ -7,9 +7,9 @@ from aiokafka.admin import RecordsToDelete
 from daybook_contracts import entry_data as facts
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW
 from daybook_contracts.topics import Topics
-from daybook_infra.kafka import admin
-from daybook_infra.postgres import Pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org_in, user_in
 from support.projecting import Projector, database, projected, projecting, publish, tables, until, wait_for
 from support.stack import FreshSettings

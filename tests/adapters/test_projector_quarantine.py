@@ -6,14 +6,14 @@ import pytest
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.checkpoint import NOTHING_PROJECTED
-from daybook_infra.postgres import Pool
-from daybook_projector.partition import PartitionLog
-from daybook_projector.posting import Poison
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.partition.posting import Poison
+from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Insert
 from daybook_projector.projections.fold import folds
 from daybook_projector.projections.rule import Columns
-from daybook_projector.stopped import PartitionStopped
-from daybook_projector.writer import Writer
 from support.logbook import Logbook, org, org_in, project, records, user_in
 from support.poison import (
     ANN,

@@ -5,8 +5,8 @@ import pytest
 from daybook_contracts import entry_data as facts
 from daybook_contracts.fact import Fact, free_json
 from daybook_contracts.ids import policy_alert_id, thing_id
-from daybook_infra.postgres import Pool
-from daybook_projector import kept_entries
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_projector.postgres import kept_entries
 from support.logbook import command_id, org, project, thing
 from support.poison import ANN, HURT, WELL, a_row_that_is_not_there, founded
 from support.projecting import database, post

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
+from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.healing import org_log
-from daybook_projector.stopped import PartitionStopped
+from daybook_projector.partition.stopped import PartitionStopped
 from support.chain import second_id
 from support.healing import heal, older_than
 from support.logbook import Logbook, Place, org, org_in, project, thing, user, user_in

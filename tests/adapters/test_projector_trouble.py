@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
-from daybook_projector.partition import PartitionLog
+from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from daybook_projector.writer import Writer
 from support.logbook import Logbook, org, records, user
 from support.processes import System
 from support.projecting import database, empty, expected, projected, projecting, publish, tables, until, wait_for
@@ -75,7 +75,7 @@ async def test_a_restored_postgresql_is_noticed_by_a_projector_that_has_nothing_
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shards may wait for its checkpoint before they write anything new."""
-    monkeypatch.setattr("daybook_projector.worker.IDLE_SECONDS", 0.2)
+    monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
     log = founded()
     settings = fresh_settings(partitions=1)
     async with database(settings) as pool, projecting(settings):

@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from daybook_contracts import entry_data as facts
-from daybook_infra.postgres import Pool
-from daybook_projector.users import Users
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_projector.postgres.users import Users
 from support.logbook import Logbook, org_in, user_in
 from support.projecting import (
     Projector,

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from daybook_contracts import entry_data as facts
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.head import Head
-from daybook_infra.settings import Settings
-from daybook_projector.checkpoints import CheckpointLost, load_checkpoint
-from daybook_projector.partition import Batch, PartitionLog
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.partition.machine import Batch, PartitionLog
+from daybook_projector.postgres.checkpoints import CheckpointLost, load_checkpoint
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from daybook_projector.writer import Writer
 from support.log_histories import histories
 from support.logbook import Logbook, org, project, records, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables

@@ -8,11 +8,11 @@ import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.fair_fetching import PORTION_BYTES
-from daybook_infra.lost_batch import LostBatch
-from daybook_infra.settings import Settings
-from daybook_infra.unfolding import UNFOLDED_BYTES
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.fair_fetching import PORTION_BYTES
+from daybook_infra.runtime.kafka.lost_batch import LostBatch
+from daybook_infra.runtime.kafka.unfolding import UNFOLDED_BYTES
+from daybook_infra.runtime.settings import Settings
 from support.bombs import MIB, RawBatch, bomb, send_raw
 from support.stack import FreshSettings
 

@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from daybook_command import rights as of_command
-from daybook_infra.migrations import MigrationMismatch, migrate, verify_may_migrate, verify_migrations
-from daybook_infra.postgres import OwnConnection
-from daybook_infra.rights import Need, RightsMissing, verify_rights
-from daybook_infra.settings import Settings
-from daybook_projector import rights as of_projector
+from daybook_command.postgres import privileges as of_command
+from daybook_infra.runtime.postgres.connections import OwnConnection
+from daybook_infra.runtime.postgres.migrations import MigrationMismatch, migrate, verify_may_migrate, verify_migrations
+from daybook_infra.runtime.postgres.privileges import Need, RightsMissing, verify_rights
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.postgres import privileges as of_projector
 from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, run, supabase
 
 AUTH = """

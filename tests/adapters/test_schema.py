@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from daybook_infra.postgres import OwnConnection, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 UUID, TEXT, TIME, JSON = "uuid", "text", "timestamp with time zone", "jsonb"

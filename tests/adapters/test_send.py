@@ -18,8 +18,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, encode_record, problem
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, SIGNATURE, Topics
-from daybook_infra.kafka import consumer, producer
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import consumer, producer
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"

@@ -8,8 +8,8 @@ import pytest
 from daybook_command.domain.children import Children, Kind
 from daybook_command.domain.state import DeadLetter
 from daybook_command.shard.lookup import Filtered, OrgNeeds
-from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.settings import Settings
 from support.lookups import look_up, look_up_children, refs
 from support.planted_rows import ids, put_connection, put_dead_letters, put_org
 from support.stack import FreshSettings

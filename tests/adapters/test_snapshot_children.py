@@ -8,12 +8,12 @@ import pytest
 
 from daybook_command.domain.children import RULES, Children, Kind
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Run, SecretRef
+from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import Needs, OrgNeeds
-from daybook_command.snapshot_reader import SnapshotReader
 from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.ids import policy_alert_id
-from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.settings import Settings
 from support.lookups import look_up, look_up_children, refs
 from support.planted_rows import ids, put_alert, put_connection, put_dead_letters, put_org, put_runs
 from support.stack import FreshSettings

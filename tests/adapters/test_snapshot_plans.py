@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from daybook_command import child_sql as sql
-from daybook_command.child_loader import load_children
+from daybook_command.postgres import child_sql as sql
+from daybook_command.postgres.child_loader import load_children
 from daybook_command.shard.lookup import OrgNeeds
-from daybook_infra.postgres import OwnConnection, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
 from support.planted_rows import (
     ids,
     put_connection,

@@ -7,13 +7,13 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.postgres.snapshot_sql import HOLDERS
 from daybook_command.shard.lookup import Needs, OrgNeeds
-from daybook_command.snapshot_reader import SnapshotReader
-from daybook_command.snapshot_sql import HOLDERS
 from daybook_contracts.admission import Head
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.postgres import Pool, close_pool, open_pool
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from support.driving import eventually
 from support.stack import FreshSettings
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.ids import Identity, Scope, thing_id
-from daybook_infra.postgres import OwnConnection, Pool, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, connect
+from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, user
 from support.poison import ANN, BOB, HURT, WELL, founded
 from support.projecting import database as pool_of

@@ -7,8 +7,8 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from daybook_infra.postgres import OwnConnection, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 OTHER, ORG = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00000000000a"

@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 import yaml
 
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.docker import DockerStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home, checkout

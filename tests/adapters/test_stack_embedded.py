@@ -15,8 +15,8 @@ import asyncpg
 import psutil
 import pytest
 
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.data import remove
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError

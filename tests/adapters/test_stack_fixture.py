@@ -2,8 +2,8 @@
 
 import asyncpg
 
-from daybook_infra.settings import Settings
-from daybook_infra.topics import verify_topics
+from daybook_infra.runtime.kafka.topics import verify_topics
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 

@@ -7,10 +7,10 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from daybook_infra.errors import DaybookError, KafkaAway
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
-from daybook_infra.topics import TopicMismatch, ensure_topics, verify_topics
+from daybook_infra.runtime.errors import DaybookError, KafkaAway
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 NAMES = ("commands", "audit_log", "results", "commands.dlq")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from bench.figures import Timings, say
 from bench.long_log import Place, lengthen, settle_in
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.driving import Way, eventually, fresh_id, over_kafka, until_projected
 from support.healing import start_heal
 from support.processes import System

@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.dead_letter_loads import Sizes, bulks, deletion, memory, programs, singles
 from bench.figures import say
 from bench.scene import SETTLE, scene
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.processes import System, Systems
 from support.stack import Fresh, servers
 

@@ -18,9 +18,9 @@ from daybook_contracts.head import Head
 from daybook_contracts.ids import Identity
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 from support.driving import Way, fresh_id, until_projected
 from support.publisher import Send

@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import orjson
 
-from daybook_command.publisher import CommandToSend, Fate
-from daybook_command.replies import Replies
+from daybook_command.kafka.command_publisher import CommandToSend, Fate
+from daybook_command.kafka.replies import Replies
 from daybook_contracts.results import encode_record
 from daybook_contracts.topics import CORRELATION_ID
 from support.door_doubles import DoorAlone, accepted, rename

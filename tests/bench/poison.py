@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.closed_org import ClosedOrg, Neighbours, closed_org, neighbours
 from bench.figures import say
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.driving import connected
 from support.processes import System, Systems
 from support.publisher import Publisher

@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.figures import say, say_both
 from bench.kills import Pair
 from bench.long_log import lengthen, settle_in
-from daybook_infra.kafka import HEARTBEAT_MS, SESSION_TIMEOUT_MS
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import HEARTBEAT_MS, SESSION_TIMEOUT_MS
+from daybook_infra.runtime.settings import Settings
 from support.driving import connected, over_kafka
 from support.processes import System, Systems
 from support.publisher import Publisher

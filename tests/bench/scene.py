@@ -15,8 +15,8 @@ from uuid import uuid4
 import uuid_utils
 
 from bench.line import Line, line
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 from support.driving import connected, until_projected
 from support.processes import DAYBOOK, System, environment

@@ -11,7 +11,7 @@ from typing import ParamSpec
 import asyncpg
 
 from chaos.history import History
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, jcs, partition_of
 from support.driving import connected, until_projected
 from support.replay import (

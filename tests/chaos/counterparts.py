@@ -4,19 +4,19 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from daybook_command import entry_rows
+from daybook_command.postgres import entry_rows
+from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import Effect, SnapshotLoaded
-from daybook_command.snapshot_reader import SnapshotReader
-from daybook_infra.failpoints import failpoint
-from daybook_infra.postgres import Connection, translated
-from daybook_projector import checkpoints
-from daybook_projector.checkpoints import move_checkpoint
-from daybook_projector.partition import Batch
-from daybook_projector.quarantine import frozen_orgs
-from daybook_projector.rows import Met
-from daybook_projector.writer import Writer
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.postgres.connections import Connection, translated
+from daybook_projector.partition.machine import Batch
+from daybook_projector.postgres import checkpoints
+from daybook_projector.postgres.checkpoints import move_checkpoint
+from daybook_projector.postgres.quarantine import frozen_orgs
+from daybook_projector.postgres.row_writer import Met
+from daybook_projector.postgres.writer import Writer
 from support import removals
 
 Patch = pytest.MonkeyPatch

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.processes import PROGRAM, Role, Service, free_port, launch
 
 INSTANCES = 2

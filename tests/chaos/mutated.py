@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaos.counterparts import COUNTERPARTS
-from daybook_infra.cli import main as daybook
+from daybook_infra.operations.cli import main as daybook
 from support.mutants import MUTANTS
 
 TESTS = Path(__file__).parent.parent

@@ -12,7 +12,7 @@ import httpx
 from aiokafka.errors import KafkaError
 
 from chaos.history import History
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import without_failure
 from support.publisher import Door, Publisher, Send, decided, doors

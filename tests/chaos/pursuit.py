@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Chain
 
 # As long as one waits for a head to move. One that stands still is a head, too.

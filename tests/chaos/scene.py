@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from chaos.fleet import INSTANCES, Fleet
 from chaos.history import History
 from chaos.proxy import LOOPBACK, Proxy
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers
 from support.processes import PROGRAM, Role

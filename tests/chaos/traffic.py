@@ -8,7 +8,7 @@ from functools import partial
 import asyncpg
 
 from chaos.publishers import Publishers
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import Way, connected, eventually, send_all
 from support.publisher import Send

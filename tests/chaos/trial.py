@@ -25,7 +25,7 @@ from chaos.proxy import FAIR
 from chaos.publishers import PATIENCE_SECONDS, open_publishers
 from chaos.scene import READY_SECONDS, USUAL, Cast, Scene, open_scene
 from chaos.traffic import PAUSE_SECONDS, Traffic
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import StackError
 from support.driving import connected
 from support.replay import read_topic

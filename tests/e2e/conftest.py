@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.driving import Tenant, connected, new_tenant
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, doors

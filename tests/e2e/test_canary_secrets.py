@@ -9,8 +9,8 @@ from itertools import cycle
 import httpx
 import pytest
 
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.canaries import Canary, Mark, Scene, canaries
 from support.chain import entry_id, partition_of
 from support.driving import eventually, fresh_id

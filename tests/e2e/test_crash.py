@@ -7,7 +7,7 @@ from typing import Literal
 
 import pytest
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 from support.driving import Way, check_tables, connected, over_kafka, register_all, send_all, through
 from support.processes import Systems

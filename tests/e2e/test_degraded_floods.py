@@ -10,11 +10,11 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from daybook_command.http.room import MOST_BYTES, SHARES
-from daybook_command.owned import MAX_QUEUED, MAX_QUEUED_BYTES
+from daybook_command.engine.assignment import MAX_QUEUED, MAX_QUEUED_BYTES
+from daybook_command.http.body_budget import MOST_BYTES, SHARES
 from daybook_contracts.limits import BATCH_BYTES
-from daybook_infra.kafka import MIB
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import MIB
+from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of
 from support.driving import check_tables, connected, eventually, fresh_id, new_tenant
 from support.logbook import org_in

@@ -5,10 +5,10 @@ database that was put back to an older state is brought up from the log.
 import pytest
 
 from daybook_contracts.topics import Topics
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
-from daybook_infra.topics import ensure_topics
 from support.driving import Tenant, check_tables, connected, new_tenant, until_projected
 from support.forging import append
 from support.logbook import org_in

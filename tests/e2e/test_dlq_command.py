@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.driving import Tenant, fresh_id, post_batch, until_projected
 from support.processes import DAYBOOK, System, environment
 from support.publisher import Door, Send, decided

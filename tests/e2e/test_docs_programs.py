@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
 from support.documents import blocks, page, section
 from support.driving import connected, eventually, fresh_id, until_projected

@@ -4,7 +4,7 @@ state that its log says.
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, register, until_projected
 from support.forging import MIB, forge

@@ -9,8 +9,8 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaProducer
 
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, jcs, partition_of
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, until_projected
 from support.forging import MIB, append, forge, forged

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.driving import Tenant, eventually, fresh_id, post_batch
 from support.publisher import Door, Send, item
 from support.workload import SERVICE, registration

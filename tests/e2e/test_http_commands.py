@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
 from support.driving import Tenant, eventually, fresh_id
 from support.processes import System

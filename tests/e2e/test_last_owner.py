@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.driving import fresh_id, register, until_projected
 from support.processes import System
 from support.publisher import Door, Send, decided, doors

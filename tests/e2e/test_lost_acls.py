@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from daybook_contracts.topics import Topics
-from daybook_infra.migrations import migrate
-from daybook_infra.settings import Settings
-from daybook_infra.topics import ensure_topics
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.settings import Settings
 from support.driving import connected, eventually, fresh_id, until_projected
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.processes import System

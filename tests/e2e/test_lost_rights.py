@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.migrations import migrate
-from daybook_infra.topics import ensure_topics
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.postgres.migrations import migrate
 from support.driving import connected, eventually, fresh_id
 from support.granted import Granted, granted
 from support.processes import Service, System

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id, partition_of
 from support.deadletters import dead_letter
 from support.driving import Tenant, fresh_id, over_kafka, until_projected

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.driving import eventually, post_batch, register, send_all, through
 from support.matrix import Cell, Verdict, cells, verdict

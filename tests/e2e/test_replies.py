@@ -10,8 +10,8 @@ import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
 
-from daybook_infra import kafka
-from daybook_infra.lenient_records import LenientRecords
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.lenient_records import LenientRecords
 from support.driving import fresh_id
 from support.malformed import CASES, INVALID, Case
 from support.publisher import Publisher, Send
@@ -98,7 +98,7 @@ async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pyt
             return batch
 
     kafka.connection(publisher.settings, "test")  # so that nothing is installed over it
-    monkeypatch.setattr("daybook_infra.lenient_records.LenientRecords", Seen)
+    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Seen)
     monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
     bodies: Sequence[bytes] = (good(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")
     for body in bodies:

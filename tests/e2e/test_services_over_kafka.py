@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from daybook_infra.stack.demo import Demo
+from daybook_infra.operations.demo import Demo
 from support.chain import Json, partition_of
 from support.deadletters import dead_letter
 from support.driving import eventually, fresh_id

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json, partition_of
 from support.driving import check_tables, connected, eventually, until_projected
 from support.forging import forge

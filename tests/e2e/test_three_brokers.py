@@ -18,8 +18,8 @@ from chaos.history import History
 from chaos.publishers import open_publishers
 from chaos.scene import READY_SECONDS, ROLES, UNBRAKED
 from chaos.traffic import Traffic
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part, Servers
 from support.brokers import Brokers, three_brokers
 from support.chain import Json, partition_of

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.documents import ROOT
 from support.driving import Tenant, until_projected

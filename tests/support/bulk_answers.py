@@ -14,9 +14,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Topics
-from daybook_infra.kafka import consumer, producer
-from daybook_infra.postgres import OwnConnection, connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import consumer, producer
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json, entry_id
 
 MATCHING = """

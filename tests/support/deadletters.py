@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,16 +14,16 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
-from daybook_command.http.ports import DoorDeps, Publishing
-from daybook_command.outcomes import Outcome
-from daybook_command.publisher import CommandToSend, Fate
-from daybook_command.replies import Replies
+from daybook_command.http.dependencies import DoorDeps, Publishing
+from daybook_command.kafka.command_publisher import CommandToSend, Fate
+from daybook_command.kafka.replies import Replies
+from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import CORRELATION_ID
-from daybook_infra.health import Health
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.settings import Settings
 
 SECRET = "a secret of at least thirty-two bytes"
 USER = "00000000-0000-4000-8000-0000000000a1"

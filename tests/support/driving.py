@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import asyncpg
 
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.publisher import Door, Publisher, Send, decided
 from support.replay import check_chain, entries_of, read_log

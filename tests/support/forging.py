@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaProducer
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, entry_id, jcs, partition_of, sealed
 from support.driving import fresh_id
 from support.replay import read_log

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from pydantic import SecretStr
 
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
 from support.driving import connected
 

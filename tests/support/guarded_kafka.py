@@ -12,8 +12,8 @@ from typing import Any
 from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
 from pydantic import SecretStr
 
-from daybook_infra.kafka import admin
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.account import service_account
 from daybook_infra.stack.data import data_folder
 from daybook_infra.stack.kafka import Cluster, Kafka

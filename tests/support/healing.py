@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from daybook_contracts.fact import Fact
-from daybook_infra.postgres import Pool, connect
-from daybook_infra.settings import Settings
-from daybook_projector.checkpoints import load_checkpoint
+from daybook_infra.runtime.postgres.connections import Pool, connect
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.course import Healed, Healing
-from daybook_projector.partition import PartitionLog
+from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.postgres.checkpoints import load_checkpoint
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
-from daybook_projector.writer import Writer
 from support.logbook import Logbook, records
 from support.shell import Ended, at_a_shell, start
 

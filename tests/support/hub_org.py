@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.driving import fresh_id, register
 from support.publisher import Door, Send, decided

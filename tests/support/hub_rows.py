@@ -4,8 +4,8 @@ import json
 from typing import Any, Final
 
 from daybook_contracts.ids import policy_alert_id
-from daybook_infra.postgres import connect
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import connect
+from daybook_infra.runtime.settings import Settings
 
 
 def an_id(number: int) -> str:

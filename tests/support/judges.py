@@ -14,8 +14,8 @@ from daybook_contracts.ids import Identity, Scope
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
-from daybook_projector.log_entry import read_log_entry
-from daybook_projector.posting import audit_rows
+from daybook_projector.partition.log_entry import read_log_entry
+from daybook_projector.partition.posting import audit_rows
 from daybook_projector.projections.changes import Value
 from support.colliding_ids import colliding_ids
 from support.redeciding import by_command, check_decisions, is_of, sent_commands

@@ -3,12 +3,17 @@
 import inspect
 from typing import Final
 
-from daybook_command import outcomes, owned, replies
-from daybook_command.http import auth, body, keys, rate, room, turns
+from daybook_command.engine import assignment as owned
+from daybook_command.http import auth, body, keys, rate
+from daybook_command.http import body_budget as room
+from daybook_command.http import time_slices as turns
+from daybook_command.kafka import replies
+from daybook_command.postgres import outcomes
 from daybook_contracts import limits
-from daybook_infra import fair_fetching, postgres, unfolding
-from daybook_infra.http import limits as http
-from daybook_infra.settings import Settings, env_name
+from daybook_infra.runtime.http import limits as http
+from daybook_infra.runtime.kafka import fair_fetching, unfolding
+from daybook_infra.runtime.postgres import connections as postgres
+from daybook_infra.runtime.settings import Settings, env_name
 
 FIXED: Final = "fixed"
 OF_HTTP: Final = http.HttpLimits()

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from daybook_command.domain.children import Children, Kind, Ref
+from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import LoadedOrg, Needs, OrgNeeds
-from daybook_command.snapshot_reader import SnapshotReader
-from daybook_infra.postgres import Pool
+from daybook_infra.runtime.postgres.connections import Pool
 
 
 async def look_up(pool: Pool, *needs: OrgNeeds) -> list[LoadedOrg]:

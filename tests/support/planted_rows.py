@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
-from daybook_infra.postgres import Connection, Pool
+from daybook_infra.runtime.postgres.connections import Connection, Pool
 
 
 def ids(count: int, start: int = 0) -> list[str]:

@@ -17,7 +17,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 DAYBOOK = Path(sys.executable).with_name("daybook")

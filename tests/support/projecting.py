@@ -11,18 +11,18 @@ from prometheus_client import CollectorRegistry
 
 from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.health import Health
-from daybook_infra.postgres import Connection, Pool, close_pool, open_pool
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.postgres.connections import Connection, Pool, close_pool, open_pool
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.engine.report import Report
 from daybook_projector.main import project
 from daybook_projector.metrics import Metrics
-from daybook_projector.partition import Batch, PartitionLog
-from daybook_projector.posting import Poison
+from daybook_projector.partition.machine import Batch, PartitionLog
+from daybook_projector.partition.posting import Poison
+from daybook_projector.postgres.row_writer import Met
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from daybook_projector.report import Report
-from daybook_projector.rows import Met
-from daybook_projector.writer import Writer
 from support.chain import Json
 from support.logbook import Logbook, Place, records
 from support.tables import Tables, fold, read_tables

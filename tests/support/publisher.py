@@ -17,8 +17,8 @@ import httpx
 import jwt
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from daybook_infra import kafka
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 
 CLIENTS = 16

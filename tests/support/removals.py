@@ -40,7 +40,7 @@ def admit_whatever_is_sealed(patch: Patch) -> None:
     def admit(_head: Head, partition: int, value: bytes | None) -> Head | VoidReason:
         return head_of(partition, value) or VoidReason.NOT_CANONICAL
 
-    for reader in ("daybook_command.shard.memory", "daybook_projector.partition"):
+    for reader in ("daybook_command.shard.memory", "daybook_projector.partition.machine"):
         patch.setattr(f"{reader}.admit", admit)
 
 
@@ -169,7 +169,11 @@ def overlook_a_restore(patch: Patch) -> None:
 
 
 def overlook_another_head(patch: Patch) -> None:
-    for reader in ("daybook_command.shard.takeover", "daybook_command.shard.gap", "daybook_projector.partition"):
+    for reader in (
+        "daybook_command.shard.takeover",
+        "daybook_command.shard.gap",
+        "daybook_projector.partition.machine",
+    ):
         patch.setattr(f"{reader}.check_head", lambda *_: None)
 
 

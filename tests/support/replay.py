@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, chains, commit_hash, entry_id, jcs, request_hash
 from support.model import Model
 from support.publisher import Send

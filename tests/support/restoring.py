@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from daybook_infra.postgres import Connection
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 
 ENDED = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1"

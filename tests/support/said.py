@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import eventually
 from support.processes import Service, System

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.processes import environment
 
 # `status` asks one server after the other, and each may let it wait.

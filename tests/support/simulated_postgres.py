@@ -13,10 +13,10 @@ from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.entries import Entry, entry_data, identity_of
 from daybook_contracts.ids import Identity
 from daybook_contracts.routing import partition_of
-from daybook_projector.checkpoints import CheckpointLost
-from daybook_projector.log_entry import LogEntry
-from daybook_projector.partition import Batch
-from daybook_projector.posting import NOBODY, audit_rows, net_changes
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.posting import NOBODY, audit_rows, net_changes
+from daybook_projector.postgres.checkpoints import CheckpointLost
 from daybook_projector.projections.audit_log import AuditRow
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import TABLES, folds

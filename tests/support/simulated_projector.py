@@ -5,8 +5,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from daybook_contracts.continuity import LogChanged, check_bounds
-from daybook_projector.checkpoints import CheckpointLost
-from daybook_projector.partition import Batch, PartitionLog
+from daybook_projector.partition.machine import Batch, PartitionLog
+from daybook_projector.postgres.checkpoints import CheckpointLost
 from support import simulated_postgres
 from support.simulated_log import Log
 from support.simulated_postgres import Postgres, Transaction

@@ -18,17 +18,17 @@ import pytest
 from aiokafka.errors import KafkaError
 from pydantic import SecretStr
 
-from daybook_infra.errors import DaybookError
-from daybook_infra.kafka import admin
-from daybook_infra.migrations import migrate
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import DaybookError
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.choice import parts_needed
 from daybook_infra.stack.data import remove
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers
 from daybook_infra.stack.lock import is_held, only_one
 from daybook_infra.stack.places import Home
-from daybook_infra.topics import ensure_topics
 from support.small_disk import unmount
 
 FreshSettings = Callable[..., Settings]

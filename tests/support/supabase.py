@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 from pydantic import SecretStr
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
 from support.stack import own_stack
 

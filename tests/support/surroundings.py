@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from daybook_command.outgoing import outgoing
+from daybook_command.kafka.answer_records import outgoing
 from daybook_command.shard.messages import Answer, CommandRecord
 from daybook_contracts.topics import CORRELATION_ID, Topics
 from support.simulated_log import Log

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.folds import MEMBERSHIP_FOLDS, Table, Tables
 from support.folds_hub import HUB_FOLDS

@@ -14,10 +14,10 @@ from daybook_command.domain.permissions import MAY, Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
 from daybook_contracts.commands import COMMANDS
 from daybook_contracts.entry_data import ENTRY_DATA
-from daybook_infra.cli import main
-from daybook_infra.http.connections import HttpMetrics
-from daybook_infra.settings import Settings
-from daybook_infra.topics import topic_specs
+from daybook_infra.operations.cli import main
+from daybook_infra.runtime.http.connections import HttpMetrics
+from daybook_infra.runtime.kafka.topics import topic_specs
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import Metrics
 from support.matrix import Actor, verdict
 from support.matrix_rows import ROWS

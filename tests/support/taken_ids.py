@@ -5,7 +5,7 @@ import json
 import pytest
 
 from daybook_contracts.ids import Identity
-from daybook_infra.postgres import Connection, Pool
+from daybook_infra.runtime.postgres.connections import Connection, Pool
 from support.chain import Json, second_id
 from support.logbook import Logbook
 from support.projecting import entries_of, tables

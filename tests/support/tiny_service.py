@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from daybook_infra.http.connections import Connections, HttpMetrics
-from daybook_infra.http.limits import HttpLimits
-from daybook_infra.serving import Site, serve
+from daybook_infra.runtime.http.connections import Connections, HttpMetrics
+from daybook_infra.runtime.http.limits import HttpLimits
+from daybook_infra.runtime.http.serving import Site, serve
 
 MIB = 1024 * 1024
 REGISTRY = CollectorRegistry()

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from support.driving import connected
 from support.processes import System
 

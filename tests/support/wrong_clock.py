@@ -21,7 +21,7 @@ def move(seconds: int) -> None:
 def run(seconds: str, arguments: Sequence[str]) -> None:
     move(int(seconds))
     # Only now: whoever takes the clock by its name at import has to get this one.
-    from daybook_infra.cli import main  # noqa: PLC0415 - as said above
+    from daybook_infra.operations.cli import main  # noqa: PLC0415 - as said above
 
     main(list(arguments))
 

@@ -4,7 +4,7 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Rejected
-from daybook_infra.addressing import Addressed, addressed
+from daybook_infra.operations.addressing import Addressed, addressed
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 COMMAND = "01890000-0000-7000-8000-000000000002"

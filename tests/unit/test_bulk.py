@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daybook_contracts.limits import BULK_IDS
-from daybook_infra.bulk import Pass, Resolve, Retry, Sweep, Work, data_of, passes, type_of
+from daybook_infra.operations.bulk import Pass, Resolve, Retry, Sweep, Work, data_of, passes, type_of
 
 CONNECTION = UUID("00000000-0000-4000-8000-00000000000c")
 RESOLVE_ALL = Resolve(None, "discarded", None)

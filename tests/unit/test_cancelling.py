@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from daybook_infra.cancelling import heed_cancellation
-from daybook_infra.errors import DatabaseAway
+from daybook_infra.runtime.cancelling import heed_cancellation
+from daybook_infra.runtime.errors import DatabaseAway
 
 
 async def _lost() -> None:

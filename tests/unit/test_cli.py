@@ -6,8 +6,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from daybook_infra.cli import Subcommands, main
-from daybook_infra.errors import DaybookError
+from daybook_infra.operations.cli import Subcommands, main
+from daybook_infra.runtime.errors import DaybookError
 
 OURS = ("init", "token", "send", "status", "alerts", "runs", "connections", "dlq")
 
@@ -65,9 +65,9 @@ def test_a_faulty_setting_is_one_line_on_stderr() -> None:
 
 
 def test_a_subcommand_is_imported_only_when_it_is_asked_for() -> None:
-    sys.modules.pop("daybook_infra.commands.status", None)
+    sys.modules.pop("daybook_infra.operations.commands.status", None)
     CliRunner().invoke(main, ["token", "--help"])
-    assert "daybook_infra.commands.status" not in sys.modules
+    assert "daybook_infra.operations.commands.status" not in sys.modules
 
 
 def test_a_reserved_or_malformed_sender_is_refused() -> None:

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from daybook_infra.http.limits import CONNECTIONS
-from daybook_infra.settings import Settings, env_name
+from daybook_infra.runtime.http.limits import CONNECTIONS
+from daybook_infra.runtime.settings import Settings, env_name
 from support import tables_of_code as of_code
 from support.documents import page
 from support.limits_of_code import ADMIN_DESCRIPTORS, DESCRIPTORS

@@ -9,8 +9,8 @@ from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.principals import Service
 from daybook_contracts.routing import partition_of
 from daybook_contracts.service_policy import ServicePolicy
-from daybook_infra.services_file import load_service_policy
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.services_file import load_service_policy
+from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
 
 DOOR_KEY = "the-key-of-the-door-32-characters"

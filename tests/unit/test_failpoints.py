@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-PASSES = "from daybook_infra.failpoints import failpoint\nfor n in range(3): failpoint('after-ack'); print(n)"
+PASSES = "from daybook_infra.runtime.failpoints import failpoint\nfor n in range(3): failpoint('after-ack'); print(n)"
 
 
 @pytest.mark.parametrize(

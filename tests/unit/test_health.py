@@ -4,7 +4,7 @@ import httpx
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, Counter
 
-from daybook_infra.health import Health, health_router
+from daybook_infra.runtime.health import Health, health_router
 
 
 async def get(path: str, health: Health, registry: CollectorRegistry | None = None) -> httpx.Response:

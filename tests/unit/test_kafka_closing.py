@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from aiokafka.errors import KafkaConnectionError
 
-from daybook_infra.kafka import close_quietly
+from daybook_infra.runtime.kafka.clients import close_quietly
 
 
 class Client:

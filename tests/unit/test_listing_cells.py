@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from click.testing import CliRunner
 
-from daybook_infra.cli import main
-from daybook_infra.commands.listing import TEXT_SHOWN, duration, one_line, utc
-from daybook_infra.commands.progress import progress
+from daybook_infra.operations.cli import main
+from daybook_infra.operations.commands.listing import TEXT_SHOWN, duration, one_line, utc
+from daybook_infra.operations.commands.progress import progress
 
 CONNECTION = "00000000-0000-4000-8000-00000000000c"
 

@@ -5,12 +5,12 @@ import logging
 import subprocess
 import sys
 
-from daybook_infra.logs import REPEAT_SECONDS, REPEATING, Sparing
+from daybook_infra.runtime.logs import REPEAT_SECONDS, REPEATING, Sparing
 
 PROGRAM = """
 import logging
-from daybook_infra.logs import configure_logging, get_logger
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.logs import configure_logging, get_logger
+from daybook_infra.runtime.settings import Settings
 
 configure_logging(Settings(), service="command")
 get_logger("daybook_infra").info("topics_made", count=4)

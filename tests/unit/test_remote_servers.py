@@ -2,8 +2,8 @@
 
 import pytest
 
-from daybook_infra.errors import SettingsError
-from daybook_infra.settings import load_settings
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.settings import load_settings
 
 URL, KAFKA = "DAYBOOK_DATABASE_URL", "DAYBOOK_KAFKA_BOOTSTRAP"
 

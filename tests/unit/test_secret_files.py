@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from daybook_infra.errors import SettingsError
-from daybook_infra.secret_files import is_secret
-from daybook_infra.settings import Settings, env_name, load_settings
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.secret_files import is_secret
+from daybook_infra.runtime.settings import Settings, env_name, load_settings
 
 VALUES = {
     "DAYBOOK_DATABASE_URL": "postgresql://daybook:hush@127.0.0.1/daybook",

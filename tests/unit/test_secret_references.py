@@ -12,8 +12,8 @@ from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import PRINCIPAL
-from daybook_infra.errors import SettingsError
-from daybook_infra.settings import Settings, load_settings
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.settings import Settings, load_settings
 from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted
 from support.door_doubles import USER, DoorAlone
 

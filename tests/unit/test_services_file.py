@@ -8,10 +8,10 @@ import pytest
 
 from daybook_contracts.principals import Service
 from daybook_contracts.service_policy import Grant, ServicePolicy
-from daybook_infra.errors import SettingsError
-from daybook_infra.service_key import service_key
-from daybook_infra.services_file import load_service_policy
-from daybook_infra.settings import Settings, load_settings
+from daybook_infra.operations.service_key import service_key
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.services_file import load_service_policy
+from daybook_infra.runtime.settings import Settings, load_settings
 
 ORG = "00000000-0000-4000-8000-00000000000A"
 KEY, DOOR_KEY = "hush-hush-a-key-of-32-characters", "hush-hush-the-key-of-the-door-ok"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from daybook_infra.errors import SettingsError
-from daybook_infra.settings import Settings, load_settings, markdown_table, require_database, require_kafka
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.settings import Settings, load_settings, markdown_table, require_database, require_kafka
 
 README = Path(__file__).parents[2] / "README.md"
 

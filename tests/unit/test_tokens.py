@@ -9,9 +9,9 @@ from click.testing import CliRunner
 from pydantic import SecretStr
 
 from daybook_contracts.principals import Service, User
-from daybook_infra.cli import main
-from daybook_infra.settings import Settings
-from daybook_infra.tokens import TokenError, principal_of, sign, signing_secret
+from daybook_infra.operations.cli import main
+from daybook_infra.operations.tokens import TokenError, principal_of, sign, signing_secret
+from daybook_infra.runtime.settings import Settings
 
 SECRET = "a secret of thirty-two bytes, at least"
 USER = "00000000-0000-4000-8000-00000000000A"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from daybook_infra.settings import Settings
-from daybook_infra.topics import Seen, TopicSpec, faults, topic_specs
+from daybook_infra.runtime.kafka.topics import Seen, TopicSpec, faults, topic_specs
+from daybook_infra.runtime.settings import Settings
 
 SETTINGS = Settings()
 SPECS = {spec.name: spec for spec in topic_specs(SETTINGS)}

@@ -11,8 +11,8 @@ from aiokafka import codec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_infra import unfolding
-from daybook_infra.unfolding import UNFOLDED_BYTES, UnfoldsTooFar
+from daybook_infra.runtime.kafka import unfolding
+from daybook_infra.runtime.kafka.unfolding import UNFOLDED_BYTES, UnfoldsTooFar
 
 DECODERS: dict[str, Callable[[Any], bytearray]] = {
     "gzip": unfolding.unfold_gzip,

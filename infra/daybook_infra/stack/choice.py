@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.docker import DockerStack
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Stack

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from daybook_infra.errors import DaybookError
+from daybook_infra.runtime.errors import DaybookError
 
 Say = Callable[[str], None]
 

@@ -4,7 +4,7 @@ import secrets
 
 from pydantic import SecretStr
 
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Say, Servers
 from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file

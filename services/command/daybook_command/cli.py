@@ -5,8 +5,8 @@ import asyncio
 import click
 import uvloop
 
-from daybook_infra.logs import configure_logging
-from daybook_infra.settings import load_settings
+from daybook_infra.runtime.logs import configure_logging
+from daybook_infra.runtime.settings import load_settings
 
 
 @click.group()

@@ -10,35 +10,35 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
-from daybook_command import rights
-from daybook_command.asyncapi import mount_asyncapi
-from daybook_command.engine import Engine
+from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app
-from daybook_command.http.ports import DoorDeps
-from daybook_command.known_users import KnownUsers
-from daybook_command.lanes import Lanes
-from daybook_command.log_reader import LogReader
-from daybook_command.log_writer import LogWriter
-from daybook_command.outbox import Outbox
-from daybook_command.outcomes import OutcomeReader
-from daybook_command.overdue import OverdueRuns
-from daybook_command.publisher import Publisher
-from daybook_command.replies import Replies
+from daybook_command.http.asyncapi import mount_asyncapi
+from daybook_command.http.dependencies import DoorDeps
+from daybook_command.kafka.answer_publisher import Outbox
+from daybook_command.kafka.command_publisher import Publisher
+from daybook_command.kafka.command_subscriber import CommandIntake
+from daybook_command.kafka.log_reader import LogReader
+from daybook_command.kafka.log_writer import LogWriter
+from daybook_command.kafka.replies import Replies
+from daybook_command.postgres import privileges as rights
+from daybook_command.postgres.known_users import KnownUsers
+from daybook_command.postgres.outcomes import OutcomeReader
+from daybook_command.postgres.overdue_runs import OverdueRuns
+from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.config import Config
-from daybook_command.snapshot_reader import SnapshotReader
-from daybook_command.subscriber import CommandIntake
 from daybook_contracts.edge_rules import EdgeRules
 from daybook_contracts.service_policy import ServicePolicy
 from daybook_contracts.topics import Topics
-from daybook_infra.booting import once_up, verified
-from daybook_infra.health import Health
-from daybook_infra.http.headers import with_cors
-from daybook_infra.http.sites import sites
-from daybook_infra.logs import get_logger
-from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.services_file import load_service_policy
-from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings, require_token_keys, split_origins
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.headers import with_cors
+from daybook_infra.runtime.http.serving import end, serve, settle_garbage
+from daybook_infra.runtime.http.sites import sites
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.services_file import load_service_policy
+from daybook_infra.runtime.settings import Settings, require_token_keys, split_origins
+from daybook_infra.runtime.startup import once_up, verified
 
 log = get_logger(__name__)
 

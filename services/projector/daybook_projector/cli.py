@@ -9,10 +9,10 @@ from uuid import UUID
 import click
 import uvloop
 
-from daybook_infra.commands.progress import progress
-from daybook_infra.logs import configure_logging
-from daybook_infra.running import running_settings
-from daybook_infra.settings import Settings, load_settings
+from daybook_infra.operations.commands.progress import progress
+from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.runtime.logs import configure_logging
+from daybook_infra.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from daybook_projector.healing.course import Healed
@@ -66,8 +66,8 @@ def heal(org: UUID, *, check: bool) -> None:
 
 
 async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
-    from daybook_infra.migrations import verify_migrations
-    from daybook_infra.postgres import connect
+    from daybook_infra.runtime.postgres.connections import connect
+    from daybook_infra.runtime.postgres.migrations import verify_migrations
     from daybook_projector.healing.course import Healing, is_quarantined
     from daybook_projector.projections.fold import folds
 

@@ -9,25 +9,25 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from daybook_contracts.topics import Topics
-from daybook_infra import kafka
-from daybook_infra.booting import once_up, verified
-from daybook_infra.errors import KafkaAway
-from daybook_infra.health import Health
-from daybook_infra.http.sites import sites
-from daybook_infra.postgres import Pool, close_pool, open_pool
-from daybook_infra.serving import end, serve, settle_garbage
-from daybook_infra.settings import Settings
-from daybook_projector import rights
-from daybook_projector.http import make_app
-from daybook_projector.log_bounds import LogBounds
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.serving import end, serve, settle_garbage
+from daybook_infra.runtime.http.sites import sites
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.settings import Settings
+from daybook_infra.runtime.startup import once_up, verified
+from daybook_projector.engine.observation import observe
+from daybook_projector.engine.report import Report
+from daybook_projector.engine.worker import Desk, Worker
+from daybook_projector.http.app import make_app
+from daybook_projector.kafka.log_bounds import LogBounds
+from daybook_projector.kafka.reader import MakeWorker, Reader
 from daybook_projector.metrics import Metrics
-from daybook_projector.observation import observe
+from daybook_projector.postgres import privileges as rights
+from daybook_projector.postgres.users import Users
+from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from daybook_projector.reader import MakeWorker, Reader
-from daybook_projector.report import Report
-from daybook_projector.users import Users
-from daybook_projector.worker import Desk, Worker
-from daybook_projector.writer import Writer
 
 NAME = "daybook-projector"
 # Two connections write, so that Python and PostgreSQL overlap; the others look for users and at the quarantine.

@@ -1,4 +1,4 @@
-"""An instance joins that kills itself at an instant that matters (daybook_infra.failpoints)."""
+"""An instance joins that kills itself at an instant that matters (daybook_infra.runtime.failpoints)."""
 
 from functools import partial
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from chaos.fault import Fault, Heal, nothing
 from chaos.faults.processes import guest_of
 from chaos.scene import Scene
-from daybook_infra.failpoints import Point
+from daybook_infra.runtime.failpoints import Point
 from support.processes import Role
 
 # To start, to be given partitions and to pass the point.

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from daybook_command.publisher import Fate
+from daybook_command.kafka.command_publisher import Fate
 from daybook_contracts.limits import BATCH_BYTES
 from support.door_doubles import OTHER, USER, DoorAlone, accepted, rejected, rename, undecided
 

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from daybook_command.publisher import Fate
-from daybook_command.replies import MOST_WAITING
+from daybook_command.kafka.command_publisher import Fate
+from daybook_command.kafka.replies import MOST_WAITING
 from daybook_contracts.routing import partition_of
 from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, rejected, rename, undecided
 

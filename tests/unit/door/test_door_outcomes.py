@@ -2,8 +2,8 @@
 
 import pytest
 
-from daybook_command.outcomes import Outcome
-from daybook_infra.errors import DatabaseAway
+from daybook_command.postgres.outcomes import Outcome
+from daybook_infra.runtime.errors import DatabaseAway
 from support.door_doubles import ORG, OTHER, USER, DoorAlone, accepted, rejected, rename
 
 COMMAND = rename()["id"]

@@ -9,10 +9,10 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from daybook_command.http import room as rooms
+from daybook_command.http import body_budget as rooms
 from daybook_command.http.body import read_body
+from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, Room
 from daybook_command.http.problems import Refused
-from daybook_command.http.room import COMMAND_BYTES, SHARES, Room
 from support.door_doubles import OTHER, DoorAlone, rename
 
 MOST = 10 * COMMAND_BYTES

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from daybook_command.outcomes import Outcome
+from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.service_policy import Grant, ServicePolicy
 from support.door_doubles import ORG, OTHER, SECRET, USER, DoorAlone, accepted, rename, token
 

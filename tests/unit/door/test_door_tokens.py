@@ -17,8 +17,8 @@ from daybook_command.http.auth import LEEWAY_SECONDS, MOST_TOKENS, TRUST_SECONDS
 from daybook_command.http.keys import FRESH_SECONDS, THROTTLE_SECONDS
 from daybook_command.http.problems import Refused
 from daybook_contracts.principals import Service, User
-from daybook_infra.errors import SettingsError
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, USER, DoorAlone, claims, rename, token
 from support.key_server import RSA, KeyServer, key_server, published, signed
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import orjson
 import pytest
 
-from daybook_command.http import turns
-from daybook_command.http.turns import Turns
+from daybook_command.http import time_slices as turns
+from daybook_command.http.time_slices import Turns
 from daybook_contracts.commands import Steps
 from daybook_contracts.limits import BATCH_ITEMS
 from daybook_contracts.principals import Service, User

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import pytest
 from prometheus_client import CollectorRegistry
 
-from daybook_infra.http.connections import Connections, Cut, HttpMetrics, network_of, order_of_closing
-from daybook_infra.http.limits import HttpLimits
+from daybook_infra.runtime.http.connections import Connections, Cut, HttpMetrics, network_of, order_of_closing
+from daybook_infra.runtime.http.limits import HttpLimits
 from support.raw_http import Raw, Tiny, request, tiny_service
 
 MOST = 64
@@ -132,9 +132,9 @@ def limits(soft: int, hard: int, settings: str = "") -> str:
     program = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
-from daybook_infra.errors import SettingsError
-from daybook_infra.http.limits import main_limits
-from daybook_infra.settings import Settings
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.http.limits import main_limits
+from daybook_infra.runtime.settings import Settings
 try:
     print(main_limits(Settings({settings})).connections, resource.getrlimit(resource.RLIMIT_NOFILE))
 except SettingsError as error:

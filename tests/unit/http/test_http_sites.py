@@ -11,13 +11,13 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from daybook_infra.errors import DaybookError, SettingsError
-from daybook_infra.health import Health
-from daybook_infra.http.headers import with_cors
-from daybook_infra.http.sites import sites
-from daybook_infra.serving import serve
-from daybook_infra.settings import Settings, load_settings, split_origins
-from daybook_projector.http import make_app
+from daybook_infra.runtime.errors import DaybookError, SettingsError
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.headers import with_cors
+from daybook_infra.runtime.http.serving import serve
+from daybook_infra.runtime.http.sites import sites
+from daybook_infra.runtime.settings import Settings, load_settings, split_origins
+from daybook_projector.http.app import make_app
 from support.door_doubles import ORG, DoorAlone, rename
 from support.processes import free_port
 

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from daybook_contracts import entry_data as facts
 from daybook_contracts.checkpoint import NOTHING_PROJECTED
 from daybook_contracts.fact import Fact, free_json
-from daybook_projector.partition import PartitionLog
-from daybook_projector.posting import NOBODY, net_changes
+from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.partition.posting import NOBODY, net_changes
+from daybook_projector.postgres.row_writer import statements
 from daybook_projector.projections.fold import TABLES, folds
-from daybook_projector.rows import statements
 from support.log_histories import histories
 from support.logbook import Logbook, org, project, records, thing, user
 from support.row_tables import RowTables

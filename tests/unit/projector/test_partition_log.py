@@ -7,7 +7,7 @@ from daybook_contracts.admission import VoidReason
 from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
 from daybook_contracts.head import GENESIS, Head
-from daybook_projector.partition import PartitionLog
+from daybook_projector.partition.machine import PartitionLog
 from support.logbook import Logbook, Record, org, project, records, user
 
 ORG, ANN, BOB = org(1), user(1), user(2)

@@ -1,6 +1,7 @@
 """Statements: sets of rows in, and the order in which foreign keys let them be written."""
 
-from daybook_projector import sql
+from daybook_projector.postgres import statements as sql
+from daybook_projector.postgres.row_writer import statements
 from daybook_projector.projections.changes import Delete, Insert, NetChange, Replace, Row, Transient, Update
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.org_members import ORG_MEMBERS
@@ -8,7 +9,6 @@ from daybook_projector.projections.orgs import ORGS
 from daybook_projector.projections.project_members import PROJECT_MEMBERS
 from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS
 from daybook_projector.projections.sync_runs import SYNC_RUNS
-from daybook_projector.rows import statements
 
 MEMBER = {"org_id": "o", "user_id": "u", "role": "owner", "created_at": "t"}
 ORG = {"id": "o", "name": "a", "created_at": "t"}

@@ -2,9 +2,9 @@
 
 from daybook_contracts import entry_data as facts
 from daybook_contracts.checkpoint import NOTHING_PROJECTED
-from daybook_projector.log_entry import LogEntry
-from daybook_projector.partition import PartitionLog, start_of_command
-from daybook_projector.wanted import Wanted, first_absent, wanted_users
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.machine import PartitionLog, start_of_command
+from daybook_projector.partition.missing_users import Wanted, first_absent, wanted_users
 from support.logbook import Logbook, org, project, records, user
 
 ORG, ANN, BOB, CAT = org(1), user(1), user(2), user(3)

@@ -6,12 +6,12 @@ from typing import cast
 
 import pytest
 
-from daybook_command.engine import Engine
-from daybook_command.lanes import Lanes
-from daybook_command.owned import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Intake, Owned
+from daybook_command.engine.assignment import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Intake, Owned
+from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.engine import Engine
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.messages import Answer, CommandRecord
-from daybook_infra.health import Health
+from daybook_infra.runtime.health import Health
 from support.one_shard import command_at, fresh
 from support.simulation import CONFIG
 

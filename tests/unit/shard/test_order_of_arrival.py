@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from daybook_command.engine import Engine
-from daybook_command.lanes import Lanes
-from daybook_command.owned import Owned
+from daybook_command.engine.assignment import Owned
+from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.engine import Engine
 from daybook_command.shard.machine import Shard
-from daybook_infra.health import Health
+from daybook_infra.runtime.health import Health
 from support.one_shard import command_at
 from support.simulation import CONFIG
 

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from aiokafka import ConsumerRecord
 
-from daybook_command.outgoing import outgoing
+from daybook_command.kafka.answer_records import outgoing
+from daybook_command.kafka.command_subscriber import command_record
 from daybook_command.shard.messages import Answer, CommandRecord
-from daybook_command.subscriber import command_record
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
 from support.one_shard import answer_of, arrive, fresh, only

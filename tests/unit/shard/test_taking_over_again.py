@@ -2,13 +2,13 @@
 
 from typing import cast
 
-from daybook_command.engine import Engine, retake_pause
-from daybook_command.lanes import Lanes
-from daybook_command.owned import Intake, Owned
+from daybook_command.engine.assignment import Intake, Owned
+from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.engine import Engine, retake_pause
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import TakenOver
-from daybook_infra.health import Health
-from daybook_infra.retrying import LONGEST_PAUSE_SECONDS
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.retrying import LONGEST_PAUSE_SECONDS
 from support.one_shard import NOTHING
 from support.simulation import CONFIG
 

@@ -14,12 +14,12 @@ from starlette.routing import Route
 from daybook_command.http import openapi, problems
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.commands import Commands
-from daybook_command.http.lookup import Lookup
-from daybook_command.http.measured import measured
-from daybook_command.http.pages import doc_routes
-from daybook_command.http.ports import DoorDeps
+from daybook_command.http.dependencies import DoorDeps
+from daybook_command.http.docs_page import doc_routes
+from daybook_command.http.outcome_lookup import Lookup
 from daybook_command.http.rate import Buckets, UserRate
-from daybook_infra.health import health_router
+from daybook_command.http.route_metrics import measured
+from daybook_infra.runtime.health import health_router
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]

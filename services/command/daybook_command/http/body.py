@@ -4,8 +4,8 @@ import asyncio
 
 from starlette.requests import Request
 
+from daybook_command.http.body_budget import Share
 from daybook_command.http.problems import Refused, refuse
-from daybook_command.http.room import Share
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 
 READ_SECONDS = 30.0

@@ -12,13 +12,13 @@ from starlette.responses import Response
 
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.body import read_body
+from daybook_command.http.body_budget import Room
+from daybook_command.http.command_sender import Answer, Sender, Sending
+from daybook_command.http.dependencies import DoorDeps
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
-from daybook_command.http.ports import DoorDeps
 from daybook_command.http.problems import invalid, problem_response, refuse_unlisted
 from daybook_command.http.rate import TOKEN_BYTES, UserRate
-from daybook_command.http.room import Room
-from daybook_command.http.sending import Answer, Sender, Sending
-from daybook_command.http.turns import Turns
+from daybook_command.http.time_slices import Turns
 from daybook_contracts.codes import Code
 from daybook_contracts.commands import (
     Command,

@@ -8,7 +8,7 @@ from typing import Any
 
 from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet, PyJWKSetError
 
-from daybook_infra.logs import get_logger
+from daybook_infra.runtime.logs import get_logger
 
 FETCH_SECONDS = 5.0
 # A key that was taken back is trusted no longer than this, and the token cache's time.

@@ -12,8 +12,8 @@ from daybook_contracts.commands import InvalidCommand
 from daybook_contracts.principals import Principal, Service
 from daybook_contracts.results import Rejected, encode_body, problem
 from daybook_contracts.service_policy import ServicePolicy, unlisted
-from daybook_infra.errors import DatabaseAway
-from daybook_infra.logs import get_logger
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.logs import get_logger
 
 PROBLEM_JSON = "application/problem+json"
 # Kafka, Postgres or the key server: a restart is over in seconds.

@@ -5,7 +5,7 @@ batch stands goes out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daybook_command.shard.flight import Flight
+from daybook_command.shard.in_flight import Flight
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_contracts.admission import VoidReason, admit

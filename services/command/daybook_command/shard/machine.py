@@ -10,8 +10,8 @@ from daybook_command.shard.answers import Answers
 from daybook_command.shard.batch import Deciding, Moment
 from daybook_command.shard.config import Config
 from daybook_command.shard.doubts import clock_fault, doubt
-from daybook_command.shard.flight import Flight
 from daybook_command.shard.gap import read_gap
+from daybook_command.shard.in_flight import Flight
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.lookup import Needs
 from daybook_command.shard.memory import Memory

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from daybook_infra.postgres import Connection
-from daybook_projector.healing.beside import Beside
+from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.differences import ALL_TABLES, KEY_TABLES, OTHER_TABLES, Difference, put_right, sum_of
 from daybook_projector.healing.org_log import OrgLog
+from daybook_projector.healing.shadow_tables import Beside
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.projections.fold import Folds
 

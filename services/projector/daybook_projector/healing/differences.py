@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-from daybook_infra.postgres import Connection
-from daybook_projector.healing.beside import TWINS
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.healing.shadow_tables import TWINS
 from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.postgres.row_writer import refusals
 from daybook_projector.projections.changes import FoldError, Table
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
@@ -15,7 +16,6 @@ from daybook_projector.projections.orgs import ORGS
 from daybook_projector.projections.project_members import PROJECT_MEMBERS
 from daybook_projector.projections.projects import PROJECTS
 from daybook_projector.projections.sync_runs import SYNC_RUNS
-from daybook_projector.rows import refusals
 
 ALL_TABLES: Final = tuple(TWINS)
 KEY_TABLES: Final = (ORGS, PROJECTS)

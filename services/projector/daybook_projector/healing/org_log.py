@@ -11,12 +11,12 @@ from daybook_contracts.admission import VoidReason, admit
 from daybook_contracts.canonical import NotCanonical, canonical_bytes, parse_json
 from daybook_contracts.entries import LooseEntry
 from daybook_contracts.head import Head
-from daybook_infra.postgres import Connection
+from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.unhealable import Unhealable
-from daybook_projector.log_entry import LogEntry, at_home, read_log_entry
+from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry
+from daybook_projector.postgres.row_ids import hashes, readable_identity
+from daybook_projector.postgres.row_writer import refusals
 from daybook_projector.projections.changes import FoldError
-from daybook_projector.row_ids import hashes, readable_identity
-from daybook_projector.rows import refusals
 
 NO_OFFSET = -1
 # Dead letters of 64 KiB make 32 MiB of a page.

@@ -1,6 +1,6 @@
 """Why an org stays as it is."""
 
-from daybook_infra.errors import DaybookError
+from daybook_infra.runtime.errors import DaybookError
 
 
 class Unhealable(DaybookError):

@@ -1,0 +1,1 @@
+"""The `daybook` command line and what its commands do."""

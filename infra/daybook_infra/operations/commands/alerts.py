@@ -1,0 +1,44 @@
+"""`daybook alerts`: the open alerts, the worst first."""
+
+import asyncio
+from typing import TYPE_CHECKING, get_args
+
+import click
+
+from daybook_contracts.fact import Severity
+from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
+from daybook_infra.operations.scope import Scope
+from daybook_infra.operations.server_settings import running_settings
+
+if TYPE_CHECKING:
+    from daybook_infra.operations.listings import Alert
+
+SEVERITIES: tuple[str, ...] = get_args(Severity)
+
+
+@click.command
+@scoped
+@click.option(
+    "--severity", "severities", type=click.Choice(SEVERITIES), multiple=True, help="Only these; may be repeated."
+)
+def alerts(scope: Scope, severities: tuple[str, ...], *, as_json: bool) -> None:
+    """List the open alerts, critical ones first.
+
+    Fields of --json: id, severity (critical, warning, info), org_id, project_id, connection_id, rule, message. `rule`
+    is null for an alert that was raised by hand; `connection_id` is null where it is about none, or where whoever
+    raised it chose its id.
+    """
+    from daybook_infra.operations import listings
+
+    found = asyncio.run(listings.alerts(running_settings(), scope, severities or SEVERITIES))
+    show(found, _columns(), "no open alert", as_json=as_json)
+
+
+def _columns() -> "Columns[Alert]":
+    return {
+        "severity": lambda alert: alert.severity,
+        "alert": lambda alert: alert.id,
+        "connection": lambda alert: alert.connection_id or "-",
+        "rule": lambda alert: alert.rule or "-",
+        "message": lambda alert: one_line(alert.message),
+    }

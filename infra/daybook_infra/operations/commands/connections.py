@@ -1,0 +1,44 @@
+"""`daybook connections`: the inactive ones, or all."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
+from daybook_infra.operations.listing_sql import PENDING_COUNTED
+from daybook_infra.operations.scope import Scope
+from daybook_infra.operations.server_settings import running_settings
+
+if TYPE_CHECKING:
+    from daybook_infra.operations.listings import SourceConnection
+
+
+@click.command
+@scoped
+@click.option("--all", "active_too", is_flag=True, help="Active ones too.")
+@click.option("--type", "type_", metavar="TYPE", help="Only of this type, as hotmart.")
+def connections(scope: Scope, type_: str | None, *, active_too: bool, as_json: bool) -> None:
+    """List the inactive connections. One named by --connection is listed in any case. Configs are never shown.
+
+    Fields of --json: id, type, name, is_active, org_id, project_id, pending_dlq_events (exact up to 1000; 1001: more).
+    """
+    from daybook_infra.operations import listings
+
+    found = asyncio.run(listings.connections(running_settings(), scope, type_, active_too=active_too))
+    show(found, _columns(), "no connection" if active_too else "no inactive connection", as_json=as_json)
+
+
+def _columns() -> "Columns[SourceConnection]":
+    return {
+        "active": lambda found: "yes" if found.is_active else "no",
+        "connection": lambda found: found.id,
+        "org": lambda found: found.org_id,
+        "pending": lambda found: _pending(found.pending_dlq_events),
+        "type": lambda found: found.type,
+        "name": lambda found: one_line(found.name),
+    }
+
+
+def _pending(count: int) -> str:
+    return str(count) if count < PENDING_COUNTED else f">{PENDING_COUNTED - 1}"

@@ -1,0 +1,34 @@
+"""`daybook init`: topics and tables, made where they are missing."""
+
+import asyncio
+
+import click
+
+from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.runtime.settings import Settings
+
+
+@click.command
+def init() -> None:
+    """Make the topics and bring the database's schema up to date.
+
+    Says what it did; running it again does nothing. Nothing that exists is altered or dropped: a topic that is not as
+    the log needs it is an error. Rights that are missing in PostgreSQL are named before anything is made.
+    """
+    asyncio.run(_init(running_settings()))
+
+
+async def _init(settings: Settings) -> None:
+    from daybook_infra.runtime.kafka.topics import ensure_topics
+    from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
+
+    await verify_may_migrate(settings)
+    _say("topics", await ensure_topics(settings), "made")
+    _say("migrations", await migrate(settings), "applied")
+
+
+def _say(what: str, names: tuple[str, ...], done: str) -> None:
+    for name in names:
+        click.echo(f"{what}: {name} {done}")
+    if not names:
+        click.echo(f"{what}: nothing to do")

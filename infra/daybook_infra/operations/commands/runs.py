@@ -1,0 +1,51 @@
+"""`daybook runs`: sync runs, those started last first."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from daybook_infra.operations.commands.listing import Columns, duration, one_line, scoped, show, utc
+from daybook_infra.operations.listing_sql import STATUSES
+from daybook_infra.operations.scope import Scope
+from daybook_infra.operations.server_settings import running_settings
+
+if TYPE_CHECKING:
+    from daybook_infra.operations.listings import Run
+
+ASKED_FIRST = ("running", "failed")
+
+
+@click.command
+@scoped
+@click.option(
+    "--status",
+    "statuses",
+    type=click.Choice(STATUSES),
+    multiple=True,
+    default=ASKED_FIRST,
+    show_default=True,
+    help="Only these; may be repeated.",
+)
+def runs(scope: Scope, statuses: tuple[str, ...], *, as_json: bool) -> None:
+    """List the sync runs that are running or have failed, those started last first.
+
+    Fields of --json: id, status (running, failed, success, cancelled), org_id, project_id, connection_id, started_at,
+    finished_at and error_message; the last two may be null. In the table, a running one's time goes on.
+    """
+    from daybook_infra.operations import listings
+
+    found = asyncio.run(listings.runs(running_settings(), scope, statuses))
+    show(found, _columns(datetime.now(UTC)), f"no run is {' or '.join(statuses)}", as_json=as_json)
+
+
+def _columns(now: datetime) -> "Columns[Run]":
+    return {
+        "status": lambda run: run.status,
+        "run": lambda run: run.id,
+        "connection": lambda run: run.connection_id,
+        "started at": lambda run: utc(run.started_at),
+        "took": lambda run: duration((run.finished_at or now) - run.started_at),
+        "error": lambda run: one_line(run.error_message or ""),
+    }

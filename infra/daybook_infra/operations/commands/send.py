@@ -1,0 +1,113 @@
+"""`daybook send`: envelopes as JSON lines in, one outcome line each out, in the same order."""
+
+import asyncio
+import sys
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from daybook_contracts.principals import InvalidPrincipal, Principal, parse_publisher
+from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
+from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.service_key import service_key
+from daybook_infra.runtime.settings import Settings
+
+REJECTED, UNKNOWN = 1, 3
+
+
+@click.command
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--principal", default="service:cli", show_default=True, help="Who sends: service:NAME or user:ID.")
+@click.option(
+    "--key-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
+)
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for each outcome.",
+)
+@click.option("--rejections-ok", is_flag=True, help="Exit with 0 although commands were rejected.")
+def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, *, rejections_ok: bool) -> None:
+    """Publish the envelopes in FILE (JSON lines; stdin by default) to the commands topic.
+
+    Each line is published as it stands, but for blank ones, and its outcome is printed as a JSON line, in the order of
+    the input. A line without JSON, id or key is not published; its outcome is INVALID_COMMAND.
+
+    Exits with 0 if all were accepted, with 1 if any was rejected, with 3 if any has no known outcome: within the time
+    it was not decided (status 202), or Kafka did not acknowledge it (503). Sending it again with its id is safe.
+    """
+    try:
+        sender = parse_publisher(principal.encode())
+    except InvalidPrincipal as error:
+        raise click.BadParameter(str(error), param_hint="--principal") from error
+    settings = running_settings()
+    signer = Signer(sender, service_key(settings, key_file))
+    tally = asyncio.run(_send(settings, file, signer, seconds))
+    sys.exit(tally.exit_code(rejections_ok=rejections_ok))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """Who sends; without a key the records are not signed."""
+
+    principal: Principal
+    key: bytes | None = field(repr=False)
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many outcomes of each kind were printed."""
+
+    accepted: int = 0
+    rejected: int = 0
+    unknown: int = 0
+
+    def count(self, outcome: Result | Pending) -> None:
+        from daybook_infra.operations.publishing import is_known
+
+        if isinstance(outcome, Accepted):
+            self.accepted += 1
+        elif is_known(outcome):
+            self.rejected += 1
+        else:
+            self.unknown += 1
+
+    def exit_code(self, *, rejections_ok: bool) -> int:
+        if self.unknown:
+            return UNKNOWN
+        return REJECTED if self.rejected and not rejections_ok else 0
+
+    def __str__(self) -> str:
+        return f"{self.accepted} accepted, {self.rejected} rejected, {self.unknown} unknown"
+
+
+async def _send(settings: Settings, file: BinaryIO, signer: Signer, seconds: float) -> Tally:
+    from daybook_infra.operations.line_reader import read_lines
+    from daybook_infra.operations.publishing import publishing
+    from daybook_infra.operations.sending import outcomes
+
+    tally = Tally()
+    # The outcomes themselves are progress enough where they go to the terminal.
+    progress = sys.stderr.isatty() and not sys.stdout.isatty()
+    async with (
+        publishing(settings, signer.principal, seconds, signer.key) as publisher,
+        aclosing(outcomes(publisher, read_lines(file))) as done,
+    ):
+        async for outcome in done:
+            click.echo(encode_item(outcome) if isinstance(outcome, Pending) else encode_record(outcome))
+            tally.count(outcome)
+            if progress:
+                click.echo(f"\r{tally}", nl=False, err=True)
+    if progress:
+        click.echo(err=True)
+    return tally

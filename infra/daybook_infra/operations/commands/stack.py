@@ -1,0 +1,67 @@
+"""`daybook stack up|down|env`: the local Kafka and PostgreSQL alone."""
+
+import shlex
+
+import click
+
+from daybook_infra.runtime.settings import load_settings
+from daybook_infra.stack.choice import parts_needed, stack_of
+from daybook_infra.stack.interface import Part, StackError
+from daybook_infra.stack.jwt_secret import env_with_secret, local_secret
+from daybook_infra.stack.leftovers import end_services, forget_started, refuse_while_up_runs
+from daybook_infra.stack.lock import is_held
+from daybook_infra.stack.places import Home
+
+
+def say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+@click.group
+def stack() -> None:
+    """The local Kafka and PostgreSQL, which run on after the command.
+
+    DAYBOOK_STACK says which: embedded (the default) or docker. What DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL
+    name runs elsewhere and is left alone.
+    """
+
+
+@stack.command("up")
+def stack_up() -> None:
+    """Start what is not running yet."""
+    settings = load_settings()
+    needed = parts_needed(settings)
+    home = Home.of_checkout()
+    local_secret(settings, home, say)
+    started = stack_of(settings, say).start(needed)
+    if not is_held(home.lock("up")):
+        forget_started(home)
+    for part in sorted(needed):
+        click.echo(f"{part.label}: {'started' if part in started else 'was running'}")
+    if not needed:
+        click.echo("nothing to start: DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL name other servers")
+
+
+@stack.command("down")
+def stack_down() -> None:
+    """Stop what runs. The data stays."""
+    settings = load_settings()
+    home = Home.of_checkout()
+    home.make()
+    refuse_while_up_runs(home)
+    end_services(home, say)
+    stopped = stack_of(settings, say).stop()
+    forget_started(home)
+    for part in sorted(Part):
+        click.echo(f"{part.label}: {'stopped' if part in stopped else 'was not running'}")
+
+
+@stack.command("env")
+def stack_env() -> None:
+    """Print what a shell needs to use the stack: eval "$(daybook stack env)"."""
+    settings = load_settings()
+    found = stack_of(settings).found()
+    if not found.env():
+        raise StackError("the local stack is not running: `daybook stack up`")
+    for name, value in env_with_secret(found, settings, Home.of_checkout()).items():
+        click.echo(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,26 @@
+"""`daybook token`: a JWT for trying things."""
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from daybook_infra.operations.server_settings import local_jwt_secret
+from daybook_infra.runtime.settings import load_settings
+
+
+@click.command
+@click.option("--user", metavar="ID", help="A user's id; the token's role is `authenticated`.")
+@click.option("--service", metavar="NAME", help="A service's name; the token's role is `service_role`.")
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True, max=8760), default=1.0, show_default=True)
+def token(user: str | None, service: str | None, hours: float) -> None:
+    """Print a JWT for the HTTP door.
+
+    Signed with DAYBOOK_JWT_SECRET, or with the secret that a local stack keeps in .daybook/jwt-secret. If
+    DAYBOOK_SERVICE_JWT_SECRET is set, it signs services' tokens.
+    """
+    from daybook_infra.operations.tokens import principal_of, sign, signing_secret
+
+    settings = load_settings()
+    principal = principal_of(user, service)
+    secret = signing_secret(settings, principal, local_jwt_secret())
+    click.echo(sign(settings, secret, principal, datetime.now(UTC), timedelta(hours=hours)))

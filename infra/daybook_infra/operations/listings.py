@@ -1,0 +1,137 @@
+"""What an operator asks first: open alerts, sync runs, connections. A scope in, a page of rows out.
+Reads the projected tables and nothing else. How rows are shown is not known here.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar, get_args
+from uuid import UUID
+
+from daybook_contracts.fact import Rule
+from daybook_contracts.ids import policy_alert_id
+from daybook_infra.operations.listing_sql import ALERTS, CONNECTIONS, CONNECTIONS_OF_PROJECTS, PENDING_COUNTED, RUNS
+from daybook_infra.operations.scope import Scope
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.postgres.migrations import verify_migrations
+from daybook_infra.runtime.settings import Settings
+
+APPLICATION: Final = "daybook-listing"
+RULES: Final[tuple[str, ...]] = get_args(Rule)
+# Two full orgs. It bounds the search for the connections that policies' alerts are about.
+CONNECTIONS_TRIED: Final = 20_000
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    rows: tuple[Row, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """An open one. `rule` stands where a policy raised it; `connection_id` is None also where it cannot be told."""
+
+    id: str
+    severity: str
+    org_id: str
+    project_id: str
+    connection_id: str | None
+    rule: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    id: str
+    status: str
+    org_id: str
+    project_id: str
+    connection_id: str
+    started_at: datetime
+    finished_at: datetime | None
+    error_message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConnection:
+    """`pending_dlq_events` is exact up to 1000; 1001 means more."""
+
+    id: str
+    type: str
+    name: str
+    is_active: bool
+    org_id: str
+    project_id: str
+    pending_dlq_events: int
+
+
+async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) -> Page[Alert]:
+    """Critical ones first, then by org and project."""
+    of_policies = [] if scope.connection_id is None else list(_policy_alerts(str(scope.connection_id)))
+    async with _tables(settings) as tables:
+        rows = await tables.fetch(ALERTS, list(severities), *_place(scope), of_policies, scope.limit + 1)
+        found = _page([_alert(row) for row in rows], scope)
+        return replace(found, rows=await _with_rules(tables, found.rows))
+
+
+async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Page[Run]:
+    """Those started last first."""
+    async with _tables(settings) as tables:
+        rows = await tables.fetch(RUNS, list(statuses), *_place(scope), scope.limit + 1)
+    return _page([Run(**_with_ids_as_text(row)) for row in rows], scope)
+
+
+async def connections(
+    settings: Settings, scope: Scope, type_: str | None, *, active_too: bool
+) -> Page[SourceConnection]:
+    """By org, project and name. One that the scope names is listed whether it is active or not."""
+    also_active = active_too or scope.connection_id is not None
+    async with _tables(settings) as tables:
+        rows = await tables.fetch(CONNECTIONS, also_active, type_, *_place(scope), scope.limit + 1, PENDING_COUNTED)
+    return _page([SourceConnection(**_with_ids_as_text(row)) for row in rows], scope)
+
+
+@asynccontextmanager
+async def _tables(settings: Settings) -> AsyncIterator[OwnConnection]:
+    await verify_migrations(settings)
+    async with connect(settings, APPLICATION) as connection:
+        yield connection
+
+
+def _place(scope: Scope) -> tuple[UUID | None, UUID | None, UUID | None]:
+    return scope.org_id, scope.project_id, scope.connection_id
+
+
+def _page(rows: Sequence[Row], scope: Scope) -> Page[Row]:
+    return Page(tuple(rows[: scope.limit]), more=len(rows) > scope.limit)
+
+
+def _with_ids_as_text(row: Any) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
+
+
+def _alert(row: Any) -> Alert:
+    return Alert(**_with_ids_as_text(row), rule=None)
+
+
+async def _with_rules(tables: OwnConnection, found: Sequence[Alert]) -> tuple[Alert, ...]:
+    """A policy's alert has a UUIDv5 made of its connection and rule: it is found by making those of its project."""
+    projects = {alert.project_id for alert in found if UUID(alert.id).version == 5}
+    if not projects:
+        return tuple(found)
+    rows = await tables.fetch(CONNECTIONS_OF_PROJECTS, list(projects), CONNECTIONS_TRIED)
+    origins = {
+        alert_id: (str(row["id"]), rule) for row in rows for alert_id, rule in _policy_alerts(str(row["id"])).items()
+    }
+    return tuple(
+        replace(alert, connection_id=origins[alert.id][0], rule=origins[alert.id][1]) if alert.id in origins else alert
+        for alert in found
+    )
+
+
+def _policy_alerts(connection_id: str) -> dict[str, str]:
+    return {policy_alert_id(connection_id, rule): rule for rule in RULES}

@@ -1,0 +1,28 @@
+"""uvicorn's configuration for one site: an app and its connections in."""
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from daybook_infra.runtime.http.connections import Connections
+from daybook_infra.runtime.http.limits import BACKLOG
+
+# Requests wait at most DAYBOOK_WAIT_SECONDS for a decision; connections that are still open after this are closed.
+STOP_SECONDS = 10
+
+
+class BoundedConfig(uvicorn.Config):
+    def __init__(self, app: ASGIApp, connections: Connections) -> None:
+        super().__init__(
+            app,
+            loop="none",
+            http="daybook_infra.runtime.http.protocol:BoundedProtocol",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=STOP_SECONDS,
+        )
+        self.connections = connections

@@ -1,0 +1,174 @@
+"""All connections of one server: which are admitted, which are closed to make room, and which have timed out.
+Must not know what a connection does (protocol.py).
+"""
+
+import socket
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final, Protocol
+
+import prometheus_client
+from prometheus_client import CollectorRegistry, Gauge
+
+from daybook_infra.runtime.http.limits import HttpLimits
+from daybook_infra.runtime.logs import get_logger
+
+# A provider gives each customer a /64 of IPv6 addresses.
+IPV6_NETWORK_BYTES: Final = 8
+IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
+# The order of closing is kept for this long, so a new connection has at least this long to send its request.
+ORDER_SECONDS: Final = 1.0
+ORDER_PART: Final = 4
+# Pause after a search that found no connection to close.
+SEARCH_SECONDS: Final = 0.1
+FULL_LOG_SECONDS: Final = 10.0
+
+log = get_logger(__name__)
+
+
+class Cut(StrEnum):
+    """Why the server ended a connection, as the metric's label."""
+
+    MALFORMED = "malformed"
+    HEAD_TOO_LARGE = "head_too_large"
+    HEAD_TOO_SLOW = "head_too_slow"
+    BODY_TOO_SLOW = "body_too_slow"
+    ANSWER_NOT_READ = "answer_not_read"
+    TOO_MUCH_UNREAD = "too_much_unread"
+    MADE_ROOM = "made_room"
+    NO_ROOM = "no_room"
+    OVERLOADED = "overloaded"
+
+
+class Connection(Protocol):
+    @property
+    def network(self) -> str:
+        """The client's network, as `network_of` gives it."""
+
+    @property
+    def waiting_since(self) -> float | None:
+        """When the server began to wait for the client; None while the client waits for the server."""
+
+    def check(self, now: float) -> None:
+        """Ends the connection if its client has kept the server waiting for too long."""
+
+    def drop(self, reason: Cut) -> None:
+        """Closes it at once."""
+
+
+class HttpMetrics:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.open = Gauge("daybook_http_connections", "HTTP connections that are open", registry=registry)
+        self.cut = prometheus_client.Counter(
+            "daybook_http_cut_total",
+            "HTTP connections and requests that a limit ended: " + ", ".join(Cut),
+            ("reason",),
+            registry=registry,
+        )
+
+
+class Connections:
+    def __init__(self, limits: HttpLimits, metrics: HttpMetrics) -> None:
+        self.limits = limits
+        # Requests that have come whole and are not answered yet.
+        self.working = 0
+        self._metrics = metrics
+        self._open: set[Connection] = set()
+        self._networks: Counter[str] = Counter()
+        self._to_close: list[Connection] = []
+        self._ordered_at = self._search_at = self._logged_at = float("-inf")
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, newcomer: Connection, now: float) -> bool:
+        """Whether the newcomer may stay. If all places are taken, a connection that waits for its client is closed
+        instead, unless the newcomer's network has more connections than that one's.
+        """
+        if len(self._open) >= self.limits.connections:
+            self._log_full(now)
+            found = self._next_to_close(now)
+            if found is None or self._networks[found.network] < self._networks[newcomer.network]:
+                self.count(Cut.NO_ROOM)
+                return False
+            self.forget(found)
+            found.drop(Cut.MADE_ROOM)
+        self._open.add(newcomer)
+        self._networks[newcomer.network] += 1
+        self._metrics.open.inc()
+        return True
+
+    def forget(self, connection: Connection) -> None:
+        if connection in self._open:
+            self._open.remove(connection)
+            self._networks[connection.network] -= 1
+            if not self._networks[connection.network]:
+                del self._networks[connection.network]
+            self._metrics.open.dec()
+
+    def sweep(self, now: float) -> None:
+        for connection in list(self._open):
+            connection.check(now)
+
+    def count(self, reason: Cut) -> None:
+        self._metrics.cut.labels(reason.value).inc()
+
+    @property
+    def busy(self) -> bool:
+        return self.working >= self.limits.working
+
+    def _next_to_close(self, now: float) -> Connection | None:
+        if now - self._ordered_at > ORDER_SECONDS:
+            self._to_close.clear()
+        while True:
+            while self._to_close:
+                found = self._to_close.pop()
+                if found in self._open and found.waiting_since is not None:
+                    return found
+            if now < self._search_at:
+                return None
+            self._order(now)
+
+    def _order(self, now: float) -> None:
+        """Keeps the first part only: connections made while it is used up may have to be closed before the rest."""
+        order = order_of_closing(self._open)
+        self._to_close = order[: len(order) // ORDER_PART + 1][::-1]
+        self._ordered_at = now
+        if not order:
+            self._search_at = now + SEARCH_SECONDS
+
+    def _log_full(self, now: float) -> None:
+        if now - self._logged_at > FULL_LOG_SECONDS:
+            self._logged_at = now
+            log.warning("connections_full", limit=self.limits.connections, working=self.working)
+
+
+def order_of_closing(connections: Iterable[Connection]) -> list[Connection]:
+    """The connections that wait for their client: those of the network with the most connections first, and within a
+    network the one that has waited longest. So a flood from one network closes its own connections.
+    """
+    working: Counter[str] = Counter()
+    waiting: dict[str, list[tuple[float, Connection]]] = defaultdict(list)
+    for connection in connections:
+        since = connection.waiting_since
+        if since is None:
+            working[connection.network] += 1
+        else:
+            waiting[connection.network].append((since, connection))
+    ranked: list[tuple[int, float, Connection]] = []
+    for network, members in waiting.items():
+        members.sort(key=lambda member: -member[0])
+        ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members, working[network])]
+    ranked.sort(key=lambda one: one[:2])
+    return [connection for _, _, connection in ranked]
+
+
+def network_of(address: str) -> str:
+    """What counts as one place: an IPv4 address, the /64 of an IPv6 address."""
+    if ":" not in address:
+        return address
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    if packed.startswith(IPV4_IN_IPV6):
+        return socket.inet_ntop(socket.AF_INET, packed[len(IPV4_IN_IPV6) :])
+    return packed[:IPV6_NETWORK_BYTES].hex()

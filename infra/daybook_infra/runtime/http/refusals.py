@@ -1,0 +1,49 @@
+"""What the server itself says to a client that broke a limit: bytes for the wire, and an app for overload."""
+
+from typing import Final
+
+from starlette.types import Receive, Scope, Send
+
+from daybook_contracts.codes import Code
+from daybook_contracts.results import encode_body, problem
+from daybook_infra.runtime.http.headers import SECURITY
+
+RETRY_SECONDS: Final = 2
+PROBLEM_JSON: Final = b"application/problem+json"
+
+_Headers = list[tuple[bytes, bytes]]
+
+
+def _answer(code: Code, detail: str, status: int) -> tuple[bytes, _Headers]:
+    body = encode_body(problem(code, detail, status=status))
+    retry = [(b"retry-after", b"%d" % RETRY_SECONDS)] if code is Code.UNAVAILABLE else []
+    headers = [
+        (b"content-type", PROBLEM_JSON),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        *retry,
+        *SECURITY,
+    ]
+    return body, headers
+
+
+def _wire(detail: str, status: int, phrase: bytes) -> bytes:
+    body, headers = _answer(Code.INVALID_COMMAND, detail, status)
+    lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+    return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase, lines, body)
+
+
+MALFORMED: Final = _wire("This is not an HTTP/1.1 request.", 400, b"Bad Request")
+HEAD_TOO_SLOW: Final = _wire("The request's head did not arrive in time.", 408, b"Request Timeout")
+HEAD_TOO_LARGE: Final = _wire(
+    "The request line and the headers must be at most 32 KiB, in at most 100 lines.",
+    431,
+    b"Request Header Fields Too Large",
+)
+
+_BUSY, _BUSY_HEADERS = _answer(Code.UNAVAILABLE, "Too many requests are under way here; nothing was done.", 503)
+
+
+async def overloaded(_: Scope, __: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 503, "headers": _BUSY_HEADERS})
+    await send({"type": "http.response.body", "body": _BUSY})

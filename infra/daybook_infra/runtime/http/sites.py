@@ -1,0 +1,36 @@
+"""Where a service's HTTP is put together: its app and the settings in, what to serve at which address out."""
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
+
+from daybook_infra.runtime.health import Health, health_router
+from daybook_infra.runtime.http.connections import Connections, HttpMetrics
+from daybook_infra.runtime.http.headers import with_security_headers
+from daybook_infra.runtime.http.limits import ADMIN_CONNECTIONS, HttpLimits, main_limits
+from daybook_infra.runtime.http.serving import Site
+from daybook_infra.runtime.settings import Settings, env_name
+
+
+def sites(
+    app: ASGIApp, address: tuple[str, int], settings: Settings, health: Health, registry: CollectorRegistry
+) -> list[Site]:
+    """The service's own site and, if the settings name a port for it, the admin's. Raises SettingsError."""
+    metrics = HttpMetrics(registry)
+    host, port = address
+    own = Connections(main_limits(settings), metrics)
+    found = [Site(with_security_headers(app), host, port, own)]
+    if settings.admin_port is not None:
+        admin = with_security_headers(_admin_app(health, registry))
+        limits = HttpLimits(connections=ADMIN_CONNECTIONS)
+        port_from = env_name("admin_port")
+        found.append(
+            Site(admin, settings.admin_host, settings.admin_port, Connections(limits, metrics), port_from=port_from)
+        )
+    return found
+
+
+def _admin_app(health: Health, registry: CollectorRegistry) -> FastAPI:
+    app = FastAPI(title="Daybook's operators", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(health_router(health, registry))
+    return app

@@ -1,0 +1,90 @@
+"""Bounds what a consumer unfolds before it gives the event loop back, and takes its partitions in turn.
+aiokafka fetches compressed batches, and unfolds them when they are asked for: one answer of a few MiB can hold hundreds
+that unfold to just below the bound of each.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from aiokafka.consumer import consumer, fetcher
+
+from daybook_infra.runtime.kafka.unfolding import work
+
+PORTION_BYTES: Final = 16 * 1024 * 1024
+"""One `getmany` returns once it has unfolded this much; it exceeds it by one batch at most."""
+
+# A shorter debt is not worth a timer.
+_DEBT_SECONDS = 0.005
+
+_Record = Any
+
+
+class _Share:
+    """The count of unfolded bytes at which the current call of `fetched_records` stops."""
+
+    stop_at = PORTION_BYTES
+
+    @property
+    def is_used_up(self) -> bool:
+        return work.unfolded_bytes >= self.stop_at
+
+
+_share: Final = _Share()
+
+
+class PortionedResult(fetcher.FetchResult):
+    """What was fetched of one partition. `getall` is aiokafka's, except that it stops when the share is used up."""
+
+    def getall(self, max_records: int | None = None) -> list[_Record]:
+        if not self._may_be_handed_over() or _share.is_used_up:
+            return []
+        taken: list[_Record] = []
+        is_exhausted = False
+        for record in self._partition_records:
+            taken.append(record)
+            if len(taken) == max_records or _share.is_used_up:
+                break
+        else:
+            is_exhausted = True
+        self._update_position()  # type: ignore[no-untyped-call]  # aiokafka's
+        if is_exhausted:
+            self._partition_records = None
+        return taken
+
+    def _may_be_handed_over(self) -> bool:
+        assigned: bool = self.check_assignment(self._topic_partition)  # type: ignore[no-untyped-call]  # aiokafka's
+        return assigned and self._partition_records is not None
+
+
+class FairFetcher(fetcher.Fetcher):
+    """Each call first waits as long as the last one unfolded, so at least half of the loop's time is left to others. A
+    partition that was not read to its end goes behind the others.
+    """
+
+    _debt_seconds = 0.0
+
+    async def fetched_records(
+        self,
+        partitions: Any,
+        timeout: float = 0,  # noqa: ASYNC109 - as in aiokafka
+        max_records: int | None = None,
+    ) -> dict[Any, list[_Record]]:
+        debt, self._debt_seconds = self._debt_seconds, 0.0
+        if debt > _DEBT_SECONDS:
+            await asyncio.sleep(debt)
+        before = work.seconds
+        _share.stop_at = work.unfolded_bytes + PORTION_BYTES
+        drained: dict[Any, list[_Record]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
+            partitions, timeout, max_records
+        )
+        self._debt_seconds = work.seconds - before
+        for place in drained:
+            if place in self._records:
+                self._records.move_to_end(place)
+        return drained
+
+
+def install() -> None:
+    """Affects all consumers made in this process from now on."""
+    fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka offers no other place
+    consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above

@@ -1,0 +1,101 @@
+"""Why Kafka refuses a client, for people: aiokafka's errors in, a sentence out. A client that fails to start does not
+say why, so this module opens a connection of its own to find out.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from typing import Any, Final
+
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    IllegalSaslStateError,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+    UnsupportedSaslMechanismError,
+)
+from aiokafka.protocol.metadata import MetadataRequest
+
+from daybook_infra.runtime.settings import Settings, env_name
+
+DENIALS: Final = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
+ASK_SECONDS = 5.0
+
+
+def denial(settings: Settings, error: BaseException) -> str | None:
+    """The missing ACL; None if the error is not one of `DENIALS`."""
+    match error:
+        case TopicAuthorizationFailedError():
+            return f"{_who(settings)} is not authorised for topic {_named(error)}: an ACL is missing"
+        case GroupAuthorizationFailedError():
+            return f"{_who(settings)} is not authorised for group {_named(error)}: an ACL (Read) is missing"
+        case ClusterAuthorizationFailedError():
+            return f"{_who(settings)} is not authorised to write to any topic: an ACL (Write) is missing"
+        case _:
+            return None
+
+
+def told(settings: Settings, error: BaseException) -> str:
+    """For health and logs: the missing ACL, else the error itself."""
+    return denial(settings, error) or repr(error)
+
+
+async def refusal(settings: Settings, options: Mapping[str, Any]) -> str | None:
+    """Why a reachable broker refuses this client; None if none says why. `options`: those of `kafka.connection`."""
+    given = {name: value for name, value in options.items() if name != "bootstrap_servers"}
+    for host, port, _ in collect_hosts(options["bootstrap_servers"], randomize=False):
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                await _ask(host, port, given)
+        except (KafkaError, OSError, TimeoutError) as error:
+            reason = _reason(settings, error)
+            if reason is not None:
+                return f"Kafka at {host}:{port} {reason}"
+    return None
+
+
+async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
+    connection = await create_conn(host, port, **options)
+    try:
+        await connection.send(MetadataRequest([]))
+    except KafkaConnectionError as error:
+        raise _Closed(str(error)) from error
+    finally:
+        connection.close()
+
+
+class _Closed(KafkaError):
+    """The broker closed the connection after the API versions exchange."""
+
+
+def _reason(settings: Settings, error: Exception) -> str | None:
+    match error:
+        case SaslAuthenticationFailed() | AuthenticationFailedError():
+            check = f"check {env_name('kafka_user')} and {env_name('kafka_password')}"
+            return f"refuses {_who(settings)}: SASL authentication failed; {check}"
+        case UnsupportedSaslMechanismError():
+            return f"does not take {settings.kafka_sasl}: check {env_name('kafka_sasl')}"
+        case IllegalSaslStateError():
+            return f"takes no SASL at this port: check {env_name('kafka_security')}"
+        case ssl.SSLError():
+            settings_of_tls = f"{env_name('kafka_security')} and {env_name('kafka_ca_file')}"
+            return f"could not be spoken to over TLS ({error.reason}): check {settings_of_tls}"
+        case _Closed() | ConnectionResetError():
+            return f"closes the connection: does it speak {settings.kafka_security}? check {env_name('kafka_security')}"
+        case _:
+            return None
+
+
+def _who(settings: Settings) -> str:
+    return f"user {settings.kafka_user}" if settings.kafka_user else "this client"
+
+
+def _named(error: KafkaError) -> str:
+    """The names in the error's arguments: one, several or none."""
+    names = [each for given in error.args for each in ([given] if isinstance(given, str) else given)]
+    return ", ".join(sorted(names)) or "(unnamed)"

@@ -1,0 +1,1 @@
+"""PostgreSQL connections, privileges and migrations."""

@@ -1,0 +1,147 @@
+"""Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
+What the files say is not known here. A file's first line may say `-- only: managed`, which limits it to that
+DAYBOOK_USERS, or `-- last: ...`: it runs again after every run that applies something.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from asyncpg import DuplicateTableError, SyntaxOrAccessError
+
+from daybook_infra.runtime.errors import DaybookError
+from daybook_infra.runtime.postgres.connections import Connection, connect
+from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, missing_to_migrate
+from daybook_infra.runtime.postgres.privileges import ROLE, missing_rights, refuse
+from daybook_infra.runtime.settings import Settings, env_name
+
+# Beside the package in a checkout, inside it once it is installed from a wheel.
+FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
+# Any number will do, as long as nobody else locks it: "daybook" in ASCII.
+LOCK = int.from_bytes(b"daybook")
+ONLY = "-- only: "
+LAST = "-- last: "
+
+
+class MigrationMismatch(DaybookError):
+    """The database's schema is not what this version of Daybook needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    number: int
+    name: str
+    sql: str
+    only: str | None
+    last: bool
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, ...]:
+    """Applies what is missing, all or nothing, and returns the names of the files applied; idempotent. Two at once: the
+    second waits. Raises `MigrationMismatch` if an applied file was edited, `RightsMissing`, `DatabaseAway`.
+    """
+    async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        known = read_migrations(folder)
+        await _need_rights(connection, known, settings)
+        await _need_users(connection, settings)
+        waiting = _missing(known, await _applied(connection), settings.users)
+        for migration in waiting:
+            await _apply(connection, migration)
+        for migration in known if waiting else ():
+            if migration.last:
+                await _run(connection, migration)
+    return tuple(migration.name for migration in waiting)
+
+
+async def verify_may_migrate(settings: Settings) -> None:
+    """To be asked before anything else is made. Raises what `migrate` raises before it applies anything."""
+    async with connect(settings, "daybook-init") as connection:
+        await _need_rights(connection, read_migrations(), settings)
+        await _need_users(connection, settings)
+
+
+async def verify_migrations(settings: Settings) -> None:
+    """Raises `MigrationMismatch` unless every file of this version is applied. A newer version's files do not matter:
+    the schema only grows, and old instances run on while new ones start.
+    """
+    async with connect(settings, "daybook-init") as connection:
+        missing = _missing(read_migrations(), await _applied(connection), settings.users)
+    if missing:
+        names = ", ".join(migration.name for migration in missing)
+        raise MigrationMismatch(f"the database lacks {names}: run `daybook init`")
+
+
+async def applied_migrations(connection: Connection) -> list[str]:
+    """Names, in order; empty where Daybook never was."""
+    applied = await _applied(connection)
+    return [name for _, (name, _) in sorted(applied.items())]
+
+
+def read_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
+    where = folder or next(place for place in FOLDERS if place.is_dir())
+    found = tuple(_read(path) for path in sorted(where.glob("*.sql")))
+    if len({migration.number for migration in found}) != len(found):
+        raise MigrationMismatch(f"two migrations have the same number in {where}")
+    return found
+
+
+def _read(path: Path) -> Migration:
+    sql = path.read_text(encoding="utf-8")
+    first = sql.partition("\n")[0]
+    only = first.removeprefix(ONLY) if first.startswith(ONLY) else None
+    return Migration(int(path.name.partition("_")[0]), path.name, sql, only, first.startswith(LAST))
+
+
+async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
+    if await connection.fetchval("SELECT to_regclass('daybook.migrations')") is None:
+        return {}
+    rows = await connection.fetch("SELECT number, name, sha256 FROM daybook.migrations")
+    return {row["number"]: (row["name"], row["sha256"]) for row in rows}
+
+
+def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], users: str) -> list[Migration]:
+    for migration in known:
+        if migration.number in applied and applied[migration.number][1] != migration.sha256:
+            raise MigrationMismatch(f"{migration.name} was edited after it was applied: put it back, add a new file")
+    return [each for each in known if each.number not in applied and each.only in {None, users}]
+
+
+async def _need_rights(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    readable = not await missing_rights(connection, [MIGRATIONS])
+    pending = not readable or bool(_missing(known, await _applied(connection), settings.users))
+    refuse(await connection.fetchval(ROLE), await missing_to_migrate(connection, settings.users, pending=pending))
+
+
+async def _need_users(connection: Connection, settings: Settings) -> None:
+    if settings.users == "managed":
+        return
+    if await connection.fetchval("SELECT to_regclass('auth.users')") is None:
+        raise MigrationMismatch(
+            f"{env_name('users')}=external, but there is no table auth.users: the identity provider makes it"
+        )
+
+
+async def _apply(connection: Connection, migration: Migration) -> None:
+    await _run(connection, migration)
+    await connection.execute(
+        "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
+        migration.number,
+        migration.name,
+        migration.sha256,
+    )
+
+
+async def _run(connection: Connection, migration: Migration) -> None:
+    try:
+        await connection.execute(migration.sql)
+    except SyntaxOrAccessError as error:
+        # A name that is taken, a right or a reference that is missing: whoever owns the database puts it right.
+        anothers = isinstance(error, DuplicateTableError) and migration.only is not None
+        hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
+        raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error

@@ -1,0 +1,263 @@
+"""Every setting of Daybook, with its default, bounds and description: `DAYBOOK_*` variables in, one frozen object out.
+Nothing else reads the environment, but for the failpoints of crash tests (failpoints.py).
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from annotated_types import Ge, Gt, Le
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from daybook_contracts.secret_id_ref import checked_prefix
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.key_rules import keys_url, same_keys_url, signing_key
+from daybook_infra.runtime.remote_servers import address_fault, unencrypted_kafka, unverified_database
+from daybook_infra.runtime.secret_files import SecretFiles
+
+ENV_PREFIX = "DAYBOOK_"
+KAFKA_TOPIC_NAME = r"^[A-Za-z0-9._-]{0,200}$"
+# Scheme, host and port in lower case, as browsers write them (RFC 6454); no path, no trailing slash.
+ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
+# RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
+HS256_KEY_BYTES = 32
+NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
+OWN_KEYS = "users and services need keys of their own; leave it out where both have the same"
+
+Positive = Annotated[int, Ge(1)]
+Port = Annotated[int, Ge(1), Le(65_535)]
+Seconds = Annotated[float, Gt(0), Le(86_400)]
+
+
+class Settings(BaseSettings):
+    """Read once, in a `main`, and handed down; `load_settings` words pydantic's `ValidationError` for people."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
+
+    kafka_bootstrap: str = Field("", description="Kafka's `host:port,…`; empty: the local stack's")
+    kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how Kafka is spoken to"
+    )
+    kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        "SCRAM-SHA-512", description="SASL mechanism, if `DAYBOOK_KAFKA_SECURITY` has one"
+    )
+    kafka_user: str = Field("", description="SASL user")
+    kafka_password: SecretStr = Field(SecretStr(""), description="SASL password")
+    kafka_ca_file: str = Field("", description="PEM file with the authorities to trust; empty: the system's")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgresql://user:password@host:port/name`, the primary; off this machine with "
+        "`?sslmode=verify-full`; empty: the local stack's",
+    )
+    insecure: Literal["refuse", "allow"] = Field(
+        "refuse", description="`allow`: passwords may go to servers off this machine without verified TLS"
+    )
+    stack: Literal["embedded", "docker"] = Field("embedded", description="which local stack, if no servers are named")
+
+    partitions: Annotated[int, Ge(1), Le(10_000)] = Field(
+        12, description="partitions of each topic; fixed when the topics are made, checked at start"
+    )
+    replication_factor: Annotated[int, Ge(1), Le(100)] = Field(1, description="copies of each partition; production: 3")
+    min_insync_replicas: Annotated[int, Ge(1), Le(100)] = Field(
+        1, description="copies that must have a record before it is acknowledged; production: 2"
+    )
+    topic_prefix: str = Field("daybook.", pattern=KAFKA_TOPIC_NAME, description="what topic and group names begin with")
+
+    jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
+    jwks_url: str | None = Field(
+        None, description="where the keys of RS256, ES256 and EdDSA tokens are published; https, or loopback"
+    )
+    service_jwt_secret: SecretStr | None = Field(
+        None, description="key of services' HS256 tokens; if set, only the services' own keys make a service"
+    )
+    service_jwks_url: str | None = Field(
+        None, description="where the keys of services' tokens are published; if set, only those make a service"
+    )
+    jwt_audience: str = Field("daybook", min_length=1, description="what a token's `aud` must name")
+    jwt_issuer: str = Field("", description="what a token's `iss` must be; empty: not looked at")
+    anonymous_users: Literal["refuse", "allow"] = Field(
+        "refuse", description="whether a token with `is_anonymous: true` is let in"
+    )
+    services: str = Field(
+        "", description="TOML file that says what each service may do; empty: all that the command table gives services"
+    )
+    door_key: SecretStr | None = Field(
+        None, description="key that the HTTP door signs its records with, the same for all instances; 32 characters"
+    )
+    door_key_second: SecretStr | None = Field(
+        None, description="another key that the door's records may be signed with, while the key is changed"
+    )
+    service_key: SecretStr | None = Field(
+        None, description="key that `daybook send` and `daybook dlq` sign their records with"
+    )
+    users: Literal["managed", "external"] = Field(
+        "managed", description="`managed`: Daybook makes and fills `auth.users`; `external`: an identity provider does"
+    )
+
+    secret_ref_prefix: str = Field(
+        "",
+        description="what an org's `secret_id_ref`s begin with, as `vault:kv/{org_id}/`; empty: any place will do",
+    )
+
+    wait_seconds: Seconds = Field(5.0, description="how long the HTTP door waits for a decision before it answers 202")
+    rate: Annotated[float, Gt(0)] = Field(50.0, description="tokens a user gets per second at the HTTP door")
+    burst: Positive = Field(200, description="tokens a user may save up")
+    cache_orgs: Positive = Field(10_000, description="clean orgs kept in memory, per process")
+    max_tail: Positive = Field(100_000, description="unprojected entries at which a partition is paused")
+    sync_max_seconds: Positive = Field(86_400, description="how long a sync may run before it is failed as TIMED_OUT")
+
+    host: str = Field("127.0.0.1", description="address the services listen on")
+    admin_port: Port | None = Field(
+        None, description="port of `/metrics` and of `/readyz` with its reasons; none: the services' own port"
+    )
+    admin_host: str = Field("127.0.0.1", description="address that `DAYBOOK_ADMIN_PORT` is opened on")
+    max_connections: Positive | None = Field(
+        None, description="HTTP connections to an instance; none: 4000, or what the descriptor limit leaves"
+    )
+    cors_origins: str = Field(
+        "", description="origins of web apps that may call the HTTP door, `https://app.example.org,…`, or `*`"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, dotenv_settings, file_secret_settings, SecretFiles(settings_cls)
+
+    @field_validator("jwt_secret", "service_jwt_secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < HS256_KEY_BYTES:
+            raise ValueError(f"must have at least {HS256_KEY_BYTES} bytes")
+        return secret
+
+    @field_validator("jwks_url", "service_jwks_url")
+    @classmethod
+    def _safe_to_fetch(cls, url: str | None) -> str | None:
+        return None if url is None else keys_url(url)
+
+    @field_validator("door_key", "door_key_second", "service_key")
+    @classmethod
+    def _signs(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else SecretStr(signing_key(key.get_secret_value()))
+
+    @field_validator("database_url")
+    @classmethod
+    def _names_postgres(cls, url: SecretStr) -> SecretStr:
+        fault = address_fault(url.get_secret_value()) if url.get_secret_value() else None
+        if fault is not None:
+            raise ValueError(fault)
+        return url
+
+    @field_validator("secret_ref_prefix")
+    @classmethod
+    def _begins_a_reference(cls, template: str) -> str:
+        return checked_prefix(template) if template else template
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: str) -> str:
+        for origin in [] if origins.strip() == "*" else split_origins(origins):
+            if not re.fullmatch(ORIGIN, origin):
+                raise ValueError("must be `*` or origins as browsers send them, such as https://app.example.org")
+        return origins
+
+    @model_validator(mode="after")
+    def _keeps_passwords_to_itself(self) -> Self:
+        faults = []
+        host = unverified_database(self.database_url.get_secret_value())
+        if host is not None:
+            faults.append(f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE)")
+        if self.kafka_security == "SASL_PLAINTEXT" and (host := unencrypted_kafka(self.kafka_bootstrap)) is not None:
+            faults.append(f"DAYBOOK_KAFKA_BOOTSTRAP names {host}, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL")
+        if faults and self.insecure != "allow":
+            raise ValueError("\n".join(f"{fault}; or set DAYBOOK_INSECURE=allow" for fault in faults))
+        return self
+
+    @model_validator(mode="after")
+    def _acks_are_possible(self) -> Self:
+        if self.min_insync_replicas > self.replication_factor:
+            raise ValueError("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: nothing could be acked")
+        return self
+
+    @model_validator(mode="after")
+    def _users_are_no_services(self) -> Self:
+        """Else whoever signs for users could make a service."""
+        secret, url = self.jwt_secret, self.jwks_url
+        if secret is not None and secret == self.service_jwt_secret:
+            raise ValueError("DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: " + OWN_KEYS)
+        if url is not None and self.service_jwks_url is not None and same_keys_url(url, self.service_jwks_url):
+            raise ValueError("DAYBOOK_SERVICE_JWKS_URL equals DAYBOOK_JWKS_URL: " + OWN_KEYS)
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this process. Raises `SettingsError` with one line per fault, without the faulty value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_fault(where, what) for where, what in _faults(error))) from None
+
+
+def require_kafka(settings: Settings) -> str:
+    """The bootstrap servers. Raises `SettingsError` if none are named."""
+    if not settings.kafka_bootstrap:
+        raise SettingsError(f"{env_name('kafka_bootstrap')} is not set: {NO_SERVER}")
+    return settings.kafka_bootstrap
+
+
+def require_database(settings: Settings) -> str:
+    """The database's address, password included: not to be logged. Raises `SettingsError` if none is named."""
+    url = settings.database_url.get_secret_value()
+    if not url:
+        raise SettingsError(f"{env_name('database_url')} is not set: {NO_SERVER}")
+    return url
+
+
+def require_token_keys(settings: Settings) -> None:
+    """Raises `SettingsError` if there is nothing to check tokens with."""
+    if not any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url)):
+        names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
+        raise SettingsError(f"set {names}: without one of them no token can be checked")
+
+
+def split_origins(origins: str) -> tuple[str, ...]:
+    """The origins of `DAYBOOK_CORS_ORIGINS`."""
+    return tuple(origin.strip() for origin in origins.split(",") if origin.strip())
+
+
+def env_name(field: str) -> str:
+    return ENV_PREFIX + field.upper()
+
+
+def markdown_table() -> str:
+    """The README's table of settings; a test holds the two together."""
+    rows = [
+        f"| `{env_name(name)}` | {_default(field)} | {field.description} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows])
+
+
+def _faults(error: ValidationError) -> list[tuple[str, str]]:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return [(".".join(str(part) for part in detail["loc"]), detail["msg"]) for detail in details]
+
+
+def _fault(where: str, what: str) -> str:
+    message = what.removeprefix("Value error, ")
+    return f"{env_name(where)}: {message}" if where else message
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
+    if value is None or value == "":
+        return "none"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"

@@ -1,0 +1,153 @@
+"""Carries out what shards ask for: effects in, events back. Loads of all shards go through one snapshot at a time;
+appends go out side by side, and the producer packs them into one request.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TypeVar
+
+from daybook_command import metrics
+from daybook_command.kafka.answer_publisher import Outbox
+from daybook_command.kafka.log_reader import LogReader
+from daybook_command.kafka.log_writer import LogWriter
+from daybook_command.postgres.overdue_runs import OverdueRuns
+from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.shard.doubts import skew_fault_between
+from daybook_command.shard.messages import (
+    Answer,
+    Append,
+    Event,
+    GapRead,
+    LoadSnapshot,
+    Pin,
+    Pinned,
+    ReadGap,
+    RunsOverdue,
+    SnapshotLoaded,
+    TakenOver,
+)
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.retrying import retrying
+
+log = get_logger(__name__)
+
+PROBE_SECONDS = 2.0
+T = TypeVar("T")
+Deliver = Callable[[Event], None]
+
+
+class Lanes:
+    """A `Deliver` hands an event back to the shard that waits for it; it drops what comes for one that is gone."""
+
+    def __init__(
+        self,
+        reader: LogReader,
+        writer: LogWriter,
+        snapshots: SnapshotReader,
+        overdue_runs: OverdueRuns,
+        outbox: Outbox,
+        health: Health,
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._snapshots = snapshots
+        self._overdue_runs = overdue_runs
+        self._outbox = outbox
+        self._health = health
+        self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
+        self._load_wanted = asyncio.Event()
+        health.need("clock")
+
+    async def take_over(self, partition: int) -> TakenOver:
+        checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
+        failpoint("amid-takeover")
+        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
+        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
+
+    async def log_ends(self) -> dict[int, int]:
+        """Where each partition of the log ends now."""
+        return await self.retrying("kafka", self._reader.ends)
+
+    async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
+        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
+        return GapRead(stretch.records)
+
+    async def overdue_runs(self) -> dict[int, RunsOverdue]:
+        """Those of every partition, a while later."""
+        return await self.retrying("postgres", self._overdue_runs.next)
+
+    async def pin(self, pin: Pin) -> Pinned:
+        return Pinned(await self.retrying("postgres", lambda: self._snapshots.pin(pin.user_ids)))
+
+    async def append(self, partition: int, append: Append) -> Event:
+        started = time.perf_counter()
+        fate = await self._writer.append(partition, append)
+        metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
+        metrics.BATCH_ENTRIES.observe(len(append.records))
+        return fate
+
+    async def answer(self, partition: int, answer: Answer) -> None:
+        failpoint("after-ack")
+        await self.retrying("kafka", lambda: self._outbox.publish(partition, answer))
+        failpoint("after-answer")
+        metrics.FORWARDED.inc(len(answer.forwards))
+        for refused in answer.refused:
+            metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
+
+    def load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
+        """Queue a look-up; the next snapshot serves all that are queued."""
+        self._loads[partition] = (load, deliver)
+        self._load_wanted.set()
+
+    async def run_loads(self) -> None:
+        """For ever: one snapshot after another, each for every shard that wants one by then."""
+        while True:
+            await self._load_wanted.wait()
+            self._load_wanted.clear()
+            loads, self._loads = self._loads, {}
+            needs = {partition: load.needs for partition, (load, _) in loads.items()}
+            started = time.perf_counter()
+            snapshots = await self.retrying("postgres", partial(self._snapshots.read, needs))
+            metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
+            for partition, (load, deliver) in loads.items():
+                salts = os.urandom(16 * load.commands)
+                deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
+                await asyncio.sleep(0)  # a batch takes milliseconds to decide; there may be one for each partition
+
+    async def run_kafka_probe(self) -> None:
+        """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""
+        while True:
+            await self.retrying("kafka", self._reader.ends)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def run_postgres_probe(self) -> None:
+        """For ever: the same of PostgreSQL, and by its clock whether ours is right, before anything is stamped."""
+        while True:
+            fault = await self.retrying("postgres", self._clock_fault)
+            if fault is None:
+                self._health.ok("clock")
+            else:
+                self._health.fail("clock", fault)
+            await asyncio.sleep(PROBE_SECONDS)
+
+    async def _clock_fault(self) -> str | None:
+        asked_us = _now_us()
+        database_us = await self._snapshots.clock_us()
+        return skew_fault_between(asked_us, _now_us(), database_us)
+
+    async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Unready meanwhile, even if others reach the server: they may ask for less, or of another broker."""
+        me = object()
+        try:
+            return await retrying(attempt, lambda away: self._health.fail(server, str(away), by=me))
+        finally:
+            self._health.ok(server, by=me)
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000

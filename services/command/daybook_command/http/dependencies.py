@@ -1,0 +1,51 @@
+"""What the door stands on, as it needs it: the commands topic, the replies, the users and the outcomes."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from daybook_command.kafka.command_publisher import CommandToSend, Fate
+from daybook_command.postgres.outcomes import Outcome
+from daybook_contracts.service_policy import ServicePolicy
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.settings import Settings
+
+
+class Publishing(Protocol):
+    async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Fate]: ...
+
+
+class Replying(Protocol):
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def room(self) -> int: ...
+
+    def expect(self, correlation_id: str) -> asyncio.Future[bytes]: ...
+
+    def forget(self, correlation_id: str) -> None: ...
+
+
+class Users(Protocol):
+    def unseen(self, user_ids: Iterable[str]) -> Collection[str]: ...
+
+    async def wait_for(self, user_ids: Collection[str]) -> None: ...
+
+
+class Outcomes(Protocol):
+    async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None: ...
+
+    async def role(self, org_id: str, user_id: str) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DoorDeps:
+    settings: Settings
+    publisher: Publishing
+    replies: Replying
+    users: Users
+    outcomes: Outcomes
+    health: Health
+    policy: ServicePolicy | None = None

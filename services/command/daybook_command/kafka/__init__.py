@@ -1,0 +1,1 @@
+"""The Kafka edge: the command consumer, the log, and every record that the service publishes."""

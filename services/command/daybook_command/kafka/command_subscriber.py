@@ -1,0 +1,207 @@
+"""The Kafka door: a FastStream batch subscriber on the commands topic, whose partitions the engine's shards decide.
+Offsets are the engine's to commit, never the consumer's own positions.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka.message import FAKE_CONSUMER
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from daybook_command.shard.messages import CommandRecord
+from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
+from daybook_contracts.topics import Topics
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.lost_batch import LostBatch
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.settings import Settings
+
+log = get_logger(__name__)
+
+CALL_SECONDS = 5.0
+MAX_RECORDS = 2_000
+# FastStream waits this long for records and, after an empty poll, once more: a lone command's delay, against idle CPU.
+POLL_MS = 3
+FETCH = kafka.fetch_options(bulk=False)
+
+
+class Shards(Protocol):
+    """Whose the partitions are while they are ours."""
+
+    def assign(self, partitions: Iterable[int]) -> None: ...
+
+    async def revoke(self, partitions: Iterable[int]) -> None: ...
+
+    def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None: ...
+
+
+class CommandIntake(ConsumerRebalanceListener):
+    """The consumer of the group, its rebalances, and the flow of each partition."""
+
+    def __init__(self, settings: Settings, topics: Topics) -> None:
+        self.broker = _broker(settings)
+        self._topic = topics.commands
+        self._shards: Shards | None = None
+        self._subscriber = self.broker.subscriber(
+            topics.commands,
+            group_id=topics.command_group,
+            batch=True,
+            max_records=MAX_RECORDS,
+            batch_timeout_ms=POLL_MS,
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="earliest",
+            session_timeout_ms=kafka.SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=kafka.HEARTBEAT_MS,
+            no_reply=True,
+            listener=self,
+            parser=_parse,
+            decoder=_decode,
+            title="commands",
+            description="Commands as normalised or publisher-written envelopes; the key is the org's id.",
+            fetch_max_wait_ms=FETCH["fetch_max_wait_ms"],
+            max_partition_fetch_bytes=FETCH["max_partition_fetch_bytes"],
+        )
+        self._subscriber(self._arrived)
+
+    async def start(self, shards: Shards) -> None:
+        """Raises KafkaAway where Kafka cannot be reached."""
+        self._shards = shards
+        try:
+            async with asyncio.timeout(2 * CALL_SECONDS):
+                await self.broker.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            # Left alive it would join the group beside the next attempt's, and be given partitions that nobody reads.
+            if self._consumer is not None:
+                await kafka.close_quietly(self._consumer)
+            raise KafkaAway(f"the commands topic cannot be subscribed: {error!r}") from error
+
+    async def stop(self) -> None:
+        await kafka.close_quietly(self.broker)
+
+    @property
+    def _consumer(self) -> AIOKafkaConsumer | None:
+        consumer: AIOKafkaConsumer | None = self._subscriber.consumer
+        return consumer
+
+    async def _arrived(self, records: Any) -> None:
+        """FastStream hands over what `_decode` made: the raw records, partition by partition."""
+        if self._shards is None:
+            return
+        for partition, run in groupby(records, key=lambda record: record.partition):
+            self._shards.hand_over(partition, [command_record(record) for record in run])
+            await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
+
+    # The group
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        if self._shards is not None:
+            await self._shards.revoke([place.partition for place in revoked])
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Pause first thing, before any await: records can be handed over while this still runs (aiokafka, 738)."""
+        places = list(assigned)
+        if self._consumer is not None and self._shards is not None:
+            self._consumer.pause(*places)
+            self._shards.assign([place.partition for place in places])
+
+    # The flow
+
+    async def committed(self, partition: int) -> int:
+        """Where to go on: the committed offset, the topic's first if there is none; raises KafkaAway."""
+        place = TopicPartition(self._topic, partition)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                consumer = self._ours(place)
+                if consumer is None:
+                    return 0
+                offset: int | None = await consumer.committed(place)
+                return (await consumer.beginning_offsets([place]))[place] if offset is None else offset
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise KafkaAway(f"no committed offset of partition {partition}: {error!r}") from error
+
+    def seek(self, partition: int, offset: int) -> None:
+        place = TopicPartition(self._topic, partition)
+        consumer = self._ours(place)
+        if consumer is not None:
+            consumer.seek(place, offset)
+
+    def pause(self, partition: int) -> None:
+        place = TopicPartition(self._topic, partition)
+        consumer = self._ours(place)
+        if consumer is not None:
+            consumer.pause(place)
+
+    def resume(self, partition: int) -> None:
+        place = TopicPartition(self._topic, partition)
+        consumer = self._ours(place)
+        if consumer is not None:
+            consumer.resume(place)
+
+    async def commit(self, offsets: dict[int, int]) -> None:
+        """A commit that fails only means that commands come again, and are known by their ids."""
+        places = {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                if self._consumer is not None:
+                    await self._consumer.commit(places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.warning("offsets_not_committed", partitions=sorted(offsets), reason=repr(error))
+
+    def _ours(self, place: TopicPartition) -> AIOKafkaConsumer | None:
+        """The consumer, if the partition is (still) assigned to it."""
+        consumer = self._consumer
+        return consumer if consumer is not None and place in consumer.assignment() else None
+
+
+def _broker(settings: Settings) -> KafkaBroker:
+    options = kafka.connection(settings, "daybook-command")
+    return KafkaBroker(
+        options["bootstrap_servers"],
+        client_id=options["client_id"],
+        request_timeout_ms=options["request_timeout_ms"],
+        security=_security(settings, options.get("ssl_context")),
+        allow_auto_create_topics=False,
+        enable_idempotence=True,
+        acks="all",
+        apply_types=False,
+        logger=None,
+        specification_url="kafka",
+    )
+
+
+def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | None:
+    """The settings' way of speaking to Kafka, in FastStream's words."""
+    if not settings.kafka_security.startswith("SASL"):
+        return None if tls is None else BaseSecurity(ssl_context=tls)
+    sasl = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+    password = settings.kafka_password.get_secret_value()
+    return sasl[settings.kafka_sasl](settings.kafka_user, password, ssl_context=tls, use_ssl=tls is not None)
+
+
+def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
+    # Kafka allows headers without a value, whatever aiokafka's types say: they are ignored. So are headers that no
+    # answer could repeat: one fetch may hold hundreds of records with 64 MiB of them.
+    headers: Iterable[tuple[str, bytes | None]] = record.headers
+    given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
+    value: bytes | None = record.value
+    lost_from = value.first_offset if isinstance(value, LostBatch) else None
+    if value is not None and len(value) > ENVELOPE_BYTES:
+        value = value[: ENVELOPE_BYTES + 1]  # enough to be refused for its size
+    return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from)
+
+
+async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:
+    """The raw records as they are: FastStream's own parser decodes headers and fails on bytes that are no UTF-8."""
+    return KafkaMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER)
+
+
+async def _decode(message: KafkaMessage) -> Any:
+    return message.raw_message

@@ -1,0 +1,89 @@
+"""Appending to the audit log: one batch in, what is known of its fate out. It never guesses and never retries."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    CorruptRecordException,
+    InvalidTopicError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+)
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from daybook_command.kafka.replaceable_producer import ReplaceableProducer
+from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, OutcomeUnknown
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.refusals import told
+from daybook_infra.runtime.settings import Settings
+
+APPEND_SECONDS = 10.0
+# Longer than it takes until the same batch has been tried once more, by a shard that has folded the log again.
+FAULT_SECONDS = 20.0
+# A Kafka batch of ours closes at 512 KiB, or holds one command, whose entries stay under 1 MiB; the topic takes 4 MiB.
+BATCH_BYTES = 4 * kafka.MIB
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
+
+Fate = Acknowledged | OutcomeUnknown | AppendRefused
+
+
+class LogWriter:
+    """One idempotent producer for all partitions, thrown away after anything but an acknowledgement."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._topic = topic
+        self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=BATCH_BYTES)
+        self._settings = settings
+        self._unknown_at: dict[int, float] = {}
+        self._reason = ""
+
+    @property
+    def fault(self) -> str | None:
+        """For health: a leader may be there, and yet too few copies for an acknowledgement."""
+        now = asyncio.get_running_loop().time()
+        late = sorted(partition for partition, at in self._unknown_at.items() if now - at < FAULT_SECONDS)
+        if not late:
+            return None
+        return f"Kafka does not acknowledge entries of partitions {', '.join(map(str, late))}: {self._reason}"
+
+    async def stop(self) -> None:
+        await self._producers.stop()
+
+    async def append(self, partition: int, append: Append) -> Fate:
+        """What became of the batch; a deadline that passed means unknown."""
+        fate = await self._appended(partition, append)
+        self._unknown_at.pop(partition, None)
+        if isinstance(fate, OutcomeUnknown):
+            self._unknown_at[partition] = asyncio.get_running_loop().time()
+        return fate
+
+    async def _appended(self, partition: int, append: Append) -> Fate:
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with asyncio.timeout(APPEND_SECONDS):
+                producer = await self._producers.get()
+                batch = self._batch(producer, append)
+                failpoint("before-append")
+                sent = await producer.send_batch(batch, self._topic, partition=partition)
+                metadata = await sent
+                failpoint("after-append")
+        except _REFUSALS as error:
+            self._producers.discard(producer)
+            return AppendRefused(f"Kafka refused the batch: {error!r}")
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._reason = told(self._settings, error)
+            self._producers.discard(producer)
+            return OutcomeUnknown()
+        # An idempotent retry that the broker had already taken is acknowledged without an offset.
+        return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)
+
+    def _batch(self, producer: AIOKafkaProducer, append: Append) -> BatchBuilder:
+        batch: BatchBuilder = producer.create_batch()
+        for record in append.records:
+            taken = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+            if taken is None:
+                raise MessageSizeTooLargeError(f"a batch of {len(append.records)} entries is over {BATCH_BYTES} bytes")
+        batch.close()
+        return batch

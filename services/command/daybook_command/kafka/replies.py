@@ -1,0 +1,110 @@
+"""Results on their way back to the requests that wait for them: correlation ids in, a future of a result's record out.
+Each process reads one partition of the results topic, drawn at its start; several may share one.
+"""
+
+import asyncio
+import secrets
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from daybook_contracts.topics import CORRELATION_ID
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.refusals import told
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.settings import Settings
+
+# Requests that wait at once, about 2 KB each; more are told to come back.
+MOST_WAITING = 20_000
+START_SECONDS = 30.0
+POLL_MS = 1_000
+PAUSE_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+
+class Replies:
+    """A reply that nobody waits for (any more) is dropped: its outcome is in the log all the same."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._settings = settings
+        self._waiting: dict[str, asyncio.Future[bytes]] = {}
+        self._place = TopicPartition(topic, secrets.randbelow(settings.partitions))
+        self._consumer: AIOKafkaConsumer | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._interrupted: str | None = None
+
+    @property
+    def partition(self) -> int:
+        return self._place.partition
+
+    @property
+    def room(self) -> int:
+        """How many more may wait."""
+        return max(0, MOST_WAITING - len(self._waiting))
+
+    @property
+    def fault(self) -> str | None:
+        """Why no reply would come, for health."""
+        if self._reading is None or self._reading.done():
+            return "the results topic is not being read"
+        return self._interrupted
+
+    async def start(self) -> None:
+        """Returns once every reply from now on will be seen; raises KafkaAway."""
+        consumer = kafka.consumer(self._settings, "daybook-command-replies", reset="latest")
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await consumer.start()
+                consumer.assign([self._place])
+                # Seeking is lazy: the end is fixed only when it has been asked for.
+                await consumer.seek_to_end(self._place)
+                await consumer.position(self._place)
+        except (KafkaError, OSError, TimeoutError) as error:
+            await kafka.close_quietly(consumer)
+            raise KafkaAway(f"the results topic cannot be read: {error!r}") from error
+        self._consumer = consumer
+        self._reading = asyncio.create_task(self._read(consumer), name="replies")
+
+    async def stop(self) -> None:
+        reading, self._reading = self._reading, None
+        consumer, self._consumer = self._consumer, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.wait([reading])
+        if consumer is not None:
+            await kafka.close_quietly(consumer)
+
+    def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
+        """Before the command is sent; `forget` it in the end."""
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[correlation_id] = future
+        return future
+
+    def forget(self, correlation_id: str) -> None:
+        self._waiting.pop(correlation_id, None)
+
+    def resolve(self, correlation_id: str, value: bytes) -> bool:
+        """Whether a request of this process waits for it; the first reply counts."""
+        future = self._waiting.get(correlation_id)
+        if future is None:
+            return False
+        if not future.done():
+            future.set_result(value)
+        return True
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        while True:
+            try:
+                polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
+            except KafkaError as error:
+                self._interrupted = f"the results topic cannot be read: {told(self._settings, error)}"
+                log.warning("replies_interrupted", reason=repr(error))
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            self._interrupted = None
+            for record in polled.get(self._place, ()):
+                correlation_id = dict(record.headers).get(CORRELATION_ID)
+                if correlation_id is not None and record.value is not None:
+                    self.resolve(correlation_id.decode("latin-1"), record.value)

@@ -1,0 +1,1 @@
+"""The PostgreSQL edge: everything that the service reads from the tables, and the ids that it reserves."""

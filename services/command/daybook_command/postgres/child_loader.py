@@ -1,0 +1,103 @@
+"""What is too many to be loaded with its org: needs in, the rows out that they name, and those that policies ask for
+beside them. The caller's transaction makes it one moment.
+"""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final
+
+import asyncpg
+
+from daybook_command.domain.children import RULES, Children, Kind, Ref
+from daybook_command.domain.state import DeadLetter, Run
+from daybook_command.postgres import child_sql as sql
+from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letters
+from daybook_command.postgres.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
+from daybook_command.shard.lookup import OrgNeeds
+from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
+from daybook_infra.runtime.postgres.connections import Connection
+
+BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
+"""What is said where more are left than anybody counts."""
+
+Asked = dict[str, frozenset[Ref]]
+
+
+async def load_children(
+    connection: Connection, needs: Sequence[OrgNeeds], fresh: AbstractSet[str]
+) -> dict[str, Children]:
+    """By org id, of the orgs that need any. `fresh`: those that are read afresh."""
+    asked = {need.org_id: _refs(need, fresh) for need in needs}
+    if not any(asked.values()) and all(need.filtered is None for need in needs):
+        return {}
+    await connection.execute(sql.BY_INDEX)
+    runs = by_org(await fetch_asked(connection, sql.RUNS, _pairs(asked, Kind.RUN)), run)
+    letters = by_org(await fetch_asked(connection, sql.DEAD_LETTERS, _pairs(asked, Kind.DEAD_LETTER)), dead_letter)
+    beyond = await _add_matching(connection, needs, letters)
+    busy = _pairs(asked, Kind.CONNECTION) | _parents(runs) | _parents(letters)
+    alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, Kind.ALERT) | _policy_alerts(busy))
+    alerts = by_org(alert_rows, alert)
+    activities = await load_activities(connection, _without_activity(busy, needs, fresh), needs)
+    recounted = await count_untouched(connection, _low(busy, needs, fresh), needs)
+    return {
+        org_id: Children(
+            runs=runs.get(org_id, {}),
+            dead_letters=letters.get(org_id, {}),
+            alerts=alerts.get(org_id, {}),
+            activities=activities.get(org_id, {}),
+            recounted=recounted.get(org_id, {}),
+            beyond=beyond.get(org_id, 0),
+        )
+        for org_id in asked
+    }
+
+
+def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> frozenset[Ref]:
+    return frozenset(need.named).union(need.touched) if need.org_id in fresh else frozenset(need.named)
+
+
+def _pairs(asked: Asked, kind: Kind) -> set[Pair]:
+    return {(org_id, ref.id) for org_id, refs in asked.items() for ref in refs if ref.kind is kind}
+
+
+def _parents(found: ByOrg[Run] | ByOrg[DeadLetter]) -> set[Pair]:
+    return {(org_id, child.connection_id) for org_id, children in found.items() for child in children.values()}
+
+
+def _policy_alerts(busy: Iterable[Pair]) -> set[Pair]:
+    return {(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in busy for rule in RULES}
+
+
+def _without_activity(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
+    known = {need.org_id: need.known for need in needs if need.org_id not in fresh}
+    return [(org_id, id_) for org_id, id_ in busy if id_ not in known.get(org_id, ())]
+
+
+def _low(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
+    low = {need.org_id: need.low for need in needs if need.org_id not in fresh}
+    return [(org_id, id_) for org_id, id_ in busy if id_ in low.get(org_id, ())]
+
+
+async def _add_matching(
+    connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
+) -> dict[str, int]:
+    """Puts the first that each filter matches beside those that were named. Leaves how many more there are, by org."""
+    bounds = (touched_letters(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
+    filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
+    every = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
+    rows = await _fetch_matching(connection, sql.MATCHING, every, *bounds)
+    some = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
+    most = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
+    rows += await _fetch_matching(connection, sql.RETRIED_AT_MOST, some, *bounds, most)
+    for org_id, found in by_org(rows, dead_letter).items():
+        letters.setdefault(org_id, {}).update(found)
+    return {row["org_id"]: max(0, row["matching"] - BULK_IDS) for row in rows}
+
+
+async def _fetch_matching(
+    connection: Connection, statement: str, pairs: Sequence[Pair], *more: object
+) -> list[asyncpg.Record]:
+    if not pairs:
+        return []
+    return await connection.fetch(statement, [pair[0] for pair in pairs], [pair[1] for pair in pairs], *more)

@@ -1,0 +1,63 @@
+"""Entries back from `audit_log`: identities in, the log's own shapes out. Rows are compared by parts, not by id."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+import asyncpg
+import msgspec
+
+from daybook_command.postgres import snapshot_sql
+from daybook_command.shard.answers import is_answerable
+from daybook_contracts.entries import Entry, Metadata
+from daybook_contracts.ids import Identity
+from daybook_infra.runtime.postgres.connections import Connection, Pool
+
+Found = dict[Identity, Entry | None]
+"""None for an entry that this version cannot read. `id` is always the first one; `created_at` is left empty."""
+
+_METADATA: Final = msgspec.json.Decoder(Metadata)
+_PARTS: Final = ("scope", "key", "command_id", "ordinal", "claimed_actor")
+
+
+async def fetch_entries(connection: "Connection | Pool", identities: Iterable[Identity]) -> Found:
+    """Those that are there: under their first ids or, where another entry's row has that, under their second ids."""
+    found: Found = {}
+    elsewhere = await _fetch(connection, identities, Identity.first_id, found)
+    if elsewhere:
+        await _fetch(connection, elsewhere, Identity.second_id, found)
+    return found
+
+
+async def _fetch(
+    connection: "Connection | Pool", identities: Iterable[Identity], id_of: Callable[[Identity], str], found: Found
+) -> list[Identity]:
+    """Adds what is found; leaves the identities whose id is another entry's."""
+    asked: defaultdict[str, list[Identity]] = defaultdict(list)
+    for identity in identities:
+        asked[id_of(identity)].append(identity)
+    elsewhere: list[Identity] = []
+    for row in await connection.fetch(snapshot_sql.ENTRIES, list(asked)):
+        for identity in asked[row["id"]]:
+            if _is_of(identity, row):
+                found[identity] = _entry(row, identity)
+            else:
+                elsewhere.append(identity)
+    return elsewhere
+
+
+def _is_of(identity: Identity, row: asyncpg.Record) -> bool:
+    """Whether all parts are equal: two entries may have one first id."""
+    actor = (row["actor_user_id"] or row["claimed_actor"]) if row["scope"] == "outsider" else None
+    ordinal = str(identity.ordinal)
+    return (row["scope"], row["key"], actor, row["command_id"], row["ordinal"]) == (*identity[:4], ordinal)
+
+
+def _entry(row: asyncpg.Record, identity: Identity) -> Entry | None:
+    columns: dict[str, Any] = {name: value for name, value in row.items() if name not in _PARTS}
+    try:
+        metadata = _METADATA.decode(columns.pop("metadata_json"))
+    except ValueError:
+        return None
+    entry = Entry(**columns | {"id": identity.first_id()}, metadata_json=metadata, created_at="")
+    return entry if is_answerable(entry) else None

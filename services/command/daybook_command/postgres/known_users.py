@@ -1,0 +1,89 @@
+"""Waits a moment for users that the tables do not show yet: ids in, nothing out. Nothing is decided here.
+Whoever registers a user and uses it at once would otherwise be told that there is no such user.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.postgres.connections import Pool, translated
+
+# docs/log.md, rule 7; a projector is usually done after a tenth of it.
+WAIT_SECONDS = 1.0
+POLL_SECONDS = 0.05
+# About 10 MB; whoever falls out costs one look-up.
+MOST_REMEMBERED = 100_000
+# Ids in one look-up; whoever is beyond it waits for the next.
+MOST_ASKED = 10_000
+KNOWN: Final = "SELECT id::text FROM auth.users WHERE id = ANY($1::uuid[])"
+
+log = get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Wait:
+    """One for all that wait for a user, until the last of them gives up."""
+
+    over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    until: float = 0.0
+
+
+class KnownUsers:
+    """One look-up at a time asks for everybody's ids, however many requests wait."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._known: dict[str, None] = {}
+        self._waiting: dict[str, _Wait] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    def unseen(self, user_ids: Iterable[str]) -> list[str]:
+        """Those not known to exist; they may, all the same."""
+        return [user_id for user_id in user_ids if user_id not in self._known]
+
+    async def wait_for(self, user_ids: Collection[str]) -> None:
+        """Returns when all of them are there, after WAIT_SECONDS, or at once where the database is away."""
+        unseen = self.unseen(user_ids)
+        if not unseen:
+            return
+        until = asyncio.get_running_loop().time() + WAIT_SECONDS
+        waits = [self._waiting.setdefault(user_id, _Wait()) for user_id in unseen]
+        for wait in waits:
+            wait.until = until
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look(), name="known-users")
+        await asyncio.wait([wait.over for wait in waits], timeout=WAIT_SECONDS)
+
+    async def _look(self) -> None:
+        """Runs while somebody waits."""
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            asked = list(self._waiting)[:MOST_ASKED]
+            try:
+                with translated():
+                    rows = await self._pool.fetch(KNOWN, asked, timeout=WAIT_SECONDS)
+            except DatabaseAway as error:
+                log.warning("users_not_looked_up", reason=str(error))
+                self._release(list(self._waiting))
+                return
+            self._remember([row["id"] for row in rows])
+            now = loop.time()
+            self._release([user_id for user_id, wait in self._waiting.items() if wait.until <= now])
+            if self._waiting:
+                await asyncio.sleep(POLL_SECONDS)
+
+    def _remember(self, user_ids: list[str]) -> None:
+        for user_id in user_ids:
+            self._known[user_id] = None
+        while len(self._known) > MOST_REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._release(user_ids)
+
+    def _release(self, user_ids: list[str]) -> None:
+        for user_id in user_ids:
+            wait = self._waiting.pop(user_id, None)
+            if wait is not None and not wait.over.done():
+                wait.over.set_result(None)

@@ -1,0 +1,71 @@
+"""Orgs as rows become orgs as values: ids in, the state that deciders work on out."""
+
+import json
+from collections.abc import Sequence
+
+from immutables import Map
+
+from daybook_command.domain.state import Connection as SourceConnection
+from daybook_command.domain.state import Org, Project, SecretRef
+from daybook_command.postgres import snapshot_sql as sql
+from daybook_contracts.connection_types import key_names_of
+from daybook_infra.runtime.postgres.connections import Connection
+
+
+async def load_orgs(connection: Connection, org_ids: Sequence[str]) -> dict[str, Org]:
+    """The orgs that exist. The caller's transaction makes it one moment."""
+    names = await connection.fetch(sql.ORGS, org_ids)
+    if not names:
+        return {}
+    members: dict[str, dict[str, str]] = {}
+    for row in await connection.fetch(sql.MEMBERS, org_ids):
+        members.setdefault(row["org_id"], {})[row["user_id"]] = row["role"]
+    projects = await _projects(connection, org_ids)
+    connections = await _connections(connection, org_ids)
+    secret_refs = await _secret_refs(connection, org_ids)
+    return {
+        row["id"]: Org(
+            name=row["name"],
+            members=Map(members.get(row["id"], {})),
+            owners=sum(role == "owner" for role in members.get(row["id"], {}).values()),
+            projects=Map(projects.get(row["id"], {})),
+            connections=Map(connections.get(row["id"], {})),
+            secret_refs=Map(secret_refs.get(row["id"], {})),
+            key_names=Map({ref.key_name: id_ for id_, ref in secret_refs.get(row["id"], {}).items()}),
+        )
+        for row in names
+    }
+
+
+async def _projects(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, Project]]:
+    """By org id, then by project id."""
+    members: dict[str, dict[str, str]] = {}
+    for row in await connection.fetch(sql.PROJECT_MEMBERS, org_ids):
+        members.setdefault(row["project_id"], {})[row["user_id"]] = row["role"]
+    projects: dict[str, dict[str, Project]] = {}
+    for row in await connection.fetch(sql.PROJECTS, org_ids):
+        project = Project(row["name"], Map(members.get(row["id"], {})))
+        projects.setdefault(row["org_id"], {})[row["id"]] = project
+    return projects
+
+
+async def _connections(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, SourceConnection]]:
+    """By org id, then by connection id; without their activity."""
+    found: dict[str, dict[str, SourceConnection]] = {}
+    for row in await connection.fetch(sql.CONNECTIONS, org_ids):
+        found.setdefault(row["org_id"], {})[row["id"]] = SourceConnection(
+            project_id=row["project_id"],
+            type=row["type"],
+            name=row["name"],
+            active=row["is_active"],
+            key_names=key_names_of({"secrets": json.loads(row["secrets"] or "null")}),
+        )
+    return found
+
+
+async def _secret_refs(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, SecretRef]]:
+    """By org id, then by the reference's id."""
+    found: dict[str, dict[str, SecretRef]] = {}
+    for row in await connection.fetch(sql.REFERENCES, org_ids):
+        found.setdefault(row["org_id"], {})[row["id"]] = SecretRef(row["key_name"], row["digest"])
+    return found

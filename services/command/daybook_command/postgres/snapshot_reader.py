@@ -1,0 +1,161 @@
+"""What shards read from PostgreSQL in order to decide: needs in, snapshots out, all of it as of one moment."""
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import asyncpg
+
+from daybook_command.domain.children import Children
+from daybook_command.postgres import snapshot_sql as sql
+from daybook_command.postgres.child_loader import load_children
+from daybook_command.postgres.entry_rows import Found, fetch_entries
+from daybook_command.postgres.org_loader import load_orgs
+from daybook_command.shard.lookup import LoadedOrg, Needs, Snapshot
+from daybook_contracts.admission import Head
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+
+_NO_CHILDREN = Children()
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one statement tells of everything that was asked for."""
+
+    now_us: int
+    entry_ids: Sequence[str]
+    users: frozenset[str]
+    pinned: frozenset[str]
+    quarantine: Mapping[str, tuple[int, bool]]
+
+
+class SnapshotReader:
+    """Reads from the primary only. Every method raises DatabaseAway where PostgreSQL does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def clock_us(self) -> int:
+        """PostgreSQL's, in microseconds since the epoch."""
+        with translated():
+            found: int = await self._pool.fetchval(sql.CLOCK)
+        return found
+
+    async def checkpoint(self, partition: int) -> Checkpoint:
+        with translated():
+            found = _checkpoints(await self._pool.fetch(sql.CHECKPOINTS, [partition]))
+        return found.get(partition, NOTHING_PROJECTED)
+
+    async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        """A snapshot for each partition; all of them are of the same moment."""
+        with translated():
+            async with self._pool.acquire() as connection:
+                await self._claim(connection, needs)
+                async with connection.transaction(isolation="repeatable_read", readonly=True):
+                    return await self._read(connection, needs)
+
+    async def _claim(self, connection: Connection, needs: Mapping[int, Needs]) -> None:
+        chosen = sorted({(chosen_id, org_id) for need in needs.values() for _, chosen_id, org_id in need.chosen_ids})
+        if chosen:
+            await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
+
+    async def pin(self, user_ids: AbstractSet[str]) -> frozenset[str]:
+        """Keeps the users from being deleted until they are projected. Leaves those who are gone already."""
+        asked = sorted(user_ids)
+        with translated():
+            try:
+                await self._pool.execute(sql.PIN_USERS, asked)
+            except asyncpg.ForeignKeyViolationError as error:
+                raise DatabaseAway("a user was deleted while it was pinned") from error
+            pinned = await self._pool.fetch(sql.PINNED_USERS, asked)
+        return frozenset(user_ids).difference(row["user_id"] for row in pinned)
+
+    async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
+        checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
+        look = await self._look(connection, needs)
+        looked_at = time.monotonic()
+        entries = await _entries(connection, needs, frozenset(look.entry_ids)) if look.entry_ids else {}
+        orgs = await _orgs(connection, needs, look.quarantine)
+        taken = {partition: await _taken(connection, need) for partition, need in needs.items() if need.chosen_ids}
+        every = any(need.next_offsets for need in needs.values())
+        rows = await connection.fetch(sql.NEXT_OFFSETS) if every else ()
+        next_offsets = {row["partition"]: row["next_offset"] for row in rows}
+        # Large orgs take their time, which must not pass for a wrong clock.
+        now_us = look.now_us + int((time.monotonic() - looked_at) * 1e6)
+        snapshots = {}
+        for partition, need in needs.items():
+            snapshots[partition] = Snapshot(
+                checkpoint=checkpoints.get(partition, NOTHING_PROJECTED),
+                database_us=now_us,
+                entries=entries,
+                orgs={each.org_id: orgs[each.org_id] for each in need.orgs},
+                known_users=look.users,
+                pinned_users=look.pinned,
+                taken_ids=taken.get(partition, frozenset()),
+                next_offsets=next_offsets,
+            )
+        return snapshots
+
+    async def _look(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
+        row = await connection.fetchrow(
+            sql.LOOK,
+            [identity.first_id() for need in needs.values() for identity in need.identities],
+            [user_id for need in needs.values() for user_id in need.users],
+            [each.org_id for need in needs.values() for each in need.orgs],
+        )
+        if row is None or row["standby"]:
+            raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
+        quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
+        users, pinned = frozenset(row["users"]), frozenset(row["pinned"])
+        return _Look(row["now_us"], row["entry_ids"], users, pinned, quarantine)
+
+
+def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:
+    return {
+        row["partition"]: Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
+        for row in rows
+    }
+
+
+async def _orgs(
+    connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
+) -> dict[str, LoadedOrg]:
+    """Rows of the orgs of which the shard has no copy, or one from before a quarantine, and children of all."""
+    asked = {each.org_id: each for need in needs.values() for each in need.orgs}
+    current = {org_id: quarantine.get(org_id, (0, False)) for org_id in asked}
+    stale = {org_id for org_id, each in asked.items() if each.generation != current[org_id][0]}
+    loaded = await load_orgs(connection, sorted(stale)) if stale else {}
+    children = await load_children(connection, list(asked.values()), stale)
+    return {
+        org_id: LoadedOrg(loaded.get(org_id), org_id in stale, *current[org_id], children.get(org_id, _NO_CHILDREN))
+        for org_id in asked
+    }
+
+
+async def _entries(connection: Connection, needs: Mapping[int, Needs], there: AbstractSet[str]) -> Found:
+    """All entries of the commands whose first entry may be there."""
+    asked = [each for need in needs.values() for each in need.identities if each.first_id() in there]
+    found = await fetch_entries(connection, asked)
+    others = [
+        first.at(ordinal)
+        for first, entry in found.items()
+        if entry is not None
+        for ordinal in range(1, entry.metadata_json.entries)
+    ]
+    return found | await fetch_entries(connection, others) if others else found
+
+
+async def _taken(connection: Connection, need: Needs) -> frozenset[tuple[str, str]]:
+    """Of each org that asks, the chosen ids that another one has reserved, or holds in a table."""
+    chosen = sorted({chosen_id for _, chosen_id, _ in need.chosen_ids})
+    rows = await connection.fetch(sql.RESERVED, chosen)
+    for table in sorted({table for table, _, _ in need.chosen_ids}):
+        rows += await connection.fetch(sql.HOLDERS[table], chosen)
+    holders: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        holders[row["id"]].add(row["org_id"])
+    return frozenset((org_id, chosen_id) for _, chosen_id, org_id in need.chosen_ids if holders[chosen_id] - {org_id})

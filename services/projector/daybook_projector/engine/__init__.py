@@ -1,0 +1,1 @@
+"""The engine: one worker for each partition, and what it reports."""

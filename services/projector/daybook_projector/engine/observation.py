@@ -1,0 +1,49 @@
+"""What no batch tells: lag, orgs in quarantine, and whether the servers still answer; asked every few seconds."""
+
+import asyncio
+
+from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
+from daybook_infra.runtime.postgres.connections import Pool, translated
+from daybook_projector.engine.report import Report
+from daybook_projector.kafka.log_bounds import LogBounds
+from daybook_projector.kafka.reader import Reader
+
+EVERY_SECONDS = 2.0
+
+IN_QUARANTINE = "SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at, org_id"
+
+
+async def observe(reader: Reader, bounds: LogBounds, pool: Pool, report: Report, stop: asyncio.Event) -> None:
+    """Until `stop`."""
+    while not stop.is_set():
+        await _look_at_kafka(reader, bounds, report)
+        await _look_at_quarantine(pool, report)
+        try:
+            async with asyncio.timeout(EVERY_SECONDS):
+                await stop.wait()
+        except TimeoutError:
+            continue
+
+
+async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: Report) -> None:
+    try:
+        ends = await bounds.ends(reader.projected_to)
+    except KafkaAway as away:
+        report.away(away)
+        return
+    report.back(KafkaAway)
+    for partition, projected_to in reader.projected_to.items():
+        if partition in ends:
+            report.lag(partition, max(0, ends[partition] - projected_to))
+    await reader.commit()
+
+
+async def _look_at_quarantine(pool: Pool, report: Report) -> None:
+    try:
+        with translated():
+            rows = await pool.fetch(IN_QUARANTINE)
+    except DatabaseAway as away:
+        report.away(away)
+        return
+    report.back(DatabaseAway)
+    report.in_quarantine([row[0] for row in rows])

@@ -1,0 +1,146 @@
+"""One partition, followed for as long as this process has it: takes over at the checkpoint, then batch by batch.
+Waits for users, retries outages, starts afresh after a lost checkpoint, and stops where people are needed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import TypeVar
+
+from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.retrying import retrying
+from daybook_projector.engine.report import Report
+from daybook_projector.kafka.feed import Feed
+from daybook_projector.kafka.log_bounds import LogBounds
+from daybook_projector.partition.machine import Batch, PartitionLog, start_of_command
+from daybook_projector.partition.missing_users import Wanted, first_absent, wanted_users
+from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.postgres.checkpoints import CheckpointLost
+from daybook_projector.postgres.users import Users
+from daybook_projector.postgres.writer import Writer
+
+BATCH_ENTRIES = 5_000
+# Reading a record costs about 25 µs: the event loop is not held up for longer than this many of them.
+SLICE_RECORDS = 500
+# A restored PostgreSQL tells nobody, and shards may wait for its checkpoint before they write anything new.
+IDLE_SECONDS = 5.0
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the workers of a process share. `slots` bounds how many of them write at a time."""
+
+    bounds: LogBounds
+    writer: Writer
+    users: Users
+    report: Report
+    partitions: int
+    slots: asyncio.Semaphore
+
+
+class Worker:
+    def __init__(self, partition: int, feed: Feed, desk: Desk) -> None:
+        self.partition = partition
+        self.feed = feed
+        self.projected_to = 0
+        self._desk = desk
+        self._report = desk.report
+
+    async def run(self) -> None:
+        """Until the feed is finished or the partition is stopped."""
+        try:
+            while True:
+                log = await self._take_over()
+                try:
+                    await self._follow(log)
+                except CheckpointLost:
+                    self._report.checkpoint_lost(self.partition)
+                else:
+                    return
+        except (PartitionStopped, LogChanged) as stop:
+            self.feed.shut()
+            self._report.stopped(self.partition, str(stop))
+
+    async def _take_over(self) -> PartitionLog:
+        self.feed.shut()
+        self._desk.users.forget()
+        checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        failpoint("amid-takeover")
+        check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
+        self.projected_to = checkpoint.next_offset
+        self.feed.open_at(checkpoint.first_to_read)
+        self._report.taken_over(self.partition, checkpoint)
+        return PartitionLog(self.partition, checkpoint, partitions=self._desk.partitions)
+
+    async def _follow(self, log: PartitionLog) -> None:
+        while (records := await self.feed.take(SLICE_RECORDS, IDLE_SECONDS)) is not None:
+            if not records:
+                await self._look_again(log)
+            taken = 0
+            while records:
+                self._report.voids(self.partition, log.take(records))
+                taken += len(records)
+                await asyncio.sleep(0)
+                records = self.feed.take_more(min(SLICE_RECORDS, BATCH_ENTRIES - taken))
+            await self._project(log)
+
+    async def _look_again(self, log: PartitionLog) -> None:
+        """Raises `CheckpointLost`, as a write would where there is something to write."""
+        stored = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        if stored != log.checkpoint:
+            raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
+
+    async def _project(self, log: PartitionLog) -> None:
+        while (batch := log.next_batch(BATCH_ENTRIES)) is not None:
+            ready = await self._ready(log, batch)
+            if ready is not None:
+                await self._write(ready)
+                log.projected(ready)
+                self.projected_to = ready.after.next_offset
+
+    async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
+        """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
+        wanted = list(wanted_users(batch.entries))
+        absent = await self._retried(lambda: self._desk.users.absent({one.user_id for one in wanted}))
+        first = first_absent(wanted, absent)
+        if first is None:
+            return batch
+        start = start_of_command(batch.entries, first.index)
+        if start > 0:
+            return batch.until(start)
+        await self._wait(log, batch, first)
+        return None
+
+    async def _wait(self, log: PartitionLog, batch: Batch, wanted: Wanted) -> None:
+        position = batch.entries[wanted.index].head.position
+        self._report.waits(self.partition, position, wanted.user_id)
+        is_there = await self._retried(lambda: self._desk.users.appears(wanted.user_id, self.partition))
+        self._report.goes_on(self.partition, wanted.user_id, is_there=is_there)
+        if is_there:
+            return
+        if wanted.is_actor:
+            raise PartitionStopped(f"user {wanted.user_id}, actor of entry {self.partition}.{position}, does not exist")
+        log.poison(wanted.index, f"user {wanted.user_id} does not exist")
+
+    async def _write(self, batch: Batch) -> None:
+        begun_at = perf_counter()
+        async with self._desk.slots:
+            poisons = await self._retried(lambda: self._desk.writer.write(batch))
+        failpoint("after-commit")
+        self._report.projected(batch, perf_counter() - begun_at)
+        for poison in poisons:
+            self._report.quarantined(self.partition, poison)
+
+    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        """The process is unready meanwhile."""
+        try:
+            return await retrying(attempt, partial(self._report.away, by=self))
+        finally:
+            for server in (DatabaseAway, KafkaAway):
+                self._report.back(server, by=self)

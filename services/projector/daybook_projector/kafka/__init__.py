@@ -1,0 +1,1 @@
+"""The Kafka edge: the consumer of the log and the bounds of its partitions."""

@@ -1,0 +1,107 @@
+"""One consumer of the audit log in the projector's group, and a worker for each partition that it is given.
+Offsets are committed for lag displays only: where to begin is PostgreSQL's to say.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka import refusals as kafka_refusals
+from daybook_infra.runtime.logs import get_logger
+from daybook_projector.engine.report import Report
+from daybook_projector.engine.worker import Worker
+from daybook_projector.kafka.feed import Feed
+
+POLL_MS = 200
+FETCHED_RECORDS = 10_000
+COMMIT_SECONDS = 5.0
+DRAIN_SECONDS = 10.0
+DENIED_PAUSE_SECONDS = 1.0
+
+log = get_logger(__name__)
+
+MakeWorker = Callable[[int, Feed], Worker]
+
+
+class Reader(ConsumerRebalanceListener):
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, make_worker: MakeWorker, report: Report) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._make_worker = make_worker
+        self._report = report
+        self._workers: dict[int, Worker] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._group: asyncio.TaskGroup | None = None
+        self._committed: dict[TopicPartition, int] = {}
+
+    @property
+    def projected_to(self) -> dict[int, int]:
+        """The next offset of each partition that is at work here."""
+        return {partition: worker.projected_to for partition, worker in self._workers.items()}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Until `stop`; then every worker ends after the batch that it is at. A worker's bug comes out as it is."""
+        async with asyncio.TaskGroup() as self._group:
+            self._consumer.subscribe([self._topic], listener=self)
+            while not stop.is_set():
+                for source, records in (await self._fetched()).items():
+                    if source.partition in self._workers:
+                        self._workers[source.partition].feed.put(records)
+            await self._drain()
+
+    async def _fetched(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """None where an ACL is missing (any more): the consumer goes on by itself once it is there."""
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
+        except kafka_refusals.DENIALS as error:
+            self._report.away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
+            await asyncio.sleep(DENIED_PAUSE_SECONDS)
+            return {}
+        self._report.back(KafkaAway, by=self)
+        return fetched
+
+    async def commit(self) -> None:
+        offsets = {TopicPartition(self._topic, partition): offset for partition, offset in self.projected_to.items()}
+        if offsets in ({}, self._committed):
+            return
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit(offsets)
+            self._committed = offsets
+        except (KafkaError, IllegalStateError, TimeoutError) as error:
+            # A rebalance, or Kafka away: nothing depends on these offsets.
+            log.debug("offsets_not_committed", reason=repr(error))
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        # What a worker is writing just now is decided by its checkpoint, not by who has the partition.
+        for source in revoked:
+            self._workers.pop(source.partition, None)
+            task = self._tasks.pop(source.partition, None)
+            if task is not None:
+                task.cancel()
+            self._report.given_away(source.partition)
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        # Before anything else: records can be handed over before this callback has finished. It must not wait, for
+        # no heartbeats are sent meanwhile.
+        self._consumer.pause(*assigned)
+        self._report.assigned([source.partition for source in assigned])
+        for source in assigned:
+            worker = self._make_worker(source.partition, Feed(self._consumer, source))
+            self._workers[source.partition] = worker
+            if self._group is not None:
+                self._tasks[source.partition] = self._group.create_task(worker.run())
+
+    async def _drain(self) -> None:
+        # Whatever is assigned from now on is somebody else's soon.
+        self._group = None
+        for worker in self._workers.values():
+            worker.feed.finish()
+        tasks = list(self._tasks.values())
+        if tasks:
+            await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+        for task in tasks:
+            task.cancel()

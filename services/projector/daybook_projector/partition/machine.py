@@ -1,0 +1,142 @@
+"""One partition's way through the log, as a plain state machine: records in, batches of whole commands out.
+Applies the admission rule and notices a log that changed underneath. Knows neither Kafka's client nor PostgreSQL.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from daybook_contracts.admission import VoidReason, admit
+from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.continuity import LogChanged, check_head, check_voids
+from daybook_contracts.head import Head
+from daybook_infra.runtime.kafka.lost_batch import offsets_of
+from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry
+
+
+class Record(Protocol):
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Entries in log order, and the checkpoint before and after them. Without entries it only steps over voids."""
+
+    partition: int
+    entries: tuple[LogEntry, ...]
+    before: Checkpoint
+    after: Checkpoint
+
+    def until(self, end: int) -> "Batch":
+        """The first `end` entries; 0 < end < len(entries)."""
+        last, following = self.entries[end - 1 : end + 1]
+        after = Checkpoint(following.offset, last.head, last.offset)
+        return Batch(self.partition, self.entries[:end], self.before, after)
+
+
+@dataclass(slots=True)
+class Voids:
+    """Records that do not extend the log, as one hand-over held them."""
+
+    first_offset: int | None = None
+    last_offset: int | None = None
+    reasons: Counter[VoidReason] = field(default_factory=Counter)
+
+    def add(self, record: Record, reason: VoidReason) -> None:
+        offsets = offsets_of(record.value)
+        if self.first_offset is None:
+            self.first_offset = record.offset - offsets + 1
+        self.last_offset = record.offset
+        self.reasons[reason] += offsets
+
+
+class PartitionLog:
+    """Starts at a checkpoint; the records must be given from its `first_to_read` on, in offset order."""
+
+    def __init__(self, partition: int, checkpoint: Checkpoint, *, partitions: int) -> None:
+        self.partition = partition
+        self._partitions = partitions
+        self.checkpoint = checkpoint
+        self._next_to_read = checkpoint.first_to_read
+        self._head: Head = checkpoint.head
+        self._head_offset = checkpoint.head_offset
+        self._pending: list[LogEntry] = []
+
+    @property
+    def next_to_read(self) -> int:
+        return self._next_to_read
+
+    def take(self, records: Iterable[Record]) -> Voids:
+        """Admits what extends the log and returns what does not. Raises `LogChanged`."""
+        voids = Voids()
+        for record in records:
+            self._follow(record.offset)
+            if record.offset >= self.checkpoint.next_offset:
+                self._admit(record, voids)
+            elif record.offset == self.checkpoint.head_offset:
+                check_head(self.checkpoint.head, record.offset, self.partition, record.value)
+            self._next_to_read = record.offset + 1
+        return voids
+
+    def next_batch(self, limit: int) -> Batch | None:
+        """Up to `limit` entries, never a part of a command; None if there is nothing to project."""
+        entries = tuple(self._pending[: whole_commands(self._pending, limit)])
+        last = entries[-1] if entries else None
+        following = self._pending[len(entries)].offset if len(entries) < len(self._pending) else self._next_to_read
+        head, head_offset = (last.head, last.offset) if last else (self.checkpoint.head, self.checkpoint.head_offset)
+        after = Checkpoint(max(following, self.checkpoint.next_offset), head, head_offset)
+        return None if after == self.checkpoint else Batch(self.partition, entries, self.checkpoint, after)
+
+    def projected(self, batch: Batch) -> None:
+        """The batch, or a beginning of what `next_batch` gave, is in the tables."""
+        del self._pending[: len(batch.entries)]
+        self.checkpoint = batch.after
+
+    def poison(self, index: int, reason: str) -> None:
+        """Marks the pending entry `index`, counted from the checkpoint, as one that cannot be applied."""
+        self._pending[index] = replace(self._pending[index], poison=reason)
+
+    def _follow(self, offset: int) -> None:
+        # Whoever lost its place in a truncated log is set back to the beginning.
+        if offset < self._next_to_read:
+            raise LogChanged(f"offset {offset} was read where {self._next_to_read} should follow")
+        if self._next_to_read <= self.checkpoint.head_offset < offset:
+            raise LogChanged(f"there is no record at offset {self.checkpoint.head_offset}, the checkpoint's head")
+
+    def _admit(self, record: Record, voids: Voids) -> None:
+        verdict = admit(self._head, self.partition, record.value)
+        if isinstance(verdict, VoidReason) or record.value is None:
+            voids.add(record, verdict if isinstance(verdict, VoidReason) else VoidReason.NOT_CANONICAL)
+            check_voids(record.offset - self._head_offset)
+            return
+        entry = read_log_entry(record.offset, verdict, record.value)
+        self._pending.append(at_home(entry, self.partition, self._partitions))
+        self._head, self._head_offset = verdict, record.offset
+
+
+def whole_commands(entries: Sequence[LogEntry], limit: int) -> int:
+    """How many of the first `limit` entries end with a command's last one. A command of more entries than that,
+    which nobody writes, is not waited for.
+    """
+    end = min(len(entries), limit)
+    for last in range(end - 1, -1, -1):
+        if _ends_command(entries, last):
+            return last + 1
+    return end if end == limit else 0
+
+
+def start_of_command(entries: Sequence[LogEntry], index: int) -> int:
+    """Where the command begins that the entry `index` belongs to."""
+    while index > 0 and not _ends_command(entries, index - 1):
+        index -= 1
+    return index
+
+
+def _ends_command(entries: Sequence[LogEntry], index: int) -> bool:
+    """Also where the next entry is another command's, whatever the entry claims to be part of."""
+    is_followed = index + 1 < len(entries)
+    return entries[index].is_last or (is_followed and entries[index + 1].command_id != entries[index].command_id)

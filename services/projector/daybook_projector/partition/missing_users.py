@@ -1,0 +1,37 @@
+"""Which users a batch needs in `auth.users` before it can be written, in log order (docs/log.md, rule 12). Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.projections.named_users import actor_of, made_user, member_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A user whom the batch's entry `index` names: as its actor, or only in the rows it changes."""
+
+    index: int
+    user_id: str
+    is_actor: bool
+
+
+def wanted_users(entries: Sequence[LogEntry]) -> Iterator[Wanted]:
+    """All that the entries name and that no entry up to them makes. Of a poison entry only the actor."""
+    made: set[str] = set()
+    for index, entry in enumerate(entries):
+        if entry.columns is None:
+            continue
+        fact = None if entry.poison else entry.fact
+        user_id = made_user(fact)
+        if user_id is not None:
+            made.add(user_id)
+        actor, member = actor_of(entry.columns, fact), member_of(fact)
+        if actor is not None and actor not in made:
+            yield Wanted(index, actor, is_actor=True)
+        if member is not None and member not in made:
+            yield Wanted(index, member, is_actor=False)
+
+
+def first_absent(wanted: Iterable[Wanted], absent: Collection[str]) -> Wanted | None:
+    return next((one for one in wanted if one.user_id in absent), None) if absent else None

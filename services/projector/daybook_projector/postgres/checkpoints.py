@@ -1,0 +1,45 @@
+"""The stored checkpoints: read at takeover, compared and set as the first statement of every projecting transaction.
+Whoever has lost a partition loses the comparison and writes nothing.
+"""
+
+from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_contracts.head import Head
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+
+LOAD = "SELECT next_offset, position, hash, head_offset FROM daybook.checkpoints WHERE partition = $1"
+MOVE = """
+UPDATE daybook.checkpoints
+   SET next_offset = $5, position = $6, hash = $7, head_offset = $8, updated_at = clock_timestamp()
+ WHERE partition = $1 AND next_offset = $2 AND position = $3 AND hash = $4
+"""
+# A missing row means that nothing is projected; of two who make it, the second finds it moved.
+BEGIN = """
+INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset, updated_at)
+VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHING
+"""
+
+
+class CheckpointLost(Exception):
+    """Somebody else moved the partition's checkpoint, or it was this process and it did not hear of it."""
+
+
+async def load_checkpoint(pool: Pool, partition: int) -> Checkpoint:
+    """Raises `DatabaseAway`."""
+    with translated():
+        row = await pool.fetchrow(LOAD, partition)
+    if row is None:
+        return NOTHING_PROJECTED
+    return Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
+
+
+async def move_checkpoint(connection: Connection, partition: int, before: Checkpoint, after: Checkpoint) -> None:
+    """Holds the row's lock until the transaction ends. Raises `CheckpointLost`."""
+    if before == NOTHING_PROJECTED:
+        await connection.execute(BEGIN, partition)
+    tag = await connection.execute(MOVE, partition, *_stored(before)[:3], *_stored(after))
+    if tag != "UPDATE 1":
+        raise CheckpointLost(f"partition {partition} is no longer at offset {before.next_offset}")
+
+
+def _stored(checkpoint: Checkpoint) -> tuple[int, int, str, int]:
+    return checkpoint.next_offset, checkpoint.head.position, checkpoint.head.hash, checkpoint.head_offset

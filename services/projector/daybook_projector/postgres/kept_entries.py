@@ -1,0 +1,30 @@
+"""What every entry leaves behind, also of an org in quarantine: its row of `audit_log`, and the reservation of the id
+that a service chose for what it created (docs/log.md, rules 18 and 19).
+"""
+
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.posting import audit_rows, chosen_ids
+from daybook_projector.postgres.row_ids import row_ids
+from daybook_projector.postgres.row_writer import copy_audit_log, refusals
+
+# In one order everywhere, so that two who reserve the same ids do not lock each other out.
+RESERVE = """
+INSERT INTO daybook.reserved_ids (id, org_id)
+SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id ON CONFLICT DO NOTHING
+"""
+
+
+async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: bool) -> None:
+    """`look_up_ids`: an attempt without has met an id that is taken. Raises `FoldError`, `IdTaken`, and
+    `PartitionStopped` where an entry has no id left.
+    """
+    rows = audit_rows(batch.entries)
+    if look_up_ids:
+        ids = await row_ids(connection, batch.partition, batch.entries)
+        rows = [(id_, *others) for id_, (_, *others) in zip(ids, rows, strict=True)]
+    chosen = chosen_ids(batch.entries)
+    if chosen:
+        with refusals():
+            await connection.execute(RESERVE, *zip(*chosen, strict=True))
+    await copy_audit_log(connection, rows)

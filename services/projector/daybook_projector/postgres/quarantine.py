@@ -1,0 +1,111 @@
+"""The second attempt at a batch that could not be written whole: org by org, behind savepoints (docs/log.md, rule 13).
+An org's entries before its first poison one apply; of that one and all later ones, `audit_log` and its keys are kept.
+"""
+
+from collections.abc import Sequence
+
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.posting import NOBODY, Poison, by_org, key_inserts, net_changes
+from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.postgres.kept_entries import keep_entries
+from daybook_projector.postgres.row_writer import Contended, IdTaken, Met, write_changes, write_missing
+from daybook_projector.projections.changes import FoldError
+from daybook_projector.projections.fold import Folds
+
+FROZEN = """
+SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL AND org_id = ANY ($1::uuid[])
+"""
+# A second poison entry of an org in quarantine says nothing new.
+ENTER = """
+INSERT INTO daybook.quarantine AS q (org_id, partition, position, reason) VALUES ($1, $2, $3, $4)
+ON CONFLICT (org_id) DO UPDATE
+   SET partition = excluded.partition, position = excluded.position, reason = excluded.reason,
+       generation = q.generation + 1, quarantined_at = clock_timestamp(), released_at = NULL
+ WHERE q.released_at IS NOT NULL
+"""
+
+
+async def frozen_orgs(connection: Connection, entries: Sequence[LogEntry]) -> frozenset[str | None]:
+    """Those of the entries' orgs that are in quarantine now; to be asked once the checkpoint's lock is held."""
+    org_ids = {entry.org_id for entry in entries if entry.org_id is not None}
+    if not org_ids:
+        return frozenset()
+    return frozenset(row[0] for row in await connection.fetch(FROZEN, list(org_ids)))
+
+
+async def post_by_org(
+    connection: Connection, folds: Folds, batch: Batch, frozen: frozenset[str | None], met: Met
+) -> list[Poison]:
+    """Writes the batch's rows, and newly poisoned orgs into `daybook.quarantine`. Raises `PartitionStopped`, and what
+    `CONTENTION` has, of `Contended` only if it is not in `met`.
+    """
+    found = []
+    for org_id, entries in by_org(batch.entries).items():
+        kept = entries
+        if org_id not in frozen:
+            applied, reason = await _apply(connection, folds, entries, met)
+            kept = entries[applied:]
+            if kept:
+                found.append(_poison(batch, kept[0], reason))
+        await _keep_keys(connection, batch, kept)
+    await _keep_entries(connection, batch, met)
+    for poison in found:
+        await connection.execute(ENTER, poison.org_id, batch.partition, poison.position, poison.reason)
+    return found
+
+
+async def _apply(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> tuple[int, str]:
+    """How many of an org's entries apply, and why the next one does not."""
+    if await _fault(connection, folds, entries, met) is not None:
+        for index, entry in enumerate(entries):
+            fault = await _fault(connection, folds, [entry], met)
+            if fault is not None:
+                return index, str(fault)
+    return len(entries), ""
+
+
+async def _fault(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> FoldError | None:
+    """Why the entries do not apply; None where they did."""
+    try:
+        await _attempt(connection, folds, entries)
+    except FoldError as error:
+        if isinstance(error, Contended) and Contended not in met:
+            raise
+        return error
+    return None
+
+
+async def _attempt(connection: Connection, folds: Folds, entries: Sequence[LogEntry]) -> None:
+    changes = net_changes(folds, entries, NOBODY)
+    async with connection.transaction():
+        await write_changes(connection, changes)
+
+
+def _poison(batch: Batch, entry: LogEntry, reason: str) -> Poison:
+    if entry.org_id is None:
+        raise PartitionStopped(f"entry {_position(batch, entry)} has no org and cannot be applied: {reason}")
+    return Poison(entry.org_id, entry.head.position, reason)
+
+
+async def _keep_keys(connection: Connection, batch: Batch, kept: Sequence[LogEntry]) -> None:
+    try:
+        await write_missing(connection, key_inserts(kept))
+    except FoldError as error:
+        raise PartitionStopped(f"orgs or projects of {_span(batch, kept)} cannot be written: {error}") from error
+
+
+async def _keep_entries(connection: Connection, batch: Batch, met: Met) -> None:
+    try:
+        await keep_entries(connection, batch, look_up_ids=IdTaken in met)
+    except FoldError as error:
+        raise PartitionStopped(f"audit_log rows of {_span(batch, batch.entries)} cannot be written: {error}") from error
+
+
+def _span(batch: Batch, entries: Sequence[LogEntry]) -> str:
+    return f"entries {_position(batch, entries[0])} to {_position(batch, entries[-1])}"
+
+
+def _position(batch: Batch, entry: LogEntry) -> str:
+    return f"{batch.partition}.{entry.head.position}"

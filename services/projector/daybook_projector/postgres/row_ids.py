@@ -1,0 +1,96 @@
+"""The id of an entry's row in `audit_log`: its first id, or its second where another entry's row has the first
+(docs/log.md, rule 19). Entries in, ids out; asked only after a batch met an id that is taken.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import msgspec
+
+from daybook_contracts.entries import VERSION, Entry, LooseEntry, Metadata, identity_of
+from daybook_contracts.ids import Identity, is_uuid
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.projections.rule import Columns
+
+HASHES: Final = "SELECT id::text, metadata_json->>'hash' AS hash FROM public.audit_log WHERE id = ANY ($1::uuid[])"
+
+_METADATA: Final = msgspec.json.Decoder(Metadata)
+
+
+async def row_ids(connection: Connection, partition: int, entries: Sequence[LogEntry]) -> list[str]:
+    """One id for each entry; all have columns. Raises `PartitionStopped` where an entry is in the table already, or
+    both of its ids are other entries'.
+    """
+    ids = ["" if entry.columns is None else entry.columns.id.lower() for entry in entries]
+    stored = await hashes(connection, ids)
+    used, displaced = set(stored), []
+    for at, entry in enumerate(entries):
+        if stored.get(ids[at]) == entry.head.hash:
+            raise PartitionStopped(f"{_named(partition, entry)} is in audit_log already: row {ids[at]}")
+        if ids[at] in used:
+            displaced.append(at)
+        used.add(ids[at])
+    seconds = {at: _second_id(partition, entries[at]) for at in displaced}
+    used.update(await hashes(connection, seconds.values()))
+    for at, second in seconds.items():
+        if second in used:
+            raise PartitionStopped(
+                f"{_named(partition, entries[at])} cannot be kept in audit_log: other rows have its ids {ids[at]} and "
+                f"{second}"
+            )
+        used.add(second)
+        ids[at] = second
+    return ids
+
+
+async def hashes(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
+    """Of the rows that are there under these ids: the hash of the entry whose row it is, None where it says none."""
+    return {row["id"]: row["hash"] for row in await connection.fetch(HASHES, list(ids))}
+
+
+def _second_id(partition: int, entry: LogEntry) -> str:
+    identity = None if entry.columns is None else readable_identity(entry.columns)
+    if identity is None:
+        raise PartitionStopped(
+            f"{_named(partition, entry)} cannot be kept in audit_log: another row has its id, and what it would need "
+            f"for a second id cannot be read ({entry.poison})"
+        )
+    return identity.second_id()
+
+
+def readable_identity(columns: Columns) -> Identity | None:
+    """What identifies the entry; None of one whose version or parts this version cannot read."""
+    try:
+        entry = columns if isinstance(columns, Entry) else _entry(columns)
+        identity = identity_of(entry)
+    except ValueError:
+        return None
+    parts = [identity.key, identity.command_id, *([identity.actor] if identity.scope == "outsider" else [])]
+    is_readable = entry.metadata_json.v == VERSION and all(part is not None and _is_plain(part) for part in parts)
+    return identity if is_readable else None
+
+
+def _entry(columns: LooseEntry) -> Entry:
+    metadata = _METADATA.decode(columns.metadata_json)
+    return Entry(
+        action=columns.action,
+        actor_user_id=columns.actor_user_id,
+        created_at=columns.created_at,
+        entity_id=columns.entity_id,
+        entity_type=columns.entity_type,
+        id=columns.id,
+        metadata_json=metadata,
+        org_id=columns.org_id,
+        project_id=columns.project_id,
+        result="success" if columns.result == "success" else "failure",
+    )
+
+
+def _is_plain(id_: str) -> bool:
+    return is_uuid(id_) and id_ == id_.lower()
+
+
+def _named(partition: int, entry: LogEntry) -> str:
+    return f"entry {partition}.{entry.head.position}"

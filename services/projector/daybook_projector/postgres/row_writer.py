@@ -1,0 +1,157 @@
+"""Writes net changes and rows of `audit_log` inside the caller's transaction: set-based, parents before children.
+Whatever PostgreSQL says against a row comes out as `Unwritable`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from itertools import chain
+from typing import Any, assert_never
+
+import asyncpg
+
+from daybook_infra.runtime.postgres.connections import GRACE_SECONDS, Connection
+from daybook_projector.postgres import statements as sql
+from daybook_projector.projections.audit_log import AUDIT_LOG, AuditRow
+from daybook_projector.projections.changes import (
+    Delete,
+    FoldError,
+    Insert,
+    NetChange,
+    Replace,
+    Row,
+    Table,
+    Transient,
+    Update,
+    Value,
+)
+from daybook_projector.projections.fold import TABLES
+
+Values = tuple[Value, ...]
+Statement = tuple[str, list[Values]]
+
+CASCADING = frozenset(sql.delete(table.hangs_on[1]) for table in TABLES if table.hangs_on is not None)
+# A million rows that go with theirs take about a second, many times that where none of them is in memory. Given up too
+# early it would be tried again for ever, and nothing behind it in its partition would ever be projected.
+CASCADE_SECONDS = 600.0
+
+
+class Unwritable(FoldError):
+    """The rows contradict those that are there, or what a column may hold."""
+
+
+class Contended(Unwritable):
+    """A row has a value that another row has, maybe one of another projector's transaction."""
+
+
+class IdTaken(Exception):
+    """Another row of `audit_log` has an entry's id."""
+
+
+CONTENTION = (Contended, IdTaken, asyncpg.DeadlockDetectedError)
+"""What another projector's transaction may have caused: the batch is tried again before anything is concluded."""
+Met = frozenset[type[Exception]]
+"""The kinds of contention that earlier attempts at a batch ended with."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raises `Unwritable` for what the server, or the driver's encoder, says against a value, never quoting it."""
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise Contended(f"{type(error).__name__} {error.constraint_name}") from error
+    except (
+        asyncpg.IntegrityConstraintViolationError,
+        asyncpg.DataError,
+        asyncpg.ProgramLimitExceededError,
+    ) as error:
+        raise Unwritable(f"{type(error).__name__} {error.constraint_name or error.sqlstate}") from error
+    except asyncpg.InterfaceError as error:
+        # asyncpg's "invalid input for query argument" is a ValueError too; its other errors are misuse: bugs.
+        if isinstance(error, ValueError):
+            raise Unwritable("a value that the driver cannot send") from error
+        raise
+
+
+async def write_changes(
+    connection: Connection, stretches: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
+) -> None:
+    """`tables`: parents before children. Raises `Unwritable`, also where a row to change is not there."""
+    with refusals():
+        for statement, rows in chain.from_iterable(statements(stretch, tables) for stretch in stretches):
+            tag = await _execute(connection, statement, rows)
+            if int(tag.rpartition(" ")[2]) != len(rows):
+                raise Unwritable(f"a row to change is missing ({tag} of {len(rows)})")
+
+
+async def _execute(connection: Connection, statement: str, rows: list[Values]) -> str:
+    if statement not in CASCADING:
+        return await connection.execute(statement, *zip(*rows, strict=True))
+    await connection.execute(f"SET LOCAL statement_timeout = '{CASCADE_SECONDS:.0f}s'")
+    return await connection.execute(statement, *zip(*rows, strict=True), timeout=CASCADE_SECONDS + GRACE_SECONDS)
+
+
+async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
+    """Makes those rows that are not there yet. Raises `Unwritable`."""
+    rows = list(inserts)
+    with refusals():
+        for table in TABLES:
+            made = [_values(table, insert.row) for insert in rows if insert.table is table]
+            if made:
+                await connection.execute(sql.insert_missing(table), *zip(*made, strict=True))
+
+
+async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> None:
+    """Raises `Unwritable`, and `IdTaken`."""
+    schema, name = AUDIT_LOG.name.split(".")
+    try:
+        with refusals():
+            await connection.copy_records_to_table(
+                name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_record, rows)
+            )
+    except Contended as error:
+        raise IdTaken("an id in audit_log is taken") from error
+
+
+def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -> list[Statement]:
+    """Rows are made, parents first, then others updated, then some deleted, children first, and a few of those made
+    anew: what hangs on a deleted row is there until it goes.
+    """
+    made, news, gone, anew = (defaultdict[Any, list[Values]](list) for _ in range(4))
+    for change in changes:
+        match change:
+            case Insert():
+                made[change.table].append(_values(change.table, change.row))
+            case Update():
+                columns, added = tuple(sorted(change.values)), tuple(sorted(change.added))
+                values = (*(change.values[name] for name in columns), *(change.added[name] for name in added))
+                news[change.table, columns, added].append((*change.key, *values))
+            case Delete():
+                gone[change.table].append(change.key)
+            case Replace():
+                if change.first is not None:
+                    made[change.table].append(_values(change.table, change.first))
+                gone[change.table].append(change.key)
+                anew[change.table].append(_values(change.table, change.row))
+            case Transient():
+                made[change.table].append(_values(change.table, change.row))
+                gone[change.table].append(change.key)
+            case _:
+                assert_never(change)
+    return [
+        *((sql.insert(table), made[table]) for table in tables if table in made),
+        *((sql.update(*changed), rows) for changed, rows in news.items()),
+        *((sql.delete(table), gone[table]) for table in tables[::-1] if table in gone),
+        *((sql.insert(table), anew[table]) for table in tables if table in anew),
+    ]
+
+
+def _values(table: Table, row: Row) -> Values:
+    return tuple(row[column] for column in table.columns)
+
+
+def _record(row: AuditRow) -> tuple[Any, ...]:
+    *others, created_at = row
+    return (*others, datetime.fromisoformat(created_at or ""))

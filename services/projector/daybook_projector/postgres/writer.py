@@ -1,0 +1,79 @@
+"""One transaction per batch: the checkpoint is compared and moved, rows and `audit_log` are written, or nothing is.
+A batch that cannot be written whole is written org by org instead.
+"""
+
+from daybook_contracts.checkpoint import Checkpoint
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.posting import Poison, key_inserts, net_changes
+from daybook_projector.postgres.checkpoints import load_checkpoint, move_checkpoint
+from daybook_projector.postgres.kept_entries import keep_entries
+from daybook_projector.postgres.quarantine import frozen_orgs, post_by_org
+from daybook_projector.postgres.row_writer import CONTENTION, Contended, IdTaken, Met, write_changes, write_missing
+from daybook_projector.projections.changes import FoldError
+from daybook_projector.projections.fold import Folds
+
+# Each time another projector has committed rows that met these, so a second attempt nearly always comes through.
+ATTEMPTS = 10
+
+
+class Writer:
+    def __init__(self, pool: Pool, folds: Folds) -> None:
+        self._pool = pool
+        self._folds = folds
+
+    async def checkpoint(self, partition: int) -> Checkpoint:
+        """Raises `DatabaseAway`."""
+        return await load_checkpoint(self._pool, partition)
+
+    async def write(self, batch: Batch) -> list[Poison]:
+        """Returns what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`; after the
+        last the batch is written or not: the checkpoint tells.
+        """
+        with translated():
+            async with self._pool.acquire() as connection:
+                met: Met = frozenset()
+                for _ in range(ATTEMPTS):
+                    try:
+                        return await self._attempt(connection, batch, met)
+                    except CONTENTION as error:
+                        met |= {type(error)}
+        names = ", ".join(sorted(kind.__name__ for kind in met))
+        raise DatabaseAway(f"partition {batch.partition} keeps meeting rows that others are writing ({names})")
+
+    async def _attempt(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+        """Raises what is in `CONTENTION`."""
+        try:
+            await self._write_whole(connection, batch, met)
+        except FoldError as error:
+            if isinstance(error, Contended) and Contended not in met:
+                raise
+            return await self._write_by_org(connection, batch, met)
+        return []
+
+    async def _write_whole(self, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
+        async with connection.transaction():
+            await move_checkpoint(connection, batch.partition, batch.before, batch.after)
+            if batch.entries:
+                failpoint("before-rows")
+                await self._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
+                failpoint("after-rows")
+
+    async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None], met: Met) -> None:
+        await write_changes(connection, net_changes(self._folds, batch.entries, frozen))
+        if frozen:
+            await write_missing(connection, key_inserts(_of(batch, frozen)))
+        await keep_entries(connection, batch, look_up_ids=IdTaken in met)
+
+    async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+        async with connection.transaction():
+            await move_checkpoint(connection, batch.partition, batch.before, batch.after)
+            frozen = await frozen_orgs(connection, batch.entries)
+            return await post_by_org(connection, self._folds, batch, frozen, met)
+
+
+def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[LogEntry]:
+    return [entry for entry in batch.entries if entry.org_id in org_ids]
