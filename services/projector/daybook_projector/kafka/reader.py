@@ -4,6 +4,7 @@ Offsets are committed for lag displays only: where to begin is PostgreSQL's to s
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
@@ -11,8 +12,6 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import refusals as kafka_refusals
 from daybook_infra.runtime.logs import get_logger
-from daybook_projector.engine.report import Report
-from daybook_projector.engine.worker import Worker
 from daybook_projector.kafka.feed import Feed
 
 POLL_MS = 200
@@ -23,16 +22,38 @@ DENIED_PAUSE_SECONDS = 1.0
 
 log = get_logger(__name__)
 
-MakeWorker = Callable[[int, Feed], Worker]
+
+class PartitionWorker(Protocol):
+    """Projects the records that `feed` gets. `projected_to`: the next offset."""
+
+    feed: Feed
+
+    @property
+    def projected_to(self) -> int: ...
+
+    async def run(self) -> None: ...
+
+
+class ReaderReport(Protocol):
+    def assigned(self, partitions: list[int]) -> None: ...
+
+    def given_away(self, partition: int) -> None: ...
+
+    def away(self, away: KafkaAway, *, by: object) -> None: ...
+
+    def back(self, kind: type[KafkaAway], *, by: object) -> None: ...
+
+
+MakeWorker = Callable[[int, Feed], PartitionWorker]
 
 
 class Reader(ConsumerRebalanceListener):
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, make_worker: MakeWorker, report: Report) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, topic: str, make_worker: MakeWorker, report: ReaderReport) -> None:
         self._consumer = consumer
         self._topic = topic
         self._make_worker = make_worker
         self._report = report
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[int, PartitionWorker] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
         self._committed: dict[TopicPartition, int] = {}
