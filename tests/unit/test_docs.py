@@ -101,7 +101,9 @@ def golden_entry() -> bytes:
 
 def test_the_examples_of_ids_and_partitions_are_computed_right() -> None:
     org, command = "00000000-0000-4000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
-    assert Identity("org", org, None, command).first_id() in page("docs/tables.md")
+    identity = Identity("org", org, None, command)
+    assert identity.first_id() in page("docs/tables.md")
+    assert f"`{identity.first_id()}` and the second id\n`{identity.second_id()}`" in page("docs/log.md")
     assert f"`{org}` is in\npartition {partition_of(org, 12)} of 12" in page("docs/topics.md")
 
 
