@@ -6,8 +6,11 @@ PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
 ENTRIES ?= 1000000
+SERVICE ?= pypi
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES)))
 
-.PHONY: help install run test chaos mutants soak check bench lint types imports schemas format lock
+.PHONY: help install run test chaos mutants soak check bench lint types imports schemas format lock audit sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
@@ -57,10 +60,19 @@ format: install ## put the code into the house's form, and the schemas up to dat
 	$(BIN)/ruff format --quiet
 	$(BIN)/python -m daybook_contracts.publish
 
-lock: ## requirements.lock anew, from the packages' pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
-		--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES))) \
-		--group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+lock: ## add to requirements.lock what pyproject.toml files newly ask for (UPGRADE=1: the newest version of everything)
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+
+# --strict: a package that the service does not know fails the audit, so an unreachable service never looks like a clean result.
+audit: install ## look for known vulnerabilities in requirements.lock (SERVICE=osv asks another service)
+	$(BIN)/pip-audit --strict --vulnerability-service $(SERVICE) --disable-pip --require-hashes --progress-spinner off \
+		--requirement requirements.lock
+
+sbom: install ## write build/sbom.cdx.json (CycloneDX): what the packages need at run time, with versions and hashes
+	@mkdir -p build
+	$(COMPILE) --no-annotate --constraint requirements.lock $(PACKAGES:%=%/pyproject.toml) --output-file build/runtime.txt
+	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
+		--output-file build/sbom.cdx.json build/runtime.txt
 
 .venv/installed: requirements.lock $(PACKAGES:%=%/pyproject.toml)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found: install Python 3.11 or newer, or name one: make PYTHON=/path/to/python3"; exit 1; }
