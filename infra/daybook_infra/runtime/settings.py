@@ -35,90 +35,90 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
 
-    kafka_bootstrap: str = Field("", description="Kafka's `host:port,…`; empty: the local stack's")
+    kafka_bootstrap: str = Field("", description="Kafka servers, `host:port,…`; if unset, the local stack's")
     kafka_security: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how Kafka is spoken to"
+        "PLAINTEXT", description="Kafka's security protocol: `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`"
     )
     kafka_sasl: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
-        "SCRAM-SHA-512", description="SASL mechanism, if `DAYBOOK_KAFKA_SECURITY` has one"
+        "SCRAM-SHA-512", description="SASL mechanism: `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`"
     )
-    kafka_user: str = Field("", description="SASL user")
+    kafka_user: str = Field("", description="SASL user name")
     kafka_password: SecretStr = Field(SecretStr(""), description="SASL password")
-    kafka_ca_file: str = Field("", description="PEM file with the authorities to trust; empty: the system's")
+    kafka_ca_file: str = Field("", description="PEM file of trusted certificate authorities; if unset, the system's")
     database_url: SecretStr = Field(
         SecretStr(""),
-        description="`postgresql://user:password@host:port/name`, the primary; off this machine with "
-        "`?sslmode=verify-full`; empty: the local stack's",
+        description="`postgresql://user:password@host:port/name` of the primary; on another machine it needs "
+        "`?sslmode=verify-full`; if unset, the local stack's",
     )
     insecure: Literal["refuse", "allow"] = Field(
-        "refuse", description="`allow`: passwords may go to servers off this machine without verified TLS"
+        "refuse", description="`allow`: send passwords to other machines without verified TLS"
     )
-    stack: Literal["embedded", "docker"] = Field("embedded", description="which local stack, if no servers are named")
+    stack: Literal["embedded", "docker"] = Field("embedded", description="local stack: `embedded` or `docker`")
 
     partitions: Annotated[int, Ge(1), Le(10_000)] = Field(
-        12, description="partitions of each topic; fixed when the topics are made, checked at start"
+        12, description="partitions of each topic; fixed once the topics exist, and checked at start"
     )
-    replication_factor: Annotated[int, Ge(1), Le(100)] = Field(1, description="copies of each partition; production: 3")
+    replication_factor: Annotated[int, Ge(1), Le(100)] = Field(
+        1, description="copies of each partition; in production 3"
+    )
     min_insync_replicas: Annotated[int, Ge(1), Le(100)] = Field(
-        1, description="copies that must have a record before it is acknowledged; production: 2"
+        1, description="copies that must have a record before Kafka acknowledges it; in production 2"
     )
-    topic_prefix: str = Field("daybook.", pattern=KAFKA_TOPIC_NAME, description="what topic and group names begin with")
+    topic_prefix: str = Field("daybook.", pattern=KAFKA_TOPIC_NAME, description="prefix of topic and group names")
 
     jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
-    jwks_url: str | None = Field(
-        None, description="where the keys of RS256, ES256 and EdDSA tokens are published; https, or loopback"
-    )
+    jwks_url: str | None = Field(None, description="JWKS URL for RS256, ES256 and EdDSA tokens; https, or loopback")
     service_jwt_secret: SecretStr | None = Field(
-        None, description="key of services' HS256 tokens; if set, only the services' own keys make a service"
+        None, description="key of services' HS256 tokens; once set, users' keys no longer sign for services"
     )
     service_jwks_url: str | None = Field(
-        None, description="where the keys of services' tokens are published; if set, only those make a service"
+        None, description="JWKS URL for services' tokens; once set, users' keys no longer sign for services"
     )
-    jwt_audience: str = Field("daybook", min_length=1, description="what a token's `aud` must name")
-    jwt_issuer: str = Field("", description="what a token's `iss` must be; empty: not looked at")
+    jwt_audience: str = Field("daybook", min_length=1, description="audience that a token's `aud` must include")
+    jwt_issuer: str = Field("", description="issuer that a token's `iss` must equal; if unset, not checked")
     anonymous_users: Literal["refuse", "allow"] = Field(
-        "refuse", description="whether a token with `is_anonymous: true` is let in"
+        "refuse", description="`allow`: accept tokens with `is_anonymous: true`"
     )
     services: str = Field(
-        "", description="TOML file that says what each service may do; empty: all that the command table gives services"
+        "", description="TOML file of the service policy; if unset, all services have all rights of a service"
     )
     door_key: SecretStr | None = Field(
-        None, description="key that the HTTP door signs its records with, the same for all instances; 32 characters"
+        None, description="key that the HTTP door signs its records with, at least 32 characters; same on all instances"
     )
     door_key_second: SecretStr | None = Field(
-        None, description="another key that the door's records may be signed with, while the key is changed"
+        None, description="second key accepted for the door's signatures while you change the key"
     )
     service_key: SecretStr | None = Field(
         None, description="key that `daybook send` and `daybook dlq` sign their records with"
     )
     users: Literal["managed", "external"] = Field(
-        "managed", description="`managed`: Daybook makes and fills `auth.users`; `external`: an identity provider does"
+        "managed", description="who fills `auth.users`: Daybook (`managed`) or an identity provider (`external`)"
     )
 
     secret_ref_prefix: str = Field(
         "",
-        description="what an org's `secret_id_ref`s begin with, as `vault:kv/{org_id}/`; empty: any place will do",
+        description="required prefix of an org's secret references, such as `vault:kv/{org_id}/`",
     )
 
-    wait_seconds: Seconds = Field(5.0, description="how long the HTTP door waits for a decision before it answers 202")
-    rate: Annotated[float, Gt(0)] = Field(50.0, description="tokens a user gets per second at the HTTP door")
-    burst: Positive = Field(200, description="tokens a user may save up")
-    cache_orgs: Positive = Field(10_000, description="clean orgs kept in memory, per process")
-    max_tail: Positive = Field(100_000, description="unprojected entries at which a partition is paused")
-    sync_max_seconds: Positive = Field(86_400, description="how long a sync may run before it is failed as TIMED_OUT")
+    wait_seconds: Seconds = Field(5.0, description="seconds to wait for a decision before answering 202")
+    rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
+    burst: Positive = Field(200, description="HTTP rate limit: most tokens that a user can save up")
+    cache_orgs: Positive = Field(10_000, description="fully projected orgs kept in memory, per process")
+    max_tail: Positive = Field(100_000, description="unprojected entries at which a partition pauses")
+    sync_max_seconds: Positive = Field(86_400, description="seconds until a running sync fails as `TIMED_OUT`")
 
-    host: str = Field("127.0.0.1", description="address the services listen on")
+    host: str = Field("127.0.0.1", description="address that the services listen on")
     admin_port: Port | None = Field(
-        None, description="port of `/metrics` and of `/readyz` with its reasons; none: the services' own port"
+        None, description="separate port for `/metrics` and the reasons in `/readyz`; if unset, the service's port"
     )
-    admin_host: str = Field("127.0.0.1", description="address that `DAYBOOK_ADMIN_PORT` is opened on")
+    admin_host: str = Field("127.0.0.1", description="address that the admin port listens on")
     max_connections: Positive | None = Field(
-        None, description="HTTP connections to an instance; none: 4000, or what the descriptor limit leaves"
+        None, description="most HTTP connections per instance; if unset, 4000 or what the descriptor limit allows"
     )
     cors_origins: str = Field(
-        "", description="origins of web apps that may call the HTTP door, `https://app.example.org,…`, or `*`"
+        "", description="web origins that may call the HTTP door: `https://app.example.org,…`, or `*`"
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
 
     @classmethod
     def settings_customise_sources(
@@ -243,7 +243,7 @@ def markdown_table() -> str:
         f"| `{env_name(name)}` | {_default(field)} | {field.description} |"
         for name, field in Settings.model_fields.items()
     ]
-    return "\n".join(["| variable | default | what it says |", "|---|---|---|", *rows])
+    return "\n".join(["| variable | default | description |", "|---|---|---|", *rows])
 
 
 def _faults(error: ValidationError) -> list[tuple[str, str]]:

@@ -11,14 +11,14 @@ from daybook_infra.runtime.settings import load_settings
 
 @click.group()
 def command() -> None:
-    """The command service: takes commands, decides them, appends the facts to the log."""
+    """The command service: takes commands, decides them and appends entries to the log."""
 
 
 @command.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="Port of the HTTP door.")
 @click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
 def run(port: int, host: str | None) -> None:
-    """Run one instance until SIGTERM or Ctrl-C. Run as many as you like: they share the partitions."""
+    """Run one instance until SIGTERM or Ctrl-C. You can run several: they share the partitions."""
     # Here, because `daybook --help` needs none of it.
     from daybook_command.main import run_service
 

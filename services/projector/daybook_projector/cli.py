@@ -24,14 +24,20 @@ DIFFERS, INTERRUPTED = 1, 130
 
 @click.group()
 def projector() -> None:
-    """The projector: folds the log into the tables."""
+    """The projector: writes the log's entries to the tables."""
 
 
 @projector.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True, help="Port of /readyz & co.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="Port of /readyz, /livez and /metrics.",
+)
 @click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
 def run(port: int, host: str | None) -> None:
-    """Run one instance until SIGTERM or Ctrl-C. Run as many as you like: they share the partitions."""
+    """Run one instance until SIGTERM or Ctrl-C. You can run several: they share the partitions."""
     # Here, because `daybook --help` needs none of it.
     from daybook_projector.main import run_service
 
@@ -43,18 +49,19 @@ def run(port: int, host: str | None) -> None:
 
 @projector.command()
 @click.argument("org", type=click.UUID)
-@click.option("--check", is_flag=True, help="Only compare; of any org, in quarantine or not.")
+@click.option("--check", is_flag=True, help="Only compare; works on any org, in quarantine or not.")
 def heal(org: UUID, *, check: bool) -> None:
-    """Make the rows of an org in quarantine anew from its audit_log, and release it.
+    """Rebuild the rows of a quarantined org from its audit_log, and release the org.
 
-    All of its entries are folded beside the live rows, and compared. What differs is put right, and the org released,
-    in one transaction; its commands are decided again at once. If an entry still cannot be applied, it says which one
-    and why, changes nothing, and exits with 1: heal with a version that can read it, or once its user is there.
+    All of the org's entries are folded into temporary tables and compared with the live rows. The rows that differ are
+    corrected, and the org is released, in one transaction; its commands are then decided again. If an entry still
+    cannot be applied, the command names it and the reason, changes nothing and exits with 1. Heal again with a version
+    that can read the entry, or once its user exists.
 
-    It may be interrupted or killed at any time, and repeated. Of an org that is not in quarantine it says so.
+    You can interrupt, kill and repeat it at any time. If the org is not in quarantine, it says so.
 
-    With --check nothing is changed. It exits with 1 if rows differ, which for an org in quarantine only says that it
-    was active since.
+    With --check nothing is changed, and the exit code is 1 if rows differ. For an org in quarantine that only means
+    that the org has had entries since.
     """
     settings = running_settings()
     configure_logging(settings, service="heal")

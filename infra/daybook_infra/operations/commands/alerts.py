@@ -19,14 +19,18 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 @click.command
 @scoped
 @click.option(
-    "--severity", "severities", type=click.Choice(SEVERITIES), multiple=True, help="Only these; may be repeated."
+    "--severity",
+    "severities",
+    type=click.Choice(SEVERITIES),
+    multiple=True,
+    help="Only this severity; may be repeated.",
 )
 def alerts(scope: Scope, severities: tuple[str, ...], *, as_json: bool) -> None:
     """List the open alerts, critical ones first.
 
     Fields of --json: id, severity (critical, warning, info), org_id, project_id, connection_id, rule, message. `rule`
-    is null for an alert that was raised by hand; `connection_id` is null where it is about none, or where whoever
-    raised it chose its id.
+    is null if the alert was raised by hand. `connection_id` is null if the alert is about no connection, or if its
+    sender chose the alert's id.
     """
     from daybook_infra.operations import listings
 

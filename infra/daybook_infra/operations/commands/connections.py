@@ -16,12 +16,13 @@ if TYPE_CHECKING:
 
 @click.command
 @scoped
-@click.option("--all", "active_too", is_flag=True, help="Active ones too.")
-@click.option("--type", "type_", metavar="TYPE", help="Only of this type, as hotmart.")
+@click.option("--all", "active_too", is_flag=True, help="List active ones too.")
+@click.option("--type", "type_", metavar="TYPE", help="Only of this type, for example hotmart.")
 def connections(scope: Scope, type_: str | None, *, active_too: bool, as_json: bool) -> None:
-    """List the inactive connections. One named by --connection is listed in any case. Configs are never shown.
+    """List the inactive connections. --connection lists that connection even if it is active. Configs are never shown.
 
-    Fields of --json: id, type, name, is_active, org_id, project_id, pending_dlq_events (exact up to 1000; 1001: more).
+    Fields of --json: id, type, name, is_active, org_id, project_id, pending_dlq_events (exact up to 1000; 1001 means
+    more).
     """
     from daybook_infra.operations import listings
 

@@ -10,10 +10,10 @@ from daybook_infra.runtime.settings import Settings
 
 @click.command
 def init() -> None:
-    """Make the topics and bring the database's schema up to date.
+    """Create the topics and bring the database's schema up to date.
 
-    Says what it did; running it again does nothing. Nothing that exists is altered or dropped: a topic that is not as
-    the log needs it is an error. Rights that are missing in PostgreSQL are named before anything is made.
+    Prints what it did; running it again does nothing. It never alters or drops a topic: one with the wrong settings is
+    an error. If rights in PostgreSQL are missing, it names them before it creates anything.
     """
     asyncio.run(_init(running_settings()))
 

@@ -37,9 +37,9 @@ def scoped(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         command(scope=Scope(org, project, connection, limit), **others)
 
-    whole = click.option("--json", "as_json", is_flag=True, help="One JSON array instead of a table.")(with_scope)
+    whole = click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")(with_scope)
     most = click.IntRange(1, 10_000)
-    whole = click.option("--limit", type=most, default=100, show_default=True, help="The most rows to show.")(whole)
+    whole = click.option("--limit", type=most, default=100, show_default=True, help="Maximum number of rows.")(whole)
     for name in ("connection", "project", "org"):
         whole = click.option(f"--{name}", type=click.UUID, metavar="ID", help=f"Only of this {name}.")(whole)
     return whole

@@ -26,13 +26,14 @@ ASKED_FIRST = ("running", "failed")
     multiple=True,
     default=ASKED_FIRST,
     show_default=True,
-    help="Only these; may be repeated.",
+    help="Only runs with this status; may be repeated.",
 )
 def runs(scope: Scope, statuses: tuple[str, ...], *, as_json: bool) -> None:
-    """List the sync runs that are running or have failed, those started last first.
+    """List the sync runs that are running or have failed, newest first.
 
     Fields of --json: id, status (running, failed, success, cancelled), org_id, project_id, connection_id, started_at,
-    finished_at and error_message; the last two may be null. In the table, a running one's time goes on.
+    finished_at and error_message; the last two may be null. For a run that is still running, the table shows the time
+    since its start.
     """
     from daybook_infra.operations import listings
 

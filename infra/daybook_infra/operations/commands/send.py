@@ -25,7 +25,7 @@ REJECTED, UNKNOWN = 1, 3
     "--key-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
+    help="File with the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
 )
 @click.option(
     "--timeout",
@@ -36,15 +36,16 @@ REJECTED, UNKNOWN = 1, 3
     metavar="SECONDS",
     help="How long to wait for each outcome.",
 )
-@click.option("--rejections-ok", is_flag=True, help="Exit with 0 although commands were rejected.")
+@click.option("--rejections-ok", is_flag=True, help="Exit with 0 even if commands were rejected.")
 def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, *, rejections_ok: bool) -> None:
-    """Publish the envelopes in FILE (JSON lines; stdin by default) to the commands topic.
+    """Publish the commands in FILE (JSON lines; stdin by default) to the commands topic.
 
-    Each line is published as it stands, but for blank ones, and its outcome is printed as a JSON line, in the order of
-    the input. A line without JSON, id or key is not published; its outcome is INVALID_COMMAND.
+    Each line is published unchanged; blank lines are skipped. Each outcome is printed as a JSON line, in the order of
+    the input. A line that is not JSON, or has no id or no routing key, is not published; its outcome is
+    INVALID_COMMAND.
 
-    Exits with 0 if all were accepted, with 1 if any was rejected, with 3 if any has no known outcome: within the time
-    it was not decided (status 202), or Kafka did not acknowledge it (503). Sending it again with its id is safe.
+    Exits with 0 if all commands were accepted, with 1 if any was rejected, and with 3 if any has no known outcome: it
+    was not decided in time (status 202), or Kafka did not acknowledge it (503). Sending it again with its id is safe.
     """
     try:
         sender = parse_publisher(principal.encode())

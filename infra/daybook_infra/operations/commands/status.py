@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 @click.command
-@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
 def status(*, as_json: bool) -> None:
     """Show partitions, positions, lag, quarantine and versions.
 
-    Commands wait until a shard has decided them; entries wait until the projector has written them to the tables.
-    A partition whose log is not the one that was projected stands still, and is named.
-    Exits with 1 if Kafka or PostgreSQL cannot be asked.
+    Undecided commands wait for a shard; unprojected entries wait for the projector to write them to the tables.
+    A partition is stopped, and named, if its log is not the one that was projected.
+    Exits with 1 if Kafka or PostgreSQL cannot be reached.
     """
     from daybook_infra.operations.status_report import survey
 

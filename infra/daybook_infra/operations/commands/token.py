@@ -11,12 +11,18 @@ from daybook_infra.runtime.settings import load_settings
 @click.command
 @click.option("--user", metavar="ID", help="A user's id; the token's role is `authenticated`.")
 @click.option("--service", metavar="NAME", help="A service's name; the token's role is `service_role`.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True, max=8760), default=1.0, show_default=True)
+@click.option(
+    "--hours",
+    type=click.FloatRange(min=0, min_open=True, max=8760),
+    default=1.0,
+    show_default=True,
+    help="How long the token is valid.",
+)
 def token(user: str | None, service: str | None, hours: float) -> None:
-    """Print a JWT for the HTTP door.
+    """Print a JWT for the HTTP door, to try things out.
 
-    Signed with DAYBOOK_JWT_SECRET, or with the secret that a local stack keeps in .daybook/jwt-secret. If
-    DAYBOOK_SERVICE_JWT_SECRET is set, it signs services' tokens.
+    It is signed with DAYBOOK_JWT_SECRET, or with the local stack's secret in .daybook/jwt-secret. A service's token is
+    signed with DAYBOOK_SERVICE_JWT_SECRET if that is set.
     """
     from daybook_infra.operations.tokens import principal_of, sign, signing_secret
 
