@@ -1,7 +1,6 @@
 """Golden entries: one per action and version, never edited. A reader of tomorrow still reads them."""
 
 from hashlib import sha256
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,9 +10,10 @@ from daybook_contracts.canonical import parse_canonical
 from daybook_contracts.entries import entry_data, read_entry
 from daybook_contracts.entry_data import ENTRY_DATA
 from daybook_contracts.fact import Fact, encode_fact
+from support.documents import ROOT
 from support.entry_samples import FACTS, samples
 
-FOLDER = Path(__file__).parents[2] / "contracts" / "samples" / "entries"
+FOLDER = ROOT / "contracts" / "samples" / "entries"
 PINNED = dict(line.split()[::-1] for line in (FOLDER / "SHA256SUMS").read_text("utf-8").splitlines())
 
 

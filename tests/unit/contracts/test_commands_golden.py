@@ -1,14 +1,14 @@
 """Golden samples: what publishers send today means the same for ever."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from daybook_contracts.commands import COMMANDS, data_json, normalised_bytes, parse_command
 from daybook_contracts.hashing import request_hash
+from support.documents import ROOT
 
-_SAMPLES = Path(__file__).parents[2] / "contracts" / "samples" / "commands"
+_SAMPLES = ROOT / "contracts" / "samples" / "commands"
 _SALT = bytes.fromhex("00112233445566778899aabbccddeeff")
 
 

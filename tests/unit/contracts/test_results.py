@@ -1,7 +1,6 @@
 """What a sender gets: the three forms of one result."""
 
 import json
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,8 +20,9 @@ from daybook_contracts.results import (
     encode_record,
     problem,
 )
+from support.documents import ROOT
 
-_SAMPLES = Path(__file__).parents[2] / "contracts" / "samples" / "results"
+_SAMPLES = ROOT / "contracts" / "samples" / "results"
 _COMMAND = "01890000-0000-7000-8000-000000000002"
 _ENTRY = "01890000-0000-8d42-a25f-2195770a803a"
 _ORG = "00000000-0000-4000-8000-000000000001"

@@ -1,14 +1,13 @@
 """Settings: where they come from, what is refused, and what the README says of them."""
 
-from pathlib import Path
-
 import pytest
 from pydantic import SecretStr
 
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.settings import Settings, load_settings, markdown_table, require_database, require_kafka
+from support.documents import ROOT
 
-README = Path(__file__).parents[2] / "README.md"
+README = ROOT / "README.md"
 
 
 def test_without_any_variable_the_documented_defaults_hold() -> None:

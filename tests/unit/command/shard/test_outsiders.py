@@ -1,7 +1,6 @@
 """Who has no standing in an org can use up nobody else's ids, and leaves little more than ids behind."""
 
 import json
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,10 +11,11 @@ from daybook_command.shard.messages import Acknowledged, Answer, CommandRecord
 from daybook_contracts.commands import COMMANDS
 from daybook_contracts.entries import Entry, encode_entry, read_entry
 from daybook_contracts.ids import Identity
+from support.documents import ROOT
 from support.one_shard import ANN, ORG, answer_of, arrive, decided, fresh, only, reasons
 from support.simulation import command_record
 
-SAMPLES = Path(__file__).parents[3] / "contracts" / "samples" / "commands"
+SAMPLES = ROOT / "contracts" / "samples" / "commands"
 EVE = str(UUID(int=0xE, version=4))
 NO_ORG = str(UUID(int=0xF, version=4))
 SHARED = str(UUID(int=0xC0, version=4))
