@@ -23,13 +23,13 @@ run: install ## Kafka, PostgreSQL and both services, in the foreground; Ctrl-C s
 test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TESTS=path for a part of it)
 	$(BIN)/pytest $(TESTS)
 
-chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=3 SEED=1 MINUTES=2; docs/chaos.md)
+chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=3 SEED=1 MINUTES=2; docs/fault-testing.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 mutants: install ## services that each lack a protection, until the checker notices (MUTANT=what it lacks, RUNS=4)
 	PYTHONPATH=tests $(BIN)/python -m chaos.mutants $(if $(MUTANT),--mutant '$(MUTANT)') $(if $(RUNS),--runs $(RUNS))
 
-soak: install ## one fault a minute for MINUTES=30; memory and descriptors must stay flat (SEED=1; docs/chaos.md)
+soak: install ## one fault a minute for MINUTES=30; memory and descriptors must stay flat (SEED=1; docs/fault-testing.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
 check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests

@@ -23,26 +23,28 @@ class Hunt:
 
 
 HUNTS = {
-    "an admission rule": Hunt(("forge records", "repeat records", "usurp the log")),
-    "`prev` beside the position": Hunt(("forge records",)),
-    "doubt of an acknowledgement at another offset": Hunt(("usurp the log",)),
-    "doubt of an acknowledgement without an offset": Hunt(("swallow answers of kafka", "cut kafka", "usurp the log")),
-    "ids looked up in the table": Hunt(("echo commands", "kill command")),
-    "ids looked up in memory": Hunt(("echo commands", "suspend projector", "kill command")),
-    "memory that stays from look-up to decision": Hunt(("echo commands", "slow postgres", "usurp the log"), FEW_ORGS),
-    "cached orgs that go with a lost or unknown batch": Hunt(("usurp the log",)),
-    "org and checkpoint from one snapshot": Hunt(("slow postgres", "usurp the log", "kill command"), FEW_ORGS),
-    "a tail that is replayed from the snapshot on": Hunt(("usurp the log", "kill command"), FEW_ORGS),
-    "offsets committed after the answers": Hunt(("die command before-append", "hold kafka", "kill command")),
-    "a compared checkpoint": Hunt(("suspend projector", "join projector")),
+    "the admission rule": Hunt(("forge records", "repeat records", "usurp the log")),
+    "the check of `prev`": Hunt(("forge records",)),
+    "the check of the acknowledged offset": Hunt(("usurp the log",)),
+    "treating an acknowledgement without an offset as unknown": Hunt(
+        ("swallow answers of kafka", "cut kafka", "usurp the log")
+    ),
+    "looking up ids in the table": Hunt(("echo commands", "kill command")),
+    "looking up ids in memory": Hunt(("echo commands", "suspend projector", "kill command")),
+    "keeping memory from look-up to decision": Hunt(("echo commands", "slow postgres", "usurp the log"), FEW_ORGS),
+    "dropping cached orgs after a lost or unknown batch": Hunt(("usurp the log",)),
+    "reading org and checkpoint in one snapshot": Hunt(("slow postgres", "usurp the log", "kill command"), FEW_ORGS),
+    "replaying the tail from the snapshot only": Hunt(("usurp the log", "kill command"), FEW_ORGS),
+    "committing offsets after the answers": Hunt(("die command before-append", "hold kafka", "kill command")),
+    "comparing the checkpoint": Hunt(("suspend projector", "join projector")),
     "one transaction for rows and checkpoint": Hunt(
         ("die projector before-rows", "die projector after-rows", "kill projector")
     ),
-    "a timeout that says nothing": Hunt(("hold kafka", "kill kafka")),
+    "treating a timeout as unknown": Hunt(("hold kafka", "kill kafka")),
 }
 NOT_HUNTED = {
-    "identities compared": "no fault searches for days until two first ids meet",
-    "doubt of a PostgreSQL that went back": "no fault brings a backup back",
-    "doubt of a log that grew again": "no fault takes the log's end away",
+    "comparing identities": "no fault searches for days for two equal first ids",
+    "detecting a restored PostgreSQL": "no fault restores a backup",
+    "detecting a log that grew again": "no fault truncates the log",
 }
 """Which only the simulation finds, and why."""

@@ -1,6 +1,6 @@
-"""`make mutants`: real runs of services that each lack one protection, until the checker notices; then the same run,
-with the same faults, of services that lack nothing. Prints a table, which docs/chaos.md has in short; exits with 1 if
-a mutant was not found, or anything was found where nothing is missing.
+"""`make mutants`: runs real services that each lack one protection until the checker notices, then repeats that run
+with the same faults on unchanged services. Prints a table (docs/fault-testing.md has a short one). Exits with 1 if a
+mutant was not found, or if anything was found on unchanged services.
 """
 
 import argparse

@@ -17,7 +17,7 @@ from support.stack import FreshSettings
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("started", "users"), [(PROGRAM, 1), (program("`prev` beside the position"), 2)])
+@pytest.mark.parametrize(("started", "users"), [(PROGRAM, 1), (program("the check of `prev`"), 2)])
 async def test_a_service_that_is_started_without_a_protection_lacks_it(
     started: Sequence[str], users: int, fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:

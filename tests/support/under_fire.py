@@ -1,5 +1,5 @@
 """More schedules by hand: `python -m support.under_fire SCHEDULES [FIRST_SEED]` runs them on Daybook as it is, then
-each mutant on the first hundred, and prints the table of docs/under-fire.md.
+each mutant on the first hundred, and prints the table of docs/fault-testing.md.
 """
 
 import sys

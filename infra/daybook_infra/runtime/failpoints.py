@@ -1,5 +1,5 @@
-"""Instants at which a process kills itself, for tests of crashes (docs/chaos.md). Off unless DAYBOOK_FAILPOINT names
-one, as `name` or, for the n-th time that it is passed, `name:n`. It is no setting: nobody who runs Daybook sets it.
+"""Points at which a process kills itself, for crash tests (docs/fault-testing.md). Off unless DAYBOOK_FAILPOINT names
+one, as `name` or, for the n-th time that it is passed, `name:n`. Not a setting: for tests only.
 """
 
 import os

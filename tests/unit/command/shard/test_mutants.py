@@ -10,7 +10,7 @@ from support.mutants import MUTANTS, Mutant
 from support.surroundings import LOUD
 from support.under_fire import HEAD, OF_EACH, names, row
 
-PAGE = "docs/under-fire.md"
+PAGE = "docs/fault-testing.md"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
