@@ -24,29 +24,29 @@ Row = tuple[str, str, str]
 
 
 def limits_table() -> str:
-    """What each limit is, and the setting that moves it."""
+    """Each limit with its value and the setting that changes it."""
     rows = [*_connections(), *_commands(), *_door(), *_tokens(), *_records(), *_orgs()]
-    head = ["| what | limit | moved by |", "|---|---|---|"]
+    head = ["| what | limit | setting |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
 def _connections() -> list[Row]:
     return [
         ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines", FIXED),
-        ("time for them", _seconds(OF_HTTP.head_seconds), FIXED),
-        ("time for a body", _seconds(body.READ_SECONDS), FIXED),
-        ("what surrounds the chunks of a body", _size(OF_HTTP.head_bytes), FIXED),
-        ("a connection without a request", _seconds(OF_HTTP.idle_seconds), FIXED),
-        ("time to take an answer", _seconds(OF_HTTP.answer_seconds), FIXED),
+        ("time to receive them", _seconds(OF_HTTP.head_seconds), FIXED),
+        ("time to receive a body", _seconds(body.READ_SECONDS), FIXED),
+        ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes), FIXED),
+        ("an idle connection", _seconds(OF_HTTP.idle_seconds), FIXED),
+        ("time to read an answer", _seconds(OF_HTTP.answer_seconds), FIXED),
         (
-            "a body that comes after its request was refused",
+            "a body sent after its request was refused",
             f"{_seconds(OF_HTTP.discard_seconds)}, {_size(OF_HTTP.discard_bytes)}",
             FIXED,
         ),
-        ("requests sent ahead of an answer", f"{OF_HTTP.pipelined}", FIXED),
-        ("connections, each service", f"{http.CONNECTIONS:,}", _names("max_connections")),
-        ("descriptors beside them", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port", FIXED),
-        ("connections, admin port", f"{http.ADMIN_CONNECTIONS}", FIXED),
+        ("pipelined requests", f"{OF_HTTP.pipelined}", FIXED),
+        ("connections, per instance", f"{http.CONNECTIONS:,}", _names("max_connections")),
+        ("file descriptors besides connections", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port", FIXED),
+        ("connections to the admin port", f"{http.ADMIN_CONNECTIONS}", FIXED),
     ]
 
 
@@ -58,10 +58,10 @@ def _commands() -> list[Row]:
             f"{_size(limits.BATCH_BYTES)}, {limits.BATCH_ITEMS:,} commands, {limits.BATCH_VALUES:,} JSON values",
             FIXED,
         ),
-        ("nesting of JSON", f"{limits.DEPTH}", FIXED),
+        ("JSON nesting", f"{limits.DEPTH}", FIXED),
         ("a dead letter's `payload`; a run's `stats`", _size(limits.PAYLOAD_BYTES), FIXED),
         ("a name; a free text", f"{limits.NAME_LENGTH}; {limits.TEXT_LENGTH:,} characters", FIXED),
-        ("dead letters of one bulk command", f"{limits.BULK_IDS:,}", FIXED),
+        ("dead letters per bulk command", f"{limits.BULK_IDS:,}", FIXED),
     ]
 
 
@@ -69,16 +69,16 @@ def _door() -> list[Row]:
     held = f"{_size(room.MOST_BYTES)}; {_size(room.MOST_BYTES // room.SHARES)} of one user or service"
     connections = inspect.signature(postgres.open_pool).parameters["max_size"].default
     return [
-        ("tokens of a user, each instance", f"{_default('rate')} a second", _names("rate")),
-        ("tokens that a user may save up", _default("burst"), _names("burst")),
-        ("body that one token pays for", _size(rate.TOKEN_BYTES), FIXED),
-        ("users whose tokens an instance counts", f"{rate.MOST_BUCKETS:,}", FIXED),
-        ("requests under way at an instance", held, FIXED),
-        ("commands that wait for their outcome at an instance", f"{replies.MOST_WAITING:,}", FIXED),
-        ("time that a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
-        ("work on a request before others get a turn", f"{turns.SLICE_SECONDS * 1000:g} ms", FIXED),
+        ("rate-limit tokens per user and instance", f"{_default('rate')} a second", _names("rate")),
+        ("rate-limit tokens that a user can save up", _default("burst"), _names("burst")),
+        ("request body per rate-limit token", _size(rate.TOKEN_BYTES), FIXED),
+        ("users that the rate limiter tracks, per instance", f"{rate.MOST_BUCKETS:,}", FIXED),
+        ("requests in progress, per instance", held, FIXED),
+        ("commands waiting for their outcome, per instance", f"{replies.MOST_WAITING:,}", FIXED),
+        ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
+        ("work on one request before others get a turn", f"{turns.SLICE_SECONDS * 1000:g} ms", FIXED),
         (
-            "look-ups for callers, each instance",
+            "look-ups for callers, per instance",
             f"{connections} PostgreSQL connections, {_seconds(outcomes.LOOK_SECONDS)}",
             FIXED,
         ),
@@ -88,23 +88,23 @@ def _door() -> list[Row]:
 def _tokens() -> list[Row]:
     return [
         ("leeway of `exp` and `nbf`", _seconds(auth.LEEWAY_SECONDS), FIXED),
-        ("a token", _size(auth.LONGEST_TOKEN), FIXED),
-        ("trust in a token that was checked", f"{auth.TRUST_SECONDS / 60:g} min", FIXED),
-        ("trust in keys that were fetched", f"{keys.FRESH_SECONDS / 60:g} min", FIXED),
-        ("the same while their address is away", f"{keys.TRUSTED_SECONDS / 3600:g} h", FIXED),
+        ("a JWT", _size(auth.LONGEST_TOKEN), FIXED),
+        ("a verified JWT is cached for", f"{auth.TRUST_SECONDS / 60:g} min", FIXED),
+        ("fetched keys are cached for", f"{keys.FRESH_SECONDS / 60:g} min", FIXED),
+        ("fetched keys are trusted without their URL for", f"{keys.TRUSTED_SECONDS / 3600:g} h", FIXED),
     ]
 
 
 def _records() -> list[Row]:
     waiting = f"{owned.MAX_QUEUED:,}, or {_size(owned.MAX_QUEUED_BYTES)}"
     return [
-        ("what a batch of Kafka records may unpack to", _size(unfolding.UNFOLDED_BYTES), FIXED),
-        ("what one look at Kafka unpacks", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),
+        ("a Kafka record batch, unpacked", _size(unfolding.UNFOLDED_BYTES), FIXED),
+        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES), FIXED),
-        ("a record's header in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES), FIXED),
-        ("commands taken from Kafka, each partition", waiting, FIXED),
-        ("weight of entries not projected yet, each partition", _default("max_tail"), _names("max_tail")),
-        ("clean orgs in memory, each process", _default("cache_orgs"), _names("cache_orgs")),
+        ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES), FIXED),
+        ("commands queued in memory, per partition", waiting, FIXED),
+        ("weight of unprojected entries, per partition", _default("max_tail"), _names("max_tail")),
+        ("fully projected orgs in memory, per process", _default("cache_orgs"), _names("cache_orgs")),
     ]
 
 
@@ -114,7 +114,7 @@ def _orgs() -> list[Row]:
         ("projects of an org", f"{limits.ORG_PROJECTS:,}", FIXED),
         ("connections of an org", f"{limits.ORG_CONNECTIONS:,}", FIXED),
         ("secret references of an org", f"{limits.ORG_SECRET_REFS:,}", FIXED),
-        ("time that a sync may run", f"{_default('sync_max_seconds')} s", _names("sync_max_seconds")),
+        ("duration of a sync", f"{_default('sync_max_seconds')} s", _names("sync_max_seconds")),
     ]
 
 
