@@ -98,9 +98,15 @@ def test_the_data_is_there_after_a_stop_and_a_start(running: EmbeddedStack) -> N
 
 
 def test_servers_that_were_killed_are_missed_and_start_again(running: EmbeddedStack) -> None:
-    for process in _processes(running):
-        process.kill()
-        process.wait(10)
+    kafka, postgres = _processes(running)
+    kafka.kill()
+    postgres.kill()
+    assert f"Kafka (pid {kafka.pid}, port" in (said := running.explain_end(Part.KAFKA))
+    assert "was ended by SIGKILL; the end of its log" in said
+    # It is no child of this process, so the system does not tell how it ended.
+    assert f"PostgreSQL (pid {postgres.pid}, port" in (said := running.explain_end(Part.POSTGRES))
+    assert "has ended; the end of its log" in said
+    postgres.wait(10)
     assert running.found() == Servers()
     assert running.start() == ALL_PARTS
 

@@ -8,7 +8,18 @@ import psutil
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.processes import Child, alive, begin_log, end, last_complaint, last_words, read_pid, run, spawn
+from daybook_infra.stack.processes import (
+    Child,
+    alive,
+    begin_log,
+    end,
+    end_of_log,
+    explain_end,
+    last_complaint,
+    read_pid,
+    run,
+    spawn,
+)
 
 WAITS = "import signal, sys; print('waits', flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('waits', flush=True); signal.pause()"
@@ -89,11 +100,29 @@ def test_a_child_is_known_at_once(tmp_path: Path) -> None:
         psutil.Process(pid).kill()
 
 
-def test_last_words_are_the_last_lines_that_say_anything(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [
+        ("raise SystemExit(3)", "ended with exit code 3"),
+        ("import os; os.kill(os.getpid(), 9)", "was ended by SIGKILL"),
+        ("import os; os.kill(os.getpid(), 40)", "was ended by signal 40"),
+    ],
+)
+def test_the_end_of_a_child_is_explained_by_its_exit_code_or_signal(tmp_path: Path, program: str, how: str) -> None:
+    pid = _spawned(program, tmp_path)
+    assert explain_end("it", pid, 1, tmp_path / "log").startswith(f"it (pid {pid}, port 1) {how}; the end of its log")
+
+
+def test_what_was_no_child_or_has_no_pid_has_ended_in_a_way_that_nobody_knows(tmp_path: Path) -> None:
+    assert "(pid 1, port 1) has ended;" in explain_end("it", 1, 1, tmp_path / "log")
+    assert "(pid unknown, port 1) has ended;" in explain_end("it", None, 1, tmp_path / "log")
+
+
+def test_the_end_of_a_log_is_its_last_lines_that_say_anything(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_text("first\nsecond\nthird\n\n")
-    assert last_words(log, 2) == "second\nthird"
-    assert last_words(tmp_path / "no such log", 2) == ""
+    log.write_text("".join(f"{number}\n\n" for number in range(30)))
+    assert end_of_log(log).splitlines() == [f"the end of its log, {log}:", *map(str, range(10, 30))]
+    assert end_of_log(tmp_path / "none") == f"the end of its log, {tmp_path / 'none'}:"
 
 
 def test_the_last_complaint_of_a_log_is_the_last_line_that_gives_a_reason(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from daybook_infra.stack.processes import gone, read_pid
 
 READY = "Ctrl-C ends it all"
 READY_SECONDS = 60
+KAFKA, PROJECTOR = 0, 3  # of a clone's children
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -134,13 +135,19 @@ def test_what_a_killed_up_left_behind_is_ended_by_the_next(clone: Clone) -> None
     assert all(map(gone, orphans))
 
 
-def test_a_service_that_ends_by_itself_ends_all_with_the_end_of_its_log(clone: Clone) -> None:
+@pytest.mark.parametrize(("killed", "title"), [(KAFKA, "Kafka"), (PROJECTOR, "the projector service")])
+def test_what_ends_by_itself_ends_all_and_is_named_with_its_signal_and_the_end_of_its_log(
+    clone: Clone, killed: int, title: str
+) -> None:
     up = clone.up()
     clone.await_ready(up)
     children = clone.children()
-    children[-1].kill()
+    children[killed].kill()
     assert up.wait(60) == 1
-    assert "the projector service has ended; the end of its log" in clone.output.read_text()
+    how = rf"{title} \(pid {children[killed].pid}, port \d+\) was ended by SIGKILL; the end of its log, (\S+):"
+    said = re.search(rf"^Error: {how}\n([\s\S]*?)\n\nending what was", clone.output.read_text(), re.MULTILINE)
+    assert said is not None, clone.output.read_text()
+    assert said[2].splitlines() == [line.rstrip() for line in Path(said[1]).read_text().splitlines() if line][-20:]
     assert all(map(gone, children))
 
 

@@ -13,7 +13,7 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackEr
 from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.ports import LOOPBACK, check_free, remembered
-from daybook_infra.stack.processes import Child, Done, run
+from daybook_infra.stack.processes import TAIL_LINES, Child, Done, run
 
 # Long enough to pull both images over a slow line.
 UP_SECONDS = 900
@@ -57,6 +57,10 @@ class DockerStack:
             if running:
                 self._compose("stop", *sorted(running))
         return running
+
+    def explain_end(self, part: Part) -> str:
+        logs = self._compose("logs", "--no-color", "--no-log-prefix", "--tail", str(TAIL_LINES), part).output
+        return f"{part.label} no longer runs in Docker; the end of its log:\n{logs.rstrip()}"
 
     @property
     def project(self) -> str:

@@ -11,6 +11,7 @@ from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import check_free, remembered
 from daybook_infra.stack.postgres import Postgres
+from daybook_infra.stack.processes import explain_end, read_pid
 
 PORT_NAMES = ("kafka", "kafka_controller", "postgres")
 
@@ -54,6 +55,11 @@ class EmbeddedStack:
             kafka, postgres = self._servers()
             stops = {Part.KAFKA: kafka.stop, Part.POSTGRES: postgres.stop}
             return frozenset(part for part, stop in stops.items() if part in parts and stop())
+
+    def explain_end(self, part: Part) -> str:
+        kafka, postgres = self._servers()
+        server = kafka if part is Part.KAFKA else postgres
+        return explain_end(part.label, read_pid(server.pid_file), server.port, server.log)
 
     def _start_kafka(self, kafka: Kafka, undo: ExitStack) -> None:
         check_free(kafka.port, "Kafka", self.home.ports)

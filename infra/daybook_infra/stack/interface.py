@@ -58,3 +58,7 @@ class Stack(Protocol):
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         """Ends what runs of these, whoever started it, and returns it."""
         ...
+
+    def explain_end(self, part: Part) -> str:
+        """How a part that no longer runs has ended, and the end of its log."""
+        ...

@@ -104,7 +104,7 @@ class Kafka:
         return f"{LOOPBACK}:{self.port}"
 
     def process(self) -> psutil.Process | None:
-        return alive(read_pid(self._pid_file), str(self._settings))
+        return alive(read_pid(self.pid_file), str(self._settings))
 
     def prepare(self) -> None:
         """Makes the node's folder whole, or leaves none: a broken format never looks like data."""
@@ -128,13 +128,13 @@ class Kafka:
         unfinished.rename(logs)
 
     def launch(self) -> None:
-        if self._pid_file.exists():
-            pid = read_pid(self._pid_file)
-            self.say(f"{self._pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
+        if self.pid_file.exists():
+            pid = read_pid(self.pid_file)
+            self.say(f"{self.pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
         self._write_settings(self.data / "kafka")
         begin_log(self.log)
         pid = spawn(self._java(["kafka.Kafka", str(self._settings)]), self.log)
-        write_file(self._pid_file, f"{pid}\n", EVERYBODY_READS)
+        write_file(self.pid_file, f"{pid}\n", EVERYBODY_READS)
 
     def await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -150,7 +150,7 @@ class Kafka:
         if process is not None:
             end(process, "Kafka", self.say)
         with suppress(FileNotFoundError):
-            self._pid_file.unlink()
+            self.pid_file.unlink()
         return process is not None
 
     @property
@@ -158,7 +158,7 @@ class Kafka:
         return self.data / "kafka.properties"
 
     @property
-    def _pid_file(self) -> Path:
+    def pid_file(self) -> Path:
         return self.data / "kafka.pid"
 
     def _write_settings(self, logs: Path) -> None:

@@ -49,7 +49,7 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{self._password()}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     def process(self) -> psutil.Process | None:
-        return alive(read_pid(self._pid_file), str(self._cluster))
+        return alive(read_pid(self.pid_file), str(self._cluster))
 
     def prepare(self) -> None:
         """Makes the cluster whole, or leaves none: a broken initdb never looks like data."""
@@ -92,7 +92,7 @@ class Postgres:
         return self.data / "postgres"
 
     @property
-    def _pid_file(self) -> Path:
+    def pid_file(self) -> Path:
         return self._cluster / "postmaster.pid"
 
     @property
@@ -127,11 +127,11 @@ class Postgres:
 
     def _clear_stale_pid(self) -> None:
         """PostgreSQL takes any living process of that pid for its own server, and would refuse to start."""
-        if self._pid_file.exists() and self.process() is None:
-            pid = read_pid(self._pid_file)
-            self.say(f"{self._pid_file} is stale (no server of this folder has pid {pid}): removing it")
+        if self.pid_file.exists() and self.process() is None:
+            pid = read_pid(self.pid_file)
+            self.say(f"{self.pid_file} is stale (no server of this folder has pid {pid}): removing it")
             with suppress(FileNotFoundError):
-                self._pid_file.unlink()
+                self.pid_file.unlink()
 
     def _pg_ctl(self, action: str, *options: str) -> Done:
         child = self._program("pg_ctl", action, "-w", "-D", str(self._cluster), *options)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 import time
@@ -18,9 +19,11 @@ from daybook_infra.stack.interface import Say, StackError
 # The working folder may be closed to a child's account.
 OPEN_TO_ALL = "/"
 KILL_SECONDS = 10
-EXEC_SECONDS = 1
+EXEC_SECONDS = EXIT_SECONDS = 1
 TAIL_BYTES = 65_536
+TAIL_LINES = 20
 FAILED_TO_RUN = 127  # what a shell answers for a program that it cannot run
+_SIGNALS = {each.value: each.name for each in signal.Signals}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +195,26 @@ def _went(process: psutil.Process, seconds: float) -> bool:
     return True
 
 
-def last_words(log: Path, lines: int) -> str:
-    """The end of a log, for a person who asks why its program ended."""
-    return "\n".join(_tail(log)[-lines:])
+def explain_end(title: str, pid: int | None, port: int, log: Path) -> str:
+    """Why a program is no longer running: how it ended, and the end of its log."""
+    return f"{title} (pid {pid or 'unknown'}, port {port}) {_how_it_ended(pid)}; {end_of_log(log)}"
+
+
+def end_of_log(log: Path) -> str:
+    return "\n".join([f"the end of its log, {log}:", *_tail(log)[-TAIL_LINES:]])
+
+
+def _how_it_ended(pid: int | None) -> str:
+    """The system tells the exit status of a child to its parent alone, and only once."""
+    try:
+        code = psutil.Process(pid).wait(EXIT_SECONDS) if pid is not None else None
+    except (psutil.Error, psutil.TimeoutExpired):
+        code = None
+    if code is None:
+        return "has ended"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    return f"was ended by {_SIGNALS.get(-code, f'signal {-code}')}"
 
 
 def last_complaint(log: Path) -> str:

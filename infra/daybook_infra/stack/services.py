@@ -12,12 +12,11 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
-from daybook_infra.stack.processes import Child, alive, begin_log, end, last_words, read_pid, spawn
+from daybook_infra.stack.processes import Child, alive, begin_log, end, end_of_log, explain_end, read_pid, spawn
 
 READY_SECONDS = 60
 STOP_SECONDS = 20
 PROBE_SECONDS = 2
-TAIL_LINES = 20
 OK = 200
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not listened on
 
@@ -47,13 +46,17 @@ class Service:
         while (readiness := self._readiness()) != "ready":
             self.check()
             if time.monotonic() > deadline:
-                raise self._trouble(f"was not ready within {READY_SECONDS} s: {readiness}")
+                raise StackError(
+                    f"the {self.name} service was not ready within {READY_SECONDS} s: {readiness}; "
+                    f"{end_of_log(self.home.log(self.name))}"
+                )
             time.sleep(0.1)
 
     def check(self) -> None:
-        """Raises `StackError` with the end of its log if it has ended."""
+        """Raises `StackError` with its exit code or signal and the end of its log if it has ended."""
         if self.process() is None:
-            raise self._trouble("has ended")
+            title, pid = f"the {self.name} service", read_pid(self._pid_file)
+            raise StackError(explain_end(title, pid, self.port, self.home.log(self.name)))
 
     def stop(self, say: Say) -> None:
         process = self.process()
@@ -79,7 +82,3 @@ class Service:
             return f"no answer ({error})"
         finally:
             connection.close()
-
-    def _trouble(self, what: str) -> StackError:
-        log = self.home.log(self.name)
-        return StackError(f"the {self.name} service {what}; the end of its log, {log}:\n{last_words(log, TAIL_LINES)}")

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +13,7 @@ from pydantic import SecretStr
 
 from daybook_contracts.principals import User
 from daybook_infra.operations.demo import USER_ID, Demo
+from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import address
 from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
@@ -47,6 +49,9 @@ def up() -> None:
     with only_one(home.lock("up"), refusal), _until_told_to_end(), ExitStack() as undo:
         try:
             _run(home, undo)
+        except DaybookError as error:  # said before the stops, which may take a minute without Kafka
+            say(f"Error: {error}")
+            sys.exit(1)
         finally:
             _deafen()  # a second Ctrl-C must not leave anything behind; every stop has a deadline
 
@@ -144,7 +149,7 @@ def _watch(stack: Stack, local: frozenset[Part], services: tuple[Service, ...]) 
             service.check()
         missing = local - stack.found().parts() if second % LOOK_AT_SERVERS_EVERY == 0 else frozenset()
         for part in missing:
-            raise StackError(f"{part.label} has ended by itself: its log says why")
+            raise StackError(stack.explain_end(part))
         time.sleep(1)
 
 
