@@ -10,10 +10,10 @@ from typing import Any
 
 import msgspec
 
-from daybook_contracts.commands import COMMANDS
-from daybook_contracts.connection_types import CONNECTION_TYPES
-from daybook_contracts.entries import Entry
-from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.connection_types.configs import CONNECTION_TYPES
+from daybook_contracts.entries.entry import Entry
+from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.results import Accepted, Pending, Rejected
 
 FOLDER = Path(__file__).parent.parent / "schemas"

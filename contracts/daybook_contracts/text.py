@@ -2,14 +2,23 @@
 
 import re
 import unicodedata
+from typing import Final
 
-from daybook_contracts.ids import is_uuid
 from daybook_contracts.limits import NAME_LENGTH
 
+UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+"""A UUID as Daybook writes it: hex in five groups, lower case."""
+
+_UUID_ANY_CASE: Final = re.compile(UUID_PATTERN, re.IGNORECASE | re.ASCII)
 _NIL_AND_MAX = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # category Cc, whole
 # NFC makes one code point of at most four. Python takes the square of the length for it: minutes for an envelope's.
 _LONGEST_UNCOMPOSED = 4 * NAME_LENGTH
+
+
+def is_uuid(text: str) -> bool:
+    """Says whether the text has the form 8-4-4-4-12 in hex, any case, any version."""
+    return _UUID_ANY_CASE.fullmatch(text) is not None
 
 
 def printable(text: str, longest: int = 300) -> str:

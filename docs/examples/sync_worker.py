@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from faststream.kafka import KafkaBroker, TopicPartition
 
-from daybook_contracts.ids import thing_id
+from daybook_contracts.entries.identity import thing_id
 
 PREFIX = os.environ.get("DAYBOOK_TOPIC_PREFIX", "daybook.")
 HEADERS = {"daybook-principal": "service:shop-worker", "reply-partition": "0"}

@@ -8,7 +8,7 @@ import pytest
 
 from daybook_command.postgres.known_users import WAIT_SECONDS, KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool

@@ -5,8 +5,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.postgres.connections import connect as connected
 from daybook_infra.runtime.settings import Settings

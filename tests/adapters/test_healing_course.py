@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.healing import course
 from daybook_projector.healing.unhealable import Unhealable

@@ -8,9 +8,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from msgspec import structs
 
-from daybook_contracts.admission import GENESIS, admit
-from daybook_contracts.canonical import canonical_bytes, parse_json
-from daybook_contracts.entries import raw_metadata, seal
+from daybook_contracts.entries.reading import raw_metadata
+from daybook_contracts.json.canonical import canonical_bytes, parse_json
+from daybook_contracts.log.admission import admit
+from daybook_contracts.log.head import GENESIS
+from daybook_contracts.log.sealing import seal
 from support.entries_by_hand import Json
 from support.entry_samples import samples, unsealed
 from support.json_values import json_objects

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, project, user

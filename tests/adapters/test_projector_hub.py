@@ -2,8 +2,8 @@
 
 import pytest
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, free_json
 from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.row_writer import CASCADE_SECONDS

@@ -4,8 +4,8 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW
+from daybook_contracts.entries import facts
+from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.connections import Pool

@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.checkpoint import NOTHING_PROJECTED
+from daybook_contracts.entries import facts
+from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.partition.posting import Poison

@@ -2,9 +2,9 @@
 
 import pytest
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import Fact, free_json
-from daybook_contracts.ids import policy_alert_id, thing_id
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, free_json
+from daybook_contracts.entries.identity import policy_alert_id, thing_id
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.postgres import kept_entries
 from support.logbook import command_id, org, project, thing

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.healing import org_log
 from daybook_projector.partition.stopped import PartitionStopped

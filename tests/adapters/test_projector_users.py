@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from daybook_contracts import entry_data as facts
+from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.postgres.users import Users
 from support.logbook import Logbook, org_in, user_in

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.head import Head
+from daybook_contracts.entries import facts
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.partition.machine import Batch, PartitionLog
 from daybook_projector.postgres.checkpoints import CheckpointLost, load_checkpoint

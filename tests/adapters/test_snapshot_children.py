@@ -10,8 +10,8 @@ from daybook_command.domain.children import RULES, Children, Kind
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Run, SecretRef
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import Needs, OrgNeeds
-from daybook_contracts.canonical import canonical_bytes
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.identity import policy_alert_id
+from daybook_contracts.json.canonical import canonical_bytes
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
 from support.lookups import look_up, look_up_children, refs

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.ids import Identity, Scope, thing_id
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.identity import Identity, Scope, thing_id
 from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, connect
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, user

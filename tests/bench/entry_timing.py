@@ -10,10 +10,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from msgspec.structs import replace
 
-from daybook_contracts.admission import GENESIS, admit, admit_generic
-from daybook_contracts.entries import entry_data, raw_metadata, read_entry, seal
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import entry_data
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.entries.reading import raw_metadata, read_entry
+from daybook_contracts.log.admission import admit, admit_generic
+from daybook_contracts.log.head import GENESIS
+from daybook_contracts.log.sealing import seal
 from daybook_contracts.topics import entry_headers
 from support.entry_samples import COMMAND, ORG, SALT, unsealed
 

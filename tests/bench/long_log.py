@@ -10,12 +10,12 @@ from typing import Any
 import uuid_utils
 from msgspec import Raw
 
-from daybook_contracts.entries import Unsealed, seal
-from daybook_contracts.entry_data import DlqEventRecorded
-from daybook_contracts.fact import encode_fact
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.head import Head
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.facts import DlqEventRecorded
+from daybook_contracts.entries.fields import encode_fact
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.log.head import Head
+from daybook_contracts.log.sealing import Unsealed, seal
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka import clients as kafka

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 
 from daybook_contracts.limits import ENVELOPE_BYTES
-from daybook_contracts.secret_scan import find_secret
-from daybook_contracts.secret_text import REDACTED, first_secret, redacted
+from daybook_contracts.secrets.redaction import REDACTED, first_secret, redacted
+from daybook_contracts.secrets.scan import find_secret
 
 PLAIN = "Pedido 4711: the order was paid, R$ 10,00. "
 UNITS = (

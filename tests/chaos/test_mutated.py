@@ -8,7 +8,7 @@ import pytest
 from chaos.counterparts import COUNTERPARTS
 from chaos.hunts import HUNTS, NOT_HUNTED
 from chaos.mutated import program
-from daybook_contracts.head import Head
+from daybook_contracts.log.head import Head
 from support.logbook import Logbook, user
 from support.mutants import MUTANTS
 from support.processes import PROGRAM, free_port, launch

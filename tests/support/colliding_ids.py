@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.identity import Identity
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from daybook_contracts.commands import COMMANDS
+from daybook_contracts.commands.registry import COMMANDS
 
 Json = dict[str, Any]
 

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
-from daybook_contracts.commands import Command, InvalidCommand, parse_command
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import Command
 
 COMMAND_ID = "01890000-0000-7000-8000-000000000002"
 ORG = "00000000-0000-4000-8000-000000000001"

@@ -1,8 +1,8 @@
 """An org with somebody in every role, and who they all are to it. PROJECT_… are in WEB, nobody is in APP."""
 
-from daybook_contracts.entry_data import MemberAdded, OrgCreated, ProjectCreated, ProjectMemberAdded, UserRegistered
-from daybook_contracts.fact import Fact, ProjectRole, Role
-from daybook_contracts.principals import Principal, User
+from daybook_contracts.entries.facts import MemberAdded, OrgCreated, ProjectCreated, ProjectMemberAdded, UserRegistered
+from daybook_contracts.entries.fields import Fact, ProjectRole, Role
+from daybook_contracts.senders.principals import Principal, User
 from support.given import ANN, EVE, IMPORTER, NOBODY, person, project
 
 ADMIN, MEMBER, VIEWER, PROJECT_ADMIN, PROJECT_EDITOR, PROJECT_VIEWER = (person(number) for number in range(11, 17))

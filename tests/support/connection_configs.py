@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 from hypothesis import strategies as st
 
-from daybook_contracts.connection_types import InvalidConfig, checked_config
+from daybook_contracts.connection_types.configs import InvalidConfig, checked_config
 from support.command_strategies import keys, names, optional, values
 from support.rules_configs import HOTMART_EVENTS
 

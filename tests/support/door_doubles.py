@@ -20,7 +20,7 @@ from daybook_command.kafka.replies import Replies
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
-from daybook_contracts.service_policy import ServicePolicy
+from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings

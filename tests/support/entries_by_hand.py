@@ -6,7 +6,7 @@ from typing import Any
 
 import rfc8785
 
-from daybook_contracts.canonical import parse_canonical
+from daybook_contracts.json.canonical import parse_canonical
 
 Json = dict[str, Any]
 

@@ -5,15 +5,16 @@ from typing import Final
 from msgspec import structs
 from orjson import loads
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import SENTENCE, Code
-from daybook_contracts.entries import EntryError, Sealed, Unsealed, seal
-from daybook_contracts.entry_data import ENTRY_DATA
-from daybook_contracts.fact import Fact, encode_fact, free_json
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.head import GENESIS
-from daybook_contracts.ids import Identity, thing_id, timeout_command_id
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.entry import EntryError
+from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_contracts.entries.fields import Fact, encode_fact, free_json
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity, thing_id, timeout_command_id
+from daybook_contracts.json.canonical import canonical_bytes
+from daybook_contracts.log.head import GENESIS
+from daybook_contracts.log.sealing import Sealed, Unsealed, seal
 from daybook_contracts.routing import partition_of
 
 ORG: Final = "00000000-0000-4000-8000-000000000001"

@@ -2,7 +2,8 @@
 
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.entries import Entry, read_entry
+from daybook_contracts.entries.entry import Entry
+from daybook_contracts.entries.reading import read_entry
 from support.simulation import World
 from support.weather import CALM
 

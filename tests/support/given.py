@@ -18,11 +18,12 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.outsiders import is_outsider
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, parse_command
-from daybook_contracts.entry_data import ACTION_OF, ENTRY_DATA
-from daybook_contracts.fact import Fact
-from daybook_contracts.ids import Identity, Scope, thing_id
-from daybook_contracts.principals import DAYBOOK, Principal, Service, User
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import ACTION_OF, ENTRY_DATA
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.identity import Identity, Scope, thing_id
+from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-0000000000c0"

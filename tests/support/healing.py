@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries.fields import Fact
 from daybook_infra.runtime.postgres.connections import Pool, connect
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.course import Healed, Healing

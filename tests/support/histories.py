@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from daybook_command.domain.drafts import Draft
 from daybook_command.domain.state import Org
-from daybook_contracts.commands import Command
-from daybook_contracts.principals import DAYBOOK, Principal, User
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.senders.principals import DAYBOOK, Principal, User
 from support import tables as independent
 from support.given import (
     ANN,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.identity import policy_alert_id
 from support.simulation import command_record
 
 OWNER = str(UUID(int=0x10, version=4))

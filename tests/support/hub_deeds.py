@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertRaised,
     ConnectionCreated,
     DlqEventRecorded,
     SecretRefCreated,
     SyncStarted,
 )
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries.fields import Fact, free_json
 from support.company import ADMINS, APP, PROJECT_ADMINS, PROJECT_EDITORS, WEB
 from support.given import alert, connection, dead_letter, secret_ref, sync_run
 

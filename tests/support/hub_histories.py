@@ -5,8 +5,8 @@ also after what bore them is gone.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, free_json
 from support.logbook import thing
 
 LINKS, RUNS, LETTERS, ALERTS, REFS = 10, 20, 30, 40, 50

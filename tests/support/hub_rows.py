@@ -3,7 +3,7 @@
 import json
 from typing import Any, Final
 
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.identity import policy_alert_id
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.settings import Settings
 

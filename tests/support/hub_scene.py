@@ -3,7 +3,7 @@
 SHOP and ADS are connections of WEB, BLOG is one of APP. Nothing has happened on them yet.
 """
 
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertEscalated,
     AlertRaised,
     AlertResolved,
@@ -19,8 +19,8 @@ from daybook_contracts.entry_data import (
     SyncFailed,
     SyncStarted,
 )
-from daybook_contracts.fact import Fact, Rule, Severity, free_json
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.fields import Fact, Rule, Severity, free_json
+from daybook_contracts.entries.identity import policy_alert_id
 from support.given import BOB, CAT, DAN, connection, dead_letter, project, sync_run
 
 WEB, APP = project(1), project(2)

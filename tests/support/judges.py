@@ -7,10 +7,13 @@ from typing import Any
 
 from daybook_command.shard.answers import outcome
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
-from daybook_contracts.commands import Command, parse_command
-from daybook_contracts.entries import Entry, identity_of, read_entry
-from daybook_contracts.ids import Identity, Scope
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.entry import Entry, identity_of
+from daybook_contracts.entries.identity import Identity, Scope
+from daybook_contracts.entries.reading import read_entry
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID

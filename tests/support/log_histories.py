@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import Fact, ProjectRole, Role
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, ProjectRole, Role
 from support.hub_histories import STEPS, Hub
 from support.logbook import Logbook, org, project, user
 

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from daybook_contracts.entries import EntryError, Unsealed, seal
-from daybook_contracts.entry_data import ACTION_OF, UserRegistered
-from daybook_contracts.fact import Fact, encode_fact
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.head import GENESIS, Head
-from daybook_contracts.ids import Identity, Scope
+from daybook_contracts.entries.entry import EntryError
+from daybook_contracts.entries.facts import ACTION_OF, UserRegistered
+from daybook_contracts.entries.fields import Fact, encode_fact
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity, Scope
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import Unsealed, seal
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
 

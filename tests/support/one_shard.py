@@ -19,7 +19,7 @@ from daybook_command.shard.messages import (
     SnapshotLoaded,
     TakenOver,
 )
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from support.rows_of_orgs import loaded_org
 from support.simulation import CONFIG, command_record
 from support.surroundings import START_US

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.fact import free_json
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import free_json
 from support.entries_by_hand import changed, with_member
 from support.logbook import Logbook, Place, org, project, thing, user
 

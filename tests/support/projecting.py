@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
 
-from daybook_contracts.checkpoint import NOTHING_PROJECTED
+from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.kafka import clients as kafka

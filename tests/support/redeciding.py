@@ -13,11 +13,13 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.intake import time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
-from daybook_contracts.commands import Command, parse_command, request_json
-from daybook_contracts.entries import Entry, entry_data, identity_of
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import thing_id
-from daybook_contracts.principals import DAYBOOK, Principal, Service
+from daybook_contracts.commands.normalised import request_json
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import thing_id
+from daybook_contracts.senders.principals import DAYBOOK, Principal, Service
 from support.given import standing_of
 
 SENDER = Service("test")

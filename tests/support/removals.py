@@ -22,10 +22,10 @@ from daybook_command.shard.messages import (
 )
 from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
-from daybook_contracts import admission
-from daybook_contracts.admission import Head, VoidReason
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.continuity import head_of
+from daybook_contracts.log import admission
+from daybook_contracts.log.admission import VoidReason
+from daybook_contracts.log.continuity import head_of
+from daybook_contracts.log.head import Checkpoint, Head
 from support import simulated_postgres
 from support.simulated_postgres import move_checkpoint, post
 from support.simulated_writer import Looking, Writer

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 from daybook_command.domain.state import FAILURES_COUNTED, Connection, Org
-from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.json.canonical import canonical_bytes
 from support.tables import Tables
 
 Seen = dict[str, object]

@@ -9,9 +9,9 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, Needs
 from daybook_command.shard.messages import OverdueRun
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.entries import Entry, entry_data, identity_of
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.routing import partition_of
 from daybook_projector.partition.log_entry import LogEntry
 from daybook_projector.partition.machine import Batch

@@ -4,7 +4,7 @@ import random
 from collections import deque
 from dataclasses import dataclass, field
 
-from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_contracts.log.continuity import LogChanged, check_bounds
 from daybook_projector.partition.machine import Batch, PartitionLog
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from support import simulated_postgres

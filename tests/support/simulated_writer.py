@@ -29,7 +29,7 @@ from daybook_command.shard.messages import (
     Tick,
 )
 from daybook_command.shard.phase import Phase
-from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.log.head import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from daybook_command.shard.config import Config
 from daybook_command.shard.messages import CommandRecord, RunsOverdue
-from daybook_contracts.commands import parse_command
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
 from support.colliding_ids import colliding_ids

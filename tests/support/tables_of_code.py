@@ -12,8 +12,8 @@ from daybook_command.domain import policies, rejections
 from daybook_command.domain.decision import Rejected
 from daybook_command.domain.permissions import MAY, Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
-from daybook_contracts.commands import COMMANDS
-from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_infra.operations.cli import main
 from daybook_infra.runtime.http.connections import HttpMetrics
 from daybook_infra.runtime.kafka.topics import topic_specs

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.identity import Identity
 from daybook_infra.runtime.postgres.connections import Connection, Pool
 from support.chain import Json, second_id
 from support.logbook import Logbook

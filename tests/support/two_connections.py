@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from daybook_contracts.entry_data import ConnectionCreated, MemberAdded, OrgCreated, ProjectCreated, SecretRefCreated
-from daybook_contracts.fact import free_json
+from daybook_contracts.entries.facts import ConnectionCreated, MemberAdded, OrgCreated, ProjectCreated, SecretRefCreated
+from daybook_contracts.entries.fields import free_json
 from support.given import CAT, connection, project, secret_ref
 
 WEB = project(1)

@@ -8,10 +8,10 @@ from collections.abc import Generator
 from typing import Final, TypeVar
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands.invalid import InvalidCommand
+from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.parse import MakeId, parse_command
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.json_counts import counting_values, windows
+from daybook_contracts.json.counts import counting_values, windows
 from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS, BATCH_VALUES
 
 T = TypeVar("T")

@@ -6,8 +6,25 @@ from collections.abc import Callable, Iterator, Sequence
 import pydantic
 from pydantic_core import ErrorDetails
 
-from daybook_contracts.secret_text import REDACTED, redacted
+from daybook_contracts.codes import Code
+from daybook_contracts.secrets.redaction import REDACTED, redacted
 from daybook_contracts.text import printable
+
+
+class InvalidCommand(Exception):
+    """Refused at the edge: never decided, never logged.
+
+    `detail` names the field and the rule, never a value. `command_id` is there where the id could be read.
+    `too_large` tells the HTTP door to answer 413.
+    """
+
+    def __init__(self, code: Code, detail: str, command_id: str | None = None, *, too_large: bool = False) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.command_id = command_id
+        self.too_large = too_large
+
 
 _MOST_NAMED = 5  # faults in one answer
 _FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")

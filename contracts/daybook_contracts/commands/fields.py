@@ -4,11 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
-from daybook_contracts.canonical import canonical_bytes
+from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.limits import NAME_LENGTH, PAYLOAD_BYTES, TEXT_LENGTH
-from daybook_contracts.secret_id_ref import JSON_SCHEMA_PATTERN, UUID_ANY_CASE, secret_id_ref
-from daybook_contracts.secret_scan import without_hottok, without_secrets
-from daybook_contracts.secret_text import holds_secret, redacted
+from daybook_contracts.secrets.redaction import holds_secret, redacted
+from daybook_contracts.secrets.references import JSON_SCHEMA_PATTERN, UUID_ANY_CASE, secret_id_ref
+from daybook_contracts.secrets.scan import without_hottok, without_secrets
 from daybook_contracts.text import name_text, uuid_text, uuid_version
 
 

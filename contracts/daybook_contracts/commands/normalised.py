@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.commands.registry import Command
+from daybook_contracts.json.canonical import canonical_bytes
 
 _NOT_IN_REQUESTS: Final = frozenset({"message", "error", "error_message", "reason", "stats"})
 """Free text may be redacted, and worded anew when a command is sent again: it does not tell a repeat from a reuse."""

@@ -10,14 +10,13 @@ from typing import Any
 import pydantic
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands.faults import dotted, fault_text
-from daybook_contracts.commands.invalid import InvalidCommand
+from daybook_contracts.commands.faults import InvalidCommand, dotted, fault_text
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import COMMANDS, Command
-from daybook_contracts.commands.unread_id import unread_id
+from daybook_contracts.json.counts import windows
+from daybook_contracts.json.strict import NotStrictJson, parse_json
 from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES
-from daybook_contracts.secret_scan import find_secret
-from daybook_contracts.strict_json import NotStrictJson, parse_json
+from daybook_contracts.secrets.scan import find_secret
 from daybook_contracts.text import uuid_text
 
 _KNOWN = ", ".join(COMMANDS)
@@ -104,5 +103,32 @@ def _readable_id(value: Any) -> str | None:
     text = value.get("id") if isinstance(value, dict) else None
     try:
         return uuid_text(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+
+
+_MOST_QUOTES = 4 * ENVELOPE_VALUES
+
+
+def unread_id(raw: bytes) -> str | None:
+    """The one `id` at the top of an object, of its first 256 KiB; None where there is none that is a UUID, or two.
+
+    Takes time linear in the length: nothing is parsed, the text is only split at its quotes.
+    """
+    text = b"".join(windows(raw[:ENVELOPE_BYTES]))
+    if text.count(b'"') > _MOST_QUOTES:
+        return None
+    pieces = text.split(b'"')  # strings are the odd ones
+    depth, counted = 0, 0
+    found: list[bytes] = []
+    for at in range(1, len(pieces) - 2, 2):
+        if pieces[at] == b"id" and pieces[at + 1].strip().startswith(b":"):
+            before = b"".join(pieces[counted:at:2])
+            depth += before.count(b"{") + before.count(b"[") - before.count(b"}") - before.count(b"]")
+            counted = at + 1
+            if depth == 1:
+                found.append(pieces[at + 2] if pieces[at + 1].strip() == b":" else b"")
+    try:
+        return uuid_text(found[0].decode()) if len(found) == 1 else None
     except ValueError:
         return None

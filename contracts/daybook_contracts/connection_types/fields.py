@@ -3,9 +3,11 @@
 import re
 from collections.abc import Hashable
 from datetime import date
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
+
+from daybook_contracts.commands.envelope import STRICT
 
 _Item = TypeVar("_Item", bound=Hashable)
 
@@ -56,3 +58,12 @@ Distinct = Annotated[
     AfterValidator(_distinct),
 ]
 """A non-empty list of different items."""
+
+
+class Closed(BaseModel):
+    """An object without unknown fields. An optional that is None is absent."""
+
+    model_config = STRICT
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json", exclude_none=True)

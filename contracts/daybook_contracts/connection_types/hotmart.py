@@ -6,8 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from daybook_contracts.commands.envelope import STRICT
 from daybook_contracts.commands.fields import Name, Text
-from daybook_contracts.connection_types.closed import Closed
-from daybook_contracts.connection_types.fields import Distinct, Time
+from daybook_contracts.connection_types.fields import Closed, Distinct, Time
 
 Event = Literal[
     "PURCHASE_APPROVED",

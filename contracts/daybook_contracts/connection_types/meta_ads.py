@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from daybook_contracts.commands.fields import Name, Text
-from daybook_contracts.connection_types.closed import Closed
-from daybook_contracts.connection_types.fields import Day, Digits, Distinct, Time
+from daybook_contracts.connection_types.fields import Closed, Day, Digits, Distinct, Time
 
 _LONGEST_LOOKBACK = 3650  # ten years, thrice what Meta keeps
 

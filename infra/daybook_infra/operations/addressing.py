@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import msgspec
 
 from daybook_contracts.codes import Code
-from daybook_contracts.ids import is_uuid
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.results import Rejected, problem
+from daybook_contracts.text import is_uuid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from uuid import UUID
 import asyncpg
 import uuid_utils
 
-from daybook_contracts.commands import InvalidCommand, normalised_bytes, parse_command
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.normalised import normalised_bytes
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.operations.addressing import Addressed
 from daybook_infra.operations.publishing import Outcome, Publisher, is_known

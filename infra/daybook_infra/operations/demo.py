@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from daybook_contracts.principals import Principal, User
+from daybook_contracts.senders.principals import Principal, User
 from daybook_infra.operations.tokens import sign, signing_secret
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.settings import Settings

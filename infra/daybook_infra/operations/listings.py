@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final, Generic, TypeVar, get_args
 from uuid import UUID
 
-from daybook_contracts.fact import Rule
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.fields import Rule
+from daybook_contracts.entries.identity import policy_alert_id
 from daybook_infra.operations.listing_sql import ALERTS, CONNECTIONS, CONNECTIONS_OF_PROJECTS, PENDING_COUNTED, RUNS
 from daybook_infra.operations.scope import Scope
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.continuity import LogChanged, check_bounds, check_head
+from daybook_contracts.log.continuity import LogChanged, check_bounds, check_head
+from daybook_contracts.log.head import Checkpoint
 
 READ_SECONDS = 10.0
 POLL_MS = 200

@@ -13,10 +13,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from daybook_contracts.codes import Code
-from daybook_contracts.principals import Principal
 from daybook_contracts.results import Accepted, Pending, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.signatures import sign
+from daybook_contracts.senders.principals import Principal, sign
 from daybook_contracts.topics import (
     COMMAND_EVENT,
     CORRELATION_ID,

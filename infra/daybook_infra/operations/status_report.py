@@ -18,8 +18,7 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.head import Head
+from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.log_check import disagreements
 from daybook_infra.runtime.errors import DaybookError

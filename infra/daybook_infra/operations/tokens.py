@@ -5,7 +5,7 @@ from pathlib import Path
 
 import jwt
 
-from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, Service, User, parse_principal
+from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, Service, User, parse_principal
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.settings import HS256_KEY_BYTES, Settings, env_name
 

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, SecretStr, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from daybook_contracts.commands import COMMANDS
-from daybook_contracts.principals import DAYBOOK, SERVICE_NAME, UNNAMED
-from daybook_contracts.service_policy import Grant, ServicePolicy
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.senders.policy import Grant, ServicePolicy
+from daybook_contracts.senders.principals import DAYBOOK, SERVICE_NAME, UNNAMED
 from daybook_contracts.text import printable, uuid_text
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.key_rules import signing_key

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from daybook_contracts.secret_id_ref import checked_prefix
+from daybook_contracts.secrets.references import checked_prefix
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.key_rules import keys_url, same_keys_url, signing_key
 from daybook_infra.runtime.remote_servers import address_fault, unencrypted_kafka, unverified_database

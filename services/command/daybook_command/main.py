@@ -27,8 +27,8 @@ from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.config import Config
-from daybook_contracts.edge_rules import EdgeRules
-from daybook_contracts.service_policy import ServicePolicy
+from daybook_contracts.senders.edge_rules import EdgeRules
+from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.headers import with_cors

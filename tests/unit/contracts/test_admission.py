@@ -10,9 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from daybook_contracts.admission import GENESIS, Head, VoidReason, admit, admit_generic
-from daybook_contracts.entries import seal
-from daybook_contracts.entry_data import ENTRY_DATA
+from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_contracts.log.admission import VoidReason, admit, admit_generic
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import seal
 from support.entries_by_hand import Json, changed, seal_by_hand, with_data, with_member
 from support.entry_samples import samples, unsealed
 from support.json_values import doubles, json_objects, json_values, texts

@@ -5,7 +5,10 @@ from uuid import UUID
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import InvalidCommand, RenameOrg, parse_batch, parse_command
+from daybook_contracts.commands.batch import parse_batch
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.orgs import RenameOrg
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS, ENVELOPE_BYTES
 from support.commands import COMMAND_ID, THING, raw
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import COMMANDS, data_json
+from daybook_contracts.commands.normalised import data_json
+from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.limits import PAYLOAD_BYTES
 from support.command_strategies import DATA
 from support.commands import THING, accepted, raw, refused

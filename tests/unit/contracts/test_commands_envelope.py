@@ -5,7 +5,11 @@ import json
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import COMMANDS, InvalidCommand, RegisterUser, RenameOrg, parse_command, with_actor
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.orgs import RenameOrg
+from daybook_contracts.commands.parse import parse_command, with_actor
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.limits import ENVELOPE_BYTES
 from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted, envelope, raw, refused
 

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from daybook_contracts.commands import COMMANDS, data_json, normalised_bytes, parse_command
-from daybook_contracts.hashing import request_hash
+from daybook_contracts.commands.normalised import data_json, normalised_bytes
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.entries.hashing import request_hash
 from support.documents import ROOT
 
 _SAMPLES = ROOT / "contracts" / "samples" / "commands"

@@ -9,7 +9,11 @@ import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from daybook_contracts.commands import COMMANDS, InvalidCommand, data_json, normalised_bytes, parse_batch, parse_command
+from daybook_contracts.commands.batch import parse_batch
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.normalised import data_json, normalised_bytes
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import COMMANDS
 from support.command_strategies import Json, envelopes, values
 
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import data_json, normalised_bytes, parse_command
+from daybook_contracts.commands.normalised import data_json, normalised_bytes
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES, TEXT_LENGTH
-from daybook_contracts.secret_scan import without_hottok
+from daybook_contracts.secrets.scan import without_hottok
 from support.commands import COMMAND_ID, THING, accepted, raw, refused
 
 _SECRET = "hunter2"  # what it is does not matter, only where it is

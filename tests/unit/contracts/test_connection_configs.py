@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daybook_contracts import publish
-from daybook_contracts.connection_types import CONNECTION_TYPES, checked_config, key_names_of
+from daybook_contracts.connection_types.configs import CONNECTION_TYPES, checked_config, key_names_of
 from support.command_strategies import values
 from support.connection_configs import CONFIGS, META_ADS_WHOLE, OTHER, SAMPLES, Json, detail_of, refusal
 

@@ -10,22 +10,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from daybook_contracts.admission import GENESIS, Head, admit
-from daybook_contracts.canonical import canonical_bytes, parse_canonical
-from daybook_contracts.entries import (
-    EntryError,
-    PoisonEntry,
-    Unsealed,
-    decode_entry,
-    encode_entry,
-    identity_of,
-    loose_entry,
-    raw_metadata,
-    read_entry,
-    seal,
-)
-from daybook_contracts.ids import Scope
+from daybook_contracts.entries.entry import EntryError, decode_entry, encode_entry, identity_of
+from daybook_contracts.entries.identity import Scope
+from daybook_contracts.entries.reading import PoisonEntry, loose_entry, raw_metadata, read_entry
+from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
 from daybook_contracts.limits import ENTRIES
+from daybook_contracts.log.admission import admit
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import Unsealed, seal
 from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
 from support.entry_samples import COMMAND, ORG, USER, attempt_of_outsider, samples, unsealed
 from support.json_values import json_objects, texts

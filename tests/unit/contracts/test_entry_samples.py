@@ -5,11 +5,13 @@ from hashlib import sha256
 import msgspec
 import pytest
 
-from daybook_contracts.admission import GENESIS, Head, admit, admit_generic
-from daybook_contracts.canonical import parse_canonical
-from daybook_contracts.entries import entry_data, read_entry
-from daybook_contracts.entry_data import ENTRY_DATA
-from daybook_contracts.fact import Fact, encode_fact
+from daybook_contracts.entries.entry import entry_data
+from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_contracts.entries.fields import Fact, encode_fact
+from daybook_contracts.entries.reading import read_entry
+from daybook_contracts.json.canonical import parse_canonical
+from daybook_contracts.log.admission import admit, admit_generic
+from daybook_contracts.log.head import GENESIS, Head
 from support.documents import ROOT
 from support.entry_samples import FACTS, samples
 

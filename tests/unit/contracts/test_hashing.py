@@ -5,8 +5,8 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_contracts.canonical import canonical_bytes
-from daybook_contracts.hashing import ZERO_HASH, commit_hash, entry_hash, request_hash
+from daybook_contracts.entries.hashing import ZERO_HASH, commit_hash, entry_hash, request_hash
+from daybook_contracts.json.canonical import canonical_bytes
 from support.json_values import json_objects, texts
 
 ORG = "00000000-0000-4000-8000-000000000001"

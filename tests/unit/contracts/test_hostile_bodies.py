@@ -9,7 +9,9 @@ import msgspec
 import orjson
 import pytest
 
-from daybook_contracts.commands import InvalidCommand, parse_batch, parse_command, split_batch
+from daybook_contracts.commands.batch import parse_batch, split_batch
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import BATCH_BYTES, BATCH_VALUES, ENVELOPE_BYTES
 from support.hostile_bodies import batches, envelopes, valid_batch, valid_envelope
 

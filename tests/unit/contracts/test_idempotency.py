@@ -4,9 +4,9 @@ from uuid import NAMESPACE_OID, uuid5
 
 import pytest
 
-from daybook_contracts.commands import InvalidCommand
-from daybook_contracts.idempotency import idempotency_key
-from daybook_contracts.principals import Service, User
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.senders.idempotency import idempotency_key
+from daybook_contracts.senders.principals import Service, User
 from support.commands import COMMAND_ID, THING
 
 _SHOP = Service("shop")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_contracts.ids import Identity, Scope, is_uuid, thing_id
+from daybook_contracts.entries.identity import Identity, Scope, thing_id
+from daybook_contracts.text import is_uuid
 
 ORG = "00000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-000000000002"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daybook_contracts import json_counts
-from daybook_contracts.json_counts import counting_values, has_members, has_more_values, windows
+from daybook_contracts.json import counts as json_counts
+from daybook_contracts.json.counts import counting_values, has_members, has_more_values, windows
 from support.command_strategies import values
 
 _TEXTS = st.text(st.sampled_from('a"\\,:[]{} \u00e9'), max_size=6)

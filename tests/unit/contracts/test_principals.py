@@ -2,7 +2,7 @@
 
 import pytest
 
-from daybook_contracts.principals import (
+from daybook_contracts.senders.principals import (
     DAYBOOK,
     UNNAMED,
     InvalidPrincipal,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.secret_scan import carries_secret
+from daybook_contracts.secrets.scan import carries_secret
 from support.commands import refused
 
 CONFIG = {"connection_id": "x", "config": {"password": "hunter2"}}

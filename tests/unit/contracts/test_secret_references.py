@@ -7,10 +7,11 @@ import pytest
 from daybook_command.shard.intake import Pending, Refused, take
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import InvalidCommand, normalised_bytes, refuse_reference
-from daybook_contracts.edge_rules import EdgeRules
-from daybook_contracts.principals import Principal, Service, User
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.edge_rules import EdgeRules, refuse_reference
+from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.topics import PRINCIPAL
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.settings import Settings, load_settings

@@ -10,12 +10,12 @@ import pytest
 
 from daybook_command.shard.intake import Misrouted, Pending, Refused, take
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.commands import parse_command
-from daybook_contracts.edge_rules import EdgeRules
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES
-from daybook_contracts.principals import Service, User
 from daybook_contracts.routing import partition_of
-from daybook_contracts.service_policy import Grant, ServicePolicy
+from daybook_contracts.senders.edge_rules import EdgeRules
+from daybook_contracts.senders.policy import Grant, ServicePolicy
+from daybook_contracts.senders.principals import Service, User
 
 ORG = "00000000-0000-4000-8000-000000000001"
 OTHER_ORG = "00000000-0000-4000-8000-000000000002"

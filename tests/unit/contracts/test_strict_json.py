@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from daybook_contracts.json.strict import Members, NotStrictJson, parse_json, parse_loosely
 from daybook_contracts.limits import ENVELOPE_VALUES
-from daybook_contracts.strict_json import Members, NotStrictJson, parse_json, parse_loosely
 from support.command_strategies import values
 
 _SAFE = 2**53 - 1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daybook_contracts.commands.unread_id import unread_id
+from daybook_contracts.commands.parse import unread_id
 from daybook_contracts.limits import ENVELOPE_BYTES
 from support.commands import COMMAND_ID, THING
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from daybook_contracts.commands import parse_command
-from daybook_contracts.ids import Identity
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.entries.identity import Identity
 from daybook_contracts.routing import partition_of
 from support.documents import PAGES, ROOT, Block, blocks, difference, page, section
 

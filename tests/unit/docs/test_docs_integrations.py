@@ -11,15 +11,15 @@ from pydantic import BaseModel, TypeAdapter
 from daybook_command.domain.policies import _CRITICAL_PENDING
 from daybook_command.domain.state import FAILURES_COUNTED
 from daybook_command.postgres.overdue_runs import LOOK_SECONDS
-from daybook_contracts.commands import parse_command
 from daybook_contracts.commands.fields import SecretIdRef
-from daybook_contracts.connection_types import CONNECTION_TYPES, checked_config
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.connection_types.configs import CONNECTION_TYPES, checked_config
 from daybook_contracts.connection_types.hotmart import Event
-from daybook_contracts.entry_data import ACTION_OF
-from daybook_contracts.fact import Rule
+from daybook_contracts.entries.facts import ACTION_OF
+from daybook_contracts.entries.fields import Rule
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
-from daybook_contracts.secret_names import _LAST_WORDS, _WORDS
-from daybook_contracts.secret_patterns import PATTERNS
+from daybook_contracts.secrets.names import _LAST_WORDS, _WORDS
+from daybook_contracts.secrets.patterns import PATTERNS
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.projections import dlq_events, integration_alerts, secret_refs, source_connections, sync_runs
 from support.documents import blocks, json_values, page, section

@@ -5,10 +5,10 @@ from typing import Any
 
 from daybook_command.shard.intake import Pending, take
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.edge_rules import EdgeRules
-from daybook_contracts.principals import Service
 from daybook_contracts.routing import partition_of
-from daybook_contracts.service_policy import ServicePolicy
+from daybook_contracts.senders.edge_rules import EdgeRules
+from daybook_contracts.senders.policy import ServicePolicy
+from daybook_contracts.senders.principals import Service
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section

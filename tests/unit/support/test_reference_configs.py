@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from daybook_contracts.connection_types import InvalidConfig, checked_config
+from daybook_contracts.connection_types.configs import InvalidConfig, checked_config
 from support import rules_configs
 from support.chain import Json, jcs
 from support.draws import Draws, new_id

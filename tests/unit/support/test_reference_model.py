@@ -12,8 +12,8 @@ from daybook_command.domain.decision import Facts
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
-from daybook_contracts.commands import parse_command
-from daybook_contracts.principals import parse_principal
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.senders.principals import parse_principal
 from support import chain
 from support.given import standing_of
 from support.model import Model

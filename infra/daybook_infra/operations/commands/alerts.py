@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from daybook_contracts.fact import Severity
+from daybook_contracts.entries.fields import Severity
 from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
 from daybook_infra.operations.scope import Scope
 from daybook_infra.operations.server_settings import running_settings

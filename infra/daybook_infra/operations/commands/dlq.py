@@ -11,9 +11,9 @@ from uuid import UUID
 
 import click
 
-from daybook_contracts.fact import Resolution
+from daybook_contracts.entries.fields import Resolution
 from daybook_contracts.limits import RETRY_COUNT
-from daybook_contracts.principals import InvalidPrincipal, Service, parse_publisher
+from daybook_contracts.senders.principals import InvalidPrincipal, Service, parse_publisher
 from daybook_infra.operations.bulk import Resolve, Retry, Sweep, Work, data_of, passes, type_of
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import running_settings

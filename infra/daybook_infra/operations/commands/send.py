@@ -9,8 +9,8 @@ from typing import BinaryIO
 
 import click
 
-from daybook_contracts.principals import InvalidPrincipal, Principal, parse_publisher
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
+from daybook_contracts.senders.principals import InvalidPrincipal, Principal, parse_publisher
 from daybook_infra.operations.server_settings import running_settings
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.settings import Settings

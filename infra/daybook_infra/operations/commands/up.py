@@ -11,7 +11,7 @@ from itertools import count
 import click
 from pydantic import SecretStr
 
-from daybook_contracts.principals import User
+from daybook_contracts.senders.principals import User
 from daybook_infra.operations.demo import USER_ID, Demo
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics

@@ -5,9 +5,9 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import in_project, may, may_choose, may_on
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import RaiseAlert, ResolveAlert
-from daybook_contracts.entry_data import AlertRaised, AlertResolved
-from daybook_contracts.fact import unless_none
+from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
+from daybook_contracts.entries.facts import AlertRaised, AlertResolved
+from daybook_contracts.entries.fields import unless_none
 
 
 def raise_alert(command: RaiseAlert, org: Org, facts: Facts) -> Decision:

@@ -12,10 +12,11 @@ import msgspec
 from immutables import Map
 
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Org, Run
-from daybook_contracts.commands import Command, ResolveDlqEvents, RetryDlqEvents
-from daybook_contracts.entry_data import DlqEventsResolved, DlqEventsRetried
-from daybook_contracts.fact import Rule
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.commands.dead_letters import ResolveDlqEvents, RetryDlqEvents
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import DlqEventsResolved, DlqEventsRetried
+from daybook_contracts.entries.fields import Rule
+from daybook_contracts.entries.identity import policy_alert_id
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
 """In the order in which their entries stand."""

@@ -11,22 +11,22 @@ from daybook_command.domain.decision import Decision, Facts, Rejected
 from daybook_command.domain.permissions import in_project, may, may_choose, may_on
 from daybook_command.domain.state import Connection, Org
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import (
+from daybook_contracts.commands.connections import (
     ActivateConnection,
     CreateConnection,
     DeactivateConnection,
     DeleteConnection,
     UpdateConnection,
 )
-from daybook_contracts.connection_types import InvalidConfig, checked_config, key_names_of
-from daybook_contracts.entry_data import (
+from daybook_contracts.connection_types.configs import InvalidConfig, checked_config, key_names_of
+from daybook_contracts.entries.facts import (
     ConnectionActivated,
     ConnectionCreated,
     ConnectionDeactivated,
     ConnectionDeleted,
     ConnectionUpdated,
 )
-from daybook_contracts.fact import free_json, unless_none
+from daybook_contracts.entries.fields import free_json, unless_none
 from daybook_contracts.limits import ORG_CONNECTIONS
 
 OfConnection = UpdateConnection | ActivateConnection | DeactivateConnection | DeleteConnection

@@ -10,7 +10,7 @@ from daybook_command.domain.decision import Decision, Facts, Rejected
 from daybook_command.domain.permissions import may_choose, may_on
 from daybook_command.domain.state import DeadLetter, Org
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import (
+from daybook_contracts.commands.dead_letters import (
     PendingFilter,
     RecordDlqEvent,
     ResolveDlqEvent,
@@ -18,7 +18,7 @@ from daybook_contracts.commands import (
     RetryDlqEvent,
     RetryDlqEvents,
 )
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     DlqEventRecorded,
     DlqEventResolved,
     DlqEventRetried,
@@ -26,7 +26,7 @@ from daybook_contracts.entry_data import (
     DlqEventsRetried,
     DlqFilter,
 )
-from daybook_contracts.fact import free_json, unless_none
+from daybook_contracts.entries.fields import free_json, unless_none
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED, RETRY_COUNT
 
 

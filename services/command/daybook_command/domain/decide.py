@@ -15,21 +15,18 @@ from daybook_command.domain.project_members import add_project_member, remove_pr
 from daybook_command.domain.projects import create_project, rename_project
 from daybook_command.domain.state import Org
 from daybook_command.domain.users import register_user
-from daybook_contracts.commands import (
-    AddMember,
+from daybook_contracts.commands.members import AddMember, RemoveMember, UpdateMember
+from daybook_contracts.commands.orgs import CreateOrg, RenameOrg
+from daybook_contracts.commands.projects import (
     AddProjectMember,
-    Command,
-    CreateOrg,
     CreateProject,
-    RegisterUser,
-    RemoveMember,
     RemoveProjectMember,
-    RenameOrg,
     RenameProject,
-    UpdateMember,
     UpdateProjectMember,
 )
-from daybook_contracts.principals import Principal, Service
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.users import RegisterUser
+from daybook_contracts.senders.principals import Principal, Service
 
 ProjectCommand = RenameProject | AddProjectMember | UpdateProjectMember | RemoveProjectMember
 MembershipCommand = RenameOrg | AddMember | UpdateMember | RemoveMember | CreateProject | ProjectCommand

@@ -14,27 +14,23 @@ from daybook_command.domain.hub_targets import (
 )
 from daybook_command.domain.policies import Watched, policy_events
 from daybook_command.domain.state import Org
-from daybook_contracts.commands import (
+from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
+from daybook_contracts.commands.connections import (
     ActivateConnection,
-    CancelSync,
-    CompleteSync,
     CreateConnection,
-    CreateSecretRef,
     DeactivateConnection,
     DeleteConnection,
-    DeleteSecretRef,
-    FailSync,
-    RaiseAlert,
+    UpdateConnection,
+)
+from daybook_contracts.commands.dead_letters import (
     RecordDlqEvent,
-    ResolveAlert,
     ResolveDlqEvent,
     ResolveDlqEvents,
     RetryDlqEvent,
     RetryDlqEvents,
-    RotateSecretRef,
-    StartSync,
-    UpdateConnection,
 )
+from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecretRef, RotateSecretRef
+from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 
 
 def decide_in_hub(command: HubCommand, org: Org, facts: Facts) -> Decision:

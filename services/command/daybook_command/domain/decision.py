@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from daybook_contracts.codes import Code
-from daybook_contracts.principals import Principal
+from daybook_contracts.senders.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,7 @@ class Facts:
 
     principal: Principal
     new_id: str
-    """The id of what the command makes, unless it chose one (ids.thing_id)."""
+    """The id of what the command makes, unless it chose one (identity.thing_id)."""
     known_users: Container[str]
     """Users known now; only those that the command names, its actor included, are ever asked for."""
     taken_ids: Container[str]

@@ -13,14 +13,14 @@ from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
 from daybook_command.domain.outsiders import outsider_data
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import Target, target_of
-from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import SENTENCE
-from daybook_contracts.commands import Command
-from daybook_contracts.entries import EntryError
-from daybook_contracts.entry_data import MemberAdded, ProjectMemberAdded
-from daybook_contracts.fact import encode_fact
-from daybook_contracts.ids import Identity
-from daybook_contracts.principals import DAYBOOK, Principal
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.entry import EntryError
+from daybook_contracts.entries.facts import MemberAdded, ProjectMemberAdded
+from daybook_contracts.entries.fields import encode_fact
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.json.canonical import canonical_bytes
+from daybook_contracts.senders.principals import DAYBOOK, Principal
 
 _NOT_IN_FAILURES: Final = frozenset(
     {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from daybook_command.domain.evolve_hub import HubChange, evolve_hub
 from daybook_command.domain.state import Org, Project
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     MemberAdded,
     MemberRemoved,
     MemberUpdated,
@@ -23,7 +23,7 @@ from daybook_contracts.entry_data import (
     ProjectRenamed,
     UserRegistered,
 )
-from daybook_contracts.fact import Changeable
+from daybook_contracts.entries.fields import Changeable
 
 ProjectChange = ProjectRenamed | ProjectMemberAdded | ProjectMemberUpdated | ProjectMemberRemoved
 MembershipChange = OrgRenamed | MemberAdded | MemberUpdated | MemberRemoved | ProjectCreated | ProjectChange

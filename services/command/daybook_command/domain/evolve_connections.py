@@ -12,8 +12,8 @@ from immutables import Map
 from msgspec import Raw, UnsetType
 
 from daybook_command.domain.state import Activity, Connection, DeadLetter, Org, Run, SecretRef
-from daybook_contracts.connection_types import key_names_of
-from daybook_contracts.entry_data import (
+from daybook_contracts.connection_types.configs import key_names_of
+from daybook_contracts.entries.facts import (
     ConnectionActivated,
     ConnectionCreated,
     ConnectionDeactivated,

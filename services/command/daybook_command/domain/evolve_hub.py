@@ -16,7 +16,7 @@ from daybook_command.domain.evolve_connections import (
     evolve_secret_refs,
 )
 from daybook_command.domain.state import FAILURES_COUNTED, Activity, Alert, Connection, DeadLetter, Org, Run
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertEscalated,
     AlertRaised,
     AlertResolved,

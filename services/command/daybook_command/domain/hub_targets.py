@@ -4,27 +4,23 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from daybook_command.domain.state import Org
-from daybook_contracts.commands import (
+from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
+from daybook_contracts.commands.connections import (
     ActivateConnection,
-    CancelSync,
-    CompleteSync,
     CreateConnection,
-    CreateSecretRef,
     DeactivateConnection,
     DeleteConnection,
-    DeleteSecretRef,
-    FailSync,
-    RaiseAlert,
+    UpdateConnection,
+)
+from daybook_contracts.commands.dead_letters import (
     RecordDlqEvent,
-    ResolveAlert,
     ResolveDlqEvent,
     ResolveDlqEvents,
     RetryDlqEvent,
     RetryDlqEvents,
-    RotateSecretRef,
-    StartSync,
-    UpdateConnection,
 )
+from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecretRef, RotateSecretRef
+from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 
 ConnectionCommand = CreateConnection | UpdateConnection | ActivateConnection | DeactivateConnection | DeleteConnection
 SyncCommand = StartSync | CompleteSync | FailSync | CancelSync

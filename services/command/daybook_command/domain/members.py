@@ -5,8 +5,8 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import may, towards_member
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import accepted
-from daybook_contracts.commands import AddMember, RemoveMember, UpdateMember
-from daybook_contracts.entry_data import MemberAdded, MemberRemoved, MemberUpdated
+from daybook_contracts.commands.members import AddMember, RemoveMember, UpdateMember
+from daybook_contracts.entries.facts import MemberAdded, MemberRemoved, MemberUpdated
 from daybook_contracts.limits import ORG_MEMBERS
 
 

@@ -5,8 +5,8 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import A_KNOWN_USER, A_SERVICE, in_org, may
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import accepted
-from daybook_contracts.commands import CreateOrg, RenameOrg
-from daybook_contracts.entry_data import OrgCreated, OrgRenamed
+from daybook_contracts.commands.orgs import CreateOrg, RenameOrg
+from daybook_contracts.entries.facts import OrgCreated, OrgRenamed
 
 
 def create_org(command: CreateOrg, org: Org | None, facts: Facts) -> Decision:

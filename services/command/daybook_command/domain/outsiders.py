@@ -1,8 +1,9 @@
 """Refusals to somebody with no standing in the org: who is an outsider, and what the log keeps of the attempt."""
 
 from daybook_command.domain.state import Org
-from daybook_contracts.canonical import canonical_bytes
-from daybook_contracts.commands import Command, RegisterUser
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.users import RegisterUser
+from daybook_contracts.json.canonical import canonical_bytes
 
 
 def is_outsider(command: Command, org: Org | None) -> bool:

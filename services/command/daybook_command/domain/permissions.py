@@ -9,7 +9,7 @@ from typing import Final
 
 from daybook_command.domain.hub_targets import HubCommand
 from daybook_command.domain.state import Alert, Connection, Org, Project
-from daybook_contracts.principals import Principal, Service
+from daybook_contracts.senders.principals import Principal, Service
 
 
 class Standing(StrEnum):

@@ -9,18 +9,13 @@ from typing import Final, assert_never
 from daybook_command.domain.children import activity_of
 from daybook_command.domain.decision import Event, Facts
 from daybook_command.domain.state import FAILURES_COUNTED, Org
-from daybook_contracts.commands import (
-    CompleteSync,
-    DeleteConnection,
-    FailSync,
-    RecordDlqEvent,
-    ResolveDlqEvent,
-    ResolveDlqEvents,
-)
-from daybook_contracts.entry_data import ACTION_OF, AlertEscalated, AlertRaised, AlertResolved
-from daybook_contracts.fact import Rule, Severity
-from daybook_contracts.ids import policy_alert_id
-from daybook_contracts.principals import DAYBOOK
+from daybook_contracts.commands.connections import DeleteConnection
+from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents
+from daybook_contracts.commands.syncs import CompleteSync, FailSync
+from daybook_contracts.entries.facts import ACTION_OF, AlertEscalated, AlertRaised, AlertResolved
+from daybook_contracts.entries.fields import Rule, Severity
+from daybook_contracts.entries.identity import policy_alert_id
+from daybook_contracts.senders.principals import DAYBOOK
 
 Watched = CompleteSync | FailSync | RecordDlqEvent | ResolveDlqEvent | ResolveDlqEvents | DeleteConnection
 """After no other command does a policy want anything new."""

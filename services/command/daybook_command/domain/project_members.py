@@ -5,8 +5,8 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import exceeds_cap, in_project, may, towards_user
 from daybook_command.domain.state import Org, Project
 from daybook_command.domain.targets import accepted
-from daybook_contracts.commands import AddProjectMember, RemoveProjectMember, UpdateProjectMember
-from daybook_contracts.entry_data import ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated
+from daybook_contracts.commands.projects import AddProjectMember, RemoveProjectMember, UpdateProjectMember
+from daybook_contracts.entries.facts import ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated
 
 
 def add_project_member(command: AddProjectMember, org: Org, project: Project, facts: Facts) -> Decision:

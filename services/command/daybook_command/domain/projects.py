@@ -5,8 +5,8 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import in_org, in_project, may, may_choose
 from daybook_command.domain.state import Org, Project
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import CreateProject, RenameProject
-from daybook_contracts.entry_data import ProjectCreated, ProjectRenamed
+from daybook_contracts.commands.projects import CreateProject, RenameProject
+from daybook_contracts.entries.facts import ProjectCreated, ProjectRenamed
 from daybook_contracts.limits import ORG_PROJECTS
 
 

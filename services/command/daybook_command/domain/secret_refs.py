@@ -9,8 +9,8 @@ from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import in_org, may, may_choose
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import CreateSecretRef, DeleteSecretRef, RotateSecretRef
-from daybook_contracts.entry_data import SecretRefCreated, SecretRefDeleted, SecretRefRotated
+from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecretRef, RotateSecretRef
+from daybook_contracts.entries.facts import SecretRefCreated, SecretRefDeleted, SecretRefRotated
 from daybook_contracts.limits import ORG_SECRET_REFS
 
 

@@ -6,9 +6,9 @@ from daybook_command.domain.decision import Decision, Facts, Rejected
 from daybook_command.domain.permissions import may_choose, may_on
 from daybook_command.domain.state import Org, Run
 from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands import CancelSync, CompleteSync, FailSync, StartSync
-from daybook_contracts.entry_data import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
-from daybook_contracts.fact import free_json, unless_none
+from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
+from daybook_contracts.entries.facts import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
+from daybook_contracts.entries.fields import free_json, unless_none
 
 
 def start_sync(command: StartSync, org: Org, facts: Facts) -> Decision:

@@ -8,20 +8,17 @@ import msgspec
 from daybook_command.domain.decision import Accepted, Event, Facts
 from daybook_command.domain.hub_targets import Target, hub_target_of
 from daybook_command.domain.state import Org
-from daybook_contracts.commands import (
-    AddMember,
+from daybook_contracts.commands.members import AddMember, RemoveMember, UpdateMember
+from daybook_contracts.commands.orgs import CreateOrg, RenameOrg
+from daybook_contracts.commands.projects import (
     AddProjectMember,
-    Command,
-    CreateOrg,
     CreateProject,
-    RegisterUser,
-    RemoveMember,
     RemoveProjectMember,
-    RenameOrg,
     RenameProject,
-    UpdateMember,
     UpdateProjectMember,
 )
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.users import RegisterUser
 
 __all__ = ["Target", "accepted", "chosen_ids", "is_taken", "target_of", "users_named"]
 

@@ -4,9 +4,9 @@ from daybook_command.domain import rejections
 from daybook_command.domain.decision import Decision, Facts
 from daybook_command.domain.permissions import NOBODY, may, towards_user
 from daybook_command.domain.targets import accepted
-from daybook_contracts.commands import RegisterUser
-from daybook_contracts.entry_data import UserRegistered
-from daybook_contracts.principals import Service
+from daybook_contracts.commands.users import RegisterUser
+from daybook_contracts.entries.facts import UserRegistered
+from daybook_contracts.senders.principals import Service
 
 
 def register_user(command: RegisterUser, facts: Facts) -> Decision:

@@ -13,7 +13,7 @@ from daybook_command.http.keyring import Keyring
 from daybook_command.http.keys import KeysAway
 from daybook_command.http.problems import Refused, refuse
 from daybook_contracts.codes import Code
-from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, parse_principal
+from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_principal
 from daybook_infra.runtime.settings import Settings, require_token_keys
 
 SERVICE_ROLE: Final = "service_role"

@@ -15,11 +15,12 @@ from daybook_command.http.time_slices import Turns
 from daybook_command.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, RegisterUser, normalised_bytes
-from daybook_contracts.principals import Principal, Service
+from daybook_contracts.commands.normalised import normalised_bytes
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.signatures import sign
+from daybook_contracts.senders.principals import Principal, Service, sign
 from daybook_contracts.topics import (
     COMMAND_EVENT,
     CORRELATION_ID,

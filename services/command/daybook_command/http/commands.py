@@ -20,19 +20,14 @@ from daybook_command.http.problems import invalid, problem_response, refuse_unli
 from daybook_command.http.rate import TOKEN_BYTES, UserRate
 from daybook_command.http.time_slices import Turns
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import (
-    Command,
-    InvalidCommand,
-    parse_command,
-    parse_item,
-    refuse_oversize,
-    split_batch,
-    with_actor,
-)
-from daybook_contracts.edge_rules import EdgeRules
+from daybook_contracts.commands.batch import parse_item, split_batch
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.parse import parse_command, refuse_oversize, with_actor
+from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
-from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_item, encode_items
+from daybook_contracts.senders.edge_rules import EdgeRules
+from daybook_contracts.senders.principals import Principal, Service, User
 
 JSON: Final = "application/json"
 

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from daybook_command.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.postgres.outcomes import Outcome
-from daybook_contracts.service_policy import ServicePolicy
+from daybook_contracts.senders.policy import ServicePolicy
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings
 

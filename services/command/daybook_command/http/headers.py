@@ -5,9 +5,9 @@ from typing import Final
 from starlette.requests import Request
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import InvalidCommand
-from daybook_contracts.idempotency import idempotency_key
-from daybook_contracts.principals import Principal
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.senders.idempotency import idempotency_key
+from daybook_contracts.senders.principals import Principal
 from daybook_contracts.topics import TRACEPARENT, trace_context
 
 _RESPOND_ASYNC: Final = "respond-async"

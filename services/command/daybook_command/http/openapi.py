@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from daybook_command.http import examples
 from daybook_contracts.codes import HTTP_STATUS, Code
-from daybook_contracts.commands import COMMANDS, AnyCommand
+from daybook_contracts.commands.registry import COMMANDS, AnyCommand
 from daybook_contracts.limits import BATCH_ITEMS
 from daybook_contracts.results import Accepted, Pending, Rejected
 

@@ -11,10 +11,10 @@ from daybook_command.http.problems import Refused, refuse, refuse_unlisted
 from daybook_command.http.rate import UserRate
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
-from daybook_contracts.ids import is_uuid
-from daybook_contracts.principals import Principal, Service, User
 from daybook_contracts.results import encode_item
-from daybook_contracts.service_policy import ServicePolicy
+from daybook_contracts.senders.policy import ServicePolicy
+from daybook_contracts.senders.principals import Principal, Service, User
+from daybook_contracts.text import is_uuid
 
 _SEES_ALL_OF_THE_ORG: Final = frozenset({"owner", "admin"})
 

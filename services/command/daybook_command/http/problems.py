@@ -8,10 +8,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
-from daybook_contracts.commands import InvalidCommand
-from daybook_contracts.principals import Principal, Service
+from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.results import Rejected, encode_body, problem
-from daybook_contracts.service_policy import ServicePolicy, unlisted
+from daybook_contracts.senders.policy import ServicePolicy, unlisted
+from daybook_contracts.senders.principals import Principal, Service
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 

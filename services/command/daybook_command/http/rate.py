@@ -11,7 +11,7 @@ from typing import Final
 
 from daybook_command.http.problems import refuse
 from daybook_contracts.codes import Code
-from daybook_contracts.principals import Principal, User
+from daybook_contracts.senders.principals import Principal, User
 
 TOKEN_BYTES: Final = 4 * 1024
 DETAIL: Final = "More than your rate allows; nothing was done. Send it again after Retry-After."

@@ -11,8 +11,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Final, TypeVar
 
-from daybook_contracts.commands import Steps
-from daybook_contracts.principals import Principal
+from daybook_contracts.commands.batch import Steps
+from daybook_contracts.senders.principals import Principal
 
 # The loop is given back after it, and after the step that was under way: one command of at most 256 KiB.
 SLICE_SECONDS: Final = 0.005

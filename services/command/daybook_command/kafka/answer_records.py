@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from daybook_command.shard.messages import Answer, Forward, Headers, RefusedRecord, Reply
 from daybook_contracts.codes import Code
-from daybook_contracts.secret_scan import carries_secret
+from daybook_contracts.secrets.scan import carries_secret
 from daybook_contracts.topics import (
     CORRELATION_ID,
     FORWARDED_FROM,

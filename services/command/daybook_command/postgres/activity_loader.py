@@ -12,7 +12,7 @@ from daybook_command.domain.state import FAILURES_COUNTED, Activity
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_rows import ByOrg, Pair, by_org, fetch_asked
 from daybook_command.shard.lookup import OrgNeeds
-from daybook_contracts.canonical import canonical_bytes, parse_json
+from daybook_contracts.json.canonical import canonical_bytes, parse_json
 from daybook_infra.runtime.postgres.connections import Connection
 
 

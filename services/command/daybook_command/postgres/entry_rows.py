@@ -9,8 +9,8 @@ import msgspec
 
 from daybook_command.postgres import snapshot_sql
 from daybook_command.shard.answers import is_answerable
-from daybook_contracts.entries import Entry, Metadata
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import Entry, Metadata
+from daybook_contracts.entries.identity import Identity
 from daybook_infra.runtime.postgres.connections import Connection, Pool
 
 Found = dict[Identity, Entry | None]

@@ -8,7 +8,7 @@ from immutables import Map
 from daybook_command.domain.state import Connection as SourceConnection
 from daybook_command.domain.state import Org, Project, SecretRef
 from daybook_command.postgres import snapshot_sql as sql
-from daybook_contracts.connection_types import key_names_of
+from daybook_contracts.connection_types.configs import key_names_of
 from daybook_infra.runtime.postgres.connections import Connection
 
 

@@ -8,8 +8,8 @@ from typing import Final
 
 from daybook_command.postgres.entry_rows import Found, fetch_entries
 from daybook_command.shard.answers import outcome
-from daybook_contracts.entries import actor_of
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import actor_of
+from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Result
 from daybook_infra.runtime.postgres.connections import Pool, translated
 

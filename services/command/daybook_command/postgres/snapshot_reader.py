@@ -14,8 +14,7 @@ from daybook_command.postgres.child_loader import load_children
 from daybook_command.postgres.entry_rows import Found, fetch_entries
 from daybook_command.postgres.org_loader import load_orgs
 from daybook_command.shard.lookup import LoadedOrg, Needs, Snapshot
-from daybook_contracts.admission import Head
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
 from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
-from daybook_contracts.entries import Entry, EntryError
+from daybook_contracts.entries.entry import Entry, EntryError
 from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem
-from daybook_contracts.secret_scan import carries_secret
+from daybook_contracts.secrets.scan import carries_secret
 
 _CODES = frozenset(code.value for code in Code)
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from daybook_command.domain.state import Activity, Org
 from daybook_command.shard.lookup import Filtered
-from daybook_contracts.commands import Command, RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents, RetryDlqEvents
+from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents, RetryDlqEvents
+from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED: Final = 101

@@ -21,8 +21,8 @@ from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import LogAppend, Report
 from daybook_command.shard.recording import Place, record
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.ids import Identity
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.identity import Identity
 
 # A Kafka batch closes here, or holds one command (whose entries stay under 1 MiB); the topic takes 4 MiB.
 MAX_BATCH_BYTES = 512 * 1024

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from daybook_contracts.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Reasons not to decide on a snapshot: PostgreSQL and this shard's memory, or their clocks, do not agree."""
 
 from daybook_command.shard.memory import Memory
-from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.log.head import Checkpoint
 
 # A writer this far from PostgreSQL's clock, or stamping so far ahead of its own, appends nothing.
 MAX_CLOCK_SKEW_US = 5_000_000

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from daybook_command.shard.in_flight import Flight
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import LogRecord, Report, void
-from daybook_contracts.admission import VoidReason, admit
-from daybook_contracts.continuity import check_head
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.continuity import check_head
 
 
 @dataclass(frozen=True, slots=True)

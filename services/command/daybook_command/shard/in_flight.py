@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from daybook_command.shard.intake import Taken
 from daybook_command.shard.lookup import Needs
 from daybook_command.shard.messages import Answer, CommandRecord, LogAppend
-from daybook_contracts.admission import GENESIS, Head
+from daybook_contracts.log.head import GENESIS, Head
 
 
 @dataclass(slots=True)

@@ -12,9 +12,9 @@ from daybook_command.shard.backlog import filtered_by, names
 from daybook_command.shard.intake import Pending, Taken, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_command.shard.reservations import reserves
-from daybook_contracts.commands import Command
-from daybook_contracts.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
 
 # Rows that one batch looks up by id: about as many as a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000

@@ -5,19 +5,15 @@ from dataclasses import dataclass
 
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import (
-    Command,
-    FailSync,
-    FailSyncData,
-    InvalidCommand,
-    RegisterUser,
-    parse_command,
-    with_actor,
-)
-from daybook_contracts.edge_rules import NO_RULES, EdgeRules
-from daybook_contracts.ids import Identity, Scope, timeout_command_id
-from daybook_contracts.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.parse import parse_command, with_actor
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.syncs import FailSync, FailSyncData
+from daybook_contracts.commands.users import RegisterUser
+from daybook_contracts.entries.identity import Identity, Scope, timeout_command_id
 from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
 from daybook_contracts.topics import (
     CORRELATION_ID,
     DOOR,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from daybook_command.shard.answers import is_answerable
 from daybook_command.shard.intake import Pending
-from daybook_contracts.commands import request_json
-from daybook_contracts.entries import Entry, actor_of
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import Identity
+from daybook_contracts.commands.normalised import request_json
+from daybook_contracts.entries.entry import Entry, actor_of
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)

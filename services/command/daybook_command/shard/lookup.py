@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.children import Children, Ref
 from daybook_command.domain.state import Org
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.entries import Entry
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import Entry
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.log.head import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

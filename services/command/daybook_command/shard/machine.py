@@ -45,7 +45,7 @@ from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.phase import EXPECTED, Phase
 from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
-from daybook_contracts.continuity import LogChanged
+from daybook_contracts.log.continuity import LogChanged
 
 
 @dataclass(slots=True)

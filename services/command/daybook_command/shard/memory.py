@@ -10,10 +10,12 @@ from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
 from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
-from daybook_contracts.admission import GENESIS, Head, VoidReason, admit
-from daybook_contracts.commands import Command
-from daybook_contracts.continuity import check_voids
-from daybook_contracts.entries import Entry, PoisonEntry, read_entry
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.entry import Entry
+from daybook_contracts.entries.reading import PoisonEntry, read_entry
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.continuity import check_voids
+from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.timestamps import microseconds
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from daybook_command.shard.lookup import Needs, Snapshot
-from daybook_contracts.checkpoint import Checkpoint
 from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.log.head import Checkpoint
 
 Headers = tuple[tuple[str, bytes], ...]
 

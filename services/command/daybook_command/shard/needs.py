@@ -11,7 +11,7 @@ from daybook_command.shard.intake import Own, Pending, Taken
 from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.reservations import reserves
-from daybook_contracts.commands import Command
+from daybook_contracts.commands.registry import Command
 
 
 def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:

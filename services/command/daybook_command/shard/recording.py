@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from daybook_command.domain.drafts import Draft
 from daybook_command.shard.intake import Own, Pending
 from daybook_command.shard.messages import LogAppend
-from daybook_contracts.admission import Head, VoidReason, admit
-from daybook_contracts.commands import request_json
-from daybook_contracts.entries import Entry, Unsealed, decode_entry, seal
-from daybook_contracts.hashing import request_hash
-from daybook_contracts.ids import Identity
+from daybook_contracts.commands.normalised import request_json
+from daybook_contracts.entries.entry import Entry, decode_entry
+from daybook_contracts.entries.hashing import request_hash
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import Head
+from daybook_contracts.log.sealing import Unsealed, seal
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import entry_headers
 

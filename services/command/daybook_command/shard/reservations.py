@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from daybook_command.domain.targets import chosen_ids
 from daybook_command.shard.intake import Pending, Taken
-from daybook_contracts.principals import Service
+from daybook_contracts.senders.principals import Service
 
 
 def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from daybook_command.domain.children import Kind, Ref, touched_by
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.state import Org
-from daybook_contracts.entries import Entry, entry_data, identity_of
-from daybook_contracts.entry_data import ConnectionDeleted
-from daybook_contracts.fact import Changeable
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.facts import ConnectionDeleted
+from daybook_contracts.entries.fields import Changeable
+from daybook_contracts.entries.identity import Identity
 
 _CHILD_TYPES = frozenset(Kind)
 # An entry weighs one, and one more for so many things that it touches or bytes that it holds.

@@ -5,7 +5,7 @@ from orjson import loads
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import Report, TakenOver
 from daybook_command.shard.orgs import OrgCache
-from daybook_contracts.continuity import check_bounds, check_head
+from daybook_contracts.log.continuity import check_bounds, check_head
 from daybook_contracts.timestamps import microseconds
 
 

@@ -1,6 +1,6 @@
 """What the outside is told of the projector's course: events in; log lines, metrics and health out. Decides nothing."""
 
-from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger

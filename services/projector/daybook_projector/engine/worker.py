@@ -9,7 +9,7 @@ from functools import partial
 from time import perf_counter
 from typing import TypeVar
 
-from daybook_contracts.continuity import LogChanged, check_bounds
+from daybook_contracts.log.continuity import LogChanged, check_bounds
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.retrying import retrying

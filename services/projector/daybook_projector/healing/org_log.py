@@ -7,10 +7,10 @@ from typing import Any
 
 from msgspec import Raw
 
-from daybook_contracts.admission import VoidReason, admit
-from daybook_contracts.canonical import NotCanonical, canonical_bytes, parse_json
-from daybook_contracts.entries import LooseEntry
-from daybook_contracts.head import Head
+from daybook_contracts.entries.reading import LooseEntry
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_json
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import Head
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry

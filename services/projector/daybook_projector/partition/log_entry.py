@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from daybook_contracts.entries import LooseEntry, PoisonEntry, entry_data, loose_entry, raw_metadata, read_entry
-from daybook_contracts.entry_data import decode_fact
-from daybook_contracts.fact import Fact
-from daybook_contracts.head import Head
-from daybook_contracts.ids import is_uuid
+from daybook_contracts.entries.entry import entry_data
+from daybook_contracts.entries.facts import decode_fact
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.reading import LooseEntry, PoisonEntry, loose_entry, raw_metadata, read_entry
 from daybook_contracts.limits import ENTRIES
+from daybook_contracts.log.head import Head
 from daybook_contracts.routing import partition_of
+from daybook_contracts.text import is_uuid
 from daybook_contracts.timestamps import microseconds
 from daybook_projector.projections.rule import Columns
 

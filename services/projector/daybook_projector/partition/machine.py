@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from daybook_contracts.admission import VoidReason, admit
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.continuity import LogChanged, check_head, check_voids
-from daybook_contracts.head import Head
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.continuity import LogChanged, check_head, check_voids
+from daybook_contracts.log.head import Checkpoint, Head
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry
 

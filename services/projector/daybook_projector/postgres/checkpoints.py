@@ -2,8 +2,7 @@
 Whoever has lost a partition loses the comparison and writes nothing.
 """
 
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.head import Head
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 
 LOAD = "SELECT next_offset, position, hash, head_offset FROM daybook.checkpoints WHERE partition = $1"

@@ -7,8 +7,10 @@ from typing import Final
 
 import msgspec
 
-from daybook_contracts.entries import VERSION, Entry, LooseEntry, Metadata, identity_of
-from daybook_contracts.ids import Identity, is_uuid
+from daybook_contracts.entries.entry import VERSION, Entry, Metadata, identity_of
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.entries.reading import LooseEntry
+from daybook_contracts.text import is_uuid
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.log_entry import LogEntry
 from daybook_projector.partition.stopped import PartitionStopped

@@ -2,7 +2,7 @@
 A batch that cannot be written whole is written org by org instead.
 """
 
-from daybook_contracts.checkpoint import Checkpoint
+from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated

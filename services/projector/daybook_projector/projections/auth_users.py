@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daybook_contracts.entry_data import UserRegistered
+from daybook_contracts.entries.facts import UserRegistered
 from daybook_projector.projections.changes import Change, Insert, Table
 from daybook_projector.projections.rule import Columns, Rules
 

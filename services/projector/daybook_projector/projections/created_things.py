@@ -2,7 +2,7 @@
 
 from msgspec import UNSET
 
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertRaised,
     ConnectionCreated,
     DlqEventRecorded,
@@ -10,7 +10,7 @@ from daybook_contracts.entry_data import (
     SecretRefCreated,
     SyncStarted,
 )
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries.fields import Fact
 
 _VERSION_AT = 14
 """Of a UUID as text: the hex digit that is its version."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     DlqEventRecorded,
     DlqEventResolved,
     DlqEventRetried,

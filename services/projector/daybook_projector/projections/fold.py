@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from itertools import chain
 from typing import Final
 
-from daybook_contracts.entry_data import OrgCreated, ProjectCreated
-from daybook_contracts.fact import Changeable, Fact
+from daybook_contracts.entries.facts import OrgCreated, ProjectCreated
+from daybook_contracts.entries.fields import Changeable, Fact
 from daybook_projector.projections import (
     auth_users,
     dlq_events,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daybook_contracts.entry_data import AlertEscalated, AlertRaised, AlertResolved
+from daybook_contracts.entries.facts import AlertEscalated, AlertRaised, AlertResolved
 from daybook_projector.projections.changes import Change, Delete, Insert, Table, Update
 from daybook_projector.projections.rule import Columns, Rules
 

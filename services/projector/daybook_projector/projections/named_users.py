@@ -1,7 +1,7 @@
 """Which users must be in `auth.users` before an entry's rows can be written, and which one it makes (rule 12)."""
 
-from daybook_contracts.entry_data import MemberAdded, ProjectMemberAdded, UserRegistered
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries.facts import MemberAdded, ProjectMemberAdded, UserRegistered
+from daybook_contracts.entries.fields import Fact
 from daybook_projector.projections.rule import Columns
 
 

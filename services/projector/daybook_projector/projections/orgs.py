@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daybook_contracts.entry_data import OrgCreated, OrgRenamed
+from daybook_contracts.entries.facts import OrgCreated, OrgRenamed
 from daybook_projector.projections.changes import Change, Insert, Table, Update
 from daybook_projector.projections.rule import Columns, Rules
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import UNSET
 
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     MemberRemoved,
     MemberUpdated,
     ProjectMemberAdded,

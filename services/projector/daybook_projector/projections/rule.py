@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from daybook_contracts.entries import Entry, LooseEntry
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries.entry import Entry
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.reading import LooseEntry
 from daybook_projector.projections.changes import Change
 
 Columns = Entry | LooseEntry

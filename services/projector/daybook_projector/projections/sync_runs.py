@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from daybook_contracts.entry_data import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
+from daybook_contracts.entries.facts import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
 from daybook_projector.projections.changes import Change, Insert, Table, Update, Value
 from daybook_projector.projections.rule import Columns, Rules
 from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS

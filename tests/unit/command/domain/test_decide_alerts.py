@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import AlertRaised, AlertResolved
-from daybook_contracts.fact import Severity
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import AlertRaised, AlertResolved
+from daybook_contracts.entries.fields import Severity
 from support.given import ANN, BOB, CAT, DAN, IMPORTER, alert, command, connection, given, made_by, project
 from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, by_hand, raised, recorded
 

@@ -8,8 +8,8 @@ from msgspec import UNSET
 
 from daybook_command.domain.state import DeadLetter
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import DlqEventRetried, DlqEventsResolved, DlqEventsRetried, DlqFilter
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import DlqEventRetried, DlqEventsResolved, DlqEventsRetried, DlqFilter
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 from support.given import ANN, BOB, CAT, DAN, Given, command, connection, dead_letter, given
 from support.hub_scene import ADS, BLOG, HUB, SHOP, over, raised, recorded, resolved

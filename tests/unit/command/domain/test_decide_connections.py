@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import (
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import (
     AlertRaised,
     AlertResolved,
     ConnectionActivated,
@@ -19,8 +19,8 @@ from daybook_contracts.entry_data import (
     SyncCancelled,
     SyncStarted,
 )
-from daybook_contracts.fact import free_json
-from daybook_contracts.ids import policy_alert_id
+from daybook_contracts.entries.fields import free_json
+from daybook_contracts.entries.identity import policy_alert_id
 from support.given import (
     ANN,
     CAT,

@@ -7,13 +7,9 @@ import pytest
 
 from daybook_command.domain.decision import Rejected
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import (
-    ConnectionCreated,
-    ConnectionDeleted,
-    SecretRefDeleted,
-)
-from daybook_contracts.fact import free_json
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
+from daybook_contracts.entries.fields import free_json
 from support.given import (
     ANN,
     CAT,

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import (
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import (
     ConnectionDeactivated,
     ConnectionDeleted,
     DlqEventRecorded,
@@ -15,7 +15,7 @@ from daybook_contracts.entry_data import (
     DlqEventRetried,
     DlqEventsRetried,
 )
-from daybook_contracts.fact import Resolution, free_json
+from daybook_contracts.entries.fields import Resolution, free_json
 from daybook_contracts.limits import RETRY_COUNT
 from support.given import ANN, BOB, CAT, DAN, IMPORTER, command, connection, dead_letter, given, made_by
 from support.hub_scene import HUB, SHOP, over, raised, recorded, resolved

@@ -8,7 +8,7 @@ from immutables import Map
 
 from daybook_command.domain.state import Connection, Org, Project, SecretRef
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     ConnectionCreated,
     MemberAdded,
     MemberRemoved,
@@ -17,7 +17,7 @@ from daybook_contracts.entry_data import (
     ProjectRenamed,
     SecretRefCreated,
 )
-from daybook_contracts.fact import free_json
+from daybook_contracts.entries.fields import free_json
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
 from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
 

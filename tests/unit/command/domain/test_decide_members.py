@@ -3,7 +3,7 @@
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     MemberAdded,
     MemberRemoved,
     MemberUpdated,
@@ -11,7 +11,7 @@ from daybook_contracts.entry_data import (
     ProjectCreated,
     ProjectMemberAdded,
 )
-from daybook_contracts.fact import Role
+from daybook_contracts.entries.fields import Role
 from support.given import ANN, BOB, CAT, DAN, EVE, NOBODY, command, given, person, project
 
 CREATED = OrgCreated(name="Acme")

@@ -3,8 +3,8 @@
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed
-from daybook_contracts.principals import User
+from daybook_contracts.entries.facts import MemberAdded, OrgCreated, OrgRenamed
+from daybook_contracts.senders.principals import User
 from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, command, given
 
 ACME = given(OrgCreated(name="Acme"), MemberAdded(user_id=BOB, role="member"))

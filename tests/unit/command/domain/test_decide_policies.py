@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import (
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import (
     AlertRaised,
     ConnectionDeleted,
     DlqEventRetried,
@@ -14,8 +14,8 @@ from daybook_contracts.entry_data import (
     DlqFilter,
     SyncStarted,
 )
-from daybook_contracts.fact import Fact
-from daybook_contracts.principals import DAYBOOK
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.senders.principals import DAYBOOK
 from support.given import ANN, BOB, Given, alert, command, dead_letter, given, made_by, sync_run
 from support.hub_scene import (
     ADS,

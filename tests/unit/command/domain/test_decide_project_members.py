@@ -3,7 +3,7 @@
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     MemberAdded,
     OrgCreated,
     ProjectCreated,
@@ -11,7 +11,7 @@ from daybook_contracts.entry_data import (
     ProjectMemberRemoved,
     ProjectMemberUpdated,
 )
-from daybook_contracts.fact import ProjectRole
+from daybook_contracts.entries.fields import ProjectRole
 from support.given import ANN, BOB, CAT, DAN, EVE, NOBODY, command, given, project
 
 WEB, MISSING = project(1), project(9)

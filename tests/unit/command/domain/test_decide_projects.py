@@ -3,7 +3,7 @@
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     MemberAdded,
     OrgCreated,
     ProjectCreated,

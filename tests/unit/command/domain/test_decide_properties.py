@@ -6,8 +6,8 @@ from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Accepted, Facts, Rejected
 from daybook_command.domain.evolve import evolve
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import decode_fact
-from daybook_contracts.principals import User
+from daybook_contracts.entries.facts import decode_fact
+from daybook_contracts.senders.principals import User
 from support.given import EVE, ORG, Given, event_of
 from support.histories import TAKEN, Step, histories, play, steps
 from support.history_data import PEOPLE

@@ -7,8 +7,8 @@ import pytest
 from daybook_command.domain.decision import Accepted
 from daybook_command.domain.permissions import MAY
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import COMMANDS
-from daybook_contracts.principals import DAYBOOK
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.senders.principals import DAYBOOK
 from support.company import (
     ACTORS,
     ADMIN,

@@ -6,7 +6,7 @@ import pytest
 
 from daybook_command.domain.state import SecretRef
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     ConnectionCreated,
     ConnectionDeleted,
     ConnectionUpdated,
@@ -17,7 +17,7 @@ from daybook_contracts.entry_data import (
     SecretRefDeleted,
     SecretRefRotated,
 )
-from daybook_contracts.fact import free_json
+from daybook_contracts.entries.fields import free_json
 from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
 
 WEB, SHOP = project(1), connection(1)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command
-from daybook_contracts.entry_data import (
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.facts import (
     ConnectionDeactivated,
     ConnectionDeleted,
     SyncCancelled,
@@ -15,7 +15,7 @@ from daybook_contracts.entry_data import (
     SyncFailed,
     SyncStarted,
 )
-from daybook_contracts.fact import free_json
+from daybook_contracts.entries.fields import free_json
 from support.given import ANN, BOB, CAT, DAN, IMPORTER, command, connection, given, made_by, sync_run
 from support.hub_scene import ADS, HUB, SHOP, cancelled, completed, failed, raised, started
 

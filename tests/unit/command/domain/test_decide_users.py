@@ -1,8 +1,8 @@
 """REGISTER_USER: the user itself or a service, in managed mode; once is enough."""
 
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import UserRegistered
-from daybook_contracts.principals import User
+from daybook_contracts.entries.facts import UserRegistered
+from daybook_contracts.senders.principals import User
 from support.given import BOB, EVE, IMPORTER, NOBODY, command, given
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from daybook_command.domain.drafts import Draft, failure_data
-from daybook_contracts.canonical import canonical_bytes
 from daybook_contracts.codes import Code
-from daybook_contracts.entry_data import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
-from daybook_contracts.ids import Identity
+from daybook_contracts.entries.facts import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.json.canonical import canonical_bytes
 from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, ORG, Given, Outcome, command, given, made_by, project
 
 WEB, MISSING = project(1), project(9)

@@ -7,8 +7,8 @@ import pytest
 
 from daybook_command.domain.drafts import Draft
 from daybook_contracts.codes import Code
-from daybook_contracts.ids import Identity
-from daybook_contracts.principals import DAYBOOK
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.senders.principals import DAYBOOK
 from support.given import (
     ANN,
     BOB,

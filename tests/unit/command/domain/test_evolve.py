@@ -3,7 +3,7 @@
 import pytest
 
 from daybook_command.domain.evolve import Foldable, NotFoldable, evolve
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     ENTRY_DATA,
     DlqFilter,
     MemberAdded,
@@ -14,7 +14,7 @@ from daybook_contracts.entry_data import (
     ProjectMemberUpdated,
     UserRegistered,
 )
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries.fields import Fact
 from support.given import ANN, BOB, fold, project
 
 ACME = (OrgCreated(name="Acme"), MemberAdded(user_id=BOB, role="member"))

@@ -7,7 +7,7 @@ import pytest
 
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Org, Run, SecretRef
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertEscalated,
     AlertResolved,
     ConnectionActivated,
@@ -22,7 +22,7 @@ from daybook_contracts.entry_data import (
     SecretRefDeleted,
     SecretRefRotated,
 )
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries.fields import Fact, free_json
 from support.given import alert, connection, dead_letter, fold, secret_ref, sync_run
 from support.hub_scene import (
     ADS,

@@ -9,8 +9,9 @@ from daybook_command.domain.decision import Accepted
 from daybook_command.domain.permissions import MAY
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import COMMANDS, parse_command
-from daybook_contracts.principals import Principal, Service, parse_principal
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.senders.principals import Principal, Service, parse_principal
 from support.given import ORG, Given, Outcome
 from support.matrix import OUTSIDE, Actor, Cell, Verdict, cells, verdict
 from support.matrix_rows import ROWS, Row

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from daybook_command.domain.decision import Accepted
 from daybook_command.domain.state import Org
-from daybook_contracts.entry_data import (
+from daybook_contracts.entries.facts import (
     AlertResolved,
     ConnectionDeleted,
     DlqEventRecorded,
@@ -22,8 +22,8 @@ from daybook_contracts.entry_data import (
     SyncCompleted,
     SyncFailed,
 )
-from daybook_contracts.ids import policy_alert_id
-from daybook_contracts.principals import DAYBOOK
+from daybook_contracts.entries.identity import policy_alert_id
+from daybook_contracts.senders.principals import DAYBOOK
 from support.given import ANN, IMPORTER, Given, command, given
 from support.hub_scene import ADS, HUB, SHOP
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from daybook_command.domain.targets import chosen_ids, users_named
-from daybook_contracts.commands import COMMANDS
+from daybook_contracts.commands.registry import COMMANDS
 from support.given import ANN, BOB, command, project
 
 CHOSEN, OTHER = project(1), project(2)

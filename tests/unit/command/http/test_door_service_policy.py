@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from daybook_command.postgres.outcomes import Outcome
-from daybook_contracts.service_policy import Grant, ServicePolicy
+from daybook_contracts.senders.policy import Grant, ServicePolicy
 from support.door_doubles import ORG, OTHER, SECRET, USER, DoorAlone, accepted, rename, token
 
 DOOR_KEY = "the-key-of-the-door-32-characters"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daybook_contracts.commands import COMMANDS
+from daybook_contracts.commands.registry import COMMANDS
 from support.door_doubles import ORG, DoorAlone, rename
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from daybook_command.http import time_slices as turns
 from daybook_command.http.time_slices import Turns
-from daybook_contracts.commands import Steps
+from daybook_contracts.commands.batch import Steps
 from daybook_contracts.limits import BATCH_ITEMS
-from daybook_contracts.principals import Service, User
+from daybook_contracts.senders.principals import Service, User
 from support.door_doubles import ORG, USER, DoorAlone, rename
 from support.hostile_bodies import batches, valid_envelope
 

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 from daybook_command.http.auth import LEEWAY_SECONDS, Authenticator
 from daybook_command.http.keys import FRESH_SECONDS, TRUSTED_SECONDS
 from daybook_command.http.problems import Refused
-from daybook_contracts.principals import Service, User
+from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, USER, DoorAlone, claims, rename, token
 from support.key_server import KeyServer, key_server, published, signed

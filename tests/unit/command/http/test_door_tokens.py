@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from daybook_command.http.auth import LEEWAY_SECONDS, MOST_TOKENS, TRUST_SECONDS, Authenticator
 from daybook_command.http.keys import FRESH_SECONDS, THROTTLE_SECONDS
 from daybook_command.http.problems import Refused
-from daybook_contracts.principals import Service, User
+from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, USER, DoorAlone, claims, rename, token

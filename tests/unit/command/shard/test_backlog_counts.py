@@ -8,7 +8,7 @@ from immutables import Map
 from daybook_command.domain.state import Activity, Connection, Org
 from daybook_command.shard.backlog import highest_floor, uncounted
 from daybook_command.shard.messages import CommandRecord
-from daybook_contracts.entries import Entry
+from daybook_contracts.entries.entry import Entry
 from support.fair_weather import FairWeather
 from support.given import command
 from support.simulation import command_record

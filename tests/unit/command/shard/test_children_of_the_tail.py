@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from daybook_contracts.entries import Entry
+from daybook_contracts.entries.entry import Entry
 from support.fair_weather import FairWeather
 from support.simulation import command_record
 

@@ -17,8 +17,8 @@ from daybook_command.shard.messages import (
     TakenOver,
     Tick,
 )
-from daybook_contracts.entries import decode_entry
-from daybook_contracts.ids import thing_id
+from daybook_contracts.entries.entry import decode_entry
+from daybook_contracts.entries.identity import thing_id
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only
 from support.simulation import CONFIG, command_record
 

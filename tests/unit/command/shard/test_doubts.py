@@ -21,10 +21,10 @@ from daybook_command.shard.messages import (
     Tick,
 )
 from daybook_command.shard.phase import Phase
-from daybook_contracts.admission import GENESIS, Head
-from daybook_contracts.checkpoint import Checkpoint
-from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, head_of
-from daybook_contracts.entries import Unsealed, decode_entry, seal
+from daybook_contracts.entries.entry import decode_entry
+from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
+from daybook_contracts.log.head import GENESIS, Checkpoint, Head
+from daybook_contracts.log.sealing import Unsealed, seal
 from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG
 from support.surroundings import START_US

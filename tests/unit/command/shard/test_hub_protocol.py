@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from daybook_contracts.entries import Entry, EntryError
+from daybook_contracts.entries.entry import Entry, EntryError
 from support.hub_commands import OWNER, Drawn
 from support.judges import Judged, judge
 from support.simulation import World

@@ -8,9 +8,10 @@ import pytest
 
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import Acknowledged, Answer, CommandRecord
-from daybook_contracts.commands import COMMANDS
-from daybook_contracts.entries import Entry, encode_entry, read_entry
-from daybook_contracts.ids import Identity
+from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.entries.entry import Entry, encode_entry
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.entries.reading import read_entry
 from support.documents import ROOT
 from support.one_shard import ANN, ORG, answer_of, arrive, decided, fresh, only, reasons
 from support.simulation import command_record

@@ -3,8 +3,8 @@
 from uuid import UUID
 
 from daybook_command.shard.messages import Acknowledged, Append, OverdueRun, Report, RunsOverdue
-from daybook_contracts.entries import decode_entry
-from daybook_contracts.ids import thing_id, timeout_command_id
+from daybook_contracts.entries.entry import decode_entry
+from daybook_contracts.entries.identity import thing_id, timeout_command_id
 from support.one_shard import ANN, ORG, answer_of, command_at, decided, fresh, only
 from support.simulation import command_record
 

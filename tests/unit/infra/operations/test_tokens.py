@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from pydantic import SecretStr
 
-from daybook_contracts.principals import Service, User
+from daybook_contracts.senders.principals import Service, User
 from daybook_infra.operations.cli import main
 from daybook_infra.operations.tokens import TokenError, principal_of, sign, signing_secret
 from daybook_infra.runtime.settings import Settings

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from daybook_contracts.principals import Service
-from daybook_contracts.service_policy import Grant, ServicePolicy
+from daybook_contracts.senders.policy import Grant, ServicePolicy
+from daybook_contracts.senders.principals import Service
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.services_file import load_service_policy

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.checkpoint import NOTHING_PROJECTED
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, free_json
+from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.partition.posting import NOBODY, net_changes
 from daybook_projector.postgres.row_writer import statements

@@ -1,7 +1,7 @@
 """Which users a batch must find in `auth.users`, and where it is cut to wait for one."""
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.checkpoint import NOTHING_PROJECTED
+from daybook_contracts.entries import facts
+from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_projector.partition.log_entry import LogEntry
 from daybook_projector.partition.machine import PartitionLog, start_of_command
 from daybook_projector.partition.missing_users import Wanted, first_absent, wanted_users

@@ -2,11 +2,10 @@
 
 import pytest
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.admission import VoidReason
-from daybook_contracts.checkpoint import NOTHING_PROJECTED, Checkpoint
-from daybook_contracts.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
-from daybook_contracts.head import GENESIS, Head
+from daybook_contracts.entries import facts
+from daybook_contracts.log.admission import VoidReason
+from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
+from daybook_contracts.log.head import GENESIS, NOTHING_PROJECTED, Checkpoint, Head
 from daybook_projector.partition.machine import PartitionLog
 from support.logbook import Logbook, Record, org, project, records, user
 

@@ -3,9 +3,9 @@
 import pytest
 from msgspec import UNSET
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.entries import read_entry
-from daybook_contracts.fact import Fact
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.reading import read_entry
 from daybook_projector.projections.audit_log import AUDIT_LOG, audit_row
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Change, Delete, FoldError, Insert, Update

@@ -3,9 +3,9 @@
 import pytest
 from msgspec import Raw
 
-from daybook_contracts import entry_data as facts
-from daybook_contracts.entries import read_entry
-from daybook_contracts.fact import Fact, free_json
+from daybook_contracts.entries import facts
+from daybook_contracts.entries.fields import Fact, free_json
+from daybook_contracts.entries.reading import read_entry
 from daybook_projector.projections.changes import Change, Delete, Insert, Row, Update
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.fold import fold, folds

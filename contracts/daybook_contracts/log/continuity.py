@@ -6,7 +6,8 @@ from typing import Any
 
 import orjson
 
-from daybook_contracts.admission import GENESIS, Head, admit
+from daybook_contracts.log.admission import admit
+from daybook_contracts.log.head import GENESIS, Head
 
 # A batch that lost its race is under 1,000 records; so many voids in a row mean that the true continuation is gone.
 MAX_VOIDS_IN_A_ROW = 100_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final, NamedTuple
 
-from daybook_contracts.secret_names import STEM, is_secret_name, may_hold_secret_name
+from daybook_contracts.secrets.names import STEM, is_secret_name, may_hold_secret_name
 
 _MIXED: Final = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8" * 4
 _HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2

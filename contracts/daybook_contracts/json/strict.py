@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import orjson
 
-from daybook_contracts.json_counts import has_members, has_more_values
+from daybook_contracts.json.counts import has_members, has_more_values
 from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, INTEGER
 
 _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from daybook_contracts.fact import (
+from daybook_contracts.entries.fields import (
     Changeable,
     Count,
     Fact,

@@ -6,10 +6,10 @@ from typing import Final
 
 from msgspec import UNSET, Raw, Struct
 
-from daybook_contracts.entry import VERSION, Entry, EntryError, Metadata, Result, encode_entry
-from daybook_contracts.hashing import ZERO_HASH, commit_hash, entry_hash
-from daybook_contracts.head import Head
-from daybook_contracts.ids import Scope
+from daybook_contracts.entries.entry import VERSION, Entry, EntryError, Metadata, Result, encode_entry
+from daybook_contracts.entries.hashing import ZERO_HASH, commit_hash, entry_hash
+from daybook_contracts.entries.identity import Scope
+from daybook_contracts.log.head import Head
 
 _DATA: Final = b',"data":'
 _HASH: Final = b',"hash":"'

@@ -12,8 +12,8 @@ ZERO_HASH: Final = "0" * 64
 
 
 def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
-    """Tells a repeat from a reuse; `data` is what `commands.request_json` gives: the normalised data as JCS bytes, free
-    text left out.
+    """Tells a repeat from a reuse of a command id; `data` is what `commands.normalised.request_json` returns: the
+    normalised data without free text, as JCS bytes.
     """
     actor, org, name = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
     members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, name)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
-from daybook_contracts.secret_patterns import PATTERNS, Pattern, spans_of
+from daybook_contracts.secrets.patterns import PATTERNS, Pattern, spans_of
 
 REDACTED: Final = "[redacted]"
 

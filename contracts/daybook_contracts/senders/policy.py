@@ -6,10 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands import Command, InvalidCommand, RegisterUser
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.limits import ENVELOPE_BYTES
-from daybook_contracts.principals import UNNAMED, InvalidPrincipal, Principal, Service, User, parse_publisher
-from daybook_contracts.signatures import is_signed
+from daybook_contracts.senders.principals import (
+    UNNAMED,
+    InvalidPrincipal,
+    Principal,
+    Service,
+    User,
+    is_signed,
+    parse_publisher,
+)
 from daybook_contracts.topics import DOOR, DOOR_HTTP, PRINCIPAL, SIGNATURE
 
 _REGISTER_USER = "REGISTER_USER"

@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from daybook_contracts.entry_data import decode_fact
-from daybook_contracts.fact import Count, Fact
-from daybook_contracts.ids import Identity, Scope
+from daybook_contracts.entries.facts import decode_fact
+from daybook_contracts.entries.fields import Count, Fact
+from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.limits import ENTRIES
 
 VERSION: Final = 1

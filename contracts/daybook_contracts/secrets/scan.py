@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any, Final
 
-from daybook_contracts.secret_id_ref import is_secret_id_ref
-from daybook_contracts.secret_names import STEM, is_secret_name, may_hold_secret_name
-from daybook_contracts.secret_text import all_redacted, first_secret, holds_secret
-from daybook_contracts.strict_json import members, parse_loosely
+from daybook_contracts.json.strict import members, parse_loosely
+from daybook_contracts.secrets.names import STEM, is_secret_name, may_hold_secret_name
+from daybook_contracts.secrets.redaction import all_redacted, first_secret, holds_secret
+from daybook_contracts.secrets.references import is_secret_id_ref
 
 HOTTOK: Final = "hottok"
 _MOST_IN_STATS: Final = 5_000

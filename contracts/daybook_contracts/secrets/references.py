@@ -3,8 +3,7 @@
 import re
 from typing import Final
 
-from daybook_contracts.ids import UUID_PATTERN
-from daybook_contracts.text import uuid_text
+from daybook_contracts.text import UUID_PATTERN, uuid_text
 
 UUID_ANY_CASE: Final = UUID_PATTERN.replace("a-f", "a-fA-F")
 _VAULT: Final = "pgvault:"

@@ -3,11 +3,10 @@
 from uuid import NAMESPACE_OID, uuid5
 
 from daybook_contracts.codes import Code
-from daybook_contracts.commands.invalid import InvalidCommand
-from daybook_contracts.ids import is_uuid
+from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.limits import IDEMPOTENCY_KEY_LENGTH
-from daybook_contracts.principals import Principal
-from daybook_contracts.text import uuid_text
+from daybook_contracts.senders.principals import Principal
+from daybook_contracts.text import is_uuid, uuid_text
 
 
 def idempotency_key(principal: Principal, header: str) -> str:

@@ -2,13 +2,33 @@
 elsewhere.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pydantic
+from pydantic import BaseModel, ConfigDict
 
 from daybook_contracts.commands.faults import config_fault_text
-from daybook_contracts.connection_types.general import General
-from daybook_contracts.connection_types.registry import CONNECTION_TYPES
+from daybook_contracts.commands.fields import Name
+from daybook_contracts.connection_types.fields import Closed
+from daybook_contracts.connection_types.hotmart import Hotmart
+from daybook_contracts.connection_types.meta_ads import MetaAds
+
+
+class General(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    secrets: dict[str, Name] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """All as it came, but the key_names and a `secrets` of null."""
+        named = {} if self.secrets is None else {"secrets": self.secrets}
+        return {**(self.model_extra or {}), **named}
+
+
+CONNECTION_TYPES: Mapping[str, type[Closed]] = MappingProxyType({"hotmart": Hotmart, "meta_ads": MetaAds})
+"""The model of each type's config."""
 
 
 class InvalidConfig(Exception):

@@ -2,25 +2,15 @@
 Enters: scope, routing key, actor, command id, ordinal. Leaves: UUIDs as lower-case text. Draws nothing at random.
 """
 
-import re
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-"""A UUID as Daybook writes it: hex in five groups, lower case."""
-
-_UUID_ANY_CASE: Final = re.compile(UUID_PATTERN, re.IGNORECASE | re.ASCII)
 _FIRST: Final = b"daybook-id/v1\n"
 _SECOND: Final = b"daybook-id/v2\n"
 _NO_ACTOR: Final = "0" * 32
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """A hex digit with its upper two bits set to RFC 9562's variant, 10."""
-
-
-def is_uuid(text: str) -> bool:
-    """Says whether the text has the form 8-4-4-4-12 in hex, any case, any version."""
-    return _UUID_ANY_CASE.fullmatch(text) is not None
 
 
 Scope = Literal["org", "user", "outsider", "policy"]

@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from daybook_contracts.entry import VERSION, Entry, decode_entry, entry_data, identity_of
-from daybook_contracts.entry_data import ENTRY_DATA
-from daybook_contracts.hashing import commit_hash
-from daybook_contracts.ids import UUID_PATTERN, Identity
-from daybook_contracts.text import printable
+from daybook_contracts.entries.entry import VERSION, Entry, decode_entry, entry_data, identity_of
+from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_contracts.entries.hashing import commit_hash
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.text import UUID_PATTERN, printable
 
 _POLICY_ONLY: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"

@@ -6,11 +6,11 @@ Looks at canonical form, partition, position, prev and hash, and at nothing else
 from enum import StrEnum
 from typing import Any, Final
 
-from daybook_contracts.canonical import NotCanonical, canonical_bytes, is_plainly_canonical, parse_canonical
-from daybook_contracts.entry import Entry, decode_entry, encode_entry
-from daybook_contracts.hashing import entry_hash
-from daybook_contracts.head import GENESIS, Head
-from daybook_contracts.sealing import hash_preimage
+from daybook_contracts.entries.entry import Entry, decode_entry, encode_entry
+from daybook_contracts.entries.hashing import entry_hash
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, is_plainly_canonical, parse_canonical
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import hash_preimage
 
 __all__ = ["GENESIS", "Head", "VoidReason", "admit", "admit_generic"]
 

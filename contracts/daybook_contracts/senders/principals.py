@@ -2,11 +2,13 @@
 Enters: the text of a header or an entry. Leaves: a principal. Knows nothing of tokens or rights.
 """
 
+import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from daybook_contracts.ids import is_uuid
+from daybook_contracts.text import is_uuid
 
 SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
@@ -61,3 +63,18 @@ def parse_publisher(header: bytes | None) -> Principal:
     if principal == DAYBOOK:
         raise InvalidPrincipal("the name daybook is reserved")
     return principal
+
+
+def sign(key: bytes, principal: bytes, door: bytes, value: bytes) -> bytes:
+    r"""Hex of HMAC-SHA256(key, principal || "\n" || door mark || "\n" || value), with both headers as they are sent.
+
+    `door` is empty but for the HTTP door. A principal has no newline and a mark is empty or `http`: no two records have
+    the same text.
+    """
+    return hmac.digest(key, b"\n".join((principal, door, value)), "sha256").hex().encode()
+
+
+def is_signed(signature: bytes, keys: Iterable[bytes], principal: bytes, door: bytes, value: bytes) -> bool:
+    """Whether one of the keys made the signature; hex digits in any case. Compares in constant time."""
+    given = signature.lower()
+    return any(hmac.compare_digest(given, sign(key, principal, door, value)) for key in keys)

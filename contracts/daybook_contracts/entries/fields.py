@@ -7,8 +7,8 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from daybook_contracts.canonical import MAX_SAFE_INTEGER, canonical_bytes
-from daybook_contracts.ids import UUID_PATTERN
+from daybook_contracts.json.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from daybook_contracts.text import UUID_PATTERN
 
 Uuid = Annotated[str, msgspec.Meta(pattern=f"^{UUID_PATTERN}$", max_length=36)]
 Uuids = tuple[Uuid, ...]

@@ -1,0 +1,1 @@
+"""Who sends commands, and what each sender may send."""
