@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from daybook_command.engine.assignment import MAX_QUEUED, MAX_QUEUED_BYTES
-from daybook_command.http.body_budget import MOST_BYTES, SHARES
+from daybook_command.http.body_budget import MAX_BYTES, SHARES
 from daybook_contracts.limits import BATCH_BYTES
 from daybook_infra.runtime.kafka.clients import MIB
 from daybook_infra.runtime.settings import Settings
@@ -156,7 +156,7 @@ async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: 
 
 
 async def is_held(service: Service) -> bool:
-    return MOST_BYTES - BATCH_BYTES < service.metric(DOOR_HELD) <= MOST_BYTES
+    return MAX_BYTES - BATCH_BYTES < service.metric(DOOR_HELD) <= MAX_BYTES
 
 
 async def is_refused(service: Service, times: int) -> bool:

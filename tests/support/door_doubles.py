@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
-from daybook_command.http.dependencies import DoorDeps, Publishing
+from daybook_command.http.dependencies import DoorDependencies, Publisher
 from daybook_command.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.kafka.replies import Replies
 from daybook_command.postgres.outcomes import Outcome
@@ -115,7 +115,7 @@ class DoorAlone:
     def __init__(
         self,
         principal: str = f"user:{USER}",
-        publishing: Callable[[Replies], Publishing] | None = None,
+        publishing: Callable[[Replies], Publisher] | None = None,
         *,
         policy: ServicePolicy | None = None,
         **changes: Any,
@@ -129,7 +129,7 @@ class DoorAlone:
         self.health = Health()
         self.principal = principal
         publisher = self.kafka if publishing is None else publishing(self.replies)
-        deps = DoorDeps(self.settings, publisher, self.replies, self.users, self.outcomes, self.health, policy)
+        deps = DoorDependencies(self.settings, publisher, self.replies, self.users, self.outcomes, self.health, policy)
         self.app = create_app(deps, registry=CollectorRegistry())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://door")

@@ -4,8 +4,7 @@ import inspect
 from typing import Final
 
 from daybook_command.engine import assignment as owned
-from daybook_command.http import auth, body, keys, rate
-from daybook_command.http import body_budget as room
+from daybook_command.http import auth, body_budget, rate, token_keys
 from daybook_command.http import time_slices as turns
 from daybook_command.kafka import replies
 from daybook_command.postgres import outcomes
@@ -34,7 +33,7 @@ def _connections() -> list[Row]:
     return [
         ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines", FIXED),
         ("time to receive them", _seconds(OF_HTTP.head_seconds), FIXED),
-        ("time to receive a body", _seconds(body.READ_SECONDS), FIXED),
+        ("time to receive a body", _seconds(body_budget.READ_SECONDS), FIXED),
         ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes), FIXED),
         ("an idle connection", _seconds(OF_HTTP.idle_seconds), FIXED),
         ("time to read an answer", _seconds(OF_HTTP.answer_seconds), FIXED),
@@ -66,13 +65,15 @@ def _commands() -> list[Row]:
 
 
 def _door() -> list[Row]:
-    held = f"{_size(room.MOST_BYTES)}; {_size(room.MOST_BYTES // room.SHARES)} of one user or service"
+    held = (
+        f"{_size(body_budget.MAX_BYTES)}; {_size(body_budget.MAX_BYTES // body_budget.SHARES)} of one user or service"
+    )
     connections = inspect.signature(postgres.open_pool).parameters["max_size"].default
     return [
         ("rate-limit tokens per user and instance", f"{_default('rate')} a second", _names("rate")),
         ("rate-limit tokens that a user can save up", _default("burst"), _names("burst")),
-        ("request body per rate-limit token", _size(rate.TOKEN_BYTES), FIXED),
-        ("users that the rate limiter tracks, per instance", f"{rate.MOST_BUCKETS:,}", FIXED),
+        ("request body per rate-limit token", _size(rate.BYTES_PER_TOKEN), FIXED),
+        ("users that the rate limiter tracks, per instance", f"{rate.MAX_BUCKETS:,}", FIXED),
         ("requests in progress, per instance", held, FIXED),
         ("commands waiting for their outcome, per instance", f"{replies.MOST_WAITING:,}", FIXED),
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
@@ -88,10 +89,10 @@ def _door() -> list[Row]:
 def _tokens() -> list[Row]:
     return [
         ("leeway of `exp` and `nbf`", _seconds(auth.LEEWAY_SECONDS), FIXED),
-        ("a JWT", _size(auth.LONGEST_TOKEN), FIXED),
+        ("a JWT", _size(auth.MAX_TOKEN_LENGTH), FIXED),
         ("a verified JWT is cached for", f"{auth.TRUST_SECONDS / 60:g} min", FIXED),
-        ("fetched keys are cached for", f"{keys.FRESH_SECONDS / 60:g} min", FIXED),
-        ("fetched keys are trusted without their URL for", f"{keys.TRUSTED_SECONDS / 3600:g} h", FIXED),
+        ("fetched keys are cached for", f"{token_keys.FRESH_SECONDS / 60:g} min", FIXED),
+        ("fetched keys are trusted without their URL for", f"{token_keys.TRUSTED_SECONDS / 3600:g} h", FIXED),
     ]
 
 

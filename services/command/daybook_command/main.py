@@ -14,7 +14,7 @@ from daybook_command.engine.effect_runner import Lanes
 from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app
 from daybook_command.http.asyncapi import mount_asyncapi
-from daybook_command.http.dependencies import DoorDeps
+from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.kafka.answer_publisher import Outbox
 from daybook_command.kafka.command_publisher import Publisher
 from daybook_command.kafka.command_subscriber import CommandIntake
@@ -101,7 +101,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         door_pool = await once_up(lambda: open_pool(settings, "daybook-command-door"))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
-        app = create_app(DoorDeps(settings, publisher, replies, users, outcomes, health, policy))
+        app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))
         mount_asyncapi(app, intake.broker)
         yield Service(app, engine, intake, health)
 

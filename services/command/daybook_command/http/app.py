@@ -1,4 +1,4 @@
-"""The HTTP door as an ASGI app: what it stands on comes in, the app goes out. Nothing is started or stopped here."""
+"""The HTTP door as an ASGI app: its dependencies in, the app out. It starts and stops nothing."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -11,12 +11,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daybook_command.http import openapi, problems
+from daybook_command.http import docs_page, openapi, problems
 from daybook_command.http.auth import Authenticator
-from daybook_command.http.commands import Commands
-from daybook_command.http.dependencies import DoorDeps
-from daybook_command.http.docs_page import doc_routes
-from daybook_command.http.outcome_lookup import Lookup
+from daybook_command.http.commands import CommandRoutes
+from daybook_command.http.dependencies import DoorDependencies
+from daybook_command.http.outcome_lookup import outcome_router
 from daybook_command.http.rate import Buckets, UserRate
 from daybook_command.http.route_metrics import measured
 from daybook_infra.runtime.health import health_router
@@ -26,31 +25,27 @@ Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
 def create_app(
-    deps: DoorDeps,
+    deps: DoorDependencies,
     *,
     lifespan: Lifespan | None = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
-    """Raises SettingsError where no token could be checked."""
+    """Raises SettingsError if no token could be verified."""
     authenticator = Authenticator(deps.settings, time.time, time.monotonic)
     rate = UserRate(Buckets(deps.settings.rate, deps.settings.burst, time.monotonic))
-    commands = Commands(deps, authenticator, rate)
-    lookup = Lookup(deps.outcomes, authenticator, rate, deps.policy)
+    commands = CommandRoutes(deps, authenticator, rate)
     app = FastAPI(title="Daybook", version=version("daybook-command"), lifespan=lifespan, docs_url=None, redoc_url=None)
-    # Plain routes: the framework's own would read, validate and serialise what contracts do already, at twice the cost.
-    app.router.routes += [
-        _route("/v1/commands", commands.one, "POST"),
-        _route("/v1/commands:batch", commands.batch, "POST"),
-        _route("/v1/orgs/{key}/commands/{id}", lookup.outcome, "GET"),
-        *doc_routes(app),
-    ]
+    app.router.routes += [_hot_route("/v1/commands", commands.single), _hot_route("/v1/commands:batch", commands.batch)]
+    app.include_router(outcome_router(deps, authenticator, rate))
     app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
+    docs_page.mount(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)
     return app
 
 
-def _route(path: str, endpoint: Endpoint, method: str) -> Route:
-    route = Route(path, endpoint, methods=[method])
+def _hot_route(path: str, endpoint: Endpoint) -> Route:
+    """Starlette's plain route: FastAPI's would parse and validate again what contracts do, at twice the cost."""
+    route = Route(path, endpoint, methods=["POST"])
     route.app = measured(path, route.app)
     return route

@@ -1,16 +1,14 @@
-"""The Kafka side of the service as an AsyncAPI 3 document: FastStream's broker in, one route of the HTTP door out."""
+"""`/asyncapi`: the Kafka side of the service as an AsyncAPI 3 document."""
 
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from faststream.kafka import KafkaBroker
 from faststream.specification import AsyncAPI
-from starlette.requests import Request
-from starlette.responses import Response
 
 
 def mount_asyncapi(app: FastAPI, broker: KafkaBroker) -> None:
-    """GET /asyncapi: JSON, as AsyncAPI's own tools read it (a page would need scripts from elsewhere)."""
+    """Serves JSON, as AsyncAPI's own tools read it; an HTML page would need scripts from other servers."""
     specification = AsyncAPI(
         broker,
         title="Daybook",
@@ -19,7 +17,7 @@ def mount_asyncapi(app: FastAPI, broker: KafkaBroker) -> None:
     )
     document = specification.to_specification().to_json()
 
-    async def asyncapi(_: Request) -> Response:
+    @app.head("/asyncapi", include_in_schema=False)
+    @app.get("/asyncapi", include_in_schema=False)
+    async def asyncapi() -> Response:
         return Response(document, media_type="application/json")
-
-    app.add_route("/asyncapi", asyncapi, methods=["GET"])

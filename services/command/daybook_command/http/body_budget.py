@@ -1,57 +1,61 @@
-"""How much of requests the door holds at a time, in all and of one principal: bytes in, or a refusal.
+"""Bounds the memory of requests in progress, in total and per principal, and reads bodies within these bounds.
 
-What does not fit is left with its sender. Without it, whoever sends faster than Kafka takes it would fill the memory
-with bodies that wait, and keep all others out.
+Without a bound, a client that sends faster than Kafka accepts would fill the memory with waiting bodies and lock
+everybody else out.
 """
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from daybook_command.http.problems import refuse
-from daybook_command.metrics import DOOR_HELD
-from daybook_contracts.codes import Code
+from starlette.requests import Request
 
-# Bodies alone; what is made of them until they are answered takes several times as much.
-MOST_BYTES: Final = 64 * 1024 * 1024
-# Of one principal: at least three others can always send.
+from daybook_command.http.problems import RequestRefused, refusal
+from daybook_command.metrics import DOOR_HELD
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
+
+# Bodies only: what is built from them until they are answered takes several times as much.
+MAX_BYTES: Final = 64 * 1024 * 1024
+# One principal gets at most one share, so at least three others can always send.
 SHARES: Final = 4
-# What a command costs beside its body, so that very many small ones count too.
+# Overhead of a command beside its body, so that many tiny commands count too.
 COMMAND_BYTES: Final = 4 * 1024
+READ_SECONDS: Final = 30.0
 
 FULL: Final = "Too much is being taken in here; nothing was done. Send it again."
-YOURS_FULL: Final = "Too much of yours is being taken in here; nothing was done. Wait for answers, then send it again."
+SHARE_FULL: Final = "Too much of yours is being taken in here; nothing was done. Wait for answers, then send it again."
 
 
-class Room:
-    def __init__(self, most: int = MOST_BYTES) -> None:
-        self._left = most
-        self._most_of_one = most // SHARES
-        self._held: dict[str, int] = {}  # of those who hold any
+class BodyBudget:
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._free = max_bytes
+        self._share = max_bytes // SHARES
+        self._held: dict[str, int] = {}  # by principal; only those who hold something
 
     @contextmanager
-    def share(self, principal: str) -> Iterator["Share"]:
-        """A request's, given back once it is answered. Raises Refused, as its `take` does."""
-        share = Share(self, principal)
+    def reserve(self, principal: str) -> Iterator["Reservation"]:
+        """The reservation of one request, released when the request is answered. Raises RequestRefused (503)."""
+        reservation = Reservation(self, principal)
         try:
-            share.take(COMMAND_BYTES)
-            yield share
+            reservation.add(COMMAND_BYTES)
+            yield reservation
         finally:
-            self._give_back(principal, share.taken)
+            self._release(principal, reservation.size)
 
-    def hold(self, principal: str, size: int) -> None:
-        """Raises Refused (503) where there is no room."""
-        if size > self._left:
-            raise refuse(Code.UNAVAILABLE, FULL)
+    def take(self, principal: str, size: int) -> None:
+        """Raises RequestRefused (503) where the total or the principal's share is used up."""
+        if size > self._free:
+            raise refusal(Code.UNAVAILABLE, FULL)
         held = self._held.get(principal, 0) + size
-        if held > self._most_of_one:
-            raise refuse(Code.UNAVAILABLE, YOURS_FULL)
-        self._left -= size
+        if held > self._share:
+            raise refusal(Code.UNAVAILABLE, SHARE_FULL)
+        self._free -= size
         self._held[principal] = held
         DOOR_HELD.inc(size)
 
-    def _give_back(self, principal: str, size: int) -> None:
-        self._left += size
+    def _release(self, principal: str, size: int) -> None:
+        self._free += size
         DOOR_HELD.dec(size)
         left = self._held.get(principal, 0) - size
         if left > 0:
@@ -60,19 +64,45 @@ class Room:
             self._held.pop(principal, None)
 
 
-class Share:
-    """It grows with what has come of the body: a sender that only announces much keeps nobody out."""
+class Reservation:
+    """Grows with the bytes that have arrived: a Content-Length alone reserves nothing."""
 
-    def __init__(self, room: Room, principal: str) -> None:
-        self._room = room
+    def __init__(self, budget: BodyBudget, principal: str) -> None:
+        self._budget = budget
         self._principal = principal
-        self.taken = 0
+        self.size = 0
 
-    def take(self, size: int) -> None:
-        """Raises Refused (503) where there is no room."""
-        self._room.hold(self._principal, size)
-        self.taken += size
+    def add(self, size: int) -> None:
+        """Raises RequestRefused (503) where the budget is used up."""
+        self._budget.take(self._principal, size)
+        self.size += size
 
-    def take_commands(self, more: int) -> None:
-        """What a batch's commands cost beside its body; the first is paid for."""
-        self.take(more * COMMAND_BYTES)
+    def add_commands(self, count: int) -> None:
+        """The overhead of further commands in a batch; `reserve` includes the first."""
+        self.add(count * COMMAND_BYTES)
+
+
+async def read_body(request: Request, max_size: int, reservation: Reservation) -> bytes:
+    """Raises RequestRefused (413, 408, 503) and Starlette's ClientDisconnect. The server drops what is left unread."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_size:
+        raise _too_large(max_size)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > max_size:
+                    raise _too_large(max_size)
+                reservation.add(len(chunk))
+                chunks.append(chunk)
+    except TimeoutError as error:
+        detail = f"The body did not arrive within {READ_SECONDS:g} s."
+        raise refusal(Code.INVALID_COMMAND, detail, status=408, headers={"Connection": "close"}) from error
+    return b"".join(chunks)
+
+
+def _too_large(max_size: int) -> RequestRefused:
+    detail = f"the body must be at most {max_size // 1024} KiB"
+    return refusal(Code.INVALID_COMMAND, detail, status=TOO_LARGE_STATUS)

@@ -1,5 +1,6 @@
-"""Publishes commands and waits for their results: checked commands in, an answer to each out, in the same order.
-A command whose publishing was acknowledged is never lost, whatever becomes of the request that brought it.
+"""Publishes checked commands and waits for their results: one answer for each command, in the same order.
+
+A command that Kafka has acknowledged is never lost, even if its request is cancelled.
 """
 
 import asyncio
@@ -10,8 +11,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from daybook_command.domain.targets import users_named
-from daybook_command.http.dependencies import DoorDeps
-from daybook_command.http.time_slices import Turns
+from daybook_command.http.dependencies import DoorDependencies
+from daybook_command.http.time_slices import TimeSlices
 from daybook_command.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_contracts.codes import Code
@@ -45,8 +46,8 @@ BUSY = "Too many requests wait for their outcome here; nothing was done. Send th
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
-    """`wait` is False where the sender wants no more than the outcome's address."""
+class Caller:
+    """`wait`: whether the request waits for the outcome, or only for the outcome's address."""
 
     principal: Principal
     traceparent: bytes | None
@@ -54,8 +55,8 @@ class Sender:
 
 
 @dataclass(slots=True)
-class _Flight:
-    """One command on its way. Until it is sent, nothing was done."""
+class _Delivery:
+    """One command on its way to Kafka. `reply` is None where the caller does not wait."""
 
     command: Command
     correlation_id: str
@@ -63,102 +64,105 @@ class _Flight:
     fate: Fate = Fate.NOTHING_DONE
 
 
-class Sending:
-    def __init__(self, deps: DoorDeps, turns: Turns) -> None:
+class CommandSender:
+    def __init__(self, deps: DoorDependencies, slices: TimeSlices) -> None:
         self._deps = deps
-        self._turns = turns
+        self._slices = slices
         self._partitions = deps.settings.partitions
         key = deps.settings.door_key
         self._key = None if key is None else key.get_secret_value().encode()
-        # Other processes may read the same partition of the results topic.
+        # Makes correlation ids unique: other processes may read the same partition of the results topic.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
 
-    async def send(self, commands: Sequence[Command], sender: Sender) -> list[Answer]:
-        """Commands of one routing key are decided in the order given."""
+    async def send(self, commands: Sequence[Command], caller: Caller) -> list[Answer]:
+        """Commands with the same routing key are decided in the order given."""
         replies = self._deps.replies
-        if sender.wait and len(commands) > replies.room:
+        if caller.wait and len(commands) > replies.room:
             return [_unavailable(command, BUSY) for command in commands]
-        flights = [self._flight(command, sender) for command in commands]
-        DOOR_WAITING.inc(len(flights))
+        deliveries = [self._delivery(command, caller) for command in commands]
+        DOOR_WAITING.inc(len(deliveries))
         try:
-            await self._publish(flights, sender)
-            await self._replies(flights)
-            return await self._each(sender.principal, lambda flight: _answer(flight, sender.principal), flights)
+            await self._publish(deliveries, caller)
+            await self._await_replies(deliveries)
+            return await self._map(caller.principal, lambda delivery: _answer(delivery, caller.principal), deliveries)
         finally:
-            DOOR_WAITING.dec(len(flights))
-            for flight in flights:
-                replies.forget(flight.correlation_id)
+            DOOR_WAITING.dec(len(deliveries))
+            for delivery in deliveries:
+                replies.forget(delivery.correlation_id)
 
-    def _flight(self, command: Command, sender: Sender) -> _Flight:
+    def _delivery(self, command: Command, caller: Caller) -> _Delivery:
         correlation_id = f"{self._process}-{next(self._numbers)}"
-        return _Flight(command, correlation_id, self._deps.replies.expect(correlation_id) if sender.wait else None)
+        reply = self._deps.replies.expect(correlation_id) if caller.wait else None
+        return _Delivery(command, correlation_id, reply)
 
-    async def _publish(self, flights: Sequence[_Flight], sender: Sender) -> None:
-        """Commands that name a user who is not in the tables yet go a moment later, with all others of their key."""
+    async def _publish(self, deliveries: Sequence[_Delivery], caller: Caller) -> None:
+        """A command that names a user who is not in the tables yet waits a moment for that user. The other commands
+        with its routing key wait too, which keeps their order.
+        """
         users = self._deps.users
-        unseen = {flight.correlation_id: users.unseen(_users(flight.command)) for flight in flights}
-        held = {flight.command.key for flight in flights if unseen[flight.correlation_id]}
-        await self._publish_now([flight for flight in flights if flight.command.key not in held], sender)
-        if held:
+        unseen = {each.correlation_id: users.unseen(_required_users(each.command)) for each in deliveries}
+        held_keys = {each.command.key for each in deliveries if unseen[each.correlation_id]}
+        await self._publish_now([each for each in deliveries if each.command.key not in held_keys], caller)
+        if held_keys:
             await users.wait_for({user_id for user_ids in unseen.values() for user_id in user_ids})
-            await self._publish_now([flight for flight in flights if flight.command.key in held], sender)
+            await self._publish_now([each for each in deliveries if each.command.key in held_keys], caller)
 
-    async def _publish_now(self, flights: Sequence[_Flight], sender: Sender) -> None:
-        if not flights:
+    async def _publish_now(self, deliveries: Sequence[_Delivery], caller: Caller) -> None:
+        if not deliveries:
             return
-        records = await self._each(sender.principal, lambda flight: self._record(flight, sender), flights)
+        records = await self._map(caller.principal, lambda delivery: self._record(delivery, caller), deliveries)
         fates = await self._deps.publisher.publish(records)
-        for flight, fate in zip(flights, fates, strict=True):
-            flight.fate = fate
+        for delivery, fate in zip(deliveries, fates, strict=True):
+            delivery.fate = fate
             DOOR_PUBLISHED.labels(fate.value).inc()
 
-    async def _each(self, principal: Principal, work: Callable[[_Flight], T], flights: Sequence[_Flight]) -> list[T]:
-        """A batch's work takes turns; a command alone has had its turn."""
-        return [work(flights[0])] if len(flights) == 1 else await self._turns.each(principal, work, flights)
+    async def _map(self, principal: Principal, work: Callable[[_Delivery], T], items: Sequence[_Delivery]) -> list[T]:
+        """Batches work in time slices; a single command needs none."""
+        return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
-    def _record(self, flight: _Flight, sender: Sender) -> CommandToSend:
-        command, principal = flight.command, str(sender.principal).encode()
+    def _record(self, delivery: _Delivery, caller: Caller) -> CommandToSend:
+        command, principal = delivery.command, str(caller.principal).encode()
         value = normalised_bytes(command)
-        headers: Headers = event_headers(COMMAND_EVENT, command.id, command.key, sender.traceparent)
+        headers: Headers = event_headers(COMMAND_EVENT, command.id, command.key, caller.traceparent)
         headers.append((PRINCIPAL, principal))
         headers.append((DOOR, DOOR_HTTP))
         if self._key is not None:
             headers.append((SIGNATURE, sign(self._key, principal, DOOR_HTTP, value)))
-        if flight.reply is not None:
+        if delivery.reply is not None:
             headers.append((REPLY_PARTITION, str(self._deps.replies.partition).encode()))
-            headers.append((CORRELATION_ID, flight.correlation_id.encode()))
+            headers.append((CORRELATION_ID, delivery.correlation_id.encode()))
         partition = partition_of(command.key, self._partitions)
         return CommandToSend(partition, command.key.encode(), value, headers)
 
-    async def _replies(self, flights: Sequence[_Flight]) -> None:
-        awaited = [flight.reply for flight in flights if flight.reply is not None and flight.fate is Fate.PUBLISHED]
+    async def _await_replies(self, deliveries: Sequence[_Delivery]) -> None:
+        awaited = [each.reply for each in deliveries if each.reply is not None and each.fate is Fate.PUBLISHED]
         if awaited:
             await asyncio.wait(awaited, timeout=self._deps.settings.wait_seconds)
 
 
 def outcome_path(command: Command, principal: Principal) -> str:
-    """Where a command's outcome will stand for its sender. A service that acted for a user has to say for whom."""
+    """Where the caller finds the command's outcome. A service that acted for a user has to name the user."""
     path = f"/v1/orgs/{command.key}/commands/{command.id}"
     acts_for = command.actor_user_id if isinstance(principal, Service) else None
     return path if acts_for is None else f"{path}?actor={acts_for}"
 
 
-def _users(command: Command) -> tuple[str, ...]:
-    """The users that must exist before the command is decided."""
+def _required_users(command: Command) -> tuple[str, ...]:
+    """The users who must exist before the command is decided."""
     return () if isinstance(command, RegisterUser) else users_named(command)
 
 
-def _answer(flight: _Flight, principal: Principal) -> Answer:
-    if flight.reply is not None and flight.reply.done():
-        return decode_result(flight.reply.result())
-    match flight.fate:
+def _answer(delivery: _Delivery, principal: Principal) -> Answer:
+    if delivery.reply is not None and delivery.reply.done():
+        return decode_result(delivery.reply.result())
+    match delivery.fate:
         case Fate.PUBLISHED:
-            return Pending(flight.command.id, outcome_path(flight.command, principal))
+            return Pending(delivery.command.id, outcome_path(delivery.command, principal))
         case Fate.NOTHING_DONE:
-            return _unavailable(flight.command, NOTHING_DONE)
+            return _unavailable(delivery.command, NOTHING_DONE)
         case Fate.UNKNOWN:
-            return _unavailable(flight.command, UNKNOWN)
+            return _unavailable(delivery.command, UNKNOWN)
 
 
 def _unavailable(command: Command, detail: str) -> Rejected:

@@ -1,6 +1,6 @@
 """`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
-In this order: the token, the rate, room for the body, what the body costs, the command, whether the token fits it; then
-it is sent.
+
+The order of the checks: token, rate limit, body budget, the body's price, the command, whether the token allows it.
 """
 
 from collections.abc import Sequence
@@ -11,14 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from daybook_command.http.auth import Authenticator
-from daybook_command.http.body import read_body
-from daybook_command.http.body_budget import Room
-from daybook_command.http.command_sender import Answer, Sender, Sending
-from daybook_command.http.dependencies import DoorDeps
+from daybook_command.http.body_budget import BodyBudget, read_body
+from daybook_command.http.command_sender import Answer, Caller, CommandSender
+from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
 from daybook_command.http.problems import invalid, problem_response, refuse_unlisted
-from daybook_command.http.rate import TOKEN_BYTES, UserRate
-from daybook_command.http.time_slices import Turns
+from daybook_command.http.rate import BYTES_PER_TOKEN, UserRate
+from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.batch import parse_item, split_batch
 from daybook_contracts.commands.faults import InvalidCommand
@@ -32,73 +31,74 @@ from daybook_contracts.senders.principals import Principal, Service, User
 JSON: Final = "application/json"
 
 
-class Commands:
-    def __init__(self, deps: DoorDeps, authenticator: Authenticator, rate: UserRate) -> None:
+class CommandRoutes:
+    def __init__(self, deps: DoorDependencies, authenticator: Authenticator, rate: UserRate) -> None:
         self._authenticator = authenticator
         self._policy = deps.policy
         self._rate = rate
-        self._turns = Turns()
-        self._sending = Sending(deps, self._turns)
-        self._room = Room()
+        self._slices = TimeSlices()
+        self._sender = CommandSender(deps, self._slices)
+        self._budget = BodyBudget()
         self._rules = EdgeRules(deps.policy, deps.settings.secret_ref_prefix)
 
-    async def one(self, request: Request) -> Response:
-        sender = await self._sender(request)
-        given = idempotent_id(request, sender.principal)
-        with self._room.share(str(sender.principal)) as share:
-            body = await read_body(request, ENVELOPE_BYTES, share)
-            self._rate.charge(sender.principal, body)
-            command = await self._command(body, given, sender.principal)
-            (answer,) = await self._sending.send([command], sender)
+    async def single(self, request: Request) -> Response:
+        caller = await self._admit(request)
+        given_id = idempotent_id(request, caller.principal)
+        with self._budget.reserve(str(caller.principal)) as reservation:
+            body = await read_body(request, ENVELOPE_BYTES, reservation)
+            self._rate.charge_body(caller.principal, body)
+            command = await self._parse(body, given_id, caller.principal)
+            (answer,) = await self._sender.send([command], caller)
         match answer:
             case Rejected():
                 return problem_response(answer)
             case Pending(location=location):
-                headers = {"Location": location, **_applied(sender)}
+                headers = {"Location": location, **_preference_applied(caller)}
                 return Response(encode_body(answer), answer.status, headers, media_type=JSON)
             case Accepted():
                 return Response(encode_body(answer), media_type=JSON)
 
     async def batch(self, request: Request) -> Response:
-        sender = await self._sender(request)
-        with self._room.share(str(sender.principal)) as share:
-            body = await read_body(request, BATCH_BYTES, share)
-            self._rate.charge(sender.principal, body)
-            items = await self._turns.run(sender.principal, split_batch(body))
-            self._rate.charge_items(sender.principal, body, len(items))
-            share.take_commands(len(items) - 1)
-            answers = await self._answers(items, sender)
-            encoded = encode_items(await self._turns.each(sender.principal, encode_item, answers))
-        return Response(encoded, 200 if sender.wait else 202, _applied(sender), media_type=JSON)
+        caller = await self._admit(request)
+        with self._budget.reserve(str(caller.principal)) as reservation:
+            body = await read_body(request, BATCH_BYTES, reservation)
+            self._rate.charge_body(caller.principal, body)
+            items = await self._slices.run(caller.principal, split_batch(body))
+            self._rate.charge_items(caller.principal, body, len(items))
+            reservation.add_commands(len(items) - 1)
+            answers = await self._answer_items(items, caller)
+            encoded = encode_items(await self._slices.map(caller.principal, encode_item, answers))
+        return Response(encoded, 200 if caller.wait else 202, _preference_applied(caller), media_type=JSON)
 
-    async def _command(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. A body that is not small waits for its turns; what publishes it begins in the last."""
-        if len(body) <= TOKEN_BYTES:
-            return _fitting(_read(body, given_id), principal, self._rules, len(body))
-        await self._turns.next(principal)
-        command = _read(body, given_id)
-        await self._turns.next(principal)
-        command = _fitting(command, principal, self._rules, len(body))
-        await self._turns.next(principal)
-        return command
-
-    async def _answers(self, items: Sequence[bytes], sender: Sender) -> list[Answer]:
-        principal = sender.principal
-        checked = await self._turns.each(principal, lambda item: _checked(item, principal, self._rules), items)
-        commands = [item for item in checked if not isinstance(item, Rejected)]
-        sent = iter(await self._sending.send(commands, sender) if commands else ())
-        return [item if isinstance(item, Rejected) else next(sent) for item in checked]
-
-    async def _sender(self, request: Request) -> Sender:
-        """Lets the request in, or raises Refused."""
+    async def _admit(self, request: Request) -> Caller:
+        """Raises RequestRefused if the token or the rate limit does not admit the request."""
         principal = await self._authenticator.principal(request.headers.get("authorization"))
         refuse_unlisted(principal, self._policy)
-        self._rate.enter(principal)
-        return Sender(principal, traceparent(request), wait=not wants_no_wait(request))
+        self._rate.charge_request(principal)
+        return Caller(principal, traceparent(request), wait=not wants_no_wait(request))
+
+    async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
+        """Raises InvalidCommand. A body that is not small takes a time slice for each step, publishing included."""
+        if len(body) <= BYTES_PER_TOKEN:
+            return _check(_parse_single(body, given_id), principal, self._rules, len(body))
+        await self._slices.wait(principal)
+        command = _parse_single(body, given_id)
+        await self._slices.wait(principal)
+        command = _check(command, principal, self._rules, len(body))
+        await self._slices.wait(principal)
+        return command
+
+    async def _answer_items(self, items: Sequence[bytes], caller: Caller) -> list[Answer]:
+        """One answer per item: an item that is refused stops no other."""
+        principal = caller.principal
+        parsed = await self._slices.map(principal, lambda item: _parse_item(item, principal, self._rules), items)
+        commands = [item for item in parsed if not isinstance(item, Rejected)]
+        answers = iter(await self._sender.send(commands, caller) if commands else ())
+        return [item if isinstance(item, Rejected) else next(answers) for item in parsed]
 
 
-def _read(body: bytes, given_id: str | None) -> Command:
-    """The command of a single call; raises InvalidCommand. `given_id` is the one that its header stands for."""
+def _parse_single(body: bytes, given_id: str | None) -> Command:
+    """The command of a single call; `given_id` comes from its Idempotency-Key. Raises InvalidCommand."""
     make_id = _new_id if given_id is None else lambda: given_id
     command = parse_command(body, default_id=make_id, measured=False)
     if given_id is not None and command.id != given_id:
@@ -106,38 +106,39 @@ def _read(body: bytes, given_id: str | None) -> Command:
     return command
 
 
-def _checked(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
-    """An item of a batch, or its refusal: one item stops nothing."""
+def _parse_item(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
+    """An item of a batch, or its refusal."""
     item = parse_item(raw, default_id=_new_id, measured=False)
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:
-        return _fitting(item, principal, rules, len(raw))
+        return _check(item, principal, rules, len(raw))
     except InvalidCommand as fault:
         return invalid(fault)
 
 
-def _fitting(command: Command, principal: Principal, rules: EdgeRules, written: int) -> Command:
-    """The command, of so many bytes, with its actor; raises InvalidCommand where the token or the edge's rules do not
-    fit it.
+def _check(command: Command, principal: Principal, rules: EdgeRules, size: int) -> Command:
+    """The command with its actor. Raises InvalidCommand if the token or the edge rules do not allow it.
+    `size`: the command's bytes as received.
     """
     rules.check(command, principal)
     match principal:
         case Service():
-            fitting = command
+            refuse_oversize(command, size)
+            return command
         case User(user_id) if command.actor_user_id in {None, user_id}:
-            fitting = with_actor(command, user_id, written)
+            acting = with_actor(command, user_id, size)
+            if acting is command:  # otherwise with_actor has measured it
+                refuse_oversize(command, size)
+            return acting
         case User():
             detail = "actor_user_id: your token is another user's"
             raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
-    if fitting is command:  # else it was measured with its actor
-        refuse_oversize(command, written)
-    return fitting
 
 
 def _new_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def _applied(sender: Sender) -> dict[str, str]:
-    return {} if sender.wait else {"Preference-Applied": "respond-async"}
+def _preference_applied(caller: Caller) -> dict[str, str]:
+    return {} if caller.wait else {"Preference-Applied": "respond-async"}

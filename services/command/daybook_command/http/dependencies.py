@@ -1,4 +1,4 @@
-"""What the door stands on, as it needs it: the commands topic, the replies, the users and the outcomes."""
+"""What the HTTP door depends on: the commands topic, the replies, the users and the outcomes."""
 
 import asyncio
 from collections.abc import Collection, Iterable, Sequence
@@ -12,11 +12,11 @@ from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.settings import Settings
 
 
-class Publishing(Protocol):
+class Publisher(Protocol):
     async def publish(self, records: Sequence[CommandToSend]) -> Sequence[Fate]: ...
 
 
-class Replying(Protocol):
+class ReplyRegistry(Protocol):
     @property
     def partition(self) -> int: ...
 
@@ -41,10 +41,10 @@ class Outcomes(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class DoorDeps:
+class DoorDependencies:
     settings: Settings
-    publisher: Publishing
-    replies: Replying
+    publisher: Publisher
+    replies: ReplyRegistry
     users: Users
     outcomes: Outcomes
     health: Health

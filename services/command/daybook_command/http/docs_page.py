@@ -1,4 +1,4 @@
-"""`/docs`: the OpenAPI document in, a page for people out, without a need for the internet."""
+"""`/docs`: a page with forms for the OpenAPI document, which loads nothing from other servers."""
 
 import base64
 import hashlib
@@ -9,15 +9,13 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
-from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 STATIC: Final = "/docs/static"
 
 
-def doc_routes(app: FastAPI) -> list[BaseRoute]:
+def mount(app: FastAPI) -> None:
     page = get_swagger_ui_html(
         openapi_url=app.openapi_url or "/openapi.json",
         title=f"{app.title}: the HTTP door",
@@ -27,16 +25,17 @@ def doc_routes(app: FastAPI) -> list[BaseRoute]:
     )
     page.headers["Content-Security-Policy"] = content_policy(bytes(page.body))
 
-    async def docs(_: Request) -> HTMLResponse:
-        return page
+    # The assets of Swagger UI come with the fastapi_offline package; FastAPI's own page loads them from a CDN.
+    app.mount(STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"))
 
-    # The package is the assets of Swagger UI; the framework's own page would load them from elsewhere.
-    assets = StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static")
-    return [Mount(STATIC, assets), Route("/docs", docs)]
+    @app.head("/docs", include_in_schema=False)
+    @app.get("/docs", include_in_schema=False)
+    async def docs() -> HTMLResponse:
+        return page
 
 
 def content_policy(page: bytes) -> str:
-    """What the page may load and run: files of this server, and the one script that stands in the page itself."""
+    """The Content-Security-Policy: the page may load files of this server, and run its one inline script."""
     scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
     hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
     return "; ".join(

@@ -1,4 +1,4 @@
-"""What the documentation shows: one small story, told in the API's own shapes."""
+"""The examples of the OpenAPI document, in the API's own shapes."""
 
 from typing import Any, Final
 

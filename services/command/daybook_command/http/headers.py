@@ -1,4 +1,4 @@
-"""What a request's headers ask for: a request in, plain values out."""
+"""Request headers as plain values."""
 
 from typing import Final
 
@@ -14,24 +14,24 @@ _RESPOND_ASYNC: Final = "respond-async"
 
 
 def traceparent(request: Request) -> bytes | None:
-    """Passed on where it is well formed, else as if it were not there."""
+    """The W3C trace context; None if absent or malformed."""
     header = request.headers.get(TRACEPARENT)
     return None if header is None else trace_context(header.encode("latin-1"))
 
 
 def wants_no_wait(request: Request) -> bool:
-    """`Prefer: respond-async` (RFC 7240), among others or alone, in any case."""
+    """Whether `Prefer` (RFC 7240) contains `respond-async`, in any case."""
     preferences = ",".join(request.headers.getlist("prefer")).split(",")
     return any(each.partition(";")[0].strip().lower() == _RESPOND_ASYNC for each in preferences)
 
 
 def idempotent_id(request: Request, principal: Principal) -> str | None:
-    """The command id that an `Idempotency-Key` stands for; raises InvalidCommand."""
+    """The command id derived from `Idempotency-Key`, None without the header. Raises InvalidCommand."""
     header = request.headers.get("idempotency-key")
     if header is None:
         return None
     try:
-        # Starlette reads headers as Latin-1, whatever the sender wrote.
+        # Starlette decodes headers as Latin-1, whatever the client sent.
         return idempotency_key(principal, header.encode("latin-1").decode())
     except UnicodeDecodeError as error:
         raise InvalidCommand(Code.INVALID_COMMAND, "Idempotency-Key must be UTF-8") from error

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what the framework cannot see of the routes that read raw bodies. It decides nothing."""
+"""The OpenAPI document. FastAPI describes its own routes; the two hot paths read raw bodies and are described here."""
 
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ Schema = dict[str, Any]
 
 REF: Final = "#/components/schemas/{}"
 COMMAND: Final = {"$ref": REF.format("Command")}
+SECURED: Final[Schema] = {"security": [{"token": []}]}
 DESCRIPTION: Final = (
     "An event-sourced tenancy and integration hub. Commands go in here; what they changed is read from the tables. "
     "Every command ends in one outcome, and sending it again with the same id gives the same one."
@@ -24,23 +25,33 @@ DESCRIPTION: Final = (
 
 
 def describe(app: FastAPI) -> Schema:
-    """The whole document; kept by the app after the first call."""
+    """The whole document; the app keeps it after the first call."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update({**_commands(), **_results()})
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-        document["paths"] = {**_paths(), **document["paths"]}
+        _drop_validation_errors(document)
+        document["paths"] = {**_hot_paths(), **document["paths"]}
         app.openapi_schema = document
     return app.openapi_schema
 
 
+def _drop_validation_errors(document: Schema) -> None:
+    """FastAPI documents a 422 for every route with parameters; here none can occur."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+    for name in ("HTTPValidationError", "ValidationError"):
+        document["components"]["schemas"].pop(name, None)
+
+
 def _commands() -> dict[str, Schema]:
-    """Each command a schema of its own, and `Command`, one of them."""
+    """A schema for each command, and `Command`, their union."""
     schema = TypeAdapter(AnyCommand).json_schema(ref_template=REF.replace("{}", "{model}"))
     schemas: dict[str, Schema] = schema.pop("$defs")
     for model in COMMANDS.values():
-        # Over HTTP the door makes an id where none is given.
+        # Over HTTP the service makes an id if none is given.
         schemas[model.__name__]["required"].remove("id")
     return {**schemas, "Command": schema}
 
@@ -51,31 +62,27 @@ def _results() -> dict[str, Schema]:
     return {**schemas, "Item": {**item, "description": "The single call's body, with its `status`."}}
 
 
-def _paths() -> dict[str, Schema]:
-    return {
-        "/v1/commands": {"post": _one()},
-        "/v1/commands:batch": {"post": _batch()},
-        "/v1/orgs/{key}/commands/{id}": {"get": _outcome()},
-    }
+def _hot_paths() -> dict[str, Schema]:
+    return {"/v1/commands": {"post": _single()}, "/v1/commands:batch": {"post": _batch()}}
 
 
-def _one() -> Schema:
+def _single() -> Schema:
     return {
         **_operation("Send a command", "send_command"),
         "description": "Waits for the decision; `Prefer: respond-async` does not.",
         "parameters": [
-            _header("Idempotency-Key", "A UUID is the command's id; any other text stands for one, the sender's own."),
+            _header("Idempotency-Key", "A UUID is the command's id; other text is hashed to one, the sender's own."),
             _header("Prefer", "`respond-async`: 202 as soon as the command is safe."),
             _header("traceparent", "W3C Trace Context, passed on."),
         ],
         "requestBody": _body(COMMAND, examples.COMMANDS),
         "responses": {
-            "200": _answer("Accepted and logged.", REF.format("Accepted"), examples.ACCEPTED),
+            "200": answer("Accepted and logged.", REF.format("Accepted"), examples.ACCEPTED),
             "202": {
-                **_answer("Safe, and not decided yet.", REF.format("Pending"), examples.PENDING),
+                **answer("Safe, and not decided yet.", REF.format("Pending"), examples.PENDING),
                 "headers": {"Location": {"description": "Where the outcome will stand.", "schema": {"type": "string"}}},
             },
-            **_problems(*(code for code in Code if code is not Code.NOT_FOUND)),
+            **problems(*(code for code in Code if code is not Code.NOT_FOUND)),
             "413": _problem_answer("INVALID_COMMAND: the body is over 256 KiB."),
         },
     }
@@ -92,45 +99,25 @@ def _batch() -> Schema:
         "responses": {
             "200": {"description": "Each item's own answer.", "content": {"application/json": {"schema": items}}},
             "202": {"description": "As 200, not waited for.", "content": {"application/json": {"schema": items}}},
-            **_problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
+            **problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
             "413": _problem_answer("INVALID_COMMAND: the body is over 4 MiB."),
         },
     }
 
 
-def _outcome() -> Schema:
-    return {
-        **_operation("A command's outcome", "get_outcome"),
-        "description": "For its sender, the org's owners and admins, and services.",
-        "parameters": [
-            _in_path("key", "The command's org; of REGISTER_USER, the user."),
-            _in_path("id", "The command's id."),
-        ],
-        "responses": {
-            "200": _answer("Accepted or rejected.", REF.format("Item"), examples.OUTCOME),
-            **_problems(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.NOT_FOUND, Code.UNAVAILABLE),
-        },
-    }
-
-
 def _operation(summary: str, name: str) -> Schema:
-    return {"tags": ["commands"], "summary": summary, "operationId": name, "security": [{"token": []}]}
+    return {"tags": ["commands"], "summary": summary, "operationId": name, **SECURED}
 
 
 def _header(name: str, description: str) -> Schema:
     return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
 
 
-def _in_path(name: str, description: str) -> Schema:
-    schema = {"type": "string", "format": "uuid"}
-    return {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
-
-
 def _body(schema: Schema, named: Schema) -> Schema:
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
 
 
-def _answer(description: str, ref: str, example: Schema) -> Schema:
+def answer(description: str, ref: str, example: Schema) -> Schema:
     return {
         "description": description,
         "content": {"application/json": {"schema": {"$ref": ref}, "example": example}},
@@ -142,7 +129,7 @@ def _problem_answer(description: str) -> Schema:
     return {"description": description, "content": {"application/problem+json": content}}
 
 
-def _problems(*codes: Code) -> dict[str, Schema]:
+def problems(*codes: Code) -> dict[int | str, Schema]:
     """One response for each status that these codes have."""
     by_status: dict[int, list[Code]] = {}
     for code in codes:

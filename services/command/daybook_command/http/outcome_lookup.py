@@ -1,14 +1,18 @@
-"""`GET /v1/orgs/{key}/commands/{id}`: a command's outcome, for those who may see it. For all others there is none."""
+"""`GET /v1/orgs/{key}/commands/{id}`: a command's outcome, for those who may see it. Everybody else gets a 404."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from starlette.requests import Request
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import JsonValue
 from starlette.responses import Response
 
+from daybook_command.http import examples
 from daybook_command.http.auth import Authenticator
-from daybook_command.http.dependencies import Outcomes
-from daybook_command.http.problems import Refused, refuse, refuse_unlisted
+from daybook_command.http.dependencies import DoorDependencies, Outcomes
+from daybook_command.http.openapi import REF, SECURED, answer, problems
+from daybook_command.http.problems import RequestRefused, refusal, refuse_unlisted
 from daybook_command.http.rate import UserRate
+from daybook_command.http.route_metrics import MeasuredRoute
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import encode_item
@@ -16,61 +20,84 @@ from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.text import is_uuid
 
-_SEES_ALL_OF_THE_ORG: Final = frozenset({"owner", "admin"})
+PATH: Final = "/v1/orgs/{key}/commands/{id}"
+UUID_FORMAT: Final[dict[str, JsonValue]] = {"format": "uuid"}
+KeyInPath = Annotated[
+    str, Path(description="The command's org; of REGISTER_USER, the user.", json_schema_extra=UUID_FORMAT)
+]
+IdInPath = Annotated[str, Path(alias="id", description="The command's id.", json_schema_extra=UUID_FORMAT)]
+_SEES_WHOLE_ORG: Final = frozenset({"owner", "admin"})
 
 
-class Lookup:
-    def __init__(
-        self, outcomes: Outcomes, authenticator: Authenticator, rate: UserRate, policy: ServicePolicy | None
-    ) -> None:
-        self._outcomes = outcomes
-        self._policy = policy
-        self._authenticator = authenticator
-        self._rate = rate
+def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: UserRate) -> APIRouter:
+    router = APIRouter(route_class=MeasuredRoute, tags=["commands"])
 
-    async def outcome(self, request: Request) -> Response:
-        principal = await self._authenticator.principal(request.headers.get("authorization"))
-        refuse_unlisted(principal, self._policy)
-        self._rate.enter(principal)
-        key, command_id = request.path_params["key"], request.path_params["id"]
+    @router.head(PATH, include_in_schema=False)
+    @router.get(
+        PATH,
+        summary="A command's outcome",
+        description="For its sender, the org's owners and admins, and services.",
+        operation_id="get_outcome",
+        response_class=Response,
+        responses={
+            200: answer("Accepted or rejected.", REF.format("Item"), examples.OUTCOME),
+            **problems(Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.NOT_FOUND, Code.UNAVAILABLE),
+        },
+        openapi_extra=SECURED,
+    )
+    async def get_outcome(
+        key: Annotated[
+            str, Path(description="The command's org; of REGISTER_USER, the user.", json_schema_extra=UUID_FORMAT)
+        ],
+        command_id: IdInPath,
+        actor: Annotated[str | None, Query(description="Of a service: the user that it acted for.")] = None,
+        authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
+    ) -> Response:
+        principal = await authenticator.principal(authorization)
+        refuse_unlisted(principal, deps.policy)
+        rate.charge_request(principal)
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()
-        key, actor = key.lower(), _actor(principal, request)
-        outcome = await self._outcomes.find(key, command_id.lower(), actor)
-        if outcome is None or not await self._sees(principal, key, actor, outcome):
+        acting = _actor(principal, actor)
+        outcome = await deps.outcomes.find(key.lower(), command_id.lower(), acting)
+        if outcome is None or not await _may_see(principal, key.lower(), acting, outcome, deps.policy, deps.outcomes):
             raise _not_found()
         return Response(encode_item(outcome.result), media_type="application/json")
 
-    async def _sees(self, principal: Principal, key: str, actor: str | None, outcome: Outcome) -> bool:
-        """A service that names an actor sees only that actor's commands."""
-        match principal:
-            case Service():
-                if self._policy is not None and not self._policy.sees(principal, key, outcome.action):
-                    return False
-                return actor in {None, outcome.actor}
-            case User(user_id):
-                if outcome.actor == user_id:
-                    return True
-                if outcome.org_id is None:
-                    return False
-                return await self._outcomes.role(outcome.org_id, user_id) in _SEES_ALL_OF_THE_ORG
+    return router
 
 
-def _actor(principal: Principal, request: Request) -> str | None:
-    """The user whose command is looked up. A service may name the user that it acted for; a user gets its own."""
+async def _may_see(
+    principal: Principal, key: str, actor: str | None, outcome: Outcome, policy: ServicePolicy | None, roles: Outcomes
+) -> bool:
+    """A service that names an actor sees only that actor's commands."""
+    match principal:
+        case Service():
+            if policy is not None and not policy.sees(principal, key, outcome.action):
+                return False
+            return actor in {None, outcome.actor}
+        case User(user_id):
+            if outcome.actor == user_id:
+                return True
+            if outcome.org_id is None:
+                return False
+            return await roles.role(outcome.org_id, user_id) in _SEES_WHOLE_ORG
+
+
+def _actor(principal: Principal, named: str | None) -> str | None:
+    """The user whose command is looked up: a user's own id, or the one that a service names."""
     match principal:
         case User(user_id):
             return user_id
         case Service():
-            named = request.query_params.get("actor")
             if named is not None and not is_uuid(named):
                 raise _not_found()
             return None if named is None else named.lower()
 
 
-def _not_found() -> Refused:
+def _not_found() -> RequestRefused:
     detail = (
         "No outcome that you may see: the command is unknown, not decided yet, or was refused without an entry. "
         "Sending it again with its id gives the final answer."
     )
-    return refuse(Code.NOT_FOUND, detail)
+    return refusal(Code.NOT_FOUND, detail)

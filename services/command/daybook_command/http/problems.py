@@ -1,4 +1,4 @@
-"""Every refusal of the API as problem+json (RFC 9457): codes in, responses out, the framework's own refusals too."""
+"""Every refusal of the API as problem+json (RFC 9457), those of the framework included."""
 
 from collections.abc import Mapping
 
@@ -16,16 +16,15 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
 PROBLEM_JSON = "application/problem+json"
-# Kafka, Postgres or the key server: a restart is over in seconds.
+# A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
 RETRY_SECONDS = 2
-# Somebody has to heal a quarantine.
 QUARANTINE_SECONDS = 60
 
 log = get_logger(__name__)
 
 
-class Refused(Exception):
-    """A request is refused before any command was looked at."""
+class RequestRefused(Exception):
+    """Raised to refuse a request before its commands are examined."""
 
     def __init__(self, rejected: Rejected, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(rejected.detail)
@@ -33,18 +32,20 @@ class Refused(Exception):
         self.headers = headers
 
 
-def refuse(code: Code, detail: str, *, status: int | None = None, headers: Mapping[str, str] | None = None) -> Refused:
-    return Refused(problem(code, detail, status=status), headers)
+def refusal(
+    code: Code, detail: str, *, status: int | None = None, headers: Mapping[str, str] | None = None
+) -> RequestRefused:
+    return RequestRefused(problem(code, detail, status=status), headers)
 
 
 def refuse_unlisted(principal: Principal, policy: ServicePolicy | None) -> None:
-    """Raises Refused (403) for a service that the policy does not list: nothing it could send would be let in."""
+    """Raises RequestRefused (403) for a service that the policy does not list."""
     if policy is not None and isinstance(principal, Service) and not policy.lists(principal):
-        raise refuse(Code.FORBIDDEN, unlisted(principal))
+        raise refusal(Code.FORBIDDEN, unlisted(principal))
 
 
 def invalid(fault: InvalidCommand) -> Rejected:
-    """A malformed command, as it is answered."""
+    """The answer to a malformed command."""
     status = TOO_LARGE_STATUS if fault.too_large else None
     return problem(fault.code, fault.detail, command_id=fault.command_id, status=status)
 
@@ -59,7 +60,7 @@ def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = Non
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(InvalidCommand, _invalid)
     app.add_exception_handler(DatabaseAway, _database_away)
     app.add_exception_handler(HTTPException, _framework)
@@ -68,7 +69,7 @@ def install(app: FastAPI) -> None:
 
 
 async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101 - registered for this class alone
+    assert isinstance(error, RequestRefused)  # noqa: S101 - registered for this class alone
     return problem_response(error.rejected, error.headers)
 
 
@@ -83,7 +84,7 @@ async def _database_away(_: Request, error: Exception) -> Response:
 
 
 async def _framework(request: Request, error: Exception) -> Response:
-    """404 and 405 of the router; whatever else the framework may refuse is malformed."""
+    """The router's 404 and 405; any other refusal of the framework means a malformed request."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     match error.status_code:
         case 404:
@@ -96,7 +97,7 @@ async def _framework(request: Request, error: Exception) -> Response:
 
 
 async def _gone(_: Request, __: Exception) -> Response:
-    """Nobody hears it; the body was not whole, so nothing was done."""
+    """The client is gone, so nobody reads this. The body was incomplete, so nothing was done."""
     return problem_response(problem(Code.INVALID_COMMAND, "The connection was closed before the body was whole."))
 
 

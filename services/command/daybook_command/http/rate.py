@@ -1,47 +1,45 @@
-"""What a user may send: a token bucket for each, in tokens for requests and started 4 KiB of their bodies.
-
-The clock is passed in.
-"""
+"""Rate limits: a token bucket for each user. A request costs one token for every started 4 KiB of its body."""
 
 import math
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from daybook_command.http.problems import refuse
+from cachetools import LRUCache
+
+from daybook_command.http.problems import refusal
 from daybook_contracts.codes import Code
 from daybook_contracts.senders.principals import Principal, User
 
-TOKEN_BYTES: Final = 4 * 1024
+BYTES_PER_TOKEN: Final = 4 * 1024
 DETAIL: Final = "More than your rate allows; nothing was done. Send it again after Retry-After."
-# About 20 MB. Whoever falls out, being the one unheard of for longest, starts again with a full bucket.
-MOST_BUCKETS = 100_000
+# About 20 MB. The least recently active user is dropped, and starts again with a full bucket.
+MAX_BUCKETS: Final = 100_000
 
 
 @dataclass(slots=True)
 class _Bucket:
     tokens: float
-    at: float
+    updated_at: float
 
 
 class Buckets:
-    """`rate` tokens a second, at most `burst` saved up."""
+    """Each bucket gains `rate` tokens per second and holds at most `burst`. `clock` is monotonic, in seconds."""
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
+        self._buckets: LRUCache[str, _Bucket] = LRUCache(MAX_BUCKETS)
 
     def take(self, who: str) -> float:
-        """Takes a token and returns 0.0, or returns the seconds until the bucket, now empty, holds one."""
+        """Take one token and return 0.0; if there is none, return the seconds until there is."""
         return self.charge(who, 1)
 
     def charge(self, who: str, tokens: int, paid: int = 0) -> float:
-        """Takes `tokens`, `paid` of them already taken, and returns 0.0. It may overdraw a bucket that is not empty.
+        """Take `tokens`, of which `paid` were taken before, and return 0.0. May overdraw a bucket that is not empty.
 
-        Of an empty one it takes nothing, gives `paid` back, and returns the seconds until it holds a token.
+        If the bucket is empty, take nothing, give `paid` back, and return the seconds until it holds a token.
         """
         bucket = self._filled(who)
         bucket.tokens += paid
@@ -51,7 +49,7 @@ class Buckets:
         return 0.0
 
     def overdraw(self, who: str, tokens: int) -> None:
-        """Takes more tokens of a request that is let in, whether they are there or not."""
+        """Take further tokens for a request that was admitted, even if the bucket is empty."""
         self._filled(who).tokens -= tokens
 
     def _filled(self, who: str) -> _Bucket:
@@ -59,42 +57,39 @@ class Buckets:
         bucket = self._buckets.get(who)
         if bucket is None:
             bucket = self._buckets[who] = _Bucket(self._burst, now)
-            if len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
             return bucket
-        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.at) * self._rate)
-        bucket.at = now
-        self._buckets.move_to_end(who)
+        bucket.tokens = min(self._burst, bucket.tokens + (now - bucket.updated_at) * self._rate)
+        bucket.updated_at = now
         return bucket
 
 
 class UserRate:
-    """Charges users before their bodies are parsed. Services are not limited."""
+    """Charges users before their bodies are parsed. Services have no rate limit."""
 
     def __init__(self, buckets: Buckets) -> None:
         self._buckets = buckets
 
-    def enter(self, principal: Principal) -> None:
-        """Takes the request's first token; raises Refused (429) where there is none."""
+    def charge_request(self, principal: Principal) -> None:
+        """Charge the request's first token. Raises RequestRefused (429) if there is none."""
         if isinstance(principal, User):
-            _refuse_unless_paid(self._buckets.take(str(principal)))
+            _refuse_if_empty(self._buckets.take(str(principal)))
 
-    def charge(self, principal: Principal, body: bytes) -> None:
-        """Takes what a body costs beyond the first token; raises Refused (429) if others have emptied the bucket."""
+    def charge_body(self, principal: Principal, body: bytes) -> None:
+        """Charge the body beyond the first token. Raises RequestRefused (429) if other requests emptied the bucket."""
         if isinstance(principal, User):
-            _refuse_unless_paid(self._buckets.charge(str(principal), pieces(body), paid=1))
+            _refuse_if_empty(self._buckets.charge(str(principal), body_tokens(body), paid=1))
 
     def charge_items(self, principal: Principal, body: bytes, items: int) -> None:
-        """A batch costs a token for each item at least; its body is paid for."""
-        if isinstance(principal, User) and items > pieces(body):
-            self._buckets.overdraw(str(principal), items - pieces(body))
+        """Charge a batch at least one token for each item, its body's tokens included."""
+        if isinstance(principal, User) and items > body_tokens(body):
+            self._buckets.overdraw(str(principal), items - body_tokens(body))
 
 
-def pieces(body: bytes) -> int:
-    """The started 4 KiB of a body, one at least."""
-    return max(1, -(-len(body) // TOKEN_BYTES))
+def body_tokens(body: bytes) -> int:
+    """How many tokens a body costs: one for every started 4 KiB, at least one."""
+    return max(1, -(-len(body) // BYTES_PER_TOKEN))
 
 
-def _refuse_unless_paid(seconds: float) -> None:
+def _refuse_if_empty(seconds: float) -> None:
     if seconds:
-        raise refuse(Code.TOO_MANY_REQUESTS, DETAIL, headers={"Retry-After": str(math.ceil(seconds))})
+        raise refusal(Code.TOO_MANY_REQUESTS, DETAIL, headers={"Retry-After": str(math.ceil(seconds))})

@@ -1,8 +1,8 @@
-"""Long work of requests takes turns: work in steps in, its result out. No turn holds the event loop for long.
+"""Divides long work of requests into time slices: work in steps in, its result out.
 
-All requests share the turns, and each turn of the loop has one at most: however many requests have work, whatever else
-the loop carries waits for a single slice of it. The principals that wait are served in a circle, and the requests of
-each in order: many requests of one delay another's by one slice a turn.
+Only one slice runs in each iteration of the event loop, however many requests have work. Principals take turns
+round-robin, and the requests of one principal run in order, so a principal with many requests delays another one's by
+one slice per turn.
 """
 
 import asyncio
@@ -14,51 +14,51 @@ from typing import Final, TypeVar
 from daybook_contracts.commands.batch import Steps
 from daybook_contracts.senders.principals import Principal
 
-# The loop is given back after it, and after the step that was under way: one command of at most 256 KiB.
+# A slice may exceed this by its last step: one command of at most 256 KiB.
 SLICE_SECONDS: Final = 0.005
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-class Turns:
+class TimeSlices:
     def __init__(self) -> None:
-        self._taken = False
-        # Whoever is first has the next turn. None of the queues is empty.
+        self._busy = False
+        # By principal, in the order of their turns. No queue is empty.
         self._waiting: dict[Principal, deque[asyncio.Future[None]]] = {}
 
-    async def next(self, principal: Principal) -> None:
-        """Returns when it is the principal's turn: its caller goes on until its next await."""
+    async def wait(self, principal: Principal) -> None:
+        """Return when the principal's slice begins; it lasts until the caller's next await."""
         loop = asyncio.get_running_loop()
-        if self._taken:
+        if self._busy:
             turn = loop.create_future()
             self._waiting.setdefault(principal, deque()).append(turn)
             try:
                 await turn
             except asyncio.CancelledError:
-                if not turn.cancelled():  # it was given the turn already
-                    self._pass_on()
+                if not turn.cancelled():  # the slice had been granted already
+                    self._grant_next()
                 raise
-        self._taken = True
-        # Given on in the next turn of the loop, not in this one, where others may be ready to go on.
-        loop.call_soon(self._pass_on)
+        self._busy = True
+        # In the next iteration of the loop: other tasks may be ready in this one.
+        loop.call_soon(self._grant_next)
 
-    def _pass_on(self) -> None:
+    def _grant_next(self) -> None:
         while self._waiting:
             principal = next(iter(self._waiting))
             queue = self._waiting.pop(principal)
             turn = queue.popleft()
             if queue:
                 self._waiting[principal] = queue
-            if not turn.done():  # else its request is gone
+            if not turn.done():  # otherwise its request was cancelled
                 turn.set_result(None)
                 return
-        self._taken = False
+        self._busy = False
 
     async def run(self, principal: Principal, steps: Steps[T]) -> T:
-        """Raises what the work raises."""
+        """Run all steps and return their result. Raises what a step raises."""
         while True:
-            await self.next(principal)
+            await self.wait(principal)
             until = time.perf_counter() + SLICE_SECONDS
             try:
                 next(steps)
@@ -68,12 +68,12 @@ class Turns:
                 result: T = done.value
                 return result
 
-    async def each(self, principal: Principal, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
-        """What becomes of each item, a step for each."""
-        return await self.run(principal, _each(work, items))
+    async def map(self, principal: Principal, work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+        """Apply `work` to each item; each item is one step."""
+        return await self.run(principal, _steps(work, items))
 
 
-def _each(work: Callable[[T], R], items: Iterable[T]) -> Steps[list[R]]:
+def _steps(work: Callable[[T], R], items: Iterable[T]) -> Steps[list[R]]:
     results = []
     for item in items:
         results.append(work(item))

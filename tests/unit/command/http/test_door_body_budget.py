@@ -1,4 +1,4 @@
-"""What the door holds at a time is bounded, and given back whatever becomes of a request."""
+"""The memory of requests in progress is bounded, and released however a request ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,14 +9,13 @@ import pytest
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
-from daybook_command.http import body_budget as rooms
-from daybook_command.http.body import read_body
-from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, Room
-from daybook_command.http.problems import Refused
+from daybook_command.http import body_budget
+from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, BodyBudget, read_body
+from daybook_command.http.problems import RequestRefused
 from support.door_doubles import OTHER, DoorAlone, rename
 
-MOST = 10 * COMMAND_BYTES
-"""Of one principal."""
+SHARE = 10 * COMMAND_BYTES
+"""What one principal may hold."""
 
 
 def request(*chunks: bytes, whole: bool = True) -> Request:
@@ -30,69 +29,69 @@ def request(*chunks: bytes, whole: bool = True) -> Request:
 
 
 @pytest.fixture
-async def room() -> AsyncIterator[Room]:
-    """In the end all of it is free again."""
-    made = Room(SHARES * MOST)
+async def budget() -> AsyncIterator[BodyBudget]:
+    """At the end of the test everything must be free again."""
+    made = BodyBudget(SHARES * SHARE)
     yield made
     for number in range(SHARES):
-        made.hold(f"user:{number}", MOST)
-    with pytest.raises(Refused):
-        made.hold("user:new", 1)
+        made.take(f"user:{number}", SHARE)
+    with pytest.raises(RequestRefused):
+        made.take("user:new", 1)
 
 
-async def test_a_body_takes_room_as_it_comes_until_it_is_answered(room: Room) -> None:
-    with room.share("user:a") as share:
+async def test_a_reservation_grows_with_the_body_as_it_arrives(budget: BodyBudget) -> None:
+    with budget.reserve("user:a") as reservation:
         body = request(b"a" * COMMAND_BYTES, b"b")
-        assert await read_body(body, MOST, share) == b"a" * COMMAND_BYTES + b"b"
-        assert share.taken == 2 * COMMAND_BYTES + 1
-        with pytest.raises(Refused):
-            share.take(MOST - share.taken + 1)
-        share.take(MOST - share.taken)
+        assert await read_body(body, SHARE, reservation) == b"a" * COMMAND_BYTES + b"b"
+        assert reservation.size == 2 * COMMAND_BYTES + 1
+        with pytest.raises(RequestRefused):
+            reservation.add(SHARE - reservation.size + 1)
+        reservation.add(SHARE - reservation.size)
 
 
-async def test_what_does_not_fit_is_refused_and_what_it_had_is_free(room: Room) -> None:
-    with room.share("user:a") as other:
-        other.take(7 * COMMAND_BYTES)
-        with pytest.raises(Refused) as refused, room.share("user:a") as share:
-            await read_body(request(b"a" * COMMAND_BYTES, b"b"), MOST, share)
+async def test_a_body_over_budget_is_refused_and_its_reservation_released(budget: BodyBudget) -> None:
+    with budget.reserve("user:a") as other:
+        other.add(7 * COMMAND_BYTES)
+        with pytest.raises(RequestRefused) as refused, budget.reserve("user:a") as reservation:
+            await read_body(request(b"a" * COMMAND_BYTES, b"b"), SHARE, reservation)
         assert (refused.value.rejected.status, refused.value.rejected.code) == (503, "UNAVAILABLE")
-        with room.share("user:a") as share:
-            assert await read_body(request(b"a" * COMMAND_BYTES), MOST, share)
+        with budget.reserve("user:a") as reservation:
+            assert await read_body(request(b"a" * COMMAND_BYTES), SHARE, reservation)
 
 
-async def test_a_sender_that_goes_away_leaves_its_room(room: Room) -> None:
-    with pytest.raises(ClientDisconnect), room.share("user:a") as share:
-        await read_body(request(b"a", whole=False), MOST, share)
+async def test_a_disconnected_client_releases_its_reservation(budget: BodyBudget) -> None:
+    with pytest.raises(ClientDisconnect), budget.reserve("user:a") as reservation:
+        await read_body(request(b"a", whole=False), SHARE, reservation)
 
 
-async def test_whoever_fills_its_quarter_keeps_nobody_else_out(room: Room) -> None:
-    with room.share("user:a") as full:
-        full.take(MOST - COMMAND_BYTES)
-        with pytest.raises(Refused, match="of yours"), room.share("user:a"):
+async def test_a_principal_that_fills_its_share_locks_nobody_else_out(budget: BodyBudget) -> None:
+    with budget.reserve("user:a") as full:
+        full.add(SHARE - COMMAND_BYTES)
+        with pytest.raises(RequestRefused, match="of yours"), budget.reserve("user:a"):
             pass
         for other in ("user:b", "service:a", "user:c"):
-            with room.share(other) as share:
-                assert await read_body(request(b"b" * COMMAND_BYTES), MOST, share)
+            with budget.reserve(other) as reservation:
+                assert await read_body(request(b"b" * COMMAND_BYTES), SHARE, reservation)
 
 
-async def test_four_principals_can_fill_the_room(room: Room) -> None:
+async def test_four_principals_can_fill_the_budget(budget: BodyBudget) -> None:
     with ExitStack() as held:
         for number in range(SHARES):
-            held.enter_context(room.share(f"user:{number}")).take(MOST - COMMAND_BYTES)
-        with pytest.raises(Refused, match="Too much is being taken in"), room.share("user:new"):
+            held.enter_context(budget.reserve(f"user:{number}")).add(SHARE - COMMAND_BYTES)
+        with pytest.raises(RequestRefused, match="Too much is being taken in"), budget.reserve("user:new"):
             pass
 
 
-async def test_a_batch_takes_room_for_each_command(room: Room) -> None:
-    with room.share("user:a") as share:
-        share.take_commands(9)
-        assert share.taken == MOST
-        with pytest.raises(Refused):
-            share.take_commands(1)
+async def test_a_batch_reserves_overhead_for_each_command(budget: BodyBudget) -> None:
+    with budget.reserve("user:a") as reservation:
+        reservation.add_commands(9)
+        assert reservation.size == SHARE
+        with pytest.raises(RequestRefused):
+            reservation.add_commands(1)
 
 
-async def test_slow_bodies_of_one_user_leave_the_door_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rooms, "COMMAND_BYTES", rooms.MOST_BYTES // SHARES // 3 - 1000)
+async def test_slow_bodies_of_one_user_do_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_budget, "COMMAND_BYTES", body_budget.MAX_BYTES // SHARES // 3 - 1000)
     door = DoorAlone()
     started, end = asyncio.Semaphore(0), asyncio.Event()
 
@@ -114,10 +113,10 @@ async def test_slow_bodies_of_one_user_leave_the_door_to_others(monkeypatch: pyt
     assert (await door.send(rename())).status_code == 200
 
 
-async def test_a_full_door_refuses_before_it_publishes_and_says_when_to_come_back(
+async def test_a_request_over_budget_is_refused_before_publishing_with_retry_after(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(rooms, "COMMAND_BYTES", rooms.MOST_BYTES)
+    monkeypatch.setattr(body_budget, "COMMAND_BYTES", body_budget.MAX_BYTES)
     door = DoorAlone()
     for answer in (await door.send(rename()), await door.send_batch([rename()])):
         assert (answer.status_code, answer.json()["code"]) == (503, "UNAVAILABLE")

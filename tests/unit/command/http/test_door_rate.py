@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from daybook_command.http.rate import MOST_BUCKETS, Buckets, pieces
+from daybook_command.http.rate import MAX_BUCKETS, Buckets, body_tokens
 from support.door_doubles import ORG, OTHER, DoorAlone, rename
 
 
@@ -62,7 +62,7 @@ def test_one_senders_bucket_is_not_anothers(clock: Clock) -> None:
 
 def test_memory_is_bounded_and_the_longest_unheard_of_is_forgotten(clock: Clock) -> None:
     buckets = Buckets(1, 1, clock)
-    for number in range(MOST_BUCKETS + 1):
+    for number in range(MAX_BUCKETS + 1):
         buckets.take(str(number))
     assert buckets.take("1") > 0
     assert buckets.take("0") == 0.0
@@ -118,7 +118,7 @@ def test_an_empty_bucket_gives_back_what_was_paid(clock: Clock) -> None:
 
 @pytest.mark.parametrize(("size", "tokens"), [(0, 1), (1, 1), (4096, 1), (4097, 2), (256 * 1024, 64), (4194304, 1024)])
 def test_a_body_costs_a_token_for_each_started_4_kib(size: int, tokens: int) -> None:
-    assert pieces(b" " * size) == tokens
+    assert body_tokens(b" " * size) == tokens
 
 
 @pytest.mark.parametrize(("size", "left"), [(4096, 9), (4097, 8), (40_960, 0)])

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from daybook_command.http import time_slices as turns
-from daybook_command.http.time_slices import Turns
+from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.commands.batch import Steps
 from daybook_contracts.limits import BATCH_ITEMS
 from daybook_contracts.senders.principals import Service, User
@@ -53,7 +53,7 @@ def noting(name: str, notes: list[str], steps: int) -> Steps[str]:
 
 @pytest.mark.usefixtures("_one_step_a_turn")
 async def test_the_work_of_several_takes_turns() -> None:
-    shared, notes = Turns(), list[str]()
+    shared, notes = TimeSlices(), list[str]()
     done = await asyncio.gather(*[shared.run(SOMEBODY, noting(name, notes, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
     # Whoever begins may be a step ahead.
@@ -63,7 +63,7 @@ async def test_the_work_of_several_takes_turns() -> None:
 
 @pytest.mark.usefixtures("_one_step_a_turn")
 async def test_many_requests_of_one_principal_delay_another_s_by_one_step_a_turn() -> None:
-    shared, notes = Turns(), list[str]()
+    shared, notes = TimeSlices(), list[str]()
     many = [asyncio.create_task(shared.run(SOMEBODY, noting("many", notes, 10))) for _ in range(64)]
     await asyncio.sleep(0)
     one = asyncio.create_task(shared.run(ANOTHER, noting("one", notes, 5)))
@@ -76,9 +76,9 @@ async def test_many_requests_of_one_principal_delay_another_s_by_one_step_a_turn
 
 
 async def test_whoever_goes_away_leaves_its_turn_to_the_next() -> None:
-    shared = Turns()
-    first, *gone = [asyncio.create_task(shared.next(SOMEBODY)) for _ in range(4)]
-    last = asyncio.create_task(shared.next(ANOTHER))
+    shared = TimeSlices()
+    first, *gone = [asyncio.create_task(shared.wait(SOMEBODY)) for _ in range(4)]
+    last = asyncio.create_task(shared.wait(ANOTHER))
     await asyncio.sleep(0)
     assert first.done()
     gone[2].cancel()  # while it waits
@@ -88,23 +88,23 @@ async def test_whoever_goes_away_leaves_its_turn_to_the_next() -> None:
     async with asyncio.timeout(1):
         await last
         await asyncio.wait(gone)
-        await shared.next(SOMEBODY)
+        await shared.wait(SOMEBODY)
     assert all(task.cancelled() for task in gone)
 
 
 async def test_short_work_is_done_in_one_go() -> None:
     notes = list[str]()
     with counted() as loop:
-        assert await Turns().run(SOMEBODY, noting("a", notes, 3)) == "a"
+        assert await TimeSlices().run(SOMEBODY, noting("a", notes, 3)) == "a"
         assert loop.turns == 0
 
 
 @pytest.mark.usefixtures("_one_step_a_turn")
 async def test_what_the_work_raises_comes_through_and_ends_its_turn() -> None:
-    shared = Turns()
+    shared = TimeSlices()
     with pytest.raises(ZeroDivisionError):
-        await shared.each(SOMEBODY, lambda number: 1 // number, [1, 0])
-    assert await shared.each(SOMEBODY, str, [1, 2]) == ["1", "2"]
+        await shared.map(SOMEBODY, lambda number: 1 // number, [1, 0])
+    assert await shared.map(SOMEBODY, str, [1, 2]) == ["1", "2"]
 
 
 @pytest.mark.usefixtures("_one_step_a_turn")

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from daybook_command.http.auth import LEEWAY_SECONDS, Authenticator
-from daybook_command.http.keys import FRESH_SECONDS, TRUSTED_SECONDS
-from daybook_command.http.problems import Refused
+from daybook_command.http.problems import RequestRefused
+from daybook_command.http.token_keys import FRESH_SECONDS, TRUSTED_SECONDS
 from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, USER, DoorAlone, claims, rename, token
@@ -64,7 +64,7 @@ async def status(checking: Authenticator, jwt_text: str) -> int:
     """200 for a principal, else the refusal's."""
     try:
         await checking.principal(f"Bearer {jwt_text}")
-    except Refused as refused:
+    except RequestRefused as refused:
         return refused.rejected.status
     return 200
 
@@ -134,14 +134,14 @@ async def test_a_token_known_already_has_the_same_leeway(wall: Clock, steady: Cl
     checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
     known = token(exp=int(wall.now) + 600)
     await checking.principal(f"Bearer {known}")
-    (checked,) = checking._checked.values()
+    (checked,) = checking._verified.values()
     assert checked.expires_at == int(wall.now) + 600 + LEEWAY_SECONDS == int(wall.now) + 605
 
 
 @pytest.mark.parametrize("anonymous", [True, "true", 1, []])
 async def test_an_anonymous_user_is_refused_unless_allowed(wall: Clock, steady: Clock, anonymous: object) -> None:
     refusing = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         await refusing.principal(f"Bearer {token(is_anonymous=anonymous)}")
     assert (caught.value.rejected.status, caught.value.rejected.code) == (403, "FORBIDDEN")
     assert await status(refusing, token(is_anonymous=anonymous)) == 403
@@ -248,9 +248,9 @@ async def test_a_wall_clock_set_back_keeps_no_token_alive(wall: Clock, steady: C
     checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
     known = token()
     await checking.principal(f"Bearer {known}")
-    (before,) = checking._checked.values()
+    (before,) = checking._verified.values()
     wall.now -= 3600
     steady.now += 301
     await checking.principal(f"Bearer {known}")
-    (after,) = checking._checked.values()
+    (after,) = checking._verified.values()
     assert before is not after

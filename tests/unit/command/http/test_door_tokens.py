@@ -13,9 +13,9 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 
-from daybook_command.http.auth import LEEWAY_SECONDS, MOST_TOKENS, TRUST_SECONDS, Authenticator
-from daybook_command.http.keys import FRESH_SECONDS, THROTTLE_SECONDS
-from daybook_command.http.problems import Refused
+from daybook_command.http.auth import LEEWAY_SECONDS, MAX_CACHED_TOKENS, TRUST_SECONDS, Authenticator
+from daybook_command.http.problems import RequestRefused
+from daybook_command.http.token_keys import FRESH_SECONDS, THROTTLE_SECONDS
 from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.settings import Settings
@@ -52,8 +52,8 @@ def by_keys(keys: KeyServer, clock: Clock) -> Authenticator:
     return Authenticator(Settings.model_validate({"jwks_url": keys.url}), clock, clock)
 
 
-async def refusal(authenticator: Authenticator, header: str | None) -> Refused:
-    with pytest.raises(Refused) as caught:
+async def refusal(authenticator: Authenticator, header: str | None) -> RequestRefused:
+    with pytest.raises(RequestRefused) as caught:
         await authenticator.principal(header)
     return caught.value
 
@@ -144,17 +144,17 @@ async def test_a_token_known_already_expires_all_the_same(clock: Clock) -> None:
     clock.now += 59
     assert await authenticator.principal(header) == User(USER)
     # From here on only the cache's look at `exp` could let it in: PyJWT reads the machine's clock.
-    assert authenticator._checked[header.removeprefix("Bearer ")].expires_at <= clock.now + 1 + LEEWAY_SECONDS
+    assert authenticator._verified[header.removeprefix("Bearer ")].expires_at <= clock.now + 1 + LEEWAY_SECONDS
 
 
 async def test_tokens_are_remembered_up_to_a_bound(clock: Clock) -> None:
     authenticator = by_secret(clock)
     first = f"Bearer {token()}"
     await authenticator.principal(first)
-    known = authenticator._checked[first.removeprefix("Bearer ")]
-    for number in range(MOST_TOKENS):
-        authenticator._remember(str(number), known)
-    assert len(authenticator._checked) == MOST_TOKENS
+    known = authenticator._verified[first.removeprefix("Bearer ")]
+    for number in range(MAX_CACHED_TOKENS):
+        authenticator._verified[str(number)] = known
+    assert len(authenticator._verified) == MAX_CACHED_TOKENS
     assert await authenticator.principal(first) == User(USER)
 
 

@@ -1,0 +1,127 @@
+"""The keys that verify tokens: a shared secret, or the published keys of an identity provider (JWKS, RFC 7517)."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Final
+
+import jwt
+from jwt import PyJWK, PyJWKClient, PyJWKClientError, PyJWKSet, PyJWKSetError
+from pydantic import SecretStr
+
+from daybook_infra.runtime.logs import get_logger
+
+SHARED_ALGORITHM: Final = "HS256"
+PUBLISHED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+FETCH_SECONDS: Final = 5.0
+# A revoked key is accepted no longer than this plus the token cache's time.
+FRESH_SECONDS: Final = 600.0
+# While the provider is unreachable: a key that was revoked meanwhile is not accepted after this.
+TRUSTED_SECONDS: Final = 86_400.0
+# Tokens with invented key ids must not turn into requests to the provider.
+THROTTLE_SECONDS: Final = 30.0
+# Before the first success.
+RETRY_SECONDS: Final = 2.0
+
+log = get_logger(__name__)
+
+
+class KeysUnavailable(Exception):
+    """No key could be fetched yet, or the keys of the last fetch are no longer trusted."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """`trusted_seconds`: how long a verified token may be accepted without looking up its key again."""
+
+    key: str | PyJWK
+    algorithm: str
+    trusted_seconds: float
+
+
+class PublishedKeys:
+    """While the provider is unreachable, the keys of the last fetch stay valid for TRUSTED_SECONDS."""
+
+    def __init__(self, url: str, clock: Callable[[], float]) -> None:
+        # The client's own caches are for threads; `_fetching` allows one fetch at a time.
+        self._client = PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
+        self._clock = clock
+        self._keys: list[PyJWK] | None = None
+        self._fetched_at = -FRESH_SECONDS
+        self._tried_at = -THROTTLE_SECONDS
+        self._fetching = asyncio.Lock()
+
+    async def find(self, key_id: str | None) -> PyJWK | None:
+        """The key with this id; without an id, the only key there is. Raises KeysUnavailable."""
+        is_old = self.trusted_seconds <= TRUSTED_SECONDS - FRESH_SECONDS
+        if not self._trusted or (is_old and not self._fetching.locked()):
+            await self._fetch(RETRY_SECONDS)
+        found = self._lookup(key_id)
+        if found is None:
+            await self._fetch(THROTTLE_SECONDS)
+            found = self._lookup(key_id)
+        return found
+
+    @property
+    def trusted_seconds(self) -> float:
+        """How long the keys of the last fetch may still be used."""
+        return self._fetched_at + TRUSTED_SECONDS - self._clock()
+
+    @property
+    def _trusted(self) -> bool:
+        return self._keys is not None and self.trusted_seconds > 0
+
+    def _lookup(self, key_id: str | None) -> PyJWK | None:
+        if self._keys is None or not self._trusted:
+            raise KeysUnavailable
+        if key_id is None:
+            return self._keys[0] if len(self._keys) == 1 else None
+        return next((key for key in self._keys if key.key_id == key_id), None)
+
+    async def _fetch(self, throttle_seconds: float) -> None:
+        async with self._fetching:
+            if self._clock() - self._tried_at < throttle_seconds:
+                return
+            self._tried_at = self._clock()
+            try:
+                async with asyncio.timeout(2 * FETCH_SECONDS):
+                    self._keys = _signing_keys(await asyncio.to_thread(self._client.fetch_data))
+            except (PyJWKClientError, PyJWKSetError, ValueError, OSError, TimeoutError) as error:
+                log.warning("keys_not_fetched", reason=repr(error))
+            else:
+                self._fetched_at = self._clock()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKeys:
+    """The keys for one kind of token. False where there is none."""
+
+    secret: SecretStr | None
+    published: PublishedKeys | None
+
+    @classmethod
+    def of(cls, secret: SecretStr | None, url: str | None, clock: Callable[[], float]) -> "TokenKeys":
+        return cls(secret, None if url is None else PublishedKeys(url, clock))
+
+    def __bool__(self) -> bool:
+        return self.secret is not None or self.published is not None
+
+    async def find(self, algorithm: str, key_id: str | None) -> VerificationKey:
+        """The algorithm chooses between secret and published keys, so one cannot pass for the other (RFC 8725, 3.1).
+        Raises PyJWTError and KeysUnavailable.
+        """
+        if algorithm == SHARED_ALGORITHM and self.secret is not None:
+            return VerificationKey(self.secret.get_secret_value(), algorithm, inf)
+        if algorithm in PUBLISHED_ALGORITHMS and self.published is not None:
+            found = await self.published.find(key_id)
+            if found is None:
+                raise jwt.InvalidKeyError("its key is not published")
+            return VerificationKey(found, algorithm, self.published.trusted_seconds)
+        raise jwt.InvalidAlgorithmError("its algorithm is not accepted here")
+
+
+def _signing_keys(published: Any) -> list[PyJWK]:
+    if not isinstance(published, dict):
+        raise ValueError("the published document is not a key set")  # noqa: TRY004 - bad data, not a bug
+    return [key for key in PyJWKSet.from_dict(published).keys if key.public_key_use in {"sig", None}]
