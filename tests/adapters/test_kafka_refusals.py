@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publisher
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.kafka.replies import Replies
-from daybook_command.shard.messages import Append, LogAppend, OutcomeUnknown
+from daybook_command.shard.messages import Append, AppendUnknown, LogAppend
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.status_report import survey
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
@@ -139,7 +139,7 @@ async def test_a_log_that_may_not_be_written_is_an_unknown_outcome_with_its_reas
     topics = await made(guarded, settings, Operation.DESCRIBE)
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     writer = LogWriter(settings, topics.audit_log)
-    assert await writer.append(0, Append((LogAppend(b"key", b"value", ()),))) == OutcomeUnknown()
+    assert await writer.append(0, Append((LogAppend(b"key", b"value", ()),))) == AppendUnknown()
     assert writer.fault is not None
     assert f"user {USER} is not authorised for topic {topics.audit_log}: an ACL is missing" in writer.fault
     await writer.stop()

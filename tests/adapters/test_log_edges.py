@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from chaos.proxy import FAIR, LOOPBACK, Proxy, Weather
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
-from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, LogAppend, LogRecord, OutcomeUnknown
+from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown, LogAppend, LogRecord
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
@@ -69,7 +69,7 @@ async def test_who_gets_no_acknowledgement_says_so_until_there_is_one(
     writer = LogWriter(behind, Topics(settings.topic_prefix).audit_log)
     try:
         proxy.turn(Weather(refused=True))
-        assert await writer.append(1, batch(b"a")) == OutcomeUnknown()
+        assert await writer.append(1, batch(b"a")) == AppendUnknown()
         assert (writer.fault or "").startswith("Kafka does not acknowledge entries of partitions 1: ")
         proxy.turn(FAIR)
         monkeypatch.setattr("daybook_command.kafka.log_writer.APPEND_SECONDS", 30.0)

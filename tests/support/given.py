@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Accepted, Decision, Event, Facts, Rejected
+from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.outsiders import is_outsider
@@ -135,26 +135,26 @@ class Given:
         """Sent by the actor itself, by a service where there is none; else by `principal`."""
         actor = a_command.actor_user_id
         sender = principal or (IMPORTER if actor is None else User(actor))
-        facts = Facts(sender, made_by(a_command), self.known, self.taken, self.managed, self.beyond)
-        return Outcome(a_command, self.org, facts, decide(a_command, self.org, facts))
+        context = DecisionContext(sender, made_by(a_command), self.known, self.taken, self.managed, self.beyond)
+        return Outcome(a_command, self.org, context, decide(a_command, self.org, context))
 
 
 @dataclass(frozen=True)
 class Outcome:
     command: Command
     before: Org | None
-    facts: Facts
+    context: DecisionContext
     decision: Decision
 
     def then(self, *facts: msgspec.Struct) -> Self:
         """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
-        assert self.decision == Accepted(tuple(event_of(fact, self.before) for fact in facts))
+        assert self.decision == Acceptance(tuple(event_of(fact, self.before) for fact in facts))
         assert [draft.fact for draft in self.drafts()] == list(facts)
         self.after()
         return self
 
     def then_rejected(self, code: Code) -> Self:
-        assert isinstance(self.decision, Rejected)
+        assert isinstance(self.decision, Rejection)
         assert self.decision.code is code
         assert [(draft.error and draft.error.code, draft.fact) for draft in self.drafts()] == [(code, None)]
         return self
@@ -168,8 +168,8 @@ class Outcome:
         return org
 
     def drafts(self) -> tuple[Draft, ...]:
-        standing = standing_of(self.command, self.decision, self.before, str(self.facts.principal))
-        return drafts(self.command, self.decision, self.before, self.facts, standing)
+        standing = standing_of(self.command, self.decision, self.before, str(self.context.principal))
+        return drafts(self.command, self.decision, self.before, self.context, standing)
 
 
 def standing_of(a_command: Command, decision: Decision, before: Org | None, principal: str) -> Identity:
@@ -177,7 +177,7 @@ def standing_of(a_command: Command, decision: Decision, before: Org | None, prin
     if principal == str(DAYBOOK):
         return Identity("policy", a_command.key, None, a_command.id)
     actor = a_command.actor_user_id
-    if isinstance(decision, Rejected) and actor is not None and is_outsider(a_command, before):
+    if isinstance(decision, Rejection) and actor is not None and is_outsider(a_command, before):
         return Identity("outsider", a_command.key, actor, a_command.id)
     scope: Scope = "user" if a_command.type == "REGISTER_USER" else "org"
     return Identity(scope, a_command.key, None, a_command.id)
@@ -188,13 +188,13 @@ def given(*facts: msgspec.Struct) -> Given:
     return Given(fold(facts), frozenset({ANN, EVE} | named))
 
 
-def event_of(fact: msgspec.Struct, before: Org | None) -> Event:
+def event_of(fact: msgspec.Struct, before: Org | None) -> NewEntry:
     """A fact with the columns that the contract gives its action; `before` knows where things of the hub are."""
     assert isinstance(fact, Fact)
     entity_type, field = COLUMNS[type(fact)]
     entity_id = ORG if field is None else getattr(fact, field)
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
-    return Event(ACTION_OF[type(fact)], entity_type, entity_id, _project_of(fact, before), fact, by_policy)
+    return NewEntry(ACTION_OF[type(fact)], entity_type, entity_id, _project_of(fact, before), fact, by_policy)
 
 
 def _project_of(fact: msgspec.Struct, before: Org | None) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Facts
+from daybook_command.domain.decision import DecisionContext
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
@@ -58,11 +58,11 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
         command, principal = own.get(command_id) or (_sent(sent, command_id, group[0]), SENDER)
         org = orgs.get(command.key)
         taken = frozenset(id_ for id_, owner in owners.items() if owner != command.key)
-        facts = Facts(principal, thing_id(command.key, command.id), users, taken, managed_users=True)
-        decision = decide(command, org, facts)
+        context = DecisionContext(principal, thing_id(command.key, command.id), users, taken, managed_users=True)
+        decision = decide(command, org, context)
         standing = standing_of(command, decision, org, str(principal))
         assert identity_of(group[0]) == standing, command_id
-        wanted = drafts(command, decision, org, facts, standing)
+        wanted = drafts(command, decision, org, context, standing)
         assert [_told(entry) for entry in group] == [_drafted(draft, principal) for draft in wanted], command_id
         for entry in group:
             if entry.result == "success":

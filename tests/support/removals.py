@@ -12,10 +12,10 @@ from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.messages import (
     AppendRefused,
+    AppendUnknown,
     Commit,
     Effect,
     Event,
-    OutcomeUnknown,
     Report,
     SnapshotLoaded,
     TakenOver,
@@ -154,7 +154,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 def take_a_timeout_for_a_refusal(patch: Patch) -> None:
     def handle(shard: Shard, event: Event) -> list[Effect]:
-        return original(shard, AppendRefused("timed out") if isinstance(event, OutcomeUnknown) else event)
+        return original(shard, AppendRefused("timed out") if isinstance(event, AppendUnknown) else event)
 
     original = Shard.handle
     patch.setattr(Shard, "handle", handle)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from daybook_command.shard.messages import Acknowledged, LogRecord, OutcomeUnknown
+from daybook_command.shard.messages import Acknowledged, AppendUnknown, LogRecord
 from support.chain import Chain, jcs, sealed
 from support.weather import Weather
 
@@ -26,20 +26,20 @@ class Log:
         end = len(self.values) if stop is None else stop
         return [LogRecord(offset, self.values[offset]) for offset in range(start, end)]
 
-    def append(self, values: Values, weather: Weather, draw: random.Random) -> Acknowledged | OutcomeUnknown:
+    def append(self, values: Values, weather: Weather, draw: random.Random) -> Acknowledged | AppendUnknown:
         """Landed and acknowledged, landed in silence or without an offset, on its way, or lost."""
         fate = draw.random()
         if fate < weather.lost:
-            return OutcomeUnknown()
+            return AppendUnknown()
         fate -= weather.lost
         if fate < weather.late:
             self.late.append(values)
-            return OutcomeUnknown()
+            return AppendUnknown()
         fate -= weather.late
         base = len(self.values)
         self.values += values
         if fate < weather.silent:
-            return OutcomeUnknown()
+            return AppendUnknown()
         return Acknowledged(None if fate < weather.silent + weather.without_offset else base)
 
     def land_late(self, draw: random.Random) -> None:

@@ -28,7 +28,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
-from daybook_command.shard.phase import Phase
+from daybook_command.shard.phase import ShardPhase
 from daybook_contracts.log.head import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
@@ -75,7 +75,7 @@ class Writer:
     def work(self, around: Surroundings) -> None:
         """One step."""
         topic, draw = around.topics[self.shard.partition], around.draw
-        if self.shard.phase is Phase.STOPPED:
+        if self.shard.phase is ShardPhase.STOPPED:
             self.todo.clear()
         elif self.answers and (not self.todo or draw.random() < 0.5):
             self._answer(self.answers.popleft(), around)

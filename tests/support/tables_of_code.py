@@ -9,7 +9,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from daybook_command import metrics as command_metrics
 from daybook_command.domain import policies, rejections
-from daybook_command.domain.decision import Rejected
+from daybook_command.domain.decision import Rejection
 from daybook_command.domain.permissions import MAY, Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
 from daybook_contracts.commands.registry import COMMANDS
@@ -58,7 +58,7 @@ def codes(*, logged: bool) -> str:
 
 def codes_of_decisions() -> set[Code]:
     """The codes of all rejections of the deciders."""
-    return {value.code for value in vars(rejections).values() if isinstance(value, Rejected)}
+    return {value.code for value in vars(rejections).values() if isinstance(value, Rejection)}
 
 
 def entry_data() -> str:

@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.shard.intake import Pending, Refused, take
+from daybook_command.shard.intake import RefusedCommand, SentCommand, take
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
@@ -127,10 +127,10 @@ def test_kafka_and_http_refuse_the_same(reference: str, principal: Principal, ta
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
     if taken:
-        assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), Pending)
+        assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), SentCommand)
         return
     refusal = take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX))
-    assert isinstance(refusal, Refused)
+    assert isinstance(refusal, RefusedCommand)
     assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
 
 

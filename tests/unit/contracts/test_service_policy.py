@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from daybook_command.shard.intake import Misrouted, Pending, Refused, take
+from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, SentCommand, take
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES
@@ -114,9 +114,9 @@ def record(value: bytes, principal: str | None, door: str | None = None, sign: b
 def taken(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
     """The principal, and whether the door is believed to have sent it; or the refusal's code."""
     match take(item, partition, PARTITIONS, EdgeRules(POLICY)):
-        case Pending(sender=sender, principal=principal):
-            return str(principal), sender.http
-        case Refused(code=code):
+        case SentCommand(reply_to=reply_to, principal=principal):
+            return str(principal), reply_to.http
+        case RefusedCommand(code=code):
             return code.value
         case other:
             raise AssertionError(other)
@@ -177,16 +177,16 @@ def test_a_forged_record_is_nobodys_and_unmarked(item: CommandRecord) -> None:
     headers = POLICY.proved(dict(item.headers), item.value or b"")
     assert {"daybook-principal", "daybook-door"}.isdisjoint(headers)
     refused = take(item, HOME, PARTITIONS, EdgeRules(POLICY))
-    assert isinstance(refused, Refused)
-    assert not refused.sender.http
+    assert isinstance(refused, RefusedCommand)
+    assert not refused.reply_to.http
     assert refused.code.value == ("INVALID_COMMAND" if item.value and item.value[:1] == b"x" else "FORBIDDEN")
 
 
 def test_a_record_of_nobody_is_judged_by_the_table_of_the_unnamed() -> None:
     policy = replace(POLICY, grants={"unnamed": BILLING})
     item = take(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, EdgeRules(policy))
-    assert isinstance(item, Pending)
-    assert (str(item.principal), item.sender.http) == ("service:unnamed", False)
+    assert isinstance(item, SentCommand)
+    assert (str(item.principal), item.reply_to.http) == ("service:unnamed", False)
 
 
 def test_a_value_over_the_limit_is_not_hashed_for_whoever_wants_it() -> None:
@@ -210,10 +210,10 @@ def test_a_signed_service_is_judged_by_its_table() -> None:
 def test_a_record_in_the_wrong_partition_is_forwarded_with_its_signature() -> None:
     item = record(VALUE, "service:billing", sign=SIGNED)
     forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, EdgeRules(POLICY))
-    assert forwarded == Misrouted(item, HOME)
+    assert forwarded == MisroutedCommand(item, HOME)
 
 
 def test_without_a_policy_everybody_is_believed_as_before() -> None:
     item = take(record(VALUE, f"user:{ANN}", "http", b"nonsense"), HOME, PARTITIONS)
-    assert isinstance(item, Pending)
-    assert (item.principal, item.sender.http) == (User(ANN), True)
+    assert isinstance(item, SentCommand)
+    assert (item.principal, item.reply_to.http) == (User(ANN), True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from daybook_command.shard.intake import Pending, take
+from daybook_command.shard.intake import SentCommand, take
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.edge_rules import EdgeRules
@@ -44,5 +44,5 @@ def test_the_programs_signature_is_valid(tmp_path: Path) -> None:
     (key,) = policy.grants["shop-worker"].keys
     headers = names["headers"]("shop-worker", key.decode(), START)
     item = take(CommandRecord(0, None, START, tuple(headers), 0), partition_of(ORG, 12), 12, EdgeRules(policy))
-    assert isinstance(item, Pending)
+    assert isinstance(item, SentCommand)
     assert item.principal == Service("shop-worker")

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Facts
+from daybook_command.domain.decision import DecisionContext
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
@@ -117,7 +117,7 @@ def timeouts(model: Model, send: Send) -> Iterator[Send]:
 
 def decided(send: Send, org: Org | None, known: frozenset[str], taken: frozenset[str]) -> tuple[Any, Org | None]:
     command = parse_command(send.body)
-    facts = Facts(
+    context = DecisionContext(
         principal=parse_principal(send.principal),
         new_id=chain.thing_id(command.key, command.id),
         known_users=known,
@@ -125,9 +125,9 @@ def decided(send: Send, org: Org | None, known: frozenset[str], taken: frozenset
         managed_users=True,
     )
     told = []
-    decision = decide(command, org, facts)
+    decision = decide(command, org, context)
     standing = standing_of(command, decision, org, send.principal)
-    for draft in drafts(command, decision, org, facts, standing):
+    for draft in drafts(command, decision, org, context, standing):
         told.append(_told(draft, send.principal) | {"scope": standing.scope})
         org = org if draft.fact is None else evolve(org, command.actor_user_id, draft.fact)
     return told, org

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec import UNSET, UnsetType
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, Facts, Rejected
+from daybook_command.domain.decision import Decision, DecisionContext, Rejection
 from daybook_command.domain.permissions import may_choose, may_on
 from daybook_command.domain.state import DeadLetter, Org
 from daybook_command.domain.targets import accepted, is_taken
@@ -38,18 +38,18 @@ class _Chosen(NamedTuple):
     remaining: int | UnsetType = UNSET
 
 
-def record_dlq_event(command: RecordDlqEvent, org: Org, facts: Facts) -> Decision:
+def record_dlq_event(command: RecordDlqEvent, org: Org, context: DecisionContext) -> Decision:
     """An inactive connection may still have events on their way."""
     data = command.data
-    dlq_event_id = data.dlq_event_id or facts.new_id
+    dlq_event_id = data.dlq_event_id or context.new_id
     connection = org.connections.get(data.connection_id)
     if connection is None:
         return rejections.CONNECTION_NOT_FOUND
     if not may_on(command, org, connection):
         return rejections.FORBIDDEN
-    if not may_choose(data.dlq_event_id, facts.principal):
+    if not may_choose(data.dlq_event_id, context.principal):
         return rejections.CHOSEN_ID
-    if is_taken(dlq_event_id, org.dead_letters, facts):
+    if is_taken(dlq_event_id, org.dead_letters, context):
         return rejections.ID_TAKEN
     recorded = DlqEventRecorded(
         connection_id=data.connection_id,
@@ -57,35 +57,35 @@ def record_dlq_event(command: RecordDlqEvent, org: Org, facts: Facts) -> Decisio
         error=unless_none(data.error),
         payload=free_json(data.payload),
     )
-    return accepted(command, org, facts, recorded)
+    return accepted(command, org, context, recorded)
 
 
-def retry_dlq_event(command: RetryDlqEvent, org: Org, facts: Facts) -> Decision:
+def retry_dlq_event(command: RetryDlqEvent, org: Org, context: DecisionContext) -> Decision:
     dlq_event_id = command.data.dlq_event_id
     letter = _pending(command, org)
-    if isinstance(letter, Rejected):
+    if isinstance(letter, Rejection):
         return letter
     if letter.retry_count >= RETRY_COUNT:
         return rejections.RETRIES_LIMIT
     retried = DlqEventRetried(
         connection_id=letter.connection_id, dlq_event_id=dlq_event_id, retry_count=letter.retry_count + 1
     )
-    return accepted(command, org, facts, retried)
+    return accepted(command, org, context, retried)
 
 
-def resolve_dlq_event(command: ResolveDlqEvent, org: Org, facts: Facts) -> Decision:
+def resolve_dlq_event(command: ResolveDlqEvent, org: Org, context: DecisionContext) -> Decision:
     data = command.data
     letter = _pending(command, org)
-    if isinstance(letter, Rejected):
+    if isinstance(letter, Rejection):
         return letter
     reason = unless_none(data.reason)
     resolved = DlqEventResolved(
         connection_id=letter.connection_id, dlq_event_id=data.dlq_event_id, reason=reason, resolution=data.resolution
     )
-    return accepted(command, org, facts, resolved)
+    return accepted(command, org, context, resolved)
 
 
-def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejected:
+def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejection:
     """Of a deleted connection the tables may still have dead letters: they are gone."""
     letter = org.dead_letters.get(command.data.dlq_event_id)
     connection = None if letter is None else org.connections.get(letter.connection_id)
@@ -96,10 +96,10 @@ def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter |
     return letter if letter.pending else rejections.DLQ_EVENT_RESOLVED
 
 
-def retry_dlq_events(command: RetryDlqEvents, org: Org, facts: Facts) -> Decision:
+def retry_dlq_events(command: RetryDlqEvents, org: Org, context: DecisionContext) -> Decision:
     """One that can be counted no further is skipped like one that is resolved."""
-    chosen = _chosen(command, org, facts)
-    if isinstance(chosen, Rejected):
+    chosen = _chosen(command, org, context)
+    if isinstance(chosen, Rejection):
         return chosen
     ids = tuple(id_ for id_ in chosen.ids if org.dead_letters[id_].retry_count < RETRY_COUNT)
     retried = DlqEventsRetried(
@@ -109,13 +109,13 @@ def retry_dlq_events(command: RetryDlqEvents, org: Org, facts: Facts) -> Decisio
         ids=ids,
         remaining=chosen.remaining,
     )
-    return accepted(command, org, facts, retried)
+    return accepted(command, org, context, retried)
 
 
-def resolve_dlq_events(command: ResolveDlqEvents, org: Org, facts: Facts) -> Decision:
+def resolve_dlq_events(command: ResolveDlqEvents, org: Org, context: DecisionContext) -> Decision:
     data = command.data
-    chosen = _chosen(command, org, facts)
-    if isinstance(chosen, Rejected):
+    chosen = _chosen(command, org, context)
+    if isinstance(chosen, Rejection):
         return chosen
     resolved = DlqEventsResolved(
         connection_id=data.connection_id,
@@ -126,10 +126,10 @@ def resolve_dlq_events(command: ResolveDlqEvents, org: Org, facts: Facts) -> Dec
         remaining=chosen.remaining,
         resolution=data.resolution,
     )
-    return accepted(command, org, facts, resolved)
+    return accepted(command, org, context, resolved)
 
 
-def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, facts: Facts) -> _Chosen | Rejected:
+def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, context: DecisionContext) -> _Chosen | Rejection:
     data = command.data
     connection = org.connections.get(data.connection_id)
     if connection is None:
@@ -137,25 +137,25 @@ def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, facts: Facts) 
     if not may_on(command, org, connection):
         return rejections.FORBIDDEN
     if data.filter is not None:
-        return _by_filter(data.filter, data.connection_id, org, facts)
+        return _by_filter(data.filter, data.connection_id, org, context)
     return _by_ids(data.ids or (), data.connection_id, org)
 
 
-def _by_ids(ids: Iterable[str], connection_id: str, org: Org) -> _Chosen | Rejected:
+def _by_ids(ids: Iterable[str], connection_id: str, org: Org) -> _Chosen | Rejection:
     named = {id_: org.dead_letters.get(id_) for id_ in ids}
     if any(letter is None or letter.connection_id != connection_id for letter in named.values()):
         return rejections.NOT_OF_CONNECTION
     return _Chosen(tuple(sorted(id_ for id_, letter in named.items() if letter is not None and letter.pending)))
 
 
-def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, facts: Facts) -> _Chosen:
+def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, context: DecisionContext) -> _Chosen:
     most = RETRY_COUNT if wanted.max_retry_count is None else wanted.max_retry_count
     matching = sorted(
         id_
         for id_, letter in org.dead_letters.items()
         if letter.connection_id == connection_id and letter.pending and letter.retry_count <= most
     )
-    left = len(matching[BULK_IDS:]) + facts.beyond
+    left = len(matching[BULK_IDS:]) + context.beyond
     return _Chosen(
         ids=tuple(matching[:BULK_IDS]),
         filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decide_hub import decide_in_hub
-from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.decision import Decision, DecisionContext
 from daybook_command.domain.hub_targets import HubCommand
 from daybook_command.domain.members import add_member, remove_member, update_member
 from daybook_command.domain.orgs import create_org, rename_org
@@ -32,17 +32,17 @@ ProjectCommand = RenameProject | AddProjectMember | UpdateProjectMember | Remove
 MembershipCommand = RenameOrg | AddMember | UpdateMember | RemoveMember | CreateProject | ProjectCommand
 
 
-def decide(command: Command, org: Org | None, facts: Facts) -> Decision:
+def decide(command: Command, org: Org | None, context: DecisionContext) -> Decision:
     """`org` is None where none has the command's `org_id`."""
     match command:
         case RegisterUser():
-            return register_user(command, facts)
+            return register_user(command, context)
         case CreateOrg():
-            return create_org(command, org, facts)
+            return create_org(command, org, context)
         case _:
-            if org is None or not _sees(org, command.actor_user_id, facts.principal):
+            if org is None or not _sees(org, command.actor_user_id, context.principal):
                 return rejections.ORG_NOT_FOUND
-            return _decide_in_org(command, org, facts)
+            return _decide_in_org(command, org, context)
 
 
 def _sees(org: Org, actor_user_id: str | None, principal: Principal) -> bool:
@@ -52,36 +52,36 @@ def _sees(org: Org, actor_user_id: str | None, principal: Principal) -> bool:
     return actor_user_id in org.members
 
 
-def _decide_in_org(command: MembershipCommand | HubCommand, org: Org, facts: Facts) -> Decision:
+def _decide_in_org(command: MembershipCommand | HubCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case RenameOrg():
-            return rename_org(command, org, facts)
+            return rename_org(command, org, context)
         case AddMember():
-            return add_member(command, org, facts)
+            return add_member(command, org, context)
         case UpdateMember():
-            return update_member(command, org, facts)
+            return update_member(command, org, context)
         case RemoveMember():
-            return remove_member(command, org, facts)
+            return remove_member(command, org, context)
         case CreateProject():
-            return create_project(command, org, facts)
+            return create_project(command, org, context)
         case RenameProject() | AddProjectMember() | UpdateProjectMember() | RemoveProjectMember():
-            return _decide_in_project(command, org, facts)
+            return _decide_in_project(command, org, context)
         case _:
-            return decide_in_hub(command, org, facts)
+            return decide_in_hub(command, org, context)
 
 
-def _decide_in_project(command: ProjectCommand, org: Org, facts: Facts) -> Decision:
+def _decide_in_project(command: ProjectCommand, org: Org, context: DecisionContext) -> Decision:
     project = org.projects.get(command.data.project_id)
     if project is None:
         return rejections.PROJECT_NOT_FOUND
     match command:
         case RenameProject():
-            return rename_project(command, org, project, facts)
+            return rename_project(command, org, project, context)
         case AddProjectMember():
-            return add_project_member(command, org, project, facts)
+            return add_project_member(command, org, project, context)
         case UpdateProjectMember():
-            return update_project_member(command, org, project, facts)
+            return update_project_member(command, org, project, context)
         case RemoveProjectMember():
-            return remove_project_member(command, org, project, facts)
+            return remove_project_member(command, org, project, context)
         case _:
             assert_never(command)

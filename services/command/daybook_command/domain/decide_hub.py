@@ -3,7 +3,7 @@
 from typing import assert_never
 
 from daybook_command.domain import alerts, connections, dead_letters, secret_refs, syncs
-from daybook_command.domain.decision import Accepted, Decision, Facts, Rejected
+from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, Rejection
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.hub_targets import (
     ConnectionCommand,
@@ -33,97 +33,97 @@ from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecret
 from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 
 
-def decide_in_hub(command: HubCommand, org: Org, facts: Facts) -> Decision:
-    decision = _decided(command, org, facts)
+def decide_in_hub(command: HubCommand, org: Org, context: DecisionContext) -> Decision:
+    decision = _decided(command, org, context)
     match decision:
-        case Accepted() if isinstance(command, Watched):
-            return _with_policies(command, decision, org, facts)
-        case Accepted() | Rejected():
+        case Acceptance() if isinstance(command, Watched):
+            return _with_policies(command, decision, org, context)
+        case Acceptance() | Rejection():
             return decision
         case _:
             assert_never(decision)
 
 
-def _with_policies(command: Watched, decision: Accepted, org: Org, facts: Facts) -> Accepted:
+def _with_policies(command: Watched, decision: Acceptance, org: Org, context: DecisionContext) -> Acceptance:
     after = org
-    for event in decision.events:
+    for event in decision.entries:
         after = evolve(after, command.actor_user_id, event.data)
-    return Accepted(decision.events + policy_events(command, org, after, facts))
+    return Acceptance(decision.entries + policy_events(command, org, after, context))
 
 
-def _decided(command: HubCommand, org: Org, facts: Facts) -> Decision:
+def _decided(command: HubCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case (
             CreateConnection() | UpdateConnection() | ActivateConnection() | DeactivateConnection() | DeleteConnection()
         ):
-            return _decide_connection(command, org, facts)
+            return _decide_connection(command, org, context)
         case StartSync() | CompleteSync() | FailSync() | CancelSync():
-            return _decide_sync(command, org, facts)
+            return _decide_sync(command, org, context)
         case RecordDlqEvent() | RetryDlqEvent() | ResolveDlqEvent() | RetryDlqEvents() | ResolveDlqEvents():
-            return _decide_dead_letter(command, org, facts)
+            return _decide_dead_letter(command, org, context)
         case RaiseAlert():
-            return alerts.raise_alert(command, org, facts)
+            return alerts.raise_alert(command, org, context)
         case ResolveAlert():
-            return alerts.resolve_alert(command, org, facts)
+            return alerts.resolve_alert(command, org, context)
         case CreateSecretRef() | RotateSecretRef() | DeleteSecretRef():
-            return _decide_secret_ref(command, org, facts)
+            return _decide_secret_ref(command, org, context)
         case _:
             assert_never(command)
 
 
-def _decide_connection(command: ConnectionCommand, org: Org, facts: Facts) -> Decision:
+def _decide_connection(command: ConnectionCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case CreateConnection():
-            return connections.create_connection(command, org, facts)
+            return connections.create_connection(command, org, context)
         case UpdateConnection():
-            return connections.update_connection(command, org, facts)
+            return connections.update_connection(command, org, context)
         case ActivateConnection():
-            return connections.activate_connection(command, org, facts)
+            return connections.activate_connection(command, org, context)
         case DeactivateConnection():
-            return connections.deactivate_connection(command, org, facts)
+            return connections.deactivate_connection(command, org, context)
         case DeleteConnection():
-            return connections.delete_connection(command, org, facts)
+            return connections.delete_connection(command, org, context)
         case _:
             assert_never(command)
 
 
-def _decide_sync(command: SyncCommand, org: Org, facts: Facts) -> Decision:
+def _decide_sync(command: SyncCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case StartSync():
-            return syncs.start_sync(command, org, facts)
+            return syncs.start_sync(command, org, context)
         case CompleteSync():
-            return syncs.complete_sync(command, org, facts)
+            return syncs.complete_sync(command, org, context)
         case FailSync():
-            return syncs.fail_sync(command, org, facts)
+            return syncs.fail_sync(command, org, context)
         case CancelSync():
-            return syncs.cancel_sync(command, org, facts)
+            return syncs.cancel_sync(command, org, context)
         case _:
             assert_never(command)
 
 
-def _decide_dead_letter(command: DeadLetterCommand, org: Org, facts: Facts) -> Decision:
+def _decide_dead_letter(command: DeadLetterCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case RecordDlqEvent():
-            return dead_letters.record_dlq_event(command, org, facts)
+            return dead_letters.record_dlq_event(command, org, context)
         case RetryDlqEvent():
-            return dead_letters.retry_dlq_event(command, org, facts)
+            return dead_letters.retry_dlq_event(command, org, context)
         case ResolveDlqEvent():
-            return dead_letters.resolve_dlq_event(command, org, facts)
+            return dead_letters.resolve_dlq_event(command, org, context)
         case RetryDlqEvents():
-            return dead_letters.retry_dlq_events(command, org, facts)
+            return dead_letters.retry_dlq_events(command, org, context)
         case ResolveDlqEvents():
-            return dead_letters.resolve_dlq_events(command, org, facts)
+            return dead_letters.resolve_dlq_events(command, org, context)
         case _:
             assert_never(command)
 
 
-def _decide_secret_ref(command: SecretRefCommand, org: Org, facts: Facts) -> Decision:
+def _decide_secret_ref(command: SecretRefCommand, org: Org, context: DecisionContext) -> Decision:
     match command:
         case CreateSecretRef():
-            return secret_refs.create_secret_ref(command, org, facts)
+            return secret_refs.create_secret_ref(command, org, context)
         case RotateSecretRef():
-            return secret_refs.rotate_secret_ref(command, org, facts)
+            return secret_refs.rotate_secret_ref(command, org, context)
         case DeleteSecretRef():
-            return secret_refs.delete_secret_ref(command, org, facts)
+            return secret_refs.delete_secret_ref(command, org, context)
         case _:
             assert_never(command)

@@ -1,4 +1,4 @@
-"""What a decision is made from beside the org, and what it comes to. Plain values; no rule stands here."""
+"""What a decision is given besides the org, and its result. Plain values; no rule is here."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from daybook_contracts.senders.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a decision may know beside the org; all of it is looked up before the decision."""
+class DecisionContext:
+    """What a decision may know besides the org. All of it is looked up before the decision."""
 
     principal: Principal
     new_id: str
@@ -26,8 +26,8 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """One success entry, but for what the shard adds to it (position, time, hashes)."""
+class NewEntry:
+    """A success entry without what the shard adds to it (position, time, hashes)."""
 
     action: str
     entity_type: str
@@ -35,20 +35,20 @@ class Event:
     project_id: str | None
     data: msgspec.Struct
     by_policy: bool = False
-    """It follows from a command of somebody else's: Daybook signs it, and nobody is its actor."""
+    """A policy wrote it, after a command of somebody else: Daybook is its principal, and it has no actor."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
-    events: tuple[Event, ...]
+class Acceptance:
+    entries: tuple[NewEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejection:
     """`detail`: what the code alone does not say, for the first answer only."""
 
     code: Code
     detail: str | None = None
 
 
-Decision = Accepted | Rejected
+Decision = Acceptance | Rejection

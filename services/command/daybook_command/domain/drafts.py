@@ -9,7 +9,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from daybook_command.domain.decision import Accepted, Event, Facts, Rejected
+from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.outsiders import outsider_data
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import Target, target_of
@@ -46,47 +46,49 @@ class Draft:
 
 
 def drafts(
-    command: Command, decision: Accepted | Rejected, org: Org | None, facts: Facts, standing: Identity
+    command: Command, decision: Acceptance | Rejection, org: Org | None, context: DecisionContext, standing: Identity
 ) -> tuple[Draft, ...]:
     """`org` is the state before the command, `standing` the identity of its first entry. A rejection is one entry, an
-    acceptance one per event.
+    acceptance one per entry of the decision.
     """
     match decision:
-        case Accepted(events=events):
-            return tuple(_success(event, command) for event in events)
-        case Rejected():
-            return (_failure(command, decision, org, facts, standing),)
+        case Acceptance(entries=entries):
+            return tuple(_success(entry, command) for entry in entries)
+        case Rejection():
+            return (_failure(command, decision, org, context, standing),)
         case _:
             assert_never(decision)
 
 
-def _success(event: Event, command: Command) -> Draft:
+def _success(entry: NewEntry, command: Command) -> Draft:
     """All that it names exists afterwards: a user that registers itself is its actor, a new org its own org.
 
     What a policy does has no actor, whoever's command it follows from.
     """
     return Draft(
-        action=event.action,
-        entity_type=event.entity_type,
-        entity_id=event.entity_id,
+        action=entry.action,
+        entity_type=entry.entity_type,
+        entity_id=entry.entity_id,
         org_id=command.org_id,
-        project_id=event.project_id,
-        actor_user_id=None if event.by_policy else command.actor_user_id,
-        data=encode_fact(event.data),
+        project_id=entry.project_id,
+        actor_user_id=None if entry.by_policy else command.actor_user_id,
+        data=encode_fact(entry.data),
         error=None,
-        fact=event.data,
-        principal=DAYBOOK if event.by_policy else None,
+        fact=entry.data,
+        principal=DAYBOOK if entry.by_policy else None,
     )
 
 
-def _failure(command: Command, rejected: Rejected, org: Org | None, facts: Facts, standing: Identity) -> Draft:
+def _failure(
+    command: Command, rejected: Rejection, org: Org | None, context: DecisionContext, standing: Identity
+) -> Draft:
     """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`. Of an outsider's
     attempt only ids are kept, and what it would have made has none but the entry's own.
     """
     outside, actor = standing.scope == "outsider", command.actor_user_id
-    target = target_of(command, standing.first_id(), None) if outside else target_of(command, facts.new_id, org)
+    target = target_of(command, standing.first_id(), None) if outside else target_of(command, context.new_id, org)
     org_id = None if org is None else command.org_id
-    actor_user_id = actor if actor is not None and actor in facts.known_users else None
+    actor_user_id = actor if actor is not None and actor in context.known_users else None
     claimed = {
         "org_id": command.org_id if org_id is None else None,
         "actor_user_id": actor if actor_user_id is None else None,

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, assert_never
 
 from daybook_command.domain.children import activity_of
-from daybook_command.domain.decision import Event, Facts
+from daybook_command.domain.decision import DecisionContext, NewEntry
 from daybook_command.domain.state import FAILURES_COUNTED, Org
 from daybook_contracts.commands.connections import DeleteConnection
 from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents
@@ -34,13 +34,13 @@ _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
 }
 
 
-def policy_events(command: Watched, before: Org, after: Org, facts: Facts) -> tuple[Event, ...]:
+def policy_events(command: Watched, before: Org, after: Org, context: DecisionContext) -> tuple[NewEntry, ...]:
     connection_id = _connection_of(command, before)
-    wanted = _wanted(command, connection_id, after, facts)
+    wanted = _wanted(command, connection_id, after, context)
     changes = (_change(rule, severity, connection_id, before) for rule, severity in wanted.items())
     project_id = before.connections[connection_id].project_id
     return tuple(
-        Event(ACTION_OF[type(fact)], "integration_alert", fact.alert_id, project_id, fact, by_policy=True)
+        NewEntry(ACTION_OF[type(fact)], "integration_alert", fact.alert_id, project_id, fact, by_policy=True)
         for fact in changes
         if fact is not None
     )
@@ -58,7 +58,7 @@ def _connection_of(command: Watched, before: Org) -> str:
             assert_never(command)
 
 
-def _wanted(command: Watched, connection_id: str, after: Org, facts: Facts) -> Wanted:
+def _wanted(command: Watched, connection_id: str, after: Org, context: DecisionContext) -> Wanted:
     match command:
         case DeleteConnection():
             return {"sync_failing": None, "dlq_backlog": None, "sync_stalled": None}
@@ -68,7 +68,7 @@ def _wanted(command: Watched, connection_id: str, after: Org, facts: Facts) -> W
             failures = activity_of(after, connection_id).failures
             failing: Wanted = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
             # Only Daybook's own command says that the run was too old; a publisher's TIMED_OUT is its own affair.
-            return {**failing, "sync_stalled": "critical"} if facts.principal == DAYBOOK else failing
+            return {**failing, "sync_stalled": "critical"} if context.principal == DAYBOOK else failing
         case RecordDlqEvent():
             pending = activity_of(after, connection_id).pending
             return {"dlq_backlog": "critical" if pending >= _CRITICAL_PENDING else "warning"}

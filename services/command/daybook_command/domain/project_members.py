@@ -1,7 +1,7 @@
 """Decides on memberships of a project. Only members of the org can be in one, its viewers as viewers."""
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.decision import Decision, DecisionContext
 from daybook_command.domain.permissions import exceeds_cap, in_project, may, towards_user
 from daybook_command.domain.state import Org, Project
 from daybook_command.domain.targets import accepted
@@ -9,7 +9,7 @@ from daybook_contracts.commands.projects import AddProjectMember, RemoveProjectM
 from daybook_contracts.entries.facts import ProjectMemberAdded, ProjectMemberRemoved, ProjectMemberUpdated
 
 
-def add_project_member(command: AddProjectMember, org: Org, project: Project, facts: Facts) -> Decision:
+def add_project_member(command: AddProjectMember, org: Org, project: Project, context: DecisionContext) -> Decision:
     data = command.data
     if not may(command.type, in_project(org, project, command.actor_user_id)):
         return rejections.FORBIDDEN
@@ -20,10 +20,12 @@ def add_project_member(command: AddProjectMember, org: Org, project: Project, fa
     if data.user_id in project.members:
         return rejections.ALREADY_PROJECT_MEMBER
     added = ProjectMemberAdded(project_id=data.project_id, user_id=data.user_id, role=data.role)
-    return accepted(command, org, facts, added)
+    return accepted(command, org, context, added)
 
 
-def update_project_member(command: UpdateProjectMember, org: Org, project: Project, facts: Facts) -> Decision:
+def update_project_member(
+    command: UpdateProjectMember, org: Org, project: Project, context: DecisionContext
+) -> Decision:
     project_id, user_id, role = command.data.project_id, command.data.user_id, command.data.role
     present = project.members.get(user_id)
     if present is None:
@@ -35,13 +37,15 @@ def update_project_member(command: UpdateProjectMember, org: Org, project: Proje
     updated = ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role)
     if role == present:
         updated = ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role, changed=False)
-    return accepted(command, org, facts, updated)
+    return accepted(command, org, context, updated)
 
 
-def remove_project_member(command: RemoveProjectMember, org: Org, project: Project, facts: Facts) -> Decision:
+def remove_project_member(
+    command: RemoveProjectMember, org: Org, project: Project, context: DecisionContext
+) -> Decision:
     project_id, user_id, actor = command.data.project_id, command.data.user_id, command.actor_user_id
     if user_id not in project.members:
         return rejections.PROJECT_MEMBER_NOT_FOUND
     if not may(command.type, in_project(org, project, actor) | towards_user(actor, user_id)):
         return rejections.FORBIDDEN
-    return accepted(command, org, facts, ProjectMemberRemoved(project_id=project_id, user_id=user_id))
+    return accepted(command, org, context, ProjectMemberRemoved(project_id=project_id, user_id=user_id))

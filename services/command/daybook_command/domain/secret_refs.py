@@ -5,7 +5,7 @@ from hashlib import sha256
 from msgspec import UNSET
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, Facts
+from daybook_command.domain.decision import Decision, DecisionContext
 from daybook_command.domain.permissions import in_org, may, may_choose
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import accepted, is_taken
@@ -14,24 +14,24 @@ from daybook_contracts.entries.facts import SecretRefCreated, SecretRefDeleted, 
 from daybook_contracts.limits import ORG_SECRET_REFS
 
 
-def create_secret_ref(command: CreateSecretRef, org: Org, facts: Facts) -> Decision:
+def create_secret_ref(command: CreateSecretRef, org: Org, context: DecisionContext) -> Decision:
     data, chosen = command.data, command.data.secret_ref_id
     if not may(command.type, in_org(org, command.actor_user_id)):
         return rejections.FORBIDDEN
-    if not may_choose(chosen, facts.principal):
+    if not may_choose(chosen, context.principal):
         return rejections.CHOSEN_ID
-    secret_ref_id = chosen or facts.new_id
-    if is_taken(secret_ref_id, org.secret_refs, facts):
+    secret_ref_id = chosen or context.new_id
+    if is_taken(secret_ref_id, org.secret_refs, context):
         return rejections.ID_TAKEN
     if data.key_name in org.key_names:
         return rejections.KEY_NAME_TAKEN
     if len(org.secret_refs) >= ORG_SECRET_REFS:
         return rejections.SECRET_REFS_LIMIT
     created = SecretRefCreated(key_name=data.key_name, secret_id_ref=data.secret_id_ref, secret_ref_id=secret_ref_id)
-    return accepted(command, org, facts, created)
+    return accepted(command, org, context, created)
 
 
-def rotate_secret_ref(command: RotateSecretRef, org: Org, facts: Facts) -> Decision:
+def rotate_secret_ref(command: RotateSecretRef, org: Org, context: DecisionContext) -> Decision:
     secret_ref_id, secret_id_ref = command.data.secret_ref_id, command.data.secret_id_ref
     present = org.secret_refs.get(secret_ref_id)
     if present is None:
@@ -42,10 +42,10 @@ def rotate_secret_ref(command: RotateSecretRef, org: Org, facts: Facts) -> Decis
     rotated = SecretRefRotated(
         changed=False if same else UNSET, secret_id_ref=secret_id_ref, secret_ref_id=secret_ref_id
     )
-    return accepted(command, org, facts, rotated)
+    return accepted(command, org, context, rotated)
 
 
-def delete_secret_ref(command: DeleteSecretRef, org: Org, facts: Facts) -> Decision:
+def delete_secret_ref(command: DeleteSecretRef, org: Org, context: DecisionContext) -> Decision:
     present = org.secret_refs.get(command.data.secret_ref_id)
     if present is None:
         return rejections.SECRET_REF_NOT_FOUND
@@ -53,4 +53,4 @@ def delete_secret_ref(command: DeleteSecretRef, org: Org, facts: Facts) -> Decis
         return rejections.FORBIDDEN
     if any(present.key_name in connection.key_names for connection in org.connections.values()):
         return rejections.SECRET_REF_IN_USE
-    return accepted(command, org, facts, SecretRefDeleted(secret_ref_id=command.data.secret_ref_id))
+    return accepted(command, org, context, SecretRefDeleted(secret_ref_id=command.data.secret_ref_id))

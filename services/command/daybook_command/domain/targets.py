@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from daybook_command.domain.decision import Accepted, Event, Facts
+from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry
 from daybook_command.domain.hub_targets import Target, hub_target_of
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.members import AddMember, RemoveMember, UpdateMember
@@ -53,20 +53,20 @@ def target_of(command: Command, new_id: str, org: Org | None) -> Target:
             return hub_target_of(command, new_id, org)
 
 
-def accepted(command: Command, org: Org | None, facts: Facts, fact: msgspec.Struct) -> Accepted:
+def accepted(command: Command, org: Org | None, context: DecisionContext, fact: msgspec.Struct) -> Acceptance:
     """The one success entry of a command that changes only what it names."""
-    target = target_of(command, facts.new_id, org)
-    return Accepted((Event(command.type, target.entity_type, target.entity_id, target.project_id, fact),))
+    target = target_of(command, context.new_id, org)
+    return Acceptance((NewEntry(command.type, target.entity_type, target.entity_id, target.project_id, fact),))
 
 
 def users_named(command: Command) -> tuple[str, ...]:
-    """The actor and the user that the data names, each once: all that `Facts.known_users` is asked for."""
+    """The actor and the user that the data names, each once: all that `DecisionContext.known_users` is asked for."""
     named = (command.actor_user_id, getattr(command.data, "user_id", None))
     return tuple(dict.fromkeys(user_id for user_id in named if user_id is not None))
 
 
 def chosen_ids(command: Command) -> tuple[tuple[str, str], ...]:
-    """The ids that a create chooses for itself, each with its table: all that `Facts.taken_ids` is asked for."""
+    """The ids that a create chooses for itself, each with its table: what `taken_ids` is asked for."""
     if command.type not in _CHOSEN:
         return ()
     table, name = _CHOSEN[command.type]
@@ -74,6 +74,6 @@ def chosen_ids(command: Command) -> tuple[tuple[str, str], ...]:
     return () if id_ is None else ((table, id_),)
 
 
-def is_taken(id_: str, here: Container[str], facts: Facts) -> bool:
+def is_taken(id_: str, here: Container[str], context: DecisionContext) -> bool:
     """Whether what a create makes cannot have this id: the org has such a thing already, or another org the id."""
-    return id_ in here or id_ in facts.taken_ids
+    return id_ in here or id_ in context.taken_ids

@@ -29,7 +29,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
-from daybook_command.shard.phase import Phase
+from daybook_command.shard.phase import ShardPhase
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
@@ -195,7 +195,7 @@ class Engine:
             self._intake.seek(partition, owned.expected)
             owned.started = True
         self._deliver(partition, owned, event)
-        if owned.shard.phase is not Phase.STOPPED and owned.shard.held is None:
+        if owned.shard.phase is not ShardPhase.STOPPED and owned.shard.held is None:
             metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - owned.assigned_at)
             self._health.ok(f"partition {partition}")
         # A partition of the log without a leader must not keep this one from being decided.
@@ -251,7 +251,7 @@ class Engine:
     def _regulate(self, owned: Owned) -> None:
         """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
         shard = owned.shard
-        waits = shard.held is not None or shard.phase in {Phase.TAKING_OVER, Phase.STOPPED}
+        waits = shard.held is not None or shard.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
         pause = self._draining or owned.leaving or not owned.started or waits or owned.is_full
         if pause is not owned.paused:
             owned.paused = pause

@@ -13,7 +13,7 @@ from aiokafka.errors import (
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from daybook_command.kafka.replaceable_producer import ReplaceableProducer
-from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, OutcomeUnknown
+from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.refusals import told
@@ -26,7 +26,7 @@ FAULT_SECONDS = 20.0
 BATCH_BYTES = 4 * kafka.MIB
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 
-Fate = Acknowledged | OutcomeUnknown | AppendRefused
+Fate = Acknowledged | AppendUnknown | AppendRefused
 
 
 class LogWriter:
@@ -55,7 +55,7 @@ class LogWriter:
         """What became of the batch; a deadline that passed means unknown."""
         fate = await self._appended(partition, append)
         self._unknown_at.pop(partition, None)
-        if isinstance(fate, OutcomeUnknown):
+        if isinstance(fate, AppendUnknown):
             self._unknown_at[partition] = asyncio.get_running_loop().time()
         return fate
 
@@ -75,7 +75,7 @@ class LogWriter:
         except (KafkaError, OSError, TimeoutError) as error:
             self._reason = told(self._settings, error)
             self._producers.discard(producer)
-            return OutcomeUnknown()
+            return AppendUnknown()
         # An idempotent retry that the broker had already taken is acknowledged without an offset.
         return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from daybook_command.shard.intake import Misrouted, Pending, Refused, Sender
+from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, ReplyAddress, SentCommand
 from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.entries.entry import Entry, EntryError
@@ -22,48 +22,48 @@ class Answers:
     forwards: list[Forward] = field(default_factory=list)
     refused: list[RefusedRecord] = field(default_factory=list)
 
-    def outcome(self, item: Pending, entries: Sequence[Entry], detail: str | None = None) -> None:
+    def outcome(self, item: SentCommand, entries: Sequence[Entry], detail: str | None = None) -> None:
         """Answers a decided command from all of its entries, in order. `detail` replaces the one in a rejection's
         entry: it may say what the entry must not keep, so a repeated answer lacks it.
         """
         result = outcome(item.command.id, entries)
         if detail is not None and isinstance(result, Rejected):
             result = replace(result, detail=detail)
-        self._reply(item.sender, item.command.id, result)
+        self._reply(item.reply_to, item.command.id, result)
 
-    def reject(self, item: Pending, code: Code, detail: str) -> None:
+    def reject(self, item: SentCommand, code: Code, detail: str) -> None:
         """A well-formed command is refused without an entry."""
         refusal = problem(code, detail, command_id=item.command.id)
-        self._refuse(item.record, item.sender, item.command.id, refusal)
+        self._refuse(item.record, item.reply_to, item.command.id, refusal)
 
-    def refuse(self, item: Refused) -> None:
+    def refuse(self, item: RefusedCommand) -> None:
         status = TOO_LARGE_STATUS if item.too_large else None
         refusal = problem(item.code, item.detail, command_id=item.command_id, status=status)
-        self._refuse(item.record, item.sender, item.command_id, refusal)
+        self._refuse(item.record, item.reply_to, item.command_id, refusal)
 
-    def forward(self, item: Misrouted) -> None:
+    def forward(self, item: MisroutedCommand) -> None:
         self.forwards.append(Forward(item.partition, item.record))
 
     def seal(self, next_offset: int) -> Answer:
         return Answer(tuple(self.replies), tuple(self.forwards), tuple(self.refused), next_offset)
 
-    def _refuse(self, record: CommandRecord, sender: Sender, command_id: str | None, refusal: Rejected) -> None:
-        if not sender.http or refusal.code is Code.INTERNAL:
+    def _refuse(self, record: CommandRecord, reply_to: ReplyAddress, command_id: str | None, refusal: Rejected) -> None:
+        if not reply_to.http or refusal.code is Code.INTERNAL:
             reason = f"{refusal.code}: {refusal.detail}"
             keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not _loses_value(record)
             self.refused.append(RefusedRecord(record, self.partition, reason, keep_value))
-        self._reply(sender, command_id, refusal)
+        self._reply(reply_to, command_id, refusal)
 
-    def _reply(self, sender: Sender, command_id: str | None, result: Result) -> None:
-        if sender.reply_partition is None:
+    def _reply(self, reply_to: ReplyAddress, command_id: str | None, result: Result) -> None:
+        if reply_to.reply_partition is None:
             return
         self.replies.append(
             Reply(
                 command_id=command_id or "",
                 value=encode_record(result),
-                correlation_id=sender.correlation_id,
-                partition=sender.reply_partition,
-                traceparent=sender.traceparent,
+                correlation_id=reply_to.correlation_id,
+                partition=reply_to.reply_partition,
+                traceparent=reply_to.traceparent,
             )
         )
 

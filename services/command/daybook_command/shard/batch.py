@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Decision, Facts, Rejected
+from daybook_command.domain.decision import Decision, DecisionContext, Rejection
 from daybook_command.domain.drafts import Draft, drafts, users_in
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.outsiders import is_outsider
@@ -14,7 +14,7 @@ from daybook_command.domain.state import Org
 from daybook_command.domain.targets import chosen_ids
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.backlog import filtered_by, uncounted
-from daybook_command.shard.intake import Misrouted, Own, Pending, Refused, Taken
+from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
 from daybook_command.shard.known import Known, is_reused, repeated
 from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.memory import Memory
@@ -40,7 +40,7 @@ class Moment:
 
 
 @dataclass(slots=True)
-class KnownUsers:
+class UsersAtHead:
     """Users that PostgreSQL had in the snapshot, and those whose registration is in our own tail."""
 
     snapshot: AbstractSet[str]
@@ -83,26 +83,26 @@ class Deciding:
     reports: list[Report] = field(default_factory=list)
     named_users: set[str] = field(default_factory=set)
 
-    def run(self, taken: Sequence[Taken]) -> None:
+    def run(self, taken: Sequence[TakenCommand]) -> None:
         for index, item in enumerate(taken):
             if not self._deal_with(item, self.moment.salt(index)):
                 return
             self.done += 1
 
-    def _deal_with(self, item: Taken, salt: bytes) -> bool:
+    def _deal_with(self, item: TakenCommand, salt: bytes) -> bool:
         """False where the batch must end before this item."""
         match item:
-            case Refused():
+            case RefusedCommand():
                 self.answers.refuse(item)
-            case Misrouted():
+            case MisroutedCommand():
                 self.answers.forward(item)
-            case Pending():
+            case SentCommand():
                 return self._decide(item, salt)
-            case Own():
+            case OwnCommand():
                 return self._decide_own(item, salt)
         return True
 
-    def _decide(self, item: Pending, salt: bytes) -> bool:
+    def _decide(self, item: SentCommand, salt: bytes) -> bool:
         """In the contract's order: a repeat, quarantine, the decision, and last whether the command's id is taken."""
         before = repeated(item, self.known)
         if before is not None or self.known.is_unreadable(item.home):
@@ -115,7 +115,7 @@ class Deciding:
             return self._record(item, salt)
         return True
 
-    def _decide_own(self, item: Own, salt: bytes) -> bool:
+    def _decide_own(self, item: OwnCommand, salt: bytes) -> bool:
         """Nobody waits for it, and where it is not accepted it leaves no entry."""
         if self._quarantined(item.command.org_id) or self.known.has(item.home):
             return True
@@ -131,7 +131,7 @@ class Deciding:
         loaded = self.snapshot.orgs.get(org_id)
         return org_id in self.memory.tail.poisoned or (loaded is not None and loaded.quarantined)
 
-    def _repeat(self, item: Pending, before: Identity | None) -> None:
+    def _repeat(self, item: SentCommand, before: Identity | None) -> None:
         """The first result again, also to somebody who has joined or left the org since."""
         entries = None if before is None else self.known.command_at(before)
         if entries is None:
@@ -139,7 +139,7 @@ class Deciding:
             return
         self.answers.outcome(item, entries)
 
-    def _record(self, item: Pending | Own, salt: bytes) -> bool:
+    def _record(self, item: SentCommand | OwnCommand, salt: bytes) -> bool:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
@@ -149,7 +149,7 @@ class Deciding:
             decided = self._decided(item, org)
         except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
             return self._failed(item, error)
-        if isinstance(item, Pending) and is_reused(item, decided.standing, self.known):
+        if isinstance(item, SentCommand) and is_reused(item, decided.standing, self.known):
             detail = "this command id was used for another command; send this one with an id of its own"
             self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
             return True
@@ -165,41 +165,41 @@ class Deciding:
         self.named_users.update(user_id for draft in decided.drafts for user_id in users_in(draft))
         if cached is not None:
             cached.org = decided.after
-        if isinstance(item, Pending):
+        if isinstance(item, SentCommand):
             self.answers.outcome(item, [made.entry for made in recorded], decided.detail)
         return True
 
-    def _failed(self, item: Pending | Own, error: Exception) -> bool:
+    def _failed(self, item: SentCommand | OwnCommand, error: Exception) -> bool:
         match item:
-            case Pending():
+            case SentCommand():
                 self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
                 self.suspect = item.record.offset
                 return False
-            case Own():
+            case OwnCommand():
                 self.reports.append(Report("decide_failed", f"command {item.command.id} of our own", error))
                 return True
             case _:
                 assert_never(item)
 
-    def _decided(self, item: Pending | Own, org: Org | None) -> _Decided:
+    def _decided(self, item: SentCommand | OwnCommand, org: Org | None) -> _Decided:
         command = item.command
-        facts = Facts(
+        context = DecisionContext(
             principal=item.principal,
             new_id=item.home.second_id(),
-            known_users=KnownUsers(self.snapshot.known_users, self.memory.tail.users),
+            known_users=UsersAtHead(self.snapshot.known_users, self.memory.tail.users),
             taken_ids=self._taken(command),
             managed_users=self.managed_users,
             beyond=self._beyond(command.org_id),
         )
-        decision: Decision = decide(command, org, facts)
+        decision: Decision = decide(command, org, context)
         standing, detail = item.home, None
-        if isinstance(decision, Rejected):
-            if isinstance(item, Own):
+        if isinstance(decision, Rejection):
+            if isinstance(item, OwnCommand):
                 return _Decided((), org, standing)
             if item.outsider is not None and is_outsider(command, org):
                 standing = item.outsider
             detail = decision.detail
-        drafted = drafts(command, decision, org, facts, standing)
+        drafted = drafts(command, decision, org, context, standing)
         for draft in drafted:
             if draft.fact is not None:
                 org = evolve(org, draft.actor_user_id, draft.fact)

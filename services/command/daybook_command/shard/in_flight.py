@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from daybook_command.shard.intake import Taken
+from daybook_command.shard.intake import TakenCommand
 from daybook_command.shard.lookup import Needs
 from daybook_command.shard.messages import Answer, CommandRecord, LogAppend
 from daybook_contracts.log.head import GENESIS, Head
@@ -16,7 +16,7 @@ class Flight:
     """
 
     records: Sequence[CommandRecord] = ()
-    taken: Sequence[Taken] = ()
+    taken: Sequence[TakenCommand] = ()
     needs: Needs = field(default_factory=Needs)
     base: Head = GENESIS
     projected: int = -1

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from daybook_command.shard.backlog import filtered_by, names
-from daybook_command.shard.intake import Pending, Taken, take, time_out
+from daybook_command.shard.intake import SentCommand, TakenCommand, take, time_out
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_command.shard.reservations import reserves
 from daybook_contracts.commands.registry import Command
@@ -77,21 +77,21 @@ class Inbox:
         self.queue = deque(sorted([*records, *self.queue], key=lambda record: record.offset))
         self.size += sum(map(_size, records))
 
-    def take_overdue(self) -> list[Taken]:
+    def take_overdue(self) -> list[TakenCommand]:
         """A batch of the shard's own commands. None is put back: a run that is overdue is found again."""
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
         return [time_out(run) for run in runs]
 
     def take_records(
         self, is_outsider: IsOutsider = nobody, *, set_aside: bool = False
-    ) -> tuple[list[CommandRecord], list[Taken]]:
+    ) -> tuple[list[CommandRecord], list[TakenCommand]]:
         """The next commands, each org's in order; a suspect is a batch of its own. What filters dead letters has no
         other command of its org beside it: those behind it are left for the next batch. With `set_aside`, commands that
         choose ids are left out, with all of their orgs behind them. `is_outsider` says whose filter matches nothing: it
         may stand beside others.
         """
         records: list[CommandRecord] = []
-        taken: list[Taken] = []
+        taken: list[TakenCommand] = []
         deferred = Deferred(is_outsider)
         named = size = 0
         while self.queue and len(records) < self.max_commands:
@@ -117,8 +117,8 @@ class Inbox:
         self.size -= sum(map(_size, records))
         return records, taken
 
-    def _waits(self, item: Taken) -> bool:
-        if not isinstance(item, Pending) or not (reserves(item) or item.command.key in self.keys_aside):
+    def _waits(self, item: TakenCommand) -> bool:
+        if not isinstance(item, SentCommand) or not (reserves(item) or item.command.key in self.keys_aside):
             return False
         self.keys_aside.add(item.command.key)
         return True
@@ -161,15 +161,15 @@ class Deferred:
     seen: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
 
-    def names(self, item: Taken) -> int:
+    def names(self, item: TakenCommand) -> int:
         """How many dead letters are looked up for it; nothing is for an outsider's filter."""
-        if not isinstance(item, Pending) or (filtered_by(item.command) and self.is_outsider(item.command)):
+        if not isinstance(item, SentCommand) or (filtered_by(item.command) and self.is_outsider(item.command)):
             return 0
         return names(item.command)
 
-    def takes(self, item: Taken) -> bool:
+    def takes(self, item: TakenCommand) -> bool:
         """Whether the command has to wait; else notes that it is taken."""
-        if not isinstance(item, Pending):
+        if not isinstance(item, SentCommand):
             return False
         key, filters = item.command.key, filtered_by(item.command) is not None
         if filters and key not in self.seen and key not in self.closed and self.is_outsider(item.command):

@@ -31,7 +31,7 @@ _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
-class Sender:
+class ReplyAddress:
     """Where the answer goes; `reply_partition` is None if no reply was asked for."""
 
     correlation_id: bytes | None
@@ -41,13 +41,13 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class SentCommand:
     """A well-formed command of this partition. Its first entry stands at `home`; if the actor is refused because it has
     no standing in the org, at `outsider` (None if the command names no actor).
     """
 
     record: CommandRecord
-    sender: Sender
+    reply_to: ReplyAddress
     command: Command
     principal: Principal
     home: Identity
@@ -60,11 +60,11 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedCommand:
     """Refused without an entry; `command_id` is None where it could not be read."""
 
     record: CommandRecord
-    sender: Sender
+    reply_to: ReplyAddress
     code: Code
     detail: str
     command_id: str | None
@@ -72,13 +72,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Misrouted:
+class MisroutedCommand:
     record: CommandRecord
     partition: int
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnCommand:
     """A command that the shard makes itself: it is never published and has no reply. Its ids are in a scope of their
     own, which no sender's command can use.
     """
@@ -92,10 +92,10 @@ class Own:
         return (self.home,)
 
 
-Taken = Pending | Refused | Misrouted | Own
+TakenCommand = SentCommand | RefusedCommand | MisroutedCommand | OwnCommand
 
 
-def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> Taken:
+def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> TakenCommand:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
     With a policy, the principal and the door mark of an unsigned record are ignored. Commands that the HTTP door
     signed were checked against the policy there.
@@ -103,26 +103,26 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
     headers = dict(record.headers)
     if rules.policy is not None:
         headers = rules.policy.proved(headers, record.value or b"")
-    sender = _sender(headers, partitions)
+    reply_to = _reply_address(headers, partitions)
     if record.lost_from is not None:
-        return Refused(record, sender, Code.INVALID_COMMAND, LOST_BATCH, None)
+        return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, LOST_BATCH, None)
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
         command = _as_actor(command, principal, len(record.value or b""))
-        rules.check(command, principal, is_judged=sender.http)
+        rules.check(command, principal, is_judged=reply_to.http)
     except InvalidCommand as fault:
-        return Refused(record, sender, fault.code, fault.detail, fault.command_id, fault.too_large)
+        return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)
     if home == partition:
-        return Pending(record, sender, command, principal, home_of(command), _outsider(command))
+        return SentCommand(record, reply_to, command, principal, home_of(command), _outsider(command))
     if FORWARDED_FROM in headers:
         detail = f"forwarded once already, and partition {partition} is not its own ({home})"
-        return Refused(record, sender, Code.INVALID_COMMAND, detail, command.id)
-    return Misrouted(record, home)
+        return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, detail, command.id)
+    return MisroutedCommand(record, home)
 
 
-def time_out(run: OverdueRun) -> Own:
+def time_out(run: OverdueRun) -> OwnCommand:
     """The command that fails an overdue run. Its id is derived from the run's, so a second one is a repeat."""
     command = FailSync(
         id=timeout_command_id(run.sync_run_id),
@@ -130,7 +130,7 @@ def time_out(run: OverdueRun) -> Own:
         org_id=run.org_id,
         data=FailSyncData(sync_run_id=run.sync_run_id, error_message=TIMED_OUT),
     )
-    return Own(command, DAYBOOK, Identity("policy", command.key, None, command.id))
+    return OwnCommand(command, DAYBOOK, Identity("policy", command.key, None, command.id))
 
 
 def home_of(command: Command) -> Identity:
@@ -144,12 +144,12 @@ def _outsider(command: Command) -> Identity | None:
     return None if actor is None else Identity("outsider", command.key, actor, command.id)
 
 
-def _sender(headers: dict[str, bytes], partitions: int) -> Sender:
+def _reply_address(headers: dict[str, bytes], partitions: int) -> ReplyAddress:
     asked = headers.get(REPLY_PARTITION, b"")
     reply_partition = int(asked) if _PARTITION.fullmatch(asked) else None
     if reply_partition is not None and reply_partition >= partitions:
         reply_partition = None
-    return Sender(
+    return ReplyAddress(
         correlation_id=headers.get(CORRELATION_ID),
         reply_partition=reply_partition,
         traceparent=trace_context(headers.get(TRACEPARENT)),

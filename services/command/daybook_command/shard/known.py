@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from daybook_command.shard.answers import is_answerable
-from daybook_command.shard.intake import Pending
+from daybook_command.shard.intake import SentCommand
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.entries.entry import Entry, actor_of
 from daybook_contracts.entries.hashing import request_hash
@@ -40,7 +40,7 @@ class Known:
         return self.has(identity) and self.get(identity) is None
 
 
-def repeated(item: Pending, known: Known) -> Identity | None:
+def repeated(item: SentCommand, known: Known) -> Identity | None:
     """The first entry of the same command, sent before: one with an equal request, else one without a salt (it is
     redacted) of the same type and actor.
     """
@@ -54,7 +54,7 @@ def repeated(item: Pending, known: Known) -> Identity | None:
     return None
 
 
-def is_reused(item: Pending, standing: Identity, known: Known) -> bool:
+def is_reused(item: SentCommand, standing: Identity, known: Known) -> bool:
     """Whether the id is taken where the command's entries would stand (`standing`), or by its own actor."""
     if known.has(standing) or known.has(item.outsider):
         return True
@@ -62,7 +62,7 @@ def is_reused(item: Pending, standing: Identity, known: Known) -> bool:
     return home is not None and actor_of(home) == item.command.actor_user_id
 
 
-def _is_same_request(item: Pending, entry: Entry) -> bool:
+def _is_same_request(item: SentCommand, entry: Entry) -> bool:
     salt, command = entry.metadata_json.salt, item.command
     if salt is None:
         return False
@@ -72,5 +72,5 @@ def _is_same_request(item: Pending, entry: Entry) -> bool:
     return of_item == entry.metadata_json.request
 
 
-def _has_type_and_actor(item: Pending, entry: Entry) -> bool:
+def _has_type_and_actor(item: SentCommand, entry: Entry) -> bool:
     return entry.action == item.command.type and entry.actor_user_id == item.command.actor_user_id

@@ -20,6 +20,7 @@ from daybook_command.shard.messages import (
     Answered,
     Append,
     AppendRefused,
+    AppendUnknown,
     CommandsArrived,
     Commit,
     Effect,
@@ -28,7 +29,6 @@ from daybook_command.shard.messages import (
     GapRead,
     Hold,
     LoadSnapshot,
-    OutcomeUnknown,
     Pin,
     Pinned,
     ReadGap,
@@ -42,7 +42,7 @@ from daybook_command.shard.messages import (
 )
 from daybook_command.shard.needs import needs_of
 from daybook_command.shard.orgs import OrgCache
-from daybook_command.shard.phase import EXPECTED, Phase
+from daybook_command.shard.phase import EXPECTED, ShardPhase
 from daybook_command.shard.reservations import still_awaited
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.log.continuity import LogChanged
@@ -56,7 +56,7 @@ class Shard:
     config: Config
     memory: Memory
     inbox: Inbox
-    phase: Phase = Phase.TAKING_OVER
+    phase: ShardPhase = ShardPhase.TAKING_OVER
     flight: Flight = field(default_factory=Flight)
     takeovers: int = 0
     held: str | None = None
@@ -69,7 +69,7 @@ class Shard:
     @property
     def idle(self) -> bool:
         """Nothing is queued and no batch is under way, answers apart."""
-        return not self.inbox and not self.flight.taken and self.phase is not Phase.LOADING
+        return not self.inbox and not self.flight.taken and self.phase is not ShardPhase.LOADING
 
     def oldest_ms(self) -> int | None:
         """Kafka's timestamp of the oldest command not decided yet."""
@@ -93,7 +93,7 @@ class Shard:
                 return self._acknowledged(event.base_offset)
             case GapRead():
                 return self._gap_read(event)
-            case OutcomeUnknown():
+            case AppendUnknown():
                 return self._start_over("unknown", "the append was not acknowledged in time")
             case AppendRefused():
                 return self._refused(event.reason)
@@ -105,7 +105,7 @@ class Shard:
                 assert_never(event)
 
     def _arrived(self, event: CommandsArrived | RunsOverdue | EndsRead) -> list[Effect]:
-        if self.phase is Phase.STOPPED:
+        if self.phase is ShardPhase.STOPPED:
             return []
         match event:
             case CommandsArrived():
@@ -128,12 +128,12 @@ class Shard:
             self.memory, reports = take_over(event, self.partition, self.config.cache_orgs)
         except LogChanged as changed:
             return self._stop(str(changed))
-        self.phase = Phase.READY
+        self.phase = ShardPhase.READY
         return [*reports, *self._next()]
 
     def _next(self) -> list[Effect]:
         """Start the next batch, if the shard is free to."""
-        if self.phase is not Phase.READY or self.held is not None:
+        if self.phase is not ShardPhase.READY or self.held is not None:
             return []
         if self.memory.awaited == {}:
             self.inbox.take_back()
@@ -148,7 +148,7 @@ class Shard:
             if not self.flight.records:
                 return self._look() if self.inbox.queue else []
         self.flight.needs = needs_of(self.flight.taken, self.memory)
-        self.phase = Phase.LOADING
+        self.phase = ShardPhase.LOADING
         return [LoadSnapshot(self.flight.needs, len(self.flight.taken))]
 
     def _tail_is_full(self) -> bool:
@@ -161,13 +161,13 @@ class Shard:
 
     def _tick(self) -> list[Effect]:
         """Look again at what the shard waits for: a snapshot tells both the clock and the checkpoint."""
-        if self.phase is not Phase.READY or (self.held is None and not self.inbox.aside):
+        if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
             return []
         return self._look()
 
     def _look(self) -> list[Effect]:
         """A look-up that brings no commands."""
-        self.phase = Phase.LOADING
+        self.phase = ShardPhase.LOADING
         self.flight = Flight(needs=Needs(next_offsets=bool(self.memory.awaited)))
         return [LoadSnapshot(self.flight.needs, 0)]
 
@@ -178,7 +178,7 @@ class Shard:
         reason = clock_fault(self.memory, event.now_us, event.snapshot.database_us)
         if reason is not None:
             self._requeue()
-            self.phase = Phase.READY
+            self.phase = ShardPhase.READY
             return self._hold(reason)
         if self.memory.awaited is not None and self.flight.needs.next_offsets:
             self.memory.awaited = still_awaited(self.memory.awaited, event.snapshot.next_offsets)
@@ -190,7 +190,7 @@ class Shard:
     def _released(self) -> list[Effect]:
         """A look that brought no commands: forget what is projected, and go on if that was what was missing."""
         self.memory.settle(self.flight.projected)
-        self.phase = Phase.READY
+        self.phase = ShardPhase.READY
         if self._tail_is_full():
             return self._hold(f"{len(self.memory.tail)} entries wait for the projector")
         held, self.held = self.held, None
@@ -217,7 +217,7 @@ class Shard:
             return [*reports, *self._finish()]
         unpinned = deciding.named_users - snapshot.pinned_users
         if unpinned and not self.config.managed_users:
-            self.phase = Phase.PINNING
+            self.phase = ShardPhase.PINNING
             return [*reports, Pin(frozenset(unpinned))]
         return [*reports, *self._append()]
 
@@ -228,7 +228,7 @@ class Shard:
         return self._append()
 
     def _append(self) -> list[Effect]:
-        self.phase = Phase.APPENDING
+        self.phase = ShardPhase.APPENDING
         return [Append(self.flight.appends)]
 
     def _cut(self, deciding: Deciding) -> list[Report]:
@@ -248,7 +248,7 @@ class Shard:
         last_offset = base_offset + len(self.flight.appends) - 1
         if base_offset == self.memory.end:
             return self._stands(last_offset)
-        self.phase = Phase.CHECKING
+        self.phase = ShardPhase.CHECKING
         return [ReadGap(self.memory.head_offset if self.memory.head_offset >= 0 else self.memory.end, last_offset + 1)]
 
     def _gap_read(self, event: GapRead) -> list[Effect]:
@@ -269,7 +269,7 @@ class Shard:
         """Nothing of the batch is in doubt: answer it, and only now forget what PostgreSQL had when it was decided."""
         flight, memory = self.flight, self.memory
         self.flight = Flight()
-        self.phase = Phase.READY
+        self.phase = ShardPhase.READY
         memory.settle(flight.projected)
         memory.cache.evict(memory.tail.by_org)
         self.inbox.done({record.offset for record in flight.records})
@@ -283,7 +283,7 @@ class Shard:
     def _start_over(self, kind: str, detail: str) -> list[Effect]:
         """Head, offset, tail and every cached org go together; the same commands are decided again, first of all."""
         self._requeue()
-        self.phase = Phase.TAKING_OVER
+        self.phase = ShardPhase.TAKING_OVER
         self.takeovers += 1
         self.memory = Memory(self.partition, OrgCache(self.config.cache_orgs))
         return [Report(kind, detail), TakeOver()]
@@ -293,7 +293,7 @@ class Shard:
         self.flight = Flight()
 
     def _stop(self, reason: str) -> list[Effect]:
-        self.phase = Phase.STOPPED
+        self.phase = ShardPhase.STOPPED
         self.inbox.clear()
         self.flight = Flight()
         return [Stop(reason)]

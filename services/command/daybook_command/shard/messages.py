@@ -95,7 +95,7 @@ class Acknowledged:
 
 
 @dataclass(frozen=True, slots=True)
-class OutcomeUnknown:
+class AppendUnknown:
     """The append was neither acknowledged nor refused within its deadline."""
 
 
@@ -145,7 +145,7 @@ Event = (
     | SnapshotLoaded
     | Pinned
     | Acknowledged
-    | OutcomeUnknown
+    | AppendUnknown
     | AppendRefused
     | GapRead
     | Answered
@@ -188,7 +188,7 @@ class LogAppend:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Append as one Kafka batch; answer with `Acknowledged`, `OutcomeUnknown` or `AppendRefused`."""
+    """Append as one Kafka batch; answer with `Acknowledged`, `AppendUnknown` or `AppendRefused`."""
 
     records: tuple[LogAppend, ...]
 

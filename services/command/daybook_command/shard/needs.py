@@ -7,16 +7,16 @@ from daybook_command.domain.children import Kind, Ref, named_by, with_alerts
 from daybook_command.domain.state import Org
 from daybook_command.domain.targets import users_named
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
-from daybook_command.shard.intake import Own, Pending, Taken
+from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
 from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.reservations import reserves
 from daybook_contracts.commands.registry import Command
 
 
-def needs_of(taken: Sequence[Taken], memory: Memory) -> Needs:
+def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
     """Every id, org, child and user that deciding these commands may ask for."""
-    asked = [item for item in taken if isinstance(item, Pending | Own)]
+    asked = [item for item in taken if isinstance(item, SentCommand | OwnCommand)]
     by_org: defaultdict[str, list[Command]] = defaultdict(list)
     for item in asked:
         if item.command.org_id is not None:

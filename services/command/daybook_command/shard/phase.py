@@ -6,16 +6,16 @@ from typing import Final
 from daybook_command.shard.messages import (
     Acknowledged,
     AppendRefused,
+    AppendUnknown,
     Event,
     GapRead,
-    OutcomeUnknown,
     Pinned,
     SnapshotLoaded,
     TakenOver,
 )
 
 
-class Phase(Enum):
+class ShardPhase(Enum):
     TAKING_OVER = auto()
     READY = auto()
     LOADING = auto()
@@ -25,13 +25,13 @@ class Phase(Enum):
     STOPPED = auto()
 
 
-EXPECTED: Final[dict[type[Event], Phase]] = {
-    TakenOver: Phase.TAKING_OVER,
-    SnapshotLoaded: Phase.LOADING,
-    Pinned: Phase.PINNING,
-    Acknowledged: Phase.APPENDING,
-    OutcomeUnknown: Phase.APPENDING,
-    AppendRefused: Phase.APPENDING,
-    GapRead: Phase.CHECKING,
+EXPECTED: Final[dict[type[Event], ShardPhase]] = {
+    TakenOver: ShardPhase.TAKING_OVER,
+    SnapshotLoaded: ShardPhase.LOADING,
+    Pinned: ShardPhase.PINNING,
+    Acknowledged: ShardPhase.APPENDING,
+    AppendUnknown: ShardPhase.APPENDING,
+    AppendRefused: ShardPhase.APPENDING,
+    GapRead: ShardPhase.CHECKING,
 }
 """The phase in which an event means something; those that may come at any time are not listed."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from daybook_command.domain.drafts import Draft
-from daybook_command.shard.intake import Own, Pending
+from daybook_command.shard.intake import OwnCommand, SentCommand
 from daybook_command.shard.messages import LogAppend
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.entries.entry import Entry, decode_entry
@@ -42,7 +42,7 @@ class Recorded:
 
 
 def record(
-    item: Pending | Own, standing: Identity, drafts: Sequence[Draft], salt: bytes, place: Place
+    item: SentCommand | OwnCommand, standing: Identity, drafts: Sequence[Draft], salt: bytes, place: Place
 ) -> list[Recorded]:
     """All entries of one command, the first of them at `standing`. Each is put through the admission rule, as every
     reader will.
@@ -79,12 +79,12 @@ def record(
     return recorded
 
 
-def _seal(unsealed: Unsealed, item: Pending | Own, head: Head, created_us: int) -> Recorded:
+def _seal(unsealed: Unsealed, item: SentCommand | OwnCommand, head: Head, created_us: int) -> Recorded:
     value = seal(unsealed, head).value
     next_head = admit(head, unsealed.partition, value)
     if isinstance(next_head, VoidReason):
         raise OwnEntryVoidError(f"{next_head}")
     key = item.command.key
-    traceparent = item.sender.traceparent if isinstance(item, Pending) else None
+    traceparent = item.reply_to.traceparent if isinstance(item, SentCommand) else None
     headers = tuple(entry_headers(unsealed.id, key, unsealed.created_at, traceparent))
     return Recorded(LogAppend(key.encode(), value, headers), decode_entry(value), next_head, created_us)

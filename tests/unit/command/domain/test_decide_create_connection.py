@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.decision import Rejected
+from daybook_command.domain.decision import Rejection
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
@@ -88,7 +88,7 @@ def test_a_user_chooses_no_id_and_is_told_so_before_its_config_is_judged() -> No
 @pytest.mark.parametrize("type_", ["hotmart", "meta_ads"])
 def test_a_config_that_does_not_fit_its_type_is_refused(type_: str) -> None:
     refused = EMPTY.when(create(type=type_)).then_rejected(Code.INVALID_CONFIG)
-    assert isinstance(refused.decision, Rejected)
+    assert isinstance(refused.decision, Rejection)
     detail = refused.decision.detail or ""
     assert "config" in detail
     assert "prices" not in detail

@@ -59,7 +59,7 @@ def test_a_member_of_a_full_org_is_a_member_already(full: Given) -> None:
 def test_the_last_project_of_an_org_can_be_made(almost_full: Given) -> None:
     create = command("CREATE_PROJECT", by=ANN, name="Last")
     outcome = almost_full.when(create)
-    after = outcome.then(ProjectCreated(project_id=outcome.facts.new_id, name="Last")).after()
+    after = outcome.then(ProjectCreated(project_id=outcome.context.new_id, name="Last")).after()
     assert after is not None
     assert len(after.projects) == ORG_PROJECTS
 

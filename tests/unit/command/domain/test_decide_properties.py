@@ -3,7 +3,7 @@
 from hypothesis import given as given_any
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Accepted, Facts, Rejected
+from daybook_command.domain.decision import Acceptance, DecisionContext, Rejection
 from daybook_command.domain.evolve import evolve
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import decode_fact
@@ -57,7 +57,7 @@ def test_entries_read_back_from_their_bytes_fold_to_the_same_org(history: list[S
 @given_any(histories)
 def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[Step]) -> None:
     for outcome, _ in play(history):
-        if isinstance(outcome.decision, Rejected):
+        if isinstance(outcome.decision, Rejection):
             outcome.then_rejected(outcome.decision.code)
             assert outcome.after() is outcome.before
 
@@ -65,9 +65,9 @@ def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[S
 @given_any(histories)
 def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(history: list[Step]) -> None:
     for outcome, _ in play(history):
-        if isinstance(outcome.decision, Accepted):
-            assert outcome.decision.events == tuple(
-                event_of(event.data, outcome.before) for event in outcome.decision.events
+        if isinstance(outcome.decision, Acceptance):
+            assert outcome.decision.entries == tuple(
+                event_of(event.data, outcome.before) for event in outcome.decision.entries
             )
 
 
@@ -86,10 +86,12 @@ def test_deciding_the_same_again_changes_nothing(history: list[Step]) -> None:
         after = outcome.after()
         if outcome.command.type in COUNTED:
             continue
-        again = Given(after, frozenset(tables.ids("auth.users")), TAKEN).when(outcome.command, outcome.facts.principal)
+        again = Given(after, frozenset(tables.ids("auth.users")), TAKEN).when(
+            outcome.command, outcome.context.principal
+        )
         assert again.after() == after
-        if isinstance(again.decision, Accepted):
-            assert [getattr(event.data, "changed", None) for event in again.decision.events] == [False]
+        if isinstance(again.decision, Acceptance):
+            assert [getattr(event.data, "changed", None) for event in again.decision.entries] == [False]
 
 
 @given_any(histories, steps)
@@ -101,8 +103,8 @@ def test_a_stranger_is_answered_as_if_there_were_no_org(history: list[Step], att
         if user_id in org.members or attempt.type_ in {"REGISTER_USER", "CREATE_ORG"}:
             continue
         tried = attempt.command(99, org).model_copy(update={"actor_user_id": user_id})
-        facts = Facts(User(user_id), last.facts.new_id, set(PEOPLE), set(), managed_users=True)
-        refused = decide(tried, org, facts)
-        assert refused == decide(tried, None, facts)
-        assert isinstance(refused, Rejected)
+        context = DecisionContext(User(user_id), last.context.new_id, set(PEOPLE), set(), managed_users=True)
+        refused = decide(tried, org, context)
+        assert refused == decide(tried, None, context)
+        assert isinstance(refused, Rejection)
         assert refused.code is Code.ORG_NOT_FOUND

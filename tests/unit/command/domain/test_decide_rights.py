@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.decision import Accepted
+from daybook_command.domain.decision import Acceptance
 from daybook_command.domain.permissions import MAY
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import COMMANDS
@@ -90,7 +90,7 @@ def test_whoever_sees_the_org_may_do_what_the_table_says_and_nothing_else(actor:
     type_, data, allowed = DEEDS[deed]
     outcome = COMPANY.when(command(type_, by=by, **data), principal)
     if actor in allowed:
-        assert isinstance(outcome.decision, Accepted)
+        assert isinstance(outcome.decision, Acceptance)
     else:
         outcome.then_rejected(Code.FORBIDDEN)
 
@@ -150,7 +150,7 @@ def test_a_member_may_not_raise_itself_in_a_project() -> None:
 @pytest.mark.parametrize("deed", ["complete a sync", "fail a sync"])
 def test_daybook_itself_has_the_rights_of_a_service(deed: str) -> None:
     type_, data, _ = DEEDS[deed]
-    assert isinstance(COMPANY.when(command(type_, **data), DAYBOOK).decision, Accepted)
+    assert isinstance(COMPANY.when(command(type_, **data), DAYBOOK).decision, Acceptance)
 
 
 def test_every_command_has_its_row_in_the_table_of_rights_and_is_tried_here() -> None:

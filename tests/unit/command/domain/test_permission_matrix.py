@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 
-from daybook_command.domain.decision import Accepted
+from daybook_command.domain.decision import Acceptance
 from daybook_command.domain.permissions import MAY
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
@@ -35,7 +35,7 @@ def founded() -> Org:
     org: Org | None = None
     for send in SCENE.founding():
         outcome = decided(org, send, LOADER)
-        assert isinstance(outcome.decision, Accepted), (send, outcome.decision)
+        assert isinstance(outcome.decision, Acceptance), (send, outcome.decision)
         org = outcome.after()
     assert org is not None
     return org
@@ -53,8 +53,8 @@ def test_each_cell_ends_as_the_table_of_rights_says(cell: Cell) -> None:
     outcome = tried(cell)
     match verdict(cell.row, cell.actor):
         case Verdict.ALLOWED:
-            assert isinstance(outcome.decision, Accepted)
-            assert [event.action for event in outcome.decision.events] == [cell.row.type, *cell.row.policy]
+            assert isinstance(outcome.decision, Acceptance)
+            assert [event.action for event in outcome.decision.entries] == [cell.row.type, *cell.row.policy]
         case Verdict.FORBIDDEN:
             outcome.then_rejected(Code.FORBIDDEN)
         case Verdict.ORG_NOT_FOUND:

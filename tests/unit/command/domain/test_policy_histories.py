@@ -11,7 +11,7 @@ import msgspec
 from hypothesis import given as each
 from hypothesis import strategies as st
 
-from daybook_command.domain.decision import Accepted
+from daybook_command.domain.decision import Acceptance
 from daybook_command.domain.state import Org
 from daybook_contracts.entries.facts import (
     AlertResolved,
@@ -126,8 +126,8 @@ def _after(scene: Given, watch: Watch, number: int, type_: str, data: dict[str, 
         type_, by=ANN if type_ == "DELETE_CONNECTION" else None, id_=f"01890000-0000-7000-8000-{number:012d}", **data
     )
     outcome = scene.when(sent, DAYBOOK if timed_out else IMPORTER)
-    if isinstance(outcome.decision, Accepted):
-        own = outcome.decision.events[0].data
+    if isinstance(outcome.decision, Acceptance):
+        own = outcome.decision.entries[0].data
         if getattr(own, "changed", None) is not False:
             watch.tell(own, timed_out=timed_out)
     return replace(scene, org=outcome.after())

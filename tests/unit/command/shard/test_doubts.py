@@ -20,7 +20,7 @@ from daybook_command.shard.messages import (
     TakeOver,
     Tick,
 )
-from daybook_command.shard.phase import Phase
+from daybook_command.shard.phase import ShardPhase
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.log.head import GENESIS, Checkpoint, Head
@@ -80,7 +80,7 @@ def test_a_log_that_changed_underneath_stops_the_partition(records: list[LogReco
     shard.start()
     effects = shard.handle(TakenOver(checkpoint, records, start, end))
     only(effects, Stop)
-    assert shard.phase is Phase.STOPPED
+    assert shard.phase is ShardPhase.STOPPED
 
 
 def test_a_takeover_goes_on_behind_the_checkpoint_and_its_tail() -> None:

@@ -13,18 +13,18 @@ from daybook_command.shard.messages import (
     Answered,
     Append,
     AppendRefused,
+    AppendUnknown,
     Commit,
     GapRead,
     LoadSnapshot,
     LogRecord,
-    OutcomeUnknown,
     ReadGap,
     Report,
     Stop,
     TakenOver,
     TakeOver,
 )
-from daybook_command.shard.phase import Phase
+from daybook_command.shard.phase import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
@@ -99,11 +99,13 @@ def test_a_batch_behind_a_log_that_was_lost_and_grew_again_stops_the_partition(r
     shard.handle(Acknowledged(2))
     effects = shard.handle(GapRead([*regrown, LogRecord(2, own)]))
     assert "offset 0 is not entry 0.0" in only(effects, Stop).reason
-    assert shard.phase is Phase.STOPPED
+    assert shard.phase is ShardPhase.STOPPED
 
 
-@pytest.mark.parametrize("event", [Acknowledged(None), OutcomeUnknown()])
-def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: Acknowledged | OutcomeUnknown) -> None:
+@pytest.mark.parametrize("event", [Acknowledged(None), AppendUnknown()])
+def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(
+    event: Acknowledged | AppendUnknown,
+) -> None:
     shard = fresh()
     decided(shard, FOUND)
     effects = shard.handle(event)
@@ -118,7 +120,7 @@ def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
     shard.handle(Acknowledged(0))
     decided(shard, command_at(1))
     shard.handle(Acknowledged(0))
-    assert shard.phase is Phase.STOPPED
+    assert shard.phase is ShardPhase.STOPPED
     assert arrive(shard, command_at(2)) == []
 
 

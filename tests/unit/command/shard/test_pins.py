@@ -5,7 +5,7 @@ from uuid import UUID
 
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import Acknowledged, Append, CommandRecord, Effect, Pin, Pinned, Report, TakeOver
-from daybook_command.shard.phase import Phase
+from daybook_command.shard.phase import ShardPhase
 from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
 from support.simulation import CONFIG, command_record
 
@@ -36,7 +36,7 @@ def test_whom_an_entry_names_is_pinned_before_it_is_appended() -> None:
     shard = fresh(EXTERNAL)
     effects = deciding(shard, FOUND, member(1, ANN))
     assert only(effects, Pin).user_ids == {ANN, EVE}
-    assert shard.phase is Phase.PINNING
+    assert shard.phase is ShardPhase.PINNING
     assert len(only(shard.handle(Pinned(frozenset())), Append).records) == 2
 
 
