@@ -1,0 +1,108 @@
+"""The golden transcript: what ten thousand commands come to, byte for byte, a line for each, and the tables in between.
+
+`PYTHONPATH=tests python -m support.golden` compares; `--show 1234` prints all that came of a command, `--tables 1250`
+the rows as they are after it, and `--write` makes what the code does now the golden transcript.
+"""
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+
+from daybook_command.shard.config import Config
+from daybook_contracts.senders.edge_rules import EdgeRules
+from support import golden_commands
+from support.golden_commands import PARTITIONS, Sent, external, external_users, history, managed
+from support.golden_world import World
+from support.logbook import Logbook
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "transcript.txt"
+MANAGED, EXTERNAL, EVERY = 7_600, 2_400, 500
+"""How many commands of each deployment, and after how many the tables are looked at."""
+SHOWN = 2_000
+"""How much of a difference is shown at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """`text` as it is in the file; `number`: of the command, or of the one after which the tables are as they are."""
+
+    number: int
+    text: str
+    notes: tuple[str, ...] = ()
+    kind: str = ""
+    outcome: str = ""
+
+
+def transcript() -> list[Line]:
+    rules = EdgeRules(golden_commands.policy(), "vault:kv/hub/")
+    own = Config(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=True, max_commands=25)
+    idp = Config(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=False, max_commands=25, rules=rules)
+    return [
+        *_played(World(own, history(), frozenset(), 0), managed(MANAGED)),
+        *_played(World(idp, Logbook(PARTITIONS), external_users(), MANAGED), external(EXTERNAL)),
+    ]
+
+
+def _played(world: World, commands: Iterator[Sent]) -> Iterator[Line]:
+    first, sent, tables = world.notes.now, list(commands), list[Line]()
+    for number, each in enumerate(sent, start=first):
+        world.play(each)
+        if world.notes.now % EVERY == 0:
+            tables += _tables(world, number)
+    world.finish()
+    for number, each in enumerate(sent, start=first):
+        notes, outcome = tuple(world.notes.texts[number]), world.notes.outcomes.get(number, "silent")
+        told = f"{each.kind} {outcome} {_digest([repr(each)], 4)} {_digest(notes, 10)}"
+        yield Line(number, told, (repr(each), *notes), each.kind, outcome)
+    yield from tables
+    yield from _tables(world, world.notes.now)
+
+
+def _tables(world: World, number: int) -> Iterator[Line]:
+    for name, rows in world.postgres.tables().items():
+        yield Line(number, f"= after {number}: {name} {len(rows)} {_digest(rows, 10)}", tuple(rows))
+
+
+def _digest(texts: Sequence[str], digits: int) -> str:
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:digits]
+
+
+def difference(lines: Sequence[Line]) -> str | None:
+    """The first command, or else the first table, that is not as in the golden file."""
+    for line, golden in zip_longest(lines, GOLDEN.read_text().splitlines()):
+        if line is None or line.text != golden:
+            return f"golden: {golden}\n   now: {line and told(line, SHOWN)}"
+    return None
+
+
+def told(line: Line, most: int | None = None) -> str:
+    """Of each note the first `most` characters."""
+    return "\n".join([f"{line.number} {line.text}", *(f"    {each[:most]}" for each in line.notes[:most])])
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m support.golden", description=__doc__)
+    parser.add_argument("--write", action="store_true", help="make this the golden transcript")
+    parser.add_argument("--show", type=int, metavar="NUMBER", help="all that came of a command")
+    parser.add_argument("--tables", type=int, metavar="NUMBER", help="the rows after a command")
+    asked = parser.parse_args()
+    lines = transcript()
+    if asked.write:
+        GOLDEN.write_text("".join(f"{line.text}\n" for line in lines))
+        return 0
+    wanted = asked.show if asked.tables is None else asked.tables
+    if wanted is not None:
+        found = [line for line in lines if line.number == wanted and (not line.kind) == (asked.show is None)]
+        print(*map(told, found), sep="\n")  # noqa: T201
+        return 0
+    differs = difference(lines)
+    print(differs or "as golden")  # noqa: T201
+    return int(differs is not None)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

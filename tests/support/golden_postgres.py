@@ -1,0 +1,99 @@
+"""The golden transcript's PostgreSQL: the fold of entries in, rows out, and what a shard reads of them. Plain state."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from msgspec import Raw, structs
+
+from daybook_command.domain.evolve import evolve
+from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_contracts.entries.entry import Entry, entry_data
+from daybook_contracts.entries.identity import Identity
+from daybook_projector.partition.machine import Batch
+from daybook_projector.partition.posting import audit_rows, key_inserts, net_changes
+from daybook_projector.projections.fold import folds
+from support.simulated_postgres import Stored
+
+REDACTED, UNREADABLE = "3", "4"
+"""How the ids of those commands end whose projected entries are redacted, or of a version that nobody here can read."""
+
+
+class Postgres:
+    """`users`: the identity provider's, where it has one; `pinned`: of those the ones who stay. `frozen`: orgs in
+    quarantine. `owners`: to which org each chosen id belongs.
+    """
+
+    def __init__(self, partitions: int, users: frozenset[str], *, managed_users: bool) -> None:
+        self.partitions, self.managed_users, self.users = partitions, managed_users, users
+        self.stored, self.folds = Stored(), folds(managed_users=managed_users)
+        self.frozen, self.pinned, self.owners = set[str | None](), set[str](), dict[str, str]()
+
+    def snapshot(self, at: int, needs: Needs, database_us: int) -> Snapshot:
+        registered = frozenset(str(key[0]) for key in self.stored.rows.rows["auth.users"])
+        asked = [(org_id, chosen_id) for _, chosen_id, org_id in needs.chosen_ids]
+        for org_id, chosen_id in sorted(asked):
+            self.owners.setdefault(chosen_id, org_id)
+        orgs = self.stored.orgs_needed(needs).items()
+        return Snapshot(
+            checkpoint=self.stored.checkpoint(at),
+            database_us=database_us,
+            entries=self._entries(needs.identities),
+            orgs={org_id: replace(org, quarantined=org_id in self.frozen) for org_id, org in orgs},
+            known_users=registered if self.managed_users else self.users,
+            taken_ids=frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0]),
+            pinned_users=frozenset(self.pinned),
+            next_offsets={each: self.stored.checkpoint(each).next_offset for each in range(self.partitions)},
+        )
+
+    def _entries(self, identities: Iterable[Identity]) -> dict[Identity, Entry | None]:
+        found = self.stored.entries_of_commands(identities)
+        return {identity: entry and _as_stored(entry) for identity, entry in found.items()}
+
+    def pin(self, user_ids: frozenset[str], gone: frozenset[str]) -> None:
+        self.pinned |= user_ids - gone
+        self.users -= gone
+
+    def post(self, batch: Batch) -> None:
+        """In one go: rows, `audit_log` and checkpoint. An org is quarantined from its first poison on."""
+        stored = self.stored
+        self.frozen |= {entry.org_id for entry in batch.entries if entry.poison is not None}
+        for stretch in net_changes(self.folds, batch.entries, self.frozen):
+            stored.rows.apply(stretch)
+        for insert in key_inserts(entry for entry in batch.entries if entry.org_id in self.frozen):
+            if insert.key not in stored.rows.rows[insert.table.name]:
+                stored.rows.apply([insert])
+        for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
+            assert row[0] is not None
+            assert row[0] not in stored.audit_log
+            stored.audit_log[row[0]] = row
+            if isinstance(entry.columns, Entry):
+                self._follow(entry.columns)
+        stored.checkpoints[batch.partition] = batch.after
+
+    def _follow(self, entry: Entry) -> None:
+        """What a shard reads has its origin in the same rows."""
+        self.stored.entries[entry.id] = entry
+        if entry.org_id is not None and entry.result == "success":
+            before = self.stored.orgs.get(entry.org_id)
+            self.stored.orgs[entry.org_id] = evolve(before, entry.actor_user_id, entry_data(entry))
+
+    def tables(self) -> dict[str, list[str]]:
+        """The rows of each table as JSON, sorted."""
+        rows: dict[str, list[Any]] = {name: [*table.values()] for name, table in self.stored.rows.rows.items()}
+        rows["public.audit_log"] = [*self.stored.audit_log.values()]
+        rows["daybook.checkpoints"] = [
+            [at, each.next_offset, each.head.position, each.head.hash, each.head_offset]
+            for at, each in self.stored.checkpoints.items()
+        ]
+        return {name: sorted(json.dumps(row, sort_keys=True) for row in found) for name, found in rows.items()}
+
+
+def _as_stored(entry: Entry) -> Entry | None:
+    metadata = entry.metadata_json
+    if metadata.command_id.endswith(UNREADABLE):
+        return None
+    if metadata.command_id.endswith(REDACTED):
+        return structs.replace(entry, metadata_json=structs.replace(metadata, salt=None, data=Raw(b"null")))
+    return entry

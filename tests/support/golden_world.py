@@ -1,0 +1,246 @@
+"""Where the golden transcript is played: a shard and a projector for each partition, on plain state. Clock, salts and
+faults are seeded. It knows the shard's events and effects and the projector's way through the log, nothing inside.
+"""
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import replace
+from random import Random
+from typing import Any, assert_never
+
+from daybook_command.kafka.answer_records import outgoing
+from daybook_command.shard.config import Config
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.messages import (
+    Acknowledged,
+    Answer,
+    Answered,
+    Append,
+    AppendRefused,
+    AppendUnknown,
+    CommandRecord,
+    CommandsArrived,
+    Commit,
+    Effect,
+    EndsRead,
+    Event,
+    GapRead,
+    Hold,
+    LoadSnapshot,
+    LogRecord,
+    Pin,
+    Pinned,
+    ReadGap,
+    Report,
+    RunsOverdue,
+    SnapshotLoaded,
+    Stop,
+    TakenOver,
+    TakeOver,
+    Tick,
+)
+from daybook_contracts.routing import partition_of
+from daybook_contracts.topics import CORRELATION_ID
+from daybook_projector.partition.machine import PartitionLog
+from support.golden_commands import Sent
+from support.golden_notes import TOPICS, Notes
+from support.golden_postgres import Postgres
+from support.logbook import Logbook, thing
+from support.surroundings import START_US
+
+HOUR_US = 3_600_000_000
+REFUSED = "07"
+"""How the ids of those commands end whose entries the broker refuses for good."""
+
+
+class World:
+    """`book`: the log, `topics`: the commands topic, both by partition. Commands are counted from `first` on."""
+
+    def __init__(self, config: Config, book: Logbook, users: frozenset[str], first: int) -> None:
+        self.config, self.book, self.notes = config, book, Notes(first)
+        self.postgres = Postgres(config.partitions, users, managed_users=config.managed_users)
+        self.draws: defaultdict[str, int] = defaultdict(int)
+        self.partitions = range(config.partitions)
+        self.topics: list[list[CommandRecord]] = [[] for _ in self.partitions]
+        self.undelivered: list[list[CommandRecord]] = [[] for _ in self.partitions]
+        self.committed, self.takeovers = ([0 for _ in self.partitions] for _ in range(2))
+        start = self.postgres.stored.checkpoint
+        self.ways = [PartitionLog(at, start(at), partitions=config.partitions) for at in self.partitions]
+        self.shards = [Shard.of(at, config) for at in self.partitions]
+        for at in self.partitions:
+            self._carry_out(at, self.shards[at].start())
+
+    def play(self, sent: Sent) -> None:
+        """One more command is sent, and whatever else happens until the next."""
+        draw = self._draw("step")
+        self._send(sent)
+        at = draw.choice(self.partitions)
+        if draw.random() < 0.3:
+            self._deliver(at)
+        if draw.random() < 0.1:
+            self._project(at)
+        if draw.random() < 0.006:
+            self._overdue(at, draw)
+        if draw.random() < 0.004:
+            self._replace_shard(at)
+        if self.notes.now % 40 == 0:
+            self._settle()
+        self.notes.now += 1
+
+    def finish(self) -> None:
+        """Until everything is decided, answered and projected."""
+        self.notes.now -= 1
+        for _ in range(5):
+            self._settle()
+            for at in self.partitions:
+                self._project(at)
+
+    def _draw(self, what: str) -> Random:
+        """Of its own for each thing of a kind that happens, so that one more of another kind changes no draw."""
+        self.draws[what] += 1
+        return Random(f"{what} {self.draws[what]} {self.config.managed_users}")
+
+    @property
+    def _now_us(self) -> int:
+        return START_US + 1000 * self.notes.now
+
+    def _send(self, sent: Sent) -> None:
+        home = (partition_of(sent.key, self.config.partitions) + sent.astray) % self.config.partitions
+        if not sent.kind.startswith("("):
+            self.notes.sent(json.loads(sent.value or b"")["id"])
+        lost = sent.offsets > 1
+        headers = () if lost else (*sent.headers, (CORRELATION_ID, b"%d" % self.notes.now))
+        key = None if sent.value is None else sent.key.encode()
+        self._add(home, CommandRecord(0, key, sent.value, headers, self._now_us // 1000), sent.offsets)
+
+    def _add(self, at: int, record: CommandRecord, offsets: int = 1) -> None:
+        first = self.topics[at][-1].offset + 1 if self.topics[at] else 0
+        self.notes.arrived(at, first)
+        record = replace(record, offset=first + offsets - 1, lost_from=first if offsets > 1 else None)
+        self.topics[at].append(record)
+        self.undelivered[at].append(record)
+
+    def _settle(self) -> None:
+        for at in self.partitions:
+            self._deliver(at)
+        for at in self.partitions:
+            self._tell(at, Tick())
+
+    def _deliver(self, at: int) -> None:
+        records, self.undelivered[at] = self.undelivered[at], []
+        if records:
+            self._tell(at, CommandsArrived(records))
+
+    def _overdue(self, at: int, draw: Random) -> None:
+        """Two that run, and one that is not there."""
+        running = self.postgres.stored.running(at, self.config.partitions)
+        runs = sorted(running, key=lambda run: run.sync_run_id)
+        unknown = [replace(run, sync_run_id=thing(99)) for run in runs[:1]]
+        self._tell(at, RunsOverdue([*draw.sample(runs, min(2, len(runs))), *unknown]))
+
+    def _replace_shard(self, at: int) -> None:
+        """Another instance takes the partition, and reads the commands from what was committed on."""
+        self.shards[at], self.takeovers[at] = Shard.of(at, self.config), 0
+        self.undelivered[at] = [each for each in self.topics[at] if each.offset >= self.committed[at]]
+        self._carry_out(at, self.shards[at].start())
+
+    def _tell(self, at: int, event: Event) -> None:
+        self._carry_out(at, self.shards[at].handle(event))
+
+    def _carry_out(self, at: int, effects: Iterable[Effect]) -> None:
+        todo = deque(effects)
+        while todo:
+            for event in self._events(at, todo.popleft()):
+                todo.extend(self.shards[at].handle(event))
+
+    def _events(self, at: int, effect: Effect) -> list[Event]:
+        """What the shard is told once an effect is carried out."""
+        match effect:
+            case TakeOver():
+                checkpoint, end = self.postgres.stored.checkpoint(at), len(self.book.records[at])
+                ends = {number: len(each) for number, each in enumerate(self.book.records)}
+                self.takeovers[at] += 1
+                taken_over = TakenOver(checkpoint, self._read(at, checkpoint.first_to_read, end), 0, end)
+                return [taken_over, EndsRead(self.takeovers[at] - 1, ends)]
+            case LoadSnapshot(needs, commands):
+                draw = self._draw(f"look {at} {commands > 0}")
+                database_us = self._now_us + (HOUR_US if draw.random() < 0.003 else 0)
+                snapshot = self.postgres.snapshot(at, needs, database_us)
+                return [SnapshotLoaded(snapshot, self._now_us, draw.randbytes(16 * commands))]
+            case Pin(user_ids):
+                return [Pinned(self._pin(user_ids))]
+            case Append(records):
+                return [self._append(at, records)]
+            case ReadGap(start, stop):
+                return [GapRead(self._read(at, start, stop))]
+            case Answer(next_offset=next_offset):
+                for each in outgoing(TOPICS, at, effect):
+                    self.notes.published(each)
+                    if each.topic == TOPICS.commands:
+                        headers, now_ms = tuple(each.headers), self._now_us // 1000
+                        self._add(each.partition, CommandRecord(0, each.key, each.value, headers, now_ms))
+                return [Answered(next_offset)]
+            case Commit() | Report() | Hold():
+                return self._noted(at, effect)
+            case Stop():
+                raise AssertionError(effect)
+            case _:
+                assert_never(effect)
+
+    def _noted(self, at: int, effect: Commit | Report | Hold) -> list[Event]:
+        match effect:
+            case Commit(next_offset):
+                self.committed[at] = next_offset
+                self.notes.add(f"commit {at} {next_offset}")
+            case Report(kind):
+                self.notes.add(f"report {at} {kind}")
+            case Hold(None):
+                self.notes.add(f"go on {at}")
+            case Hold():
+                self.notes.add(f"hold {at}")
+                self._project(at)
+                return [Tick()]
+        return []
+
+    def _read(self, at: int, start: int, stop: int) -> list[LogRecord]:
+        return [LogRecord(offset, self.book.records[at][offset]) for offset in range(start, stop)]
+
+    def _pin(self, user_ids: frozenset[str]) -> frozenset[str]:
+        """Now and then the identity provider has deleted a user just before."""
+        new = sorted(user_ids - self.postgres.pinned)
+        gone = frozenset(new[:1] if self._draw("pin").random() < 0.3 else [])
+        self.postgres.pin(user_ids, gone)
+        self.notes.add(f"pin {sorted(user_ids)} gone {sorted(gone)}")
+        return gone
+
+    def _append(self, at: int, records: Iterable[Any]) -> Event:
+        """`records` have key, value and headers. Most batches land and are acknowledged."""
+        draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
+        for each in records:
+            command_id = self.notes.appended(f"{at} {len(values)}", each.key, each.headers, each.value)
+            if command_id.endswith(REFUSED):
+                return AppendRefused("refused for good")
+            values.append(each.value)
+        fate = draw.random()
+        if fate < 0.02:  # lost on its way
+            return AppendUnknown()
+        if fate > 0.98:  # somebody else's record before it, which extends nothing
+            self.book.void(at)
+        log.extend(values)
+        if fate < 0.04:  # landed, and nobody says so
+            return AppendUnknown()
+        if fate < 0.06:  # acknowledged, and nobody says where
+            return Acknowledged(None)
+        if fate < 0.07:  # another writer has appended the same before
+            log.extend(values)
+        return Acknowledged(len(log) - len(values))
+
+    def _project(self, at: int) -> None:
+        way = self.ways[at]
+        voids = way.take(self._read(at, way.next_to_read, len(self.book.records[at])))
+        while (batch := way.next_batch(50)) is not None:
+            self.postgres.post(batch)
+            way.projected(batch)
+        reasons = sorted((str(reason), count) for reason, count in voids.reasons.items())
+        self.notes.add(f"projected {at} {way.next_to_read} voids {reasons}")

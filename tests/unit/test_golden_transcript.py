@@ -1,0 +1,105 @@
+"""What ten thousand commands come to has not changed in a byte since `tests/golden/transcript.txt` was written. How to
+look into a difference, and how to write a new transcript on purpose, is said in support.golden.
+"""
+
+from collections import defaultdict
+
+import pytest
+
+from daybook_contracts.codes import Code
+from daybook_contracts.commands.registry import COMMANDS
+from support import golden
+from support.golden import EXTERNAL, MANAGED, Line
+
+NOT_OF_A_SHARD = {
+    Code.UNAUTHENTICATED: "only the HTTP door asks for a token",
+    Code.TOO_MANY_REQUESTS: "only the HTTP door counts requests",
+    Code.NOT_FOUND: "a path, or an outcome that is looked up, over HTTP",
+    Code.UNAVAILABLE: "the HTTP door without Kafka or PostgreSQL",
+}
+WITHOUT_EFFECT = {
+    "RENAME_ORG",
+    "UPDATE_MEMBER",
+    "RENAME_PROJECT",
+    "UPDATE_PROJECT_MEMBER",
+    "UPDATE_CONNECTION",
+    "ACTIVATE_CONNECTION",
+    "DEACTIVATE_CONNECTION",
+    "RETRY_DLQ_EVENTS",
+    "RESOLVE_DLQ_EVENTS",
+    "ROTATE_SECRET_REF",
+}
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[Line]:
+    return golden.transcript()
+
+
+@pytest.fixture(scope="module")
+def outcomes(lines: list[Line]) -> dict[str, set[str]]:
+    """By the type of the command."""
+    found = defaultdict[str, set[str]](set)
+    for line in lines:
+        if line.kind:
+            found[line.kind].add(line.outcome)
+    return found
+
+
+def test_every_command_comes_to_the_same(lines: list[Line]) -> None:
+    differs = golden.difference(lines)
+    assert differs is None, differs
+
+
+def test_ten_thousand_commands_are_told(lines: list[Line]) -> None:
+    assert [line.number for line in lines if line.kind] == list(range(MANAGED + EXTERNAL))
+    assert sum(line.outcome == "silent" for line in lines) < 100, "of those only that asked for no answer"
+
+
+def test_every_type_is_accepted_and_rejected(outcomes: dict[str, set[str]]) -> None:
+    codes = {code.value for code in Code}
+    assert {kind for kind, found in outcomes.items() if "accepted" in found} == COMMANDS.keys()
+    assert {kind for kind, found in outcomes.items() if found & codes and not kind.startswith("(")} == COMMANDS.keys()
+    assert {kind for kind, found in outcomes.items() if "accepted unchanged" in found} >= WITHOUT_EFFECT
+
+
+def test_every_code_of_a_shard_appears(outcomes: dict[str, set[str]]) -> None:
+    found = set().union(*outcomes.values())
+    assert found == {code.value for code in Code} - NOT_OF_A_SHARD.keys() | {
+        "accepted",
+        "accepted unchanged",
+        "repeated",
+        "silent",
+    }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "report 0 lost",
+        "report 0 unknown",
+        "report 0 refused",
+        "report 0 void",
+        "poison",
+        "user_gone",
+        "hold 0",
+        "go on 0",
+        "publish daybook.commands/",
+        "forwarded once already",
+        "too large to be kept here",
+        "unfolds to more than 64 MiB",
+        '"action":"ESCALATE_ALERT"',
+        '"error_message":"TIMED_OUT"',
+        '"remaining":26',
+        "it was decided, and this version cannot read its result",
+        "it was set aside",
+        "does not let service:narrow send",
+        "does not let service:narrow act for users",
+        "the record's signature is missing or wrong",
+        "must begin with vault:kv/hub/",
+        '"scope":"outsider"',
+        "voids [('not_canonical', 1)]",
+    ],
+)
+def test_what_else_can_happen_happens(lines: list[Line], told: str) -> None:
+    assert any(told in note for line in lines for note in line.notes)
