@@ -5,7 +5,7 @@ from prometheus_client import Counter, Gauge, Histogram
 COMMANDS = Counter("daybook_command_commands_total", "Commands taken from the topic.", ["partition"])
 LOST = Counter(
     "daybook_command_lost_total",
-    "Commands in batches that unfold too far to be read.",
+    "Commands in record batches that are not read because they unpack to too much.",
     ["partition"],
 )
 ENTRIES = Counter("daybook_command_entries_total", "Entries appended to the log and admitted.", ["partition"])
@@ -21,8 +21,8 @@ REPORTS = Counter(
     "Unusual events of a shard: void, poison, lost, unknown, retake, refused, decide_failed, user_gone.",
     ["kind"],
 )
-DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands set aside in the dead-letter topic.", ["code"])
-FORWARDED = Counter("daybook_command_forwarded_total", "Commands sent on to the partition that they belong to.")
+DEAD_LETTERS = Counter("daybook_command_dead_letters_total", "Commands written to the dead-letter topic.", ["code"])
+FORWARDED = Counter("daybook_command_forwarded_total", "Commands forwarded to the partition that they belong to.")
 TAIL = Gauge("daybook_command_tail_entries", "Entries that PostgreSQL has not projected yet.", ["partition"])
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
 QUEUED = Gauge("daybook_command_queued_commands", "Commands taken and not decided yet.", ["partition"])
@@ -31,7 +31,9 @@ OF_A_PARTITION = (TAIL, CACHED_ORGS, QUEUED, QUEUED_BYTES)
 OWNED = Gauge("daybook_command_partitions", "Partitions that this instance owns.")
 
 DOOR_SECONDS = Histogram(
-    "daybook_door_request_seconds", "From a request's headers to its answer's, waiting included.", ["route", "status"]
+    "daybook_door_request_seconds",
+    "From a request's headers to its response's, including the wait for an outcome.",
+    ["route", "status"],
 )
 DOOR_WAITING = Gauge("daybook_door_waiting_commands", "Commands of requests that wait for their outcome.")
 DOOR_HELD = Gauge("daybook_door_held_bytes", "Bytes of the requests that are not answered yet.")

@@ -52,7 +52,7 @@ class Metrics:
         )
         self.stopped = Gauge(
             "daybook_projector_stopped",
-            "1 while the partition is stopped and needs people",
+            "1 while the partition is stopped and needs an operator",
             PARTITION,
             registry=registry,
         )
