@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import SYSTEM, Programs, data_folder, readable, remove
+from daybook_infra.stack.data import SYSTEM, Programs, data_folder, data_paths, delete, readable
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.processes import Account, Child, run
+from support.stack import remove
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run the servers")
 
@@ -93,6 +94,39 @@ def test_an_ordinary_user_is_told_that_the_data_is_roots(home: Home) -> None:
     home.data.symlink_to(home.folder / "elsewhere")
     with pytest.raises(StackError, match="run this as root, or delete that link"):
         data_folder(home, None)
+
+
+def test_an_ordinary_users_data_is_deleted_and_its_home_stays(home: Home) -> None:
+    assert data_paths(home, as_root=False) == []
+    (data_folder(home, None) / "kafka").mkdir()
+    assert data_paths(home, as_root=False) == [home.data]
+    delete([home.data])
+    assert home.folder.is_dir()
+    assert data_paths(home, as_root=False) == []
+
+
+@AS_ROOT
+def test_roots_data_is_found_without_its_link_and_deleted_with_it(home: Home, account: Account) -> None:
+    folder = data_folder(home, account)
+    assert data_paths(home, as_root=True) == [folder, home.data]
+    home.data.unlink()
+    assert data_paths(home, as_root=True) == [folder]
+    data_folder(home, account)
+    delete(data_paths(home, as_root=True))
+    assert data_paths(home, as_root=True) == []
+    assert SYSTEM.is_dir()
+
+
+def test_nobody_deletes_the_data_of_another(home: Home) -> None:
+    home.data.symlink_to(SYSTEM / "0123456789abcdef")
+    with pytest.raises(StackError, match="another checkout"):
+        data_paths(home, as_root=True)
+    with pytest.raises(StackError, match="run this as root"):
+        data_paths(home, as_root=False)
+    home.data.unlink()
+    home.data.mkdir()
+    with pytest.raises(StackError, match="run this as that user"):
+        data_paths(home, as_root=True)
 
 
 @AS_ROOT

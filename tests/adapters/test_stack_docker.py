@@ -103,6 +103,33 @@ def test_no_daemon_ends_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_reset_deletes_the_projects_stopped_containers_and_volumes_and_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = _fake_docker(tmp_path, monkeypatch, volumes="p_kafka\np_postgres")
+    stack = DockerStack(checkout(), Home(tmp_path / "home"), print)
+    stack.home.make()
+    password = stack.home.folder / "docker-postgres-password"
+    password.write_text("x")
+    assert stack.data() == ["Docker volume p_kafka", "Docker volume p_postgres", str(password)]
+    calls.unlink()
+    stack.delete_data()
+    volumes = f"volume ls --filter label=com.docker.compose.project={stack.project} --format {{{{.Name}}}}"
+    assert calls.read_text().splitlines() == [volumes, "compose rm --force", "volume rm p_kafka p_postgres"]
+    assert not password.exists()
+
+
+def test_a_volume_that_docker_does_not_delete_ends_in_one_line_and_keeps_the_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fake_docker(tmp_path, monkeypatch, volumes="p_kafka", refusal="volume is in use")
+    stack = DockerStack(checkout(), Home(tmp_path / "home"), print)
+    stack.home.make()
+    with pytest.raises(StackError, match=r"^docker volume rm failed: volume is in use"):
+        stack.delete_data()
+    assert (stack.home.folder / "docker-postgres-password").exists()
+
+
 @pytest.mark.docker
 @WITH_DAEMON
 async def test_the_containers_of_the_tests_take_clients() -> None:
@@ -125,6 +152,14 @@ async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerSta
     assert docker_stack.found() == Servers()
     docker_stack.start(frozenset({Part.POSTGRES}))
     await _execute(docker_stack, "TABLE kept")
+    with pytest.raises(StackError, match="in use"):
+        docker_stack.delete_data()
+    docker_stack.stop()
+    docker_stack.delete_data()
+    assert docker_stack.data() == []
+    docker_stack.start(frozenset({Part.POSTGRES}))
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await _execute(docker_stack, "TABLE kept")
 
 
 @pytest.mark.docker
@@ -134,6 +169,24 @@ def test_the_compose_file_is_valid(tmp_path: Path) -> None:
     secrets = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
     done = run(Child([DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"], env=secrets))
     assert done.code == 0, done.output
+
+
+def _fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, *, volumes: str, refusal: str = "") -> Path:
+    """First on the path; returns where it notes its calls. It names `volumes`, and refuses to delete any."""
+    calls, program = folder / "calls", folder / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(
+        f"""#!/bin/sh
+echo "$*" >> {calls}
+case "$*" in
+    "volume ls "*) echo "{volumes}" ;;
+    "volume rm "*) [ -z "{refusal}" ] || {{ echo "{refusal}"; exit 1; }} ;;
+esac
+"""
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return calls
 
 
 async def _execute(stack: DockerStack, statement: str) -> None:

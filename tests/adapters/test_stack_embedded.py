@@ -17,12 +17,12 @@ import pytest
 
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.data import remove
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import LOOPBACK, remembered
 from daybook_infra.stack.processes import read_pid
+from support.stack import remove
 
 POSTGRES = frozenset({Part.POSTGRES})
 KAFKA = frozenset({Part.KAFKA})

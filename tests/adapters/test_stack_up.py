@@ -17,9 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from daybook_infra.stack.data import remove
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import gone, read_pid
+from support.stack import remove
 
 READY = "Ctrl-C ends it all"
 READY_SECONDS = 60
@@ -48,10 +48,23 @@ class Clone:
                 self._command("up"), env=self._env(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
             )
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self._command(*arguments), env=self._env(), capture_output=True, text=True, timeout=60, check=False
-        )
+    def run(self, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
+        """At a terminal if something is typed there."""
+        keyboard, stdin = os.openpty()
+        try:
+            os.write(keyboard, (typed or "").encode())
+            return subprocess.run(
+                self._command(*arguments),
+                env=self._env(),
+                stdin=subprocess.DEVNULL if typed is None else stdin,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+        finally:
+            os.close(keyboard)
+            os.close(stdin)
 
     def await_ready(self, up: psutil.Popen) -> None:
         deadline = time.monotonic() + READY_SECONDS
@@ -103,6 +116,7 @@ def test_up_runs_everything_goes_on_with_its_data_and_leaves_no_process_behind(c
     assert _paste_curl(clone)["result"] == "success"
     assert "runs here already" in clone.run("up").stderr
     assert "`daybook up` runs on this stack" in clone.run("stack", "down").stderr
+    assert "`daybook up` runs on this stack" in clone.run("stack", "reset", "--yes").stderr
     children = clone.children()
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 0
@@ -126,6 +140,7 @@ def test_what_a_killed_up_left_behind_is_ended_by_the_next(clone: Clone) -> None
     killed.kill()
     killed.wait(10)
     assert not any(map(gone, orphans))
+    assert "a command service still runs" in clone.run("stack", "reset", "--yes").stderr
 
     following = clone.up()
     clone.await_ready(following)
@@ -158,6 +173,33 @@ def test_stack_env_gives_a_shell_the_running_servers(clone: Clone) -> None:
     exported = dict(re.findall(r"^export (\w+)=(.*)$", clone.run("stack", "env").stdout, re.MULTILINE))
     assert sorted(exported) == ["DAYBOOK_DATABASE_URL", "DAYBOOK_JWT_SECRET", "DAYBOOK_KAFKA_BOOTSTRAP"]
     assert clone.run("stack", "down").stdout == "Kafka: stopped\nPostgreSQL: stopped\n"
+
+
+def test_reset_deletes_the_data_of_a_stopped_stack_once_it_is_allowed_to(clone: Clone) -> None:
+    reset = ("stack", "reset")
+    assert clone.run(*reset).stdout == "nothing to delete: the embedded stack has no data\n"
+    clone.run("stack", "up")
+    running = clone.run(*reset, "--yes")
+    assert running.returncode == 1
+    assert running.stderr == "Error: the stack runs (Kafka and PostgreSQL): stop it with `daybook stack down`\n"
+
+    clone.run("stack", "down")
+    log = clone.home.data / "kafka" / "meta.properties"
+    first_log = log.read_text()
+    unasked = clone.run(*reset)
+    assert unasked.returncode == 1
+    assert unasked.stderr == "Error: there is no terminal to ask on: add --yes to delete this data\n"
+    declined = clone.run(*reset, typed="\n")
+    assert (declined.returncode, declined.stdout.splitlines()[-1]) == (1, "Delete it? [y/N]: nothing was deleted")
+    paths = [path.strip() for path in declined.stdout.splitlines()[1:-1]]
+    assert {str(clone.home.data), str(clone.home.data.resolve())} == set(paths)
+    assert log.read_text() == first_log
+
+    assert clone.run(*reset, typed="y\n").returncode == 0
+    assert not any(map(os.path.lexists, paths))
+    assert (clone.home.folder / "kafka").is_dir()  # the downloaded jars
+    clone.run("stack", "up")
+    assert log.read_text() != first_log
 
 
 def _paste_curl(clone: Clone) -> dict[str, object]:

@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from daybook_infra.stack.data import remove
 from daybook_infra.stack.places import Home, checkout
+from support.stack import remove
 
 READY = "Ctrl-C ends it all"
 READY_SECONDS = 90

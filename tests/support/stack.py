@@ -5,6 +5,7 @@ asks. Nothing of the checkout's own stack is touched but the fetched Kafka jars.
 import asyncio
 import os
 import secrets
+import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
@@ -24,7 +25,6 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.choice import parts_needed
-from daybook_infra.stack.data import remove
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers
 from daybook_infra.stack.lock import is_held, only_one
@@ -95,6 +95,13 @@ def _clear(home: Home) -> None:
     if home.data.is_mount():
         unmount(home)
     remove(home)
+
+
+def remove(home: Home) -> None:
+    """Deletes the stack's folder and its data, wherever they are. Its servers must be stopped."""
+    if home.data.is_symlink():
+        shutil.rmtree(home.data.resolve(), ignore_errors=True)
+    shutil.rmtree(home.folder, ignore_errors=True)
 
 
 class Fresh:

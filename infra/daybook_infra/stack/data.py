@@ -23,11 +23,29 @@ def data_folder(home: Home, account: Account | None) -> Path:
     return _own(home.data) if account is None else _linked(home, account)
 
 
-def remove(home: Home) -> None:
-    """Deletes the stack's folder and its data, wherever they are."""
-    if home.data.is_symlink():
-        shutil.rmtree(home.data.resolve(), ignore_errors=True)
-    shutil.rmtree(home.folder, ignore_errors=True)
+def data_paths(home: Home, *, as_root: bool) -> list[Path]:
+    """The paths that hold data of the stack; none before its first start. Raises `StackError` where the data is not
+    the caller's to delete.
+    """
+    if as_root:
+        folder = _system_folder(home)
+        _verify_linked(home, folder)
+        paths = [folder, home.data]
+    else:
+        _verify_own(home.data)
+        paths = [home.data]
+    return [path for path in paths if os.path.lexists(path)]
+
+
+def delete(paths: list[Path]) -> None:
+    for path in paths:
+        try:
+            if path.is_symlink():
+                path.unlink()
+            else:
+                shutil.rmtree(path)
+        except OSError as error:
+            raise StackError(f"{error.filename} cannot be deleted: {error.strerror}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +71,32 @@ def readable(programs: Programs, account: Account | None, say: Say) -> Path:
 
 
 def _own(folder: Path) -> Path:
-    if folder.is_symlink():
-        raise StackError(f"{folder} was made by root: run this as root, or delete that link to begin with empty data")
+    _verify_own(folder)
     folder.mkdir(mode=OWNER_ENTERS, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
-        raise StackError(f"{folder} belongs to another user: run this as its owner, or move it away")
     return folder
 
 
-def _linked(home: Home, account: Account) -> Path:
-    folder = SYSTEM / hashlib.sha256(os.fsencode(home.folder)).hexdigest()[:16]
+def _verify_own(folder: Path) -> None:
+    if folder.is_symlink():
+        raise StackError(f"{folder} was made by root: run this as root, or delete that link to begin with empty data")
+    if folder.exists() and folder.stat().st_uid != os.geteuid():
+        raise StackError(f"{folder} belongs to another user: run this as its owner, or move it away")
+
+
+def _system_folder(home: Home) -> Path:
+    return SYSTEM / hashlib.sha256(os.fsencode(home.folder)).hexdigest()[:16]
+
+
+def _verify_linked(home: Home, folder: Path) -> None:
     if home.data.is_symlink() and home.data.readlink() != folder:
         raise StackError(f"{home.data} links to the data of another checkout: delete that link and try again")
     if home.data.is_dir() and not home.data.is_symlink():
         raise StackError(f"{home.data} was made by an ordinary user: run this as that user, or move it away")
+
+
+def _linked(home: Home, account: Account) -> Path:
+    folder = _system_folder(home)
+    _verify_linked(home, folder)
     _open_folder(SYSTEM)
     if not folder.is_dir():
         folder.mkdir(mode=OWNER_ENTERS)

@@ -5,11 +5,11 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError
+from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError, titles
 from daybook_infra.stack.lock import waiting_for
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.ports import LOOPBACK, check_free, remembered
@@ -33,7 +33,7 @@ class DockerStack:
             missing = parts - self._running()
             self._check_ports(missing)
             if missing:
-                self.say(f"starting {_titles(missing)} in Docker")
+                self.say(f"starting {titles(missing)} in Docker")
             if parts:  # what runs may not be healthy yet
                 self._compose("up", "--detach", "--wait", *sorted(parts), seconds=UP_SECONDS)
         return missing
@@ -61,6 +61,17 @@ class DockerStack:
     def explain_end(self, part: Part) -> str:
         logs = self._compose("logs", "--no-color", "--no-log-prefix", "--tail", str(TAIL_LINES), part).output
         return f"{part.label} no longer runs in Docker; the end of its log:\n{logs.rstrip()}"
+
+    def data(self) -> list[str]:
+        passwords = [self._password_file] if self._password_file.is_file() else []
+        return [*(f"Docker volume {name}" for name in self._volumes()), *map(str, passwords)]
+
+    def delete_data(self) -> None:
+        """Stopped containers go first: Docker deletes no volume that a container uses."""
+        if volumes := self._volumes():
+            self._compose("rm", "--force")
+            self._docker("volume", "rm", *volumes)
+        self._password_file.unlink(missing_ok=True)
 
     @property
     def project(self) -> str:
@@ -91,33 +102,36 @@ class DockerStack:
         running = {container["Service"] for container in listed if container.get("State") == "running"}
         return frozenset(part for part in Part if part in running)
 
+    def _volumes(self) -> list[str]:
+        mine = f"label=com.docker.compose.project={self.project}"
+        return sorted(self._docker("volume", "ls", "--filter", mine, "--format", "{{.Name}}").output.split())
+
     def _compose(self, *arguments: str, seconds: float = 120) -> Done:
+        return self._docker("compose", *arguments, env=self._environment(), seconds=seconds)
+
+    def _docker(self, *arguments: str, env: Mapping[str, str] | None = None, seconds: float = 120) -> Done:
         docker = shutil.which("docker")
         if docker is None:
             raise StackError(
                 "DAYBOOK_STACK=docker, and docker is not installed: install it, "
                 "or unset DAYBOOK_STACK to use the embedded stack"
             )
-        which = ["--project-name", self.project, "--file", str(self.checkout / "docker-compose.yml")]
-        compose = Child([docker, "compose", *which, *arguments], env={**os.environ, **self._environment()})
-        done = run(compose, seconds=seconds)
+        done = run(Child([docker, *arguments], env={**os.environ, **(env or {})}), seconds=seconds)
         if done.code != 0:
             raise StackError(
-                f"docker compose {arguments[0]} failed: {done.last_line()}; "
+                f"docker {arguments[0]} {arguments[1]} failed: {done.last_line()}; "
                 "is the Docker daemon running, and the compose plugin installed?"
             )
         return done
 
     def _environment(self) -> dict[str, str]:
-        """What the compose file asks for; of the services' own secrets the two servers need none."""
+        """Which compose file and project, and what the file asks for; the two servers need no service's secret."""
         ports = remembered(self.home.ports, PORT_NAMES)
         return {
+            "COMPOSE_FILE": str(self.checkout / "docker-compose.yml"),
+            "COMPOSE_PROJECT_NAME": self.project,
             "DAYBOOK_KAFKA_PORT": str(ports["docker_kafka"]),
             "DAYBOOK_POSTGRES_PORT": str(ports["docker_postgres"]),
             "DAYBOOK_POSTGRES_PASSWORD": self._password(),
             "DAYBOOK_JWT_SECRET": os.environ.get("DAYBOOK_JWT_SECRET", "unused by kafka and postgres"),
         }
-
-
-def _titles(parts: Iterable[Part]) -> str:
-    return " and ".join(part.label for part in sorted(parts))

@@ -1,10 +1,12 @@
 """The embedded stack: Kafka and PostgreSQL as processes of this machine, on loopback, their data under one home."""
 
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.data import data_folder, data_paths, delete
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.lock import waiting_for
@@ -39,8 +41,9 @@ class EmbeddedStack:
         return frozenset(started)
 
     def found(self) -> Servers:
-        if not self.home.data.is_dir():
+        if not self._data_paths():
             return Servers()
+        self.home.make()
         kafka, postgres = self._servers()
         return Servers(
             kafka.bootstrap if kafka.process() is not None else "",
@@ -48,7 +51,7 @@ class EmbeddedStack:
         )
 
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        if not self.home.data.is_dir():
+        if not self._data_paths():
             return frozenset()
         self.home.make()
         with waiting_for(self.home.lock("stack"), self.say):
@@ -60,6 +63,15 @@ class EmbeddedStack:
         kafka, postgres = self._servers()
         server = kafka if part is Part.KAFKA else postgres
         return explain_end(part.label, read_pid(server.pid_file), server.port, server.log)
+
+    def data(self) -> list[str]:
+        return [str(path) for path in self._data_paths()]
+
+    def delete_data(self) -> None:
+        delete(self._data_paths())
+
+    def _data_paths(self) -> list[Path]:
+        return data_paths(self.home, as_root=os.geteuid() == 0)
 
     def _start_kafka(self, kafka: Kafka, undo: ExitStack) -> None:
         check_free(kafka.port, "Kafka", self.home.ports)

@@ -1,6 +1,6 @@
 """What a local stack is to those who use it: where its servers are, and that they can be started, found and stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -28,6 +28,10 @@ class Part(StrEnum):
 
 
 ALL_PARTS = frozenset(Part)
+
+
+def titles(parts: Iterable[Part]) -> str:
+    return " and ".join(part.label for part in sorted(parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +65,12 @@ class Stack(Protocol):
 
     def explain_end(self, part: Part) -> str:
         """How a part that no longer runs has ended, and the end of its log."""
+        ...
+
+    def data(self) -> list[str]:
+        """What `delete_data` deletes: paths and Docker volumes. Raises `StackError` where it is not the caller's."""
+        ...
+
+    def delete_data(self) -> None:
+        """Deletes the data for good. Only while nothing runs, and with the lock `stack` held."""
         ...

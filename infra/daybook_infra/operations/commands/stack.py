@@ -1,15 +1,22 @@
-"""`daybook stack up|down|env`: the local Kafka and PostgreSQL alone."""
+"""`daybook stack up|down|env|reset`: the local Kafka and PostgreSQL alone."""
 
 import shlex
+import sys
 
 import click
 
 from daybook_infra.runtime.settings import load_settings
 from daybook_infra.stack.choice import parts_needed, stack_of
-from daybook_infra.stack.interface import Part, StackError
+from daybook_infra.stack.interface import Part, Stack, StackError, titles
 from daybook_infra.stack.jwt_secret import env_with_secret, local_secret
-from daybook_infra.stack.leftovers import end_services, forget_started, refuse_while_up_runs
-from daybook_infra.stack.lock import is_held
+from daybook_infra.stack.leftovers import (
+    UP_RUNS,
+    end_services,
+    forget_started,
+    refuse_while_up_runs,
+    services_left_behind,
+)
+from daybook_infra.stack.lock import is_held, only_one, waiting_for
 from daybook_infra.stack.places import Home
 
 
@@ -65,3 +72,44 @@ def stack_env() -> None:
         raise StackError("the local stack is not running: `daybook stack up`")
     for name, value in env_with_secret(found, settings, Home.of_checkout()).items():
         click.echo(f"export {name}={shlex.quote(value)}")
+
+
+@stack.command("reset")
+@click.option("--yes", is_flag=True, help="Delete without asking.")
+def stack_reset(*, yes: bool) -> None:
+    """Delete all data, so that the next start begins with an empty log and an empty database.
+
+    Only the data of the stack that DAYBOOK_STACK names. Downloaded programs, logs, ports and the JWT secret stay.
+    Stops nothing: refuses while the stack or `daybook up` runs.
+    """
+    settings = load_settings()
+    home = Home.of_checkout()
+    home.make()
+    chosen = stack_of(settings, say)
+    refuse_while_up_runs(home)
+    _refuse_while_running(home, chosen)
+    if not (data := chosen.data()):
+        click.echo(f"nothing to delete: the {settings.stack} stack has no data")
+        return
+    click.echo("\n  ".join([f"This deletes the data of the {settings.stack} stack:", *data]))
+    if not (yes or _confirmed()):
+        click.echo("nothing was deleted")
+        sys.exit(1)
+    with only_one(home.lock("up"), UP_RUNS), waiting_for(home.lock("stack"), say):
+        _refuse_while_running(home, chosen)
+        chosen.delete_data()
+        forget_started(home)
+    click.echo("deleted")
+
+
+def _refuse_while_running(home: Home, chosen: Stack) -> None:
+    for service, process in services_left_behind(home).items():
+        raise StackError(f"a {service} service still runs (pid {process.pid}): stop it with `daybook stack down`")
+    if running := chosen.found().parts():
+        raise StackError(f"the stack runs ({titles(running)}): stop it with `daybook stack down`")
+
+
+def _confirmed() -> bool:
+    if not sys.stdin.isatty():
+        raise StackError("there is no terminal to ask on: add --yes to delete this data")
+    return click.confirm("Delete it?", default=False)

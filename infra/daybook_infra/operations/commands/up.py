@@ -41,7 +41,7 @@ def up() -> None:
     """Run all of Daybook here: Kafka, PostgreSQL, topics, migrations, both services.
 
     Servers that DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL name are used instead of local ones. Ctrl-C ends
-    whatever this command started; the data stays in .daybook/ and the next `daybook up` goes on with it.
+    whatever this command started; the data stays, and the next `daybook up` continues with it.
     """
     home = Home.of_checkout()
     home.make()
