@@ -89,7 +89,7 @@ def test_the_keys_under_which_secrets_are_looked_for_are_listed() -> None:
 
 
 def test_the_formats_that_are_looked_for_are_listed() -> None:
-    listed = part("What counts as a secret").split("in a published format:", 1)[1].strip().split("\n\n", 1)[0]
+    listed = part("What counts as a secret").split("published format:", 1)[1].strip().split("\n\n", 1)[0]
     assert listed.replace("\n", " ").rstrip(".").split("; ") == [pattern.name for pattern in PATTERNS]
 
 
@@ -99,7 +99,7 @@ def test_the_table_of_policies_has_each_rule_and_its_threshold() -> None:
         "dlq_backlog": f"{_CRITICAL_PENDING} are pending",
         "sync_stalled": "1 run",
     }
-    policies = part("Alerts and policies", level=2).split("What they say:")[0]
+    policies = part("Alerts and policies", level=2).split("The messages:")[0]
     listed = {rule.strip("`"): critical for rule, _, _, critical, _ in rows(policies)}
     assert listed == thresholds
     assert set(listed) == set(get_args(Rule))
@@ -120,4 +120,4 @@ def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
         f"touch up to {BULK_IDS} in one entry",
         f"exact up to {REMAINING_COUNTED:,}; {REMAINING_COUNTED + 1} means more",
     ):
-        assert said in PAGE.replace("\n", " "), said
+        assert said in " ".join(PAGE.split()), said
