@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from daybook_command.engine.assignment import MAX_QUEUED, MAX_QUEUED_BYTES
 from daybook_command.http.body_budget import MAX_BYTES, SHARES
 from daybook_contracts.limits import BATCH_BYTES
-from daybook_infra.runtime.kafka.clients import MIB
+from daybook_infra.runtime.kafka.options import MIB
 from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of
 from support.driving import check_tables, connected, eventually, fresh_id, new_tenant

@@ -12,6 +12,7 @@ from aiokafka.consumer import fetcher
 
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lenient_records import LenientRecords
+from daybook_infra.runtime.kafka.options import connection_options
 from support.driving import fresh_id
 from support.malformed import CASES, INVALID, Case
 from support.publisher import Publisher, Send
@@ -97,7 +98,7 @@ async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pyt
             codecs.extend([] if batch is None else [batch.compression_type])
             return batch
 
-    kafka.connection(publisher.settings, "test")  # so that nothing is installed over it
+    connection_options(publisher.settings, "test")  # so that nothing is installed over it
     monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Seen)
     monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
     bodies: Sequence[bytes] = (good(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")

@@ -26,7 +26,8 @@ from daybook_contracts.topics import (
     event_headers,
 )
 from daybook_infra.operations.addressing import Addressed
-from daybook_infra.runtime.kafka.clients import close_quietly, consumer, producer, reached
+from daybook_infra.runtime.kafka.clients import close_quietly, consumer, producer
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.settings import Settings
 
 CLIENT = "daybook-send"
@@ -115,7 +116,7 @@ async def publishing(
     topics = Topics(settings.topic_prefix)
     sender, listener = producer(settings, CLIENT), consumer(settings, CLIENT, reset="latest")
     try:
-        async with reached(settings):
+        async with translated(settings):
             await sender.start()
             await listener.start()
             partitions = len(await sender.partitions_for(topics.commands))

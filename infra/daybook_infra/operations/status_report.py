@@ -22,7 +22,8 @@ from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.log_check import disagreements
 from daybook_infra.runtime.errors import DaybookError
-from daybook_infra.runtime.kafka.clients import admin, close_quietly, consumer, reached
+from daybook_infra.runtime.kafka.clients import admin, close_quietly, consumer
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import applied_migrations, verify_migrations
 from daybook_infra.runtime.settings import Settings
@@ -191,10 +192,10 @@ async def _asked(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offs
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started one; what it does is `reached`."""
+    """A started one; what it raises is translated."""
     reader = consumer(settings, "daybook-status")
     try:
-        async with reached(settings):
+        async with translated(settings):
             await reader.start()
             yield reader
     finally:

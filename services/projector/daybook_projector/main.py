@@ -5,15 +5,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from daybook_contracts.topics import Topics
-from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.serving import end, serve, settle_garbage
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.runtime.startup import once_up, verified
@@ -55,9 +54,8 @@ async def project(settings: Settings, report: Report, stop: asyncio.Event) -> No
     topics = Topics(settings.topic_prefix)
     await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
-        topic = topics.audit_log
-        bounds = LogBounds(consumer, topic)
-        reader = Reader(consumer, topic, _worker_maker(settings, pool, bounds, report), report)
+        bounds = LogBounds(settings, consumer)
+        reader = Reader(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
         settle_garbage()
         async with asyncio.TaskGroup() as group:
             group.create_task(observe(reader, bounds, pool, report, stop))
@@ -97,10 +95,5 @@ async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
 
 async def _started_consumer(settings: Settings) -> AIOKafkaConsumer:
     group = Topics(settings.topic_prefix).projector_group
-    consumer = kafka.consumer(settings, NAME, group=group, bulk=True)
-    try:
-        await consumer.start()
-    except KafkaError as error:
-        await kafka.close_quietly(consumer)
-        raise KafkaAway(await kafka.why_unreachable(settings)) from error
-    return consumer
+    async with translated(settings):
+        return await kafka.start(kafka.consumer(settings, NAME, group=group, bulk=True))

@@ -4,37 +4,25 @@ Which topic means what is not known here.
 
 import asyncio
 import itertools
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    KafkaConnectionError,
-    KafkaError,
-    KafkaTimeoutError,
-    NodeNotReadyError,
-    RequestTimedOutError,
-)
+from aiokafka.errors import KafkaTimeoutError
 
-from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka import lenient_records
-from daybook_infra.runtime.kafka.refusals import DENIALS, denial, refusal
+from daybook_infra.runtime.kafka.options import MIB, connection_options, fetch_options
+from daybook_infra.runtime.kafka.outages import OUTAGES, translated
 from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.settings import Settings, require_kafka
+from daybook_infra.runtime.settings import Settings
 
-MIB = 1024 * 1024
 # The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
 MAX_REQUEST_BYTES = 5 * MIB
-REQUEST_TIMEOUT_MS = 10_000
 # A dead member is noticed after the session; brokers refuse less than 6 s by default.
 SESSION_TIMEOUT_MS = 6_000
 # The others hear of a new generation at their next heartbeat: most of what a takeover costs beside the session.
 HEARTBEAT_MS = 250
-# A broker answers one fetch at a time: a partition just taken over may have to wait for one that went out for others.
-FETCH_WAIT_MS = 100
 
 log = get_logger(__name__)
 
@@ -43,23 +31,7 @@ class Stoppable(Protocol):
     async def stop(self) -> None: ...
 
 
-def connection(settings: Settings, client_id: str) -> dict[str, Any]:
-    """How Kafka is reached: the keyword arguments that all of aiokafka's clients share."""
-    lenient_records.install()
-    options: dict[str, Any] = {
-        # A list: FastStream takes a string for one server, whatever it holds.
-        "bootstrap_servers": [server.strip() for server in require_kafka(settings).split(",")],
-        "client_id": client_id,
-        "request_timeout_ms": REQUEST_TIMEOUT_MS,
-        "security_protocol": settings.kafka_security,
-    }
-    if settings.kafka_security.endswith("SSL"):
-        options["ssl_context"] = ssl.create_default_context(cafile=settings.kafka_ca_file or None)
-    if settings.kafka_security.startswith("SASL"):
-        options["sasl_mechanism"] = settings.kafka_sasl
-        options["sasl_plain_username"] = settings.kafka_user
-        options["sasl_plain_password"] = settings.kafka_password.get_secret_value()
-    return options
+Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 
 
 def producer(
@@ -69,7 +41,7 @@ def producer(
     by themselves: give each a deadline and, once one has passed, close the producer (its sequence is lost).
     """
     return AIOKafkaProducer(
-        **connection(settings, client_id),
+        **connection_options(settings, client_id),
         enable_idempotence=True,
         acks="all",
         linger_ms=0,
@@ -92,7 +64,7 @@ def consumer(
     """
     return AIOKafkaConsumer(
         *topics,
-        **connection(settings, client_id),
+        **connection_options(settings, client_id),
         **fetch_options(bulk=bulk),
         group_id=group,
         enable_auto_commit=False,
@@ -102,42 +74,26 @@ def consumer(
     )
 
 
-def fetch_options(*, bulk: bool) -> dict[str, int]:
-    if bulk:
-        return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": FETCH_WAIT_MS}
-    # A partition's share must hold the largest batch, 4 MiB, or the fetch would not move on from it.
-    return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": FETCH_WAIT_MS}
-
-
-@asynccontextmanager
-async def reached(settings: Settings) -> AsyncIterator[None]:
-    """Raises `KafkaAway`, with its cause, if Kafka cannot be reached, does not answer, or refuses this client."""
-    try:
-        yield
-    except KafkaConnectionError as error:
-        raise KafkaAway(await why_unreachable(settings)) from error
-    except DENIALS as error:
-        raise KafkaAway(f"Kafka refuses: {denial(settings, error)}") from error
-    except (KafkaTimeoutError, RequestTimedOutError, NodeNotReadyError, TimeoutError) as error:
-        raise KafkaAway(f"Kafka at {settings.kafka_bootstrap} did not answer in time") from error
-
-
-async def why_unreachable(settings: Settings) -> str:
-    """Why a client could not start: no broker was reached, or the broker refused it."""
-    refused = await refusal(settings, connection(settings, "daybook-asks-why"))
-    return refused or f"Kafka is not reachable at {settings.kafka_bootstrap}"
-
-
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client; what it does is `reached`."""
-    client = AIOKafkaAdminClient(**connection(settings, "daybook-admin"))
-    async with reached(settings):
+    """A started admin client. What it raises is translated."""
+    client = AIOKafkaAdminClient(**connection_options(settings, "daybook-admin"))
+    async with translated(settings):
         try:
             await client.start()
             yield client
         finally:
             await client.close()
+
+
+async def start(client: Client) -> Client:
+    """Starts a producer or consumer, or closes what has begun to connect, also where the caller is cancelled."""
+    try:
+        await client.start()
+    except BaseException:
+        await close_quietly(client)
+        raise
+    return client
 
 
 async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
@@ -160,7 +116,7 @@ def _trouble(stopping: "asyncio.Task[None]") -> str | None:
         return "deadline passed"
     # A consumer that Kafka has gone away from may end in a cancellation of its own making.
     error = None if stopping.cancelled() else stopping.exception()
-    if error is not None and not isinstance(error, KafkaError | OSError):
+    if error is not None and not isinstance(error, OUTAGES):
         raise error
     return None if error is None else repr(error)
 
@@ -179,5 +135,5 @@ async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             await producer.client.close()
-    except (TimeoutError, KafkaError, OSError) as error:
+    except OUTAGES as error:
         log.warning("kafka_connection_abandoned", reason=str(error) or "deadline passed")

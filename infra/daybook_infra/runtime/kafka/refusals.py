@@ -21,13 +21,14 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
+from daybook_infra.runtime.kafka.options import connection_options
 from daybook_infra.runtime.settings import Settings, env_name
 
 DENIALS: Final = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 ASK_SECONDS = 5.0
 
 
-def denial(settings: Settings, error: BaseException) -> str | None:
+def describe_denial(settings: Settings, error: BaseException) -> str | None:
     """The missing ACL; None if the error is not one of `DENIALS`."""
     match error:
         case TopicAuthorizationFailedError():
@@ -40,19 +41,19 @@ def denial(settings: Settings, error: BaseException) -> str | None:
             return None
 
 
-def told(settings: Settings, error: BaseException) -> str:
+def describe_error(settings: Settings, error: BaseException) -> str:
     """For health and logs: the missing ACL, else the error itself."""
-    return denial(settings, error) or repr(error)
+    return describe_denial(settings, error) or repr(error)
 
 
-async def refusal(settings: Settings, options: Mapping[str, Any]) -> str | None:
-    """Why a reachable broker refuses this client; None if none says why. `options`: those of `kafka.connection`."""
-    given = {name: value for name, value in options.items() if name != "bootstrap_servers"}
-    for host, port, _ in collect_hosts(options["bootstrap_servers"], randomize=False):
+async def find_refusal(settings: Settings) -> str | None:
+    """Why a reachable broker refuses this client; None if none says why."""
+    options = connection_options(settings, "daybook-asks-why")
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                await _ask(host, port, given)
-        except (KafkaError, OSError, TimeoutError) as error:
+                await _ask(host, port, options)
+        except (KafkaError, OSError) as error:
             reason = _reason(settings, error)
             if reason is not None:
                 return f"Kafka at {host}:{port} {reason}"

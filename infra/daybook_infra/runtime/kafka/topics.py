@@ -20,8 +20,9 @@ from aiokafka.errors import (
 
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import DaybookError
-from daybook_infra.runtime.kafka.clients import MIB, admin
-from daybook_infra.runtime.kafka.refusals import denial
+from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.kafka.options import MIB
+from daybook_infra.runtime.kafka.refusals import describe_denial
 from daybook_infra.runtime.settings import Settings, env_name
 
 DAY_MS = 86_400_000
@@ -198,7 +199,7 @@ async def _verify_group(client: AIOKafkaAdminClient, settings: Settings, group: 
     try:
         await client.find_coordinator(group)
     except GroupAuthorizationFailedError as error:
-        raise DaybookError(denial(settings, GroupAuthorizationFailedError(group))) from error
+        raise DaybookError(describe_denial(settings, GroupAuthorizationFailedError(group))) from error
     except BrokerResponseError:
         # Kafka makes its offsets topic when a group is first asked for: it has no coordinator yet.
         return

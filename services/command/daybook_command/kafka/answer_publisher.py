@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from daybook_command.kafka.answer_records import Outgoing, outgoing
-from daybook_command.kafka.replaceable_producer import ReplaceableProducer
 from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Answer, Reply
 from daybook_contracts.topics import Topics
-from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
@@ -66,19 +65,14 @@ class Outbox:
 
     async def _sent(self, producers: ReplaceableProducer, partition: int, records: Sequence[Outgoing]) -> list[Fate]:
         """Each record's error, None if it was acknowledged. Raises KafkaAway unless at least one was too large."""
-        producer: AIOKafkaProducer | None = None
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                producer = await producers.get()
-                acks = [await _send(producer, record) for record in records]
-                fates: list[Fate] = [
-                    fate if isinstance(fate, BaseException) else None
-                    for fate in await asyncio.gather(*acks, return_exceptions=True)
-                ]
-                _raise_unless_too_large(fates)
-        except (KafkaError, OSError, TimeoutError) as error:
-            producers.discard(producer)
-            raise KafkaAway(f"the answers of partition {partition} were not acknowledged: {error!r}") from error
+        problem = f"the answers of partition {partition} were not acknowledged"
+        async with producers.use(problem, seconds=PUBLISH_SECONDS) as producer:
+            acks = [await _send(producer, record) for record in records]
+            fates: list[Fate] = [
+                fate if isinstance(fate, BaseException) else None
+                for fate in await asyncio.gather(*acks, return_exceptions=True)
+            ]
+            _raise_unless_too_large(fates)
         if any(fates):
             # Its sequence numbers are lost: all records after the refused one failed too, and are sent again.
             producers.discard(producer)

@@ -8,16 +8,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError
 
-from daybook_command.kafka.replaceable_producer import ReplaceableProducer
 from daybook_contracts.topics import Headers
-from daybook_infra.runtime.kafka.refusals import told
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.kafka.refusals import describe_error
+from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
@@ -26,6 +23,7 @@ PUBLISH_SECONDS = 5.0
 FAULT_SECONDS = 10.0
 # Handing one over takes 30 to 100 µs: this many, a few milliseconds.
 RECORDS_IN_A_TURN = 50
+PROBLEM = "commands cannot be published to Kafka"
 # The broker answered, and what it answered is final.
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
@@ -64,7 +62,7 @@ class Publisher:
         """For health: what was last published failed, a moment ago. (Who is not ready may not be asked again.)"""
         if self._failed_at is None or asyncio.get_running_loop().time() - self._failed_at > FAULT_SECONDS:
             return None
-        return f"commands cannot be published to Kafka: {self._reason}"
+        return self._reason
 
     async def stop(self) -> None:
         await self._producers.stop()
@@ -72,25 +70,26 @@ class Publisher:
     async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
         """The fate of each: `seconds` for a connection, if there is none, and as long for the acknowledgements."""
         try:
-            async with asyncio.timeout(self._seconds):
+            async with translated(self._settings, PROBLEM, seconds=self._seconds):
                 producer = await self._producers.get()
-        except (KafkaError, OSError, TimeoutError) as error:
-            self._failed(error)
-            log.warning("door_without_kafka", reason=repr(error))
+        except KafkaAway as away:
+            self._note_failure(str(away))
+            log.warning("door_without_kafka", reason=str(away))
             return [Fate.NOTHING_DONE] * len(records)
         sent = await self._send(producer, records)
         fates = [_fate(each) for each in sent]
         if fates == [Fate.PUBLISHED] * len(records):
             self._failed_at = None
         else:
-            self._failed(next(filter(None, map(_error, sent)), TimeoutError("not acknowledged in time")))
+            error = next(filter(None, map(_error, sent)), TimeoutError("not acknowledged in time"))
+            self._note_failure(f"{PROBLEM}: {describe_error(self._settings, error)}")
             log.warning("door_producer_discarded", unknown=fates.count(Fate.UNKNOWN), unsent=len(records) - len(sent))
             self._producers.discard(producer)
         return fates + [Fate.NOTHING_DONE] * (len(records) - len(sent))
 
-    def _failed(self, error: BaseException) -> None:
+    def _note_failure(self, reason: str) -> None:
         self._failed_at = asyncio.get_running_loop().time()
-        self._reason = told(self._settings, error)
+        self._reason = reason
 
     async def _send(
         self, producer: AIOKafkaProducer, records: Sequence[CommandToSend]
@@ -98,14 +97,14 @@ class Publisher:
         """A future for each record that the producer took; all but those of unknown fate are done."""
         sent: list[asyncio.Future[object]] = []
         try:
-            async with asyncio.timeout(self._seconds):
+            async with translated(self._settings, PROBLEM, seconds=self._seconds):
                 for number, each in enumerate(records):
                     if number % RECORDS_IN_A_TURN == RECORDS_IN_A_TURN - 1:
                         await asyncio.sleep(0)  # the producer itself waits for nothing while it has room
                     sent.append(await self._send_one(producer, each))  # those taken must survive a raise
                 await asyncio.wait(sent)
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("door_publish_failed", reason=repr(error))
+        except KafkaAway as away:
+            log.warning("door_publish_failed", reason=str(away))
         return sent
 
     async def _send_one(self, producer: AIOKafkaProducer, each: CommandToSend) -> "asyncio.Future[object]":

@@ -9,7 +9,6 @@ from itertools import groupby
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
@@ -21,6 +20,8 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
+from daybook_infra.runtime.kafka.options import connection_options, fetch_options
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
@@ -30,7 +31,7 @@ CALL_SECONDS = 5.0
 MAX_RECORDS = 2_000
 # FastStream waits this long for records and, after an empty poll, once more: a lone command's delay, against idle CPU.
 POLL_MS = 3
-FETCH = kafka.fetch_options(bulk=False)
+FETCH = fetch_options(bulk=False)
 
 
 class Shards(Protocol):
@@ -48,6 +49,7 @@ class CommandIntake(ConsumerRebalanceListener):
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self.broker = _broker(settings)
+        self._settings = settings
         self._topic = topics.commands
         self._shards: Shards | None = None
         self._subscriber = self.broker.subscriber(
@@ -75,13 +77,13 @@ class CommandIntake(ConsumerRebalanceListener):
         """Raises KafkaAway where Kafka cannot be reached."""
         self._shards = shards
         try:
-            async with asyncio.timeout(2 * CALL_SECONDS):
+            async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
                 await self.broker.start()
-        except (KafkaError, OSError, TimeoutError) as error:
+        except KafkaAway:
             # Left alive it would join the group beside the next attempt's, and be given partitions that nobody reads.
             if self._consumer is not None:
                 await kafka.close_quietly(self._consumer)
-            raise KafkaAway(f"the commands topic cannot be subscribed: {error!r}") from error
+            raise
 
     async def stop(self) -> None:
         await kafka.close_quietly(self.broker)
@@ -117,15 +119,13 @@ class CommandIntake(ConsumerRebalanceListener):
     async def committed(self, partition: int) -> int:
         """Where to go on: the committed offset, the topic's first if there is none; raises KafkaAway."""
         place = TopicPartition(self._topic, partition)
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                consumer = self._ours(place)
-                if consumer is None:
-                    return 0
-                offset: int | None = await consumer.committed(place)
-                return (await consumer.beginning_offsets([place]))[place] if offset is None else offset
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise KafkaAway(f"no committed offset of partition {partition}: {error!r}") from error
+        problem = f"no committed offset of partition {partition}"
+        async with translated(self._settings, problem, seconds=CALL_SECONDS):
+            consumer = self._ours(place)
+            if consumer is None:
+                return 0
+            offset: int | None = await consumer.committed(place)
+            return (await consumer.beginning_offsets([place]))[place] if offset is None else offset
 
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)
@@ -149,11 +149,11 @@ class CommandIntake(ConsumerRebalanceListener):
         """A commit that fails only means that commands come again, and are known by their ids."""
         places = {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
         try:
-            async with asyncio.timeout(CALL_SECONDS):
+            async with translated(self._settings, "offsets cannot be committed", seconds=CALL_SECONDS):
                 if self._consumer is not None:
                     await self._consumer.commit(places)
-        except (KafkaError, OSError, TimeoutError) as error:
-            log.warning("offsets_not_committed", partitions=sorted(offsets), reason=repr(error))
+        except KafkaAway as away:
+            log.warning("offsets_not_committed", partitions=sorted(offsets), reason=str(away))
 
     def _ours(self, place: TopicPartition) -> AIOKafkaConsumer | None:
         """The consumer, if the partition is (still) assigned to it."""
@@ -162,7 +162,7 @@ class CommandIntake(ConsumerRebalanceListener):
 
 
 def _broker(settings: Settings) -> KafkaBroker:
-    options = kafka.connection(settings, "daybook-command")
+    options = connection_options(settings, "daybook-command")
     return KafkaBroker(
         options["bootstrap_servers"],
         client_id=options["client_id"],

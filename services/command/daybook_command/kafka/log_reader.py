@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from daybook_command.shard.messages import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
+from daybook_infra.runtime.kafka.replaceable import ReplaceableConsumer
 from daybook_infra.runtime.settings import Settings
 
 # No answer for so long means that the partition's leader is away; the caller tries again.
@@ -35,8 +34,8 @@ class LogReader:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        self._reading = _Consumer(settings, "daybook-command-log")
-        self._asking = _Consumer(settings, "daybook-command-probe")
+        self._reading = ReplaceableConsumer(settings, "daybook-command-log", start_seconds=STALL_SECONDS)
+        self._asking = ReplaceableConsumer(settings, "daybook-command-probe", start_seconds=STALL_SECONDS)
         self._turn, self._asked = asyncio.Lock(), asyncio.Lock()
 
     async def stop(self) -> None:
@@ -44,30 +43,18 @@ class LogReader:
 
     async def ends(self) -> dict[int, int]:
         """Where each partition of the log ends. Raises KafkaAway unless every partition's leader says so."""
-        async with self._asked:
-            return await self._ends()
-
-    async def _ends(self) -> dict[int, int]:
-        try:
-            consumer = await self._asking.started()
-            async with asyncio.timeout(STALL_SECONDS):
-                ends = await consumer.end_offsets(self._places)
-        except (KafkaError, OSError, TimeoutError) as error:
-            await self._asking.stop()
-            raise KafkaAway(f"not every partition of the log can be asked where it ends: {error!r}") from error
+        problem = "not every partition of the log can be asked where it ends"
+        async with self._asked, self._asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
+            ends = await consumer.end_offsets(self._places)
         return {place.partition: end for place, end in ends.items()}
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
-        async with self._turn:
-            try:
-                return await self._read(partition, start, stop)
-            except (KafkaError, OSError, TimeoutError) as error:
-                await self._reading.stop()
-                raise KafkaAway(f"the log of partition {partition} cannot be read: {error!r}") from error
+        problem = f"the log of partition {partition} cannot be read"
+        async with self._turn, self._reading.use(problem) as consumer:
+            return await self._read(consumer, partition, start, stop)
 
-    async def _read(self, partition: int, start: int, stop: int | None) -> Stretch:
-        consumer = await self._reading.started()
+    async def _read(self, consumer: AIOKafkaConsumer, partition: int, start: int, stop: int | None) -> Stretch:
         place = TopicPartition(self._topic, partition)
         async with asyncio.timeout(STALL_SECONDS):
             first = (await consumer.beginning_offsets([place]))[place]
@@ -102,30 +89,3 @@ class LogReader:
 
 def _log_record(record: ConsumerRecord[bytes, bytes]) -> LogRecord:
     return LogRecord(record.offset, record.value, offsets_of(record.value))
-
-
-class _Consumer:
-    """Connected when it is first needed, and thrown away when it can no longer be trusted. For one user at a time."""
-
-    def __init__(self, settings: Settings, client_id: str) -> None:
-        self._settings = settings
-        self._client_id = client_id
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def started(self) -> AIOKafkaConsumer:
-        """Raises aiokafka's KafkaError, OSError or TimeoutError where Kafka is away."""
-        if self._consumer is None:
-            consumer = kafka.consumer(self._settings, self._client_id, bulk=True)
-            try:
-                async with asyncio.timeout(STALL_SECONDS):
-                    await consumer.start()
-            except BaseException:  # a cancellation too: what has begun to connect must not be left alive
-                await kafka.close_quietly(consumer)
-                raise
-            self._consumer = consumer
-        return self._consumer
-
-    async def stop(self) -> None:
-        consumer, self._consumer = self._consumer, None
-        if consumer is not None:
-            await kafka.close_quietly(consumer)

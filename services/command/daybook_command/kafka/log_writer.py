@@ -6,24 +6,24 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     CorruptRecordException,
     InvalidTopicError,
-    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from daybook_command.kafka.replaceable_producer import ReplaceableProducer
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown
+from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
-from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.refusals import told
+from daybook_infra.runtime.kafka.options import MIB
+from daybook_infra.runtime.kafka.refusals import describe_error
+from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.settings import Settings
 
 APPEND_SECONDS = 10.0
 # Longer than it takes until the same batch has been tried once more, by a shard that has folded the log again.
 FAULT_SECONDS = 20.0
 # A Kafka batch of ours closes at 512 KiB, or holds one command, whose entries stay under 1 MiB; the topic takes 4 MiB.
-BATCH_BYTES = 4 * kafka.MIB
+BATCH_BYTES = 4 * MIB
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 
 Fate = Acknowledged | AppendUnknown | AppendRefused
@@ -60,21 +60,17 @@ class LogWriter:
         return fate
 
     async def _appended(self, partition: int, append: Append) -> Fate:
-        producer: AIOKafkaProducer | None = None
         try:
-            async with asyncio.timeout(APPEND_SECONDS):
-                producer = await self._producers.get()
+            problem = f"entries of partition {partition} are not acknowledged"
+            async with self._producers.use(problem, seconds=APPEND_SECONDS, passing=_REFUSALS) as producer:
                 batch = self._batch(producer, append)
                 failpoint("before-append")
-                sent = await producer.send_batch(batch, self._topic, partition=partition)
-                metadata = await sent
+                metadata = await (await producer.send_batch(batch, self._topic, partition=partition))
                 failpoint("after-append")
         except _REFUSALS as error:
-            self._producers.discard(producer)
             return AppendRefused(f"Kafka refused the batch: {error!r}")
-        except (KafkaError, OSError, TimeoutError) as error:
-            self._reason = told(self._settings, error)
-            self._producers.discard(producer)
+        except KafkaAway as away:
+            self._reason = describe_error(self._settings, away.__cause__ or away)
             return AppendUnknown()
         # An idempotent retry that the broker had already taken is acknowledged without an offset.
         return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)

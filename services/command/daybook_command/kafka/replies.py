@@ -6,12 +6,11 @@ import asyncio
 import secrets
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.refusals import told
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
@@ -55,15 +54,15 @@ class Replies:
         """Returns once every reply from now on will be seen; raises KafkaAway."""
         consumer = kafka.consumer(self._settings, "daybook-command-replies", reset="latest")
         try:
-            async with asyncio.timeout(START_SECONDS):
+            async with translated(self._settings, "the results topic cannot be read", seconds=START_SECONDS):
                 await consumer.start()
                 consumer.assign([self._place])
                 # Seeking is lazy: the end is fixed only when it has been asked for.
                 await consumer.seek_to_end(self._place)
                 await consumer.position(self._place)
-        except (KafkaError, OSError, TimeoutError) as error:
+        except KafkaAway:
             await kafka.close_quietly(consumer)
-            raise KafkaAway(f"the results topic cannot be read: {error!r}") from error
+            raise
         self._consumer = consumer
         self._reading = asyncio.create_task(self._read(consumer), name="replies")
 
@@ -97,10 +96,11 @@ class Replies:
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
-                polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
-            except KafkaError as error:
-                self._interrupted = f"the results topic cannot be read: {told(self._settings, error)}"
-                log.warning("replies_interrupted", reason=repr(error))
+                async with translated(self._settings, "the results topic cannot be read"):
+                    polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
+            except KafkaAway as away:
+                self._interrupted = str(away)
+                log.warning("replies_interrupted", reason=str(away))
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._interrupted = None

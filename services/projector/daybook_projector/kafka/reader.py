@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
 
+from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka import refusals as kafka_refusals
+from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.kafka.refusals import DENIALS
 from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.kafka.feed import Feed
 
 POLL_MS = 200
@@ -48,9 +50,12 @@ MakeWorker = Callable[[int, Feed], PartitionWorker]
 
 
 class Reader(ConsumerRebalanceListener):
-    def __init__(self, consumer: AIOKafkaConsumer, topic: str, make_worker: MakeWorker, report: ReaderReport) -> None:
+    def __init__(
+        self, settings: Settings, consumer: AIOKafkaConsumer, make_worker: MakeWorker, report: ReaderReport
+    ) -> None:
+        self._settings = settings
         self._consumer = consumer
-        self._topic = topic
+        self._topic = Topics(settings.topic_prefix).audit_log
         self._make_worker = make_worker
         self._report = report
         self._workers: dict[int, PartitionWorker] = {}
@@ -74,10 +79,12 @@ class Reader(ConsumerRebalanceListener):
             await self._drain()
 
     async def _fetched(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        """None where an ACL is missing (any more): the consumer goes on by itself once it is there."""
+        """None where an ACL is missing (any more): the consumer goes on by itself once it is there. Of all else that is
+        raised here it would not recover: that ends the process.
+        """
         try:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
-        except kafka_refusals.DENIALS as error:
+        except DENIALS as error:
             self._report.away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
             await asyncio.sleep(DENIED_PAUSE_SECONDS)
             return {}
@@ -89,12 +96,12 @@ class Reader(ConsumerRebalanceListener):
         if offsets in ({}, self._committed):
             return
         try:
-            async with asyncio.timeout(COMMIT_SECONDS):
+            async with translated(self._settings, "offsets cannot be committed", seconds=COMMIT_SECONDS):
                 await self._consumer.commit(offsets)
             self._committed = offsets
-        except (KafkaError, IllegalStateError, TimeoutError) as error:
+        except KafkaAway as away:
             # A rebalance, or Kafka away: nothing depends on these offsets.
-            log.debug("offsets_not_committed", reason=repr(error))
+            log.debug("offsets_not_committed", reason=str(away))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         # What a worker is writing just now is decided by its checkpoint, not by who has the partition.

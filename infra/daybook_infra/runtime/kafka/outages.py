@@ -1,0 +1,66 @@
+"""aiokafka's errors translated once, as postgres/connections.py does with asyncpg's: errors in, `KafkaAway` out."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NodeNotReadyError,
+    RequestTimedOutError,
+)
+
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka.refusals import describe_denial, describe_error, find_refusal
+from daybook_infra.runtime.settings import Settings
+
+OUTAGES: Final = (KafkaError, OSError)
+"""What aiokafka raises where Kafka fails. A TimeoutError is an OSError, and an ACL that is missing a KafkaError."""
+
+
+@asynccontextmanager
+async def translated(
+    settings: Settings,
+    problem: str | None = None,
+    *,
+    seconds: float | None = None,
+    passing: tuple[type[Exception], ...] = (),
+) -> AsyncIterator[None]:
+    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached, does not answer within `seconds`, answers with
+    an error, has fenced a producer, or denies this client something. All of that may pass, so callers retry.
+
+    `problem` says what cannot be done. Without it the message says why Kafka cannot be reached; to find that out, each
+    server may be asked once more, for `refusals.ASK_SECONDS`.
+
+    Left as they are:
+    - `passing`: final answers that the caller acts on, such as a record that is too large for its topic.
+    - ConsumerStoppedError and IllegalOperation: misuse of aiokafka, which is a bug.
+
+    Do not use it around the `getmany` of a consumer with a group. There only `refusals.DENIALS` pass by themselves;
+    after any other error aiokafka fetches no more, and the process has to end.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except passing:
+        raise
+    except OUTAGES as error:
+        reason = (
+            await _why_away(settings, error) if problem is None else f"{problem}: {describe_error(settings, error)}"
+        )
+        raise KafkaAway(reason) from error
+
+
+async def _why_away(settings: Settings, error: KafkaError | OSError) -> str:
+    match error:
+        case KafkaConnectionError():
+            refused = await find_refusal(settings)
+            return refused or f"Kafka is not reachable at {settings.kafka_bootstrap}"
+        case KafkaTimeoutError() | RequestTimedOutError() | NodeNotReadyError() | TimeoutError():
+            return f"Kafka at {settings.kafka_bootstrap} did not answer in time"
+        case _:
+            denied = describe_denial(settings, error)
+            return f"Kafka refuses: {denied}" if denied else f"Kafka at {settings.kafka_bootstrap} failed: {error!r}"

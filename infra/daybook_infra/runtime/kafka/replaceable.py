@@ -1,0 +1,98 @@
+"""Kafka clients that are started when they are first needed, and replaced when they can no longer be trusted."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.outages import OUTAGES, translated
+from daybook_infra.runtime.settings import Settings
+
+
+class ProducerOptions(TypedDict):
+    batch_bytes: int
+    compressed: bool
+
+
+class ReplaceableProducer:
+    """After a send of unknown fate its sequence numbers are lost (they do not roll back): `discard` it."""
+
+    def __init__(
+        self, settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
+    ) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._options: ProducerOptions = {"batch_bytes": batch_bytes, "compressed": compressed}
+        self._producer: AIOKafkaProducer | None = None
+        self._starting = asyncio.Lock()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def use(
+        self, problem: str, *, seconds: float, passing: tuple[type[Exception], ...] = ()
+    ) -> AsyncIterator[AIOKafkaProducer]:
+        """A started producer, for `seconds`. What the body raises is translated (see `translated`), and the producer is
+        discarded. A cancelled body leaves it to those who use it at the same time.
+        """
+        producer: AIOKafkaProducer | None = None
+        try:
+            async with translated(self._settings, problem, seconds=seconds, passing=passing):
+                producer = await self.get()
+                yield producer
+        except Exception:
+            self.discard(producer)
+            raise
+
+    async def get(self) -> AIOKafkaProducer:
+        """A started one. Raises what aiokafka raises: call it inside `translated`, with a deadline."""
+        async with self._starting:
+            if self._producer is None:
+                self._producer = await kafka.start(kafka.producer(self._settings, self._client_id, **self._options))
+            return self._producer
+
+    def discard(self, producer: AIOKafkaProducer | None) -> None:
+        """Nothing more goes through `producer`; what it still held is of unknown fate."""
+        if producer is None or producer is not self._producer:
+            return
+        self._producer = None
+        task = asyncio.create_task(kafka.close_quietly(producer))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def stop(self) -> None:
+        self.discard(self._producer)
+        await asyncio.gather(*self._closing)
+
+
+class ReplaceableConsumer:
+    """A consumer without a group, for one user at a time. `start_seconds` bounds its start."""
+
+    def __init__(self, settings: Settings, client_id: str, *, start_seconds: float) -> None:
+        self._settings = settings
+        self._client_id = client_id
+        self._start_seconds = start_seconds
+        self._consumer: AIOKafkaConsumer | None = None
+
+    @asynccontextmanager
+    async def use(self, problem: str) -> AsyncIterator[AIOKafkaConsumer]:
+        """A started consumer. Where Kafka fails in the body, raises `KafkaAway` (see `translated`) and stops it."""
+        async with translated(self._settings, problem):
+            try:
+                yield await self._get()
+            except OUTAGES:
+                await self.stop()
+                raise
+
+    async def _get(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            async with asyncio.timeout(self._start_seconds):
+                self._consumer = await kafka.start(kafka.consumer(self._settings, self._client_id, bulk=True))
+        return self._consumer
+
+    async def stop(self) -> None:
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await kafka.close_quietly(consumer)
