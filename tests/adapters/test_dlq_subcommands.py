@@ -51,7 +51,7 @@ async def test_all_are_resolved_and_nothing_is_left_for_a_second_time(settings: 
         second = await dlq(settings, *RESOLVE)
         assert await left(given.database) == {("resolved", 0): PENDING}
     assert first == Ended(0, "2500 dead letters resolved\n", "")
-    assert second == Ended(0, "no pending dead letter matches\n", "")
+    assert second == Ended(0, f"connection {CONNECTION} has no pending dead letter that matches\n", "")
     assert given.principals == {"service:ops"}
     data = {"connection_id": CONNECTION, "filter": {}, "resolution": "discarded", "reason": "too old"}
     assert [(each["type"], each["data"]) for each in given.taken] == [("RESOLVE_DLQ_EVENTS", data)] * 3
@@ -159,11 +159,15 @@ async def test_what_arrives_meanwhile_is_said_to_be_left(settings: Settings) -> 
     assert done == Ended(0, "4000 dead letters resolved; 2500 arrived meanwhile and are left: repeat it for them\n", "")
 
 
-async def test_without_such_a_connection_or_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
+@pytest.mark.parametrize("arguments", [RETRY, (*RETRY, "--dry-run"), RESOLVE])
+async def test_an_unknown_connection_is_an_error(settings: Settings, arguments: tuple[str, ...]) -> None:
+    unknown = await dlq(settings, *arguments)
+    line = f"Error: there is no connection {CONNECTION}: `daybook connections --all` lists them\n"
+    assert unknown == Ended(1, "", line)
+
+
+async def test_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
     away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
-    unknown = await dlq(away, *RETRY)
     async with connect(settings, "test") as database:
         await database.execute(TABLES)
-    unreached = await dlq(away, *RETRY)
-    assert unknown == Ended(1, "", f"Error: there is no connection {CONNECTION}\n")
-    assert unreached == Ended(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")
+    assert await dlq(away, *RETRY) == Ended(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")

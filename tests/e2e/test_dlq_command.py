@@ -28,7 +28,7 @@ async def test_retried_and_then_resolved_to_the_last_one(
     bulk = ("--connection", connection_id, "--principal", "service:ops")
     assert await dlq(shared, "retry", *bulk, "--dry-run") == "2100 pending dead letters match; nothing was sent"
     assert await dlq(shared, "retry", *bulk) == "2100 retries done"
-    assert await dlq(shared, "retry", *bulk) == "no pending dead letter matches"
+    assert await dlq(shared, "retry", *bulk) == f"connection {connection_id} has no pending dead letter that matches"
     assert await counts(database, connection_id) == [("pending", 1, PENDING)]
     assert await dlq(shared, "resolve", *bulk, "--resolution", "discarded") == "2100 dead letters resolved"
     assert await counts(database, connection_id) == [("resolved", 1, PENDING)]

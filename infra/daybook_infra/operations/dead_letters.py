@@ -61,7 +61,7 @@ async def find(database: OwnConnection, connection_id: UUID) -> Place:
     """Raises `DaybookError` where the tables have no such connection."""
     row = await database.fetchrow(CONNECTION, connection_id)
     if row is None:
-        raise DaybookError(f"there is no connection {connection_id}")
+        raise DaybookError(f"there is no connection {connection_id}: `daybook connections --all` lists them")
     return Place(connection_id, UUID(str(row["org_id"])), row["name"])
 
 

@@ -170,7 +170,7 @@ async def _run(settings: Settings, order: Order, work: Work, sweep: Sweep) -> No
         if order.dry_run:
             click.echo(_preview(sum(pending.values()), sweep))
         elif not pending:
-            click.echo("no pending dead letter matches")
+            click.echo(f"connection {order.connection_id} has no pending dead letter that matches")
         else:
             await _send_all(settings, order, work, sweep, (database, place))
             left = await pending_by_retries(database, place, work.max_retry_count)
