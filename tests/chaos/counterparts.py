@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping
 
-import pytest
-
 from daybook_command.postgres import entry_rows
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import Needs, Snapshot
@@ -18,8 +16,8 @@ from daybook_projector.postgres.quarantine import frozen_orgs
 from daybook_projector.postgres.row_writer import Met
 from daybook_projector.postgres.writer import Writer
 from support import removals
+from support.patching import Patch
 
-Patch = pytest.MonkeyPatch
 Remove = Callable[[Patch], None]
 
 
@@ -27,7 +25,7 @@ def set_without_comparing(patch: Patch) -> None:
     compared = "next_offset = $2 AND position = $3 AND hash = $4"
     assert compared in checkpoints.MOVE
     anything = "($2::bigint, $3::bigint, $4::text) IS NOT NULL"
-    patch.setattr(checkpoints, "MOVE", checkpoints.MOVE.replace(compared, anything))
+    patch.replace(checkpoints, "MOVE", checkpoints.MOVE.replace(compared, anything))
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
@@ -42,7 +40,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
                 await writer._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
                 failpoint("after-rows")
 
-    patch.setattr(Writer, "_write_whole", write_whole)
+    patch.replace(Writer, "_write_whole", write_whole)
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
@@ -54,7 +52,7 @@ def read_in_two_snapshots(patch: Patch) -> None:
                 await reader._claim(connection, needs)
                 return await reader._read(connection, needs)
 
-    patch.setattr(SnapshotReader, "read", read)
+    patch.replace(SnapshotReader, "read", read)
 
 
 def prune_before_deciding(patch: Patch) -> None:
@@ -71,12 +69,12 @@ def prune_before_deciding(patch: Patch) -> None:
         return decide(shard, event)
 
     read, decide = SnapshotReader.read, Shard._decide
-    patch.setattr(SnapshotReader, "read", looked_up)
-    patch.setattr(Shard, "_decide", pruned)
+    patch.replace(SnapshotReader, "read", looked_up)
+    patch.replace(Shard, "_decide", pruned)
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:
-    patch.setattr(entry_rows, "_is_of", lambda *_: True)
+    patch.replace(entry_rows, "_is_of", lambda *_: True)
 
 
 COUNTERPARTS: Mapping[Remove, Remove] = {

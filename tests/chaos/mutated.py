@@ -6,11 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
-
 from chaos.counterparts import COUNTERPARTS
 from daybook_infra.operations.cli import main as daybook
 from support.mutants import MUTANTS
+from support.patching import Patch
 
 TESTS = Path(__file__).parent.parent
 
@@ -23,7 +22,7 @@ def program(lacks: str) -> Sequence[str]:
 def main() -> None:
     lacks, *arguments = sys.argv[1:]
     mutant = next(each for each in MUTANTS if each.lacks == lacks)
-    COUNTERPARTS.get(mutant.remove, mutant.remove)(pytest.MonkeyPatch())
+    COUNTERPARTS.get(mutant.remove, mutant.remove)(Patch())
     daybook.main(arguments, prog_name="daybook")
 
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from chaos.counterparts import COUNTERPARTS
+from chaos.counterparts import COUNTERPARTS, Remove
 from chaos.hunts import HUNTS, NOT_HUNTED
 from chaos.mutated import program
 from daybook_contracts.log.head import Head
 from support.logbook import Logbook, user
 from support.mutants import MUTANTS
+from support.patching import Patch
 from support.processes import PROGRAM, free_port, launch
 from support.projecting import database, projected, publish
 from support.stack import FreshSettings
@@ -44,3 +45,9 @@ def test_every_mutant_of_the_simulation_is_hunted_or_it_is_said_why_not() -> Non
 def test_what_is_removed_from_the_simulated_edge_has_a_counterpart() -> None:
     simulated = {mutant.remove for mutant in MUTANTS if "simulated" in mutant.removed}
     assert simulated <= COUNTERPARTS.keys() <= {mutant.remove for mutant in MUTANTS}
+
+
+@pytest.mark.parametrize("remove", [*COUNTERPARTS.values()], ids=lambda remove: remove.__name__)
+def test_a_counterpart_finds_what_it_replaces(remove: Remove) -> None:
+    with Patch.context() as patch:
+        remove(patch)

@@ -1,12 +1,13 @@
 """Seventeen systems that each lack one protection, and what a simulation makes of them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import pytest
-
 from support import removals
 from support.judges import judge
+from support.patching import Patch, require_removed
+from support.simulation import World
 from support.surroundings import Failed
 from support.trials import played
 
@@ -18,26 +19,48 @@ class Mutant:
     lacks: str
     rule: str
     removed: str
-    remove: Callable[[pytest.MonkeyPatch], None]
+    remove: Callable[[Patch], None]
 
-    def verdict(self, seed: int) -> Failed | None:
-        """What the judges, who are whole, say of one schedule of the mutant."""
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                self.remove(patch)
-                world = played(seed)
-            judge(world)
-        except Failed as failed:
-            return failed
-        return None
+    def verdict(self, seed: int, calls: Counter[str] | None = None) -> Failed | None:
+        """What the judges, who are whole, say of one schedule of the mutant. `calls` counts those of what is patched.
+        Raises `NotRemoved`.
+        """
+        with Patch.context() as patch:
+            self.remove(patch)
+            ended = _played(seed)
+        require_removed(Counter(), patch.faults)
+        if calls is not None:
+            calls.update(patch.calls)
+        return ended if isinstance(ended, Failed) else _judged(ended)
 
     def caught(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
-        """After how many schedules, and what was found; None if all of them went well."""
+        """After how many schedules, and what was found; None if all of them went well. Goes on until everything that is
+        patched was called. Raises `NotRemoved` if some of it never is.
+        """
+        calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):
-            failed = self.verdict(seed)
-            if failed is not None:
-                return runs, failed
-        return None
+            failed = self.verdict(seed, calls)
+            if failed is not None and found is None:
+                found = runs, failed
+            if found is not None and all(calls.values()):
+                return found
+        require_removed(calls, [])
+        return found
+
+
+def _played(seed: int) -> World | Failed:
+    try:
+        return played(seed)
+    except Failed as failed:
+        return failed
+
+
+def _judged(world: World) -> Failed | None:
+    try:
+        judge(world)
+    except Failed as failed:
+        return failed
+    return None
 
 
 MUTANTS = (

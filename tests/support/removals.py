@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import pytest
-
 from daybook_command.domain.state import Org
-from daybook_command.shard import doubts, gap, machine
+from daybook_command.shard import doubts, gap, machine, takeover
+from daybook_command.shard import memory as shard_memory
 from daybook_command.shard.batch import Deciding
 from daybook_command.shard.known import Known
 from daybook_command.shard.machine import Shard
@@ -20,18 +19,19 @@ from daybook_command.shard.messages import (
     SnapshotLoaded,
     TakenOver,
 )
+from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.log import admission
 from daybook_contracts.log.admission import VoidReason
 from daybook_contracts.log.continuity import head_of
 from daybook_contracts.log.head import Checkpoint, Head
+from daybook_projector.partition import machine as partition_log
 from support import simulated_postgres
+from support.patching import Patch
 from support.simulated_postgres import move_checkpoint, post
 from support.simulated_writer import Looking, Writer
 from support.surroundings import Surroundings
-
-Patch = pytest.MonkeyPatch
 
 
 def admit_whatever_is_sealed(patch: Patch) -> None:
@@ -40,8 +40,8 @@ def admit_whatever_is_sealed(patch: Patch) -> None:
     def admit(_head: Head, partition: int, value: bytes | None) -> Head | VoidReason:
         return head_of(partition, value) or VoidReason.NOT_CANONICAL
 
-    for reader in ("daybook_command.shard.memory", "daybook_projector.partition.machine"):
-        patch.setattr(f"{reader}.admit", admit)
+    for reader in (shard_memory, partition_log):
+        patch.replace(reader, "admit", admit)
 
 
 def compare_positions_alone(patch: Patch) -> None:
@@ -49,12 +49,12 @@ def compare_positions_alone(patch: Patch) -> None:
         return original(head, partition, claimed, position, head.hash)
 
     original = admission._misfit
-    patch.setattr(admission, "_misfit", misfit)
+    patch.replace(admission, "_misfit", misfit)
 
 
 def take_any_acknowledgement(patch: Patch) -> None:
     """As if nothing that others wrote in between could extend the log."""
-    patch.setattr(gap, "admit", lambda *_: VoidReason.WRONG_PREV)
+    patch.replace(gap, "admit", lambda *_: VoidReason.WRONG_PREV)
 
 
 def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
@@ -62,15 +62,15 @@ def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
         return original(shard, shard.memory.end if base_offset is None else base_offset)
 
     original = Shard._acknowledged
-    patch.setattr(Shard, "_acknowledged", acknowledged)
+    patch.replace(Shard, "_acknowledged", acknowledged)
 
 
 def look_for_ids_in_memory_alone(patch: Patch) -> None:
-    patch.setattr(Deciding, "known", property(lambda deciding: Known(deciding.memory.tail.by_identity, {})))
+    patch.replace(Deciding, "known", property(lambda deciding: Known(deciding.memory.tail.by_identity, {})))
 
 
 def look_for_ids_in_the_table_alone(patch: Patch) -> None:
-    patch.setattr(Deciding, "known", property(lambda deciding: Known({}, deciding.snapshot.entries)))
+    patch.replace(Deciding, "known", property(lambda deciding: Known({}, deciding.snapshot.entries)))
 
 
 def prune_before_deciding(patch: Patch) -> None:
@@ -86,8 +86,8 @@ def prune_before_deciding(patch: Patch) -> None:
         return decide(shard, event)
 
     find, decide = Writer.found, Shard._decide
-    patch.setattr(Writer, "found", found)
-    patch.setattr(Shard, "_decide", pruned)
+    patch.replace(Writer, "found", found)
+    patch.replace(Shard, "_decide", pruned)
 
 
 def keep_cached_orgs(patch: Patch) -> None:
@@ -100,18 +100,19 @@ def keep_cached_orgs(patch: Patch) -> None:
         return effects
 
     def taken_over(shard: Shard, event: TakenOver) -> list[Effect]:
-        def keeping(*arguments: TakenOver | int) -> tuple[Memory, list[Report]]:
-            memory, reports = fold(*arguments)  # type: ignore[arg-type]
-            memory.cache = kept
-            return memory, reports
-
-        kept = shard.memory.cache
-        patch.setattr(machine, "take_over", keeping)
+        caches.append(shard.memory.cache)
         return take(shard, event)
 
+    def keeping(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
+        memory, reports = fold(event, partition, cache_orgs)
+        memory.cache = caches.pop()
+        return memory, reports
+
+    caches: list[OrgCache] = []
     begin, take, fold = Shard._start_over, Shard._taken_over, take_over
-    patch.setattr(Shard, "_start_over", start_over)
-    patch.setattr(Shard, "_taken_over", taken_over)
+    patch.replace(Shard, "_start_over", start_over)
+    patch.replace(Shard, "_taken_over", taken_over)
+    patch.replace(machine, "take_over", keeping)
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
@@ -122,7 +123,7 @@ def read_in_two_snapshots(patch: Patch) -> None:
         find(writer, Looking(looking.load, mixed), around)
 
     find = Writer.found
-    patch.setattr(Writer, "found", found)
+    patch.replace(Writer, "found", found)
 
 
 def replay_the_whole_tail(patch: Patch) -> None:
@@ -130,7 +131,7 @@ def replay_the_whole_tail(patch: Patch) -> None:
         return original(tail, org_id, org, -1)
 
     original = Tail.replay
-    patch.setattr(Tail, "replay", replay)
+    patch.replace(Tail, "replay", replay)
 
 
 def commit_before_appending(patch: Patch) -> None:
@@ -140,16 +141,16 @@ def commit_before_appending(patch: Patch) -> None:
         return effects if answer is None else [Commit(answer.next_offset), *effects]
 
     original = Shard._decide
-    patch.setattr(Shard, "_decide", decided)
+    patch.replace(Shard, "_decide", decided)
 
 
 def set_without_comparing(patch: Patch) -> None:
-    patch.setattr(simulated_postgres, "is_unmoved", lambda *_: True)
+    patch.replace(simulated_postgres, "is_unmoved", lambda *_: True)
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
     """First the rows, then the checkpoint."""
-    patch.setattr(simulated_postgres, "ONE_TRANSACTION", ((post,), (move_checkpoint,)))
+    patch.replace(simulated_postgres, "ONE_TRANSACTION", ((post,), (move_checkpoint,)))
 
 
 def take_a_timeout_for_a_refusal(patch: Patch) -> None:
@@ -157,7 +158,7 @@ def take_a_timeout_for_a_refusal(patch: Patch) -> None:
         return original(shard, AppendRefused("timed out") if isinstance(event, AppendUnknown) else event)
 
     original = Shard.handle
-    patch.setattr(Shard, "handle", handle)
+    patch.replace(Shard, "handle", handle)
 
 
 def overlook_a_restore(patch: Patch) -> None:
@@ -165,18 +166,14 @@ def overlook_a_restore(patch: Patch) -> None:
         went_back = checkpoint.head.position < memory.tail.pruned_position
         return None if went_back else doubts.doubt(memory, checkpoint)
 
-    patch.setattr(machine, "doubt", doubt)
+    patch.replace(machine, "doubt", doubt)
 
 
 def overlook_another_head(patch: Patch) -> None:
-    for reader in (
-        "daybook_command.shard.takeover",
-        "daybook_command.shard.gap",
-        "daybook_projector.partition.machine",
-    ):
-        patch.setattr(f"{reader}.check_head", lambda *_: None)
+    for reader in (takeover, gap, partition_log):
+        patch.replace(reader, "check_head", lambda *_: None)
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:
     """As if nobody could have an entry with another's first id."""
-    patch.setattr(simulated_postgres, "is_entry_of", lambda *_: True)
+    patch.replace(simulated_postgres, "is_entry_of", lambda *_: True)

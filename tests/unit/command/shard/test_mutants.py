@@ -1,12 +1,16 @@
 """The honesty of the simulation: it must notice whenever one protection is missing."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
+from daybook_command.shard import machine
+from support import trials
 from support.documents import page, section
 from support.judges import JUDGES
 from support.mutants import MUTANTS, Mutant
+from support.patching import NotRemoved, Patch
 from support.surroundings import LOUD
 from support.under_fire import HEAD, OF_EACH, names, row
 
@@ -16,6 +20,24 @@ PAGE = "docs/fault-testing.md"
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
 def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
     assert mutant.caught(range(OF_EACH)) is not None
+
+
+@pytest.mark.parametrize(
+    ("remove", "wrong"),
+    [
+        (lambda patch: patch.replace(machine, "was_renamed", lambda *_: None), "no daybook_command.shard.machine.was_"),
+        (lambda patch: patch.replace(trials, "verdict", lambda _: None), "nothing calls .* support.trials.verdict"),
+        (lambda patch: patch.replace(machine, "doubt", lambda _memory: None), "machine.doubt: .* takes 1 positional"),
+        (
+            lambda patch: patch.replace(machine, "doubt", lambda memory, _: memory.was_renamed),
+            "machine.doubt: .* has no",
+        ),
+    ],
+    ids=["a name that is gone", "an alias that nothing calls", "another signature", "a member that is gone"],
+)
+def test_a_patch_that_removes_nothing_is_no_mutant(remove: Callable[[Patch], None], wrong: str) -> None:
+    with pytest.raises(NotRemoved, match=wrong):
+        Mutant("nothing", "", "", remove).caught(range(3))
 
 
 def test_the_page_has_a_row_for_every_mutant_and_no_other() -> None:

@@ -1,0 +1,83 @@
+"""Replaces parts of the services, to make mutants. A patch that removes nothing must not pass for a mutant, so three
+things are errors: a name that is gone, a replacement that nothing calls, and one that fails by itself.
+"""
+
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from types import ModuleType
+from typing import Any, Self
+
+import pytest
+
+
+class NotRemoved(AssertionError):
+    """The mutant lacks nothing: a patch has to follow the code."""
+
+
+class Patch:
+    """`calls`: of each replacement, by the name that it replaces; 0 until the first. `faults`: what is wrong in the
+    replacements themselves, where it would otherwise be taken for a fault of the mutant.
+    """
+
+    def __init__(self) -> None:
+        self.calls: Counter[str] = Counter()
+        self.faults: list[str] = []
+        self._monkeypatch = pytest.MonkeyPatch()
+
+    @classmethod
+    @contextmanager
+    def context(cls) -> Iterator[Self]:
+        patch = cls()
+        try:
+            yield patch
+        finally:
+            patch._monkeypatch.undo()
+
+    def replace(self, owner: ModuleType | type, name: str, value: Any) -> None:
+        """`value`: a function, a property, a tuple of functions, or a text, whose use cannot be counted. The owner must
+        have the name itself, not inherit it. Raises `NotRemoved`.
+        """
+        place = f"{owner.__name__}.{name}"
+        if name not in vars(owner):
+            raise NotRemoved(f"there is no {place}")
+        self._monkeypatch.setattr(owner, name, self._counted(place, value))
+
+    def _counted(self, place: str, value: Any) -> Any:
+        match value:
+            case str():
+                return value
+            case tuple():
+                return tuple(self._counted(place, each) for each in value)
+            case property():
+                return property(self._counted(place, value.fget))
+            case _:
+                self.calls[place] += 0
+                return self._counting(place, value)
+
+    def _counting(self, place: str, value: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(value)
+        def counted(*arguments: Any, **named: Any) -> Any:
+            self.calls[place] += 1
+            try:
+                return value(*arguments, **named)
+            except (TypeError, AttributeError) as error:
+                if _raised_in(error) in {value.__name__, "counted"}:
+                    self.faults.append(f"the replacement of {place}: {error}")
+                raise
+
+        return counted
+
+
+def require_removed(calls: Counter[str], faults: list[str]) -> None:
+    """Raises `NotRemoved`."""
+    never = [f"nothing calls the replacement of {place}" for place, count in calls.items() if count == 0]
+    if faults or never:
+        raise NotRemoved("; ".join(faults or never))
+
+
+def _raised_in(error: Exception) -> str:
+    """The name of the function that raised it."""
+    return traceback.extract_tb(error.__traceback__)[-1].name
