@@ -13,7 +13,7 @@ from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Append, AppendUnknown, LogAppend
 from daybook_contracts.topics import Topics
-from daybook_infra.operations.status_report import survey
+from daybook_infra.operations.status_report import collect_status
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
@@ -98,7 +98,7 @@ async def test_topics_that_may_not_be_looked_at_are_not_said_to_be_missing(
 async def test_status_tells_of_a_missing_acl(guarded: GuardedKafka, settings: Settings) -> None:
     await made(guarded, settings)
     with pytest.raises(KafkaAway, match=rf"^Kafka refuses: user {USER} is not authorised for topic .*audit_log, .*"):
-        await survey(settings)
+        await collect_status(settings)
 
 
 async def test_a_group_that_may_not_be_joined_is_named_at_the_start(guarded: GuardedKafka, settings: Settings) -> None:

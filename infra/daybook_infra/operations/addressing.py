@@ -1,6 +1,4 @@
-"""Where a command goes, read from its JSON and from nothing else: a line in, its bytes, id and routing key out.
-Whether the command is well formed otherwise is for the shard to say.
-"""
+"""Reads a command's id and routing key from its JSON. The rest of the command is validated by the command service."""
 
 from dataclasses import dataclass
 
@@ -13,8 +11,8 @@ from daybook_contracts.text import is_uuid
 
 
 @dataclass(frozen=True, slots=True)
-class Addressed:
-    """`raw` is published as it is; ids are in lower case."""
+class AddressedCommand:
+    """`raw` is published unchanged; the ids are in lower case."""
 
     raw: bytes
     command_id: str
@@ -22,7 +20,7 @@ class Addressed:
 
     @property
     def location(self) -> str:
-        """Where the HTTP door tells the outcome."""
+        """The path of the outcome at the HTTP door."""
         return f"/v1/orgs/{self.key}/commands/{self.command_id}"
 
 
@@ -37,8 +35,8 @@ class _Data(msgspec.Struct):
     user_id: object = None
 
 
-def addressed(raw: bytes) -> Addressed | Rejected:
-    """`INVALID_COMMAND` where no answer could be had from the log: no size, JSON, id or key to send it with."""
+def address(raw: bytes) -> AddressedCommand | Rejected:
+    """A rejection (INVALID_COMMAND) if the line cannot be published: too large, no JSON, no id, or no routing key."""
     if len(raw) > ENVELOPE_BYTES:
         return problem(Code.INVALID_COMMAND, f"the envelope is larger than {ENVELOPE_BYTES} bytes", status=413)
     try:
@@ -53,7 +51,7 @@ def addressed(raw: bytes) -> Addressed | Rejected:
     if key is None:
         field = "data.user_id" if envelope.type == "REGISTER_USER" else "org_id"
         return problem(Code.INVALID_COMMAND, f"{field}: must be a UUID", command_id=command_id)
-    return Addressed(raw, command_id, key)
+    return AddressedCommand(raw, command_id, key)
 
 
 def _uuid(value: object) -> str | None:

@@ -1,5 +1,5 @@
-"""How a connection's pending dead letters are worked off by bulk commands: how many there are by retry count in, one
-filter after the other out. No I/O; what the commands did comes from their entries.
+"""Plans bulk commands over a connection's pending dead letters: counts by retry count in, one filter after another out.
+No I/O.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,43 +12,45 @@ from daybook_contracts.limits import BULK_IDS
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """Each pending dead letter until it has been retried more than `max_retry_count` times."""
+    """Retry each pending dead letter until its retry count exceeds `max_retry_count`."""
 
     max_retry_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """Each pending dead letter that has been retried at most so often; None: however often."""
+    """Resolve each pending dead letter with a retry count of at most `max_retry_count`; None: with any."""
 
     max_retry_count: int | None
     resolution: str
     reason: str | None
 
 
-Work = Retry | Resolve
+BulkAction = Retry | Resolve
 
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """One filter, sent until it leaves nothing. `matching`: how many it will touch, as far as is known at the start."""
+    """One filter, sent until nothing matches it. `matching`: how many dead letters matched at the start."""
 
     max_retry_count: int | None
     matching: int
 
     @property
     def commands(self) -> int:
-        """At most so many. The one more is for what arrives meanwhile; a source that never rests cannot hold us up."""
+        """The most commands to send: one more than needed, for dead letters that arrive meanwhile. A connection that
+        keeps getting new ones does not keep the pass from ending.
+        """
         return -(-self.matching // BULK_IDS) + 1
 
 
-def passes(work: Work, pending: Mapping[int, int]) -> tuple[Pass, ...]:
-    """`pending`: number of matching dead letters by retry count. A pass that nothing would match is left out.
+def plan_passes(action: BulkAction, pending: Mapping[int, int]) -> tuple[Pass, ...]:
+    """`pending`: the number of dead letters by retry count. Passes without a match are omitted.
 
-    A retried dead letter stays pending, and only its retry count says so. So retries go up in levels: those never
-    retried, then those retried at most once, and so on. Whatever was done before an interruption is not done again.
+    A retried dead letter stays pending; only its retry count changes. Retries therefore go up level by level: first
+    those never retried, then those retried at most once, and so on. Running it again after an interruption continues.
     """
-    match work:
+    match action:
         case Retry(most):
             levels = range(min(pending, default=most + 1), most + 1)
             return tuple(
@@ -61,8 +63,8 @@ def passes(work: Work, pending: Mapping[int, int]) -> tuple[Pass, ...]:
 
 
 @dataclass(slots=True)
-class Sweep:
-    """Where the work stands: how many were touched, and which command comes next."""
+class Progress:
+    """Progress over the passes: how many dead letters were touched, and which command comes next."""
 
     passes: Sequence[Pass]
     done: int = 0
@@ -71,23 +73,23 @@ class Sweep:
 
     @property
     def current(self) -> Pass | None:
-        """What to send next; None at the end."""
+        """The pass of the next command; None at the end."""
         return self.passes[self._at] if self._at < len(self.passes) else None
 
     @property
     def total(self) -> int:
         return sum(each.matching for each in self.passes)
 
-    def took(self, touched: int, remaining: int) -> None:
-        """One command of the current pass was carried out; `remaining`: how many its filter left untouched."""
+    def record(self, touched: int, remaining: int) -> None:
+        """Record one executed command of the current pass. `remaining`: how many dead letters still match."""
         self.done += touched
         self._sent += 1
         if remaining == 0 or touched == 0 or self._sent >= self.passes[self._at].commands:
             self._at, self._sent = self._at + 1, 0
 
 
-def type_of(work: Work) -> str:
-    match work:
+def command_type(action: BulkAction) -> str:
+    match action:
         case Retry():
             return "RETRY_DLQ_EVENTS"
         case Resolve():
@@ -96,11 +98,11 @@ def type_of(work: Work) -> str:
             assert_never(never)
 
 
-def data_of(work: Work, connection_id: UUID, current: Pass) -> dict[str, Any]:
+def command_data(action: BulkAction, connection_id: UUID, current: Pass) -> dict[str, Any]:
     """The `data` of one command."""
     most = {} if current.max_retry_count is None else {"max_retry_count": current.max_retry_count}
     chosen = {"connection_id": str(connection_id), "filter": most}
-    match work:
+    match action:
         case Retry():
             return chosen
         case Resolve(_, resolution, reason):

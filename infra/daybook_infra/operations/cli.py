@@ -1,6 +1,4 @@
-"""The `daybook` command line: arguments in, exit code and lines for people out.
-It knows no service: each registers its own subcommands under the entry-point group `daybook.commands`.
-"""
+"""The `daybook` command line. Services register their subcommands under the entry-point group `daybook.commands`."""
 
 import logging
 from importlib import import_module
@@ -27,7 +25,7 @@ OWN = {
 
 
 class Subcommands(click.Group):
-    """Imports a subcommand only when it is asked for, and words a `DaybookError` as one line on stderr."""
+    """Imports a subcommand only when it is used, and prints a `DaybookError` as one line on stderr."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *OWN, *entry_points(group=GROUP).names})
@@ -54,5 +52,5 @@ def main() -> None:
 
     Settings are environment variables DAYBOOK_*; the README lists them.
     """
-    # What a library logs before a service has set logging up would be a second line beside the one for people.
+    # Keeps libraries' log lines off stderr until a service configures logging.
     logging.getLogger().addHandler(logging.NullHandler())

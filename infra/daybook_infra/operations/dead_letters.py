@@ -1,6 +1,4 @@
-"""A connection's dead letters, looked up and worked on: a connection's id and bulk commands in, counts out.
-In which order the commands come is not decided here.
-"""
+"""Counts a connection's dead letters, and executes bulk commands on them. bulk.py plans which."""
 
 import asyncio
 import json
@@ -15,12 +13,12 @@ from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.results import Accepted, Rejected
-from daybook_infra.operations.addressing import Addressed
+from daybook_infra.operations.addressing import AddressedCommand
 from daybook_infra.operations.publishing import Outcome, Publisher, is_known
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import OwnConnection
 
-# Well below the connection's limit for a statement.
+# Well below the connection's statement timeout.
 WAIT_SLICE_SECONDS = 5.0
 
 CONNECTION: Final = "SELECT org_id, name FROM source_connections WHERE id = $1"
@@ -37,12 +35,12 @@ FROM daybook.outcome($1, $2) LIMIT 1
 
 
 class OutcomeUnknown(DaybookError):
-    """The command may or may not have been carried out, or may yet be."""
+    """The command may have been executed, or may still be."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A connection and its org."""
+class ConnectionRef:
+    """A connection with its org and name."""
 
     connection_id: UUID
     org_id: UUID
@@ -50,45 +48,47 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched:
-    """What one bulk command did; `remaining` counts up to 10001."""
+class BulkResult:
+    """How many dead letters one bulk command touched, and how many still match; 10001 means more."""
 
     ids: int
     remaining: int
 
 
-async def find(database: OwnConnection, connection_id: UUID) -> Place:
-    """Raises `DaybookError` where the tables have no such connection."""
+async def find_connection(database: OwnConnection, connection_id: UUID) -> ConnectionRef:
+    """Raises `DaybookError` if there is no such connection."""
     row = await database.fetchrow(CONNECTION, connection_id)
     if row is None:
         raise DaybookError(f"there is no connection {connection_id}: `daybook connections --all` lists them")
-    return Place(connection_id, UUID(str(row["org_id"])), row["name"])
+    return ConnectionRef(connection_id, UUID(str(row["org_id"])), row["name"])
 
 
-async def pending_by_retries(database: OwnConnection, place: Place, most: int | None) -> dict[int, int]:
-    """How many are pending by retry count, up to a count of `most`. Exact."""
-    rows = await database.fetch(PENDING, place.connection_id, most)
+async def pending_by_retries(database: OwnConnection, ref: ConnectionRef, most: int | None) -> dict[int, int]:
+    """The exact number of pending dead letters by retry count, up to a retry count of `most`."""
+    rows = await database.fetch(PENDING, ref.connection_id, most)
     return {row["retry_count"]: row["count"] for row in rows}
 
 
-def envelope(place: Place, type_: str, data: dict[str, Any]) -> Addressed:
-    """With an id of its own, no actor. Raises `DaybookError` where a service would find it malformed."""
-    command_id, org_id = str(uuid_utils.uuid7()), str(place.org_id)
+def envelope(ref: ConnectionRef, type_: str, data: dict[str, Any]) -> AddressedCommand:
+    """A command without an actor. Raises `DaybookError` if it would be malformed."""
+    command_id, org_id = str(uuid_utils.uuid7()), str(ref.org_id)
     raw = json.dumps({"id": command_id, "type": type_, "org_id": org_id, "data": data}).encode()
     try:
         command = parse_command(raw)
     except InvalidCommand as error:
-        raise DaybookError(f"not a command that could be carried out: {error.detail}") from error
-    return Addressed(normalised_bytes(command), command_id, org_id)
+        raise DaybookError(f"not a valid command: {error.detail}") from error
+    return AddressedCommand(normalised_bytes(command), command_id, org_id)
 
 
-async def carry_out(publisher: Publisher, database: OwnConnection, place: Place, command: Addressed) -> Touched:
-    """Ends when the tables have what it did. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
+async def execute(
+    publisher: Publisher, database: OwnConnection, ref: ConnectionRef, command: AddressedCommand
+) -> BulkResult:
+    """Return when the tables show the effect. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
     outcome = await (await publisher.publish(command))
     accepted = _accepted(outcome)
-    await _until_projected(database, place, accepted.position, publisher.seconds)
-    ids, remaining = await database.fetchrow(TOUCHED, place.org_id, UUID(command.command_id)) or (0, 0)
-    return Touched(ids, remaining)
+    await _wait_until_projected(database, ref, accepted.position, publisher.seconds)
+    ids, remaining = await database.fetchrow(TOUCHED, ref.org_id, UUID(command.command_id)) or (0, 0)
+    return BulkResult(ids, remaining)
 
 
 def _accepted(outcome: Outcome) -> Accepted:
@@ -96,15 +96,15 @@ def _accepted(outcome: Outcome) -> Accepted:
         return outcome
     if isinstance(outcome, Rejected) and is_known(outcome):
         raise DaybookError(f"rejected with {outcome.code}: {outcome.detail}")
-    raise OutcomeUnknown("a command was not answered in time, so it may or may not be carried out")
+    raise OutcomeUnknown("a command was not answered in time, so it may or may not be executed")
 
 
-async def _until_projected(database: OwnConnection, place: Place, position: str, seconds: float) -> None:
-    """Each look is a statement of its own, so that the next one sees what it waited for."""
+async def _wait_until_projected(database: OwnConnection, ref: ConnectionRef, position: str, seconds: float) -> None:
+    """Each wait is a statement of its own, so that the next statement sees the projected rows."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     try:
-        while not await database.fetchval(WAIT, position, min(WAIT_SLICE_SECONDS, seconds), place.org_id):
+        while not await database.fetchval(WAIT, position, min(WAIT_SLICE_SECONDS, seconds), ref.org_id):
             if loop.time() >= deadline:
                 raise OutcomeUnknown(f"position {position} is decided, but not in the tables after {seconds:g} s")
     except asyncpg.ObjectNotInPrerequisiteStateError as error:

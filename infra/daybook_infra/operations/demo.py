@@ -1,5 +1,5 @@
-"""The demo user of a local stack: registers itself through the HTTP door, and a line to try.
-No service does it: a service policy need not list one.
+"""The demo user of a local stack, and a curl command to try.
+The user registers itself through the HTTP door: no service policy can forbid that.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import StackError
 
 USER_ID = "0199f000-0000-7000-8000-00000000da7e"
-# The same each time, so the second `up` is answered from the first one's entry.
+# Constant, so that the second `daybook up` gets the first one's answer.
 COMMAND_ID = "0199f000-0000-7000-8000-000000000001"
 VALID = timedelta(hours=24)
 ANSWER_SECONDS = 30
@@ -35,8 +35,8 @@ class Demo:
         return sign(self.settings, signing_secret(self.settings, principal, None), principal, datetime.now(UTC), VALID)
 
     async def register(self) -> None:
-        """Returns once the user is in the tables, so that a command can name it at once."""
-        position = self._position()
+        """Return once the user is in the tables, so that commands can name it."""
+        position = self._register_user()
         async with connect(self.settings, "daybook-up") as connection:
             seen = await connection.fetchval(
                 "SELECT daybook.wait_for($1, $2)", position, timedelta(seconds=ANSWER_SECONDS)
@@ -51,18 +51,18 @@ class Demo:
             f"-H 'Authorization: Bearer {self.token(User(USER_ID))}' -d '{json.dumps(body)}'"
         )
 
-    def _position(self) -> str:
+    def _register_user(self) -> str:
         deadline = time.monotonic() + ANSWER_SECONDS
-        status, answer = self._ask()
+        status, answer = self._post()
         while status in NOT_YET and time.monotonic() < deadline:
             time.sleep(0.2)
-            status, answer = self._ask()
+            status, answer = self._post()
         if status != OK:
             raise StackError(f"the demo user could not be registered: {status} {answer}")
         position: str = json.loads(answer)["position"]
         return position
 
-    def _ask(self) -> tuple[int, str]:
+    def _post(self) -> tuple[int, str]:
         body = json.dumps({"id": COMMAND_ID, "type": "REGISTER_USER", "data": {"user_id": USER_ID}})
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token(User(USER_ID))}"}
         connection = http.client.HTTPConnection(urlsplit(self.door).netloc, timeout=REQUEST_SECONDS)
@@ -71,6 +71,6 @@ class Demo:
             answer = connection.getresponse()
             return answer.status, answer.read().decode("utf-8", "replace")
         except (OSError, http.client.HTTPException) as error:
-            raise StackError(f"the HTTP door at {self.door} broke off: {error}") from error
+            raise StackError(f"the HTTP door at {self.door} did not answer: {error}") from error
         finally:
             connection.close()

@@ -1,4 +1,4 @@
-"""A blocking file, read beside the event loop: a file in, its lines out as they come."""
+"""Reads lines from a blocking file without blocking the event loop."""
 
 import asyncio
 import threading
@@ -10,34 +10,34 @@ READ_AHEAD = 100
 
 
 async def read_lines(file: BinaryIO) -> AsyncGenerator[bytes]:
-    """Stripped, blank ones left out. Raises what reading raised. `file` is a real one: it has a descriptor.
+    """Yield stripped lines and skip blank ones. Raises OSError if reading fails. `file` must have a descriptor.
 
-    The thread is a daemon: a terminal that sends nothing must not hold up the end of the program.
+    The reading thread is a daemon, so that an idle terminal does not keep the program from ending.
     """
     loop = asyncio.get_running_loop()
     ahead: asyncio.Queue[bytes | OSError | None] = asyncio.Queue()
-    room = threading.Semaphore(READ_AHEAD)
+    unread = threading.Semaphore(READ_AHEAD)
 
-    def put(item: bytes | OSError | None) -> None:
-        # A loop that has ended wants no more lines.
+    def hand_over(item: bytes | OSError | None) -> None:
+        # The loop may have ended.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(ahead.put_nowait, item)
 
     def read() -> None:
         try:
-            # A reader of its own: Python closes stdin's at the end, and cannot while a thread waits in it.
+            # A separate reader: Python closes stdin's own reader on exit, and cannot while a thread waits in it.
             for line in open(file.fileno(), "rb", closefd=False):  # noqa: SIM115 - nothing to close
-                room.acquire()
-                put(line)
+                unread.acquire()
+                hand_over(line)
         except OSError as error:
-            put(error)
+            hand_over(error)
         else:
-            put(None)
+            hand_over(None)
 
     threading.Thread(target=read, daemon=True, name="lines").start()
     while (line := await ahead.get()) is not None:
         if isinstance(line, OSError):
             raise line
-        room.release()
+        unread.release()
         if line.strip():
             yield line.strip()

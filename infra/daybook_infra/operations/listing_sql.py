@@ -1,15 +1,28 @@
-"""The statements of the listings: parameters in, a bounded number of rows out, never a config or a payload.
-A parameter that is NULL asks for nothing; its condition is gone before the statement is planned.
+"""SQL of the listings. Each returns a bounded number of rows, never a config or a payload. A NULL parameter is no
+restriction: PostgreSQL drops its condition when it plans the statement.
 """
 
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 STATUSES: Final = ("running", "failed", "success", "cancelled")
 PENDING_COUNTED: Final = 1001
-"""A connection's pending dead letters are counted as far as this: then it says more than a thousand."""
+"""Pending dead letters are counted up to this number, which is shown as more than a thousand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Which rows to list; None: no restriction. `limit`: the maximum number of rows."""
+
+    org_id: UUID | None
+    project_id: UUID | None
+    connection_id: UUID | None
+    limit: int
+
 
 # Severities, org, project, connection, the ids of the connection's policy alerts, limit.
-# Of an alert raised by hand only its entry names the connection. Where an id was chosen again, the latest entry counts.
+# For an alert raised by hand, only its entry names the connection. If an id was used again, the latest entry counts.
 ALERTS: Final = """
 SELECT id, severity, org_id, project_id, (
     SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e
@@ -40,7 +53,7 @@ ORDER BY rank, org_id, project_id, id
 # Projects, limit.
 CONNECTIONS_OF_PROJECTS: Final = "SELECT id FROM source_connections WHERE project_id = ANY($1::uuid[]) LIMIT $2"
 
-# Statuses, org, project, connection, limit. A status by itself has its own index, and one not asked for costs nothing.
+# Statuses, org, project, connection, limit. Each status is read from its own index; one not asked for costs nothing.
 _RUNS_OF_A_STATUS = """
 (SELECT r.id, r.status, c.org_id, c.project_id, r.connection_id, r.started_at, r.finished_at, r.error_message
 FROM sync_runs AS r
@@ -57,8 +70,8 @@ RUNS: Final = (
     + "ORDER BY started_at DESC, id DESC LIMIT $5"
 )
 
-# Active ones too, type, org, project, connection, limit, how far to count. The order makes it the index that counts:
-# where one connection has most of them, a few of any other seem to be found sooner by reading them all.
+# Active ones too, type, org, project, connection, limit, how far to count. ORDER BY d.id makes PostgreSQL count in the
+# index: where one connection has most dead letters, it would otherwise scan the table for those of another.
 CONNECTIONS: Final = """
 SELECT c.id, c.type, c.name, c.is_active, c.org_id, c.project_id, (
     SELECT count(*) FROM (

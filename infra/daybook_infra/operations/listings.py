@@ -1,6 +1,4 @@
-"""What an operator asks first: open alerts, sync runs, connections. A scope in, a page of rows out.
-Reads the projected tables and nothing else. How rows are shown is not known here.
-"""
+"""Lists open alerts, sync runs and connections from the projected tables: a scope in, a page of rows out."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,15 +9,21 @@ from uuid import UUID
 
 from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
-from daybook_infra.operations.listing_sql import ALERTS, CONNECTIONS, CONNECTIONS_OF_PROJECTS, PENDING_COUNTED, RUNS
-from daybook_infra.operations.scope import Scope
+from daybook_infra.operations.listing_sql import (
+    ALERTS,
+    CONNECTIONS,
+    CONNECTIONS_OF_PROJECTS,
+    PENDING_COUNTED,
+    RUNS,
+    Scope,
+)
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import verify_migrations
 from daybook_infra.runtime.settings import Settings
 
 APPLICATION: Final = "daybook-listing"
 RULES: Final[tuple[str, ...]] = get_args(Rule)
-# Two full orgs. It bounds the search for the connections that policies' alerts are about.
+# Two full orgs. Bounds the search for the connection of a policy's alert.
 CONNECTIONS_TRIED: Final = 20_000
 
 Row = TypeVar("Row")
@@ -32,8 +36,8 @@ class Page(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Alert:
-    """An open one. `rule` stands where a policy raised it; `connection_id` is None also where it cannot be told."""
+class ListedAlert:
+    """An open alert. `rule` is set if a policy raised it; `connection_id` is None if there is none or it is unknown."""
 
     id: str
     severity: str
@@ -45,7 +49,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class ListedRun:
     id: str
     status: str
     org_id: str
@@ -69,29 +73,29 @@ class SourceConnection:
     pending_dlq_events: int
 
 
-async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) -> Page[Alert]:
-    """Critical ones first, then by org and project."""
+async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) -> Page[ListedAlert]:
+    """Ordered by severity, critical first, then by org and project."""
     of_policies = [] if scope.connection_id is None else list(_policy_alerts(str(scope.connection_id)))
     async with _tables(settings) as tables:
-        rows = await tables.fetch(ALERTS, list(severities), *_place(scope), of_policies, scope.limit + 1)
+        rows = await tables.fetch(ALERTS, list(severities), *_ids(scope), of_policies, scope.limit + 1)
         found = _page([_alert(row) for row in rows], scope)
         return replace(found, rows=await _with_rules(tables, found.rows))
 
 
-async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Page[Run]:
-    """Those started last first."""
+async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Page[ListedRun]:
+    """Newest first, by their start."""
     async with _tables(settings) as tables:
-        rows = await tables.fetch(RUNS, list(statuses), *_place(scope), scope.limit + 1)
-    return _page([Run(**_with_ids_as_text(row)) for row in rows], scope)
+        rows = await tables.fetch(RUNS, list(statuses), *_ids(scope), scope.limit + 1)
+    return _page([ListedRun(**_with_ids_as_text(row)) for row in rows], scope)
 
 
 async def connections(
     settings: Settings, scope: Scope, type_: str | None, *, active_too: bool
 ) -> Page[SourceConnection]:
-    """By org, project and name. One that the scope names is listed whether it is active or not."""
+    """Ordered by org, project and name. A connection that the scope names is listed even if it is active."""
     also_active = active_too or scope.connection_id is not None
     async with _tables(settings) as tables:
-        rows = await tables.fetch(CONNECTIONS, also_active, type_, *_place(scope), scope.limit + 1, PENDING_COUNTED)
+        rows = await tables.fetch(CONNECTIONS, also_active, type_, *_ids(scope), scope.limit + 1, PENDING_COUNTED)
     return _page([SourceConnection(**_with_ids_as_text(row)) for row in rows], scope)
 
 
@@ -102,7 +106,7 @@ async def _tables(settings: Settings) -> AsyncIterator[OwnConnection]:
         yield connection
 
 
-def _place(scope: Scope) -> tuple[UUID | None, UUID | None, UUID | None]:
+def _ids(scope: Scope) -> tuple[UUID | None, UUID | None, UUID | None]:
     return scope.org_id, scope.project_id, scope.connection_id
 
 
@@ -114,12 +118,12 @@ def _with_ids_as_text(row: Any) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
 
 
-def _alert(row: Any) -> Alert:
-    return Alert(**_with_ids_as_text(row), rule=None)
+def _alert(row: Any) -> ListedAlert:
+    return ListedAlert(**_with_ids_as_text(row), rule=None)
 
 
-async def _with_rules(tables: OwnConnection, found: Sequence[Alert]) -> tuple[Alert, ...]:
-    """A policy's alert has a UUIDv5 made of its connection and rule: it is found by making those of its project."""
+async def _with_rules(tables: OwnConnection, found: Sequence[ListedAlert]) -> tuple[ListedAlert, ...]:
+    """A policy's alert id is a UUIDv5 of connection and rule; it is resolved by computing those of its project."""
     projects = {alert.project_id for alert in found if UUID(alert.id).version == 5}
     if not projects:
         return tuple(found)

@@ -1,5 +1,5 @@
-"""Whether the log is still the one that was projected: checkpoints in, a fault for each partition where it is not.
-Services find out for themselves, when they take a partition over; here it is asked for people. Changes nothing.
+"""Checks that the log still is the one that was projected: checkpoints in, a fault for each partition where it is not.
+Services check this when they take over a partition; `daybook status` uses this module. Read-only.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ POLL_MS = 200
 Bounds = Mapping[int, tuple[int, int]]
 
 
-async def disagreements(
+async def find_log_faults(
     reader: AIOKafkaConsumer, topic: str, bounds: Bounds, checkpoints: Mapping[int, Checkpoint]
 ) -> dict[int, str]:
-    """By partition, in the words of the services. `bounds`: first and next offset of each partition of the log."""
+    """Faults by partition, in the services' words. `bounds`: first and next offset of each partition of the log."""
     faults: dict[int, str] = {}
     for partition, (start, end) in bounds.items():
         checkpoint = checkpoints.get(partition)
@@ -27,14 +27,14 @@ async def disagreements(
             check_bounds(0 if checkpoint is None else checkpoint.next_offset, start, end)
         except LogChanged as changed:
             faults[partition] = str(changed)
-    sound = {number: each for number, each in checkpoints.items() if number in bounds and number not in faults}
-    return faults | await _other_heads(reader, topic, sound)
+    continuous = {number: each for number, each in checkpoints.items() if number in bounds and number not in faults}
+    return faults | await _head_faults(reader, topic, continuous)
 
 
-async def _other_heads(reader: AIOKafkaConsumer, topic: str, checkpoints: Mapping[int, Checkpoint]) -> dict[int, str]:
+async def _head_faults(reader: AIOKafkaConsumer, topic: str, checkpoints: Mapping[int, Checkpoint]) -> dict[int, str]:
     faults: dict[int, str] = {}
     heads = {number: each for number, each in checkpoints.items() if each.head_offset >= 0}
-    values = await _values(reader, topic, {number: each.head_offset for number, each in heads.items()})
+    values = await _read_values(reader, topic, {number: each.head_offset for number, each in heads.items()})
     for partition, checkpoint in heads.items():
         try:
             check_head(checkpoint.head, checkpoint.head_offset, partition, values.get(partition))
@@ -43,8 +43,8 @@ async def _other_heads(reader: AIOKafkaConsumer, topic: str, checkpoints: Mappin
     return faults
 
 
-async def _values(reader: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, bytes | None]:
-    """The records at these offsets, each below its partition's end; none where the offset holds none."""
+async def _read_values(reader: AIOKafkaConsumer, topic: str, offsets: Mapping[int, int]) -> dict[int, bytes | None]:
+    """The values of the records at these offsets, which must lie below the end of their partition."""
     values: dict[int, bytes | None] = {}
     left = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
     reader.assign(list(left))

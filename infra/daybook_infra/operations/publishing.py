@@ -25,7 +25,7 @@ from daybook_contracts.topics import (
     Topics,
     event_headers,
 )
-from daybook_infra.operations.addressing import Addressed
+from daybook_infra.operations.addressing import AddressedCommand
 from daybook_infra.runtime.kafka.clients import close_quietly, consumer, producer
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.settings import Settings
@@ -51,7 +51,7 @@ class Publisher:
     reply_partition: int
     _waiting: dict[bytes, asyncio.Future[Result]]
 
-    async def publish(self, command: Addressed) -> asyncio.Task[Outcome]:
+    async def publish(self, command: AddressedCommand) -> asyncio.Task[Outcome]:
         """Sends in the order of the calls; the task ends with the outcome, at the latest after twice `seconds`."""
         correlation = uuid4().hex.encode()
         reply = asyncio.get_running_loop().create_future()
@@ -71,7 +71,7 @@ class Publisher:
         if reply is not None and not reply.done():
             reply.set_result(decode_result(value))
 
-    async def _send(self, command: Addressed, correlation: bytes) -> Delivery:
+    async def _send(self, command: AddressedCommand, correlation: bytes) -> Delivery:
         principal = str(self.principal).encode()
         signed = [] if self.key is None else [(SIGNATURE, sign(self.key, principal, b"", command.raw))]
         async with asyncio.timeout(self.seconds):
@@ -90,7 +90,9 @@ class Publisher:
             )
         return delivery
 
-    async def _outcome(self, command: Addressed, delivery: Delivery | None, reply: asyncio.Future[Result]) -> Outcome:
+    async def _outcome(
+        self, command: AddressedCommand, delivery: Delivery | None, reply: asyncio.Future[Result]
+    ) -> Outcome:
         try:
             async with asyncio.timeout(self.seconds):
                 return await reply

@@ -1,41 +1,43 @@
-"""Envelopes as lines in, their outcomes out in the same order, a bounded number of them under way."""
+"""Publishes lines of commands and yields their outcomes in the same order, with a bounded number in flight."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from daybook_infra.operations.addressing import Addressed, addressed
+from daybook_infra.operations.addressing import AddressedCommand, address
 from daybook_infra.operations.publishing import Outcome, Publisher
 
-# Enough to fill the shards' batches, little enough to hold in memory.
+# Enough to fill the shards' batches, few enough to keep in memory.
 IN_FLIGHT = 500
 
-Coming = asyncio.Queue[asyncio.Future[Outcome] | None]
+Pending = asyncio.Queue[asyncio.Future[Outcome] | None]
 
 
 async def outcomes(publisher: Publisher, lines: AsyncIterator[bytes]) -> AsyncGenerator[Outcome]:
-    """Lines are published in their order. Ends with the lines, or with what reading them raised."""
-    coming: Coming = asyncio.Queue()
-    room = asyncio.Semaphore(IN_FLIGHT)
-    feeding = asyncio.create_task(_feed(publisher, lines, coming, room))
-    feeding.add_done_callback(lambda _: coming.put_nowait(None))
+    """Publishes in the order of the lines. Raises what reading the lines raised."""
+    pending: Pending = asyncio.Queue()
+    free = asyncio.Semaphore(IN_FLIGHT)
+    publishing = asyncio.create_task(_publish_lines(publisher, lines, pending, free))
+    publishing.add_done_callback(lambda _: pending.put_nowait(None))
     try:
-        while (outcome := await coming.get()) is not None:
+        while (outcome := await pending.get()) is not None:
             yield await outcome
-            room.release()
-        await feeding
+            free.release()
+        await publishing
     finally:
-        feeding.cancel()
+        publishing.cancel()
 
 
-async def _feed(publisher: Publisher, lines: AsyncIterator[bytes], coming: Coming, room: asyncio.Semaphore) -> None:
+async def _publish_lines(
+    publisher: Publisher, lines: AsyncIterator[bytes], pending: Pending, free: asyncio.Semaphore
+) -> None:
     async for line in lines:
-        await room.acquire()
-        coming.put_nowait(await _published(publisher, line))
+        await free.acquire()
+        pending.put_nowait(await _publish(publisher, line))
 
 
-async def _published(publisher: Publisher, line: bytes) -> asyncio.Future[Outcome]:
-    match addressed(line):
-        case Addressed() as command:
+async def _publish(publisher: Publisher, line: bytes) -> asyncio.Future[Outcome]:
+    match address(line):
+        case AddressedCommand() as command:
             return await publisher.publish(command)
         case refused:
             outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()

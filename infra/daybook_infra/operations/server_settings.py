@@ -1,6 +1,4 @@
-"""The settings of a command that needs servers: what the environment names, else the local stack that runs here.
-Nothing is started.
-"""
+"""Settings for commands that need servers: from the environment, else from the local stack. Starts nothing."""
 
 from pathlib import Path
 
@@ -9,8 +7,8 @@ from pydantic import SecretStr
 from daybook_infra.runtime.settings import Settings, load_settings
 
 
-def running_settings() -> Settings:
-    """An address that is still empty has no server; whoever needs one says so (`require_kafka`, `require_database`)."""
+def server_settings() -> Settings:
+    """An address stays empty if no server was found; see `require_kafka` and `require_database`."""
     settings = load_settings()
     if settings.kafka_bootstrap and settings.database_url.get_secret_value():
         return settings
@@ -20,7 +18,7 @@ def running_settings() -> Settings:
     try:
         found = stack_of(settings).found()
     except StackError:
-        # Not in a checkout, so there is no local stack either.
+        # Outside a checkout there is no local stack.
         return settings
     return settings.model_copy(
         update={
@@ -31,7 +29,7 @@ def running_settings() -> Settings:
 
 
 def local_jwt_secret() -> Path | None:
-    """Where a local stack keeps its secret; None outside a checkout."""
+    """The file of the local stack's token secret; None outside a checkout."""
     from daybook_infra.stack.interface import StackError
     from daybook_infra.stack.places import Home
 

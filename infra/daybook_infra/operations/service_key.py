@@ -1,4 +1,4 @@
-"""The key that a command line signs its records with: settings and a file's path in, the key or none out."""
+"""The key with which a command line signs its records."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from daybook_infra.runtime.settings import Settings
 
 
 def service_key(settings: Settings, file: Path | None) -> bytes | None:
-    """What stands in `file`, else DAYBOOK_SERVICE_KEY, else none: then nothing is signed. Raises `SettingsError`."""
+    """The content of `file`, else DAYBOOK_SERVICE_KEY, else None (records are not signed). Raises `SettingsError`."""
     if file is None:
         return None if settings.service_key is None else settings.service_key.get_secret_value().encode()
     try:

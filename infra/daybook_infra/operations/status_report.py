@@ -1,6 +1,4 @@
-"""Where everything stands: Kafka and PostgreSQL are asked once; partitions, quarantine and versions out.
-Changes nothing.
-"""
+"""Collects the state of the system from Kafka and PostgreSQL: partitions, quarantine and versions. Read-only."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -20,7 +18,7 @@ from aiokafka.errors import (
 
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.topics import Topics
-from daybook_infra.operations.log_check import disagreements
+from daybook_infra.operations.log_check import find_log_faults
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.clients import admin, close_quietly, consumer
 from daybook_infra.runtime.kafka.outages import translated
@@ -30,7 +28,7 @@ from daybook_infra.runtime.settings import Settings
 
 Offsets = dict[int, int]
 
-# Kafka makes its offsets topic when a group is first asked for; until then it has no coordinator.
+# Kafka creates its offsets topic on the first request for a group; until then a group has no coordinator.
 COORDINATOR_TRIES = 20
 COORDINATOR_PAUSE_SECONDS = 0.25
 
@@ -45,7 +43,7 @@ FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at
 class PartitionState:
     """Offsets are Kafka's; `position` is the last projected entry's, -1 where there is none.
 
-    `fault` says why the log is not the one that was projected: nobody decides or projects there.
+    `fault`: why the log is not the one that was projected; the partition is stopped then.
     """
 
     partition: int
@@ -76,7 +74,7 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
+class SystemStatus:
     versions: Mapping[str, str]
     partitions: tuple[PartitionState, ...]
     quarantine: tuple[Quarantined, ...]
@@ -104,13 +102,13 @@ class DatabaseState:
     quarantine: tuple[Quarantined, ...]
 
 
-async def survey(settings: Settings) -> Survey:
-    """Raises `DaybookError` where a server does not answer or was never set up."""
+async def collect_status(settings: Settings) -> SystemStatus:
+    """Raises `DaybookError` if a server does not answer or was never set up."""
     kafka = await _kafka(settings)
     database = await _database(settings)
-    # After the checkpoints, which the log is never behind.
+    # Read after the checkpoints, so that it is never behind them.
     log = await _log(settings, kafka.log_partitions, database.checkpoints)
-    return Survey(
+    return SystemStatus(
         versions={
             "daybook": version("daybook-infra"),
             "kafka": kafka.cluster,
@@ -148,7 +146,7 @@ async def _kafka(settings: Settings) -> KafkaState:
             raise DaybookError(f"topic {missing[0]} does not exist: run `daybook init`")
         cluster = await client.describe_cluster()
         committed = await _committed(client, topics)
-    # A command that retention took was answered or lost, but waits no more.
+    # Commands that retention deleted count as done: they wait no more.
     first, end = await _bounds(settings, topics.commands, counts[topics.commands])
     return KafkaState(
         cluster=f"cluster {cluster['cluster_id']}, brokers: {len(cluster['brokers'])}",
@@ -172,17 +170,17 @@ async def _committed(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, i
 async def _log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:
     topic = Topics(settings.topic_prefix).audit_log
     async with _reader(settings) as reader:
-        starts, ends = await _asked(reader, topic, count)
+        starts, ends = await _offsets(reader, topic, count)
         bounds = {number: (starts[number], end) for number, end in ends.items()}
-        return LogState(ends, await disagreements(reader, topic, bounds, checkpoints))
+        return LogState(ends, await find_log_faults(reader, topic, bounds, checkpoints))
 
 
 async def _bounds(settings: Settings, topic: str, count: int) -> tuple[Offsets, Offsets]:
     async with _reader(settings) as reader:
-        return await _asked(reader, topic, count)
+        return await _offsets(reader, topic, count)
 
 
-async def _asked(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offsets, Offsets]:
+async def _offsets(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offsets, Offsets]:
     """First and next offset of each partition."""
     places = [TopicPartition(topic, number) for number in range(count)]
     found = await reader.beginning_offsets(places), await reader.end_offsets(places)

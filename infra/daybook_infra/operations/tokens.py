@@ -1,4 +1,4 @@
-"""Tokens for trying things: a user's or a service's name in, a signed HS256 JWT out. The clock is the caller's."""
+"""Signs HS256 JWTs (RFC 7519) for users and services."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,11 +11,11 @@ from daybook_infra.runtime.settings import HS256_KEY_BYTES, Settings, env_name
 
 
 class TokenError(DaybookError):
-    """No token can be signed for this."""
+    """The token cannot be signed."""
 
 
 def sign(settings: Settings, secret: str, principal: Principal, now: datetime, valid: timedelta) -> str:
-    """Carries `sub`, `role`, `aud`, `iat`, `exp`, and `iss` if one is set; the door takes it until `now + valid`."""
+    """Claims: `sub`, `role`, `aud`, `iat`, `exp`, and `iss` if DAYBOOK_JWT_ISSUER is set. Expires at `now + valid`."""
     match principal:
         case User(user_id):
             subject, role = user_id, "authenticated"
@@ -27,7 +27,7 @@ def sign(settings: Settings, secret: str, principal: Principal, now: datetime, v
 
 
 def principal_of(user: str | None, service: str | None) -> Principal:
-    """Raises `TokenError` unless exactly one is given, and well formed."""
+    """Raises `TokenError` unless exactly one of both is given and is well formed."""
     if (user is None) == (service is None):
         raise TokenError("name one of --user ID and --service NAME")
     try:
@@ -41,7 +41,7 @@ def principal_of(user: str | None, service: str | None) -> Principal:
 
 
 def signing_secret(settings: Settings, principal: Principal, file: Path | None) -> str:
-    """The settings' secret for the principal's kind, else what stands in `file` (a local stack's)."""
+    """The settings' secret for this kind of principal, else the content of `file` (the local stack's secret)."""
     if isinstance(principal, Service):
         if settings.service_jwt_secret is not None:
             return settings.service_jwt_secret.get_secret_value()

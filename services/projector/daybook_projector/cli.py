@@ -10,7 +10,7 @@ import click
 import uvloop
 
 from daybook_infra.operations.commands.progress import progress
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.logs import configure_logging
 from daybook_infra.runtime.settings import Settings, load_settings
 
@@ -63,7 +63,7 @@ def heal(org: UUID, *, check: bool) -> None:
     With --check nothing is changed, and the exit code is 1 if rows differ. For an org in quarantine that only means
     that the org has had entries since.
     """
-    settings = running_settings()
+    settings = server_settings()
     configure_logging(settings, service="heal")
     try:
         sys.exit(asyncio.run(_heal(settings, str(org), check=check)))

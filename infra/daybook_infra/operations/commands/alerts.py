@@ -1,4 +1,4 @@
-"""`daybook alerts`: the open alerts, the worst first."""
+"""`daybook alerts`: lists the open alerts."""
 
 import asyncio
 from typing import TYPE_CHECKING, get_args
@@ -7,11 +7,11 @@ import click
 
 from daybook_contracts.entries.fields import Severity
 from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
-from daybook_infra.operations.scope import Scope
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.listing_sql import Scope
+from daybook_infra.operations.server_settings import server_settings
 
 if TYPE_CHECKING:
-    from daybook_infra.operations.listings import Alert
+    from daybook_infra.operations.listings import ListedAlert
 
 SEVERITIES: tuple[str, ...] = get_args(Severity)
 
@@ -34,11 +34,11 @@ def alerts(scope: Scope, severities: tuple[str, ...], *, as_json: bool) -> None:
     """
     from daybook_infra.operations import listings
 
-    found = asyncio.run(listings.alerts(running_settings(), scope, severities or SEVERITIES))
+    found = asyncio.run(listings.alerts(server_settings(), scope, severities or SEVERITIES))
     show(found, _columns(), "no open alert", as_json=as_json)
 
 
-def _columns() -> "Columns[Alert]":
+def _columns() -> "Columns[ListedAlert]":
     return {
         "severity": lambda alert: alert.severity,
         "alert": lambda alert: alert.id,

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
-from daybook_infra.operations.listing_sql import PENDING_COUNTED
-from daybook_infra.operations.scope import Scope
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.listing_sql import PENDING_COUNTED, Scope
+from daybook_infra.operations.server_settings import server_settings
 
 if TYPE_CHECKING:
     from daybook_infra.operations.listings import SourceConnection
@@ -26,7 +25,7 @@ def connections(scope: Scope, type_: str | None, *, active_too: bool, as_json: b
     """
     from daybook_infra.operations import listings
 
-    found = asyncio.run(listings.connections(running_settings(), scope, type_, active_too=active_too))
+    found = asyncio.run(listings.connections(server_settings(), scope, type_, active_too=active_too))
     show(found, _columns(), "no connection" if active_too else "no inactive connection", as_json=as_json)
 
 

@@ -14,13 +14,13 @@ import click
 from daybook_contracts.entries.fields import Resolution
 from daybook_contracts.limits import RETRY_COUNT
 from daybook_contracts.senders.principals import InvalidPrincipal, Service, parse_publisher
-from daybook_infra.operations.bulk import Resolve, Retry, Sweep, Work, data_of, passes, type_of
+from daybook_infra.operations.bulk import BulkAction, Progress, Resolve, Retry, command_data, command_type, plan_passes
 from daybook_infra.operations.commands.progress import progress
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from daybook_infra.operations.dead_letters import Place
+    from daybook_infra.operations.dead_letters import ConnectionRef
     from daybook_infra.runtime.postgres.connections import OwnConnection
 
 UNKNOWN, INTERRUPTED = 3, 130
@@ -41,7 +41,7 @@ class Order:
 
 @click.group
 def dlq() -> None:
-    """Work off the dead letters of a connection, however many there are."""
+    """BulkAction off the dead letters of a connection, however many there are."""
 
 
 def ordered(command: Callable[..., None]) -> Callable[..., None]:
@@ -137,14 +137,14 @@ def resolve(order: Order, resolution: str, reason: str | None, max_retry_count: 
     _work_off(order, Resolve(max_retry_count, resolution, reason))
 
 
-def _work_off(order: Order, work: Work) -> None:
+def _work_off(order: Order, work: BulkAction) -> None:
     """Says at the end, on whatever way it ends, how many are done."""
     from daybook_infra.operations.dead_letters import OutcomeUnknown
     from daybook_infra.runtime.errors import DaybookError
 
-    sweep = Sweep(())
+    sweep = Progress(())
     try:
-        asyncio.run(_run(running_settings(), order, work, sweep))
+        asyncio.run(_run(server_settings(), order, work, sweep))
     except KeyboardInterrupt:
         click.echo(f"interrupted, {_done(work, sweep)}: repeat it, and it goes on where it stopped", err=True)
         sys.exit(INTERRUPTED)
@@ -157,16 +157,16 @@ def _work_off(order: Order, work: Work) -> None:
         raise DaybookError(f"{error}; {_done(work, sweep)} before") from error
 
 
-async def _run(settings: Settings, order: Order, work: Work, sweep: Sweep) -> None:
-    from daybook_infra.operations.dead_letters import find, pending_by_retries
+async def _run(settings: Settings, order: Order, work: BulkAction, sweep: Progress) -> None:
+    from daybook_infra.operations.dead_letters import find_connection, pending_by_retries
     from daybook_infra.runtime.postgres.connections import connect
     from daybook_infra.runtime.postgres.migrations import verify_migrations
 
     await verify_migrations(settings)
     async with connect(settings, "daybook-dlq") as database:
-        place = await find(database, order.connection_id)
+        place = await find_connection(database, order.connection_id)
         pending = await pending_by_retries(database, place, work.max_retry_count)
-        sweep.passes = passes(work, pending)
+        sweep.passes = plan_passes(work, pending)
         if order.dry_run:
             click.echo(_preview(sum(pending.values()), sweep))
         elif not pending:
@@ -178,9 +178,9 @@ async def _run(settings: Settings, order: Order, work: Work, sweep: Sweep) -> No
 
 
 async def _send_all(
-    settings: Settings, order: Order, work: Work, sweep: Sweep, where: "tuple[OwnConnection, Place]"
+    settings: Settings, order: Order, work: BulkAction, sweep: Progress, where: "tuple[OwnConnection, ConnectionRef]"
 ) -> None:
-    from daybook_infra.operations.dead_letters import carry_out, envelope
+    from daybook_infra.operations.dead_letters import envelope, execute
     from daybook_infra.operations.publishing import publishing
     from daybook_infra.operations.service_key import service_key
 
@@ -189,13 +189,13 @@ async def _send_all(
     async with publishing(settings, order.principal, order.seconds, key) as publisher:
         with progress(sweep.total, _word(work)) as advance:
             while (current := sweep.current) is not None:
-                command = envelope(place, type_of(work), data_of(work, place.connection_id, current))
-                touched = await carry_out(publisher, database, place, command)
-                sweep.took(touched.ids, touched.remaining)
+                command = envelope(place, command_type(work), command_data(work, place.connection_id, current))
+                touched = await execute(publisher, database, place, command)
+                sweep.record(touched.ids, touched.remaining)
                 advance(touched.ids)
 
 
-def _preview(matching: int, sweep: Sweep) -> str:
+def _preview(matching: int, sweep: Progress) -> str:
     times = f", in {sweep.total} retries" if sweep.total != matching else ""
     return f"{matching} pending dead letters match{times}; nothing was sent"
 
@@ -204,9 +204,9 @@ def _arrived(left: int) -> str:
     return f"; {left} arrived meanwhile and are left: repeat it for them" if left else ""
 
 
-def _done(work: Work, sweep: Sweep) -> str:
+def _done(work: BulkAction, sweep: Progress) -> str:
     return f"{sweep.done} {_word(work)}"
 
 
-def _word(work: Work) -> str:
+def _word(work: BulkAction) -> str:
     return "retries done" if isinstance(work, Retry) else "dead letters resolved"

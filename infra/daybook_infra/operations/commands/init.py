@@ -1,10 +1,10 @@
-"""`daybook init`: topics and tables, made where they are missing."""
+"""`daybook init`: creates topics and migrates the database."""
 
 import asyncio
 
 import click
 
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.settings import Settings
 
 
@@ -15,7 +15,7 @@ def init() -> None:
     Prints what it did; running it again does nothing. It never alters or drops a topic: one with the wrong settings is
     an error. If rights in PostgreSQL are missing, it names them before it creates anything.
     """
-    asyncio.run(_init(running_settings()))
+    asyncio.run(_init(server_settings()))
 
 
 async def _init(settings: Settings) -> None:
@@ -23,11 +23,11 @@ async def _init(settings: Settings) -> None:
     from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
 
     await verify_may_migrate(settings)
-    _say("topics", await ensure_topics(settings), "made")
-    _say("migrations", await migrate(settings), "applied")
+    _print("topics", await ensure_topics(settings), "made")
+    _print("migrations", await migrate(settings), "applied")
 
 
-def _say(what: str, names: tuple[str, ...], done: str) -> None:
+def _print(what: str, names: tuple[str, ...], done: str) -> None:
     for name in names:
         click.echo(f"{what}: {name} {done}")
     if not names:

@@ -1,6 +1,4 @@
-"""What the listing subcommands share: their options in, a table for people or a JSON array out.
-Which rows there are, and what is asked of the database, is not known here.
-"""
+"""Options and output that the listing subcommands share: a table for people, or a JSON array."""
 
 import json
 import unicodedata
@@ -13,23 +11,23 @@ from uuid import UUID
 
 import click
 
-from daybook_infra.operations.scope import Scope
+from daybook_infra.operations.listing_sql import Scope
 
 if TYPE_CHECKING:
     from daybook_infra.operations.listings import Page
 
-# A row of ids fits; a narrower terminal breaks the line, but no id is cut short.
-LEAST_WIDTH = 120
-# Where a line goes into a pipe it is as long as it is.
+# Fits a row of ids. A narrower terminal wraps the line, so that no id is cut.
+MIN_WIDTH = 120
+# Lines are not wrapped in a pipe.
 PIPE_WIDTH = 1000
-TEXT_SHOWN = 300
+MAX_TEXT = 300
 
 Row = TypeVar("Row")
 Columns = Mapping[str, Callable[[Row], str]]
 
 
 def scoped(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds --org, --project, --connection, --limit and --json; the command gets `scope` and `as_json`."""
+    """Add --org, --project, --connection, --limit and --json. The command gets `scope` and `as_json`."""
 
     @wraps(command)
     def with_scope(
@@ -37,16 +35,18 @@ def scoped(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         command(scope=Scope(org, project, connection, limit), **others)
 
-    whole = click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")(with_scope)
-    most = click.IntRange(1, 10_000)
-    whole = click.option("--limit", type=most, default=100, show_default=True, help="Maximum number of rows.")(whole)
+    wrapped = click.option("--json", "as_json", is_flag=True, help="Print a JSON array instead of a table.")(with_scope)
+    limits = click.IntRange(1, 10_000)
+    wrapped = click.option("--limit", type=limits, default=100, show_default=True, help="Maximum number of rows.")(
+        wrapped
+    )
     for name in ("connection", "project", "org"):
-        whole = click.option(f"--{name}", type=click.UUID, metavar="ID", help=f"Only of this {name}.")(whole)
-    return whole
+        wrapped = click.option(f"--{name}", type=click.UUID, metavar="ID", help=f"Only of this {name}.")(wrapped)
+    return wrapped
 
 
 def show(page: "Page[Row]", columns: Columns[Row], nothing: str, *, as_json: bool) -> None:
-    """A line on stderr says where more rows are there than were asked for."""
+    """Prints a line on stderr if there are more rows than the limit."""
     if as_json:
         click.echo(json.dumps([as_object(row) for row in page.rows], indent=2))
     elif page.rows:
@@ -68,13 +68,13 @@ def utc(moment: datetime, precision: str = "seconds") -> str:
 
 
 def one_line(text: str) -> str:
-    """What somebody else wrote, fit for a terminal: no control or formatting characters, and not too long."""
+    """Foreign text made safe for a terminal: no control or formatting characters, and not too long."""
     plain = "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} else char for char in text)
-    return plain if len(plain) <= TEXT_SHOWN else f"{plain[: TEXT_SHOWN - 1]}…"
+    return plain if len(plain) <= MAX_TEXT else f"{plain[: MAX_TEXT - 1]}…"
 
 
 def duration(passed: timedelta) -> str:
-    """Its two largest units: 3d 4h, 2h 5m, 3m 20s, 7s."""
+    """The two largest units: 3d 4h, 2h 5m, 3m 20s, 7s."""
     seconds = max(0, int(passed.total_seconds()))
     for unit, size, lesser, of_it in (("d", 86_400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
         if seconds >= size:
@@ -89,7 +89,7 @@ def _print(page: "Page[Row]", columns: Columns[Row]) -> None:
     from rich.text import Text
 
     console = Console(highlight=False)
-    console.width = max(console.width, LEAST_WIDTH) if console.is_terminal else PIPE_WIDTH
+    console.width = max(console.width, MIN_WIDTH) if console.is_terminal else PIPE_WIDTH
     table = Table(box=box.SIMPLE_HEAD)
     *ids, last = columns
     for name in ids:

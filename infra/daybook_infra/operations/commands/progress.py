@@ -1,4 +1,4 @@
-"""How far long work is, on stderr: a bar on a terminal, elsewhere a line now and then."""
+"""Progress of long work on stderr: a bar on a terminal, otherwise a line every few seconds."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ Advance = Callable[[int], None]
 
 @contextmanager
 def progress(total: int, word: str) -> Iterator[Advance]:
-    """`total` is what is expected; it may become more. Gives what to call with each number that was done."""
+    """`total`: the expected amount, which may be exceeded. Yields a function to call with each amount done."""
     if sys.stderr.isatty():
         with click.progressbar(length=total, label=word, file=sys.stderr, show_pos=True) as bar:
             yield bar.update

@@ -1,4 +1,4 @@
-"""`daybook runs`: sync runs, those started last first."""
+"""`daybook runs`: lists sync runs, newest first."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from daybook_infra.operations.commands.listing import Columns, duration, one_line, scoped, show, utc
-from daybook_infra.operations.listing_sql import STATUSES
-from daybook_infra.operations.scope import Scope
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.listing_sql import STATUSES, Scope
+from daybook_infra.operations.server_settings import server_settings
 
 if TYPE_CHECKING:
-    from daybook_infra.operations.listings import Run
+    from daybook_infra.operations.listings import ListedRun
 
-ASKED_FIRST = ("running", "failed")
+DEFAULT_STATUSES = ("running", "failed")
 
 
 @click.command
@@ -24,7 +23,7 @@ ASKED_FIRST = ("running", "failed")
     "statuses",
     type=click.Choice(STATUSES),
     multiple=True,
-    default=ASKED_FIRST,
+    default=DEFAULT_STATUSES,
     show_default=True,
     help="Only runs with this status; may be repeated.",
 )
@@ -37,11 +36,11 @@ def runs(scope: Scope, statuses: tuple[str, ...], *, as_json: bool) -> None:
     """
     from daybook_infra.operations import listings
 
-    found = asyncio.run(listings.runs(running_settings(), scope, statuses))
+    found = asyncio.run(listings.runs(server_settings(), scope, statuses))
     show(found, _columns(datetime.now(UTC)), f"no run is {' or '.join(statuses)}", as_json=as_json)
 
 
-def _columns(now: datetime) -> "Columns[Run]":
+def _columns(now: datetime) -> "Columns[ListedRun]":
     return {
         "status": lambda run: run.status,
         "run": lambda run: run.id,

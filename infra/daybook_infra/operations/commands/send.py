@@ -1,4 +1,4 @@
-"""`daybook send`: envelopes as JSON lines in, one outcome line each out, in the same order."""
+"""`daybook send`: publishes commands from JSON lines and prints an outcome line for each, in the same order."""
 
 import asyncio
 import sys
@@ -11,7 +11,7 @@ import click
 
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
 from daybook_contracts.senders.principals import InvalidPrincipal, Principal, parse_publisher
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.settings import Settings
 
@@ -51,7 +51,7 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
         sender = parse_publisher(principal.encode())
     except InvalidPrincipal as error:
         raise click.BadParameter(str(error), param_hint="--principal") from error
-    settings = running_settings()
+    settings = server_settings()
     signer = Signer(sender, service_key(settings, key_file))
     tally = asyncio.run(_send(settings, file, signer, seconds))
     sys.exit(tally.exit_code(rejections_ok=rejections_ok))
@@ -59,7 +59,7 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who sends; without a key the records are not signed."""
+    """The sending principal. Without a key, records are not signed."""
 
     principal: Principal
     key: bytes | None = field(repr=False)
@@ -98,7 +98,7 @@ async def _send(settings: Settings, file: BinaryIO, signer: Signer, seconds: flo
     from daybook_infra.operations.sending import outcomes
 
     tally = Tally()
-    # The outcomes themselves are progress enough where they go to the terminal.
+    # Outcomes printed to the terminal are progress enough.
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     async with (
         publishing(settings, signer.principal, seconds, signer.key) as publisher,

@@ -1,4 +1,4 @@
-"""`daybook status`: how far each partition is, which one is broken, who is in quarantine, which versions run."""
+"""`daybook status`: prints the state of partitions, quarantine and versions."""
 
 import asyncio
 import json
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from daybook_infra.operations.server_settings import running_settings
+from daybook_infra.operations.server_settings import server_settings
 
 if TYPE_CHECKING:
-    from daybook_infra.operations.status_report import Survey
+    from daybook_infra.operations.status_report import SystemStatus
 
 
 @click.command
@@ -21,16 +21,16 @@ def status(*, as_json: bool) -> None:
     A partition is stopped, and named, if its log is not the one that was projected.
     Exits with 1 if Kafka or PostgreSQL cannot be reached.
     """
-    from daybook_infra.operations.status_report import survey
+    from daybook_infra.operations.status_report import collect_status
 
-    found = asyncio.run(survey(running_settings()))
+    found = asyncio.run(collect_status(server_settings()))
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2))
     else:
         _print(found)
 
 
-def _as_json(found: "Survey") -> dict[str, Any]:
+def _as_json(found: "SystemStatus") -> dict[str, Any]:
     return {
         "versions": dict(found.versions),
         "partitions": [
@@ -60,7 +60,7 @@ def _as_json(found: "Survey") -> dict[str, Any]:
     }
 
 
-def _print(found: "Survey") -> None:
+def _print(found: "SystemStatus") -> None:
     from rich.console import Console
     from rich.markup import escape
 
@@ -81,7 +81,7 @@ def _print(found: "Survey") -> None:
         )
 
 
-def _partitions(found: "Survey") -> Any:
+def _partitions(found: "SystemStatus") -> Any:
     from rich import box
     from rich.table import Table
 

@@ -1,4 +1,4 @@
-"""`daybook token`: a JWT for trying things."""
+"""`daybook token`: prints a JWT to try things out."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,5 +1,5 @@
 """uvicorn's HTTP/1.1 protocol on httptools, with a bound on all that a client may send, hold open or leave unread.
-Bytes in, ASGI calls out; what a request means is not known here.
+Over 250 lines because the bounds share the state of one connection and its parser.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class BoundedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._book = config.connections
+        self._connections = config.connections
         self._limits = config.connections.limits
         self._phase = Phase.HEAD
         self._since = self.loop.time()
@@ -76,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 return math.inf
 
     def drop(self, reason: Cut) -> None:
-        self._book.count(reason)
+        self._connections.count(reason)
         self._abort()
 
     # --- the connection
@@ -84,11 +84,11 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.network = network_of(self.client[0]) if self.client else ""
-        if not self._book.admit(self, self.loop.time()):
+        if not self._connections.admit(self, self.loop.time()):
             self._abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._book.forget(self)
+        self._connections.forget(self)
         self._enter(Phase.DISCARD)
         self.pipeline.clear()
         super().connection_lost(exc)
@@ -172,7 +172,7 @@ class BoundedProtocol(HttpToolsProtocol):
     # --- the bounds
 
     def _enter(self, phase: Phase) -> None:
-        self._book.working += (phase is Phase.WORK) - (self._phase is Phase.WORK)
+        self._connections.working += (phase is Phase.WORK) - (self._phase is Phase.WORK)
         self._phase = phase
         self._since = self.loop.time()
 
@@ -214,9 +214,9 @@ class BoundedProtocol(HttpToolsProtocol):
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head_bytes
 
     def _is_too_much(self) -> bool:
-        if not self._book.busy or self.url.partition(b"?")[0] in HEALTH:
+        if not self._connections.busy or self.url.partition(b"?")[0] in HEALTH:
             return False
-        self._book.count(Cut.OVERLOADED)
+        self._connections.count(Cut.OVERLOADED)
         return True
 
     def _refuse_parsed(self, cause: BaseException | None) -> None:
@@ -237,23 +237,23 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _refuse(self, reason: Cut, answer: bytes) -> None:
         """Answers, unless requests ahead of it are still to be answered: then the connection ends after those."""
-        self._book.count(reason)
+        self._connections.count(reason)
         while self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
         running = self._running
         if running is None or running.response_complete:
-            self._last_word(answer)
+            self._refuse_and_close(answer)
         elif running.more_body and not self.pipeline:
             running.disconnected = True
             running.message_event.set()
             if running.response_started:
                 self._abort()
             else:
-                self._last_word(answer)
+                self._refuse_and_close(answer)
         else:
             self._end_after_answers()
 
-    def _last_word(self, answer: bytes) -> None:
+    def _refuse_and_close(self, answer: bytes) -> None:
         self._over = True
         if self.transport.is_closing():
             return

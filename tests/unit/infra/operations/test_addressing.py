@@ -4,7 +4,7 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Rejected
-from daybook_infra.operations.addressing import Addressed, addressed
+from daybook_infra.operations.addressing import AddressedCommand, address
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 COMMAND = "01890000-0000-7000-8000-000000000002"
@@ -12,17 +12,17 @@ COMMAND = "01890000-0000-7000-8000-000000000002"
 
 def test_a_command_goes_by_its_org_in_lower_case() -> None:
     raw = f'{{"id":"{COMMAND.upper()}","type":"RENAME_ORG","org_id":"{ORG.upper()}","data":{{"name":"x"}}}}'.encode()
-    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+    assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
 
 def test_a_registration_goes_by_its_user() -> None:
     raw = f'{{"id":"{COMMAND}","type":"REGISTER_USER","data":{{"user_id":"{ORG.upper()}"}}}}'.encode()
-    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+    assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
 
 def test_what_is_wrong_elsewhere_is_left_to_the_shard() -> None:
     raw = f'{{"id":"{COMMAND}","type":"CONQUER","org_id":"{ORG}","data":[],"more":1}}'.encode()
-    assert addressed(raw) == Addressed(raw, COMMAND, ORG)
+    assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_what_is_wrong_elsewhere_is_left_to_the_shard() -> None:
     ],
 )
 def test_what_could_not_be_answered_is_refused_at_once(raw: bytes, detail: str) -> None:
-    refused = addressed(raw)
+    refused = address(raw)
     assert isinstance(refused, Rejected)
     assert refused.code == Code.INVALID_COMMAND
     assert detail in refused.detail

@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daybook_contracts.limits import BULK_IDS
-from daybook_infra.operations.bulk import Pass, Resolve, Retry, Sweep, Work, data_of, passes, type_of
+from daybook_infra.operations.bulk import (
+    BulkAction,
+    Pass,
+    Progress,
+    Resolve,
+    Retry,
+    command_data,
+    command_type,
+    plan_passes,
+)
 
 CONNECTION = UUID("00000000-0000-4000-8000-00000000000c")
 RESOLVE_ALL = Resolve(None, "discarded", None)
@@ -22,11 +31,11 @@ class Pending:
         self.arriving = arriving
         self.commands = 0
 
-    def by_retries(self, work: Work) -> Counter[int]:
+    def by_retries(self, work: BulkAction) -> Counter[int]:
         most = work.max_retry_count
         return Counter(count for count in self.retry_counts if most is None or count <= most)
 
-    def carry_out(self, work: Work, current: Pass) -> tuple[int, int]:
+    def carry_out(self, work: BulkAction, current: Pass) -> tuple[int, int]:
         most = current.max_retry_count
         self.retry_counts += [0] * self.arriving
         matching = [at for at, count in enumerate(self.retry_counts) if most is None or count <= most]
@@ -39,11 +48,11 @@ class Pending:
         return len(taken), min(10_001, len(matching) - len(taken))
 
 
-def swept(pending: Pending, work: Work, *, commands: int = 1000) -> Sweep:
+def swept(pending: Pending, work: BulkAction, *, commands: int = 1000) -> Progress:
     """Until the end, or an interruption after so many commands."""
-    sweep = Sweep(passes(work, pending.by_retries(work)))
+    sweep = Progress(plan_passes(work, pending.by_retries(work)))
     while (current := sweep.current) is not None and pending.commands < commands:
-        sweep.took(*pending.carry_out(work, current))
+        sweep.record(*pending.carry_out(work, current))
     return sweep
 
 
@@ -72,12 +81,12 @@ def test_each_is_retried_until_it_has_been_more_than_so_often() -> None:
 
 
 def test_levels_that_nothing_stands_on_are_not_asked_for() -> None:
-    assert [each.max_retry_count for each in passes(Retry(5), {4: 10})] == [4, 5]
+    assert [each.max_retry_count for each in plan_passes(Retry(5), {4: 10})] == [4, 5]
 
 
 @pytest.mark.parametrize("work", [Retry(3), RESOLVE_ALL])
-def test_where_nothing_matches_nothing_is_sent(work: Work) -> None:
-    assert Sweep(passes(work, {})).current is None
+def test_where_nothing_matches_nothing_is_sent(work: BulkAction) -> None:
+    assert Progress(plan_passes(work, {})).current is None
 
 
 @given(st.lists(st.integers(0, 4), max_size=30), st.integers(0, 3), st.integers(0, 9))
@@ -94,9 +103,9 @@ def test_an_interrupted_retry_that_is_repeated_ends_where_an_unbroken_one_does(
 
 
 @pytest.mark.parametrize("work", [Retry(0), Retry(2), RESOLVE_ALL])
-def test_a_source_that_never_rests_cannot_hold_it_up(work: Work) -> None:
+def test_a_source_that_never_rests_cannot_hold_it_up(work: BulkAction) -> None:
     pending = Pending(*[0] * 1500, arriving=1500)
-    planned = passes(work, pending.by_retries(work))
+    planned = plan_passes(work, pending.by_retries(work))
     sweep = swept(pending, work)
     assert sweep.current is None
     assert pending.commands == sum(each.commands for each in planned) == 3 * len(planned)
@@ -104,23 +113,26 @@ def test_a_source_that_never_rests_cannot_hold_it_up(work: Work) -> None:
 
 
 def test_a_filter_that_touches_nothing_is_not_sent_again() -> None:
-    sweep = Sweep((Pass(0, 5000), Pass(1, 5000)))
-    sweep.took(0, 7)
+    sweep = Progress((Pass(0, 5000), Pass(1, 5000)))
+    sweep.record(0, 7)
     assert sweep.current == Pass(1, 5000)
 
 
 def test_a_command_says_only_what_was_chosen() -> None:
     connection = str(CONNECTION)
-    assert data_of(Retry(3), CONNECTION, Pass(2, 1)) == {"connection_id": connection, "filter": {"max_retry_count": 2}}
-    assert data_of(RESOLVE_ALL, CONNECTION, Pass(None, 1)) == {
+    assert command_data(Retry(3), CONNECTION, Pass(2, 1)) == {
+        "connection_id": connection,
+        "filter": {"max_retry_count": 2},
+    }
+    assert command_data(RESOLVE_ALL, CONNECTION, Pass(None, 1)) == {
         "connection_id": connection,
         "filter": {},
         "resolution": "discarded",
     }
-    assert data_of(Resolve(1, "manual", "by hand"), CONNECTION, Pass(1, 1)) == {
+    assert command_data(Resolve(1, "manual", "by hand"), CONNECTION, Pass(1, 1)) == {
         "connection_id": connection,
         "filter": {"max_retry_count": 1},
         "resolution": "manual",
         "reason": "by hand",
     }
-    assert [type_of(work) for work in (Retry(0), RESOLVE_ALL)] == ["RETRY_DLQ_EVENTS", "RESOLVE_DLQ_EVENTS"]
+    assert [command_type(work) for work in (Retry(0), RESOLVE_ALL)] == ["RETRY_DLQ_EVENTS", "RESOLVE_DLQ_EVENTS"]

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from daybook_infra.operations.cli import main
-from daybook_infra.operations.commands.listing import TEXT_SHOWN, duration, one_line, utc
+from daybook_infra.operations.commands.listing import MAX_TEXT, duration, one_line, utc
 from daybook_infra.operations.commands.progress import progress
 
 CONNECTION = "00000000-0000-4000-8000-00000000000c"
@@ -42,8 +42,8 @@ def test_text_of_others_stays_on_its_line_and_cannot_speak_to_the_terminal() -> 
 
 
 def test_long_text_is_cut() -> None:
-    assert one_line("x" * TEXT_SHOWN) == "x" * TEXT_SHOWN
-    assert one_line("x" * 4000) == "x" * (TEXT_SHOWN - 1) + "…"
+    assert one_line("x" * MAX_TEXT) == "x" * MAX_TEXT
+    assert one_line("x" * 4000) == "x" * (MAX_TEXT - 1) + "…"
 
 
 @pytest.mark.parametrize(
