@@ -7,14 +7,14 @@ import psutil
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.lock import is_held, only_one, waiting_for
+from daybook_infra.stack.lock import is_held, lock_or_refuse, lock_or_wait
 from daybook_infra.stack.processes import Child, run, spawn
 
 HOLDS = """
 import signal
 from pathlib import Path
-from daybook_infra.stack.lock import only_one
-with only_one(Path({file!r}), ""):
+from daybook_infra.stack.lock import lock_or_refuse
+with lock_or_refuse(Path({file!r}), ""):
     print("held", flush=True)
     signal.pause()
 """
@@ -25,7 +25,7 @@ def test_the_second_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
     holder = _holder(file)
     with (
         pytest.raises(StackError, match=f"^runs already, pid {holder.pid}$"),
-        only_one(file, "runs already, pid {pid}"),
+        lock_or_refuse(file, "runs already, pid {pid}"),
     ):
         pass
     holder.kill()
@@ -45,7 +45,7 @@ def test_whoever_waits_too_long_ends_in_one_line(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     holder = _holder(file)
     said: list[str] = []
-    with pytest.raises(StackError, match="end it and try again"), waiting_for(file, said.append, seconds=0.2):
+    with pytest.raises(StackError, match="end it and try again"), lock_or_wait(file, said.append, seconds=0.2):
         pass
     assert said == [f"waiting for another daybook that holds {file}"]
     holder.kill()
@@ -55,7 +55,7 @@ def test_whoever_waits_too_long_ends_in_one_line(tmp_path: Path) -> None:
 def test_a_lock_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     for _ in range(2):
-        with waiting_for(file, pytest.fail):
+        with lock_or_wait(file, pytest.fail):
             assert is_held(file)
     assert not is_held(file)
 

@@ -27,7 +27,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.choice import parts_needed
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers
-from daybook_infra.stack.lock import is_held, only_one
+from daybook_infra.stack.lock import is_held, lock_or_refuse
 from daybook_infra.stack.places import Home
 from support.small_disk import unmount
 
@@ -70,7 +70,7 @@ def own_home() -> Iterator[Home]:
     """A stack's folder, and whatever servers are started in it; both are gone afterwards."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
-    with only_one(home.lock("session"), "held by {pid}"):
+    with lock_or_refuse(home.lock("session"), "held by {pid}"):
         try:
             yield home
         finally:

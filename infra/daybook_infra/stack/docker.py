@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError, titles
-from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.ports import LOOPBACK, check_free, remembered
 from daybook_infra.stack.processes import TAIL_LINES, Child, Done, run
@@ -29,7 +29,7 @@ class DockerStack:
 
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
-        with waiting_for(self.home.lock("stack"), self.say):
+        with lock_or_wait(self.home.lock("stack"), self.say):
             missing = parts - self._running()
             self._check_ports(missing)
             if missing:
@@ -52,7 +52,7 @@ class DockerStack:
         """The volumes stay."""
         if not self._password_file.is_file():
             return frozenset()
-        with waiting_for(self.home.lock("stack"), self.say):
+        with lock_or_wait(self.home.lock("stack"), self.say):
             running = parts & self._running()
             if running:
                 self._compose("stop", *sorted(running))

@@ -9,7 +9,7 @@ from daybook_infra.stack.account import service_account
 from daybook_infra.stack.data import data_folder, data_paths, delete
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
 from daybook_infra.stack.kafka import Cluster, Kafka
-from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import check_free, remembered
 from daybook_infra.stack.postgres import Postgres
@@ -28,7 +28,7 @@ class EmbeddedStack:
 
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
-        with waiting_for(self.home.lock("stack"), self.say), ExitStack() as undo:
+        with lock_or_wait(self.home.lock("stack"), self.say), ExitStack() as undo:
             kafka, postgres = self._servers()
             started: set[Part] = set()
             if Part.KAFKA in parts and kafka.process() is None:
@@ -54,7 +54,7 @@ class EmbeddedStack:
         if not self._data_paths():
             return frozenset()
         self.home.make()
-        with waiting_for(self.home.lock("stack"), self.say):
+        with lock_or_wait(self.home.lock("stack"), self.say):
             kafka, postgres = self._servers()
             stops = {Part.KAFKA: kafka.stop, Part.POSTGRES: postgres.stop}
             return frozenset(part for part, stop in stops.items() if part in parts and stop())

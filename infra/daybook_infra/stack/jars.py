@@ -9,7 +9,7 @@ from pathlib import Path
 
 from daybook_infra.stack.data import Programs
 from daybook_infra.stack.interface import Say, StackError
-from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import Child, run
 
@@ -37,7 +37,7 @@ def fetched(home: Home, say: Say) -> Jars:
     version = _version(pom)
     home.make()
     jars = Jars(home.folder / "kafka" / version / "lib", f"kafka-{version}-{digest[:8]}")
-    with waiting_for(home.lock("kafka-jars"), say):
+    with lock_or_wait(home.lock("kafka-jars"), say):
         if not _is_complete(jars.folder, digest):
             say(f"fetching Apache Kafka {version} with mvn, once ...")
             _fetch(pom, jars.folder, digest)

@@ -6,7 +6,7 @@ from pydantic import SecretStr
 
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Say, Servers
-from daybook_infra.stack.lock import waiting_for
+from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 
 SECRET_BYTES = 32
@@ -17,7 +17,7 @@ def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
     if settings.jwt_secret is not None:
         return settings.jwt_secret
     home.make()
-    with waiting_for(home.lock("jwt-secret"), say):
+    with lock_or_wait(home.lock("jwt-secret"), say):
         if not home.jwt_secret.is_file():
             write_file(home.jwt_secret, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
     return SecretStr(home.jwt_secret.read_text(encoding="utf-8").strip())

@@ -1,55 +1,58 @@
-"""One at a time: a file lock, which the system releases when its holder dies, however it dies."""
+"""File locks that one process holds at a time. The system releases them when the holder dies, however it dies."""
 
-import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from daybook_infra.stack.interface import Say, StackError
 
-BETWEEN_TRIES_SECONDS = 0.1
+
+@contextmanager
+def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None]:
+    """For short work. Raises `StackError` if another process keeps the lock for longer than `seconds`."""
+    lock = FileLock(file)
+    if not _acquired(lock):
+        say(f"waiting for another daybook that holds {file}")
+        if not _acquired(lock, seconds):
+            raise StackError(f"another daybook has held {file} for {seconds:.0f} s: end it and try again")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
-def waiting_for(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None]:
-    """Held for short work; whoever comes second waits. Raises `StackError` after `seconds`."""
-    with file.open("a") as held:
-        if not _taken(held.fileno()):
-            say(f"waiting for another daybook that holds {file}")
-            deadline = time.monotonic() + seconds
-            while not _taken(held.fileno()):
-                if time.monotonic() > deadline:
-                    raise StackError(f"another daybook has held {file} for {seconds:.0f} s: end it and try again")
-                time.sleep(BETWEEN_TRIES_SECONDS)
+def lock_or_refuse(file: Path, refusal: str) -> Iterator[None]:
+    """For as long as a program runs. Raises `StackError` with `refusal`, where `{pid}` stands for the holder's pid."""
+    lock = FileLock(file, on_acquired=_write_pid)
+    if not _acquired(lock):
+        raise StackError(refusal.format(pid=file.read_text(encoding="utf-8") or "unknown"))
+    try:
         yield
-
-
-@contextmanager
-def only_one(file: Path, refusal: str) -> Iterator[None]:
-    """Held for as long as a program runs; whoever comes second is refused. `{pid}` in `refusal` is the first one's."""
-    with file.open("a+") as held:
-        if not _taken(held.fileno()):
-            held.seek(0)
-            raise StackError(refusal.format(pid=held.read().strip() or "unknown"))
-        held.truncate(0)
-        held.write(str(os.getpid()))
-        held.flush()
-        yield
+    finally:
+        lock.release()
 
 
 def is_held(file: Path) -> bool:
-    try:
-        with file.open("r+") as probe:
-            return not _taken(probe.fileno())
-    except FileNotFoundError:
+    if not file.exists():
         return False
+    lock = FileLock(file)
+    free = _acquired(lock)
+    lock.release()
+    return not free
 
 
-def _taken(descriptor: int) -> bool:
+def _acquired(lock: FileLock, seconds: float = 0) -> bool:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        lock.acquire(timeout=seconds)
+    except Timeout:
         return False
     return True
+
+
+def _write_pid(descriptor: int) -> None:
+    os.truncate(descriptor, 0)
+    os.write(descriptor, str(os.getpid()).encode())

@@ -16,7 +16,7 @@ from daybook_infra.stack.leftovers import (
     refuse_while_up_runs,
     services_left_behind,
 )
-from daybook_infra.stack.lock import is_held, only_one, waiting_for
+from daybook_infra.stack.lock import is_held, lock_or_refuse, lock_or_wait
 from daybook_infra.stack.places import Home
 
 
@@ -95,7 +95,7 @@ def stack_reset(*, yes: bool) -> None:
     if not (yes or _confirmed()):
         click.echo("nothing was deleted")
         sys.exit(1)
-    with only_one(home.lock("up"), UP_RUNS), waiting_for(home.lock("stack"), say):
+    with lock_or_refuse(home.lock("up"), UP_RUNS), lock_or_wait(home.lock("stack"), say):
         _refuse_while_running(home, chosen)
         chosen.delete_data()
         forget_started(home)

@@ -22,7 +22,7 @@ from daybook_infra.stack.choice import parts_needed, stack_of
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, Stack, StackError
 from daybook_infra.stack.jwt_secret import local_secret
 from daybook_infra.stack.leftovers import end_services, forget_started, note_started, started_before
-from daybook_infra.stack.lock import only_one
+from daybook_infra.stack.lock import lock_or_refuse
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import next_free
 from daybook_infra.stack.services import Service
@@ -46,7 +46,7 @@ def up() -> None:
     home = Home.of_checkout()
     home.make()
     refusal = "`daybook up` runs here already (pid {pid}): end that first"
-    with only_one(home.lock("up"), refusal), _until_told_to_end(), ExitStack() as undo:
+    with lock_or_refuse(home.lock("up"), refusal), _until_told_to_end(), ExitStack() as undo:
         try:
             _run(home, undo)
         except DaybookError as error:  # said before the stops, which may take a minute without Kafka
