@@ -12,12 +12,14 @@ from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publish
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Append, AppendUnknown, LogAppend
+from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.status_report import collect_status
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
+from support.entry_samples import samples
 from support.guarded_kafka import USER, GuardedKafka, Operation, Resource, guarded_kafka
 
 NAMES = ("commands", "audit_log", "results", "commands.dlq")
@@ -139,7 +141,8 @@ async def test_a_log_that_may_not_be_written_is_an_unknown_outcome_with_its_reas
     topics = await made(guarded, settings, Operation.DESCRIBE)
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     writer = LogWriter(settings, topics.audit_log)
-    assert await writer.append(0, Append((LogAppend(b"key", b"value", ()),))) == AppendUnknown()
+    entry = read_entry(samples()["RENAME_ORG.v1.json"].value)
+    assert await writer.append(0, Append((LogAppend(entry, b"value", None),))) == AppendUnknown()
     assert writer.fault is not None
     assert f"user {USER} is not authorised for topic {topics.audit_log}: an ACL is missing" in writer.fault
     await writer.stop()

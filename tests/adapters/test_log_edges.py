@@ -10,9 +10,11 @@ from chaos.proxy import FAIR, LOOPBACK, Proxy, Weather
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
 from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown, LogAppend, LogRecord
+from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
+from support.entry_samples import samples
 from support.odd_headers import NotUtf8, slow_builder
 from support.stack import FreshSettings
 
@@ -29,6 +31,10 @@ async def reader(settings: Settings) -> AsyncIterator[LogReader]:
     await reader.stop()
 
 
+ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
+"""Gives the records their keys and headers."""
+
+
 @pytest.fixture
 async def writers(settings: Settings) -> AsyncIterator[tuple[LogWriter, LogWriter]]:
     topic = Topics(settings.topic_prefix).audit_log
@@ -39,7 +45,7 @@ async def writers(settings: Settings) -> AsyncIterator[tuple[LogWriter, LogWrite
 
 
 def batch(*values: bytes) -> Append:
-    return Append(tuple(LogAppend(b"key", value, (("ce_id", b"x"),)) for value in values))
+    return Append(tuple(LogAppend(ENTRY, value, None) for value in values))
 
 
 async def test_the_acknowledgement_says_where_the_batch_lies(writers: tuple[LogWriter, LogWriter]) -> None:

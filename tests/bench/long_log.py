@@ -15,7 +15,6 @@ from daybook_contracts.entries.fields import encode_fact
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import Head
-from daybook_contracts.log.sealing import Unsealed, seal
 from daybook_contracts.timestamps import timestamp
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka import clients as kafka
@@ -23,6 +22,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
 from support.driving import Way, fresh_id, until_projected
+from support.flat_entries import Flat, sealed
 from support.publisher import Send
 from support.workload import command, registration
 
@@ -49,35 +49,35 @@ class Place:
     def send(self, kind: str, **data: Any) -> Send:
         return Send(PRINCIPAL, command(kind, self.org_id, self.owner, fresh_id(), **data))
 
-    def dead_letter(self) -> Unsealed:
+    def dead_letter(self) -> Flat:
         """The entry of one more."""
         command_id = str(uuid_utils.uuid7())
         identity = Identity("org", self.org_id, None, command_id)
         id_ = identity.second_id()
         fact = DlqEventRecorded(connection_id=self.connection_id, dlq_event_id=id_, payload=Raw(PAYLOAD))
         asked = b'{"connection_id":"%b","payload":%b}' % (self.connection_id.encode(), PAYLOAD)
-        return Unsealed(
-            action=KIND,
-            actor_user_id=self.owner,
-            created_at=timestamp(time.time_ns() // 1000),
-            entity_id=id_,
-            entity_type="dlq_event",
-            id=identity.first_id(),
-            org_id=self.org_id,
-            project_id=self.project_id,
-            result="success",
-            command_id=command_id,
-            data=encode_fact(fact),
-            entries=1,
-            error=None,
-            key=self.org_id,
-            ordinal=0,
-            partition=self.partition,
-            principal=PRINCIPAL,
-            request=request_hash(bytes.fromhex(SALT), KIND, self.org_id, self.owner, asked),
-            salt=SALT,
-            scope="org",
-        )
+        return {
+            "action": KIND,
+            "actor_user_id": self.owner,
+            "created_at": timestamp(time.time_ns() // 1000),
+            "entity_id": id_,
+            "entity_type": "dlq_event",
+            "id": identity.first_id(),
+            "org_id": self.org_id,
+            "project_id": self.project_id,
+            "result": "success",
+            "command_id": command_id,
+            "data": encode_fact(fact),
+            "entries": 1,
+            "error": None,
+            "key": self.org_id,
+            "ordinal": 0,
+            "partition": self.partition,
+            "principal": PRINCIPAL,
+            "request": request_hash(bytes.fromhex(SALT), KIND, self.org_id, self.owner, asked),
+            "salt": SALT,
+            "scope": "org",
+        }
 
 
 async def settle_in(way: Way, database: Connection, partitions: int) -> list[Place]:
@@ -118,9 +118,8 @@ async def lengthen(settings: Settings, database: Connection, places: list[Place]
         acks: list[asyncio.Future[Any]] = []
         for at in range(entries):
             place = places[at // RUN % len(places)]
-            sealed = seal(place.dead_letter(), heads[place.partition])
-            heads[place.partition] = sealed.head
-            sent = {"value": sealed.value, "key": place.org_id.encode(), "partition": place.partition}
+            value, heads[place.partition] = sealed(place.dead_letter(), heads[place.partition])
+            sent = {"value": value, "key": place.org_id.encode(), "partition": place.partition}
             acks.append(await producer.send(Topics(settings.topic_prefix).audit_log, **sent))
             if len(acks) == UNACKED:
                 await asyncio.gather(*acks)

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from msgspec import structs
 from orjson import loads
 
 from daybook_contracts.codes import SENTENCE, Code
@@ -13,9 +12,8 @@ from daybook_contracts.entries.fields import Fact, encode_fact, free_json
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity, thing_id, timeout_command_id
 from daybook_contracts.json.canonical import canonical_bytes
-from daybook_contracts.log.head import GENESIS
-from daybook_contracts.log.sealing import Sealed, Unsealed, seal
 from daybook_contracts.routing import partition_of
+from support.flat_entries import Flat, Sealed, sealed
 
 ORG: Final = "00000000-0000-4000-8000-000000000001"
 COMMAND: Final = "01890000-0000-7000-8000-000000000002"
@@ -104,35 +102,35 @@ _NOUNS: Final = (
 _OUTSIDE_PROJECTS: Final = {"user", "org", "org_member", "secret_ref"}
 
 
-def unsealed(action: str, *, error: EntryError | None = None) -> Unsealed:
+def unsealed(action: str, *, error: EntryError | None = None) -> Flat:
     """The sample fact of an action as an entry, or a failed attempt at the same."""
     fact = FACTS[action]
     noun, id_member = next((noun, member) for end, noun, member in _NOUNS if action.endswith(end))
     key, org = (USER, None) if noun == "user" else (ORG, ORG)
     identity = Identity("user" if noun == "user" else "org", key, None, COMMAND)
     data = encode_fact(fact)
-    return Unsealed(
-        action=action,
-        actor_user_id=USER,
-        created_at="2026-11-22T15:10:13.123456Z",
-        entity_id=getattr(fact, id_member) if id_member else ORG,
-        entity_type=noun,
-        id=identity.first_id(),
-        org_id=org,
-        project_id=None if noun in _OUTSIDE_PROJECTS else getattr(fact, "project_id", PROJECT),
-        result="success" if error is None else "failure",
-        command_id=COMMAND,
-        data=data,
-        entries=1,
-        error=error,
-        key=key,
-        ordinal=0,
-        partition=partition_of(key, 12),
-        principal=f"user:{USER}",
-        request=request_hash(bytes.fromhex(SALT), action, org, USER, _without_text(data)),
-        salt=SALT,
-        scope=identity.scope,
-    )
+    return {
+        "action": action,
+        "actor_user_id": USER,
+        "created_at": "2026-11-22T15:10:13.123456Z",
+        "entity_id": getattr(fact, id_member) if id_member else ORG,
+        "entity_type": noun,
+        "id": identity.first_id(),
+        "org_id": org,
+        "project_id": None if noun in _OUTSIDE_PROJECTS else getattr(fact, "project_id", PROJECT),
+        "result": "success" if error is None else "failure",
+        "command_id": COMMAND,
+        "data": data,
+        "entries": 1,
+        "error": error,
+        "key": key,
+        "ordinal": 0,
+        "partition": partition_of(key, 12),
+        "principal": f"user:{USER}",
+        "request": request_hash(bytes.fromhex(SALT), action, org, USER, _without_text(data)),
+        "salt": SALT,
+        "scope": identity.scope,
+    }
 
 
 FORBIDDEN: Final = EntryError(code="FORBIDDEN", detail=SENTENCE[Code.FORBIDDEN])
@@ -144,9 +142,9 @@ def _without_text(data: bytes) -> bytes:
     return canonical_bytes({name: value for name, value in loads(data).items() if name not in left_out})
 
 
-def attempt_of_outsider(org: str | None) -> Unsealed:
+def attempt_of_outsider(org: str | None) -> Flat:
     """A stranger's rejected command: ids only, in a scope of its own; a claimed org without a column stands in data."""
-    return structs.replace(
+    return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         id=Identity("outsider", ORG, USER, COMMAND).first_id(),
         scope="outsider",
@@ -155,9 +153,9 @@ def attempt_of_outsider(org: str | None) -> Unsealed:
     )
 
 
-def attempt_on_no_org() -> Unsealed:
+def attempt_on_no_org() -> Flat:
     """A service's rejected command on an org that does not exist: the claimed id stands in the data."""
-    return structs.replace(
+    return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         actor_user_id=None,
         principal="service:example",
@@ -167,12 +165,12 @@ def attempt_on_no_org() -> Unsealed:
     )
 
 
-def timed_out() -> Unsealed:
+def timed_out() -> Flat:
     """A run that the service itself failed: its id is in a scope that no sender reaches."""
     command_id = timeout_command_id(THING)
     fact = facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="TIMED_OUT")
     data = encode_fact(fact)
-    return structs.replace(
+    return dict(
         unsealed("FAIL_SYNC"),
         actor_user_id=None,
         principal="service:daybook",
@@ -192,4 +190,4 @@ def samples() -> dict[str, Sealed]:
     entries["failure-of-outsider"] = attempt_of_outsider(ORG)
     entries["failure-of-outsider-on-no-org"] = attempt_of_outsider(None)
     entries["FAIL_SYNC.policy"] = timed_out()
-    return {f"{name}.v1.json": seal(entry, GENESIS) for name, entry in entries.items()}
+    return {f"{name}.v1.json": sealed(entry) for name, entry in entries.items()}

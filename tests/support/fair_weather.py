@@ -23,7 +23,7 @@ class FairWeather(World):
             self.send(record)
             while self.around.committed[0] < len(self.around.topics[0]):
                 self.writers[0][0].work(self.around)
-        return [read_entry(value) for value in log[before:]]
+        return [read_entry(value).entry for value in log[before:]]
 
     def replace_first(self) -> None:
         """Its successor takes the partition over, and knows only what the tables and the log say."""

@@ -7,9 +7,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import replace
 from random import Random
-from typing import Any, assert_never
+from typing import assert_never
 
 from daybook_command.kafka.answer_records import outgoing
+from daybook_command.kafka.log_writer import key_and_headers
 from daybook_command.shard.config import Config
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.messages import (
@@ -28,6 +29,7 @@ from daybook_command.shard.messages import (
     GapRead,
     Hold,
     LoadSnapshot,
+    LogAppend,
     LogRecord,
     Pin,
     Pinned,
@@ -214,11 +216,12 @@ class World:
         self.notes.add(f"pin {sorted(user_ids)} gone {sorted(gone)}")
         return gone
 
-    def _append(self, at: int, records: Iterable[Any]) -> Event:
-        """`records` have key, value and headers. Most batches land and are acknowledged."""
+    def _append(self, at: int, records: Iterable[LogAppend]) -> Event:
+        """Most batches land and are acknowledged."""
         draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
         for each in records:
-            command_id = self.notes.appended(f"{at} {len(values)}", each.key, each.headers, each.value)
+            key, headers = key_and_headers(each)
+            command_id = self.notes.appended(f"{at} {len(values)}", key, tuple(headers), each.value)
             if command_id.endswith(REFUSED):
                 return AppendRefused("refused for good")
             values.append(each.value)

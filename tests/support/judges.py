@@ -12,12 +12,12 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import Entry, identity_of
 from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.entries.reading import read_entry
-from daybook_contracts.log.admission import VoidReason, admit
-from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.admission import Admitted, admit
+from daybook_contracts.log.head import GENESIS
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
-from daybook_projector.partition.log_entry import read_log_entry
+from daybook_projector.partition.entry import read_partition_entry
 from daybook_projector.partition.posting import audit_rows
 from daybook_projector.projections.changes import Value
 from support.colliding_ids import colliding_ids
@@ -35,11 +35,11 @@ class Judged:
         values = {partition: log.values for partition, log in enumerate(world.around.logs)}
         if world.lost is not None:
             values[world.lost] = world.projected
-        self._values = {partition: admitted(each, partition) for partition, each in values.items()}
+        self._admitted = {partition: admitted(each, partition) for partition, each in values.items()}
         with colliding_ids():
             self.logs = {
-                partition: [read_entry(value) for value in each]
-                for partition, each in self._values.items()
+                partition: [read_entry(each.value, each.entry).entry for each in log]
+                for partition, log in self._admitted.items()
                 if partition != world.lost
             }
         self.asked = list(self._asked())
@@ -97,13 +97,13 @@ class Judged:
     def audit_log(self) -> None:
         """The table `audit_log` holds just the entries of the topic."""
         stored = self.world.around.postgres.now.audit_log
-        topic = [read_log_entry(0, GENESIS, value) for each in self._values.values() for value in each]
+        topic = [read_partition_entry(0, each) for log in self._admitted.values() for each in log]
         rows = audit_rows(topic)
         assert Counter(stored.values()) == Counter(rows), f"{len(stored)} rows, {len(rows)} entries"
 
     def tables(self) -> None:
         """The other tables are the fold of the log, by another program."""
-        entries = (json.loads(value) for each in self._values.values() for value in each)
+        entries = (json.loads(each.value) for log in self._admitted.values() for each in log)
         expected, found = fold(entries), self._found()
         found["audit_log"] = expected["audit_log"]
         unlike = differences(expected, found)
@@ -161,15 +161,13 @@ def _without_detail(answer: dict[str, Any]) -> str:
     return json.dumps({name: value for name, value in answer.items() if name != "detail"}, sort_keys=True)
 
 
-def admitted(values: Iterable[bytes], partition: int) -> list[bytes]:
+def admitted(values: Iterable[bytes], partition: int) -> list[Admitted]:
     """The log as any reader has it."""
-    head: Head = GENESIS
-    found = []
+    found: list[Admitted] = []
     for value in values:
-        verdict = admit(head, partition, value)
-        if not isinstance(verdict, VoidReason):
-            head = verdict
-            found.append(value)
+        verdict = admit(found[-1].head if found else GENESIS, partition, value)
+        if isinstance(verdict, Admitted):
+            found.append(verdict)
     return found
 
 

@@ -13,9 +13,9 @@ from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.log.head import GENESIS, Head
-from daybook_contracts.log.sealing import Unsealed, seal
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
+from support.flat_entries import Flat, sealed
 
 Claimed = Mapping[str, str]
 
@@ -95,7 +95,7 @@ class Logbook:
         self.heads = [GENESIS] * self.partitions
 
     def add(self, org_id: str | None, actor: str | None, *facts: Fact, **changes: Any) -> list[Place]:
-        """One accepted command whose entries say these facts. `changes` replace what an unsealed entry says."""
+        """One accepted command whose entries say these facts. `changes` replace what a flat entry says."""
         self.commands += 1
         entries = [self._success(org_id, actor, fact, ordinal, len(facts)) for ordinal, fact in enumerate(facts)]
         return [self.append({**entry, **changes}) for entry in entries]
@@ -119,9 +119,9 @@ class Logbook:
         id_ = Identity("outsider", key, actor or claimed["actor_user_id"], columns["command_id"]).first_id()
         return self._failure({**columns, "scope": "outsider", "id": id_}, claimed)
 
-    def append(self, unsealed: dict[str, Any]) -> Place:
-        sealed = seal(Unsealed(**unsealed), self.heads[unsealed["partition"]])
-        return self.append_value(unsealed["partition"], sealed.value, sealed.head, unsealed["id"])
+    def append(self, flat: Flat) -> Place:
+        value, head = sealed(flat, self.heads[flat["partition"]])
+        return self.append_value(flat["partition"], value, head, flat["id"])
 
     def append_value(self, partition: int, value: bytes, head: Head, id_: str = "") -> Place:
         self.heads[partition] = head
@@ -131,12 +131,12 @@ class Logbook:
     def void(self, partition: int, value: bytes | None = b"garbage") -> None:
         self.records[partition].append(value)
 
-    def _failure(self, columns: dict[str, Any], claimed: Claimed) -> Place:
+    def _failure(self, columns: Flat, claimed: Claimed) -> Place:
         data = json.dumps(claimed, separators=(",", ":"), sort_keys=True).encode()
         error = EntryError("FORBIDDEN", "The actor has no right to do this.")
         return self.append({**columns, "result": "failure", "data": data, "error": error})
 
-    def _success(self, org_id: str | None, actor: str | None, fact: Fact, ordinal: int, entries: int) -> dict[str, Any]:
+    def _success(self, org_id: str | None, actor: str | None, fact: Fact, ordinal: int, entries: int) -> Flat:
         action = ACTION_OF[type(fact)]
         key = org_id or str(getattr(fact, "user_id", ""))
         entity_id = _entity_of(action, fact, key)
@@ -146,7 +146,7 @@ class Logbook:
 
     def _columns(
         self, org_id: str | None, actor: str | None, action: str, entity_id: str, key: str, ordinal: int = 0
-    ) -> dict[str, Any]:
+    ) -> Flat:
         id_ = command_id(self.commands)
         partition = partition_of(key, self.partitions)
         scope: Scope = "user" if action == "REGISTER_USER" else "org"

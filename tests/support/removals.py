@@ -23,7 +23,7 @@ from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.log import admission
-from daybook_contracts.log.admission import VoidReason
+from daybook_contracts.log.admission import Admitted, VoidReason
 from daybook_contracts.log.continuity import head_of
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_projector.partition import machine as partition_log
@@ -37,8 +37,9 @@ from support.surroundings import Surroundings
 def admit_whatever_is_sealed(patch: Patch) -> None:
     """Every reader takes each record at its word."""
 
-    def admit(_head: Head, partition: int, value: bytes | None) -> Head | VoidReason:
-        return head_of(partition, value) or VoidReason.NOT_CANONICAL
+    def admit(_head: Head, partition: int, value: bytes | None) -> Admitted | VoidReason:
+        head = head_of(partition, value)
+        return VoidReason.NOT_CANONICAL if head is None or value is None else Admitted(head, value, None)
 
     for reader in (shard_memory, partition_log):
         patch.replace(reader, "admit", admit)

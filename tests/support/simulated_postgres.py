@@ -13,7 +13,7 @@ from daybook_contracts.entries.entry import Entry, entry_data, identity_of
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.routing import partition_of
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.partition.posting import NOBODY, audit_rows, net_changes
 from daybook_projector.postgres.checkpoints import CheckpointLost
@@ -122,7 +122,7 @@ def post(stored: Stored, batch: Batch) -> None:
         _follow(stored, entry, _insert(stored, entry, row))
 
 
-def _insert(stored: Stored, entry: LogEntry, row: AuditRow) -> str:
+def _insert(stored: Stored, entry: PartitionEntry, row: AuditRow) -> str:
     """The id that the row bears (docs/log.md, rule 19)."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
@@ -133,7 +133,7 @@ def _insert(stored: Stored, entry: LogEntry, row: AuditRow) -> str:
     raise FoldError(f"audit_log has {columns.id} already, and its second id")
 
 
-def _follow(stored: Stored, entry: LogEntry, id_: str) -> None:
+def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
     """What a shard reads has its origin in the same rows."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison

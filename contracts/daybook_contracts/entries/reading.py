@@ -10,6 +10,7 @@ from msgspec import UNSET, Raw, Struct
 
 from daybook_contracts.entries.entry import VERSION, Entry, decode_entry, entry_data, identity_of
 from daybook_contracts.entries.facts import ENTRY_DATA
+from daybook_contracts.entries.fields import Fact
 from daybook_contracts.entries.hashing import commit_hash
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.text import UUID_PATTERN, printable
@@ -18,6 +19,9 @@ _POLICY_ONLY: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
 _IDS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
 """Entity, command and key; then the nullable org, project and actor, all as repr() writes them."""
+
+_METADATA: Final = b',"metadata_json":'
+_ORG_ID: Final = b',"org_id":'
 
 _ID: Final = re.compile(UUID_PATTERN)
 _SALT: Final = re.compile("[0-9a-f]{32}")
@@ -43,10 +47,6 @@ class LooseEntry(Struct, frozen=True, gc=False):
     project_id: str | None = None
 
 
-class _MetadataOnly(Struct, gc=False):
-    metadata_json: Raw
-
-
 class _VersionOnly(Struct, gc=False):
     v: object = None
 
@@ -56,7 +56,6 @@ class _ClaimedOrg(Struct, gc=False):
 
 
 _LOOSE: Final = msgspec.json.Decoder(LooseEntry)
-_METADATA: Final = msgspec.json.Decoder(_MetadataOnly)
 _VERSION_ONLY: Final = msgspec.json.Decoder(_VersionOnly)
 _CLAIMED_ORG: Final = msgspec.json.Decoder(_ClaimedOrg)
 
@@ -76,17 +75,21 @@ class PoisonEntry(Exception):
         return None if self.entry is None else self.entry.org_id
 
 
-def read_entry(value: bytes) -> Entry:
-    """Decodes an admitted record fully; raises PoisonEntry."""
+class TrustedEntry(Struct, frozen=True, gc=False):
+    """An entry that every fold can trust, its identity, and what a success says; `fact` is None for a failure."""
+
+    entry: Entry
+    fact: Fact | None
+    identity: Identity
+
+
+def read_entry(value: bytes, entry: Entry | None = None) -> TrustedEntry:
+    """Reads an admitted record fully; raises PoisonEntry. `entry`: the decoded value, if the caller has it already."""
     try:
-        entry = decode_entry(value)
-        fault = _fault(entry)
+        return _trusted(decode_entry(value) if entry is None else entry)
     except ValueError as error:
-        fault = str(error)
-    if fault is None:
-        return entry
-    loose = loose_entry(value)
-    raise PoisonEntry(_unknown_version(loose) or fault, loose)
+        loose = loose_entry(value)
+        raise PoisonEntry(_unknown_version(loose) or str(error), loose) from error
 
 
 def loose_entry(value: bytes) -> LooseEntry | None:
@@ -98,8 +101,9 @@ def loose_entry(value: bytes) -> LooseEntry | None:
 
 
 def raw_metadata(value: bytes) -> bytes:
-    """The JSON of `metadata_json` as it stands in the record; raises ValueError where there is none."""
-    return bytes(_METADATA.decode(value).metadata_json)
+    """The JSON of `metadata_json` as it stands in the record of an entry of version 1."""
+    # A quote inside a string follows a backslash, and no member after the metadata holds an object.
+    return value[value.index(_METADATA) + len(_METADATA) : value.rindex(_ORG_ID)]
 
 
 def _unknown_version(loose: LooseEntry | None) -> str | None:
@@ -111,29 +115,33 @@ def _unknown_version(loose: LooseEntry | None) -> str | None:
     return None if version == VERSION else f"unknown version {version!r}"
 
 
-def _fault(entry: Entry) -> str | None:
-    """The first reason not to trust the entry, None if there is none; raises ValueError for data of a wrong shape."""
+def _trusted(entry: Entry) -> TrustedEntry:
+    """Raises ValueError with the first reason not to trust the entry."""
+    _check_commit(entry)
+    _check_columns(entry)
+    return TrustedEntry(entry, _checked_fact(entry), _checked_identity(entry))
+
+
+def _check_commit(entry: Entry) -> None:
     metadata = entry.metadata_json
     if metadata.v != VERSION:
-        return f"unknown version {metadata.v}"
+        raise ValueError(f"unknown version {metadata.v}")
     if entry.action not in ENTRY_DATA or (entry.result == "failure" and entry.action == _POLICY_ONLY):
-        return f"unknown action {entry.action!r}"
+        raise ValueError(f"unknown action {entry.action!r}")
     salt = metadata.salt or ""
     if not _SALT.fullmatch(salt):
-        return "the salt is not 32 hex digits"
+        raise ValueError("the salt is not 32 hex digits")
     if commit_hash(bytes.fromhex(salt), bytes(metadata.data)) != metadata.commit:
-        return "the commit does not fit the data"
-    return _fault_of_columns(entry) or _fault_of_result(entry) or _fault_of_id(entry)
+        raise ValueError("the commit does not fit the data")
 
 
-def _fault_of_columns(entry: Entry) -> str | None:
+def _check_columns(entry: Entry) -> None:
     metadata = entry.metadata_json
     required = f"{entry.entity_id!r} {metadata.command_id!r} {metadata.key!r}"
     if not _IDS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
-        return "an id is not a UUID in lower case"
+        raise ValueError("an id is not a UUID in lower case")
     if not _is_time(entry.created_at):
-        return "created_at is not a time with six fraction digits and Z"
-    return None
+        raise ValueError("created_at is not a time with six fraction digits and Z")
 
 
 def _is_time(text: str) -> bool:
@@ -146,27 +154,31 @@ def _is_time(text: str) -> bool:
     return is_leap or text[5:10] != "02-29"
 
 
-def _fault_of_result(entry: Entry) -> str | None:
+def _checked_fact(entry: Entry) -> Fact | None:
     metadata = entry.metadata_json
     is_failure = entry.result == "failure"
     if is_failure != (metadata.error is not UNSET):
-        return "a failure has an error, and nothing else has"
+        raise ValueError("a failure has an error, and nothing else has")
     if is_failure:
-        return None if bytes(metadata.data)[:1] == b"{" else "data is not an object"
-    entry_data(entry)
+        if bytes(metadata.data)[:1] != b"{":
+            raise ValueError("data is not an object")
+        return None
+    fact = entry_data(entry)
     if entry.org_id is None and entry.action != _USER_ACTION:
-        return "a success has an org"
-    return None
+        raise ValueError("a success has an org")
+    return fact
 
 
-def _fault_of_id(entry: Entry) -> str | None:
+def _checked_identity(entry: Entry) -> Identity:
     metadata = entry.metadata_json
     if metadata.ordinal >= metadata.entries:
-        return f"ordinal {metadata.ordinal} of {metadata.entries} entries"
+        raise ValueError(f"ordinal {metadata.ordinal} of {metadata.entries} entries")
     identity = identity_of(entry)
     if not _fits(identity, entry):
-        return f"scope {metadata.scope} and key do not fit the entry"
-    return None if entry.id == identity.first_id() else "the id is not that of its identity"
+        raise ValueError(f"scope {metadata.scope} and key do not fit the entry")
+    if entry.id != identity.first_id():
+        raise ValueError("the id is not that of its identity")
+    return identity
 
 
 def _fits(identity: Identity, entry: Entry) -> bool:

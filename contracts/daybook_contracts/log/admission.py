@@ -1,18 +1,18 @@
 """The admission rule: whether a record extends its partition's log. Pure, and frozen for ever.
-Enters: the head, the partition that was read, a record's value. Leaves: the new head, or why the record is void.
-Looks at canonical form, partition, position, prev and hash, and at nothing else.
+Enters: the head, the partition that was read, a record's value. Leaves: the new head and the entry, or why the record
+is void. Checks canonical form, partition, position, prev and hash, and nothing else.
 """
 
 from enum import StrEnum
 from typing import Any, Final
 
+from msgspec import Struct
+
 from daybook_contracts.entries.entry import Entry, decode_entry, encode_entry
 from daybook_contracts.entries.hashing import entry_hash
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, is_plainly_canonical, parse_canonical
-from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.head import Head
 from daybook_contracts.log.sealing import hash_preimage
-
-__all__ = ["GENESIS", "Head", "VoidReason", "admit", "admit_generic"]
 
 _NOT_HASHED: Final = frozenset({"data", "salt", "hash"})
 
@@ -27,24 +27,37 @@ class VoidReason(StrEnum):
     WRONG_HASH = "wrong_hash"
 
 
-def admit(head: Head, partition: int, value: bytes | None) -> Head | VoidReason:
-    """Applies the rule to the next record of a partition in offset order; equal to admit_generic, but fast."""
+class Admitted(Struct, frozen=True, gc=False):
+    """`head` is the log's head with this record. `entry` is None if the record does not have the shape of version 1."""
+
+    head: Head
+    value: bytes
+    entry: Entry | None
+
+
+def admit(head: Head, partition: int, value: bytes | None) -> Admitted | VoidReason:
+    """Applies the rule to the next record of a partition in offset order. Gives the verdict of `admit_generic`, faster
+    for entries of version 1.
+    """
     if value is None:
         return VoidReason.NOT_CANONICAL
-    entry = _plain_entry(value)
-    if entry is None:
-        return admit_generic(head, partition, value)
+    entry = _decoded(value)
+    if entry is None or not _is_plainly_canonical(entry, value):
+        verdict = admit_generic(head, partition, value)
+        return verdict if isinstance(verdict, VoidReason) else Admitted(verdict, value, entry)
     metadata = entry.metadata_json
     misfit = _misfit(head, partition, metadata.partition, metadata.position, metadata.prev)
     if misfit is not None:
         return misfit
     digest = entry_hash(hash_preimage(value, len(memoryview(metadata.data))))
-    return Head(metadata.position, digest) if digest == metadata.hash else VoidReason.WRONG_HASH
+    if digest != metadata.hash:
+        return VoidReason.WRONG_HASH
+    return Admitted(Head(metadata.position, digest), value, entry)
 
 
 def admit_generic(head: Head, partition: int, value: bytes) -> Head | VoidReason:
-    """The rule as it is defined: over any JSON object, whatever its fields and version. JSON nested deeper
-    than 512 is void.
+    """The rule as it is defined: over any JSON object, whatever its fields and version. JSON nested deeper than 512 is
+    void.
     """
     try:
         entry = parse_canonical(value)
@@ -62,14 +75,16 @@ def admit_generic(head: Head, partition: int, value: bytes) -> Head | VoidReason
     return Head(head.position + 1, digest) if digest == metadata.get("hash") else VoidReason.WRONG_HASH
 
 
-def _plain_entry(value: bytes) -> Entry | None:
-    """The entry, if the value has version 1's shape and is certainly canonical; None says nothing."""
+def _decoded(value: bytes) -> Entry | None:
     try:
-        entry = decode_entry(value)
+        return decode_entry(value)
     except (ValueError, RecursionError):
         return None
-    is_canonical = encode_entry(entry) == value and is_plainly_canonical(bytes(entry.metadata_json.data))
-    return entry if is_canonical else None
+
+
+def _is_plainly_canonical(entry: Entry, value: bytes) -> bool:
+    """Whether the value is certainly canonical; False may also mean that only `admit_generic` can tell."""
+    return encode_entry(entry) == value and is_plainly_canonical(bytes(entry.metadata_json.data))
 
 
 def _misfit(head: Head, partition: int, claimed: object, position: object, prev: object) -> VoidReason | None:

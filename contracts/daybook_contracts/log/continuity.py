@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from daybook_contracts.log.admission import admit
+from daybook_contracts.log.admission import Admitted, admit
 from daybook_contracts.log.head import GENESIS, Head
 
 # A batch that lost its race is under 1,000 records; so many voids in a row mean that the true continuation is gone.
@@ -45,5 +45,5 @@ def head_of(partition: int, value: bytes | None) -> Head | None:
         before = Head(metadata["position"] - 1, metadata["prev"])
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return None
-    verdict = admit(before if before.position >= 0 else GENESIS, partition, value)
-    return verdict if isinstance(verdict, Head) else None
+    admitted = admit(before if before.position >= 0 else GENESIS, partition, value)
+    return admitted.head if isinstance(admitted, Admitted) else None

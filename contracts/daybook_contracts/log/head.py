@@ -1,13 +1,14 @@
-"""The end of a partition's log as a reader or writer knows it. Two values, nothing else."""
+"""How far a partition's log has come: the head, for whoever extends it, and the checkpoint of what is projected."""
 
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec import Struct
+
 from daybook_contracts.entries.hashing import ZERO_HASH
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True, gc=False):
     """Position and hash of the last admitted entry; the next one has `position + 1` and this hash as `prev`."""
 
     position: int
@@ -16,7 +17,6 @@ class Head:
 
 GENESIS: Final = Head(-1, ZERO_HASH)
 """The head of an empty log."""
-
 
 NO_ENTRY: Final = -1
 

@@ -8,22 +8,22 @@ import pytest
 import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
-from msgspec import structs
 
 from daybook_contracts.entries.facts import ENTRY_DATA
-from daybook_contracts.log.admission import VoidReason, admit, admit_generic
+from daybook_contracts.log.admission import Admitted, VoidReason, admit, admit_generic
 from daybook_contracts.log.head import GENESIS, Head
-from daybook_contracts.log.sealing import seal
 from support.entries_by_hand import Json, changed, seal_by_hand, with_data, with_member
 from support.entry_samples import samples, unsealed
+from support.flat_entries import sealed
 from support.json_values import doubles, json_objects, json_values, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"]
-VALUES = [sealed.value for sealed in samples().values()]
+VALUES = [sample.value for sample in samples().values()]
 
 
 def admit_both(head: Head, partition: int, value: bytes) -> Head | VoidReason:
-    verdict = admit(head, partition, value)
+    admitted = admit(head, partition, value)
+    verdict = admitted.head if isinstance(admitted, Admitted) else admitted
     assert verdict == admit_generic(head, partition, value)
     return verdict
 
@@ -31,11 +31,10 @@ def admit_both(head: Head, partition: int, value: bytes) -> Head | VoidReason:
 def test_a_record_that_extends_the_log_moves_its_head() -> None:
     head = GENESIS
     for position, action in enumerate(ENTRY_DATA):
-        sealed = seal(structs.replace(unsealed(action), partition=6), head)
-        verdict = admit_both(head, 6, sealed.value)
-        assert verdict == sealed.head
-        assert sealed.head.position == position
-        head = sealed.head
+        value, following = sealed(unsealed(action) | {"partition": 6}, head)
+        assert admit_both(head, 6, value) == following
+        assert following.position == position
+        head = following
 
 
 def test_the_same_record_a_second_time_is_void() -> None:
@@ -43,8 +42,8 @@ def test_the_same_record_a_second_time_is_void() -> None:
 
 
 def test_of_two_records_for_one_place_the_second_is_void() -> None:
-    rival = seal(unsealed("CREATE_PROJECT"), GENESIS)
-    follower = seal(unsealed("CREATE_PROJECT"), rival.head)
+    rival = sealed(unsealed("CREATE_PROJECT"))
+    follower = sealed(unsealed("CREATE_PROJECT"), rival.head)
     assert admit_both(RENAMED.head, 6, rival.value) is VoidReason.WRONG_POSITION
     assert admit_both(RENAMED.head, 6, follower.value) is VoidReason.WRONG_PREV
 
@@ -85,13 +84,13 @@ def test_a_record_whose_place_does_not_fit_is_void(reason: VoidReason, change: C
 
 
 def test_true_is_no_position_though_python_says_it_equals_one() -> None:
-    follower = seal(unsealed("CREATE_PROJECT"), RENAMED.head)
+    follower = sealed(unsealed("CREATE_PROJECT"), RENAMED.head)
     value = changed(follower.value, with_member(".position", member=True))
     assert admit_both(RENAMED.head, 6, value) is VoidReason.WRONG_POSITION
 
 
 def test_true_is_no_partition_either() -> None:
-    value = seal(structs.replace(unsealed("RENAME_ORG"), partition=1), GENESIS).value
+    value = sealed(unsealed("RENAME_ORG") | {"partition": 1}).value
     assert isinstance(admit_both(GENESIS, 1, value), Head)
     claimed = changed(value, with_member(".partition", member=True))
     assert admit_both(GENESIS, 1, claimed) is VoidReason.WRONG_PARTITION
@@ -166,8 +165,8 @@ def test_both_paths_agree_on_doubles_of_every_range_however_they_are_written() -
 def test_entries_with_canonical_doubles_of_every_range_are_admitted() -> None:
     draft = unsealed("RECORD_DLQ_EVENT")
     for number in filter(isfinite, doubles(0)):
-        value = seal(structs.replace(draft, data=rfc8785.dumps({"price": number})), GENESIS).value
-        assert isinstance(admit_both(GENESIS, draft.partition, value), Head), number.hex()
+        value = sealed(draft | {"data": rfc8785.dumps({"price": number})}).value
+        assert isinstance(admit_both(GENESIS, draft["partition"], value), Head), number.hex()
 
 
 places = st.fixed_dictionaries(

@@ -10,16 +10,16 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from daybook_contracts.entries.entry import EntryError, decode_entry, encode_entry, identity_of
+from daybook_contracts.entries.entry import EntryError, decode_entry, encode_entry
 from daybook_contracts.entries.identity import Scope
 from daybook_contracts.entries.reading import PoisonEntry, loose_entry, raw_metadata, read_entry
 from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
 from daybook_contracts.limits import ENTRIES
-from daybook_contracts.log.admission import admit
+from daybook_contracts.log.admission import Admitted, admit
 from daybook_contracts.log.head import GENESIS, Head
-from daybook_contracts.log.sealing import Unsealed, seal
 from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
 from support.entry_samples import COMMAND, ORG, USER, attempt_of_outsider, samples, unsealed
+from support.flat_entries import Flat, sealed
 from support.json_values import json_objects, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"].value
@@ -36,13 +36,13 @@ ERROR = {"code": "FORBIDDEN", "detail": "no"}
 
 
 def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
-    example = structs.replace(
+    example = dict(
         unsealed("RENAME_ORG"),
         actor_user_id=None,
         principal="service:example",
         request="1407ba1ea70a04cec140869da801f3e4b7711a6fb8314c0ae8bf901107796bf4",
     )
-    value, head = structs.astuple(seal(example, GENESIS))
+    value, head = sealed(example)
     assert head == Head(0, "3ecd3d7a283757a7fe0b3bfa2b10018f06fd7d92d696e20a53cb442d5d062b9e")
     assert len(value) == 866
     assert sha256(value).hexdigest() == "e726fdb90ebfeed704232cc02177220fea3ed4bd54792933cd0b796a6871c9b4"
@@ -51,20 +51,20 @@ def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
     )
 
 
-def by_hand(entry: Unsealed, head: Head) -> bytes:
+def by_hand(flat: Flat, head: Head) -> bytes:
     columns = ("action", "actor_user_id", "created_at", "entity_id", "entity_type", "id", "org_id", "project_id")
     copied = ("command_id", "entries", "key", "ordinal", "partition", "principal", "request", "salt", "scope")
-    metadata: Json = {name: getattr(entry, name) for name in copied}
-    metadata |= {"v": 1, "position": head.position + 1, "prev": head.hash, "data": parse_canonical(entry.data)}
-    if entry.error is not None:
-        metadata["error"] = structs.asdict(entry.error)
-    whole: Json = {name: getattr(entry, name) for name in (*columns, "result")} | {"metadata_json": metadata}
+    metadata: Json = {name: flat[name] for name in copied}
+    metadata |= {"v": 1, "position": head.position + 1, "prev": head.hash, "data": parse_canonical(flat["data"])}
+    if flat["error"] is not None:
+        metadata["error"] = structs.asdict(flat["error"])
+    whole: Json = {name: flat[name] for name in (*columns, "result")} | {"metadata_json": metadata}
     commit_by_hand(whole)
     return seal_by_hand(whole)
 
 
-unsealed_entries = st.builds(
-    Unsealed,
+flat_entries: st.SearchStrategy[Flat] = st.builds(
+    dict,
     action=texts,
     actor_user_id=st.none() | texts,
     created_at=texts,
@@ -89,36 +89,36 @@ unsealed_entries = st.builds(
 heads = st.builds(Head, st.integers(-1, 2**53 - 2), st.binary(min_size=32, max_size=32).map(bytes.hex))
 
 
-@given(unsealed_entries, heads)
-def test_sealing_equals_the_recipe_followed_by_hand_and_is_admitted(entry: Unsealed, head: Head) -> None:
-    sealed = seal(entry, head)
-    assert sealed.value == by_hand(entry, head)
-    assert admit(head, entry.partition, sealed.value) == sealed.head
-    assert encode_entry(decode_entry(sealed.value)) == sealed.value
+@given(flat_entries, heads)
+def test_sealing_equals_the_recipe_followed_by_hand_and_is_admitted(flat: Flat, head: Head) -> None:
+    value, following = sealed(flat, head)
+    assert value == by_hand(flat, head)
+    assert following == Head(head.position + 1, decode_entry(value).metadata_json.hash)
+    assert admit(head, flat["partition"], value) == Admitted(following, value, decode_entry(value))
+    assert encode_entry(decode_entry(value)) == value
 
 
-@given(unsealed_entries, heads)
-def test_metadata_is_handed_on_as_it_stands_in_the_record(entry: Unsealed, head: Head) -> None:
-    value = seal(entry, head).value
+@given(flat_entries, heads)
+def test_metadata_is_handed_on_as_it_stands_in_the_record(flat: Flat, head: Head) -> None:
+    value = sealed(flat, head).value
     whole = parse_canonical(value)
     assert isinstance(whole, dict)
     assert raw_metadata(value) == canonical_bytes(whole["metadata_json"])
     loose = loose_entry(value)
     assert loose is not None
     assert bytes(loose.metadata_json) == raw_metadata(value)
-    assert (loose.id, loose.org_id, loose.result) == (entry.id, entry.org_id, entry.result)
+    assert (loose.id, loose.org_id, loose.result) == (flat["id"], flat["org_id"], flat["result"])
 
 
 def test_an_outsider_is_identified_by_its_column_or_by_what_it_claimed() -> None:
-    of_outsider = read_entry(samples()["failure-of-outsider.v1.json"].value)
-    assert identity_of(of_outsider) == ("outsider", ORG, USER, COMMAND, 0)
-    unknown = structs.replace(OUTSIDER, actor_user_id=None, data=canonical_bytes({"actor_user_id": USER}))
-    assert identity_of(decode_entry(seal(unknown, GENESIS).value)) == ("outsider", ORG, USER, COMMAND, 0)
+    assert read_entry(OF_OUTSIDER).identity == ("outsider", ORG, USER, COMMAND, 0)
+    unknown = OUTSIDER | {"actor_user_id": None, "data": canonical_bytes({"actor_user_id": USER})}
+    assert read_entry(sealed(unknown).value).identity == ("outsider", ORG, USER, COMMAND, 0)
 
 
 def test_only_an_outsider_s_actor_is_part_of_the_identity() -> None:
-    assert identity_of(read_entry(RENAMED)) == ("org", ORG, None, COMMAND, 0)
-    assert identity_of(read_entry(samples()["REGISTER_USER.v1.json"].value)) == ("user", USER, None, COMMAND, 0)
+    assert read_entry(RENAMED).identity == ("org", ORG, None, COMMAND, 0)
+    assert read_entry(REGISTERED).identity == ("user", USER, None, COMMAND, 0)
 
 
 POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
@@ -200,7 +200,9 @@ def test_a_future_version_s_columns_are_read_whatever_its_metadata_looks_like() 
     with pytest.raises(PoisonEntry, match="unknown version 9") as poison:
         read_entry(value)
     assert poison.value.org_id == ORG
-    assert isinstance(admit(GENESIS, 6, value), Head)
+    admitted = admit(GENESIS, 6, value)
+    assert isinstance(admitted, Admitted)
+    assert admitted.entry is None
 
 
 @pytest.mark.parametrize("value", [b"", b"{}", b"[]", b'{"metadata_json":{}}', b"\xff"])

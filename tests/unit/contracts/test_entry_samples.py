@@ -4,13 +4,14 @@ from hashlib import sha256
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from daybook_contracts.entries.entry import entry_data
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.json.canonical import parse_canonical
-from daybook_contracts.log.admission import admit, admit_generic
+from daybook_contracts.log.admission import Admitted, admit, admit_generic
 from daybook_contracts.log.head import GENESIS, Head
 from support.documents import ROOT
 from support.entry_samples import FACTS, samples
@@ -37,12 +38,12 @@ def test_sealing_the_same_fact_gives_the_sample_to_the_byte(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(PINNED))
 def test_a_sample_is_admitted_and_read(name: str) -> None:
     value = (FOLDER / name).read_bytes()
-    entry = read_entry(value)
+    entry, fact, _ = structs.astuple(read_entry(value))
     metadata = entry.metadata_json
-    assert admit(GENESIS, metadata.partition, value) == Head(0, metadata.hash)
+    assert admit(GENESIS, metadata.partition, value) == Admitted(Head(0, metadata.hash), value, entry)
     assert admit_generic(GENESIS, metadata.partition, value) == Head(0, metadata.hash)
     if entry.result == "success" and metadata.scope != "policy":
-        assert entry_data(entry) == FACTS[entry.action]
+        assert fact == entry_data(entry) == FACTS[entry.action]
 
 
 @pytest.mark.parametrize("kind", ENTRY_DATA.values())

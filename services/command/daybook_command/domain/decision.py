@@ -3,9 +3,8 @@
 from collections.abc import Container
 from dataclasses import dataclass
 
-import msgspec
-
 from daybook_contracts.codes import Code
+from daybook_contracts.entries.fields import Fact
 from daybook_contracts.senders.principals import Principal
 
 
@@ -33,7 +32,7 @@ class NewEntry:
     entity_type: str
     entity_id: str
     project_id: str | None
-    data: msgspec.Struct
+    data: Fact
     by_policy: bool = False
     """A policy wrote it, after a command of somebody else: Daybook is its principal, and it has no actor."""
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-import msgspec
-
 from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.outsiders import outsider_data
 from daybook_command.domain.state import Org
@@ -17,7 +15,7 @@ from daybook_contracts.codes import SENTENCE
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import EntryError
 from daybook_contracts.entries.facts import MemberAdded, ProjectMemberAdded
-from daybook_contracts.entries.fields import encode_fact
+from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.senders.principals import DAYBOOK, Principal
@@ -39,7 +37,7 @@ class Draft:
     data: bytes
     """JCS"""
     error: EntryError | None
-    fact: msgspec.Struct | None
+    fact: Fact | None
     """What a success folds into the org; None for a failure, which changes nothing."""
     principal: Principal | None = None
     """Who signs it, if that is not who sent the command."""

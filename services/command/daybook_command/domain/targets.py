@@ -3,8 +3,6 @@
 from collections.abc import Container, Mapping
 from typing import Final
 
-import msgspec
-
 from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry
 from daybook_command.domain.hub_targets import Target, hub_target_of
 from daybook_command.domain.state import Org
@@ -19,6 +17,7 @@ from daybook_contracts.commands.projects import (
 )
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.users import RegisterUser
+from daybook_contracts.entries.fields import Fact
 
 __all__ = ["Target", "accepted", "chosen_ids", "is_taken", "target_of", "users_named"]
 
@@ -53,7 +52,7 @@ def target_of(command: Command, new_id: str, org: Org | None) -> Target:
             return hub_target_of(command, new_id, org)
 
 
-def accepted(command: Command, org: Org | None, context: DecisionContext, fact: msgspec.Struct) -> Acceptance:
+def accepted(command: Command, org: Org | None, context: DecisionContext, fact: Fact) -> Acceptance:
     """The one success entry of a command that changes only what it names."""
     target = target_of(command, context.new_id, org)
     return Acceptance((NewEntry(command.type, target.entity_type, target.entity_id, target.project_id, fact),))

@@ -11,7 +11,8 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown
+from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown, LogAppend
+from daybook_contracts.topics import Headers, entry_headers
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.kafka.options import MIB
@@ -78,8 +79,15 @@ class LogWriter:
     def _batch(self, producer: AIOKafkaProducer, append: Append) -> BatchBuilder:
         batch: BatchBuilder = producer.create_batch()
         for record in append.records:
-            taken = batch.append(timestamp=None, key=record.key, value=record.value, headers=list(record.headers))
+            key, headers = key_and_headers(record)
+            taken = batch.append(timestamp=None, key=key, value=record.value, headers=headers)
             if taken is None:
                 raise MessageSizeTooLargeError(f"a batch of {len(append.records)} entries is over {BATCH_BYTES} bytes")
         batch.close()
         return batch
+
+
+def key_and_headers(record: LogAppend) -> tuple[bytes, Headers]:
+    entry = record.trusted.entry
+    key = entry.metadata_json.key
+    return key.encode(), entry_headers(entry.id, key, entry.created_at, record.traceparent)

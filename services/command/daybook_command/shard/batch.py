@@ -155,18 +155,18 @@ class Deciding:
             return True
         place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
         recorded = record(item, decided.standing, decided.drafts, salt, place)
-        size = sum(len(made.append.value) for made in recorded)
+        size = sum(len(made.value) for made in recorded)
         if self.appends and self.size + size > MAX_BATCH_BYTES:
             return False
         self.size += size
         for made in recorded:
-            self.appends.append(made.append)
-            memory.append(made.entry, made.head, made.created_us)
+            self.appends.append(made)
+            memory.append(made.trusted)
         self.named_users.update(user_id for draft in decided.drafts for user_id in users_in(draft))
         if cached is not None:
             cached.org = decided.after
         if isinstance(item, SentCommand):
-            self.answers.outcome(item, [made.entry for made in recorded], decided.detail)
+            self.answers.outcome(item, [made.trusted.entry for made in recorded], decided.detail)
         return True
 
     def _failed(self, item: SentCommand | OwnCommand, error: Exception) -> bool:

@@ -31,8 +31,8 @@ def read_gap(memory: Memory, flight: Flight, records: Sequence[LogRecord]) -> Ga
     for record in records[: len(records) - len(flight.appends)]:
         if record.offset < memory.end:
             continue
-        verdict = admit(flight.base, memory.partition, record.value)
-        if not isinstance(verdict, VoidReason):
+        admitted = admit(flight.base, memory.partition, record.value)
+        if not isinstance(admitted, VoidReason):
             return Gap(voids, record.offset)
-        voids.append(void(record, verdict))
+        voids.append(void(record, admitted))
     return Gap(voids)

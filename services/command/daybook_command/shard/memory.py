@@ -11,9 +11,8 @@ from daybook_command.shard.messages import LogRecord, Report, void
 from daybook_command.shard.orgs import OrgCache
 from daybook_command.shard.tail import Tail
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.entry import Entry
-from daybook_contracts.entries.reading import PoisonEntry, read_entry
-from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.entries.reading import PoisonEntry, TrustedEntry, read_entry
+from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.continuity import check_voids
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.timestamps import microseconds
@@ -45,27 +44,28 @@ class Memory:
         """
         reports: list[Report] = []
         for record in records:
-            verdict = admit(self.head, self.partition, record.value)
+            admitted = admit(self.head, self.partition, record.value)
             self.end = record.offset + 1
-            if isinstance(verdict, VoidReason):
+            if isinstance(admitted, VoidReason):
                 self.voids_in_a_row += record.offsets
                 check_voids(self.voids_in_a_row)
-                reports.append(void(record, verdict))
+                reports.append(void(record, admitted))
             else:
                 self.voids_in_a_row = 0
-                self.head, self.head_offset = verdict, record.offset
-                reports += self._remember(record.value or b"", verdict.position)
+                self.head, self.head_offset = admitted.head, record.offset
+                reports += self._remember(admitted)
         return reports
 
-    def _remember(self, value: bytes, position: int) -> list[Report]:
+    def _remember(self, admitted: Admitted) -> list[Report]:
+        position = admitted.head.position
         try:
-            entry = read_entry(value)
+            trusted = read_entry(admitted.value, admitted.entry)
         except PoisonEntry as poison:
             if poison.org_id is not None:
                 self.tail.poison(poison.org_id, position)
             return [Report("poison", f"position {self.partition}.{position}: {poison.reason}")]
-        self.last_us = max(self.last_us, microseconds(entry.created_at))
-        self.tail.add(entry)
+        self.last_us = max(self.last_us, microseconds(trusted.entry.created_at))
+        self.tail.add(trusted)
         return []
 
     def take_in(self, snapshot: Snapshot, needs: Iterable[OrgNeeds]) -> None:
@@ -120,11 +120,12 @@ class Memory:
         gone = deleted > snapshot.checkpoint.head.position
         return 0 if gone else snapshot.orgs[need.org_id].children.beyond
 
-    def append(self, entry: Entry, head: Head, created_us: int) -> None:
+    def append(self, trusted: TrustedEntry) -> None:
         """Take in an entry of our own, ahead of its acknowledgement; if that fails, this whole memory goes."""
-        self.head = head
-        self.last_us = created_us
-        self.tail.add(entry)
+        metadata = trusted.entry.metadata_json
+        self.head = Head(metadata.position, metadata.hash)
+        self.last_us = microseconds(trusted.entry.created_at)
+        self.tail.add(trusted)
 
     def extended_to(self, last_offset: int) -> None:
         """What was appended stands: its last entry, our head, is at this offset, and the log is folded up to there."""

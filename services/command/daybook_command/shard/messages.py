@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_contracts.entries.reading import TrustedEntry
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.log.head import Checkpoint
 
@@ -179,11 +180,11 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class LogAppend:
-    """One record of the batch that is to be appended."""
+    """One record of the batch that is to be appended: an entry, its bytes, and the trace that it is part of."""
 
-    key: bytes
+    trusted: TrustedEntry
     value: bytes
-    headers: Headers
+    traceparent: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

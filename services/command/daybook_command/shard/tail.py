@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from daybook_command.domain.children import Kind, Ref, touched_by
 from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.state import Org
-from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.entry import Entry, entry_data
 from daybook_contracts.entries.facts import ConnectionDeleted
 from daybook_contracts.entries.fields import Changeable
 from daybook_contracts.entries.identity import Identity
+from daybook_contracts.entries.reading import TrustedEntry
 
 _CHILD_TYPES = frozenset(Kind)
 # An entry weighs one, and one more for so many things that it touches or bytes that it holds.
@@ -57,10 +58,10 @@ class Tail:
         metadata = self.kept[index].entry.metadata_json
         return metadata.hash if metadata.position == position else None
 
-    def add(self, entry: Entry) -> None:
-        refs = self._touch(entry)
+    def add(self, trusted: TrustedEntry) -> None:
+        entry, refs = trusted.entry, self._touch(trusted)
         size = len(bytes(entry.metadata_json.data))
-        kept = Kept(entry, identity_of(entry), refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
+        kept = Kept(entry, trusted.identity, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
         self.kept.append(kept)
         self.weight += kept.weight
         self.by_identity.setdefault(kept.identity, entry)
@@ -69,10 +70,10 @@ class Tail:
         elif entry.action == "REGISTER_USER" and entry.result == "success":
             self.users[entry.entity_id] = entry.metadata_json.position
 
-    def _touch(self, entry: Entry) -> tuple[Ref, ...]:
-        if entry.result == "failure" or entry.org_id is None or entry.entity_type not in _CHILD_TYPES:
+    def _touch(self, trusted: TrustedEntry) -> tuple[Ref, ...]:
+        entry, fact = trusted.entry, trusted.fact
+        if fact is None or entry.org_id is None or entry.entity_type not in _CHILD_TYPES:
             return ()
-        fact = entry_data(entry)
         if isinstance(fact, Changeable) and fact.changed is False:
             return ()
         position = entry.metadata_json.position

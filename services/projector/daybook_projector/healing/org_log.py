@@ -2,18 +2,18 @@
 The bytes of each record are made again from its row, so that entries are read, and their hashes checked, as ever.
 """
 
-from dataclasses import replace
 from typing import Any
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from daybook_contracts.entries.reading import LooseEntry
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_json
-from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.head import Head
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.unhealable import Unhealable
-from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry
+from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 from daybook_projector.postgres.row_ids import hashes, readable_identity
 from daybook_projector.postgres.row_writer import refusals
 from daybook_projector.projections.changes import FoldError
@@ -92,13 +92,13 @@ class OrgLog:
         named = " and ".join(f"{place['partition']}.{place['position']}" for place in places)
         raise Unhealable(f"entries of org {self._org_id} stand in more than one partition: {named}")
 
-    async def next_page(self) -> list[LogEntry]:
+    async def next_page(self) -> list[PartitionEntry]:
         """The next of the entries that were found, at most `PAGE_ENTRIES`; none at the end."""
         rows = [dict(row) for row in await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)]
         if rows:
             self._read_to = rows[-1]["position"]
         await self._put_first_ids(rows)
-        return [at_home(_log_entry(row), row["partition"], self._partitions) for row in rows]
+        return [poison_if_misplaced(_log_entry(row), row["partition"], self._partitions) for row in rows]
 
     async def _put_first_ids(self, rows: list[dict[str, Any]]) -> None:
         """Entries bear their first id, also where their row bears the second because another entry's row has the first.
@@ -119,15 +119,15 @@ def _displaced_from(row: dict[str, Any]) -> str | None:
     return None if identity is None or row["id"] != identity.second_id() else identity.first_id()
 
 
-def _log_entry(row: dict[str, Any]) -> LogEntry:
+def _log_entry(row: dict[str, Any]) -> PartitionEntry:
     """What cannot be trusted of it comes out as poison."""
     metadata: Any = parse_json(row["metadata_json"])
     head = Head(row["position"], str(metadata.get("hash")))
     try:
         value = canonical_bytes({**{name: row[name] for name in COLUMNS}, "metadata_json": metadata})
     except NotCanonical as error:
-        return LogEntry(NO_OFFSET, head, None, "", None, f"no record has such a row: {error}", None, is_last=True)
-    entry = read_log_entry(NO_OFFSET, head, value)
+        return PartitionEntry(offset=NO_OFFSET, head=head, poison=f"no record has such a row: {error}")
+    entry = read_partition_entry(NO_OFFSET, Admitted(head, value, None))
     if metadata.get("data") is None and metadata.get("salt") is None:
         return replace(entry, poison=None if row["result"] == "failure" else "it is redacted")
     if entry.poison is not None:

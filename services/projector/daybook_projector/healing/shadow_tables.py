@@ -8,7 +8,7 @@ from typing import Final
 
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.unhealable import Unhealable
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.missing_users import first_absent, wanted_users
 from daybook_projector.partition.posting import NOBODY, net_changes
 from daybook_projector.postgres.row_writer import write_changes
@@ -64,7 +64,7 @@ class Beside:
         for twin in TWINS.values():
             await self._connection.execute(f"ANALYZE {twin.name}")
 
-    async def fold(self, partition: int, entries: Sequence[LogEntry]) -> None:
+    async def fold(self, partition: int, entries: Sequence[PartitionEntry]) -> None:
         """Raises `Unhealable`, which names the first entry that cannot be applied."""
         try:
             await self._attempt(entries)
@@ -75,14 +75,14 @@ class Beside:
                 except FoldError as error:
                     raise Unhealable(f"entry {partition}.{_named(entry)} cannot be applied: {error}") from error
 
-    async def _attempt(self, entries: Sequence[LogEntry]) -> None:
+    async def _attempt(self, entries: Sequence[PartitionEntry]) -> None:
         changes = net_changes(self._folds, entries, NOBODY)
         await self._need_users(entries)
         async with self._connection.transaction():
             moved = [[_beside(change) for change in stretch] for stretch in changes]
             await write_changes(self._connection, moved, tuple(TWINS.values()))
 
-    async def _need_users(self, entries: Sequence[LogEntry]) -> None:
+    async def _need_users(self, entries: Sequence[PartitionEntry]) -> None:
         wanted = list(wanted_users(entries))
         rows = await self._connection.fetch(ABSENT, list({one.user_id for one in wanted})) if wanted else []
         first = first_absent(wanted, {row[0] for row in rows})
@@ -96,6 +96,6 @@ def _beside(change: NetChange) -> NetChange:
     return replace(change, table=TWINS[change.table])
 
 
-def _named(entry: LogEntry) -> str:
+def _named(entry: PartitionEntry) -> str:
     action = "" if entry.columns is None else f" ({entry.columns.action})"
     return f"{entry.head.position}{action}"

@@ -4,14 +4,16 @@ Applies the admission rule and notices a log that changed underneath. Knows neit
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from daybook_contracts.log.admission import VoidReason, admit
 from daybook_contracts.log.continuity import LogChanged, check_head, check_voids
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
-from daybook_projector.partition.log_entry import LogEntry, at_home, read_log_entry
+from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 
 
 class Record(Protocol):
@@ -26,7 +28,7 @@ class Batch:
     """Entries in log order, and the checkpoint before and after them. Without entries it only steps over voids."""
 
     partition: int
-    entries: tuple[LogEntry, ...]
+    entries: tuple[PartitionEntry, ...]
     before: Checkpoint
     after: Checkpoint
 
@@ -63,7 +65,7 @@ class PartitionLog:
         self._next_to_read = checkpoint.first_to_read
         self._head: Head = checkpoint.head
         self._head_offset = checkpoint.head_offset
-        self._pending: list[LogEntry] = []
+        self._pending: list[PartitionEntry] = []
 
     @property
     def next_to_read(self) -> int:
@@ -107,17 +109,17 @@ class PartitionLog:
             raise LogChanged(f"there is no record at offset {self.checkpoint.head_offset}, the checkpoint's head")
 
     def _admit(self, record: Record, voids: Voids) -> None:
-        verdict = admit(self._head, self.partition, record.value)
-        if isinstance(verdict, VoidReason) or record.value is None:
-            voids.add(record, verdict if isinstance(verdict, VoidReason) else VoidReason.NOT_CANONICAL)
+        admitted = admit(self._head, self.partition, record.value)
+        if isinstance(admitted, VoidReason):
+            voids.add(record, admitted)
             check_voids(record.offset - self._head_offset)
             return
-        entry = read_log_entry(record.offset, verdict, record.value)
-        self._pending.append(at_home(entry, self.partition, self._partitions))
-        self._head, self._head_offset = verdict, record.offset
+        entry = read_partition_entry(record.offset, admitted)
+        self._pending.append(poison_if_misplaced(entry, self.partition, self._partitions))
+        self._head, self._head_offset = admitted.head, record.offset
 
 
-def whole_commands(entries: Sequence[LogEntry], limit: int) -> int:
+def whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
     """How many of the first `limit` entries end with a command's last one. A command of more entries than that,
     which nobody writes, is not waited for.
     """
@@ -128,14 +130,14 @@ def whole_commands(entries: Sequence[LogEntry], limit: int) -> int:
     return end if end == limit else 0
 
 
-def start_of_command(entries: Sequence[LogEntry], index: int) -> int:
+def start_of_command(entries: Sequence[PartitionEntry], index: int) -> int:
     """Where the command begins that the entry `index` belongs to."""
     while index > 0 and not _ends_command(entries, index - 1):
         index -= 1
     return index
 
 
-def _ends_command(entries: Sequence[LogEntry], index: int) -> bool:
+def _ends_command(entries: Sequence[PartitionEntry], index: int) -> bool:
     """Also where the next entry is another command's, whatever the entry claims to be part of."""
     is_followed = index + 1 < len(entries)
-    return entries[index].is_last or (is_followed and entries[index + 1].command_id != entries[index].command_id)
+    return entries[index].ends_command or (is_followed and entries[index + 1].command_id != entries[index].command_id)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.projections.named_users import actor_of, made_user, member_of
 
 
@@ -16,7 +16,7 @@ class Wanted:
     is_actor: bool
 
 
-def wanted_users(entries: Sequence[LogEntry]) -> Iterator[Wanted]:
+def wanted_users(entries: Sequence[PartitionEntry]) -> Iterator[Wanted]:
     """All that the entries name and that no entry up to them makes. Of a poison entry only the actor."""
     made: set[str] = set()
     for index, entry in enumerate(entries):

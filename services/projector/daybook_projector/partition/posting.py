@@ -4,7 +4,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daybook_infra.runtime.logs import get_logger
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.projections.audit_log import AuditRow, audit_row
 from daybook_projector.projections.changes import Change, FoldError, Insert, NetChange, net_effect
 from daybook_projector.projections.created_things import created_thing, is_chosen
@@ -26,7 +26,7 @@ class Poison:
 
 
 def net_changes(
-    folds: Folds, entries: Iterable[LogEntry], frozen: Container[str | None]
+    folds: Folds, entries: Iterable[PartitionEntry], frozen: Container[str | None]
 ) -> list[tuple[NetChange, ...]]:
     """Of all orgs but the frozen ones, stretch by stretch. Raises `FoldError`."""
     free = (entry for entry in entries if entry.org_id not in frozen)
@@ -34,14 +34,14 @@ def net_changes(
     return [net_effect(stretch) for stretch in stretches(changes)]
 
 
-def key_inserts(entries: Iterable[LogEntry]) -> Iterator[Insert]:
+def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:
     """What entries of a quarantined org still write beside `audit_log`, where it is not there yet."""
     for entry in entries:
         if entry.columns is not None:
             yield from key_rows(entry.columns, entry.fact)
 
 
-def audit_rows(entries: Iterable[LogEntry]) -> list[AuditRow]:
+def audit_rows(entries: Iterable[PartitionEntry]) -> list[AuditRow]:
     """Under their first ids. Raises `FoldError` where the columns cannot be read."""
     rows = []
     for entry in entries:
@@ -51,7 +51,7 @@ def audit_rows(entries: Iterable[LogEntry]) -> list[AuditRow]:
     return rows
 
 
-def chosen_ids(entries: Iterable[LogEntry]) -> list[tuple[str, str]]:
+def chosen_ids(entries: Iterable[PartitionEntry]) -> list[tuple[str, str]]:
     """Of things that entries create under an id that a service chose: that id and its org. Of entries that cannot be
     applied too, as they may be later.
     """
@@ -62,15 +62,15 @@ def chosen_ids(entries: Iterable[LogEntry]) -> list[tuple[str, str]]:
     ]
 
 
-def by_org(entries: Iterable[LogEntry]) -> dict[str | None, list[LogEntry]]:
+def by_org(entries: Iterable[PartitionEntry]) -> dict[str | None, list[PartitionEntry]]:
     """Those without an org first, for they make users; then in the order in which the orgs first appear."""
-    groups: dict[str | None, list[LogEntry]] = {None: []}
+    groups: dict[str | None, list[PartitionEntry]] = {None: []}
     for entry in entries:
         groups.setdefault(entry.org_id, []).append(entry)
     return groups
 
 
-def _changes(folds: Folds, entry: LogEntry) -> Sequence[Change]:
+def _changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
     if entry.poison is not None or entry.columns is None:
         raise FoldError(entry.poison or "its columns cannot be read")
     try:

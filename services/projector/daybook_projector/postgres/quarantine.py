@@ -5,7 +5,7 @@ An org's entries before its first poison one apply; of that one and all later on
 from collections.abc import Sequence
 
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.partition.posting import NOBODY, Poison, by_org, key_inserts, net_changes
 from daybook_projector.partition.stopped import PartitionStopped
@@ -27,7 +27,7 @@ ON CONFLICT (org_id) DO UPDATE
 """
 
 
-async def frozen_orgs(connection: Connection, entries: Sequence[LogEntry]) -> frozenset[str | None]:
+async def frozen_orgs(connection: Connection, entries: Sequence[PartitionEntry]) -> frozenset[str | None]:
     """Those of the entries' orgs that are in quarantine now; to be asked once the checkpoint's lock is held."""
     org_ids = {entry.org_id for entry in entries if entry.org_id is not None}
     if not org_ids:
@@ -56,7 +56,7 @@ async def post_by_org(
     return found
 
 
-async def _apply(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> tuple[int, str]:
+async def _apply(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], met: Met) -> tuple[int, str]:
     """How many of an org's entries apply, and why the next one does not."""
     if await _fault(connection, folds, entries, met) is not None:
         for index, entry in enumerate(entries):
@@ -66,7 +66,7 @@ async def _apply(connection: Connection, folds: Folds, entries: Sequence[LogEntr
     return len(entries), ""
 
 
-async def _fault(connection: Connection, folds: Folds, entries: Sequence[LogEntry], met: Met) -> FoldError | None:
+async def _fault(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], met: Met) -> FoldError | None:
     """Why the entries do not apply; None where they did."""
     try:
         await _attempt(connection, folds, entries)
@@ -77,19 +77,19 @@ async def _fault(connection: Connection, folds: Folds, entries: Sequence[LogEntr
     return None
 
 
-async def _attempt(connection: Connection, folds: Folds, entries: Sequence[LogEntry]) -> None:
+async def _attempt(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry]) -> None:
     changes = net_changes(folds, entries, NOBODY)
     async with connection.transaction():
         await write_changes(connection, changes)
 
 
-def _poison(batch: Batch, entry: LogEntry, reason: str) -> Poison:
+def _poison(batch: Batch, entry: PartitionEntry, reason: str) -> Poison:
     if entry.org_id is None:
         raise PartitionStopped(f"entry {_position(batch, entry)} has no org and cannot be applied: {reason}")
     return Poison(entry.org_id, entry.head.position, reason)
 
 
-async def _keep_keys(connection: Connection, batch: Batch, kept: Sequence[LogEntry]) -> None:
+async def _keep_keys(connection: Connection, batch: Batch, kept: Sequence[PartitionEntry]) -> None:
     try:
         await write_missing(connection, key_inserts(kept))
     except FoldError as error:
@@ -103,9 +103,9 @@ async def _keep_entries(connection: Connection, batch: Batch, met: Met) -> None:
         raise PartitionStopped(f"audit_log rows of {_span(batch, batch.entries)} cannot be written: {error}") from error
 
 
-def _span(batch: Batch, entries: Sequence[LogEntry]) -> str:
+def _span(batch: Batch, entries: Sequence[PartitionEntry]) -> str:
     return f"entries {_position(batch, entries[0])} to {_position(batch, entries[-1])}"
 
 
-def _position(batch: Batch, entry: LogEntry) -> str:
+def _position(batch: Batch, entry: PartitionEntry) -> str:
     return f"{batch.partition}.{entry.head.position}"

@@ -12,7 +12,7 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import LooseEntry
 from daybook_contracts.text import is_uuid
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.stopped import PartitionStopped
 from daybook_projector.projections.rule import Columns
 
@@ -21,7 +21,7 @@ HASHES: Final = "SELECT id::text, metadata_json->>'hash' AS hash FROM public.aud
 _METADATA: Final = msgspec.json.Decoder(Metadata)
 
 
-async def row_ids(connection: Connection, partition: int, entries: Sequence[LogEntry]) -> list[str]:
+async def row_ids(connection: Connection, partition: int, entries: Sequence[PartitionEntry]) -> list[str]:
     """One id for each entry; all have columns. Raises `PartitionStopped` where an entry is in the table already, or
     both of its ids are other entries'.
     """
@@ -52,7 +52,7 @@ async def hashes(connection: Connection, ids: Iterable[str]) -> dict[str, str | 
     return {row["id"]: row["hash"] for row in await connection.fetch(HASHES, list(ids))}
 
 
-def _second_id(partition: int, entry: LogEntry) -> str:
+def _second_id(partition: int, entry: PartitionEntry) -> str:
     identity = None if entry.columns is None else readable_identity(entry.columns)
     if identity is None:
         raise PartitionStopped(
@@ -94,5 +94,5 @@ def _is_plain(id_: str) -> bool:
     return is_uuid(id_) and id_ == id_.lower()
 
 
-def _named(partition: int, entry: LogEntry) -> str:
+def _named(partition: int, entry: PartitionEntry) -> str:
     return f"entry {partition}.{entry.head.position}"

@@ -6,7 +6,7 @@ from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.partition.posting import Poison, key_inserts, net_changes
 from daybook_projector.postgres.checkpoints import load_checkpoint, move_checkpoint
@@ -75,5 +75,5 @@ class Writer:
             return await post_by_org(connection, self._folds, batch, frozen, met)
 
 
-def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[LogEntry]:
+def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[PartitionEntry]:
     return [entry for entry in batch.entries if entry.org_id in org_ids]

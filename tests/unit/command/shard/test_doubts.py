@@ -23,8 +23,8 @@ from daybook_command.shard.messages import (
 from daybook_command.shard.phase import ShardPhase
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
-from daybook_contracts.log.head import GENESIS, Checkpoint, Head
-from daybook_contracts.log.sealing import Unsealed, seal
+from daybook_contracts.log.head import Checkpoint, Head
+from daybook_contracts.log.sealing import seal
 from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG
 from support.surroundings import START_US
@@ -169,31 +169,7 @@ def test_an_org_in_quarantine_is_not_decided_on() -> None:
 
 def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
     """The entry with a member changed and a right hash."""
-    entry = decode_entry(value.replace(old, new))
-    metadata = entry.metadata_json
-    unsealed = Unsealed(
-        action=entry.action,
-        actor_user_id=entry.actor_user_id,
-        created_at=entry.created_at,
-        entity_id=entry.entity_id,
-        entity_type=entry.entity_type,
-        id=entry.id,
-        org_id=entry.org_id,
-        project_id=entry.project_id,
-        result=entry.result,
-        command_id=metadata.command_id,
-        key=metadata.key,
-        scope=metadata.scope,
-        data=bytes(metadata.data),
-        entries=metadata.entries,
-        error=None,
-        ordinal=metadata.ordinal,
-        partition=metadata.partition,
-        principal=metadata.principal,
-        request=metadata.request,
-        salt=metadata.salt or "",
-    )
-    return seal(unsealed, GENESIS).value
+    return seal(decode_entry(value.replace(old, new)))
 
 
 def test_another_entry_at_the_head_is_noticed_when_nothing_is_left_in_memory() -> None:

@@ -43,7 +43,7 @@ def run(
     shard: Shard, base: int, *records: CommandRecord, known: frozenset[str] = KNOWN
 ) -> tuple[list[Entry], list[Any]]:
     """The entries of one batch, and its answers."""
-    entries = [read_entry(each.value) for each in decided(shard, *records, known_users=known).records]
+    entries = [read_entry(each.value).entry for each in decided(shard, *records, known_users=known).records]
     answer = only(shard.handle(Acknowledged(base)), Answer)
     return entries, [json.loads(reply.value) for reply in answer.replies]
 

@@ -2,7 +2,7 @@
 
 from daybook_contracts.entries import facts
 from daybook_contracts.log.head import NOTHING_PROJECTED
-from daybook_projector.partition.log_entry import LogEntry
+from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import PartitionLog, start_of_command
 from daybook_projector.partition.missing_users import Wanted, first_absent, wanted_users
 from support.logbook import Logbook, org, project, records, user
@@ -10,7 +10,7 @@ from support.logbook import Logbook, org, project, records, user
 ORG, ANN, BOB, CAT = org(1), user(1), user(2), user(3)
 
 
-def entries(log: Logbook) -> tuple[LogEntry, ...]:
+def entries(log: Logbook) -> tuple[PartitionEntry, ...]:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records(log.records[0]))
     batch = partition.next_batch(100)

@@ -24,7 +24,7 @@ def folded(fact: Fact, *, managed: bool = True) -> list[Change]:
     """The changes of a success entry by ANN, the first of its log."""
     log = Logbook()
     log.add(None if isinstance(fact, facts.UserRegistered) else ORG, ANN, fact)
-    return list(fold(folds(managed_users=managed), read_entry(log.records[0][0] or b""), fact))
+    return list(fold(folds(managed_users=managed), read_entry(log.records[0][0] or b"").entry, fact))
 
 
 def test_a_registered_user_gets_a_row() -> None:
@@ -111,7 +111,7 @@ def test_an_entry_that_changed_nothing_touches_no_row(fact: Fact) -> None:
 def test_a_failure_touches_no_row() -> None:
     log = Logbook()
     log.refuse(ORG, ANN, "RENAME_ORG", ORG, {"name": "Ace"})
-    assert fold(folds(managed_users=True), read_entry(log.records[0][0] or b""), None) == ()
+    assert fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, None) == ()
 
 
 def test_every_action_has_a_fold() -> None:
@@ -123,13 +123,13 @@ def test_a_fact_that_no_table_knows_cannot_be_applied() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgRenamed(name="Ace"))
     with pytest.raises(FoldError, match="no table knows what to do with RENAME_ORG"):
-        fold({}, read_entry(log.records[0][0] or b""), facts.OrgRenamed(name="Ace"))
+        fold({}, read_entry(log.records[0][0] or b"").entry, facts.OrgRenamed(name="Ace"))
 
 
 def test_a_quarantined_org_writes_the_keys_that_audit_log_needs_and_nothing_else() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="Acme"))
-    entry = read_entry(log.records[0][0] or b"")
+    entry = read_entry(log.records[0][0] or b"").entry
     assert [insert.table for insert in key_rows(entry, facts.OrgCreated(name="Acme"))] == [ORGS]
     assert [insert.table for insert in key_rows(entry, facts.ProjectCreated(name="a", project_id=ONE))] == [PROJECTS]
     assert key_rows(entry, facts.MemberAdded(role="admin", user_id=BOB)) == ()
@@ -139,7 +139,7 @@ def test_a_quarantined_org_writes_the_keys_that_audit_log_needs_and_nothing_else
 def test_an_audit_row_has_the_columns_of_its_entry_in_the_order_of_the_table() -> None:
     log = Logbook()
     place = log.add(ORG, ANN, facts.ProjectCreated(name="Site", project_id=ONE))[0]
-    row = dict(zip(AUDIT_LOG.columns, audit_row(read_entry(log.records[0][0] or b""), "{}"), strict=True))
+    row = dict(zip(AUDIT_LOG.columns, audit_row(read_entry(log.records[0][0] or b"").entry, "{}"), strict=True))
     assert row == {
         "id": place.id,
         "org_id": ORG,

@@ -23,7 +23,7 @@ def folded(fact: Fact) -> list[Change]:
     """The changes of a success entry, the first of its log."""
     log = Logbook()
     log.add(ORG, ANN, fact)
-    return list(fold(folds(managed_users=True), read_entry(log.records[0][0] or b""), fact))
+    return list(fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, fact))
 
 
 def test_a_new_connection_is_active_and_keeps_its_config_as_it_stands() -> None:

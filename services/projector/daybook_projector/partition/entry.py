@@ -1,0 +1,120 @@
+"""An entry of a partition's log as the projector handles it: an admitted record in; columns, fact and fault out.
+What cannot be read of it is None; nothing is raised.
+"""
+
+import msgspec
+from msgspec.structs import replace
+
+from daybook_contracts.entries.facts import decode_fact
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.reading import LooseEntry, PoisonEntry, raw_metadata, read_entry
+from daybook_contracts.limits import ENTRIES
+from daybook_contracts.log.admission import Admitted
+from daybook_contracts.log.head import Head
+from daybook_contracts.routing import partition_of
+from daybook_contracts.text import is_uuid
+from daybook_contracts.timestamps import microseconds
+from daybook_projector.projections.rule import Columns
+
+
+class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """`head` is the log's head with this entry. `columns` is None if no row of `audit_log` can be made of it.
+    `fact` is what a success says. A poison entry has a fact too if it can be read, but only its keys are used.
+    """
+
+    offset: int
+    head: Head
+    columns: Columns | None = None
+    metadata: str = ""
+    fact: Fact | None = None
+    poison: str | None = None
+    command_id: str | None = None
+    ends_command: bool = True
+    """Whether no further entry of its command follows."""
+
+    @property
+    def org_id(self) -> str | None:
+        return None if self.columns is None else self.columns.org_id
+
+
+class _LooseMetadata(msgspec.Struct, gc=False):
+    data: msgspec.Raw = msgspec.Raw()
+    command_id: str | None = None
+    ordinal: int = 0
+    entries: int = 1
+
+
+_LOOSE_METADATA = msgspec.json.Decoder(_LooseMetadata)
+
+
+def read_partition_entry(offset: int, admitted: Admitted) -> PartitionEntry:
+    try:
+        trusted = read_entry(admitted.value, admitted.entry)
+    except PoisonEntry as poison:
+        return _poisoned(offset, admitted.head, poison)
+    entry = trusted.entry
+    metadata = entry.metadata_json
+    return PartitionEntry(
+        offset=offset,
+        head=admitted.head,
+        columns=entry,
+        metadata=raw_metadata(admitted.value).decode(),
+        fact=trusted.fact,
+        command_id=metadata.command_id,
+        ends_command=metadata.ordinal + 1 == metadata.entries,
+    )
+
+
+def poison_if_misplaced(entry: PartitionEntry, partition: int, partitions: int) -> PartitionEntry:
+    """The entry, or poison if its org's entries belong to another partition: it has no place in their order, and the
+    shard that decides for the org does not see it.
+    """
+    if entry.org_id is None or entry.poison is not None:
+        return entry
+    home = partition_of(entry.org_id, partitions)
+    if home == partition:
+        return entry
+    return replace(entry, poison=f"it stands in partition {partition}, and of {partitions} its org belongs to {home}")
+
+
+def _poisoned(offset: int, head: Head, poison: PoisonEntry) -> PartitionEntry:
+    columns = poison.entry
+    if columns is None or not _fits_audit_log(columns):
+        return PartitionEntry(offset=offset, head=head, poison=poison.reason)
+    metadata = _loose_metadata(columns)
+    return PartitionEntry(
+        offset=offset,
+        head=head,
+        columns=columns,
+        metadata=bytes(columns.metadata_json).decode(),
+        fact=_loose_fact(columns, metadata),
+        poison=poison.reason,
+        command_id=metadata.command_id,
+        # A command that claims more entries than any command has is not waited for.
+        ends_command=not metadata.ordinal + 1 < metadata.entries <= ENTRIES,
+    )
+
+
+def _fits_audit_log(columns: LooseEntry) -> bool:
+    ids = (columns.id, columns.entity_id, columns.org_id, columns.project_id, columns.actor_user_id)
+    try:
+        microseconds(columns.created_at)
+    except (ValueError, OverflowError):
+        return False
+    return all(found is None or is_uuid(found) for found in ids)
+
+
+def _loose_metadata(columns: LooseEntry) -> _LooseMetadata:
+    try:
+        return _LOOSE_METADATA.decode(columns.metadata_json)
+    except ValueError:
+        return _LooseMetadata()
+
+
+def _loose_fact(columns: LooseEntry, metadata: _LooseMetadata) -> Fact | None:
+    if columns.result != "success":
+        return None
+    try:
+        return decode_fact(columns.action, metadata.data)
+    except (KeyError, ValueError):
+        return None

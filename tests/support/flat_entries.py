@@ -1,0 +1,39 @@
+"""Entries written flat: columns and metadata in one dict. They are put behind a log's head and sealed."""
+
+from typing import Any, NamedTuple
+
+from msgspec import UNSET, Raw
+
+from daybook_contracts.entries.entry import VERSION, Entry, Metadata
+from daybook_contracts.entries.hashing import ZERO_HASH, commit_hash
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import seal
+
+Flat = dict[str, Any]
+"""All of an entry but its place (position, prev), its hashes and its version; `data` as JCS bytes, `error` or None."""
+
+
+class Sealed(NamedTuple):
+    """A record's value, and the head of the log with it."""
+
+    value: bytes
+    head: Head
+
+
+def sealed(flat: Flat, head: Head = GENESIS) -> Sealed:
+    data, salt = flat["data"], bytes.fromhex(flat["salt"])
+    placed = flat | {
+        "commit": commit_hash(salt, data),
+        "data": Raw(data),
+        "error": flat["error"] or UNSET,
+        "hash": ZERO_HASH,
+        "position": head.position + 1,
+        "prev": head.hash,
+        "v": VERSION,
+    }
+    metadata = Metadata(**{name: placed.pop(name) for name in Metadata.__struct_fields__})
+    value = seal(Entry(**placed, metadata_json=metadata))
+    admitted = admit(head, flat["partition"], value)
+    assert not isinstance(admitted, VoidReason), admitted
+    return Sealed(value, admitted.head)
