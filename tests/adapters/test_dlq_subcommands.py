@@ -113,7 +113,7 @@ async def test_without_an_answer_the_outcome_is_unknown(settings: Settings) -> N
         done = await dlq(settings, *RESOLVE, "--timeout", "2")
     assert (done.code, done.said) == (3, "")
     assert done.complained == (
-        "Error: a command was not answered in time, so it may or may not be carried out; 1000 dead letters resolved: "
+        "Error: a command was not answered in time, so it may or may not be executed; 1000 dead letters resolved: "
         "repeat it, and it goes on where it stopped\n"
     )
 
@@ -139,7 +139,7 @@ async def test_a_reason_that_no_command_can_have_is_refused_before_anything_is_s
         await given.database.execute(TABLES)
         done = await dlq(settings, *RESOLVE, "--reason", "x" * 4001)
     assert (done.code, given.taken) == (1, [])
-    assert done.complained.startswith("Error: not a command that could be carried out: data.reason")
+    assert done.complained.startswith("Error: not a valid command: data.reason")
 
 
 async def test_what_matches_is_counted_and_nothing_is_sent(settings: Settings) -> None:
