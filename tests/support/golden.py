@@ -1,7 +1,9 @@
-"""The golden transcript: what ten thousand commands come to, byte for byte, a line for each, and the tables in between.
+"""The golden transcript: one line for each of ten thousand commands, with a digest of every byte that it caused, and
+digests of the tables every 500 commands.
 
-`PYTHONPATH=tests python -m support.golden` compares; `--show 1234` prints all that came of a command, `--tables 1250`
-the rows as they are after it, and `--write` makes what the code does now the golden transcript.
+A command's line has its type, its outcome, a digest of its record, and a digest of its entries and answers.
+`PYTHONPATH=tests python -m support.golden` compares. `--show 1234` prints everything that command 1234 caused,
+`--tables 1499` the rows after command 1499. `--write` replaces the golden file: only for an intended change.
 """
 
 import argparse
@@ -21,14 +23,16 @@ from support.logbook import Logbook
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "transcript.txt"
 MANAGED, EXTERNAL, EVERY = 7_600, 2_400, 500
-"""How many commands of each deployment, and after how many the tables are looked at."""
+"""Commands in each deployment, and commands between two digests of the tables."""
 SHOWN = 2_000
-"""How much of a difference is shown at once."""
+"""A difference is cut to so many notes, and each note to so many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`text` as it is in the file; `number`: of the command, or of the one after which the tables are as they are."""
+    """`text` is the line in the file, `notes` what its digest covers. `number` is the command's; for a table, it is
+    the latest command's. A table has neither `kind` nor `outcome`.
+    """
 
     number: int
     text: str
@@ -72,23 +76,25 @@ def _digest(texts: Sequence[str], digits: int) -> str:
 
 
 def difference(lines: Sequence[Line]) -> str | None:
-    """The first command, or else the first table, that is not as in the golden file."""
+    """The first line that is not as in the golden file: the first command, or else the first table."""
     for line, golden in zip_longest(lines, GOLDEN.read_text().splitlines()):
         if line is None or line.text != golden:
-            return f"golden: {golden}\n   now: {line and told(line, SHOWN)}"
+            other_input = line and line.kind and golden and line.text.split()[-2] != golden.split()[-2]
+            changed = "the input (support.golden_commands) has" if other_input else "what the code does has"
+            return f"{changed} changed\ngolden: {golden}\n   now: {line and told(line, SHOWN)}"
     return None
 
 
 def told(line: Line, most: int | None = None) -> str:
-    """Of each note the first `most` characters."""
+    """The line and its notes, at most `most` of them and of each the first `most` characters."""
     return "\n".join([f"{line.number} {line.text}", *(f"    {each[:most]}" for each in line.notes[:most])])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m support.golden", description=__doc__)
-    parser.add_argument("--write", action="store_true", help="make this the golden transcript")
-    parser.add_argument("--show", type=int, metavar="NUMBER", help="all that came of a command")
-    parser.add_argument("--tables", type=int, metavar="NUMBER", help="the rows after a command")
+    parser.add_argument("--write", action="store_true", help="replace the golden file")
+    parser.add_argument("--show", type=int, metavar="NUMBER", help="print everything that a command caused")
+    parser.add_argument("--tables", type=int, metavar="NUMBER", help="print the rows after a command")
     asked = parser.parse_args()
     lines = transcript()
     if asked.write:

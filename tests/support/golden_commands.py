@@ -1,7 +1,8 @@
-"""The golden transcript's input: ten thousand records of the commands topic, of every type and for every outcome.
+"""The golden transcript's input: ten thousand records of the commands topic, with every type and every outcome.
 
-Seeded, so the same on every machine. Two deployments: one that registers its users itself, and one with an identity
-provider and a service policy. The workload generator gives the sensible part; the rest is what senders get wrong.
+The records are seeded: they are the same on every machine. There are two deployments: one manages its users itself, the
+other has an identity provider and a service policy. Most commands come from the workload generator; this module adds
+repeats, reused ids, misrouted and malformed records, and headers that are missing or wrong.
 """
 
 import json
@@ -34,8 +35,8 @@ _RANDOM_ID = re.compile(rb"[0-9a-f]{8}-?[0-9a-f]{4}-?[48][0-9a-f]{3}-?[0-9a-f]{4
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """`kind`: the command's type, or what is wrong with the record. `astray`: how far from its own partition it is.
-    `offsets`: more than one where it stands for a batch that nobody could read.
+    """`kind` is the command's type or, in parentheses, what is wrong with the record. `astray` is added to the number
+    of its own partition. `offsets` is more than 1 for a record that stands for a batch too large to read.
     """
 
     kind: str
@@ -47,15 +48,15 @@ class Sent:
 
 
 def policy() -> ServicePolicy:
-    """The loader and the flooder may do everything; the narrow service may only record dead letters, for no user."""
+    """The loader and the flooder may send everything. The narrow service may send two types, and not act for users."""
     everything = Grant(None, None, act_for_users=True, keys=(LOADER_KEY,))
     narrow = Grant(frozenset({"RECORD_DLQ_EVENT", "RENAME_ORG"}), None, act_for_users=False, keys=(NARROW_KEY,))
     return ServicePolicy({"loader": everything, "flooder": everything, "narrow": narrow}, (DOOR_KEY,))
 
 
 def history() -> Logbook:
-    """What stands in the log before the first command: an org with an entry that cannot be applied, a dead letter that
-    was retried as often as can be counted, and a refusal with a code that only later versions know.
+    """The log before the first command: an org with a poison entry, a dead letter with the highest retry count, and a
+    rejection with a code that this version does not know.
     """
     log = Logbook(PARTITIONS)
     log.register(ANN)
@@ -77,12 +78,12 @@ def history() -> Logbook:
 
 
 def _future() -> Json:
-    """The command whose refusal is in the history already."""
+    """The command that was rejected with the unknown code."""
     return command("RENAME_ORG", FUTURE, ANN, "01890000-0000-7000-8000-000000000009", name="Later")
 
 
 def _to_planted(draw: Random) -> Send:
-    """A command to one of the orgs of the history."""
+    """A command for one of the orgs in `history`."""
     id_, letter = new_id(draw), {"connection_id": thing(1)}
     return draw.choice(
         [
@@ -97,7 +98,7 @@ def _to_planted(draw: Random) -> Send:
 
 
 def managed(count: int) -> Iterator[Sent]:
-    """Includes a connection that drowns in dead letters, more than one filter takes."""
+    """Includes a connection with more dead letters than one filtering command takes."""
     workload = Workload(20_261_122, orgs=50, users=70, commands=6400, repeated=0.1, flooded=1050)
     return _records(Random(1), [*workload.registrations, *workload.sends], count, signed=False)
 
@@ -112,7 +113,7 @@ def external_users() -> frozenset[str]:
 
 
 def _records(draw: Random, sends: list[Send], count: int, *, signed: bool) -> Iterator[Sent]:
-    """Those of the workload, and in between what goes wrong; exactly `count`."""
+    """The workload's commands with the faults in between; exactly `count` records."""
     made: list[Sent] = []
     earlier: list[Send] = []
     cases = iter(CASES * 2)
@@ -144,7 +145,7 @@ def _with_id(id_: str, send: Send) -> Send:
 
 
 def _again(draw: Random, id_: bytes) -> bytes:
-    """Another id of the same form: the malformed envelopes' own are random."""
+    """A seeded id of the same form: `malformed` draws its ids anew in every process."""
     digits, at, made = new_id(draw).replace("-", ""), 0, ""
     for character in id_.decode():
         made += character if character == "-" or at == 12 else digits[at]
@@ -153,7 +154,7 @@ def _again(draw: Random, id_: bytes) -> bytes:
 
 
 def _astray(draw: Random, sent: Sent) -> Sent:
-    """One in thirty to another partition, some of those with the mark of a second time."""
+    """Sends one record in thirty to another partition, some as if they had been forwarded before."""
     if draw.random() > 1 / 30:
         return sent
     again = ((FORWARDED_FROM, b"daybook.commands/0/0"),) if draw.random() < 0.3 else ()
@@ -161,7 +162,7 @@ def _astray(draw: Random, sent: Sent) -> Sent:
 
 
 def _dressed(draw: Random, send: Send, *, signed: bool) -> Sent:
-    """As the service's clients write it, with more or less in the envelope and the headers."""
+    """The command's record, with variations of the envelope and the headers."""
     envelope, principal = send.command, send.principal
     if principal.startswith("user:") and draw.random() < 0.1:
         envelope = {**envelope, "actor_user_id": None}
@@ -187,7 +188,7 @@ def _headers(draw: Random, principal: str, value: bytes, *, signed: bool) -> tup
 
 
 def _odd(draw: Random, send: Send, *, signed: bool) -> Sent:
-    """No command at all, or one that is too large."""
+    """A record without a value, one that is too large, or one that stands for an unreadable batch."""
     headers = _headers(draw, SERVICE, b"", signed=signed)
     large = send.body[:-1] + b',"x":"' + b"x" * ENVELOPE_BYTES + b'"}'
     return draw.choice(

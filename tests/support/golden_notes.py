@@ -1,4 +1,4 @@
-"""What is written down of the golden transcript's commands: appended and published records in, notes by command out."""
+"""The golden transcript's notes: appended and published records come in, text and outcome of each command go out."""
 
 import json
 from collections import defaultdict
@@ -10,8 +10,8 @@ TOPICS = Topics("daybook.")
 
 
 class Notes:
-    """`texts`: by the number of a command, all that came of it, in order; `outcomes`: in a word, how it ended. What
-    belongs to no command is noted with the latest one, `now`.
+    """`texts` has what each command caused, by its number and in order. `outcomes` has its code, or says that it was
+    accepted. What belongs to no command is noted for the latest one, `now`.
     """
 
     def __init__(self, first: int) -> None:
@@ -33,7 +33,7 @@ class Notes:
         self._origins.setdefault(b"%s/%d/%d" % (TOPICS.commands.encode(), partition, offset), self.now)
 
     def appended(self, place: str, key: bytes, headers: object, value: bytes) -> str:
-        """Gives the command's id. The entry is noted with the first one of that id that is not answered yet."""
+        """Returns the entry's command id. Notes it for the first unanswered command with that id."""
         metadata = json.loads(value)["metadata_json"]
         command_id: str = metadata["command_id"]
         number = next(iter(self._unanswered.get(command_id, ())), self.now)

@@ -1,4 +1,4 @@
-"""The golden transcript's PostgreSQL: the fold of entries in, rows out, and what a shard reads of them. Plain state."""
+"""The golden transcript's PostgreSQL, in memory: the projector's batches come in, rows and snapshots go out."""
 
 import json
 from collections.abc import Iterable
@@ -17,12 +17,12 @@ from daybook_projector.projections.fold import folds
 from support.simulated_postgres import Stored
 
 REDACTED, UNREADABLE = "3", "4"
-"""How the ids of those commands end whose projected entries are redacted, or of a version that nobody here can read."""
+"""Projected entries of commands whose id ends like this are redacted, or cannot be read by this version."""
 
 
 class Postgres:
-    """`users`: the identity provider's, where it has one; `pinned`: of those the ones who stay. `frozen`: orgs in
-    quarantine. `owners`: to which org each chosen id belongs.
+    """`users` are the identity provider's, and `pinned` those that it can no longer delete. `frozen` are the orgs in
+    quarantine. `owners` maps each chosen id to the first org that asked for it.
     """
 
     def __init__(self, partitions: int, users: frozenset[str], *, managed_users: bool) -> None:
@@ -56,7 +56,7 @@ class Postgres:
         self.users -= gone
 
     def post(self, batch: Batch) -> None:
-        """In one go: rows, `audit_log` and checkpoint. An org is quarantined from its first poison on."""
+        """Writes rows, `audit_log` and checkpoint. A poison entry puts its org into quarantine for good."""
         stored = self.stored
         self.frozen |= {entry.org_id for entry in batch.entries if entry.poison is not None}
         for stretch in net_changes(self.folds, batch.entries, self.frozen):
@@ -73,7 +73,7 @@ class Postgres:
         stored.checkpoints[batch.partition] = batch.after
 
     def _follow(self, entry: Entry) -> None:
-        """What a shard reads has its origin in the same rows."""
+        """Keeps what shards look up."""
         self.stored.entries[entry.id] = entry
         if entry.org_id is not None and entry.result == "success":
             before = self.stored.orgs.get(entry.org_id)

@@ -1,5 +1,5 @@
-"""Where the golden transcript is played: a shard and a projector for each partition, on plain state. Clock, salts and
-faults are seeded. It knows the shard's events and effects and the projector's way through the log, nothing inside.
+"""Plays the golden transcript: a shard and a projector for each partition, in memory, with a seeded clock, seeded salts
+and seeded faults. Uses the shard's events and effects and the projector's batches; knows nothing of what is inside.
 """
 
 import json
@@ -53,11 +53,11 @@ from support.surroundings import START_US
 
 HOUR_US = 3_600_000_000
 REFUSED = "07"
-"""How the ids of those commands end whose entries the broker refuses for good."""
+"""The broker refuses every batch with an entry of a command whose id ends like this."""
 
 
 class World:
-    """`book`: the log, `topics`: the commands topic, both by partition. Commands are counted from `first` on."""
+    """`book` is the log and `topics` the commands topic, by partition. The first command has the number `first`."""
 
     def __init__(self, config: Config, book: Logbook, users: frozenset[str], first: int) -> None:
         self.config, self.book, self.notes = config, book, Notes(first)
@@ -74,7 +74,7 @@ class World:
             self._carry_out(at, self.shards[at].start())
 
     def play(self, sent: Sent) -> None:
-        """One more command is sent, and whatever else happens until the next."""
+        """Sends a command, and does what else is drawn: deliver, project, report overdue runs, replace a shard."""
         draw = self._draw("step")
         self._send(sent)
         at = draw.choice(self.partitions)
@@ -91,7 +91,7 @@ class World:
         self.notes.now += 1
 
     def finish(self) -> None:
-        """Until everything is decided, answered and projected."""
+        """Decides, answers and projects what is left."""
         self.notes.now -= 1
         for _ in range(5):
             self._settle()
@@ -99,7 +99,7 @@ class World:
                 self._project(at)
 
     def _draw(self, what: str) -> Random:
-        """Of its own for each thing of a kind that happens, so that one more of another kind changes no draw."""
+        """A generator for the next event of this kind. One more event of another kind leaves it as it is."""
         self.draws[what] += 1
         return Random(f"{what} {self.draws[what]} {self.config.managed_users}")
 
@@ -135,14 +135,14 @@ class World:
             self._tell(at, CommandsArrived(records))
 
     def _overdue(self, at: int, draw: Random) -> None:
-        """Two that run, and one that is not there."""
+        """Reports two running syncs, and one that does not exist."""
         running = self.postgres.stored.running(at, self.config.partitions)
         runs = sorted(running, key=lambda run: run.sync_run_id)
         unknown = [replace(run, sync_run_id=thing(99)) for run in runs[:1]]
         self._tell(at, RunsOverdue([*draw.sample(runs, min(2, len(runs))), *unknown]))
 
     def _replace_shard(self, at: int) -> None:
-        """Another instance takes the partition, and reads the commands from what was committed on."""
+        """A new shard takes over the partition and reads from the committed offset."""
         self.shards[at], self.takeovers[at] = Shard.of(at, self.config), 0
         self.undelivered[at] = [each for each in self.topics[at] if each.offset >= self.committed[at]]
         self._carry_out(at, self.shards[at].start())
@@ -157,7 +157,7 @@ class World:
                 todo.extend(self.shards[at].handle(event))
 
     def _events(self, at: int, effect: Effect) -> list[Event]:
-        """What the shard is told once an effect is carried out."""
+        """Carries out an effect; returns the events that answer it."""
         match effect:
             case TakeOver():
                 checkpoint, end = self.postgres.stored.checkpoint(at), len(self.book.records[at])
@@ -209,7 +209,7 @@ class World:
         return [LogRecord(offset, self.book.records[at][offset]) for offset in range(start, stop)]
 
     def _pin(self, user_ids: frozenset[str]) -> frozenset[str]:
-        """Now and then the identity provider has deleted a user just before."""
+        """Returns the users that the identity provider has deleted just before: sometimes one."""
         new = sorted(user_ids - self.postgres.pinned)
         gone = frozenset(new[:1] if self._draw("pin").random() < 0.3 else [])
         self.postgres.pin(user_ids, gone)
@@ -217,7 +217,7 @@ class World:
         return gone
 
     def _append(self, at: int, records: Iterable[LogAppend]) -> Event:
-        """Most batches land and are acknowledged."""
+        """Most batches are appended and acknowledged."""
         draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
         for each in records:
             key, headers = key_and_headers(each)
@@ -226,16 +226,16 @@ class World:
                 return AppendRefused("refused for good")
             values.append(each.value)
         fate = draw.random()
-        if fate < 0.02:  # lost on its way
+        if fate < 0.02:  # not appended, not acknowledged
             return AppendUnknown()
-        if fate > 0.98:  # somebody else's record before it, which extends nothing
+        if fate > 0.98:  # after a void record of another writer
             self.book.void(at)
         log.extend(values)
-        if fate < 0.04:  # landed, and nobody says so
+        if fate < 0.04:  # appended, not acknowledged
             return AppendUnknown()
-        if fate < 0.06:  # acknowledged, and nobody says where
+        if fate < 0.06:  # acknowledged without an offset
             return Acknowledged(None)
-        if fate < 0.07:  # another writer has appended the same before
+        if fate < 0.07:  # another writer appended the same entries first
             log.extend(values)
         return Acknowledged(len(log) - len(values))
 

@@ -1,5 +1,5 @@
-"""What ten thousand commands come to has not changed in a byte since `tests/golden/transcript.txt` was written. How to
-look into a difference, and how to write a new transcript on purpose, is said in support.golden.
+"""Every byte that ten thousand commands cause is as recorded in `tests/golden/transcript.txt`. See support.golden for
+how to look into a difference and how to record an intended change.
 """
 
 from collections import defaultdict
@@ -12,10 +12,10 @@ from support import golden
 from support.golden import EXTERNAL, MANAGED, Line
 
 NOT_OF_A_SHARD = {
-    Code.UNAUTHENTICATED: "only the HTTP door asks for a token",
+    Code.UNAUTHENTICATED: "only the HTTP door checks tokens",
     Code.TOO_MANY_REQUESTS: "only the HTTP door counts requests",
-    Code.NOT_FOUND: "a path, or an outcome that is looked up, over HTTP",
-    Code.UNAVAILABLE: "the HTTP door without Kafka or PostgreSQL",
+    Code.NOT_FOUND: "only for paths and outcomes looked up over HTTP",
+    Code.UNAVAILABLE: "only the HTTP door, when Kafka or PostgreSQL is away",
 }
 WITHOUT_EFFECT = {
     "RENAME_ORG",
@@ -46,14 +46,16 @@ def outcomes(lines: list[Line]) -> dict[str, set[str]]:
     return found
 
 
-def test_every_command_comes_to_the_same(lines: list[Line]) -> None:
+def test_nothing_differs_from_the_golden_transcript(lines: list[Line]) -> None:
     differs = golden.difference(lines)
     assert differs is None, differs
 
 
-def test_ten_thousand_commands_are_told(lines: list[Line]) -> None:
+def test_every_command_has_a_line(lines: list[Line]) -> None:
     assert [line.number for line in lines if line.kind] == list(range(MANAGED + EXTERNAL))
-    assert sum(line.outcome == "silent" for line in lines) < 100, "of those only that asked for no answer"
+    assert sum(line.outcome == "silent" for line in lines) < 100, (
+        "only commands that ask for no reply and write no entry"
+    )
 
 
 def test_every_type_is_accepted_and_rejected(outcomes: dict[str, set[str]]) -> None:
@@ -101,5 +103,5 @@ def test_every_code_of_a_shard_appears(outcomes: dict[str, set[str]]) -> None:
         "voids [('not_canonical', 1)]",
     ],
 )
-def test_what_else_can_happen_happens(lines: list[Line], told: str) -> None:
+def test_faults_and_special_cases_occur(lines: list[Line], told: str) -> None:
     assert any(told in note for line in lines for note in line.notes)
