@@ -9,11 +9,11 @@ from typing import TypeAlias
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
-from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publisher
-from daybook_command.kafka.replies import Replies
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
@@ -32,8 +32,8 @@ def to_send(value: bytes, partition: int = 1) -> CommandToSend:
 
 
 @asynccontextmanager
-async def publishing(settings: Settings, seconds: float = 5.0) -> AsyncIterator[Publisher]:
-    publisher = Publisher(settings, Topics(settings.topic_prefix).commands, seconds)
+async def publishing(settings: Settings, seconds: float = 5.0) -> AsyncIterator[CommandPublisher]:
+    publisher = CommandPublisher(settings, Topics(settings.topic_prefix).commands, "test", seconds)
     try:
         yield publisher
     finally:
@@ -42,7 +42,7 @@ async def publishing(settings: Settings, seconds: float = 5.0) -> AsyncIterator[
 
 @asynccontextmanager
 async def replying(settings: Settings) -> AsyncIterator[Replies]:
-    replies = Replies(settings, Topics(settings.topic_prefix).results)
+    replies = Replies(settings, Topics(settings.topic_prefix).results, "test")
     await replies.start()
     try:
         yield replies
@@ -86,7 +86,7 @@ async def delete_commands(settings: Settings) -> None:
         await client.delete_topics([Topics(settings.topic_prefix).commands])
 
 
-async def until(publisher: Publisher, fate: Fate) -> None:
+async def until(publisher: CommandPublisher, fate: Fate) -> None:
     """Brokers take a moment to learn of a change; both records of a call share their fate."""
     async with asyncio.timeout(20):
         while await publisher.publish([to_send(b"1"), to_send(b"2")]) != [fate] * 2:
@@ -159,7 +159,7 @@ async def test_a_reply_sent_at_once_after_the_start_is_seen_and_one_before_it_is
 
 
 async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_none(settings: Settings) -> None:
-    replies = Replies(settings, "results")
+    replies = Replies(settings, "results", "test")
     future = replies.expect("mine")
     assert replies.resolve("mine", b"1")
     assert replies.resolve("mine", b"2")
@@ -169,7 +169,7 @@ async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_none(set
 
 
 async def test_replies_say_whether_they_are_read(settings: Settings) -> None:
-    replies = Replies(settings, Topics(settings.topic_prefix).results)
+    replies = Replies(settings, Topics(settings.topic_prefix).results, "test")
     faults = [replies.fault]
     await replies.start()
     faults.append(replies.fault)
@@ -181,4 +181,4 @@ async def test_replies_say_whether_they_are_read(settings: Settings) -> None:
 async def test_replies_do_not_start_without_kafka(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NOBODY})
     with pytest.raises(KafkaAway):
-        await Replies(settings, "results").start()
+        await Replies(settings, "results", "test").start()

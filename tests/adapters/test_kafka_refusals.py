@@ -8,14 +8,14 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
-from daybook_command.kafka.command_publisher import CommandToSend, Fate, Publisher
 from daybook_command.kafka.log_writer import LogWriter
-from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Append, AppendUnknown, LogAppend
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.status_report import collect_status
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
+from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
@@ -120,7 +120,7 @@ async def test_a_door_that_may_not_write_says_so_and_goes_on_once_it_may(
     topics = await made(guarded, settings, Operation.DESCRIBE)
     # Without Write on any topic at all a producer may not even begin.
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
-    publisher = Publisher(settings, topics.commands)
+    publisher = CommandPublisher(settings, topics.commands, "test", 5.0)
     record = CommandToSend(0, b"key", b"value", [])
     assert await publisher.publish([record]) == [Fate.NOTHING_DONE]
     fault = publisher.fault
@@ -152,7 +152,7 @@ async def test_replies_that_may_not_be_read_are_a_fault_until_they_may(
     guarded: GuardedKafka, settings: Settings
 ) -> None:
     topics = await made(guarded, settings, Operation.DESCRIBE)
-    replies = Replies(settings, topics.results)
+    replies = Replies(settings, topics.results, "test")
     await replies.start()
 
     async def fault() -> str | None:

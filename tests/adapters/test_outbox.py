@@ -12,12 +12,12 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
 from daybook_command.kafka.answer_publisher import Outbox
-from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lenient_records import LenientRecords
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
@@ -36,7 +36,7 @@ def settings(fresh_settings: FreshSettings) -> Settings:
 @asynccontextmanager
 async def outbox(settings: Settings) -> AsyncIterator[Outbox]:
     topics = Topics(settings.topic_prefix)
-    made = Outbox(settings, topics, Replies(settings, topics.results))
+    made = Outbox(settings, topics, Replies(settings, topics.results, "test"))
     try:
         yield made
     finally:

@@ -15,14 +15,14 @@ from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
 from daybook_command.http.dependencies import DoorDependencies, Publisher
-from daybook_command.kafka.command_publisher import CommandToSend, Fate
-from daybook_command.kafka.replies import Replies
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
 
 SECRET = "a secret of at least thirty-two bytes"
@@ -122,7 +122,7 @@ class DoorAlone:
     ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}
         self.settings = Settings.model_validate(own | changes)
-        self.replies = Replies(self.settings, "results")
+        self.replies = Replies(self.settings, "results", "test")
         self.kafka = Kafka(self.replies)
         self.users = Users(self.kafka)
         self.outcomes = Outcomes()

@@ -4,9 +4,8 @@ import inspect
 from typing import Final
 
 from daybook_command.engine import assignment as owned
-from daybook_command.http import auth, body_budget, rate, token_keys
+from daybook_command.http import auth, body_budget, command_sender, rate, token_keys
 from daybook_command.http import time_slices as turns
-from daybook_command.kafka import replies
 from daybook_command.postgres import outcomes
 from daybook_contracts import limits
 from daybook_infra.runtime.http import limits as http
@@ -75,7 +74,7 @@ def _door() -> list[Row]:
         ("request body per rate-limit token", _size(rate.BYTES_PER_TOKEN), FIXED),
         ("users that the rate limiter tracks, per instance", f"{rate.MAX_BUCKETS:,}", FIXED),
         ("requests in progress, per instance", held, FIXED),
-        ("commands waiting for their outcome, per instance", f"{replies.MOST_WAITING:,}", FIXED),
+        ("commands waiting for their outcome, per instance", f"{command_sender.MAX_WAITING:,}", FIXED),
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
         ("work on one request before others get a turn", f"{turns.SLICE_SECONDS * 1000:g} ms", FIXED),
         (

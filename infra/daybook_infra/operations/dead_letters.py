@@ -14,7 +14,7 @@ from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.operations.addressing import AddressedCommand
-from daybook_infra.operations.publishing import Outcome, Publisher, is_known
+from daybook_infra.operations.publishing import CommandClient, Outcome, is_known
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import OwnConnection
 
@@ -81,12 +81,12 @@ def envelope(ref: ConnectionRef, type_: str, data: dict[str, Any]) -> AddressedC
 
 
 async def execute(
-    publisher: Publisher, database: OwnConnection, ref: ConnectionRef, command: AddressedCommand
+    client: CommandClient, database: OwnConnection, ref: ConnectionRef, command: AddressedCommand
 ) -> BulkResult:
     """Return when the tables show the effect. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
-    outcome = await (await publisher.publish(command))
+    outcome = await (await client.publish(command))
     accepted = _accepted(outcome)
-    await _wait_until_projected(database, ref, accepted.position, publisher.seconds)
+    await _wait_until_projected(database, ref, accepted.position, client.seconds)
     ids, remaining = await database.fetchrow(TOUCHED, ref.org_id, UUID(command.command_id)) or (0, 0)
     return BulkResult(ids, remaining)
 

@@ -3,104 +3,70 @@ What a command says, and who printed or made it, is not known here.
 """
 
 import asyncio
-import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
-
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, Pending, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.principals import Principal, sign
-from daybook_contracts.topics import (
-    COMMAND_EVENT,
-    CORRELATION_ID,
-    PRINCIPAL,
-    REPLY_PARTITION,
-    SIGNATURE,
-    Topics,
-    event_headers,
-)
+from daybook_contracts.topics import COMMAND_EVENT, Topics, event_headers
 from daybook_infra.operations.addressing import AddressedCommand
-from daybook_infra.runtime.kafka.clients import close_quietly, consumer, producer
-from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.signer import Signer
 from daybook_infra.runtime.settings import Settings
 
 CLIENT = "daybook-send"
 
 Outcome = Result | Pending
-Delivery = asyncio.Future[object]
 
 
-@dataclass(slots=True)
-class Publisher:
-    """One reply partition, chosen at the start; replies are told apart by their correlation id.
-    `key` is None where records are not signed.
-    """
+@dataclass(frozen=True, slots=True)
+class CommandClient:
+    """`seconds`: how long each command may wait for its outcome, and before that for Kafka."""
 
-    topics: Topics
-    principal: Principal
-    key: bytes | None
+    signer: Signer
     seconds: float
-    producer: AIOKafkaProducer
     partitions: int
-    reply_partition: int
-    _waiting: dict[bytes, asyncio.Future[Result]]
+    _publisher: CommandPublisher
+    _replies: Replies
 
     async def publish(self, command: AddressedCommand) -> asyncio.Task[Outcome]:
-        """Sends in the order of the calls; the task ends with the outcome, at the latest after twice `seconds`."""
-        correlation = uuid4().hex.encode()
-        reply = asyncio.get_running_loop().create_future()
-        self._waiting[correlation] = reply
-        delivery: Delivery | None = None
-        try:
-            delivery = await self._send(command, correlation)
-            delivery.add_done_callback(lambda sent: _fail(reply, sent))
-        except (TimeoutError, KafkaError) as error:
-            reply.set_exception(error)
-        outcome = asyncio.create_task(self._outcome(command, delivery, reply))
-        outcome.add_done_callback(lambda _: self._waiting.pop(correlation, None))
+        """Sends in the order of the calls. The task ends with the outcome, after `seconds` at most."""
+        correlation_id = uuid4().hex
+        reply = self._replies.expect(correlation_id)
+        fates = await self._publisher.hand_over([self._record(command, correlation_id)])
+        outcome = asyncio.create_task(self._outcome(command, fates, reply))
+        outcome.add_done_callback(lambda _: self._replies.forget(correlation_id))
         return outcome
 
-    def resolve(self, correlation: bytes, value: bytes) -> None:
-        reply = self._waiting.get(correlation)
-        if reply is not None and not reply.done():
-            reply.set_result(decode_result(value))
-
-    async def _send(self, command: AddressedCommand, correlation: bytes) -> Delivery:
-        principal = str(self.principal).encode()
-        signed = [] if self.key is None else [(SIGNATURE, sign(self.key, principal, b"", command.raw))]
-        async with asyncio.timeout(self.seconds):
-            delivery: Delivery = await self.producer.send(
-                self.topics.commands,
-                value=command.raw,
-                key=command.key.encode(),
-                partition=partition_of(command.key, self.partitions),
-                headers=[
-                    *event_headers(COMMAND_EVENT, command.command_id, command.key),
-                    (PRINCIPAL, principal),
-                    *signed,
-                    (REPLY_PARTITION, str(self.reply_partition).encode()),
-                    (CORRELATION_ID, correlation),
-                ],
-            )
-        return delivery
+    def _record(self, command: AddressedCommand, correlation_id: str) -> CommandToSend:
+        return CommandToSend(
+            partition_of(command.key, self.partitions),
+            command.key.encode(),
+            command.raw,
+            [
+                *event_headers(COMMAND_EVENT, command.command_id, command.key),
+                *self.signer.headers(command.raw),
+                *self._replies.headers(correlation_id),
+            ],
+        )
 
     async def _outcome(
-        self, command: AddressedCommand, delivery: Delivery | None, reply: asyncio.Future[Result]
+        self, command: AddressedCommand, fates: Awaitable[list[Fate]], reply: asyncio.Future[bytes]
     ) -> Outcome:
-        try:
-            async with asyncio.timeout(self.seconds):
-                return await reply
-        except (TimeoutError, KafkaError):
-            if delivery is not None and delivery.done() and delivery.exception() is None:
-                return Pending(command.command_id, command.location)
-            detail = "not acknowledged by Kafka, so the outcome is unknown: send it again with the same id"
-            return problem(Code.UNAVAILABLE, detail, command_id=command.command_id)
+        deadline = asyncio.get_running_loop().time() + self.seconds
+        (fate,) = await fates
+        if fate is Fate.PUBLISHED:
+            await asyncio.wait([reply], timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        if reply.done():
+            return decode_result(reply.result())
+        if fate is Fate.PUBLISHED:
+            return Pending(command.command_id, command.location)
+        detail = "not acknowledged by Kafka, so the outcome is unknown: send it again with the same id"
+        return problem(Code.UNAVAILABLE, detail, command_id=command.command_id)
 
 
 def is_known(outcome: Outcome) -> bool:
@@ -109,50 +75,18 @@ def is_known(outcome: Outcome) -> bool:
 
 
 @asynccontextmanager
-async def publishing(
-    settings: Settings, principal: Principal, seconds: float, key: bytes | None = None
-) -> AsyncIterator[Publisher]:
-    """A publisher that listens for its results; `KafkaAway` where there is no Kafka. `seconds`: each command's wait.
-    With a `key` its records are signed.
-    """
+async def publishing(settings: Settings, signer: Signer, seconds: float) -> AsyncIterator[CommandClient]:
+    """A client that listens for its results. Raises `KafkaAway` where there is no Kafka."""
     topics = Topics(settings.topic_prefix)
-    sender, listener = producer(settings, CLIENT), consumer(settings, CLIENT, reset="latest")
+    publisher = CommandPublisher(settings, topics.commands, CLIENT, seconds)
     try:
-        async with translated(settings):
-            await sender.start()
-            await listener.start()
-            partitions = len(await sender.partitions_for(topics.commands))
-            reply_partition = await _listen_from_now(listener, topics, partitions)
-        publisher = Publisher(topics, principal, key, seconds, sender, partitions, reply_partition, {})
-        listening = asyncio.create_task(_listen(listener, publisher))
+        # Asked of Kafka: whoever sends commands need not know the setting.
+        partitions = await publisher.count_partitions()
+        replies = Replies(settings, topics.results, CLIENT, partitions=partitions)
+        await replies.start()
         try:
-            yield publisher
+            yield CommandClient(signer, seconds, partitions, publisher, replies)
         finally:
-            listening.cancel()
-            with suppress(asyncio.CancelledError):
-                await listening
+            await replies.stop()
     finally:
-        await close_quietly(listener)
-        await close_quietly(sender)
-
-
-async def _listen_from_now(listener: AIOKafkaConsumer, topics: Topics, partitions: int) -> int:
-    """The replies' partition. It is read from its present end: a reply to what is sent later comes after it."""
-    place = TopicPartition(topics.results, random.randrange(partitions))  # noqa: S311 - spreads load, hides nothing
-    listener.assign([place])
-    await listener.seek_to_end(place)
-    await listener.position(place)
-    return place.partition
-
-
-async def _listen(listener: AIOKafkaConsumer, publisher: Publisher) -> None:
-    while True:
-        for records in (await listener.getmany(timeout_ms=500)).values():
-            for record in records:
-                publisher.resolve(dict(record.headers).get(CORRELATION_ID, b""), record.value or b"")
-
-
-def _fail(reply: asyncio.Future[Result], sent: Delivery) -> None:
-    error = None if sent.cancelled() else sent.exception()
-    if error is not None and not reply.done():
-        reply.set_exception(error)
+        await publisher.stop()

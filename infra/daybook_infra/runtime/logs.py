@@ -26,6 +26,14 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
 )
 
+# At import: a process that sets up no logging, such as the command line, prints no events of its libraries to stdout.
+structlog.configure(
+    processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+
 
 def configure_logging(settings: Settings, *, service: str | None = None) -> None:
     """Once, from a `main`. `service` is named in every line."""
@@ -38,12 +46,6 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
     root.setLevel(level)
     for name in QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
-    structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
     if service is not None:
         structlog.contextvars.bind_contextvars(service=service)
 

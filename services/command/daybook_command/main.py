@@ -16,11 +16,9 @@ from daybook_command.http.app import create_app
 from daybook_command.http.asyncapi import mount_asyncapi
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.kafka.answer_publisher import Outbox
-from daybook_command.kafka.command_publisher import Publisher
 from daybook_command.kafka.command_subscriber import CommandIntake
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
-from daybook_command.kafka.replies import Replies
 from daybook_command.postgres import privileges as rights
 from daybook_command.postgres.known_users import KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
@@ -34,6 +32,8 @@ from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import end, serve, settle_garbage
 from daybook_infra.runtime.http.sites import sites
+from daybook_infra.runtime.kafka.command_publisher import CommandPublisher
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.services_file import load_service_policy
@@ -42,6 +42,8 @@ from daybook_infra.runtime.startup import once_up, verified
 
 log = get_logger(__name__)
 
+# Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
+PUBLISH_SECONDS = 5.0
 # What was taken when the stop came may still be decided, answered and committed.
 DRAIN_SECONDS = 5.0
 
@@ -87,10 +89,10 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     async with AsyncExitStack() as closing:
         pool = await once_up(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
-        replies = Replies(settings, topics.results)
+        replies = Replies(settings, topics.results, "daybook-command-replies")
         await once_up(replies.start)
         closing.push_async_callback(replies.stop)
-        publisher = Publisher(settings, topics.commands)
+        publisher = CommandPublisher(settings, topics.commands, "daybook-command-door", PUBLISH_SECONDS)
         closing.push_async_callback(publisher.stop)
         health.watch("replies", lambda: replies.fault)
         health.watch("publisher", lambda: publisher.fault)

@@ -17,6 +17,7 @@ from daybook_contracts.senders.principals import InvalidPrincipal, Service, pars
 from daybook_infra.operations.bulk import BulkAction, Progress, Resolve, Retry, command_data, command_type, plan_passes
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
+from daybook_infra.runtime.kafka.signer import Signer
 from daybook_infra.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -185,12 +186,12 @@ async def _send_all(
     from daybook_infra.operations.service_key import service_key
 
     database, place = where
-    key = service_key(settings, order.key_file)
-    async with publishing(settings, order.principal, order.seconds, key) as publisher:
+    signer = Signer(order.principal, service_key(settings, order.key_file))
+    async with publishing(settings, signer, order.seconds) as client:
         with progress(sweep.total, _word(work)) as advance:
             while (current := sweep.current) is not None:
                 command = envelope(place, command_type(work), command_data(work, place.connection_id, current))
-                touched = await execute(publisher, database, place, command)
+                touched = await execute(client, database, place, command)
                 sweep.record(touched.ids, touched.remaining)
                 advance(touched.ids)
 

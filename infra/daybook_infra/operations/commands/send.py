@@ -3,16 +3,17 @@
 import asyncio
 import sys
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 import click
 
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
-from daybook_contracts.senders.principals import InvalidPrincipal, Principal, parse_publisher
+from daybook_contracts.senders.principals import InvalidPrincipal, parse_publisher
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
+from daybook_infra.runtime.kafka.signer import Signer
 from daybook_infra.runtime.settings import Settings
 
 REJECTED, UNKNOWN = 1, 3
@@ -57,14 +58,6 @@ def send(file: BinaryIO, principal: str, key_file: Path | None, seconds: float, 
     sys.exit(tally.exit_code(rejections_ok=rejections_ok))
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """The sending principal. Without a key, records are not signed."""
-
-    principal: Principal
-    key: bytes | None = field(repr=False)
-
-
 @dataclass(slots=True)
 class Tally:
     """How many outcomes of each kind were printed."""
@@ -101,8 +94,8 @@ async def _send(settings: Settings, file: BinaryIO, signer: Signer, seconds: flo
     # Outcomes printed to the terminal are progress enough.
     progress = sys.stderr.isatty() and not sys.stdout.isatty()
     async with (
-        publishing(settings, signer.principal, seconds, signer.key) as publisher,
-        aclosing(outcomes(publisher, read_lines(file))) as done,
+        publishing(settings, signer, seconds) as client,
+        aclosing(outcomes(client, read_lines(file))) as done,
     ):
         async for outcome in done:
             click.echo(encode_item(outcome) if isinstance(outcome, Pending) else encode_record(outcome))

@@ -13,7 +13,6 @@ from typing import TypeVar
 from daybook_command.domain.targets import users_named
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
-from daybook_command.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import normalised_bytes
@@ -21,21 +20,15 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.principals import Principal, Service, sign
-from daybook_contracts.topics import (
-    COMMAND_EVENT,
-    CORRELATION_ID,
-    DOOR,
-    DOOR_HTTP,
-    PRINCIPAL,
-    REPLY_PARTITION,
-    SIGNATURE,
-    Headers,
-    event_headers,
-)
+from daybook_contracts.senders.principals import Principal, Service
+from daybook_contracts.topics import COMMAND_EVENT, DOOR_HTTP, event_headers
+from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
+from daybook_infra.runtime.kafka.signer import Signer
 
 Answer = Result | Pending
 T = TypeVar("T")
+# Commands whose outcome is waited for at once, about 2 KB each; callers of more are told to come back.
+MAX_WAITING = 20_000
 
 NOTHING_DONE = "Kafka cannot be reached now; nothing was done. Send the command again with this id."
 UNKNOWN = (
@@ -78,7 +71,7 @@ class CommandSender:
     async def send(self, commands: Sequence[Command], caller: Caller) -> list[Answer]:
         """Commands with the same routing key are decided in the order given."""
         replies = self._deps.replies
-        if caller.wait and len(commands) > replies.room:
+        if caller.wait and len(commands) > MAX_WAITING - replies.waiting:
             return [_unavailable(command, BUSY) for command in commands]
         deliveries = [self._delivery(command, caller) for command in commands]
         DOOR_WAITING.inc(len(deliveries))
@@ -122,16 +115,12 @@ class CommandSender:
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
     def _record(self, delivery: _Delivery, caller: Caller) -> CommandToSend:
-        command, principal = delivery.command, str(caller.principal).encode()
+        command = delivery.command
         value = normalised_bytes(command)
-        headers: Headers = event_headers(COMMAND_EVENT, command.id, command.key, caller.traceparent)
-        headers.append((PRINCIPAL, principal))
-        headers.append((DOOR, DOOR_HTTP))
-        if self._key is not None:
-            headers.append((SIGNATURE, sign(self._key, principal, DOOR_HTTP, value)))
+        headers = event_headers(COMMAND_EVENT, command.id, command.key, caller.traceparent)
+        headers += Signer(caller.principal, self._key, DOOR_HTTP).headers(value)
         if delivery.reply is not None:
-            headers.append((REPLY_PARTITION, str(self._deps.replies.partition).encode()))
-            headers.append((CORRELATION_ID, delivery.correlation_id.encode()))
+            headers += self._deps.replies.headers(delivery.correlation_id)
         partition = partition_of(command.key, self._partitions)
         return CommandToSend(partition, command.key.encode(), value, headers)
 

@@ -8,10 +8,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from daybook_command.kafka.answer_records import Outgoing, outgoing
-from daybook_command.kafka.replies import Replies
 from daybook_command.shard.messages import Answer, Reply
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
+from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 

@@ -7,9 +7,9 @@ import httpx
 import pytest
 from starlette.types import Message
 
-from daybook_command.kafka.command_publisher import Fate
-from daybook_command.kafka.replies import MOST_WAITING
+from daybook_command.http.command_sender import MAX_WAITING
 from daybook_contracts.routing import partition_of
+from daybook_infra.runtime.kafka.command_publisher import Fate
 from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, rejected, rename, undecided
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -118,11 +118,11 @@ async def test_a_result_counts_though_its_publishing_was_not_acknowledged(door: 
 async def test_nobody_is_waited_for_after_the_answer(door: DoorAlone) -> None:
     door.kafka.decide = undecided
     await door.send(rename())
-    assert door.replies.room == MOST_WAITING
+    assert door.replies.waiting == 0
 
 
 async def test_a_door_where_too_many_wait_refuses_before_it_publishes(door: DoorAlone) -> None:
-    for number in range(MOST_WAITING):
+    for number in range(MAX_WAITING):
         door.replies.expect(f"other-{number}")
     assert problem_of(await door.send(rename())) == (503, "UNAVAILABLE")
     assert door.kafka.calls == []

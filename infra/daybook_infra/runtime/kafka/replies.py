@@ -1,5 +1,5 @@
-"""Results on their way back to the requests that wait for them: correlation ids in, a future of a result's record out.
-Each process reads one partition of the results topic, drawn at its start; several may share one.
+"""Results on their way back to whoever waits for them: correlation ids in, a future of a result's record out.
+Each process reads one partition of the results topic, drawn when it starts. Several processes may share one.
 """
 
 import asyncio
@@ -7,15 +7,13 @@ import secrets
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daybook_contracts.topics import CORRELATION_ID
+from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Headers
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
-# Requests that wait at once, about 2 KB each; more are told to come back.
-MOST_WAITING = 20_000
 START_SECONDS = 30.0
 POLL_MS = 1_000
 PAUSE_SECONDS = 1.0
@@ -24,12 +22,14 @@ log = get_logger(__name__)
 
 
 class Replies:
-    """A reply that nobody waits for (any more) is dropped: its outcome is in the log all the same."""
+    """A reply that nobody waits for is dropped: its outcome is in the log all the same."""
 
-    def __init__(self, settings: Settings, topic: str) -> None:
+    def __init__(self, settings: Settings, topic: str, client_id: str, *, partitions: int | None = None) -> None:
+        """`partitions`: how many the topic has, where that is not what the settings say."""
         self._settings = settings
+        self._client_id = client_id
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
-        self._place = TopicPartition(topic, secrets.randbelow(settings.partitions))
+        self._place = TopicPartition(topic, secrets.randbelow(partitions or settings.partitions))
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: asyncio.Task[None] | None = None
         self._interrupted: str | None = None
@@ -39,9 +39,9 @@ class Replies:
         return self._place.partition
 
     @property
-    def room(self) -> int:
-        """How many more may wait."""
-        return max(0, MOST_WAITING - len(self._waiting))
+    def waiting(self) -> int:
+        """How many replies are expected."""
+        return len(self._waiting)
 
     @property
     def fault(self) -> str | None:
@@ -51,16 +51,16 @@ class Replies:
         return self._interrupted
 
     async def start(self) -> None:
-        """Returns once every reply from now on will be seen; raises KafkaAway."""
-        consumer = kafka.consumer(self._settings, "daybook-command-replies", reset="latest")
+        """Returns once every reply from now on will be seen. Raises KafkaAway."""
+        consumer = kafka.consumer(self._settings, self._client_id, reset="latest")
         try:
-            async with translated(self._settings, "the results topic cannot be read", seconds=START_SECONDS):
+            async with translated(self._settings, seconds=START_SECONDS):
                 await consumer.start()
                 consumer.assign([self._place])
                 # Seeking is lazy: the end is fixed only when it has been asked for.
                 await consumer.seek_to_end(self._place)
                 await consumer.position(self._place)
-        except KafkaAway:
+        except BaseException:  # a cancellation too: the consumer must not be left alive
             await kafka.close_quietly(consumer)
             raise
         self._consumer = consumer
@@ -75,8 +75,12 @@ class Replies:
         if consumer is not None:
             await kafka.close_quietly(consumer)
 
+    def headers(self, correlation_id: str) -> Headers:
+        """What a command's record says so that its reply comes here."""
+        return [(REPLY_PARTITION, str(self.partition).encode()), (CORRELATION_ID, correlation_id.encode())]
+
     def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
-        """Before the command is sent; `forget` it in the end."""
+        """Call it before the command is sent, and `forget` in the end."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = future
         return future
@@ -85,7 +89,7 @@ class Replies:
         self._waiting.pop(correlation_id, None)
 
     def resolve(self, correlation_id: str, value: bytes) -> bool:
-        """Whether a request of this process waits for it; the first reply counts."""
+        """Whether somebody in this process waits for the reply; only the first reply counts."""
         future = self._waiting.get(correlation_id)
         if future is None:
             return False

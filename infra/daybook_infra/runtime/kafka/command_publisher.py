@@ -1,0 +1,149 @@
+"""Publishes to the commands topic: records in, what became of each out. What a command says is not known here.
+Results come back through `Replies`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError
+
+from daybook_contracts.topics import Headers
+from daybook_infra.runtime.errors import KafkaAway
+from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.kafka.refusals import describe_error
+from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
+from daybook_infra.runtime.logs import get_logger
+from daybook_infra.runtime.settings import Settings
+
+START_SECONDS = 30.0
+# How long `fault` tells of a failure: a process that is not ready gets no command that could show it is well again.
+FAULT_SECONDS = 10.0
+# The producer takes 30 to 100 µs for a record: this many, a few milliseconds.
+RECORDS_IN_A_TURN = 50
+PROBLEM = "commands cannot be published to Kafka"
+# The broker answered, and what it answered is final.
+_REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
+
+Ack = asyncio.Future[object]
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandToSend:
+    partition: int
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class Fate(StrEnum):
+    """What became of a record. Only a record that Kafka never saw is NOTHING_DONE."""
+
+    PUBLISHED = "published"
+    NOTHING_DONE = "nothing_done"
+    UNKNOWN = "unknown"
+
+
+class CommandPublisher:
+    """`seconds`: for a connection, if there is none, and again for the acknowledgements of a call."""
+
+    def __init__(self, settings: Settings, topic: str, client_id: str, seconds: float) -> None:
+        self._topic = topic
+        self._seconds = seconds
+        self._producers = ReplaceableProducer(settings, client_id)
+        self._settings = settings
+        self._failed_at: float | None = None
+        self._reason = ""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last call failed, for FAULT_SECONDS after it."""
+        if self._failed_at is None or asyncio.get_running_loop().time() - self._failed_at > FAULT_SECONDS:
+            return None
+        return self._reason
+
+    async def stop(self) -> None:
+        await self._producers.stop()
+
+    async def count_partitions(self) -> int:
+        """How many partitions the commands topic has. Raises KafkaAway."""
+        async with translated(self._settings, seconds=START_SECONDS):
+            producer = await self._producers.get()
+            return len(await producer.partitions_for(self._topic))
+
+    async def publish(self, records: Sequence[CommandToSend]) -> list[Fate]:
+        return await (await self.hand_over(records))
+
+    async def hand_over(self, records: Sequence[CommandToSend]) -> Awaitable[list[Fate]]:
+        """Gives the records to the producer, in order; what is returned waits for their fates. Of records in one
+        partition, none overtakes those that an earlier call, if it was awaited, has handed over.
+        """
+        try:
+            async with translated(self._settings, PROBLEM, seconds=self._seconds):
+                producer = await self._producers.get()
+        except KafkaAway as away:
+            self._note_failure(str(away))
+            log.warning("commands_not_published", reason=str(away))
+            return _nothing_done(len(records))
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        acks: list[Ack] = []
+        try:
+            async with translated(self._settings, PROBLEM, seconds=self._seconds):
+                for number, each in enumerate(records):
+                    if number % RECORDS_IN_A_TURN == RECORDS_IN_A_TURN - 1:
+                        await asyncio.sleep(0)  # the producer itself waits for nothing while it has room
+                    acks.append(await self._send(producer, each))  # those taken must survive a raise
+        except KafkaAway as away:
+            log.warning("commands_not_published", reason=str(away))
+        return self._fates(producer, acks, len(records), deadline)
+
+    async def _send(self, producer: AIOKafkaProducer, each: CommandToSend) -> Ack:
+        ack: Ack = await producer.send(
+            self._topic, each.value, key=each.key, partition=each.partition, headers=each.headers
+        )
+        return ack
+
+    async def _fates(self, producer: AIOKafkaProducer, acks: Sequence[Ack], count: int, deadline: float) -> list[Fate]:
+        """The producer took as many of `count` records as there are `acks`."""
+        if acks:
+            await asyncio.wait(acks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
+        fates = [_fate(ack) for ack in acks]
+        if fates == [Fate.PUBLISHED] * count:
+            self._failed_at = None
+        else:
+            error = next(filter(None, map(_error, acks)), TimeoutError("not acknowledged in time"))
+            self._note_failure(f"{PROBLEM}: {describe_error(self._settings, error)}")
+            log.warning(
+                "producer_discarded",
+                reason=self._reason,
+                unknown=fates.count(Fate.UNKNOWN),
+                unsent=count - len(acks),
+            )
+            self._producers.discard(producer)
+        return fates + [Fate.NOTHING_DONE] * (count - len(acks))
+
+    def _note_failure(self, reason: str) -> None:
+        self._failed_at = asyncio.get_running_loop().time()
+        self._reason = reason
+
+
+async def _nothing_done(count: int) -> list[Fate]:
+    return [Fate.NOTHING_DONE] * count
+
+
+def _error(ack: Ack) -> BaseException | None:
+    return ack.exception() if ack.done() and not ack.cancelled() else None
+
+
+def _fate(ack: Ack) -> Fate:
+    if not ack.done():
+        ack.cancel()  # nobody will look at what it still may become
+        return Fate.UNKNOWN
+    error = ack.exception()
+    if error is None:
+        return Fate.PUBLISHED
+    return Fate.NOTHING_DONE if isinstance(error, _REFUSALS) else Fate.UNKNOWN
