@@ -77,7 +77,7 @@ async def test_what_goes_with_a_row_and_what_is_unique_is_declared_as_the_schema
 ) -> None:
     async with database(lasting) as pool:
         cascades, unique = await pool.fetch(CASCADES), await pool.fetch(UNIQUE)
-    hanging = {(table.name, *table.hangs_on) for table in TABLES if table.hangs_on is not None}
+    hanging = {(table.name, *table.cascades_from) for table in TABLES if table.cascades_from is not None}
     declared = {(_bare(name), column, _bare(parent.name)) for name, column, parent in hanging}
     assert {tuple(row) for row in cascades} == declared
     assert {(name, tuple(columns)) for name, columns in unique} == {

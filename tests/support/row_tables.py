@@ -19,7 +19,7 @@ from daybook_projector.projections.changes import (
     Update,
     net_effect,
 )
-from daybook_projector.projections.stretches import Owner, stretches
+from daybook_projector.projections.write_phases import Owner, write_phases
 
 
 class RowTables:
@@ -34,7 +34,7 @@ class RowTables:
         """Says whether all of them could be applied."""
         try:
             for batch in batches:
-                for stretch in stretches(batch):
+                for stretch in write_phases(batch):
                     self.apply(net_effect(stretch))
         except FoldError:
             return False
@@ -62,8 +62,8 @@ class RowTables:
         rows, key = self.rows[table.name], table.key_of(row)
         _expect(key not in rows, f"{key} is taken")
         _expect(not _is_taken(table.unique, row, rows.values()), f"{key} has a taken value")
-        if table.hangs_on is not None:
-            column, parent = table.hangs_on
+        if table.cascades_from is not None:
+            column, parent = table.cascades_from
             _expect((row[column],) in self.rows[parent.name], f"{key} has no parent")
         rows[key] = row
 
@@ -80,8 +80,8 @@ class RowTables:
 
     def _cascade(self, parent: Table, key: Key) -> None:
         for table in self._tables:
-            if table.hangs_on is not None and table.hangs_on[1] is parent:
-                column, rows = table.hangs_on[0], self.rows[table.name]
+            if table.cascades_from is not None and table.cascades_from[1] is parent:
+                column, rows = table.cascades_from[0], self.rows[table.name]
                 self.rows[table.name] = {own: row for own, row in rows.items() if (row[column],) != key}
 
 

@@ -37,8 +37,12 @@ def _twins() -> dict[Table, Table]:
     twins: dict[Table, Table] = {}
     for table in TABLES:
         if table is not AUTH_USERS:
-            hangs_on = None if table.hangs_on is None else (table.hangs_on[0], twins[table.hangs_on[1]])
-            twins[table] = replace(table, name=f"pg_temp.beside_{table.name.partition('.')[2]}", hangs_on=hangs_on)
+            cascades_from = (
+                None if table.cascades_from is None else (table.cascades_from[0], twins[table.cascades_from[1]])
+            )
+            twins[table] = replace(
+                table, name=f"pg_temp.beside_{table.name.partition('.')[2]}", cascades_from=cascades_from
+            )
     return twins
 
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from daybook_projector.partition.entry import PartitionEntry
-from daybook_projector.projections.named_users import actor_of, made_user, member_of
+from daybook_projector.projections.required_users import registered_user, required_actor, required_member
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ def wanted_users(entries: Sequence[PartitionEntry]) -> Iterator[Wanted]:
         if entry.columns is None:
             continue
         fact = None if entry.poison else entry.fact
-        user_id = made_user(fact)
+        user_id = registered_user(fact)
         if user_id is not None:
             made.add(user_id)
-        actor, member = actor_of(entry.columns, fact), member_of(fact)
+        actor, member = required_actor(entry.columns, fact), required_member(fact)
         if actor is not None and actor not in made:
             yield Wanted(index, actor, is_actor=True)
         if member is not None and member not in made:

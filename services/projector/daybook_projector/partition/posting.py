@@ -9,7 +9,7 @@ from daybook_projector.projections.audit_log import AuditRow, audit_row
 from daybook_projector.projections.changes import Change, FoldError, Insert, NetChange, net_effect
 from daybook_projector.projections.created_things import created_thing, is_chosen
 from daybook_projector.projections.fold import Folds, fold, key_rows
-from daybook_projector.projections.stretches import stretches
+from daybook_projector.projections.write_phases import write_phases
 
 log = get_logger(__name__)
 
@@ -31,7 +31,7 @@ def net_changes(
     """Of all orgs but the frozen ones, stretch by stretch. Raises `FoldError`."""
     free = (entry for entry in entries if entry.org_id not in frozen)
     changes = ((entry.org_id, change) for entry in free for change in _changes(folds, entry))
-    return [net_effect(stretch) for stretch in stretches(changes)]
+    return [net_effect(stretch) for stretch in write_phases(changes)]
 
 
 def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:

@@ -31,7 +31,7 @@ from daybook_projector.projections.fold import TABLES
 Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
 
-CASCADING = frozenset(sql.delete(table.hangs_on[1]) for table in TABLES if table.hangs_on is not None)
+CASCADING = frozenset(sql.delete(table.cascades_from[1]) for table in TABLES if table.cascades_from is not None)
 # A million rows that go with theirs take about a second, many times that where none of them is in memory. Given up too
 # early it would be tried again for ever, and nothing behind it in its partition would ever be projected.
 CASCADE_SECONDS = 600.0

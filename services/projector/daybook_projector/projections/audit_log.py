@@ -1,4 +1,4 @@
-"""audit_log: one row per entry, success or failure, with the metadata as it stands in the record."""
+"""audit_log: one row per entry, accepted or rejected, with the metadata of the record unchanged."""
 
 from daybook_projector.projections.changes import Table
 from daybook_projector.projections.rule import Columns

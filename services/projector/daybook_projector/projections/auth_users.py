@@ -1,4 +1,4 @@
-"""auth.users in managed mode: one row per registered user. With an identity provider of its own, nothing is written."""
+"""auth.users in managed mode: one row per registered user. With an external identity provider nothing is written."""
 
 from collections.abc import Iterable
 

@@ -1,6 +1,4 @@
-"""Row changes, and what many of them come to: changes in log order in, at most one per row out (docs/log.md, rule 14).
-Knows no table's meaning and no SQL.
-"""
+"""Row changes and their net effect: changes in log order in, at most one per row out (docs/log.md, rule 14)."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,20 +11,20 @@ Amounts = Mapping[str, int]
 
 
 class FoldError(ValueError):
-    """The entry cannot be applied. The message says why and holds no payload."""
+    """The entry cannot be applied. The message gives the reason and no payload."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """`columns` maps each column to its SQL type; the primary key's columns come first in it. `hangs_on`: a column and
-    the table that it names, a deleted row of which takes those that name it along. `unique`: further columns that no
-    two rows share. Compared by identity.
+    """`columns` maps each column to its SQL type, the primary key's columns first. `cascades_from`: a foreign key
+    column and its table; deleting a row there deletes the rows that refer to it. `unique`: the columns of a further
+    unique constraint. Compared by identity.
     """
 
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, str]
-    hangs_on: "tuple[str, Table] | None" = None
+    cascades_from: "tuple[str, Table] | None" = None
     unique: tuple[str, ...] = ()
 
     def key_of(self, row: Row) -> Key:
@@ -45,7 +43,7 @@ class Insert:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """`values` are columns as they become; `added` says of others what is added to them, whatever they hold."""
+    """`values`: columns and their new values. `added`: further columns, and the amounts to add to them."""
 
     table: Table
     key: Key
@@ -61,7 +59,9 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Deleted and made anew: what hung on the old row is gone. `first` is the old row where these changes made it."""
+    """Deleted and inserted again, so rows that referred to the old one are gone. `first`: the old row, if these changes
+    inserted it.
+    """
 
     table: Table
     row: Row
@@ -74,8 +74,8 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """Made and deleted within these changes: leaves no row, yet only where it could be made. Otherwise it would depend
-    on where batches are cut whether a contradiction is noticed.
+    """Inserted and deleted within these changes. Leaves no row, but the insert must be possible: otherwise detecting a
+    contradiction would depend on where batches are cut.
     """
 
     table: Table
@@ -91,8 +91,8 @@ NetChange = Insert | Update | Delete | Replace | Transient
 
 
 def net_effect(changes: Iterable[Change]) -> tuple[NetChange, ...]:
-    """One change per row, in the order in which rows were first touched.
-    Raises `FoldError` where a row is made twice, or changed or deleted while it is absent.
+    """One change per row, in the order in which the rows were first touched.
+    Raises `FoldError` if a row is inserted twice, or changed or deleted while it does not exist.
     """
     net: dict[tuple[Table, Key], NetChange] = {}
     for change in changes:
@@ -103,24 +103,24 @@ def net_effect(changes: Iterable[Change]) -> tuple[NetChange, ...]:
 
 
 def combine(before: NetChange, change: Change) -> NetChange:
-    """What two changes of the same row, one after the other, come to."""
+    """The net effect of two successive changes of the same row."""
     match before:
         case Insert() | Replace():
-            return _after_made(before, change)
+            return _after_insert(before, change)
         case Update():
             return _after_update(before, change)
         case Delete() | Transient():
-            return _after_absent(before, change)
+            return _after_delete(before, change)
         case _:
             assert_never(before)
 
 
-def _after_made(before: Insert | Replace, change: Change) -> NetChange:
+def _after_insert(before: Insert | Replace, change: Change) -> NetChange:
     match change:
         case Insert():
-            raise FoldError(f"a row of {change.table.name} is made twice")
+            raise FoldError(f"a row of {change.table.name} is inserted twice")
         case Update():
-            return replace(before, row=_raised({**before.row, **change.values}, change.added))
+            return replace(before, row=_add_amounts({**before.row, **change.values}, change.added))
         case Delete():
             first = before.row if isinstance(before, Insert) else before.first
             return change if first is None else Transient(before.table, first)
@@ -131,17 +131,17 @@ def _after_made(before: Insert | Replace, change: Change) -> NetChange:
 def _after_update(before: Update, change: Change) -> NetChange:
     match change:
         case Insert():
-            raise FoldError(f"a row of {change.table.name} is made twice")
+            raise FoldError(f"a row of {change.table.name} is inserted twice")
         case Update():
-            return _update_twice(before, change)
+            return _combine_updates(before, change)
         case Delete():
             return change
         case _:
             assert_never(change)
 
 
-def _update_twice(before: Update, change: Update) -> Update:
-    """What is added to a known value gives a known value; the rest stays an amount."""
+def _combine_updates(before: Update, change: Update) -> Update:
+    """An amount added to a known value gives a known value; other amounts are summed."""
     values = {**before.values, **change.values}
     known = {column: amount for column, amount in change.added.items() if column in values}
     added = {
@@ -149,10 +149,10 @@ def _update_twice(before: Update, change: Update) -> Update:
         for column in {**before.added, **change.added}
         if column not in values
     }
-    return Update(before.table, before.key, _raised(values, known), added)
+    return Update(before.table, before.key, _add_amounts(values, known), added)
 
 
-def _after_absent(before: Delete | Transient, change: Change) -> NetChange:
+def _after_delete(before: Delete | Transient, change: Change) -> NetChange:
     match change:
         case Insert():
             first = before.row if isinstance(before, Transient) else None
@@ -163,11 +163,11 @@ def _after_absent(before: Delete | Transient, change: Change) -> NetChange:
             assert_never(change)
 
 
-def _raised(row: Row, added: Amounts) -> Row:
+def _add_amounts(row: Row, added: Amounts) -> Row:
     return {**row, **{column: _number(row[column]) + amount for column, amount in added.items()}} if added else row
 
 
 def _number(value: Value) -> int:
     if not isinstance(value, int):
-        raise FoldError("something is added to what is no number")
+        raise FoldError("an amount is added to a value that is not a number")
     return value

@@ -1,4 +1,4 @@
-"""What an entry creates under an id that a service may have chosen (docs/log.md, rule 18)."""
+"""The things whose ids a service may choose (docs/log.md, rule 18)."""
 
 from msgspec import UNSET
 
@@ -12,12 +12,12 @@ from daybook_contracts.entries.facts import (
 )
 from daybook_contracts.entries.fields import Fact
 
-_VERSION_AT = 14
-"""Of a UUID as text: the hex digit that is its version."""
+_VERSION_INDEX = 14
+"""The version's hex digit in a UUID as text."""
 
 
 def created_thing(fact: Fact | None) -> str | None:
-    """The id of what is created; a policy's alert has a computed one that means something else."""
+    """The id of the thing that the entry creates; None for a policy's alert, whose id is always computed."""
     match fact:
         case ProjectCreated():
             return fact.project_id
@@ -36,5 +36,5 @@ def created_thing(fact: Fact | None) -> str | None:
 
 
 def is_chosen(thing_id: str) -> bool:
-    """A computed id is a UUIDv8, and no service may choose one of those."""
-    return thing_id[_VERSION_AT] != "8"
+    """Computed ids are UUIDv8, and a service may not choose one of those (RFC 9562, 5.8)."""
+    return thing_id[_VERSION_INDEX] != "8"

@@ -23,7 +23,7 @@ DLQ_EVENTS = Table(
         "status": "text",
         "retry_count": "integer",
     },
-    hangs_on=("connection_id", SOURCE_CONNECTIONS),
+    cascades_from=("connection_id", SOURCE_CONNECTIONS),
 )
 
 

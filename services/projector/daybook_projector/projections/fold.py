@@ -1,4 +1,4 @@
-"""The fold of one entry: columns and fact in, the row changes of all tables out. Decides and looks up nothing."""
+"""The fold of one entry: columns and fact in, the row changes of all tables out. Pure: it looks up nothing."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -46,33 +46,33 @@ RULES: Final[tuple[Rules, ...]] = (
     dlq_events.RULES,
     integration_alerts.RULES,
 )
-"""Of all tables but the users', whom an identity provider may manage."""
+"""The rules of all tables except auth.users, which an identity provider may manage."""
 
 Folds = Mapping[type[Fact], tuple[Rule, ...]]
 
 
 def folds(*, managed_users: bool) -> Folds:
-    """All rules by fact; users that an identity provider manages are written by nobody here."""
-    users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _nothing)
+    """All rules by type of fact. Users are not written if an identity provider manages them."""
+    users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _ignore)
     tables = (users, *RULES)
     kinds = dict.fromkeys(chain.from_iterable(tables))
     return {kind: tuple(rules[kind] for rules in tables if kind in rules) for kind in kinds}
 
 
 def fold(folds: Folds, columns: Columns, fact: Fact | None) -> tuple[Change, ...]:
-    """What an entry changes; `fact` is None for a failure. Raises `FoldError` where no table knows the fact."""
+    """The changes of an entry; `fact` is None for a failure. Raises `FoldError` for a fact without rules."""
     if fact is None:
         return ()
     rules = folds.get(type(fact))
     if rules is None:
-        raise FoldError(f"no table knows what to do with {columns.action}")
+        raise FoldError(f"no projection handles {columns.action}")
     if isinstance(fact, Changeable) and fact.changed is False:
         return ()
     return tuple(chain.from_iterable(rule(columns, fact) for rule in rules))
 
 
 def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:
-    """All that a quarantined org's entry still writes beside `audit_log`: the rows whose keys `audit_log` needs."""
+    """The rows that a quarantined org's entry still writes: those to which its row in `audit_log` refers."""
     match fact:
         case OrgCreated():
             return orgs.created(columns, fact)
@@ -82,5 +82,5 @@ def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:
             return ()
 
 
-def _nothing(_columns: Columns, _fact: Fact) -> Iterable[Change]:
+def _ignore(_columns: Columns, _fact: Fact) -> Iterable[Change]:
     return ()

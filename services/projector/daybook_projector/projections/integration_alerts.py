@@ -1,4 +1,4 @@
-"""integration_alerts: one row per open alert. A resolved one is found in the log alone."""
+"""integration_alerts: one row per open alert. Resolved alerts remain only in the log."""
 
 from collections.abc import Iterable
 

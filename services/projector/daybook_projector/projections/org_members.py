@@ -1,4 +1,4 @@
-"""org_members: who belongs to an org, and as what."""
+"""org_members: the members of each org and their roles."""
 
 from collections.abc import Iterable
 
@@ -14,7 +14,7 @@ ORG_MEMBERS = Table(
 
 
 def org_created(entry: Columns, _fact: OrgCreated) -> Iterable[Change]:
-    """Whoever makes an org owns it."""
+    """The founder of an org is its owner."""
     return (_member(entry, entry.actor_user_id, "owner"),)
 
 

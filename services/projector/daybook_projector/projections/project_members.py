@@ -1,4 +1,4 @@
-"""project_members: who takes part in a project. What a change in the org does to projects stands in its entry."""
+"""project_members: the members of each project. Entries of the org's members list the projects that they affect."""
 
 from collections.abc import Iterable
 

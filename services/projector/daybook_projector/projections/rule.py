@@ -1,4 +1,4 @@
-"""How a projection reads entries: for each kind of fact that touches its table, a rule from it to changes."""
+"""A projection's rules: a function from entry to changes for each type of fact that affects the table."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,6 +9,6 @@ from daybook_contracts.entries.reading import LooseEntry
 from daybook_projector.projections.changes import Change
 
 Columns = Entry | LooseEntry
-# The fact's type is the key under which a rule stands; a mapping cannot say so to the type checker.
+# A rule takes the fact type that is its key; a Mapping cannot express that to the type checker.
 Rule = Callable[[Columns, Any], Iterable[Change]]
 Rules = Mapping[type[Fact], Rule]

@@ -1,4 +1,4 @@
-"""secret_refs: an org's names for secrets that are kept elsewhere; a reference each, never a secret."""
+"""secret_refs: an org's names for secrets that are stored elsewhere. Holds references, never secrets."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""source_connections: one row per connection of a project. What hangs on it goes with it, by PostgreSQL's cascade."""
+"""source_connections: one row per connection of a project. PostgreSQL cascades its deletion."""
 
 from collections.abc import Iterable
 

@@ -18,7 +18,7 @@ SYNC_RUNS = Table(
         "finished_at": "timestamptz",
         "error_message": "text",
     },
-    hangs_on=("connection_id", SOURCE_CONNECTIONS),
+    cascades_from=("connection_id", SOURCE_CONNECTIONS),
 )
 
 

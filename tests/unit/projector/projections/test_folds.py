@@ -122,7 +122,7 @@ def test_every_action_has_a_fold() -> None:
 def test_a_fact_that_no_table_knows_cannot_be_applied() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgRenamed(name="Ace"))
-    with pytest.raises(FoldError, match="no table knows what to do with RENAME_ORG"):
+    with pytest.raises(FoldError, match="no projection handles RENAME_ORG"):
         fold({}, read_entry(log.records[0][0] or b"").entry, facts.OrgRenamed(name="Ace"))
 
 

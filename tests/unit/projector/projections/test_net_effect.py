@@ -89,7 +89,7 @@ def test_what_is_added_to_a_row_from_before_adds_up() -> None:
 
 
 def test_nothing_is_added_to_what_is_no_number() -> None:
-    with pytest.raises(FoldError, match="no number"):
+    with pytest.raises(FoldError, match="not a number"):
         net_effect([Insert(TABLE, row(1)), Update(TABLE, (1,), {}, added={"name": 1})])
 
 

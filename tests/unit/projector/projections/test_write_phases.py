@@ -6,7 +6,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from daybook_projector.projections.changes import Change, Delete, Insert, Table, Update
-from daybook_projector.projections.stretches import stretches
+from daybook_projector.projections.write_phases import write_phases
 from support.row_tables import RowTables
 
 PARENT = Table("public.parents", key=("id",), columns={"id": "uuid", "name": "text"})
@@ -14,7 +14,7 @@ CHILD = Table(
     "public.children",
     key=("id",),
     columns={"id": "uuid", "parent_id": "uuid", "count": "integer"},
-    hangs_on=("parent_id", PARENT),
+    cascades_from=("parent_id", PARENT),
 )
 LABEL = Table(
     "public.labels", key=("id",), columns={"id": "uuid", "org": "text", "name": "text"}, unique=("org", "name")
@@ -38,11 +38,11 @@ def label(id_: str, name: str, org: str = "a") -> Insert:
 
 def shape(*changes: Change) -> list[int]:
     """How many changes of one owner stand in each stretch."""
-    return [len(stretch) for stretch in stretches(("a", change) for change in changes)]
+    return [len(stretch) for stretch in write_phases(("a", change) for change in changes)]
 
 
 def test_nothing_makes_no_stretch() -> None:
-    assert stretches([]) == []
+    assert write_phases([]) == []
 
 
 def test_many_deletions_and_what_went_before_are_one_stretch() -> None:
@@ -78,7 +78,7 @@ def test_each_owner_has_a_course_of_its_own() -> None:
 
 def _owned(changes: list[Owned]) -> list[list[Owned]]:
     owners = {id(change): owner for owner, change in changes}
-    return [[(owners[id(change)], change) for change in stretch] for stretch in stretches(changes)]
+    return [[(owners[id(change)], change) for change in stretch] for stretch in write_phases(changes)]
 
 
 def changes_of(owner: str) -> st.SearchStrategy[Owned]:
@@ -121,7 +121,7 @@ def test_what_can_happen_does_the_same_however_it_is_cut(history: list[Owned], e
     assert one_by_one.try_batches([[change] for change in changes])
     assert in_batches.try_batches(cut(changes, edges))
     assert in_batches.rows == one_by_one.rows
-    event(f"{len(stretches(changes))} stretches")
+    event(f"{len(write_phases(changes))} stretches")
 
 
 @settings(max_examples=300)

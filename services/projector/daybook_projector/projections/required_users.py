@@ -1,0 +1,27 @@
+"""The users that must be in `auth.users` before an entry's rows can be written (docs/log.md, rule 12)."""
+
+from daybook_contracts.entries.facts import MemberAdded, ProjectMemberAdded, UserRegistered
+from daybook_contracts.entries.fields import Fact
+from daybook_projector.projections.rule import Columns
+
+
+def required_actor(columns: Columns, fact: Fact | None) -> str | None:
+    """The actor, to whom the row in `audit_log` refers; None if the entry registers that user."""
+    return None if registered_user(fact) == columns.actor_user_id else columns.actor_user_id
+
+
+def required_member(fact: Fact | None) -> str | None:
+    """The user to whom a new row of another table refers. An org's founder is the actor already."""
+    match fact:
+        case MemberAdded() | ProjectMemberAdded():
+            return fact.user_id
+        case _:
+            return None
+
+
+def registered_user(fact: Fact | None) -> str | None:
+    match fact:
+        case UserRegistered() if fact.changed is not False:
+            return fact.user_id
+        case _:
+            return None

@@ -1,0 +1,38 @@
+"""Splits changes in log order into phases whose net effects are written one after another.
+Within a phase, inserts and updates run before deletes. A change that may need a delete to run first gets a later phase.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from daybook_projector.projections.changes import Change, Delete, Insert, Table
+
+Owner = str | None
+
+
+def write_phases(changes: Iterable[tuple[Owner, Change]]) -> list[list[Change]]:
+    """Rows of different owners never conflict, so phases are counted for each owner by itself: one phase holds the
+    deletes of many owners, and the owner with the most phases gives their number.
+    """
+    phases: list[list[Change]] = []
+    current: dict[Owner, int] = defaultdict(int)
+    deleted_from: dict[Owner, set[Table]] = defaultdict(set)
+    for owner, change in changes:
+        tables = deleted_from[owner]
+        if tables and _must_wait(change, tables):
+            current[owner] += 1
+            tables.clear()
+        if isinstance(change, Delete):
+            tables.add(change.table)
+        if current[owner] == len(phases):
+            phases.append([])
+        phases[current[owner]].append(change)
+    return phases
+
+
+def _must_wait(change: Change, deleted_from: set[Table]) -> bool:
+    """A cascade may have deleted the row before, or a delete may have freed its id or unique value."""
+    table = change.table
+    if table.cascades_from is not None and table.cascades_from[1] in deleted_from:
+        return True
+    return isinstance(change, Insert) and bool(table.unique) and table in deleted_from
