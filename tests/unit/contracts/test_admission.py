@@ -1,4 +1,4 @@
-"""The admission rule: each reason for a void, entries of any shape, and fast and generic path always agreeing."""
+"""The admission rule: every reason for a void record, entries of any shape, and that fast and generic path agree."""
 
 from collections.abc import Callable
 from math import isfinite
@@ -41,7 +41,7 @@ def test_the_same_record_a_second_time_is_void() -> None:
     assert admit_both(RENAMED.head, 6, RENAMED.value) is VoidReason.WRONG_POSITION
 
 
-def test_of_two_records_for_one_place_the_second_is_void() -> None:
+def test_a_second_record_for_the_same_position_is_void() -> None:
     rival = sealed(unsealed("CREATE_PROJECT"))
     follower = sealed(unsealed("CREATE_PROJECT"), rival.head)
     assert admit_both(RENAMED.head, 6, rival.value) is VoidReason.WRONG_POSITION
@@ -61,7 +61,7 @@ def test_a_tombstone_is_void() -> None:
     assert admit(GENESIS, 6, None) is VoidReason.NOT_CANONICAL
 
 
-def test_other_bytes_of_the_same_entry_are_void() -> None:
+def test_a_non_canonical_encoding_of_an_entry_is_void() -> None:
     for other in (b" " + RENAMED.value, RENAMED.value.replace(b":", b": ", 1), RENAMED.value.replace(b"x", b"\\u0078")):
         assert admit_both(GENESIS, 6, other) is VoidReason.NOT_CANONICAL
 
@@ -79,17 +79,17 @@ def test_other_bytes_of_the_same_entry_are_void() -> None:
         (VoidReason.WRONG_PREV, with_member(".prev", 0)),
     ],
 )
-def test_a_record_whose_place_does_not_fit_is_void(reason: VoidReason, change: Callable[[Json], None]) -> None:
+def test_a_record_that_does_not_continue_the_log_is_void(reason: VoidReason, change: Callable[[Json], None]) -> None:
     assert admit_both(GENESIS, 6, changed(RENAMED.value, change)) is reason
 
 
-def test_true_is_no_position_though_python_says_it_equals_one() -> None:
+def test_true_is_not_accepted_as_position_1() -> None:
     follower = sealed(unsealed("CREATE_PROJECT"), RENAMED.head)
     value = changed(follower.value, with_member(".position", member=True))
     assert admit_both(RENAMED.head, 6, value) is VoidReason.WRONG_POSITION
 
 
-def test_true_is_no_partition_either() -> None:
+def test_true_is_not_accepted_as_partition_1() -> None:
     value = sealed(unsealed("RENAME_ORG") | {"partition": 1}).value
     assert isinstance(admit_both(GENESIS, 1, value), Head)
     claimed = changed(value, with_member(".partition", member=True))
@@ -97,13 +97,13 @@ def test_true_is_no_partition_either() -> None:
 
 
 @pytest.mark.parametrize("name", [b"action", b"created_at", b"principal", b"commit", b"request", b"hash"])
-def test_a_change_that_the_hash_does_not_follow_is_void(name: bytes) -> None:
+def test_a_change_without_a_new_hash_is_void(name: bytes) -> None:
     at = RENAMED.value.index(b'"' + name + b'":"') + len(name) + 4
     value = RENAMED.value[:at] + b"0" + RENAMED.value[at + 1 :]
     assert admit_both(GENESIS, 6, value) is VoidReason.WRONG_HASH
 
 
-def test_data_and_salt_are_no_part_of_the_hash() -> None:
+def test_the_hash_does_not_cover_data_and_salt() -> None:
     redacted = changed(RENAMED.value, with_member(".data", None))
     redacted = changed(redacted, with_member(".salt", None))
     assert admit_both(GENESIS, 6, redacted) == RENAMED.head
@@ -123,11 +123,11 @@ def test_data_and_salt_are_no_part_of_the_hash() -> None:
         with_member(".salt", '"\\\n'),
     ],
 )
-def test_nothing_else_is_looked_at(change: Callable[[Json], None]) -> None:
+def test_other_fields_do_not_affect_admission(change: Callable[[Json], None]) -> None:
     assert isinstance(admit_both(GENESIS, 6, changed(RENAMED.value, change)), Head)
 
 
-def test_an_entry_may_be_any_object_with_a_fitting_place() -> None:
+def test_any_object_that_continues_the_log_is_admitted() -> None:
     value = seal_by_hand({"metadata_json": {"partition": 6, "position": 0, "prev": GENESIS.hash}})
     assert isinstance(admit_both(GENESIS, 6, value), Head)
 
@@ -139,7 +139,7 @@ def test_nesting_beyond_512_is_void(depth: int, *, is_void: bool) -> None:
 
 
 @pytest.mark.parametrize("depth", [5_000, 200_000])
-def test_however_deep_a_record_is_it_is_only_void(depth: int) -> None:
+def test_an_extremely_deep_record_is_void(depth: int) -> None:
     value = RENAMED.value.replace(b'{"name":"x"}', b"[" * depth + b"]" * depth)
     assert admit_both(GENESIS, 6, value) is VoidReason.NOT_CANONICAL
 
@@ -156,7 +156,7 @@ def test_both_paths_agree_on_mutated_bytes(value: bytes, data: st.DataObject) ->
     admit_both(GENESIS, 6, mutated)
 
 
-def test_both_paths_agree_on_doubles_of_every_range_however_they_are_written() -> None:
+def test_both_paths_agree_on_every_spelling_of_doubles_of_every_range() -> None:
     for number in doubles(0):
         for text in {orjson.dumps(number), repr(number).encode(), b"%.17g" % number}:
             admit_both(GENESIS, 6, RENAMED.value.replace(b'{"name":"x"}', b'{"price":%b}' % text))

@@ -42,13 +42,13 @@ NUMBERS_OF_APPENDIX_B = [
 
 
 @pytest.mark.parametrize(("bits", "text"), NUMBERS_OF_APPENDIX_B)
-def test_numbers_of_the_rfc_are_written_as_it_says(bits: str, text: str) -> None:
+def test_numbers_of_appendix_b_are_encoded_as_published(bits: str, text: str) -> None:
     (number,) = struct.unpack(">d", bytes.fromhex(bits))
     assert canonical_bytes(number) == text.encode()
     assert canonical_bytes([number]) == f"[{text}]".encode()
 
 
-def test_keys_are_sorted_by_utf_16_as_in_the_rfc() -> None:
+def test_keys_are_sorted_by_utf_16_code_units() -> None:
     value = {
         "\u20ac": "Euro Sign",
         "\r": "Carriage Return",
@@ -69,7 +69,7 @@ def test_keys_are_sorted_by_utf_16_as_in_the_rfc() -> None:
     ]
 
 
-def test_the_rfc_s_sample_object_is_written_as_it_says() -> None:
+def test_the_sample_object_of_the_rfc_is_encoded_as_published() -> None:
     sample = r"""{
       "numbers": [333333333.33333329, 1E30, 4.50, 2e-3, 0.000000000000000000000000001],
       "string": "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/",
@@ -86,7 +86,7 @@ def test_the_rfc_s_sample_object_is_written_as_it_says() -> None:
     )
 
 
-def test_every_character_is_escaped_as_the_reference_does() -> None:
+def test_every_character_is_escaped_like_the_reference() -> None:
     characters = [chr(point) for point in range(0x11000) if not 0xD800 <= point < 0xE000]
     assert canonical_bytes(characters) == rfc8785.dumps(characters)
     assert canonical_bytes(dict.fromkeys(characters[:2048])) == rfc8785.dumps(dict.fromkeys(characters[:2048]))
@@ -95,11 +95,11 @@ def test_every_character_is_escaped_as_the_reference_does() -> None:
 @given(json_values())
 @example({"\ue000": 1, "\U00010000": 2})
 @example([MAX_SAFE_INTEGER, -MAX_SAFE_INTEGER, 1.0, -0.0, 1e-6, 1e-7, 9.9e-5, 1e-4, 1e15, 1e16, 1e20, 1e21])
-def test_any_value_has_the_bytes_of_the_reference(value: object) -> None:
+def test_any_value_is_encoded_like_the_reference(value: object) -> None:
     assert canonical_bytes(value) == rfc8785.dumps(value)  # type: ignore[arg-type]  # JSON by construction
 
 
-def test_doubles_of_every_range_are_written_like_the_reference_or_refused() -> None:
+def test_doubles_of_every_range_are_encoded_like_the_reference_or_refused() -> None:
     for seed in range(4):
         for number in doubles(seed):
             try:
@@ -111,8 +111,8 @@ def test_doubles_of_every_range_are_written_like_the_reference_or_refused() -> N
                 assert canonical_bytes([number]) == expected, (seed, number.hex())
 
 
-def test_texts_of_doubles_of_every_range_are_judged_like_the_reference() -> None:
-    """Each double in five spellings: those of the reference are taken as canonical, and no others are."""
+def test_only_the_reference_spelling_of_a_double_is_canonical() -> None:
+    """Each double in five spellings: only the one that the reference writes is canonical."""
     for number in filter(isfinite, doubles(0)):
         spellings = (
             rfc8785.dumps(number),
@@ -124,10 +124,10 @@ def test_texts_of_doubles_of_every_range_are_judged_like_the_reference() -> None
         for text in set(spellings):
             is_canonical = rfc8785.dumps(float(text)) == text
             assert is_canonical or not is_plainly_canonical(text), (number.hex(), text)
-            assert is_canonical is _is_parsed(text), (number.hex(), text)
+            assert is_canonical is _parses(text), (number.hex(), text)
 
 
-def _is_parsed(text: bytes) -> bool:
+def _parses(text: bytes) -> bool:
     try:
         return parse(text) == float(text)
     except NotCanonical:
@@ -135,7 +135,7 @@ def _is_parsed(text: bytes) -> bool:
 
 
 @given(any_doubles)
-def test_any_double_is_written_like_the_reference_or_refused(number: float) -> None:
+def test_any_double_is_encoded_like_the_reference_or_refused(number: float) -> None:
     try:
         expected = rfc8785.dumps([number])
     except rfc8785.FloatDomainError:
@@ -149,7 +149,7 @@ def test_any_double_is_written_like_the_reference_or_refused(number: float) -> N
 @pytest.mark.parametrize(
     "number", [19.5, 19.0, -0.0, 0.00001, 1.5e-5, 1.2e-6, 1e-6, 1e-7, 5e-324, 2**52 + 0.5, 1e15, 1e21, 1e300]
 )
-def test_bytes_with_any_ordinary_number_are_found_canonical_without_the_slow_path(number: float) -> None:
+def test_ordinary_numbers_do_not_need_the_slow_path(number: float) -> None:
     assert is_plainly_canonical(rfc8785.dumps({"price": number}))
 
 
@@ -169,13 +169,13 @@ def test_bytes_with_any_ordinary_number_are_found_canonical_without_the_slow_pat
         {1, 2},
     ],
 )
-def test_what_is_not_json_has_no_canonical_form(value: object) -> None:
+def test_a_value_outside_json_has_no_canonical_form(value: object) -> None:
     with pytest.raises(NotCanonical):
         canonical_bytes([value])
 
 
 @given(json_values())
-def test_reading_canonical_bytes_gives_the_value_they_stand_for(value: object) -> None:
+def test_canonical_bytes_round_trip(value: object) -> None:
     value_bytes = canonical_bytes(value)
     assert canonical_bytes(parse(value_bytes)) == value_bytes
     assert parse(value_bytes) == value
@@ -219,7 +219,7 @@ def test_bytes_called_plainly_canonical_are_canonical(value: object) -> None:
         b"[" * 100_000,
     ],
 )
-def test_other_bytes_are_refused(value: bytes) -> None:
+def test_non_canonical_bytes_are_refused(value: bytes) -> None:
     assert not is_plainly_canonical(value)
     with pytest.raises(NotCanonical):
         parse(value)
@@ -230,10 +230,10 @@ def test_integers_beyond_the_safe_range_are_read_as_doubles() -> None:
     assert parse(str(MAX_SAFE_INTEGER).encode()) == MAX_SAFE_INTEGER
 
 
-def test_nesting_counts_up_to_512_whatever_stands_in_strings() -> None:
+def test_512_levels_are_accepted_and_brackets_in_strings_do_not_count() -> None:
     deepest = b"[" * 512 + b"]" * 512
     assert canonical_bytes(parse(deepest)) == deepest
-    beside_another = b"[" * 512 + b"]" * 511 + b",[]]"
-    assert canonical_bytes(parse(beside_another)) == beside_another
+    with_sibling = b"[" * 512 + b"]" * 511 + b",[]]"
+    assert canonical_bytes(parse(with_sibling)) == with_sibling
     flat = canonical_bytes(["[" * 1000, '\\"[', [[]] * 600])
     assert canonical_bytes(parse(flat)) == flat

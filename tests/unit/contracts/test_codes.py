@@ -1,4 +1,4 @@
-"""The one table of statuses."""
+"""The table of codes: HTTP status, title and problem type."""
 
 import pytest
 
@@ -27,9 +27,9 @@ def test_every_code_has_its_status_and_a_title(code: Code) -> None:
     assert TITLE[code]
 
 
-def test_a_problems_type_is_a_urn_of_its_code() -> None:
+def test_a_problem_type_is_a_urn_with_the_code() -> None:
     assert problem_type(Code.LAST_OWNER) == "urn:daybook:problem:LAST_OWNER"
 
 
-def test_a_codes_text_is_its_name() -> None:
+def test_the_text_of_a_code_is_its_name() -> None:
     assert all(code.name == code.value == str(code) for code in Code)

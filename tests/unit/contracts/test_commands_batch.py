@@ -1,4 +1,4 @@
-"""A batch's items are judged one by one; only a body that is no batch is refused whole."""
+"""Each item of a batch is checked by itself; only a body that is not a batch is refused as a whole."""
 
 from uuid import UUID
 
@@ -45,7 +45,7 @@ def test_items_come_back_in_order() -> None:
         raw(data={"name": "x" * ENVELOPE_BYTES}),
     ],
 )
-def test_a_malformed_item_is_refused_in_its_place_and_as_if_alone(item: bytes) -> None:
+def test_a_malformed_item_is_refused_as_if_sent_alone(item: bytes) -> None:
     first, refusal, last = parse_batch(_batch(raw(), item, raw(data={"name": "[{"})))
     assert isinstance(first, RenameOrg)
     assert isinstance(last, RenameOrg)
@@ -55,7 +55,7 @@ def test_a_malformed_item_is_refused_in_its_place_and_as_if_alone(item: bytes) -
     assert vars(refusal) == vars(alone.value)
 
 
-def test_a_secret_is_refused_in_its_place() -> None:
+def test_an_item_with_a_secret_does_not_affect_the_next_item() -> None:
     secret = raw("UPDATE_CONNECTION", {"connection_id": THING, "config": {"token": "x"}})
     refusal, command = parse_batch(_batch(secret, raw()))
     assert isinstance(refusal, InvalidCommand)
@@ -85,18 +85,18 @@ def test_a_secret_is_refused_in_its_place() -> None:
         raw(),
     ],
 )
-def test_a_body_that_is_no_array_is_refused_whole(body: bytes) -> None:
+def test_a_body_that_is_not_an_array_is_refused_as_a_whole(body: bytes) -> None:
     assert _whole_refusal(body).detail == "a batch is a JSON array of commands"
 
 
-def test_an_empty_a_long_and_a_large_batch_are_refused_whole() -> None:
+def test_an_empty_too_long_or_too_large_batch_is_refused_as_a_whole() -> None:
     assert "1 to 1000" in _whole_refusal(b"[]").detail
     assert "1 to 1000" in _whole_refusal(_batch(*[b"1"] * (BATCH_ITEMS + 1))).detail
     assert not _whole_refusal(b"[]").too_large
     assert _whole_refusal(b"[" + b" " * BATCH_BYTES + b"1]").too_large
 
 
-def test_each_missing_id_is_given_its_own() -> None:
+def test_each_item_without_an_id_gets_its_own_default_id() -> None:
     ids = iter([THING, COMMAND_ID])
     commands = parse_batch(_batch(raw(id=None), raw(id=None)), default_id=lambda: str(UUID(next(ids))))
     assert [command.id for command in commands if not isinstance(command, InvalidCommand)] == [THING, COMMAND_ID]

@@ -1,4 +1,4 @@
-"""The data of each command: what is taken, in which form, and what is refused."""
+"""The data of each command: what is accepted, in which form, and what is refused."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ _OTHER = "00000000-0000-4000-8000-00000000000e"
 _V8 = "00000000-0000-8000-8000-00000000000e"
 _V5 = "00000000-0000-5000-8000-00000000000e"
 
-_CHOOSING: dict[str, tuple[str, dict[str, Any]]] = {
+_COMMANDS_WITH_CHOSEN_ID: dict[str, tuple[str, dict[str, Any]]] = {
     "CREATE_PROJECT": ("project_id", {"name": "x"}),
     "CREATE_CONNECTION": ("connection_id", {"project_id": THING, "type": "hotmart", "name": "x", "config": {}}),
     "START_SYNC": ("sync_run_id", {"connection_id": THING}),
@@ -25,21 +25,21 @@ _CHOOSING: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def test_every_command_type_is_known_to_the_strategies() -> None:
+def test_the_strategies_cover_every_command_type() -> None:
     assert DATA.keys() == COMMANDS.keys()
 
 
-@pytest.mark.parametrize("kind", _CHOOSING)
-def test_a_chosen_id_may_be_given_left_out_or_null(kind: str) -> None:
-    field, data = _CHOOSING[kind]
+@pytest.mark.parametrize("kind", _COMMANDS_WITH_CHOSEN_ID)
+def test_a_chosen_id_is_optional(kind: str) -> None:
+    field, data = _COMMANDS_WITH_CHOSEN_ID[kind]
     assert getattr(accepted(kind, data).data, field) is None
     assert accepted(kind, {**data, field: None}) == accepted(kind, data)
     assert getattr(accepted(kind, {**data, field: _OTHER.upper()}).data, field) == _OTHER
 
 
-@pytest.mark.parametrize("kind", _CHOOSING)
-def test_a_chosen_id_is_never_a_computed_one(kind: str) -> None:
-    field, data = _CHOOSING[kind]
+@pytest.mark.parametrize("kind", _COMMANDS_WITH_CHOSEN_ID)
+def test_a_chosen_id_must_not_look_like_a_computed_id(kind: str) -> None:
+    field, data = _COMMANDS_WITH_CHOSEN_ID[kind]
     assert f"data.{field} must not be a UUIDv8" in refused(raw(kind, {**data, field: _V8})).detail
     if kind == "RAISE_ALERT":
         assert "must not be a UUIDv5" in refused(raw(kind, {**data, field: _V5})).detail
@@ -47,7 +47,7 @@ def test_a_chosen_id_is_never_a_computed_one(kind: str) -> None:
         assert getattr(accepted(kind, {**data, field: _V5}).data, field) == _V5
 
 
-def test_a_named_id_may_be_a_computed_one() -> None:
+def test_a_reference_may_be_a_computed_id() -> None:
     assert accepted("RENAME_PROJECT", {"project_id": _V8, "name": "x"}).key
     assert accepted("RESOLVE_ALERT", {"alert_id": _V5}).key
 
@@ -86,11 +86,11 @@ def test_a_named_id_may_be_a_computed_one() -> None:
         ("RESOLVE_DLQ_EVENTS", {"connection_id": THING, "ids": [THING]}),
     ],
 )
-def test_wrong_data_is_refused(kind: str, data: dict[str, Any]) -> None:
+def test_invalid_data_is_refused(kind: str, data: dict[str, Any]) -> None:
     assert refused(raw(kind, data)).code is Code.INVALID_COMMAND
 
 
-def test_free_text_is_kept_as_it_is() -> None:
+def test_free_text_is_not_normalised() -> None:
     text = "  e\u0301\n\t\x01" + "\U0001f680" * 3990
     assert (
         data_json(accepted("FAIL_SYNC", {"sync_run_id": THING, "error_message": text})).decode().count("e\u0301") == 1
@@ -107,13 +107,13 @@ def test_free_text_is_kept_as_it_is() -> None:
         ("filter", "RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING]}),
     ],
 )
-def test_an_optional_given_as_null_counts_as_absent(optional: str, kind: str, data: dict[str, Any]) -> None:
+def test_null_in_an_optional_field_counts_as_absent(optional: str, kind: str, data: dict[str, Any]) -> None:
     assert data_json(accepted(kind, {**data, optional: None})) == data_json(accepted(kind, data))
     assert optional.encode() not in data_json(accepted(kind, data))
 
 
 @pytest.mark.parametrize("payload", [None, 0, "", [], {}, "not JSON at all", {"a": [None]}])
-def test_a_payload_is_any_json_null_too(payload: Any) -> None:
+def test_a_payload_is_any_json_value_including_null(payload: Any) -> None:
     command = accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
     assert b'"payload":' in data_json(command)
     assert command == accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
@@ -122,14 +122,14 @@ def test_a_payload_is_any_json_null_too(payload: Any) -> None:
 @pytest.mark.parametrize(("kind", "field"), [("RECORD_DLQ_EVENT", "payload"), ("COMPLETE_SYNC", "stats")])
 def test_payload_and_stats_are_at_most_64_kib_in_canonical_form(kind: str, field: str) -> None:
     named = {"RECORD_DLQ_EVENT": "connection_id", "COMPLETE_SYNC": "sync_run_id"}[kind]
-    most = {"x": "y" * (PAYLOAD_BYTES - len('{"x":""}'))}
-    assert len(data_json(accepted(kind, {named: THING, field: most}))) > PAYLOAD_BYTES
-    refusal = refused(raw(kind, {named: THING, field: {"x": most["x"] + "y"}}))
+    largest = {"x": "y" * (PAYLOAD_BYTES - len('{"x":""}'))}
+    assert len(data_json(accepted(kind, {named: THING, field: largest}))) > PAYLOAD_BYTES
+    refusal = refused(raw(kind, {named: THING, field: {"x": largest["x"] + "y"}}))
     assert f"data.{field} must be at most 64 KiB" in refusal.detail
     assert not refusal.too_large
 
 
-def test_bulk_ids_are_lowered_and_a_filter_may_be_empty() -> None:
+def test_bulk_ids_are_lowercased_and_a_filter_may_be_empty() -> None:
     by_id = accepted("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING.upper(), _OTHER]})
     assert data_json(by_id) == b'{"connection_id":"%b","ids":["%b","%b"]}' % (
         THING.encode(),
@@ -154,12 +154,12 @@ def test_bulk_ids_are_lowered_and_a_filter_may_be_empty() -> None:
         "env:SHOP_HOTTOK_2",
     ],
 )
-def test_a_secret_reference_is_taken(reference: str) -> None:
+def test_a_valid_secret_reference_is_accepted(reference: str) -> None:
     command = accepted("CREATE_SECRET_REF", {"key_name": "x", "secret_id_ref": reference})
     assert reference.encode() in data_json(command)
 
 
-def test_the_id_in_a_pgvault_reference_is_an_id() -> None:
+def test_the_id_in_a_pgvault_reference_is_lowercased() -> None:
     command = accepted("ROTATE_SECRET_REF", {"secret_ref_id": THING, "secret_id_ref": f"pgvault:{_OTHER.upper()}"})
     assert f"pgvault:{_OTHER}".encode() in data_json(command)
 
@@ -197,7 +197,7 @@ def test_the_id_in_a_pgvault_reference_is_an_id() -> None:
         "vault:" + "/" * 100_000,
     ],
 )
-def test_anything_else_is_no_secret_reference(reference: str) -> None:
+def test_any_other_secret_reference_is_refused(reference: str) -> None:
     refusal = refused(raw("ROTATE_SECRET_REF", {"secret_ref_id": THING, "secret_id_ref": reference}))
     assert refusal.code is Code.INVALID_COMMAND
     assert refusal.detail.startswith("data.secret_id_ref")

@@ -1,4 +1,4 @@
-"""What surrounds a command's data, at both doors."""
+"""The envelope around a command's data, over HTTP and over Kafka."""
 
 import json
 
@@ -14,7 +14,7 @@ from daybook_contracts.limits import ENVELOPE_BYTES
 from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted, envelope, raw, refused
 
 
-def test_ids_are_lowered() -> None:
+def test_ids_are_lowercased() -> None:
     command = accepted(
         "RENAME_ORG", {"name": "x"}, id=COMMAND_ID.upper(), org_id=ORG.upper(), actor_user_id=ACTOR.upper()
     )
@@ -28,14 +28,14 @@ def test_a_missing_actor_is_null() -> None:
     assert accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None).actor_user_id is None
 
 
-def test_the_routing_key_is_the_org_and_for_a_registration_the_user() -> None:
+def test_the_routing_key_is_the_org_or_for_a_registration_the_user() -> None:
     assert accepted("RENAME_ORG", {"name": "x"}).key == ORG
     registration = accepted("REGISTER_USER", {"user_id": THING.upper()})
     assert isinstance(registration, RegisterUser)
     assert (registration.key, registration.org_id) == (THING, None)
 
 
-def test_a_registration_with_an_org_is_refused_and_a_null_one_is_none() -> None:
+def test_a_registration_with_an_org_is_refused_unless_it_is_null() -> None:
     assert refused(raw("REGISTER_USER", {"user_id": THING}, org_id=ORG)).detail == "org_id must be absent"
     assert accepted("REGISTER_USER", {"user_id": THING}, org_id=None).org_id is None
 
@@ -68,14 +68,14 @@ def test_a_missing_member_is_refused(member: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["RENAME", "rename_org", "", 5, None, ["RENAME_ORG"], "ESCALATE_ALERT"])
-def test_an_unknown_type_is_answered_with_the_known_ones(kind: object) -> None:
+def test_the_refusal_of_an_unknown_type_lists_the_known_types(kind: object) -> None:
     refusal = refused(json.dumps({**envelope(), "type": kind}).encode())
     assert refusal.command_id == COMMAND_ID
     assert all(known in refusal.detail for known in COMMANDS)
 
 
 @pytest.mark.parametrize("text", [b"", b"nonsense", b"[]", b"5", b"null", b'"x"', b"{", b"\xff"])
-def test_what_is_no_object_is_refused_without_an_id(text: bytes) -> None:
+def test_a_text_that_is_not_an_object_is_refused_without_an_id(text: bytes) -> None:
     refusal = refused(text)
     assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, None)
 
@@ -91,17 +91,17 @@ def test_what_is_no_object_is_refused_without_an_id(text: bytes) -> None:
         b'{"id":"%b","x":' + b"[" * 40 + b"]" * 40 + b"}",
     ],
 )
-def test_the_id_is_read_even_where_the_text_is_no_strict_json(text: bytes) -> None:
+def test_the_id_is_read_even_if_the_text_is_not_strict_json(text: bytes) -> None:
     assert refused(text % COMMAND_ID.upper().encode()).command_id == COMMAND_ID
 
 
-def test_an_id_given_twice_or_malformed_cannot_be_read() -> None:
+def test_a_duplicate_or_malformed_id_is_not_read() -> None:
     assert refused(b'{"id":"%b","id":"%b"}' % (COMMAND_ID.encode(), THING.encode())).command_id is None
     assert refused(raw(id="x")).command_id is None
     assert refused(raw(id=[COMMAND_ID])).command_id is None
 
 
-def test_a_missing_id_is_given_where_the_door_gives_ids() -> None:
+def test_a_missing_id_is_replaced_by_the_default_id_if_there_is_one() -> None:
     without = envelope()
     del without["id"]
     text = json.dumps(without).encode()
@@ -111,13 +111,13 @@ def test_a_missing_id_is_given_where_the_door_gives_ids() -> None:
     assert parse_command(raw(), default_id=lambda: THING).id == COMMAND_ID
 
 
-def test_a_given_id_is_answered_in_a_refusal_too() -> None:
+def test_a_refusal_carries_the_default_id() -> None:
     with pytest.raises(InvalidCommand) as caught:
         parse_command(raw(id=None, extra=1), default_id=lambda: THING)
     assert caught.value.command_id == THING
 
 
-def test_a_missing_actor_is_filled_in_and_another_stays() -> None:
+def test_a_missing_actor_is_filled_in_and_a_given_actor_is_kept() -> None:
     filled = with_actor(accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None), THING)
     assert filled == accepted("RENAME_ORG", {"name": "x"}, actor_user_id=THING)
     assert isinstance(filled, RenameOrg)
@@ -129,7 +129,7 @@ def _of_size(size: int) -> bytes:
     return empty.replace(b'"x": ""', b'"x": "%b"' % (b"y" * (size - len(empty))))
 
 
-def test_an_envelope_of_256_kib_is_taken_and_one_byte_more_is_too_large() -> None:
+def test_an_envelope_of_256_kib_is_accepted_and_one_more_byte_is_too_large() -> None:
     assert parse_command(_of_size(ENVELOPE_BYTES)).id == COMMAND_ID
     refusal = refused(_of_size(ENVELOPE_BYTES + 1))
     assert (refusal.code, refusal.too_large, refusal.command_id) == (Code.INVALID_COMMAND, True, COMMAND_ID)
@@ -142,7 +142,7 @@ def test_an_envelope_that_is_too_large_in_its_normal_form_is_refused() -> None:
     assert refused(text).too_large
 
 
-def test_depth_counts_from_the_envelope() -> None:
+def test_the_depth_limit_counts_from_the_envelope() -> None:
     def nested(depth: int) -> bytes:
         config = b'{"x":' * (depth - 2) + b"1" + b"}" * (depth - 2)
         return raw("UPDATE_CONNECTION", {"connection_id": THING, "config": 0}).replace(
@@ -153,21 +153,21 @@ def test_depth_counts_from_the_envelope() -> None:
     assert refused(nested(33)).detail.startswith("nested deeper than 32 at data.config.x")
 
 
-def test_a_long_or_odd_key_is_cut_in_the_refusal() -> None:
+def test_a_refusal_shortens_and_cleans_a_long_or_odd_key() -> None:
     refusal = refused(raw(data={"name": "x", "k\n" + "y" * 500: 1}))
     assert refusal.detail == f"data.k\N{REPLACEMENT CHARACTER}{'y' * 58}… is not a field of this command"
 
 
-def test_of_many_faults_five_are_named() -> None:
+def test_a_refusal_names_at_most_five_faults() -> None:
     refusal = refused(raw(data={"name": "x", **{f"k{index}": 1 for index in range(9)}}))
     assert refusal.detail.count("is not a field") == 5
     assert refusal.detail.endswith("; and 4 more")
 
 
-def test_an_envelope_that_its_actor_makes_too_large_is_refused() -> None:
+def test_an_envelope_that_becomes_too_large_by_its_actor_is_refused() -> None:
     text = _of_size(ENVELOPE_BYTES).replace(b", ", b",").replace(b": ", b":").replace(ACTOR.encode(), b"")
-    most = parse_command(text.replace(b'"actor_user_id":""', b'"actor_user_id":null'))
-    longer = most.model_copy(update={"data": most.data.model_copy(update={"name": "x" * 60})})
+    largest = parse_command(text.replace(b'"actor_user_id":""', b'"actor_user_id":null'))
+    longer = largest.model_copy(update={"data": largest.data.model_copy(update={"name": "x" * 60})})
     with pytest.raises(InvalidCommand) as caught:
         with_actor(longer, ACTOR)
     assert (caught.value.too_large, caught.value.command_id) == (True, COMMAND_ID)

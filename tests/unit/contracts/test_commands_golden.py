@@ -1,4 +1,4 @@
-"""Golden samples: what publishers send today means the same for ever."""
+"""Golden samples: the meaning of a command that publishers send today never changes."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Normalising is idempotent: what one door publishes, the other reads as the same command."""
+"""Normalising is idempotent: the command that is published over HTTP is the command that is read from Kafka."""
 
 import json
 from contextlib import suppress
@@ -18,20 +18,20 @@ from support.command_strategies import Json, envelopes, values
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_every_command_is_read_back_from_its_normal_form(kind: str) -> None:
+def test_every_command_round_trips_through_its_normal_form(kind: str) -> None:
     @settings(max_examples=30, deadline=None)
     @given(envelopes((kind,)))
-    def reads_back(envelope: Json) -> None:
+    def round_trips(envelope: Json) -> None:
         command = parse_command(json.dumps(envelope).encode())
         normal = normalised_bytes(command)
         assert parse_command(normal) == command
         assert normalised_bytes(parse_command(normal)) == normal
 
-    reads_back()
+    round_trips()
 
 
 @given(envelopes())
-def test_the_normal_form_is_canonical_and_holds_the_data(envelope: Json) -> None:
+def test_the_normal_form_is_canonical_and_contains_the_data(envelope: Json) -> None:
     command = parse_command(json.dumps(envelope, indent=1).encode())
     normal = json.loads(normalised_bytes(command))
     assert rfc8785.dumps(normal) == normalised_bytes(command)
@@ -40,7 +40,7 @@ def test_the_normal_form_is_canonical_and_holds_the_data(envelope: Json) -> None
 
 
 @given(values | st.lists(values) | envelopes())
-def test_no_json_makes_the_edge_fail_otherwise(value: Any) -> None:
+def test_any_json_value_is_parsed_or_refused(value: Any) -> None:
     text = json.dumps(value).encode()
     for parse in (parse_command, parse_batch):
         with suppress(InvalidCommand):
@@ -48,7 +48,7 @@ def test_no_json_makes_the_edge_fail_otherwise(value: Any) -> None:
 
 
 @given(st.binary(max_size=40) | st.text('[]{}",:0 \\', max_size=40).map(str.encode))
-def test_no_bytes_make_the_edge_fail_otherwise(text: bytes) -> None:
+def test_any_bytes_are_parsed_or_refused(text: bytes) -> None:
     for parse in (parse_command, parse_batch):
         with suppress(InvalidCommand):
             parse(text)

@@ -1,4 +1,4 @@
-"""No secret comes past the edge, and no refusal repeats one."""
+"""A command with a secret is refused or redacted, and no refusal repeats a secret."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES, TEXT_LENGT
 from daybook_contracts.secrets.scan import without_hottok
 from support.commands import COMMAND_ID, THING, accepted, raw, refused
 
-_SECRET = "hunter2"  # what it is does not matter, only where it is
+_SECRET = "hunter2"  # matches no pattern: only its place makes it a secret
 _JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
@@ -39,7 +39,7 @@ def test_a_key_that_names_a_secret_is_refused_at_any_depth(key: str) -> None:
 
 
 @pytest.mark.parametrize("value", [[_SECRET], ["", _SECRET], [0, [_SECRET]]])
-def test_a_list_that_holds_a_text_is_refused_too(value: Any) -> None:
+def test_a_list_with_a_text_under_a_secret_key_is_refused(value: Any) -> None:
     refusal = refused(_update({"tokens": [], "token": value}))
     assert refusal.code is Code.SECRET_IN_CONFIG
     assert refusal.detail.startswith("data.config.token.")
@@ -47,7 +47,7 @@ def test_a_list_that_holds_a_text_is_refused_too(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["", None, 0, 5, True, [], {}, [""], [{"x": "y"}], {"x": "y"}])
-def test_a_key_that_names_a_secret_without_a_text_is_none(value: Any) -> None:
+def test_a_secret_key_without_a_text_is_accepted(value: Any) -> None:
     assert accepted("UPDATE_CONNECTION", {"connection_id": THING, "config": {"token": value}}).id == COMMAND_ID
 
 
@@ -61,11 +61,11 @@ def test_a_key_that_names_a_secret_without_a_text_is_none(value: Any) -> None:
         "authors", "design", "basics", "signatures", "bearers", "auth0", "auth0_domain", "token_type2_id",
     ],
 )  # fmt: skip
-def test_a_key_that_only_resembles_one_is_taken(key: str) -> None:
+def test_a_key_that_only_resembles_a_secret_key_is_accepted(key: str) -> None:
     assert accepted("UPDATE_CONNECTION", {"connection_id": THING, "config": {key: "system_user"}}).id == COMMAND_ID
 
 
-def test_purposes_may_be_named_as_secrets_are_but_only_at_the_top() -> None:
+def test_secret_keys_are_accepted_only_in_the_top_level_secrets_map() -> None:
     named = {"secrets": {"hottok": "shop_hottok", "client_secret": "shop_secret"}}
     assert accepted("UPDATE_CONNECTION", {"connection_id": THING, "config": named}).id == COMMAND_ID
     assert refused(_update({"inner": named})).code is Code.SECRET_IN_CONFIG
@@ -116,7 +116,7 @@ _TOKEN = "ghp_" + "x1" * 18
         raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": {_TOKEN: 2**60}}),
     ],
 )
-def test_a_path_does_not_show_a_key_that_holds_a_secret(text: bytes) -> None:
+def test_a_refusal_redacts_a_key_that_contains_a_secret(text: bytes) -> None:
     detail = refused(text).detail
     assert "[redacted]" in detail
     assert _TOKEN not in detail
@@ -137,7 +137,7 @@ def test_a_path_does_not_show_a_key_that_holds_a_secret(text: bytes) -> None:
         _update({"x": "?"}).replace(b'"?"', b"[" * 40 + b'{"password":"%b"}' % _SECRET.encode() + b"]" * 40),
     ],
 )
-def test_a_secret_wins_over_every_other_fault(text: bytes) -> None:
+def test_a_secret_takes_precedence_over_every_other_fault(text: bytes) -> None:
     refusal = refused(text)
     assert (refusal.code, refusal.command_id) == (Code.SECRET_IN_CONFIG, COMMAND_ID)
     assert _SECRET not in refusal.detail
@@ -154,13 +154,13 @@ def test_a_secret_wins_over_every_other_fault(text: bytes) -> None:
         _update({"password": _SECRET, "x": "y" * ENVELOPE_BYTES}),
     ],
 )
-def test_what_no_parser_reads_is_not_read_for_secrets_and_not_repeated_either(text: bytes) -> None:
+def test_an_unparsable_text_is_not_scanned_and_not_repeated(text: bytes) -> None:
     refusal = refused(text)
     assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
     assert _SECRET not in refusal.detail
 
 
-def test_a_fault_beside_what_only_resembles_a_secret_is_the_fault() -> None:
+def test_a_secret_key_without_a_secret_does_not_hide_another_fault() -> None:
     text = _update({"password": 5, "x": {"secrets": 0}}).replace(b'"x":', b'"password": 6, "x":')
     assert refused(text).detail == "a key given twice at password"
 
@@ -190,7 +190,7 @@ def test_a_secret_in_a_free_text_is_redacted(kind: str, data: dict[str, Any], fi
     assert parse_command(normalised_bytes(command)) == command
 
 
-def test_a_free_text_is_measured_without_its_secrets() -> None:
+def test_the_length_of_a_free_text_is_measured_after_redaction() -> None:
     long = "x" * (TEXT_LENGTH - 18)
     key = "-----BEGIN PRIVATE KEY-----\n" + "A" * 5000 + "\n-----END PRIVATE KEY-----"
     command = accepted("FAIL_SYNC", {"sync_run_id": THING, "error_message": f"{long} {key} read"})
@@ -209,14 +209,16 @@ def test_secrets_in_stats_are_redacted_in_texts_and_keys_at_any_depth() -> None:
     assert parse_command(normalised_bytes(command)) == command
 
 
-def test_stats_of_very_many_secrets_are_refused() -> None:
-    for many, right in ((5000, True), (5001, False)):
-        stats = {"all": ["?sig=1"] * many}
+def test_stats_with_more_than_5000_secrets_are_refused() -> None:
+    for count, scanned in ((5000, True), (5001, False)):
+        stats = {"all": ["?sig=1"] * count}
         detail = refused(raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": stats})).detail
-        assert detail.startswith("data.stats must be at most 64 KiB" if right else "data.stats must not hold more than")
+        assert detail.startswith(
+            "data.stats must be at most 64 KiB" if scanned else "data.stats must not hold more than"
+        )
 
 
-def test_keys_of_stats_that_differ_in_a_secret_only_are_refused() -> None:
+def test_stats_whose_keys_are_equal_after_redaction_are_refused() -> None:
     stats = {"Bearer abc123": 1, "Bearer abc124": 2}
     refusal = refused(raw("COMPLETE_SYNC", {"sync_run_id": THING, "stats": stats}))
     assert refusal.code is Code.INVALID_COMMAND
@@ -232,12 +234,12 @@ def test_keys_of_stats_that_differ_in_a_secret_only_are_refused() -> None:
         ("CREATE_SECRET_REF", {"secret_id_ref": "vault:kv/a#b"}, "key_name"),
     ],
 )
-def test_a_name_that_holds_a_secret_is_malformed(kind: str, data: dict[str, Any], field: str) -> None:
+def test_a_name_that_contains_a_secret_is_refused(kind: str, data: dict[str, Any], field: str) -> None:
     refusal = refused(raw(kind, data | {field: f"key {_TOKEN}"}))
     assert (refusal.code, refusal.detail) == (Code.INVALID_COMMAND, f"data.{field} must not hold a secret")
 
 
-def test_hottok_is_taken_out_of_a_dead_letter_at_any_depth_and_in_any_case() -> None:
+def test_hottok_is_removed_from_a_dead_letter_at_any_depth_and_in_any_case() -> None:
     payload = {"HOTTOK": 1, "a": [{"hotTok": {"b": 1}, "kept": "hottok"}], "hot_tok": 2, "hottok": None}
     command = accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload})
     kept = {"a": [{"kept": "hottok"}], "hot_tok": 2}
@@ -245,6 +247,6 @@ def test_hottok_is_taken_out_of_a_dead_letter_at_any_depth_and_in_any_case() -> 
     assert without_hottok(kept) == kept
 
 
-def test_a_payload_is_measured_without_its_hottok() -> None:
+def test_the_size_of_a_payload_is_measured_without_hottok() -> None:
     payload = {"hottok": "x" * 70_000, "a": 1}
     assert accepted("RECORD_DLQ_EVENT", {"connection_id": THING, "payload": payload}).id == COMMAND_ID

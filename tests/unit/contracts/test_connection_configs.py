@@ -1,4 +1,4 @@
-"""Configs of any type: general rules, normal form, refusals without values, and the schemas of those that have one."""
+"""Configs of any connection type: general rules, normal form, refusals that quote no value, and published schemas."""
 
 import json
 import re
@@ -25,21 +25,21 @@ _VALUE = "a text of nobody else's"
         {"model_config": 1, "model_extra": {"x": 1}, "to_json": 2, "__class__": 3, "self": 4},
     ],
 )
-def test_another_type_takes_any_object(config: Json) -> None:
+def test_an_unlisted_type_accepts_any_object(config: Json) -> None:
     assert checked_config(OTHER, config) == config
 
 
-def test_another_type_without_secrets_may_say_so_with_null() -> None:
+def test_an_unlisted_type_accepts_null_for_no_secrets() -> None:
     assert checked_config(OTHER, {"a": None, "secrets": None}) == {"a": None}
 
 
 @pytest.mark.parametrize("secrets", [[], "x", 7, {"x": None}, {"x": 7}, {"x": ""}, {"x": {"y": "z"}}])
-def test_secrets_of_another_type_map_to_key_names_alone(secrets: Any) -> None:
+def test_secrets_of_an_unlisted_type_must_map_to_key_names(secrets: Any) -> None:
     assert refusal(OTHER, {"secrets": secrets}).startswith("data.config.secrets")
 
 
 @pytest.mark.parametrize("type_", [*SAMPLES, OTHER])
-def test_key_names_are_normalised_as_names_are(type_: str) -> None:
+def test_key_names_are_normalised_like_names(type_: str) -> None:
     _, config = SAMPLES.get(type_, ({}, {"secrets": {"hottok": "x"}}))
     untidy = {**config, "secrets": dict.fromkeys(config["secrets"], "\u2003cafe\u0301 ")}
     checked = checked_config(type_, untidy)
@@ -47,14 +47,14 @@ def test_key_names_are_normalised_as_names_are(type_: str) -> None:
     assert key_names_of(checked) == frozenset({"caf\u00e9"})
 
 
-def test_the_key_names_of_a_config_are_each_named_once() -> None:
+def test_key_names_of_a_config_are_a_set() -> None:
     assert key_names_of({}) == frozenset()
     assert key_names_of(META_ADS_WHOLE) == frozenset({"ads_token", "ads_app"})
     assert key_names_of({"secrets": {"a": "x", "b": "x"}}) == frozenset({"x"})
 
 
 @pytest.mark.parametrize("secrets", [None, [], ["x"], "x", 7, {"a": {"b": "x"}, "c": None, "d": ["x"]}])
-def test_what_is_no_map_of_texts_names_no_keys(secrets: Any) -> None:
+def test_malformed_secrets_have_no_key_names(secrets: Any) -> None:
     assert key_names_of({"secrets": secrets}) == frozenset()
 
 
@@ -93,33 +93,33 @@ def test_checking_a_checked_config_changes_nothing(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", [*SAMPLES, OTHER])
-def test_no_object_makes_the_check_fail_otherwise(type_: str) -> None:
+def test_any_object_is_accepted_or_refused(type_: str) -> None:
     fields = st.sampled_from([*SAMPLES.get(type_, ({}, {"secrets": 1}))[1], "other"])
 
     @given(st.dictionaries(fields, values))
-    def refuses_or_takes(config: Json) -> None:
+    def is_accepted_or_refused(config: Json) -> None:
         detail = detail_of(type_, config)
         assert detail is None or detail.startswith("data.config")
 
-    refuses_or_takes()
+    is_accepted_or_refused()
 
 
-def _published(type_: str) -> Json:
+def _schema_of(type_: str) -> Json:
     schema: Json = json.loads(publish.schemas()[f"connection_types/{type_}.v1.json"])
     return schema
 
 
-def _of(schema: Json, field: str) -> Json:
-    """A field's own schema, without the null of an optional."""
+def _field_schema(schema: Json, field: str) -> Json:
+    """The schema of a field, without the null of an optional field."""
     whole: Json = schema["properties"][field]
     own: Json = whole["anyOf"][0] if "anyOf" in whole else whole
     return own
 
 
-def test_every_type_is_published_and_has_samples() -> None:
+def test_every_type_has_a_published_schema_and_samples() -> None:
     assert CONNECTION_TYPES.keys() == SAMPLES.keys()
     for type_, (least, whole) in SAMPLES.items():
-        schema = _published(type_)
+        schema = _schema_of(type_)
         assert (set(schema["required"]), schema["properties"].keys()) == (set(least), whole.keys())
         assert schema["additionalProperties"] is False
         assert all(inner["additionalProperties"] is False for inner in schema["$defs"].values())
@@ -129,13 +129,13 @@ def test_every_type_is_published_and_has_samples() -> None:
     ("type_", "field"), [("hotmart", "events"), ("hotmart", "product_ids"), ("meta_ads", "ad_account_ids"),
                          ("meta_ads", "fields"), ("meta_ads", "breakdowns")],
 )  # fmt: skip
-def test_the_schema_says_of_a_list_that_it_is_not_empty_and_unique(type_: str, field: str) -> None:
-    schema = _of(_published(type_), field)
+def test_the_schema_of_a_list_requires_unique_items_and_at_least_one(type_: str, field: str) -> None:
+    schema = _field_schema(_schema_of(type_), field)
     assert (schema["type"], schema["minItems"], schema["uniqueItems"]) == ("array", 1, True)
 
 
-def test_the_schema_says_that_a_client_needs_its_secret() -> None:
-    schema = _published("hotmart")
+def test_the_schema_requires_a_client_secret_with_a_client_id() -> None:
+    schema = _schema_of("hotmart")
     assert schema["if"]["required"] == ["client_id"]
     assert schema["then"]["properties"]["secrets"]["required"] == ["client_secret"]
 
@@ -144,8 +144,8 @@ def test_the_schema_says_that_a_client_needs_its_secret() -> None:
     ("type_", "field"), [("hotmart", "backfill_start"), ("meta_ads", "start_date"), ("meta_ads", "api_version"),
                          ("meta_ads", "app_id"), ("meta_ads", "token_expires_at")],
 )  # fmt: skip
-def test_the_schema_has_the_pattern_that_the_check_goes_by(type_: str, field: str) -> None:
-    pattern = _of(_published(type_), field)["pattern"]
+def test_the_pattern_in_the_schema_accepts_what_the_check_accepts(type_: str, field: str) -> None:
+    pattern = _field_schema(_schema_of(type_), field)["pattern"]
     for text in [
         "2026-11-22T15:10:13Z",
         "2026-11-22T15:10:60Z",
@@ -159,12 +159,12 @@ def test_the_schema_has_the_pattern_that_the_check_goes_by(type_: str, field: st
         "",
         "x",
     ]:
-        taken = detail_of(type_, {**SAMPLES[type_][1], field: text}) is None
-        assert taken == (re.search(pattern, text) is not None), text
+        is_accepted = detail_of(type_, {**SAMPLES[type_][1], field: text}) is None
+        assert is_accepted == (re.search(pattern, text) is not None), text
 
 
 @pytest.mark.parametrize("key", ["ann@example.org", "xoxb-1234-abcd", "Hunter2"])
-def test_a_key_that_may_be_anything_is_not_quoted(key: str) -> None:
+def test_an_unknown_key_is_not_quoted(key: str) -> None:
     assert key not in refusal("hotmart", {key: 1})
     assert key not in refusal("meta_ads", {"secrets": {key: "x"}})
     assert key not in refusal("sheet", {"secrets": {key: 1}})

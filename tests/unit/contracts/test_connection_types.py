@@ -1,4 +1,4 @@
-"""The configs of `hotmart` and `meta_ads`: what is taken, in which form, and what is refused."""
+"""The configs of `hotmart` and `meta_ads`: what is accepted, in which form, and what is refused."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ _OPTIONAL_SECRET = {"hotmart": "client_secret", "meta_ads": "app_secret"}
 
 
 @pytest.mark.parametrize(("type_", "sample"), _EVERY_SAMPLE)
-def test_a_config_in_normal_form_is_kept_as_it_is(type_: str, sample: Json) -> None:
+def test_a_config_in_normal_form_is_unchanged(type_: str, sample: Json) -> None:
     assert checked_config(type_, sample) == sample
 
 
 @pytest.mark.parametrize(("type_", "field"), _OPTIONAL)
-def test_an_optional_may_be_left_out_and_null_counts_as_absent(type_: str, field: str) -> None:
+def test_an_optional_field_may_be_left_out_or_null(type_: str, field: str) -> None:
     _, whole = SAMPLES[type_]
     without = {name: value for name, value in whole.items() if name != field}
     assert checked_config(type_, without) == without
@@ -26,7 +26,7 @@ def test_an_optional_may_be_left_out_and_null_counts_as_absent(type_: str, field
 
 
 @pytest.mark.parametrize("type_", SAMPLES)
-def test_an_optional_secret_given_as_null_counts_as_absent(type_: str) -> None:
+def test_an_optional_secret_may_be_null(type_: str) -> None:
     least, _ = SAMPLES[type_]
     config = {**least, "secrets": {**least["secrets"], _OPTIONAL_SECRET[type_]: None}}
     assert checked_config(type_, config) == least
@@ -35,7 +35,7 @@ def test_an_optional_secret_given_as_null_counts_as_absent(type_: str) -> None:
 @pytest.mark.parametrize(
     ("type_", "field"), [(type_, field) for type_, (least, _) in SAMPLES.items() for field in least]
 )
-def test_all_else_is_required(type_: str, field: str) -> None:
+def test_every_other_field_is_required(type_: str, field: str) -> None:
     least, _ = SAMPLES[type_]
     without = {name: value for name, value in least.items() if name != field}
     assert refusal(type_, without) == f"data.config.{field} is required"
@@ -43,26 +43,26 @@ def test_all_else_is_required(type_: str, field: str) -> None:
 
 
 @pytest.mark.parametrize(("type_", "purpose"), [("hotmart", "hottok"), ("meta_ads", "access_token")])
-def test_the_secret_that_a_type_lives_on_is_required(type_: str, purpose: str) -> None:
+def test_the_main_secret_of_a_type_is_required(type_: str, purpose: str) -> None:
     least, _ = SAMPLES[type_]
     assert refusal(type_, {**least, "secrets": {}}) == f"data.config.secrets.{purpose} is required"
 
 
 @pytest.mark.parametrize(("type_", "sample"), _EVERY_SAMPLE)
-def test_unknown_fields_are_refused_in_secrets_too(type_: str, sample: Json) -> None:
+def test_unknown_fields_are_refused_at_the_top_and_in_secrets(type_: str, sample: Json) -> None:
     assert refusal(type_, {**sample, "extra": None}) == "data.config.extra is not a field of this connection type"
     config = {**sample, "secrets": {**sample["secrets"], "extra": "x"}}
     assert refusal(type_, config) == "data.config.secrets.extra is not a field of this connection type"
 
 
-def test_a_client_id_needs_its_secret_which_may_also_stand_alone() -> None:
+def test_a_client_id_needs_a_client_secret_but_not_the_other_way_round() -> None:
     for secrets in ({"hottok": "x"}, {"hottok": "x", "client_secret": None}):
         assert "secrets.client_secret" in refusal("hotmart", {**HOTMART, "client_id": "x", "secrets": secrets})
     alone = {**HOTMART, "secrets": {"hottok": "x", "client_secret": "y"}}
     assert checked_config("hotmart", alone) == alone
 
 
-def test_every_event_of_hotmart_is_known_by_its_full_name() -> None:
+def test_every_hotmart_event_is_accepted() -> None:
     assert checked_config("hotmart", {**HOTMART, "events": list(EVENTS)})["events"] == list(EVENTS)
     assert len(EVENTS) == 16
 
@@ -91,7 +91,7 @@ def test_every_event_of_hotmart_is_known_by_its_full_name() -> None:
         ("secrets", {"hottok": 7}),
     ],
 )
-def test_a_broken_rule_of_hotmart_is_refused(field: str, wrong: Any) -> None:
+def test_an_invalid_hotmart_field_is_refused(field: str, wrong: Any) -> None:
     assert refusal("hotmart", {**HOTMART_WHOLE, field: wrong}).startswith(f"data.config.{field}")
 
 
@@ -129,11 +129,11 @@ def test_a_broken_rule_of_hotmart_is_refused(field: str, wrong: Any) -> None:
         ("secrets", {"access_token": ""}),
     ],
 )
-def test_a_broken_rule_of_meta_ads_is_refused(field: str, wrong: Any) -> None:
+def test_an_invalid_meta_ads_field_is_refused(field: str, wrong: Any) -> None:
     assert refusal("meta_ads", {**META_ADS_WHOLE, field: wrong}).startswith(f"data.config.{field}")
 
 
-def test_a_leading_act_is_stripped_from_ad_account_ids() -> None:
+def test_the_prefix_act_is_stripped_from_ad_account_ids() -> None:
     assert checked_config("meta_ads", {**META_ADS, "ad_account_ids": ["act_10", "11"]}) == META_ADS
 
 
@@ -146,7 +146,7 @@ def test_a_leading_act_is_stripped_from_ad_account_ids() -> None:
         "0001-01-01T23:59:59-23:59",
     ],
 )
-def test_a_time_of_rfc_3339_is_kept_as_written(time: str) -> None:
+def test_an_rfc_3339_time_is_kept_as_written(time: str) -> None:
     assert checked_config("hotmart", {**HOTMART, "backfill_start": time})["backfill_start"] == time
 
 
@@ -169,6 +169,6 @@ def test_a_time_of_rfc_3339_is_kept_as_written(time: str) -> None:
         "\u0662026-11-22T15:10:13Z",
     ],
 )
-def test_another_time_is_refused(time: str) -> None:
+def test_any_other_time_format_is_refused(time: str) -> None:
     detail = refusal("hotmart", {**HOTMART, "backfill_start": time})
     assert detail.startswith("data.config.backfill_start must be an RFC 3339 time")

@@ -1,4 +1,4 @@
-"""Entries: sealed to the byte as the contract says, and read back only if every fold can trust them."""
+"""Entries: sealed exactly as the contract says, and rejected on reading unless every fold can rely on them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -24,18 +24,18 @@ from support.json_values import json_objects, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"].value
 FAILED = samples()["failure.v1.json"].value
-ON_NO_ORG = samples()["failure-on-no-org.v1.json"].value
-CONNECTED = samples()["CREATE_CONNECTION.v1.json"].value
+FAILED_WITHOUT_ORG = samples()["failure-on-no-org.v1.json"].value
+CREATED = samples()["CREATE_CONNECTION.v1.json"].value
 REGISTERED = samples()["REGISTER_USER.v1.json"].value
-OF_OUTSIDER = samples()["failure-of-outsider.v1.json"].value
+FAILED_BY_OUTSIDER = samples()["failure-of-outsider.v1.json"].value
 RESOLVED = samples()["RESOLVE_DLQ_EVENT.v1.json"].value
 OUTSIDER = attempt_of_outsider(ORG)
-RECONFIGURED = samples()["UPDATE_CONNECTION.v1.json"].value
+UPDATED = samples()["UPDATE_CONNECTION.v1.json"].value
 CONNECTION_WITHOUT_CONFIG = {"connection_id": ORG, "project_id": ORG, "name": "Shop", "type": "hotmart"}
 ERROR = {"code": "FORBIDDEN", "detail": "no"}
 
 
-def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
+def test_the_example_in_the_contract_is_reproduced_byte_for_byte() -> None:
     example = dict(
         unsealed("RENAME_ORG"),
         actor_user_id=None,
@@ -51,7 +51,7 @@ def test_the_contract_s_example_is_sealed_to_the_byte() -> None:
     )
 
 
-def by_hand(flat: Flat, head: Head) -> bytes:
+def sealed_by_hand(flat: Flat, head: Head) -> bytes:
     columns = ("action", "actor_user_id", "created_at", "entity_id", "entity_type", "id", "org_id", "project_id")
     copied = ("command_id", "entries", "key", "ordinal", "partition", "principal", "request", "salt", "scope")
     metadata: Json = {name: flat[name] for name in copied}
@@ -90,16 +90,16 @@ heads = st.builds(Head, st.integers(-1, 2**53 - 2), st.binary(min_size=32, max_s
 
 
 @given(flat_entries, heads)
-def test_sealing_equals_the_recipe_followed_by_hand_and_is_admitted(flat: Flat, head: Head) -> None:
+def test_a_sealed_entry_follows_the_recipe_and_is_admitted(flat: Flat, head: Head) -> None:
     value, following = sealed(flat, head)
-    assert value == by_hand(flat, head)
+    assert value == sealed_by_hand(flat, head)
     assert following == Head(head.position + 1, decode_entry(value).metadata_json.hash)
     assert admit(head, flat["partition"], value) == Admitted(following, value, decode_entry(value))
     assert encode_entry(decode_entry(value)) == value
 
 
 @given(flat_entries, heads)
-def test_metadata_is_handed_on_as_it_stands_in_the_record(flat: Flat, head: Head) -> None:
+def test_metadata_is_passed_on_byte_for_byte(flat: Flat, head: Head) -> None:
     value = sealed(flat, head).value
     whole = parse_canonical(value)
     assert isinstance(whole, dict)
@@ -110,13 +110,13 @@ def test_metadata_is_handed_on_as_it_stands_in_the_record(flat: Flat, head: Head
     assert (loose.id, loose.org_id, loose.result) == (flat["id"], flat["org_id"], flat["result"])
 
 
-def test_an_outsider_is_identified_by_its_column_or_by_what_it_claimed() -> None:
-    assert read_entry(OF_OUTSIDER).identity == ("outsider", ORG, USER, COMMAND, 0)
+def test_an_outsider_is_identified_by_its_column_or_by_its_claimed_id() -> None:
+    assert read_entry(FAILED_BY_OUTSIDER).identity == ("outsider", ORG, USER, COMMAND, 0)
     unknown = OUTSIDER | {"actor_user_id": None, "data": canonical_bytes({"actor_user_id": USER})}
     assert read_entry(sealed(unknown).value).identity == ("outsider", ORG, USER, COMMAND, 0)
 
 
-def test_only_an_outsider_s_actor_is_part_of_the_identity() -> None:
+def test_the_actor_is_part_of_the_identity_of_outsiders_only() -> None:
     assert read_entry(RENAMED).identity == ("org", ORG, None, COMMAND, 0)
     assert read_entry(REGISTERED).identity == ("user", USER, None, COMMAND, 0)
 
@@ -139,25 +139,25 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("Invalid enum value 'moon'", RENAMED, with_member(".scope", "moon")),
     ("scope org and key do not fit", REGISTERED, with_member(".scope", "org")),
     ("scope user and key do not fit", REGISTERED, with_member(".key", ORG)),
-    ("scope outsider and key do not fit", OF_OUTSIDER, with_member("actor_user_id", None)),
-    ("id is not that of", OF_OUTSIDER, with_member("actor_user_id", ORG)),
+    ("scope outsider and key do not fit", FAILED_BY_OUTSIDER, with_member("actor_user_id", None)),
+    ("id is not that of", FAILED_BY_OUTSIDER, with_member("actor_user_id", ORG)),
     ("missing required field `connection_id`", RESOLVED, with_data({"dlq_event_id": ORG, "resolution": "manual"})),
     ("id is not that of", RENAMED, with_member(".command_id", USER)),
-    ("scope org and key do not fit", ON_NO_ORG, with_data({"name": "x"})),
-    ("scope org and key do not fit", ON_NO_ORG, with_data({"name": "x", "org_id": "nowhere"})),
-    ("got `int`", ON_NO_ORG, with_data({"name": "x", "org_id": 1})),
+    ("scope org and key do not fit", FAILED_WITHOUT_ORG, with_data({"name": "x"})),
+    ("scope org and key do not fit", FAILED_WITHOUT_ORG, with_data({"name": "x", "org_id": "nowhere"})),
+    ("got `int`", FAILED_WITHOUT_ORG, with_data({"name": "x", "org_id": 1})),
     ("ordinal 1 of 1 entries", RENAMED, with_member(".ordinal", 1)),
     ("missing required field `name`", RENAMED, with_data({})),
     ("unknown field `title`", RENAMED, with_data({"name": "x", "title": "y"})),
     ("only ever false", RENAMED, with_data({"name": "x", "changed": True})),
     ("got `null`", RENAMED, with_data(None)),
-    ("expected an object", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": []})),
-    ("Expected `object`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": None}})),
-    ("Expected `object`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": ["x"]}})),
-    ("Expected `str`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": {"b": "x"}}}})),
-    ("Expected `str`", CONNECTED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": None}}})),
-    ("Expected `object`", RECONFIGURED, with_data({"connection_id": ORG, "config": {"secrets": None}})),
-    ("Expected `str`", RECONFIGURED, with_data({"connection_id": ORG, "config": {"secrets": {"a": 1}}})),
+    ("expected an object", CREATED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": []})),
+    ("Expected `object`", CREATED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": None}})),
+    ("Expected `object`", CREATED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": ["x"]}})),
+    ("Expected `str`", CREATED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": {"b": "x"}}}})),
+    ("Expected `str`", CREATED, with_data(CONNECTION_WITHOUT_CONFIG | {"config": {"secrets": {"a": None}}})),
+    ("Expected `object`", UPDATED, with_data({"connection_id": ORG, "config": {"secrets": None}})),
+    ("Expected `str`", UPDATED, with_data({"connection_id": ORG, "config": {"secrets": {"a": 1}}})),
     ("data is not an object", FAILED, with_data([])),
     ("a success has an org", RENAMED, with_member("org_id", None)),
     ("a failure has an error", RENAMED, with_member(".error", ERROR)),
@@ -178,20 +178,20 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
 
 
 @pytest.mark.parametrize(("reason", "value", "change"), POISON)
-def test_an_entry_that_no_fold_can_trust_is_poison(reason: str, value: bytes, change: Callable[[Json], None]) -> None:
+def test_an_inconsistent_entry_is_poison(reason: str, value: bytes, change: Callable[[Json], None]) -> None:
     with pytest.raises(PoisonEntry, match=reason) as poison:
         read_entry(changed(value, change))
     assert poison.value.reason == str(poison.value)
     assert poison.value.entry is not None
 
 
-def test_a_reason_is_a_short_line_whatever_it_quotes() -> None:
+def test_a_poison_reason_is_one_short_line() -> None:
     with pytest.raises(PoisonEntry, match=r"^Object contains unknown field `a�b�x+…$") as poison:
         read_entry(changed(RENAMED, with_member("a\0b\n" + "x" * 1_000_000, 1)))
     assert len(poison.value.reason) < 400
 
 
-def test_a_future_version_s_columns_are_read_whatever_its_metadata_looks_like() -> None:
+def test_the_columns_of_a_future_version_are_read_whatever_its_metadata() -> None:
     def to_version_9(entry: Json) -> None:
         entry["region"] = "eu"
         entry["metadata_json"] = {"v": 9, "partition": 6, "position": 0, "prev": "0" * 64, "facts": []}
@@ -219,7 +219,7 @@ def test_a_record_without_columns_is_poison_without_an_entry(value: bytes) -> No
 )
 @example(datetime(2024, 2, 29, tzinfo=UTC))
 @example(datetime(2000, 2, 29, tzinfo=UTC))
-def test_every_time_of_the_calendar_is_read(moment: datetime) -> None:
+def test_every_valid_timestamp_is_read(moment: datetime) -> None:
     created_at = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
     read_entry(changed(RENAMED, with_member("created_at", created_at)))
 
@@ -227,7 +227,7 @@ def test_every_time_of_the_calendar_is_read(moment: datetime) -> None:
 @pytest.mark.parametrize(
     "day", ["2023-02-29", "1900-02-29", "2023-04-31", "2023-02-30", "2023-00-10", "2023-01-32", "0000-01-01"]
 )
-def test_a_day_that_is_in_no_calendar_is_poison(day: str) -> None:
+def test_a_date_that_does_not_exist_is_poison(day: str) -> None:
     with pytest.raises(ValueError, match=r"day|month|year"):
         datetime.fromisoformat(f"{day}T00:00:00Z")
     with pytest.raises(PoisonEntry, match="created_at"):

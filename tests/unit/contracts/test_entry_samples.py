@@ -1,4 +1,4 @@
-"""Golden entries: one per action and version, never edited. A reader of tomorrow still reads them."""
+"""Golden entries: one per action and version, never edited, so that every future reader can read them."""
 
 from hashlib import sha256
 
@@ -26,12 +26,12 @@ def test_every_action_has_a_sample_with_a_pinned_hash() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(PINNED))
-def test_a_sample_is_as_it_was_written(name: str) -> None:
+def test_a_sample_is_unchanged(name: str) -> None:
     assert sha256((FOLDER / name).read_bytes()).hexdigest() == PINNED[name]
 
 
 @pytest.mark.parametrize("name", sorted(PINNED))
-def test_sealing_the_same_fact_gives_the_sample_to_the_byte(name: str) -> None:
+def test_sealing_the_same_fact_reproduces_the_sample(name: str) -> None:
     assert samples()[name].value == (FOLDER / name).read_bytes()
 
 
@@ -47,11 +47,11 @@ def test_a_sample_is_admitted_and_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ENTRY_DATA.values())
-def test_a_fact_s_fields_are_declared_in_jcs_order(kind: type[Fact]) -> None:
+def test_the_fields_of_a_fact_are_declared_in_jcs_order(kind: type[Fact]) -> None:
     fields = [field.encode_name for field in msgspec.structs.fields(kind)]
     assert fields == sorted(fields, key=lambda name: name.encode("utf-16be"))
 
 
 @pytest.mark.parametrize("action", ENTRY_DATA)
-def test_a_fact_s_bytes_are_canonical(action: str) -> None:
+def test_an_encoded_fact_is_canonical(action: str) -> None:
     parse_canonical(encode_fact(FACTS[action]))

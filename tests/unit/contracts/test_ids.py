@@ -1,4 +1,4 @@
-"""Computed ids: the contract's golden values, and the recipe written a second way."""
+"""Computed ids: golden values of the contract, and an independent implementation of the recipe."""
 
 import uuid
 from hashlib import sha256
@@ -52,13 +52,13 @@ def test_ids_follow_the_published_recipe(
 
 
 def as_uuid8(raw: bytes) -> uuid.UUID:
-    made = bytearray(raw)
-    made[6] = made[6] & 0x0F | 0x80
-    made[8] = made[8] & 0x3F | 0x80
-    return uuid.UUID(bytes=bytes(made))
+    octets = bytearray(raw)
+    octets[6] = octets[6] & 0x0F | 0x80
+    octets[8] = octets[8] & 0x3F | 0x80
+    return uuid.UUID(bytes=bytes(octets))
 
 
-def test_a_uuid_is_hex_in_five_groups_of_any_case_and_version() -> None:
+def test_only_five_groups_of_hex_digits_are_a_uuid() -> None:
     assert is_uuid(ORG)
     assert is_uuid("FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF")
     for text in ("", ORG.replace("-", ""), f"{{{ORG}}}", f"urn:uuid:{ORG}", f"{ORG}\n", f" {ORG}", ORG[:-1] + "g"):

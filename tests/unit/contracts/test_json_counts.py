@@ -1,4 +1,4 @@
-"""Values and members are counted in the bytes, exactly, before anything is parsed."""
+"""Values and members are counted exactly, on the raw bytes, before anything is parsed."""
 
 import json
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ def window(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
 
 
 def values_in(value: Any) -> int:
-    return 1 + sum(map(values_in, _inside(value)))
+    return 1 + sum(map(values_in, _children(value)))
 
 
 def members_in(value: Any) -> int:
-    return (len(value) if isinstance(value, dict) else 0) + sum(map(members_in, _inside(value)))
+    return (len(value) if isinstance(value, dict) else 0) + sum(map(members_in, _children(value)))
 
 
-def _inside(value: Any) -> Iterator[Any]:
+def _children(value: Any) -> Iterator[Any]:
     if isinstance(value, dict):
         yield from value.values()
     elif isinstance(value, list):
@@ -44,7 +44,7 @@ def _inside(value: Any) -> Iterator[Any]:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(_TRICKY | values, st.sampled_from([None, 1]), st.sampled_from([False, True]))
-def test_the_counts_are_those_of_the_value(window: int, value: Any, indent: int | None, escaped: Any) -> None:
+def test_counts_on_bytes_equal_counts_on_the_value(window: int, value: Any, indent: int | None, escaped: Any) -> None:
     raw = json.dumps(value, indent=indent, ensure_ascii=escaped).encode()
     count = values_in(value)
     assert not has_more_values(raw, count)
@@ -55,7 +55,7 @@ def test_the_counts_are_those_of_the_value(window: int, value: Any, indent: int 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(st.sampled_from('a"\\'), max_size=40))
-def test_windows_are_the_text_with_its_escapes_made_harmless(window: int, text: str) -> None:
+def test_windows_are_the_text_with_escapes_neutralised(window: int, text: str) -> None:
     raw = text.encode()
     expected = raw.replace(b"\\\\", b"__").replace(b'\\"', b"__")
     assert b"".join(windows(raw)) == expected
@@ -63,15 +63,15 @@ def test_windows_are_the_text_with_its_escapes_made_harmless(window: int, text: 
 
 
 @pytest.mark.parametrize("text", [b"[" * 1000, b"," * 1000, b'"' * 4000, b'{"a":' * 1000, b'["",' * 500])
-def test_of_what_is_no_json_a_count_is_still_a_bound(text: bytes) -> None:
+def test_the_count_is_a_bound_even_for_invalid_json(text: bytes) -> None:
     assert has_more_values(text, 400)
 
 
-def test_counting_stops_where_there_are_too_many() -> None:
+def test_counting_stops_once_there_are_too_many_values() -> None:
     raw = b"[" + b",".join([b'"x"'] * 1_000_000) + b"]"
     assert len(list(counting_values(raw, 20_000))) == 2
     assert len(list(counting_values(raw, 999_000))) > 50
 
 
-def test_a_text_that_cannot_have_too_many_is_not_looked_through() -> None:
+def test_a_text_with_too_few_separators_is_not_scanned() -> None:
     assert list(counting_values(b'["' + b"x" * 1_000_000 + b'"]', 10)) == []

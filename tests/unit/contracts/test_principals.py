@@ -1,4 +1,4 @@
-"""Principals as text and back."""
+"""Principals to text and back."""
 
 import pytest
 
@@ -16,11 +16,11 @@ USER = "00000000-0000-4000-8000-00000000000a"
 
 
 @pytest.mark.parametrize("principal", [Service("crm"), Service("a" * 63), Service("0.b_c-d"), User(USER), DAYBOOK])
-def test_a_principal_is_read_back_from_its_text(principal: Service | User) -> None:
+def test_a_principal_round_trips_through_its_text(principal: Service | User) -> None:
     assert parse_principal(str(principal)) == principal
 
 
-def test_a_user_s_id_is_kept_in_lower_case() -> None:
+def test_the_id_of_a_user_is_lowercased() -> None:
     assert parse_principal(f"user:{USER.upper()}") == User(USER)
 
 
@@ -28,7 +28,7 @@ def test_a_user_s_id_is_kept_in_lower_case() -> None:
     "text",
     ["", "crm", "service:", "service:-crm", "service:CRM", f"service:{'a' * 64}", "service:crm\n", "user:", "user:ann"],
 )
-def test_other_texts_name_nobody(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(InvalidPrincipal):
         parse_principal(text)
 
@@ -39,6 +39,6 @@ def test_a_publisher_without_a_header_is_unnamed() -> None:
 
 
 @pytest.mark.parametrize("header", [b"service:daybook", b"", b"service:\xff", "service:é".encode()])
-def test_a_publisher_can_neither_take_the_reserved_name_nor_a_malformed_one(header: bytes) -> None:
+def test_a_publisher_with_a_reserved_or_malformed_name_is_refused(header: bytes) -> None:
     with pytest.raises(InvalidPrincipal):
         parse_publisher(header)

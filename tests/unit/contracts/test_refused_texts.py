@@ -1,4 +1,4 @@
-"""What was refused, is kept for people, and must not carry a secret to them."""
+"""Refused texts are kept for people to read, so a text that may contain a secret must be recognised."""
 
 import json
 
@@ -48,7 +48,7 @@ CONFIG = {"connection_id": "x", "config": {"password": "hunter2"}}
         b'{"data": {"name": "Bearer abc123"}}',
     ],
 )
-def test_a_text_with_a_secret_is_not_carried_on(text: bytes) -> None:
+def test_a_text_with_a_secret_is_recognised(text: bytes) -> None:
     assert carries_secret(text)
 
 
@@ -69,17 +69,17 @@ def test_a_text_with_a_secret_is_not_carried_on(text: bytes) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_text_without_one_is(text: bytes) -> None:
+def test_a_text_without_a_secret_may_be_kept(text: bytes) -> None:
     assert not carries_secret(text)
 
 
-def test_a_text_too_large_to_be_parsed_is_judged_by_its_words() -> None:
+def test_a_text_too_large_to_parse_is_checked_by_its_words() -> None:
     large = json.dumps({"x": [0] * 100_000}).encode()
     assert not carries_secret(large)
     assert carries_secret(large[:-1] + b', "hottok": 1}')
 
 
-def test_an_unread_text_keeps_its_first_reason() -> None:
+def test_an_unparsable_text_with_a_secret_is_refused_as_invalid() -> None:
     refusal = refused(json.dumps(CONFIG).encode()[:-1])
     assert refusal.code is Code.INVALID_COMMAND
     assert "hunter2" not in refusal.detail

@@ -1,4 +1,4 @@
-"""What a sender gets: the three forms of one result."""
+"""The three forms in which a sender receives a result."""
 
 import json
 
@@ -34,7 +34,7 @@ _PENDING = Pending(_COMMAND, f"/v1/orgs/{_ORG}/commands/{_COMMAND}")
 
 
 @pytest.mark.parametrize(
-    ("name", "written"),
+    ("name", "encoded"),
     [
         ("accepted.body", encode_body(_ACCEPTED)),
         ("accepted.record", encode_record(_ACCEPTED)),
@@ -44,8 +44,8 @@ _PENDING = Pending(_COMMAND, f"/v1/orgs/{_ORG}/commands/{_COMMAND}")
         ("pending.body", encode_body(_PENDING)),
     ],
 )
-def test_a_result_keeps_its_bytes(name: str, written: bytes) -> None:
-    assert written == (_SAMPLES / f"{name}.v1.json").read_bytes().rstrip(b"\n")
+def test_a_result_keeps_its_bytes(name: str, encoded: bytes) -> None:
+    assert encoded == (_SAMPLES / f"{name}.v1.json").read_bytes().rstrip(b"\n")
 
 
 def test_an_item_is_the_body_plus_its_status() -> None:
@@ -59,30 +59,30 @@ def test_an_item_is_the_body_plus_its_status() -> None:
 
 
 @pytest.mark.parametrize("result", [_ACCEPTED, _REJECTED, _INVALID])
-def test_a_record_is_read_back(result: Result) -> None:
+def test_a_record_round_trips(result: Result) -> None:
     assert decode_result(encode_record(result)) == result
 
 
 @pytest.mark.parametrize(
     "record", [b"", b"{}", b'{"result":"maybe"}', b'{"result":"success"}', b'{"result":"failure"}']
 )
-def test_anything_else_is_no_record(record: bytes) -> None:
+def test_a_malformed_record_is_refused(record: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_result(record)
 
 
-def test_a_record_says_null_where_no_command_id_could_be_read_and_a_body_does_not() -> None:
+def test_an_unknown_command_id_is_null_in_a_record_and_absent_in_a_body() -> None:
     assert json.loads(encode_record(_INVALID))["command_id"] is None
     assert "command_id" not in json.loads(encode_body(_INVALID))
     assert "null" not in json.dumps(rejected_schema()["$defs"]["Rejected"]["properties"]["command_id"])
 
 
-def test_a_rejection_that_was_not_logged_has_neither_entry_nor_position() -> None:
+def test_a_rejection_that_was_not_logged_has_no_entry_and_no_position() -> None:
     body = json.loads(encode_body(_INVALID))
     assert body.keys() == {"type", "title", "status", "detail", "code"}
 
 
 @pytest.mark.parametrize("result", [_ACCEPTED, _REJECTED])
-def test_the_published_schema_names_what_a_record_holds(result: Accepted | Rejected) -> None:
+def test_the_published_schema_has_the_fields_of_a_record(result: Accepted | Rejected) -> None:
     properties = record_schema()["$defs"][type(result).__name__]["properties"]
     assert json.loads(encode_record(result)).keys() == properties.keys()

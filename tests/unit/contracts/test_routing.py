@@ -1,4 +1,4 @@
-"""Partitioning as Java's default partitioner does it."""
+"""Partitioning, equal to the default partitioner of Kafka's Java client."""
 
 import pytest
 from hypothesis import given
@@ -18,7 +18,7 @@ from daybook_contracts.routing import murmur2, partition_of
         ("abc", 479470107),
     ],
 )
-def test_murmur2_gives_kafka_s_published_values(text: str, hashed: int) -> None:
+def test_murmur2_matches_the_values_published_by_kafka(text: str, hashed: int) -> None:
     assert murmur2(text.encode()) == hashed
 
 
@@ -26,7 +26,7 @@ def test_the_golden_org_is_in_partition_6_of_12() -> None:
     assert partition_of("00000000-0000-4000-8000-000000000001", 12) == 6
 
 
-def test_a_negative_hash_loses_its_sign_bit_not_its_sign() -> None:
+def test_the_sign_bit_of_a_negative_hash_is_masked() -> None:
     assert partition_of("21", 1_000) == (-973932308 & 0x7FFFFFFF) % 1_000
 
 

@@ -1,4 +1,4 @@
-"""The published JSON Schemas are the models'."""
+"""The published JSON Schemas match the models."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def test_the_published_schemas_are_up_to_date() -> None:
     assert publish.main(["--check"]) == 0
 
 
-def test_what_is_missing_stale_or_orphaned_is_drift_and_publishing_ends_it(tmp_path: Path) -> None:
+def test_missing_stale_and_orphaned_files_are_drift_until_published(tmp_path: Path) -> None:
     publish.publish(tmp_path)
     assert publish.drift(tmp_path) == []
     (tmp_path / "commands" / "RENAME_ORG.v1.json").unlink()

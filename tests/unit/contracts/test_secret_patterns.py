@@ -1,4 +1,4 @@
-"""The table of credentials' formats: what it finds, what it leaves, and what each row is for."""
+"""The table of credential formats: what it finds, what it leaves alone, and that each row is needed."""
 
 import pytest
 from hypothesis import given, settings
@@ -28,7 +28,7 @@ def test_a_credential_in_a_published_format_is_refused_in_a_config(text: str) ->
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
-def test_a_credential_is_taken_out_of_a_free_text(text: str) -> None:
+def test_a_credential_is_redacted_in_a_free_text(text: str) -> None:
     shown = redacted(f"it failed: {text}")
     assert REDACTED in shown
     assert not holds_secret(shown)
@@ -37,32 +37,32 @@ def test_a_credential_is_taken_out_of_a_free_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", PLAIN)
-def test_what_only_resembles_a_credential_is_taken(text: str) -> None:
+def test_a_text_that_only_resembles_a_credential_is_accepted(text: str) -> None:
     command = accepted("UPDATE_CONNECTION", _CONFIG | {"config": {"note": text, "list": [text], text: 1}})
     assert command.type == "UPDATE_CONNECTION"
     assert redacted(text) == text
 
 
-def _found_by(pattern: Pattern, text: str) -> bool:
+def _finds(pattern: Pattern, text: str) -> bool:
     return pattern.hint in text.lower() and any(spans_of(pattern, text))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
-def test_each_pattern_finds_what_no_other_does(pattern: Pattern) -> None:
+def test_each_pattern_finds_a_secret_that_no_other_finds(pattern: Pattern) -> None:
     others = [other for other in PATTERNS if other is not pattern]
-    only = [name for name, text in SECRETS.items() if not any(_found_by(other, text) for other in others)]
+    only = [name for name, text in SECRETS.items() if not any(_finds(other, text) for other in others)]
     assert only
-    assert all(_found_by(pattern, SECRETS[name]) for name in only)
+    assert all(_finds(pattern, SECRETS[name]) for name in only)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
-def test_each_pattern_says_what_it_is_for(pattern: Pattern) -> None:
-    assert _found_by(pattern, pattern.example)
-    assert not _found_by(pattern, pattern.other)
+def test_each_pattern_matches_its_example_and_not_its_counterexample(pattern: Pattern) -> None:
+    assert _finds(pattern, pattern.example)
+    assert not _finds(pattern, pattern.other)
     assert not holds_secret(pattern.other)
 
 
-def test_what_is_not_secret_stays_readable() -> None:
+def test_redaction_keeps_the_rest_of_the_text() -> None:
     shown = redacted(
         "GET https://shop:hunter2@example.com/o?page=2&access_token=hunter2#top: 401, sent Bearer mF_9.B5f4"
     )
@@ -82,37 +82,37 @@ _PIECES = st.one_of(
 
 @settings(max_examples=400)
 @given(st.lists(_PIECES, max_size=6))
-def test_redacting_twice_changes_nothing_and_leaves_no_secret(pieces: list[str]) -> None:
+def test_redaction_is_idempotent_and_leaves_no_secret(pieces: list[str]) -> None:
     once = redacted("".join(pieces))
     assert redacted(once) == once
     assert not holds_secret(once)
 
 
-def test_many_names_are_judged_and_the_rest_counts_as_secret() -> None:
-    names = [f"key{at}" for at in range(1500)]
+def test_parameters_after_the_first_thousand_names_count_as_secret() -> None:
+    names = [f"key{index}" for index in range(1500)]
     shown = redacted("".join(f"?{name}=x" for name in names))
     assert shown.startswith("?key0=x?key1=x")
     assert shown.endswith(f"?key999=x?key1000={REDACTED}")
 
 
-def test_a_text_of_very_many_secrets_is_replaced_whole() -> None:
+def test_a_text_with_very_many_secrets_is_replaced_as_a_whole() -> None:
     assert redacted("?token=a" * 3) == f"?token={REDACTED}"
     assert redacted("?token=a&" * 5000) == REDACTED
 
 
-def test_so_many_names_that_may_be_secret_count_as_secret() -> None:
-    few, many = ({f"key_{at}_{'x' * 90}": "x" for at in range(count)} for count in (500, 1_000))
+def test_a_config_with_too_many_suspicious_names_counts_as_secret() -> None:
+    few, many = ({f"key_{index}_{'x' * 90}": "x" for index in range(count)} for count in (500, 1_000))
     assert find_secret({"data": {"config": few}}) is None
     assert find_secret({"data": {"config": many}}) is not None
 
 
-def test_of_very_many_different_parameters_the_last_are_judged_together() -> None:
-    plain = "".join(f"?p{at}=x&" for at in range(6_000))
+def test_parameters_beyond_the_cache_are_checked_together() -> None:
+    plain = "".join(f"?p{index}=x&" for index in range(6_000))
     assert redacted(plain) == plain
     assert first_secret(f"{plain}?api_version=x") is None
     assert first_secret(f"{plain}?token=x") is not None
 
 
-def test_a_long_text_with_a_secret_is_replaced_whole() -> None:
+def test_a_long_text_with_a_secret_is_replaced_as_a_whole() -> None:
     assert redacted("?token=a" + " " * 70_000) == REDACTED
     assert redacted("?token=a" + " " * 60_000).startswith(f"?token={REDACTED} ")

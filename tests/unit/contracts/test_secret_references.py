@@ -1,4 +1,4 @@
-"""Who may refer to which secret: the sender and the deployment's prefix decide, at both doors alike."""
+"""Who may refer to which secret. The sender and the deployment's prefix decide, over HTTP and Kafka alike."""
 
 from uuid import uuid4
 
@@ -21,8 +21,8 @@ from support.door_doubles import USER, DoorAlone
 SERVICE = Service("shop")
 PERSON = User(ACTOR)
 PREFIX = "vault:kv/{org_id}/"
-OWN = f"vault:kv/{ORG}/shop#hottok"
-ELSEWHERE = "vault:kv/00000000-0000-4000-8000-0000000000ff/shop#hottok"
+OF_THIS_ORG = f"vault:kv/{ORG}/shop#hottok"
+OF_OTHER_ORG = "vault:kv/00000000-0000-4000-8000-0000000000ff/shop#hottok"
 
 
 def _refusal(reference: str, principal: Principal, prefix: str, kind: str = "CREATE_SECRET_REF") -> str | None:
@@ -38,19 +38,19 @@ def _refusal(reference: str, principal: Principal, prefix: str, kind: str = "CRE
 
 
 @pytest.mark.parametrize("kind", ["CREATE_SECRET_REF", "ROTATE_SECRET_REF"])
-def test_the_environment_is_for_services_alone_also_when_they_act_for_a_user(kind: str) -> None:
+def test_only_a_service_may_refer_to_the_environment(kind: str) -> None:
     assert _refusal("env:SHOP_HOTTOK", SERVICE, "", kind) is None
     detail = _refusal("env:SHOP_HOTTOK", PERSON, "", kind)
     assert detail == "data.secret_id_ref: only a service may refer to the environment (env:…)"
-    assert _refusal(OWN, PERSON, "", kind) is None
+    assert _refusal(OF_THIS_ORG, PERSON, "", kind) is None
 
 
 @pytest.mark.parametrize("principal", [SERVICE, PERSON])
 @pytest.mark.parametrize("kind", ["CREATE_SECRET_REF", "ROTATE_SECRET_REF"])
-def test_a_prefix_confines_each_org_to_its_own_place(principal: Principal, kind: str) -> None:
-    assert _refusal(OWN, principal, PREFIX, kind) is None
+def test_a_prefix_confines_each_org_to_its_own_path(principal: Principal, kind: str) -> None:
+    assert _refusal(OF_THIS_ORG, principal, PREFIX, kind) is None
     expected = f"data.secret_id_ref must begin with vault:kv/{ORG}/ for this org"
-    others = [ELSEWHERE, f"vault:kv2/{ORG}/shop#hottok", f"vault:kv/a/{ORG}/shop#b", f"pgvault:{uuid4()}"]
+    others = [OF_OTHER_ORG, f"vault:kv2/{ORG}/shop#hottok", f"vault:kv/a/{ORG}/shop#b", f"pgvault:{uuid4()}"]
     assert [_refusal(other, principal, PREFIX, kind) for other in others] == [expected] * len(others)
 
 
@@ -59,7 +59,7 @@ def test_a_prefix_confines_the_environment_too() -> None:
     assert _refusal("env:PATH", SERVICE, "env:SHOP_") is not None
 
 
-def test_other_commands_are_not_concerned() -> None:
+def test_other_commands_are_not_checked() -> None:
     refuse_reference(accepted("RENAME_ORG", {"name": "env:X"}), PERSON, PREFIX)
 
 
@@ -81,14 +81,14 @@ def test_other_commands_are_not_concerned() -> None:
         *("gcp-sm:projects/shop/secrets/{org_id}-", "gcp-sm:projects/{org_id}/secrets/"),
     ],
 )
-def test_a_prefix_that_references_can_begin_with_is_taken(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prefix_that_a_reference_can_start_with_is_accepted(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
     assert load_settings().secret_ref_prefix == template
     assert Settings(secret_ref_prefix=template).secret_ref_prefix == template
 
 
 @pytest.mark.parametrize(
-    ("template", "why"),
+    ("template", "reason"),
     [
         ("vault:kv/{org}/", "{org_id} is the only placeholder there is"),
         ("vault:kv/{org_id}/{", "{org_id} is the only placeholder there is"),
@@ -103,30 +103,32 @@ def test_a_prefix_that_references_can_begin_with_is_taken(template: str, monkeyp
         ("{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
     ],
 )
-def test_a_prefix_that_no_reference_has_refuses_the_start(
-    template: str, why: str, monkeypatch: pytest.MonkeyPatch
+def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(
+    template: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
     with pytest.raises(SettingsError) as refused:
         load_settings()
-    assert str(refused.value) == f"DAYBOOK_SECRET_REF_PREFIX: {why}"
+    assert str(refused.value) == f"DAYBOOK_SECRET_REF_PREFIX: {reason}"
 
 
 @pytest.mark.parametrize(
-    ("reference", "principal", "taken"),
+    ("reference", "principal", "is_accepted"),
     [
-        (OWN, PERSON, True),
-        (OWN, SERVICE, True),
-        (ELSEWHERE, PERSON, False),
-        (ELSEWHERE, SERVICE, False),
+        (OF_THIS_ORG, PERSON, True),
+        (OF_THIS_ORG, SERVICE, True),
+        (OF_OTHER_ORG, PERSON, False),
+        (OF_OTHER_ORG, SERVICE, False),
         ("env:SHOP_HOTTOK", PERSON, False),
     ],
 )
-def test_kafka_and_http_refuse_the_same(reference: str, principal: Principal, taken: bool) -> None:  # noqa: FBT001
+def test_a_reference_is_refused_over_kafka_as_over_http(
+    reference: str, principal: Principal, *, is_accepted: bool
+) -> None:
     value = normalised_bytes(accepted("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": reference}))
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
-    if taken:
+    if is_accepted:
         assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), SentCommand)
         return
     refusal = take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX))
@@ -139,7 +141,7 @@ def _reference(reference: str) -> dict[str, object]:
     return {"id": str(uuid4()), "type": "CREATE_SECRET_REF", "org_id": ORG, "actor_user_id": USER, "data": data}
 
 
-async def test_over_http_the_token_decides_whether_a_service_refers_to_the_environment() -> None:
+async def test_over_http_the_token_decides_who_may_refer_to_the_environment() -> None:
     door = DoorAlone()
     refused = await door.send(_reference("env:SHOP_HOTTOK"))
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_COMMAND")
@@ -149,9 +151,9 @@ async def test_over_http_the_token_decides_whether_a_service_refers_to_the_envir
 
 async def test_over_http_the_prefix_confines_single_commands_and_batches() -> None:
     door = DoorAlone(secret_ref_prefix=PREFIX)
-    refused = await door.send(_reference(ELSEWHERE))
+    refused = await door.send(_reference(OF_OTHER_ORG))
     assert (refused.status_code, refused.json()["code"]) == (400, "INVALID_COMMAND")
-    answers = await door.send_batch([_reference(ELSEWHERE), _reference(OWN)])
+    answers = await door.send_batch([_reference(OF_OTHER_ORG), _reference(OF_THIS_ORG)])
     assert [item["status"] for item in answers.json()] == [400, 200]
     (published,) = door.kafka.commands
-    assert published["data"]["secret_id_ref"] == OWN
+    assert published["data"]["secret_id_ref"] == OF_THIS_ORG

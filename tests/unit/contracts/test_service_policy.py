@@ -1,4 +1,4 @@
-"""The service policy as a value: who may send what, and what of a record's headers may be believed."""
+"""The service policy as a value: who may send what, and which headers of a record are trusted."""
 
 import hashlib
 import hmac
@@ -39,7 +39,7 @@ POLICY = ServicePolicy(
 
 
 def envelope(**changes: Any) -> bytes:
-    """A RENAME_ORG by ANN; a member given as `...` is left out."""
+    """A RENAME_ORG by ANN. A member passed as `...` is left out."""
     good = {"id": COMMAND, "type": "RENAME_ORG", "org_id": ORG, "actor_user_id": ANN, "data": {"name": "x"}}
     return orjson.dumps({name: value for name, value in (good | changes).items() if value is not ...})
 
@@ -65,13 +65,13 @@ REGISTER = envelope(type="REGISTER_USER", org_id=..., actor_user_id=..., data={"
         ("unnamed", envelope(), "signature is missing or wrong"),
     ],
 )
-def test_a_service_may_send_what_its_table_says(service: str, value: bytes, refused: str | None) -> None:
+def test_a_service_may_send_what_its_grant_allows(service: str, value: bytes, refused: str | None) -> None:
     reason = POLICY.refusal(Service(service), parse_command(value))
     assert reason is None if refused is None else refused in (reason or "")
 
 
 @pytest.mark.parametrize(
-    ("service", "key", "action", "seen"),
+    ("service", "key", "action", "is_visible"),
     [
         ("billing", ORG, "RENAME_ORG", True),
         ("billing", ORG, "CREATE_ORG", True),
@@ -88,13 +88,13 @@ def test_a_service_may_send_what_its_table_says(service: str, value: bytes, refu
         ("stranger", ANN, "REGISTER_USER", False),
     ],
 )
-def test_a_service_sees_outcomes_of_its_orgs_and_of_registrations_that_it_may_send(
-    service: str, key: str, action: str, *, seen: bool
+def test_a_service_sees_outcomes_in_its_orgs_and_of_registrations_it_may_send(
+    service: str, key: str, action: str, *, is_visible: bool
 ) -> None:
-    assert POLICY.sees(Service(service), key, action) is seen
+    assert POLICY.sees(Service(service), key, action) is is_visible
 
 
-def test_a_policy_shows_no_key() -> None:
+def test_the_repr_of_a_policy_shows_no_key() -> None:
     assert all(key.decode() not in repr(POLICY) for key in (BILLING_KEY, NEXT_KEY, DOOR_KEY, NEXT_DOOR_KEY))
 
 
@@ -103,16 +103,16 @@ def signature(key: bytes, principal: str, door: str, value: bytes) -> bytes:
     return hmac.new(key, text, hashlib.sha256).hexdigest().encode()
 
 
-def record(value: bytes, principal: str | None, door: str | None = None, sign: bytes | None = None) -> CommandRecord:
+def record(value: bytes, principal: str | None, door: str | None = None, signed: bytes | None = None) -> CommandRecord:
     named = (("daybook-principal", principal), ("daybook-door", door))
     headers = [(name, text.encode()) for name, text in named if text is not None]
-    if sign is not None:
-        headers.append(("daybook-signature", sign))
+    if signed is not None:
+        headers.append(("daybook-signature", signed))
     return CommandRecord(0, None, value, tuple(headers), 0)
 
 
-def taken(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
-    """The principal, and whether the door is believed to have sent it; or the refusal's code."""
+def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
+    """The principal and whether the record is trusted to come from the HTTP API, or the code of the refusal."""
     match take(item, partition, PARTITIONS, EdgeRules(POLICY)):
         case SentCommand(reply_to=reply_to, principal=principal):
             return str(principal), reply_to.http
@@ -122,21 +122,24 @@ def taken(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
             raise AssertionError(other)
 
 
-def test_a_record_with_a_valid_signature_is_its_services() -> None:
+def test_a_record_with_a_valid_signature_comes_from_that_service() -> None:
     value = envelope()
     for key in (BILLING_KEY, NEXT_KEY):
-        sign = signature(key, "service:billing", "", value)
-        assert taken(record(value, "service:billing", sign=sign)) == ("service:billing", False)
-        assert taken(record(value, "service:billing", door="", sign=sign.upper())) == ("service:billing", False)
+        signed = signature(key, "service:billing", "", value)
+        assert outcome_of(record(value, "service:billing", signed=signed)) == ("service:billing", False)
+        assert outcome_of(record(value, "service:billing", door="", signed=signed.upper())) == (
+            "service:billing",
+            False,
+        )
 
 
-def test_a_record_that_the_door_signed_is_believed_and_not_judged_again() -> None:
+def test_a_record_signed_by_the_door_is_trusted_and_not_checked_again() -> None:
     for key in (DOOR_KEY, NEXT_DOOR_KEY):
         for principal in (f"user:{ANN}", "service:billing", "service:stranger"):
             for value in (envelope(), REGISTER):
                 item = record(value, principal, "http", signature(key, principal, "http", value))
                 partition = HOME if value != REGISTER else partition_of(ANN, PARTITIONS)
-                assert taken(item, partition) == (principal, True)
+                assert outcome_of(item, partition) == (principal, True)
 
 
 VALUE = envelope()
@@ -147,33 +150,35 @@ FORGED = {
     "no signature, a user": record(VALUE, f"user:{ANN}"),
     "no signature, the door's mark": record(VALUE, "service:billing", "http"),
     "no signature, the door's mark, a user": record(VALUE, f"user:{ANN}", "http"),
-    "no principal": record(VALUE, None, sign=SIGNED),
-    "a principal that is none": record(VALUE, "billing", sign=signature(BILLING_KEY, "billing", "", VALUE)),
-    "another value": record(envelope(data={"name": "y"}), "service:billing", sign=SIGNED),
-    "a value with a space more": record(VALUE + b" ", "service:billing", sign=SIGNED),
-    "another principal": record(VALUE, "service:root", sign=SIGNED),
+    "no principal": record(VALUE, None, signed=SIGNED),
+    "a principal that is none": record(VALUE, "billing", signed=signature(BILLING_KEY, "billing", "", VALUE)),
+    "another value": record(envelope(data={"name": "y"}), "service:billing", signed=SIGNED),
+    "a value with a space more": record(VALUE + b" ", "service:billing", signed=SIGNED),
+    "another principal": record(VALUE, "service:root", signed=SIGNED),
     "a mark that was not signed": record(VALUE, "service:billing", "http", SIGNED),
     "a mark that a service signed": record(
         VALUE, "service:billing", "http", signature(BILLING_KEY, "service:billing", "http", VALUE)
     ),
-    "a user whom a service signed": record(VALUE, f"user:{ANN}", sign=signature(BILLING_KEY, f"user:{ANN}", "", VALUE)),
+    "a user whom a service signed": record(
+        VALUE, f"user:{ANN}", signed=signature(BILLING_KEY, f"user:{ANN}", "", VALUE)
+    ),
     "another user than the door's": record(VALUE, f"user:{ORG}", "http", BY_DOOR),
-    "the door's signature without its mark": record(VALUE, f"user:{ANN}", sign=BY_DOOR),
+    "the door's signature without its mark": record(VALUE, f"user:{ANN}", signed=BY_DOOR),
     "the door's record as a service's": record(VALUE, "service:billing", "http", BY_DOOR),
     "another mark": record(VALUE, f"user:{ANN}", "kafka", signature(DOOR_KEY, f"user:{ANN}", "kafka", VALUE)),
     "a mark that takes part of the value": record(
         b"x\n" + VALUE, f"user:{ANN}", "http\nx", signature(DOOR_KEY, f"user:{ANN}", "http\nx", VALUE)
     ),
-    "the key of nobody": record(VALUE, "service:billing", sign=signature(b"x" * 32, "service:billing", "", VALUE)),
-    "an empty key": record(VALUE, "service:root", sign=signature(b"", "service:root", "", VALUE)),
-    "half a signature": record(VALUE, "service:billing", sign=SIGNED[:32]),
-    "no hex": record(VALUE, "service:billing", sign=b"\xff" * 64),
-    "an empty signature": record(VALUE, "service:billing", sign=b""),
+    "the key of nobody": record(VALUE, "service:billing", signed=signature(b"x" * 32, "service:billing", "", VALUE)),
+    "an empty key": record(VALUE, "service:root", signed=signature(b"", "service:root", "", VALUE)),
+    "half a signature": record(VALUE, "service:billing", signed=SIGNED[:32]),
+    "no hex": record(VALUE, "service:billing", signed=b"\xff" * 64),
+    "an empty signature": record(VALUE, "service:billing", signed=b""),
 }
 
 
 @pytest.mark.parametrize("item", FORGED.values(), ids=FORGED.keys())
-def test_a_forged_record_is_nobodys_and_unmarked(item: CommandRecord) -> None:
+def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None:
     headers = POLICY.proved(dict(item.headers), item.value or b"")
     assert {"daybook-principal", "daybook-door"}.isdisjoint(headers)
     refused = take(item, HOME, PARTITIONS, EdgeRules(POLICY))
@@ -182,38 +187,38 @@ def test_a_forged_record_is_nobodys_and_unmarked(item: CommandRecord) -> None:
     assert refused.code.value == ("INVALID_COMMAND" if item.value and item.value[:1] == b"x" else "FORBIDDEN")
 
 
-def test_a_record_of_nobody_is_judged_by_the_table_of_the_unnamed() -> None:
+def test_a_forged_record_gets_the_grant_of_unnamed() -> None:
     policy = replace(POLICY, grants={"unnamed": BILLING})
     item = take(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, EdgeRules(policy))
     assert isinstance(item, SentCommand)
     assert (str(item.principal), item.reply_to.http) == ("service:unnamed", False)
 
 
-def test_a_value_over_the_limit_is_not_hashed_for_whoever_wants_it() -> None:
+def test_a_value_over_the_limit_is_not_hashed() -> None:
     value = b" " * (ENVELOPE_BYTES + 1)
-    item = record(value, "service:billing", sign=signature(BILLING_KEY, "service:billing", "", value))
+    item = record(value, "service:billing", signed=signature(BILLING_KEY, "service:billing", "", value))
     assert "daybook-principal" not in POLICY.proved(dict(item.headers), value)
-    assert taken(item) == "INVALID_COMMAND"
+    assert outcome_of(item) == "INVALID_COMMAND"
 
 
-def test_a_record_without_a_value_can_be_signed_like_any_other() -> None:
-    item = record(b"", "service:billing", sign=signature(BILLING_KEY, "service:billing", "", b""))
-    assert taken(replace(item, value=None)) == "INVALID_COMMAND"
+def test_a_record_without_a_value_can_be_signed() -> None:
+    item = record(b"", "service:billing", signed=signature(BILLING_KEY, "service:billing", "", b""))
+    assert outcome_of(replace(item, value=None)) == "INVALID_COMMAND"
 
 
-def test_a_signed_service_is_judged_by_its_table() -> None:
+def test_a_signed_record_is_checked_against_the_grant() -> None:
     value = envelope(org_id=OTHER_ORG)
-    item = record(value, "service:billing", sign=signature(BILLING_KEY, "service:billing", "", value))
-    assert taken(item, partition_of(OTHER_ORG, PARTITIONS)) == "FORBIDDEN"
+    item = record(value, "service:billing", signed=signature(BILLING_KEY, "service:billing", "", value))
+    assert outcome_of(item, partition_of(OTHER_ORG, PARTITIONS)) == "FORBIDDEN"
 
 
 def test_a_record_in_the_wrong_partition_is_forwarded_with_its_signature() -> None:
-    item = record(VALUE, "service:billing", sign=SIGNED)
+    item = record(VALUE, "service:billing", signed=SIGNED)
     forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, EdgeRules(POLICY))
     assert forwarded == MisroutedCommand(item, HOME)
 
 
-def test_without_a_policy_everybody_is_believed_as_before() -> None:
+def test_without_a_policy_every_header_is_trusted() -> None:
     item = take(record(VALUE, f"user:{ANN}", "http", b"nonsense"), HOME, PARTITIONS)
     assert isinstance(item, SentCommand)
     assert (item.principal, item.reply_to.http) == (User(ANN), True)

@@ -1,4 +1,4 @@
-"""JSON that every reader takes the same way, and all that is refused."""
+"""JSON that every reader understands the same way, and what is refused."""
 
 import json
 from typing import Any
@@ -52,7 +52,7 @@ _SAFE = 2**53 - 1
         b'{"a":' * 33 + b"1" + b"}" * 33,
     ],
 )
-def test_what_readers_would_take_differently_is_refused(text: bytes) -> None:
+def test_json_that_readers_would_understand_differently_is_refused(text: bytes) -> None:
     with pytest.raises(NotStrictJson):
         parse_json(text)
 
@@ -73,13 +73,13 @@ def test_what_readers_would_take_differently_is_refused(text: bytes) -> None:
         (b"[" * 31 + b"1" + b"]" * 31, None),
     ],
 )
-def test_the_rest_is_taken_as_it_is(text: bytes, value: Any) -> None:
+def test_other_json_is_read_as_it_is(text: bytes, value: Any) -> None:
     parsed = parse_json(text)
     assert value is None or parsed == value
 
 
 @pytest.mark.parametrize("text", [b"1.0", b"1e0", b"10e-1", b"-0.0", b"1e15"])
-def test_a_whole_number_is_an_integer_however_it_is_written(text: bytes) -> None:
+def test_a_whole_number_is_an_integer_in_any_spelling(text: bytes) -> None:
     parsed = parse_json(text)
     inner = (
         next(iter(parsed.values())) if isinstance(parsed, dict) else parsed[0] if isinstance(parsed, list) else parsed
@@ -95,7 +95,7 @@ def test_a_whole_number_is_an_integer_however_it_is_written(text: bytes) -> None
         (b'{"a":{"b":1,"b":2}}', ("b",)),
     ],
 )
-def test_a_fault_says_where_it_is(text: bytes, path: tuple[str | int, ...]) -> None:
+def test_a_fault_has_its_path(text: bytes, path: tuple[str | int, ...]) -> None:
     with pytest.raises(NotStrictJson) as caught:
         parse_json(text)
     assert caught.value.path == path
@@ -103,15 +103,13 @@ def test_a_fault_says_where_it_is(text: bytes, path: tuple[str | int, ...]) -> N
 
 @given(values, st.sampled_from([None, 1]), st.sampled_from([False, True]))
 @example({"a": 1.5, "b": [1e15]}, None, False)
-def test_every_value_within_the_limits_comes_through_in_any_spelling(
-    value: Any, indent: int | None, escaped: Any
-) -> None:
+def test_every_value_within_the_limits_is_read_in_any_spelling(value: Any, indent: int | None, escaped: Any) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=escaped).encode()
     assert parse_json(text) == value
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1)), max_size=5))
-def test_a_key_given_twice_is_refused_and_only_that(pairs: list[tuple[str, int]]) -> None:
+def test_exactly_the_objects_with_duplicate_keys_are_refused(pairs: list[tuple[str, int]]) -> None:
     text = "{" + ",".join(f'"{key}":{number}' for key, number in pairs) + "}"
     if len(dict(pairs)) == len(pairs):
         assert parse_json(text.encode()) == dict(pairs)
@@ -120,12 +118,12 @@ def test_a_key_given_twice_is_refused_and_only_that(pairs: list[tuple[str, int]]
             parse_json(text.encode())
 
 
-def pairs_in(value: Any) -> Any:
-    """A value whose objects are lists of pairs, so that a name may stand there twice."""
+def json_text(value: Any) -> Any:
+    """Encodes a value whose objects are tuples of pairs, so that keys may repeat."""
     if isinstance(value, list):
-        return "[" + ",".join(map(pairs_in, value)) + "]"
+        return "[" + ",".join(map(json_text, value)) + "]"
     if isinstance(value, tuple):
-        return "{" + ",".join(f"{json.dumps(key)}:{pairs_in(inner)}" for key, inner in value) + "}"
+        return "{" + ",".join(f"{json.dumps(key)}:{json_text(inner)}" for key, inner in value) + "}"
     return json.dumps(value)
 
 
@@ -145,8 +143,8 @@ def refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         max_leaves=15,
     )
 )
-def test_duplicates_are_found_as_a_slow_reading_finds_them(value: Any) -> None:
-    text = pairs_in(value)
+def test_duplicate_keys_are_found_like_in_a_slow_parser(value: Any) -> None:
+    text = json_text(value)
     try:
         expected = json.loads(text, object_pairs_hook=refuse_duplicates)
     except KeyError:
@@ -156,14 +154,14 @@ def test_duplicates_are_found_as_a_slow_reading_finds_them(value: Any) -> None:
         assert parse_json(text.encode()) == expected
 
 
-def test_a_key_is_named_only_if_it_is_certain() -> None:
+def test_a_duplicate_key_is_named_only_if_it_is_unambiguous() -> None:
     with pytest.raises(NotStrictJson) as caught:
         parse_json(b'{"q":0,"x":{"q":1},"x":1}')
     assert caught.value.path == ()
 
 
 @pytest.mark.parametrize("one", ["1", '""', "{}", "[]", '"a,[{:"', '{"a":[1]}'])
-def test_a_text_holds_10000_values_and_no_more(one: str) -> None:
+def test_a_text_may_have_10000_values_and_no_more(one: str) -> None:
     each = 3 if one.startswith('{"') else 1
     fitting = (ENVELOPE_VALUES - 1) // each
     assert len(parse_json(f"[{','.join([one] * fitting)}]".encode())) == fitting
@@ -171,11 +169,11 @@ def test_a_text_holds_10000_values_and_no_more(one: str) -> None:
         parse_json(f"[{','.join([one] * (fitting + 1))}]".encode())
 
 
-def test_a_loose_reading_keeps_members_given_twice() -> None:
+def test_loose_parsing_keeps_duplicate_members() -> None:
     assert parse_loosely(b'{"a":1e999,"a":"\xff"}') == Members([("a", float("inf")), ("a", "\ufffd")])
     assert parse_loosely(b"1" * 5000) == float("inf")
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[" * 100_000, b"[1" + b",1" * ENVELOPE_VALUES + b"]"])
-def test_a_loose_reading_of_nothing_readable_is_none(text: bytes) -> None:
+def test_loose_parsing_of_an_unreadable_text_gives_none(text: bytes) -> None:
     assert parse_loosely(text) is None

@@ -1,4 +1,4 @@
-"""Ids and names, as publishers write them and as Daybook keeps them."""
+"""Ids and names: what publishers may write, and how Daybook stores it."""
 
 import time
 import unicodedata
@@ -11,7 +11,7 @@ from daybook_contracts.text import name_text, uuid_text, uuid_version
 
 
 @pytest.mark.parametrize("version", ["1", "4", "5", "7", "8", "f"])
-def test_a_uuid_of_any_version_is_taken_and_lowered(version: str) -> None:
+def test_a_uuid_of_any_version_is_lowercased(version: str) -> None:
     text = f"0189ABCD-0000-{version}000-8000-0000000000Ff"
     assert uuid_text(text) == text.lower()
 
@@ -31,12 +31,12 @@ def test_a_uuid_of_any_version_is_taken_and_lowered(version: str) -> None:
         "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",
     ],
 )
-def test_another_form_and_nil_and_max_are_refused(text: str) -> None:
+def test_other_forms_of_a_uuid_and_nil_and_max_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="UUID"):
         uuid_text(text)
 
 
-def test_a_version_is_one_only_with_its_variant() -> None:
+def test_a_uuid_has_a_version_only_with_the_rfc_variant() -> None:
     assert uuid_version("01890000-0000-8000-8000-000000000002") == 8
     assert uuid_version("01890000-0000-8000-b000-000000000002") == 8
     assert uuid_version("01890000-0000-8000-c000-000000000002") is None
@@ -60,13 +60,13 @@ def test_a_name_is_trimmed_then_composed(text: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " \t ", "x" * 201, "\u0958" * 101, "a\nb", "a\x7fb", "a\x85b", "a\x9f"])
-def test_an_empty_or_long_name_or_one_with_control_characters_is_refused(text: str) -> None:
+def test_an_empty_or_too_long_name_or_one_with_control_characters_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="must"):
         name_text(text)
 
 
-def test_a_long_name_of_combining_marks_is_refused_at_once() -> None:
-    """Composing it would take minutes: Python's time for it grows with the square of the length."""
+def test_a_long_name_of_combining_marks_is_refused_quickly() -> None:
+    """Normalising it would take minutes: Python needs time quadratic in the length."""
     started = time.process_time()
     with pytest.raises(ValueError, match="must"):
         name_text("a" + "\u0315\u0300" * 60_000)
@@ -74,7 +74,7 @@ def test_a_long_name_of_combining_marks_is_refused_at_once() -> None:
 
 
 @given(st.text(max_size=30))
-def test_a_kept_name_is_its_own_form(text: str) -> None:
+def test_normalising_a_name_is_idempotent(text: str) -> None:
     try:
         name = name_text(text)
     except ValueError:

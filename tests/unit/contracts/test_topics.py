@@ -1,16 +1,16 @@
-"""Names of topics and groups, and CloudEvents headers."""
+"""Names of topics and consumer groups, and CloudEvents headers."""
 
 from daybook_contracts.topics import RESULT_EVENT, Topics, entry_headers, event_headers
 
 
-def test_every_name_stands_under_the_prefix() -> None:
+def test_every_name_has_the_prefix() -> None:
     topics = Topics("daybook.")
     assert (topics.commands, topics.audit_log) == ("daybook.commands", "daybook.audit_log")
     assert (topics.results, topics.commands_dlq) == ("daybook.results", "daybook.commands.dlq")
     assert (topics.command_group, topics.projector_group) == ("daybook.command", "daybook.projector")
 
 
-def test_an_entry_s_record_carries_cloud_events_headers() -> None:
+def test_the_record_of_an_entry_has_cloud_events_headers() -> None:
     headers = entry_headers("id-1", "org-1", "2026-11-22T15:10:13.123456Z")
     assert dict(headers) == {
         "ce_specversion": b"1.0",
@@ -23,7 +23,7 @@ def test_an_entry_s_record_carries_cloud_events_headers() -> None:
     }
 
 
-def test_the_trace_goes_on_if_there_is_one() -> None:
+def test_the_trace_is_passed_on_if_there_is_one() -> None:
     assert entry_headers("id-1", "org-1", "now", b"00-trace")[-1] == ("traceparent", b"00-trace")
     assert event_headers(RESULT_EVENT, "id-1", "org-1", b"00-trace")[-1] == ("traceparent", b"00-trace")
     assert "traceparent" not in dict(event_headers(RESULT_EVENT, "id-1", "org-1"))

@@ -1,4 +1,4 @@
-"""The answer to a text that no parser takes names the command, if the text does."""
+"""The command id is found in a text that cannot be parsed, so that the refusal can name the command."""
 
 import pytest
 
@@ -21,7 +21,7 @@ ID = b'"id":"%b"' % COMMAND_ID.encode()
         b'{%b,"x":"%b"' % (ID, b"x" * ENVELOPE_BYTES),
     ],
 )
-def test_the_one_id_at_the_top_is_found(text: bytes) -> None:
+def test_a_single_top_level_id_is_found(text: bytes) -> None:
     assert unread_id(text) == COMMAND_ID
 
 
@@ -42,5 +42,5 @@ def test_the_one_id_at_the_top_is_found(text: bytes) -> None:
         b'"' * ENVELOPE_BYTES + ID,
     ],
 )
-def test_anything_else_is_no_id(text: bytes) -> None:
+def test_anything_else_gives_no_id(text: bytes) -> None:
     assert unread_id(text) is None
