@@ -5,9 +5,10 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.domain.children import Children, Kind
-from daybook_command.domain.state import DeadLetter
-from daybook_command.shard.lookup import Filtered, OrgNeeds
+from daybook_command.domain.children import Children
+from daybook_command.domain.dead_letters import DeadLetter
+from daybook_command.domain.references import ChildKind, PendingLetters
+from daybook_command.shard.lookup import OrgNeeds
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
 from support.lookups import look_up, look_up_children, refs
@@ -35,7 +36,7 @@ async def test_pending_ones_are_counted_up_to_each_orgs_limit(pool: Pool) -> Non
         connection_id = await put_connection(pool, org_id, project_id)
         await put_dead_letters(pool, connection_id, ids(4, start))
         await put_dead_letters(pool, connection_id, ids(4, start + 4), status="resolved")
-        needs.append(OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id]), count_limit=limit))
+        needs.append(OrgNeeds(org_id, 0, refs(ChildKind.CONNECTION, [connection_id]), count_limit=limit))
     found = [each for org in await look_up(pool, *needs) for each in org.children.activities.values()]
     assert [(each.pending, each.more) for each in found] == [(3, True), (4, True), (4, False)]
 
@@ -49,8 +50,8 @@ async def test_a_low_count_is_made_anew_without_the_touched_ones(pool: Pool) -> 
     need = OrgNeeds(
         org_id,
         0,
-        named=refs(Kind.DEAD_LETTER, letters[4:6]),
-        touched=refs(Kind.DEAD_LETTER, letters[:2]),
+        named=refs(ChildKind.DEAD_LETTER, letters[4:6]),
+        touched=refs(ChildKind.DEAD_LETTER, letters[:2]),
         known=frozenset({low, high, idle}),
         low=frozenset({low, idle}),
     )
@@ -70,18 +71,22 @@ async def test_a_filter_brings_the_first_matching_ones_and_counts_those_beyond(p
     await put_dead_letters(pool, connection_id, often, retry_count=3)
     await put_dead_letters(pool, connection_id, [*touched, *matching], retry_count=2)
     await put_dead_letters(pool, connection_id, resolved, status="resolved")
-    named = refs(Kind.CONNECTION, [connection_id])
-    aside = refs(Kind.DEAD_LETTER, touched)
-    twice = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, 2)))
+    named = refs(ChildKind.CONNECTION, [connection_id])
+    aside = refs(ChildKind.DEAD_LETTER, touched)
+    twice = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, 2)))
     assert sorted(twice.dead_letters) == matching[:1000]
     assert set(twice.dead_letters.values()) == {DeadLetter(connection_id, pending=True, retry_count=2)}
     assert twice.beyond == 5
-    every = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, None)))
+    every = await look_up_children(
+        pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, None))
+    )
     assert sorted(every.dead_letters) == often + matching[:990]
     assert every.beyond == 15
-    afresh = await look_up_children(pool, OrgNeeds(org_id, None, named, aside, filtered=Filtered(connection_id, 2)))
+    afresh = await look_up_children(
+        pool, OrgNeeds(org_id, None, named, aside, filtered=PendingLetters(connection_id, 2))
+    )
     assert sorted(afresh.dead_letters) == touched + matching[:1000]
-    never = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=Filtered(connection_id, 1)))
+    never = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, 1)))
     assert (never.dead_letters, never.beyond) == ({}, 0)
 
 
@@ -93,7 +98,7 @@ async def test_a_page_is_by_id_however_often_each_was_retried(pool: Pool) -> Non
         await put_dead_letters(pool, connection_id, letters[at::3], retry_count=retry_count)
     upto_two = sorted(letters[0::3] + letters[1::3])
     for most, matching in ((4, upto_two), (5, letters)):
-        found = await look_up_children(pool, OrgNeeds(org_id, 0, filtered=Filtered(connection_id, most)))
+        found = await look_up_children(pool, OrgNeeds(org_id, 0, filtered=PendingLetters(connection_id, most)))
         assert sorted(found.dead_letters) == matching[:1000]
         assert found.beyond == max(0, len(matching) - 1000)
 
@@ -103,15 +108,15 @@ async def test_a_filter_on_another_orgs_connection_matches_nothing(pool: Pool) -
     other_id, _ = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     await put_dead_letters(pool, connection_id, ids(1, start=14_000))
-    named = refs(Kind.CONNECTION, [connection_id])
-    need = OrgNeeds(other_id, 0, named, filtered=Filtered(connection_id, None))
+    named = refs(ChildKind.CONNECTION, [connection_id])
+    need = OrgNeeds(other_id, 0, named, filtered=PendingLetters(connection_id, None))
     assert await look_up_children(pool, need) == Children()
 
 
 async def test_what_is_beyond_is_counted_to_10001_only(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
-    need = OrgNeeds(org_id, 0, filtered=Filtered(connection_id, None))
+    need = OrgNeeds(org_id, 0, filtered=PendingLetters(connection_id, None))
     await put_dead_letters(pool, connection_id, ids(11_000, start=20_000))
     assert (await look_up_children(pool, need)).beyond == 10_000
     await put_dead_letters(pool, connection_id, ids(5, start=40_000))

@@ -6,8 +6,14 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.domain.children import RULES, Children, Kind
-from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Run, SecretRef
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.alerts import Alert
+from daybook_command.domain.children import Children
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.dead_letters import DeadLetter
+from daybook_command.domain.references import RULES, ChildKind
+from daybook_command.domain.secret_refs import SecretRef
+from daybook_command.domain.syncs import Run
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
@@ -79,8 +85,10 @@ async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: 
     await put_dead_letters(pool, connection_id, [letter], retry_count=2)
     await put_dead_letters(pool, connection_id, [resolved], status="resolved")
     alert = await put_alert(pool, project_id, str(uuid4()), "info")
-    named = refs(Kind.RUN, [run]) | refs(Kind.DEAD_LETTER, [letter, resolved]) | refs(Kind.ALERT, [alert])
-    asked = named | refs(Kind.CONNECTION, [connection_id])
+    named = (
+        refs(ChildKind.RUN, [run]) | refs(ChildKind.DEAD_LETTER, [letter, resolved]) | refs(ChildKind.ALERT, [alert])
+    )
+    asked = named | refs(ChildKind.CONNECTION, [connection_id])
     mine, theirs = await look_up(pool, OrgNeeds(org_id, 0, asked), OrgNeeds(other_id, 0, asked))
     assert theirs.children == Children()
     assert mine.org is None
@@ -93,16 +101,16 @@ async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: 
     assert mine.children.activities == {connection_id: Activity(NO_CONFIG, failures=1, pending=1)}
 
 
-@pytest.mark.parametrize("kind", [Kind.RUN, Kind.DEAD_LETTER])
-async def test_a_child_brings_its_connections_activity_and_policy_alerts(pool: Pool, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", [ChildKind.RUN, ChildKind.DEAD_LETTER])
+async def test_a_child_brings_its_connections_activity_and_policy_alerts(pool: Pool, kind: ChildKind) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     [run] = await put_runs(pool, connection_id, ["running"])
-    [letter] = ids(1, start=200 if kind is Kind.RUN else 201)
+    [letter] = ids(1, start=200 if kind is ChildKind.RUN else 201)
     await put_dead_letters(pool, connection_id, [letter])
     alerts = [await put_alert(pool, project_id, policy_alert_id(connection_id, rule)) for rule in RULES]
     await put_alert(pool, project_id, str(uuid4()))
-    named = refs(kind, [run if kind is Kind.RUN else letter])
+    named = refs(kind, [run if kind is ChildKind.RUN else letter])
     found = await look_up_children(pool, OrgNeeds(org_id, 0, named))
     assert found.activities == {connection_id: Activity(NO_CONFIG, running=run, pending=1)}
     assert found.alerts == dict.fromkeys(alerts, Alert(project_id, "warning"))
@@ -114,7 +122,7 @@ async def test_what_entries_have_touched_is_read_with_the_org_only(pool: Pool) -
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     [run] = await put_runs(pool, connection_id, ["success"])
-    touched, known = refs(Kind.RUN, [run]), frozenset({connection_id})
+    touched, known = refs(ChildKind.RUN, [run]), frozenset({connection_id})
     cached, afresh = OrgNeeds(org_id, 0, touched=touched, known=known), OrgNeeds(org_id, touched=touched, known=known)
     assert await look_up_children(pool, cached) == Children()
     found = await look_up_children(pool, afresh)
@@ -125,7 +133,7 @@ async def test_a_configs_digest_is_that_of_its_canonical_form(pool: Pool) -> Non
     config = {"ids": [1e21, 5, 0.1, 2.0**53], "größe": {"b": None, "a": "\u2028"}}
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id, canonical_bytes(config).decode())
-    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id])))
+    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(ChildKind.CONNECTION, [connection_id])))
     assert found.activities[connection_id].config == sha256(canonical_bytes(config)).digest()
 
 
@@ -146,7 +154,7 @@ async def test_failures_are_counted_back_to_the_last_success(pool: Pool, statuse
     connection_id = await put_connection(pool, org_id, project_id)
     runs = await put_runs(pool, connection_id, statuses)
     running = runs[-1] if statuses[-1:] == ["running"] else None
-    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(Kind.CONNECTION, [connection_id])))
+    found = await look_up_children(pool, OrgNeeds(org_id, 0, refs(ChildKind.CONNECTION, [connection_id])))
     assert found.activities == {connection_id: Activity(NO_CONFIG, running=running, failures=failures)}
 
 

@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
-import msgspec
 from msgspec import UNSET
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
-from daybook_command.domain.outsiders import is_outsider
+from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.parse import parse_command
@@ -105,7 +104,7 @@ def made_by(a_command: Command) -> str:
     return thing_id(a_command.key, a_command.id)
 
 
-def fold(facts: Iterable[msgspec.Struct], founder: str = ANN) -> Org | None:
+def fold(facts: Iterable[Fact], founder: str = ANN) -> Org | None:
     org: Org | None = None
     for fact in facts:
         org = evolve(org, founder, fact)
@@ -146,7 +145,7 @@ class Outcome:
     context: DecisionContext
     decision: Decision
 
-    def then(self, *facts: msgspec.Struct) -> Self:
+    def then(self, *facts: Fact) -> Self:
         """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
         assert self.decision == Acceptance(tuple(event_of(fact, self.before) for fact in facts))
         assert [draft.fact for draft in self.drafts()] == list(facts)
@@ -183,21 +182,20 @@ def standing_of(a_command: Command, decision: Decision, before: Org | None, prin
     return Identity(scope, a_command.key, None, a_command.id)
 
 
-def given(*facts: msgspec.Struct) -> Given:
+def given(*facts: Fact) -> Given:
     named = {getattr(fact, "user_id", ANN) for fact in facts}
     return Given(fold(facts), frozenset({ANN, EVE} | named))
 
 
-def event_of(fact: msgspec.Struct, before: Org | None) -> NewEntry:
+def event_of(fact: Fact, before: Org | None) -> NewEntry:
     """A fact with the columns that the contract gives its action; `before` knows where things of the hub are."""
-    assert isinstance(fact, Fact)
     entity_type, field = COLUMNS[type(fact)]
     entity_id = ORG if field is None else getattr(fact, field)
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
     return NewEntry(ACTION_OF[type(fact)], entity_type, entity_id, _project_of(fact, before), fact, by_policy)
 
 
-def _project_of(fact: msgspec.Struct, before: Org | None) -> str | None:
+def _project_of(fact: Fact, before: Org | None) -> str | None:
     """The one that the fact names, or its alert's, or that of its connection, which may be its dead letter's."""
     named: str | None = getattr(fact, "project_id", None)
     if named is not None or before is None:

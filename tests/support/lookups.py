@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from daybook_command.domain.children import Children, Kind, Ref
+from daybook_command.domain.children import Children
+from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.lookup import LoadedOrg, Needs, OrgNeeds
 from daybook_infra.runtime.postgres.connections import Pool
@@ -17,5 +18,5 @@ async def look_up_children(pool: Pool, need: OrgNeeds) -> Children:
     return (await look_up(pool, need))[0].children
 
 
-def refs(kind: Kind, ids_: Iterable[str]) -> frozenset[Ref]:
-    return frozenset(Ref(kind, id_) for id_ in ids_)
+def refs(kind: ChildKind, ids_: Iterable[str]) -> frozenset[ChildRef]:
+    return frozenset(ChildRef(kind, id_) for id_ in ids_)

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from daybook_command.domain.permissions import MAY, Standing
+from daybook_command.domain.permissions import Standing, Standings
+from daybook_command.domain.registry import HANDLERS
+from daybook_contracts.commands.registry import COMMANDS
 from support.matrix_rows import ROWS, Aim, Row
+
+MAY: Final[Mapping[str, Standings]] = {type_: HANDLERS[model].may for type_, model in COMMANDS.items()}
+"""The table of rights, by command type."""
 
 OUTSIDE: Final = frozenset({"REGISTER_USER", "CREATE_ORG"})
 """Whoever sends these need not see an org."""

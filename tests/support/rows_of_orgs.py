@@ -5,9 +5,12 @@ from dataclasses import replace
 
 from immutables import Map
 
-from daybook_command.domain.children import Children, Kind, Ref, with_alerts
-from daybook_command.domain.state import Activity, Connection, Org
-from daybook_command.shard.lookup import Filtered, LoadedOrg, OrgNeeds
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.children import Children
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.references import ChildKind, ChildRef, PendingLetters, with_alerts
+from daybook_command.domain.state import Org
+from daybook_command.shard.lookup import LoadedOrg, OrgNeeds
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED_BEYOND = 10_001
@@ -28,22 +31,22 @@ def _bare(whole: Org) -> Org:
 
 def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
     want = {*need.named, *(need.touched if fresh else ())}
-    runs = {id_: run for id_, run in whole.runs.items() if Ref(Kind.RUN, id_) in want}
-    letters = {id_: each for id_, each in whole.dead_letters.items() if Ref(Kind.DEAD_LETTER, id_) in want}
+    runs = {id_: run for id_, run in whole.runs.items() if ChildRef(ChildKind.RUN, id_) in want}
+    letters = {id_: each for id_, each in whole.dead_letters.items() if ChildRef(ChildKind.DEAD_LETTER, id_) in want}
     matching = [] if need.filtered is None else _matching(whole, need.filtered, need.touched)
     letters |= {id_: whole.dead_letters[id_] for id_ in matching[:BULK_IDS]}
     derived = {run.connection_id for run in runs.values()} | {each.connection_id for each in letters.values()}
-    want |= with_alerts({ref for ref in want if ref.kind is Kind.CONNECTION} | _connections(derived))
+    want |= with_alerts({ref for ref in want if ref.kind is ChildKind.CONNECTION} | _connections(derived))
     wanted = {ref.id: whole.connections[ref.id] for ref in want if ref.id in whole.connections}
     return Children(
         runs=runs,
         dead_letters=letters,
-        alerts={id_: alert for id_, alert in whole.alerts.items() if Ref(Kind.ALERT, id_) in want},
+        alerts={id_: alert for id_, alert in whole.alerts.items() if ChildRef(ChildKind.ALERT, id_) in want},
         activities={
             id_: _limited(each, need.count_limit) for id_, each in wanted.items() if fresh or id_ not in need.known
         },
         recounted={
-            id_: min(need.count_limit, len(_matching(whole, Filtered(id_, None), need.touched)))
+            id_: min(need.count_limit, len(_matching(whole, PendingLetters(id_, None), need.touched)))
             for id_ in wanted
             if not fresh and id_ in need.low
         },
@@ -51,11 +54,11 @@ def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
     )
 
 
-def _connections(ids: Iterable[str]) -> set[Ref]:
-    return {Ref(Kind.CONNECTION, id_) for id_ in ids}
+def _connections(ids: Iterable[str]) -> set[ChildRef]:
+    return {ChildRef(ChildKind.CONNECTION, id_) for id_ in ids}
 
 
-def _matching(whole: Org, wanted: Filtered, touched: Iterable[Ref]) -> list[str]:
+def _matching(whole: Org, wanted: PendingLetters, touched: Iterable[ChildRef]) -> list[str]:
     most = wanted.max_retry_count
     left_out = set(touched)
     return sorted(
@@ -64,7 +67,7 @@ def _matching(whole: Org, wanted: Filtered, touched: Iterable[Ref]) -> list[str]
         if each.connection_id == wanted.connection_id
         and each.pending
         and (most is None or each.retry_count <= most)
-        and Ref(Kind.DEAD_LETTER, id_) not in left_out
+        and ChildRef(ChildKind.DEAD_LETTER, id_) not in left_out
     )
 
 

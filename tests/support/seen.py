@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any
 
-from daybook_command.domain.state import FAILURES_COUNTED, Connection, Org
+from daybook_command.domain.activity import FAILURES_COUNTED
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.state import Org
 from daybook_contracts.json.canonical import canonical_bytes
 from support.tables import Tables
 

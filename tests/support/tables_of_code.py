@@ -10,7 +10,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from daybook_command import metrics as command_metrics
 from daybook_command.domain import policies, rejections
 from daybook_command.domain.decision import Rejection
-from daybook_command.domain.permissions import MAY, Standing
+from daybook_command.domain.permissions import Standing
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.entries.facts import ENTRY_DATA
@@ -19,7 +19,7 @@ from daybook_infra.runtime.http.connections import HttpMetrics
 from daybook_infra.runtime.kafka.topics import topic_specs
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import Metrics
-from support.matrix import Actor, verdict
+from support.matrix import MAY, Actor, verdict
 from support.matrix_rows import ROWS
 
 # Refused before a decision, or instead of one: these leave no entry.

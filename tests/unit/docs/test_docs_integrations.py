@@ -8,8 +8,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from daybook_command.domain.activity import FAILURES_COUNTED
 from daybook_command.domain.policies import _CRITICAL_PENDING
-from daybook_command.domain.state import FAILURES_COUNTED
 from daybook_command.postgres.overdue_runs import LOOK_SECONDS
 from daybook_contracts.commands.fields import SecretIdRef
 from daybook_contracts.commands.parse import parse_command

@@ -1,49 +1,107 @@
-"""Decides on alerts that somebody raises or resolves by hand, also those that a policy raised."""
+"""Alerts, also those that policies raised: raising and resolving them by hand."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from msgspec import UNSET
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, DecisionContext
-from daybook_command.domain.permissions import in_project, may, may_choose, may_on
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.permissions import EDITORS_AND_SERVICES, Standings, in_project
+from daybook_command.domain.projects import Project, find_project, rights_in_project
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import accepted, is_taken
 from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
-from daybook_contracts.entries.facts import AlertRaised, AlertResolved
-from daybook_contracts.entries.fields import unless_none
+from daybook_contracts.entries.facts import AlertEscalated, AlertRaised, AlertResolved
+from daybook_contracts.entries.fields import Severity, unless_none
 
 
-def raise_alert(command: RaiseAlert, org: Org, context: DecisionContext) -> Decision:
+@dataclass(frozen=True, slots=True)
+class Alert:
+    project_id: str
+    severity: Severity
+
+
+def _new_alert(command: RaiseAlert, new_id: str, _org: Org | None) -> Target:
+    return Target("integration_alert", command.data.alert_id or new_id, command.data.project_id)
+
+
+def _target(command: ResolveAlert, _new_id: str, org: Org | None) -> Target:
+    alert = None if org is None else org.alerts.get(command.data.alert_id)
+    return Target("integration_alert", command.data.alert_id, None if alert is None else alert.project_id)
+
+
+def _named_by_raise(command: RaiseAlert) -> Named:
+    alert_id = command.data.alert_id
+    return Named(
+        connections=present(command.data.connection_id),
+        alerts=present(alert_id),
+        chosen=chosen("integration_alerts", alert_id),
+    )
+
+
+def _named(command: ResolveAlert) -> Named:
+    return Named(alerts=(command.data.alert_id,))
+
+
+def _rights(command: ResolveAlert, org: Org, alert: Alert) -> Standings:
+    return in_project(command, org, alert.project_id)
+
+
+def _find_alert(command: ResolveAlert, org: Org) -> Alert | Rejection:
+    return org.alerts.get(command.data.alert_id, rejections.ALERT_NOT_FOUND)
+
+
+def raise_alert(command: RaiseAlert, org: Org, _: Project, context: DecisionContext) -> Ruling:
     data = command.data
     alert_id = data.alert_id or context.new_id
-    project = org.projects.get(data.project_id)
-    if project is None:
-        return rejections.PROJECT_NOT_FOUND
-    if not may(command.type, in_project(org, project, command.actor_user_id)):
-        return rejections.FORBIDDEN
-    if not may_choose(data.alert_id, context.principal):
-        return rejections.CHOSEN_ID
-    if data.connection_id is not None and not _is_in_project(org, data.connection_id, data.project_id):
-        return rejections.NOT_IN_PROJECT
+    if data.connection_id is not None:
+        connection = org.connections.get(data.connection_id)
+        if connection is None or connection.project_id != data.project_id:
+            return rejections.NOT_IN_PROJECT
     if is_taken(alert_id, org.alerts, context):
         return rejections.ID_TAKEN
-    raised = AlertRaised(
+    return AlertRaised(
         alert_id=alert_id,
         connection_id=unless_none(data.connection_id),
         message=data.message,
         project_id=data.project_id,
         severity=data.severity,
     )
-    return accepted(command, org, context, raised)
 
 
-def _is_in_project(org: Org, connection_id: str, project_id: str) -> bool:
-    connection = org.connections.get(connection_id)
-    return connection is not None and connection.project_id == project_id
+def resolve_alert(command: ResolveAlert, _org: Org, _alert: Alert, _context: DecisionContext) -> Ruling:
+    return AlertResolved(alert_id=command.data.alert_id)
 
 
-def resolve_alert(command: ResolveAlert, org: Org, context: DecisionContext) -> Decision:
-    alert_id = command.data.alert_id
-    alert = org.alerts.get(alert_id)
-    if alert is None:
-        return rejections.ALERT_NOT_FOUND
-    if not may_on(command, org, alert):
-        return rejections.FORBIDDEN
-    return accepted(command, org, context, AlertResolved(alert_id=alert_id))
+def _touches(fact: AlertRaised | AlertEscalated | AlertResolved) -> tuple[ChildRef, ...]:
+    alert = ChildRef(ChildKind.ALERT, fact.alert_id)
+    return (alert,) if fact.connection_id is UNSET else (ChildRef(ChildKind.CONNECTION, fact.connection_id), alert)
+
+
+def _raised(org: Org, fact: AlertRaised) -> Org:
+    return replace(org, alerts=org.alerts.set(fact.alert_id, Alert(fact.project_id, fact.severity)))
+
+
+def _escalated(org: Org, fact: AlertEscalated) -> Org:
+    alert = replace(org.alerts[fact.alert_id], severity=fact.severity)
+    return replace(org, alerts=org.alerts.set(fact.alert_id, alert))
+
+
+def _resolved(org: Org, fact: AlertResolved) -> Org:
+    return replace(org, alerts=org.alerts.delete(fact.alert_id))
+
+
+_NEW_ALERT = Thing(_new_alert, _named_by_raise, find=find_project, rights=rights_in_project)
+_ALERT = Thing(_target, _named, find=_find_alert, rights=_rights)
+
+HANDLERS: Final = (
+    ThingHandler(RaiseAlert, EDITORS_AND_SERVICES, _NEW_ALERT, raise_alert),
+    ThingHandler(ResolveAlert, EDITORS_AND_SERVICES, _ALERT, resolve_alert),
+)
+FOLDS: Final = (
+    OrgFold(AlertRaised, _raised, touches=_touches),
+    OrgFold(AlertEscalated, _escalated, touches=_touches),
+    OrgFold(AlertResolved, _resolved, touches=_touches),
+)

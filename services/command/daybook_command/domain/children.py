@@ -1,50 +1,20 @@
-"""The things of an org that are too many to be loaded with it: which a command names, which a fact changes.
-
-Enters: a command, a fact, an org. Leaves: references, or the org with some of them put in or left out.
-"""
+"""The children of an org that were read for a batch: putting them into the org, and taking them out again."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
-from typing import Final, NamedTuple, TypeVar, get_args
+from typing import TypeVar
 
-import msgspec
 from immutables import Map
 
-from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Org, Run
-from daybook_contracts.commands.dead_letters import ResolveDlqEvents, RetryDlqEvents
-from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import DlqEventsResolved, DlqEventsRetried
-from daybook_contracts.entries.fields import Rule
-from daybook_contracts.entries.identity import policy_alert_id
-
-RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""In the order in which their entries stand."""
-
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.alerts import Alert
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.dead_letters import DeadLetter
+from daybook_command.domain.references import ChildKind, ChildRef
+from daybook_command.domain.state import Org
+from daybook_command.domain.syncs import Run
 
 Child = TypeVar("Child")
-
-
-class Kind(StrEnum):
-    CONNECTION = "source_connection"
-    RUN = "sync_run"
-    DEAD_LETTER = "dlq_event"
-    ALERT = "integration_alert"
-
-
-class Ref(NamedTuple):
-    """CONNECTION stands for the connection's activity: the connection itself is loaded with its org."""
-
-    kind: Kind
-    id: str
-
-
-_FIELDS: Final = (
-    ("connection_id", Kind.CONNECTION),
-    ("sync_run_id", Kind.RUN),
-    ("dlq_event_id", Kind.DEAD_LETTER),
-    ("alert_id", Kind.ALERT),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,63 +31,21 @@ class Children:
     recounted: Mapping[str, int] = field(default_factory=dict)
     beyond: int = 0
 
-    def refs(self) -> Iterable[Ref]:
-        """Of those that a batch may leave behind; a connection's activity stays with its org."""
-        for kind, ids in ((Kind.RUN, self.runs), (Kind.DEAD_LETTER, self.dead_letters), (Kind.ALERT, self.alerts)):
-            for id_ in ids:
-                yield Ref(kind, id_)
+    def refs(self) -> Iterable[ChildRef]:
+        """Of what can be dropped after the batch. A connection's activity stays."""
+        yield from (ChildRef(ChildKind.RUN, id_) for id_ in self.runs)
+        yield from (ChildRef(ChildKind.DEAD_LETTER, id_) for id_ in self.dead_letters)
+        yield from (ChildRef(ChildKind.ALERT, id_) for id_ in self.alerts)
 
 
-def named_by(command: Command) -> frozenset[Ref]:
-    """All that deciding the command may ask for, as far as the command alone can tell."""
-    refs = set(_single(command.data))
-    match command:
-        case RetryDlqEvents(data=data) | ResolveDlqEvents(data=data):
-            refs.update(Ref(Kind.DEAD_LETTER, id_) for id_ in data.ids or ())
-        case _:
-            pass
-    return with_alerts(refs)
-
-
-def with_alerts(refs: Iterable[Ref]) -> frozenset[Ref]:
-    """The references, and the alerts that policies may have open for their connections."""
-    named = frozenset(refs)
-    connections = [ref.id for ref in named if ref.kind is Kind.CONNECTION]
-    return named | {Ref(Kind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES}
-
-
-def activity_of(org: Org, connection_id: str) -> Activity:
-    """Of a connection that the command names, so it was looked up; LookupError where that was forgotten."""
-    activity = org.connections[connection_id].activity
-    if activity is None:
-        raise LookupError("nobody looked up what the connection has been doing")
-    return activity
-
-
-def touched_by(fact: msgspec.Struct) -> tuple[Ref, ...]:
-    """What a fact makes or changes, as far as the fact alone can tell."""
-    match fact:
-        case DlqEventsRetried() | DlqEventsResolved():
-            return (Ref(Kind.CONNECTION, fact.connection_id), *(Ref(Kind.DEAD_LETTER, id_) for id_ in fact.ids))
-        case _:
-            return tuple(_single(fact))
-
-
-def _single(named: object) -> Iterable[Ref]:
-    for name, kind in _FIELDS:
-        id_ = getattr(named, name, None)
-        if isinstance(id_, str):
-            yield Ref(kind, id_)
-
-
-def put(org: Org, children: Children, touched: Collection[Ref]) -> Org:
-    """The org with rows that were read for it; of what entries have touched since, it knows better itself."""
+def put(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:
+    """The org with rows that were read for it. What entries have touched since is newer in the org and stays."""
     return replace(
         org,
         connections=_with_activities(org, children),
-        runs=_put(org.runs, Kind.RUN, children.runs, touched),
-        dead_letters=_put(org.dead_letters, Kind.DEAD_LETTER, children.dead_letters, touched),
-        alerts=_put(org.alerts, Kind.ALERT, children.alerts, touched),
+        runs=_put(org.runs, ChildKind.RUN, children.runs, touched),
+        dead_letters=_put(org.dead_letters, ChildKind.DEAD_LETTER, children.dead_letters, touched),
+        alerts=_put(org.alerts, ChildKind.ALERT, children.alerts, touched),
     )
 
 
@@ -130,25 +58,25 @@ def _with_activities(org: Org, children: Children) -> Map[str, Connection]:
     return connections
 
 
-def _put(here: Map[str, Child], kind: Kind, rows: Mapping[str, Child], touched: Collection[Ref]) -> Map[str, Child]:
-    return here.update({id_: row for id_, row in rows.items() if Ref(kind, id_) not in touched}) if rows else here
+def _put(
+    here: Map[str, Child], kind: ChildKind, rows: Mapping[str, Child], touched: Collection[ChildRef]
+) -> Map[str, Child]:
+    return here.update({id_: row for id_, row in rows.items() if ChildRef(kind, id_) not in touched}) if rows else here
 
 
-def without(org: Org, refs: Iterable[Ref]) -> Org:
+def without(org: Org, refs: Collection[ChildRef]) -> Org:
     """The org without these runs, dead letters and alerts: they can be read again."""
-    runs, dead_letters, alerts = org.runs, org.dead_letters, org.alerts
-    for kind, id_ in refs:
-        match kind:
-            case Kind.RUN:
-                runs = _drop(runs, id_)
-            case Kind.DEAD_LETTER:
-                dead_letters = _drop(dead_letters, id_)
-            case Kind.ALERT:
-                alerts = _drop(alerts, id_)
-            case Kind.CONNECTION:
-                pass
-    return replace(org, runs=runs, dead_letters=dead_letters, alerts=alerts)
+    gone = {kind: [ref.id for ref in refs if ref.kind is kind] for kind in ChildKind}
+    return replace(
+        org,
+        runs=_drop(org.runs, gone[ChildKind.RUN]),
+        dead_letters=_drop(org.dead_letters, gone[ChildKind.DEAD_LETTER]),
+        alerts=_drop(org.alerts, gone[ChildKind.ALERT]),
+    )
 
 
-def _drop(here: Map[str, Child], id_: str) -> Map[str, Child]:
-    return here.delete(id_) if id_ in here else here
+def _drop(here: Map[str, Child], ids: Iterable[str]) -> Map[str, Child]:
+    for id_ in ids:
+        if id_ in here:
+            here = here.delete(id_)
+    return here

@@ -1,16 +1,28 @@
-"""Decides on source connections: what a project is connected to, and how it is configured."""
+"""Source connections: what a project is connected to, and how it is configured."""
 
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final, TypeVar
 
+import msgspec
+from immutables import Map
 from msgspec import UNSET, Raw
 
 from daybook_command.domain import rejections
-from daybook_command.domain.children import activity_of
-from daybook_command.domain.decision import Decision, DecisionContext, Rejection
-from daybook_command.domain.permissions import in_project, may, may_choose, may_on
-from daybook_command.domain.state import Connection, Org
-from daybook_command.domain.targets import accepted, is_taken
+from daybook_command.domain.activity import (
+    Activity,
+    ConnectionCommand,
+    NamesConnection,
+    activity_of,
+    project_of,
+    touches_connection,
+)
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.permissions import PROJECT_ADMINS, Acting, Standings, in_project
+from daybook_command.domain.projects import Project, find_project, rights_in_project
+from daybook_command.domain.references import Named, chosen, present
+from daybook_command.domain.state import Org
 from daybook_contracts.commands.connections import (
     ActivateConnection,
     CreateConnection,
@@ -19,105 +31,105 @@ from daybook_contracts.commands.connections import (
     UpdateConnection,
 )
 from daybook_contracts.connection_types.configs import InvalidConfig, checked_config, key_names_of
-from daybook_contracts.entries.facts import (
-    ConnectionActivated,
-    ConnectionCreated,
-    ConnectionDeactivated,
-    ConnectionDeleted,
-    ConnectionUpdated,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json, unless_none
 from daybook_contracts.limits import ORG_CONNECTIONS
 
-OfConnection = UpdateConnection | ActivateConnection | DeactivateConnection | DeleteConnection
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    project_id: str
+    type: str
+    name: str
+    active: bool
+    key_names: frozenset[str]
+    """Of the secret references that its config names."""
+    activity: Activity | None = None
+    """None until a command names the connection."""
 
 
-def create_connection(command: CreateConnection, org: Org, context: DecisionContext) -> Decision:
-    data, chosen = command.data, command.data.connection_id
-    project = org.projects.get(data.project_id)
-    if project is None:
-        return rejections.PROJECT_NOT_FOUND
-    if not may(command.type, in_project(org, project, command.actor_user_id)):
-        return rejections.FORBIDDEN
-    if not may_choose(chosen, context.principal):
-        return rejections.CHOSEN_ID
+Child = TypeVar("Child", bound=NamesConnection)
+
+
+def _new_connection(command: CreateConnection, new_id: str, _org: Org | None) -> Target:
+    return Target("source_connection", command.data.connection_id or new_id, command.data.project_id)
+
+
+def connection_target(command: ConnectionCommand, _new_id: str, org: Org | None) -> Target:
+    connection_id = command.data.connection_id
+    return Target("source_connection", connection_id, project_of(org, connection_id))
+
+
+def _named_by_create(command: CreateConnection) -> Named:
+    connection_id = command.data.connection_id
+    return Named(connections=present(connection_id), chosen=chosen("source_connections", connection_id))
+
+
+def names_connection(command: ConnectionCommand) -> Named:
+    return Named(connections=(command.data.connection_id,))
+
+
+def rights_on_connection(command: Acting, org: Org, connection: Connection) -> Standings:
+    return in_project(command, org, connection.project_id)
+
+
+def find_connection(command: ConnectionCommand, org: Org) -> Connection | Rejection:
+    return org.connections.get(command.data.connection_id, rejections.CONNECTION_NOT_FOUND)
+
+
+def create_connection(command: CreateConnection, org: Org, _project: Project, context: DecisionContext) -> Ruling:
+    data = command.data
     config = _config(data.type, data.config, org)
     if isinstance(config, Rejection):
         return config
-    connection_id = chosen or context.new_id
+    connection_id = data.connection_id or context.new_id
     if is_taken(connection_id, org.connections, context):
         return rejections.ID_TAKEN
     if len(org.connections) >= ORG_CONNECTIONS:
         return rejections.CONNECTIONS_LIMIT
-    created = ConnectionCreated(
+    return facts.ConnectionCreated(
         config=config, connection_id=connection_id, name=data.name, project_id=data.project_id, type=data.type
     )
-    return accepted(command, org, context, created)
 
 
-def update_connection(command: UpdateConnection, org: Org, context: DecisionContext) -> Decision:
-    connection_id, name = command.data.connection_id, command.data.name
-    connection = _found(command, org)
-    if isinstance(connection, Rejection):
-        return connection
-    config: Raw | None = None
-    if command.data.config is not None:
-        checked = _config(connection.type, command.data.config, org)
-        if isinstance(checked, Rejection):
-            return checked
-        config = checked
-    same = name in {None, connection.name} and (config is None or _is_config(config, org, command.data.connection_id))
-    updated = ConnectionUpdated(
+def update_connection(command: UpdateConnection, org: Org, connection: Connection, _context: DecisionContext) -> Ruling:
+    data = command.data
+    config = None if data.config is None else _config(connection.type, data.config, org)
+    if isinstance(config, Rejection):
+        return config
+    same_name = data.name in {None, connection.name}
+    same = same_name and (config is None or _digest(config) == activity_of(org, data.connection_id).config)
+    return facts.ConnectionUpdated(
         changed=False if same else UNSET,
         config=unless_none(config),
-        connection_id=connection_id,
-        name=unless_none(name),
+        connection_id=data.connection_id,
+        name=unless_none(data.name),
     )
-    return accepted(command, org, context, updated)
 
 
-def activate_connection(command: ActivateConnection, org: Org, context: DecisionContext) -> Decision:
-    return _switched(command, org, context, ConnectionActivated, active=True)
-
-
-def deactivate_connection(command: DeactivateConnection, org: Org, context: DecisionContext) -> Decision:
-    """A run that is under way goes on."""
-    return _switched(command, org, context, ConnectionDeactivated, active=False)
-
-
-def _switched(
-    command: ActivateConnection | DeactivateConnection,
-    org: Org,
-    context: DecisionContext,
-    fact: type[ConnectionActivated | ConnectionDeactivated],
-    *,
-    active: bool,
-) -> Decision:
-    connection = _found(command, org)
-    if isinstance(connection, Rejection):
-        return connection
-    changed = False if connection.active is active else UNSET
+def activate_connection(
+    command: ActivateConnection, _org: Org, connection: Connection, _context: DecisionContext
+) -> Ruling:
+    changed = False if connection.active else UNSET
     reason = unless_none(command.data.reason)
-    return accepted(
-        command, org, context, fact(changed=changed, connection_id=command.data.connection_id, reason=reason)
-    )
+    return facts.ConnectionActivated(changed=changed, connection_id=command.data.connection_id, reason=reason)
 
 
-def delete_connection(command: DeleteConnection, org: Org, context: DecisionContext) -> Decision:
-    connection = _found(command, org)
-    if isinstance(connection, Rejection):
-        return connection
+def deactivate_connection(
+    command: DeactivateConnection, _org: Org, connection: Connection, _context: DecisionContext
+) -> Ruling:
+    """A run that is under way goes on."""
+    changed = UNSET if connection.active else False
+    reason = unless_none(command.data.reason)
+    return facts.ConnectionDeactivated(changed=changed, connection_id=command.data.connection_id, reason=reason)
+
+
+def delete_connection(
+    command: DeleteConnection, org: Org, _connection: Connection, _context: DecisionContext
+) -> Ruling:
     if activity_of(org, command.data.connection_id).running is not None:
         return rejections.SYNC_ALREADY_RUNNING
-    return accepted(command, org, context, ConnectionDeleted(connection_id=command.data.connection_id))
-
-
-def _found(command: OfConnection, org: Org) -> Connection | Rejection:
-    """The connection that is acted on, if it is there and the actor may."""
-    connection = org.connections.get(command.data.connection_id)
-    if connection is None:
-        return rejections.CONNECTION_NOT_FOUND
-    return connection if may_on(command, org, connection) else rejections.FORBIDDEN
+    return facts.ConnectionDeleted(connection_id=command.data.connection_id)
 
 
 def _config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejection:
@@ -131,5 +143,80 @@ def _config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejection:
     return free_json(checked)
 
 
-def _is_config(config: Raw, org: Org, connection_id: str) -> bool:
-    return sha256(bytes(config)).digest() == activity_of(org, connection_id).config
+def _digest(config: Raw) -> bytes:
+    return sha256(bytes(config)).digest()
+
+
+def _key_names(config: Raw) -> frozenset[str]:
+    return key_names_of(msgspec.json.decode(config))
+
+
+def _created(org: Org, fact: facts.ConnectionCreated) -> Org:
+    """Its activity is known from the start: nothing has happened yet."""
+    created = Connection(
+        project_id=fact.project_id,
+        type=fact.type,
+        name=fact.name,
+        active=True,
+        key_names=_key_names(fact.config),
+        activity=Activity(config=_digest(fact.config)),
+    )
+    return _with_connection(org, fact.connection_id, created)
+
+
+def _updated(org: Org, fact: facts.ConnectionUpdated) -> Org:
+    connection = org.connections[fact.connection_id]
+    if fact.name is not UNSET:
+        connection = replace(connection, name=fact.name)
+    if fact.config is not UNSET:
+        activity = connection.activity and replace(connection.activity, config=_digest(fact.config))
+        connection = replace(connection, key_names=_key_names(fact.config), activity=activity)
+    return _with_connection(org, fact.connection_id, connection)
+
+
+def _activated(org: Org, fact: facts.ConnectionActivated) -> Org:
+    return _with_connection(org, fact.connection_id, replace(org.connections[fact.connection_id], active=True))
+
+
+def _deactivated(org: Org, fact: facts.ConnectionDeactivated) -> Org:
+    return _with_connection(org, fact.connection_id, replace(org.connections[fact.connection_id], active=False))
+
+
+def _deleted(org: Org, fact: facts.ConnectionDeleted) -> Org:
+    """Its runs and dead letters go with it; its alerts have entries of their own."""
+    return replace(
+        org,
+        connections=org.connections.delete(fact.connection_id),
+        runs=_without_those_of(fact.connection_id, org.runs),
+        dead_letters=_without_those_of(fact.connection_id, org.dead_letters),
+    )
+
+
+def _without_those_of(connection_id: str, children: Map[str, Child]) -> Map[str, Child]:
+    for id_, child in children.items():
+        if child.connection_id == connection_id:
+            children = children.delete(id_)
+    return children
+
+
+def _with_connection(org: Org, connection_id: str, connection: Connection) -> Org:
+    return replace(org, connections=org.connections.set(connection_id, connection))
+
+
+_NEW_CONNECTION = Thing(_new_connection, _named_by_create, find=find_project, rights=rights_in_project)
+_CONNECTION = Thing(connection_target, names_connection, find=find_connection, rights=rights_on_connection)
+
+HANDLERS: Final = (
+    ThingHandler(CreateConnection, PROJECT_ADMINS, _NEW_CONNECTION, create_connection),
+    ThingHandler(UpdateConnection, PROJECT_ADMINS, _CONNECTION, update_connection),
+    ThingHandler(ActivateConnection, PROJECT_ADMINS, _CONNECTION, activate_connection),
+    ThingHandler(DeactivateConnection, PROJECT_ADMINS, _CONNECTION, deactivate_connection),
+    ThingHandler(DeleteConnection, PROJECT_ADMINS, _CONNECTION, delete_connection),
+)
+FOLDS: Final = (
+    OrgFold(facts.ConnectionCreated, _created, touches=touches_connection),
+    OrgFold(facts.ConnectionUpdated, _updated, touches=touches_connection),
+    OrgFold(facts.ConnectionActivated, _activated, touches=touches_connection),
+    OrgFold(facts.ConnectionDeactivated, _deactivated, touches=touches_connection),
+    OrgFold(facts.ConnectionDeleted, _deleted, touches=touches_connection, deletes=lambda fact: (fact.connection_id,)),
+)

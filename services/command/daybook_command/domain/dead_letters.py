@@ -1,163 +1,136 @@
-"""Decides on dead letters, one by one or many at once. An entry names each that it touched, whatever chose them."""
+"""Dead letters, one by one. Commands that change many at once are in dead_letters_bulk.py."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
-
-from msgspec import UNSET, UnsetType
+from dataclasses import dataclass, replace
+from typing import Final
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, DecisionContext, Rejection
-from daybook_command.domain.permissions import may_choose, may_on
-from daybook_command.domain.state import DeadLetter, Org
-from daybook_command.domain.targets import accepted, is_taken
-from daybook_contracts.commands.dead_letters import (
-    PendingFilter,
-    RecordDlqEvent,
-    ResolveDlqEvent,
-    ResolveDlqEvents,
-    RetryDlqEvent,
-    RetryDlqEvents,
-)
-from daybook_contracts.entries.facts import (
-    DlqEventRecorded,
-    DlqEventResolved,
-    DlqEventRetried,
-    DlqEventsResolved,
-    DlqEventsRetried,
-    DlqFilter,
-)
+from daybook_command.domain.activity import project_of, rights_on_child, with_activity
+from daybook_command.domain.connections import Connection, find_connection, rights_on_connection
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.permissions import EDITORS_AND_SERVICES
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
+from daybook_command.domain.state import Org
+from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, RetryDlqEvent
+from daybook_contracts.entries.facts import DlqEventRecorded, DlqEventResolved, DlqEventRetried
 from daybook_contracts.entries.fields import free_json, unless_none
-from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED, RETRY_COUNT
+from daybook_contracts.limits import RETRY_COUNT
 
 
-class _Chosen(NamedTuple):
-    """What a bulk command is about. `ids` are pending, ascending; `filter` and `remaining` stand with a filter."""
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    connection_id: str
+    pending: bool
+    retry_count: int
 
-    ids: tuple[str, ...]
-    filter: DlqFilter | UnsetType = UNSET
-    remaining: int | UnsetType = UNSET
+
+def _new_letter(command: RecordDlqEvent, new_id: str, org: Org | None) -> Target:
+    data = command.data
+    return Target("dlq_event", data.dlq_event_id or new_id, project_of(org, data.connection_id))
 
 
-def record_dlq_event(command: RecordDlqEvent, org: Org, context: DecisionContext) -> Decision:
+def _target(command: RetryDlqEvent | ResolveDlqEvent, _new_id: str, org: Org | None) -> Target:
+    dlq_event_id = command.data.dlq_event_id
+    letter = None if org is None else org.dead_letters.get(dlq_event_id)
+    return Target("dlq_event", dlq_event_id, None if letter is None else project_of(org, letter.connection_id))
+
+
+def _named_by_record(command: RecordDlqEvent) -> Named:
+    connection_id, id_ = command.data.connection_id, command.data.dlq_event_id
+    return Named(connections=(connection_id,), dead_letters=present(id_), chosen=chosen("dlq_events", id_))
+
+
+def _named(command: RetryDlqEvent | ResolveDlqEvent) -> Named:
+    return Named(dead_letters=(command.data.dlq_event_id,))
+
+
+def _find_letter(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejection:
+    """The tables may still have dead letters of a deleted connection: they count as gone."""
+    letter = org.dead_letters.get(command.data.dlq_event_id)
+    if letter is None or letter.connection_id not in org.connections:
+        return rejections.DLQ_EVENT_NOT_FOUND
+    return letter
+
+
+def record_dlq_event(command: RecordDlqEvent, org: Org, _: Connection, context: DecisionContext) -> Ruling:
     """An inactive connection may still have events on their way."""
     data = command.data
     dlq_event_id = data.dlq_event_id or context.new_id
-    connection = org.connections.get(data.connection_id)
-    if connection is None:
-        return rejections.CONNECTION_NOT_FOUND
-    if not may_on(command, org, connection):
-        return rejections.FORBIDDEN
-    if not may_choose(data.dlq_event_id, context.principal):
-        return rejections.CHOSEN_ID
     if is_taken(dlq_event_id, org.dead_letters, context):
         return rejections.ID_TAKEN
-    recorded = DlqEventRecorded(
+    return DlqEventRecorded(
         connection_id=data.connection_id,
         dlq_event_id=dlq_event_id,
         error=unless_none(data.error),
         payload=free_json(data.payload),
     )
-    return accepted(command, org, context, recorded)
 
 
-def retry_dlq_event(command: RetryDlqEvent, org: Org, context: DecisionContext) -> Decision:
-    dlq_event_id = command.data.dlq_event_id
-    letter = _pending(command, org)
-    if isinstance(letter, Rejection):
-        return letter
+def retry_dlq_event(command: RetryDlqEvent, _org: Org, letter: DeadLetter, _: DecisionContext) -> Ruling:
+    if not letter.pending:
+        return rejections.DLQ_EVENT_RESOLVED
     if letter.retry_count >= RETRY_COUNT:
         return rejections.RETRIES_LIMIT
-    retried = DlqEventRetried(
-        connection_id=letter.connection_id, dlq_event_id=dlq_event_id, retry_count=letter.retry_count + 1
+    return DlqEventRetried(
+        connection_id=letter.connection_id,
+        dlq_event_id=command.data.dlq_event_id,
+        retry_count=letter.retry_count + 1,
     )
-    return accepted(command, org, context, retried)
 
 
-def resolve_dlq_event(command: ResolveDlqEvent, org: Org, context: DecisionContext) -> Decision:
-    data = command.data
-    letter = _pending(command, org)
-    if isinstance(letter, Rejection):
-        return letter
-    reason = unless_none(data.reason)
-    resolved = DlqEventResolved(
-        connection_id=letter.connection_id, dlq_event_id=data.dlq_event_id, reason=reason, resolution=data.resolution
+def resolve_dlq_event(command: ResolveDlqEvent, _org: Org, letter: DeadLetter, _: DecisionContext) -> Ruling:
+    if not letter.pending:
+        return rejections.DLQ_EVENT_RESOLVED
+    return DlqEventResolved(
+        connection_id=letter.connection_id,
+        dlq_event_id=command.data.dlq_event_id,
+        reason=unless_none(command.data.reason),
+        resolution=command.data.resolution,
     )
-    return accepted(command, org, context, resolved)
 
 
-def _pending(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejection:
-    """Of a deleted connection the tables may still have dead letters: they are gone."""
-    letter = org.dead_letters.get(command.data.dlq_event_id)
-    connection = None if letter is None else org.connections.get(letter.connection_id)
-    if letter is None or connection is None:
-        return rejections.DLQ_EVENT_NOT_FOUND
-    if not may_on(command, org, connection):
-        return rejections.FORBIDDEN
-    return letter if letter.pending else rejections.DLQ_EVENT_RESOLVED
+def touched_letters(connection_id: str, *ids: str) -> tuple[ChildRef, ...]:
+    return ChildRef(ChildKind.CONNECTION, connection_id), *(ChildRef(ChildKind.DEAD_LETTER, id_) for id_ in ids)
 
 
-def retry_dlq_events(command: RetryDlqEvents, org: Org, context: DecisionContext) -> Decision:
-    """One that can be counted no further is skipped like one that is resolved."""
-    chosen = _chosen(command, org, context)
-    if isinstance(chosen, Rejection):
-        return chosen
-    ids = tuple(id_ for id_ in chosen.ids if org.dead_letters[id_].retry_count < RETRY_COUNT)
-    retried = DlqEventsRetried(
-        connection_id=command.data.connection_id,
-        changed=UNSET if ids else False,
-        filter=chosen.filter,
-        ids=ids,
-        remaining=chosen.remaining,
-    )
-    return accepted(command, org, context, retried)
+def _touches(fact: DlqEventRecorded | DlqEventRetried | DlqEventResolved) -> tuple[ChildRef, ...]:
+    return touched_letters(fact.connection_id, fact.dlq_event_id)
 
 
-def resolve_dlq_events(command: ResolveDlqEvents, org: Org, context: DecisionContext) -> Decision:
-    data = command.data
-    chosen = _chosen(command, org, context)
-    if isinstance(chosen, Rejection):
-        return chosen
-    resolved = DlqEventsResolved(
-        connection_id=data.connection_id,
-        changed=UNSET if chosen.ids else False,
-        filter=chosen.filter,
-        ids=chosen.ids,
-        reason=unless_none(data.reason),
-        remaining=chosen.remaining,
-        resolution=data.resolution,
-    )
-    return accepted(command, org, context, resolved)
+def _recorded(org: Org, fact: DlqEventRecorded) -> Org:
+    recorded = DeadLetter(fact.connection_id, pending=True, retry_count=0)
+    counted = with_activity(org, fact.connection_id, lambda was: replace(was, pending=was.pending + 1))
+    return replace(counted, dead_letters=org.dead_letters.set(fact.dlq_event_id, recorded))
 
 
-def _chosen(command: RetryDlqEvents | ResolveDlqEvents, org: Org, context: DecisionContext) -> _Chosen | Rejection:
-    data = command.data
-    connection = org.connections.get(data.connection_id)
-    if connection is None:
-        return rejections.CONNECTION_NOT_FOUND
-    if not may_on(command, org, connection):
-        return rejections.FORBIDDEN
-    if data.filter is not None:
-        return _by_filter(data.filter, data.connection_id, org, context)
-    return _by_ids(data.ids or (), data.connection_id, org)
+def _retried(org: Org, fact: DlqEventRetried) -> Org:
+    letter = replace(org.dead_letters[fact.dlq_event_id], retry_count=fact.retry_count)
+    return replace(org, dead_letters=org.dead_letters.set(fact.dlq_event_id, letter))
 
 
-def _by_ids(ids: Iterable[str], connection_id: str, org: Org) -> _Chosen | Rejection:
-    named = {id_: org.dead_letters.get(id_) for id_ in ids}
-    if any(letter is None or letter.connection_id != connection_id for letter in named.values()):
-        return rejections.NOT_OF_CONNECTION
-    return _Chosen(tuple(sorted(id_ for id_, letter in named.items() if letter is not None and letter.pending)))
+def _resolved(org: Org, fact: DlqEventResolved) -> Org:
+    return with_resolved(org, fact.connection_id, (fact.dlq_event_id,))
 
 
-def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, context: DecisionContext) -> _Chosen:
-    most = RETRY_COUNT if wanted.max_retry_count is None else wanted.max_retry_count
-    matching = sorted(
-        id_
-        for id_, letter in org.dead_letters.items()
-        if letter.connection_id == connection_id and letter.pending and letter.retry_count <= most
-    )
-    left = len(matching[BULK_IDS:]) + context.beyond
-    return _Chosen(
-        ids=tuple(matching[:BULK_IDS]),
-        filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),
-        remaining=min(left, REMAINING_COUNTED + 1),
-    )
+def with_resolved(org: Org, connection_id: str, ids: tuple[str, ...]) -> Org:
+    """If `pending` is only a lower bound, more may be resolved than were counted."""
+    letters = {id_: org.dead_letters[id_] for id_ in ids}
+    ended = sum(letter.pending for letter in letters.values())
+    counted = with_activity(org, connection_id, lambda was: replace(was, pending=max(was.pending - ended, 0)))
+    resolved = {id_: replace(letter, pending=False) for id_, letter in letters.items()}
+    return replace(counted, dead_letters=org.dead_letters.update(resolved))
+
+
+_NEW_LETTER = Thing(_new_letter, _named_by_record, find=find_connection, rights=rights_on_connection)
+_LETTER = Thing(_target, _named, find=_find_letter, rights=rights_on_child)
+
+HANDLERS: Final = (
+    ThingHandler(RecordDlqEvent, EDITORS_AND_SERVICES, _NEW_LETTER, record_dlq_event, backlog=Backlog.GROWS),
+    ThingHandler(RetryDlqEvent, EDITORS_AND_SERVICES, _LETTER, retry_dlq_event),
+    ThingHandler(ResolveDlqEvent, EDITORS_AND_SERVICES, _LETTER, resolve_dlq_event, backlog=Backlog.SHRINKS),
+)
+FOLDS: Final = (
+    OrgFold(DlqEventRecorded, _recorded, touches=_touches),
+    OrgFold(DlqEventRetried, _retried, touches=_touches),
+    OrgFold(DlqEventResolved, _resolved, touches=_touches),
+)

@@ -14,14 +14,14 @@ class DecisionContext:
 
     principal: Principal
     new_id: str
-    """The id of what the command makes, unless it chose one (identity.thing_id)."""
+    """The id of what the command creates, unless it chose one (identity.thing_id)."""
     known_users: Container[str]
-    """Users known now; only those that the command names, its actor included, are ever asked for."""
+    """Users who exist now. Only users that the command names, its actor included, are looked up in it."""
     taken_ids: Container[str]
     """The id that the command chose, if another org has reserved it or holds it."""
     managed_users: bool
     beyond: int = 0
-    """How many more dead letters than the org holds a bulk command's filter matches; 10001 means more."""
+    """How many dead letters a bulk command's filter matches besides those in the org; 10001 means more."""
 
 
 @dataclass(frozen=True, slots=True)

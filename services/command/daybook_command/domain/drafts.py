@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry, Rejection
-from daybook_command.domain.outsiders import outsider_data
+from daybook_command.domain.handlers import Target
+from daybook_command.domain.registry import FOLDS, HANDLERS
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import Target, target_of
 from daybook_contracts.codes import SENTENCE
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import EntryError
-from daybook_contracts.entries.facts import MemberAdded, ProjectMemberAdded
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.json.canonical import canonical_bytes
@@ -84,13 +83,12 @@ def _failure(
     attempt only ids are kept, and what it would have made has none but the entry's own.
     """
     outside, actor = standing.scope == "outsider", command.actor_user_id
-    target = target_of(command, standing.first_id(), None) if outside else target_of(command, context.new_id, org)
+    new_id, seen = (standing.first_id(), None) if outside else (context.new_id, org)
+    target = HANDLERS[type(command)].on.target(command, new_id, seen)
     org_id = None if org is None else command.org_id
     actor_user_id = actor if actor is not None and actor in context.known_users else None
-    claimed = {
-        "org_id": command.org_id if org_id is None else None,
-        "actor_user_id": actor if actor_user_id is None else None,
-    }
+    columns = {"org_id": (command.org_id, org_id), "actor_user_id": (actor, actor_user_id)}
+    claimed = {name: id_ for name, (id_, column) in columns.items() if id_ is not None and column is None}
     return Draft(
         action=command.type,
         entity_type=target.entity_type,
@@ -98,7 +96,7 @@ def _failure(
         org_id=org_id,
         project_id=None if outside else _existing_project(org, target),
         actor_user_id=actor_user_id,
-        data=outsider_data(claimed) if outside else failure_data(command, claimed),
+        data=canonical_bytes(claimed) if outside else failure_data(command, claimed),
         error=EntryError(code=rejected.code.value, detail=SENTENCE[rejected.code]),
         fact=None,
     )
@@ -108,10 +106,10 @@ def _existing_project(org: Org | None, target: Target) -> str | None:
     return target.project_id if org is not None and target.project_id in org.projects else None
 
 
-def failure_data(command: Command, claimed: dict[str, str | None]) -> bytes:
+def failure_data(command: Command, claimed: dict[str, str]) -> bytes:
     """The JCS of what was tried, with ids that have no column; a claimed `project_id` is in the data as it came."""
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
-    return canonical_bytes(kept | {name: id_ for name, id_ in claimed.items() if id_ is not None})
+    return canonical_bytes(kept | claimed)
 
 
 def users_in(draft: Draft) -> Iterator[str]:
@@ -120,8 +118,5 @@ def users_in(draft: Draft) -> Iterator[str]:
     """
     if draft.actor_user_id is not None:
         yield draft.actor_user_id
-    match draft.fact:
-        case MemberAdded(user_id=user_id) | ProjectMemberAdded(user_id=user_id):
-            yield user_id
-        case _:
-            pass
+    if draft.fact is not None:
+        yield from FOLDS[type(draft.fact)].users(draft.fact)

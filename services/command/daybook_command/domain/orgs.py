@@ -1,29 +1,62 @@
-"""Decides on orgs themselves: making one and naming it."""
+"""Orgs themselves: creating and renaming them. Their state is in state.py, because every noun is part of it."""
+
+from dataclasses import replace
+from typing import Final
+
+from immutables import Map
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, DecisionContext
-from daybook_command.domain.permissions import A_KNOWN_USER, A_SERVICE, in_org, may
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import (
+    NotFoldable,
+    OpenFold,
+    OpenHandler,
+    OrgFold,
+    OrgHandler,
+    Ruling,
+    Subject,
+    Target,
+)
+from daybook_command.domain.permissions import ORG_ADMINS, Standing, Standings, in_org
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import accepted
 from daybook_contracts.commands.orgs import CreateOrg, RenameOrg
 from daybook_contracts.entries.facts import OrgCreated, OrgRenamed
+from daybook_contracts.entries.fields import Role
 
 
-def create_org(command: CreateOrg, org: Org | None, context: DecisionContext) -> Decision:
-    actor = command.actor_user_id
-    if actor is not None and actor not in context.known_users:
-        return rejections.USER_NOT_FOUND
-    if not may(command.type, A_SERVICE if actor is None else A_KNOWN_USER):
-        return rejections.FORBIDDEN
-    if org is not None:
-        return rejections.ORG_EXISTS
-    return accepted(command, org, context, OrgCreated(name=command.data.name))
+def _target(command: CreateOrg | RenameOrg, _new_id: str, _org: Org | None) -> Target:
+    return Target("org", command.org_id)
 
 
-def rename_org(command: RenameOrg, org: Org, context: DecisionContext) -> Decision:
+def _rights_to_create(command: CreateOrg, context: DecisionContext) -> Standings | Rejection:
+    if command.actor_user_id is None:
+        return frozenset({Standing.SERVICE})
+    known = command.actor_user_id in context.known_users
+    return frozenset({Standing.KNOWN_USER}) if known else rejections.USER_NOT_FOUND
+
+
+def create_org(command: CreateOrg, org: Org | None, _context: DecisionContext) -> Ruling:
+    return OrgCreated(name=command.data.name) if org is None else rejections.ORG_EXISTS
+
+
+def rename_org(command: RenameOrg, org: Org, _context: DecisionContext) -> Ruling:
     name = command.data.name
-    if not may(command.type, in_org(org, command.actor_user_id)):
-        return rejections.FORBIDDEN
-    if name == org.name:
-        return accepted(command, org, context, OrgRenamed(name=name, changed=False))
-    return accepted(command, org, context, OrgRenamed(name=name))
+    return OrgRenamed(name=name, changed=False) if name == org.name else OrgRenamed(name=name)
+
+
+def _created(org: Org | None, actor_user_id: str | None, fact: OrgCreated) -> Org:
+    if org is not None or actor_user_id is None:
+        raise NotFoldable("an org is created once, by a user")
+    founder: Role = "owner"
+    return Org(name=fact.name, members=Map({actor_user_id: founder}), owners=1, projects=Map())
+
+
+def _renamed(org: Org, fact: OrgRenamed) -> Org:
+    return replace(org, name=fact.name)
+
+
+HANDLERS: Final = (
+    OpenHandler(CreateOrg, frozenset({Standing.KNOWN_USER}), Subject(_target), _rights_to_create, create_org),
+    OrgHandler(RenameOrg, ORG_ADMINS, Subject(_target), in_org, rename_org),
+)
+FOLDS: Final = (OpenFold(OrgCreated, _created), OrgFold(OrgRenamed, _renamed))

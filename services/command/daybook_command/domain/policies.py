@@ -1,30 +1,36 @@
-"""What Daybook itself says to a command: a connection has at most one open alert per rule, and its severity only grows.
+"""What Daybook itself answers to a success entry: a connection has at most one open alert per rule, and its severity
+only rises.
 
-Enters: an accepted command, the org before and after it. Leaves: the events that stand after the command's own.
+Enters: the data of a command's entry, the org before and after it. Leaves: the entries that follow it.
 """
 
 from collections.abc import Mapping
-from typing import Final, assert_never
+from typing import Final, assert_never, get_args
 
-from daybook_command.domain.children import activity_of
-from daybook_command.domain.decision import DecisionContext, NewEntry
-from daybook_command.domain.state import FAILURES_COUNTED, Org
-from daybook_contracts.commands.connections import DeleteConnection
-from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents
-from daybook_contracts.commands.syncs import CompleteSync, FailSync
-from daybook_contracts.entries.facts import ACTION_OF, AlertEscalated, AlertRaised, AlertResolved
+from daybook_command.domain.activity import FAILURES_COUNTED, activity_of
+from daybook_command.domain.decision import NewEntry
+from daybook_command.domain.state import Org
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Rule, Severity
 from daybook_contracts.entries.identity import policy_alert_id
-from daybook_contracts.senders.principals import DAYBOOK
+from daybook_contracts.senders.principals import DAYBOOK, Principal
 
-Watched = CompleteSync | FailSync | RecordDlqEvent | ResolveDlqEvent | ResolveDlqEvents | DeleteConnection
-"""After no other command does a policy want anything new."""
+Watched = (
+    facts.SyncCompleted
+    | facts.SyncFailed
+    | facts.DlqEventRecorded
+    | facts.DlqEventResolved
+    | facts.DlqEventsResolved
+    | facts.ConnectionDeleted
+)
+"""No policy follows other entries."""
 
 Wanted = Mapping[Rule, Severity | None]
-"""Of the rules that a command is a matter of, in the order of their entries; None where all is well again."""
+"""The severity at which a rule's alert should be open, None if it should be closed; in the order of the entries."""
 
 _CRITICAL_PENDING: Final = 100
-_RANKS: Final = {"info": 0, "warning": 1, "critical": 2}
+_BY_SEVERITY: Final[tuple[Severity, ...]] = get_args(Severity)
+"""The most severe first."""
 _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
     ("sync_failing", "warning"): "The last sync of this connection failed.",
     ("sync_failing", "critical"): f"At least {FAILURES_COUNTED} syncs of this connection failed in a row.",
@@ -34,62 +40,52 @@ _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
 }
 
 
-def policy_events(command: Watched, before: Org, after: Org, context: DecisionContext) -> tuple[NewEntry, ...]:
-    connection_id = _connection_of(command, before)
-    wanted = _wanted(command, connection_id, after, context)
+def policy_entries(fact: Watched, before: Org, after: Org, principal: Principal) -> tuple[NewEntry, ...]:
+    connection_id = fact.connection_id
+    wanted = _wanted(fact, after, principal)
     changes = (_change(rule, severity, connection_id, before) for rule, severity in wanted.items())
     project_id = before.connections[connection_id].project_id
     return tuple(
-        NewEntry(ACTION_OF[type(fact)], "integration_alert", fact.alert_id, project_id, fact, by_policy=True)
-        for fact in changes
-        if fact is not None
+        NewEntry(
+            facts.ACTION_OF[type(change)], "integration_alert", change.alert_id, project_id, change, by_policy=True
+        )
+        for change in changes
+        if change is not None
     )
 
 
-def _connection_of(command: Watched, before: Org) -> str:
-    match command:
-        case CompleteSync() | FailSync():
-            return before.runs[command.data.sync_run_id].connection_id
-        case ResolveDlqEvent():
-            return before.dead_letters[command.data.dlq_event_id].connection_id
-        case RecordDlqEvent() | ResolveDlqEvents() | DeleteConnection():
-            return command.data.connection_id
-        case _:
-            assert_never(command)
-
-
-def _wanted(command: Watched, connection_id: str, after: Org, context: DecisionContext) -> Wanted:
-    match command:
-        case DeleteConnection():
+def _wanted(fact: Watched, after: Org, principal: Principal) -> Wanted:
+    match fact:
+        case facts.ConnectionDeleted():
             return {"sync_failing": None, "dlq_backlog": None, "sync_stalled": None}
-        case CompleteSync():
+        case facts.SyncCompleted():
             return {"sync_failing": None, "sync_stalled": None}
-        case FailSync():
-            failures = activity_of(after, connection_id).failures
+        case facts.SyncFailed():
+            failures = activity_of(after, fact.connection_id).failures
             failing: Wanted = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
-            # Only Daybook's own command says that the run was too old; a publisher's TIMED_OUT is its own affair.
-            return {**failing, "sync_stalled": "critical"} if context.principal == DAYBOOK else failing
-        case RecordDlqEvent():
-            pending = activity_of(after, connection_id).pending
+            # A publisher may also send TIMED_OUT, but only Daybook's own command says that the run took too long.
+            return {**failing, "sync_stalled": "critical"} if principal == DAYBOOK else failing
+        case facts.DlqEventRecorded():
+            pending = activity_of(after, fact.connection_id).pending
             return {"dlq_backlog": "critical" if pending >= _CRITICAL_PENDING else "warning"}
-        case ResolveDlqEvent() | ResolveDlqEvents():
-            return {"dlq_backlog": None} if activity_of(after, connection_id).pending == 0 else {}
+        case facts.DlqEventResolved() | facts.DlqEventsResolved():
+            return {"dlq_backlog": None} if activity_of(after, fact.connection_id).pending == 0 else {}
         case _:
-            assert_never(command)
+            assert_never(fact)
 
 
 def _change(
     rule: Rule, severity: Severity | None, connection_id: str, org: Org
-) -> AlertRaised | AlertEscalated | AlertResolved | None:
-    """What brings the alert to where it should be; None where it is there already, or higher."""
+) -> facts.AlertRaised | facts.AlertEscalated | facts.AlertResolved | None:
+    """The entry that brings the alert there; None if it is there already, or open at a higher severity."""
     alert_id = policy_alert_id(connection_id, rule)
     alert = org.alerts.get(alert_id)
     if severity is None:
-        return None if alert is None else AlertResolved(alert_id=alert_id, connection_id=connection_id, rule=rule)
+        return None if alert is None else facts.AlertResolved(alert_id=alert_id, connection_id=connection_id, rule=rule)
     message = _MESSAGES[rule, severity]
     if alert is None:
         project_id = org.connections[connection_id].project_id
-        return AlertRaised(
+        return facts.AlertRaised(
             alert_id=alert_id,
             connection_id=connection_id,
             message=message,
@@ -97,6 +93,8 @@ def _change(
             rule=rule,
             severity=severity,
         )
-    if _RANKS[severity] <= _RANKS[alert.severity]:
+    if _BY_SEVERITY.index(severity) >= _BY_SEVERITY.index(alert.severity):
         return None
-    return AlertEscalated(alert_id=alert_id, connection_id=connection_id, message=message, rule=rule, severity=severity)
+    return facts.AlertEscalated(
+        alert_id=alert_id, connection_id=connection_id, message=message, rule=rule, severity=severity
+    )

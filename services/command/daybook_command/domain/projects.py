@@ -1,32 +1,95 @@
-"""Decides on projects themselves: making one and naming it."""
+"""Projects themselves: creating and renaming them. What a project's members may do in it is here too."""
+
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
+
+from immutables import Map
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, DecisionContext
-from daybook_command.domain.permissions import in_org, in_project, may, may_choose
-from daybook_command.domain.state import Org, Project
-from daybook_command.domain.targets import accepted, is_taken
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import OrgFold, OrgHandler, Ruling, Subject, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.permissions import ORG_ADMINS, PROJECT_ADMINS, Acting, Standings, in_org, in_project
+from daybook_command.domain.references import Named, chosen
+from daybook_command.domain.state import Org
 from daybook_contracts.commands.projects import CreateProject, RenameProject
 from daybook_contracts.entries.facts import ProjectCreated, ProjectRenamed
+from daybook_contracts.entries.fields import ProjectRole
 from daybook_contracts.limits import ORG_PROJECTS
 
 
-def create_project(command: CreateProject, org: Org, context: DecisionContext) -> Decision:
-    chosen, project_id = command.data.project_id, command.data.project_id or context.new_id
-    if not may(command.type, in_org(org, command.actor_user_id)):
-        return rejections.FORBIDDEN
-    if not may_choose(chosen, context.principal):
-        return rejections.CHOSEN_ID
+@dataclass(frozen=True, slots=True)
+class Project:
+    name: str
+    members: Map[str, ProjectRole]
+    """user id -> project role"""
+
+
+class _NamesProject(Protocol):
+    @property
+    def project_id(self) -> str: ...
+
+
+class ProjectCommand(Acting, Protocol):
+    """Any command whose data names a project."""
+
+    @property
+    def data(self) -> _NamesProject: ...
+
+
+def _new_project(command: CreateProject, new_id: str, _org: Org | None) -> Target:
+    project_id = command.data.project_id or new_id
+    return Target("project", project_id, project_id)
+
+
+def _named_by_create(command: CreateProject) -> Named:
+    return Named(chosen=chosen("projects", command.data.project_id))
+
+
+def _target(command: RenameProject, _new_id: str, _org: Org | None) -> Target:
+    return Target("project", command.data.project_id, command.data.project_id)
+
+
+def rights_in_project(command: ProjectCommand, org: Org, _project: Project) -> Standings:
+    return in_project(command, org, command.data.project_id)
+
+
+def find_project(command: ProjectCommand, org: Org) -> Project | Rejection:
+    return org.projects.get(command.data.project_id, rejections.PROJECT_NOT_FOUND)
+
+
+def create_project(command: CreateProject, org: Org, context: DecisionContext) -> Ruling:
+    project_id = command.data.project_id or context.new_id
     if is_taken(project_id, org.projects, context):
         return rejections.ID_TAKEN
     if len(org.projects) >= ORG_PROJECTS:
         return rejections.PROJECTS_LIMIT
-    return accepted(command, org, context, ProjectCreated(project_id=project_id, name=command.data.name))
+    return ProjectCreated(project_id=project_id, name=command.data.name)
 
 
-def rename_project(command: RenameProject, org: Org, project: Project, context: DecisionContext) -> Decision:
+def rename_project(command: RenameProject, _org: Org, project: Project, _context: DecisionContext) -> Ruling:
     project_id, name = command.data.project_id, command.data.name
-    if not may(command.type, in_project(org, project, command.actor_user_id)):
-        return rejections.FORBIDDEN
     if name == project.name:
-        return accepted(command, org, context, ProjectRenamed(project_id=project_id, name=name, changed=False))
-    return accepted(command, org, context, ProjectRenamed(project_id=project_id, name=name))
+        return ProjectRenamed(project_id=project_id, name=name, changed=False)
+    return ProjectRenamed(project_id=project_id, name=name)
+
+
+def _created(org: Org, fact: ProjectCreated) -> Org:
+    return with_project(org, fact.project_id, Project(name=fact.name, members=Map()))
+
+
+def _renamed(org: Org, fact: ProjectRenamed) -> Org:
+    return with_project(org, fact.project_id, replace(org.projects[fact.project_id], name=fact.name))
+
+
+def with_project(org: Org, project_id: str, project: Project) -> Org:
+    return replace(org, projects=org.projects.set(project_id, project))
+
+
+_NEW_PROJECT = Subject(_new_project, _named_by_create)
+_PROJECT = Thing(_target, find=find_project, rights=rights_in_project)
+
+HANDLERS: Final = (
+    OrgHandler(CreateProject, ORG_ADMINS, _NEW_PROJECT, in_org, create_project),
+    ThingHandler(RenameProject, PROJECT_ADMINS, _PROJECT, rename_project),
+)
+FOLDS: Final = (OrgFold(ProjectCreated, _created), OrgFold(ProjectRenamed, _renamed))

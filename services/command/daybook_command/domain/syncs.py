@@ -1,71 +1,136 @@
-"""Decides on sync runs: an active connection has one at a time, and what has ended stays as it ended."""
+"""Sync runs: an active connection has one at a time, and a run that has ended never changes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 
 from daybook_command.domain import rejections
-from daybook_command.domain.children import activity_of
-from daybook_command.domain.decision import Decision, DecisionContext, Rejection
-from daybook_command.domain.permissions import may_choose, may_on
-from daybook_command.domain.state import Org, Run
-from daybook_command.domain.targets import accepted, is_taken
+from daybook_command.domain.activity import (
+    FAILURES_COUNTED,
+    Activity,
+    activity_of,
+    project_of,
+    rights_on_child,
+    with_activity,
+)
+from daybook_command.domain.connections import Connection, find_connection, rights_on_connection
+from daybook_command.domain.decision import DecisionContext, Rejection
+from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
+from daybook_command.domain.permissions import EDITORS_AND_SERVICES
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
+from daybook_command.domain.state import Org
 from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 from daybook_contracts.entries.facts import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
 from daybook_contracts.entries.fields import free_json, unless_none
 
+EndSync = CompleteSync | FailSync | CancelSync
+SyncEnded = SyncCompleted | SyncFailed | SyncCancelled
+Status = Literal["running", "success", "failed", "cancelled"]
 
-def start_sync(command: StartSync, org: Org, context: DecisionContext) -> Decision:
-    connection_id, chosen = command.data.connection_id, command.data.sync_run_id
-    sync_run_id = chosen or context.new_id
-    connection = org.connections.get(connection_id)
-    if connection is None:
-        return rejections.CONNECTION_NOT_FOUND
-    if not may_on(command, org, connection):
-        return rejections.FORBIDDEN
-    if not may_choose(chosen, context.principal):
-        return rejections.CHOSEN_ID
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    connection_id: str
+    status: Status
+
+
+def _new_run(command: StartSync, new_id: str, org: Org | None) -> Target:
+    data = command.data
+    return Target("sync_run", data.sync_run_id or new_id, project_of(org, data.connection_id))
+
+
+def _target(command: EndSync, _new_id: str, org: Org | None) -> Target:
+    run = None if org is None else org.runs.get(command.data.sync_run_id)
+    return Target("sync_run", command.data.sync_run_id, None if run is None else project_of(org, run.connection_id))
+
+
+def _named_by_start(command: StartSync) -> Named:
+    connection_id, sync_run_id = command.data.connection_id, command.data.sync_run_id
+    return Named(connections=(connection_id,), runs=present(sync_run_id), chosen=chosen("sync_runs", sync_run_id))
+
+
+def _named(command: EndSync) -> Named:
+    return Named(runs=(command.data.sync_run_id,))
+
+
+def _find_run(command: EndSync, org: Org) -> Run | Rejection:
+    """The tables may still have runs of a deleted connection: they count as gone."""
+    run = org.runs.get(command.data.sync_run_id)
+    return rejections.SYNC_RUN_NOT_FOUND if run is None or run.connection_id not in org.connections else run
+
+
+def start_sync(command: StartSync, org: Org, connection: Connection, context: DecisionContext) -> Ruling:
+    connection_id = command.data.connection_id
+    sync_run_id = command.data.sync_run_id or context.new_id
     if is_taken(sync_run_id, org.runs, context):
         return rejections.ID_TAKEN
     if not connection.active:
         return rejections.CONNECTION_INACTIVE
     if activity_of(org, connection_id).running is not None:
         return rejections.SYNC_ALREADY_RUNNING
-    return accepted(command, org, context, SyncStarted(connection_id=connection_id, sync_run_id=sync_run_id))
+    return SyncStarted(connection_id=connection_id, sync_run_id=sync_run_id)
 
 
-def complete_sync(command: CompleteSync, org: Org, context: DecisionContext) -> Decision:
-    sync_run_id, stats = command.data.sync_run_id, command.data.stats
-    run = _running(command, org)
-    if isinstance(run, Rejection):
-        return run
-    told = unless_none(None if stats is None else free_json(stats))
-    completed = SyncCompleted(connection_id=run.connection_id, sync_run_id=sync_run_id, stats=told)
-    return accepted(command, org, context, completed)
-
-
-def fail_sync(command: FailSync, org: Org, context: DecisionContext) -> Decision:
-    sync_run_id, error_message = command.data.sync_run_id, command.data.error_message
-    run = _running(command, org)
-    if isinstance(run, Rejection):
-        return run
-    failed = SyncFailed(connection_id=run.connection_id, sync_run_id=sync_run_id, error_message=error_message)
-    return accepted(command, org, context, failed)
-
-
-def cancel_sync(command: CancelSync, org: Org, context: DecisionContext) -> Decision:
-    sync_run_id, reason = command.data.sync_run_id, command.data.reason
-    run = _running(command, org)
-    if isinstance(run, Rejection):
-        return run
-    cancelled = SyncCancelled(connection_id=run.connection_id, sync_run_id=sync_run_id, reason=unless_none(reason))
-    return accepted(command, org, context, cancelled)
-
-
-def _running(command: CompleteSync | FailSync | CancelSync, org: Org) -> Run | Rejection:
-    """The run that the command may end. Of a deleted connection the tables may still have runs: they are gone."""
-    run = org.runs.get(command.data.sync_run_id)
-    connection = None if run is None else org.connections.get(run.connection_id)
-    if run is None or connection is None:
-        return rejections.SYNC_RUN_NOT_FOUND
-    if not may_on(command, org, connection):
-        return rejections.FORBIDDEN
+def complete_sync(command: CompleteSync, _org: Org, run: Run, _context: DecisionContext) -> Ruling:
     if run.status != "running":
         return rejections.SYNC_NOT_RUNNING
-    return run
+    stats = unless_none(None if command.data.stats is None else free_json(command.data.stats))
+    return SyncCompleted(connection_id=run.connection_id, sync_run_id=command.data.sync_run_id, stats=stats)
+
+
+def fail_sync(command: FailSync, _org: Org, run: Run, _context: DecisionContext) -> Ruling:
+    if run.status != "running":
+        return rejections.SYNC_NOT_RUNNING
+    sync_run_id, error_message = command.data.sync_run_id, command.data.error_message
+    return SyncFailed(connection_id=run.connection_id, sync_run_id=sync_run_id, error_message=error_message)
+
+
+def cancel_sync(command: CancelSync, _org: Org, run: Run, _context: DecisionContext) -> Ruling:
+    if run.status != "running":
+        return rejections.SYNC_NOT_RUNNING
+    sync_run_id, reason = command.data.sync_run_id, unless_none(command.data.reason)
+    return SyncCancelled(connection_id=run.connection_id, sync_run_id=sync_run_id, reason=reason)
+
+
+def _touches(fact: SyncStarted | SyncEnded) -> tuple[ChildRef, ...]:
+    return ChildRef(ChildKind.CONNECTION, fact.connection_id), ChildRef(ChildKind.RUN, fact.sync_run_id)
+
+
+def _started(org: Org, fact: SyncStarted) -> Org:
+    busy = with_activity(org, fact.connection_id, lambda was: replace(was, running=fact.sync_run_id))
+    return replace(busy, runs=org.runs.set(fact.sync_run_id, Run(fact.connection_id, "running")))
+
+
+def _completed(org: Org, fact: SyncCompleted) -> Org:
+    return _ended(org, fact, "success", lambda _: 0)
+
+
+def _failed(org: Org, fact: SyncFailed) -> Org:
+    return _ended(org, fact, "failed", lambda was: min(was.failures + 1, FAILURES_COUNTED))
+
+
+def _cancelled(org: Org, fact: SyncCancelled) -> Org:
+    return _ended(org, fact, "cancelled", lambda was: was.failures)
+
+
+def _ended(org: Org, fact: SyncEnded, status: Status, failures: Callable[[Activity], int]) -> Org:
+    ended = replace(org.runs[fact.sync_run_id], status=status)
+    idle = with_activity(org, fact.connection_id, lambda was: replace(was, running=None, failures=failures(was)))
+    return replace(idle, runs=org.runs.set(fact.sync_run_id, ended))
+
+
+_NEW_RUN = Thing(_new_run, _named_by_start, find=find_connection, rights=rights_on_connection)
+_RUN = Thing(_target, _named, find=_find_run, rights=rights_on_child)
+
+HANDLERS: Final = (
+    ThingHandler(StartSync, EDITORS_AND_SERVICES, _NEW_RUN, start_sync),
+    ThingHandler(CompleteSync, EDITORS_AND_SERVICES, _RUN, complete_sync),
+    ThingHandler(FailSync, EDITORS_AND_SERVICES, _RUN, fail_sync),
+    ThingHandler(CancelSync, EDITORS_AND_SERVICES, _RUN, cancel_sync),
+)
+FOLDS: Final = (
+    OrgFold(SyncStarted, _started, touches=_touches),
+    OrgFold(SyncCompleted, _completed, touches=_touches),
+    OrgFold(SyncFailed, _failed, touches=_touches),
+    OrgFold(SyncCancelled, _cancelled, touches=_touches),
+)

@@ -1,21 +1,41 @@
-"""Decides on users. They belong to no org; in external mode they are the identity provider's."""
+"""Users. They belong to no org; in external mode the identity provider registers them."""
+
+from typing import Final
 
 from daybook_command.domain import rejections
-from daybook_command.domain.decision import Decision, DecisionContext
-from daybook_command.domain.permissions import NOBODY, may, towards_user
-from daybook_command.domain.targets import accepted
+from daybook_command.domain.decision import DecisionContext
+from daybook_command.domain.handlers import OpenFold, OpenHandler, Ruling, Subject, Target
+from daybook_command.domain.permissions import Standing, Standings, is_anonymous, towards_user
+from daybook_command.domain.references import Named
+from daybook_command.domain.state import Org
 from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.entries.facts import UserRegistered
-from daybook_contracts.senders.principals import Service
 
 
-def register_user(command: RegisterUser, context: DecisionContext) -> Decision:
-    user_id, actor = command.data.user_id, command.actor_user_id
-    anonymous = actor is None and not isinstance(context.principal, Service)
-    if not may(command.type, NOBODY if anonymous else towards_user(actor, user_id)):
-        return rejections.FORBIDDEN
+def _target(command: RegisterUser, _new_id: str, _org: Org | None) -> Target:
+    return Target("user", command.data.user_id)
+
+
+def _named(command: RegisterUser) -> Named:
+    return Named(users=(command.data.user_id,))
+
+
+def _rights(command: RegisterUser, context: DecisionContext) -> Standings:
+    return frozenset() if is_anonymous(command, context.principal) else towards_user(command, command.data.user_id)
+
+
+def register_user(command: RegisterUser, _org: Org | None, context: DecisionContext) -> Ruling:
+    user_id = command.data.user_id
     if not context.managed_users:
         return rejections.EXTERNAL_USERS
     if user_id in context.known_users:
-        return accepted(command, None, context, UserRegistered(user_id=user_id, changed=False))
-    return accepted(command, None, context, UserRegistered(user_id=user_id))
+        return UserRegistered(user_id=user_id, changed=False)
+    return UserRegistered(user_id=user_id)
+
+
+HANDLERS: Final = (
+    OpenHandler(
+        RegisterUser, frozenset({Standing.ITSELF, Standing.SERVICE}), Subject(_target, _named), _rights, register_user
+    ),
+)
+FOLDS: Final = (OpenFold(UserRegistered, lambda org, _actor, _fact: org),)

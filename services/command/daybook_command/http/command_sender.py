@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from daybook_command.domain.targets import users_named
+from daybook_command.domain.registry import users_named
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
 from daybook_command.metrics import DOOR_PUBLISHED, DOOR_WAITING

@@ -7,8 +7,8 @@ from hashlib import sha256
 
 import asyncpg
 
-from daybook_command.domain.children import Kind
-from daybook_command.domain.state import FAILURES_COUNTED, Activity
+from daybook_command.domain.activity import FAILURES_COUNTED, Activity
+from daybook_command.domain.references import ChildKind
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_rows import ByOrg, Pair, by_org, fetch_asked
 from daybook_command.shard.lookup import OrgNeeds
@@ -33,7 +33,7 @@ async def count_untouched(connection: Connection, pairs: Sequence[Pair], needs: 
 
 def touched_letters(needs: Iterable[OrgNeeds]) -> list[str]:
     """Of all orgs at once: an id is nobody else's."""
-    return [ref.id for need in needs for ref in need.touched if ref.kind is Kind.DEAD_LETTER]
+    return [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
 
 
 def _limits(needs: Iterable[OrgNeeds]) -> dict[str, int]:

@@ -8,8 +8,10 @@ from typing import Final
 
 import asyncpg
 
-from daybook_command.domain.children import RULES, Children, Kind, Ref
-from daybook_command.domain.state import DeadLetter, Run
+from daybook_command.domain.children import Children
+from daybook_command.domain.dead_letters import DeadLetter
+from daybook_command.domain.references import RULES, ChildKind, ChildRef
+from daybook_command.domain.syncs import Run
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letters
 from daybook_command.postgres.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
@@ -21,7 +23,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
 """What is said where more are left than anybody counts."""
 
-Asked = dict[str, frozenset[Ref]]
+Asked = dict[str, frozenset[ChildRef]]
 
 
 async def load_children(
@@ -32,11 +34,11 @@ async def load_children(
     if not any(asked.values()) and all(need.filtered is None for need in needs):
         return {}
     await connection.execute(sql.BY_INDEX)
-    runs = by_org(await fetch_asked(connection, sql.RUNS, _pairs(asked, Kind.RUN)), run)
-    letters = by_org(await fetch_asked(connection, sql.DEAD_LETTERS, _pairs(asked, Kind.DEAD_LETTER)), dead_letter)
+    runs = by_org(await fetch_asked(connection, sql.RUNS, _pairs(asked, ChildKind.RUN)), run)
+    letters = by_org(await fetch_asked(connection, sql.DEAD_LETTERS, _pairs(asked, ChildKind.DEAD_LETTER)), dead_letter)
     beyond = await _add_matching(connection, needs, letters)
-    busy = _pairs(asked, Kind.CONNECTION) | _parents(runs) | _parents(letters)
-    alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, Kind.ALERT) | _policy_alerts(busy))
+    busy = _pairs(asked, ChildKind.CONNECTION) | _parents(runs) | _parents(letters)
+    alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(busy))
     alerts = by_org(alert_rows, alert)
     activities = await load_activities(connection, _without_activity(busy, needs, fresh), needs)
     recounted = await count_untouched(connection, _low(busy, needs, fresh), needs)
@@ -53,11 +55,11 @@ async def load_children(
     }
 
 
-def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> frozenset[Ref]:
+def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> frozenset[ChildRef]:
     return frozenset(need.named).union(need.touched) if need.org_id in fresh else frozenset(need.named)
 
 
-def _pairs(asked: Asked, kind: Kind) -> set[Pair]:
+def _pairs(asked: Asked, kind: ChildKind) -> set[Pair]:
     return {(org_id, ref.id) for org_id, refs in asked.items() for ref in refs if ref.kind is kind}
 
 

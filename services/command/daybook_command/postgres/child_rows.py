@@ -6,7 +6,9 @@ from typing import TypeVar
 
 import asyncpg
 
-from daybook_command.domain.state import Alert, DeadLetter, Run
+from daybook_command.domain.alerts import Alert
+from daybook_command.domain.dead_letters import DeadLetter
+from daybook_command.domain.syncs import Run
 from daybook_infra.runtime.postgres.connections import Connection
 
 Pair = tuple[str, str]

@@ -5,10 +5,13 @@ from collections.abc import Sequence
 
 from immutables import Map
 
-from daybook_command.domain.state import Connection as SourceConnection
-from daybook_command.domain.state import Org, Project, SecretRef
+from daybook_command.domain.connections import Connection as SourceConnection
+from daybook_command.domain.projects import Project
+from daybook_command.domain.secret_refs import SecretRef
+from daybook_command.domain.state import Org
 from daybook_command.postgres import snapshot_sql as sql
 from daybook_contracts.connection_types.configs import key_names_of
+from daybook_contracts.entries.fields import ProjectRole, Role
 from daybook_infra.runtime.postgres.connections import Connection
 
 
@@ -17,7 +20,7 @@ async def load_orgs(connection: Connection, org_ids: Sequence[str]) -> dict[str,
     names = await connection.fetch(sql.ORGS, org_ids)
     if not names:
         return {}
-    members: dict[str, dict[str, str]] = {}
+    members: dict[str, dict[str, Role]] = {}
     for row in await connection.fetch(sql.MEMBERS, org_ids):
         members.setdefault(row["org_id"], {})[row["user_id"]] = row["role"]
     projects = await _projects(connection, org_ids)
@@ -39,7 +42,7 @@ async def load_orgs(connection: Connection, org_ids: Sequence[str]) -> dict[str,
 
 async def _projects(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, Project]]:
     """By org id, then by project id."""
-    members: dict[str, dict[str, str]] = {}
+    members: dict[str, dict[str, ProjectRole]] = {}
     for row in await connection.fetch(sql.PROJECT_MEMBERS, org_ids):
         members.setdefault(row["project_id"], {})[row["user_id"]] = row["role"]
     projects: dict[str, dict[str, Project]] = {}

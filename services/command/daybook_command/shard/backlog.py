@@ -1,54 +1,44 @@
-"""How commands on dead letters weigh on a batch: how many they name or resolve, and whether enough were counted.
+"""What a batch costs in dead letters: how many its commands name or resolve, and whether enough of them were counted.
+
 Enters: commands and orgs. It must not know how anything is counted.
 """
 
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from daybook_command.domain.state import Activity, Org
-from daybook_command.shard.lookup import Filtered
-from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, ResolveDlqEvents, RetryDlqEvents
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.handlers import Backlog
+from daybook_command.domain.references import PendingLetters
+from daybook_command.domain.registry import HANDLERS, named_by
+from daybook_command.domain.state import Org
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED: Final = 101
-"""Pending dead letters that are counted at least: the policy tells 0, 1 and 100 apart, also after one more."""
+"""Pending dead letters are counted at least up to this: the policy tells 0, 1 and 100 apart, also after one more."""
 
 
-def filtered_by(command: Command) -> Filtered | None:
-    """The filter of a bulk command. What it matches depends on all commands of its org before it: no other one of the
-    org is in its batch.
+def filtered_by(command: Command) -> PendingLetters | None:
+    """The filter of a bulk command. What it matches depends on every earlier command of its org, so a batch takes no
+    other command of that org.
     """
-    match command:
-        case RetryDlqEvents(data=data) | ResolveDlqEvents(data=data) if data.filter is not None:
-            return Filtered(data.connection_id, data.filter.max_retry_count)
-        case _:
-            return None
+    return named_by(command).filter
 
 
 def names(command: Command) -> int:
     """How many dead letters are looked up for it at most."""
-    match command:
-        case RetryDlqEvents(data=data) | ResolveDlqEvents(data=data):
-            return BULK_IDS if data.ids is None else len(data.ids)
-        case _:
-            return 1
+    named = named_by(command)
+    return BULK_IDS if named.filter is not None else max(1, len(named.dead_letters))
 
 
 def resolves(command: Command) -> int:
     """How many dead letters it resolves at most."""
-    match command:
-        case ResolveDlqEvent():
-            return 1
-        case ResolveDlqEvents(data=data):
-            return BULK_IDS if data.ids is None else len(data.ids)
-        case _:
-            return 0
+    return names(command) if HANDLERS[type(command)].backlog is Backlog.SHRINKS else 0
 
 
 def floor(command: Command) -> int:
-    """A count that is only a lower bound must be above this, or nobody can tell what the policy wants afterwards."""
-    return COUNTED - 3 if isinstance(command, RecordDlqEvent) else resolves(command)
+    """A count that is only a lower bound must exceed this for the policy to be decided after the command."""
+    return COUNTED - 3 if HANDLERS[type(command)].backlog is Backlog.GROWS else resolves(command)
 
 
 def is_low(activity: Activity | None, bound: int) -> bool:
@@ -56,17 +46,17 @@ def is_low(activity: Activity | None, bound: int) -> bool:
 
 
 def count_limit(commands: Iterable[Command]) -> int:
-    """So many are counted that all of these commands can be decided."""
+    """How far to count, so that all of these commands can be decided."""
     return COUNTED + sum(map(resolves, commands))
 
 
 def highest_floor(commands: Collection[Command]) -> int:
-    """What is above it is enough for each of these commands, whatever those before it resolve."""
+    """A count above this is enough for each of these commands, whatever those before it resolve."""
     return sum(map(resolves, commands)) + max((floor(command) - resolves(command) for command in commands), default=0)
 
 
 def uncounted(command: Command, org: Org | None) -> bool:
-    """The pending ones of its connection must be counted again before the command is decided."""
+    """Whether the pending dead letters of its connection must be counted again before the command is decided."""
     bound = floor(command)
     if org is None or bound <= 0:
         return False
@@ -75,11 +65,9 @@ def uncounted(command: Command, org: Org | None) -> bool:
 
 
 def _connection_id(command: Command, org: Org) -> str:
-    match command:
-        case ResolveDlqEvent(data=data):
-            letter = org.dead_letters.get(data.dlq_event_id)
-            return "" if letter is None else letter.connection_id
-        case ResolveDlqEvents(data=data) | RecordDlqEvent(data=data):
-            return data.connection_id
-        case _:
-            return ""
+    """Of a command with a floor: the connection that it names, or that of its dead letter."""
+    named = named_by(command)
+    if named.connections:
+        return named.connections[0]
+    letter = org.dead_letters.get(named.dead_letters[0])
+    return "" if letter is None else letter.connection_id

@@ -9,9 +9,9 @@ from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Decision, DecisionContext, Rejection
 from daybook_command.domain.drafts import Draft, drafts, users_in
 from daybook_command.domain.evolve import evolve
-from daybook_command.domain.outsiders import is_outsider
+from daybook_command.domain.permissions import is_outsider
+from daybook_command.domain.registry import named_by
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import chosen_ids
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.backlog import filtered_by, uncounted
 from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
@@ -206,9 +206,10 @@ class Deciding:
         return _Decided(drafted, org, standing, detail)
 
     def _taken(self, command: Command) -> frozenset[str]:
-        """What another org has of the ids that the command chose."""
-        taken = self.snapshot.taken_ids
-        return frozenset(id_ for _, id_ in chosen_ids(command) if (command.key, id_) in taken)
+        """The id that the command chose, if another org has it."""
+        chosen = named_by(command).chosen
+        is_taken = chosen is not None and (command.key, chosen.id) in self.snapshot.taken_ids
+        return frozenset({chosen.id} if chosen is not None and is_taken else ())
 
     def _is_looked_up(self, command: Command, org: Org | None) -> bool:
         """Whether what the command's filter matches was read, if that matters. It was not where its actor was nobody in

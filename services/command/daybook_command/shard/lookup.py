@@ -3,7 +3,8 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from daybook_command.domain.children import Children, Ref
+from daybook_command.domain.children import Children
+from daybook_command.domain.references import ChildRef, PendingLetters
 from daybook_command.domain.state import Org
 from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.identity import Identity
@@ -46,14 +47,6 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
-class Filtered:
-    """The pending dead letters of a connection, retried at most so often (None: however often), by id ascending."""
-
-    connection_id: str
-    max_retry_count: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class OrgNeeds:
     """What a batch must know of one org.
 
@@ -67,12 +60,12 @@ class OrgNeeds:
 
     org_id: str
     generation: int | None = None
-    named: Collection[Ref] = frozenset()
-    touched: Collection[Ref] = frozenset()
+    named: Collection[ChildRef] = frozenset()
+    touched: Collection[ChildRef] = frozenset()
     known: Collection[str] = frozenset()
     low: Collection[str] = frozenset()
     count_limit: int = 101
-    filtered: Filtered | None = None
+    filtered: PendingLetters | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from daybook_command.domain.children import Children, Kind, Ref, put, without
-from daybook_command.domain.outsiders import is_outsider
+from daybook_command.domain.children import Children, put, without
+from daybook_command.domain.permissions import is_outsider
+from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
 from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
 from daybook_command.shard.messages import LogRecord, Report, void
@@ -35,7 +36,7 @@ class Memory:
     last_us: int = 0
     voids_in_a_row: int = 0
     tail: Tail = field(default_factory=Tail)
-    loaded: dict[str, list[Ref]] = field(default_factory=dict)
+    loaded: dict[str, list[ChildRef]] = field(default_factory=dict)
     awaited: Mapping[int, int] | None = None
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
@@ -145,12 +146,12 @@ class Memory:
         self.loaded = {}
 
 
-def _recounted(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[Ref, int]) -> Org:
+def _recounted(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[ChildRef, int]) -> Org:
     """Untouched dead letters are counted by PostgreSQL, touched ones here."""
     connection = org.connections.get(connection_id)
     if connection is None or connection.activity is None:
         return org
-    letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is Kind.DEAD_LETTER)
+    letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is ChildKind.DEAD_LETTER)
     here = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
     activity = replace(connection.activity, pending=untouched + here, more=untouched >= limit)
     return replace(org, connections=org.connections.set(connection_id, replace(connection, activity=activity)))

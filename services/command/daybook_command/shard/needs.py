@@ -3,9 +3,9 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from daybook_command.domain.children import Kind, Ref, named_by, with_alerts
+from daybook_command.domain.references import ChildKind, ChildRef, with_alerts
+from daybook_command.domain.registry import named_by, users_named
 from daybook_command.domain.state import Org
-from daybook_command.domain.targets import users_named
 from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
 from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
 from daybook_command.shard.lookup import Needs, OrgNeeds
@@ -22,7 +22,7 @@ def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item.command)
     users = {user_id for item in asked for user_id in users_named(item.command)}
-    chosen = [(table, chosen_id, item.command.key) for item in asked for table, chosen_id in reserves(item)]
+    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := reserves(item)) is not None]
     return Needs(
         identities=tuple(identity for item in asked for identity in item.identities),
         orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
@@ -35,7 +35,7 @@ def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
 def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgNeeds:
     cached = memory.cache.get(org_id)
     org = None if cached is None else cached.org
-    named = frozenset[Ref]().union(*map(named_by, commands))
+    named = frozenset[ChildRef]().union(*(named_by(command).refs() for command in commands))
     bound = highest_floor(commands)
     return OrgNeeds(
         org_id=org_id,
@@ -49,12 +49,12 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
     )
 
 
-def _parents(org: Org, named: Iterable[Ref]) -> Iterable[Ref]:
+def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
     """The connections of runs and dead letters that the tables may not have yet."""
     for ref in named:
-        child = org.runs.get(ref.id) if ref.kind is Kind.RUN else org.dead_letters.get(ref.id)
+        child = org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id)
         if child is not None:
-            yield Ref(Kind.CONNECTION, child.connection_id)
+            yield ChildRef(ChildKind.CONNECTION, child.connection_id)
 
 
 def _known(org: Org) -> frozenset[str]:

@@ -4,7 +4,8 @@ log until every partition is projected up to where it ended at the shard's takeo
 
 from collections.abc import Mapping
 
-from daybook_command.domain.targets import chosen_ids
+from daybook_command.domain.references import ChosenId
+from daybook_command.domain.registry import named_by
 from daybook_command.shard.intake import SentCommand, TakenCommand
 from daybook_contracts.senders.principals import Service
 
@@ -14,10 +15,10 @@ def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -
     return {partition: end for partition, end in awaited.items() if next_offsets.get(partition, 0) < end}
 
 
-def reserves(item: TakenCommand) -> tuple[tuple[str, str], ...]:
+def reserves(item: TakenCommand) -> ChosenId | None:
     """The ids that a command chooses, each with its table. A look-up reserves them for good: nobody but a service may
     take them from others.
     """
     if isinstance(item, SentCommand) and isinstance(item.principal, Service):
-        return chosen_ids(item.command)
-    return ()
+        return named_by(item.command).chosen
+    return None

@@ -4,16 +4,15 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from daybook_command.domain.children import Kind, Ref, touched_by
 from daybook_command.domain.evolve import NotFoldable, evolve
+from daybook_command.domain.references import ChildRef
+from daybook_command.domain.registry import FOLDS
 from daybook_command.domain.state import Org
 from daybook_contracts.entries.entry import Entry, entry_data
-from daybook_contracts.entries.facts import ConnectionDeleted
 from daybook_contracts.entries.fields import Changeable
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import TrustedEntry
 
-_CHILD_TYPES = frozenset(Kind)
 # An entry weighs one, and one more for so many things that it touches or bytes that it holds.
 REFS_PER_WEIGHT = 4
 BYTES_PER_WEIGHT = 4096
@@ -25,7 +24,7 @@ class Kept:
 
     entry: Entry
     identity: Identity
-    refs: tuple[Ref, ...]
+    refs: tuple[ChildRef, ...]
     weight: int
 
 
@@ -44,7 +43,7 @@ class Tail:
     by_org: dict[str, deque[Entry]] = field(default_factory=dict)
     users: dict[str, int] = field(default_factory=dict)
     poisoned: dict[str, int] = field(default_factory=dict)
-    touched: dict[str, dict[Ref, int]] = field(default_factory=dict)
+    touched: dict[str, dict[ChildRef, int]] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -67,29 +66,27 @@ class Tail:
         self.by_identity.setdefault(kept.identity, entry)
         if entry.org_id is not None:
             self.by_org.setdefault(entry.org_id, deque()).append(entry)
-        elif entry.action == "REGISTER_USER" and entry.result == "success":
+        elif entry.entity_type == "user" and entry.result == "success":
             self.users[entry.entity_id] = entry.metadata_json.position
 
-    def _touch(self, trusted: TrustedEntry) -> tuple[Ref, ...]:
+    def _touch(self, trusted: TrustedEntry) -> tuple[ChildRef, ...]:
         entry, fact = trusted.entry, trusted.fact
-        if fact is None or entry.org_id is None or entry.entity_type not in _CHILD_TYPES:
+        if fact is None or entry.org_id is None or (isinstance(fact, Changeable) and fact.changed is False):
             return ()
-        if isinstance(fact, Changeable) and fact.changed is False:
-            return ()
-        position = entry.metadata_json.position
-        refs = touched_by(fact)
-        self.touched.setdefault(entry.org_id, {}).update(dict.fromkeys(refs, position))
-        if isinstance(fact, ConnectionDeleted):
-            self.deleted[fact.connection_id] = position
+        fold, position = FOLDS[type(fact)], entry.metadata_json.position
+        refs = fold.touches(fact)
+        if refs:
+            self.touched.setdefault(entry.org_id, {}).update(dict.fromkeys(refs, position))
+        self.deleted.update(dict.fromkeys(fold.deletes(fact), position))
         return refs
 
     def poison(self, org_id: str, position: int) -> None:
         """An admitted entry that cannot be read closes its org until PostgreSQL says more of it."""
         self.poisoned.setdefault(org_id, position)
 
-    def prune(self, position: int) -> list[tuple[str, Ref]]:
+    def prune(self, position: int) -> list[tuple[str, ChildRef]]:
         """Forget what is projected up to and with `position`; what no entry here touches any more is told, by org."""
-        settled: list[tuple[str, Ref]] = []
+        settled: list[tuple[str, ChildRef]] = []
         while self.kept and self.kept[0].entry.metadata_json.position <= position:
             settled += self._forget(self.kept.popleft())
         self.users = {user_id: at for user_id, at in self.users.items() if at > position}
@@ -98,7 +95,7 @@ class Tail:
         self.pruned_position = max(self.pruned_position, position)
         return settled
 
-    def _forget(self, kept: Kept) -> Iterator[tuple[str, Ref]]:
+    def _forget(self, kept: Kept) -> Iterator[tuple[str, ChildRef]]:
         entry = kept.entry
         self.weight -= kept.weight
         if self.by_identity.get(kept.identity) is entry:
@@ -111,7 +108,7 @@ class Tail:
             del self.by_org[entry.org_id]
         yield from self._settled(entry.org_id, entry.metadata_json.position, kept.refs)
 
-    def _settled(self, org_id: str, position: int, refs: tuple[Ref, ...]) -> Iterator[tuple[str, Ref]]:
+    def _settled(self, org_id: str, position: int, refs: tuple[ChildRef, ...]) -> Iterator[tuple[str, ChildRef]]:
         touched = self.touched.get(org_id, {})
         for ref in refs:
             if touched.get(ref) == position:

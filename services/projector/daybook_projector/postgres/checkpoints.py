@@ -1,10 +1,11 @@
-"""Moves the stored checkpoints: the first statement of every projecting transaction compares and sets one.
-A process that has lost the partition fails the comparison and writes nothing.
+"""The stored checkpoints: read at takeover, compared and set as the first statement of every projecting transaction.
+Whoever has lost a partition loses the comparison and writes nothing.
 """
 
-from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
-from daybook_infra.runtime.postgres.connections import Connection
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
+from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 
+LOAD = "SELECT next_offset, position, hash, head_offset FROM daybook.checkpoints WHERE partition = $1"
 MOVE = """
 UPDATE daybook.checkpoints
    SET next_offset = $5, position = $6, hash = $7, head_offset = $8, updated_at = clock_timestamp()
@@ -19,6 +20,15 @@ VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHIN
 
 class CheckpointLost(Exception):
     """Somebody else moved the partition's checkpoint, or it was this process and it did not hear of it."""
+
+
+async def load_checkpoint(pool: Pool, partition: int) -> Checkpoint:
+    """Raises `DatabaseAway`."""
+    with translated():
+        row = await pool.fetchrow(LOAD, partition)
+    if row is None:
+        return NOTHING_PROJECTED
+    return Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
 
 
 async def move_checkpoint(connection: Connection, partition: int, before: Checkpoint, after: Checkpoint) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec import UNSET
 
-from daybook_command.domain.state import DeadLetter
+from daybook_command.domain.dead_letters import DeadLetter
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import DlqEventRetried, DlqEventsResolved, DlqEventsRetried, DlqFilter

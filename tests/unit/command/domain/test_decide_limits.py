@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 from immutables import Map
 
-from daybook_command.domain.state import Connection, Org, Project, SecretRef
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.projects import Project
+from daybook_command.domain.secret_refs import SecretRef
+from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import (
     ConnectionCreated,
@@ -17,7 +20,7 @@ from daybook_contracts.entries.facts import (
     ProjectRenamed,
     SecretRefCreated,
 )
-from daybook_contracts.entries.fields import free_json
+from daybook_contracts.entries.fields import ProjectRole, Role, free_json
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
 from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
 
@@ -26,8 +29,10 @@ WEB = project(1)
 
 def org_of(members: int, projects: int) -> Given:
     """ANN owns it, BOB is a member of it and of every project; both count as members."""
-    people = {person(number): "viewer" for number in range(1000, 1000 + members - 2)} | {ANN: "owner", BOB: "member"}
-    made = {project(number): Project(name="P", members=Map({BOB: "editor"})) for number in range(1, projects + 1)}
+    people: dict[str, Role] = {person(number): "viewer" for number in range(1000, 1000 + members - 2)}
+    people |= {ANN: "owner", BOB: "member"}
+    editors = Map[str, ProjectRole](((BOB, "editor"),))
+    made = {project(number): Project(name="P", members=editors) for number in range(1, projects + 1)}
     return Given(Org(name="Acme", members=Map(people), owners=1, projects=Map(made)), frozenset({ANN, BOB, EVE}))
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from daybook_command.domain.decision import Acceptance
-from daybook_command.domain.permissions import MAY
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.senders.principals import DAYBOOK
@@ -33,6 +32,7 @@ from support.company import (
 )
 from support.given import command, given
 from support.hub_deeds import HUB, HUB_DEEDS
+from support.matrix import MAY
 
 COMPANY = given(*FOUNDED, *HUB)
 

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from daybook_command.domain.state import SecretRef
+from daybook_command.domain.secret_refs import SecretRef
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import (
     ConnectionCreated,

@@ -5,8 +5,14 @@ from hashlib import sha256
 
 import pytest
 
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.alerts import Alert
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.evolve import NotFoldable, evolve
-from daybook_command.domain.state import Activity, Alert, Connection, DeadLetter, Org, Run, SecretRef
+from daybook_command.domain.secret_refs import SecretRef
+from daybook_command.domain.state import Org
+from daybook_command.domain.syncs import Run
 from daybook_contracts.entries.facts import (
     AlertEscalated,
     AlertResolved,
@@ -120,9 +126,13 @@ def test_a_connection_goes_with_its_own_runs_and_dead_letters() -> None:
 def test_a_run_is_under_way_until_it_ends() -> None:
     assert activity(started(1)).running == sync_run(1)
     assert after(started(1)).runs[sync_run(1)] == Run(SHOP, "running")
-    for ended, status in ((completed(1), "success"), (failed(1), "failed"), (cancelled(1), "cancelled")):
+    for ended, run in (
+        (completed(1), Run(SHOP, "success")),
+        (failed(1), Run(SHOP, "failed")),
+        (cancelled(1), Run(SHOP, "cancelled")),
+    ):
         assert activity(started(1), ended).running is None
-        assert after(started(1), ended).runs[sync_run(1)] == Run(SHOP, status)
+        assert after(started(1), ended).runs[sync_run(1)] == run
 
 
 def test_failed_runs_in_a_row_are_counted_up_to_what_matters() -> None:

@@ -6,14 +6,13 @@ from functools import cache
 import pytest
 
 from daybook_command.domain.decision import Acceptance
-from daybook_command.domain.permissions import MAY
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.senders.principals import Principal, Service, parse_principal
 from support.given import ORG, Given, Outcome
-from support.matrix import OUTSIDE, Actor, Cell, Verdict, cells, verdict
+from support.matrix import MAY, OUTSIDE, Actor, Cell, Verdict, cells, verdict
 from support.matrix_rows import ROWS, Row
 from support.matrix_scene import PEOPLE, Scene, person
 from support.publisher import Send

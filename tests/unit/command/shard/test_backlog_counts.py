@@ -5,7 +5,9 @@ from uuid import UUID
 import pytest
 from immutables import Map
 
-from daybook_command.domain.state import Activity, Connection, Org
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.connections import Connection
+from daybook_command.domain.state import Org
 from daybook_command.shard.backlog import highest_floor, uncounted
 from daybook_command.shard.messages import CommandRecord
 from daybook_contracts.entries.entry import Entry
@@ -20,7 +22,7 @@ LETTERS = [str(UUID(int=0x50 + number, version=4)) for number in range(8)]
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("daybook_command.domain.dead_letters", "daybook_command.shard.backlog", "support.rows_of_orgs"):
+    for place in ("daybook_command.domain.dead_letters_bulk", "daybook_command.shard.backlog", "support.rows_of_orgs"):
         monkeypatch.setattr(f"{place}.BULK_IDS", 3)
     monkeypatch.setattr("daybook_command.shard.backlog.COUNTED", 2)
 

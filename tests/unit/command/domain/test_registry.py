@@ -1,11 +1,13 @@
-"""What has to be looked up before a command is decided: the users and the chosen ids that it names."""
+"""The registry is complete, and says what has to be looked up before a command is decided."""
 
 from typing import Any
 
 import pytest
 
-from daybook_command.domain.targets import chosen_ids, users_named
+from daybook_command.domain.references import ChosenId
+from daybook_command.domain.registry import NOUNS, named_by, users_named
 from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.entries.facts import ENTRY_DATA
 from support.given import ANN, BOB, command, project
 
 CHOSEN, OTHER = project(1), project(2)
@@ -25,6 +27,16 @@ CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
 }
 
 
+def test_every_command_has_exactly_one_handler() -> None:
+    handled = [handler.command for noun in NOUNS for handler in noun.HANDLERS]
+    assert sorted(map(str, handled)) == sorted(map(str, COMMANDS.values()))
+
+
+def test_every_success_entry_has_exactly_one_fold() -> None:
+    folded = [fold.fact for noun in NOUNS for fold in noun.FOLDS]
+    assert sorted(map(str, folded)) == sorted(map(str, ENTRY_DATA.values()))
+
+
 def test_the_actor_and_the_user_it_acts_on_are_looked_up() -> None:
     assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=BOB)) == (ANN, BOB)
 
@@ -41,13 +53,13 @@ def test_a_service_names_no_actor_to_look_up() -> None:
 @pytest.mark.parametrize("type_", CREATES)
 def test_a_chosen_id_is_looked_up_in_its_table(type_: str) -> None:
     field, data, table = CREATES[type_]
-    assert chosen_ids(command(type_, by=ANN, **{**data, field: CHOSEN})) == ((table, CHOSEN),)
+    assert named_by(command(type_, by=ANN, **{**data, field: CHOSEN})).chosen == ChosenId(table, CHOSEN)
 
 
 @pytest.mark.parametrize("type_", CREATES)
 def test_a_create_that_chooses_no_id_has_none_to_look_up(type_: str) -> None:
     _, data, _ = CREATES[type_]
-    assert chosen_ids(command(type_, by=ANN, **data)) == ()
+    assert named_by(command(type_, by=ANN, **data)).chosen is None
 
 
 def test_no_create_with_a_chosen_id_is_forgotten() -> None:
@@ -56,4 +68,4 @@ def test_no_create_with_a_chosen_id_is_forgotten() -> None:
 
 
 def test_the_project_that_a_rename_names_is_not_chosen() -> None:
-    assert chosen_ids(command("RENAME_PROJECT", by=ANN, project_id=CHOSEN, name="Web")) == ()
+    assert named_by(command("RENAME_PROJECT", by=ANN, project_id=CHOSEN, name="Web")).chosen is None

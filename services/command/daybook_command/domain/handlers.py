@@ -1,0 +1,199 @@
+"""What the service knows about a type of command (Handler) and a kind of success entry (Fold). The nouns' files say it.
+
+The order of the checks is part of the contract: the actor and the org, the thing acted on, rights, other things that
+the command names, state.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Generic, TypeVar
+
+from daybook_command.domain import rejections
+from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
+from daybook_command.domain.permissions import Standings, is_anonymous, is_outsider
+from daybook_command.domain.references import ChildRef, Named
+from daybook_command.domain.state import Org
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.fields import Fact
+from daybook_contracts.senders.principals import Service
+
+C = TypeVar("C", bound=Command)
+S_contra = TypeVar("S_contra", contravariant=True)
+T = TypeVar("T")
+F = TypeVar("F", bound=Fact)
+
+Ruling = Fact | Rejection
+"""What a decider returns: the data of the command's entry, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a command acts on: the columns of its entry."""
+
+    entity_type: str
+    entity_id: str
+    project_id: str | None = None
+
+
+class Backlog(Enum):
+    """How a command changes the number of pending dead letters."""
+
+    SAME = auto()
+    GROWS = auto()
+    SHRINKS = auto()
+
+
+def _names_nothing(_: object) -> Named:
+    return Named()
+
+
+@dataclass(frozen=True, slots=True)
+class Subject(Generic[S_contra]):
+    """What some commands act on. `target`: of a command, the id for what it creates, and its org; the org is None where
+    it does not exist, or the entry must not depend on it. `named`: what has to be looked up.
+    """
+
+    target: Callable[[S_contra, str, Org | None], Target]
+    named: Callable[[S_contra], Named] = _names_nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Thing(Subject[S_contra], Generic[S_contra, T]):
+    """A subject that must be in the org. `rights`: what the actor is to it."""
+
+    find: Callable[[S_contra, Org], T | Rejection] = field(kw_only=True)
+    rights: Callable[[S_contra, Org, T], Standings] = field(kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Handler(ABC, Generic[C]):
+    """`may`: the standings that suffice, each on its own."""
+
+    command: type[C]
+    may: Standings
+    on: Subject[C]
+    backlog: Backlog = field(default=Backlog.SAME, kw_only=True)
+
+    def decision(self, command: C, org: Org | None, context: DecisionContext) -> Decision:
+        """The decision without what policies add to it."""
+        ruling = self.ruling(command, org, context)
+        if isinstance(ruling, Rejection):
+            return ruling
+        target = self.on.target(command, context.new_id, org)
+        return Acceptance((NewEntry(command.type, target.entity_type, target.entity_id, target.project_id, ruling),))
+
+    @abstractmethod
+    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling: ...
+
+    def refusal(self, command: C, standings: Standings, context: DecisionContext) -> Rejection | None:
+        """For lack of rights: to do this, or to choose the id of what is created."""
+        if self.may.isdisjoint(standings):
+            return rejections.FORBIDDEN
+        if self.on.named(command).chosen is not None and not isinstance(context.principal, Service):
+            return rejections.CHOSEN_ID
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenHandler(Handler[C]):
+    """Of a command whose actor need not be in an org."""
+
+    rights: Callable[[C, DecisionContext], Standings | Rejection]
+    decide: Callable[[C, Org | None, DecisionContext], Ruling]
+
+    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:
+        standings = self.rights(command, context)
+        if isinstance(standings, Rejection):
+            return standings
+        return self.refusal(command, standings, context) or self.decide(command, org, context)
+
+
+@dataclass(frozen=True, slots=True)
+class OrgHandler(Handler[C]):
+    """Of a command that acts on an org itself, or adds something to it."""
+
+    rights: Callable[[C, Org], Standings]
+    decide: Callable[[C, Org, DecisionContext], Ruling]
+
+    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:
+        if org is None or not _is_visible(org, command, context):
+            return rejections.ORG_NOT_FOUND
+        return self.refusal(command, self.rights(command, org), context) or self.decide(command, org, context)
+
+
+@dataclass(frozen=True, slots=True)
+class ThingHandler(Handler[C], Generic[C, T]):
+    """Of a command that acts on something in an org."""
+
+    on: Thing[C, T]
+    decide: Callable[[C, Org, T, DecisionContext], Ruling]
+
+    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:
+        if org is None or not _is_visible(org, command, context):
+            return rejections.ORG_NOT_FOUND
+        thing = self.on.find(command, org)
+        if isinstance(thing, Rejection):
+            return thing
+        standings = self.on.rights(command, org, thing)
+        return self.refusal(command, standings, context) or self.decide(command, org, thing, context)
+
+
+def _is_visible(org: Org, command: Command, context: DecisionContext) -> bool:
+    """Only its members and services can tell that an org exists."""
+    return not (is_anonymous(command, context.principal) or is_outsider(command, org))
+
+
+def is_taken(id_: str, here: Container[str], context: DecisionContext) -> bool:
+    """Whether what a command creates cannot have this id: the org has such a thing already, or another org the id."""
+    return id_ in here or id_ in context.taken_ids
+
+
+class NotFoldable(ValueError):
+    """An entry that does not follow from the entries before it, or that has no fold."""
+
+
+def _none(_: object) -> tuple[()]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fold(ABC, Generic[F]):
+    """`touches`: the children that the entry creates or changes. `users`: those that a row made from it refers to.
+    `deletes`: connections that go, with their runs and dead letters.
+    """
+
+    fact: type[F]
+    touches: Callable[[F], tuple[ChildRef, ...]] = field(default=_none, kw_only=True)
+    users: Callable[[F], tuple[str, ...]] = field(default=_none, kw_only=True)
+    deletes: Callable[[F], tuple[str, ...]] = field(default=_none, kw_only=True)
+
+    @abstractmethod
+    def after(self, org: Org | None, actor_user_id: str | None, fact: F) -> Org | None:
+        """The org after the entry; raises NotFoldable."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFold(Fold[F]):
+    """Of an entry that needs no org before it."""
+
+    evolve: Callable[[Org | None, str | None, F], Org | None]
+
+    def after(self, org: Org | None, actor_user_id: str | None, fact: F) -> Org | None:
+        return self.evolve(org, actor_user_id, fact)
+
+
+@dataclass(frozen=True, slots=True)
+class OrgFold(Fold[F]):
+    """Of an entry that changes an org. `evolve` raises KeyError where the entry names what is not there."""
+
+    evolve: Callable[[Org, F], Org]
+
+    def after(self, org: Org | None, actor_user_id: str | None, fact: F) -> Org:  # noqa: ARG002 - as in Fold
+        if org is None:
+            raise NotFoldable(f"{type(fact).__name__} before its org")
+        try:
+            return self.evolve(org, fact)
+        except KeyError as error:
+            raise NotFoldable(f"{type(fact).__name__} names what is not there") from error

@@ -1,0 +1,89 @@
+"""References to what is looked up before a command is decided: users, chosen ids, and children of an org.
+
+Children are the things of an org that are too many to be loaded with it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple, get_args
+
+from daybook_contracts.entries.fields import Rule
+from daybook_contracts.entries.identity import policy_alert_id
+
+RULES: Final[tuple[Rule, ...]] = get_args(Rule)
+"""In the order in which their entries stand."""
+
+
+class ChildKind(StrEnum):
+    """The values are entity types. CONNECTION means a connection's activity: connections are loaded with their org."""
+
+    CONNECTION = "source_connection"
+    RUN = "sync_run"
+    DEAD_LETTER = "dlq_event"
+    ALERT = "integration_alert"
+
+
+class ChildRef(NamedTuple):
+    kind: ChildKind
+    id: str
+
+
+class ChosenId(NamedTuple):
+    """The id that a service chose for what its command creates, and the table in which it must be free."""
+
+    table: str
+    id: str
+
+
+class PendingLetters(NamedTuple):
+    """The pending dead letters of a connection, by id ascending. `max_retry_count`: only those retried at most so
+    often; None: all.
+    """
+
+    connection_id: str
+    max_retry_count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a command names besides its actor, as far as the command alone can tell. A command that changes dead letters
+    and names no connection changes those of the letter's own connection.
+    """
+
+    users: tuple[str, ...] = ()
+    connections: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    dead_letters: tuple[str, ...] = ()
+    alerts: tuple[str, ...] = ()
+    filter: PendingLetters | None = None
+    chosen: ChosenId | None = None
+
+    def refs(self) -> frozenset[ChildRef]:
+        """All children that the decision may ask for."""
+        return with_alerts(
+            ChildRef(kind, id_)
+            for kind, ids in (
+                (ChildKind.CONNECTION, self.connections),
+                (ChildKind.RUN, self.runs),
+                (ChildKind.DEAD_LETTER, self.dead_letters),
+                (ChildKind.ALERT, self.alerts),
+            )
+            for id_ in ids
+        )
+
+
+def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
+    """The references, and the alerts that policies may have raised for their connections."""
+    named = frozenset(refs)
+    connections = [ref.id for ref in named if ref.kind is ChildKind.CONNECTION]
+    return named | {ChildRef(ChildKind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES}
+
+
+def present(id_: str | None) -> tuple[str, ...]:
+    """An optional id as a member of Named."""
+    return () if id_ is None else (id_,)
+
+
+def chosen(table: str, id_: str | None) -> ChosenId | None:
+    return None if id_ is None else ChosenId(table, id_)

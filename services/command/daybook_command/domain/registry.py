@@ -1,0 +1,62 @@
+"""Every command's handler and every fact's fold: the one place where the nouns come together."""
+
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+from daybook_command.domain import (
+    alerts,
+    connections,
+    dead_letters,
+    dead_letters_bulk,
+    members,
+    orgs,
+    project_members,
+    projects,
+    secret_refs,
+    syncs,
+    users,
+)
+from daybook_command.domain.handlers import Fold, Handler
+from daybook_command.domain.references import Named
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.fields import Fact
+
+
+class Noun(Protocol):
+    """What a noun's file says to the rest of the service."""
+
+    @property
+    def HANDLERS(self) -> tuple[Handler[Any], ...]: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def FOLDS(self) -> tuple[Fold[Any], ...]: ...  # noqa: N802 - as above
+
+
+NOUNS: Final[tuple[Noun, ...]] = (
+    users,
+    orgs,
+    members,
+    projects,
+    project_members,
+    connections,
+    syncs,
+    dead_letters,
+    dead_letters_bulk,
+    alerts,
+    secret_refs,
+)
+HANDLERS: Final[Mapping[type[Command], Handler[Any]]] = {
+    handler.command: handler for noun in NOUNS for handler in noun.HANDLERS
+}
+FOLDS: Final[Mapping[type[Fact], Fold[Any]]] = {fold.fact: fold for noun in NOUNS for fold in noun.FOLDS}
+
+
+def named_by(command: Command) -> Named:
+    """What has to be looked up before the command is decided."""
+    return HANDLERS[type(command)].on.named(command)
+
+
+def users_named(command: Command) -> tuple[str, ...]:
+    """The actor and the users that the data names, each once."""
+    named = (command.actor_user_id, *named_by(command).users)
+    return tuple(dict.fromkeys(user_id for user_id in named if user_id is not None))
