@@ -16,7 +16,7 @@ from daybook_projector.healing.shadow_tables import Beside
 from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.projections.fold import folds
 from support.healing import heal, older_than, post_rest
-from support.log_histories import histories
+from support.histories import logs
 from support.logbook import Logbook, thing
 from support.poison import (
     ANN,
@@ -77,7 +77,7 @@ async def test_a_version_that_can_read_the_entry_heals_what_an_older_one_could_n
 
 
 @trying(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=histories, unknown=st.sets(st.sampled_from(FORGETFUL), min_size=1, max_size=6))
+@given(log=logs, unknown=st.sets(st.sampled_from(FORGETFUL), min_size=1, max_size=6))
 async def test_whatever_an_older_version_could_not_read_is_healed(
     lasting: Settings, log: Logbook, unknown: set[type[Fact]]
 ) -> None:

@@ -11,7 +11,7 @@ from daybook_projector.partition.machine import Batch, PartitionLog
 from daybook_projector.postgres.checkpoints import CheckpointLost, load_checkpoint
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from support.log_histories import histories
+from support.histories import logs
 from support.logbook import Logbook, org, project, records, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
 from support.stack import FreshSettings
@@ -93,7 +93,7 @@ async def test_with_external_users_nothing_is_added_to_auth_users(fresh_settings
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=histories, limit=st.integers(1, 8), cut=st.integers(1, 40))
+@given(log=logs, limit=st.integers(1, 8), cut=st.integers(1, 40))
 async def test_any_cut_into_batches_gives_the_same_tables(
     lasting: Settings, log: Logbook, limit: int, cut: int
 ) -> None:

@@ -167,8 +167,11 @@ class Outcome:
         return org
 
     def drafts(self) -> tuple[Draft, ...]:
-        standing = standing_of(self.command, self.decision, self.before, str(self.context.principal))
-        return drafts(self.command, self.decision, self.before, self.context, standing)
+        return drafts(self.command, self.decision, self.before, self.context, self.standing)
+
+    @property
+    def standing(self) -> Identity:
+        return standing_of(self.command, self.decision, self.before, str(self.context.principal))
 
 
 def standing_of(a_command: Command, decision: Decision, before: Org | None, principal: str) -> Identity:

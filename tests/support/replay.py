@@ -7,7 +7,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
-from uuid import UUID, uuid5
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -15,6 +14,7 @@ from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, chains, commit_hash, entry_id, jcs, request_hash
 from support.model import Model
 from support.publisher import Send
+from support.workload import timeout
 from support.world import TIMEKEEPER
 
 METADATA = {
@@ -171,13 +171,6 @@ def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
     ended = timeout(metadata["key"], metadata["data"]["sync_run_id"])
     assert ended.command["id"] == metadata["command_id"]
     return ended
-
-
-def timeout(org_id: str, run_id: str) -> Send:
-    """The command that nobody sends: Daybook itself ends a run that takes too long, once."""
-    data = {"sync_run_id": run_id, "error_message": "TIMED_OUT"}
-    command = {"id": str(uuid5(UUID(run_id), "sync_stalled")), "type": "FAIL_SYNC", "org_id": org_id}
-    return Send(TIMEKEEPER, {**command, "actor_user_id": None, "data": data})
 
 
 def _told(entry: Json) -> Json:

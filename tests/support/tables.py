@@ -11,7 +11,7 @@ from support.chain import Json
 from support.folds import MEMBERSHIP_FOLDS, Table, Tables
 from support.folds_hub import HUB_FOLDS
 
-__all__ = ["COLUMNS", "Table", "Tables", "differences", "fold", "read_tables"]
+__all__ = ["COLUMNS", "Table", "Tables", "differences", "fold", "post", "read_tables"]
 
 FOLDS = MEMBERSHIP_FOLDS | HUB_FOLDS
 COLUMNS = {
@@ -50,11 +50,15 @@ def fold(entries: Iterable[Json]) -> Tables:
     """The tables after these entries, each org's in the order of its log."""
     tables: Tables = {name: {} for name in COLUMNS}
     for entry in entries:
-        tables["audit_log"][entry["id"],] = tuple(entry[column] for column in COLUMNS["audit_log"][1])
-        data = entry["metadata_json"]["data"]
-        if entry["result"] == "success" and data.get("changed", True):
-            FOLDS[entry["action"]](tables, entry, data)
+        post(tables, entry)
     return tables
+
+
+def post(tables: Tables, entry: Json) -> None:
+    tables["audit_log"][entry["id"],] = tuple(entry[column] for column in COLUMNS["audit_log"][1])
+    data = entry["metadata_json"]["data"]
+    if entry["result"] == "success" and data.get("changed", True):
+        FOLDS[entry["action"]](tables, entry, data)
 
 
 async def read_tables(connection: Connection) -> Tables:

@@ -2,68 +2,21 @@
 commands through a model as it goes, so that later ones name things that are likely to be there.
 """
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count
 from random import Random
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4, uuid5
 
 from support.chain import Json, partition_of
 from support.draws import Draws, new_id
 from support.model import Model
 from support.publisher import Send
 from support.workload_flood import flood
-from support.workload_hub import HUB_DATA
-from support.workload_members import MEMBERSHIP_DATA
-from support.world import CREATED
+from support.workload_kinds import DATA, MAKES, SERVED, WEIGHTS, lacking
+from support.world import CREATED, TIMEKEEPER
 
-DATA = MEMBERSHIP_DATA | HUB_DATA
-WEIGHTS = {
-    "RENAME_ORG": 4,
-    "ADD_MEMBER": 14,
-    "UPDATE_MEMBER": 9,
-    "REMOVE_MEMBER": 5,
-    "CREATE_PROJECT": 5,
-    "RENAME_PROJECT": 4,
-    "ADD_PROJECT_MEMBER": 11,
-    "UPDATE_PROJECT_MEMBER": 6,
-    "REMOVE_PROJECT_MEMBER": 4,
-    "CREATE_CONNECTION": 7,
-    "UPDATE_CONNECTION": 7,
-    "ACTIVATE_CONNECTION": 5,
-    "DEACTIVATE_CONNECTION": 3,
-    "DELETE_CONNECTION": 4,
-    "START_SYNC": 15,
-    "COMPLETE_SYNC": 5,
-    "FAIL_SYNC": 11,
-    "CANCEL_SYNC": 3,
-    "RECORD_DLQ_EVENT": 14,
-    "RETRY_DLQ_EVENT": 5,
-    "RESOLVE_DLQ_EVENT": 6,
-    "RETRY_DLQ_EVENTS": 4,
-    "RESOLVE_DLQ_EVENTS": 4,
-    "RAISE_ALERT": 5,
-    "RESOLVE_ALERT": 6,
-    "CREATE_SECRET_REF": 7,
-    "ROTATE_SECRET_REF": 4,
-    "DELETE_SECRET_REF": 4,
-}
-ACTS_ON = {
-    "projects": ("RENAME_PROJECT", "ADD_PROJECT_MEMBER", "UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"),
-    "connections": ("UPDATE_CONNECTION", "ACTIVATE_CONNECTION", "DEACTIVATE_CONNECTION", "DELETE_CONNECTION"),
-    "runs": ("COMPLETE_SYNC", "FAIL_SYNC", "CANCEL_SYNC"),
-    "dead_letters": ("RETRY_DLQ_EVENT", "RESOLVE_DLQ_EVENT", "RETRY_DLQ_EVENTS", "RESOLVE_DLQ_EVENTS"),
-    "alerts": ("RESOLVE_ALERT",),
-    "secret_refs": ("ROTATE_SECRET_REF", "DELETE_SECRET_REF"),
-}
-NEEDS = {kind: things for things, kinds in ACTS_ON.items() for kind in kinds} | {
-    "CREATE_CONNECTION": "projects",
-    "START_SYNC": "connections",
-    "RECORD_DLQ_EVENT": "connections",
-    "RAISE_ALERT": "projects",
-}
-MAKES = {things: kind for kind, (things, _) in CREATED.items()}
-SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_EVENT", "RAISE_ALERT", "RESOLVE_ALERT"}
-"""What a service may do for nobody."""
 SERVICE = "service:loader"
 CODES = {
     "FORBIDDEN",
@@ -91,6 +44,8 @@ REPEATED_WITHIN = 60
 """How far behind its first sending a command's second one stands."""
 LONG_AGO = 1000
 """What was sent so many commands before has been answered."""
+ELSEWHERE = "00000000-0000-4000-8000-0000000000ff"
+"""An org that no command is about."""
 
 
 def user_in(partition: int, partitions: int) -> str:
@@ -113,60 +68,88 @@ def by_user(kind: str, org_id: str, actor: str, command_id: str, **data: Any) ->
     return Send(f"user:{actor}", command(kind, org_id, actor, command_id, **data))
 
 
-class Workload:
-    """`registrations` come first and must be projected; then `sends`, in this order or near it. One org is flooded with
-    so many dead letters of one connection.
+def timeout(org_id: str, run_id: str) -> Send:
+    """The command that nobody sends: Daybook itself ends a run that takes too long, once."""
+    data = {"sync_run_id": run_id, "error_message": "TIMED_OUT"}
+    return Send(TIMEKEEPER, command("FAIL_SYNC", org_id, None, str(uuid5(UUID(run_id), "sync_stalled")), **data))
+
+
+@dataclass(frozen=True, slots=True)
+class Population:
+    """Who and what random commands are about. `busy`: how often each org comes; `weights`: how often each type, of
+    WEIGHTS, `REGISTER_USER`, `CREATE_ORG` and `TIME_OUT`. `choosing`: how often a service chooses the id of what it
+    makes. `taken`: ids that an org elsewhere has chosen. `long_ago`: how many commands before another org must have
+    been the first to choose an id that is chosen again, so that it is certain which of the two was the first.
     """
 
-    def __init__(
-        self, seed: int, *, orgs: int, users: int, commands: int, repeated: float = 0.2, flooded: int = 0
-    ) -> None:
-        self._random = random = Random(seed)
-        self._model = Model()
-        self._draws = Draws(random, [new_id(random) for _ in range(users)])
-        self._orgs = [new_id(random) for _ in range(orgs)]
-        self._busy = [5 if at % 10 == 0 else 1 for at in range(orgs)]
-        self._chosen: list[tuple[int, str, str, str]] = []
-        self.entries: list[Json] = []
-        self.distinct: list[Send] = []
-        self.registrations = [self._decided(registration(user, new_id(random))) for user in self._draws.users]
-        self.distinct += [self._creation(org) for org in self._orgs]
-        planned = flood(self._draws, flooded) if flooded else {}
-        for at in range(commands - orgs):
-            self.distinct.append(self._decided(planned[at]) if at in planned else self._mixed())
-        self.sends = self._with_repeats(repeated)
+    orgs: Sequence[str]
+    users: Sequence[str]
+    busy: Sequence[int] | None = None
+    weights: Mapping[str, int] = field(default_factory=lambda: WEIGHTS)
+    choosing: float = 0.5
+    taken: Sequence[str] = ()
+    long_ago: int = LONG_AGO
 
-    def _with_repeats(self, share: float) -> list[Send]:
-        places = [(float(at), send) for at, send in enumerate(self.distinct)]
-        again = self._random.sample(places, int(len(places) * share))
-        places += [(at + self._random.random() * REPEATED_WITHIN, send) for at, send in again]
-        return [send for _, send in sorted(places, key=lambda place: place[0])]
 
-    def _decided(self, send: Send) -> Send:
-        self.entries += self._model.decide(send.principal, send.command)
+class RandomCommands:
+    """One command after another. A model plays them, so that later ones name things that are likely to be there;
+    `entries` are what it makes of them.
+    """
+
+    def __init__(self, random: Random, population: Population) -> None:
+        self.model, self.entries = Model(), list[Json]()
+        self._random, self._population = random, population
+        self._draws = Draws(random, population.users)
+        self._kinds, self._weights = list(population.weights), list(population.weights.values())
+        self._made = 0
+        self._chosen = [(-population.long_ago, kind, ELSEWHERE, id_) for id_ in population.taken for kind in CREATED]
+        self.model.world.reserved |= dict.fromkeys(population.taken, ELSEWHERE)
+
+    def play(self, send: Send) -> Send:
+        self._made += 1
+        self.entries += self.model.decide(send.principal, send.command)
         return send
 
-    def _creation(self, org_id: str) -> Send:
-        creator = self._draws.one_of(self._draws.users) if self._draws.chance(0.98) else self._draws.id()
-        return self._decided(by_user("CREATE_ORG", org_id, creator, self._draws.id(), name=self._draws.name()))
+    def registration(self, user_id: str) -> Send:
+        return self.play(registration(user_id, self._draws.id()))
 
-    def _mixed(self) -> Send:
-        org_id = self._random.choices(self._orgs, self._busy)[0]
-        org = self._model.world.orgs.get(org_id)
+    def some(self, count: int) -> list[Send]:
+        """So many, after all users have been registered."""
+        return [*map(self.registration, self._population.users), *(self.next() for _ in range(count))]
+
+    def creation(self, org_id: str) -> Send:
+        creator = self._draws.one_of(self._draws.users) if self._draws.chance(0.98) else self._draws.id()
+        return self.play(by_user("CREATE_ORG", org_id, creator, self._draws.id(), name=self._draws.name()))
+
+    def next(self) -> Send:
+        org_id = self._random.choices(self._population.orgs, self._population.busy)[0]
+        org = self.model.world.orgs.get(org_id)
         if org is None or self._draws.chance(0.01):
-            return self._creation(org_id)
-        kind = self._feasible(org, self._random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0])
+            return self.creation(org_id)
+        kind = self._feasible(org, self._random.choices(self._kinds, self._weights)[0])
+        match kind:
+            case "REGISTER_USER":
+                return self.registration(self._draws.one_of(self._draws.users))
+            case "CREATE_ORG":
+                return self.creation(org_id)
+            case "TIME_OUT":
+                return self.play(timeout(org_id, self._draws.known(org["runs"])))
+            case _:
+                return self._on(org_id, org, kind)
+
+    def _on(self, org_id: str, org: Json, kind: str) -> Send:
         data = DATA[kind](self._draws, org)
         actor, principal = self._actor(kind, org, data)
         target = self._draws.id() if self._draws.chance(0.01) else org_id
-        if kind in CREATED and target == org_id and self._draws.chance(0.5 if principal == SERVICE else 0.03):
+        chosen = self._population.choosing if principal == SERVICE else 0.03
+        if kind in CREATED and target == org_id and self._draws.chance(chosen):
             data[CREATED[kind][1]] = self._chosen_id(kind, org_id, principal)
-        return self._decided(Send(principal, command(kind, target, actor, self._draws.id(), **data)))
+        return self.play(Send(principal, command(kind, target, actor, self._draws.id(), **data)))
 
     def _feasible(self, org: Json, kind: str) -> str:
         """The command, or one that makes what it needs."""
-        while (lacking := _lacking(org, kind)) is not None and self._draws.chance(0.85):
-            kind = MAKES[lacking]
+        while (things := lacking(org, kind)) is not None and self._draws.chance(0.85):
+            kind = MAKES[things]
         return kind
 
     def _actor(self, kind: str, org: Json, data: Json) -> tuple[str | None, str]:
@@ -186,11 +169,11 @@ class Workload:
         """A new id; or one of the same kind that the org chose before, whether that is still there or not; or one that
         another org was the first to choose, long ago.
         """
-        now = len(self.distinct)
+        now, long_ago = self._made, self._population.long_ago
         own = [id_ for _, made, org, id_ in self._chosen if (made, org) == (kind, org_id)]
-        present = self._model.world.orgs[org_id][CREATED[kind][0]]
+        present = self.model.world.orgs[org_id][CREATED[kind][0]]
         gone = [id_ for id_ in own if id_ not in present]
-        others = [id_ for at, _, org, id_ in self._chosen if org != org_id and at < now - LONG_AGO]
+        others = [id_ for at, _, org, id_ in self._chosen if org != org_id and at < now - long_ago]
         draw = self._random.random()
         if own and draw < 0.35:
             return self._draws.one_of(gone if gone and draw < 0.25 else own)
@@ -202,11 +185,29 @@ class Workload:
         return fresh
 
 
-def _lacking(org: Json, kind: str) -> str | None:
-    """What the command would act on or name, if there is none of it."""
-    things = NEEDS.get(kind)
-    if things == "runs":
-        return None if any(run["status"] == "running" for run in org["runs"].values()) else things
-    if kind == "CREATE_CONNECTION" and org["projects"] and not org["secret_refs"]:
-        return "secret_refs"
-    return None if things is None or org[things] else things
+class Workload:
+    """`registrations` come first and must be projected; then `sends`, in this order or near it. One org is flooded with
+    so many dead letters of one connection.
+    """
+
+    def __init__(
+        self, seed: int, *, orgs: int, users: int, commands: int, repeated: float = 0.2, flooded: int = 0
+    ) -> None:
+        random = Random(seed)
+        people, tenants = ([new_id(random) for _ in range(count)] for count in (users, orgs))
+        busy = [5 if at % 10 == 0 else 1 for at in range(orgs)]
+        made = RandomCommands(random, Population(tenants, people, busy))
+        self.entries = made.entries
+        self.registrations = [made.registration(user) for user in people]
+        self.distinct = [made.creation(org) for org in tenants]
+        planned = flood(Draws(random, people), flooded) if flooded else {}
+        self.distinct += [made.play(planned[at]) if at in planned else made.next() for at in range(commands - orgs)]
+        self.sends = with_repeats(random, self.distinct, repeated)
+
+
+def with_repeats(random: Random, sends: Sequence[Send], share: float) -> list[Send]:
+    """So many of them come a second time, soon after."""
+    places = [(float(at), send) for at, send in enumerate(sends)]
+    again = random.sample(places, int(len(places) * share))
+    places += [(at + random.random() * REPEATED_WITHIN, send) for at, send in again]
+    return [send for _, send in sorted(places, key=lambda place: place[0])]

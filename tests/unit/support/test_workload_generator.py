@@ -1,13 +1,19 @@
-"""The scenarios' random commands are worth sending: everything that can happen does happen, often."""
+"""The random commands are worth sending: everything that can happen does happen, often, in a large world and in the
+small ones that hypothesis explores.
+"""
 
 from collections import Counter
 from itertools import pairwise
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support.chain import Json
+from support.histories import ONE_ORG, TWO_ORGS, EvenRandom
 from support.model import RULES
-from support.workload import CODES, Workload
+from support.workload import CODES, Population, RandomCommands, Workload
 
 COMMANDS = 10_000
 OFTEN = 25
@@ -92,3 +98,28 @@ def test_a_filter_leaves_what_it_cannot_take(workload: Workload) -> None:
 def test_the_same_seed_gives_the_same_commands() -> None:
     one, other = (Workload(3, orgs=5, users=8, commands=200) for _ in range(2))
     assert one.sends == other.sends
+
+
+@pytest.mark.parametrize("population", [ONE_ORG, TWO_ORGS], ids=["one org", "two orgs"])
+def test_in_a_small_world_every_command_succeeds_and_every_refusal_appears(population: Population) -> None:
+    entries = []
+    for seed in range(100):
+        made = RandomCommands(Random(seed), population)
+        made.some(50)
+        entries += made.entries
+    assert {entry["action"] for entry in changes(entries)} == RULES.keys() | {"ESCALATE_ALERT"}
+    assert {entry["code"] for entry in entries} == CODES | {None}
+    assert sum(entry["code"] is None for entry in entries) > len(entries) / 2
+
+
+def test_hypothesis_draws_as_evenly_as_a_seed_does() -> None:
+    drawn = Counter[int]()
+
+    @settings(max_examples=100, database=None)
+    @given(st.randoms(use_true_random=False))
+    def draws(source: Random) -> None:
+        random = EvenRandom(source)
+        drawn.update(int(random.random() * 4) for _ in range(100))
+
+    draws()
+    assert all(0.15 < count / drawn.total() < 0.4 for count in drawn.values()), drawn

@@ -10,7 +10,7 @@ from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.partition.posting import NOBODY, net_changes
 from daybook_projector.postgres.row_writer import statements
 from daybook_projector.projections.fold import TABLES, folds
-from support.log_histories import histories
+from support.histories import logs
 from support.logbook import Logbook, org, project, records, thing, user
 from support.row_tables import RowTables
 
@@ -30,12 +30,12 @@ def projected(log: Logbook, limit: int, handover: int) -> RowTables:
     return tables
 
 
-@given(histories, st.integers(1, 60), st.integers(1, 60))
+@given(logs, st.integers(1, 60), st.integers(1, 60))
 def test_any_cut_gives_the_same_tables(log: Logbook, limit: int, handover: int) -> None:
     assert projected(log, limit, handover).rows == projected(log, 5000, 5000).rows
 
 
-@given(histories, st.integers(1, 60))
+@given(logs, st.integers(1, 60))
 def test_the_checkpoint_ends_behind_the_last_record(log: Logbook, handover: int) -> None:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     for start in range(0, len(log.records[0]), handover):

@@ -1,0 +1,64 @@
+"""The real deciders, command after command, on whole orgs of which nothing is forgotten; and the log that follows."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from daybook_command.domain.decision import Acceptance
+from daybook_command.domain.state import Org
+from daybook_command.shard import recording
+from daybook_command.shard.intake import OwnCommand
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.log.head import Head
+from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.principals import parse_principal
+from support.given import Given, Outcome
+from support.logbook import SALT, START, Logbook
+from support.publisher import Send
+from support.world import CREATED
+
+
+@dataclass(slots=True)
+class Deciders:
+    """`orgs`: by id; `users`: who is registered; `owners`: whose each chosen id is."""
+
+    orgs: dict[str, Org | None] = field(default_factory=dict)
+    users: set[str] = field(default_factory=set)
+    owners: dict[str, str] = field(default_factory=dict)
+
+    def decide(self, send: Send) -> Outcome:
+        command = parse_command(send.body)
+        _, chosen = CREATED.get(command.type, ("", ""))
+        if (id_ := send.command["data"].get(chosen)) is not None:
+            self.owners.setdefault(id_, send.key)
+        outcome = self.given(send.key).when(command, parse_principal(send.principal))
+        self.orgs[send.key] = outcome.after()
+        if command.type == "REGISTER_USER" and isinstance(outcome.decision, Acceptance):
+            self.users.add(send.key)
+        return outcome
+
+    def given(self, org_id: str) -> Given:
+        taken = frozenset(id_ for id_, owner in self.owners.items() if owner != org_id)
+        return Given(self.orgs.get(org_id), frozenset(self.users), taken)
+
+
+def record(log: Logbook, outcome: Outcome) -> list[bytes]:
+    """Writes a decision's entries as a shard does, and gives their values."""
+    command, standing = outcome.command, outcome.standing
+    at = partition_of(command.key, log.partitions)
+    own = OwnCommand(command, outcome.context.principal, standing)
+    place = recording.Place(at, log.heads[at], 0, START + 1000 * sum(map(len, log.records)))
+    made = recording.record(own, standing, outcome.drafts(), bytes.fromhex(SALT), place)
+    for each in made:
+        metadata = each.trusted.entry.metadata_json
+        log.append_value(at, each.value, Head(metadata.position, metadata.hash), each.trusted.entry.id)
+    return [each.value for each in made]
+
+
+def written(sends: Iterable[Send]) -> Logbook:
+    """The log of one partition that they come to; every seventh leaves a void behind."""
+    deciders, log = Deciders(), Logbook()
+    for at, send in enumerate(sends):
+        record(log, deciders.decide(send))
+        if at % 7 == 0:
+            log.void(0)
+    return log
