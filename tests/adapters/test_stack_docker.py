@@ -17,7 +17,7 @@ from daybook_infra.stack.docker import DockerStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import Child, run
-from support.containers import containers, image
+from support.containers import containers
 
 DOCKER = shutil.which("docker")
 ANSWERS = DOCKER is not None and run(Child([DOCKER, "compose", "ls"], env=os.environ), seconds=20).code == 0
@@ -80,9 +80,9 @@ def test_no_container_runs_as_root(compose: dict[str, Any], service: str) -> Non
     assert users == ["daybook"]
 
 
-def test_compose_runs_the_same_kafka_as_the_embedded_stack() -> None:
+def test_compose_runs_the_same_kafka_as_the_embedded_stack(compose: dict[str, Any]) -> None:
     pom = (checkout() / "infra" / "kafka" / "pom.xml").read_text(encoding="utf-8")
-    assert f"<kafka.version>{image('kafka').split(':')[1]}</" in pom
+    assert f"<kafka.version>{compose['services']['kafka']['image'].split(':')[1]}</" in pom
 
 
 def test_no_docker_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,8 +166,9 @@ async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerSta
 @WITH_DAEMON
 def test_the_compose_file_is_valid(tmp_path: Path) -> None:
     assert DOCKER is not None
-    secrets = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
-    done = run(Child([DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"], env=secrets))
+    needed = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
+    config = [DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"]
+    done = run(Child(config, env={**os.environ, **needed}))
     assert done.code == 0, done.output
 
 
@@ -191,8 +192,10 @@ esac
 
 async def _execute(stack: DockerStack, statement: str) -> None:
     connection = await asyncpg.connect(stack.found().database_url)
-    await connection.execute(statement)
-    await connection.close()
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 def _dockerfile(service: str) -> str:

@@ -118,10 +118,9 @@ class DockerStack:
             )
         done = run(Child([docker, *arguments], env={**os.environ, **(env or {})}), seconds=seconds)
         if done.code != 0:
-            raise StackError(
-                f"docker {arguments[0]} {arguments[1]} failed: {done.last_line()}; "
-                "is the Docker daemon running, and the compose plugin installed?"
-            )
+            hint = "; is the Docker daemon running, and the compose plugin installed?"
+            command = f"docker {arguments[0]} {arguments[1]}"
+            raise StackError(f"{command} failed: {done.last_line()}{hint if arguments[0] == 'compose' else ''}")
         return done
 
     def _environment(self) -> dict[str, str]:
