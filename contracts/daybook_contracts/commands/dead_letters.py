@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, Payload, ReasonField, Resolution, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, Payload, ReasonField, Uuid
+from daybook_contracts.entries.fields import Resolution
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 
 

@@ -1,6 +1,6 @@
 """The types that commands' fields are made of: each takes what a publisher writes and leaves Daybook's one form."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
@@ -59,11 +59,6 @@ ConnectionType = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{1,62}
 Config = dict[str, Any]
 Stats = Annotated[dict[str, Any], AfterValidator(without_secrets), AfterValidator(_small)]
 Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_small), _ANY_SCHEMA]
-
-Role = Literal["owner", "admin", "member", "viewer"]
-ProjectRole = Literal["admin", "editor", "viewer"]
-Severity = Literal["critical", "warning", "info"]
-Resolution = Literal["replayed", "manual", "duplicate", "discarded"]
 
 ChosenIdField = Field(default=None, description="Taken from a service only; a new thing's id is otherwise its entry's.")
 ReasonField = Field(default=None, description="For people; kept as it is, but for secrets: `[redacted]`.")

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import Role, Uuid
+from daybook_contracts.commands.fields import Uuid
+from daybook_contracts.entries.fields import Role
 
 
 class AddMemberData(Data):

@@ -3,7 +3,8 @@
 from typing import Literal
 
 from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Name, ProjectRole, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Name, Uuid
+from daybook_contracts.entries.fields import ProjectRole
 
 
 class CreateProjectData(Data):
