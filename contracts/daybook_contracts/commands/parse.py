@@ -63,18 +63,6 @@ def parse_envelope(value: object, *, default_id: MakeId | None = None) -> Comman
         raise InvalidCommand(Code.INVALID_COMMAND, fault_text(error), _readable_id(value)) from None
 
 
-def with_actor(command: Command, user_id: str, written: int = ENVELOPE_BYTES) -> Command:
-    """The command with its missing actor filled in; one that names an actor stays as it is.
-
-    `written`: the bytes that it was parsed from. Raises InvalidCommand where the actor makes it too large.
-    """
-    if command.actor_user_id is not None:
-        return command
-    filled = command.model_copy(update={"actor_user_id": user_id})
-    refuse_oversize(filled, written)
-    return filled
-
-
 def _refuse_secret(value: Any) -> None:
     if path := find_secret(value):
         detail = f"{dotted(path)} looks like a secret; name a secret reference instead"

@@ -7,11 +7,15 @@ import pytest
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.orgs import RenameOrg
-from daybook_contracts.commands.parse import parse_command, with_actor
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.limits import ENVELOPE_BYTES
+from daybook_contracts.senders.actor import with_actor
+from daybook_contracts.senders.principals import Service, User
 from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted, envelope, raw, refused
+
+NOT_YOURS = "the actor is another user"
 
 
 def test_ids_are_lowercased() -> None:
@@ -118,10 +122,24 @@ def test_a_refusal_carries_the_default_id() -> None:
 
 
 def test_a_missing_actor_is_filled_in_and_a_given_actor_is_kept() -> None:
-    filled = with_actor(accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None), THING)
+    filled = with_actor(
+        accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None), User(THING), ENVELOPE_BYTES, NOT_YOURS
+    )
     assert filled == accepted("RENAME_ORG", {"name": "x"}, actor_user_id=THING)
     assert isinstance(filled, RenameOrg)
-    assert with_actor(filled, ACTOR) is filled
+    assert with_actor(filled, User(THING), ENVELOPE_BYTES, NOT_YOURS) is filled
+
+
+def test_a_service_acts_for_the_user_that_it_names_or_as_itself() -> None:
+    for actor in (THING, None):
+        command = accepted("RENAME_ORG", {"name": "x"}, actor_user_id=actor)
+        assert with_actor(command, Service("loader"), ENVELOPE_BYTES, NOT_YOURS) is command
+
+
+def test_a_user_cannot_act_as_another_user() -> None:
+    with pytest.raises(InvalidCommand, match=NOT_YOURS) as caught:
+        with_actor(accepted("RENAME_ORG", {"name": "x"}), User(THING), ENVELOPE_BYTES, NOT_YOURS)
+    assert (caught.value.code, caught.value.command_id) == (Code.FORBIDDEN, COMMAND_ID)
 
 
 def _of_size(size: int) -> bytes:
@@ -169,5 +187,5 @@ def test_an_envelope_that_becomes_too_large_by_its_actor_is_refused() -> None:
     largest = parse_command(text.replace(b'"actor_user_id":""', b'"actor_user_id":null'))
     longer = largest.model_copy(update={"data": largest.data.model_copy(update={"name": "x" * 60})})
     with pytest.raises(InvalidCommand) as caught:
-        with_actor(longer, ACTOR)
+        with_actor(longer, User(ACTOR), ENVELOPE_BYTES, NOT_YOURS)
     assert (caught.value.too_large, caught.value.command_id) == (True, COMMAND_ID)

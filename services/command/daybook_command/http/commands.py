@@ -21,12 +21,13 @@ from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.batch import parse_item, split_batch
 from daybook_contracts.commands.faults import InvalidCommand
-from daybook_contracts.commands.parse import parse_command, refuse_oversize, with_actor
+from daybook_contracts.commands.parse import parse_command, refuse_oversize
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_item, encode_items
+from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.edge_rules import EdgeRules
-from daybook_contracts.senders.principals import Principal, Service, User
+from daybook_contracts.senders.principals import Principal
 
 JSON: Final = "application/json"
 
@@ -122,18 +123,10 @@ def _check(command: Command, principal: Principal, rules: EdgeRules, size: int) 
     `size`: the command's bytes as received.
     """
     rules.check(command, principal)
-    match principal:
-        case Service():
-            refuse_oversize(command, size)
-            return command
-        case User(user_id) if command.actor_user_id in {None, user_id}:
-            acting = with_actor(command, user_id, size)
-            if acting is command:  # otherwise with_actor has measured it
-                refuse_oversize(command, size)
-            return acting
-        case User():
-            detail = "actor_user_id: your token is another user's"
-            raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
+    acting = with_actor(command, principal, size, "actor_user_id: your token is another user's")
+    if acting is command:  # otherwise with_actor has measured it
+        refuse_oversize(command, size)
+    return acting
 
 
 def _new_id() -> str:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from daybook_command.shard.messages import CommandRecord, OverdueRun
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
-from daybook_contracts.commands.parse import parse_command, with_actor
+from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.commands.syncs import FailSync, FailSyncData
-from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.entries.identity import Identity, Scope, timeout_command_id
 from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
-from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, User, parse_publisher
+from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_publisher
 from daybook_contracts.topics import (
     CORRELATION_ID,
     DOOR,
@@ -109,7 +109,8 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
     try:
         command = parse_command(record.value or b"")
         principal = _principal(headers, command.id)
-        command = _as_actor(command, principal, len(record.value or b""))
+        refusal = f"actor_user_id: the sender is {principal} and cannot act for another user"
+        command = with_actor(command, principal, len(record.value or b""), refusal)
         rules.check(command, principal, is_judged=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
@@ -135,7 +136,7 @@ def time_out(run: OverdueRun) -> OwnCommand:
 
 def home_of(command: Command) -> Identity:
     """The first entry of a command in its key's own scope."""
-    scope: Scope = "user" if isinstance(command, RegisterUser) else "org"
+    scope: Scope = "user" if command.org_id is None else "org"
     return Identity(scope, command.key, None, command.id)
 
 
@@ -162,14 +163,3 @@ def _principal(headers: dict[str, bytes], command_id: str) -> Principal:
         return parse_publisher(headers.get(PRINCIPAL))
     except InvalidPrincipal as fault:
         raise InvalidCommand(Code.INVALID_COMMAND, f"header {PRINCIPAL}: {fault}", command_id) from fault
-
-
-def _as_actor(command: Command, principal: Principal, written: int) -> Command:
-    if not isinstance(principal, User):
-        return command
-    if command.actor_user_id is None:
-        return with_actor(command, principal.user_id, written)
-    if command.actor_user_id != principal.user_id:
-        detail = f"actor_user_id: the sender is {principal} and cannot act for another user"
-        raise InvalidCommand(Code.FORBIDDEN, detail, command.id)
-    return command
