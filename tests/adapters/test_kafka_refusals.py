@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from daybook_command.kafka.log_writer import LogWriter
-from daybook_command.shard.messages import Append, AppendUnknown, LogAppend
+from daybook_command.shard.effects import Append, LogAppend
+from daybook_command.shard.events import AppendUnknown
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.status_report import collect_status

@@ -9,7 +9,9 @@ from aiokafka import AIOKafkaProducer
 from chaos.proxy import FAIR, LOOPBACK, Proxy, Weather
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
-from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown, LogAppend, LogRecord
+from daybook_command.shard.effects import Append, LogAppend
+from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
+from daybook_command.shard.records import LogRecord
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.settings import Settings

@@ -12,7 +12,8 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
 from daybook_command.kafka.answer_publisher import Outbox
-from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
+from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka

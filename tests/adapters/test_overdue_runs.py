@@ -6,7 +6,7 @@ import pytest
 
 from daybook_command.postgres import overdue_runs as overdue
 from daybook_command.postgres.overdue_runs import OverdueRuns
-from daybook_command.shard.messages import OverdueRun
+from daybook_command.shard.events import OverdueRun
 from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from support.planted_rows import put_connection, put_org, put_runs

@@ -8,7 +8,7 @@ import pytest
 from daybook_command.domain.children import Children
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.references import ChildKind, PendingLetters
-from daybook_command.shard.lookup import OrgNeeds
+from daybook_command.shard.snapshot import OrgNeeds
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
 from support.lookups import look_up, look_up_children, refs

@@ -15,7 +15,7 @@ from daybook_command.domain.references import RULES, ChildKind
 from daybook_command.domain.secret_refs import SecretRef
 from daybook_command.domain.syncs import Run
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.lookup import Needs, OrgNeeds
+from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool

@@ -8,7 +8,7 @@ import pytest
 
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_loader import load_children
-from daybook_command.shard.lookup import OrgNeeds
+from daybook_command.shard.snapshot import OrgNeeds
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
 from support.planted_rows import (

@@ -9,7 +9,7 @@ import pytest
 
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.postgres.snapshot_sql import HOLDERS
-from daybook_command.shard.lookup import Needs, OrgNeeds
+from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool

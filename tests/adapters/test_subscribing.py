@@ -10,7 +10,7 @@ import pytest
 
 from chaos.proxy import LOOPBACK, Proxy
 from daybook_command.kafka.command_subscriber import CommandIntake
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from support.processes import free_port

@@ -4,9 +4,10 @@ from collections.abc import Callable, Mapping
 
 from daybook_command.postgres import entry_rows
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_command.shard.effects import Effect
+from daybook_command.shard.events import SnapshotLoaded
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import Effect, SnapshotLoaded
+from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, translated
 from daybook_projector.partition.machine import Batch

@@ -1,7 +1,7 @@
 """One shard and one projector, asked by hand: nothing goes wrong, and each moves only when it is told to."""
 
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.reading import read_entry
 from support.simulation import World

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 
-from daybook_command.shard.config import Config
+from daybook_command.shard.state import ShardConfig
 from daybook_contracts.senders.edge_rules import EdgeRules
 from support import golden_commands
 from support.golden_commands import PARTITIONS, Sent, external, external_users, history, managed
@@ -43,8 +43,8 @@ class Line:
 
 def transcript() -> list[Line]:
     rules = EdgeRules(golden_commands.policy(), "vault:kv/hub/")
-    own = Config(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=True, max_commands=25)
-    idp = Config(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=False, max_commands=25, rules=rules)
+    own = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=True, max_commands=25)
+    idp = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=False, max_commands=25, rules=rules)
     return [
         *_played(World(own, history(), frozenset(), 0), managed(MANAGED)),
         *_played(World(idp, Logbook(PARTITIONS), external_users(), MANAGED), external(EXTERNAL)),

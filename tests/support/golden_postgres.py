@@ -8,7 +8,7 @@ from typing import Any
 from msgspec import Raw, structs
 
 from daybook_command.domain.evolve import evolve
-from daybook_command.shard.lookup import Needs, Snapshot
+from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_contracts.entries.entry import Entry, entry_data
 from daybook_contracts.entries.identity import Identity
 from daybook_projector.partition.machine import Batch

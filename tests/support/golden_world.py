@@ -11,37 +11,38 @@ from typing import assert_never
 
 from daybook_command.kafka.answer_records import outgoing
 from daybook_command.kafka.log_writer import key_and_headers
-from daybook_command.shard.config import Config
-from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
-    Acknowledged,
+from daybook_command.shard.effects import (
     Answer,
-    Answered,
     Append,
-    AppendRefused,
-    AppendUnknown,
-    CommandRecord,
-    CommandsArrived,
     Commit,
     Effect,
-    EndsRead,
-    Event,
-    GapRead,
     Hold,
     LoadSnapshot,
     LogAppend,
-    LogRecord,
     Pin,
-    Pinned,
     ReadGap,
     Report,
+    Stop,
+    TakeOver,
+)
+from daybook_command.shard.events import (
+    Acknowledged,
+    Answered,
+    AppendRefused,
+    AppendUnknown,
+    CommandsArrived,
+    EndsRead,
+    Event,
+    GapRead,
+    Pinned,
     RunsOverdue,
     SnapshotLoaded,
-    Stop,
     TakenOver,
-    TakeOver,
     Tick,
 )
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.records import CommandRecord, LogRecord
+from daybook_command.shard.state import ShardConfig
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_projector.partition.machine import PartitionLog
@@ -59,7 +60,7 @@ REFUSED = "07"
 class World:
     """`book` is the log and `topics` the commands topic, by partition. The first command has the number `first`."""
 
-    def __init__(self, config: Config, book: Logbook, users: frozenset[str], first: int) -> None:
+    def __init__(self, config: ShardConfig, book: Logbook, users: frozenset[str], first: int) -> None:
         self.config, self.book, self.notes = config, book, Notes(first)
         self.postgres = Postgres(config.partitions, users, managed_users=config.managed_users)
         self.draws: defaultdict[str, int] = defaultdict(int)

@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.identity import policy_alert_id
 from support.simulation import command_record
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from daybook_command.shard.answers import outcome
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import Entry, identity_of

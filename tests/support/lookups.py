@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from daybook_command.domain.children import Children
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.lookup import LoadedOrg, Needs, OrgNeeds
+from daybook_command.shard.snapshot import LoadedOrg, Needs, OrgNeeds
 from daybook_infra.runtime.postgres.connections import Pool
 
 

@@ -91,13 +91,13 @@ MUTANTS = (
     Mutant(
         "looking up ids in the table",
         "2",
-        "`Deciding.known`: looks in memory only",
+        "`BatchDecision.earlier`: looks in memory only",
         removals.look_for_ids_in_memory_alone,
     ),
     Mutant(
         "looking up ids in memory",
         "2",
-        "`Deciding.known`: looks in the table only",
+        "`BatchDecision.earlier`: looks in the table only",
         removals.look_for_ids_in_the_table_alone,
     ),
     Mutant(
@@ -109,7 +109,7 @@ MUTANTS = (
     Mutant(
         "dropping cached orgs after a lost or unknown batch",
         "3",
-        "`Shard._start_over`, `Shard._taken_over`: keep the cache",
+        "`Shard._take_over_again`, `Shard._taken_over`: keep the cache",
         removals.keep_cached_orgs,
     ),
     Mutant(
@@ -151,7 +151,7 @@ MUTANTS = (
     Mutant(
         "detecting a restored PostgreSQL",
         "1",
-        "the shard's `doubt`: accepts a checkpoint behind what memory has dropped",
+        "the shard's `checkpoint_fault`: accepts a checkpoint behind what memory has dropped",
         removals.overlook_a_restore,
     ),
     Mutant(

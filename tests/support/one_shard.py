@@ -5,20 +5,12 @@ from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
-from daybook_command.shard.config import Config
-from daybook_command.shard.lookup import Snapshot
+from daybook_command.shard.effects import Answer, Append, Effect, LoadSnapshot
+from daybook_command.shard.events import CommandsArrived, EndsRead, SnapshotLoaded, TakenOver
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
-    Answer,
-    Append,
-    CommandRecord,
-    CommandsArrived,
-    Effect,
-    EndsRead,
-    LoadSnapshot,
-    SnapshotLoaded,
-    TakenOver,
-)
+from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.snapshot import Snapshot
+from daybook_command.shard.state import ShardConfig
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from support.rows_of_orgs import loaded_org
 from support.simulation import CONFIG, command_record
@@ -44,7 +36,7 @@ def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
     )
 
 
-def fresh(config: Config = CONFIG) -> Shard:
+def fresh(config: ShardConfig = CONFIG) -> Shard:
     """Taken over: an empty log, nothing projected, nothing to wait for."""
     shard = Shard.of(0, config)
     shard.start()

@@ -11,8 +11,9 @@ from daybook_command.domain.decision import DecisionContext
 from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
+from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.intake import time_out
-from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command

@@ -3,23 +3,15 @@
 from dataclasses import replace
 
 from daybook_command.domain.state import Org
-from daybook_command.shard import doubts, gap, machine, takeover
+from daybook_command.shard import gap, machine, snapshot_checks, takeover
 from daybook_command.shard import memory as shard_memory
-from daybook_command.shard.batch import Deciding
-from daybook_command.shard.known import Known
+from daybook_command.shard.batch import BatchDecision
+from daybook_command.shard.effects import Commit, Effect, Report
+from daybook_command.shard.events import AppendRefused, AppendUnknown, Event, SnapshotLoaded, TakenOver
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import (
-    AppendRefused,
-    AppendUnknown,
-    Commit,
-    Effect,
-    Event,
-    Report,
-    SnapshotLoaded,
-    TakenOver,
-)
-from daybook_command.shard.orgs import OrgCache
+from daybook_command.shard.org_cache import OrgCache
+from daybook_command.shard.repeats import EarlierEntries
 from daybook_command.shard.tail import Tail
 from daybook_command.shard.takeover import take_over
 from daybook_contracts.log import admission
@@ -67,11 +59,13 @@ def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
 
 
 def look_for_ids_in_memory_alone(patch: Patch) -> None:
-    patch.replace(Deciding, "known", property(lambda deciding: Known(deciding.memory.tail.by_identity, {})))
+    patch.replace(
+        BatchDecision, "earlier", property(lambda deciding: EarlierEntries(deciding.memory.tail.by_identity, {}))
+    )
 
 
 def look_for_ids_in_the_table_alone(patch: Patch) -> None:
-    patch.replace(Deciding, "known", property(lambda deciding: Known({}, deciding.snapshot.entries)))
+    patch.replace(BatchDecision, "earlier", property(lambda deciding: EarlierEntries({}, deciding.snapshot.entries)))
 
 
 def prune_before_deciding(patch: Patch) -> None:
@@ -110,8 +104,8 @@ def keep_cached_orgs(patch: Patch) -> None:
         return memory, reports
 
     caches: list[OrgCache] = []
-    begin, take, fold = Shard._start_over, Shard._taken_over, take_over
-    patch.replace(Shard, "_start_over", start_over)
+    begin, take, fold = Shard._take_over_again, Shard._taken_over, take_over
+    patch.replace(Shard, "_take_over_again", start_over)
     patch.replace(Shard, "_taken_over", taken_over)
     patch.replace(machine, "take_over", keeping)
 
@@ -138,7 +132,7 @@ def replay_the_whole_tail(patch: Patch) -> None:
 def commit_before_appending(patch: Patch) -> None:
     def decided(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
         effects = original(shard, event)
-        answer = shard.flight.answer
+        answer = shard.in_flight.answer
         return effects if answer is None else [Commit(answer.next_offset), *effects]
 
     original = Shard._decide
@@ -163,11 +157,11 @@ def take_a_timeout_for_a_refusal(patch: Patch) -> None:
 
 
 def overlook_a_restore(patch: Patch) -> None:
-    def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
+    def fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
         went_back = checkpoint.head.position < memory.tail.pruned_position
-        return None if went_back else doubts.doubt(memory, checkpoint)
+        return None if went_back else snapshot_checks.checkpoint_fault(memory, checkpoint)
 
-    patch.replace(machine, "doubt", doubt)
+    patch.replace(machine, "checkpoint_fault", fault)
 
 
 def overlook_another_head(patch: Patch) -> None:

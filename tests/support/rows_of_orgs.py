@@ -10,7 +10,7 @@ from daybook_command.domain.children import Children
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.references import ChildKind, ChildRef, PendingLetters, with_alerts
 from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import LoadedOrg, OrgNeeds
+from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED_BEYOND = 10_001

@@ -5,7 +5,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from daybook_command.shard.messages import Acknowledged, AppendUnknown, LogRecord
+from daybook_command.shard.events import Acknowledged, AppendUnknown
+from daybook_command.shard.records import LogRecord
 from support.chain import Chain, jcs, sealed
 from support.weather import Weather
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import LoadedOrg, Needs
-from daybook_command.shard.messages import OverdueRun
+from daybook_command.shard.events import OverdueRun
+from daybook_command.shard.snapshot import LoadedOrg, Needs
 from daybook_contracts.entries.entry import Entry, entry_data, identity_of
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint

@@ -4,31 +4,32 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from daybook_command.shard.config import Config
-from daybook_command.shard.lookup import Snapshot
-from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
+from daybook_command.shard.effects import (
     Answer,
-    Answered,
     Append,
-    CommandsArrived,
     Commit,
     Effect,
-    EndsRead,
-    Event,
-    GapRead,
     Hold,
     LoadSnapshot,
     Pin,
     ReadGap,
     Report,
-    SnapshotLoaded,
     Stop,
-    TakenOver,
     TakeOver,
+)
+from daybook_command.shard.events import (
+    Answered,
+    CommandsArrived,
+    EndsRead,
+    Event,
+    GapRead,
+    SnapshotLoaded,
+    TakenOver,
     Tick,
 )
-from daybook_command.shard.phase import ShardPhase
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.snapshot import Snapshot
+from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_contracts.log.head import Checkpoint
 from support.simulated_postgres import Stored
 from support.surroundings import Surroundings
@@ -67,7 +68,7 @@ class Writer:
     stopped: str | None = None
 
     @classmethod
-    def of(cls, partition: int, config: Config, committed: int) -> "Writer":
+    def of(cls, partition: int, config: ShardConfig, committed: int) -> "Writer":
         writer = cls(Shard.of(partition, config), committed)
         writer.todo.extend(writer.shard.start())
         return writer

@@ -9,8 +9,9 @@ import random
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from daybook_command.shard.config import Config
-from daybook_command.shard.messages import CommandRecord, RunsOverdue
+from daybook_command.shard.events import RunsOverdue
+from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.state import ShardConfig
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION
@@ -21,7 +22,7 @@ from support.surroundings import START_US, Failed, Surroundings
 from support.weather import CALM, Weather
 from support.world import CREATED
 
-CONFIG = Config(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
+CONFIG = ShardConfig(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
 MOST_STEPS = 30_000
 
 
@@ -42,7 +43,7 @@ class World:
         seed: int,
         commands: Iterable[CommandRecord],
         users: frozenset[str],
-        config: Config = CONFIG,
+        config: ShardConfig = CONFIG,
         weather: Weather | None = None,
     ) -> None:
         draw = random.Random(seed)

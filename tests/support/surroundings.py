@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from daybook_command.kafka.answer_records import outgoing
-from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_command.shard.effects import Answer
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import CORRELATION_ID, Topics
 from support.simulated_log import Log
 from support.simulated_postgres import Postgres

@@ -24,7 +24,7 @@ from daybook_command.postgres.known_users import KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.config import Config
+from daybook_command.shard.state import ShardConfig
 from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import Topics
@@ -123,8 +123,8 @@ def _lanes(
     return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
 
 
-def _config(settings: Settings, policy: ServicePolicy | None) -> Config:
-    return Config(
+def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:
+    return ShardConfig(
         partitions=settings.partitions,
         # So many in all, should every partition be ours.
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 
 from daybook_command.shard.intake import RefusedCommand, SentCommand, take
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.normalised import normalised_bytes

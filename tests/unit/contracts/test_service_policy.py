@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, SentCommand, take
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.routing import partition_of

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from daybook_command.shard.intake import SentCommand, take
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.policy import ServicePolicy

@@ -4,8 +4,8 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from daybook_command.shard.effects import Answer
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import Answer
 
 # A shard takes no more than this in advance; what is beyond stays in Kafka.
 MAX_QUEUED = 2_000

@@ -15,20 +15,9 @@ from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.shard.doubts import skew_fault_between
-from daybook_command.shard.messages import (
-    Answer,
-    Append,
-    Event,
-    GapRead,
-    LoadSnapshot,
-    Pin,
-    Pinned,
-    ReadGap,
-    RunsOverdue,
-    SnapshotLoaded,
-    TakenOver,
-)
+from daybook_command.shard.effects import Answer, Append, LoadSnapshot, Pin, ReadGap
+from daybook_command.shard.events import Event, GapRead, Pinned, RunsOverdue, SnapshotLoaded, TakenOver
+from daybook_command.shard.snapshot_checks import skew_fault_between
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger

@@ -8,18 +8,11 @@ from typing import Any, assert_never
 from daybook_command import metrics
 from daybook_command.engine.assignment import Intake, Owned
 from daybook_command.engine.effect_runner import Lanes
-from daybook_command.shard.config import Config
-from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
+from daybook_command.shard.effects import (
     Answer,
-    Answered,
     Append,
-    CommandRecord,
-    CommandsArrived,
     Commit,
     Effect,
-    EndsRead,
-    Event,
     Hold,
     LoadSnapshot,
     Pin,
@@ -27,9 +20,11 @@ from daybook_command.shard.messages import (
     Report,
     Stop,
     TakeOver,
-    Tick,
 )
-from daybook_command.shard.phase import ShardPhase
+from daybook_command.shard.events import Answered, CommandsArrived, EndsRead, Event, Tick
+from daybook_command.shard.machine import Shard
+from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
@@ -47,7 +42,7 @@ WAITING = "commands that choose ids wait: not every partition is projected up to
 class Engine:
     """`run` must be going before partitions are assigned. A bug in any task ends `run` with its exception."""
 
-    def __init__(self, config: Config, lanes: Lanes, intake: Intake, health: Health) -> None:
+    def __init__(self, config: ShardConfig, lanes: Lanes, intake: Intake, health: Health) -> None:
         self._config = config
         self._lanes = lanes
         self._intake = intake

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from daybook_command.kafka.answer_records import Outgoing, outgoing
-from daybook_command.shard.messages import Answer, Reply
+from daybook_command.shard.effects import Answer, Reply
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.kafka.replies import Replies

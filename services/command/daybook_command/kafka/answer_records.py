@@ -6,7 +6,8 @@ unfold to any size.
 
 from dataclasses import dataclass
 
-from daybook_command.shard.messages import Answer, Forward, Headers, RefusedRecord, Reply
+from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
+from daybook_command.shard.records import Headers
 from daybook_contracts.codes import Code
 from daybook_contracts.secrets.scan import carries_secret
 from daybook_contracts.topics import (

@@ -14,7 +14,7 @@ from faststream.kafka import KafkaBroker, KafkaMessage
 from faststream.kafka.message import FAKE_CONSUMER
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import DEAD_LETTER_BYTES, ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from daybook_command.shard.messages import LogRecord
+from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_infra.runtime.kafka.replaceable import ReplaceableConsumer

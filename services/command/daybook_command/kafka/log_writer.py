@@ -11,7 +11,8 @@ from aiokafka.errors import (
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from daybook_command.shard.messages import Acknowledged, Append, AppendRefused, AppendUnknown, LogAppend
+from daybook_command.shard.effects import Append, LogAppend
+from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
 from daybook_contracts.topics import Headers, entry_headers
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.failpoints import failpoint

@@ -11,7 +11,7 @@ from daybook_command.domain.activity import FAILURES_COUNTED, Activity
 from daybook_command.domain.references import ChildKind
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_rows import ByOrg, Pair, by_org, fetch_asked
-from daybook_command.shard.lookup import OrgNeeds
+from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.json.canonical import canonical_bytes, parse_json
 from daybook_infra.runtime.postgres.connections import Connection
 

@@ -15,7 +15,7 @@ from daybook_command.domain.syncs import Run
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letters
 from daybook_command.postgres.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
-from daybook_command.shard.lookup import OrgNeeds
+from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
 from daybook_infra.runtime.postgres.connections import Connection

@@ -8,7 +8,7 @@ from collections import defaultdict
 from typing import Final
 
 from daybook_command.postgres import snapshot_sql as sql
-from daybook_command.shard.messages import OverdueRun, RunsOverdue
+from daybook_command.shard.events import OverdueRun, RunsOverdue
 from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool, translated
 

@@ -13,7 +13,7 @@ from daybook_command.postgres import snapshot_sql as sql
 from daybook_command.postgres.child_loader import load_children
 from daybook_command.postgres.entry_rows import Found, fetch_entries
 from daybook_command.postgres.org_loader import load_orgs
-from daybook_command.shard.lookup import LoadedOrg, Needs, Snapshot
+from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
@@ -75,7 +75,7 @@ class SnapshotReader:
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
-        look = await self._look(connection, needs)
+        look = await self._look_up_progress(connection, needs)
         looked_at = time.monotonic()
         entries = await _entries(connection, needs, frozenset(look.entry_ids)) if look.entry_ids else {}
         orgs = await _orgs(connection, needs, look.quarantine)
@@ -99,7 +99,7 @@ class SnapshotReader:
             )
         return snapshots
 
-    async def _look(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
+    async def _look_up_progress(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
         row = await connection.fetchrow(
             sql.LOOK,
             [identity.first_id() for need in needs.values() for identity in need.identities],

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
 from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, ReplyAddress, SentCommand
-from daybook_command.shard.messages import Answer, CommandRecord, Forward, RefusedRecord, Reply
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.entries.entry import Entry, EntryError
 from daybook_contracts.results import Accepted, EntryRef, Rejected, Result, encode_record, problem

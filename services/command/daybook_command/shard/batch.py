@@ -1,4 +1,4 @@
-"""Deciding a batch: taken commands and a snapshot come in, log records and answers go out. Pure; time is passed in."""
+"""Decides a batch: commands and a snapshot in, log records and answers out. Pure; time and salts are passed in."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,13 +13,13 @@ from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.registry import named_by
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
-from daybook_command.shard.backlog import filtered_by, uncounted
+from daybook_command.shard.dead_letter_counts import filter_of, needs_recount
+from daybook_command.shard.effects import LogAppend, Report
 from daybook_command.shard.intake import MisroutedCommand, OwnCommand, RefusedCommand, SentCommand, TakenCommand
-from daybook_command.shard.known import Known, is_reused, repeated
-from daybook_command.shard.lookup import Needs, Snapshot
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import LogAppend, Report
 from daybook_command.shard.recording import Place, record
+from daybook_command.shard.repeats import EarlierEntries, find_repeat, is_id_reused
+from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.identity import Identity
@@ -61,12 +61,12 @@ class _Decided:
 
 
 @dataclass(slots=True)
-class Deciding:
-    """A batch being decided; `memory` moves along with every entry, ahead of the acknowledgement.
+class BatchDecision:
+    """A batch being decided. `memory` advances with every entry, before it is acknowledged.
 
-    `done` counts the records dealt with; `suspect` is the offset of a command on which the deciders raised:
-    the batch ends before it. `doomed` are offsets of commands that failed alone. `named_users`: those that the entries
-    name in a column or a row, who must not be deleted before they are projected.
+    `done`: how many commands were handled. `suspect`: the offset of a command on which the deciders raised; the batch
+    ends before it. `doomed`: offsets of commands that raised even alone. `named_users`: users to whom the entries'
+    rows refer; they must not be deleted before the entries are projected.
     """
 
     memory: Memory
@@ -85,12 +85,12 @@ class Deciding:
 
     def run(self, taken: Sequence[TakenCommand]) -> None:
         for index, item in enumerate(taken):
-            if not self._deal_with(item, self.moment.salt(index)):
+            if not self._process(item, self.moment.salt(index)):
                 return
             self.done += 1
 
-    def _deal_with(self, item: TakenCommand, salt: bytes) -> bool:
-        """False where the batch must end before this item."""
+    def _process(self, item: TakenCommand, salt: bytes) -> bool:
+        """False if the batch must end before this item."""
         match item:
             case RefusedCommand():
                 self.answers.refuse(item)
@@ -103,37 +103,37 @@ class Deciding:
         return True
 
     def _decide(self, item: SentCommand, salt: bytes) -> bool:
-        """In the contract's order: a repeat, quarantine, the decision, and last whether the command's id is taken."""
-        before = repeated(item, self.known)
-        if before is not None or self.known.is_unreadable(item.home):
-            self._repeat(item, before)
+        """In the contract's order: a repeat, quarantine, the decision, and last whether the command id was reused."""
+        before = find_repeat(item, self.earlier)
+        if before is not None or self.earlier.is_unreadable(item.home):
+            self._answer_repeat(item, before)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
-        elif self._quarantined(item.command.org_id):
+        elif self._is_quarantined(item.command.org_id):
             self.answers.reject(item, Code.ORG_QUARANTINED, "the org is in quarantine; it is being looked after")
         else:
             return self._record(item, salt)
         return True
 
     def _decide_own(self, item: OwnCommand, salt: bytes) -> bool:
-        """Nobody waits for it, and where it is not accepted it leaves no entry."""
-        if self._quarantined(item.command.org_id) or self.known.has(item.home):
+        """Has no answer, and leaves no entry if it is rejected."""
+        if self._is_quarantined(item.command.org_id) or self.earlier.has(item.home):
             return True
         return self._record(item, salt)
 
     @property
-    def known(self) -> Known:
-        return Known(self.memory.tail.by_identity, self.snapshot.entries)
+    def earlier(self) -> EarlierEntries:
+        return EarlierEntries(self.memory.tail.by_identity, self.snapshot.entries)
 
-    def _quarantined(self, org_id: str | None) -> bool:
+    def _is_quarantined(self, org_id: str | None) -> bool:
         if org_id is None:
             return False
         loaded = self.snapshot.orgs.get(org_id)
         return org_id in self.memory.tail.poisoned or (loaded is not None and loaded.quarantined)
 
-    def _repeat(self, item: SentCommand, before: Identity | None) -> None:
-        """The first result again, also to somebody who has joined or left the org since."""
-        entries = None if before is None else self.known.command_at(before)
+    def _answer_repeat(self, item: SentCommand, before: Identity | None) -> None:
+        """Give the first result again, even if the actor has joined or left the org since."""
+        entries = None if before is None else self.earlier.command_at(before)
         if entries is None:
             self.answers.reject(item, Code.INTERNAL, "it was decided, and this version cannot read its result")
             return
@@ -143,13 +143,13 @@ class Deciding:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
-        if uncounted(item.command, org) or not self._is_looked_up(item.command, org):
+        if needs_recount(item.command, org) or not self._is_looked_up(item.command, org):
             return False
         try:
-            decided = self._decided(item, org)
+            decided = self._decision(item, org)
         except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
-            return self._failed(item, error)
-        if isinstance(item, SentCommand) and is_reused(item, decided.standing, self.known):
+            return self._handle_bug(item, error)
+        if isinstance(item, SentCommand) and is_id_reused(item, decided.standing, self.earlier):
             detail = "this command id was used for another command; send this one with an id of its own"
             self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
             return True
@@ -169,7 +169,7 @@ class Deciding:
             self.answers.outcome(item, [made.trusted.entry for made in recorded], decided.detail)
         return True
 
-    def _failed(self, item: SentCommand | OwnCommand, error: Exception) -> bool:
+    def _handle_bug(self, item: SentCommand | OwnCommand, error: Exception) -> bool:
         match item:
             case SentCommand():
                 self.reports.append(Report("decide_failed", f"offset {item.record.offset}", error))
@@ -181,15 +181,15 @@ class Deciding:
             case _:
                 assert_never(item)
 
-    def _decided(self, item: SentCommand | OwnCommand, org: Org | None) -> _Decided:
+    def _decision(self, item: SentCommand | OwnCommand, org: Org | None) -> _Decided:
         command = item.command
         context = DecisionContext(
             principal=item.principal,
             new_id=item.home.second_id(),
             known_users=UsersAtHead(self.snapshot.known_users, self.memory.tail.users),
-            taken_ids=self._taken(command),
+            taken_ids=self._taken_ids(command),
             managed_users=self.managed_users,
-            beyond=self._beyond(command.org_id),
+            beyond=self._matching_beyond(command.org_id),
         )
         decision: Decision = decide(command, org, context)
         standing, detail = item.home, None
@@ -205,21 +205,21 @@ class Deciding:
                 org = evolve(org, draft.actor_user_id, draft.fact)
         return _Decided(drafted, org, standing, detail)
 
-    def _taken(self, command: Command) -> frozenset[str]:
-        """The id that the command chose, if another org has it."""
+    def _taken_ids(self, command: Command) -> frozenset[str]:
+        """The id that the command chooses, if another org has it."""
         chosen = named_by(command).chosen
         is_taken = chosen is not None and (command.key, chosen.id) in self.snapshot.taken_ids
         return frozenset({chosen.id} if chosen is not None and is_taken else ())
 
     def _is_looked_up(self, command: Command, org: Org | None) -> bool:
-        """Whether what the command's filter matches was read, if that matters. It was not where its actor was nobody in
-        the org, and then the org was read anew: such a command is a batch of its own the next time.
+        """Whether the matches of the command's filter were read, if it has one. They were not if the actor looked like
+        an outsider before the org was read afresh; the command is then a batch of its own next time.
         """
-        wanted = filtered_by(command)
+        wanted = filter_of(command)
         if wanted is None or is_outsider(command, org):
             return True
         return any(need.filtered == wanted for need in self.needs.orgs if need.org_id == command.org_id)
 
-    def _beyond(self, org_id: str | None) -> int:
-        """Of the one org that a filtering command is alone with."""
+    def _matching_beyond(self, org_id: str | None) -> int:
+        """How many more dead letters match the filter of the org's only command."""
         return sum(self.memory.beyond(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)

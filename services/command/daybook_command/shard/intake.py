@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from daybook_command.shard.messages import CommandRecord, OverdueRun
+from daybook_command.shard.events import OverdueRun
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.parse import parse_command

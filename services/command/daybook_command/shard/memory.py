@@ -1,4 +1,4 @@
-"""What a shard knows of its partition: head, folded end, tail and cached orgs. They are lost together or not at all."""
+"""What a shard knows of its partition: head, folded end, tail and cached orgs. All of it is dropped together."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,9 +7,10 @@ from daybook_command.domain.children import Children, put, without
 from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
-from daybook_command.shard.lookup import LoadedOrg, OrgNeeds, Snapshot
-from daybook_command.shard.messages import LogRecord, Report, void
-from daybook_command.shard.orgs import OrgCache
+from daybook_command.shard.effects import Report, void
+from daybook_command.shard.org_cache import OrgCache
+from daybook_command.shard.records import LogRecord
+from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds, Snapshot
 from daybook_command.shard.tail import Tail
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.reading import PoisonEntry, TrustedEntry, read_entry
@@ -21,11 +22,11 @@ from daybook_contracts.timestamps import microseconds
 
 @dataclass(slots=True)
 class Memory:
-    """`end`: the offset after the last folded record; `head_offset`: of the last entry that is known to be in the log,
-    -1 for none; `last_us`: created_at of the last admitted entry.
+    """`end`: the offset after the last folded record. `head_offset`: of the last entry known to be in the log, -1 for
+    none. `last_us`: created_at of the last admitted entry.
 
-    `loaded`: children that were read for the batch under way, by org. `awaited`: where the log ended at the
-    takeover, by partition, of those that were not projected up to there yet; None until the ends are known.
+    `loaded`: children read for the batch in flight, by org. `awaited`: by partition, the log's end at the takeover,
+    where the partition is not projected up to it yet; None until the ends are known.
     """
 
     partition: int
@@ -40,8 +41,8 @@ class Memory:
     awaited: Mapping[int, int] | None = None
 
     def fold(self, records: Iterable[LogRecord]) -> list[Report]:
-        """Take in the log's next records by the admission rule; what does not extend it is reported as void.
-        Raises LogChanged where nothing extends it any more.
+        """Apply the admission rule to the log's next records. Records that do not extend the log are reported as void.
+        Raises LogChanged after too many voids in a row.
         """
         reports: list[Report] = []
         for record in records:
@@ -70,8 +71,8 @@ class Memory:
         return []
 
     def take_in(self, snapshot: Snapshot, needs: Iterable[OrgNeeds]) -> None:
-        """Bring what was read up to our head: whole orgs by replaying the tail, children that no entry of it touched as
-        they are. A poisoned org is not kept: PostgreSQL may say more of it.
+        """Bring the rows up to our head: replay the tail onto whole orgs; take children as they are unless an entry of
+        the tail touched them. A poisoned org is not cached, as PostgreSQL may know more about it later.
         """
         for need in needs:
             loaded = snapshot.orgs[need.org_id]
@@ -98,7 +99,7 @@ class Memory:
         cached.org = org
 
     def _still_there(self, children: Children, at: int) -> Children:
-        """Without what belonged to connections deleted after position `at`: a new one may bear such an id."""
+        """Without children of connections deleted after position `at`, as a new connection may have the same id."""
         gone = {connection_id for connection_id, position in self.tail.deleted.items() if position > at}
         if not gone:
             return children
@@ -109,12 +110,12 @@ class Memory:
         )
 
     def is_outsider(self, command: Command) -> bool:
-        """Whether the command's actor is certainly no member of its org as it stands at our head."""
+        """Whether the command's actor is known to be no member of the org at our head."""
         cached = None if command.org_id is None else self.cache.get(command.org_id)
         return cached is not None and is_outsider(command, cached.org)
 
     def beyond(self, need: OrgNeeds, snapshot: Snapshot) -> int:
-        """How many dead letters the filter matches beyond those that were read; none of a connection deleted since."""
+        """How many dead letters the filter matches beyond those read; none if the connection was deleted since."""
         if need.filtered is None:
             return 0
         deleted = self.tail.deleted.get(need.filtered.connection_id, -1)
@@ -122,20 +123,20 @@ class Memory:
         return 0 if gone else snapshot.orgs[need.org_id].children.beyond
 
     def append(self, trusted: TrustedEntry) -> None:
-        """Take in an entry of our own, ahead of its acknowledgement; if that fails, this whole memory goes."""
+        """Fold an entry of our own before it is acknowledged; if the append fails, the whole memory is dropped."""
         metadata = trusted.entry.metadata_json
         self.head = Head(metadata.position, metadata.hash)
         self.last_us = microseconds(trusted.entry.created_at)
         self.tail.add(trusted)
 
     def extended_to(self, last_offset: int) -> None:
-        """What was appended stands: its last entry, our head, is at this offset, and the log is folded up to there."""
+        """The appended batch extends the log; its last entry, our head, is at this offset."""
         self.head_offset = last_offset
         self.end = last_offset + 1
         self.voids_in_a_row = 0
 
     def settle(self, projected: int) -> None:
-        """Forget what is projected up to and with this position, and children that no entry of the tail touches."""
+        """Drop the tail up to this position, and children that no entry of the tail touches any more."""
         for org_id, ref in self.tail.prune(projected):
             self.loaded.setdefault(org_id, []).append(ref)
         for org_id, refs in self.loaded.items():
@@ -147,7 +148,7 @@ class Memory:
 
 
 def _recounted(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[ChildRef, int]) -> Org:
-    """Untouched dead letters are counted by PostgreSQL, touched ones here."""
+    """PostgreSQL counted the untouched dead letters; the touched ones are counted here."""
     connection = org.connections.get(connection_id)
     if connection is None or connection.activity is None:
         return org

@@ -1,17 +1,21 @@
-"""What has to be looked up for a batch: taken commands and the shard's memory in, needs out."""
+"""What a batch must look up: commands and the shard's memory in, needs out.
+
+Also whether reservations of chosen ids can be trusted: after a loss or a restore of PostgreSQL they are behind the log
+until every partition is projected up to its end at the shard's takeover (docs/log.md, rule 18).
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from daybook_command.domain.references import ChildKind, ChildRef, with_alerts
+from daybook_command.domain.references import ChildKind, ChildRef, ChosenId, with_alerts
 from daybook_command.domain.registry import named_by, users_named
 from daybook_command.domain.state import Org
-from daybook_command.shard.backlog import count_limit, filtered_by, highest_floor, is_low
+from daybook_command.shard.dead_letter_counts import count_limit, filter_of, highest_count_floor, is_count_low
 from daybook_command.shard.intake import OwnCommand, SentCommand, TakenCommand
-from daybook_command.shard.lookup import Needs, OrgNeeds
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.reservations import reserves
+from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.commands.registry import Command
+from daybook_contracts.senders.principals import Service
 
 
 def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
@@ -22,7 +26,7 @@ def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item.command)
     users = {user_id for item in asked for user_id in users_named(item.command)}
-    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := reserves(item)) is not None]
+    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := reserved_by(item)) is not None]
     return Needs(
         identities=tuple(identity for item in asked for identity in item.identities),
         orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
@@ -36,7 +40,7 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
     cached = memory.cache.get(org_id)
     org = None if cached is None else cached.org
     named = frozenset[ChildRef]().union(*(named_by(command).refs() for command in commands))
-    bound = highest_floor(commands)
+    bound = highest_count_floor(commands)
     return OrgNeeds(
         org_id=org_id,
         generation=None if cached is None else cached.generation,
@@ -45,12 +49,12 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
         known=_known(org) if org is not None and named else frozenset(),
         low=_low(org, bound) if org is not None and bound > 0 else frozenset(),
         count_limit=count_limit(commands),
-        filtered=next(filter(None, (filtered_by(each) for each in commands if not memory.is_outsider(each))), None),
+        filtered=next(filter(None, (filter_of(each) for each in commands if not memory.is_outsider(each))), None),
     )
 
 
 def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
-    """The connections of runs and dead letters that the tables may not have yet."""
+    """The connections of runs and dead letters that may not be projected yet."""
     for ref in named:
         child = org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id)
         if child is not None:
@@ -62,4 +66,16 @@ def _known(org: Org) -> frozenset[str]:
 
 
 def _low(org: Org, bound: int) -> frozenset[str]:
-    return frozenset(id_ for id_, connection in org.connections.items() if is_low(connection.activity, bound))
+    return frozenset(id_ for id_, connection in org.connections.items() if is_count_low(connection.activity, bound))
+
+
+def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -> dict[int, int]:
+    """The partitions whose checkpoint has not reached the awaited end yet."""
+    return {partition: end for partition, end in awaited.items() if next_offsets.get(partition, 0) < end}
+
+
+def reserved_by(item: TakenCommand) -> ChosenId | None:
+    """The id that the command chooses, and its table. A look-up reserves it for good, so only services may choose."""
+    if isinstance(item, SentCommand) and isinstance(item.principal, Service):
+        return named_by(item.command).chosen
+    return None

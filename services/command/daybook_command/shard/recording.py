@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from msgspec import UNSET, Raw
 
 from daybook_command.domain.drafts import Draft
+from daybook_command.shard.effects import LogAppend
 from daybook_command.shard.intake import OwnCommand, SentCommand
-from daybook_command.shard.messages import LogAppend
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.entries.entry import VERSION, Entry, Metadata
 from daybook_contracts.entries.hashing import ZERO_HASH, commit_hash, request_hash

@@ -1,16 +1,17 @@
-"""Taking a partition over: a checkpoint and the log after it come in, a memory leaves. It must not know who asks."""
+"""Takes a partition over: a checkpoint and the log after it in, the shard's memory out."""
 
 from orjson import loads
 
+from daybook_command.shard.effects import Report
+from daybook_command.shard.events import TakenOver
 from daybook_command.shard.memory import Memory
-from daybook_command.shard.messages import Report, TakenOver
-from daybook_command.shard.orgs import OrgCache
+from daybook_command.shard.org_cache import OrgCache
 from daybook_contracts.log.continuity import check_bounds, check_head
 from daybook_contracts.timestamps import microseconds
 
 
 def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
-    """Fold the tail onto the checkpoint; raises LogChanged where the checkpoint and the log do not agree."""
+    """Fold the log onto the checkpoint. Raises LogChanged if they contradict each other."""
     checkpoint = event.checkpoint
     check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
     memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
@@ -25,7 +26,7 @@ def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory
 
 
 def stamped_at(value: bytes) -> int:
-    """`created_at` of an admitted record in microseconds; 0 where it holds none that can be read."""
+    """`created_at` of an admitted record in microseconds; 0 if it is unreadable."""
     try:
         return microseconds(loads(value)["created_at"])
     except (KeyError, TypeError, ValueError):

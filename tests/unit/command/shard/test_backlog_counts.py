@@ -8,8 +8,8 @@ from immutables import Map
 from daybook_command.domain.activity import Activity
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.state import Org
-from daybook_command.shard.backlog import highest_floor, uncounted
-from daybook_command.shard.messages import CommandRecord
+from daybook_command.shard.dead_letter_counts import highest_count_floor, needs_recount
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import Entry
 from support.fair_weather import FairWeather
 from support.given import command
@@ -22,9 +22,13 @@ LETTERS = [str(UUID(int=0x50 + number, version=4)) for number in range(8)]
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for place in ("daybook_command.domain.dead_letters_bulk", "daybook_command.shard.backlog", "support.rows_of_orgs"):
+    for place in (
+        "daybook_command.domain.dead_letters_bulk",
+        "daybook_command.shard.dead_letter_counts",
+        "support.rows_of_orgs",
+    ):
         monkeypatch.setattr(f"{place}.BULK_IDS", 3)
-    monkeypatch.setattr("daybook_command.shard.backlog.COUNTED", 2)
+    monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 2)
 
 
 class Sender:
@@ -110,10 +114,10 @@ def test_nothing_stays_in_memory_of_what_the_tables_have(world: FairWeather, sen
 def test_one_more_dead_letter_needs_a_count_that_tells_a_warning_from_a_critical_one(
     pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("daybook_command.shard.backlog.COUNTED", 101)
+    monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 101)
     wanted = pending + 1 < CRITICAL
     recorded = command("RECORD_DLQ_EVENT", connection_id=CONNECTION, payload=1)
     connection = Connection(PROJECT, "sheet", "c", True, frozenset(), Activity(b"", pending=pending, more=True))
     org = Org("x", Map(), 0, Map(), connections=Map({CONNECTION: connection}))
-    assert uncounted(recorded, org) is wanted
-    assert (highest_floor([recorded]) >= pending) is wanted
+    assert needs_recount(recorded, org) is wanted
+    assert (highest_count_floor([recorded]) >= pending) is wanted

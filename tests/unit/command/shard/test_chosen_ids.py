@@ -4,19 +4,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot
+from daybook_command.shard.events import Acknowledged, Answered, EndsRead, TakenOver, Tick
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
-    Acknowledged,
-    Answer,
-    Answered,
-    Append,
-    CommandRecord,
-    Commit,
-    EndsRead,
-    LoadSnapshot,
-    TakenOver,
-    Tick,
-)
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only

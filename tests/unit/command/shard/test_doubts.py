@@ -4,23 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from daybook_command.shard.doubts import skew_fault_between
-from daybook_command.shard.lookup import LoadedOrg
+from daybook_command.shard.effects import Answer, Append, Hold, LoadSnapshot, Report, Stop, TakeOver
+from daybook_command.shard.events import Acknowledged, TakenOver, Tick
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
-    Acknowledged,
-    Answer,
-    Append,
-    Hold,
-    LoadSnapshot,
-    LogRecord,
-    Report,
-    Stop,
-    TakenOver,
-    TakeOver,
-    Tick,
-)
-from daybook_command.shard.phase import ShardPhase
+from daybook_command.shard.records import LogRecord
+from daybook_command.shard.snapshot import LoadedOrg
+from daybook_command.shard.snapshot_checks import skew_fault_between
+from daybook_command.shard.state import ShardPhase
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.log.head import Checkpoint, Head

@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+from daybook_command.shard.effects import Append, LoadSnapshot
+from daybook_command.shard.events import Acknowledged
 from daybook_command.shard.inbox import Inbox
-from daybook_command.shard.messages import Acknowledged, Append, CommandRecord, LoadSnapshot
+from daybook_command.shard.records import CommandRecord
 from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
 from support.simulation import CONFIG, command_record
 
@@ -84,6 +86,6 @@ def test_nothing_is_committed_past_a_command_that_was_left_for_the_next_batch() 
     inbox.add([retry(0), retry(1), rename(2, OTHER_ORG)])
     taken, _ = inbox.take_records()
     assert [record.offset for record in taken] == [0, 2]
-    assert inbox.decided(taken) == 1
+    assert inbox.mark_decided(taken) == 1
     inbox.put_back(taken[1:])
     assert [record.offset for record in inbox.queue] == [1, 2]

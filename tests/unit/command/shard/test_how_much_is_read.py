@@ -9,8 +9,9 @@ import pytest
 from daybook_command.engine.assignment import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Intake, Owned
 from daybook_command.engine.effect_runner import Lanes
 from daybook_command.engine.engine import Engine
+from daybook_command.shard.effects import Answer
 from daybook_command.shard.inbox import Inbox
-from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_infra.runtime.health import Health
 from support.one_shard import command_at, fresh
 from support.simulation import CONFIG

@@ -19,10 +19,10 @@ COMMANDS, STEPS = 120, 600
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of three dead letters, and counts that stop at two: few commands are enough to run into them."""
-    for place in ("domain.dead_letters_bulk", "shard.backlog"):
+    for place in ("domain.dead_letters_bulk", "shard.dead_letter_counts"):
         monkeypatch.setattr(f"daybook_command.{place}.BULK_IDS", 3)
     monkeypatch.setattr("support.rows_of_orgs.BULK_IDS", 3)
-    monkeypatch.setattr("daybook_command.shard.backlog.COUNTED", 2)
+    monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 2)
 
 
 def played(seed: int) -> World:

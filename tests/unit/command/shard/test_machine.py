@@ -6,25 +6,11 @@ from uuid import uuid4
 import pytest
 
 from daybook_command.shard import batch
+from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot, ReadGap, Report, Stop, TakeOver
+from daybook_command.shard.events import Acknowledged, Answered, AppendRefused, AppendUnknown, GapRead, TakenOver
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import (
-    Acknowledged,
-    Answer,
-    Answered,
-    Append,
-    AppendRefused,
-    AppendUnknown,
-    Commit,
-    GapRead,
-    LoadSnapshot,
-    LogRecord,
-    ReadGap,
-    Report,
-    Stop,
-    TakenOver,
-    TakeOver,
-)
-from daybook_command.shard.phase import ShardPhase
+from daybook_command.shard.records import LogRecord
+from daybook_command.shard.state import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons

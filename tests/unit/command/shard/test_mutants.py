@@ -27,10 +27,13 @@ def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
     [
         (lambda patch: patch.replace(machine, "was_renamed", lambda *_: None), "no daybook_command.shard.machine.was_"),
         (lambda patch: patch.replace(trials, "verdict", lambda _: None), "nothing calls .* support.trials.verdict"),
-        (lambda patch: patch.replace(machine, "doubt", lambda _memory: None), "machine.doubt: .* takes 1 positional"),
         (
-            lambda patch: patch.replace(machine, "doubt", lambda memory, _: memory.was_renamed),
-            "machine.doubt: .* has no",
+            lambda patch: patch.replace(machine, "checkpoint_fault", lambda _memory: None),
+            "machine.checkpoint_fault: .* takes 1 positional",
+        ),
+        (
+            lambda patch: patch.replace(machine, "checkpoint_fault", lambda memory, _: memory.was_renamed),
+            "machine.checkpoint_fault: .* has no",
         ),
     ],
     ids=["a name that is gone", "an alias that nothing calls", "another signature", "a member that is gone"],

@@ -6,8 +6,10 @@ from uuid import UUID
 
 import pytest
 
+from daybook_command.shard.effects import Answer
+from daybook_command.shard.events import Acknowledged
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import Acknowledged, Answer, CommandRecord
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.entries.entry import Entry, encode_entry
 from daybook_contracts.entries.identity import Identity

@@ -2,7 +2,8 @@
 
 from uuid import UUID
 
-from daybook_command.shard.messages import Acknowledged, Append, OverdueRun, Report, RunsOverdue
+from daybook_command.shard.effects import Append, Report
+from daybook_command.shard.events import Acknowledged, OverdueRun, RunsOverdue
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id, timeout_command_id
 from support.one_shard import ANN, ORG, answer_of, command_at, decided, fresh, only

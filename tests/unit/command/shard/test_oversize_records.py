@@ -8,7 +8,8 @@ from aiokafka import ConsumerRecord
 
 from daybook_command.kafka.answer_records import outgoing
 from daybook_command.kafka.command_subscriber import command_record
-from daybook_command.shard.messages import Answer, CommandRecord
+from daybook_command.shard.effects import Answer
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
 from support.one_shard import answer_of, arrive, fresh, only

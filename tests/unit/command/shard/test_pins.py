@@ -3,9 +3,11 @@
 from dataclasses import replace
 from uuid import UUID
 
+from daybook_command.shard.effects import Append, Effect, Pin, Report, TakeOver
+from daybook_command.shard.events import Acknowledged, Pinned
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import Acknowledged, Append, CommandRecord, Effect, Pin, Pinned, Report, TakeOver
-from daybook_command.shard.phase import ShardPhase
+from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.state import ShardPhase
 from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
 from support.simulation import CONFIG, command_record
 

@@ -5,8 +5,8 @@ from typing import cast
 from daybook_command.engine.assignment import Intake, Owned
 from daybook_command.engine.effect_runner import Lanes
 from daybook_command.engine.engine import Engine, retake_pause
+from daybook_command.shard.events import TakenOver
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.messages import TakenOver
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.retrying import LONGEST_PAUSE_SECONDS
 from support.one_shard import NOTHING

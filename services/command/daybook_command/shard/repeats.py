@@ -1,5 +1,5 @@
-"""What the log has under a command's id already: identities in, entries out. Memory and table are looked at together;
-entries are compared by identity, never by id alone.
+"""Finds repeated commands and reused command ids among earlier entries. Entries are compared by identity, never by id
+alone.
 """
 
 from collections.abc import Mapping
@@ -14,10 +14,8 @@ from daybook_contracts.entries.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """`tail`: entries that PostgreSQL may not have yet; `table`: those that it had, None for one that this version
-    cannot read.
-    """
+class EarlierEntries:
+    """`tail`: entries that may not be projected yet. `table`: entries that PostgreSQL had; None for an unreadable."""
 
     tail: Mapping[Identity, Entry]
     table: Mapping[Identity, Entry | None]
@@ -29,7 +27,7 @@ class Known:
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
 
     def command_at(self, first: Identity) -> list[Entry] | None:
-        """All entries of the command whose first one is this; None where any of it cannot be read."""
+        """All entries of the command whose first entry is this one; None if any of them is unreadable."""
         entry = self.get(first)
         count = 0 if entry is None else entry.metadata_json.entries
         found = [self.get(first.at(ordinal)) for ordinal in range(count)]
@@ -40,11 +38,11 @@ class Known:
         return self.has(identity) and self.get(identity) is None
 
 
-def repeated(item: SentCommand, known: Known) -> Identity | None:
-    """The first entry of the same command, sent before: one with an equal request, else one without a salt (it is
-    redacted) of the same type and actor.
+def find_repeat(item: SentCommand, earlier: EarlierEntries) -> Identity | None:
+    """The first entry of the same command, if it was sent before: one with an equal request hash, else one with the
+    same type and actor whose salt is redacted.
     """
-    before = [(identity, entry) for identity in item.identities if (entry := known.get(identity)) is not None]
+    before = [(identity, entry) for identity in item.identities if (entry := earlier.get(identity)) is not None]
     for identity, entry in before:
         if _is_same_request(item, entry):
             return identity
@@ -54,11 +52,13 @@ def repeated(item: SentCommand, known: Known) -> Identity | None:
     return None
 
 
-def is_reused(item: SentCommand, standing: Identity, known: Known) -> bool:
-    """Whether the id is taken where the command's entries would stand (`standing`), or by its own actor."""
-    if known.has(standing) or known.has(item.outsider):
+def is_id_reused(item: SentCommand, standing: Identity, earlier: EarlierEntries) -> bool:
+    """Whether another command has used the id: at the identity where this one's entries belong (`standing`), or as its
+    actor's earlier command.
+    """
+    if earlier.has(standing) or earlier.has(item.outsider):
         return True
-    home = known.get(item.home)
+    home = earlier.get(item.home)
     return home is not None and actor_of(home) == item.command.actor_user_id
 
 

@@ -1,18 +1,18 @@
-"""Reasons not to decide on a snapshot: PostgreSQL and this shard's memory, or their clocks, do not agree."""
+"""Checks a snapshot before a batch is decided on it: the checkpoint against the shard's memory, and the clocks."""
 
 from daybook_command.shard.memory import Memory
 from daybook_contracts.log.head import Checkpoint
 
-# A writer this far from PostgreSQL's clock, or stamping so far ahead of its own, appends nothing.
+# With a clock this far from PostgreSQL's, or an entry stamped this far ahead, the shard appends nothing.
 MAX_CLOCK_SKEW_US = 5_000_000
 MAX_STAMP_AHEAD_US = 60_000_000
 
 
-def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
-    """Why the memory and the checkpoint cannot be of one log: take over afresh.
+def checkpoint_fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
+    """Why checkpoint and memory contradict each other, so that the shard must take over again; None if they agree.
 
-    PostgreSQL behind what memory has forgotten was restored or failed over; ahead of what memory has folded,
-    somebody else writes here.
+    A checkpoint behind what memory has dropped: PostgreSQL was restored or failed over. A checkpoint ahead of what
+    memory has folded: another instance writes to the partition.
     """
     projected = checkpoint.head
     if projected.position < memory.tail.pruned_position:
@@ -27,7 +27,7 @@ def doubt(memory: Memory, checkpoint: Checkpoint) -> str | None:
 
 
 def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
-    """Why nothing may be stamped now; microseconds since the epoch."""
+    """Why no entry may be stamped now, None if one may. Times in microseconds since the epoch."""
     skewed = skew_fault(now_us, database_us)
     if skewed is not None:
         return skewed
@@ -38,7 +38,7 @@ def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
 
 
 def skew_fault_between(asked_us: int, answered_us: int, database_us: int) -> str | None:
-    """PostgreSQL looked at its clock some time between question and answer: one that took long is no fault of ours."""
+    """PostgreSQL read its clock between question and answer, so a slow answer is not counted as skew."""
     return skew_fault(min(max(asked_us, database_us), answered_us), database_us)
 
 

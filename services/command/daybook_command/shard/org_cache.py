@@ -1,4 +1,6 @@
-"""The cache of orgs: each as of the shard's head; the least recently used ones that are clean may go."""
+"""Cached orgs, each as of the shard's head. Evicts the least recently used clean ones; no library's cache can keep the
+dirty ones.
+"""
 
 from collections import OrderedDict
 from collections.abc import Container
@@ -10,7 +12,7 @@ from daybook_command.domain.state import Org
 
 @dataclass(slots=True)
 class CachedOrg:
-    """`generation` counts the org's quarantines; a change of it makes the copy worthless."""
+    """`generation` counts the org's quarantines; if it changes, the copy is stale."""
 
     org: Org | None
     generation: int
@@ -35,7 +37,7 @@ class OrgCache:
         self.orgs.move_to_end(org_id)
 
     def evict(self, dirty: Container[str]) -> None:
-        """Shrink to the limit; orgs in `dirty` have entries that PostgreSQL does not know yet and stay."""
+        """Shrink to the limit. Orgs in `dirty` have entries that are not projected yet, and stay."""
         surplus = len(self.orgs) - self.limit
         if surplus <= 0:
             return

@@ -1,0 +1,72 @@
+"""The settings of a shard, its phase, and the batch in in_flight."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Final
+
+from daybook_command.shard.effects import Answer, LogAppend
+from daybook_command.shard.events import (
+    Acknowledged,
+    AppendRefused,
+    AppendUnknown,
+    Event,
+    GapRead,
+    Pinned,
+    SnapshotLoaded,
+    TakenOver,
+)
+from daybook_command.shard.intake import TakenCommand
+from daybook_command.shard.records import CommandRecord
+from daybook_command.shard.snapshot import Needs
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
+
+
+@dataclass(frozen=True, slots=True)
+class ShardConfig:
+    """`max_tail` in entries, `max_commands` per batch, `cache_orgs` for this shard alone."""
+
+    partitions: int
+    cache_orgs: int
+    max_tail: int
+    managed_users: bool
+    max_commands: int = 500
+    rules: EdgeRules = NO_RULES
+
+
+class ShardPhase(Enum):
+    TAKING_OVER = auto()
+    READY = auto()
+    LOADING = auto()
+    PINNING = auto()
+    APPENDING = auto()
+    CHECKING = auto()
+    STOPPED = auto()
+
+
+EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
+    TakenOver: ShardPhase.TAKING_OVER,
+    SnapshotLoaded: ShardPhase.LOADING,
+    Pinned: ShardPhase.PINNING,
+    Acknowledged: ShardPhase.APPENDING,
+    AppendUnknown: ShardPhase.APPENDING,
+    AppendRefused: ShardPhase.APPENDING,
+    GapRead: ShardPhase.CHECKING,
+}
+"""The only phase in which an event is expected. Events that may come in any phase are not listed."""
+
+
+@dataclass(slots=True)
+class BatchInFlight:
+    """`records`: where `taken` came from; empty for the shard's own commands. `base`: the head on which the batch was
+    decided. `projected`: the position that PostgreSQL had then.
+    """
+
+    records: Sequence[CommandRecord] = ()
+    taken: Sequence[TakenCommand] = ()
+    needs: Needs = field(default_factory=Needs)
+    base: Head = GENESIS
+    projected: int = -1
+    appends: tuple[LogAppend, ...] = ()
+    answer: Answer | None = None
