@@ -18,9 +18,9 @@ INSERT INTO sync_runs SELECT gen_random_uuid(), $1, CASE WHEN n % 500 = 0 THEN '
 FROM generate_series(1, 50000) AS n
 """
 MANY_RAISED = """
-INSERT INTO audit_log SELECT gen_random_uuid(), null, null, null, 'RAISE_ALERT', 'integration_alert', gen_random_uuid(),
-    'success', jsonb_build_object('data', jsonb_build_object('connection_id', $1::uuid)), now()
-FROM generate_series(1, 50000)
+INSERT INTO audit_log SELECT gen_random_uuid(), org_id, null, null, 'RAISE_ALERT', 'integration_alert',
+    gen_random_uuid(), 'success', jsonb_build_object('data', jsonb_build_object('connection_id', id)), now()
+FROM source_connections, generate_series(1, 50000) WHERE id = $1
 """
 MANY_PENDING = """
 INSERT INTO dlq_events SELECT gen_random_uuid(), $1, '1', 'pending', 0 FROM generate_series(1, 50000)

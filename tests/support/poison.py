@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from random import Random
+
+from msgspec import structs
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
@@ -52,7 +53,7 @@ def an_ordinal_beyond_all_ids(log: Logbook) -> Place:
 def with_a_member(log: Logbook, name: str, member: object) -> Place:
     place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
     value = changed(log.records[place.partition].pop() or b"", with_member(name, member))
-    head = replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
+    head = structs.replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
     return log.append_value(place.partition, value, head, place.id)
 
 
