@@ -1,28 +1,73 @@
-"""Outages last as long as they last: what a service that runs needs of a server is tried until it succeeds."""
+"""Retries of what a service needs of Kafka and PostgreSQL. stamina computes the pauses and sleeps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
-from daybook_infra.runtime.cancelling import heed_cancellation
+import stamina
+
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
+from daybook_infra.runtime.logs import get_logger
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+# Servers that are started together with a service get this long to come up.
+START_SECONDS = 60.0
+START_PAUSE_SECONDS = 0.5
 
 T = TypeVar("T")
+Outage = DatabaseAway | KafkaAway
+
+_OUTAGES: Final = (DatabaseAway, KafkaAway)
+_forever: Final = stamina.AsyncRetryingCaller(
+    attempts=None,
+    timeout=None,
+    wait_initial=FIRST_PAUSE_SECONDS,
+    wait_max=LONGEST_PAUSE_SECONDS,
+    wait_jitter=FIRST_PAUSE_SECONDS,
+    wait_exp_base=2.0,
+)
+_at_start: Final = stamina.AsyncRetryingCaller(
+    attempts=None,
+    timeout=START_SECONDS,
+    wait_initial=START_PAUSE_SECONDS,
+    wait_max=START_PAUSE_SECONDS,
+    wait_jitter=0.0,
+)
+# They would log each retry a second time, with the call's arguments, and count it in a metric of stamina's own.
+stamina.instrumentation.set_on_retry_hooks([])
+
+log = get_logger(__name__)
 
 
-async def retrying(attempt: Callable[[], Awaitable[T]], tell: Callable[[DatabaseAway | KafkaAway], None]) -> T:
-    """The one place of retries: each pause is twice as long as the one before, and bounded. `tell` hears of each
-    failure.
-    """
-    pause = FIRST_PAUSE_SECONDS
-    while True:
+async def retry_forever(attempt: Callable[[], Awaitable[T]], note_failure: Callable[[Outage], None]) -> T:
+    """Tries until it succeeds, with longer and longer pauses. `note_failure` is called for each outage."""
+    return await _retry(_forever, attempt, note_failure)
+
+
+async def retry_at_start(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Tries while a server is away; raises the last error after START_SECONDS."""
+    return await _retry(_at_start, attempt, lambda away: log.warning("waiting_for_server", reason=str(away)))
+
+
+async def _retry(
+    caller: stamina.AsyncRetryingCaller, attempt: Callable[[], Awaitable[T]], note_failure: Callable[[Outage], None]
+) -> T:
+    async def try_once() -> T:
         try:
             return await attempt()
-        except (DatabaseAway, KafkaAway) as away:
-            heed_cancellation()
-            tell(away)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+        except _OUTAGES as away:
+            _raise_if_cancelled()
+            note_failure(away)
+            raise
+
+    return await caller(_OUTAGES, try_once)
+
+
+def _raise_if_cancelled() -> None:
+    """Cleaning up after a cancellation can fail, as the rollback on a lost connection does. Then an outage comes out
+    instead of CancelledError, and a cancelled task would retry for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

@@ -36,9 +36,10 @@ from daybook_infra.runtime.kafka.command_publisher import CommandPublisher
 from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings, require_token_keys, split_origins
-from daybook_infra.runtime.startup import once_up, verified
+from daybook_infra.runtime.startup import verify_servers
 
 log = get_logger(__name__)
 
@@ -66,7 +67,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
-        await once_up(lambda: service.intake.start(service.engine))
+        await retry_at_start(lambda: service.intake.start(service.engine))
         settle_garbage()
         log.info("serving", host=host, port=port)
         try:
@@ -85,12 +86,12 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
+    await verify_servers(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
-        pool = await once_up(lambda: open_pool(settings, "daybook-command"))
+        pool = await retry_at_start(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
         replies = Replies(settings, topics.results, "daybook-command-replies")
-        await once_up(replies.start)
+        await retry_at_start(replies.start)
         closing.push_async_callback(replies.stop)
         publisher = CommandPublisher(settings, topics.commands, "daybook-command-door", PUBLISH_SECONDS)
         closing.push_async_callback(publisher.stop)
@@ -100,7 +101,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         lanes = _lanes(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), lanes, intake, health)
         # What callers ask for must not take the shards' connections.
-        door_pool = await once_up(lambda: open_pool(settings, "daybook-command-door"))
+        door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door"))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))

@@ -14,8 +14,9 @@ from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.runtime.startup import once_up, verified
+from daybook_infra.runtime.startup import verify_servers
 from daybook_projector.engine.observation import observe
 from daybook_projector.engine.report import Report
 from daybook_projector.engine.worker import Desk, Worker
@@ -52,7 +53,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
     topics = Topics(settings.topic_prefix)
-    await verified(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
+    await verify_servers(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         bounds = LogBounds(settings, consumer)
         reader = Reader(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
@@ -77,7 +78,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Rep
 
 @asynccontextmanager
 async def _pool(settings: Settings) -> AsyncIterator[Pool]:
-    pool = await once_up(lambda: open_pool(settings, NAME, max_size=CONNECTIONS))
+    pool = await retry_at_start(lambda: open_pool(settings, NAME, max_size=CONNECTIONS))
     try:
         yield pool
     finally:
@@ -86,7 +87,7 @@ async def _pool(settings: Settings) -> AsyncIterator[Pool]:
 
 @asynccontextmanager
 async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = await once_up(lambda: _started_consumer(settings))
+    consumer = await retry_at_start(lambda: _started_consumer(settings))
     try:
         yield consumer
     finally:

@@ -21,7 +21,7 @@ from daybook_command.shard.snapshot_checks import skew_fault_between
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.retrying import retrying
+from daybook_infra.runtime.retrying import retry_forever
 
 log = get_logger(__name__)
 
@@ -53,25 +53,25 @@ class Lanes:
         health.need("clock")
 
     async def take_over(self, partition: int) -> TakenOver:
-        checkpoint = await self.retrying("postgres", lambda: self._snapshots.checkpoint(partition))
+        checkpoint = await self.retry("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
-        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
+        stretch = await self.retry("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
         return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
 
     async def log_ends(self) -> dict[int, int]:
         """Where each partition of the log ends now."""
-        return await self.retrying("kafka", self._reader.ends)
+        return await self.retry("kafka", self._reader.ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
-        stretch = await self.retrying("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
+        stretch = await self.retry("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
         return GapRead(stretch.records)
 
     async def overdue_runs(self) -> dict[int, RunsOverdue]:
         """Those of every partition, a while later."""
-        return await self.retrying("postgres", self._overdue_runs.next)
+        return await self.retry("postgres", self._overdue_runs.next)
 
     async def pin(self, pin: Pin) -> Pinned:
-        return Pinned(await self.retrying("postgres", lambda: self._snapshots.pin(pin.user_ids)))
+        return Pinned(await self.retry("postgres", lambda: self._snapshots.pin(pin.user_ids)))
 
     async def append(self, partition: int, append: Append) -> Event:
         started = time.perf_counter()
@@ -82,7 +82,7 @@ class Lanes:
 
     async def answer(self, partition: int, answer: Answer) -> None:
         failpoint("after-ack")
-        await self.retrying("kafka", lambda: self._outbox.publish(partition, answer))
+        await self.retry("kafka", lambda: self._outbox.publish(partition, answer))
         failpoint("after-answer")
         metrics.FORWARDED.inc(len(answer.forwards))
         for refused in answer.refused:
@@ -101,7 +101,7 @@ class Lanes:
             loads, self._loads = self._loads, {}
             needs = {partition: load.needs for partition, (load, _) in loads.items()}
             started = time.perf_counter()
-            snapshots = await self.retrying("postgres", partial(self._snapshots.read, needs))
+            snapshots = await self.retry("postgres", partial(self._snapshots.read, needs))
             metrics.LOOKUP_SECONDS.observe(time.perf_counter() - started)
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
@@ -111,13 +111,13 @@ class Lanes:
     async def run_kafka_probe(self) -> None:
         """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""
         while True:
-            await self.retrying("kafka", self._reader.ends)
+            await self.retry("kafka", self._reader.ends)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def run_postgres_probe(self) -> None:
         """For ever: the same of PostgreSQL, and by its clock whether ours is right, before anything is stamped."""
         while True:
-            fault = await self.retrying("postgres", self._clock_fault)
+            fault = await self.retry("postgres", self._clock_fault)
             if fault is None:
                 self._health.ok("clock")
             else:
@@ -129,11 +129,11 @@ class Lanes:
         database_us = await self._snapshots.clock_us()
         return skew_fault_between(asked_us, _now_us(), database_us)
 
-    async def retrying(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def retry(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Unready meanwhile, even if others reach the server: they may ask for less, or of another broker."""
         me = object()
         try:
-            return await retrying(attempt, lambda away: self._health.fail(server, str(away), by=me))
+            return await retry_forever(attempt, lambda away: self._health.fail(server, str(away), by=me))
         finally:
             self._health.ok(server, by=me)
 

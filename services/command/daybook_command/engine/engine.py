@@ -186,7 +186,7 @@ class Engine:
         takeover = owned.shard.takeovers
         event = await self._lanes.take_over(partition)
         if not owned.started:
-            owned.expected = await self._lanes.retrying("kafka", lambda: self._intake.committed(partition))
+            owned.expected = await self._lanes.retry("kafka", lambda: self._intake.committed(partition))
             self._intake.seek(partition, owned.expected)
             owned.started = True
         self._deliver(partition, owned, event)

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from cachetools import FIFOCache
+
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, translated
@@ -14,10 +16,10 @@ from daybook_infra.runtime.postgres.connections import Pool, translated
 # docs/log.md, rule 7; a projector is usually done after a tenth of it.
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# About 10 MB; whoever falls out costs one look-up.
-MOST_REMEMBERED = 100_000
-# Ids in one look-up; whoever is beyond it waits for the next.
-MOST_ASKED = 10_000
+# About 20 MB. A user who is evicted costs one look-up.
+MAX_REMEMBERED = 100_000
+# Ids in one look-up; the others wait for the next one.
+MAX_ASKED = 10_000
 KNOWN: Final = "SELECT id::text FROM auth.users WHERE id = ANY($1::uuid[])"
 
 log = get_logger(__name__)
@@ -36,7 +38,7 @@ class KnownUsers:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._known: dict[str, None] = {}
+        self._known: FIFOCache[str, None] = FIFOCache(MAX_REMEMBERED)
         self._waiting: dict[str, _Wait] = {}
         self._looking: asyncio.Task[None] | None = None
 
@@ -61,7 +63,7 @@ class KnownUsers:
         """Runs while somebody waits."""
         loop = asyncio.get_running_loop()
         while self._waiting:
-            asked = list(self._waiting)[:MOST_ASKED]
+            asked = list(self._waiting)[:MAX_ASKED]
             try:
                 with translated():
                     rows = await self._pool.fetch(KNOWN, asked, timeout=WAIT_SECONDS)
@@ -78,8 +80,6 @@ class KnownUsers:
     def _remember(self, user_ids: list[str]) -> None:
         for user_id in user_ids:
             self._known[user_id] = None
-        while len(self._known) > MOST_REMEMBERED:
-            del self._known[next(iter(self._known))]
         self._release(user_ids)
 
     def _release(self, user_ids: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import TypeVar
 from daybook_contracts.log.continuity import LogChanged, check_bounds
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
-from daybook_infra.runtime.retrying import retrying
+from daybook_infra.runtime.retrying import retry_forever
 from daybook_projector.engine.report import Report
 from daybook_projector.kafka.feed import Feed
 from daybook_projector.kafka.log_bounds import LogBounds
@@ -70,9 +70,9 @@ class Worker:
     async def _take_over(self) -> PartitionLog:
         self.feed.shut()
         self._desk.users.forget()
-        checkpoint = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        checkpoint = await self._retry(lambda: self._desk.writer.checkpoint(self.partition))
         failpoint("amid-takeover")
-        check_bounds(checkpoint.next_offset, *await self._retried(lambda: self._desk.bounds.of(self.partition)))
+        check_bounds(checkpoint.next_offset, *await self._retry(lambda: self._desk.bounds.of(self.partition)))
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)
@@ -92,7 +92,7 @@ class Worker:
 
     async def _look_again(self, log: PartitionLog) -> None:
         """Raises `CheckpointLost`, as a write would where there is something to write."""
-        stored = await self._retried(lambda: self._desk.writer.checkpoint(self.partition))
+        stored = await self._retry(lambda: self._desk.writer.checkpoint(self.partition))
         if stored != log.checkpoint:
             raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
 
@@ -107,7 +107,7 @@ class Worker:
     async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
         """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
         wanted = list(wanted_users(batch.entries))
-        absent = await self._retried(lambda: self._desk.users.absent({one.user_id for one in wanted}))
+        absent = await self._retry(lambda: self._desk.users.absent({one.user_id for one in wanted}))
         first = first_absent(wanted, absent)
         if first is None:
             return batch
@@ -120,7 +120,7 @@ class Worker:
     async def _wait(self, log: PartitionLog, batch: Batch, wanted: Wanted) -> None:
         position = batch.entries[wanted.index].head.position
         self._report.waits(self.partition, position, wanted.user_id)
-        is_there = await self._retried(lambda: self._desk.users.appears(wanted.user_id, self.partition))
+        is_there = await self._retry(lambda: self._desk.users.appears(wanted.user_id, self.partition))
         self._report.goes_on(self.partition, wanted.user_id, is_there=is_there)
         if is_there:
             return
@@ -131,16 +131,16 @@ class Worker:
     async def _write(self, batch: Batch) -> None:
         begun_at = perf_counter()
         async with self._desk.slots:
-            poisons = await self._retried(lambda: self._desk.writer.write(batch))
+            poisons = await self._retry(lambda: self._desk.writer.write(batch))
         failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
 
-    async def _retried(self, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """The process is unready meanwhile."""
         try:
-            return await retrying(attempt, partial(self._report.away, by=self))
+            return await retry_forever(attempt, partial(self._report.away, by=self))
         finally:
             for server in (DatabaseAway, KafkaAway):
                 self._report.back(server, by=self)
