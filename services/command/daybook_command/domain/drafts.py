@@ -1,6 +1,6 @@
-"""What a decision writes: whole entries but for position, time, salt and hashes.
+"""A decision's entries, without position, time, salt and hashes.
 
-Columns follow from what exists after the command, so that their foreign keys always hold.
+A column names only what exists after the command, so that its foreign key always holds.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from daybook_contracts.senders.principals import DAYBOOK, Principal
 _NOT_IN_FAILURES: Final = frozenset(
     {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
 )
-"""Bulk and free text: a refused command must not be a way to store them."""
+"""Large values and free text, which nobody may store by sending commands that are refused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Draft:
     """JCS"""
     error: EntryError | None
     fact: Fact | None
-    """What a success folds into the org; None for a failure, which changes nothing."""
+    """What changes the org; None for a failure."""
     principal: Principal | None = None
-    """Who signs it, if that is not who sent the command."""
+    """The entry's principal, if it is not the command's sender."""
 
 
 def drafts(
@@ -58,9 +58,8 @@ def drafts(
 
 
 def _success(entry: NewEntry, command: Command) -> Draft:
-    """All that it names exists afterwards: a user that registers itself is its actor, a new org its own org.
-
-    What a policy does has no actor, whoever's command it follows from.
+    """Everything that it names exists after the command, also a user who registered itself and a new org. An entry of a
+    policy has no actor.
     """
     return Draft(
         action=entry.action,
@@ -79,8 +78,8 @@ def _success(entry: NewEntry, command: Command) -> Draft:
 def _failure(
     command: Command, rejected: Rejection, org: Org | None, context: DecisionContext, standing: Identity
 ) -> Draft:
-    """A column holds an id only if the thing is there; ids that were merely claimed stand in `data`. Of an outsider's
-    attempt only ids are kept, and what it would have made has none but the entry's own.
+    """A column holds an id only if the thing exists; otherwise the id is in `data`. An outsider's attempt leaves only
+    ids, and the entry's own id stands for the thing that it would have created.
     """
     outside, actor = standing.scope == "outsider", command.actor_user_id
     new_id, seen = (standing.first_id(), None) if outside else (context.new_id, org)
@@ -107,14 +106,14 @@ def _existing_project(org: Org | None, target: Target) -> str | None:
 
 
 def failure_data(command: Command, claimed: dict[str, str]) -> bytes:
-    """The JCS of what was tried, with ids that have no column; a claimed `project_id` is in the data as it came."""
+    """The JCS of the command's data, with the claimed ids that have no column. A `project_id` is in the data anyway."""
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
     return canonical_bytes(kept | claimed)
 
 
 def users_in(draft: Draft) -> Iterator[str]:
-    """The users that the entry names in a column, or in a row that a fold makes of it: they must be in the tables. A
-    refused command names its actor only.
+    """The users whom the entry, or a row made from it, refers to: the tables must have them. Of a refused command that
+    is at most its actor.
     """
     if draft.actor_user_id is not None:
         yield draft.actor_user_id

@@ -1,4 +1,4 @@
-"""What the service knows about a type of command (Handler) and a kind of success entry (Fold). The nouns' files say it.
+"""What the service must know of a command type (Handler) and of a kind of success entry (Fold).
 
 The order of the checks is part of the contract: the actor and the org, the thing acted on, rights, other things that
 the command names, state.
@@ -38,7 +38,7 @@ class Target:
 
 
 class Backlog(Enum):
-    """How a command changes the number of pending dead letters."""
+    """How a command changes the number of pending dead letters of a connection."""
 
     SAME = auto()
     GROWS = auto()
@@ -51,8 +51,8 @@ def _names_nothing(_: object) -> Named:
 
 @dataclass(frozen=True, slots=True)
 class Subject(Generic[S_contra]):
-    """What some commands act on. `target`: of a command, the id for what it creates, and its org; the org is None where
-    it does not exist, or the entry must not depend on it. `named`: what has to be looked up.
+    """What commands act on. `target` gets the command, the id for what it creates, and its org: None if there is none,
+    or if the entry must not depend on it. `named`: what has to be looked up before the decision.
     """
 
     target: Callable[[S_contra, str, Org | None], Target]
@@ -61,7 +61,7 @@ class Subject(Generic[S_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Thing(Subject[S_contra], Generic[S_contra, T]):
-    """A subject that must be in the org. `rights`: what the actor is to it."""
+    """A subject that must exist in the org. `find` looks for it, `rights` says what the actor is to it."""
 
     find: Callable[[S_contra, Org], T | Rejection] = field(kw_only=True)
     rights: Callable[[S_contra, Org, T], Standings] = field(kw_only=True)
@@ -69,7 +69,9 @@ class Thing(Subject[S_contra], Generic[S_contra, T]):
 
 @dataclass(frozen=True, slots=True)
 class Handler(ABC, Generic[C]):
-    """`may`: the standings that suffice, each on its own."""
+    """`may`: the standings of which any one suffices. `on`: what the command acts on. `backlog`: what it does to the
+    number of pending dead letters if it is accepted.
+    """
 
     command: type[C]
     may: Standings
@@ -85,10 +87,11 @@ class Handler(ABC, Generic[C]):
         return Acceptance((NewEntry(command.type, target.entity_type, target.entity_id, target.project_id, ruling),))
 
     @abstractmethod
-    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling: ...
+    def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:
+        """The checks, in order, and what the noun decides."""
 
     def refusal(self, command: C, standings: Standings, context: DecisionContext) -> Rejection | None:
-        """For lack of rights: to do this, or to choose the id of what is created."""
+        """If the actor may not do this, or the sender may not choose the id of what is created."""
         if self.may.isdisjoint(standings):
             return rejections.FORBIDDEN
         if self.on.named(command).chosen is not None and not isinstance(context.principal, Service):
@@ -98,7 +101,7 @@ class Handler(ABC, Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class OpenHandler(Handler[C]):
-    """Of a command whose actor need not be in an org."""
+    """Of a command whose actor need not be a member of an org."""
 
     rights: Callable[[C, DecisionContext], Standings | Rejection]
     decide: Callable[[C, Org | None, DecisionContext], Ruling]
@@ -112,7 +115,7 @@ class OpenHandler(Handler[C]):
 
 @dataclass(frozen=True, slots=True)
 class OrgHandler(Handler[C]):
-    """Of a command that acts on an org itself, or adds something to it."""
+    """Of a command that acts on the org itself, or adds something to it."""
 
     rights: Callable[[C, Org], Standings]
     decide: Callable[[C, Org, DecisionContext], Ruling]
@@ -141,7 +144,7 @@ class ThingHandler(Handler[C], Generic[C, T]):
 
 
 def _is_visible(org: Org, command: Command, context: DecisionContext) -> bool:
-    """Only its members and services can tell that an org exists."""
+    """An org exists only for its members and for services."""
     return not (is_anonymous(command, context.principal) or is_outsider(command, org))
 
 
@@ -160,8 +163,8 @@ def _none(_: object) -> tuple[()]:
 
 @dataclass(frozen=True, slots=True)
 class Fold(ABC, Generic[F]):
-    """`touches`: the children that the entry creates or changes. `users`: those that a row made from it refers to.
-    `deletes`: connections that go, with their runs and dead letters.
+    """`touches`: the children that the entry creates or changes. `users`: users whom a row made from it refers to.
+    `deletes`: connections that it deletes, with their runs and dead letters.
     """
 
     fact: type[F]

@@ -12,7 +12,7 @@ from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""In the order in which their entries stand."""
+"""In the order of their entries."""
 
 
 class ChildKind(StrEnum):
@@ -37,8 +37,8 @@ class ChosenId(NamedTuple):
 
 
 class PendingLetters(NamedTuple):
-    """The pending dead letters of a connection, by id ascending. `max_retry_count`: only those retried at most so
-    often; None: all.
+    """The pending dead letters of a connection, in the order of their ids. `max_retry_count`: leave out those that were
+    retried more often; None: leave out none.
     """
 
     connection_id: str
@@ -47,9 +47,7 @@ class PendingLetters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a command names besides its actor, as far as the command alone can tell. A command that changes dead letters
-    and names no connection changes those of the letter's own connection.
-    """
+    """What a command names, besides its actor and its org, as far as the command alone can tell."""
 
     users: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
@@ -60,7 +58,7 @@ class Named:
     chosen: ChosenId | None = None
 
     def refs(self) -> frozenset[ChildRef]:
-        """All children that the decision may ask for."""
+        """All children that the decision may read."""
         return with_alerts(
             ChildRef(kind, id_)
             for kind, ids in (

@@ -1,4 +1,4 @@
-"""Every command's handler and every fact's fold: the one place where the nouns come together."""
+"""The handler of each command type and the fold of each kind of success entry, collected from the nouns."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
@@ -23,7 +23,7 @@ from daybook_contracts.entries.fields import Fact
 
 
 class Noun(Protocol):
-    """What a noun's file says to the rest of the service."""
+    """What a noun's module offers."""
 
     @property
     def HANDLERS(self) -> tuple[Handler[Any], ...]: ...  # noqa: N802 - a constant of the module

@@ -1,5 +1,6 @@
-"""Every rejection of the deciders. One without a `detail` is answered with its code's sentence, as its entry has it.
-No ids: a stranger's answer must not differ by org.
+"""Every rejection of the deciders. Without a `detail`, the answer has the code's sentence, as the entry does.
+
+No detail holds an id: the answer to a stranger must not depend on the org.
 """
 
 from typing import Final

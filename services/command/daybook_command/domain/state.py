@@ -11,7 +11,7 @@ from immutables import Map
 
 from daybook_contracts.entries.fields import Role
 
-if TYPE_CHECKING:  # their files need Org
+if TYPE_CHECKING:  # these modules import Org
     from daybook_command.domain.alerts import Alert
     from daybook_command.domain.connections import Connection
     from daybook_command.domain.dead_letters import DeadLetter
@@ -28,7 +28,7 @@ class Org:
     members: Map[str, Role]
     """user id -> role"""
     owners: int
-    """How many members are owners. Kept as a count: an org may have 100,000 members to go through."""
+    """How many members are owners. It is kept because counting 100,000 members takes too long for each command."""
     projects: "Map[str, Project]"
     connections: "Map[str, Connection]" = field(default_factory=Map)
     secret_refs: "Map[str, SecretRef]" = field(default_factory=Map)
