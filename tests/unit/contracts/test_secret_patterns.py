@@ -106,7 +106,7 @@ def test_a_config_with_too_many_suspicious_names_counts_as_secret() -> None:
     assert find_secret({"data": {"config": many}}) is not None
 
 
-def test_parameters_beyond_the_cache_are_checked_together() -> None:
+def test_names_after_the_first_5000_are_checked_together() -> None:
     plain = "".join(f"?p{index}=x&" for index in range(6_000))
     assert redacted(plain) == plain
     assert first_secret(f"{plain}?api_version=x") is None

@@ -1,4 +1,4 @@
-"""The documentation as a whole: its links lead somewhere, its examples are true, and it speaks of Daybook alone."""
+"""The documentation as a whole: links resolve, examples are correct, and nothing outside Daybook is mentioned."""
 
 import re
 from pathlib import Path
@@ -12,55 +12,55 @@ from support.documents import PAGES, ROOT, Block, blocks, difference, page, sect
 
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-ABSOLUTE = re.compile(r"(?<![\w.:*/-])/([\w.-]+)/")
-UPWARDS = re.compile(r"\.\./[\w./-]*")
+ABSOLUTE_PATH = re.compile(r"(?<![\w.:*/-])/([\w.-]+)/")
+PARENT_PATH = re.compile(r"\.\./[\w./-]*")
 DECISIONS = ROOT / "infra" / "decisions"
 GOLDEN_HASH = "3ecd3d7a283757a7fe0b3bfa2b10018f06fd7d92d696e20a53cb442d5d062b9e"
 
 
-def named(path: Path) -> str:
+def relative_name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
-def test_every_link_leads_somewhere(path: Path) -> None:
+@pytest.mark.parametrize("path", PAGES, ids=relative_name)
+def test_every_link_resolves(path: Path) -> None:
     for target, anchor in LINK.findall(path.read_text("utf-8")):
         if target.startswith("http"):
             continue
-        there = (path.parent / target).resolve() if target else path
-        assert there.exists(), f"{target} of {path.name}"
+        linked = (path.parent / target).resolve() if target else path
+        assert linked.exists(), f"{target} of {path.name}"
         if anchor:
-            assert anchor in anchors(there), f"{target}#{anchor} of {path.name}"
+            assert anchor in anchors(linked), f"{target}#{anchor} of {path.name}"
 
 
 def anchors(path: Path) -> set[str]:
-    """As GitHub makes them of headings."""
+    """The anchors that GitHub derives from headings."""
     titles = HEADING.findall(path.read_text("utf-8"))
     return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
-def test_a_page_fits_its_reader(path: Path) -> None:
+@pytest.mark.parametrize("path", PAGES, ids=relative_name)
+def test_a_page_has_a_title_and_no_overlong_lines(path: Path) -> None:
     text = path.read_text("utf-8")
     assert text.startswith("# ")
     prose = re.sub(r"^(```.*?^```|\|.*?)$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert [line for line in prose.splitlines() if len(line) > 125] == []
 
 
-@pytest.mark.parametrize("path", PAGES, ids=named)
-def test_a_page_speaks_of_daybook_alone(path: Path) -> None:
-    """Of no folder of this machine but the one that root's data goes to, and of nothing outside the checkout."""
+@pytest.mark.parametrize("path", PAGES, ids=relative_name)
+def test_a_page_names_no_path_outside_the_checkout(path: Path) -> None:
+    """The only folder of this machine that it may name is below /var, where the data of a stack started by root is."""
     text = path.read_text("utf-8")
-    absolute = [found for found in ABSOLUTE.findall(text) if found != "var" and Path("/", found).is_dir()]
-    outside = [found for found in UPWARDS.findall(text) if not is_ours(path.parent / found.rstrip("."))]
+    absolute = [found for found in ABSOLUTE_PATH.findall(text) if found != "var" and Path("/", found).is_dir()]
+    outside = [found for found in PARENT_PATH.findall(text) if not is_in_checkout(path.parent / found.rstrip("."))]
     assert (absolute, outside) == ([], [])
 
 
-def is_ours(path: Path) -> bool:
+def is_in_checkout(path: Path) -> bool:
     return path.exists() and path.resolve().is_relative_to(ROOT)
 
 
-def test_decisions_are_numbered_without_gaps_and_kept_short() -> None:
+def test_decisions_are_numbered_without_gaps_and_short() -> None:
     files = sorted(DECISIONS.glob("*.md"))
     for number, path in enumerate(files, start=1):
         text = path.read_text("utf-8")
@@ -69,14 +69,14 @@ def test_decisions_are_numbered_without_gaps_and_kept_short() -> None:
         assert len(text.split()) < 450, path.name
 
 
-def test_make_has_the_two_commands() -> None:
+def test_the_two_commands_of_the_readme_are_make_targets() -> None:
     targets = set(re.findall(r"^([a-z]+):", page("Makefile"), re.MULTILINE))
     commands = re.findall(r"^make ([a-z]+) ", section(page("README.md"), "The two commands"), re.MULTILINE)
     assert commands == ["run", "test"]
     assert set(commands) <= targets
 
 
-def test_the_twenty_lines_accept_the_golden_entry_and_notice_each_alteration() -> None:
+def test_the_verification_program_accepts_the_golden_entry_and_no_altered_one() -> None:
     (program,) = blocks(page("docs/log.md"), "python")
     assert len([line for line in program.text.splitlines() if line.strip()]) <= 20
     names: dict[str, object] = {}
@@ -99,7 +99,7 @@ def golden_entry() -> bytes:
     return entry
 
 
-def test_the_examples_of_ids_and_partitions_are_computed_right() -> None:
+def test_the_example_ids_and_partitions_are_correct() -> None:
     org, command = "00000000-0000-4000-8000-000000000001", "01890000-0000-7000-8000-000000000002"
     identity = Identity("org", org, None, command)
     assert identity.first_id() in page("docs/tables.md")
@@ -107,13 +107,13 @@ def test_the_examples_of_ids_and_partitions_are_computed_right() -> None:
     assert f"`{org}` is in partition {partition_of(org, 12)} of 12" in page("docs/topics.md").replace("\n", " ")
 
 
-def test_the_example_of_an_envelope_is_a_command() -> None:
+def test_the_example_envelope_is_a_valid_command() -> None:
     (envelope,) = blocks(section(page("docs/commands.md"), "The envelope"), "json")
     assert parse_command(envelope.text.encode()).type == "ADD_MEMBER"
 
 
 @pytest.mark.parametrize(
-    ("language", "shown", "got", "fits"),
+    ("language", "shown", "actual", "matches"),
     [
         ("json", '{"a": 1}\n{"b": 2}', '{"a":1}\n{"b":2}', True),
         ("json", '{"a": 1}', '{"a":2}', False),
@@ -122,5 +122,7 @@ def test_the_example_of_an_envelope_is_a_command() -> None:
         ("text", "a", "a\nb", False),
     ],
 )
-def test_an_answer_of_the_tour_is_compared(language: str, shown: str, got: str, *, fits: bool) -> None:
-    assert (difference(Block(language, shown), got) is None) is fits
+def test_the_output_of_a_tour_step_is_compared_with_the_page(
+    language: str, shown: str, actual: str, *, matches: bool
+) -> None:
+    assert (difference(Block(language, shown), actual) is None) is matches

@@ -1,4 +1,4 @@
-"""The hub's pages against the code: their examples are taken, and their tables and lists name what the code names."""
+"""The page on integrations against the code: its examples are valid, its tables and lists are complete."""
 
 import json
 import re
@@ -31,8 +31,8 @@ HUB = (source_connections, sync_runs, dlq_events, integration_alerts, secret_ref
 ROW = re.compile(r"^\| (`.*) \|$", re.MULTILINE)
 
 
-def part(title: str, level: int = 3) -> str:
-    """What stands under a heading, up to the next one of any level."""
+def part_of_page(title: str, level: int = 3) -> str:
+    """The text under a heading, up to the next heading of any level."""
     found = re.search(rf"^{'#' * level} {re.escape(title)}\n(.*?)(?=^#+ |\Z)", PAGE, re.MULTILINE | re.DOTALL)
     assert found is not None, title
     return found[1]
@@ -43,15 +43,15 @@ def rows(text: str) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["type"])
-def test_an_example_is_a_command_and_its_config_is_taken(example: dict[str, Any]) -> None:
+def test_an_example_is_a_valid_command_with_a_valid_config(example: dict[str, Any]) -> None:
     command = parse_command(json.dumps(IDS | example).encode())
     if command.type == "CREATE_CONNECTION":
         checked_config(example["data"]["type"], example["data"]["config"])
 
 
 @pytest.mark.parametrize("type_", CONNECTION_TYPES)
-def test_the_table_of_a_connection_type_has_its_fields(type_: str) -> None:
-    listed = {field.replace("`", "") for field, _ in rows(part(f"`{type_}`"))}
+def test_the_table_of_a_connection_type_lists_its_fields(type_: str) -> None:
+    listed = {field.replace("`", "") for field, _ in rows(part_of_page(f"`{type_}`"))}
     assert listed == set(fields(CONNECTION_TYPES[type_], ""))
 
 
@@ -63,14 +63,14 @@ def fields(model: type[BaseModel], path: str) -> Iterator[str]:
             yield f"{path}{name}{'' if field.is_required() else '?'}"
 
 
-def test_every_event_of_hotmart_is_listed() -> None:
-    ((listed,),) = (values for field, *values in rows(part("`hotmart`")) if field == "`events`")
+def test_every_hotmart_event_is_listed() -> None:
+    ((listed,),) = (values for field, *values in rows(part_of_page("`hotmart`")) if field == "`events`")
     assert set(re.findall(r"`(\w+)`", listed)) == set(get_args(Event))
 
 
-def test_every_form_of_a_secret_reference_has_an_example_that_is_taken() -> None:
+def test_every_form_of_a_secret_reference_has_a_valid_example() -> None:
     reference = TypeAdapter[str](SecretIdRef)
-    examples = [example.strip("`") for _, example in rows(part("Secret references"))]
+    examples = [example.strip("`") for _, example in rows(part_of_page("Secret references"))]
     assert {reference.validate_python(each).split(":")[0] for each in examples} == {
         "pgvault",
         "aws-sm",
@@ -80,44 +80,44 @@ def test_every_form_of_a_secret_reference_has_an_example_that_is_taken() -> None
     }
 
 
-def test_the_keys_under_which_secrets_are_looked_for_are_listed() -> None:
-    text = part("What counts as a secret")
+def test_the_keys_that_name_a_secret_are_listed() -> None:
+    text = part_of_page("What counts as a secret")
     words, rest = text.split("in any case: ", 1)[1].split(". Words end", 1)
     assert set(re.findall(r"`(\w+)`", words)) == _WORDS
     last = rest.split("last word is one of ", 1)[1].split(" names no secret", 1)[0]
     assert set(re.findall(r"`(\w+)`", last)) == _LAST_WORDS
 
 
-def test_the_formats_that_are_looked_for_are_listed() -> None:
-    listed = part("What counts as a secret").split("published format:", 1)[1].strip().split("\n\n", 1)[0]
+def test_the_secret_formats_are_listed() -> None:
+    listed = part_of_page("What counts as a secret").split("published format:", 1)[1].strip().split("\n\n", 1)[0]
     assert listed.replace("\n", " ").rstrip(".").split("; ") == [pattern.name for pattern in PATTERNS]
 
 
-def test_the_table_of_policies_has_each_rule_and_its_threshold() -> None:
+def test_the_table_of_policies_lists_each_rule_and_its_threshold() -> None:
     thresholds = {
         "sync_failing": f"the last {FAILURES_COUNTED} failed",
         "dlq_backlog": f"{_CRITICAL_PENDING} are pending",
         "sync_stalled": "1 run",
     }
-    policies = part("Alerts and policies", level=2).split("The messages:")[0]
+    policies = part_of_page("Alerts and policies", level=2).split("The messages:")[0]
     listed = {rule.strip("`"): critical for rule, _, _, critical, _ in rows(policies)}
     assert listed == thresholds
     assert set(listed) == set(get_args(Rule))
 
 
-def test_the_hubs_tables_are_listed_with_the_actions_that_touch_them() -> None:
+def test_the_tables_of_the_hub_are_listed_with_the_actions_that_change_them() -> None:
     text = section(page("docs/tables.md"), "The ten tables").split("### The hub's tables", 1)[1]
-    listed = {name.strip("`"): set(re.findall(r"`([A-Z_]+)`", " ".join(ways))) for name, *ways in rows(text)}
-    touched = {each.__name__.rpartition(".")[2]: {ACTION_OF[fact] for fact in each.RULES} for each in HUB}
-    assert listed == touched
+    listed = {name.strip("`"): set(re.findall(r"`([A-Z_]+)`", " ".join(cells))) for name, *cells in rows(text)}
+    expected = {each.__name__.rpartition(".")[2]: {ACTION_OF[fact] for fact in each.RULES} for each in HUB}
+    assert listed == expected
 
 
-def test_the_numbers_of_the_page_are_those_of_the_code() -> None:
+def test_the_numbers_on_the_page_are_correct() -> None:
     limit = Settings.model_fields["sync_max_seconds"].default
-    for said in (
+    for sentence in (
         f"`DAYBOOK_SYNC_MAX_SECONDS` ({limit:,}, a day)",
         f"looks every {LOOK_SECONDS:g} seconds",
         f"touch up to {BULK_IDS} in one entry",
         f"exact up to {REMAINING_COUNTED:,}; {REMAINING_COUNTED + 1} means more",
     ):
-        assert said in " ".join(PAGE.split()), said
+        assert sentence in " ".join(PAGE.split()), sentence

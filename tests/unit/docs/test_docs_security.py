@@ -1,4 +1,4 @@
-"""What the pages on security name: settings and metrics that there are, and what the descriptors add up to."""
+"""The pages on security against the code: settings, metrics and the number of descriptors."""
 
 import re
 
@@ -14,19 +14,19 @@ PAGES = ("SECURITY.md", "docs/security.md")
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_setting_that_a_page_on_security_names_exists(path: str) -> None:
+def test_every_setting_named_on_a_page_exists(path: str) -> None:
     named = set(re.findall(r"DAYBOOK_[A-Z_]+", page(path)))
     assert named <= {env_name(field) for field in Settings.model_fields}
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_metric_that_a_page_on_security_names_exists(path: str) -> None:
+def test_every_metric_named_on_a_page_exists(path: str) -> None:
     listed = of_code.metrics_of_command() + of_code.metrics_of_http() + of_code.metrics_of_projector()
     named = re.findall(r"`(daybook_[a-z_]+)`", page(path))
     assert [metric for metric in named if f"`{metric}`" not in listed] == []
 
 
-def test_the_descriptors_to_allow_are_those_that_a_service_asks_for() -> None:
+def test_the_recommended_number_of_descriptors_is_correct() -> None:
     advice = (
         f"Allow {CONNECTIONS + DESCRIPTORS:,} (`LimitNOFILE`, `ulimit -n`), or {CONNECTIONS + ADMIN_DESCRIPTORS:,} "
     )

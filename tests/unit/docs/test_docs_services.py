@@ -1,4 +1,4 @@
-"""What the pages say of services: the example of a policy can be loaded, and the program signs as Daybook checks."""
+"""The pages on services: the example policy can be load_example, and the example program signs correctly."""
 
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ START = f"""{{"id": "0199f000-0000-7000-8000-000000000103", "type": "START_SYNC"
     "data": {{"connection_id": "0199f000-0000-7000-8000-000000000401"}}}}""".encode()
 
 
-def loaded(folder: Path) -> ServicePolicy:
+def load_example(folder: Path) -> ServicePolicy:
     file = folder / "services.toml"
     file.write_text(EXAMPLE.text, encoding="utf-8")
     file.chmod(0o600)
@@ -30,15 +30,15 @@ def loaded(folder: Path) -> ServicePolicy:
     return policy
 
 
-def test_the_example_of_a_policy_can_be_loaded(tmp_path: Path) -> None:
-    policy = loaded(tmp_path)
+def test_the_example_policy_can_be_loaded(tmp_path: Path) -> None:
+    policy = load_example(tmp_path)
     assert sorted(policy.grants) == ["shop-worker", "sign-up", "web"]
     assert policy.grants["web"].act_for_users
     assert not policy.lists(Service("unnamed"))
 
 
-def test_the_programs_signature_is_valid(tmp_path: Path) -> None:
-    policy = loaded(tmp_path)
+def test_the_signature_of_the_example_program_is_valid(tmp_path: Path) -> None:
+    policy = load_example(tmp_path)
     names: dict[str, Any] = {}
     exec(compile(PROGRAM.text, "docs/topics.md", "exec"), names)  # noqa: S102 - the page's own lines are what is tested
     (key,) = policy.grants["shop-worker"].keys

@@ -1,4 +1,4 @@
-"""The documentation against the code: every table that the code can write stands in its page to the letter."""
+"""Every table that can be generated from the code is on its page, word for word."""
 
 import re
 from collections.abc import Callable
@@ -26,18 +26,18 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_table_of_the_code_stands_in_its_page(name: str) -> None:
-    path, of_the_code = TABLES[name]
-    table = of_the_code()
+def test_a_generated_table_is_on_its_page(name: str) -> None:
+    path, generate = TABLES[name]
+    table = generate()
     assert f"\n\n{table}\n\n" in page(path), f"put this into {path}:\n{table}"
 
 
-def test_the_readme_has_a_line_for_each_command_of_the_command_line() -> None:
+def test_the_readme_lists_every_subcommand() -> None:
     listed = re.findall(r"^\| `(daybook [a-z ]+)` \|", section(page("README.md"), "The command line"), re.MULTILINE)
     assert sorted(listed) == sorted(of_code.command_line())
 
 
-def test_every_code_that_a_decision_can_have_is_listed_as_logged() -> None:
+def test_every_rejection_code_is_listed_as_logged() -> None:
     rejections = of_code.codes_of_decisions()
     assert rejections
     assert not rejections & of_code.UNLOGGED

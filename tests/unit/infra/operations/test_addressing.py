@@ -1,4 +1,4 @@
-"""Addressing: which lines can be published, and under which key."""
+"""Addressing: which lines `daybook send` can publish, and with which key."""
 
 import pytest
 
@@ -10,17 +10,17 @@ ORG = "00000000-0000-4000-8000-00000000000a"
 COMMAND = "01890000-0000-7000-8000-000000000002"
 
 
-def test_a_command_goes_by_its_org_in_lower_case() -> None:
+def test_the_key_of_a_command_is_its_org_in_lower_case() -> None:
     raw = f'{{"id":"{COMMAND.upper()}","type":"RENAME_ORG","org_id":"{ORG.upper()}","data":{{"name":"x"}}}}'.encode()
     assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
 
-def test_a_registration_goes_by_its_user() -> None:
+def test_the_key_of_a_registration_is_its_user() -> None:
     raw = f'{{"id":"{COMMAND}","type":"REGISTER_USER","data":{{"user_id":"{ORG.upper()}"}}}}'.encode()
     assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
 
-def test_what_is_wrong_elsewhere_is_left_to_the_shard() -> None:
+def test_other_faults_are_left_to_the_shard() -> None:
     raw = f'{{"id":"{COMMAND}","type":"CONQUER","org_id":"{ORG}","data":[],"more":1}}'.encode()
     assert address(raw) == AddressedCommand(raw, COMMAND, ORG)
 
@@ -40,7 +40,7 @@ def test_what_is_wrong_elsewhere_is_left_to_the_shard() -> None:
         (b" " * (256 * 1024 + 1), "larger than"),
     ],
 )
-def test_what_could_not_be_answered_is_refused_at_once(raw: bytes, detail: str) -> None:
+def test_a_line_without_readable_id_and_key_is_refused_before_publishing(raw: bytes, detail: str) -> None:
     refused = address(raw)
     assert isinstance(refused, Rejected)
     assert refused.code == Code.INVALID_COMMAND

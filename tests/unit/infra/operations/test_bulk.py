@@ -1,4 +1,4 @@
-"""Working off dead letters by bulk commands: against a connection that keeps nothing but retry counts."""
+"""Retrying and resolving dead letters with bulk commands, against a simulated connection that keeps retry counts."""
 
 from collections import Counter
 from uuid import UUID
@@ -24,7 +24,7 @@ RESOLVE_ALL = Resolve(None, "discarded", None)
 
 
 class Pending:
-    """What a connection has pending, oldest first, and what a bulk command with a filter does to it."""
+    """The retry counts of a connection's pending dead letters, oldest first, and what a bulk command does to them."""
 
     def __init__(self, *retry_counts: int, arriving: int = 0) -> None:
         self.retry_counts = list(retry_counts)
@@ -39,86 +39,86 @@ class Pending:
         most = current.max_retry_count
         self.retry_counts += [0] * self.arriving
         matching = [at for at, count in enumerate(self.retry_counts) if most is None or count <= most]
-        taken = set(matching[:BULK_IDS])
+        chosen = set(matching[:BULK_IDS])
         if isinstance(work, Retry):
-            self.retry_counts = [count + (at in taken) for at, count in enumerate(self.retry_counts)]
+            self.retry_counts = [count + (at in chosen) for at, count in enumerate(self.retry_counts)]
         else:
-            self.retry_counts = [count for at, count in enumerate(self.retry_counts) if at not in taken]
+            self.retry_counts = [count for at, count in enumerate(self.retry_counts) if at not in chosen]
         self.commands += 1
-        return len(taken), min(10_001, len(matching) - len(taken))
+        return len(chosen), min(10_001, len(matching) - len(chosen))
 
 
-def swept(pending: Pending, work: BulkAction, *, commands: int = 1000) -> Progress:
-    """Until the end, or an interruption after so many commands."""
+def run_to_end(pending: Pending, work: BulkAction, *, commands: int = 1000) -> Progress:
+    """Sends commands until the work is done, or interrupted after `commands`."""
     sweep = Progress(plan_passes(work, pending.by_retries(work)))
     while (current := sweep.current) is not None and pending.commands < commands:
         sweep.record(*pending.carry_out(work, current))
     return sweep
 
 
-def test_all_are_resolved_a_thousand_at_a_time() -> None:
+def test_all_dead_letters_are_resolved_a_thousand_at_a_time() -> None:
     pending = Pending(*[0] * 2500)
-    sweep = swept(pending, RESOLVE_ALL)
+    sweep = run_to_end(pending, RESOLVE_ALL)
     assert (sweep.done, pending.commands, pending.retry_counts) == (2500, 3, [])
 
 
-def test_only_those_retried_so_often_are_resolved() -> None:
+def test_only_dead_letters_up_to_the_retry_count_are_resolved() -> None:
     pending = Pending(0, 4, 1, 2)
-    assert swept(pending, Resolve(1, "manual", None)).done == 2
+    assert run_to_end(pending, Resolve(1, "manual", None)).done == 2
     assert pending.retry_counts == [4, 2]
 
 
-def test_those_never_retried_are_retried_once() -> None:
+def test_dead_letters_without_a_retry_are_retried_once() -> None:
     pending = Pending(*[0, 3] * 1100)
-    sweep = swept(pending, Retry(0))
+    sweep = run_to_end(pending, Retry(0))
     assert (sweep.done, pending.commands, Counter(pending.retry_counts)) == (1100, 2, {1: 1100, 3: 1100})
 
 
-def test_each_is_retried_until_it_has_been_more_than_so_often() -> None:
+def test_each_dead_letter_is_retried_until_it_exceeds_the_retry_count() -> None:
     pending = Pending(0, 1, 2, 3, 9)
-    sweep = swept(pending, Retry(2))
+    sweep = run_to_end(pending, Retry(2))
     assert (sweep.done, sweep.total, sorted(pending.retry_counts)) == (6, 6, [3, 3, 3, 3, 9])
 
 
-def test_levels_that_nothing_stands_on_are_not_asked_for() -> None:
+def test_retry_counts_without_dead_letters_get_no_pass() -> None:
     assert [each.max_retry_count for each in plan_passes(Retry(5), {4: 10})] == [4, 5]
 
 
 @pytest.mark.parametrize("work", [Retry(3), RESOLVE_ALL])
-def test_where_nothing_matches_nothing_is_sent(work: BulkAction) -> None:
+def test_nothing_is_sent_if_nothing_matches(work: BulkAction) -> None:
     assert Progress(plan_passes(work, {})).current is None
 
 
 @given(st.lists(st.integers(0, 4), max_size=30), st.integers(0, 3), st.integers(0, 9))
-def test_an_interrupted_retry_that_is_repeated_ends_where_an_unbroken_one_does(
-    counts: list[int], most: int, commands: int
+def test_an_interrupted_and_repeated_retry_has_the_result_of_an_uninterrupted_one(
+    counts: list[int], max_retry_count: int, commands: int
 ) -> None:
-    unbroken, broken = Pending(*counts), Pending(*counts)
-    whole = swept(unbroken, Retry(most))
-    first = swept(broken, Retry(most), commands=commands)
-    second = swept(broken, Retry(most))
-    assert broken.retry_counts == unbroken.retry_counts
+    uninterrupted, interrupted = Pending(*counts), Pending(*counts)
+    whole = run_to_end(uninterrupted, Retry(max_retry_count))
+    first = run_to_end(interrupted, Retry(max_retry_count), commands=commands)
+    second = run_to_end(interrupted, Retry(max_retry_count))
+    assert interrupted.retry_counts == uninterrupted.retry_counts
     assert first.done + second.done == whole.done == whole.total
-    assert all(count > most for count in broken.retry_counts)
+    assert all(count > max_retry_count for count in interrupted.retry_counts)
 
 
 @pytest.mark.parametrize("work", [Retry(0), Retry(2), RESOLVE_ALL])
-def test_a_source_that_never_rests_cannot_hold_it_up(work: BulkAction) -> None:
+def test_dead_letters_that_keep_arriving_do_not_prolong_the_work(work: BulkAction) -> None:
     pending = Pending(*[0] * 1500, arriving=1500)
     planned = plan_passes(work, pending.by_retries(work))
-    sweep = swept(pending, work)
+    sweep = run_to_end(pending, work)
     assert sweep.current is None
     assert pending.commands == sum(each.commands for each in planned) == 3 * len(planned)
     assert sweep.done == 1000 * pending.commands
 
 
-def test_a_filter_that_touches_nothing_is_not_sent_again() -> None:
+def test_a_filter_that_matches_nothing_is_not_sent_again() -> None:
     sweep = Progress((Pass(0, 5000), Pass(1, 5000)))
     sweep.record(0, 7)
     assert sweep.current == Pass(1, 5000)
 
 
-def test_a_command_says_only_what_was_chosen() -> None:
+def test_a_command_has_only_the_given_options() -> None:
     connection = str(CONNECTION)
     assert command_data(Retry(3), CONNECTION, Pass(2, 1)) == {
         "connection_id": connection,

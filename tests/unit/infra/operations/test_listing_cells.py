@@ -1,4 +1,4 @@
-"""What the listings print: times, durations, other people's text; and what the bulk subcommands refuse at once."""
+"""Cells of listings (times, durations, foreign text), and which arguments the subcommands refuse."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -36,12 +36,12 @@ def test_times_are_rfc_3339_in_utc() -> None:
     assert utc(datetime(2026, 1, 1, tzinfo=UTC), "microseconds") == "2026-01-01T00:00:00.000000Z"
 
 
-def test_text_of_others_stays_on_its_line_and_cannot_speak_to_the_terminal() -> None:
+def test_foreign_text_is_printed_on_one_line_without_control_characters() -> None:
     assert one_line("a\nb\x1b[2Jc\x9bd\u202ee") == "a b [2Jc d e"
     assert one_line("é[red]") == "é[red]"
 
 
-def test_long_text_is_cut() -> None:
+def test_long_text_is_shortened() -> None:
     assert one_line("x" * MAX_TEXT) == "x" * MAX_TEXT
     assert one_line("x" * 4000) == "x" * (MAX_TEXT - 1) + "…"
 
@@ -61,13 +61,13 @@ def test_long_text_is_cut() -> None:
         ["dlq", "resolve", "--connection", CONNECTION, "--resolution", "forgotten"],
     ],
 )
-def test_what_cannot_be_meant_is_refused_at_once(arguments: list[str]) -> None:
-    shown = CliRunner().invoke(main, arguments)
-    assert shown.exit_code == 2
-    assert "Error: " in shown.stderr
+def test_invalid_arguments_are_refused(arguments: list[str]) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
 
 
-def test_off_a_terminal_short_work_says_nothing_of_its_progress(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_terminal_short_work_prints_no_progress(capsys: pytest.CaptureFixture[str]) -> None:
     with progress(2000, "retries done") as advance:
         advance(1000)
         advance(1000)

@@ -1,4 +1,4 @@
-"""Tokens for trying things: what they carry, and what is refused."""
+"""Tokens of `daybook token`: their claims, their secret, and what is refused."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ def claims(token: str) -> dict[str, object]:
     return jwt.decode(token, SECRET, algorithms=["HS256"], audience="daybook", options={"verify_exp": False})
 
 
-def test_a_users_token_names_it_in_lower_case() -> None:
+def test_the_token_of_a_user_has_the_id_in_lower_case() -> None:
     token = sign(Settings(), SECRET, principal_of(USER, None), NOW, timedelta(hours=1))
     assert claims(token) == {
         "sub": USER.lower(),
@@ -34,12 +34,12 @@ def test_a_users_token_names_it_in_lower_case() -> None:
     }
 
 
-def test_a_services_token_has_the_service_role() -> None:
+def test_the_token_of_a_service_has_the_service_role() -> None:
     token = sign(Settings(), SECRET, principal_of(None, "billing"), NOW, timedelta(hours=1))
     assert (claims(token)["sub"], claims(token)["role"]) == ("billing", "service_role")
 
 
-def test_principals_are_read_from_exactly_one_option() -> None:
+def test_exactly_one_of_user_and_service_must_be_given() -> None:
     assert principal_of(USER, None) == User(USER.lower())
     assert principal_of(None, "billing") == Service("billing")
     for user, service in ((None, None), (USER, "billing"), ("me", None), (None, "No Service"), (None, "daybook")):
@@ -47,14 +47,14 @@ def test_principals_are_read_from_exactly_one_option() -> None:
             principal_of(user, service)
 
 
-def test_the_secret_of_the_settings_goes_before_the_local_stacks(tmp_path: Path) -> None:
+def test_the_secret_in_the_settings_takes_precedence_over_the_local_stack(tmp_path: Path) -> None:
     file = tmp_path / "jwt-secret"
     file.write_text("f" * 32 + "\n", encoding="utf-8")
     assert signing_secret(Settings(jwt_secret=SecretStr(SECRET)), ANN, file) == SECRET
     assert signing_secret(Settings(), ANN, file) == "f" * 32
 
 
-def test_without_any_secret_nothing_is_signed(tmp_path: Path) -> None:
+def test_a_missing_or_short_secret_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TokenError, match="DAYBOOK_JWT_SECRET is not set"):
         signing_secret(Settings(), ANN, tmp_path / "jwt-secret")
     (tmp_path / "jwt-secret").write_text("short", encoding="utf-8")
@@ -62,7 +62,7 @@ def test_without_any_secret_nothing_is_signed(tmp_path: Path) -> None:
         signing_secret(Settings(), ANN, tmp_path / "jwt-secret")
 
 
-def test_a_services_token_is_signed_with_the_services_secret_if_there_is_one() -> None:
+def test_the_token_of_a_service_is_signed_with_the_service_secret_if_set() -> None:
     own = Settings(jwt_secret=SecretStr(SECRET), service_jwt_secret=SecretStr("s" * 32))
     assert signing_secret(own, BILLING, None) == "s" * 32
     assert signing_secret(own, ANN, None) == SECRET
@@ -72,12 +72,12 @@ def test_a_services_token_is_signed_with_the_services_secret_if_there_is_one() -
         signing_secret(published, BILLING, None)
 
 
-def test_a_token_names_the_issuer_that_the_door_expects() -> None:
+def test_a_token_has_the_issuer_from_the_settings() -> None:
     token = sign(Settings(jwt_issuer="https://login"), SECRET, ANN, NOW, timedelta(hours=1))
     assert claims(token)["iss"] == "https://login"
 
 
-def test_the_command_prints_a_token_that_the_secret_verifies() -> None:
+def test_the_subcommand_prints_a_valid_token() -> None:
     shown = CliRunner().invoke(main, ["token", "--user", USER], env={"DAYBOOK_JWT_SECRET": SECRET})
     assert shown.exit_code == 0
     decoded = jwt.decode(shown.stdout.strip(), SECRET, algorithms=["HS256"], audience="daybook")

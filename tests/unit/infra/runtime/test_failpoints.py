@@ -1,4 +1,4 @@
-"""A process kills itself where, and when, its environment says."""
+"""A process kills itself at the failpoint that its environment names."""
 
 import signal
 import subprocess
@@ -19,7 +19,7 @@ PASSES = "from daybook_infra.runtime.failpoints import failpoint\nfor n in range
         ("after-ack:4", 0, 3),
     ],
 )
-def test_a_process_dies_at_its_failpoint_the_nth_time(armed: str, code: int, passed: int) -> None:
+def test_a_process_dies_at_the_nth_pass_of_its_failpoint(armed: str, code: int, passed: int) -> None:
     done = subprocess.run(
         [sys.executable, "-u", "-c", PASSES], env={"DAYBOOK_FAILPOINT": armed}, capture_output=True, check=False
     )

@@ -1,4 +1,4 @@
-"""Health: ready while nothing speaks against it."""
+"""Health: which conditions make a process unready, and what the routes answer."""
 
 import httpx
 from fastapi import FastAPI
@@ -14,26 +14,26 @@ async def get(path: str, health: Health, registry: CollectorRegistry | None = No
         return await client.get(path)
 
 
-async def test_a_needed_condition_stands_in_the_way_until_it_is_ok() -> None:
+async def test_a_needed_condition_makes_the_process_unready_until_it_is_ok() -> None:
     health = Health()
     health.need("kafka", "postgres")
     health.ok("kafka")
-    asked = await get("/readyz", health)
-    assert asked.status_code == 503
-    assert asked.json() == {"status": "unready", "reasons": {"postgres": "starting"}}
+    answer = await get("/readyz", health)
+    assert answer.status_code == 503
+    assert answer.json() == {"status": "unready", "reasons": {"postgres": "starting"}}
     health.ok("postgres")
-    asked = await get("/readyz", health)
-    assert (asked.status_code, asked.json()) == (200, {"status": "ready", "reasons": {}})
+    answer = await get("/readyz", health)
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "reasons": {}})
 
 
-async def test_a_failed_condition_gives_its_latest_reason() -> None:
+async def test_a_failed_condition_reports_its_latest_reason() -> None:
     health = Health()
     health.fail("partition 3", "the log starts above 0")
     health.fail("partition 3", "the log changed underneath")
     assert (await get("/readyz", health)).json()["reasons"] == {"partition 3": "the log changed underneath"}
 
 
-def test_what_several_need_is_well_again_when_each_of_them_says_so() -> None:
+def test_a_shared_condition_is_ok_once_each_of_its_sources_is_ok() -> None:
     health = Health()
     health.fail("kafka", "partition 1 has no leader", by="one")
     health.fail("kafka", "partition 2 has no leader", by="other")
@@ -45,32 +45,32 @@ def test_what_several_need_is_well_again_when_each_of_them_says_so() -> None:
 
 
 def test_a_watched_condition_is_looked_at_when_asked() -> None:
-    age = [0]
+    seconds = [0]
     health = Health()
-    health.watch("backlog", lambda: "the oldest command waits for more than a day" if age[0] > 86_400 else None)
+    health.watch("backlog", lambda: "the oldest command waits for more than a day" if seconds[0] > 86_400 else None)
     assert health.ready
-    age[0] = 86_401
+    seconds[0] = 86_401
     assert not health.ready
 
 
-async def test_the_process_is_alive_although_it_is_not_ready() -> None:
+async def test_an_unready_process_is_alive() -> None:
     health = Health()
     health.need("kafka")
     assert (await get("/livez", health)).status_code == 200
 
 
-async def test_metrics_are_prometheus_text() -> None:
+async def test_metrics_have_the_prometheus_text_format() -> None:
     registry = CollectorRegistry()
     Counter("daybook_commands", "Commands decided.", registry=registry).inc()
-    asked = await get("/metrics", Health(), registry)
-    assert asked.headers["content-type"].startswith("text/plain; version=")
-    assert "daybook_commands_total 1.0" in asked.text
+    answer = await get("/metrics", Health(), registry)
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    assert "daybook_commands_total 1.0" in answer.text
 
 
-async def test_a_note_is_told_but_leaves_the_process_ready() -> None:
+async def test_a_note_is_reported_but_the_process_stays_ready() -> None:
     health = Health()
     health.note("quarantine", "1 orgs: x")
-    asked = await get("/readyz", health)
-    assert (asked.status_code, asked.json()["notes"]) == (200, {"quarantine": "1 orgs: x"})
+    answer = await get("/readyz", health)
+    assert (answer.status_code, answer.json()["notes"]) == (200, {"quarantine": "1 orgs: x"})
     health.note("quarantine", None)
     assert "notes" not in (await get("/readyz", health)).json()

@@ -1,4 +1,4 @@
-"""Closing a Kafka client, whatever its own `stop` does."""
+"""Closing a Kafka client whose `stop` may fail or hang."""
 
 import asyncio
 
@@ -9,12 +9,12 @@ from daybook_infra.runtime.kafka.clients import close_quietly
 
 
 class Client:
-    """Its stop raises, hangs, or does as it should."""
+    """Its `stop` raises, hangs or succeeds."""
 
     def __init__(self, error: BaseException | None = None, *, hangs: bool = False) -> None:
         self.error = error
         self.hangs = hangs
-        self.cut_off = asyncio.Event()
+        self.cancelled = asyncio.Event()
 
     async def stop(self) -> None:
         if self.error is not None:
@@ -23,21 +23,21 @@ class Client:
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
-                self.cut_off.set()
+                self.cancelled.set()
 
 
 @pytest.mark.parametrize("error", [None, KafkaConnectionError(), OSError(), asyncio.CancelledError()])
-async def test_what_goes_wrong_with_kafka_while_closing_stops_nobody(error: BaseException | None) -> None:
+async def test_errors_of_kafka_while_closing_are_suppressed(error: BaseException | None) -> None:
     await close_quietly(Client(error))
 
 
-async def test_a_client_that_does_not_stop_is_given_up() -> None:
+async def test_a_client_that_hangs_while_stopping_is_cancelled() -> None:
     client = Client(hangs=True)
     async with asyncio.timeout(5):
         await close_quietly(client, seconds=0.01)
-        await client.cut_off.wait()
+        await client.cancelled.wait()
 
 
-async def test_a_bug_while_closing_is_not_hidden() -> None:
+async def test_a_bug_while_closing_is_raised() -> None:
     with pytest.raises(ValueError, match="a bug"):
         await close_quietly(Client(ValueError("a bug")))

@@ -1,4 +1,4 @@
-"""Logs: JSON lines on stderr, from our own loggers and the libraries' alike, without payloads."""
+"""Logs: JSON lines on stderr, from Daybook's loggers and those of libraries, without local variables."""
 
 import json
 import logging
@@ -43,15 +43,15 @@ def test_every_logger_writes_json_lines_to_stderr() -> None:
     assert "hush" not in done.stderr.replace('payload = "hush"', "")
 
 
-def test_what_kafkas_client_repeats_is_said_once_in_a_while_and_counted() -> None:
+def test_repeated_messages_of_the_kafka_client_are_logged_periodically_with_a_count() -> None:
     sparing = Sparing(REPEATING)
 
-    def said(seconds: float, line: int = 1, name: str = "aiokafka.conn") -> int | None:
-        """How many were left out before it, None if it is left out itself."""
+    def omitted(seconds: float, line: int = 1, name: str = "aiokafka.conn") -> int | None:
+        """How many messages were left out before this one; None if this one is left out."""
         record = logging.makeLogRecord({"name": name, "lineno": line, "created": 1e9 + seconds})
         return getattr(record, "left_out", 0) if sparing.filter(record) else None
 
-    assert [said(0), said(0.1), said(REPEAT_SECONDS - 0.1)] == [0, None, None]
-    assert [said(0.1, line=2), said(0.2, name="daybook_infra"), said(0.3, name="daybook_infra")] == [0, 0, 0]
-    assert [said(REPEAT_SECONDS), said(REPEAT_SECONDS + 0.1), said(2 * REPEAT_SECONDS)] == [2, None, 1]
-    assert [said(-3600), said(-3599.9)] == [0, None], "a clock that is set back"
+    assert [omitted(0), omitted(0.1), omitted(REPEAT_SECONDS - 0.1)] == [0, None, None]
+    assert [omitted(0.1, line=2), omitted(0.2, name="daybook_infra"), omitted(0.3, name="daybook_infra")] == [0, 0, 0]
+    assert [omitted(REPEAT_SECONDS), omitted(REPEAT_SECONDS + 0.1), omitted(2 * REPEAT_SECONDS)] == [2, None, 1]
+    assert [omitted(-3600), omitted(-3599.9)] == [0, None], "a clock that was set back"

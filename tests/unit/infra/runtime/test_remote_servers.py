@@ -1,4 +1,4 @@
-"""The addresses of servers: what would be misread is refused, and no password leaves this machine unprotected."""
+"""Server addresses: ambiguous ones are refused, and a password leaves this machine only over verified TLS."""
 
 import pytest
 
@@ -9,7 +9,7 @@ URL, KAFKA = "DAYBOOK_DATABASE_URL", "DAYBOOK_KAFKA_BOOTSTRAP"
 
 
 @pytest.mark.parametrize("character", ["/", "?", "#", "@", "[", "]", "%"])
-def test_a_character_that_must_be_encoded_is_named_without_the_password(
+def test_a_password_with_a_character_that_must_be_encoded_is_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, character: str
 ) -> None:
     monkeypatch.setenv(URL, f"postgresql://daybook:hu{character}sh@127.0.0.1:5432/daybook")
@@ -25,7 +25,7 @@ def test_an_encoded_password_is_accepted(monkeypatch: pytest.MonkeyPatch, passwo
 
 
 @pytest.mark.parametrize("rest", ["localhost:many/x", "localhost:5432:1/x", "[::1/x", "localhost/x?sslmode"])
-def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
+def test_an_invalid_address_is_refused(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
     monkeypatch.setenv(URL, f"postgresql://daybook:hush@{rest}")
     with pytest.raises(SettingsError, match=r"^DAYBOOK_DATABASE_URL: is no address: expected postgresql://") as refused:
         load_settings()
@@ -47,7 +47,9 @@ def test_what_is_no_address_is_refused(monkeypatch: pytest.MonkeyPatch, rest: st
         "db.example.org:5432,db2.example.org:5432/x?sslrootcert=/ca.pem&sslmode=verify-full",
     ],
 )
-def test_a_password_may_go_to_this_machine_or_over_verified_tls(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+def test_a_password_may_be_sent_to_this_machine_or_over_verified_tls(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
     monkeypatch.setenv(URL, f"postgresql://daybook:hush@{address}")
     load_settings()
 
@@ -66,7 +68,7 @@ def test_a_password_may_go_to_this_machine_or_over_verified_tls(monkeypatch: pyt
         ("127.0.0.1.example.org/x", "127.0.0.1.example.org"),
     ],
 )
-def test_postgresql_elsewhere_needs_verified_tls(monkeypatch: pytest.MonkeyPatch, address: str, host: str) -> None:
+def test_a_remote_postgresql_needs_verified_tls(monkeypatch: pytest.MonkeyPatch, address: str, host: str) -> None:
     monkeypatch.setenv(URL, f"postgresql://daybook:hush@{address}")
     with pytest.raises(SettingsError) as refused:
         load_settings()
@@ -78,7 +80,7 @@ def test_postgresql_elsewhere_needs_verified_tls(monkeypatch: pytest.MonkeyPatch
     load_settings()
 
 
-def test_the_environments_host_counts_where_the_address_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pghost_is_used_if_the_address_has_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(URL, "postgresql:///x")
     load_settings()
     monkeypatch.setenv("PGHOST", "db.example.org")
@@ -86,7 +88,7 @@ def test_the_environments_host_counts_where_the_address_has_none(monkeypatch: py
         load_settings()
 
 
-def test_sasl_without_tls_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sasl_without_tls_is_allowed_on_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOOK_KAFKA_SECURITY", "SASL_PLAINTEXT")
     monkeypatch.setenv(KAFKA, "127.0.0.1:9092, [::1]:9092")
     load_settings()
@@ -101,7 +103,7 @@ def test_sasl_without_tls_stays_on_this_machine(monkeypatch: pytest.MonkeyPatch)
     load_settings()
 
 
-def test_both_servers_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_of_both_servers_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(URL, "postgresql://daybook:hush@db.example.org/x")
     monkeypatch.setenv("DAYBOOK_KAFKA_SECURITY", "SASL_PLAINTEXT")
     monkeypatch.setenv(KAFKA, "kafka.example.org:9092")

@@ -1,4 +1,4 @@
-"""Secrets from files: each secret setting can name one, and nothing of it shows."""
+"""Secrets from files: each secret setting has a `_FILE` variant, and errors show nothing of the content."""
 
 from pathlib import Path
 
@@ -24,28 +24,28 @@ def test_the_secret_settings_are_found_by_their_type() -> None:
 
 @pytest.mark.parametrize("setting", SECRETS)
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-def test_a_file_holds_the_secret(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str, end: str) -> None:
+def test_a_secret_is_read_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, setting: str, end: str) -> None:
     value = VALUES.get(setting, "hush" * 16)
     (tmp_path / "secret").write_bytes(f"{value}{end}".encode())
     monkeypatch.setenv(f"{setting}_FILE", str(tmp_path / "secret"))
-    read: SecretStr = getattr(load_settings(), SECRETS[setting])
-    assert read.get_secret_value() == value
+    loaded: SecretStr = getattr(load_settings(), SECRETS[setting])
+    assert loaded.get_secret_value() == value
 
 
-def test_only_line_ends_at_the_end_are_taken_off(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_only_one_trailing_line_end_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(" hush \nhush\t\n", encoding="utf-8")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD_FILE", str(tmp_path / "secret"))
     assert load_settings().kafka_password.get_secret_value() == " hush \nhush\t"
 
 
-def test_what_a_file_holds_is_judged_like_any_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_value_from_a_file_is_validated_like_any_other(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hush", encoding="utf-8")
     monkeypatch.setenv("DAYBOOK_JWT_SECRET_FILE", str(tmp_path / "secret"))
     with pytest.raises(SettingsError, match=r"^DAYBOOK_JWT_SECRET: must have at least 32 bytes$"):
         load_settings()
 
 
-def test_a_value_and_a_file_are_one_too_many(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_value_and_a_file_for_one_setting_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hush", encoding="utf-8")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD", "hush-hush")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD_FILE", str(tmp_path / "secret"))
@@ -56,7 +56,7 @@ def test_a_value_and_a_file_are_one_too_many(monkeypatch: pytest.MonkeyPatch, tm
     )
 
 
-def test_an_empty_variable_beside_a_file_counts_as_unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_empty_variable_counts_as_unset_if_there_is_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hush", encoding="utf-8")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD", "")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD_FILE", str(tmp_path / "secret"))
@@ -64,9 +64,7 @@ def test_an_empty_variable_beside_a_file_counts_as_unset(monkeypatch: pytest.Mon
     assert load_settings().kafka_password.get_secret_value() == "hush"
 
 
-def test_every_file_that_cannot_be_read_is_named_with_its_setting(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_every_unreadable_file_is_named_with_its_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n", encoding="utf-8")
     (tmp_path / "binary").write_bytes(b"\xff\xfehush")
     monkeypatch.setenv("DAYBOOK_KAFKA_PASSWORD_FILE", str(tmp_path / "missing"))

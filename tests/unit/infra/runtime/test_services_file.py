@@ -1,4 +1,4 @@
-"""The file of the service policy: what it grants, and how its faults are worded."""
+"""The file of the service policy: what it grants, and how its faults are reported."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +31,7 @@ def load(tmp_path: Path) -> Load:
     return loaded
 
 
-def test_a_table_grants_what_it_says_and_nothing_else(load: Load) -> None:
+def test_a_table_is_read_as_a_grant(load: Load) -> None:
     policy = load(
         f"""
         [billing]
@@ -62,19 +62,19 @@ def test_without_a_file_there_is_no_policy() -> None:
     assert load_service_policy(Settings()) is None
 
 
-def test_an_empty_file_lets_no_service_in(load: Load) -> None:
+def test_an_empty_file_lists_no_service(load: Load) -> None:
     policy = load("")
     assert policy is not None
     assert not policy.lists(Service("billing"))
 
 
-def test_a_second_door_key_is_accepted_too(load: Load) -> None:
+def test_a_second_door_key_is_accepted(load: Load) -> None:
     policy = load("", door_key_second=KEY)
     assert policy is not None
     assert policy.door_keys == (DOOR_KEY.encode(), KEY.encode())
 
 
-def test_a_policy_needs_a_key_of_the_door(load: Load) -> None:
+def test_a_policy_needs_a_door_key(load: Load) -> None:
     with pytest.raises(SettingsError, match="DAYBOOK_DOOR_KEY is not set"):
         load("", door_key=None)
 
@@ -109,45 +109,43 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), FAULTS.values(), ids=FAULTS.keys())
-def test_a_fault_names_the_file_the_service_and_the_field_but_no_value(
-    load: Load, text: str | bytes, said: str
-) -> None:
-    with pytest.raises(SettingsError, match=f"^DAYBOOK_SERVICES: .*services.toml: {said}") as refused:
+@pytest.mark.parametrize(("text", "fault"), FAULTS.values(), ids=FAULTS.keys())
+def test_a_fault_names_file_service_and_field_but_no_value(load: Load, text: str | bytes, fault: str) -> None:
+    with pytest.raises(SettingsError, match=f"^DAYBOOK_SERVICES: .*services.toml: {fault}") as refused:
         load(text)
     assert "hush" not in str(refused.value)
     assert refused.value.__suppress_context__ or refused.value.__context__ is None
 
 
-def test_every_fault_is_a_line(load: Load) -> None:
+def test_every_fault_is_reported_on_its_own_line(load: Load) -> None:
     with pytest.raises(SettingsError) as refused:
         load('[a]\ncommands = "x"\norgs = "x"\n[b]\nkey = "x"')
     assert len(str(refused.value).splitlines()) == 4
 
 
 @pytest.mark.parametrize("setting", ["jwt_secret", "service_jwt_secret", "door_key_second"])
-def test_a_services_key_opens_nothing_else(load: Load, setting: str) -> None:
+def test_a_service_key_must_differ_from_every_other_secret(load: Load, setting: str) -> None:
     with pytest.raises(SettingsError, match=f"a.key equals DAYBOOK_{setting.upper()}"):
         load(f'[a]\n{GOOD}key = "{KEY}"', **{setting: KEY})
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o602, 0o620, 0o644, 0o666])
-def test_a_file_with_keys_that_others_can_open_is_refused(load: Load, mode: int) -> None:
+def test_a_file_with_keys_that_others_can_access_is_refused(load: Load, mode: int) -> None:
     with pytest.raises(SettingsError, match="holds keys, and others can read or write it: chmod 600"):
         load(f'[a]\n{GOOD}key = "{KEY}"', mode)
 
 
-def test_a_file_without_keys_may_be_read_but_not_written_by_everybody(load: Load) -> None:
+def test_a_file_without_keys_may_be_world_readable_but_not_world_writable(load: Load) -> None:
     assert load(f"[a]\n{GOOD}", 0o644) is not None
     with pytest.raises(SettingsError, match="can be written by everybody"):
         load(f"[a]\n{GOOD}", 0o646)
 
 
-def test_a_group_may_read_a_file_with_keys(load: Load) -> None:
+def test_a_file_with_keys_may_be_group_readable(load: Load) -> None:
     assert load(f'[a]\n{GOOD}key = "{KEY}"', 0o440) is not None
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     settings = Settings.model_validate({"services": str(tmp_path / "none"), "door_key": DOOR_KEY})
     with pytest.raises(SettingsError, match=r"DAYBOOK_SERVICES: .*none: cannot be read: No such file"):
         load_service_policy(settings)
@@ -161,7 +159,7 @@ def test_a_short_signing_key_is_refused_without_being_shown(monkeypatch: pytest.
     assert "hush" not in str(refused.value)
 
 
-def test_the_key_of_a_command_line_comes_from_its_file_before_the_setting(tmp_path: Path) -> None:
+def test_a_key_file_takes_precedence_over_the_setting(tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text(f"{KEY}\n")
     settings = Settings.model_validate({"service_key": DOOR_KEY})
@@ -171,12 +169,12 @@ def test_the_key_of_a_command_line_comes_from_its_file_before_the_setting(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("content", "said"), [(b"hush", "holds no key: it must have at least 32"), (b"\xff" * 32, "it is not UTF-8")]
+    ("content", "fault"), [(b"hush", "holds no key: it must have at least 32"), (b"\xff" * 32, "it is not UTF-8")]
 )
-def test_a_file_that_holds_no_key_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+def test_a_file_without_a_valid_key_is_refused(tmp_path: Path, content: bytes, fault: str) -> None:
     file = tmp_path / "key"
     file.write_bytes(content)
-    with pytest.raises(SettingsError, match=said) as refused:
+    with pytest.raises(SettingsError, match=fault) as refused:
         service_key(Settings(), file)
     assert "hush" not in str(refused.value)
     with pytest.raises(SettingsError, match="none cannot be read: No such file"):

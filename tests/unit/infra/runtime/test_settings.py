@@ -1,4 +1,4 @@
-"""Settings: where they come from, what is refused, and what the README says of them."""
+"""Settings: defaults, variables, what is refused, and the table in the README."""
 
 import pytest
 from pydantic import SecretStr
@@ -10,7 +10,7 @@ from support.documents import ROOT
 README = ROOT / "README.md"
 
 
-def test_without_any_variable_the_documented_defaults_hold() -> None:
+def test_settings_have_the_documented_defaults() -> None:
     settings = Settings()
     assert (settings.partitions, settings.replication_factor, settings.min_insync_replicas) == (12, 1, 1)
     assert (settings.users, settings.stack, settings.topic_prefix) == ("managed", "embedded", "daybook.")
@@ -31,7 +31,7 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
     assert load_settings().partitions == 12
 
 
-def test_each_fault_is_a_line_that_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_fault_is_one_line_that_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOOK_PARTITIONS", "many")
     monkeypatch.setenv("DAYBOOK_USERS", "nobody")
     with pytest.raises(SettingsError) as refused:
@@ -47,7 +47,7 @@ def test_a_short_secret_is_refused_without_being_shown(monkeypatch: pytest.Monke
     assert "hush" not in str(refused.value)
 
 
-def test_more_acks_than_replicas_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_in_sync_replicas_than_replicas_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DAYBOOK_MIN_INSYNC_REPLICAS", "2")
     with pytest.raises(SettingsError, match=r"^DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR"):
         load_settings()
@@ -59,20 +59,20 @@ def test_a_database_that_is_not_postgres_is_refused(monkeypatch: pytest.MonkeyPa
         load_settings()
 
 
-def test_secrets_do_not_show_in_the_settings_text() -> None:
+def test_the_repr_and_json_of_settings_show_no_secrets() -> None:
     settings = Settings(database_url=SecretStr("postgresql://u:hush@localhost/d"), jwt_secret=SecretStr("hush" * 8))
     assert "hush" not in repr(settings)
     assert "hush" not in settings.model_dump_json()
 
 
-def test_a_server_that_nobody_named_is_asked_for() -> None:
+def test_a_missing_server_address_is_an_error_that_says_how_to_get_one() -> None:
     with pytest.raises(SettingsError, match=r"DAYBOOK_KAFKA_BOOTSTRAP is not set.*daybook stack up"):
         require_kafka(Settings())
     with pytest.raises(SettingsError, match=r"DAYBOOK_DATABASE_URL is not set.*daybook stack up"):
         require_database(Settings())
 
 
-def test_every_setting_is_described() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in Settings.model_fields.values())
     assert len(markdown_table().splitlines()) == len(Settings.model_fields) + 2
 

@@ -1,4 +1,4 @@
-"""Bounded decompression beside aiokafka's own: the same bytes up to the bound, and nothing beyond it."""
+"""Bounded decompression: the bytes that aiokafka would give, up to the bound, and an error beyond it."""
 
 import gzip
 import zlib
@@ -25,12 +25,12 @@ payloads = st.binary(min_size=1) | st.builds(bytes.__mul__, st.binary(min_size=1
 
 @pytest.mark.parametrize("name", DECODERS)
 @given(payload=payloads)
-def test_whatever_was_compressed_comes_back(name: str, payload: bytes) -> None:
+def test_compressed_data_round_trips(name: str, payload: bytes) -> None:
     assert DECODERS[name](getattr(codec, f"{name}_encode")(payload)) == payload
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_the_bound_is_the_last_size_that_comes_back(name: str) -> None:
+def test_a_payload_at_the_bound_is_decompressed_and_one_more_byte_is_refused(name: str) -> None:
     encode = getattr(codec, f"{name}_encode")
     assert len(DECODERS[name](encode(bytes(UNFOLDED_BYTES)))) == UNFOLDED_BYTES
     with pytest.raises(UnfoldsTooFar):
@@ -38,13 +38,13 @@ def test_the_bound_is_the_last_size_that_comes_back(name: str) -> None:
 
 
 @given(st.lists(st.binary(min_size=1), min_size=2, max_size=4))
-def test_streams_of_several_parts_come_back_whole(parts: list[bytes]) -> None:
+def test_streams_of_several_parts_are_decompressed(parts: list[bytes]) -> None:
     assert unfolding.unfold_gzip(b"".join(map(gzip.compress, parts))) == b"".join(parts)
     assert unfolding.unfold_zstd(b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)) == b"".join(parts)
     assert unfolding.unfold_snappy(bytes(cramjam.snappy.compress_raw(parts[0]))) == parts[0]
 
 
-def test_sizes_of_many_parts_are_added_up() -> None:
+def test_the_bound_holds_for_all_parts_of_a_stream_together() -> None:
     part = bytes(UNFOLDED_BYTES // 4)
     with pytest.raises(UnfoldsTooFar):
         unfolding.unfold_gzip(gzip.compress(part, 1) * 5)
@@ -56,13 +56,13 @@ def test_sizes_of_many_parts_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("name", DECODERS)
-def test_a_stream_that_is_cut_short_is_an_error_and_no_bomb(name: str) -> None:
+def test_a_truncated_stream_is_a_decompression_error(name: str) -> None:
     stream = getattr(codec, f"{name}_encode")(b"some text " * 1000)
     with pytest.raises((cramjam.DecompressionError, EOFError, zlib.error)):
         DECODERS[name](stream[: len(stream) // 2])
 
 
-def test_a_snappy_block_that_lies_about_its_length_is_an_error_or_too_large() -> None:
+def test_a_snappy_block_with_a_wrong_length_is_refused() -> None:
     block = bytes(cramjam.snappy.compress_raw(b"x" * 100))
     with pytest.raises(cramjam.DecompressionError):
         unfolding.unfold_snappy(bytes([90]) + block[1:])

@@ -1,4 +1,4 @@
-"""After a request's head: bodies, chunks and trailers, pipelined requests, and answers that nobody reads."""
+"""HTTP after the head of a request: bodies, chunks, trailers, pipelined requests, and clients that do not read."""
 
 import time
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ def tiny() -> Iterator[Tiny]:
         answer_seconds=ANSWER_SECONDS,
         discard_seconds=DISCARD_SECONDS,
         discard_bytes=3 * MIB,
-    ) as one:
-        yield one
+    ) as service:
+        yield service
 
 
 @pytest.mark.parametrize("size", [0, 1, 32_768, 300_000, 4 * MIB])
-def test_a_body_comes_through_whole(tiny: Tiny, size: int) -> None:
+def test_a_body_is_received_completely(tiny: Tiny, size: int) -> None:
     with tiny.connect() as raw:
         for _ in range(2):
             raw.send(request("POST", "/echo", f"content-length: {size}", body=bytes(size)))
@@ -33,7 +33,7 @@ def test_a_body_comes_through_whole(tiny: Tiny, size: int) -> None:
 
 
 @pytest.mark.parametrize("chunk", [10, 1_000, 200_000])
-def test_a_chunked_body_comes_through_whole(tiny: Tiny, chunk: int) -> None:
+def test_a_chunked_body_is_received_completely(tiny: Tiny, chunk: int) -> None:
     pieces = 1_000_000 // chunk
     body = (b"%x\r\n" % chunk + bytes(chunk) + b"\r\n") * pieces + b"0\r\n\r\n"
     with tiny.connect() as raw:
@@ -51,15 +51,15 @@ def test_a_chunked_body_comes_through_whole(tiny: Tiny, chunk: int) -> None:
         pytest.param(b"", b"1;" + b"e" * 1_000 + b"\r\nx\r\n", id="chunks with extensions"),
     ],
 )
-def test_what_surrounds_a_chunked_body_has_a_bound(tiny: Tiny, first: bytes, rest: bytes) -> None:
-    before, most = tiny.mib, 32 * MIB
+def test_the_framing_of_a_chunked_body_is_bounded(tiny: Tiny, first: bytes, rest: bytes) -> None:
+    before, limit = tiny.mib, 32 * MIB
     with tiny.connect(seconds=3) as raw:
         raw.send(request("POST", "/echo", CHUNKED, body=first))
-        assert raw.send_until_cut(rest, most=most) < most
+        assert raw.send_until_cut(rest, most=limit) < limit
     assert tiny.mib - before < 4
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(tiny: Tiny) -> None:
+def test_expect_100_continue_is_answered(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/echo", "content-length: 5", "expect: 100-continue"))
         assert raw.answer().status == 100
@@ -67,19 +67,19 @@ def test_a_client_that_asks_first_is_told_to_go_on(tiny: Tiny) -> None:
         assert raw.answer().body.startswith(b"5 ")
 
 
-def test_trailers_are_not_headers(tiny: Tiny) -> None:
+def test_trailers_do_not_become_headers(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/echo", CHUNKED, body=b"1\r\nx\r\n0\r\nauthorization: me\r\n\r\n"))
         assert raw.answer().body == b"1 ['host', 'transfer-encoding']"
 
 
-def test_a_body_that_does_not_come_ends_the_connection(tiny: Tiny) -> None:
+def test_an_incomplete_body_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/echo", "content-length: 10", body=b"12345"))
         assert raw.is_closed(BODY_SECONDS + 2)
 
 
-def test_a_body_that_nobody_reads_is_thrown_away_and_the_connection_goes_on(tiny: Tiny) -> None:
+def test_an_unread_body_is_discarded_and_the_connection_stays_open(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         for _ in range(5):
             raw.send(request("POST", "/unread", f"content-length: {2 * MIB}", body=bytes(2 * MIB)))
@@ -88,14 +88,14 @@ def test_a_body_that_nobody_reads_is_thrown_away_and_the_connection_goes_on(tiny
         assert raw.answer().status == 200
 
 
-def test_a_body_without_end_that_nobody_reads_ends_the_connection(tiny: Tiny) -> None:
+def test_an_endless_unread_body_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/unread", CHUNKED))
         assert raw.answer().status == 401
         assert raw.send_until_cut(b"8000\r\n" + bytes(32_768) + b"\r\n", most=64 * MIB) < 64 * MIB
 
 
-def test_an_answered_request_whose_body_stops_ends_the_connection(tiny: Tiny) -> None:
+def test_an_incomplete_body_after_the_answer_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("POST", "/unread", "content-length: 10", body=b"1"))
         assert raw.answer().status == 401
@@ -109,11 +109,11 @@ def test_a_few_pipelined_requests_are_answered_in_order(tiny: Tiny) -> None:
         assert [raw.answer().body[:3] for _ in paths] == [b"at ", *[b"0 ["] * 5, b"at "]
 
 
-def test_very_many_pipelined_requests_are_not_kept(tiny: Tiny) -> None:
-    before, most = tiny.mib, 8 * MIB
+def test_very_many_pipelined_requests_are_not_buffered(tiny: Tiny) -> None:
+    before, limit = tiny.mib, 8 * MIB
     with tiny.connect(seconds=1) as raw:
         raw.send(request("GET", "/slow?seconds=3"))
-        raw.send_until_cut(b"GET /livez HTTP/1.1\r\n\r\n" * 2_000, most=most)
+        raw.send_until_cut(b"GET /livez HTTP/1.1\r\n\r\n" * 2_000, most=limit)
         assert tiny.mib - before < 4
         raw.socket.settimeout(5)
         answered = 0
@@ -127,28 +127,28 @@ def test_very_many_pipelined_requests_are_not_kept(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize("lines", [(), ("connection: close",)], ids=["keep-alive", "close"])
 @pytest.mark.parametrize("path", ["/big", "/stream"])
-def test_an_answer_that_nobody_reads_is_not_kept_for_ever(tiny: Tiny, path: str, lines: tuple[str, ...]) -> None:
+def test_a_connection_that_does_not_read_its_answer_is_closed(tiny: Tiny, path: str, lines: tuple[str, ...]) -> None:
     others = tiny.connections()
     with ExitStack() as closing:
         for _ in range(5):
             raw = closing.enter_context(tiny.connect(receive_buffer=4_096))
             raw.send(request("GET", path, *lines))
-        assert comes_to(tiny, others + 5, 2)
-        assert comes_to(tiny, others, ANSWER_SECONDS + 3)
+        assert reaches(tiny, others + 5, 2)
+        assert reaches(tiny, others, ANSWER_SECONDS + 3)
 
 
-def test_a_slow_but_steady_reader_gets_all_of_a_streamed_answer(tiny: Tiny) -> None:
+def test_a_slow_but_steady_reader_gets_the_whole_answer(tiny: Tiny) -> None:
     with tiny.connect(receive_buffer=65_536) as raw:
         raw.send(request("GET", "/stream", "connection: close"))
-        read, began = 0, time.monotonic()
+        received, started = 0, time.monotonic()
         while data := raw.socket.recv(65_536):
-            read += len(data)
+            received += len(data)
             time.sleep(0.01)
-        assert read > 16 * MIB
-        assert time.monotonic() - began > ANSWER_SECONDS
+        assert received > 16 * MIB
+        assert time.monotonic() - started > ANSWER_SECONDS
 
 
-def comes_to(tiny: Tiny, connections: int, seconds: float) -> bool:
+def reaches(tiny: Tiny, connections: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while tiny.connections() != connections:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""The number of connections: a flood closes its own, health is always answered, descriptors are kept back."""
+"""The limit on connections: whose are closed, that health stays reachable, and descriptors kept in reserve."""
 
 import subprocess
 import sys
@@ -14,18 +14,18 @@ from daybook_infra.runtime.http.connections import Connections, Cut, HttpMetrics
 from daybook_infra.runtime.http.limits import HttpLimits
 from support.raw_http import Raw, Tiny, request, tiny_service
 
-MOST = 64
+LIMIT = 64
 FLOOD, BYSTANDER = "127.0.0.2", "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[Tiny]:
-    with tiny_service(connections=MOST) as one:
-        yield one
+    with tiny_service(connections=LIMIT) as service:
+        yield service
 
 
 @contextmanager
-def many(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
+def flooding(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
     with ExitStack() as closing:
         raws = [closing.enter_context(tiny.connect(source=FLOOD)) for _ in range(number)]
         for raw in raws:
@@ -42,25 +42,25 @@ def many(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
         pytest.param(request("GET", "/livez"), id="idle"),
     ],
 )
-def test_a_bystander_is_answered_through_a_flood_of_connections(tiny: Tiny, data: bytes) -> None:
-    before = tiny.metric("daybook_http_cut_total", reason="made_room")
-    with tiny.connect() as patient:
-        patient.send(request("GET", "/livez"))
-        assert patient.answer().status == 200
-        with many(tiny, 5 * MOST, data):
-            assert tiny.process.num_fds() < MOST + 30
+def test_other_clients_are_answered_during_a_flood_of_connections(tiny: Tiny, data: bytes) -> None:
+    closed_before = tiny.metric("daybook_http_cut_total", reason="made_room")
+    with tiny.connect() as idle:
+        idle.send(request("GET", "/livez"))
+        assert idle.answer().status == 200
+        with flooding(tiny, 5 * LIMIT, data):
+            assert tiny.process.num_fds() < LIMIT + 30
             for _ in range(20):
-                began = time.monotonic()
+                started = time.monotonic()
                 assert tiny.get("/echo", seconds=5).status == 200
-                assert time.monotonic() - began < 5
-            patient.send(request("GET", "/livez"))
-            assert patient.answer().status == 200
-            assert tiny.metric("daybook_http_cut_total", reason="made_room") - before >= 4 * MOST
+                assert time.monotonic() - started < 5
+            idle.send(request("GET", "/livez"))
+            assert idle.answer().status == 200
+            assert tiny.metric("daybook_http_cut_total", reason="made_room") - closed_before >= 4 * LIMIT
 
 
 @dataclass(eq=False)
-class Held:
-    """A connection that does nothing; `waiting_since` None: its request is under way."""
+class Fake:
+    """A connection that does nothing. While a request is under way, `waiting_since` is None."""
 
     network: str
     waiting_since: float | None
@@ -73,18 +73,18 @@ class Held:
         self.dropped = reason
 
 
-def test_a_network_with_many_requests_under_way_closes_nobody_elses_idle_connection() -> None:
+def test_a_network_with_many_requests_under_way_does_not_close_those_of_others() -> None:
     connections = Connections(HttpLimits(connections=4), HttpMetrics(CollectorRegistry()))
-    patient = Held("bystander", 1.0)
-    assert all(connections.admit(each, 2.0) for each in [patient, *(Held("flood", None) for _ in range(3))])
-    assert not connections.admit(Held("flood", 3.0), 3.0)
-    assert patient.dropped is None
-    assert connections.admit(Held("somebody", 3.0), 3.0)
-    assert patient.dropped is Cut.MADE_ROOM
+    idle = Fake("bystander", 1.0)
+    assert all(connections.admit(each, 2.0) for each in [idle, *(Fake("flood", None) for _ in range(3))])
+    assert not connections.admit(Fake("flood", 3.0), 3.0)
+    assert idle.dropped is None
+    assert connections.admit(Fake("third", 3.0), 3.0)
+    assert idle.dropped is Cut.MADE_ROOM
 
 
-def test_the_network_with_the_most_connections_gives_way_and_there_the_longest_waiting() -> None:
-    held = [Held("a", 1.0), Held("b", 5.0), Held("b", 2.0), Held("b", 3.0), Held("c", None), Held("c", 4.0)]
+def test_the_longest_idle_connection_of_the_largest_network_is_closed_first() -> None:
+    held = [Fake("a", 1.0), Fake("b", 5.0), Fake("b", 2.0), Fake("b", 3.0), Fake("c", None), Fake("c", 4.0)]
     assert [(each.network, each.waiting_since) for each in order_of_closing(held)] == [
         ("b", 2.0),
         ("b", 3.0),
@@ -94,20 +94,20 @@ def test_the_network_with_the_most_connections_gives_way_and_there_the_longest_w
     ]
 
 
-def test_requests_under_way_are_never_closed_for_others(tiny: Tiny) -> None:
-    with many(tiny, MOST // 2, request("GET", "/slow?seconds=2")) as working, many(tiny, 3 * MOST):
-        assert [raw.answer().status for raw in working] == [200] * (MOST // 2)
+def test_connections_with_a_request_under_way_are_never_closed_for_others(tiny: Tiny) -> None:
+    with flooding(tiny, LIMIT // 2, request("GET", "/slow?seconds=2")) as working, flooding(tiny, 3 * LIMIT):
+        assert [raw.answer().status for raw in working] == [200] * (LIMIT // 2)
 
 
-def test_beyond_the_room_for_requests_health_is_answered_and_the_rest_told_to_come_again(tiny: Tiny) -> None:
-    with many(tiny, MOST - 4, request("GET", "/slow?seconds=3")) as working:
+def test_when_all_connections_are_busy_only_health_is_answered(tiny: Tiny) -> None:
+    with flooding(tiny, LIMIT - 4, request("GET", "/slow?seconds=3")) as working:
         time.sleep(0.3)
         answer = tiny.get("/echo", seconds=2)
         assert (answer.status, answer.headers["retry-after"]) == (503, "2")
         assert b'"code":"UNAVAILABLE"' in answer.body
         assert tiny.get("/livez", seconds=2).status == 200
         assert tiny.metric("daybook_http_cut_total", reason="overloaded") >= 1
-        assert [raw.answer().status for raw in working] == [200] * (MOST - 4)
+        assert [raw.answer().status for raw in working] == [200] * (LIMIT - 4)
     assert tiny.get("/echo").status == 200
 
 
@@ -123,12 +123,12 @@ def test_beyond_the_room_for_requests_health_is_answered_and_the_rest_told_to_co
         ("fe80::1%eth0", "fe80::2", True),
     ],
 )
-def test_addresses_of_one_customer_count_as_one(one: str, other: str, *, same: bool) -> None:
+def test_addresses_in_one_ipv6_network_count_as_one(one: str, other: str, *, same: bool) -> None:
     assert (network_of(one) == network_of(other)) is same
 
 
-def limits(soft: int, hard: int, settings: str = "") -> str:
-    """What a process with such a descriptor limit makes of the settings."""
+def limits_in_process(soft: int, hard: int, settings: str = "") -> str:
+    """The connections and descriptor limits of a process that starts with these limits, or its error."""
     program = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))
@@ -143,19 +143,19 @@ except SettingsError as error:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_the_limit_is_raised_as_far_as_it_may_and_is_needed() -> None:
-    assert limits(1_024, 20_000) == "4000 (4512, 20000)"
-    assert limits(1_024, 20_000, "max_connections=9000") == "9000 (9512, 20000)"
+def test_the_soft_limit_is_raised_as_far_as_needed() -> None:
+    assert limits_in_process(1_024, 20_000) == "4000 (4512, 20000)"
+    assert limits_in_process(1_024, 20_000, "max_connections=9000") == "9000 (9512, 20000)"
 
 
-def test_descriptors_are_kept_back_for_kafka_and_postgres() -> None:
-    assert limits(1_024, 1_024) == "512 (1024, 1024)"
-    assert limits(1_024, 1_024, "admin_port=9000") == "192 (1024, 1024)"
+def test_descriptors_are_reserved_for_kafka_and_postgres() -> None:
+    assert limits_in_process(1_024, 1_024) == "512 (1024, 1024)"
+    assert limits_in_process(1_024, 1_024, "admin_port=9000") == "192 (1024, 1024)"
 
 
 def test_more_connections_than_the_system_allows_are_refused() -> None:
-    said = limits(1_024, 1_024, "max_connections=1000")
-    assert said.startswith(
+    error = limits_in_process(1_024, 1_024, "max_connections=1000")
+    assert error.startswith(
         "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
     )
-    assert limits(400, 400).startswith("this process may have 400 descriptors and needs 528")
+    assert limits_in_process(400, 400).startswith("this process may have 400 descriptors and needs 528")

@@ -1,4 +1,4 @@
-"""Before a request's head is complete, its sender gets little memory, little CPU and little time."""
+"""Until the head of a request is complete, its sender gets little memory, CPU and time."""
 
 import time
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ FIRST_LINE = b"GET /livez HTTP/1.1\r\n"
 
 @pytest.fixture(scope="module")
 def tiny() -> Iterator[Tiny]:
-    with tiny_service(head_seconds=HEAD_SECONDS, idle_seconds=IDLE_SECONDS, discard_seconds=1.0) as one:
-        yield one
+    with tiny_service(head_seconds=HEAD_SECONDS, idle_seconds=IDLE_SECONDS, discard_seconds=1.0) as service:
+        yield service
 
 
-def test_half_a_million_headers_in_an_unfinished_request_are_cut_off_early(tiny: Tiny) -> None:
+def test_an_endless_head_is_cut_off_early_and_uses_little_memory(tiny: Tiny) -> None:
     before = tiny.mib
     with tiny.connect() as raw:
         raw.send(FIRST_LINE)
@@ -26,13 +26,13 @@ def test_half_a_million_headers_in_an_unfinished_request_are_cut_off_early(tiny:
     assert tiny.mib - before < 10
 
 
-def test_one_huge_header_value_is_cut_off_early_and_costs_no_time(tiny: Tiny) -> None:
-    used = sum(tiny.process.cpu_times()[:2])
+def test_an_endless_header_value_is_cut_off_early_and_uses_little_cpu(tiny: Tiny) -> None:
+    cpu_before = sum(tiny.process.cpu_times()[:2])
     with tiny.connect(seconds=20) as raw:
         raw.send(FIRST_LINE + b"x: ")
         sent = raw.send_until_cut(b"y" * 65_536, most=32 * MIB)
     assert sent < 32 * MIB
-    assert sum(tiny.process.cpu_times()[:2]) - used < 0.5
+    assert sum(tiny.process.cpu_times()[:2]) - cpu_before < 0.5
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_one_huge_header_value_is_cut_off_early_and_costs_no_time(tiny: Tiny) ->
         pytest.param(FIRST_LINE + b"x: y\r\n" * 101 + b"\r\n", id="101 short lines"),
     ],
 )
-def test_a_head_above_the_limit_is_answered_with_431_and_the_connection_ends(tiny: Tiny, head: bytes) -> None:
+def test_a_too_large_head_is_answered_with_431_and_the_connection_ends(tiny: Tiny, head: bytes) -> None:
     with tiny.connect() as raw:
         raw.send(head)
         answer = raw.answer()
@@ -58,14 +58,14 @@ def test_a_head_above_the_limit_is_answered_with_431_and_the_connection_ends(tin
         assert raw.is_closed(3)
 
 
-def test_a_head_just_under_the_limits_is_answered(tiny: Tiny) -> None:
+def test_a_head_just_below_the_limits_is_accepted(tiny: Tiny) -> None:
     lines = [f"x-{number}: {'y' * 310}" for number in range(99)]
     with tiny.connect() as raw:
         raw.send(request("GET", "/livez", *lines))
         assert raw.answer().status == 200
 
 
-def test_a_large_head_behind_another_request_is_refused_after_that_is_answered(tiny: Tiny) -> None:
+def test_a_too_large_head_after_a_pipelined_request_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("GET", "/slow?seconds=0.2") + request("GET", "/livez", "x: " + "y" * 33_000))
         assert raw.answer().status == 200
@@ -73,8 +73,8 @@ def test_a_large_head_behind_another_request_is_refused_after_that_is_answered(t
             raw.answer()
 
 
-def test_a_head_that_comes_byte_by_byte_is_answered_with_408_in_time(tiny: Tiny) -> None:
-    began = time.monotonic()
+def test_a_head_sent_byte_by_byte_is_answered_with_408_in_time(tiny: Tiny) -> None:
+    started = time.monotonic()
     with tiny.connect() as raw:
         raw.socket.settimeout(0.05)
         answer = b""
@@ -86,15 +86,15 @@ def test_a_head_that_comes_byte_by_byte_is_answered_with_408_in_time(tiny: Tiny)
             except TimeoutError:
                 pass
     assert answer.startswith(b"HTTP/1.1 408 ")
-    assert HEAD_SECONDS < time.monotonic() - began < HEAD_SECONDS + 4
+    assert HEAD_SECONDS < time.monotonic() - started < HEAD_SECONDS + 4
 
 
-def test_a_connection_that_never_says_a_word_is_closed(tiny: Tiny) -> None:
+def test_a_silent_connection_is_closed(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         assert raw.is_closed(HEAD_SECONDS + 2)
 
 
-def test_line_ends_alone_do_not_keep_a_connection_open(tiny: Tiny) -> None:
+def test_empty_lines_do_not_keep_a_connection_open(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         for _ in range(30):
             if raw.is_closed(0.1):
@@ -103,7 +103,7 @@ def test_line_ends_alone_do_not_keep_a_connection_open(tiny: Tiny) -> None:
     pytest.fail("it is still open")
 
 
-def test_an_idle_connection_is_closed_but_not_at_once(tiny: Tiny) -> None:
+def test_an_idle_connection_is_closed_after_the_idle_time(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("GET", "/livez"))
         assert raw.answer().status == 200
@@ -111,7 +111,7 @@ def test_an_idle_connection_is_closed_but_not_at_once(tiny: Tiny) -> None:
         assert raw.is_closed(2)
 
 
-def test_the_second_request_of_a_connection_has_as_little_time_for_its_head(tiny: Tiny) -> None:
+def test_the_head_of_a_second_request_has_the_same_time_limit(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         raw.send(request("GET", "/livez"))
         assert raw.answer().status == 200
@@ -131,7 +131,7 @@ def test_the_second_request_of_a_connection_has_as_little_time_for_its_head(tiny
         FIRST_LINE + b"transfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n",
     ],
 )
-def test_what_is_not_http_1_1_is_answered_with_400(tiny: Tiny, bad: bytes) -> None:
+def test_anything_but_http_1_1_is_answered_with_400(tiny: Tiny, bad: bytes) -> None:
     with tiny.connect() as raw:
         raw.send(bad)
         answer = raw.answer()

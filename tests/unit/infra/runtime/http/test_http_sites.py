@@ -1,4 +1,4 @@
-"""What a service's HTTP is put together of: security headers, cross-origin access, the admin port."""
+"""The HTTP sites of a service: security headers, cross-origin access, the admin port."""
 
 import asyncio
 import base64
@@ -27,12 +27,12 @@ PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "POST"}
 
 @asynccontextmanager
 async def served(door: DoorAlone) -> AsyncIterator[httpx.AsyncClient]:
-    """The door as the command service serves it."""
+    """The HTTP API, served like in the command service."""
     port, stop, registry = free_port(), asyncio.Event(), CollectorRegistry()
     Counter("daybook_things", "Things.", registry=registry)
     app = with_cors(door.app, split_origins(door.settings.cors_origins))
-    found = sites(app, ("127.0.0.1", port), door.settings, door.health, registry)
-    serving = asyncio.create_task(serve(found, stop))
+    all_sites = sites(app, ("127.0.0.1", port), door.settings, door.health, registry)
+    serving = asyncio.create_task(serve(all_sites, stop))
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
         try:
             await until_up(client, serving)
@@ -54,7 +54,7 @@ async def until_up(client: httpx.AsyncClient, serving: "asyncio.Task[None]") -> 
         serving.result()
 
 
-async def test_every_answer_carries_the_security_headers() -> None:
+async def test_every_answer_has_the_security_headers() -> None:
     door = DoorAlone()
     door.outcomes.error = RuntimeError("a bug")
     async with served(door) as client:
@@ -75,7 +75,7 @@ async def test_every_answer_carries_the_security_headers() -> None:
         assert "server" not in answer.headers
 
 
-async def test_the_documentation_may_run_its_own_scripts_and_no_others() -> None:
+async def test_the_documentation_may_run_only_its_own_scripts() -> None:
     async with served(DoorAlone()) as client:
         page = await client.get("/docs")
         (script,) = re.findall("<script>(.*?)</script>", page.text, re.DOTALL)
@@ -89,38 +89,40 @@ async def test_the_documentation_may_run_its_own_scripts_and_no_others() -> None
     assert code.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_another_origin_gets_nothing_unless_it_is_named() -> None:
+async def test_another_origin_gets_no_cors_headers_unless_configured() -> None:
     door = DoorAlone()
     async with served(door) as client:
         answer = await client.post("/v1/commands", json=rename(), headers=door.bearer() | {"Origin": APP})
         preflight = await client.options("/v1/commands", headers=PREFLIGHT)
     assert answer.status_code == 200
     assert preflight.status_code == 405
-    for one in (answer, preflight):
-        assert not [name for name in one.headers if name.startswith("access-control-")]
+    for response in (answer, preflight):
+        assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-async def test_a_web_app_that_is_named_may_send_and_read_what_it_needs() -> None:
+async def test_a_configured_web_app_may_use_the_headers_it_needs() -> None:
     door = DoorAlone(cors_origins=f"{APP}, http://localhost:5173")
-    asked = "authorization, content-type, idempotency-key, prefer, traceparent"
+    headers = "authorization, content-type, idempotency-key, prefer, traceparent"
     async with served(door) as client:
-        preflight = await client.options("/v1/commands", headers=PREFLIGHT | {"Access-Control-Request-Headers": asked})
+        preflight = await client.options(
+            "/v1/commands", headers=PREFLIGHT | {"Access-Control-Request-Headers": headers}
+        )
         answer = await client.post("/v1/commands", json=rename(), headers=door.bearer() | {"Origin": APP})
         refused = await client.post("/v1/commands", json=rename(), headers={"Origin": APP})
         other = await client.options("/v1/commands", headers=PREFLIGHT | {"Origin": "https://evil.example.org"})
     assert preflight.status_code == 200
     assert preflight.headers["access-control-allow-origin"] == APP
-    assert set(asked.split(", ")) <= set(preflight.headers["access-control-allow-headers"].lower().split(", "))
+    assert set(headers.split(", ")) <= set(preflight.headers["access-control-allow-headers"].lower().split(", "))
     assert "POST" in preflight.headers["access-control-allow-methods"]
-    for one in (answer, refused):
-        assert one.headers["access-control-allow-origin"] == APP
-        assert one.headers["access-control-expose-headers"] == "Location, Retry-After, Preference-Applied"
-        assert "access-control-allow-credentials" not in one.headers
+    for response in (answer, refused):
+        assert response.headers["access-control-allow-origin"] == APP
+        assert response.headers["access-control-expose-headers"] == "Location, Retry-After, Preference-Applied"
+        assert "access-control-allow-credentials" not in response.headers
     assert other.status_code == 400
     assert "access-control-allow-origin" not in other.headers
 
 
-async def test_a_star_lets_every_origin_in_without_credentials() -> None:
+async def test_a_star_allows_every_origin_without_credentials() -> None:
     async with served(DoorAlone(cors_origins="*")) as client:
         answer = await client.get("/livez", headers={"Origin": APP})
     assert answer.headers["access-control-allow-origin"] == "*"
@@ -130,13 +132,13 @@ async def test_a_star_lets_every_origin_in_without_credentials() -> None:
 @pytest.mark.parametrize(
     "origins", [f"{APP}/", "app.example.org", f"{APP},*", "https://*.example.org", "https://App.example.org"]
 )
-def test_what_no_browser_would_send_is_refused_as_an_origin(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+def test_an_origin_that_no_browser_would_send_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
     monkeypatch.setenv("DAYBOOK_CORS_ORIGINS", origins)
     with pytest.raises(SettingsError, match=r"^DAYBOOK_CORS_ORIGINS: must be `\*` or origins"):
         load_settings()
 
 
-async def test_without_an_admin_port_reasons_and_metrics_are_on_the_services_own() -> None:
+async def test_without_an_admin_port_reasons_and_metrics_are_on_the_main_port() -> None:
     door = DoorAlone()
     door.health.fail("kafka", "away")
     async with served(door) as client:
@@ -144,27 +146,27 @@ async def test_without_an_admin_port_reasons_and_metrics_are_on_the_services_own
         assert (await client.get("/metrics")).status_code == 200
 
 
-async def test_with_an_admin_port_reasons_and_metrics_are_there_alone() -> None:
+async def test_with_an_admin_port_reasons_and_metrics_are_only_there() -> None:
     port = free_port()
     door = DoorAlone(admin_port=port)
     door.health.fail("kafka", "away")
     door.health.note("quarantine", "1 orgs: x")
     async with served(door) as client, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as admin:
-        own = await client.get("/readyz")
-        assert (own.status_code, own.json()) == (503, {"status": "unready"})
+        public = await client.get("/readyz")
+        assert (public.status_code, public.json()) == (503, {"status": "unready"})
         assert (await client.get("/metrics")).status_code == 404
         assert "/metrics" not in (await client.get("/openapi.json")).json()["paths"]
-        told = await admin.get("/readyz")
-        assert (told.status_code, told.json()["reasons"]) == (503, {"kafka": "away"})
-        assert told.json()["notes"] == {"quarantine": "1 orgs: x"}
-        assert told.headers["x-content-type-options"] == "nosniff"
+        detailed = await admin.get("/readyz")
+        assert (detailed.status_code, detailed.json()["reasons"]) == (503, {"kafka": "away"})
+        assert detailed.json()["notes"] == {"quarantine": "1 orgs: x"}
+        assert detailed.headers["x-content-type-options"] == "nosniff"
         metrics = (await admin.get("/metrics")).text
         assert "daybook_things_total 0.0" in metrics
         assert "daybook_http_connections 2.0" in metrics
         assert [(await admin.get(path)).status_code for path in ("/livez", "/v1/commands", "/docs")] == [200, 404, 404]
 
 
-async def test_the_projector_tells_strangers_no_more_than_whether_it_is_ready() -> None:
+async def test_the_projector_shows_no_reasons_or_metrics_without_details() -> None:
     health = Health()
     health.fail("kafka", "away")
     transport = httpx.ASGITransport(make_app(health, CollectorRegistry(), details=False))
@@ -173,11 +175,11 @@ async def test_the_projector_tells_strangers_no_more_than_whether_it_is_ready() 
         assert [(await client.get(path)).status_code for path in ("/metrics", "/livez")] == [404, 200]
 
 
-async def test_an_admin_port_that_is_taken_is_named_with_its_setting() -> None:
+async def test_an_admin_port_in_use_is_named_with_its_setting() -> None:
     port = free_port()
     settings = Settings(admin_port=port)
-    found = sites(DoorAlone().app, ("127.0.0.1", port), settings, Health(), CollectorRegistry())
+    all_sites = sites(DoorAlone().app, ("127.0.0.1", port), settings, Health(), CollectorRegistry())
     with pytest.raises(
         DaybookError, match=rf"^cannot listen on 127.0.0.1:{port} .*; name another with DAYBOOK_ADMIN_PORT$"
     ):
-        await serve(found, asyncio.Event())
+        await serve(all_sites, asyncio.Event())
