@@ -1,4 +1,4 @@
-"""A door for each test."""
+"""The HTTP API with test doubles, new for each test."""
 
 import pytest
 

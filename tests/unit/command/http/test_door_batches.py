@@ -1,4 +1,4 @@
-"""Many commands through the door in one request."""
+"""Many commands in one HTTP request."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ def renames(count: int, **changes: object) -> list[dict[str, object]]:
     return [rename(f"Name {number}", id=f"01890000-0000-7000-8000-{number:012}", **changes) for number in range(count)]
 
 
-async def test_each_item_is_the_single_calls_body_with_its_status(door: DoorAlone) -> None:
+async def test_each_item_is_the_body_of_a_single_request_plus_its_status(door: DoorAlone) -> None:
     commands = renames(2)
     door.kafka.decide = lambda command: (rejected if command["data"]["name"] == "Name 1" else accepted)(command)
     answer = await door.send_batch(commands)
@@ -24,14 +24,14 @@ async def test_each_item_is_the_single_calls_body_with_its_status(door: DoorAlon
     assert answer.json() == [{**single.json(), "status": single.status_code} for single in singles]
 
 
-async def test_one_call_publishes_all_of_it_in_the_order_given(door: DoorAlone) -> None:
+async def test_a_batch_is_published_in_order_by_one_call(door: DoorAlone) -> None:
     answer = await door.send_batch(renames(1000), "service:billing")
     assert len(door.kafka.calls) == 1
     assert [command["data"]["name"] for command in door.kafka.commands] == [f"Name {n}" for n in range(1000)]
     assert [item["command_id"] for item in answer.json()] == [command["id"] for command in renames(1000)]
 
 
-async def test_a_bad_item_is_refused_in_its_place_and_stops_nothing(door: DoorAlone) -> None:
+async def test_a_refused_item_does_not_stop_the_others(door: DoorAlone) -> None:
     good = renames(2)
     another = rename(actor_user_id=OTHER)
     answer = await door.send_batch([good[0], 7, another, rename(note="x"), rename(type="NO_TYPE"), good[1]])
@@ -40,7 +40,7 @@ async def test_a_bad_item_is_refused_in_its_place_and_stops_nothing(door: DoorAl
     assert [command["id"] for command in door.kafka.commands] == [command["id"] for command in good]
 
 
-async def test_an_item_that_is_no_json_spoils_only_itself(door: DoorAlone) -> None:
+async def test_an_item_that_is_not_json_is_refused_alone(door: DoorAlone) -> None:
     answer = await door.send_batch(b'[{"data": NaN}, {"a":1,"a":2}]')
     assert [item["status"] for item in answer.json()] == [400, 400]
 
@@ -56,41 +56,41 @@ async def test_an_item_that_is_no_json_spoils_only_itself(door: DoorAlone) -> No
         (b"[" + b" " * BATCH_BYTES + b"]", 413),
     ],
 )
-async def test_a_body_that_is_no_batch_is_refused_whole(door: DoorAlone, body: object, status: int) -> None:
+async def test_a_body_that_is_not_a_batch_is_refused_as_a_whole(door: DoorAlone, body: object, status: int) -> None:
     answer = await door.send_batch(body)
     assert (answer.status_code, answer.json()["code"]) == (status, "INVALID_COMMAND")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_a_batch_that_does_not_wait_gets_an_address_for_each_item(door: DoorAlone) -> None:
+async def test_a_batch_with_respond_async_gets_a_location_per_item(door: DoorAlone) -> None:
     answer = await door.send_batch([*renames(2), 7], Prefer="respond-async")
     assert answer.status_code == 202
     assert [item["status"] for item in answer.json()] == [202, 202, 400]
     assert answer.json()[0]["location"] == f"/v1/orgs/{rename()['org_id']}/commands/{renames(1)[0]['id']}"
 
 
-async def test_items_not_decided_in_time_get_the_address_of_their_outcome(door: DoorAlone) -> None:
+async def test_an_item_not_decided_in_time_gets_status_202(door: DoorAlone) -> None:
     door.kafka.decide = lambda command: accepted(command) if command["data"]["name"] == "Name 0" else None
     answer = await door.send_batch(renames(2))
     assert answer.status_code == 200
     assert [item["status"] for item in answer.json()] == [200, 202]
 
 
-async def test_without_kafka_every_item_says_so(door: DoorAlone) -> None:
+async def test_without_kafka_every_item_is_unavailable(door: DoorAlone) -> None:
     door.kafka.fate, door.kafka.decide = Fate.NOTHING_DONE, undecided
     answer = await door.send_batch(renames(2))
     assert [item["code"] for item in answer.json()] == ["UNAVAILABLE", "UNAVAILABLE"]
 
 
-async def test_items_without_an_id_get_one_each(door: DoorAlone) -> None:
+async def test_each_item_without_an_id_gets_its_own(door: DoorAlone) -> None:
     answer = await door.send_batch([rename(id=...), rename(id=...)], Idempotency_Key="ignored on batches")
-    made = [UUID(item["command_id"]) for item in answer.json()]
-    assert [id_.version for id_ in made] == [7, 7]
-    assert made[0] != made[1]
+    ids = [UUID(item["command_id"]) for item in answer.json()]
+    assert [id_.version for id_ in ids] == [7, 7]
+    assert ids[0] != ids[1]
 
 
-async def test_an_org_whose_command_names_an_unseen_user_goes_later_and_whole(door: DoorAlone) -> None:
-    """A batch may register a user and use it at once; nothing of one org overtakes."""
+async def test_commands_of_an_org_wait_from_the_first_one_with_an_unknown_user(door: DoorAlone) -> None:
+    """A batch may register a user and add it to an org. The order within an org is kept."""
     door.users.known = {USER}
     register = rename(type="REGISTER_USER", org_id=..., actor_user_id=..., data={"user_id": OTHER})
     add = rename(type="ADD_MEMBER", org_id=ORG_2, actor_user_id=..., data={"user_id": OTHER, "role": "viewer"})

@@ -15,12 +15,12 @@ from daybook_command.http.problems import RequestRefused
 from support.door_doubles import OTHER, DoorAlone, rename
 
 SHARE = 10 * COMMAND_BYTES
-"""What one principal may hold."""
+"""The share of one principal, in bytes."""
 
 
-def request(*chunks: bytes, whole: bool = True) -> Request:
+def request(*chunks: bytes, is_complete: bool = True) -> Request:
     messages: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in chunks]
-    messages.append({"type": "http.request"} if whole else {"type": "http.disconnect"})
+    messages.append({"type": "http.request"} if is_complete else {"type": "http.disconnect"})
 
     async def receive() -> Message:
         return messages.pop(0)
@@ -30,13 +30,13 @@ def request(*chunks: bytes, whole: bool = True) -> Request:
 
 @pytest.fixture
 async def budget() -> AsyncIterator[BodyBudget]:
-    """At the end of the test everything must be free again."""
-    made = BodyBudget(SHARES * SHARE)
-    yield made
+    """Checks after the test that everything has been released."""
+    new = BodyBudget(SHARES * SHARE)
+    yield new
     for number in range(SHARES):
-        made.take(f"user:{number}", SHARE)
+        new.take(f"user:{number}", SHARE)
     with pytest.raises(RequestRefused):
-        made.take("user:new", 1)
+        new.take("user:new", 1)
 
 
 async def test_a_reservation_grows_with_the_body_as_it_arrives(budget: BodyBudget) -> None:
@@ -61,10 +61,10 @@ async def test_a_body_over_budget_is_refused_and_its_reservation_released(budget
 
 async def test_a_disconnected_client_releases_its_reservation(budget: BodyBudget) -> None:
     with pytest.raises(ClientDisconnect), budget.reserve("user:a") as reservation:
-        await read_body(request(b"a", whole=False), SHARE, reservation)
+        await read_body(request(b"a", is_complete=False), SHARE, reservation)
 
 
-async def test_a_principal_that_fills_its_share_locks_nobody_else_out(budget: BodyBudget) -> None:
+async def test_a_principal_that_fills_its_share_does_not_block_others(budget: BodyBudget) -> None:
     with budget.reserve("user:a") as full:
         full.add(SHARE - COMMAND_BYTES)
         with pytest.raises(RequestRefused, match="of yours"), budget.reserve("user:a"):
@@ -90,7 +90,7 @@ async def test_a_batch_reserves_overhead_for_each_command(budget: BodyBudget) ->
             reservation.add_commands(1)
 
 
-async def test_slow_bodies_of_one_user_do_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_uploads_of_one_user_do_not_block_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body_budget, "COMMAND_BYTES", body_budget.MAX_BYTES // SHARES // 3 - 1000)
     door = DoorAlone()
     started, end = asyncio.Semaphore(0), asyncio.Event()
@@ -100,16 +100,16 @@ async def test_slow_bodies_of_one_user_do_not_block_others(monkeypatch: pytest.M
         await end.wait()
         yield orjson.dumps(rename())
 
-    mine = [
+    uploads = [
         asyncio.create_task(door.client.post("/v1/commands", content=slow(), headers=door.bearer())) for _ in range(3)
     ]
-    for _ in mine:
+    for _ in uploads:
         await started.acquire()
     assert (await door.send(rename())).status_code == 503
     assert (await door.send(rename(actor_user_id=OTHER), f"user:{OTHER}")).status_code == 200
     assert (await door.send(rename(), "service:billing")).status_code == 200
     end.set()
-    assert [answer.status_code for answer in await asyncio.gather(*mine)] == [200] * 3
+    assert [answer.status_code for answer in await asyncio.gather(*uploads)] == [200] * 3
     assert (await door.send(rename())).status_code == 200
 
 

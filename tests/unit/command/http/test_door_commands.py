@@ -1,4 +1,4 @@
-"""One command through the door: what it publishes, and what its sender gets."""
+"""One command over HTTP: what is published, and what the sender gets."""
 
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
@@ -44,7 +44,7 @@ async def test_a_rejected_command_is_answered_with_a_problem(door: DoorAlone) ->
     assert "result" not in answer.json()
 
 
-async def test_what_is_published_is_normalised_and_goes_where_its_org_lives(door: DoorAlone) -> None:
+async def test_a_command_is_published_normalised_to_the_partition_of_its_org(door: DoorAlone) -> None:
     await door.send(rename("  Zoe\u0308 ", org_id=ORG.upper()))
     (record,) = door.kafka.records
     assert (
@@ -57,7 +57,7 @@ async def test_what_is_published_is_normalised_and_goes_where_its_org_lives(door
     assert (record.key, record.partition) == (ORG.encode(), partition_of(ORG, door.settings.partitions))
 
 
-async def test_the_record_says_who_sent_it_and_where_the_reply_goes(door: DoorAlone) -> None:
+async def test_the_record_names_its_sender_and_the_reply_partition(door: DoorAlone) -> None:
     await door.send(rename(), traceparent=TRACE)
     headers = dict(door.kafka.records[0].headers)
     assert headers["daybook-principal"] == f"user:{USER}".encode()
@@ -72,12 +72,12 @@ async def test_the_record_says_who_sent_it_and_where_the_reply_goes(door: DoorAl
 @pytest.mark.parametrize(
     "header", ["", "nonsense", TRACE.upper(), TRACE.replace("00-", "ff-", 1), f"00-{'0' * 32}-{'1' * 16}-01"]
 )
-async def test_a_traceparent_that_is_malformed_is_left_out(door: DoorAlone, header: str) -> None:
+async def test_a_malformed_traceparent_is_left_out(door: DoorAlone, header: str) -> None:
     assert (await door.send(rename(), traceparent=header)).status_code == 200
     assert "traceparent" not in dict(door.kafka.records[0].headers)
 
 
-async def test_a_command_not_decided_in_time_gets_the_address_of_its_outcome(door: DoorAlone) -> None:
+async def test_a_command_not_decided_in_time_gets_the_location_of_its_outcome(door: DoorAlone) -> None:
     door.kafka.decide = undecided
     answer = await door.send(rename())
     assert answer.status_code == 202
@@ -86,42 +86,42 @@ async def test_a_command_not_decided_in_time_gets_the_address_of_its_outcome(doo
     assert answer.json() == {"command_id": rename()["id"], "location": location, "status": 202}
 
 
-async def test_the_outcome_of_a_registration_stands_under_the_user(door: DoorAlone) -> None:
+async def test_the_location_of_a_registration_has_the_user_as_key(door: DoorAlone) -> None:
     door.kafka.decide = undecided
     answer = await door.send(rename(type="REGISTER_USER", org_id=..., data={"user_id": USER}))
     assert answer.headers["location"] == f"/v1/orgs/{USER}/commands/{rename()['id']}"
 
 
 @pytest.mark.parametrize("prefer", ["respond-async", "Respond-Async; x=1", "wait=10, respond-async"])
-async def test_who_prefers_not_to_wait_is_answered_at_once_and_gets_no_reply(door: DoorAlone, prefer: str) -> None:
+async def test_respond_async_is_answered_at_once_and_asks_for_no_reply(door: DoorAlone, prefer: str) -> None:
     answer = await door.send(rename(), Prefer=prefer)
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] == "respond-async"
     assert not {"reply-partition", "correlation-id"} & dict(door.kafka.records[0].headers).keys()
 
 
-@pytest.mark.parametrize(("fate", "word"), [(Fate.NOTHING_DONE, "nothing was done"), (Fate.UNKNOWN, "may or may not")])
-async def test_a_command_that_kafka_did_not_take_is_to_be_sent_again(door: DoorAlone, fate: Fate, word: str) -> None:
+@pytest.mark.parametrize(("fate", "text"), [(Fate.NOTHING_DONE, "nothing was done"), (Fate.UNKNOWN, "may or may not")])
+async def test_a_failed_publish_gets_503_and_the_id_to_retry_with(door: DoorAlone, fate: Fate, text: str) -> None:
     door.kafka.fate, door.kafka.decide = fate, undecided
     answer = await door.send(rename(id=...))
     assert problem_of(answer) == (503, "UNAVAILABLE")
-    assert word in answer.json()["detail"]
+    assert text in answer.json()["detail"]
     assert UUID(answer.json()["command_id"]).version == 7
     assert int(answer.headers["retry-after"]) >= 1
 
 
-async def test_a_result_counts_though_its_publishing_was_not_acknowledged(door: DoorAlone) -> None:
+async def test_a_result_is_answered_even_if_the_publish_was_not_acknowledged(door: DoorAlone) -> None:
     door.kafka.fate = Fate.UNKNOWN
     assert (await door.send(rename())).status_code == 200
 
 
-async def test_nobody_is_waited_for_after_the_answer(door: DoorAlone) -> None:
+async def test_no_reply_is_expected_after_the_answer(door: DoorAlone) -> None:
     door.kafka.decide = undecided
     await door.send(rename())
     assert door.replies.waiting == 0
 
 
-async def test_a_door_where_too_many_wait_refuses_before_it_publishes(door: DoorAlone) -> None:
+async def test_with_too_many_waiting_requests_nothing_is_published(door: DoorAlone) -> None:
     for number in range(MAX_WAITING):
         door.replies.expect(f"other-{number}")
     assert problem_of(await door.send(rename())) == (503, "UNAVAILABLE")
@@ -142,14 +142,14 @@ async def test_a_door_where_too_many_wait_refuses_before_it_publishes(door: Door
         (rename(type="CREATE_CONNECTION", data={"config": {"password": "hunter2"}}), 422, "SECRET_IN_CONFIG"),
     ],
 )
-async def test_what_is_malformed_is_never_published(door: DoorAlone, body: object, status: int, code: str) -> None:
+async def test_a_malformed_command_is_not_published(door: DoorAlone, body: object, status: int, code: str) -> None:
     answer = await door.send(body)
     assert problem_of(answer) == (status, code)
     assert "hunter2" not in answer.text
     assert door.kafka.calls == []
 
 
-async def test_a_body_without_a_length_is_read_no_further_than_it_may_go(door: DoorAlone) -> None:
+async def test_a_body_without_a_length_is_read_up_to_the_limit_only(door: DoorAlone) -> None:
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -163,7 +163,7 @@ async def test_a_body_without_a_length_is_read_no_further_than_it_may_go(door: D
     assert sent <= 6 * 65_536
 
 
-async def test_a_connection_that_breaks_off_inside_the_body_publishes_nothing(door: DoorAlone) -> None:
+async def test_a_request_that_breaks_off_in_its_body_publishes_nothing(door: DoorAlone) -> None:
     messages: Iterator[Message] = iter(
         [{"type": "http.request", "body": b'{"id', "more_body": True}, {"type": "http.disconnect"}]
     )
@@ -182,19 +182,19 @@ async def test_a_connection_that_breaks_off_inside_the_body_publishes_nothing(do
     assert door.kafka.calls == []
 
 
-async def test_without_an_id_the_door_makes_a_uuid_v7(door: DoorAlone) -> None:
+async def test_a_command_without_an_id_gets_a_uuid_v7(door: DoorAlone) -> None:
     answer = await door.send(rename(id=...))
     assert UUID(answer.json()["command_id"]).version == 7
 
 
 @pytest.mark.parametrize("quoted", ["{}", '"{}"'])
-async def test_an_idempotency_key_that_is_a_uuid_is_the_id(door: DoorAlone, quoted: str) -> None:
+async def test_a_uuid_as_idempotency_key_becomes_the_id(door: DoorAlone, quoted: str) -> None:
     key = "01890000-0000-7000-8000-00000000000A"
     answer = await door.send(rename(id=...), Idempotency_Key=quoted.format(key))
     assert answer.json()["command_id"] == key.lower()
 
 
-async def test_a_text_as_idempotency_key_stands_for_one_id_of_its_sender(door: DoorAlone) -> None:
+async def test_a_text_as_idempotency_key_gives_one_id_per_sender(door: DoorAlone) -> None:
     body = rename(id=..., actor_user_id=...)
     mine = [(await door.send(body, Idempotency_Key="order 42")).json()["command_id"] for _ in range(2)]
     theirs = (await door.send(body, SERVICE, Idempotency_Key="order 42")).json()["command_id"]
@@ -204,22 +204,22 @@ async def test_a_text_as_idempotency_key_stands_for_one_id_of_its_sender(door: D
 
 
 @pytest.mark.parametrize("key", [OTHER, "order 42", "", "x" * 256, "00000000-0000-0000-0000-000000000000"])
-async def test_an_idempotency_key_that_does_not_fit_is_refused(door: DoorAlone, key: str) -> None:
+async def test_an_invalid_or_contradicting_idempotency_key_is_refused(door: DoorAlone, key: str) -> None:
     assert problem_of(await door.send(rename(), Idempotency_Key=key)) == (400, "INVALID_COMMAND")
 
 
-async def test_a_users_missing_actor_is_the_user(door: DoorAlone) -> None:
+async def test_a_user_is_the_default_actor_of_its_commands(door: DoorAlone) -> None:
     await door.send(rename(actor_user_id=...))
     assert door.kafka.commands[0]["actor_user_id"] == USER
 
 
-async def test_a_service_may_act_for_nobody_or_for_a_user(door: DoorAlone) -> None:
+async def test_a_service_may_act_with_or_without_a_user(door: DoorAlone) -> None:
     await door.send(rename(actor_user_id=...), SERVICE)
     await door.send(rename(actor_user_id=OTHER), SERVICE)
     assert [command["actor_user_id"] for command in door.kafka.commands] == [None, OTHER]
 
 
-async def test_a_user_may_not_act_as_another(door: DoorAlone) -> None:
+async def test_a_user_may_not_act_as_another_user(door: DoorAlone) -> None:
     answer = await door.send(rename(actor_user_id=OTHER))
     assert problem_of(answer) == (403, "FORBIDDEN")
     assert answer.json()["command_id"] == rename()["id"]
@@ -227,14 +227,14 @@ async def test_a_user_may_not_act_as_another(door: DoorAlone) -> None:
     assert door.kafka.calls == []
 
 
-async def test_a_user_who_is_not_there_yet_is_waited_for_before_anything_is_published(door: DoorAlone) -> None:
+async def test_a_command_that_names_an_unknown_user_waits_for_that_user(door: DoorAlone) -> None:
     door.users.known = {USER}
     assert (await door.send(rename(type="ADD_MEMBER", data={"user_id": OTHER, "role": "member"}))).status_code == 200
     assert door.users.awaited == [({OTHER}, 0)]
     assert len(door.kafka.records) == 1
 
 
-async def test_a_registration_waits_for_nobody(door: DoorAlone) -> None:
+async def test_a_registration_does_not_wait_for_its_user(door: DoorAlone) -> None:
     door.users.known = set()
     assert (await door.send(rename(type="REGISTER_USER", org_id=..., data={"user_id": USER}))).status_code == 200
     assert door.users.awaited == []

@@ -1,4 +1,4 @@
-"""How many commands a user may send."""
+"""The rate limit of users."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from support.door_doubles import ORG, OTHER, DoorAlone, rename
 
 
 class Clock:
-    """Stands still until it is told to go on; seconds."""
+    """A clock in seconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -25,7 +25,7 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_a_new_bucket_holds_the_burst_and_no_more(clock: Clock) -> None:
+def test_a_new_bucket_has_exactly_the_burst(clock: Clock) -> None:
     buckets = Buckets(50, 3, clock)
     assert [buckets.take("ada") for _ in range(3)] == [0.0] * 3
     assert buckets.take("ada") == pytest.approx(1 / 50)
@@ -47,20 +47,20 @@ def test_a_refused_request_costs_nothing(clock: Clock) -> None:
     assert waits == [1.0, 1.0, 1.0]
 
 
-def test_an_overdrawn_bucket_says_how_long_until_it_holds_a_token(clock: Clock) -> None:
+def test_an_overdrawn_bucket_returns_the_time_until_the_next_token(clock: Clock) -> None:
     buckets = Buckets(50, 200, clock)
     buckets.take("ada")
     buckets.overdraw("ada", 999)
     assert buckets.take("ada") == pytest.approx(801 / 50)
 
 
-def test_one_senders_bucket_is_not_anothers(clock: Clock) -> None:
+def test_each_sender_has_its_own_bucket(clock: Clock) -> None:
     buckets = Buckets(1, 1, clock)
     buckets.take("ada")
     assert buckets.take("bob") == 0.0
 
 
-def test_memory_is_bounded_and_the_longest_unheard_of_is_forgotten(clock: Clock) -> None:
+def test_the_number_of_buckets_is_bounded_and_the_least_recently_used_is_dropped(clock: Clock) -> None:
     buckets = Buckets(1, 1, clock)
     for number in range(MAX_BUCKETS + 1):
         buckets.take(str(number))
@@ -68,7 +68,7 @@ def test_memory_is_bounded_and_the_longest_unheard_of_is_forgotten(clock: Clock)
     assert buckets.take("0") == 0.0
 
 
-async def test_a_user_over_its_rate_is_told_when_to_come_back() -> None:
+async def test_a_user_over_its_rate_gets_429_with_retry_after() -> None:
     door = DoorAlone(burst=2, rate=0.5)
     answers = [await door.send(rename()) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -79,35 +79,35 @@ async def test_a_user_over_its_rate_is_told_when_to_come_back() -> None:
     assert (await door.send(rename(actor_user_id=OTHER), f"user:{OTHER}")).status_code == 200
 
 
-async def test_malformed_commands_cost_a_token_too() -> None:
+async def test_a_malformed_command_costs_a_token() -> None:
     door = DoorAlone(burst=1, rate=0.1)
     assert (await door.send(b"{")).status_code == 400
     assert (await door.send(b"{")).status_code == 429
 
 
-async def test_a_batch_takes_a_token_per_item_and_may_overdraw() -> None:
+async def test_a_batch_costs_a_token_per_item_and_may_overdraw() -> None:
     door = DoorAlone(burst=10, rate=1)
     answer = await door.send_batch([rename() for _ in range(25)])
     assert {item["status"] for item in answer.json()} == {200}
-    held = await door.send(rename())
-    assert held.status_code == 429
-    assert 15 <= int(held.headers["retry-after"]) <= 16
+    limited = await door.send(rename())
+    assert limited.status_code == 429
+    assert 15 <= int(limited.headers["retry-after"]) <= 16
     assert (await door.send_batch([rename()])).status_code == 429
 
 
-async def test_a_service_is_not_held_back() -> None:
+async def test_services_are_not_limited() -> None:
     door = DoorAlone("service:billing", burst=1, rate=0.1)
     assert [(await door.send(rename())).status_code for _ in range(5)] == [200] * 5
 
 
-async def test_asking_for_an_outcome_costs_a_token() -> None:
+async def test_reading_an_outcome_costs_a_token() -> None:
     door = DoorAlone(burst=2, rate=0.1)
     assert [(await door.outcome(ORG, rename()["id"])).status_code for _ in range(3)] == [404, 404, 429]
     assert (await door.send(rename())).status_code == 429
     assert (await door.outcome(ORG, rename()["id"], "service:audit")).status_code == 404
 
 
-def test_an_empty_bucket_gives_back_what_was_paid(clock: Clock) -> None:
+def test_a_refused_charge_refunds_what_was_already_paid(clock: Clock) -> None:
     buckets = Buckets(1, 2, clock)
     assert [buckets.take("ada"), buckets.take("ada")] == [0.0, 0.0]
     assert buckets.charge("ada", 100, paid=1) == 0.0
@@ -132,29 +132,29 @@ async def test_a_command_is_charged_by_its_size(size: int, left: int) -> None:
 async def test_a_large_body_may_overdraw_a_bucket_that_is_not_empty() -> None:
     door = DoorAlone(burst=1, rate=1)
     assert (await door.send(orjson.dumps(rename()) + b" " * 40_000)).status_code == 200
-    held = await door.send(rename())
-    assert held.status_code == 429
-    assert 9 <= int(held.headers["retry-after"]) <= 10
+    limited = await door.send(rename())
+    assert limited.status_code == 429
+    assert 9 <= int(limited.headers["retry-after"]) <= 10
 
 
-async def test_a_batch_costs_its_items_or_its_size_whichever_is_more() -> None:
+async def test_a_batch_costs_the_larger_of_its_items_and_its_size() -> None:
     for body, tokens in ((b"[" + b",".join([b"1"] * 30) + b"]", 30), (b"[1" + b" " * 81_000 + b"]", 20)):
         door = DoorAlone(burst=10, rate=1)
         await door.send_batch(body)
-        held = await door.send_batch(body)
-        assert tokens - 10 <= int(held.headers["retry-after"]) <= tokens - 8
+        limited = await door.send_batch(body)
+        assert tokens - 10 <= int(limited.headers["retry-after"]) <= tokens - 8
 
 
 @pytest.mark.parametrize("path", ["/v1/commands", "/v1/commands:batch"])
 async def test_a_body_is_charged_before_it_is_parsed(path: str) -> None:
-    """The second of two large bodies that come at once finds the bucket overdrawn: nothing says that it is no JSON."""
+    """The second of two simultaneous large bodies finds the bucket overdrawn before its invalid JSON is noticed."""
     door = DoorAlone(burst=2, rate=0.01)
     answers = await asyncio.gather(*[door.post(path, b"[{" + b" " * 100_000) for _ in range(2)])
     assert sorted(answer.status_code for answer in answers) == [400, 429]
-    assert (await door.post(path, b"no JSON either")).status_code == 429
+    assert (await door.post(path, b"not JSON")).status_code == 429
 
 
-async def test_a_body_that_the_rate_refuses_is_not_read() -> None:
+async def test_a_body_over_the_rate_is_not_read() -> None:
     door, read = DoorAlone(burst=1, rate=0.01), list[int]()
     await door.send(rename())
 

@@ -1,4 +1,4 @@
-"""The service policy at the HTTP door: what is refused before it is published, and what the door signs."""
+"""The service policy over HTTP: which commands are refused before publishing, and which records are signed."""
 
 import hashlib
 import hmac
@@ -17,8 +17,8 @@ POLICY = ServicePolicy(
     },
     (DOOR_KEY.encode(),),
 )
-OWN = rename(actor_user_id=None)
-REGISTER = {"id": OWN["id"], "type": "REGISTER_USER", "data": {"user_id": USER}}
+ALLOWED = rename(actor_user_id=None)
+REGISTER = {"id": ALLOWED["id"], "type": "REGISTER_USER", "data": {"user_id": USER}}
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def door() -> DoorAlone:
     return DoorAlone("service:renamer", policy=POLICY, door_key=DOOR_KEY)
 
 
-async def test_a_service_within_its_table_is_let_in(door: DoorAlone) -> None:
-    assert (await door.send(OWN)).status_code == 200
+async def test_a_service_may_send_what_its_grant_allows(door: DoorAlone) -> None:
+    assert (await door.send(ALLOWED)).status_code == 200
     assert (await door.send(REGISTER, "service:registrar")).status_code == 200
     assert len(door.kafka.commands) == 2
 
@@ -39,11 +39,11 @@ async def test_a_service_within_its_table_is_let_in(door: DoorAlone) -> None:
         ("renamer", rename(actor_user_id=None, org_id=OTHER)),
         ("renamer", rename(actor_user_id=None, type="CREATE_ORG")),
         ("renamer", REGISTER),
-        ("registrar", OWN),
-        ("stranger", OWN),
+        ("registrar", ALLOWED),
+        ("stranger", ALLOWED),
     ],
 )
-async def test_a_service_beyond_its_table_is_refused(door: DoorAlone, service: str, command: dict[str, object]) -> None:
+async def test_a_service_may_send_nothing_else(door: DoorAlone, service: str, command: dict[str, object]) -> None:
     answer = await door.send(command, f"service:{service}")
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
     assert answer.json()["type"] == "urn:daybook:problem:FORBIDDEN"
@@ -51,36 +51,36 @@ async def test_a_service_beyond_its_table_is_refused(door: DoorAlone, service: s
     assert door.kafka.calls == []
 
 
-async def test_an_item_beyond_the_table_is_refused_in_its_place(door: DoorAlone) -> None:
-    answer = await door.send_batch([OWN, rename(), rename(actor_user_id=None, id=ORG)])
+async def test_an_item_that_the_grant_does_not_allow_is_refused_alone(door: DoorAlone) -> None:
+    answer = await door.send_batch([ALLOWED, rename(), rename(actor_user_id=None, id=ORG)])
     assert [item["status"] for item in answer.json()] == [200, 403, 200]
     assert answer.json()[1]["code"] == "FORBIDDEN"
-    assert answer.json()[1]["command_id"] == OWN["id"]
-    assert [command["id"] for command in door.kafka.commands] == [OWN["id"], ORG]
+    assert answer.json()[1]["command_id"] == ALLOWED["id"]
+    assert [command["id"] for command in door.kafka.commands] == [ALLOWED["id"], ORG]
 
 
 async def test_an_unlisted_service_is_refused_before_its_body_is_read(door: DoorAlone) -> None:
     for answer in (
         await door.send(b"no json", "service:stranger"),
         await door.send_batch(b"no json", "service:stranger"),
-        await door.outcome(ORG, OWN["id"], "service:stranger"),
+        await door.outcome(ORG, ALLOWED["id"], "service:stranger"),
     ):
         assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
 
 
-async def test_users_are_not_the_policys(door: DoorAlone) -> None:
+async def test_the_policy_does_not_apply_to_users(door: DoorAlone) -> None:
     assert (await door.send(rename(org_id=OTHER), f"user:{USER}")).status_code == 200
 
 
 async def test_a_listed_service_still_needs_a_token(door: DoorAlone) -> None:
     expired = token("service:renamer", exp=1)
-    assert (await door.send(OWN, Authorization=f"Bearer {expired}")).status_code == 401
+    assert (await door.send(ALLOWED, Authorization=f"Bearer {expired}")).status_code == 401
 
 
 @pytest.mark.parametrize("principal", ["service:renamer", f"user:{USER}"])
-async def test_what_the_door_publishes_is_signed(door: DoorAlone, principal: str) -> None:
-    await door.send(OWN, principal)
-    await door.send_batch([OWN], principal, Prefer="respond-async")
+async def test_published_records_are_signed_with_the_door_key(door: DoorAlone, principal: str) -> None:
+    await door.send(ALLOWED, principal)
+    await door.send_batch([ALLOWED], principal, Prefer="respond-async")
     assert len(door.kafka.records) == 2
     for record in door.kafka.records:
         text = b"\n".join((principal.encode(), b"http", record.value))
@@ -88,7 +88,7 @@ async def test_what_the_door_publishes_is_signed(door: DoorAlone, principal: str
         assert dict(record.headers)["daybook-signature"] == expected
 
 
-async def test_without_a_key_nothing_is_signed() -> None:
+async def test_without_a_door_key_records_are_not_signed() -> None:
     door = DoorAlone()
     await door.send(rename())
     assert "daybook-signature" not in dict(door.kafka.records[0].headers)
@@ -107,9 +107,9 @@ async def test_without_a_key_nothing_is_signed() -> None:
         ("registrar", ORG, "RENAME_ORG", None, 404),
     ],
 )
-async def test_a_service_sees_the_outcomes_of_its_orgs_only(
+async def test_a_service_sees_only_outcomes_that_its_grant_allows(
     door: DoorAlone, service: str, key: str, action: str, org_id: str | None, status: int
 ) -> None:
-    door.outcomes.found[key, OWN["id"]] = Outcome(accepted(OWN), action, f"user:{OTHER}", org_id)
-    answer = await door.outcome(key.upper(), OWN["id"], f"service:{service}")
+    door.outcomes.found[key, ALLOWED["id"]] = Outcome(accepted(ALLOWED), action, f"user:{OTHER}", org_id)
+    answer = await door.outcome(key.upper(), ALLOWED["id"], f"service:{service}")
     assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""What the API says beside its answers: its own errors, its documentation, its health."""
+"""The HTTP API apart from commands: errors, documentation, OpenAPI document, health."""
 
 import json
 from typing import Any
@@ -19,14 +19,14 @@ from support.door_doubles import ORG, DoorAlone, rename
         ("GET", "/docs/static/nothing.js", 404),
     ],
 )
-async def test_the_frameworks_own_errors_are_problems(door: DoorAlone, method: str, path: str, status: int) -> None:
+async def test_errors_of_the_framework_are_problems(door: DoorAlone, method: str, path: str, status: int) -> None:
     answer = await door.client.request(method, path)
     assert (answer.status_code, answer.json()["status"]) == (status, status)
     assert answer.headers["content-type"] == "application/problem+json"
     assert ("allow" in answer.headers) == (status == 405)
 
 
-async def test_a_bug_is_a_problem_that_tells_nothing(door: DoorAlone) -> None:
+async def test_a_bug_is_a_problem_without_details(door: DoorAlone) -> None:
     door.outcomes.error = RuntimeError("the password is hunter2")
     answer = await door.outcome(ORG, rename()["id"])
     assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
@@ -34,7 +34,7 @@ async def test_a_bug_is_a_problem_that_tells_nothing(door: DoorAlone) -> None:
     assert "hunter2" not in answer.text
 
 
-async def test_the_documentation_needs_no_other_server(door: DoorAlone) -> None:
+async def test_the_documentation_loads_nothing_from_other_servers(door: DoorAlone) -> None:
     page = await door.client.get("/docs")
     assert page.status_code == 200
     assert "https://" not in page.text
@@ -49,27 +49,27 @@ async def test_health_and_metrics_need_no_token(door: DoorAlone) -> None:
     assert [(await door.client.get(path)).status_code for path in paths] == [200, 503, 200]
 
 
-async def test_the_document_describes_every_command(door: DoorAlone) -> None:
+async def test_the_openapi_document_describes_every_command(door: DoorAlone) -> None:
     document = (await door.client.get("/openapi.json")).json()
     union = document["components"]["schemas"]["Command"]
     assert set(union["discriminator"]["mapping"]) == set(COMMANDS)
     assert {"/v1/commands", "/v1/commands:batch", "/v1/orgs/{key}/commands/{id}", "/livez"} <= document["paths"].keys()
 
 
-async def test_every_reference_of_the_document_leads_somewhere(door: DoorAlone) -> None:
+async def test_every_reference_in_the_openapi_document_resolves(door: DoorAlone) -> None:
     document = (await door.client.get("/openapi.json")).json()
     schemas = document["components"]["schemas"]
     assert set(references(document)) <= {f"#/components/schemas/{name}" for name in schemas}
 
 
-async def test_the_examples_of_the_document_are_accepted(door: DoorAlone) -> None:
+async def test_the_examples_in_the_openapi_document_are_accepted(door: DoorAlone) -> None:
     document = (await door.client.get("/openapi.json")).json()
     examples = document["paths"]["/v1/commands"]["post"]["requestBody"]["content"]["application/json"]["examples"]
     for example in examples.values():
         assert (await door.send(example["value"], "service:docs")).status_code == 200
 
 
-async def test_every_status_that_the_document_promises_has_a_problem_or_an_answer(door: DoorAlone) -> None:
+async def test_the_openapi_document_lists_every_status(door: DoorAlone) -> None:
     document = (await door.client.get("/openapi.json")).json()
     responses = document["paths"]["/v1/commands"]["post"]["responses"]
     assert set(responses) == {"200", "202", "400", "401", "403", "404", "409", "413", "422", "429", "500", "503"}

@@ -1,4 +1,4 @@
-"""Long work gives the event loop back, and the work of several requests takes turns."""
+"""Long work yields to the event loop, and requests of several principals take turns."""
 
 import asyncio
 from collections import Counter
@@ -16,11 +16,11 @@ from daybook_contracts.senders.principals import Service, User
 from support.door_doubles import ORG, USER, DoorAlone, rename
 from support.hostile_bodies import batches, valid_envelope
 
-SOMEBODY, ANOTHER = Service("loader"), User(USER)
+LOADER, ANN = Service("loader"), User(USER)
 
 
 @pytest.fixture
-def _one_step_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+def _one_step_per_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "SLICE_SECONDS", -1.0)
 
 
@@ -37,99 +37,99 @@ class Loop:
 
 
 @contextmanager
-def counted() -> Iterator[Loop]:
+def counting_turns() -> Iterator[Loop]:
     loop = Loop()
-    counting = asyncio.create_task(loop.count())
+    counter = asyncio.create_task(loop.count())
     yield loop
-    counting.cancel()
+    counter.cancel()
 
 
-def noting(name: str, notes: list[str], steps: int) -> Steps[str]:
+def steps_noting(name: str, log: list[str], steps: int) -> Steps[str]:
     for _ in range(steps):
-        notes.append(name)
+        log.append(name)
         yield
     return name
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
-async def test_the_work_of_several_takes_turns() -> None:
-    shared, notes = TimeSlices(), list[str]()
-    done = await asyncio.gather(*[shared.run(SOMEBODY, noting(name, notes, 30)) for name in "abc"])
+@pytest.mark.usefixtures("_one_step_per_turn")
+async def test_several_pieces_of_work_take_turns() -> None:
+    shared, log = TimeSlices(), list[str]()
+    done = await asyncio.gather(*[shared.run(LOADER, steps_noting(name, log, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
-    # Whoever begins may be a step ahead.
-    progress = [Counter(notes[:length]) for length in range(len(notes) + 1)]
+    # The one that starts first may be a step ahead.
+    progress = [Counter(log[:length]) for length in range(len(log) + 1)]
     assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
-async def test_many_requests_of_one_principal_delay_another_s_by_one_step_a_turn() -> None:
-    shared, notes = TimeSlices(), list[str]()
-    many = [asyncio.create_task(shared.run(SOMEBODY, noting("many", notes, 10))) for _ in range(64)]
+@pytest.mark.usefixtures("_one_step_per_turn")
+async def test_many_requests_of_one_principal_delay_others_by_one_step_per_turn() -> None:
+    shared, log = TimeSlices(), list[str]()
+    many = [asyncio.create_task(shared.run(LOADER, steps_noting("many", log, 10))) for _ in range(64)]
     await asyncio.sleep(0)
-    one = asyncio.create_task(shared.run(ANOTHER, noting("one", notes, 5)))
+    one = asyncio.create_task(shared.run(ANN, steps_noting("one", log, 5)))
     await one
-    # Some are under way when it comes; from then on theirs and its own alternate.
-    before, *between = "".join(note[0] for note in notes).split("o")[:5]
+    # A few steps may run before its first one. From then on the two principals alternate.
+    before, *between = "".join(note[0] for note in log).split("o")[:5]
     assert len(before) <= 3
     assert between == ["m"] * 4
     await asyncio.gather(*many)
 
 
-async def test_whoever_goes_away_leaves_its_turn_to_the_next() -> None:
+async def test_a_cancelled_request_passes_its_turn_on() -> None:
     shared = TimeSlices()
-    first, *gone = [asyncio.create_task(shared.wait(SOMEBODY)) for _ in range(4)]
-    last = asyncio.create_task(shared.wait(ANOTHER))
+    first, *cancelled = [asyncio.create_task(shared.wait(LOADER)) for _ in range(4)]
+    last = asyncio.create_task(shared.wait(ANN))
     await asyncio.sleep(0)
     assert first.done()
-    gone[2].cancel()  # while it waits
+    cancelled[2].cancel()  # while waiting
     await asyncio.sleep(0)
-    gone[0].cancel()  # when it was just given the turn
-    gone[1].cancel()
+    cancelled[0].cancel()  # just after getting the turn
+    cancelled[1].cancel()
     async with asyncio.timeout(1):
         await last
-        await asyncio.wait(gone)
-        await shared.wait(SOMEBODY)
-    assert all(task.cancelled() for task in gone)
+        await asyncio.wait(cancelled)
+        await shared.wait(LOADER)
+    assert all(task.cancelled() for task in cancelled)
 
 
-async def test_short_work_is_done_in_one_go() -> None:
-    notes = list[str]()
-    with counted() as loop:
-        assert await TimeSlices().run(SOMEBODY, noting("a", notes, 3)) == "a"
+async def test_short_work_does_not_yield() -> None:
+    log = list[str]()
+    with counting_turns() as loop:
+        assert await TimeSlices().run(LOADER, steps_noting("a", log, 3)) == "a"
         assert loop.turns == 0
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
-async def test_what_the_work_raises_comes_through_and_ends_its_turn() -> None:
+@pytest.mark.usefixtures("_one_step_per_turn")
+async def test_an_exception_is_raised_and_ends_the_turn() -> None:
     shared = TimeSlices()
     with pytest.raises(ZeroDivisionError):
-        await shared.map(SOMEBODY, lambda number: 1 // number, [1, 0])
-    assert await shared.map(SOMEBODY, str, [1, 2]) == ["1", "2"]
+        await shared.map(LOADER, lambda number: 1 // number, [1, 0])
+    assert await shared.map(LOADER, str, [1, 2]) == ["1", "2"]
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
-async def test_a_batch_gives_the_loop_back_while_it_is_parsed_published_and_answered(door: DoorAlone) -> None:
+@pytest.mark.usefixtures("_one_step_per_turn")
+async def test_a_batch_yields_while_it_is_parsed_published_and_answered(door: DoorAlone) -> None:
     commands = [rename(f"n{number}") for number in range(BATCH_ITEMS)]
-    with counted() as loop:
+    with counting_turns() as loop:
         answer = await door.send_batch(commands)
         assert {item["status"] for item in answer.json()} == {200}
         assert loop.turns >= 4 * BATCH_ITEMS
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
+@pytest.mark.usefixtures("_one_step_per_turn")
 @pytest.mark.parametrize(
     "name", ["1,000 tiny items with NaN", "15 largest commands", "90,000 brackets", "escaped quotes"]
 )
-async def test_a_hostile_batch_gives_the_loop_back(door: DoorAlone, name: str) -> None:
-    with counted() as loop:
+async def test_a_hostile_batch_yields(door: DoorAlone, name: str) -> None:
+    with counting_turns() as loop:
         await door.send_batch(dict(batches())[name])
         assert loop.turns >= 15
 
 
-@pytest.mark.usefixtures("_one_step_a_turn")
-async def test_large_commands_that_come_at_once_are_parsed_in_turns_of_the_loop_of_their_own() -> None:
+@pytest.mark.usefixtures("_one_step_per_turn")
+async def test_simultaneous_large_commands_are_parsed_in_separate_turns() -> None:
     door, body = DoorAlone("service:loader"), valid_envelope(10_000)
-    with counted() as loop:
+    with counting_turns() as loop:
         answers = await asyncio.gather(*[door.send(body) for _ in range(30)])
         assert {answer.status_code for answer in answers} == {200}
         assert loop.turns >= 30
@@ -137,7 +137,7 @@ async def test_large_commands_that_come_at_once_are_parsed_in_turns_of_the_loop_
 
 @pytest.mark.parametrize("sender", [f"user:{USER}", "service:loader"])
 @pytest.mark.parametrize("actor", [USER, None])
-async def test_a_command_that_is_too_large_in_its_normal_form_is_refused_whoever_sends_it(
+async def test_a_command_too_large_in_its_normal_form_is_refused_for_every_sender(
     door: DoorAlone, sender: str, actor: str | None
 ) -> None:
     config = {"y": "y" * 200_000, "x": ["1e15"] * 9_000}

@@ -1,4 +1,4 @@
-"""Whose keys prove which role, for how long, and which tokens are refused although they are signed well."""
+"""Which keys verify which role and for how long, and which tokens are refused despite a valid signature."""
 
 import asyncio
 import time
@@ -25,7 +25,7 @@ def billing() -> dict[str, Any]:
 
 
 class Clock:
-    """Seconds; it stands still until it is told to go on."""
+    """A clock in seconds that the test sets."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -60,10 +60,10 @@ def authenticator(wall: Clock, steady: Clock, **settings: Any) -> Authenticator:
     return Authenticator(Settings.model_validate(settings), wall, steady)
 
 
-async def status(checking: Authenticator, jwt_text: str) -> int:
-    """200 for a principal, else the refusal's."""
+async def status(verifier: Authenticator, jwt_text: str) -> int:
+    """200 if the token is accepted, else the status of the refusal."""
     try:
-        await checking.principal(f"Bearer {jwt_text}")
+        await verifier.principal(f"Bearer {jwt_text}")
     except RequestRefused as refused:
         return refused.rejected.status
     return 200
@@ -73,7 +73,7 @@ def by_secret(payload: dict[str, Any], secret: str) -> str:
     return jwt.encode(payload, secret, "HS256")
 
 
-async def test_with_a_service_secret_each_role_has_a_secret_of_its_own(wall: Clock, steady: Clock) -> None:
+async def test_with_a_service_secret_each_role_has_its_own_secret(wall: Clock, steady: Clock) -> None:
     both = authenticator(wall, steady, jwt_secret=SecretStr(SECRET), service_jwt_secret=SecretStr(SERVICE_SECRET))
     assert await both.principal(f"Bearer {by_secret(billing(), SERVICE_SECRET)}") == Service("billing")
     assert await both.principal(f"Bearer {by_secret(claims(), SECRET)}") == User(USER)
@@ -81,7 +81,7 @@ async def test_with_a_service_secret_each_role_has_a_secret_of_its_own(wall: Clo
     assert await status(both, by_secret(claims(), SERVICE_SECRET)) == 401
 
 
-async def test_with_service_keys_each_role_has_keys_of_its_own(
+async def test_with_service_keys_each_role_has_its_own_keys(
     wall: Clock, steady: Clock, keys: KeyServer, service_keys: KeyServer
 ) -> None:
     keys.publish(published("ES256", "a"))
@@ -93,7 +93,7 @@ async def test_with_service_keys_each_role_has_keys_of_its_own(
     assert await status(both, signed(claims(), "EdDSA", "b")) == 401
 
 
-async def test_a_service_secret_takes_services_away_from_published_keys(
+async def test_with_a_service_secret_the_published_keys_verify_users_only(
     wall: Clock, steady: Clock, keys: KeyServer
 ) -> None:
     keys.publish(published("ES256", "a"))
@@ -103,38 +103,38 @@ async def test_a_service_secret_takes_services_away_from_published_keys(
     assert await status(both, signed(claims(), "ES256", "a")) == 200
 
 
-async def test_with_keys_for_services_alone_no_user_is_believed(wall: Clock, steady: Clock) -> None:
+async def test_with_keys_for_services_only_users_are_refused(wall: Clock, steady: Clock) -> None:
     services = authenticator(wall, steady, service_jwt_secret=SecretStr(SERVICE_SECRET))
     assert await status(services, by_secret(billing(), SERVICE_SECRET)) == 200
     assert await status(services, by_secret(claims(), SERVICE_SECRET)) == 401
 
 
 @pytest.mark.parametrize(
-    ("issued", "expected"),
+    ("issuer", "expected"),
     [({"iss": "https://login"}, 200), ({"iss": "https://other"}, 401), ({}, 401)],
 )
-async def test_the_issuer_must_be_the_one_that_is_set(
-    wall: Clock, steady: Clock, issued: dict[str, Any], expected: int
+async def test_the_issuer_must_be_the_configured_one(
+    wall: Clock, steady: Clock, issuer: dict[str, Any], expected: int
 ) -> None:
-    checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET), jwt_issuer="https://login")
-    assert await status(checking, token(**issued)) == expected
-    assert await status(checking, token("service:billing", **issued)) == expected
+    verifier = authenticator(wall, steady, jwt_secret=SecretStr(SECRET), jwt_issuer="https://login")
+    assert await status(verifier, token(**issuer)) == expected
+    assert await status(verifier, token("service:billing", **issuer)) == expected
 
 
 async def test_expiry_and_not_before_have_five_seconds_of_leeway(wall: Clock, steady: Clock) -> None:
-    checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
+    verifier = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
     now = int(time.time())
-    assert await status(checking, token(exp=now - 3)) == 200
-    assert await status(checking, token(exp=now - 7)) == 401
-    assert await status(checking, token(nbf=now + 4)) == 200
-    assert await status(checking, token(nbf=now + 9)) == 401
+    assert await status(verifier, token(exp=now - 3)) == 200
+    assert await status(verifier, token(exp=now - 7)) == 401
+    assert await status(verifier, token(nbf=now + 4)) == 200
+    assert await status(verifier, token(nbf=now + 9)) == 401
 
 
-async def test_a_token_known_already_has_the_same_leeway(wall: Clock, steady: Clock) -> None:
-    checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
-    known = token(exp=int(wall.now) + 600)
-    await checking.principal(f"Bearer {known}")
-    (checked,) = checking._verified.values()
+async def test_a_cached_token_has_the_same_leeway(wall: Clock, steady: Clock) -> None:
+    verifier = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
+    cached = token(exp=int(wall.now) + 600)
+    await verifier.principal(f"Bearer {cached}")
+    (checked,) = verifier._verified.values()
     assert checked.expires_at == int(wall.now) + 600 + LEEWAY_SECONDS == int(wall.now) + 605
 
 
@@ -150,7 +150,7 @@ async def test_an_anonymous_user_is_refused_unless_allowed(wall: Clock, steady: 
     assert await status(allowing, token(is_anonymous=anonymous)) == 200
 
 
-async def test_an_anonymous_user_is_answered_with_a_problem(door: DoorAlone) -> None:
+async def test_an_anonymous_user_gets_a_problem(door: DoorAlone) -> None:
     bearer = f"Bearer {token(is_anonymous=True)}"
     answer = await door.send(rename(), Authorization=bearer)
     assert (answer.status_code, answer.json()["code"], door.kafka.calls) == (403, "FORBIDDEN", [])
@@ -164,7 +164,7 @@ async def test_an_anonymous_user_is_answered_with_a_problem(door: DoorAlone) -> 
         {"jwks_url": "https://login.example.org/keys", "service_jwks_url": "HTTPS://Login.example.org:443/keys#x"},
     ],
 )
-def test_equal_keys_for_users_and_services_are_refused(settings: dict[str, str]) -> None:
+def test_the_same_keys_for_users_and_services_are_refused(settings: dict[str, str]) -> None:
     with pytest.raises(ValidationError, match="users and services need keys of their own"):
         Settings.model_validate(settings)
 
@@ -184,7 +184,7 @@ def test_equal_keys_for_users_and_services_are_refused(settings: dict[str, str])
         "login.example.org/keys",
     ],
 )
-def test_an_address_of_keys_that_anybody_on_the_way_could_answer_for_is_refused(field: str, url: str) -> None:
+def test_a_key_url_that_can_be_spoofed_is_refused(field: str, url: str) -> None:
     with pytest.raises(ValidationError, match="must be https, or http on loopback"):
         Settings.model_validate({field: url})
 
@@ -193,64 +193,60 @@ def test_an_address_of_keys_that_anybody_on_the_way_could_answer_for_is_refused(
     "url",
     ["https://login.example.org/keys", "http://localhost:54321/keys", "http://127.0.0.9/keys", "http://[::1]:8/keys"],
 )
-def test_https_and_loopback_addresses_of_keys_are_taken(url: str) -> None:
+def test_https_and_loopback_key_urls_are_accepted(url: str) -> None:
     assert Settings.model_validate({"jwks_url": url}).jwks_url == url
 
 
-def later(wall: Clock, name: str) -> str:
+def long_lived_token(wall: Clock, name: str) -> str:
     return signed(claims(jti=name, exp=int(wall.now) + 10 * TRUSTED_SECONDS), "ES256", "mine")
 
 
-async def test_keys_that_could_not_be_fetched_again_for_a_day_verify_nothing(
+async def test_keys_that_could_not_be_refreshed_for_a_day_verify_nothing(
     wall: Clock, steady: Clock, keys: KeyServer
 ) -> None:
     keys.publish(published("ES256", "mine"))
-    checking = authenticator(wall, steady, jwks_url=keys.url)
-    assert await status(checking, later(wall, "at first")) == 200
+    verifier = authenticator(wall, steady, jwks_url=keys.url)
+    assert await status(verifier, long_lived_token(wall, "at first")) == 200
     keys.body = None
     steady.now += TRUSTED_SECONDS - 1
-    assert await status(checking, later(wall, "the provider is away")) == 200
+    assert await status(verifier, long_lived_token(wall, "the provider is away")) == 200
     steady.now += 1
-    assert await status(checking, later(wall, "for a day")) == 503
+    assert await status(verifier, long_lived_token(wall, "for a day")) == 503
     keys.publish(published("ES256", "mine"))
     steady.now += FRESH_SECONDS
-    assert await status(checking, later(wall, "and is back")) == 200
+    assert await status(verifier, long_lived_token(wall, "and is back")) == 200
 
 
-async def test_whoever_comes_while_expired_keys_are_fetched_waits_for_them(
-    wall: Clock, steady: Clock, keys: KeyServer
-) -> None:
+async def test_requests_wait_while_expired_keys_are_fetched(wall: Clock, steady: Clock, keys: KeyServer) -> None:
     keys.publish(published("ES256", "mine"))
-    checking = authenticator(wall, steady, jwks_url=keys.url)
-    await status(checking, later(wall, "at first"))
+    verifier = authenticator(wall, steady, jwks_url=keys.url)
+    await status(verifier, long_lived_token(wall, "at first"))
     steady.now += TRUSTED_SECONDS
-    both = await asyncio.gather(*(status(checking, later(wall, name)) for name in ("one", "other")))
+    both = await asyncio.gather(*(status(verifier, long_lived_token(wall, name)) for name in ("one", "other")))
     assert (both, keys.asked) == ([200, 200], 2)
 
 
-async def test_a_token_known_already_is_not_believed_longer_than_its_keys(
-    wall: Clock, steady: Clock, keys: KeyServer
-) -> None:
+async def test_a_cached_token_is_not_accepted_longer_than_its_keys(wall: Clock, steady: Clock, keys: KeyServer) -> None:
     keys.publish(published("ES256", "mine"))
-    checking = authenticator(wall, steady, jwks_url=keys.url)
-    await status(checking, later(wall, "at first"))
+    verifier = authenticator(wall, steady, jwks_url=keys.url)
+    await status(verifier, long_lived_token(wall, "at first"))
     keys.body = None
     steady.now += TRUSTED_SECONDS - 2
-    known = later(wall, "just before")
-    assert await status(checking, known) == 200
+    cached = long_lived_token(wall, "just before")
+    assert await status(verifier, cached) == 200
     steady.now += 1
-    assert await status(checking, known) == 200
+    assert await status(verifier, cached) == 200
     steady.now += 1
-    assert await status(checking, known) == 503
+    assert await status(verifier, cached) == 503
 
 
-async def test_a_wall_clock_set_back_keeps_no_token_alive(wall: Clock, steady: Clock) -> None:
-    checking = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
-    known = token()
-    await checking.principal(f"Bearer {known}")
-    (before,) = checking._verified.values()
+async def test_setting_the_wall_clock_back_does_not_extend_a_cached_token(wall: Clock, steady: Clock) -> None:
+    verifier = authenticator(wall, steady, jwt_secret=SecretStr(SECRET))
+    cached = token()
+    await verifier.principal(f"Bearer {cached}")
+    (before,) = verifier._verified.values()
     wall.now -= 3600
     steady.now += 301
-    await checking.principal(f"Bearer {known}")
-    (after,) = checking._verified.values()
+    await verifier.principal(f"Bearer {cached}")
+    (after,) = verifier._verified.values()
     assert before is not after

@@ -1,4 +1,4 @@
-"""Which tokens the door takes, and for whom. Keys that are published are fetched from a server of the test's own."""
+"""Which tokens are accepted, and as which principal. Published keys come from a local key server."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ from support.key_server import RSA, KeyServer, key_server, published, signed
 
 
 class Clock:
-    """Seconds; it stands still until it is told to go on."""
+    """A clock in seconds that the test sets."""
 
     def __init__(self, now: float) -> None:
         self.now = now
@@ -58,19 +58,19 @@ async def refusal(authenticator: Authenticator, header: str | None) -> RequestRe
     return caught.value
 
 
-async def test_a_users_token_and_a_services(clock: Clock) -> None:
+async def test_tokens_of_users_and_services_are_accepted(clock: Clock) -> None:
     authenticator = by_secret(clock)
     assert await authenticator.principal(f"Bearer {token(f'user:{USER.upper()}')}") == User(USER)
     assert await authenticator.principal(f"bearer   {token('service:billing')}") == Service("billing")
 
 
-async def test_the_audience_may_be_one_of_several(clock: Clock) -> None:
+async def test_the_audience_may_be_a_list(clock: Clock) -> None:
     assert await by_secret(clock).principal(f"Bearer {token(aud=['else', 'daybook'])}") == User(USER)
     elsewhere = by_secret(clock, jwt_audience="elsewhere")
     assert (await refusal(elsewhere, f"Bearer {token()}")).rejected.status == 401
 
 
-async def test_a_clock_ahead_of_ours_is_no_fault(clock: Clock) -> None:
+async def test_a_token_issued_in_the_future_is_accepted(clock: Clock) -> None:
     assert await by_secret(clock).principal(f"Bearer {token(iat=int(clock.now) + 30)}") == User(USER)
 
 
@@ -95,9 +95,7 @@ async def test_a_clock_ahead_of_ours_is_no_fault(clock: Clock) -> None:
         {"role": "service_role", "sub": "x" * 64},
     ],
 )
-async def test_a_token_that_does_not_say_who_for_whom_and_until_when_is_refused(
-    clock: Clock, changes: dict[str, Any]
-) -> None:
+async def test_a_token_with_a_missing_or_invalid_claim_is_refused(clock: Clock, changes: dict[str, Any]) -> None:
     refused = await refusal(by_secret(clock), f"Bearer {token(**changes)}")
     assert (refused.rejected.status, refused.rejected.code) == (401, "UNAUTHENTICATED")
     assert refused.headers is not None
@@ -126,51 +124,51 @@ def deep_header() -> str:
         "Bearer " + "x" * 10_000,
     ],
 )
-async def test_what_is_no_token_of_ours_is_refused(clock: Clock, header: str) -> None:
+async def test_a_malformed_unsigned_or_forged_token_is_refused(clock: Clock, header: str) -> None:
     refused = await refusal(by_secret(clock), header)
     assert refused.rejected.status == 401
     assert SECRET not in refused.rejected.detail
 
 
-async def test_no_token_is_asked_for_without_an_error(clock: Clock) -> None:
+async def test_a_missing_token_is_challenged_without_an_error(clock: Clock) -> None:
     refused = await refusal(by_secret(clock), None)
     assert (refused.rejected.status, refused.headers) == (401, {"WWW-Authenticate": 'Bearer realm="daybook"'})
 
 
-async def test_a_token_known_already_expires_all_the_same(clock: Clock) -> None:
+async def test_a_cached_token_expires(clock: Clock) -> None:
     authenticator = by_secret(clock)
     header = f"Bearer {token(exp=int(clock.now) + 60)}"
     await authenticator.principal(header)
     clock.now += 59
     assert await authenticator.principal(header) == User(USER)
-    # From here on only the cache's look at `exp` could let it in: PyJWT reads the machine's clock.
+    # PyJWT reads the system clock, so only the cached expiry can refuse the token here.
     assert authenticator._verified[header.removeprefix("Bearer ")].expires_at <= clock.now + 1 + LEEWAY_SECONDS
 
 
-async def test_tokens_are_remembered_up_to_a_bound(clock: Clock) -> None:
+async def test_the_token_cache_is_bounded(clock: Clock) -> None:
     authenticator = by_secret(clock)
     first = f"Bearer {token()}"
     await authenticator.principal(first)
-    known = authenticator._verified[first.removeprefix("Bearer ")]
+    entry = authenticator._verified[first.removeprefix("Bearer ")]
     for number in range(MAX_CACHED_TOKENS):
-        authenticator._verified[str(number)] = known
+        authenticator._verified[str(number)] = entry
     assert len(authenticator._verified) == MAX_CACHED_TOKENS
     assert await authenticator.principal(first) == User(USER)
 
 
-async def test_without_a_secret_and_keys_there_is_no_door(clock: Clock) -> None:
+async def test_a_secret_or_keys_must_be_configured(clock: Clock) -> None:
     with pytest.raises(SettingsError, match="DAYBOOK_JWT_SECRET"):
         Authenticator(Settings(), clock, clock)
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
-async def test_a_token_is_checked_with_the_key_that_it_names(keys: KeyServer, clock: Clock, algorithm: str) -> None:
+async def test_a_token_is_verified_with_the_key_that_it_names(keys: KeyServer, clock: Clock, algorithm: str) -> None:
     keys.publish(published("RS256", "other"), published(algorithm, "mine"))
     authenticator = by_keys(keys, clock)
     assert await authenticator.principal(f"Bearer {signed(claims(), algorithm, 'mine')}") == User(USER)
 
 
-async def test_a_token_without_a_key_id_fits_the_only_key(keys: KeyServer, clock: Clock) -> None:
+async def test_a_token_without_a_key_id_is_verified_with_the_only_key(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", None))
     header = f"Bearer {signed(claims(), 'ES256', None)}"
     assert await by_keys(keys, clock).principal(header) == User(USER)
@@ -183,13 +181,13 @@ async def test_a_token_signed_by_another_key_is_refused(keys: KeyServer, clock: 
     assert (await refusal(by_keys(keys, clock), f"Bearer {signed(claims(), 'RS256', 'mine')}")).rejected.status == 401
 
 
-async def test_a_key_for_encryption_signs_nothing(keys: KeyServer, clock: Clock) -> None:
+async def test_an_encryption_key_verifies_nothing(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "mine", use="enc"))
     assert (await refusal(by_keys(keys, clock), f"Bearer {signed(claims(), 'ES256', 'mine')}")).rejected.status == 401
 
 
-async def test_a_secret_is_no_key_and_a_key_no_secret(keys: KeyServer, clock: Clock) -> None:
-    """A published key must not be taken for a shared secret, nor a shared secret for a published key."""
+async def test_secrets_and_published_keys_are_not_interchangeable(keys: KeyServer, clock: Clock) -> None:
+    """A public key must not work as a shared secret, nor a shared secret as a published key."""
     keys.publish(published("RS256", "mine"), {"kty": "oct", "kid": "shared", "k": "c2VjcmV0" * 8})
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     forged = hs256(claims(), pem, "mine")
@@ -200,14 +198,14 @@ async def test_a_secret_is_no_key_and_a_key_no_secret(keys: KeyServer, clock: Cl
     assert (await refusal(by_secret(clock), f"Bearer {signed(claims(), 'RS256', 'mine')}")).rejected.status == 401
 
 
-async def test_both_kinds_may_be_configured_side_by_side(keys: KeyServer, clock: Clock) -> None:
+async def test_a_secret_and_published_keys_may_be_used_together(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("RS256", "mine"))
     both = by_secret(clock, jwks_url=keys.url)
     assert await both.principal(f"Bearer {token()}") == User(USER)
     assert await both.principal(f"Bearer {signed(claims('service:b'), 'RS256', 'mine')}") == Service("b")
 
 
-async def test_keys_are_fetched_once_and_again_when_they_are_old(keys: KeyServer, clock: Clock) -> None:
+async def test_keys_are_fetched_once_and_refreshed_when_stale(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "mine"))
     authenticator = by_keys(keys, clock)
     for number in range(3):
@@ -218,7 +216,7 @@ async def test_keys_are_fetched_once_and_again_when_they_are_old(keys: KeyServer
     assert keys.asked == 2
 
 
-async def test_made_up_key_ids_are_not_passed_on_to_the_provider(keys: KeyServer, clock: Clock) -> None:
+async def test_unknown_key_ids_do_not_cause_requests_to_the_provider(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "mine"))
     authenticator = by_keys(keys, clock)
     for number in range(10):
@@ -227,7 +225,7 @@ async def test_made_up_key_ids_are_not_passed_on_to_the_provider(keys: KeyServer
     assert keys.asked == 1
 
 
-async def test_a_new_key_is_found_once_the_throttle_lets_it(keys: KeyServer, clock: Clock) -> None:
+async def test_a_new_key_is_found_after_the_throttle_time(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "old"))
     authenticator = by_keys(keys, clock)
     await authenticator.principal(f"Bearer {signed(claims(), 'ES256', 'old')}")
@@ -237,7 +235,7 @@ async def test_a_new_key_is_found_once_the_throttle_lets_it(keys: KeyServer, clo
     assert keys.asked == 2
 
 
-async def test_a_key_taken_back_is_trusted_a_bounded_time(keys: KeyServer, clock: Clock) -> None:
+async def test_a_revoked_key_is_trusted_for_a_bounded_time(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "mine"))
     authenticator = by_keys(keys, clock)
     header = f"Bearer {signed(claims(exp=int(clock.now) + 86_400), 'ES256', 'mine')}"
@@ -247,7 +245,7 @@ async def test_a_key_taken_back_is_trusted_a_bounded_time(keys: KeyServer, clock
     assert (await refusal(authenticator, header)).rejected.status == 401
 
 
-async def test_known_keys_go_on_while_the_provider_is_away(keys: KeyServer, clock: Clock) -> None:
+async def test_known_keys_are_used_while_the_provider_is_down(keys: KeyServer, clock: Clock) -> None:
     keys.publish(published("ES256", "mine"))
     authenticator = by_keys(keys, clock)
     await authenticator.principal(f"Bearer {signed(claims(), 'ES256', 'mine')}")
@@ -258,15 +256,13 @@ async def test_known_keys_go_on_while_the_provider_is_away(keys: KeyServer, cloc
 
 
 @pytest.mark.parametrize("body", [None, b"", b"[]", b'{"keys": []}', b"not json"])
-async def test_without_any_key_the_door_is_unavailable_not_the_token_wrong(
-    keys: KeyServer, clock: Clock, body: bytes | None
-) -> None:
+async def test_without_any_keys_tokens_get_503(keys: KeyServer, clock: Clock, body: bytes | None) -> None:
     keys.body = body
     refused = await refusal(by_keys(keys, clock), f"Bearer {signed(claims(), 'ES256', 'mine')}")
     assert (refused.rejected.status, refused.rejected.code) == (503, "UNAVAILABLE")
 
 
-async def test_a_refused_token_is_a_problem_with_a_challenge(door: DoorAlone) -> None:
+async def test_a_refused_token_gets_a_problem_with_a_challenge(door: DoorAlone) -> None:
     answer = await door.send(rename(), Authorization="Bearer nonsense")
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
     assert answer.headers["content-type"] == "application/problem+json"
@@ -275,7 +271,7 @@ async def test_a_refused_token_is_a_problem_with_a_challenge(door: DoorAlone) ->
 
 
 def hs256(payload: dict[str, Any], key: bytes, key_id: str) -> str:
-    """As an attacker would: PyJWT itself will not sign with a public key."""
+    """Signs like an attacker. PyJWT refuses to sign with a public key."""
 
     def part(value: bytes) -> bytes:
         return base64.urlsafe_b64encode(value).rstrip(b"=")

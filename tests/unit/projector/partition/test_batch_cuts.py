@@ -1,4 +1,4 @@
-"""However the log is cut into batches, the tables are the same; without a server, in memory."""
+"""Any cut of the log into batches gives the same tables. Simulated in memory, without a server."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,11 +18,11 @@ FOLDS = folds(managed_users=True)
 
 
 def projected(log: Logbook, limit: int, handover: int) -> RowTables:
-    """Records come `handover` at a time, batches hold up to `limit` entries."""
+    """The tables after reading `handover` records at a time, in batches of up to `limit` entries."""
     tables, partition = RowTables(TABLES), PartitionLog(0, NOTHING_PROJECTED, partitions=1)
-    given_records = records(log.records[0])
-    for start in range(0, len(given_records), handover):
-        partition.take(given_records[start : start + handover])
+    all_records = records(log.records[0])
+    for start in range(0, len(all_records), handover):
+        partition.take(all_records[start : start + handover])
         while (batch := partition.next_batch(limit)) is not None:
             for stretch in net_changes(FOLDS, batch.entries, NOBODY):
                 tables.apply(stretch)
@@ -36,7 +36,7 @@ def test_any_cut_gives_the_same_tables(log: Logbook, limit: int, handover: int) 
 
 
 @given(logs, st.integers(1, 60))
-def test_the_checkpoint_ends_behind_the_last_record(log: Logbook, handover: int) -> None:
+def test_the_last_checkpoint_is_after_the_last_record(log: Logbook, handover: int) -> None:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     for start in range(0, len(log.records[0]), handover):
         partition.take(records(log.records[0])[start : start + handover])
@@ -46,14 +46,14 @@ def test_the_checkpoint_ends_behind_the_last_record(log: Logbook, handover: int)
     assert partition.checkpoint.head == log.heads[0]
 
 
-def test_many_connections_made_and_deleted_with_their_children_are_one_statement_a_table() -> None:
+def test_inserting_and_deleting_connections_with_children_takes_one_statement_per_table() -> None:
     log = Logbook()
     log.register(user(1))
     for number in range(1, 4):
         log.add(org(number), user(1), facts.OrgCreated(name="a"))
         log.add(org(number), user(1), facts.ProjectCreated(name="a", project_id=project(number)))
         for link in [thing(100 * number + nth) for nth in range(20)]:
-            log.add(org(number), user(1), *connected(link, project(number)))
+            log.add(org(number), user(1), *create_connection(link, project(number)))
         for link in [thing(100 * number + nth) for nth in range(20)]:
             log.add(org(number), user(1), facts.ConnectionDeleted(connection_id=link))
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
@@ -61,13 +61,13 @@ def test_many_connections_made_and_deleted_with_their_children_are_one_statement
     batch = partition.next_batch(5000)
     assert batch is not None
     (stretch,) = net_changes(FOLDS, batch.entries, NOBODY)
-    touched = [statement.split()[:3] for statement, _ in statements(stretch)]
-    assert touched[-1] == ["DELETE", "FROM", "public.source_connections"]
-    assert len(touched) == len({tuple(words) for words in touched}) == 8
+    started = [statement.split()[:3] for statement, _ in statements(stretch)]
+    assert started[-1] == ["DELETE", "FROM", "public.source_connections"]
+    assert len(started) == len({tuple(words) for words in started}) == 8
 
 
-def connected(link: str, project_id: str) -> list[Fact]:
-    """A connection with a run and a dead letter, both with its own id."""
+def create_connection(link: str, project_id: str) -> list[Fact]:
+    """A connection with a run and a dead letter. All three have the same id."""
     empty, nothing = free_json({}), free_json(None)
     return [
         facts.ConnectionCreated(config=empty, connection_id=link, name="a", project_id=project_id, type="own"),

@@ -1,4 +1,4 @@
-"""Which users a batch must find in `auth.users`, and where it is cut to wait for one."""
+"""Which users a batch needs in `auth.users`, and where a batch is cut to wait for a missing one."""
 
 from daybook_contracts.entries import facts
 from daybook_contracts.log.head import NOTHING_PROJECTED
@@ -18,7 +18,7 @@ def entries(log: Logbook) -> tuple[PartitionEntry, ...]:
     return batch.entries
 
 
-def test_an_actor_and_a_new_member_are_wanted() -> None:
+def test_actors_and_new_members_are_needed() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
@@ -32,53 +32,53 @@ def test_an_actor_and_a_new_member_are_wanted() -> None:
     ]
 
 
-def test_nobody_waits_for_a_user_that_the_same_or_an_earlier_entry_makes() -> None:
+def test_a_user_registered_by_the_same_or_an_earlier_entry_is_not_needed() -> None:
     log = Logbook()
     log.register(ANN)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     assert list(wanted_users(entries(log))) == []
 
 
-def test_a_user_made_by_a_later_entry_is_wanted() -> None:
+def test_a_user_registered_by_a_later_entry_is_needed() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     log.register(ANN)
     assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
 
 
-def test_a_service_without_an_actor_wants_nobody() -> None:
+def test_a_service_without_an_actor_needs_no_user() -> None:
     log = Logbook()
     log.add(ORG, None, facts.OrgRenamed(name="b"))
     assert list(wanted_users(entries(log))) == []
 
 
-def test_of_a_member_who_changes_or_leaves_only_the_actor_is_wanted() -> None:
+def test_changing_or_removing_a_member_needs_only_the_actor() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
     log.add(ORG, ANN, facts.MemberRemoved(user_id=BOB, project_ids=()))
     assert [wanted.user_id for wanted in wanted_users(entries(log))] == [ANN, ANN]
 
 
-def test_of_a_refused_command_only_the_actor_is_wanted() -> None:
+def test_a_rejected_command_needs_only_the_actor() -> None:
     log = Logbook()
     log.refuse(ORG, ANN, "ADD_MEMBER", BOB, {"user_id": BOB, "role": "admin"})
     assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
 
 
-def test_of_a_poison_entry_only_the_actor_is_wanted() -> None:
+def test_a_poison_entry_needs_only_the_actor() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB), id=project(9))
     assert list(wanted_users(entries(log))) == [Wanted(0, ANN, is_actor=True)]
 
 
-def test_a_poison_registration_makes_nobody() -> None:
+def test_a_poison_registration_registers_no_user() -> None:
     log = Logbook()
     log.add(None, None, facts.UserRegistered(user_id=BOB), id=project(9))
     log.add(ORG, BOB, facts.OrgCreated(name="a"))
     assert list(wanted_users(entries(log))) == [Wanted(1, BOB, is_actor=True)]
 
 
-def test_the_first_entry_that_names_somebody_absent_is_found() -> None:
+def test_the_first_entry_that_names_a_missing_user_is_found() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     log.add(ORG, ANN, facts.OrgRenamed(name="b"), facts.MemberAdded(role="admin", user_id=BOB))

@@ -1,4 +1,4 @@
-"""A partition's state machine: which records are part of the log, and where batches may end."""
+"""The state machine of a partition: which records belong to the log, and where batches may end."""
 
 import pytest
 
@@ -12,8 +12,8 @@ from support.logbook import Logbook, Record, org, project, records, user
 ORG, ANN, BOB = org(1), user(1), user(2)
 
 
-def written() -> Logbook:
-    """One partition with three commands: of one entry, of two, of one."""
+def three_commands() -> Logbook:
+    """One partition with three commands of one, two and one entries."""
     log = Logbook()
     log.register(ANN)
     log.add(ORG, ANN, facts.OrgCreated(name="a"), facts.ProjectCreated(name="b", project_id=project(1)))
@@ -27,8 +27,8 @@ def reading(log: Logbook, upto: int | None = None) -> PartitionLog:
     return partition
 
 
-def test_a_batch_leads_from_checkpoint_to_checkpoint() -> None:
-    log = written()
+def test_a_batch_has_the_checkpoints_before_and_after_it() -> None:
+    log = three_commands()
     batch = reading(log).next_batch(100)
     assert batch is not None
     assert [entry.head.position for entry in batch.entries] == [0, 1, 2, 3]
@@ -36,8 +36,8 @@ def test_a_batch_leads_from_checkpoint_to_checkpoint() -> None:
     assert batch.after == Checkpoint(4, log.heads[0], 3)
 
 
-def test_what_is_projected_is_not_given_again() -> None:
-    partition = reading(written())
+def test_projected_entries_are_not_returned_again() -> None:
+    partition = reading(three_commands())
     batch = partition.next_batch(100)
     assert batch is not None
     partition.projected(batch)
@@ -47,14 +47,14 @@ def test_what_is_projected_is_not_given_again() -> None:
 
 @pytest.mark.parametrize(("limit", "positions"), [(1, [0]), (2, [0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
 def test_a_batch_never_ends_inside_a_command(limit: int, positions: list[int]) -> None:
-    batch = reading(written()).next_batch(limit)
+    batch = reading(three_commands()).next_batch(limit)
     assert batch is not None
     assert [entry.head.position for entry in batch.entries] == positions
     assert batch.after.next_offset == len(positions)
 
 
-def test_a_command_that_is_not_all_there_yet_waits_for_its_rest() -> None:
-    log = written()
+def test_an_incomplete_command_waits_for_its_remaining_entries() -> None:
+    log = three_commands()
     partition = reading(log, upto=2)
     first = partition.next_batch(100)
     assert first is not None
@@ -67,7 +67,7 @@ def test_a_command_that_is_not_all_there_yet_waits_for_its_rest() -> None:
     assert [entry.head.position for entry in rest.entries] == [1, 2, 3]
 
 
-def test_a_command_whose_rest_never_comes_ends_where_the_next_one_begins() -> None:
+def test_an_incomplete_command_ends_where_the_next_one_begins() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), entries=2)
     log.add(ORG, ANN, facts.OrgRenamed(name="b"))
@@ -76,8 +76,8 @@ def test_a_command_whose_rest_never_comes_ends_where_the_next_one_begins() -> No
     assert len(batch.entries) == 1
 
 
-def test_a_batch_cut_short_leads_to_a_checkpoint_of_its_own() -> None:
-    log = written()
+def test_a_shortened_batch_has_its_own_checkpoint() -> None:
+    log = three_commands()
     log.void(0)
     log.add(ORG, ANN, facts.OrgRenamed(name="d"))
     batch = reading(log).next_batch(100)
@@ -87,10 +87,10 @@ def test_a_batch_cut_short_leads_to_a_checkpoint_of_its_own() -> None:
     assert shorter.after == Checkpoint(5, batch.entries[3].head, 3)
 
 
-def test_voids_are_stepped_over_and_returned_with_their_reasons() -> None:
-    log = written()
-    twice = log.records[0][3]
-    for value in (b"garbage", None, twice, b'{"metadata_json":{"partition":1}}'):
+def test_void_records_are_skipped_and_returned_with_their_reasons() -> None:
+    log = three_commands()
+    repeated = log.records[0][3]
+    for value in (b"garbage", None, repeated, b'{"metadata_json":{"partition":1}}'):
         log.void(0, value)
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     voids = partition.take(records(log.records[0]))
@@ -105,7 +105,7 @@ def test_voids_are_stepped_over_and_returned_with_their_reasons() -> None:
     assert batch.after == Checkpoint(8, log.heads[0], 3)
 
 
-def test_voids_alone_move_the_checkpoint_but_not_its_head() -> None:
+def test_void_records_alone_move_the_offset_but_not_the_head() -> None:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records([b"garbage"]))
     batch = partition.next_batch(100)
@@ -114,8 +114,8 @@ def test_voids_alone_move_the_checkpoint_but_not_its_head() -> None:
     assert batch.after == Checkpoint(1, GENESIS, -1)
 
 
-def test_reading_begins_at_the_checkpoints_head_which_is_not_given_again() -> None:
-    log = written()
+def test_reading_starts_at_the_head_of_the_checkpoint_which_is_not_returned_again() -> None:
+    log = three_commands()
     log.void(0)
     partition = PartitionLog(0, Checkpoint(5, log.heads[0], 3), partitions=1)
     assert partition.next_to_read == 3
@@ -126,29 +126,29 @@ def test_reading_begins_at_the_checkpoints_head_which_is_not_given_again() -> No
     assert [entry.head.position for entry in batch.entries] == [4]
 
 
-def test_another_record_where_the_checkpoints_head_stood_is_noticed() -> None:
-    log = written()
+def test_a_different_record_at_the_head_of_the_checkpoint_is_an_error() -> None:
+    log = three_commands()
     partition = PartitionLog(0, Checkpoint(4, Head(3, "f" * 64), 3), partitions=1)
     with pytest.raises(LogChanged, match=r"offset 3 is not entry 0\.3"):
         partition.take(records(log.records[0][3:], start=3))
 
 
-def test_a_missing_record_where_the_checkpoints_head_stood_is_noticed() -> None:
-    log = written()
+def test_a_missing_record_at_the_head_of_the_checkpoint_is_an_error() -> None:
+    log = three_commands()
     partition = PartitionLog(0, Checkpoint(4, log.heads[0], 3), partitions=1)
     with pytest.raises(LogChanged, match="no record at offset 3"):
         partition.take([Record(4, b"garbage")])
 
 
-def test_a_log_that_is_read_from_its_beginning_again_is_noticed() -> None:
-    log = written()
+def test_reading_the_log_from_its_beginning_again_is_an_error() -> None:
+    log = three_commands()
     partition = reading(log)
     with pytest.raises(LogChanged, match="offset 0 was read where 4 should follow"):
         partition.take(records(log.records[0]))
 
 
-def test_too_many_voids_in_a_row_are_noticed_also_over_a_restart() -> None:
-    log = written()
+def test_too_many_void_records_in_a_row_are_an_error_even_across_a_restart() -> None:
+    log = three_commands()
     head = log.heads[0]
     partition = PartitionLog(0, Checkpoint(3 + MAX_VOIDS_IN_A_ROW, head, 3), partitions=1)
     partition.take([Record(3, log.records[0][3])])
@@ -156,7 +156,7 @@ def test_too_many_voids_in_a_row_are_noticed_also_over_a_restart() -> None:
         partition.take([Record(3 + MAX_VOIDS_IN_A_ROW, b"garbage")])
 
 
-def test_an_entry_that_cannot_be_trusted_is_part_of_the_log_and_says_so() -> None:
+def test_a_poison_entry_belongs_to_the_log_and_is_marked() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), id=project(9))
     batch = reading(log).next_batch(100)
@@ -166,7 +166,7 @@ def test_an_entry_that_cannot_be_trusted_is_part_of_the_log_and_says_so() -> Non
     assert (entry.org_id, entry.fact) == (ORG, facts.OrgCreated(name="a"))
 
 
-def test_an_entry_whose_columns_cannot_be_read_has_none() -> None:
+def test_an_entry_with_unreadable_columns_has_no_columns() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), entity_id="nobody")
     batch = reading(log).next_batch(100)

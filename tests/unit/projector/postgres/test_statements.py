@@ -1,4 +1,4 @@
-"""Statements: sets of rows in, and the order in which foreign keys let them be written."""
+"""Statements: row changes in, SQL with sets of rows out, in an order that foreign keys allow."""
 
 from daybook_projector.postgres import statements as sql
 from daybook_projector.postgres.row_writer import statements
@@ -33,7 +33,7 @@ RUN: Row = {
 }
 
 
-def test_rows_are_made_parents_first_then_changed_then_deleted_children_first_then_made_anew() -> None:
+def test_inserts_come_parents_first_then_updates_deletes_children_first_and_replacements() -> None:
     changes: list[NetChange] = [
         Replace(ORG_MEMBERS, MEMBER),
         Delete(SOURCE_CONNECTIONS, ("d",)),
@@ -53,7 +53,7 @@ def test_rows_are_made_parents_first_then_changed_then_deleted_children_first_th
     ]
 
 
-def test_what_is_added_comes_behind_what_is_set() -> None:
+def test_added_columns_come_after_set_columns() -> None:
     changes = [
         Update(DLQ_EVENTS, ("d",), {"status": "resolved"}, added={"retry_count": 1}),
         Update(DLQ_EVENTS, ("e",), {"status": "resolved"}, added={"retry_count": 2}),
@@ -76,14 +76,14 @@ def test_updates_of_the_same_columns_are_one_statement() -> None:
     ]
 
 
-def test_a_passing_row_is_made_and_deleted() -> None:
+def test_a_transient_row_is_inserted_and_deleted() -> None:
     assert [rows for _, rows in statements([Transient(ORG_MEMBERS, MEMBER)])] == [
         [("o", "u", "owner", "t")],
         [("o", "u")],
     ]
 
 
-def test_statements_name_columns_and_types_and_never_values() -> None:
+def test_statements_contain_columns_and_types_but_no_values() -> None:
     assert sql.insert(ORGS) == (
         "INSERT INTO public.orgs (id, name, created_at) "
         "SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[]::timestamptz[])"

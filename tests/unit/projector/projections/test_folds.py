@@ -1,4 +1,4 @@
-"""Every fold: an entry in, exactly these row changes out."""
+"""Each fold: an entry in, exactly these row changes out."""
 
 import pytest
 from msgspec import UNSET
@@ -21,44 +21,44 @@ AT = "2026-09-21T14:13:20.000000Z"
 
 
 def folded(fact: Fact, *, managed: bool = True) -> list[Change]:
-    """The changes of a success entry by ANN, the first of its log."""
+    """The row changes of a successful entry by ANN that is the first of its log."""
     log = Logbook()
     log.add(None if isinstance(fact, facts.UserRegistered) else ORG, ANN, fact)
     return list(fold(folds(managed_users=managed), read_entry(log.records[0][0] or b"").entry, fact))
 
 
-def test_a_registered_user_gets_a_row() -> None:
+def test_a_registered_user_is_inserted() -> None:
     assert folded(facts.UserRegistered(user_id=BOB)) == [Insert(AUTH_USERS, {"id": BOB, "created_at": AT})]
 
 
-def test_users_of_an_identity_provider_are_left_to_it() -> None:
+def test_users_of_an_identity_provider_are_not_inserted() -> None:
     assert folded(facts.UserRegistered(user_id=BOB), managed=False) == []
 
 
-def test_whoever_makes_an_org_owns_it() -> None:
+def test_the_creator_of_an_org_becomes_its_owner() -> None:
     assert folded(facts.OrgCreated(name="Acme")) == [
         Insert(ORGS, {"id": ORG, "name": "Acme", "created_at": AT}),
         Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": ANN, "role": "owner", "created_at": AT}),
     ]
 
 
-def test_a_renamed_org_changes_its_name_alone() -> None:
+def test_renaming_an_org_updates_only_its_name() -> None:
     assert folded(facts.OrgRenamed(name="Ace")) == [Update(ORGS, (ORG,), {"name": "Ace"})]
 
 
-def test_a_member_is_added_with_its_role() -> None:
+def test_a_member_is_inserted_with_its_role() -> None:
     assert folded(facts.MemberAdded(role="admin", user_id=BOB)) == [
         Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": BOB, "role": "admin", "created_at": AT})
     ]
 
 
-def test_a_new_role_changes_the_role_alone() -> None:
+def test_a_new_role_updates_only_the_role() -> None:
     assert folded(facts.MemberUpdated(role="admin", user_id=BOB)) == [
         Update(ORG_MEMBERS, (ORG, BOB), {"role": "admin"})
     ]
 
 
-def test_a_member_lowered_to_viewer_is_lowered_in_the_projects_listed() -> None:
+def test_demoting_to_viewer_also_demotes_in_the_listed_projects() -> None:
     assert folded(facts.MemberUpdated(role="viewer", user_id=BOB, project_ids=(ONE, TWO))) == [
         Update(ORG_MEMBERS, (ORG, BOB), {"role": "viewer"}),
         Update(PROJECT_MEMBERS, (ONE, BOB), {"role": "viewer"}),
@@ -66,7 +66,7 @@ def test_a_member_lowered_to_viewer_is_lowered_in_the_projects_listed() -> None:
     ]
 
 
-def test_a_removed_member_leaves_the_projects_listed() -> None:
+def test_removing_a_member_also_removes_it_from_the_listed_projects() -> None:
     assert folded(facts.MemberRemoved(user_id=BOB, project_ids=(ONE, TWO))) == [
         Delete(ORG_MEMBERS, (ORG, BOB)),
         Delete(PROJECT_MEMBERS, (ONE, BOB)),
@@ -74,17 +74,17 @@ def test_a_removed_member_leaves_the_projects_listed() -> None:
     ]
 
 
-def test_a_project_is_made_without_members() -> None:
+def test_a_project_is_inserted_without_members() -> None:
     assert folded(facts.ProjectCreated(name="Site", project_id=ONE)) == [
         Insert(PROJECTS, {"id": ONE, "org_id": ORG, "name": "Site", "created_at": AT})
     ]
 
 
-def test_a_renamed_project_changes_its_name_alone() -> None:
+def test_renaming_a_project_updates_only_its_name() -> None:
     assert folded(facts.ProjectRenamed(name="Shop", project_id=ONE)) == [Update(PROJECTS, (ONE,), {"name": "Shop"})]
 
 
-def test_project_members_come_change_and_go() -> None:
+def test_project_members_are_inserted_updated_and_deleted() -> None:
     assert folded(facts.ProjectMemberAdded(project_id=ONE, role="editor", user_id=BOB)) == [
         Insert(PROJECT_MEMBERS, {"project_id": ONE, "user_id": BOB, "role": "editor", "created_at": AT})
     ]
@@ -104,11 +104,11 @@ def test_project_members_come_change_and_go() -> None:
         facts.ProjectMemberUpdated(project_id=ONE, role="admin", user_id=BOB, changed=False),
     ],
 )
-def test_an_entry_that_changed_nothing_touches_no_row(fact: Fact) -> None:
+def test_an_entry_without_a_change_changes_no_row(fact: Fact) -> None:
     assert folded(fact) == []
 
 
-def test_a_failure_touches_no_row() -> None:
+def test_a_failure_changes_no_row() -> None:
     log = Logbook()
     log.refuse(ORG, ANN, "RENAME_ORG", ORG, {"name": "Ace"})
     assert fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, None) == ()
@@ -119,14 +119,14 @@ def test_every_action_has_a_fold() -> None:
     assert set(folds(managed_users=False)) == set(facts.ENTRY_DATA.values())
 
 
-def test_a_fact_that_no_table_knows_cannot_be_applied() -> None:
+def test_a_fact_without_a_projection_is_an_error() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgRenamed(name="Ace"))
     with pytest.raises(FoldError, match="no projection handles RENAME_ORG"):
         fold({}, read_entry(log.records[0][0] or b"").entry, facts.OrgRenamed(name="Ace"))
 
 
-def test_a_quarantined_org_writes_the_keys_that_audit_log_needs_and_nothing_else() -> None:
+def test_a_quarantined_org_writes_only_the_rows_that_audit_log_references() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="Acme"))
     entry = read_entry(log.records[0][0] or b"").entry
@@ -136,7 +136,7 @@ def test_a_quarantined_org_writes_the_keys_that_audit_log_needs_and_nothing_else
     assert key_rows(entry, None) == ()
 
 
-def test_an_audit_row_has_the_columns_of_its_entry_in_the_order_of_the_table() -> None:
+def test_an_audit_row_has_the_columns_of_its_entry_in_table_order() -> None:
     log = Logbook()
     place = log.add(ORG, ANN, facts.ProjectCreated(name="Site", project_id=ONE))[0]
     row = dict(zip(AUDIT_LOG.columns, audit_row(read_entry(log.records[0][0] or b"").entry, "{}"), strict=True))
@@ -154,5 +154,5 @@ def test_an_audit_row_has_the_columns_of_its_entry_in_the_order_of_the_table() -
     }
 
 
-def test_an_absent_list_of_projects_lowers_nobody() -> None:
+def test_without_a_list_of_projects_no_project_role_changes() -> None:
     assert len(folded(facts.MemberUpdated(role="viewer", user_id=BOB, project_ids=UNSET))) == 1

@@ -1,4 +1,4 @@
-"""Every fold of the integration hub: an entry in, exactly these row changes out."""
+"""Each fold of the integration hub: an entry in, exactly these row changes out."""
 
 import pytest
 from msgspec import Raw
@@ -20,13 +20,13 @@ AT = "2026-09-21T14:13:20.000000Z"
 
 
 def folded(fact: Fact) -> list[Change]:
-    """The changes of a success entry, the first of its log."""
+    """The row changes of a successful entry that is the first of its log."""
     log = Logbook()
     log.add(ORG, ANN, fact)
     return list(fold(folds(managed_users=True), read_entry(log.records[0][0] or b"").entry, fact))
 
 
-def test_a_new_connection_is_active_and_keeps_its_config_as_it_stands() -> None:
+def test_a_new_connection_is_active_and_its_config_unchanged() -> None:
     config = free_json({"b": 1, "a": ["\u00fc", None, 1.5]})
     fact = facts.ConnectionCreated(config=config, connection_id=LINK, name="Shop", project_id=SITE, type="hotmart")
     row: Row = {
@@ -41,7 +41,7 @@ def test_a_new_connection_is_active_and_keeps_its_config_as_it_stands() -> None:
     assert folded(fact) == [Insert(SOURCE_CONNECTIONS, row)]
 
 
-def test_an_updated_connection_changes_in_what_is_given() -> None:
+def test_an_updated_connection_changes_only_the_given_columns() -> None:
     config = free_json({})
     assert folded(facts.ConnectionUpdated(connection_id=LINK, name="b")) == [
         Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b"})
@@ -55,7 +55,7 @@ def test_an_updated_connection_changes_in_what_is_given() -> None:
     assert folded(facts.ConnectionUpdated(connection_id=LINK)) == []
 
 
-def test_a_connection_is_switched_on_and_off() -> None:
+def test_a_connection_is_activated_and_deactivated() -> None:
     assert folded(facts.ConnectionActivated(connection_id=LINK)) == [
         Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": True})
     ]
@@ -64,11 +64,11 @@ def test_a_connection_is_switched_on_and_off() -> None:
     ]
 
 
-def test_of_a_deleted_connection_its_own_row_alone_is_deleted() -> None:
+def test_deleting_a_connection_deletes_only_its_own_row() -> None:
     assert folded(facts.ConnectionDeleted(connection_id=LINK)) == [Delete(SOURCE_CONNECTIONS, (LINK,))]
 
 
-def test_a_run_starts_with_its_entry() -> None:
+def test_a_run_starts_at_the_time_of_its_entry() -> None:
     row: Row = {
         "id": RUN,
         "connection_id": LINK,
@@ -91,12 +91,12 @@ def test_a_run_starts_with_its_entry() -> None:
         (facts.SyncCancelled(connection_id=LINK, sync_run_id=RUN, reason="late"), {"status": "cancelled"}),
     ],
 )
-def test_a_run_ends_with_its_entry_and_only_a_failed_one_has_a_message(fact: Fact, values: dict[str, str]) -> None:
+def test_a_run_ends_at_its_entry_and_only_a_failed_run_has_a_message(fact: Fact, values: dict[str, str]) -> None:
     assert folded(fact) == [Update(SYNC_RUNS, (RUN,), {**values, "finished_at": AT})]
 
 
 @pytest.mark.parametrize("payload", [b'{"a":1}', b"null", b'"text"', b"[]", b"0"])
-def test_a_dead_letter_is_pending_and_was_never_retried(payload: bytes) -> None:
+def test_a_new_dead_letter_is_pending_with_retry_count_0(payload: bytes) -> None:
     fact = facts.DlqEventRecorded(connection_id=LINK, dlq_event_id=LETTER, payload=Raw(payload), error="no")
     row: Row = {
         "id": LETTER,
@@ -108,17 +108,17 @@ def test_a_dead_letter_is_pending_and_was_never_retried(payload: bytes) -> None:
     assert folded(fact) == [Insert(DLQ_EVENTS, row)]
 
 
-def test_a_retried_dead_letter_has_the_count_that_its_entry_says() -> None:
+def test_a_retried_dead_letter_has_the_count_of_its_entry() -> None:
     fact = facts.DlqEventRetried(connection_id=LINK, dlq_event_id=LETTER, retry_count=7)
     assert folded(fact) == [Update(DLQ_EVENTS, (LETTER,), {"retry_count": 7})]
 
 
-def test_a_resolved_dead_letter_stays() -> None:
+def test_a_resolved_dead_letter_is_kept() -> None:
     fact = facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual")
     assert folded(fact) == [Update(DLQ_EVENTS, (LETTER,), {"status": "resolved"})]
 
 
-def test_of_many_dead_letters_each_is_retried_once_more_or_resolved() -> None:
+def test_a_bulk_entry_retries_or_resolves_each_dead_letter() -> None:
     assert folded(facts.DlqEventsRetried(connection_id=LINK, ids=(LETTER, OTHER))) == [
         Update(DLQ_EVENTS, (LETTER,), {}, added={"retry_count": 1}),
         Update(DLQ_EVENTS, (OTHER,), {}, added={"retry_count": 1}),
@@ -129,7 +129,7 @@ def test_of_many_dead_letters_each_is_retried_once_more_or_resolved() -> None:
     ]
 
 
-def test_an_alert_is_raised_escalated_and_gone() -> None:
+def test_an_alert_is_inserted_escalated_and_deleted() -> None:
     raised = facts.AlertRaised(alert_id=OTHER, project_id=SITE, severity="warning", message="a")
     assert folded(raised) == [
         Insert(INTEGRATION_ALERTS, {"id": OTHER, "project_id": SITE, "severity": "warning", "message": "a"})
@@ -141,9 +141,9 @@ def test_an_alert_is_raised_escalated_and_gone() -> None:
     assert folded(facts.AlertResolved(alert_id=OTHER)) == [Delete(INTEGRATION_ALERTS, (OTHER,))]
 
 
-def test_a_secret_reference_is_made_rotated_and_deleted() -> None:
-    made = facts.SecretRefCreated(secret_ref_id=OTHER, key_name="hottok", secret_id_ref="env:A")
-    assert folded(made) == [
+def test_a_secret_reference_is_inserted_rotated_and_deleted() -> None:
+    created = facts.SecretRefCreated(secret_ref_id=OTHER, key_name="hottok", secret_id_ref="env:A")
+    assert folded(created) == [
         Insert(SECRET_REFS, {"id": OTHER, "org_id": ORG, "key_name": "hottok", "secret_id_ref": "env:A"})
     ]
     assert folded(facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:B")) == [
@@ -163,5 +163,5 @@ def test_a_secret_reference_is_made_rotated_and_deleted() -> None:
         facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:A", changed=False),
     ],
 )
-def test_an_entry_of_the_hub_that_changed_nothing_touches_no_row(fact: Fact) -> None:
+def test_a_hub_entry_without_a_change_changes_no_row(fact: Fact) -> None:
     assert folded(fact) == []

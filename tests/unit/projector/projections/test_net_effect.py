@@ -1,4 +1,4 @@
-"""Net effect: many changes of a row come to one, and what that does is what they did one after another."""
+"""Net effect: several changes of one row become a single change with the same result."""
 
 from itertools import pairwise
 
@@ -29,11 +29,11 @@ def row(key: int, name: str = "a", role: str = "x", count: int = 0) -> Row:
     return {"id": key, "name": name, "role": role, "count": count}
 
 
-def raised(by: int, **values: str | int) -> Update:
+def added(by: int, **values: str | int) -> Update:
     return Update(TABLE, (1,), values, added={"count": by})
 
 
-def test_a_row_made_and_changed_is_made_as_it_ends_up() -> None:
+def test_an_inserted_and_updated_row_is_inserted_in_its_final_state() -> None:
     changes: list[Change] = [
         Insert(TABLE, row(1)),
         Update(TABLE, (1,), {"name": "b"}),
@@ -42,7 +42,7 @@ def test_a_row_made_and_changed_is_made_as_it_ends_up() -> None:
     assert net_effect(changes) == (Insert(TABLE, row(1, "b", "y")),)
 
 
-def test_a_row_made_and_deleted_leaves_nothing_where_it_could_be_made() -> None:
+def test_an_inserted_and_deleted_row_is_transient() -> None:
     changes = net_effect([Insert(TABLE, row(1)), Delete(TABLE, (1,))])
     assert changes == (Transient(TABLE, row(1)),)
     tables = RowTables([TABLE])
@@ -52,13 +52,13 @@ def test_a_row_made_and_deleted_leaves_nothing_where_it_could_be_made() -> None:
         RowTables([TABLE], {TABLE: [row(1)]}).apply(changes)
 
 
-def test_a_row_deleted_and_made_anew_is_replaced() -> None:
+def test_a_deleted_and_inserted_row_is_replaced() -> None:
     assert net_effect([Delete(TABLE, (1,)), Insert(TABLE, row(1))]) == (Replace(TABLE, row(1)),)
     replaced_and_deleted: list[Change] = [Delete(TABLE, (1,)), Insert(TABLE, row(1)), Delete(TABLE, (1,))]
     assert net_effect([Update(TABLE, (1,), {"name": "b"}), *replaced_and_deleted]) == (Delete(TABLE, (1,)),)
 
 
-def test_a_row_made_deleted_and_made_again_is_replaced_where_it_could_be_made() -> None:
+def test_a_row_inserted_deleted_and_inserted_again_is_replaced() -> None:
     changes: list[Change] = [Insert(TABLE, row(1)), Delete(TABLE, (1,)), Insert(TABLE, row(1, "b"))]
     assert net_effect(changes) == (Replace(TABLE, row(1, "b"), first=row(1)),)
     changes += [Update(TABLE, (1,), {"role": "y"})]
@@ -66,34 +66,34 @@ def test_a_row_made_deleted_and_made_again_is_replaced_where_it_could_be_made() 
     assert net_effect([*changes, Delete(TABLE, (1,))]) == (Transient(TABLE, row(1)),)
 
 
-def test_changes_of_one_row_become_one_change_of_all_columns_named() -> None:
+def test_updates_of_one_row_become_one_update_of_all_their_columns() -> None:
     changes = [Update(TABLE, (1,), {"name": "b", "role": "y"}), Update(TABLE, (1,), {"name": "c"})]
     assert net_effect(changes) == (Update(TABLE, (1,), {"name": "c", "role": "y"}),)
 
 
-def test_what_is_added_to_a_row_that_is_made_here_is_a_value() -> None:
-    assert net_effect([Insert(TABLE, row(1, count=3)), raised(1), raised(2)]) == (Insert(TABLE, row(1, count=6)),)
-    anew: list[Change] = [Delete(TABLE, (1,)), Insert(TABLE, row(1)), raised(1)]
+def test_adding_to_an_inserted_row_gives_a_plain_value() -> None:
+    assert net_effect([Insert(TABLE, row(1, count=3)), added(1), added(2)]) == (Insert(TABLE, row(1, count=6)),)
+    anew: list[Change] = [Delete(TABLE, (1,)), Insert(TABLE, row(1)), added(1)]
     assert net_effect(anew) == (Replace(TABLE, row(1, count=1)),)
 
 
-def test_what_is_added_to_a_value_set_here_is_a_value_and_a_later_value_stands_for_itself() -> None:
-    assert net_effect([Update(TABLE, (1,), {"count": 5}), raised(1)]) == (Update(TABLE, (1,), {"count": 6}),)
-    assert net_effect([raised(1), Update(TABLE, (1,), {"count": 5})]) == (Update(TABLE, (1,), {"count": 5}),)
+def test_adding_to_an_updated_column_gives_a_plain_value_and_a_later_update_wins() -> None:
+    assert net_effect([Update(TABLE, (1,), {"count": 5}), added(1)]) == (Update(TABLE, (1,), {"count": 6}),)
+    assert net_effect([added(1), Update(TABLE, (1,), {"count": 5})]) == (Update(TABLE, (1,), {"count": 5}),)
 
 
-def test_what_is_added_to_a_row_from_before_adds_up() -> None:
-    changes = [raised(1, name="b"), raised(2, role="y")]
+def test_additions_to_an_existing_row_are_summed() -> None:
+    changes = [added(1, name="b"), added(2, role="y")]
     assert net_effect(changes) == (Update(TABLE, (1,), {"name": "b", "role": "y"}, added={"count": 3}),)
     assert net_effect([*changes, Delete(TABLE, (1,))]) == (Delete(TABLE, (1,)),)
 
 
-def test_nothing_is_added_to_what_is_no_number() -> None:
+def test_adding_to_a_text_is_an_error() -> None:
     with pytest.raises(FoldError, match="not a number"):
         net_effect([Insert(TABLE, row(1)), Update(TABLE, (1,), {}, added={"name": 1})])
 
 
-def test_rows_of_two_tables_with_the_same_key_are_two_rows() -> None:
+def test_rows_of_two_tables_with_the_same_key_are_separate() -> None:
     changes: list[Change] = [Insert(TABLE, row(1)), Insert(OTHER, row(1)), Delete(TABLE, (1,))]
     assert net_effect(changes) == (Transient(TABLE, row(1)), Insert(OTHER, row(1)))
 
@@ -110,7 +110,7 @@ def test_rows_of_two_tables_with_the_same_key_are_two_rows() -> None:
         [Insert(TABLE, row(1)), Delete(TABLE, (1,)), Update(TABLE, (1,), {"name": "b"})],
     ],
 )
-def test_what_cannot_happen_to_a_row_is_an_error(changes: list[Change]) -> None:
+def test_an_impossible_sequence_of_changes_is_an_error(changes: list[Change]) -> None:
     with pytest.raises(FoldError):
         net_effect(changes)
 
@@ -132,9 +132,7 @@ changes_of_rows = st.lists(
 @settings(max_examples=500)
 @given(st.sets(keys), changes_of_rows, st.sets(st.integers(1, 12)))
 @example({1}, [Insert(TABLE, row(1)), Delete(TABLE, (1,))], set())
-def test_changes_do_the_same_however_they_are_cut_into_batches(
-    present: set[int], changes: list[Change], cuts: set[int]
-) -> None:
+def test_any_cut_into_batches_has_the_same_result(present: set[int], changes: list[Change], cuts: set[int]) -> None:
     one_by_one, in_batches = (RowTables([TABLE], {TABLE: [row(key) for key in present]}) for _ in range(2))
     is_possible = one_by_one.try_batches([[(None, change)] for change in changes])
     edges = [0, *sorted(cut for cut in cuts if cut < len(changes)), len(changes)]

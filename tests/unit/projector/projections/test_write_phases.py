@@ -1,4 +1,4 @@
-"""Stretches: where rows go with others, or free a unique value, what may need that done first is written later."""
+"""Write phases: a change that needs a cascade or a freed unique value first is written in a later phase."""
 
 from itertools import pairwise
 
@@ -36,55 +36,55 @@ def label(id_: str, name: str, org: str = "a") -> Insert:
     return Insert(LABEL, {"id": id_, "org": org, "name": name})
 
 
-def shape(*changes: Change) -> list[int]:
-    """How many changes of one owner stand in each stretch."""
-    return [len(stretch) for stretch in write_phases(("a", change) for change in changes)]
+def sizes(*changes: Change) -> list[int]:
+    """The number of changes in each phase, all of one owner."""
+    return [len(phase) for phase in write_phases(("a", change) for change in changes)]
 
 
-def test_nothing_makes_no_stretch() -> None:
+def test_no_changes_give_no_phase() -> None:
     assert write_phases([]) == []
 
 
-def test_many_deletions_and_what_went_before_are_one_stretch() -> None:
+def test_deletes_and_the_changes_before_them_are_one_phase() -> None:
     changes = [change for n in "123" for change in (parent(n), child(n, n), Delete(LABEL, (n,)))]
-    assert shape(*changes, *(Delete(PARENT, (n,)) for n in "123")) == [12]
+    assert sizes(*changes, *(Delete(PARENT, (n,)) for n in "123")) == [12]
 
 
-def test_a_row_that_may_have_gone_with_another_is_touched_a_stretch_later() -> None:
-    gone = Delete(PARENT, ("1",))
-    assert shape(Update(CHILD, ("2",), {"count": 1}), gone, Update(CHILD, ("2",), {"count": 2})) == [2, 1]
-    assert shape(gone, child("2", "3"), child("4", "3"), gone) == [1, 3]
+def test_a_row_that_a_cascade_may_have_deleted_changes_one_phase_later() -> None:
+    delete = Delete(PARENT, ("1",))
+    assert sizes(Update(CHILD, ("2",), {"count": 1}), delete, Update(CHILD, ("2",), {"count": 2})) == [2, 1]
+    assert sizes(delete, child("2", "3"), child("4", "3"), delete) == [1, 3]
 
 
-def test_a_row_that_nothing_hangs_on_any_more_may_be_made_again_at_once() -> None:
-    assert shape(Delete(PARENT, ("1",)), parent("1"), parent("2"), Update(PARENT, ("2",), {"name": "b"})) == [4]
+def test_a_deleted_row_may_be_inserted_again_in_the_same_phase() -> None:
+    assert sizes(Delete(PARENT, ("1",)), parent("1"), parent("2"), Update(PARENT, ("2",), {"name": "b"})) == [4]
 
 
-def test_a_unique_value_is_taken_a_stretch_after_one_was_given_up() -> None:
-    assert shape(label("1", "x"), Delete(LABEL, ("1",)), Update(LABEL, ("3",), {"name": "y"}), label("2", "x")) == [
+def test_a_unique_value_is_used_one_phase_after_it_may_have_been_freed() -> None:
+    assert sizes(label("1", "x"), Delete(LABEL, ("1",)), Update(LABEL, ("3",), {"name": "y"}), label("2", "x")) == [
         3,
         1,
     ]
 
 
-def test_each_owner_has_a_course_of_its_own() -> None:
+def test_phases_of_different_owners_are_independent() -> None:
     changes: list[Owned] = [
         (owner, change)
         for owner in ("a", "b", "c")
         for change in (Delete(PARENT, (owner,)), child(f"{owner}1", f"{owner}2"))
     ]
-    assert [[owner for owner, _ in stretch] for stretch in _owned(changes)] == [["a", "b", "c"]] * 2
+    assert [[owner for owner, _ in phase] for phase in _owned(changes)] == [["a", "b", "c"]] * 2
 
 
 def _owned(changes: list[Owned]) -> list[list[Owned]]:
     owners = {id(change): owner for owner, change in changes}
-    return [[(owners[id(change)], change) for change in stretch] for stretch in write_phases(changes)]
+    return [[(owners[id(change)], change) for change in phase] for phase in write_phases(changes)]
 
 
 def changes_of(owner: str) -> st.SearchStrategy[Owned]:
     parents, children, labels = (st.sampled_from([f"{owner}{n}" for n in range(3)]) for _ in range(3))
     names, counts = st.sampled_from("xy"), st.integers(0, 3)
-    made: st.SearchStrategy[Change] = st.one_of(
+    any_change: st.SearchStrategy[Change] = st.one_of(
         st.builds(parent, parents),
         st.builds(child, children, parents),
         st.builds(lambda id_, name: label(id_, name, owner), labels, names),
@@ -95,17 +95,17 @@ def changes_of(owner: str) -> st.SearchStrategy[Owned]:
         st.builds(lambda id_: Delete(PARENT, (id_,)), parents),
         st.builds(lambda id_: Delete(LABEL, (id_,)), labels),
     )
-    return made.map(lambda change: (owner, change))
+    return any_change.map(lambda change: (owner, change))
 
 
-def possible(changes: list[Owned]) -> list[Owned]:
-    """Those that can be applied, one after the other."""
+def applicable(changes: list[Owned]) -> list[Owned]:
+    """The changes that can be applied one after the other."""
     tables = RowTables(TABLES)
     return [change for change in changes if tables.try_batches([[change]])]
 
 
 def cut(changes: list[Owned], cuts: set[int]) -> list[list[Owned]]:
-    edges = [0, *sorted(at for at in cuts if at < len(changes)), len(changes)]
+    edges = [0, *sorted(position for position in cuts if position < len(changes)), len(changes)]
     return [changes[start:end] for start, end in pairwise(edges)]
 
 
@@ -115,19 +115,19 @@ cuts = st.sets(st.integers(1, 60), max_size=4)
 
 @settings(max_examples=300)
 @given(histories, cuts)
-def test_what_can_happen_does_the_same_however_it_is_cut(history: list[Owned], edges: set[int]) -> None:
-    changes = possible(history)
+def test_any_cut_of_applicable_changes_has_the_same_result(history: list[Owned], edges: set[int]) -> None:
+    changes = applicable(history)
     one_by_one, in_batches = RowTables(TABLES), RowTables(TABLES)
     assert one_by_one.try_batches([[change] for change in changes])
     assert in_batches.try_batches(cut(changes, edges))
     assert in_batches.rows == one_by_one.rows
-    event(f"{len(write_phases(changes))} stretches")
+    event(f"{len(write_phases(changes))} phases")
 
 
 @settings(max_examples=300)
 @given(histories, st.one_of(changes_of("a"), changes_of("b")), cuts)
-def test_what_cannot_happen_is_noticed_however_it_is_cut(history: list[Owned], last: Owned, edges: set[int]) -> None:
-    changes = [*possible(history), last]
+def test_any_cut_of_inapplicable_changes_is_an_error(history: list[Owned], last: Owned, edges: set[int]) -> None:
+    changes = [*applicable(history), last]
     one_by_one, in_batches = RowTables(TABLES), RowTables(TABLES)
     is_possible = one_by_one.try_batches([[change] for change in changes])
     assert in_batches.try_batches(cut(changes, edges)) is is_possible
