@@ -1,6 +1,6 @@
-"""The stable codes of every refusal, with the HTTP status and the title that go with each.
+"""The stable codes of all refusals, each with its HTTP status, its title, and its sentence in the log.
 
-The only table of statuses: nothing else in Daybook pairs a code with a number.
+This is the only table of statuses: nothing else in Daybook pairs a code with a number.
 """
 
 from collections.abc import Mapping
@@ -98,14 +98,14 @@ SENTENCE: Mapping[Code, str] = MappingProxyType(
         Code.INVALID_CONFIG: "The config does not fit the connection's type.",
     }
 )
-"""What the log says of a rejection, at most 200 characters. It stands under the entry's hash and can never be redacted,
-so it quotes nothing that a sender wrote: what is specific stands in the first answer only.
+"""What the log says of a rejection, in at most 200 characters. The entry's hash covers it, so it can never be redacted
+and must not quote anything that a sender wrote. Only the first answer to a command says more.
 """
 
 HTTP_STATUS: Mapping[Code, int] = MappingProxyType({code: status for code, (status, _) in _ANSWERS.items()})
 TITLE: Mapping[Code, str] = MappingProxyType({code: title for code, (_, title) in _ANSWERS.items()})
 
-TOO_LARGE_STATUS = 413  # INVALID_COMMAND for size; the code stays
+TOO_LARGE_STATUS = 413  # of INVALID_COMMAND if the command is too large
 
 
 def problem_type(code: Code) -> str:

@@ -1,25 +1,25 @@
-"""The bounds of what a command may hold. Sizes are bytes, lengths are code points."""
+"""The limits of commands and of orgs. Sizes are in bytes, lengths in code points."""
 
 ENVELOPE_BYTES = 256 * 1024
-PAYLOAD_BYTES = 64 * 1024  # of a dead letter's payload and of a run's stats, as RFC 8785 bytes
+PAYLOAD_BYTES = 64 * 1024  # a dead letter's payload, and a run's stats, in canonical JSON (RFC 8785)
 BATCH_BYTES = 4 * 1024 * 1024
 BATCH_ITEMS = 1000
-ENVELOPE_VALUES = 10_000  # JSON values, arrays and objects included: what a body costs grows with them
+ENVELOPE_VALUES = 10_000  # JSON values, arrays and objects included: the cost of a body grows with their number
 BATCH_VALUES = 100_000
-DEPTH = 32  # the envelope is 1
-INTEGER = 2**53 - 1  # beyond it doubles skip integers, so two readers would disagree
+DEPTH = 32  # levels of nesting; the envelope is the first
+MAX_SAFE_INTEGER = 2**53 - 1  # beyond it a double cannot hold every integer, so two readers would disagree
 NAME_LENGTH = 200
 TEXT_LENGTH = 4000
 BULK_IDS = 1000
 RETRY_COUNT = 2**31 - 1  # the column is an integer
 IDEMPOTENCY_KEY_LENGTH = 255
-ENTRIES = 1000  # of one command; a handful is written, and readers compute an id for each that is claimed
+ENTRIES = 1000  # of one command; Daybook writes a handful, and a reader computes an id for each claimed one
 
-REMAINING_COUNTED = 10_000  # what a filter leaves is counted so far; one more stands for more
+REMAINING_COUNTED = 10_000  # the items that a filter leaves are counted up to here; one more stands for more
 
 ORG_MEMBERS = 100_000
 ORG_PROJECTS = 10_000
 ORG_CONNECTIONS = 10_000
 ORG_SECRET_REFS = 10_000
 
-DEAD_LETTER_BYTES = 5 * 1024 * 1024  # what the dead-letter topic takes, and no producer of ours sends more
+DEAD_LETTER_BYTES = 5 * 1024 * 1024  # the largest record of the dead-letter topic; no producer here sends more

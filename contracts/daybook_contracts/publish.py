@@ -1,6 +1,6 @@
 """Writes the JSON Schemas of commands, configs, entries and results: `python -m daybook_contracts.publish [--check]`.
 
-With `--check` nothing is written: it names the files that differ from the models and exits 1.
+With `--check` it writes nothing: it names the files that differ from the models, and exits with 1 if there are any.
 """
 
 import json
@@ -21,7 +21,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schemas() -> dict[str, str]:
-    """Every schema's text by its path in the folder."""
+    """The text of each schema, by its path in the folder."""
     named = {
         **{f"commands/{kind}.v1.json": model.model_json_schema() for kind, model in COMMANDS.items()},
         **{f"connection_types/{kind}.v1.json": model.model_json_schema() for kind, model in CONNECTION_TYPES.items()},
@@ -36,14 +36,14 @@ def schemas() -> dict[str, str]:
 
 
 def rejected_schema() -> dict[str, Any]:
-    """The body of a rejection, which has no `command_id` where none could be read."""
+    """The body of a rejection. It has no `command_id` if none could be read."""
     schema = msgspec.json.schema(Rejected)
     schema["$defs"]["Rejected"]["properties"]["command_id"] = {"type": "string"}
     return schema
 
 
 def record_schema() -> dict[str, Any]:
-    """A results record's value: what a single call answers, with `status` and `result` on both kinds."""
+    """The value of a results record: the body of a single call, with `status` and `result` on both kinds."""
     (accepted, rejected), defs = msgspec.json.schema_components((Accepted, Rejected), ref_template="#/$defs/{name}")
     _add(defs["Accepted"], "result", {"const": "success"})
     _add(defs["Accepted"], "status", {"const": 200})
@@ -64,14 +64,14 @@ def _text(path: str, schema: dict[str, Any]) -> str:
 
 
 def drift(folder: Path) -> list[str]:
-    """The paths that are missing, differ, or have no model any more."""
+    """The paths of schemas that are missing, that differ, or that no longer have a model."""
     wanted = schemas()
     found = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
     return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
 
 
 def publish(folder: Path) -> list[str]:
-    """Brings the folder up to date; the paths it touched."""
+    """Updates the folder and returns the paths that it changed."""
     stale, wanted = drift(folder), schemas()
     for path in stale:
         target = folder / path

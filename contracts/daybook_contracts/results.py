@@ -1,7 +1,7 @@
-"""What a command's sender gets: accepted, rejected, or not decided yet.
+"""The results of commands: accepted, rejected, or not decided yet.
 
-One result leaves in three forms: the body of a single call, an item of a batch (body and `status`),
-and a record of the results topic (a batch item, with `result` on rejections too).
+Each is encoded in three forms: the body of a single call, an item of a batch (the body and `status`), and a record of
+the results topic (a batch item that has `result` on rejections too).
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ def problem(
     position: str | None = None,
     status: int | None = None,
 ) -> Rejected:
-    """Any refusal of the API. `status` only where the code alone does not tell (413, 405)."""
+    """Any refusal of the API. `status` is given only if it is not the one of the code (405, 413)."""
     return Rejected(
         type=problem_type(code),
         title=TITLE[code],
@@ -93,13 +93,13 @@ def encode_body(result: Result | Pending) -> bytes:
 
 
 def encode_item(result: Result | Pending) -> bytes:
-    """An item of a batch's answer, and of the outcome's."""
+    """An item of the answer to a batch, or to a look-up of an outcome."""
     body = _ENCODER.encode(result)
     return body[:-1] + b',"status":200}' if isinstance(result, Accepted) else body
 
 
 def encode_items(items: Sequence[bytes]) -> bytes:
-    """The body of a batch's answer, of its encoded items."""
+    """The body of the answer to a batch, from its encoded items."""
     return b"[" + b",".join(items) + b"]"
 
 
@@ -112,7 +112,7 @@ def encode_record(result: Result) -> bytes:
 
 
 def decode_result(record: bytes) -> Result:
-    """A results record's value back; raises msgspec.DecodeError on anything else."""
+    """The result of a results record's value. Raises msgspec.DecodeError for any other text."""
     if _TAG.decode(record).result == "success":
         return _ACCEPTED.decode(record)
     rejected = _REJECTED.decode(record)

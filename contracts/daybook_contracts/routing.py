@@ -1,6 +1,4 @@
-"""Which partition a routing key belongs to: Java's default partitioner, so any Java client agrees with it.
-Enters: a lower-case canonical id. Leaves: a partition number. Knows nothing of brokers.
-"""
+"""The partition of a routing key, as the default partitioner of Kafka's Java client computes it."""
 
 from functools import lru_cache
 from typing import Final
@@ -9,11 +7,11 @@ _MASK: Final = 0xFFFFFFFF
 _M: Final = 0x5BD1E995
 _SEED: Final = 0x9747B28C
 _CACHED_KEYS: Final = 131_072
-"""About 25 MB at most; a key costs 0.1 µs from the cache and 3 µs without."""
+"""About 25 MB at most. A key takes 0.1 µs with the cache and 3 µs without."""
 
 
 def murmur2(data: bytes) -> int:
-    """Kafka's `Utils.murmur2`: a 32-bit hash as Java's signed int."""
+    """Kafka's `Utils.murmur2`: a 32-bit hash, as a signed integer."""
     length = len(data)
     tail = length & ~3
     hashed = _SEED ^ length
@@ -30,5 +28,5 @@ def murmur2(data: bytes) -> int:
 
 @lru_cache(maxsize=_CACHED_KEYS)
 def partition_of(key: str, partitions: int) -> int:
-    """The partition of a routing key: toPositive(murmur2(utf8(key))) % partitions; the key in lower case."""
+    """toPositive(murmur2(utf8(key))) % partitions. The key is an id in lower case."""
     return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,6 +1,5 @@
-"""Names that services and publishers share: topics, groups and record headers.
-Enters: the topic prefix, and what a record is about. Leaves: names and headers. Nobody decides by headers
-but by those of the door and the reply.
+"""The names that services and publishers share: topics, consumer groups and record headers.
+Only the headers about the door and the reply affect what Daybook does; the others are informative.
 """
 
 import re
@@ -33,7 +32,7 @@ SOURCE: Final = b"/daybook/command"
 
 Headers = list[tuple[str, bytes]]
 
-# W3C Trace Context, version 00 and what later versions keep of it: ids are not all zeros, version ff is forbidden.
+# W3C Trace Context, version 00 and what later versions keep of it. An id of zeros and version ff are invalid.
 _TRACE: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _SPECVERSION: Final = (CE_SPECVERSION, b"1.0")
@@ -44,7 +43,7 @@ _ENTRY_TYPE: Final = (CE_TYPE, ENTRY_EVENT)
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Every topic and consumer group under one prefix (`daybook.` unless tests or benchmarks use their own)."""
+    """All topics and consumer groups under one prefix: `daybook.`, or another one in tests and benchmarks."""
 
     prefix: str
 
@@ -74,12 +73,12 @@ class Topics:
 
 
 def trace_context(header: bytes | None) -> bytes | None:
-    """A `traceparent` worth passing on. Whatever else stands there is dropped: the log keeps its headers for ever."""
+    """The `traceparent` header if it is valid. Anything else is dropped, because the log keeps its headers for ever."""
     return header if header is not None and _TRACE.fullmatch(header) else None
 
 
 def entry_headers(entry_id: str, subject: str, created_at: str, traceparent: bytes | None = None) -> Headers:
-    """CloudEvents headers of an entry's record; `subject` is its routing key."""
+    """The CloudEvents headers of an entry's record; `subject` is its routing key."""
     headers = [
         _SPECVERSION,
         (CE_ID, entry_id.encode()),
@@ -93,7 +92,7 @@ def entry_headers(entry_id: str, subject: str, created_at: str, traceparent: byt
 
 
 def event_headers(event: bytes, event_id: str, subject: str, traceparent: bytes | None = None) -> Headers:
-    """CloudEvents headers of a command's or a result's record (COMMAND_EVENT, RESULT_EVENT)."""
+    """The CloudEvents headers of a record of a command (COMMAND_EVENT) or a result (RESULT_EVENT)."""
     headers = [
         _SPECVERSION,
         (CE_ID, event_id.encode()),

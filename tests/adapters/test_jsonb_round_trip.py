@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from daybook_contracts.entries.reading import raw_metadata
-from daybook_contracts.json.canonical import canonical_bytes, parse_json
+from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
 from support.entries_by_hand import Json
 from support.entry_samples import samples, unsealed
 from support.flat_entries import sealed
@@ -30,9 +30,9 @@ def through_jsonb(lasting_settings: FreshSettings) -> Iterator[ThroughJsonb]:
 
 def read_back(value: bytes, through_jsonb: ThroughJsonb) -> bytes:
     """The record's bytes as an auditor makes them from the row of the entry."""
-    entry = parse_json(value.decode())
+    entry = parse_as_ecmascript(value.decode())
     assert isinstance(entry, dict)
-    return canonical_bytes(entry | {"metadata_json": parse_json(through_jsonb(raw_metadata(value)))})
+    return canonical_bytes(entry | {"metadata_json": parse_as_ecmascript(through_jsonb(raw_metadata(value)))})
 
 
 @pytest.mark.parametrize("name", samples())

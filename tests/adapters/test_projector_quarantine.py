@@ -7,9 +7,8 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_projector.partition.machine import PartitionLog
-from daybook_projector.partition.posting import Poison
-from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.partition.batch_rows import Poison
+from daybook_projector.partition.machine import PartitionLog, PartitionStopped
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Insert
 from daybook_projector.projections.fold import folds
@@ -152,7 +151,7 @@ async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list
     batch = reader.next_batch(5000)
     assert batch is not None
     found = await writer.write(batch)
-    reader.projected(batch)
+    reader.mark_projected(batch)
     return found
 
 

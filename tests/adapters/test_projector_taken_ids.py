@@ -8,7 +8,7 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.healing import org_log
-from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.partition.machine import PartitionStopped
 from support.chain import second_id
 from support.healing import heal, older_than
 from support.logbook import Logbook, Place, org, org_in, project, thing, user, user_in

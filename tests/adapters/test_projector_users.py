@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_projector.postgres.users import Users
+from daybook_projector.postgres.users import AuthUsers
 from support.logbook import Logbook, org_in, user_in
 from support.projecting import (
     Projector,
@@ -180,7 +180,7 @@ async def test_nobody_waits_for_the_users_of_an_identity_provider(fresh_settings
 
 async def test_a_restored_postgresql_may_know_fewer_users_than_were_seen(fresh_settings: FreshSettings) -> None:
     async with database(fresh_settings(partitions=PARTITIONS)) as pool:
-        users = Users(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
+        users = AuthUsers(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
         assert not await users.absent([ANN])
         await pool.execute("DELETE FROM auth.users")

@@ -9,10 +9,10 @@ from msgspec import Raw, structs
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.shard.snapshot import Needs, Snapshot
-from daybook_contracts.entries.entry import Entry, entry_data
+from daybook_contracts.entries.entry import Entry, fact_of
 from daybook_contracts.entries.identity import Identity
+from daybook_projector.partition.batch_rows import audit_rows, key_inserts, net_changes
 from daybook_projector.partition.machine import Batch
-from daybook_projector.partition.posting import audit_rows, key_inserts, net_changes
 from daybook_projector.projections.fold import folds
 from support.simulated_postgres import Stored
 
@@ -77,7 +77,7 @@ class Postgres:
         self.stored.entries[entry.id] = entry
         if entry.org_id is not None and entry.result == "success":
             before = self.stored.orgs.get(entry.org_id)
-            self.stored.orgs[entry.org_id] = evolve(before, entry.actor_user_id, entry_data(entry))
+            self.stored.orgs[entry.org_id] = evolve(before, entry.actor_user_id, fact_of(entry))
 
     def tables(self) -> dict[str, list[str]]:
         """The rows of each table as JSON, sorted."""

@@ -245,6 +245,6 @@ class World:
         voids = way.take(self._read(at, way.next_to_read, len(self.book.records[at])))
         while (batch := way.next_batch(50)) is not None:
             self.postgres.post(batch)
-            way.projected(batch)
+            way.mark_projected(batch)
         reasons = sorted((str(reason), count) for reason, count in voids.reasons.items())
         self.notes.add(f"projected {at} {way.next_to_read} voids {reasons}")

@@ -38,7 +38,7 @@ async def post_rest(pool: Pool, log: Logbook, partition: int = 0) -> None:
     reader.take(records(log.records[partition][first:], start=first))
     while (batch := reader.next_batch(5000)) is not None:
         await Writer(pool, folds(managed_users=True)).write(batch)
-        reader.projected(batch)
+        reader.mark_projected(batch)
 
 
 @contextmanager

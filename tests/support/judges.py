@@ -17,8 +17,8 @@ from daybook_contracts.log.head import GENESIS
 from daybook_contracts.results import encode_record
 from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
+from daybook_projector.partition.batch_rows import audit_rows
 from daybook_projector.partition.entry import read_partition_entry
-from daybook_projector.partition.posting import audit_rows
 from daybook_projector.projections.changes import Value
 from support.colliding_ids import colliding_ids
 from support.redeciding import by_command, check_decisions, is_of, sent_commands

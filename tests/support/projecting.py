@@ -15,11 +15,11 @@ from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.postgres.connections import Connection, Pool, close_pool, open_pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.engine.report import Report
+from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.main import project
 from daybook_projector.metrics import Metrics
+from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, PartitionLog
-from daybook_projector.partition.posting import Poison
 from daybook_projector.postgres.row_writer import Met
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
@@ -45,7 +45,7 @@ async def projecting(settings: Settings) -> AsyncIterator[Projector]:
     Its own failure comes first.
     """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
-    task = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
+    task = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     try:
         yield Projector(health, registry)
     except BaseException:
@@ -160,7 +160,7 @@ async def post(
         reader.take(records(values))
         while (batch := reader.next_batch(limit)) is not None:
             found += await writer.write(batch)
-            reader.projected(batch)
+            reader.mark_projected(batch)
     return found
 
 

@@ -17,7 +17,7 @@ from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.entry import Entry, fact_of, identity_of
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, Service
@@ -67,7 +67,7 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
         assert [_told(entry) for entry in group] == [_drafted(draft, principal) for draft in wanted], command_id
         for entry in group:
             if entry.result == "success":
-                org = evolve(org, entry.actor_user_id, entry_data(entry))
+                org = evolve(org, entry.actor_user_id, fact_of(entry))
         orgs[command.key] = org
 
 

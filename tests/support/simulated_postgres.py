@@ -9,13 +9,13 @@ from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.snapshot import LoadedOrg, Needs
-from daybook_contracts.entries.entry import Entry, entry_data, identity_of
+from daybook_contracts.entries.entry import Entry, fact_of, identity_of
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_contracts.routing import partition_of
+from daybook_projector.partition.batch_rows import NO_ORGS, audit_rows, net_changes
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
-from daybook_projector.partition.posting import NOBODY, audit_rows, net_changes
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from daybook_projector.projections.audit_log import AuditRow
 from daybook_projector.projections.changes import FoldError
@@ -116,7 +116,7 @@ def is_unmoved(stored: Stored, batch: Batch) -> bool:
 
 def post(stored: Stored, batch: Batch) -> None:
     """Rows by the projector's own folds, and rows of `audit_log`, each of which has a key that is unique."""
-    for stretch in net_changes(FOLDS, batch.entries, NOBODY):
+    for stretch in net_changes(FOLDS, batch.entries, NO_ORGS):
         stored.rows.apply(stretch)
     for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
         _follow(stored, entry, _insert(stored, entry, row))
@@ -140,7 +140,7 @@ def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
     stored.entries[id_] = columns
     if columns.org_id is not None and columns.result == "success":
         before = stored.orgs.get(columns.org_id)
-        stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, entry_data(columns))
+        stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, fact_of(columns))
 
 
 ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)

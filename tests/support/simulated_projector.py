@@ -57,5 +57,5 @@ class Projector:
             return  # committed, and the connection is gone: it tries once more
         self.left.popleft()
         if not self.left:
-            way.projected(batch)
+            way.mark_projected(batch)
             self.ready = None

@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenAlertId, ChosenIdField, FreeText, Uuid
+from daybook_contracts.commands.fields import ChosenAlertId, ChosenIdField, Data, Envelope, FreeText, Uuid
 from daybook_contracts.entries.fields import Severity
 
 

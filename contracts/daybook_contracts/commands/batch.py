@@ -1,6 +1,6 @@
-"""A batch's body in, its commands out, each refused in its place; the body is refused whole only as a body.
+"""A batch's body in, its commands and refusals out, in order. The whole body is refused only if it is not a batch.
 
-The work comes in steps, so that an event loop can be given back between them.
+The work is split into steps, so that an event loop can run other tasks in between.
 """
 
 import re
@@ -16,32 +16,32 @@ from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS, BATCH_VALUES
 
 T = TypeVar("T")
 Steps = Generator[None, None, T]
-"""Work that pauses after each few milliseconds, and returns its result in the end."""
+"""Work that pauses every few milliseconds, and returns its result at the end."""
 
 _WHITE_SPACE: Final = b" \t\r\n"
-# Up to the next bracket, or comma between items; a string is passed whole. Nothing here can backtrack.
+# Up to the next bracket, or to a comma between items, past any strings. All quantifiers are possessive.
 _TO_MARK: Final = re.compile(rb'[^"\[\]{},]*+(?:"[^"]*+"[^"\[\]{},]*+)*+([\[\]{},])')
 _TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
 _BRACKETS_IN_A_STEP: Final = 4096
 
 
 def parse_batch(raw: bytes, *, default_id: MakeId | None = None) -> list[Command | InvalidCommand]:
-    """One command or one refusal per item, in order; raises InvalidCommand for a body that is no batch."""
-    return [parse_item(item, default_id=default_id) for item in finished(split_batch(raw))]
+    """One command or one refusal per item, in order. Raises InvalidCommand if the body is not a batch."""
+    return [parse_item(item, default_id=default_id) for item in run_steps(split_batch(raw))]
 
 
-def parse_item(item: bytes, *, default_id: MakeId | None = None, measured: bool = True) -> Command | InvalidCommand:
-    """The item is judged by `parse_command`, as if it had come alone."""
+def parse_item(item: bytes, *, default_id: MakeId | None = None, check_size: bool = True) -> Command | InvalidCommand:
+    """What `parse_command` makes of the item, as if it had been sent alone."""
     try:
-        return parse_command(item, default_id=default_id, measured=measured)
+        return parse_command(item, default_id=default_id, check_size=check_size)
     except InvalidCommand as refusal:
         return refusal
 
 
 def split_batch(raw: bytes) -> Steps[list[bytes]]:
-    """The items' own bytes, in time linear in the body's length; raises InvalidCommand for a body that is no batch.
+    """The bytes of each item, in time linear in the body's length. Raises InvalidCommand if the body is not a batch.
 
-    An item may be no JSON (NaN), or nested too deep: it does not take the others with it.
+    An item may be invalid JSON (NaN) or nested too deeply; that does not affect the others.
     """
     if len(raw) > BATCH_BYTES:
         detail = f"a batch must be at most {BATCH_BYTES // 1024 // 1024} MiB"
@@ -64,8 +64,8 @@ def split_batch(raw: bytes) -> Steps[list[bytes]]:
     return [_item(body, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-def finished(steps: Steps[T]) -> T:
-    """The result of work in steps, done without a pause."""
+def run_steps(steps: Steps[T]) -> T:
+    """Does the work without pausing."""
     while True:
         try:
             next(steps)
@@ -75,7 +75,7 @@ def finished(steps: Steps[T]) -> T:
 
 
 def _ends(text: bytes) -> Steps[list[int]]:
-    """Where each item ends. In `text` no string holds a quote."""
+    """Where each item ends. No string in `text` holds a quote."""
     depth, at, ends, brackets = 1, 1, list[int](), 0
     while depth:
         found = (_TO_MARK if depth == 1 else _TO_BRACKET).match(text, at)

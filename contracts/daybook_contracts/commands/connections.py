@@ -4,12 +4,13 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from daybook_contracts.commands.envelope import Data, Envelope
 from daybook_contracts.commands.fields import (
     ChosenId,
     ChosenIdField,
     Config,
     ConnectionType,
+    Data,
+    Envelope,
     FreeText,
     Name,
     ReasonField,

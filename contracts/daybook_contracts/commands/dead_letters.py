@@ -1,11 +1,19 @@
-"""Commands about dead letters: events of a source that could not be taken in."""
+"""Commands about dead letters: events of a source that could not be processed."""
 
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, Payload, ReasonField, Uuid
+from daybook_contracts.commands.fields import (
+    ChosenId,
+    ChosenIdField,
+    Data,
+    Envelope,
+    FreeText,
+    Payload,
+    ReasonField,
+    Uuid,
+)
 from daybook_contracts.entries.fields import Resolution
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 
@@ -63,7 +71,7 @@ class PendingFilter(Data):
     )
 
 
-# Only the first bad id is named: naming ten thousand would cost more than all the rest of the command.
+# Only the first bad id is named: to name all of them would cost more than the rest of the command.
 _Ids = Annotated[tuple[Uuid, ...], Field(strict=False, fail_fast=True, min_length=1, max_length=BULK_IDS)]
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a command, in words for people: field paths and rules, never values."""
+"""What is wrong with a command, in words for people. They name fields and rules, never values."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +12,10 @@ from daybook_contracts.text import printable
 
 
 class InvalidCommand(Exception):
-    """Refused at the edge: never decided, never logged.
+    """A command that is refused at the edge: it is neither decided nor logged.
 
-    `detail` names the field and the rule, never a value. `command_id` is there where the id could be read.
-    `too_large` tells the HTTP door to answer 413.
+    `detail` names the field and the rule, never a value. `command_id` is set if the id could be read. `too_large` makes
+    the HTTP door answer 413.
     """
 
     def __init__(self, code: Code, detail: str, command_id: str | None = None, *, too_large: bool = False) -> None:
@@ -28,9 +28,9 @@ class InvalidCommand(Exception):
 
 _MOST_NAMED = 5  # faults in one answer
 _FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")
-_LONGEST_KEY = 60  # a path quotes keys that the publisher chose
-_LONGEST_READ = 4096  # characters of a key; in a longer one nobody looks for secrets, and none of it is shown
-_LONGEST_PATH = 40  # steps; a command that is nested deeper is refused, but its secrets are named all the same
+_LONGEST_KEY = 60  # characters; a path quotes keys that the publisher chose
+_LONGEST_SCANNED = 4096  # characters of a key that are searched for secrets; nothing of a longer key is shown
+_LONGEST_PATH = 40  # steps; a command with deeper nesting is refused, but the path of its secret is named
 
 
 def fault_text(error: pydantic.ValidationError) -> str:
@@ -39,7 +39,7 @@ def fault_text(error: pydantic.ValidationError) -> str:
 
 
 def config_fault_text(error: pydantic.ValidationError) -> str:
-    """The first faults of a config. It is logged, so it quotes no key that might be anything but a field's name."""
+    """The first faults of a config. The text is logged, so it quotes only keys that look like the name of a field."""
     return _text(error, lambda fault: _fault(fault, ("data", "config", *_shown(fault["loc"])), "connection type"))
 
 
@@ -51,13 +51,13 @@ def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]
 
 
 def dotted(path: Sequence[str | int]) -> str:
-    """`data.ids.3` of a path; keys are cut where they are long, and so is the path. A secret in a key is not shown."""
+    """A path as text, such as `data.ids.3`. Long keys and long paths are cut, and a secret in a key is redacted."""
     steps = [printable(_without_secret(str(step)), _LONGEST_KEY) for step in path[:_LONGEST_PATH]]
     return ".".join(steps if len(path) <= _LONGEST_PATH else [*steps, "…"])
 
 
 def _without_secret(key: str) -> str:
-    return redacted(key) if len(key) <= _LONGEST_READ else REDACTED
+    return redacted(key) if len(key) <= _LONGEST_SCANNED else REDACTED
 
 
 def _shown(path: Sequence[str | int]) -> Iterator[str | int]:

@@ -1,8 +1,10 @@
-"""The types that commands' fields are made of: each takes what a publisher writes and leaves Daybook's one form."""
+"""The types of commands' fields, and the base classes of commands. Each type takes what a publisher writes and stores
+Daybook's one form of it.
+"""
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.limits import NAME_LENGTH, PAYLOAD_BYTES, TEXT_LENGTH
@@ -53,7 +55,7 @@ ChosenAlertId = Annotated[str, AfterValidator(_chosen_alert), _UUID_SCHEMA]
 Name = Annotated[str, AfterValidator(name_text), AfterValidator(_no_secret), _NAME_SCHEMA]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_LENGTH)]
 FreeText = Annotated[Text, BeforeValidator(_redacted)]
-"""What people and workers write. Secrets are taken out before its length is looked at."""
+"""Text that people and workers write. Secrets are redacted before its length is checked."""
 SecretIdRef = Annotated[str, AfterValidator(secret_id_ref), _REF_SCHEMA]
 ConnectionType = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{1,62}$")]
 Config = dict[str, Any]
@@ -62,3 +64,30 @@ Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_small),
 
 ChosenIdField = Field(default=None, description="Taken from a service only; a new thing's id is otherwise its entry's.")
 ReasonField = Field(default=None, description="For people; kept as it is, but for secrets: `[redacted]`.")
+
+STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Data(BaseModel):
+    """A command's own fields. An optional that is None is absent."""
+
+    model_config = STRICT
+
+    def to_json(self) -> dict[str, Any]:
+        """The normalised data: absent optionals absent."""
+        return {name: value for name, value in self.__dict__.items() if value is not None}
+
+
+class Envelope(BaseModel):
+    """The fields of all commands but REGISTER_USER's `org_id`."""
+
+    model_config = STRICT
+
+    id: Uuid = Field(description="The command's id, a UUIDv7 by preference. Repeating it never acts twice.")
+    org_id: Uuid = Field(description="The org it acts on; also the Kafka key.")
+    actor_user_id: Uuid | None = Field(default=None, description="The user who acts; null where a service does.")
+
+    @property
+    def key(self) -> str:
+        """The routing key: it decides the partition and scopes the command's id."""
+        return self.org_id

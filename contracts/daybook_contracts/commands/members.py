@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import Uuid
+from daybook_contracts.commands.fields import Data, Envelope, Uuid
 from daybook_contracts.entries.fields import Role
 
 

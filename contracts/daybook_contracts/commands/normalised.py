@@ -1,4 +1,4 @@
-"""A command back into bytes: the normalised envelope and its data, both as RFC 8785 has them."""
+"""Encodes a command: its normalised envelope and data, both in canonical JSON (RFC 8785)."""
 
 from typing import Final
 
@@ -6,7 +6,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.json.canonical import canonical_bytes
 
 _NOT_IN_REQUESTS: Final = frozenset({"message", "error", "error_message", "reason", "stats"})
-"""Free text may be redacted, and worded anew when a command is sent again: it does not tell a repeat from a reuse."""
+"""Free text may be redacted, or worded differently when a command is sent again, so a repeat need not have the same."""
 
 
 def data_json(command: Command) -> bytes:
@@ -15,7 +15,7 @@ def data_json(command: Command) -> bytes:
 
 
 def request_json(command: Command) -> bytes:
-    """The JCS bytes of the normalised data without free text: what the request's hash is taken over."""
+    """The JCS bytes of the normalised data without free text: the input of the request hash."""
     data = command.data.to_json()
     if _NOT_IN_REQUESTS.isdisjoint(data):
         return canonical_bytes(data)
@@ -23,7 +23,7 @@ def request_json(command: Command) -> bytes:
 
 
 def normalised_bytes(command: Command) -> bytes:
-    """The JCS bytes of the normalised envelope; what the HTTP door publishes."""
+    """The JCS bytes of the normalised envelope, as the HTTP door publishes it."""
     # Ids and types need no escapes, so only the data goes through the encoder.
     head = f'{{"actor_user_id":{_quoted(command.actor_user_id)},"data":'
     tail = f',"id":"{command.id}","org_id":{_quoted(command.org_id)},"type":"{command.type}"}}'

@@ -2,8 +2,7 @@
 
 from typing import Literal
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import Name
+from daybook_contracts.commands.fields import Data, Envelope, Name
 
 
 class CreateOrgData(Data):

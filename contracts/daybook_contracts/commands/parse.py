@@ -1,7 +1,7 @@
-"""Bytes in, commands out, or InvalidCommand. Both doors come through here, so both refuse the same.
+"""Bytes in, commands out, or InvalidCommand. HTTP and Kafka both parse here, so both refuse the same commands.
 
-Order: what no parser can read; a secret, which wins over every fault of what can be read; strict JSON; the envelope and
-its data. A text is parsed at most once.
+The order of checks: can the text be read at all; does it hold a secret, even if it has other faults; is it strict JSON;
+are the envelope and its data valid. A text is parsed at most once.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from daybook_contracts.commands.faults import InvalidCommand, dotted, fault_text
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.commands.registry import COMMANDS, Command
 from daybook_contracts.json.counts import windows
-from daybook_contracts.json.strict import NotStrictJson, parse_json
+from daybook_contracts.json.strict import NotStrictJson, parse_strictly
 from daybook_contracts.limits import ENVELOPE_BYTES, ENVELOPE_VALUES
 from daybook_contracts.secrets.scan import find_secret
 from daybook_contracts.text import uuid_text
@@ -22,32 +22,34 @@ from daybook_contracts.text import uuid_text
 _KNOWN = ", ".join(COMMANDS)
 _TOO_LARGE = f"the envelope must be at most {ENVELOPE_BYTES // 1024} KiB"
 
-# A canonical number may be 12 bytes longer than written (1e15), an id or an actor may be filled in: only such an
-# envelope is measured again.
+# The normal form may be longer: by 12 bytes for each number (1e15), and by the id and the actor if they are filled in.
+# Only an envelope that could exceed the limit in this way is measured again.
 _MAY_GROW_OVER = ENVELOPE_BYTES - 12 * ENVELOPE_VALUES - 2048
+
+_MOST_QUOTES = 4 * ENVELOPE_VALUES
 
 MakeId = Callable[[], str]
 
 
-def parse_command(raw: bytes, *, default_id: MakeId | None = None, measured: bool = True) -> Command:
-    """The normalised command of an envelope; `default_id` gives the id where the envelope has none.
+def parse_command(raw: bytes, *, default_id: MakeId | None = None, check_size: bool = True) -> Command:
+    """The normalised command of an envelope. `default_id` makes the id if the envelope has none.
 
-    Unless `measured`, `refuse_oversize` is left to the caller: it may take as long as the rest.
+    Without `check_size` the caller must call `refuse_oversize`, which may take as long as the rest.
     """
     if len(raw) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, unread_id(raw), too_large=True)
     try:
-        value = parse_json(raw)
+        value = parse_strictly(raw)
     except NotStrictJson as fault:
         raise _not_strict(raw, fault) from fault
     command = parse_envelope(value, default_id=default_id)
-    if measured:
+    if check_size:
         refuse_oversize(command, len(raw))
     return command
 
 
 def parse_envelope(value: object, *, default_id: MakeId | None = None) -> Command:
-    """The normalised command of an envelope that was read strictly already."""
+    """The normalised command of an envelope, a value from `parse_strictly`."""
     _refuse_secret(value)
     if not isinstance(value, dict):
         raise InvalidCommand(Code.INVALID_COMMAND, "a command is a JSON object")
@@ -70,14 +72,14 @@ def _refuse_secret(value: Any) -> None:
 
 
 def refuse_oversize(command: Command, written: int) -> None:
-    """Raises InvalidCommand for a command that is too large in its normal form; `written` bytes were parsed."""
-    # What one door publishes must pass the other.
+    """Raises InvalidCommand if the command is too large in its normal form. It was parsed from `written` bytes."""
+    # The HTTP door publishes the normal form, and the Kafka door must accept it.
     if written > _MAY_GROW_OVER and len(normalised_bytes(command)) > ENVELOPE_BYTES:
         raise InvalidCommand(Code.INVALID_COMMAND, _TOO_LARGE, command.id, too_large=True)
 
 
 def _not_strict(raw: bytes, fault: NotStrictJson) -> InvalidCommand:
-    """Why a text is refused that is not strict JSON. Raises for a secret in what could be read of it, which wins."""
+    """Why a text that is not strict JSON is refused. Raises InvalidCommand for a secret in what could be read of it."""
     if fault.value is None:
         command_id = unread_id(raw)
     else:
@@ -95,18 +97,16 @@ def _readable_id(value: Any) -> str | None:
         return None
 
 
-_MOST_QUOTES = 4 * ENVELOPE_VALUES
-
-
 def unread_id(raw: bytes) -> str | None:
-    """The one `id` at the top of an object, of its first 256 KiB; None where there is none that is a UUID, or two.
+    """The command id in a text that cannot be parsed: the only `id` at the top level of the first 256 KiB. None if
+    there is no such id, if there are two, or if it is no UUID.
 
-    Takes time linear in the length: nothing is parsed, the text is only split at its quotes.
+    Takes time linear in the length: the text is only split at its quotes.
     """
     text = b"".join(windows(raw[:ENVELOPE_BYTES]))
     if text.count(b'"') > _MOST_QUOTES:
         return None
-    pieces = text.split(b'"')  # strings are the odd ones
+    pieces = text.split(b'"')  # the pieces with odd indexes are strings
     depth, counted = 0, 0
     found: list[bytes] = []
     for at in range(1, len(pieces) - 2, 2):

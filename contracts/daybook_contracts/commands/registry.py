@@ -1,4 +1,4 @@
-"""Every command, as one union and by type. A new command is one line here."""
+"""All commands, as one union and by type. A new command is one line here."""
 
 from collections.abc import Mapping
 from types import MappingProxyType, UnionType
@@ -52,7 +52,7 @@ Command = (
 )
 
 AnyCommand = Annotated[Command, Field(discriminator="type")]
-"""For JSON Schema and OpenAPI."""
+"""The union for JSON Schema and OpenAPI."""
 
 
 def _by_type(union: UnionType) -> dict[str, type[Command]]:

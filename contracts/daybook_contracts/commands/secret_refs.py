@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Name, SecretIdRef, Uuid
+from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Data, Envelope, Name, SecretIdRef, Uuid
 
 _REF = "Where the secret lives, never the secret."
 

@@ -4,8 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from daybook_contracts.commands.envelope import Data, Envelope
-from daybook_contracts.commands.fields import ChosenId, ChosenIdField, FreeText, ReasonField, Stats, Uuid
+from daybook_contracts.commands.fields import (
+    ChosenId,
+    ChosenIdField,
+    Data,
+    Envelope,
+    FreeText,
+    ReasonField,
+    Stats,
+    Uuid,
+)
 
 
 class StartSyncData(Data):

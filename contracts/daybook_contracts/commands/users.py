@@ -4,8 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from daybook_contracts.commands.envelope import STRICT, Data
-from daybook_contracts.commands.fields import Uuid
+from daybook_contracts.commands.fields import STRICT, Data, Uuid
 
 
 class RegisterUserData(Data):

@@ -1,5 +1,5 @@
-"""A config in, its normal form out, or InvalidConfig. It must not know the org: whether a named secret exists is asked
-elsewhere.
+"""A config in, its normal form out, or InvalidConfig. Only the config is checked, not whether the secrets that it names
+exist in the org.
 """
 
 from collections.abc import Mapping
@@ -17,18 +17,20 @@ from daybook_contracts.connection_types.meta_ads import MetaAds
 
 
 class General(BaseModel):
+    """The config of a type without a model: any object in which `secrets`, if present, maps purposes to key_names."""
+
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
     secrets: dict[str, Name] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """All as it came, but the key_names and a `secrets` of null."""
+        """The config as given, but with normalised key_names, and without `secrets` if that is null."""
         named = {} if self.secrets is None else {"secrets": self.secrets}
         return {**(self.model_extra or {}), **named}
 
 
 CONNECTION_TYPES: Mapping[str, type[Closed]] = MappingProxyType({"hotmart": Hotmart, "meta_ads": MetaAds})
-"""The model of each type's config."""
+"""The model of each type's config. A new type is one file, and one line here."""
 
 
 class InvalidConfig(Exception):
@@ -40,7 +42,9 @@ class InvalidConfig(Exception):
 
 
 def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The config as it is kept: key_names and `act_` ids normalised, absent optionals absent; raises InvalidConfig."""
+    """The config as it is stored: key_names and `act_` ids normalised, without optionals that are null. Raises
+    InvalidConfig.
+    """
     model = CONNECTION_TYPES.get(type_, General)
     try:
         return model.model_validate(config).to_json()
@@ -49,7 +53,7 @@ def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_names_of(config: dict[str, Any]) -> frozenset[str]:
-    """The key_names of the secret references that a config names; a row of old may hold what no check let in."""
+    """The key_names of the secret references that a config names. Old rows may hold an invalid config."""
     secrets = config.get("secrets")
     named = secrets.values() if isinstance(secrets, dict) else ()
     return frozenset(name for name in named if isinstance(name, str))

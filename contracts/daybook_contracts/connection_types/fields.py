@@ -1,4 +1,4 @@
-"""The types that configs' fields are made of; each schema says what its validator says."""
+"""The types of configs' fields, and the base class of configs. Each type's schema says the same as its validator."""
 
 import re
 from collections.abc import Hashable
@@ -7,12 +7,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema
 
-from daybook_contracts.commands.envelope import STRICT
+from daybook_contracts.commands.fields import STRICT
 
 _Item = TypeVar("_Item", bound=Hashable)
 
 _DAY: Final = "(?!0000)[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-# No leap second: most calendars hold none.
+# No leap seconds: most calendars have none.
 _CLOCK: Final = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME: Final = f"{_DAY}[Tt]{_CLOCK}{_OFFSET}"

@@ -1,11 +1,10 @@
-"""The config of a `hotmart` connection: webhooks of a shop, and its API where a client is named."""
+"""The config of a `hotmart` connection: the webhooks of a shop, and its API if a client is named."""
 
 from typing import Any, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from daybook_contracts.commands.envelope import STRICT
-from daybook_contracts.commands.fields import Name, Text
+from daybook_contracts.commands.fields import STRICT, Name, Text
 from daybook_contracts.connection_types.fields import Closed, Distinct, Time
 
 Event = Literal[

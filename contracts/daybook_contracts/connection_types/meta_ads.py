@@ -1,4 +1,4 @@
-"""The config of a `meta_ads` connection: which ad accounts are read, at which level, from which day on."""
+"""The config of a `meta_ads` connection: which ad accounts are read, at which level, and since which day."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from daybook_contracts.commands.fields import Name, Text
 from daybook_contracts.connection_types.fields import Closed, Day, Digits, Distinct, Time
 
-_LONGEST_LOOKBACK = 3650  # ten years, thrice what Meta keeps
+_LONGEST_LOOKBACK = 3650  # ten years; Meta keeps about three
 
 
 def _without_act(value: object) -> object:

@@ -1,5 +1,5 @@
-"""An entry as it stands in the log: structs whose fields are declared in JCS order, and their bytes.
-Enters: a record's bytes, or an entry. Leaves: an entry, or its bytes. Judges nothing but its shape.
+"""The shape of an entry in the log: structs with their fields in JCS order, encoded to bytes and decoded from them.
+Only the shape is checked here.
 """
 
 from typing import Annotated, Final, Literal
@@ -13,8 +13,7 @@ from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.limits import ENTRIES
 
 VERSION: Final = 1
-Result = Literal["success", "failure"]
-Few = Annotated[int, msgspec.Meta(ge=0, le=ENTRIES)]
+EntryCount = Annotated[int, msgspec.Meta(ge=0, le=ENTRIES)]
 
 
 class EntryError(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -28,11 +27,11 @@ class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc
     command_id: str
     commit: str
     data: Raw
-    entries: Few
+    entries: EntryCount
     error: EntryError | UnsetType = UNSET
     hash: str
     key: str
-    ordinal: Few
+    ordinal: EntryCount
     partition: Count
     position: Count
     prev: str
@@ -55,7 +54,7 @@ class Entry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=Fa
     metadata_json: Metadata
     org_id: str | None
     project_id: str | None
-    result: Result
+    result: Literal["success", "failure"]
 
 
 class _ClaimedActor(Struct, gc=False):
@@ -68,23 +67,23 @@ _CLAIMED_ACTOR: Final = msgspec.json.Decoder(_ClaimedActor)
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """The entry's JCS bytes, given that its `data` is JCS."""
+    """The entry's JCS bytes; its `data` must be JCS already."""
     return _ENCODER.encode(entry)
 
 
 def decode_entry(value: bytes) -> Entry:
-    """Reads an entry of version 1 by its shape alone; raises ValueError (msgspec's, or a UnicodeDecodeError)."""
+    """Reads an entry of version 1 and checks its shape only. Raises ValueError (msgspec's, or a UnicodeDecodeError)."""
     return _DECODER.decode(value)
 
 
-def entry_data(entry: Entry) -> Fact:
-    """The typed fact of a success entry; raises KeyError on an unknown action, ValueError where data does not fit."""
+def fact_of(entry: Entry) -> Fact:
+    """What a success entry says. Raises KeyError for an unknown action, ValueError if the data does not fit."""
     return decode_fact(entry.action, entry.metadata_json.data)
 
 
 def actor_of(entry: Entry) -> str | None:
-    """The user who acted: the column, or the id that a refused command claimed; None where a service acted. Raises
-    ValueError where `data` is no object.
+    """The user who acted: the column, or the id that a refused command claimed; None if a service acted. Raises
+    ValueError if `data` is not an object.
     """
     if entry.actor_user_id is not None or entry.result == "success" or entry.metadata_json.salt is None:
         return entry.actor_user_id
@@ -92,7 +91,7 @@ def actor_of(entry: Entry) -> str | None:
 
 
 def identity_of(entry: Entry) -> Identity:
-    """What identifies the entry; raises ValueError where an outsider's `data` is no object."""
+    """What identifies the entry. Raises ValueError if an outsider's `data` is not an object."""
     metadata = entry.metadata_json
     actor = actor_of(entry) if metadata.scope == "outsider" else None
     return Identity(metadata.scope, metadata.key, actor, metadata.command_id, metadata.ordinal)

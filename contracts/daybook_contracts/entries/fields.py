@@ -1,5 +1,5 @@
-"""What all facts (the `data` of success entries) have in common: field types, bases, canonical bytes.
-Enters: a fact's fields. Leaves: its JCS bytes. Free JSON (config, payload, stats) is held as canonical bytes.
+"""What all facts (the `data` of success entries) have in common: field types, base classes and their canonical bytes.
+Free JSON (config, payload, stats) is held as canonical bytes.
 """
 
 from typing import Annotated, Final, Literal, TypeVar
@@ -7,7 +7,8 @@ from typing import Annotated, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from daybook_contracts.json.canonical import MAX_SAFE_INTEGER, canonical_bytes
+from daybook_contracts.json.canonical import canonical_bytes
+from daybook_contracts.limits import MAX_SAFE_INTEGER
 from daybook_contracts.text import UUID_PATTERN
 
 Uuid = Annotated[str, msgspec.Meta(pattern=f"^{UUID_PATTERN}$", max_length=36)]
@@ -26,7 +27,7 @@ T = TypeVar("T")
 
 
 class _Config(Struct):
-    """All that must be so in the config of any type."""
+    """What a config of any type must satisfy."""
 
     secrets: dict[str, str] | UnsetType = UNSET
 
@@ -49,28 +50,28 @@ class Changeable(Fact, frozen=True, kw_only=True):
 
 
 def require_object(free: Raw | UnsetType) -> None:
-    """Raises ValueError if the free JSON is anything but an object; canonical bytes have no space before the brace."""
+    """Raises ValueError if the free JSON is not an object. Canonical bytes have no space before the brace."""
     if free is not UNSET and bytes(free)[:1] != b"{":
         raise ValueError("expected an object")
 
 
 def require_config(free: Raw | UnsetType) -> None:
-    """Raises ValueError if the config is no object, or its `secrets` are there and no map of texts to texts."""
+    """Raises ValueError if the config is not an object, or if it has `secrets` that do not map strings to strings."""
     require_object(free)
     if isinstance(free, Raw):
         _CONFIG.decode(free)
 
 
 def unless_none(value: T | None) -> T | UnsetType:
-    """An optional as facts hold it: what is not there is absent."""
+    """An optional value as facts hold it: UNSET for None."""
     return UNSET if value is None else value
 
 
 def free_json(value: object) -> Raw:
-    """A config, payload or stats as facts hold it; raises NotCanonical."""
+    """A config, payload or stats as facts hold it. Raises NotCanonical."""
     return Raw(canonical_bytes(value))
 
 
 def encode_fact(fact: Struct) -> bytes:
-    """The JCS bytes of a fact: its fields are declared in order, its free JSON is canonical (see free_json)."""
+    """The JCS bytes of a fact: its fields are in order, and its free JSON is canonical (`free_json`)."""
     return msgspec.json.encode(fact)

@@ -1,5 +1,5 @@
-"""The frozen hash recipes of the log: request, commit and entry hash.
-Enters: canonical (RFC 8785) bytes and the salt's 16 raw bytes. Leaves: 64 lower-case hex digits.
+"""The frozen hash recipes of the log: request, commit and entry hash. They take canonical (RFC 8785) bytes and the 16
+raw bytes of the salt, and return 64 lower-case hex digits.
 """
 
 from hashlib import sha256
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 ZERO_HASH: Final = "0" * 64
-"""`prev` of a partition's first entry."""
+"""The `prev` of a partition's first entry."""
 
 
 def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
@@ -21,10 +21,12 @@ def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str
 
 
 def commit_hash(salt: bytes, data: bytes) -> str:
-    """Commits an entry to its `data` (JCS bytes), so that data can be redacted without breaking the chain."""
+    """Commits an entry to its `data` (JCS bytes). The entry hash covers the commit instead of the data, so data can be
+    redacted without breaking the chain.
+    """
     return sha256(b"daybook-data/v1\n" + salt + data).hexdigest()
 
 
 def entry_hash(preimage: bytes) -> str:
-    """Hash of an entry; `preimage` is the JCS of the entry without its metadata's data, salt and hash."""
+    """The hash of an entry; `preimage` is the JCS of the entry without the metadata's data, salt and hash."""
     return sha256(b"daybook-entry/v1\n" + preimage).hexdigest()

@@ -1,5 +1,5 @@
-"""Computed ids: an entry's ids follow from what identifies it, so repeating a command cannot make a second entry.
-Enters: scope, routing key, actor, command id, ordinal. Leaves: UUIDs as lower-case text. Draws nothing at random.
+"""Computed ids: an entry's ids follow from its identity, so repeating a command cannot make a second entry. Ids are
+UUIDs as lower-case text. Nothing here is random.
 """
 
 from hashlib import sha256
@@ -10,17 +10,16 @@ _FIRST: Final = b"daybook-id/v1\n"
 _SECOND: Final = b"daybook-id/v2\n"
 _NO_ACTOR: Final = "0" * 32
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""A hex digit with its upper two bits set to RFC 9562's variant, 10."""
-
+"""Each hex digit with its upper two bits set to 10, the variant of RFC 9562."""
 
 Scope = Literal["org", "user", "outsider", "policy"]
-"""Whose ids an entry uses up: an org's, a user's, one outsider's, or those of the service's own commands."""
+"""Command ids are unique within a scope: of an org, of a user, of one outsider, or of the service's own commands."""
 
 
 class Identity(NamedTuple):
-    """What identifies an entry; two entries are the same one only if all parts are equal, whatever their ids.
+    """What identifies an entry. Two entries are the same one only if all parts are equal; equal ids are not enough.
 
-    All ids in lower-case canonical form; `actor` is None unless the scope is `outsider`; `ordinal` is below 2**32.
+    Ids are in lower-case canonical form, `actor` is None unless the scope is `outsider`, and `ordinal` is below 2**32.
     """
 
     scope: Scope
@@ -30,22 +29,23 @@ class Identity(NamedTuple):
     ordinal: int = 0
 
     def first_id(self) -> str:
-        r"""The entry's id, a UUIDv8: the first 6 bytes of the command id, so that UUIDv7 command ids keep index pages
-        warm, then bytes 0..9 of SHA-256("daybook-id/v1\n" || parts), cut to fit around version and variant.
+        r"""The entry's id, a UUIDv8: the first 6 bytes of the command id, then bytes 0..9 of
+        SHA-256("daybook-id/v1\n" || parts), with version and variant set. With UUIDv7 command ids, new ids are close to
+        each other in an index.
         """
         digest = sha256(_FIRST + self._parts()).hexdigest()
         return f"{self.command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
 
     def second_id(self) -> str:
         r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): 122 bits that nobody can choose. The id of
-        what the entry creates, and of the entry's row in `audit_log` where another entry's row has its first id.
+        what the entry creates, and of the entry's row in `audit_log` if another entry's row has its first id.
         """
         digest = sha256(_SECOND + self._parts()).hexdigest()
         variant = _VARIANT[digest[16]]
         return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
     def at(self, ordinal: int) -> "Identity":
-        """Of another entry of the same command."""
+        """The identity of another entry of the same command."""
         return self._replace(ordinal=ordinal)
 
     def _parts(self) -> bytes:
@@ -55,15 +55,15 @@ class Identity(NamedTuple):
 
 
 def thing_id(key: str, command_id: str) -> str:
-    """The id of what a command on an org creates, unless a service chose one: a publisher can know it beforehand."""
+    """The id of what a command on an org creates, unless a service chose one. A publisher can compute it beforehand."""
     return Identity("org", key, None, command_id).second_id()
 
 
 def policy_alert_id(connection_id: str, rule: str) -> str:
-    """The UUIDv5 of a policy's alert, in the namespace of its connection: whether it is open is one look-up by key."""
+    """The UUIDv5 of a policy's alert, in the namespace of its connection. So one look-up by key tells if it is open."""
     return str(uuid5(UUID(connection_id), rule))
 
 
 def timeout_command_id(sync_run_id: str) -> str:
-    """The UUIDv5 of the command that fails an overdue run: whoever owns the partition, it happens once."""
+    """The UUIDv5 of the command that fails an overdue run. It happens once, whichever instance owns the partition."""
     return str(uuid5(UUID(sync_run_id), "sync_stalled"))

@@ -1,5 +1,5 @@
-"""Reading an admitted record: an entry that every fold can trust, or the reason why nobody may fold it.
-Enters: a record's value. Leaves: an entry, or PoisonEntry with what columns can be read. Does not judge admission.
+"""Reads an admitted record: an entry that every fold can trust, or PoisonEntry with the reason and the columns that can
+be read. Admission is not checked here.
 """
 
 import re
@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Raw, Struct
 
-from daybook_contracts.entries.entry import VERSION, Entry, decode_entry, entry_data, identity_of
+from daybook_contracts.entries.entry import VERSION, Entry, decode_entry, fact_of, identity_of
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.entries.hashing import commit_hash
@@ -18,7 +18,7 @@ from daybook_contracts.text import UUID_PATTERN, printable
 _POLICY_ONLY: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
 _IDS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
-"""Entity, command and key; then the nullable org, project and actor, all as repr() writes them."""
+"""Entity, command and key, then the nullable org, project and actor, all as repr() writes them."""
 
 _METADATA: Final = b',"metadata_json":'
 _ORG_ID: Final = b',"org_id":'
@@ -33,7 +33,7 @@ _CREATED_AT: Final = re.compile(
 
 
 class LooseEntry(Struct, frozen=True, gc=False):
-    """The columns of an entry of any version, its metadata as raw JSON: enough for a row of `audit_log`."""
+    """The columns of an entry of any version, with its metadata as raw JSON: enough for a row of `audit_log`."""
 
     action: str
     created_at: str
@@ -61,7 +61,7 @@ _CLAIMED_ORG: Final = msgspec.json.Decoder(_ClaimedOrg)
 
 
 class PoisonEntry(Exception):
-    """An admitted entry that no fold can apply; `entry` has its columns, if they can be read. The reason is a short
+    """An admitted entry that no fold can apply. `entry` has its columns, if they can be read. `reason` is one short
     line, whatever it quotes of the entry.
     """
 
@@ -93,7 +93,7 @@ def read_entry(value: bytes, entry: Entry | None = None) -> TrustedEntry:
 
 
 def loose_entry(value: bytes) -> LooseEntry | None:
-    """The columns of a record of any version, or None where they cannot be read."""
+    """The columns of a record of any version, or None if they cannot be read."""
     try:
         return _LOOSE.decode(value)
     except ValueError:
@@ -107,7 +107,7 @@ def raw_metadata(value: bytes) -> bytes:
 
 
 def _unknown_version(loose: LooseEntry | None) -> str | None:
-    """Says so if the version is why the shape was not understood."""
+    """The fault, if an unknown version is why the shape was not understood."""
     try:
         version = VERSION if loose is None else _VERSION_ONLY.decode(loose.metadata_json).v
     except ValueError:
@@ -145,7 +145,7 @@ def _check_columns(entry: Entry) -> None:
 
 
 def _is_time(text: str) -> bool:
-    """Years 1 to 9999, as PostgreSQL and every language's calendar take them."""
+    """Whether it is a time of the years 1 to 9999, which PostgreSQL and the calendar of every language accept."""
     found = _CREATED_AT.fullmatch(text)
     if found is None:
         return False
@@ -163,7 +163,7 @@ def _checked_fact(entry: Entry) -> Fact | None:
         if bytes(metadata.data)[:1] != b"{":
             raise ValueError("data is not an object")
         return None
-    fact = entry_data(entry)
+    fact = fact_of(entry)
     if entry.org_id is None and entry.action != _USER_ACTION:
         raise ValueError("a success has an org")
     return fact
@@ -182,7 +182,7 @@ def _checked_identity(entry: Entry) -> Identity:
 
 
 def _fits(identity: Identity, entry: Entry) -> bool:
-    """Whether the scope is the action's, and the key names the org or the user that the entry is about."""
+    """Whether the scope is one of the action's, and the key is the org or the user that the entry is about."""
     if identity.scope == "outsider" and (entry.result == "success" or not _is_id(identity.actor)):
         return False
     if entry.action == _USER_ACTION:

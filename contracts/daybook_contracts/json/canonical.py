@@ -1,6 +1,7 @@
-"""Canonical JSON (RFC 8785, JCS): a JSON value enters, the one byte string that stands for it leaves, and back.
-orjson writes whatever it writes as JCS does; numbers where the two differ are handed to it as JCS has them, and values
-with other differences (unusual keys, depth) go through `rfc8785` as a whole.
+"""Canonical JSON (RFC 8785, JCS): a JSON value comes in, its one byte string goes out, and the other way round.
+
+orjson writes every value for which its output equals JCS. Numbers that it formats differently are given to it as text.
+A value that differs in another way (unusual keys, great depth) is written by `rfc8785` as a whole.
 """
 
 import json
@@ -11,45 +12,46 @@ from typing import Any, Final
 import orjson
 import rfc8785
 
-MAX_SAFE_INTEGER: Final = 2**53 - 1
-"""The largest integer up to which every integer is a double of its own."""
+from daybook_contracts.limits import MAX_SAFE_INTEGER
 
 MAX_DEPTH: Final = 512
-"""Deeper JSON is not read. Far above any entry's depth (35), far below where parsers differ or overflow."""
+"""Deeper JSON is not read. Far above the depth of any entry (35), and far below where parsers differ or overflow."""
 
 _FIRST_KEY_OUT_OF_ORDER: Final = "\ue000"
-"""From here on UTF-16 order (JCS) and code point order (orjson) may differ."""
+"""From here on, UTF-16 order (JCS) and code point order (orjson) may differ."""
 
 _SMALLEST_PLAIN, _BEYOND_PLAIN = 1e-5, 2.0**53
-"""Between them orjson writes a float with a fraction without an exponent, as JCS does; above, none has a fraction."""
+"""Between these, orjson writes a float with a fraction as JCS does, without an exponent. No larger float has one."""
 
 _SMALLEST_POWER, _LARGEST_POWER = -6, 20
-"""Of ten: between them ECMAScript writes a number without an exponent."""
+"""Powers of ten between which ECMAScript writes a number without an exponent."""
 
 _ORJSON_DEPTH: Final = 254
-"""Deeper values orjson does not write."""
+"""orjson does not write deeper values."""
 
 _BRACKET_OR_STRING: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 
 class NotCanonical(ValueError):
-    """Not the canonical form of a JSON value, or the value has none: NaN, infinity, unsafe integer, lone surrogate."""
+    """Bytes that are not canonical, or a value without a canonical form: NaN, infinity, an integer beyond 2**53 - 1,
+    a lone surrogate.
+    """
 
 
 def canonical_bytes(value: object) -> bytes:
-    """The JCS bytes of a JSON value (None, bool, int, float, str, list, dict with str keys); raises NotCanonical."""
+    """The JCS bytes of a JSON value (None, bool, int, float, str, list, dict with str keys). Raises NotCanonical."""
     written = _by_orjson(value)
     if written is not None:
         return written
     try:
-        return rfc8785.dumps(value)  # type: ignore[arg-type]  # it checks types itself
+        return rfc8785.dumps(value)  # type: ignore[arg-type]  # checks types itself
     except ValueError as error:
         raise NotCanonical(str(error)) from error
 
 
 def is_plainly_canonical(value: bytes) -> bool:
-    """True only for JCS bytes; false may also mean that only parse_canonical can tell. About ten times faster."""
+    """True only for JCS bytes; False may also mean that only `parse_canonical` can tell. About ten times faster."""
     try:
         return _by_orjson(orjson.loads(value)) == value
     except orjson.JSONDecodeError:
@@ -57,11 +59,11 @@ def is_plainly_canonical(value: bytes) -> bool:
 
 
 def parse_canonical(value: bytes) -> object:
-    """The JSON value whose JCS these bytes are, integers beyond 2**53 - 1 as floats; raises NotCanonical."""
+    """The JSON value of JCS bytes, with integers beyond 2**53 - 1 as floats. Raises NotCanonical."""
     if _is_too_deep(value):
         raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
     try:
-        parsed = parse_json(value.decode())
+        parsed = parse_as_ecmascript(value.decode())
     except ValueError as error:
         raise NotCanonical(str(error)) from error
     if canonical_bytes(parsed) != value:
@@ -69,17 +71,17 @@ def parse_canonical(value: bytes) -> object:
     return parsed
 
 
-def parse_json(text: str) -> object:
-    """Any JSON text with its numbers as ECMAScript reads them: so PostgreSQL's jsonb, which writes 1e+21 in full, gives
-    back the value that was put in. Raises ValueError; takes NaN and infinities, which have no canonical form.
+def parse_as_ecmascript(text: str) -> object:
+    """The value of any JSON text, with numbers as ECMAScript reads them. So a value comes back equal from PostgreSQL's
+    jsonb, which writes 1e+21 in full. Raises ValueError, but accepts NaN and infinities, which have no canonical form.
     """
     parsed: object = _ECMASCRIPT.decode(text)
     return parsed
 
 
 def _integer(literal: str) -> float:
-    """An integer literal as ECMAScript reads it: a double, which for safe integers an int stands for."""
-    if len(literal) > 17:  # certainly unsafe; also spares int() a literal of a million digits
+    """An integer literal as ECMAScript reads it: a double. An int stands for a double that is a safe integer."""
+    if len(literal) > 17:  # certainly unsafe; int() would be slow for a literal of a million digits
         return float(literal)
     number = int(literal)
     return number if abs(number) <= MAX_SAFE_INTEGER else float(number)
@@ -100,20 +102,20 @@ def _is_too_deep(value: bytes) -> bool:
 
 
 class _NotPlain(Exception):
-    """Only rfc8785 can write the value, or refuse it."""
+    """Only rfc8785 can write or refuse the value."""
 
 
 def _by_orjson(value: object) -> bytes | None:
-    """The JCS of the value; None says nothing."""
+    """The JCS of the value, or None if orjson cannot write it."""
     try:
         plain = value if _is_plain(value) else _with_plain_numbers(value, 0)
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-    except (_NotPlain, orjson.JSONEncodeError):  # the latter: deeper than orjson goes, or a lone surrogate
+    except (_NotPlain, orjson.JSONEncodeError):  # the latter for a lone surrogate, or too deep for orjson
         return None
 
 
 def _is_plain(value: object) -> bool:
-    """Says whether orjson's sorted output is certainly the JCS of the value. Looks at every node once."""
+    """Whether orjson's sorted output is certainly the JCS of the value. Looks at each node once."""
     stack: list[Any] = [value]
     while stack:
         node = stack.pop()
@@ -132,7 +134,7 @@ def _is_plain(value: object) -> bool:
 
 
 def _with_plain_numbers(value: object, depth: int) -> object:
-    """An equal value of which orjson's sorted output is the JCS; raises _NotPlain."""
+    """An equal value for which orjson's sorted output is the JCS. Raises _NotPlain."""
     if type(value) is str or value is None or type(value) is bool or _is_plain_number(value):
         return value
     if type(value) is float:
@@ -150,7 +152,7 @@ def _is_plain_key(key: object) -> bool:
 
 
 def _is_plain_number(node: object) -> bool:
-    """A safe integer, or a float that orjson writes without an exponent and not as `-0.0` or `1.0`."""
+    """Whether it is a safe integer, or a float that orjson writes without an exponent and not as `-0.0` or `1.0`."""
     if type(node) is int:
         return -MAX_SAFE_INTEGER <= node <= MAX_SAFE_INTEGER
     if type(node) is float:
@@ -167,8 +169,8 @@ def _plain_number(number: float) -> int | orjson.Fragment:
 
 
 def _ecmascript(number: float) -> str:
-    """A finite number but zero, as ECMA-262 (Number::toString) writes it. repr() has the same shortest digits, and
-    other bounds for when to use an exponent. Faster than the package where one value holds many numbers.
+    """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but uses
+    an exponent in other cases. Faster than `rfc8785` for a value with many numbers.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")

@@ -1,7 +1,7 @@
-"""Bytes in, a JSON value out that JCS, PostgreSQL and every other reader take the same way, or NotStrictJson.
+"""Bytes in, a JSON value out that JCS, PostgreSQL and every other reader understand alike, or NotStrictJson.
 
-Refused though JSON libraries take it: NUL, lone surrogates, NaN, infinity, duplicate keys, depth over 32,
-numbers that a double does not hold exactly as integers. `1.0` becomes `1`, and `-0.0` becomes `0`, as JCS has them.
+Refuses what JSON libraries may accept: NUL, lone surrogates, NaN, infinity, duplicate keys, more than 32 levels, and
+integers beyond 2^53-1. `1.0` becomes `1` and `-0.0` becomes `0`, as in JCS.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import Any, Final
 import orjson
 
 from daybook_contracts.json.counts import has_members, has_more_values
-from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, INTEGER
+from daybook_contracts.limits import DEPTH, ENVELOPE_BYTES, ENVELOPE_VALUES, MAX_SAFE_INTEGER
 
 _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re.DOTALL)
 
 
 class NotStrictJson(ValueError):
-    """`path` leads to the fault, as keys and indexes from the top; `value` is what could be read all the same."""
+    """`path`: keys and indexes from the top to the fault. `value`: what could be read despite it."""
 
     def __init__(self, reason: str, path: tuple[str | int, ...] = (), value: Any = None) -> None:
         super().__init__(reason)
@@ -29,11 +29,11 @@ class NotStrictJson(ValueError):
 
 
 class Members(list[tuple[str, Any]]):
-    """An object's members as they stood in the text, duplicates included."""
+    """An object's members as in the text, duplicates included."""
 
 
-def parse_json(raw: bytes) -> Any:
-    """The one value that the text stands for; raises NotStrictJson. Each text is parsed once, whatever is wrong."""
+def parse_strictly(raw: bytes) -> Any:
+    """The value of the text. Raises NotStrictJson. Parses the text once, whatever is wrong with it."""
     if has_more_values(raw, ENVELOPE_VALUES):
         raise NotStrictJson(f"more than {ENVELOPE_VALUES:,} JSON values")
     try:
@@ -42,19 +42,19 @@ def parse_json(raw: bytes) -> Any:
         raise NotStrictJson(f"not JSON: {error.msg}") from error
     top = [value]
     try:
-        # No `\u0000` in the text, no NUL in any string: then the strings need no look.
+        # Without `\u0000` in the text no string holds a NUL, so the strings need no check.
         members = _check_inside(top, 0, nul=b"\\u0000" in raw)
     except NotStrictJson as fault:
         fault.path, fault.value = fault.path[1:], value
         raise
-    # The parser keeps one member of each name, so a name given twice is in the text only.
+    # The parser keeps one member of each name: a name that is given twice can be seen in the text only.
     if not has_members(raw, members):
         raise _given_twice(raw, value)
     return top[0]
 
 
 def parse_loosely(raw: bytes) -> Any:
-    """Whatever can be read of a refused text, objects as Members; None where nothing can, or where it is too much."""
+    """Whatever can be read of a refused text, with objects as Members. None if it cannot be read or is too large."""
     if len(raw) > ENVELOPE_BYTES or has_more_values(raw, ENVELOPE_VALUES):
         return None
     try:
@@ -64,7 +64,7 @@ def parse_loosely(raw: bytes) -> Any:
 
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
-    """An object's members, of either reading; none of anything else."""
+    """The members of an object of `parse_strictly` or `parse_loosely`; none if the value is no object."""
     match value:
         case dict():
             yield from value.items()
@@ -75,7 +75,7 @@ def members(value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _check_inside(container: dict[str, Any] | list[Any], depth: int, *, nul: bool) -> int:
-    """Checks what an object or array holds, puts whole floats right in place, and counts the members of objects."""
+    """Checks what is in an object or array, turns whole floats into integers, and counts the members of objects."""
     if depth > DEPTH:
         raise NotStrictJson(f"nested deeper than {DEPTH}")
     inside: Any = container
@@ -109,12 +109,12 @@ def _refuse_nul(text: str) -> None:
 
 
 def _refuse_unsafe(number: float) -> None:
-    if not -INTEGER <= number <= INTEGER:
+    if not -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
         raise NotStrictJson("an integer beyond 2^53-1")
 
 
 def _given_twice(raw: bytes, value: Any) -> NotStrictJson:
-    """Names the key if it can be only one; an `id` that may be given twice is no id."""
+    """Names the key if only one is given twice. An `id` that may be given twice is left out of what was read."""
     written = Counter(orjson.loads(b'"%b"' % name) for name, colon in _STRING.findall(raw) if colon)
     surplus = written - Counter(_names(value))
     readable = {name: member for name, member in members(value) if name != "id" or "id" not in surplus}

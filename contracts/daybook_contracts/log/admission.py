@@ -1,6 +1,5 @@
-"""The admission rule: whether a record extends its partition's log. Pure, and frozen for ever.
-Enters: the head, the partition that was read, a record's value. Leaves: the new head and the entry, or why the record
-is void. Checks canonical form, partition, position, prev and hash, and nothing else.
+"""The admission rule: whether a record extends its partition's log, or why it is void. Frozen for ever.
+Checks canonical form, partition, position, prev and hash, and nothing else.
 """
 
 from enum import StrEnum
@@ -18,7 +17,7 @@ _NOT_HASHED: Final = frozenset({"data", "salt", "hash"})
 
 
 class VoidReason(StrEnum):
-    """Why a record is not part of the log; the first in this order that holds."""
+    """Why a record is not part of the log. If several reasons hold, the first in this order is given."""
 
     NOT_CANONICAL = "not_canonical"
     WRONG_PARTITION = "wrong_partition"

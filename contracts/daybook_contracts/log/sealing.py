@@ -1,4 +1,4 @@
-"""Sealing: an entry that has its place behind a log's head enters, the bytes of its record leave."""
+"""Sealing: makes the record of an entry that has its place after a log's head."""
 
 from typing import Final
 

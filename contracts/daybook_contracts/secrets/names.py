@@ -1,4 +1,4 @@
-"""Which names say that what they name is secret, such as `accessToken`, `api-key`, `smtp.password`."""
+"""Names that tell that their value is a secret, such as `accessToken`, `api-key` and `smtp.password`."""
 
 import re
 from itertools import pairwise
@@ -11,7 +11,7 @@ _ONE_WORD: Final = frozenset(
         *("authorization", "auth", "credential", "credentials", "signature", "sig", "cookie"),
     }
 )
-# Also written as one.
+# Two words that may be written as one.
 _TWO_WORDS: Final = frozenset(
     {
         *("apikey", "privatekey", "accesskey", "accountkey", "clientsecret"),
@@ -19,10 +19,10 @@ _TWO_WORDS: Final = frozenset(
     }
 )
 _WORDS: Final = _ONE_WORD | _TWO_WORDS
-# A name that ends so tells of a secret, and is none: `token_type`, `access_key_id`, `secret_id_ref`.
+# A name with such an end is about a secret, but its value is none: `token_type`, `access_key_id`, `secret_id_ref`.
 _LAST_WORDS: Final = frozenset({"id", "ids", "type", "expires", "at", "url", "ref", "name", "version", "environment"})
 
-# Every secret name has one of these; most names have none.
+# Every secret name contains one of these, and most other names do not.
 _STEMS: Final = (
     "pass",
     "pwd",
@@ -38,21 +38,23 @@ _STEMS: Final = (
     "key",
 )
 STEM: Final = re.compile("|".join(_STEMS))
-# `apiKEY`, `APIKey` and `tokenIDs` end a word where the case changes.
 _DIGIT: Final = re.compile("[0-9]")
 # `password2` is a password; Auth0 is a company.
 _NUMBER: Final = re.compile(r"(?<=[^\W\d_])(?<!\bauth)[0-9]+\b")
+# A word ends where the case changes: `apiKEY`, `APIKey`, `tokenIDs`.
 _WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z\W_]+|[A-Z]+")
 
 
 def may_hold_secret_name(text: str) -> bool:
-    """False where no word of the text could be a secret name: quick for texts of any length."""
+    """False if no word of the text can be a secret name. Fast for texts of any length."""
     low = text.lower()
     return any(stem in low for stem in _STEMS)
 
 
 def is_secret_name(name: str) -> bool:
-    """By the name's words, which end at `-`, `_`, `.`, at whatever else is no letter or digit, and at case changes."""
+    """Decides by the words of the name. They end where the case changes, and at each character that is no letter or
+    digit.
+    """
     if not STEM.search(name.lower()):
         return False
     words = _words(unquote(name) if "%" in name else name)
@@ -60,11 +62,11 @@ def is_secret_name(name: str) -> bool:
         return False
     if not _WORDS.isdisjoint(words):
         return True
-    # Two at a time finds `api_key`, and `hotTok`.
+    # Pairs of words, for names such as `api_key` and `hotTok`.
     return len(words) > 1 and not _WORDS.isdisjoint(map("".join, pairwise(words)))
 
 
 def _words(name: str) -> list[str]:
-    """In lower case, without numbers behind them."""
+    """The words in lower case, without the numbers at their ends."""
     joined = " ".join(_WORD.findall(name)).lower()
     return (_NUMBER.sub("", joined) if _DIGIT.search(joined) else joined).split(" ")

@@ -1,23 +1,19 @@
-"""The published formats of credentials, as a table. A text in; the spans of what is secret in it out.
+"""The published formats of credentials, as a table of regular expressions.
 
-Every expression takes time linear in the text's length. It begins with a literal or a small class, so that a search
-skips quickly; what stands before is looked at behind that; a repetition without an upper bound is possessive, and no
-second attempt can begin inside of it. `re.ASCII`: a letter outside of ASCII is a boundary.
+Each expression takes time linear in the length of the text. It starts with a literal or a small class, so that a search
+skips quickly, and looks behind for what must precede that. A repetition without an upper bound is possessive, and no
+second match can start inside it. With `re.ASCII`, a letter outside ASCII is a boundary.
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
 from typing import Final, NamedTuple
-
-from daybook_contracts.secrets.names import STEM, is_secret_name, may_hold_secret_name
 
 _MIXED: Final = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8" * 4
 _HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 
-# A placeholder or what somebody has masked already.
-_NOT_MASKED: Final = r"(?!(?:\$?\{{1,2}[\w. -]{0,60}\}{1,2}|\*++)(?:[@&#;\s\"'\0]|\Z))"
-# Four characters of base64 that stand for three of printable ASCII. English words are hardly ever made of them.
+# Neither a placeholder nor masked already.
+NOT_MASKED: Final = r"(?!(?:\$?\{{1,2}[\w. -]{0,60}\}{1,2}|\*++)(?:[@&#;\s\"'\0]|\Z))"
+# Four characters of base64 that encode three of printable ASCII. English words rarely consist of them.
 _BASE64_OF_ASCII: Final = "[I-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
 _GAP: Final = r"(?:[\s:\"']|%20){1,4}"
 _VALUE: Final = r"[\w.~+/=-]"
@@ -25,8 +21,9 @@ _PORT: Final = r"(?![0-9]{1,5}[?#,;)\]])"
 
 
 class Pattern(NamedTuple):
-    """`hint`: lower-case text without which there is no match. The secret is the group `secret`, or the whole match.
-    With `named` the expression leads up to a value that is secret if its name (the first group) is.
+    """`hint`: lower-case text that every match contains. The secret is the group `secret`, or else the whole match.
+    `named`: the match ends before a value, which is a secret if the first group is the name of one. `example` and
+    `other` are for tests: a text with a secret, and one without.
     """
 
     name: str
@@ -38,7 +35,7 @@ class Pattern(NamedTuple):
 
 
 def _prefixed(prefix: str, body: str, before: str = "A-Za-z0-9") -> str:
-    """A token that begins with `prefix` (of one width), and goes on as long as tokens do."""
+    """A token that starts with `prefix` (of fixed width) and `body`, and extends over all characters of tokens."""
     return rf"{prefix}(?<![{before}]{prefix}){body}[\w-]*+"
 
 
@@ -199,7 +196,7 @@ _IN_CONTEXT: Final = (
     _pattern(
         "password in a URL",
         "://",
-        r"://[^\s/:@\"'<>\0]*+:" + _NOT_MASKED + _PORT + r"(?P<secret>[^\s/\"'<>\0]+)@",
+        r"://[^\s/:@\"'<>\0]*+:" + NOT_MASKED + _PORT + r"(?P<secret>[^\s/\"'<>\0]+)@",
         "postgresql://daybook:hunter2@localhost/daybook",
         "https://example.com:8443/@daybook",
     ),
@@ -214,50 +211,3 @@ _IN_CONTEXT: Final = (
 )
 
 PATTERNS: Final = (*_KEYS_AND_TOKENS, *_IN_CONTEXT)
-
-# Different names in a text; of those that may be secret; and the characters of these. To judge more would take long.
-_MOST_NAMES: Final = 5_000
-_MOST_JUDGED: Final = 1_000
-_MOST_CHARACTERS: Final = 20_000
-_PARAMETER: Final = re.compile(_NOT_MASKED + r"[^&#;\s\"'<>\0]+")
-
-
-def spans_of(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
-    """Where in the text the pattern's secrets stand, in order. The hint is the caller's to check."""
-    if pattern.named:
-        yield from _spans_of_named(pattern.expression, text)
-        return
-    group = "secret" if "secret" in pattern.expression.groupindex else 0
-    for found in pattern.expression.finditer(text):
-        yield found.span(group)
-
-
-def _spans_of_named(expression: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    # In turn what stands before a name, and a name. A loop over all matches would take three times as long.
-    parts = expression.split(text)
-    names = parts[1::2]
-    secret = _secret_names(list(dict.fromkeys(names)))
-    if not secret:
-        return
-    ends = list(accumulate(map(len, parts)))[1::2]
-    read_to = 0
-    for number, name in enumerate(names, 1):
-        if name in secret:
-            at = ends[number - 1] + 2 * number  # a mark before each name and one behind it are in no part
-            # What is inside of a value is covered by it.
-            if at >= read_to and (value := _PARAMETER.match(text, at)):
-                read_to = value.end()
-                yield value.span()
-
-
-def _secret_names(names: Sequence[str]) -> set[str]:
-    """Of different names, in order. One that may be secret and comes too late counts as secret."""
-    possible = [name for name in names[:_MOST_NAMES] if STEM.search(name.lower())]
-    lengths = accumulate(map(len, possible))
-    judged = min(_MOST_JUDGED, sum(length <= _MOST_CHARACTERS for length in lengths))
-    secret = {name for name in possible[:judged] if is_secret_name(name)}
-    secret.update(possible[judged:])
-    rest = names[_MOST_NAMES:]
-    if may_hold_secret_name("\0".join(rest)):
-        secret.update(rest)
-    return secret

@@ -1,4 +1,4 @@
-"""The forms of a reference to a secret that lives elsewhere, and what the references of one org begin with."""
+"""References to secrets that are stored elsewhere: their forms, and the prefix that those of one org must have."""
 
 import re
 from typing import Final
@@ -13,12 +13,12 @@ _ORG: Final = "{org_id}"
 SECRET_ID_REF: Final = re.compile(
     rf"{_VAULT}{UUID_ANY_CASE}"
     r"|aws-sm:arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}"
-    # A slash inside, neither first nor last: written so that no long text makes it backtrack.
+    # A slash inside, neither first nor last, written so that a long text causes no backtracking.
     r"|vault:[^#\s][^#\s/]*/[^#\s]+#[^@\s]+(@[0-9]+)?"
     r"|gcp-sm:projects/[^/\s]+/secrets/[^/\s]+/versions/(latest|[0-9]+)"
     r"|env:[A-Z_][A-Z0-9_]*"
 )
-# Ways to a place that does not begin as the reference does.
+# With these, a reference could lead to a place outside its prefix.
 _DETOURS: Final = ("..", "//", "%")
 
 JSON_SCHEMA_PATTERN: Final = rf"^(?!.*(\.\.|//|%))({SECRET_ID_REF.pattern})$"
@@ -29,7 +29,7 @@ def is_secret_id_ref(text: str) -> bool:
 
 
 def secret_id_ref(text: str) -> str:
-    """As it is stored, a vault's id in lower case; raises ValueError for anything but a reference."""
+    """The reference as it is stored, with a vault's id in lower case. Raises ValueError if the text is no reference."""
     if not is_secret_id_ref(text):
         raise ValueError(
             "must be a reference: pgvault:…, aws-sm:…, vault:…, gcp-sm:… or env:…, without `..`, `//` and `%`"
@@ -37,7 +37,7 @@ def secret_id_ref(text: str) -> str:
     return _VAULT + uuid_text(text.removeprefix(_VAULT)) if text.startswith(_VAULT) else text
 
 
-# One of each form. A prefix is possible if it can be continued as one of them ends.
+# One of each form. A prefix is valid if it can be completed with the end of one of them.
 _SAMPLES: Final = (
     f"{_VAULT}00000000-0000-4000-8000-000000000001",
     "aws-sm:arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:shop/hottok-AbCdEf",
@@ -48,12 +48,12 @@ _SAMPLES: Final = (
 
 
 def expanded_prefix(template: str, org_id: str) -> str:
-    """What every reference of the org begins with."""
+    """The prefix that all references of the org must have."""
     return template.replace(_ORG, org_id)
 
 
 def checked_prefix(template: str) -> str:
-    """The template itself; raises ValueError for one that no reference could ever begin with."""
+    """The template itself. Raises ValueError if no reference could have such a prefix."""
     if {"{", "}"} & set(template.replace(_ORG, "")):
         raise ValueError(f"{_ORG} is the only placeholder there is")
     prefix = expanded_prefix(template, "0199f000-0000-7000-8000-00000000b00c")

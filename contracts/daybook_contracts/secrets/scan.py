@@ -1,6 +1,5 @@
-"""Finds secrets where only references belong, and takes `hottok` out of dead letters. Says where, never what.
-
-Enters: a command as parsed, strictly or loosely. Leaves: the path of the first secret, or a payload without `hottok`.
+"""Finds secrets in commands, and takes them out of dead letters and stats. The input is JSON as parsed, strictly or
+loosely. Answers name the path of a secret, never the secret.
 """
 
 import re
@@ -16,17 +15,18 @@ from daybook_contracts.secrets.references import is_secret_id_ref
 
 HOTTOK: Final = "hottok"
 _MOST_IN_STATS: Final = 5_000
-_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; to judge more would take long
+_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; to check more would take long
 
 Path = tuple[str | int, ...]
-# A way upwards: a path of its own for each value would cost its depth.
+# The link of the parent, and the last step of a path. To build a path for each value would take time for its depth.
 _Link = tuple[Any, str | int]
 
-# `config.secrets` maps purposes such as `access_token` to names of references; a payload has its source's keys.
+# Members whose keys tell nothing: `config.secrets` maps purposes such as `access_token` to names of references, and the
+# keys of a payload are its source's.
 _SECRETS: Final = frozenset({"secrets"})
 _FREE: Final = frozenset({"secrets", "payload"})
 
-# For texts that are not JSON. Nothing here looks far ahead: such a text may be long, and written to be slow.
+# For texts that are not JSON. Nothing here looks far ahead, because such a text may be long and made to be slow.
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/nrt]))")
 _SEPARATORS: Final = str.maketrans("", "", "-_.")
 _SECRET_NAME: Final = re.compile(
@@ -36,7 +36,7 @@ _SECRET_NAME: Final = re.compile(
 
 
 def find_secret(envelope: Any) -> Path | None:
-    """The path of the first secret in `data.config` or `data.secret_id_ref`, whatever the command's type."""
+    """The path of the first secret in `data.config` or `data.secret_id_ref`, for any type of command."""
     for member, data in members(envelope):
         if member == "data":
             for field, value in members(data):
@@ -48,9 +48,11 @@ def find_secret(envelope: Any) -> Path | None:
 
 
 def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | None:
-    """The path of a secret in the value. What `free` members hold has keys of its own, which tell nothing."""
+    """The path of a secret in the value. Keys inside the `free` members tell nothing: at the top of the value, or
+    `at_any_depth`.
+    """
     texts = _texts(value)
-    # All at once: a search of each by itself would cost more than it is long.
+    # One search for all texts, because a search for each of them would have too much overhead.
     joined = "\0".join(texts)
     place = first_secret(joined)
     if place is None and not may_hold_secret_name(joined):
@@ -65,15 +67,15 @@ def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | Non
 
 
 def _texts(value: Any) -> list[str]:
-    """Its keys and strings, in the order of `_links`."""
+    """The keys and strings of the value, in the order of `_links`."""
     texts: list[str] = []
-    # A stack of its own: a loosely read text may be nested deeper than Python recurses.
+    # A stack instead of recursion: a loosely parsed text may be nested deeper than Python recurses.
     stack = [value]
     while stack:
         node = stack.pop()
         if isinstance(node, str):
             texts.append(node)
-        elif type(node) is list:  # Members are a list too, but an object
+        elif type(node) is list:  # Members, an object, is a list too
             stack += node
         else:
             for key, inner in members(node):
@@ -83,10 +85,10 @@ def _texts(value: Any) -> list[str]:
 
 
 def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
-    """The ways to all keys and strings; ends at a text under a name that tells of a secret, with the way to it."""
+    """The links of all keys and strings. Ends at the first string under the name of a secret, with its link."""
     links: list[_Link | None] = []
     names = _Names()
-    # Each value with whether its key is a secret's name, and whether keys inside of it tell.
+    # Each value, with its link, whether its key is the name of a secret, and whether keys inside it tell.
     stack: list[tuple[Any, _Link | None, bool, bool]] = [(value, None, False, True)]
     while stack:
         node, link, named, keys_tell = stack.pop()
@@ -107,8 +109,8 @@ def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[lis
 
 
 class _Names:
-    """Judges each name once: in a list of objects all have the same. A possible one that comes too late counts as
-    secret.
+    """Checks each name once, because the objects of a list have the same names. Beyond the limit, a name that may be
+    secret counts as secret.
     """
 
     def __init__(self) -> None:
@@ -148,8 +150,8 @@ def without_hottok(payload: Any) -> Any:
 
 
 def without_secrets(stats: dict[str, Any]) -> dict[str, Any]:
-    """A copy with `[redacted]` for each secret in its texts and keys. Raises ValueError where two keys become one, and
-    where it holds more secrets than could be left in what is small enough.
+    """A copy with `[redacted]` for each secret in its strings and keys. Raises ValueError if two keys become equal, or
+    if there are more secrets than fit into stats of the allowed size.
     """
     texts = list(_in_order(stats))
     shown = all_redacted(texts, _MOST_IN_STATS)
@@ -177,7 +179,7 @@ def _in_order(value: Any) -> Iterator[str]:
 
 
 def _rebuilt(value: Any, texts: Iterator[str]) -> Any:
-    """The value with these texts in place of its own, in the order of `_in_order`."""
+    """The value with these strings in place of its own, in the order of `_in_order`."""
     match value:
         case str():
             return next(texts)
@@ -193,15 +195,15 @@ def _rebuilt(value: Any, texts: Iterator[str]) -> Any:
 
 
 def carries_secret(raw: bytes) -> bool:
-    """Whether a text that was refused for something else would carry a secret on, wherever in it: a member named
-    `hottok`, a `secret_id_ref` that is no reference, whatever looks like a secret. Of what is not JSON only the words
-    tell: one too many is better than one too few.
+    """Whether a text that was refused for another reason holds a secret anywhere: a member named `hottok`, a
+    `secret_id_ref` that is no reference, or anything that looks like a secret. A text that is not JSON is searched for
+    names of secrets too, because a false alarm is better than a leaked secret.
     """
     value = parse_loosely(raw)
-    return _words_tell(raw) if value is None else _members_tell(value)
+    return _text_has_secret(raw) if value is None else _value_has_secret(value)
 
 
-def _members_tell(value: Any) -> bool:
+def _value_has_secret(value: Any) -> bool:
     return _scan(value, free=_FREE, at_any_depth=True) is not None or any(
         key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in _all_members(value)
     )
@@ -222,8 +224,8 @@ def _is_no_reference(key: str, value: Any) -> bool:
     return key == "secret_id_ref" and not (isinstance(value, str) and is_secret_id_ref(value))
 
 
-def _words_tell(raw: bytes) -> bool:
-    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs even UTF-16 can be read
+def _text_has_secret(raw: bytes) -> bool:
+    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs, UTF-16 can be read too
     text = _ESCAPE.sub(_unescaped, text)
     return holds_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
 

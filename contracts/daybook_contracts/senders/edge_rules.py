@@ -1,6 +1,4 @@
-"""What an operator's settings forbid beside the contract: a command and its sender in, a refusal out. HTTP and Kafka
-apply the same value.
-"""
+"""What the operator's settings forbid in addition to the contract. HTTP and Kafka apply the same rules."""
 
 from dataclasses import dataclass
 
@@ -15,16 +13,16 @@ from daybook_contracts.senders.principals import Principal, Service
 
 @dataclass(frozen=True, slots=True)
 class EdgeRules:
-    """`policy`: None lets every service send what the command table gives services. `secret_ref_prefix`: what every
-    secret reference of an org begins with, a template; empty: any.
+    """`policy`: what each service may send; with None, services may send all that the permissions of commands allow.
+    `secret_ref_prefix`: a template of the prefix that an org's secret references must have; empty for any.
     """
 
     policy: ServicePolicy | None = None
     secret_ref_prefix: str = ""
 
-    def check(self, command: Command, principal: Principal, *, is_judged: bool = False) -> None:
-        """Raises InvalidCommand. `is_judged`: the HTTP door has held the command against the policy already."""
-        if not is_judged:
+    def check(self, command: Command, principal: Principal, *, policy_checked: bool = False) -> None:
+        """Raises InvalidCommand. `policy_checked`: the HTTP door has applied the policy already."""
+        if not policy_checked:
             check_service(self.policy, principal, command)
         refuse_reference(command, principal, self.secret_ref_prefix)
 
@@ -33,8 +31,8 @@ NO_RULES = EdgeRules()
 
 
 def refuse_reference(command: Command, principal: Principal, prefix: str) -> None:
-    """Raises InvalidCommand for `env:` from a user, whoever acts, and for what does not begin with the org's prefix.
-    `prefix` is the template of all orgs; if it is empty, any place will do.
+    """Raises InvalidCommand for an `env:` reference from a user, and for a reference without the org's prefix. `prefix`
+    is the template of all orgs; if it is empty, any prefix is allowed.
     """
     if not isinstance(command, CreateSecretRef | RotateSecretRef):
         return

@@ -1,4 +1,4 @@
-"""An `Idempotency-Key` header in, the command id it stands for out."""
+"""The command id that an `Idempotency-Key` header stands for."""
 
 from uuid import NAMESPACE_OID, uuid5
 
@@ -10,9 +10,8 @@ from daybook_contracts.text import is_uuid, uuid_text
 
 
 def idempotency_key(principal: Principal, header: str) -> str:
-    """A UUID is the id itself; any other text of 1..255 characters, with or without quotes, is the principal's own.
-
-    Raises InvalidCommand. A UUIDv5 of NAMESPACE_OID over `principal`, a newline and the key.
+    """A UUID is the id itself. Any other text of 1 to 255 characters, with or without quotes, is a key of the
+    principal: its id is the UUIDv5, in NAMESPACE_OID, of the principal, a newline and the key. Raises InvalidCommand.
     """
     key = header.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':

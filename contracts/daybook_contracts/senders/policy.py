@@ -1,6 +1,4 @@
-"""What each service may send: a policy and a command in, a refusal or None out. HTTP and Kafka both ask here.
-Must not know where a policy is stored.
-"""
+"""The service policy: what each service may send, over HTTP and Kafka alike. Where it is stored is not known here."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +24,9 @@ _REGISTER_USER = "REGISTER_USER"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one service may send; None stands for all types, or all orgs. Over Kafka, any of `keys` proves its name."""
+    """What one service may send; None means all types, or all orgs. Over Kafka, a signature with one of `keys` proves
+    the service's name.
+    """
 
     commands: frozenset[str] | None
     orgs: frozenset[str] | None
@@ -42,7 +42,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class ServicePolicy:
-    """Grants by service name. A service without one may do nothing."""
+    """Grants by service name. A service without a grant may send nothing."""
 
     grants: Mapping[str, Grant]
     door_keys: tuple[bytes, ...] = field(repr=False)
@@ -51,7 +51,7 @@ class ServicePolicy:
         return service.name in self.grants
 
     def refusal(self, service: Service, command: Command) -> str | None:
-        """Why the service may not send the command; None where it may."""
+        """Why the service may not send the command; None if it may."""
         grant = self.grants.get(service.name)
         if grant is None:
             return unlisted(service)
@@ -65,22 +65,22 @@ class ServicePolicy:
 
     def sees(self, service: Service, key: str, action: str) -> bool:
         """Whether the service may look up the outcome of a command of type `action` with routing key `key`: the user
-        for REGISTER_USER, else the org, whether it exists or not.
+        for REGISTER_USER, otherwise the org, which need not exist.
         """
         grant = self.grants.get(service.name)
         if grant is None:
             return False
         return grant.sends(action) if action == _REGISTER_USER else grant.covers(key)
 
-    def proved(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
-        """The record's headers that can be trusted: without a valid signature, neither principal nor door mark."""
-        if self._is_proved(headers, value):
+    def trusted_headers(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
+        """The record's headers that can be trusted: without a valid signature, neither the principal nor the door."""
+        if self._is_signed(headers, value):
             return headers
         return {name: text for name, text in headers.items() if name not in {PRINCIPAL, DOOR}}
 
-    def _is_proved(self, headers: dict[str, bytes], value: bytes) -> bool:
+    def _is_signed(self, headers: dict[str, bytes], value: bytes) -> bool:
         claimed, door, signature = headers.get(PRINCIPAL), headers.get(DOOR, b""), headers.get(SIGNATURE)
-        # A value over the limit is refused anyway: do not spend time on hashing it.
+        # A value over the limit is refused anyway, so no time is spent on hashing it.
         if claimed is None or signature is None or door not in {b"", DOOR_HTTP} or len(value) > ENVELOPE_BYTES:
             return False
         try:
@@ -90,7 +90,7 @@ class ServicePolicy:
         return is_signed(signature, self._keys(principal, door), claimed, door, value)
 
     def _keys(self, principal: Principal, door: bytes) -> tuple[bytes, ...]:
-        """Only the HTTP door may set the door mark or name a user."""
+        """The keys that may sign for the principal. Only the HTTP door may set the door header or name a user."""
         if door or isinstance(principal, User):
             return self.door_keys
         grant = self.grants.get(principal.name)
@@ -98,8 +98,8 @@ class ServicePolicy:
 
 
 def check_service(policy: ServicePolicy | None, principal: Principal, command: Command) -> None:
-    """Raises InvalidCommand (FORBIDDEN) if the policy does not let a service send the command. Users always pass: the
-    deciders check their rights.
+    """Raises InvalidCommand (FORBIDDEN) if the policy does not let a service send the command. Users always pass,
+    because the deciders check their rights.
     """
     if policy is None or isinstance(principal, User):
         return

@@ -1,5 +1,5 @@
-"""Who sends a command: a service or a user, as written in entries (`service:<name>`, `user:<uuid>`).
-Enters: the text of a header or an entry. Leaves: a principal. Knows nothing of tokens or rights.
+"""The sender of a command: a service or a user, written `service:<name>` or `user:<uuid>` in headers and entries; and
+the signature that proves it over Kafka. Tokens and rights are not known here.
 """
 
 import hmac
@@ -36,14 +36,14 @@ class User:
 Principal = Service | User
 
 DAYBOOK: Final = Service("daybook")
-"""Signs what policies do. Nobody may claim it from outside."""
+"""The principal of what policies do. No sender may claim it."""
 
 UNNAMED: Final = Service("unnamed")
 """A Kafka publisher that gave no name."""
 
 
 def parse_principal(text: str) -> Principal:
-    """Reads any principal an entry can hold, `service:daybook` included; raises InvalidPrincipal."""
+    """Reads any principal of an entry, `service:daybook` included. Raises InvalidPrincipal."""
     kind, _, name = text.partition(":")
     if kind == "user" and is_uuid(name):
         return User(name.lower())
@@ -53,7 +53,7 @@ def parse_principal(text: str) -> Principal:
 
 
 def parse_publisher(header: bytes | None) -> Principal:
-    """Reads the principal a publisher claims in its header; raises InvalidPrincipal, also for the reserved name."""
+    """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for the reserved name."""
     if header is None:
         return UNNAMED
     try:
@@ -66,15 +66,14 @@ def parse_publisher(header: bytes | None) -> Principal:
 
 
 def sign(key: bytes, principal: bytes, door: bytes, value: bytes) -> bytes:
-    r"""Hex of HMAC-SHA256(key, principal || "\n" || door mark || "\n" || value), with both headers as they are sent.
+    r"""Hex of HMAC-SHA256(key, principal || "\n" || door || "\n" || value), with both headers as they are sent.
 
-    `door` is empty but for the HTTP door. A principal has no newline and a mark is empty or `http`: no two records have
-    the same text.
+    `door` is empty, or `http` for the HTTP door. A principal has no newline, so no two records have the same text.
     """
     return hmac.digest(key, b"\n".join((principal, door, value)), "sha256").hex().encode()
 
 
 def is_signed(signature: bytes, keys: Iterable[bytes], principal: bytes, door: bytes, value: bytes) -> bool:
-    """Whether one of the keys made the signature; hex digits in any case. Compares in constant time."""
+    """Whether one of the keys made the signature, whose hex digits may be in any case. Compares in constant time."""
     given = signature.lower()
     return any(hmac.compare_digest(given, sign(key, principal, door, value)) for key in keys)

@@ -18,14 +18,14 @@ from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.runtime.startup import verify_servers
 from daybook_projector.engine.observation import observe
-from daybook_projector.engine.report import Report
+from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.engine.worker import Desk, Worker
 from daybook_projector.http.app import make_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.reader import MakeWorker, Reader
 from daybook_projector.metrics import Metrics
 from daybook_projector.postgres import privileges as rights
-from daybook_projector.postgres.users import Users
+from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 
@@ -40,7 +40,7 @@ STOP_SECONDS = 20.0
 async def run_service(settings: Settings, host: str, port: int) -> None:
     """One instance until SIGTERM or SIGINT. Raises `DaybookError` where it cannot start; a bug ends it."""
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
-    projecting = asyncio.create_task(project(settings, Report(health, Metrics(registry)), stop))
+    projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
         app = make_app(health, registry, details=settings.admin_port is None)
@@ -50,7 +50,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         await end(projecting)
 
 
-async def project(settings: Settings, report: Report, stop: asyncio.Event) -> None:
+async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
     topics = Topics(settings.topic_prefix)
     await verify_servers(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
@@ -63,12 +63,12 @@ async def project(settings: Settings, report: Report, stop: asyncio.Event) -> No
             await reader.run(stop)
 
 
-def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Report) -> MakeWorker:
+def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: ProjectorReport) -> MakeWorker:
     managed = settings.users == "managed"
     desk = Desk(
         bounds=bounds,
         writer=Writer(pool, folds(managed_users=managed)),
-        users=Users(pool, settings.partitions, bounds.end, managed=managed),
+        users=AuthUsers(pool, settings.partitions, bounds.end, managed=managed),
         report=report,
         partitions=settings.partitions,
         slots=asyncio.Semaphore(WRITERS),

@@ -9,8 +9,9 @@ import pytest
 import rfc8785
 from hypothesis import example, given
 
-from daybook_contracts.json.canonical import MAX_SAFE_INTEGER, NotCanonical, canonical_bytes, is_plainly_canonical
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, is_plainly_canonical
 from daybook_contracts.json.canonical import parse_canonical as parse
+from daybook_contracts.limits import MAX_SAFE_INTEGER
 from support.json_values import any_doubles, doubles, json_values
 
 NUMBERS_OF_APPENDIX_B = [

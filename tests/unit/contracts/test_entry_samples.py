@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from daybook_contracts.entries.entry import entry_data
+from daybook_contracts.entries.entry import fact_of
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.reading import read_entry
@@ -43,7 +43,7 @@ def test_a_sample_is_admitted_and_read(name: str) -> None:
     assert admit(GENESIS, metadata.partition, value) == Admitted(Head(0, metadata.hash), value, entry)
     assert admit_generic(GENESIS, metadata.partition, value) == Head(0, metadata.hash)
     if entry.result == "success" and metadata.scope != "policy":
-        assert fact == entry_data(entry) == FACTS[entry.action]
+        assert fact == fact_of(entry) == FACTS[entry.action]
 
 
 @pytest.mark.parametrize("kind", ENTRY_DATA.values())

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from daybook_contracts.codes import Code
-from daybook_contracts.secrets.patterns import PATTERNS, Pattern, spans_of
-from daybook_contracts.secrets.redaction import REDACTED, first_secret, holds_secret, redacted
+from daybook_contracts.secrets.patterns import PATTERNS, Pattern
+from daybook_contracts.secrets.redaction import REDACTED, first_secret, holds_secret, redacted, spans_of
 from daybook_contracts.secrets.scan import find_secret
 from support.commands import THING, accepted, raw, refused
 from support.secret_corpus import PLAIN, SECRETS

@@ -179,7 +179,7 @@ FORGED = {
 
 @pytest.mark.parametrize("item", FORGED.values(), ids=FORGED.keys())
 def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None:
-    headers = POLICY.proved(dict(item.headers), item.value or b"")
+    headers = POLICY.trusted_headers(dict(item.headers), item.value or b"")
     assert {"daybook-principal", "daybook-door"}.isdisjoint(headers)
     refused = take(item, HOME, PARTITIONS, EdgeRules(POLICY))
     assert isinstance(refused, RefusedCommand)
@@ -197,7 +197,7 @@ def test_a_forged_record_gets_the_grant_of_unnamed() -> None:
 def test_a_value_over_the_limit_is_not_hashed() -> None:
     value = b" " * (ENVELOPE_BYTES + 1)
     item = record(value, "service:billing", signed=signature(BILLING_KEY, "service:billing", "", value))
-    assert "daybook-principal" not in POLICY.proved(dict(item.headers), value)
+    assert "daybook-principal" not in POLICY.trusted_headers(dict(item.headers), value)
     assert outcome_of(item) == "INVALID_COMMAND"
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from daybook_contracts.json.strict import Members, NotStrictJson, parse_json, parse_loosely
+from daybook_contracts.json.strict import Members, NotStrictJson, parse_loosely, parse_strictly
 from daybook_contracts.limits import ENVELOPE_VALUES
 from support.command_strategies import values
 
@@ -54,7 +54,7 @@ _SAFE = 2**53 - 1
 )
 def test_json_that_readers_would_understand_differently_is_refused(text: bytes) -> None:
     with pytest.raises(NotStrictJson):
-        parse_json(text)
+        parse_strictly(text)
 
 
 @pytest.mark.parametrize(
@@ -74,13 +74,13 @@ def test_json_that_readers_would_understand_differently_is_refused(text: bytes) 
     ],
 )
 def test_other_json_is_read_as_it_is(text: bytes, value: Any) -> None:
-    parsed = parse_json(text)
+    parsed = parse_strictly(text)
     assert value is None or parsed == value
 
 
 @pytest.mark.parametrize("text", [b"1.0", b"1e0", b"10e-1", b"-0.0", b"1e15"])
 def test_a_whole_number_is_an_integer_in_any_spelling(text: bytes) -> None:
-    parsed = parse_json(text)
+    parsed = parse_strictly(text)
     inner = (
         next(iter(parsed.values())) if isinstance(parsed, dict) else parsed[0] if isinstance(parsed, list) else parsed
     )
@@ -97,7 +97,7 @@ def test_a_whole_number_is_an_integer_in_any_spelling(text: bytes) -> None:
 )
 def test_a_fault_has_its_path(text: bytes, path: tuple[str | int, ...]) -> None:
     with pytest.raises(NotStrictJson) as caught:
-        parse_json(text)
+        parse_strictly(text)
     assert caught.value.path == path
 
 
@@ -105,17 +105,17 @@ def test_a_fault_has_its_path(text: bytes, path: tuple[str | int, ...]) -> None:
 @example({"a": 1.5, "b": [1e15]}, None, False)
 def test_every_value_within_the_limits_is_read_in_any_spelling(value: Any, indent: int | None, escaped: Any) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=escaped).encode()
-    assert parse_json(text) == value
+    assert parse_strictly(text) == value
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1)), max_size=5))
 def test_exactly_the_objects_with_duplicate_keys_are_refused(pairs: list[tuple[str, int]]) -> None:
     text = "{" + ",".join(f'"{key}":{number}' for key, number in pairs) + "}"
     if len(dict(pairs)) == len(pairs):
-        assert parse_json(text.encode()) == dict(pairs)
+        assert parse_strictly(text.encode()) == dict(pairs)
     else:
         with pytest.raises(NotStrictJson, match="twice"):
-            parse_json(text.encode())
+            parse_strictly(text.encode())
 
 
 def json_text(value: Any) -> Any:
@@ -149,14 +149,14 @@ def test_duplicate_keys_are_found_like_in_a_slow_parser(value: Any) -> None:
         expected = json.loads(text, object_pairs_hook=refuse_duplicates)
     except KeyError:
         with pytest.raises(NotStrictJson, match="twice"):
-            parse_json(text.encode())
+            parse_strictly(text.encode())
     else:
-        assert parse_json(text.encode()) == expected
+        assert parse_strictly(text.encode()) == expected
 
 
 def test_a_duplicate_key_is_named_only_if_it_is_unambiguous() -> None:
     with pytest.raises(NotStrictJson) as caught:
-        parse_json(b'{"q":0,"x":{"q":1},"x":1}')
+        parse_strictly(b'{"q":0,"x":{"q":1},"x":1}')
     assert caught.value.path == ()
 
 
@@ -164,9 +164,9 @@ def test_a_duplicate_key_is_named_only_if_it_is_unambiguous() -> None:
 def test_a_text_may_have_10000_values_and_no_more(one: str) -> None:
     each = 3 if one.startswith('{"') else 1
     fitting = (ENVELOPE_VALUES - 1) // each
-    assert len(parse_json(f"[{','.join([one] * fitting)}]".encode())) == fitting
+    assert len(parse_strictly(f"[{','.join([one] * fitting)}]".encode())) == fitting
     with pytest.raises(NotStrictJson, match="more than 10,000 JSON values"):
-        parse_json(f"[{','.join([one] * (fitting + 1))}]".encode())
+        parse_strictly(f"[{','.join([one] * (fitting + 1))}]".encode())
 
 
 def test_loose_parsing_keeps_duplicate_members() -> None:

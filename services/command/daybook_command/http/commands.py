@@ -101,7 +101,7 @@ class CommandRoutes:
 def _parse_single(body: bytes, given_id: str | None) -> Command:
     """The command of a single call; `given_id` comes from its Idempotency-Key. Raises InvalidCommand."""
     make_id = _new_id if given_id is None else lambda: given_id
-    command = parse_command(body, default_id=make_id, measured=False)
+    command = parse_command(body, default_id=make_id, check_size=False)
     if given_id is not None and command.id != given_id:
         raise InvalidCommand(Code.INVALID_COMMAND, "id and Idempotency-Key name two different commands", command.id)
     return command
@@ -109,7 +109,7 @@ def _parse_single(body: bytes, given_id: str | None) -> Command:
 
 def _parse_item(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
     """An item of a batch, or its refusal."""
-    item = parse_item(raw, default_id=_new_id, measured=False)
+    item = parse_item(raw, default_id=_new_id, check_size=False)
     if isinstance(item, InvalidCommand):
         return invalid(item)
     try:

@@ -12,7 +12,7 @@ from daybook_command.domain.references import ChildKind
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_rows import ByOrg, Pair, by_org, fetch_asked
 from daybook_command.shard.snapshot import OrgNeeds
-from daybook_contracts.json.canonical import canonical_bytes, parse_json
+from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
 from daybook_infra.runtime.postgres.connections import Connection
 
 
@@ -43,7 +43,7 @@ def _limits(needs: Iterable[OrgNeeds]) -> dict[str, int]:
 
 def _activity(row: asyncpg.Record, limit: int) -> Activity:
     return Activity(
-        config=sha256(canonical_bytes(parse_json(row["config_json"]))).digest(),
+        config=sha256(canonical_bytes(parse_as_ecmascript(row["config_json"]))).digest(),
         running=row["running"],
         failures=row["failures"],
         pending=min(row["pending"], limit),

@@ -103,7 +103,7 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
     """
     headers = dict(record.headers)
     if rules.policy is not None:
-        headers = rules.policy.proved(headers, record.value or b"")
+        headers = rules.policy.trusted_headers(headers, record.value or b"")
     reply_to = _reply_address(headers, partitions)
     if record.lost_from is not None:
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, LOST_BATCH, None)
@@ -112,7 +112,7 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRule
         principal = _principal(headers, command.id)
         refusal = f"actor_user_id: the sender is {principal} and cannot act for another user"
         command = with_actor(command, principal, len(record.value or b""), refusal)
-        rules.check(command, principal, is_judged=reply_to.http)
+        rules.check(command, principal, policy_checked=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
     home = partition_of(command.key, partitions)

@@ -8,7 +8,7 @@ from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.references import ChildRef
 from daybook_command.domain.registry import FOLDS
 from daybook_command.domain.state import Org
-from daybook_contracts.entries.entry import Entry, entry_data
+from daybook_contracts.entries.entry import Entry, fact_of
 from daybook_contracts.entries.fields import Changeable
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import TrustedEntry
@@ -124,7 +124,7 @@ class Tail:
             if position <= after or entry.result == "failure":
                 continue
             try:
-                org = evolve(org, entry.actor_user_id, entry_data(entry))
+                org = evolve(org, entry.actor_user_id, fact_of(entry))
             except NotFoldable:
                 self.poison(org_id, position)
                 break

@@ -4,7 +4,7 @@ import asyncio
 
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.postgres.connections import Pool, translated
-from daybook_projector.engine.report import Report
+from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.reader import Reader
 
@@ -13,7 +13,7 @@ EVERY_SECONDS = 2.0
 IN_QUARANTINE = "SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at, org_id"
 
 
-async def observe(reader: Reader, bounds: LogBounds, pool: Pool, report: Report, stop: asyncio.Event) -> None:
+async def observe(reader: Reader, bounds: LogBounds, pool: Pool, report: ProjectorReport, stop: asyncio.Event) -> None:
     """Until `stop`."""
     while not stop.is_set():
         await _look_at_kafka(reader, bounds, report)
@@ -25,7 +25,7 @@ async def observe(reader: Reader, bounds: LogBounds, pool: Pool, report: Report,
             continue
 
 
-async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: Report) -> None:
+async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
         ends = await bounds.ends(reader.projected_to)
     except KafkaAway as away:
@@ -38,7 +38,7 @@ async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: Report) -> N
     await reader.commit()
 
 
-async def _look_at_quarantine(pool: Pool, report: Report) -> None:
+async def _look_at_quarantine(pool: Pool, report: ProjectorReport) -> None:
     try:
         with translated():
             rows = await pool.fetch(IN_QUARANTINE)

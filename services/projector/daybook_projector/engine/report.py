@@ -5,8 +5,8 @@ from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.logs import get_logger
 from daybook_projector.metrics import Metrics
+from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, Voids
-from daybook_projector.partition.posting import Poison
 
 log = get_logger(__name__)
 
@@ -15,7 +15,7 @@ SERVERS = {DatabaseAway: "postgres", KafkaAway: "kafka"}
 NAMED_ORGS = 10
 
 
-class Report:
+class ProjectorReport:
     """As soon as it is made, the process is unready until it has joined its group."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:

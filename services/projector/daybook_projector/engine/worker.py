@@ -1,5 +1,5 @@
 """One partition, followed for as long as this process has it: takes over at the checkpoint, then batch by batch.
-Waits for users, retries outages, starts afresh after a lost checkpoint, and stops where people are needed.
+Waits for users, retries outages, starts afresh after a lost checkpoint, and stops where people are required.
 """
 
 import asyncio
@@ -13,14 +13,13 @@ from daybook_contracts.log.continuity import LogChanged, check_bounds
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.retrying import retry_forever
-from daybook_projector.engine.report import Report
+from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.kafka.feed import Feed
 from daybook_projector.kafka.log_bounds import LogBounds
-from daybook_projector.partition.machine import Batch, PartitionLog, start_of_command
-from daybook_projector.partition.missing_users import Wanted, first_absent, wanted_users
-from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.partition.machine import Batch, PartitionLog, PartitionStopped, start_of_command
+from daybook_projector.partition.missing_users import RequiredUser, first_absent, required_users
 from daybook_projector.postgres.checkpoints import CheckpointLost
-from daybook_projector.postgres.users import Users
+from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 
 BATCH_ENTRIES = 5_000
@@ -38,8 +37,8 @@ class Desk:
 
     bounds: LogBounds
     writer: Writer
-    users: Users
-    report: Report
+    users: AuthUsers
+    report: ProjectorReport
     partitions: int
     slots: asyncio.Semaphore
 
@@ -101,14 +100,14 @@ class Worker:
             ready = await self._ready(log, batch)
             if ready is not None:
                 await self._write(ready)
-                log.projected(ready)
+                log.mark_projected(ready)
                 self.projected_to = ready.after.next_offset
 
     async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
         """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
-        wanted = list(wanted_users(batch.entries))
-        absent = await self._retry(lambda: self._desk.users.absent({one.user_id for one in wanted}))
-        first = first_absent(wanted, absent)
+        required = list(required_users(batch.entries))
+        absent = await self._retry(lambda: self._desk.users.absent({one.user_id for one in required}))
+        first = first_absent(required, absent)
         if first is None:
             return batch
         start = start_of_command(batch.entries, first.index)
@@ -117,16 +116,16 @@ class Worker:
         await self._wait(log, batch, first)
         return None
 
-    async def _wait(self, log: PartitionLog, batch: Batch, wanted: Wanted) -> None:
-        position = batch.entries[wanted.index].head.position
-        self._report.waits(self.partition, position, wanted.user_id)
-        is_there = await self._retry(lambda: self._desk.users.appears(wanted.user_id, self.partition))
-        self._report.goes_on(self.partition, wanted.user_id, is_there=is_there)
+    async def _wait(self, log: PartitionLog, batch: Batch, user: RequiredUser) -> None:
+        position = batch.entries[user.index].head.position
+        self._report.waits(self.partition, position, user.user_id)
+        is_there = await self._retry(lambda: self._desk.users.appears(user.user_id, self.partition))
+        self._report.goes_on(self.partition, user.user_id, is_there=is_there)
         if is_there:
             return
-        if wanted.is_actor:
-            raise PartitionStopped(f"user {wanted.user_id}, actor of entry {self.partition}.{position}, does not exist")
-        log.poison(wanted.index, f"user {wanted.user_id} does not exist")
+        if user.is_actor:
+            raise PartitionStopped(f"user {user.user_id}, actor of entry {self.partition}.{position}, does not exist")
+        log.mark_poison(user.index, f"user {user.user_id} does not exist")
 
     async def _write(self, batch: Batch) -> None:
         begun_at = perf_counter()

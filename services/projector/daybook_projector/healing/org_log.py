@@ -8,7 +8,7 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from daybook_contracts.entries.reading import LooseEntry
-from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_json
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_as_ecmascript
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.head import Head
 from daybook_infra.runtime.postgres.connections import Connection
@@ -121,7 +121,7 @@ def _displaced_from(row: dict[str, Any]) -> str | None:
 
 def _log_entry(row: dict[str, Any]) -> PartitionEntry:
     """What cannot be trusted of it comes out as poison."""
-    metadata: Any = parse_json(row["metadata_json"])
+    metadata: Any = parse_as_ecmascript(row["metadata_json"])
     head = Head(row["position"], str(metadata.get("hash")))
     try:
         value = canonical_bytes({**{name: row[name] for name in COLUMNS}, "metadata_json": metadata})

@@ -8,9 +8,9 @@ from typing import Final
 
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.partition.batch_rows import NO_ORGS, net_changes
 from daybook_projector.partition.entry import PartitionEntry
-from daybook_projector.partition.missing_users import first_absent, wanted_users
-from daybook_projector.partition.posting import NOBODY, net_changes
+from daybook_projector.partition.missing_users import first_absent, required_users
 from daybook_projector.postgres.row_writer import write_changes
 from daybook_projector.postgres.users import ABSENT
 from daybook_projector.projections.auth_users import AUTH_USERS
@@ -80,16 +80,16 @@ class Beside:
                     raise Unhealable(f"entry {partition}.{_named(entry)} cannot be applied: {error}") from error
 
     async def _attempt(self, entries: Sequence[PartitionEntry]) -> None:
-        changes = net_changes(self._folds, entries, NOBODY)
+        changes = net_changes(self._folds, entries, NO_ORGS)
         await self._need_users(entries)
         async with self._connection.transaction():
             moved = [[_beside(change) for change in stretch] for stretch in changes]
             await write_changes(self._connection, moved, tuple(TWINS.values()))
 
     async def _need_users(self, entries: Sequence[PartitionEntry]) -> None:
-        wanted = list(wanted_users(entries))
-        rows = await self._connection.fetch(ABSENT, list({one.user_id for one in wanted})) if wanted else []
-        first = first_absent(wanted, {row[0] for row in rows})
+        required = list(required_users(entries))
+        rows = await self._connection.fetch(ABSENT, list({one.user_id for one in required})) if required else []
+        first = first_absent(required, {row[0] for row in rows})
         if first is not None:
             raise FoldError(f"user {first.user_id} does not exist")
 

@@ -1,5 +1,5 @@
-"""One partition's way through the log, as a plain state machine: records in, batches of whole commands out.
-Applies the admission rule and notices a log that changed underneath. Knows neither Kafka's client nor PostgreSQL.
+"""How far one partition's log is projected, as a plain state machine: records in, batches of whole commands out.
+Applies the admission rule, and notices a log that is no longer the one that was projected.
 """
 
 from collections import Counter
@@ -16,6 +16,12 @@ from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 
 
+class PartitionStopped(Exception):
+    """The partition cannot go on without an operator: going on would lose or invent data. Other partitions do go on.
+    The message names the entry or the user.
+    """
+
+
 class Record(Protocol):
     @property
     def offset(self) -> int: ...
@@ -25,7 +31,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries in log order, and the checkpoint before and after them. Without entries it only steps over voids."""
+    """Entries in log order, and the checkpoints before and after them. A batch without entries only skips voids."""
 
     partition: int
     entries: tuple[PartitionEntry, ...]
@@ -41,7 +47,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Voids:
-    """Records that do not extend the log, as one hand-over held them."""
+    """The records of one call of `take` that do not extend the log."""
 
     first_offset: int | None = None
     last_offset: int | None = None
@@ -56,7 +62,7 @@ class Voids:
 
 
 class PartitionLog:
-    """Starts at a checkpoint; the records must be given from its `first_to_read` on, in offset order."""
+    """Starts at a checkpoint. Records must be given in offset order, from the checkpoint's `first_to_read` on."""
 
     def __init__(self, partition: int, checkpoint: Checkpoint, *, partitions: int) -> None:
         self.partition = partition
@@ -72,7 +78,7 @@ class PartitionLog:
         return self._next_to_read
 
     def take(self, records: Iterable[Record]) -> Voids:
-        """Admits what extends the log and returns what does not. Raises `LogChanged`."""
+        """Admits the records that extend the log and returns the others. Raises `LogChanged`."""
         voids = Voids()
         for record in records:
             self._follow(record.offset)
@@ -84,7 +90,7 @@ class PartitionLog:
         return voids
 
     def next_batch(self, limit: int) -> Batch | None:
-        """Up to `limit` entries, never a part of a command; None if there is nothing to project."""
+        """Up to `limit` entries of whole commands; None if there is nothing to project."""
         entries = tuple(self._pending[: whole_commands(self._pending, limit)])
         last = entries[-1] if entries else None
         following = self._pending[len(entries)].offset if len(entries) < len(self._pending) else self._next_to_read
@@ -92,17 +98,17 @@ class PartitionLog:
         after = Checkpoint(max(following, self.checkpoint.next_offset), head, head_offset)
         return None if after == self.checkpoint else Batch(self.partition, entries, self.checkpoint, after)
 
-    def projected(self, batch: Batch) -> None:
-        """The batch, or a beginning of what `next_batch` gave, is in the tables."""
+    def mark_projected(self, batch: Batch) -> None:
+        """The tables have the batch: what `next_batch` returned, or the beginning of it."""
         del self._pending[: len(batch.entries)]
         self.checkpoint = batch.after
 
-    def poison(self, index: int, reason: str) -> None:
-        """Marks the pending entry `index`, counted from the checkpoint, as one that cannot be applied."""
+    def mark_poison(self, index: int, reason: str) -> None:
+        """Makes a pending entry poison. `index` counts from the checkpoint."""
         self._pending[index] = replace(self._pending[index], poison=reason)
 
     def _follow(self, offset: int) -> None:
-        # Whoever lost its place in a truncated log is set back to the beginning.
+        # A consumer whose offset is gone, because the log was truncated, starts at the beginning again.
         if offset < self._next_to_read:
             raise LogChanged(f"offset {offset} was read where {self._next_to_read} should follow")
         if self._next_to_read <= self.checkpoint.head_offset < offset:
@@ -120,8 +126,8 @@ class PartitionLog:
 
 
 def whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
-    """How many of the first `limit` entries end with a command's last one. A command of more entries than that,
-    which nobody writes, is not waited for.
+    """How many of the first `limit` entries are whole commands. A command with more than `limit` entries, which Daybook
+    never writes, is split.
     """
     end = min(len(entries), limit)
     for last in range(end - 1, -1, -1):
@@ -131,13 +137,13 @@ def whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
 
 
 def start_of_command(entries: Sequence[PartitionEntry], index: int) -> int:
-    """Where the command begins that the entry `index` belongs to."""
+    """The index of the first entry of the command that the entry `index` belongs to."""
     while index > 0 and not _ends_command(entries, index - 1):
         index -= 1
     return index
 
 
 def _ends_command(entries: Sequence[PartitionEntry], index: int) -> bool:
-    """Also where the next entry is another command's, whatever the entry claims to be part of."""
+    """Whether the next entry, if it is there, belongs to another command."""
     is_followed = index + 1 < len(entries)
     return entries[index].ends_command or (is_followed and entries[index + 1].command_id != entries[index].command_id)

@@ -1,4 +1,4 @@
-"""Which users a batch needs in `auth.users` before it can be written, in log order (docs/log.md, rule 12). Pure."""
+"""The users that must be in `auth.users` before a batch can be written, in log order (docs/log.md, rule 12). Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from daybook_projector.projections.required_users import registered_user, requir
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """A user whom the batch's entry `index` names: as its actor, or only in the rows it changes."""
+class RequiredUser:
+    """A user that the batch's entry `index` names: as its actor, or only in the rows that it changes."""
 
     index: int
     user_id: str
     is_actor: bool
 
 
-def wanted_users(entries: Sequence[PartitionEntry]) -> Iterator[Wanted]:
-    """All that the entries name and that no entry up to them makes. Of a poison entry only the actor."""
+def required_users(entries: Sequence[PartitionEntry]) -> Iterator[RequiredUser]:
+    """The users that the entries name and that no entry up to there creates. Of a poison entry, only the actor."""
     made: set[str] = set()
     for index, entry in enumerate(entries):
         if entry.columns is None:
@@ -28,10 +28,10 @@ def wanted_users(entries: Sequence[PartitionEntry]) -> Iterator[Wanted]:
             made.add(user_id)
         actor, member = required_actor(entry.columns, fact), required_member(fact)
         if actor is not None and actor not in made:
-            yield Wanted(index, actor, is_actor=True)
+            yield RequiredUser(index, actor, is_actor=True)
         if member is not None and member not in made:
-            yield Wanted(index, member, is_actor=False)
+            yield RequiredUser(index, member, is_actor=False)
 
 
-def first_absent(wanted: Iterable[Wanted], absent: Collection[str]) -> Wanted | None:
-    return next((one for one in wanted if one.user_id in absent), None) if absent else None
+def first_absent(required: Iterable[RequiredUser], absent: Collection[str]) -> RequiredUser | None:
+    return next((one for one in required if one.user_id in absent), None) if absent else None

@@ -3,8 +3,8 @@ that a service chose for what it created (docs/log.md, rules 18 and 19).
 """
 
 from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.partition.batch_rows import audit_rows, chosen_ids
 from daybook_projector.partition.machine import Batch
-from daybook_projector.partition.posting import audit_rows, chosen_ids
 from daybook_projector.postgres.row_ids import row_ids
 from daybook_projector.postgres.row_writer import copy_audit_log, refusals
 

@@ -5,10 +5,9 @@ An org's entries before its first poison one apply; of that one and all later on
 from collections.abc import Sequence
 
 from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.partition.batch_rows import NO_ORGS, Poison, group_by_org, key_inserts, net_changes
 from daybook_projector.partition.entry import PartitionEntry
-from daybook_projector.partition.machine import Batch
-from daybook_projector.partition.posting import NOBODY, Poison, by_org, key_inserts, net_changes
-from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.partition.machine import Batch, PartitionStopped
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.row_writer import Contended, IdTaken, Met, write_changes, write_missing
 from daybook_projector.projections.changes import FoldError
@@ -42,7 +41,7 @@ async def post_by_org(
     `CONTENTION` has, of `Contended` only if it is not in `met`.
     """
     found = []
-    for org_id, entries in by_org(batch.entries).items():
+    for org_id, entries in group_by_org(batch.entries).items():
         kept = entries
         if org_id not in frozen:
             applied, reason = await _apply(connection, folds, entries, met)
@@ -78,7 +77,7 @@ async def _fault(connection: Connection, folds: Folds, entries: Sequence[Partiti
 
 
 async def _attempt(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry]) -> None:
-    changes = net_changes(folds, entries, NOBODY)
+    changes = net_changes(folds, entries, NO_ORGS)
     async with connection.transaction():
         await write_changes(connection, changes)
 

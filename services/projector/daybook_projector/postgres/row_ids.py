@@ -13,7 +13,7 @@ from daybook_contracts.entries.reading import LooseEntry
 from daybook_contracts.text import is_uuid
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.entry import PartitionEntry
-from daybook_projector.partition.stopped import PartitionStopped
+from daybook_projector.partition.machine import PartitionStopped
 from daybook_projector.projections.rule import Columns
 
 HASHES: Final = "SELECT id::text, metadata_json->>'hash' AS hash FROM public.audit_log WHERE id = ANY ($1::uuid[])"

@@ -25,7 +25,7 @@ SELECT EXISTS (SELECT FROM auth.users WHERE id = $1),
 LogEnd = Callable[[int], Awaitable[int]]
 
 
-class Users:
+class AuthUsers:
     """One for all partitions of a process. `log_end` gives the offset behind a partition's last record."""
 
     def __init__(self, pool: Pool, partitions: int, log_end: LogEnd, *, managed: bool) -> None:

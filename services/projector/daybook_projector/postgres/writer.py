@@ -6,9 +6,9 @@ from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+from daybook_projector.partition.batch_rows import Poison, key_inserts, net_changes
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
-from daybook_projector.partition.posting import Poison, key_inserts, net_changes
 from daybook_projector.postgres.checkpoints import load_checkpoint, move_checkpoint
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.quarantine import frozen_orgs, post_by_org

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
 from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_projector.partition.batch_rows import NO_ORGS, net_changes
 from daybook_projector.partition.machine import PartitionLog
-from daybook_projector.partition.posting import NOBODY, net_changes
 from daybook_projector.postgres.row_writer import statements
 from daybook_projector.projections.fold import TABLES, folds
 from support.histories import logs
@@ -24,9 +24,9 @@ def projected(log: Logbook, limit: int, handover: int) -> RowTables:
     for start in range(0, len(all_records), handover):
         partition.take(all_records[start : start + handover])
         while (batch := partition.next_batch(limit)) is not None:
-            for stretch in net_changes(FOLDS, batch.entries, NOBODY):
+            for stretch in net_changes(FOLDS, batch.entries, NO_ORGS):
                 tables.apply(stretch)
-            partition.projected(batch)
+            partition.mark_projected(batch)
     return tables
 
 
@@ -41,7 +41,7 @@ def test_the_last_checkpoint_is_after_the_last_record(log: Logbook, handover: in
     for start in range(0, len(log.records[0]), handover):
         partition.take(records(log.records[0])[start : start + handover])
     while (batch := partition.next_batch(7)) is not None:
-        partition.projected(batch)
+        partition.mark_projected(batch)
     assert partition.checkpoint.next_offset == len(log.records[0])
     assert partition.checkpoint.head == log.heads[0]
 
@@ -60,7 +60,7 @@ def test_inserting_and_deleting_connections_with_children_takes_one_statement_pe
     partition.take(records(log.records[0]))
     batch = partition.next_batch(5000)
     assert batch is not None
-    (stretch,) = net_changes(FOLDS, batch.entries, NOBODY)
+    (stretch,) = net_changes(FOLDS, batch.entries, NO_ORGS)
     started = [statement.split()[:3] for statement, _ in statements(stretch)]
     assert started[-1] == ["DELETE", "FROM", "public.source_connections"]
     assert len(started) == len({tuple(words) for words in started}) == 8

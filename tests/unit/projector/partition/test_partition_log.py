@@ -40,7 +40,7 @@ def test_projected_entries_are_not_returned_again() -> None:
     partition = reading(three_commands())
     batch = partition.next_batch(100)
     assert batch is not None
-    partition.projected(batch)
+    partition.mark_projected(batch)
     assert partition.checkpoint == batch.after
     assert partition.next_batch(100) is None
 
@@ -59,7 +59,7 @@ def test_an_incomplete_command_waits_for_its_remaining_entries() -> None:
     first = partition.next_batch(100)
     assert first is not None
     assert len(first.entries) == 1
-    partition.projected(first)
+    partition.mark_projected(first)
     assert partition.next_batch(100) is None
     partition.take(records(log.records[0][2:], start=2))
     rest = partition.next_batch(100)

@@ -1,4 +1,4 @@
-"""What a batch's entries come to: entries and the quarantined orgs in, rows out. Pure, but for the log of a bug."""
+"""The rows that a batch changes: entries and quarantined orgs in, row changes out. Pure, except that it logs bugs."""
 
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from daybook_projector.projections.write_phases import write_phases
 
 log = get_logger(__name__)
 
-NOBODY: Container[str | None] = frozenset()
+NO_ORGS: Container[str | None] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """The first entry of an org that cannot be applied."""
+    """The first entry of an org that could not be applied."""
 
     org_id: str
     position: int
@@ -28,21 +28,21 @@ class Poison:
 def net_changes(
     folds: Folds, entries: Iterable[PartitionEntry], frozen: Container[str | None]
 ) -> list[tuple[NetChange, ...]]:
-    """Of all orgs but the frozen ones, stretch by stretch. Raises `FoldError`."""
+    """The changes of all orgs except the frozen ones, one write phase after another. Raises `FoldError`."""
     free = (entry for entry in entries if entry.org_id not in frozen)
     changes = ((entry.org_id, change) for entry in free for change in _changes(folds, entry))
-    return [net_effect(stretch) for stretch in write_phases(changes)]
+    return [net_effect(phase) for phase in write_phases(changes)]
 
 
 def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:
-    """What entries of a quarantined org still write beside `audit_log`, where it is not there yet."""
+    """The rows that entries of a quarantined org insert besides `audit_log`, if they do not exist yet."""
     for entry in entries:
         if entry.columns is not None:
             yield from key_rows(entry.columns, entry.fact)
 
 
 def audit_rows(entries: Iterable[PartitionEntry]) -> list[AuditRow]:
-    """Under their first ids. Raises `FoldError` where the columns cannot be read."""
+    """The entries' rows in `audit_log`, under their first ids. Raises `FoldError` if the columns cannot be read."""
     rows = []
     for entry in entries:
         if entry.columns is None:
@@ -52,8 +52,8 @@ def audit_rows(entries: Iterable[PartitionEntry]) -> list[AuditRow]:
 
 
 def chosen_ids(entries: Iterable[PartitionEntry]) -> list[tuple[str, str]]:
-    """Of things that entries create under an id that a service chose: that id and its org. Of entries that cannot be
-    applied too, as they may be later.
+    """The ids that services chose for what the entries create, each with its org. Includes entries that cannot be
+    applied now, because they may be applied later.
     """
     return [
         (thing, entry.org_id)
@@ -62,8 +62,8 @@ def chosen_ids(entries: Iterable[PartitionEntry]) -> list[tuple[str, str]]:
     ]
 
 
-def by_org(entries: Iterable[PartitionEntry]) -> dict[str | None, list[PartitionEntry]]:
-    """Those without an org first, for they make users; then in the order in which the orgs first appear."""
+def group_by_org(entries: Iterable[PartitionEntry]) -> dict[str | None, list[PartitionEntry]]:
+    """Entries without an org come first, because they make users; then orgs in the order in which they first appear."""
     groups: dict[str | None, list[PartitionEntry]] = {None: []}
     for entry in entries:
         groups.setdefault(entry.org_id, []).append(entry)
@@ -78,6 +78,6 @@ def _changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
     except FoldError:
         raise
     except Exception as bug:
-        # One of the two places where a bug is poison: it must not stop the orgs that it does not touch.
+        # One of the two places where a bug is poison: it must not stop orgs that it does not affect.
         log.exception("fold_failed", position=entry.head.position, action=entry.columns.action)
         raise FoldError(f"the fold failed: {type(bug).__name__}") from bug
