@@ -42,7 +42,7 @@ class Order:
 
 @click.group
 def dlq() -> None:
-    """BulkAction off the dead letters of a connection, however many there are."""
+    """Work off the dead letters of a connection, however many there are."""
 
 
 def ordered(command: Callable[..., None]) -> Callable[..., None]:
