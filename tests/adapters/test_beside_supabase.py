@@ -1,4 +1,4 @@
-"""Beside an API that serves whatever is in the database: its roles, and everybody else, reach nothing of Daybook's."""
+"""Daybook in one database with Supabase's API: the API's roles, and any other role, can access nothing of Daybook."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from daybook_infra.runtime.postgres.migrations import migrate, read_migrations
 from daybook_infra.runtime.settings import Settings
 from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, run, supabase
 
-EVERYBODY = (*API_ROLES, PASSER_BY)
+OTHER_ROLES = (*API_ROLES, PASSER_BY)
 RELATIONS = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name, a.attname AS column
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -35,7 +35,7 @@ SELECT grantee::regrole::text || ' ' || privilege_type || ' ' || what FROM (
     SELECT (aclexplode(n.nspacl)).*, 'schema daybook' FROM pg_namespace n WHERE n.nspname = 'daybook'
 ) AS held WHERE grantee <> 'postgres'::regrole
 """
-TRIES = (
+ATTEMPTS = (
     "SELECT {column} FROM {name}",
     "SELECT count(*) FROM {name}",
     "INSERT INTO {name} DEFAULT VALUES",
@@ -48,13 +48,13 @@ TRIES = (
     "CREATE TRIGGER mine AFTER INSERT ON {name} EXECUTE FUNCTION suppress_redundant_updates_trigger()",
     "DROP TABLE {name} CASCADE",
 )
-OF_THE_SERVER = (
+ATTEMPTS_ON_SCHEMA = (
     "SET session_replication_role = replica",
     "CREATE TABLE daybook.mine (id uuid)",
     "CREATE FUNCTION daybook.mine() RETURNS int LANGUAGE sql RETURN 1",
     "DROP SCHEMA daybook CASCADE",
 )
-LATER = """
+LATER_MIGRATION = """
 CREATE TABLE daybook.later (id uuid PRIMARY KEY);
 CREATE SEQUENCE daybook.later_numbers;
 CREATE FUNCTION daybook.later(a uuid, b integer) RETURNS integer LANGUAGE sql RETURN 1;
@@ -74,7 +74,7 @@ async def owner(superuser: str) -> Settings:
 
 @pytest.fixture
 async def database(superuser: str, owner: Settings) -> AsyncIterator[OwnConnection]:
-    """A superuser's, who may act as anybody; the owner has run `daybook init`."""
+    """A superuser's connection, which can act as any role. The owner has run `daybook init`."""
     await migrate(owner)
     connection = await asyncpg.connect(in_database(superuser, name_of(owner)))
     yield connection
@@ -86,8 +86,8 @@ def name_of(settings: Settings) -> str:
 
 
 async def allowed(database: OwnConnection, role: str, statements: list[str]) -> list[str]:
-    """Those that PostgreSQL does not refuse to the role for want of a right."""
-    found = []
+    """The statements that PostgreSQL does not refuse to the role for a missing right."""
+    permitted = []
     for statement in statements:
         transaction = database.transaction()
         await transaction.start()
@@ -97,71 +97,71 @@ async def allowed(database: OwnConnection, role: str, statements: list[str]) -> 
         except asyncpg.InsufficientPrivilegeError:
             pass
         except asyncpg.PostgresError as error:
-            found.append(f"{statement}: {error}")
+            permitted.append(f"{statement}: {error}")
         else:
-            found.append(statement)
+            permitted.append(statement)
         await transaction.rollback()
-    return found
+    return permitted
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
-async def test_nobody_but_the_owner_does_anything_to_any_table(database: OwnConnection, role: str) -> None:
+@pytest.mark.parametrize("role", OTHER_ROLES)
+async def test_only_the_owner_can_access_tables(database: OwnConnection, role: str) -> None:
     relations = await database.fetch(RELATIONS)
     assert len(relations) >= 15
-    tries = [each.format(name=row["name"], column=row["column"]) for row in relations for each in TRIES]
-    assert await allowed(database, role, [*tries, *OF_THE_SERVER]) == []
+    attempts = [each.format(name=row["name"], column=row["column"]) for row in relations for each in ATTEMPTS]
+    assert await allowed(database, role, [*attempts, *ATTEMPTS_ON_SCHEMA]) == []
 
 
-@pytest.mark.parametrize("role", EVERYBODY)
-async def test_nobody_but_the_owner_calls_any_function(database: OwnConnection, role: str) -> None:
+@pytest.mark.parametrize("role", OTHER_ROLES)
+async def test_only_the_owner_can_call_functions(database: OwnConnection, role: str) -> None:
     functions = await database.fetch(FUNCTIONS)
     assert len(functions) >= 3
     calls = [f"SELECT {row['name']}({', '.join(row['arguments'])})" for row in functions]
     assert await allowed(database, role, calls) == []
 
 
-async def test_no_right_is_left_to_anybody_but_the_owner(database: OwnConnection) -> None:
+async def test_no_other_role_has_a_privilege(database: OwnConnection) -> None:
     assert [row[0] for row in await database.fetch(PRIVILEGES)] == []
 
 
-async def test_what_a_later_migration_makes_is_closed_in_the_same_run(
+async def test_objects_of_a_later_migration_are_closed_in_the_same_run(
     database: OwnConnection, owner: Settings, tmp_path: Path
 ) -> None:
     for migration in read_migrations():
         (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
-    (tmp_path / "0900_later.sql").write_text(LATER, encoding="utf-8")
+    (tmp_path / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
     assert await migrate(owner, tmp_path) == ("0900_later.sql",)
     assert [row[0] for row in await database.fetch(PRIVILEGES)] == []
 
 
-async def test_a_role_of_ones_own_keeps_its_grants_through_later_runs(
+async def test_grants_to_a_custom_role_survive_later_migrations(
     database: OwnConnection, owner: Settings, tmp_path: Path
 ) -> None:
     role = f"reporting_{uuid4().hex[:8]}"
     await run(owner.database_url.get_secret_value(), f"CREATE ROLE {role}; GRANT SELECT ON orgs TO {role}")
     for migration in read_migrations():
         (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
-    (tmp_path / "0900_later.sql").write_text(LATER, encoding="utf-8")
+    (tmp_path / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
     await migrate(owner, tmp_path)
     assert await allowed(database, role, ["SELECT * FROM orgs"]) == ["SELECT * FROM orgs"]
 
 
-async def test_the_users_of_a_managed_database_are_closed_too(superuser: str) -> None:
+async def test_managed_users_are_closed_to_other_roles(superuser: str) -> None:
     name = f"hub_{uuid4().hex[:8]}"
     settings = (await hub(superuser, name)).model_copy(update={"users": "managed"})
     await run(in_database(superuser, name), "DROP SCHEMA auth CASCADE")
     await migrate(settings)
     connection = await asyncpg.connect(in_database(superuser, name))
-    tries = ["SELECT * FROM auth.users", "DELETE FROM auth.users", "CREATE TABLE auth.mine (id uuid)"]
-    for role in EVERYBODY:
-        assert await allowed(connection, role, tries) == []
+    attempts = ["SELECT * FROM auth.users", "DELETE FROM auth.users", "CREATE TABLE auth.mine (id uuid)"]
+    for role in OTHER_ROLES:
+        assert await allowed(connection, role, attempts) == []
     await connection.close()
 
 
-async def test_the_owner_goes_on_as_before(database: OwnConnection) -> None:
-    everything = [
+async def test_the_owner_keeps_its_rights(database: OwnConnection) -> None:
+    allowed_statements = [
         "SELECT * FROM orgs",
         "SELECT daybook.wait_for('0.0', interval '0')",
         "DELETE FROM daybook.checkpoints",
     ]
-    assert await allowed(database, OWNER, everything) == everything
+    assert await allowed(database, OWNER, allowed_statements) == allowed_statements

@@ -1,5 +1,5 @@
-"""TLS to PostgreSQL as `sslmode=verify-full` asks for it: a server is believed if its certificate comes from the named
-authority and is for the named host, and no password goes to any other.
+"""TLS to PostgreSQL with `sslmode=verify-full`: a server is trusted only if its certificate comes from the configured
+authority and is for the configured host, and the password is sent to no other server.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ CHUNK = 65_536
 
 
 def certificate(folder: Path, name: str) -> tuple[Path, Path]:
-    """Files of a certificate for `localhost`, its own authority, and of its key."""
+    """The files of a self-signed certificate for `localhost` and of its key."""
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    made = (
+    certified = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
@@ -39,18 +39,18 @@ def certificate(folder: Path, name: str) -> tuple[Path, Path]:
         .sign(key, hashes.SHA256())
     )
     pem, key_pem = folder / f"{name}.pem", folder / f"{name}.key"
-    pem.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    pem.write_bytes(certified.public_bytes(serialization.Encoding.PEM))
     plain = serialization.NoEncryption()
     key_pem.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain))
     return pem, key_pem
 
 
 @asynccontextmanager
-async def speaking_tls(server: str, files: tuple[Path, Path]) -> AsyncIterator[int]:
-    """The port of a proxy in front of a PostgreSQL that was built without TLS."""
+async def tls_proxy(server: str, files: tuple[Path, Path]) -> AsyncIterator[int]:
+    """The port of a TLS proxy in front of PostgreSQL, which was built without TLS."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(*files)
-    at = urlsplit(server)
+    address = urlsplit(server)
 
     async def pipe(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -63,8 +63,8 @@ async def speaking_tls(server: str, files: tuple[Path, Path]) -> AsyncIterator[i
             await reader.readexactly(8)  # PostgreSQL's SSLRequest
             writer.write(b"S")
             await writer.start_tls(context)
-            behind = await asyncio.open_connection(at.hostname, at.port)
-            await asyncio.gather(pipe(reader, behind[1]), pipe(behind[0], writer))
+            upstream = await asyncio.open_connection(address.hostname, address.port)
+            await asyncio.gather(pipe(reader, upstream[1]), pipe(upstream[0], writer))
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as proxy:
         yield proxy.sockets[0].getsockname()[1]
@@ -76,16 +76,16 @@ def url() -> Iterator[str]:
         yield stack.found().database_url
 
 
-def through(url: str, port: int, host: str, options: str) -> Settings:
+def settings_through(url: str, port: int, host: str, options: str) -> Settings:
     parts = urlsplit(url)
     netloc = f"{parts.username}:{parts.password}@{host}:{port}"
     return Settings(database_url=SecretStr(parts._replace(netloc=netloc, query=options).geturl()))
 
 
-async def test_the_server_that_is_meant_is_believed(url: str, tmp_path: Path) -> None:
-    async with speaking_tls(url, certificate(tmp_path, "ours")) as port:
+async def test_a_valid_certificate_is_trusted(url: str, tmp_path: Path) -> None:
+    async with tls_proxy(url, certificate(tmp_path, "ours")) as port:
         options = f"sslmode=verify-full&sslrootcert={tmp_path}/ours.pem"
-        async with connect(through(url, port, "localhost", options), "test") as connection:
+        async with connect(settings_through(url, port, "localhost", options), "test") as connection:
             assert await connection.fetchval("SELECT 1") == 1
 
 
@@ -96,12 +96,14 @@ async def test_the_server_that_is_meant_is_believed(url: str, tmp_path: Path) ->
         ("localhost", "others", "self-signed certificate"),
     ],
 )
-async def test_another_server_is_refused(url: str, tmp_path: Path, host: str, authority: str, reason: str) -> None:
+async def test_an_invalid_certificate_is_refused(
+    url: str, tmp_path: Path, host: str, authority: str, reason: str
+) -> None:
     certificate(tmp_path, "others")
-    async with speaking_tls(url, certificate(tmp_path, "ours")) as port:
+    async with tls_proxy(url, certificate(tmp_path, "ours")) as port:
         options = f"sslmode=verify-full&sslrootcert={tmp_path}/{authority}.pem"
         with pytest.raises(DatabaseAway, match=reason):
-            async with connect(through(url, port, host, options), "test"):
+            async with connect(settings_through(url, port, host, options), "test"):
                 pass
 
 
@@ -111,7 +113,7 @@ async def test_a_server_without_tls_is_refused(url: str, tmp_path: Path) -> None
     assert port is not None
     options = f"sslmode=verify-full&sslrootcert={tmp_path}/ours.pem"
     with pytest.raises(DatabaseAway, match="rejected SSL upgrade"):
-        async with connect(through(url, port, "localhost", options), "test"):
+        async with connect(settings_through(url, port, "localhost", options), "test"):
             pass
 
 
@@ -122,7 +124,7 @@ async def test_a_server_without_tls_is_refused(url: str, tmp_path: Path) -> None
         ("sslmode=verify-full", r"^DAYBOOK_DATABASE_URL: root certificate file .* does not exist"),
     ],
 )
-async def test_tls_that_cannot_be_set_up_is_one_clear_line(url: str, options: str, fault: str) -> None:
+async def test_invalid_tls_options_are_a_clear_settings_error(url: str, options: str, fault: str) -> None:
     with pytest.raises(SettingsError, match=fault):
-        async with connect(through(url, 1, "localhost", options), "test"):
+        async with connect(settings_through(url, 1, "localhost", options), "test"):
             pass

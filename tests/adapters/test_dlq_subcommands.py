@@ -1,5 +1,5 @@
-"""`daybook dlq retry` and `resolve` as a process on a real Kafka and PostgreSQL, with a stand-in for the services that
-can refuse, fall silent and lag behind at the moment that a test wants.
+"""`daybook dlq retry` and `resolve` as processes, with a real Kafka and PostgreSQL. A stand-in for the services
+rejects, stops answering or lags behind whenever a test asks for it.
 """
 
 import hashlib
@@ -39,17 +39,17 @@ async def dlq(settings: Settings, *arguments: str) -> Ended:
     return await at_a_shell(settings, "dlq", *arguments)
 
 
-async def left(database: OwnConnection) -> Counter[tuple[str, int]]:
+async def dead_letters(database: OwnConnection) -> Counter[tuple[str, int]]:
     rows = await database.fetch("SELECT status, retry_count FROM dlq_events")
     return Counter((row["status"], row["retry_count"]) for row in rows)
 
 
-async def test_all_are_resolved_and_nothing_is_left_for_a_second_time(settings: Settings) -> None:
+async def test_all_dead_letters_are_resolved_and_a_second_run_finds_none(settings: Settings) -> None:
     async with services(settings) as given:
         await given.database.execute(TABLES)
         first = await dlq(settings, *RESOLVE, "--reason", "too old", "--principal", "service:ops")
         second = await dlq(settings, *RESOLVE)
-        assert await left(given.database) == {("resolved", 0): PENDING}
+        assert await dead_letters(given.database) == {("resolved", 0): PENDING}
     assert first == Ended(0, "2500 dead letters resolved\n", "")
     assert second == Ended(0, f"connection {CONNECTION} has no pending dead letter that matches\n", "")
     assert given.principals == {"service:ops"}
@@ -58,7 +58,7 @@ async def test_all_are_resolved_and_nothing_is_left_for_a_second_time(settings: 
     assert {each["actor_user_id"] for each in given.taken} == {None}
 
 
-async def test_with_a_key_each_command_is_signed(settings: Settings, tmp_path: Path) -> None:
+async def test_commands_are_signed_if_there_is_a_key(settings: Settings, tmp_path: Path) -> None:
     file = tmp_path / "key"
     file.write_text("a-key-of-the-ops-service-32-chars", encoding="utf-8")
     async with services(settings) as given:
@@ -71,35 +71,35 @@ async def test_with_a_key_each_command_is_signed(settings: Settings, tmp_path: P
         assert signature == hmac.new(file.read_bytes(), text, hashlib.sha256).hexdigest().encode()
 
 
-async def test_retries_go_up_in_levels(settings: Settings) -> None:
+async def test_dead_letters_are_retried_in_order_of_their_retry_count(settings: Settings) -> None:
     async with services(settings) as given:
         await given.database.execute(TABLES)
         done = await dlq(settings, *RETRY, "--max-retry-count", "1")
-        assert await left(given.database) == {("pending", 2): PENDING}
+        assert await dead_letters(given.database) == {("pending", 2): PENDING}
     assert done == Ended(0, "5000 retries done\n", "")
     assert [each["data"]["filter"]["max_retry_count"] for each in given.taken] == [0, 0, 0, 1, 1, 1]
 
 
-async def test_interrupted_it_says_how_many_are_done_and_repeated_it_goes_on(settings: Settings) -> None:
+async def test_an_interrupted_run_reports_its_progress_and_a_repeated_run_continues(settings: Settings) -> None:
     async with services(settings, answers=2) as given:
         await given.database.execute(TABLES)
         running = await start(settings, "dlq", *RETRY)
-        await eventually(lambda: taken(given.taken, 3))
+        await eventually(lambda: has_length(given.taken, 3))
         running.send_signal(signal.SIGINT)
         interrupted = await end(running)
         given.answers = 1000
         repeated = await dlq(settings, *RETRY)
-        assert await left(given.database) == {("pending", 1): PENDING}
+        assert await dead_letters(given.database) == {("pending", 1): PENDING}
     assert (interrupted.code, interrupted.said) == (130, "")
     assert interrupted.complained == ("interrupted, 2000 retries done: repeat it, and it goes on where it stopped\n")
     assert repeated == Ended(0, "500 retries done\n", "")
 
 
-async def taken(commands: Sequence[object], number: int) -> bool:
+async def has_length(commands: Sequence[object], number: int) -> bool:
     return len(commands) >= number
 
 
-async def test_a_rejection_is_one_clear_line_with_what_was_done(settings: Settings) -> None:
+async def test_a_rejection_is_an_error_that_reports_the_progress(settings: Settings) -> None:
     async with services(settings, answers=1, then=refusal) as given:
         await given.database.execute(TABLES)
         done = await dlq(settings, *RESOLVE)
@@ -118,7 +118,7 @@ async def test_without_an_answer_the_outcome_is_unknown(settings: Settings) -> N
     )
 
 
-async def test_tables_that_do_not_catch_up_are_said_to_lag(settings: Settings) -> None:
+async def test_tables_that_do_not_catch_up_are_an_error(settings: Settings) -> None:
     async with services(settings, project=False) as given:
         await given.database.execute(TABLES)
         done = await dlq(settings, *RESOLVE, "--timeout", "1")
@@ -126,7 +126,7 @@ async def test_tables_that_do_not_catch_up_are_said_to_lag(settings: Settings) -
     assert done.complained.startswith("Error: position 0.0 is decided, but not in the tables after 1 s; 0 dead letters")
 
 
-async def test_an_org_in_quarantine_is_not_waited_for(settings: Settings) -> None:
+async def test_an_org_in_quarantine_is_an_error_at_once(settings: Settings) -> None:
     async with services(settings, project=False) as given:
         await given.database.execute(TABLES)
         await given.database.execute(f"INSERT INTO daybook.quarantine VALUES ('{ORG}', 0, 0, 'x')")
@@ -134,7 +134,7 @@ async def test_an_org_in_quarantine_is_not_waited_for(settings: Settings) -> Non
     assert done == Ended(1, "", f"Error: org {ORG} is in quarantine: its tables stand still\n")
 
 
-async def test_a_reason_that_no_command_can_have_is_refused_before_anything_is_sent(settings: Settings) -> None:
+async def test_an_invalid_reason_is_refused_before_anything_is_sent(settings: Settings) -> None:
     async with services(settings) as given:
         await given.database.execute(TABLES)
         done = await dlq(settings, *RESOLVE, "--reason", "x" * 4001)
@@ -142,7 +142,7 @@ async def test_a_reason_that_no_command_can_have_is_refused_before_anything_is_s
     assert done.complained.startswith("Error: not a valid command: data.reason")
 
 
-async def test_what_matches_is_counted_and_nothing_is_sent(settings: Settings) -> None:
+async def test_a_dry_run_counts_and_sends_nothing(settings: Settings) -> None:
     async with services(settings) as given:
         await given.database.execute(TABLES)
         retries = await dlq(settings, *RETRY, "--max-retry-count", "1", "--dry-run")
@@ -152,7 +152,7 @@ async def test_what_matches_is_counted_and_nothing_is_sent(settings: Settings) -
     assert given.taken == []
 
 
-async def test_what_arrives_meanwhile_is_said_to_be_left(settings: Settings) -> None:
+async def test_dead_letters_that_arrive_meanwhile_are_reported(settings: Settings) -> None:
     async with services(settings, arriving=1000) as given:
         await given.database.execute(TABLES)
         done = await dlq(settings, *RESOLVE)
@@ -166,8 +166,8 @@ async def test_an_unknown_connection_is_an_error(settings: Settings, arguments: 
     assert unknown == Ended(1, "", line)
 
 
-async def test_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
-    away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+async def test_without_kafka_there_is_a_clear_error(settings: Settings) -> None:
+    without_kafka = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     async with connect(settings, "test") as database:
         await database.execute(TABLES)
-    assert await dlq(away, *RETRY) == Ended(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")
+    assert await dlq(without_kafka, *RETRY) == Ended(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")

@@ -1,4 +1,4 @@
-"""docs/tables.md against the schema that the migrations make: its tables, columns and which of them may be null."""
+"""docs/tables.md against the schema created by the migrations: tables, columns, and which of them are nullable."""
 
 import re
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ SELECT table_name, column_name, is_nullable = 'YES' AS nullable
 FROM information_schema.columns WHERE table_schema = 'public'
 """
 BOOKKEEPING = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'daybook'"
-# A column's name, maybe its type, and a `?` behind either.
+# The name of a column, an optional type, and a `?` if it is nullable.
 COLUMN = re.compile(r"`(\w+)`(?: \w+)?(\?)?")
 
 
-async def test_the_ten_tables_are_described_as_they_are(fresh_settings: FreshSettings) -> None:
+async def test_the_page_describes_the_tables_as_they_are(fresh_settings: FreshSettings) -> None:
     connection = await asyncpg.connect(fresh_settings().database_url.get_secret_value())
     try:
         found = {(table, column, nullable) for table, column, nullable in await connection.fetch(COLUMNS)}

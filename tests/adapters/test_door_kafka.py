@@ -1,4 +1,4 @@
-"""The door's way to Kafka and back, on a real broker."""
+"""How the HTTP API publishes commands and reads replies, on a real Kafka."""
 
 import asyncio
 import os
@@ -18,7 +18,7 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
-NOBODY = "127.0.0.1:1"
+NO_SERVER = "127.0.0.1:1"
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 
@@ -52,7 +52,7 @@ async def replying(settings: Settings) -> AsyncIterator[Replies]:
 
 @asynccontextmanager
 async def shard(settings: Settings) -> AsyncIterator[Callable[[int, str, bytes], Awaitable[None]]]:
-    """Publishes results as a shard does."""
+    """Publishes results like a shard."""
     producer: AIOKafkaProducer = kafka.producer(settings, "test-shard")
     await producer.start()
 
@@ -81,19 +81,19 @@ async def read(settings: Settings, partition: int, count: int) -> list[Record]:
 
 
 async def delete_commands(settings: Settings) -> None:
-    """From here on the broker takes none, and to ask again is all that a producer can do."""
+    """Deletes the commands topic, so that a producer can only retry."""
     async with kafka.admin(settings) as client:
         await client.delete_topics([Topics(settings.topic_prefix).commands])
 
 
-async def until(publisher: CommandPublisher, fate: Fate) -> None:
-    """Brokers take a moment to learn of a change; both records of a call share their fate."""
+async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
+    """Publishes until both records have this fate: brokers learn of a change after a moment."""
     async with asyncio.timeout(20):
         while await publisher.publish([to_send(b"1"), to_send(b"2")]) != [fate] * 2:
             pass
 
 
-async def test_records_land_where_they_should_in_the_order_given(settings: Settings) -> None:
+async def test_records_are_published_in_order_to_their_partitions(settings: Settings) -> None:
     values = [str(number).encode() for number in range(500)]
     async with publishing(settings) as publisher:
         fates = await publisher.publish([to_send(value, number % 3) for number, value in enumerate(values)])
@@ -104,13 +104,13 @@ async def test_records_land_where_they_should_in_the_order_given(settings: Setti
     assert (records[0].key, records[0].headers) == (b"key", (("daybook-door", b"http"),))
 
 
-async def test_without_kafka_nothing_was_done(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NOBODY})
+async def test_without_kafka_the_fate_is_nothing_done(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NO_SERVER})
     async with publishing(settings) as publisher:
         assert await publisher.publish([to_send(b"1"), to_send(b"2")]) == [Fate.NOTHING_DONE] * 2
 
 
-async def test_what_the_broker_refuses_for_good_was_not_done_and_others_go_on(settings: Settings) -> None:
+async def test_a_record_that_the_broker_refuses_does_not_affect_others(settings: Settings) -> None:
     async with publishing(settings) as publisher:
         assert await publisher.publish([to_send(os.urandom(4_500_000))]) == [Fate.NOTHING_DONE]
         assert await publisher.publish([to_send(b"y" * 6_000_000)]) == [Fate.NOTHING_DONE]
@@ -119,46 +119,46 @@ async def test_what_the_broker_refuses_for_good_was_not_done_and_others_go_on(se
     assert record.value == b"small"
 
 
-async def test_without_an_acknowledgement_the_fate_is_unknown_and_later_ones_go_on(settings: Settings) -> None:
+async def test_without_an_acknowledgement_the_fate_is_unknown_until_kafka_recovers(settings: Settings) -> None:
     async with publishing(settings, seconds=1) as publisher:
-        # A producer that knows the topic goes on sending to it.
-        await until(publisher, Fate.PUBLISHED)
+        # Only a producer that knows the topic keeps sending to it.
+        await publish_until(publisher, Fate.PUBLISHED)
         await delete_commands(settings)
-        await until(publisher, Fate.UNKNOWN)
+        await publish_until(publisher, Fate.UNKNOWN)
         await ensure_topics(settings)
-        await until(publisher, Fate.PUBLISHED)
+        await publish_until(publisher, Fate.PUBLISHED)
 
 
-async def test_many_requests_share_a_producer(settings: Settings) -> None:
+async def test_many_requests_share_one_producer(settings: Settings) -> None:
     async with publishing(settings) as publisher:
         fates = await asyncio.gather(*(publisher.publish([to_send(str(number).encode())]) for number in range(200)))
     assert fates == [[Fate.PUBLISHED]] * 200
     assert len({record.value for record in await read(settings, 1, 200)}) == 200
 
 
-async def test_a_reply_reaches_the_request_that_waits_for_it(settings: Settings) -> None:
+async def test_a_reply_reaches_the_request_that_expects_it(settings: Settings) -> None:
     async with replying(settings) as replies, shard(settings) as reply:
         future, other = replies.expect("mine"), replies.expect("other")
-        await reply(replies.partition, "somebody-elses", b"0")
+        await reply(replies.partition, "unknown", b"0")
         await reply(replies.partition, "mine", b"1")
         async with asyncio.timeout(10):
             assert await future == b"1"
         assert not other.done()
 
 
-async def test_a_reply_sent_at_once_after_the_start_is_seen_and_one_before_it_is_not(settings: Settings) -> None:
+async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Settings) -> None:
     async with shard(settings) as reply:
         for partition in range(settings.partitions):
             await reply(partition, "mine", b"before")
         async with replying(settings) as replies:
-            await reply(replies.partition, "mine", b"nobody waits yet")
+            await reply(replies.partition, "mine", b"not expected yet")
             future = replies.expect("mine")
             await reply(replies.partition, "mine", b"after")
             async with asyncio.timeout(10):
-                assert await future in {b"nobody waits yet", b"after"}
+                assert await future in {b"not expected yet", b"after"}
 
 
-async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_none(settings: Settings) -> None:
+async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_no_reply(settings: Settings) -> None:
     replies = Replies(settings, "results", "test")
     future = replies.expect("mine")
     assert replies.resolve("mine", b"1")
@@ -168,7 +168,7 @@ async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_none(set
     assert await future == b"1"
 
 
-async def test_replies_say_whether_they_are_read(settings: Settings) -> None:
+async def test_replies_have_a_fault_unless_they_are_running(settings: Settings) -> None:
     replies = Replies(settings, Topics(settings.topic_prefix).results, "test")
     faults = [replies.fault]
     await replies.start()
@@ -179,6 +179,6 @@ async def test_replies_say_whether_they_are_read(settings: Settings) -> None:
 
 
 async def test_replies_do_not_start_without_kafka(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NOBODY})
+    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NO_SERVER})
     with pytest.raises(KafkaAway):
         await Replies(settings, "results", "test").start()

@@ -1,4 +1,4 @@
-"""What the door reads from PostgreSQL, on a real one: who is known, and what became of commands."""
+"""What the HTTP API reads from PostgreSQL: known users and outcomes of commands."""
 
 import asyncio
 import json
@@ -35,21 +35,21 @@ async def add_org(pool: Pool) -> None:
     await pool.execute("INSERT INTO orgs VALUES ($1::uuid, 'Ada', now())", ORG)
 
 
-HOME = Identity("org", ORG, None, COMMAND)
+IDENTITY = Identity("org", ORG, None, COMMAND)
 
 
 async def add_entry(
-    pool: Pool, action: str, identity: Identity = HOME, row_id: str | None = None, **metadata: object
+    pool: Pool, action: str, identity: Identity = IDENTITY, row_id: str | None = None, **metadata: object
 ) -> None:
-    """A row as the projector writes it."""
-    whole = {
+    """Adds a row like the projector."""
+    entry = {
         "v": 1, "partition": 6, "position": 7 + identity.ordinal, "prev": "0" * 64, "hash": "0" * 64,
         "command_id": identity.command_id, "key": identity.key, "scope": identity.scope, "ordinal": identity.ordinal,
         "entries": 1, "request": "0" * 64, "principal": f"user:{USER}", "data": {}, "salt": "0" * 32,
         "commit": "0" * 64,
     }  # fmt: skip
     if identity.actor is not None:
-        whole["data"] = {"actor_user_id": identity.actor}
+        entry["data"] = {"actor_user_id": identity.actor}
     await pool.execute(
         "INSERT INTO audit_log (id, org_id, action, entity_type, entity_id, result, metadata_json, created_at)"
         " VALUES ($1::uuid, $2::uuid, $3, 'org', $2::uuid, $4, $5, now())",
@@ -57,11 +57,11 @@ async def add_entry(
         ORG,
         action,
         "failure" if "error" in metadata else "success",
-        json.dumps(whole | metadata),
+        json.dumps(entry | metadata),
     )
 
 
-async def test_a_user_who_is_there_is_not_waited_for_and_remembered(pool: Pool) -> None:
+async def test_an_existing_user_is_found_at_once_and_remembered(pool: Pool) -> None:
     await add_user(pool, USER)
     users = KnownUsers(pool)
     assert users.unseen([USER, OTHER]) == [USER, OTHER]
@@ -70,7 +70,7 @@ async def test_a_user_who_is_there_is_not_waited_for_and_remembered(pool: Pool) 
     assert users.unseen([USER, OTHER]) == [OTHER]
 
 
-async def test_a_user_who_comes_meanwhile_ends_the_wait(pool: Pool) -> None:
+async def test_a_user_that_is_added_meanwhile_ends_the_wait(pool: Pool) -> None:
     users = KnownUsers(pool)
     waiting = [asyncio.create_task(users.wait_for([USER])) for _ in range(50)]
     await add_user(pool, USER)
@@ -79,7 +79,7 @@ async def test_a_user_who_comes_meanwhile_ends_the_wait(pool: Pool) -> None:
     assert users.unseen([USER]) == []
 
 
-async def test_a_user_who_does_not_come_is_waited_for_a_second_by_each_that_asks(pool: Pool) -> None:
+async def test_each_request_waits_a_second_for_a_missing_user(pool: Pool) -> None:
     users = KnownUsers(pool)
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -91,18 +91,18 @@ async def test_a_user_who_does_not_come_is_waited_for_a_second_by_each_that_asks
     assert users.unseen([USER]) == [USER]
 
 
-async def test_without_the_database_nobody_waits(pool: Pool) -> None:
+async def test_without_the_database_there_is_no_wait(pool: Pool) -> None:
     users = KnownUsers(pool)
     pool.terminate()
     async with asyncio.timeout(WAIT_SECONDS / 2):
         await users.wait_for([USER])
 
 
-async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -> None:
+async def test_the_outcome_of_an_accepted_command_has_all_its_entries(pool: Pool) -> None:
     await add_org(pool)
     await add_user(pool, USER)
     await add_entry(pool, "FAIL_SYNC", entries=2)
-    await add_entry(pool, "RAISE_ALERT", HOME.at(1), entries=2, principal="service:daybook")
+    await add_entry(pool, "RAISE_ALERT", IDENTITY.at(1), entries=2, principal="service:daybook")
     outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
@@ -111,7 +111,7 @@ async def test_an_accepted_command_is_told_from_all_of_its_entries(pool: Pool) -
     assert (outcome.action, outcome.actor, outcome.org_id) == ("FAIL_SYNC", None, ORG)
 
 
-async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
+async def test_the_outcome_of_a_rejected_command_has_its_code(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, "RENAME_ORG", error={"code": "FORBIDDEN", "detail": "no"})
     outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
@@ -120,7 +120,7 @@ async def test_a_rejected_command_is_told_with_its_code(pool: Pool) -> None:
     assert (outcome.result.code, outcome.result.status, outcome.result.position) == ("FORBIDDEN", 403, "6.7")
 
 
-async def test_a_redacted_entry_still_tells_its_outcome(pool: Pool) -> None:
+async def test_a_redacted_entry_still_has_an_outcome(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, "RENAME_ORG", data=None, salt=None)
     outcome = await OutcomeReader(pool).find(ORG, COMMAND, USER)
@@ -128,7 +128,7 @@ async def test_a_redacted_entry_still_tells_its_outcome(pool: Pool) -> None:
     assert isinstance(outcome.result, Accepted)
 
 
-async def test_an_outsider_finds_its_own_refusal_and_everybody_else_the_org_s_command(pool: Pool) -> None:
+async def test_an_outsider_finds_its_own_rejection_and_others_find_the_command_of_the_org(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, "RENAME_ORG")
     refused = {"code": "ORG_NOT_FOUND", "detail": "no"}
@@ -143,30 +143,30 @@ async def test_an_outsider_finds_its_own_refusal_and_everybody_else_the_org_s_co
     assert [outcome and outcome.actor for outcome in found.values()] == [OTHER, None, None]
 
 
-async def test_a_command_of_the_service_s_own_has_no_outcome(pool: Pool) -> None:
+async def test_a_policy_entry_is_not_an_outcome(pool: Pool) -> None:
     await add_org(pool)
     await add_entry(pool, "FAIL_SYNC", Identity("policy", ORG, None, COMMAND))
     assert await OutcomeReader(pool).find(ORG, COMMAND, None) is None
 
 
-async def test_an_entry_whose_first_id_another_one_s_row_has_is_found_under_its_second(pool: Pool) -> None:
+async def test_an_entry_is_found_under_its_second_id_if_its_first_is_taken(pool: Pool) -> None:
     await add_org(pool)
     other = Identity("org", ORG, None, "01890000-0000-7000-8000-0000000000ff")
-    await add_entry(pool, "RENAME_ORG", other, row_id=HOME.first_id(), error={"code": "FORBIDDEN", "detail": "no"})
+    await add_entry(pool, "RENAME_ORG", other, row_id=IDENTITY.first_id(), error={"code": "FORBIDDEN", "detail": "no"})
     reader = OutcomeReader(pool)
     assert await reader.find(ORG, COMMAND, None) is None
-    await add_entry(pool, "RENAME_ORG", row_id=HOME.second_id())
+    await add_entry(pool, "RENAME_ORG", row_id=IDENTITY.second_id())
     outcome = await reader.find(ORG, COMMAND, None)
     assert outcome is not None
     assert isinstance(outcome.result, Accepted)
-    assert outcome.result.entries[0].id == HOME.first_id()
+    assert outcome.result.entries[0].id == IDENTITY.first_id()
 
 
 async def test_an_unknown_command_has_no_outcome(pool: Pool) -> None:
     assert await OutcomeReader(pool).find(ORG, COMMAND, USER) is None
 
 
-async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
+async def test_the_role_of_a_member_is_found_and_others_have_none(pool: Pool) -> None:
     await add_org(pool)
     await add_user(pool, USER)
     await pool.execute("INSERT INTO org_members VALUES ($1::uuid, $2::uuid, 'admin', now())", ORG, USER)
@@ -174,9 +174,7 @@ async def test_the_role_of_a_member_and_of_a_stranger(pool: Pool) -> None:
     assert [await reader.role(ORG, user) for user in (USER, OTHER)] == ["admin", None]
 
 
-async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reading_an_outcome_from_a_locked_table_times_out(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daybook_command.postgres.outcomes.LOOK_SECONDS", 0.2)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
@@ -187,7 +185,7 @@ async def test_an_outcome_is_not_waited_for_as_long_as_somebody_may_hold_a_table
     assert await reader.find(ORG, COMMAND, USER) is None
 
 
-async def test_without_the_database_an_outcome_is_away_not_missing(pool: Pool) -> None:
+async def test_without_the_database_an_outcome_is_an_outage(pool: Pool) -> None:
     reader = OutcomeReader(pool)
     pool.terminate()
     with pytest.raises(DatabaseAway):

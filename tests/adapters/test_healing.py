@@ -1,4 +1,4 @@
-"""Healing on a real Postgres: the org's rows become what its log says, it is released, and nobody else is touched."""
+"""Healing on a real PostgreSQL: the rows of an org become those of its log, it is released, others do not change."""
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -34,11 +34,11 @@ from support.stack import FreshSettings
 from support.tables import Tables, differences
 
 ALL = folds(managed_users=True)
-FORGETFUL = sorted({fact for fact in ALL if fact is not facts.UserRegistered}, key=lambda fact: fact.__name__)
+SKIPPABLE = sorted({fact for fact in ALL if fact is not facts.UserRegistered}, key=lambda fact: fact.__name__)
 STATE = "SELECT generation, released_at IS NULL FROM daybook.quarantine WHERE org_id = $1"
 
 
-# Of tables by their bare names: what they refuse. Users cannot be referred to from beside.
+# Constraints by bare table name. Temporary tables cannot reference auth.users.
 CONSTRAINTS = """
 SELECT replace(conrelid::regclass::text, 'beside_', ''), replace(pg_get_constraintdef(oid), 'beside_', '')
   FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'n')
@@ -47,12 +47,12 @@ SELECT replace(conrelid::regclass::text, 'beside_', ''), replace(pg_get_constrai
 
 
 @pytest.fixture(scope="module")
-def lasting(lasting_settings: FreshSettings) -> Settings:
+def shared_settings(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings(partitions=1)
 
 
 @pytest.mark.parametrize("page", [1, 500])
-async def test_a_version_that_can_read_the_entry_heals_what_an_older_one_could_not(
+async def test_a_newer_version_heals_an_org_whose_entry_an_older_version_could_not_read(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
@@ -77,21 +77,21 @@ async def test_a_version_that_can_read_the_entry_heals_what_an_older_one_could_n
 
 
 @trying(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(log=logs, unknown=st.sets(st.sampled_from(FORGETFUL), min_size=1, max_size=6))
-async def test_whatever_an_older_version_could_not_read_is_healed(
-    lasting: Settings, log: Logbook, unknown: set[type[Fact]]
+@given(log=logs, unknown=st.sets(st.sampled_from(SKIPPABLE), min_size=1, max_size=6))
+async def test_orgs_with_any_entries_unknown_to_an_older_version_are_healed(
+    shared_settings: Settings, log: Logbook, unknown: set[type[Fact]]
 ) -> None:
-    async with database(lasting) as pool:
+    async with database(shared_settings) as pool:
         await empty(pool)
         hurt = await post(pool, log, limit=7, kind=older_than(*unknown))
-        for one in hurt:
-            assert (await heal(lasting, one.org_id)).released
+        for poison in hurt:
+            assert (await heal(shared_settings, poison.org_id)).released
         assert differences(expected(log), await tables(pool)) == []
         assert await quarantine(pool) == []
 
 
 @pytest.mark.parametrize("poison", POISONS)
-async def test_what_cannot_be_applied_still_is_named_and_nothing_is_changed(
+async def test_an_entry_that_still_cannot_be_applied_is_named_and_nothing_changes(
     fresh_settings: FreshSettings, poison: Poisoning
 ) -> None:
     log, settings = founded(), fresh_settings(partitions=1)
@@ -109,7 +109,7 @@ async def state(pool: Pool) -> tuple[Tables, list[tuple[str, int, int]]]:
     return await tables(pool), await quarantine(pool)
 
 
-async def test_a_member_who_was_missing_is_there_once_the_user_is(fresh_settings: FreshSettings) -> None:
+async def test_a_missing_user_can_be_added_before_healing(fresh_settings: FreshSettings) -> None:
     log, settings = Logbook(), fresh_settings(partitions=1)
     log.register(ANN)
     log.add(HURT, ANN, facts.OrgCreated(name="a"))
@@ -125,7 +125,7 @@ async def test_a_member_who_was_missing_is_there_once_the_user_is(fresh_settings
         assert set((await tables(pool))["org_members"]) == {(HURT, ANN), (HURT, BOB)}
 
 
-async def test_positions_order_the_entries_whatever_their_times_say(fresh_settings: FreshSettings) -> None:
+async def test_entries_are_ordered_by_position_not_by_time(fresh_settings: FreshSettings) -> None:
     log, settings = founded(), fresh_settings(partitions=1)
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
     log.add(HURT, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
@@ -135,7 +135,7 @@ async def test_positions_order_the_entries_whatever_their_times_say(fresh_settin
         assert (await tables(pool))["orgs"][HURT,][0] == "c"
 
 
-async def test_rows_that_somebody_changed_become_what_the_log_says(fresh_settings: FreshSettings) -> None:
+async def test_manually_changed_rows_are_restored_from_the_log(fresh_settings: FreshSettings) -> None:
     log, settings = busy(), fresh_settings(partitions=1)
     log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
     async with database(settings) as pool:
@@ -154,7 +154,7 @@ async def test_rows_that_somebody_changed_become_what_the_log_says(fresh_setting
         assert differences(expected(log), found) == []
 
 
-async def test_a_healed_org_goes_on_and_can_be_hurt_again(fresh_settings: FreshSettings) -> None:
+async def test_a_healed_org_is_projected_again_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
     log, settings = founded(), fresh_settings(partitions=1)
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
     async with database(settings) as pool:
@@ -171,7 +171,7 @@ async def test_a_healed_org_goes_on_and_can_be_hurt_again(fresh_settings: FreshS
         assert await quarantine(pool) == [(HURT, place.position, 3)]
 
 
-async def test_comparing_changes_nothing_of_any_org(fresh_settings: FreshSettings) -> None:
+async def test_comparing_changes_nothing(fresh_settings: FreshSettings) -> None:
     log, settings = busy(), fresh_settings(partitions=1)
     async with database(settings) as pool:
         await post(pool, log, kind=older_than(facts.OrgRenamed))
@@ -183,10 +183,10 @@ async def test_comparing_changes_nothing_of_any_org(fresh_settings: FreshSetting
     assert (well.released, well.differences) == (False, (Difference("public.orgs", other=1),))
 
 
-async def test_what_the_tables_refuse_is_refused_beside_them(lasting: Settings) -> None:
-    async with connected(lasting, "test") as connection:
+async def test_the_temporary_tables_have_the_constraints_of_the_real_ones(shared_settings: Settings) -> None:
+    async with connected(shared_settings, "test") as connection:
         await Beside(connection, ALL).begin()
         beside = await connection.fetchval("SELECT pg_my_temp_schema()::regnamespace::text")
-        live, twins = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", beside)]
-    assert len(live) > 20
-    assert twins == live
+        real, temporary = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", beside)]
+    assert len(real) > 20
+    assert temporary == real

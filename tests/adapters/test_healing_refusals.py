@@ -1,4 +1,4 @@
-"""What no healing builds on: rows of `audit_log` that are not what was logged, and places that give no order."""
+"""When healing is refused: rows of `audit_log` that differ from the log, and positions that give no order."""
 
 from collections.abc import AsyncIterator
 
@@ -16,12 +16,12 @@ from support.shell import Ended
 from support.stack import FreshSettings
 from support.taken_ids import plant
 
-REWRITE = """
+WITHOUT_TRIGGER = """
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
 {}
 ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
 """
-RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
+UPDATE_RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
         yield opened
 
 
-async def refused(settings: Settings, pool: Pool, reason: str, org_id: str = HURT) -> None:
+async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = HURT) -> None:
     before = await tables(pool), await quarantine(pool)
     with pytest.raises(Unhealable, match=reason):
         await heal(settings, org_id)
@@ -54,57 +54,59 @@ async def refused(settings: Settings, pool: Pool, reason: str, org_id: str = HUR
         ("metadata_json = metadata_json || '{\"v\": 7}'", "unknown version 7"),
     ],
 )
-async def test_a_row_of_audit_log_that_is_not_what_was_logged_is_named(
+async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
     settings: Settings, pool: Pool, change: str, reason: str
 ) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format(RENAMING.format(change)))
-    await refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format(change)))
+    await assert_refused(settings, pool, rf"^entry 0\.11 .*cannot be applied: {reason}")
 
 
-SECOND = "id = daybook.hashed_id(2, '{}', (metadata_json->>'command_id')::uuid, 0, 'org', NULL)"
+SET_SECOND_ID = "id = daybook.hashed_id(2, '{}', (metadata_json->>'command_id')::uuid, 0, 'org', NULL)"
 
 
-async def test_a_row_under_its_second_id_for_no_reason_is_named(settings: Settings, pool: Pool) -> None:
+async def test_a_row_under_its_second_id_without_a_collision_is_named(settings: Settings, pool: Pool) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format(RENAMING.format(SECOND.format(HURT))))
-    await refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format(SET_SECOND_ID.format(HURT))))
+    await assert_refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
 
 
-async def test_a_row_with_an_id_that_is_neither_is_named(settings: Settings, pool: Pool) -> None:
+async def test_a_row_with_a_wrong_id_is_named(settings: Settings, pool: Pool) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format(RENAMING.format("id = gen_random_uuid()")))
-    await refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format("id = gen_random_uuid()")))
+    await assert_refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
 
 
-async def test_an_altered_row_under_its_second_id_is_found_out(settings: Settings, pool: Pool) -> None:
+async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, pool: Pool) -> None:
     log = founded()
     place = log.add(HURT, ANN, facts.OrgRenamed(name="b"))[0]
     await plant(pool, place.id)
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format(RENAMING.format("created_at = created_at + interval '1 second'")))
-    await refused(settings, pool, r"^entry 0\.4 .*cannot be applied: its row is not what was logged")
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format("created_at = created_at + interval '1 second'")))
+    await assert_refused(settings, pool, r"^entry 0\.4 .*cannot be applied: its row is not what was logged")
 
 
-async def test_a_redacted_failure_is_in_nobodys_way(settings: Settings, pool: Pool) -> None:
+async def test_a_redacted_failure_does_not_prevent_healing(settings: Settings, pool: Pool) -> None:
     log = busy()
     log.refuse(HURT, BOB, "RENAME_ORG", HURT, {"name": "secret"})
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     redact = 'UPDATE audit_log SET metadata_json = metadata_json || \'{"data": null, "salt": null}\' '
-    await pool.execute(REWRITE.format(redact + "WHERE result = 'failure';"))
+    await pool.execute(WITHOUT_TRIGGER.format(redact + "WHERE result = 'failure';"))
     assert (await heal(settings, HURT)).released
 
 
 async def test_a_row_without_a_position_is_an_error(settings: Settings, pool: Pool) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format(RENAMING.format("metadata_json = metadata_json - 'position'")))
-    await refused(settings, pool, "rows of audit_log have no position: ")
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format("metadata_json = metadata_json - 'position'")))
+    await assert_refused(settings, pool, "rows of audit_log have no position: ")
 
 
-async def test_a_missing_row_of_audit_log_shows_where_it_is_needed(settings: Settings, pool: Pool) -> None:
+async def test_a_missing_row_of_audit_log_is_an_error_where_it_is_needed(settings: Settings, pool: Pool) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(REWRITE.format("DELETE FROM audit_log WHERE action = 'CREATE_SECRET_REF';"))
-    await refused(settings, pool, r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row to change is missing")
+    await pool.execute(WITHOUT_TRIGGER.format("DELETE FROM audit_log WHERE action = 'CREATE_SECRET_REF';"))
+    await assert_refused(
+        settings, pool, r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row to change is missing"
+    )
 
 
 async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSettings) -> None:
@@ -114,45 +116,49 @@ async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSett
     log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)
-        await refused(settings, pool, r"stand in more than one partition: 0\.1 and 1\.0;", hurt)
+        await assert_refused(settings, pool, r"stand in more than one partition: 0\.1 and 1\.0;", hurt)
 
 
-async def test_an_org_whose_log_stands_in_a_foreign_partition_is_not_made_of_it(fresh_settings: FreshSettings) -> None:
+async def test_entries_in_a_foreign_partition_are_refused(fresh_settings: FreshSettings) -> None:
     settings, log, ann, hurt = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
     log.register(ann)
     log.add(hurt, ann, facts.OrgCreated(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)
-        await refused(settings, pool, r"entry 1\.0 \(CREATE_ORG\) .* stands in partition 1, and of 2 .* to 0;", hurt)
+        await assert_refused(
+            settings, pool, r"entry 1\.0 \(CREATE_ORG\) .* stands in partition 1, and of 2 .* to 0;", hurt
+        )
 
 
-async def test_a_row_whose_id_another_org_has_is_an_error(settings: Settings, pool: Pool) -> None:
+async def test_a_row_whose_id_belongs_to_another_org_is_an_error(settings: Settings, pool: Pool) -> None:
     log = founded()
     log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
     log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
     await post(pool, log, limit=1)
-    await refused(settings, pool, "rows of public.secret_refs cannot be written: UniqueViolationError secret_refs_pkey")
+    await assert_refused(
+        settings, pool, "rows of public.secret_refs cannot be written: UniqueViolationError secret_refs_pkey"
+    )
 
 
-async def test_a_project_of_another_org_is_not_the_orgs(settings: Settings, pool: Pool) -> None:
+async def test_an_entry_with_a_project_of_another_org_is_refused(settings: Settings, pool: Pool) -> None:
     log = founded()
     connect(log)
     log.add(WELL, ANN, facts.ProjectCreated(name="its", project_id=project(8)))
-    taken = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
-    place = log.add(HURT, ANN, taken)[0]
+    foreign = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
+    place = log.add(HURT, ANN, foreign)[0]
     await post(pool, log)
     with pytest.raises(Unhealable, match=rf"^entry {place.text} .*ForeignKeyViolationError"):
         await heal(settings, HURT, keep=False)
 
 
-async def test_at_a_shell_it_says_what_differed_and_then_that_nothing_is_left(settings: Settings, pool: Pool) -> None:
+async def test_the_subcommand_prints_the_differences_until_none_is_left(settings: Settings, pool: Pool) -> None:
     log = busy()
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     checked = await heal_at_a_shell(settings, HURT, "--check")
     first, second = await heal_at_a_shell(settings, HURT.upper()), await heal_at_a_shell(settings, HURT)
-    told = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
+    expected = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
     assert (checked.code, checked.complained) == (1, "")
-    assert checked.said.startswith(told)
+    assert checked.said.startswith(expected)
     entries = len(log.records[0]) - 3
     assert first == Ended(0, f"{checked.said}org {HURT} is released\n", "")
     assert checked.said.endswith(f"\n{entries} entries read; tables that differed: 9\n")
@@ -161,13 +167,13 @@ async def test_at_a_shell_it_says_what_differed_and_then_that_nothing_is_left(se
     assert await heal_at_a_shell(settings, HURT, "--check") == well
 
 
-async def test_at_a_shell_every_refusal_is_one_line(settings: Settings, pool: Pool) -> None:
+async def test_the_subcommand_prints_each_refusal_on_one_line(settings: Settings, pool: Pool) -> None:
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
     await post(pool, log)
-    told = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
-    assert await heal_at_a_shell(settings, HURT) == Ended(1, "", told)
+    expected = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
+    assert await heal_at_a_shell(settings, HURT) == Ended(1, "", expected)
     assert await heal_at_a_shell(settings, org(9)) == Ended(0, f"org {org(9)} is not in quarantine\n", "")
-    nobody = await heal_at_a_shell(settings, org(9), "--check")
-    assert nobody == Ended(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
+    unknown = await heal_at_a_shell(settings, org(9), "--check")
+    assert unknown == Ended(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
     assert (await heal_at_a_shell(settings, "acme")).code == 2

@@ -1,4 +1,4 @@
-"""`daybook init` and `daybook status` against real servers, as somebody at a shell sees them."""
+"""The output of `daybook init` and `daybook status` against real servers."""
 
 import asyncio
 import json
@@ -30,16 +30,16 @@ def settings(fresh_settings: FreshSettings) -> Settings:
 
 
 def daybook(settings: Settings, *arguments: str) -> Result:
-    named = {
+    env = {
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
         "DAYBOOK_PARTITIONS": str(settings.partitions),
     }
-    return CliRunner().invoke(main, arguments, env=named)
+    return CliRunner().invoke(main, arguments, env=env)
 
 
-async def _three_entries_of_which_two_are_projected(settings: Settings) -> None:
+async def _publish_three_entries_and_project_two(settings: Settings) -> None:
     writer = producer(settings, "test")
     await writer.start()
     for value in (b"a", b"b", b"c"):
@@ -51,7 +51,7 @@ async def _three_entries_of_which_two_are_projected(settings: Settings) -> None:
         await connection.execute(QUARANTINE, ORG)
 
 
-def test_init_says_what_it_did_and_then_that_nothing_is_left(settings: Settings) -> None:
+def test_init_prints_what_it_did_and_then_that_there_is_nothing_to_do(settings: Settings) -> None:
     first, second = daybook(settings, "init"), daybook(settings, "init")
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert first.stdout.splitlines() == [
@@ -64,58 +64,58 @@ def test_init_says_what_it_did_and_then_that_nothing_is_left(settings: Settings)
     assert second.stdout == "topics: nothing to do\nmigrations: nothing to do\n"
 
 
-def test_init_makes_no_topic_where_rights_are_missing_in_the_database(settings: Settings) -> None:
-    async def login() -> SecretStr:
+def test_init_creates_no_topic_if_rights_are_missing_in_the_database(settings: Settings) -> None:
+    async def create_role() -> SecretStr:
         async with connect(settings, "test") as connection:
             await connection.execute(f"CREATE ROLE {role} LOGIN PASSWORD 'hush'")
         return SecretStr(f"postgresql://{role}:hush@{settings.database_url.get_secret_value().rpartition('@')[2]}")
 
-    async def gone() -> None:
+    async def drop_role() -> None:
         async with connect(settings, "test") as connection:
             await connection.execute(f"DROP ROLE {role}")
 
     role = f"r{uuid4().hex[:8]}"
-    refused = daybook(settings.model_copy(update={"database_url": asyncio.run(login())}), "init")
-    asyncio.run(gone())
+    refused = daybook(settings.model_copy(update={"database_url": asyncio.run(create_role())}), "init")
+    asyncio.run(drop_role())
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith(f"Error: PostgreSQL's role {role} lacks rights")
     assert "topics: nothing to do" not in daybook(settings, "init").stdout
 
 
-def test_status_tells_positions_lag_quarantine_and_versions(settings: Settings) -> None:
+def test_status_json_has_positions_lag_quarantine_and_versions(settings: Settings) -> None:
     daybook(settings, "init")
-    asyncio.run(_three_entries_of_which_two_are_projected(settings))
-    shown = daybook(settings, "status", "--json")
-    assert shown.exit_code == 0
-    found = json.loads(shown.stdout)
-    assert [each["partition"] for each in found["partitions"]] == [0, 1, 2]
-    assert found["partitions"][0]["position"] == -1
-    busy, waiting = found["partitions"][1], found["partitions"][2]
+    asyncio.run(_publish_three_entries_and_project_two(settings))
+    result = daybook(settings, "status", "--json")
+    assert result.exit_code == 0
+    status = json.loads(result.stdout)
+    assert [each["partition"] for each in status["partitions"]] == [0, 1, 2]
+    assert status["partitions"][0]["position"] == -1
+    busy, waiting = status["partitions"][1], status["partitions"][2]
     assert (busy["log_end"], busy["projected_end"], busy["log_lag"], busy["position"]) == (3, 2, 1, 1)
     assert (waiting["commands_end"], waiting["commands_done"], waiting["commands_lag"]) == (1, 0, 1)
-    assert [each["fault"] for each in found["partitions"]] == [None, FAULT, None]
-    assert [(each["org_id"], each["position"]) for each in found["quarantine"]] == [(ORG, "1.1")]
-    assert found["versions"]["migrations"] == str(len(read_migrations()))
-    assert set(found["versions"]) == {"daybook", "kafka", "postgresql", "migrations"}
+    assert [each["fault"] for each in status["partitions"]] == [None, FAULT, None]
+    assert [(each["org_id"], each["position"]) for each in status["quarantine"]] == [(ORG, "1.1")]
+    assert status["versions"]["migrations"] == str(len(read_migrations()))
+    assert set(status["versions"]) == {"daybook", "kafka", "postgresql", "migrations"}
 
 
-def test_status_for_people_has_the_same(settings: Settings) -> None:
+def test_status_prints_faults_quarantine_and_lag(settings: Settings) -> None:
     daybook(settings, "init")
-    asyncio.run(_three_entries_of_which_two_are_projected(settings))
-    shown = daybook(settings, "status")
-    assert shown.exit_code == 0
-    assert f"the log is not the one that was projected, partition 1: {FAULT}\n" in shown.stdout
-    assert f"in quarantine org {ORG} since 1.1: version 9 [red]\n" in shown.stdout
-    assert ["1", "0", "0", "3", "1", "1.1"] in [line.split() for line in shown.stdout.splitlines()]
+    asyncio.run(_publish_three_entries_and_project_two(settings))
+    result = daybook(settings, "status")
+    assert result.exit_code == 0
+    assert f"the log is not the one that was projected, partition 1: {FAULT}\n" in result.stdout
+    assert f"in quarantine org {ORG} since 1.1: version 9 [red]\n" in result.stdout
+    assert ["1", "0", "0", "3", "1", "1.1"] in [line.split() for line in result.stdout.splitlines()]
 
 
-def test_status_of_what_was_never_set_up_says_what_to_do(settings: Settings) -> None:
-    shown = daybook(settings, "status")
-    assert shown.exit_code == 1
-    assert shown.stderr == f"Error: topic {settings.topic_prefix}commands does not exist: run `daybook init`\n"
+def test_status_before_init_says_to_run_it(settings: Settings) -> None:
+    result = daybook(settings, "status")
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: topic {settings.topic_prefix}commands does not exist: run `daybook init`\n"
 
 
-def test_status_without_a_server_is_one_clear_line(settings: Settings) -> None:
+def test_status_without_a_server_is_one_clear_error(settings: Settings) -> None:
     daybook(settings, "init")
     kafka = daybook(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), "status")
     assert (kafka.exit_code, kafka.stderr) == (1, "Error: Kafka is not reachable at 127.0.0.1:1\n")

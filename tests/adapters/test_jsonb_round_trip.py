@@ -1,4 +1,4 @@
-"""An entry's metadata survives PostgreSQL's jsonb: read back with its numbers as doubles, no hash changes."""
+"""The metadata of an entry survives PostgreSQL's jsonb: reading its numbers as doubles gives the same hash."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ ThroughJsonb = Callable[[bytes], str]
 
 @pytest.fixture(scope="module")
 def through_jsonb(lasting_settings: FreshSettings) -> Iterator[ThroughJsonb]:
-    """Gives JSON to PostgreSQL as jsonb and takes back what it shows. One connection, on a loop of its own."""
+    """Converts JSON to jsonb and back in PostgreSQL, on one connection with its own event loop."""
     url = lasting_settings(init=False).database_url.get_secret_value()
     with asyncio.Runner() as runner:
         connection = runner.run(asyncpg.connect(url, timeout=10))
@@ -29,14 +29,14 @@ def through_jsonb(lasting_settings: FreshSettings) -> Iterator[ThroughJsonb]:
 
 
 def read_back(value: bytes, through_jsonb: ThroughJsonb) -> bytes:
-    """The record's bytes as an auditor makes them from the row of the entry."""
+    """The bytes of the record, rebuilt from the row of the entry like an auditor would."""
     entry = parse_as_ecmascript(value.decode())
     assert isinstance(entry, dict)
     return canonical_bytes(entry | {"metadata_json": parse_as_ecmascript(through_jsonb(raw_metadata(value)))})
 
 
 @pytest.mark.parametrize("name", samples())
-def test_a_sample_comes_back_to_the_byte(name: str, through_jsonb: ThroughJsonb) -> None:
+def test_a_sample_round_trips_byte_for_byte(name: str, through_jsonb: ThroughJsonb) -> None:
     value = samples()[name].value
     assert read_back(value, through_jsonb) == value
 
@@ -48,6 +48,6 @@ def without_nul(value: Json) -> bool:
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=json_objects().filter(without_nul))
 @example(data={"n": [1e21, 1e22, 5e-324, 1.7976931348623157e308, -0.0, 1.0, 0.1, 2.0**53, 1e-7, 1e300]})
-def test_an_entry_with_any_data_comes_back_to_the_byte(data: Json, through_jsonb: ThroughJsonb) -> None:
+def test_an_entry_with_any_data_round_trips_byte_for_byte(data: Json, through_jsonb: ThroughJsonb) -> None:
     value = sealed(unsealed("RENAME_ORG") | {"data": canonical_bytes(data)}).value
     assert read_back(value, through_jsonb) == value

@@ -1,5 +1,5 @@
-"""A Kafka that refuses who comes, or what they do: the reason is told as it is, never as a server that is away or as a
-topic that does not exist.
+"""Kafka refuses authentication or an operation: the error is about that, not about an unreachable server or a missing
+topic.
 """
 
 from collections.abc import Iterator
@@ -37,8 +37,8 @@ def settings(guarded: GuardedKafka) -> Settings:
     return guarded.settings(topic_prefix=f"t{uuid4().hex[:8]}.")
 
 
-async def made(guarded: GuardedKafka, settings: Settings, *operations: Operation) -> Topics:
-    """The topics, made by the superuser; the user may do this with them."""
+async def create_topics(guarded: GuardedKafka, settings: Settings, *operations: Operation) -> Topics:
+    """The superuser creates the topics and allows the user these operations on them."""
     await ensure_topics(guarded.superuser(topic_prefix=settings.topic_prefix))
     for name in NAMES:
         await guarded.allow(Resource.TOPIC, f"{settings.topic_prefix}{name}", *operations)
@@ -60,20 +60,18 @@ async def made(guarded: GuardedKafka, settings: Settings, *operations: Operation
         ({"kafka_security": "SSL"}, r"closes the connection: does it speak SSL\? check DAYBOOK_KAFKA_SECURITY$"),
     ],
 )
-async def test_a_client_that_is_refused_is_told_why(
-    settings: Settings, changes: dict[str, object], reason: str
-) -> None:
+async def test_a_refused_client_gets_the_reason(settings: Settings, changes: dict[str, object], reason: str) -> None:
     with pytest.raises(KafkaAway, match=rf"^Kafka at 127\.0\.0\.1:\d+ {reason}") as refused:
         await verify_topics(settings.model_copy(update=changes))
     assert "hush" not in str(refused.value)
 
 
-async def test_sasl_where_there_is_none_is_told(guarded: GuardedKafka) -> None:
+async def test_sasl_on_a_port_without_it_is_named(guarded: GuardedKafka) -> None:
     with pytest.raises(KafkaAway, match=r"takes no SASL at this port: check DAYBOOK_KAFKA_SECURITY$"):
         await verify_topics(guarded.settings(kafka_bootstrap=guarded.bootstrap))
 
 
-async def test_topics_that_may_not_be_made_are_named(settings: Settings) -> None:
+async def test_topics_that_may_not_be_created_are_named(settings: Settings) -> None:
     with pytest.raises(DaybookError) as refused:
         await ensure_topics(settings)
     assert set(str(refused.value).split("; ")) == {
@@ -86,10 +84,10 @@ async def test_topics_that_may_not_be_made_are_named(settings: Settings) -> None
 @pytest.mark.parametrize(
     ("operations", "missing"), [((), "Describe"), ((Operation.DESCRIBE,), "DescribeConfigs")], ids=str
 )
-async def test_topics_that_may_not_be_looked_at_are_not_said_to_be_missing(
+async def test_topics_that_may_not_be_described_are_not_reported_as_missing(
     guarded: GuardedKafka, settings: Settings, operations: tuple[Operation, ...], missing: str
 ) -> None:
-    await made(guarded, settings, *operations)
+    await create_topics(guarded, settings, *operations)
     with pytest.raises(TopicMismatch) as refused:
         await verify_topics(settings)
     assert str(refused.value).split("; ") == [
@@ -98,14 +96,14 @@ async def test_topics_that_may_not_be_looked_at_are_not_said_to_be_missing(
     ]
 
 
-async def test_status_tells_of_a_missing_acl(guarded: GuardedKafka, settings: Settings) -> None:
-    await made(guarded, settings)
+async def test_status_reports_a_missing_acl(guarded: GuardedKafka, settings: Settings) -> None:
+    await create_topics(guarded, settings)
     with pytest.raises(KafkaAway, match=rf"^Kafka refuses: user {USER} is not authorised for topic .*audit_log, .*"):
         await collect_status(settings)
 
 
-async def test_a_group_that_may_not_be_joined_is_named_at_the_start(guarded: GuardedKafka, settings: Settings) -> None:
-    topics = await made(guarded, settings, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS)
+async def test_a_group_that_may_not_be_joined_is_named_at_start(guarded: GuardedKafka, settings: Settings) -> None:
+    topics = await create_topics(guarded, settings, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS)
     with pytest.raises(DaybookError) as refused:
         await verify_topics(settings, topics.command_group)
     assert str(refused.value) == (
@@ -115,11 +113,11 @@ async def test_a_group_that_may_not_be_joined_is_named_at_the_start(guarded: Gua
     await verify_topics(settings, topics.command_group)
 
 
-async def test_a_door_that_may_not_write_says_so_and_goes_on_once_it_may(
+async def test_a_publisher_without_write_rights_has_a_fault_until_they_are_granted(
     guarded: GuardedKafka, settings: Settings
 ) -> None:
-    topics = await made(guarded, settings, Operation.DESCRIBE)
-    # Without Write on any topic at all a producer may not even begin.
+    topics = await create_topics(guarded, settings, Operation.DESCRIBE)
+    # A producer does not even start without Write on some topic.
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     publisher = CommandPublisher(settings, topics.commands, "test", 5.0)
     record = CommandToSend(0, b"key", b"value", [])
@@ -136,10 +134,10 @@ async def test_a_door_that_may_not_write_says_so_and_goes_on_once_it_may(
     await publisher.stop()
 
 
-async def test_a_log_that_may_not_be_written_is_an_unknown_outcome_with_its_reason(
+async def test_an_append_without_write_rights_is_unknown_with_a_reason(
     guarded: GuardedKafka, settings: Settings
 ) -> None:
-    topics = await made(guarded, settings, Operation.DESCRIBE)
+    topics = await create_topics(guarded, settings, Operation.DESCRIBE)
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     writer = LogWriter(settings, topics.audit_log)
     entry = read_entry(samples()["RENAME_ORG.v1.json"].value)
@@ -149,22 +147,22 @@ async def test_a_log_that_may_not_be_written_is_an_unknown_outcome_with_its_reas
     await writer.stop()
 
 
-async def test_replies_that_may_not_be_read_are_a_fault_until_they_may(
+async def test_replies_without_read_rights_have_a_fault_until_they_are_granted(
     guarded: GuardedKafka, settings: Settings
 ) -> None:
-    topics = await made(guarded, settings, Operation.DESCRIBE)
+    topics = await create_topics(guarded, settings, Operation.DESCRIBE)
     replies = Replies(settings, topics.results, "test")
     await replies.start()
 
     async def fault() -> str | None:
         return replies.fault
 
-    async def is_well() -> bool:
+    async def has_no_fault() -> bool:
         return replies.fault is None
 
     assert f"user {USER} is not authorised for topic {topics.results}: an ACL is missing" in (
         await eventually(fault) or ""
     )
     await guarded.allow(Resource.TOPIC, topics.results, Operation.READ)
-    await eventually(is_well)
+    await eventually(has_no_fault)
     await replies.stop()

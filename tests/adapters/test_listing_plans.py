@@ -1,4 +1,4 @@
-"""How the listings read their tables: what a large table holds beside the rows asked for is not read."""
+"""How the listings read large tables: only the rows that are asked for."""
 
 import asyncio
 import json
@@ -29,38 +29,38 @@ INSERT INTO dlq_events SELECT gen_random_uuid(), $1, '1', 'pending', 0 FROM gene
 
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
-    made = lasting_settings()
-    asyncio.run(fill(made))
-    return made
+    settings = lasting_settings()
+    asyncio.run(fill(settings))
+    return settings
 
 
-async def test_the_latest_failed_runs_are_found_without_reading_the_others(settings: Settings) -> None:
-    read = await reads(settings, "sync_runs", MANY_RUNS, RUNS, ["running", "failed"], None, None, None, 50)
-    assert {node.get("Index Name") for node in read} == {"sync_runs_failed", "sync_runs_running"}
-    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) <= 60
+async def test_the_latest_failed_runs_are_found_without_reading_other_runs(settings: Settings) -> None:
+    nodes = await scans(settings, "sync_runs", MANY_RUNS, RUNS, ["running", "failed"], None, None, None, 50)
+    assert {node.get("Index Name") for node in nodes} == {"sync_runs_failed", "sync_runs_running"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes) <= 60
 
 
-async def test_a_connection_with_many_dead_letters_does_not_slow_down_the_count_of_the_others(
+async def test_counting_stops_at_the_limit_for_a_connection_with_many_dead_letters(
     settings: Settings,
 ) -> None:
-    nothing_asked = (True, None, None, None, None, 100, PENDING_COUNTED)
-    read = await reads(settings, "dlq_events", MANY_PENDING, CONNECTIONS, *nothing_asked)
-    assert {node.get("Index Name") for node in read} == {"dlq_events_connection_id"}
-    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 2 * PENDING_COUNTED
+    no_filter = (True, None, None, None, None, 100, PENDING_COUNTED)
+    nodes = await scans(settings, "dlq_events", MANY_PENDING, CONNECTIONS, *no_filter)
+    assert {node.get("Index Name") for node in nodes} == {"dlq_events_connection_id"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes) < 2 * PENDING_COUNTED
 
 
 @pytest.mark.parametrize("connection_id", [None, ADS])
-async def test_the_entries_that_raised_the_listed_alerts_are_found_without_reading_the_others(
+async def test_the_entries_of_listed_alerts_are_found_without_reading_other_entries(
     settings: Settings, connection_id: str | None
 ) -> None:
     severities = ["critical", "warning", "info"]
-    read = await reads(settings, "audit_log", MANY_RAISED, ALERTS, severities, None, None, connection_id, [], 50)
-    assert {node.get("Index Name") for node in read} == {"audit_log_raised_alerts"}
-    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in read) < 20
+    nodes = await scans(settings, "audit_log", MANY_RAISED, ALERTS, severities, None, None, connection_id, [], 50)
+    assert {node.get("Index Name") for node in nodes} == {"audit_log_raised_alerts"}
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes) < 20
 
 
-async def reads(settings: Settings, table: str, fill: str, statement: str, *values: object) -> list[dict[str, Any]]:
-    """What the statement reads of a table that was filled for HOTMART; afterwards that is gone again."""
+async def scans(settings: Settings, table: str, fill: str, statement: str, *values: object) -> list[dict[str, Any]]:
+    """How the statement scans a table that was filled for HOTMART. The rows are rolled back."""
     async with connect(settings, "test") as database:
         transaction = database.transaction()
         await transaction.start()
@@ -68,9 +68,9 @@ async def reads(settings: Settings, table: str, fill: str, statement: str, *valu
         await database.execute(f"ANALYZE {table}")
         plan = await database.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
         await transaction.rollback()
-    nodes = walked(json.loads(plan)[0]["Plan"])
+    nodes = walk(json.loads(plan)[0]["Plan"])
     return [node for node in nodes if node.get("Relation Name") == table and node["Actual Loops"]]
 
 
-def walked(node: dict[str, Any]) -> list[dict[str, Any]]:
-    return [node, *(each for part in node.get("Plans", []) for each in walked(part))]
+def walk(node: dict[str, Any]) -> list[dict[str, Any]]:
+    return [node, *(each for part in node.get("Plans", []) for each in walk(part))]

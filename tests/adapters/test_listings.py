@@ -1,4 +1,4 @@
-"""`daybook alerts`, `runs` and `connections` on a real PostgreSQL, as somebody at a shell sees them."""
+"""The output of `daybook alerts`, `runs` and `connections` on a real PostgreSQL."""
 
 import asyncio
 import json
@@ -39,25 +39,25 @@ from support.stack import FreshSettings
 
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
-    made = lasting_settings()
-    asyncio.run(fill(made))
-    return made
+    settings = lasting_settings()
+    asyncio.run(fill(settings))
+    return settings
 
 
 def daybook(settings: Settings, *arguments: str) -> Result:
-    named = {
+    env = {
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
     }
-    return CliRunner().invoke(main, arguments, env=named)
+    return CliRunner().invoke(main, arguments, env=env)
 
 
 def listed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:
-    shown = daybook(settings, *arguments, "--json")
-    assert (shown.exit_code, shown.stderr) == (0, "")
-    assert SECRET not in shown.stdout
-    rows: list[dict[str, Any]] = json.loads(shown.stdout)
+    result = daybook(settings, *arguments, "--json")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert SECRET not in result.stdout
+    rows: list[dict[str, Any]] = json.loads(result.stdout)
     return rows
 
 
@@ -71,10 +71,10 @@ def test_the_worst_alerts_come_first(settings: Settings) -> None:
     assert [row["id"] for row in rows[:2]] == [BACKLOG, OF_OTHER]
 
 
-def test_an_alert_says_what_it_is_about_as_far_as_can_be_told(settings: Settings) -> None:
+def test_an_alert_names_its_connection_and_rule_if_known(settings: Settings) -> None:
     by_id = {row["id"]: row for row in listed(settings, "alerts")}
-    about = {id_: (row["connection_id"], row["rule"]) for id_, row in by_id.items()}
-    assert about == {
+    subjects = {id_: (row["connection_id"], row["rule"]) for id_, row in by_id.items()}
+    assert subjects == {
         BACKLOG: (HOTMART, "dlq_backlog"),
         FAILING: (ADS, "sync_failing"),
         ABOUT_ADS: (ADS, None),
@@ -93,7 +93,7 @@ def test_an_alert_says_what_it_is_about_as_far_as_can_be_told(settings: Settings
     }
 
 
-def test_alerts_of_a_part_are_only_those(settings: Settings) -> None:
+def test_alerts_can_be_filtered(settings: Settings) -> None:
     assert ids(settings, "alerts", "--org", OTHER) == [OF_OTHER]
     assert ids(settings, "alerts", "--project", BLOG) == [BY_HAND]
     assert set(ids(settings, "alerts", "--connection", ADS)) == {FAILING, ABOUT_ADS, CHOSEN}
@@ -102,7 +102,7 @@ def test_alerts_of_a_part_are_only_those(settings: Settings) -> None:
     assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", ACME) == [BACKLOG, BY_HAND]
 
 
-def test_runs_are_those_running_or_failed_and_the_latest_comes_first(settings: Settings) -> None:
+def test_running_and_failed_runs_are_listed_latest_first(settings: Settings) -> None:
     first, *others = listed(settings, "runs")
     assert [row["id"] for row in others] == [RUNNING, OLD]
     assert first == {
@@ -118,7 +118,7 @@ def test_runs_are_those_running_or_failed_and_the_latest_comes_first(settings: S
     assert (others[0]["started_at"], others[0]["finished_at"]) == ("2026-03-01T10:00:00.123456Z", None)
 
 
-def test_runs_of_a_part_or_a_status_are_only_those(settings: Settings) -> None:
+def test_runs_can_be_filtered(settings: Settings) -> None:
     assert ids(settings, "runs", "--org", ACME) == [FAILED, RUNNING]
     assert ids(settings, "runs", "--project", ELSEWHERE) == [OLD]
     assert ids(settings, "runs", "--connection", HOTMART) == [RUNNING]
@@ -126,13 +126,13 @@ def test_runs_of_a_part_or_a_status_are_only_those(settings: Settings) -> None:
     assert ids(settings, "runs", "--status", "cancelled") == []
 
 
-def test_connections_are_the_inactive_ones(settings: Settings) -> None:
+def test_inactive_connections_are_listed_unless_all_are_asked_for(settings: Settings) -> None:
     assert ids(settings, "connections") == [ADS, SILENT, FOREIGN]
     assert ids(settings, "connections", "--type", "hotmart") == [FOREIGN]
     assert ids(settings, "connections", "--project", SHOP, "--all") == [ADS, HOTMART]
 
 
-def test_a_connection_that_is_named_is_listed_though_it_is_active(settings: Settings) -> None:
+def test_a_named_connection_is_listed_even_if_it_is_active(settings: Settings) -> None:
     assert listed(settings, "connections", "--connection", HOTMART) == [
         {
             "id": HOTMART,
@@ -148,15 +148,15 @@ def test_a_connection_that_is_named_is_listed_though_it_is_active(settings: Sett
 
 
 @pytest.mark.parametrize(("name", "first"), [("alerts", BACKLOG), ("runs", FAILED), ("connections", ADS)])
-def test_more_than_the_limit_is_said_on_stderr(settings: Settings, name: str, first: str) -> None:
-    shown = daybook(settings, name, "--limit", "1", "--json")
-    assert (shown.exit_code, [row["id"] for row in json.loads(shown.stdout)]) == (0, [first])
-    assert shown.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
+def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name: str, first: str) -> None:
+    result = daybook(settings, name, "--limit", "1", "--json")
+    assert (result.exit_code, [row["id"] for row in json.loads(result.stdout)]) == (0, [first])
+    assert result.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
     exactly = daybook(settings, name, "--limit", "1", "--org", OTHER)
     assert (exactly.exit_code, exactly.stderr) == (0, "")
 
 
-def test_a_table_has_a_line_for_each_row_and_no_id_is_cut(settings: Settings) -> None:
+def test_a_table_has_a_line_per_row_with_complete_ids(settings: Settings) -> None:
     alerts, runs, connections = (daybook(settings, name).stdout for name in ("alerts", "runs", "connections"))
     assert ["critical", BACKLOG, HOTMART, "dlq_backlog", "many"] in cells(alerts)
     assert ["info", BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
@@ -171,16 +171,16 @@ def cells(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines()]
 
 
-def test_where_nothing_is_found_it_says_so(settings: Settings) -> None:
-    nowhere = ("--org", an_id(9))
-    assert daybook(settings, "alerts", *nowhere).stdout == "no open alert\n"
-    assert daybook(settings, "runs", *nowhere).stdout == "no run is running or failed\n"
-    assert daybook(settings, "connections", *nowhere).stdout == "no inactive connection\n"
-    assert daybook(settings, "connections", "--all", *nowhere).stdout == "no connection\n"
+def test_an_empty_result_is_printed_as_a_sentence(settings: Settings) -> None:
+    unknown_org = ("--org", an_id(9))
+    assert daybook(settings, "alerts", *unknown_org).stdout == "no open alert\n"
+    assert daybook(settings, "runs", *unknown_org).stdout == "no run is running or failed\n"
+    assert daybook(settings, "connections", *unknown_org).stdout == "no inactive connection\n"
+    assert daybook(settings, "connections", "--all", *unknown_org).stdout == "no connection\n"
 
 
-def test_a_database_that_was_never_set_up_is_one_clear_line(fresh_settings: FreshSettings) -> None:
-    shown = daybook(fresh_settings(init=False), "alerts")
-    assert (shown.exit_code, shown.stdout) == (1, "")
-    assert shown.stderr.startswith("Error: the database lacks ")
-    assert len(shown.stderr.splitlines()) == 1
+def test_a_database_without_migrations_is_one_clear_error(fresh_settings: FreshSettings) -> None:
+    result = daybook(fresh_settings(init=False), "alerts")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: the database lacks ")
+    assert len(result.stderr.splitlines()) == 1

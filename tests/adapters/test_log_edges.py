@@ -1,4 +1,4 @@
-"""Appending to and reading from the real log: what the shard is told of both."""
+"""Appending to and reading from the real log: the results that the shard gets."""
 
 from collections.abc import AsyncIterator
 from random import Random
@@ -34,7 +34,7 @@ async def reader(settings: Settings) -> AsyncIterator[LogReader]:
 
 
 ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
-"""Gives the records their keys and headers."""
+"""The source of keys and headers of the records."""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def batch(*values: bytes) -> Append:
     return Append(tuple(LogAppend(ENTRY, value, None) for value in values))
 
 
-async def test_the_acknowledgement_says_where_the_batch_lies(writers: tuple[LogWriter, LogWriter]) -> None:
+async def test_an_acknowledgement_has_the_offset_of_the_batch(writers: tuple[LogWriter, LogWriter]) -> None:
     one, other = writers
     assert await one.append(1, batch(b"a", b"b", b"c")) == Acknowledged(0)
     assert await other.append(1, batch(b"d")) == Acknowledged(3)
@@ -58,23 +58,23 @@ async def test_the_acknowledgement_says_where_the_batch_lies(writers: tuple[LogW
     assert await one.append(0, batch(b"f")) == Acknowledged(0)
 
 
-async def test_a_batch_that_kafka_will_not_take_is_refused_and_the_next_one_is_taken(
+async def test_a_batch_that_kafka_refuses_does_not_affect_the_next_one(
     writers: tuple[LogWriter, LogWriter],
 ) -> None:
     one, _ = writers
-    # The first record fills the batch, so there is no room for the second.
+    # The first record fills the batch, so the second does not fit.
     assert isinstance(await one.append(0, batch(b"x" * (BATCH_BYTES + 1), b"y")), AppendRefused)
     assert await one.append(0, batch(b"z")) == Acknowledged(0)
 
 
-async def test_who_gets_no_acknowledgement_says_so_until_there_is_one(
+async def test_a_missing_acknowledgement_is_a_fault_until_there_is_one(
     settings: Settings, stack: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daybook_command.kafka.log_writer.APPEND_SECONDS", 2.0)
     proxy = Proxy(Random(1), target=int(stack.kafka_bootstrap.rpartition(":")[2]))
     await proxy.start()
-    behind = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
-    writer = LogWriter(behind, Topics(settings.topic_prefix).audit_log)
+    proxied = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
+    writer = LogWriter(proxied, Topics(settings.topic_prefix).audit_log)
     try:
         proxy.turn(Weather(refused=True))
         assert await writer.append(1, batch(b"a")) == AppendUnknown()
@@ -88,7 +88,7 @@ async def test_who_gets_no_acknowledgement_says_so_until_there_is_one(
         await proxy.stop()
 
 
-async def test_a_stretch_is_read_from_and_to_where_it_was_asked(
+async def test_records_are_read_from_and_up_to_the_given_offsets(
     reader: LogReader, writers: tuple[LogWriter, LogWriter]
 ) -> None:
     one, _ = writers
@@ -100,24 +100,24 @@ async def test_a_stretch_is_read_from_and_to_where_it_was_asked(
     assert (await reader.read(1, 0)).end == 0
 
 
-async def test_offsets_that_hold_no_record_do_not_stall_a_reader(settings: Settings, reader: LogReader) -> None:
+async def test_offsets_without_a_record_do_not_stall_a_reader(settings: Settings, reader: LogReader) -> None:
     topic = Topics(settings.topic_prefix).audit_log
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id="beside")
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, transactional_id="foreign")
     await producer.start()
     try:
         async with producer.transaction():
-            await producer.send_and_wait(topic, b"beside", partition=0)
+            await producer.send_and_wait(topic, b"foreign", partition=0)
     finally:
         await producer.stop()
     stretch = await reader.read(0, 0)
-    assert stretch.records == [LogRecord(0, b"beside")]
+    assert stretch.records == [LogRecord(0, b"foreign")]
     assert stretch.end == 2
 
 
-async def test_a_header_name_that_is_no_utf_8_hides_no_value(
+async def test_a_header_name_that_is_not_utf_8_does_not_hide_the_value(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Not the log itself: a broker that compresses a batch anew mends the names.
+    # Not the log topic: a broker that recompresses a batch repairs the names.
     topic = Topics(settings.topic_prefix).commands
     reader = LogReader(settings, topic)
     with slow_builder(monkeypatch):

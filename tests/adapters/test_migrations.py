@@ -1,4 +1,4 @@
-"""Migrations on a real PostgreSQL: applied once, all or nothing, and never after an edit."""
+"""Migrations on a real PostgreSQL: applied once, all or nothing, and refused after an edit."""
 
 import asyncio
 from pathlib import Path
@@ -27,7 +27,7 @@ def empty(fresh_settings: FreshSettings) -> Settings:
 
 
 @pytest.fixture
-def files(tmp_path: Path) -> Path:
+def folder(tmp_path: Path) -> Path:
     for migration in read_migrations():
         (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
     return tmp_path
@@ -43,52 +43,52 @@ async def applied(settings: Settings) -> tuple[str, ...]:
         return tuple(await applied_migrations(connection))
 
 
-async def test_an_empty_database_gets_all_and_then_nothing_more(empty: Settings) -> None:
+async def test_migrations_are_applied_once(empty: Settings) -> None:
     assert await migrate(empty) == ALL
     assert await migrate(empty) == ()
     assert await applied(empty) == ALL
     await verify_migrations(empty)
 
 
-async def test_of_two_at_once_one_applies_and_the_other_waits(empty: Settings) -> None:
+async def test_of_two_simultaneous_runs_one_applies_the_migrations(empty: Settings) -> None:
     both = await asyncio.gather(migrate(empty), migrate(empty))
     assert sorted(both) == [(), ALL]
 
 
-async def test_an_edited_file_is_refused(empty: Settings, files: Path) -> None:
-    await migrate(empty, files)
-    edited = files / "0004_tenancy.sql"
+async def test_an_edited_file_is_refused(empty: Settings, folder: Path) -> None:
+    await migrate(empty, folder)
+    edited = folder / "0004_tenancy.sql"
     edited.write_text(edited.read_text(encoding="utf-8") + "-- a thought\n", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match=r"^0004_tenancy\.sql was edited after it was applied"):
-        await migrate(empty, files)
+        await migrate(empty, folder)
 
 
-async def test_a_new_file_is_applied_alone(empty: Settings, files: Path) -> None:
-    await migrate(empty, files)
-    (files / "0100_new.sql").write_text("CREATE INDEX orgs_name ON orgs (name);", encoding="utf-8")
-    assert await migrate(empty, files) == ("0100_new.sql",)
+async def test_only_a_new_file_is_applied(empty: Settings, folder: Path) -> None:
+    await migrate(empty, folder)
+    (folder / "0100_new.sql").write_text("CREATE INDEX orgs_name ON orgs (name);", encoding="utf-8")
+    assert await migrate(empty, folder) == ("0100_new.sql",)
     await verify_migrations(empty)
 
 
-async def test_a_broken_file_leaves_nothing_behind(empty: Settings, files: Path) -> None:
-    (files / "0100_broken.sql").write_text("CREATE TABLE public.orgs ();", encoding="utf-8")
+async def test_a_broken_file_leaves_nothing_behind(empty: Settings, folder: Path) -> None:
+    (folder / "0100_broken.sql").write_text("CREATE TABLE public.orgs ();", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match=r'^0100_broken\.sql: relation "orgs" already exists$'):
-        await migrate(empty, files)
+        await migrate(empty, folder)
     assert await applied(empty) == ()
 
 
-async def test_two_files_with_one_number_are_refused(empty: Settings, files: Path) -> None:
-    (files / "0001_again.sql").write_text("SELECT 1;", encoding="utf-8")
+async def test_two_files_with_the_same_number_are_refused(empty: Settings, folder: Path) -> None:
+    (folder / "0001_again.sql").write_text("SELECT 1;", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match="same number"):
-        await migrate(empty, files)
+        await migrate(empty, folder)
 
 
-async def test_a_service_does_not_start_on_a_database_that_lacks_something(empty: Settings) -> None:
+async def test_a_missing_migration_is_an_error(empty: Settings) -> None:
     with pytest.raises(MigrationMismatch, match=r"^the database lacks 0001_.*: run `daybook init`$"):
         await verify_migrations(empty)
 
 
-async def test_external_users_are_referred_to_and_never_made(fresh_settings: FreshSettings) -> None:
+async def test_external_users_are_referenced_and_not_created(fresh_settings: FreshSettings) -> None:
     external = fresh_settings(init=False, users="external")
     with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
         await migrate(external)
@@ -97,20 +97,20 @@ async def test_external_users_are_referred_to_and_never_made(fresh_settings: Fre
     await verify_migrations(external)
 
 
-async def test_managed_users_are_not_mixed_with_anothers(empty: Settings) -> None:
+async def test_managed_users_are_refused_if_there_is_another_table_of_users(empty: Settings) -> None:
     await run(empty, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
     with pytest.raises(MigrationMismatch, match="DAYBOOK_USERS=external"):
         await migrate(empty)
 
 
-async def test_a_database_that_is_not_there_is_one_clear_line(empty: Settings) -> None:
+async def test_a_missing_database_is_a_clear_error(empty: Settings) -> None:
     url = empty.database_url.get_secret_value()
     missing = empty.model_copy(update={"database_url": type(empty.database_url)(url + "_gone")})
     with pytest.raises(DatabaseAway, match=r"^PostgreSQL at .* refuses the connection: database .* does not exist$"):
         await migrate(missing)
 
 
-async def test_external_users_without_a_key_are_one_clear_line(fresh_settings: FreshSettings) -> None:
+async def test_external_users_without_a_primary_key_are_a_clear_error(fresh_settings: FreshSettings) -> None:
     external = fresh_settings(init=False, users="external")
     await run(external, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid);")
     with pytest.raises(MigrationMismatch, match=r"^0003_known_users\.sql: there is no primary key"):

@@ -1,4 +1,4 @@
-"""What a shard answers, as it stands on the topics: results for any client, all else compressed."""
+"""What the outbox of a shard publishes: uncompressed results for any client, everything else compressed."""
 
 import asyncio
 import json
@@ -22,9 +22,9 @@ from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
-NOBODY = "127.0.0.1:1"
+NO_SERVER = "127.0.0.1:1"
 UNCOMPRESSED, ZSTD = 0, 4
-MANY = 50
+COUNT = 50
 Stored = tuple[set[int], list[bytes | None]]
 """The codecs of the topic's record batches, and the values of its records."""
 
@@ -37,27 +37,28 @@ def settings(fresh_settings: FreshSettings) -> Settings:
 @asynccontextmanager
 async def outbox(settings: Settings) -> AsyncIterator[Outbox]:
     topics = Topics(settings.topic_prefix)
-    made = Outbox(settings, topics, Replies(settings, topics.results, "test"))
+    outbox = Outbox(settings, topics, Replies(settings, topics.results, "test"))
     try:
-        yield made
+        yield outbox
     finally:
-        await made.stop()
+        await outbox.stop()
 
 
 async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch) -> Stored:
-    """All records of the topic's only partition."""
+    """The codecs and values of all records in the only partition of the topic."""
     codecs: set[int] = set()
 
-    class Seen(LenientRecords):
+    class Observed(LenientRecords):
         def next_batch(self) -> Any:
             batch = super().next_batch()
             codecs.update([] if batch is None else [batch.compression_type])
             return batch
 
     place = TopicPartition(settings.topic_prefix + topic, 0)
-    reader = kafka.consumer(settings, "test")  # its own reader of batches is installed first, and then watched
-    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Seen)
-    monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
+    # The first consumer replaces aiokafka's batch reader; only then can the observed one take its place.
+    reader = kafka.consumer(settings, "test")
+    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
+    monkeypatch.setattr(fetcher, "MemoryRecords", Observed)
     await reader.start()
     try:
         reader.assign([place])
@@ -73,12 +74,12 @@ async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 
 
 def value(number: int) -> bytes:
-    """Any codec makes it smaller."""
+    """A value that any codec can compress."""
     return json.dumps({"number": number, "x": "y" * 1_000}).encode()
 
 
-def answer(count: int = MANY) -> Answer:
-    """So many replies, forwarded commands and refused ones."""
+def answer(count: int = COUNT) -> Answer:
+    """An answer with `count` replies, forwarded commands and refused records each."""
     records = [CommandRecord(number, b"key", value(number), (), 0) for number in range(count)]
     return Answer(
         replies=tuple(Reply(str(number), value(number), b"c", 0, None) for number in range(count)),
@@ -88,29 +89,29 @@ def answer(count: int = MANY) -> Answer:
     )
 
 
-async def test_results_are_for_any_client_and_all_else_is_compressed(
+async def test_results_are_uncompressed_and_everything_else_is_compressed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with outbox(settings) as box:
         await box.publish(0, answer())
-    found = {topic: await stored(settings, topic, monkeypatch) for topic in ("results", "commands", "commands.dlq")}
-    assert {topic: codecs for topic, (codecs, _) in found.items()} == {
+    published = {topic: await stored(settings, topic, monkeypatch) for topic in ("results", "commands", "commands.dlq")}
+    assert {topic: codecs for topic, (codecs, _) in published.items()} == {
         "results": {UNCOMPRESSED},
         "commands": {ZSTD},
         "commands.dlq": {ZSTD},
     }
-    in_order: list[bytes | None] = [value(number) for number in range(MANY)]
-    assert all(values == in_order for _, values in found.values())
+    in_order: list[bytes | None] = [value(number) for number in range(COUNT)]
+    assert all(values == in_order for _, values in published.values())
 
 
-async def test_a_result_that_is_too_large_keeps_nothing_else_back(
+async def test_a_too_large_result_does_not_block_the_others(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     too_large = Reply("x", b"x" * 6_000_000, b"c", 0, None)
-    given = answer(3)
+    small = answer(3)
     async with outbox(settings) as box:
-        await box.publish(0, replace(given, replies=(too_large, *given.replies)))
-        await box.publish(0, replace(given, forwards=(), refused=()))
+        await box.publish(0, replace(small, replies=(too_large, *small.replies)))
+        await box.publish(0, replace(small, forwards=(), refused=()))
     in_order = [value(number) for number in range(3)]
     assert (await stored(settings, "results", monkeypatch))[1] == in_order * 2
     assert (await stored(settings, "commands.dlq", monkeypatch))[1] == in_order
@@ -119,13 +120,13 @@ async def test_a_result_that_is_too_large_keeps_nothing_else_back(
 @pytest.mark.parametrize(
     "sent", [replace(answer(1), forwards=(), refused=()), replace(answer(1), replies=())], ids=["replies", "the rest"]
 )
-async def test_where_kafka_is_away_nothing_counts_as_published(settings: Settings, sent: Answer) -> None:
-    async with outbox(settings.model_copy(update={"kafka_bootstrap": NOBODY})) as box:
+async def test_publishing_without_kafka_is_an_outage(settings: Settings, sent: Answer) -> None:
+    async with outbox(settings.model_copy(update={"kafka_bootstrap": NO_SERVER})) as box:
         with pytest.raises(KafkaAway):
             await box.publish(0, sent)
 
 
-async def test_a_stopped_outbox_leaves_no_task_behind(settings: Settings) -> None:
+async def test_a_stopped_outbox_leaves_no_running_task(settings: Settings) -> None:
     before = asyncio.all_tasks()
     async with outbox(settings) as box:
         await box.publish(0, answer(1))

@@ -1,4 +1,4 @@
-"""Runs that are under way for too long, as PostgreSQL tells of them."""
+"""Finding runs that have been running for too long, in a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 
@@ -12,7 +12,7 @@ from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_po
 from support.planted_rows import put_connection, put_org, put_runs
 from support.stack import FreshSettings
 
-# So that nobody waits long: the looks are a quarter of it apart.
+# Short, since the interval between looks is a quarter of it.
 LIMIT_SECONDS = 1
 
 
@@ -24,7 +24,7 @@ async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
 
 
 async def put_overdue(pool: Pool, hours: int) -> OverdueRun:
-    """A run that has been under way for so long, beside a connection whose run has failed."""
+    """Adds a run that started `hours` ago, and another connection with a failed run."""
     org_id, project_id = await put_org(pool)
     [run] = await put_runs(pool, await put_connection(pool, org_id, project_id), ["running"])
     await put_runs(pool, await put_connection(pool, org_id, project_id), ["failed"])
@@ -32,38 +32,36 @@ async def put_overdue(pool: Pool, hours: int) -> OverdueRun:
     return OverdueRun(org_id, run)
 
 
-async def found(looks: OverdueRuns) -> dict[int, list[OverdueRun]]:
-    return {partition: list(event.runs) for partition, event in (await looks.next()).items()}
+async def next_runs(watch: OverdueRuns) -> dict[int, list[OverdueRun]]:
+    return {partition: list(event.runs) for partition, event in (await watch.next()).items()}
 
 
-async def test_runs_are_told_to_the_partitions_of_their_orgs(pool: Pool) -> None:
+async def test_overdue_runs_are_reported_to_the_partitions_of_their_orgs(pool: Pool) -> None:
     runs = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
-    looks = OverdueRuns(pool, partitions=12, limit_seconds=LIMIT_SECONDS)
-    told = await found(looks)
-    assert sorted(run.sync_run_id for each in told.values() for run in each) == sorted(run.sync_run_id for run in runs)
-    assert all(partition_of(run.org_id, 12) == partition for partition, each in told.items() for run in each)
+    watch = OverdueRuns(pool, partitions=12, limit_seconds=LIMIT_SECONDS)
+    due = await next_runs(watch)
+    assert sorted(run.sync_run_id for each in due.values() for run in each) == sorted(run.sync_run_id for run in runs)
+    assert all(partition_of(run.org_id, 12) == partition for partition, each in due.items() for run in each)
 
 
-async def test_a_run_within_its_limit_is_left_alone(pool: Pool) -> None:
+async def test_a_run_within_the_limit_is_not_reported(pool: Pool) -> None:
     await put_overdue(pool, 0)
-    assert await found(OverdueRuns(pool, partitions=1, limit_seconds=3600, look_seconds=0.01)) == {}
+    assert await next_runs(OverdueRuns(pool, partitions=1, limit_seconds=3600, look_seconds=0.01)) == {}
 
 
-async def test_runs_of_an_org_in_quarantine_wait_for_its_release(pool: Pool) -> None:
+async def test_runs_of_an_org_in_quarantine_are_reported_after_its_release(pool: Pool) -> None:
     stuck = await put_overdue(pool, 2)
     await pool.execute(
         "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 0, 5, 'x')", stuck.org_id
     )
-    looks = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)
-    assert await found(looks) == {}
+    watch = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)
+    assert await next_runs(watch) == {}
     await pool.execute("UPDATE daybook.quarantine SET released_at = now()")
-    assert await found(looks) == {0: [stuck]}
+    assert await next_runs(watch) == {0: [stuck]}
 
 
-async def test_more_than_one_look_can_tell_are_told_one_look_after_another(
-    pool: Pool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_many_overdue_runs_are_reported_over_several_looks(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "MOST_AT_ONCE", 2)
     runs = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
-    looks = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)
-    assert [await found(looks) for _ in range(3)] == [{0: runs[:2]}, {0: runs[2:]}, {0: runs[:2]}]
+    watch = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)
+    assert [await next_runs(watch) for _ in range(3)] == [{0: runs[:2]}, {0: runs[2:]}, {0: runs[:2]}]

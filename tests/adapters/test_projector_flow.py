@@ -1,4 +1,4 @@
-"""The projector on a real Kafka and a real Postgres: a log written by hand in, tables out, whatever is beside it."""
+"""The projector on a real Kafka and PostgreSQL: a log in, tables out, despite void records, restarts and rebalances."""
 
 import pytest
 
@@ -26,19 +26,19 @@ PARTITIONS = 3
 
 
 def some_orgs(log: Logbook, numbers: range) -> None:
-    """Each with members that come, change and go."""
+    """Adds orgs with members that are added, changed and removed."""
     for number in numbers:
-        here, site = org(number), project(number)
-        log.add(here, ANN, facts.OrgCreated(name=f"org {number}"))
-        log.add(here, ANN, facts.MemberAdded(role="admin", user_id=BOB))
-        log.add(here, ANN, facts.MemberAdded(role="member", user_id=CAT))
-        log.add(here, BOB, facts.ProjectCreated(name="site", project_id=site))
-        log.add(here, BOB, facts.ProjectMemberAdded(project_id=site, role="editor", user_id=CAT))
-        log.refuse(here, CAT, "RENAME_ORG", here, {"name": "mine"})
-        log.add(here, ANN, facts.MemberUpdated(role="viewer", user_id=CAT, project_ids=(site,)))
-        log.add(here, ANN, facts.OrgRenamed(name=f"Org {number}"), facts.ProjectRenamed(name="Site", project_id=site))
+        org_id, site = org(number), project(number)
+        log.add(org_id, ANN, facts.OrgCreated(name=f"org {number}"))
+        log.add(org_id, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+        log.add(org_id, ANN, facts.MemberAdded(role="member", user_id=CAT))
+        log.add(org_id, BOB, facts.ProjectCreated(name="site", project_id=site))
+        log.add(org_id, BOB, facts.ProjectMemberAdded(project_id=site, role="editor", user_id=CAT))
+        log.refuse(org_id, CAT, "RENAME_ORG", org_id, {"name": "mine"})
+        log.add(org_id, ANN, facts.MemberUpdated(role="viewer", user_id=CAT, project_ids=(site,)))
+        log.add(org_id, ANN, facts.OrgRenamed(name=f"Org {number}"), facts.ProjectRenamed(name="Site", project_id=site))
         if number % 2:
-            log.add(here, CAT, facts.MemberRemoved(user_id=CAT, project_ids=(site,)))
+            log.add(org_id, CAT, facts.MemberRemoved(user_id=CAT, project_ids=(site,)))
 
 
 def three_users(partitions: int = PARTITIONS) -> Logbook:
@@ -63,7 +63,7 @@ async def test_the_tables_are_the_fold_of_the_log(fresh_settings: FreshSettings)
         assert entries == sum(map(len, log.records))
 
 
-async def test_an_entry_is_there_for_plain_sql_once_wait_for_says_so(fresh_settings: FreshSettings) -> None:
+async def test_an_entry_is_visible_after_wait_for(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
     log = three_users(partitions=1)
     async with database(settings) as pool, projecting(settings):
@@ -73,7 +73,7 @@ async def test_an_entry_is_there_for_plain_sql_once_wait_for_says_so(fresh_setti
         assert await pool.fetchval("SELECT name FROM orgs WHERE id = $1", org(1)) == "Acme"
 
 
-async def test_voids_of_every_kind_change_no_table_and_are_counted(fresh_settings: FreshSettings) -> None:
+async def test_void_records_of_every_kind_change_nothing_and_are_counted(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
     log = three_users(partitions=1)
     place = log.add(org(1), ANN, facts.OrgCreated(name="Acme"))[0]
@@ -104,22 +104,22 @@ async def test_voids_of_every_kind_change_no_table_and_are_counted(fresh_setting
         assert projector.health.ready
 
 
-async def test_a_projector_goes_on_where_the_last_one_ended(fresh_settings: FreshSettings) -> None:
+async def test_a_projector_continues_where_the_last_one_ended(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
     log = three_users()
     some_orgs(log, range(1, 10))
     async with database(settings) as pool:
         for numbers in (range(10, 20), range(20, 30)):
-            begun = [len(values) for values in log.records] if await checkpoints(pool) else ()
+            published = [len(values) for values in log.records] if await checkpoints(pool) else ()
             some_orgs(log, numbers)
-            await publish(settings, log, begun)
+            await publish(settings, log, published)
             async with projecting(settings) as projector:
                 await projected(pool, log)
                 assert projector.health.ready
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_projector_cancelled_anywhere_leaves_nothing_out_and_nothing_twice(
+async def test_a_projector_cancelled_at_any_time_skips_and_repeats_nothing(
     fresh_settings: FreshSettings,
 ) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
@@ -139,10 +139,10 @@ class Interrupted(Exception):
 
 
 async def project_until_a_checkpoint_moves(settings: Settings, pool: Pool) -> None:
-    seen = await checkpoints(pool)
+    before = await checkpoints(pool)
 
     async def has_moved() -> bool:
-        return await checkpoints(pool) != seen
+        return await checkpoints(pool) != before
 
     async with projecting(settings):
         await until(has_moved, "a checkpoint moves")
@@ -157,17 +157,17 @@ async def test_two_projectors_share_the_partitions(fresh_settings: FreshSettings
     async with database(settings) as pool, projecting(settings):
         await projected(pool, log)
         async with projecting(settings) as second:
-            begun = [len(values) for values in log.records]
+            published = [len(values) for values in log.records]
             some_orgs(log, range(20, 40))
 
             async def has_joined() -> bool:
                 return second.health.ready
 
             await until(has_joined, "the second projector has its partitions")
-            await publish(settings, log, begun)
+            await publish(settings, log, published)
             await projected(pool, log)
-        begun = [len(values) for values in log.records]
+        published = [len(values) for values in log.records]
         some_orgs(log, range(40, 50))
-        await publish(settings, log, begun)
+        await publish(settings, log, published)
         await projected(pool, log)
         assert differences(expected(log), await tables(pool)) == []

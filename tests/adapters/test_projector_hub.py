@@ -1,4 +1,4 @@
-"""The hub's tables on a real Postgres: what goes with a connection, and what comes again in its place."""
+"""The hub's tables on a real PostgreSQL: cascading deletes, and ids and names that are used again."""
 
 import pytest
 
@@ -27,23 +27,23 @@ FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum =
 WHERE contype = 'u' AND connamespace = 'public'::regnamespace GROUP BY c.oid
 """
 
-NOTE_THE_LIMIT = """
-CREATE TABLE noted (operation text, seconds text);
-CREATE FUNCTION note_the_limit() RETURNS trigger LANGUAGE plpgsql AS $$
+RECORD_TIMEOUT = """
+CREATE TABLE recorded (operation text, seconds text);
+CREATE FUNCTION record_timeout() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO noted VALUES (TG_OP, current_setting('statement_timeout'));
+    INSERT INTO recorded VALUES (TG_OP, current_setting('statement_timeout'));
     RETURN NULL;
 END $$;
-CREATE TRIGGER note AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FUNCTION note_the_limit();
+CREATE TRIGGER note AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FUNCTION record_timeout();
 """
 
 
 @pytest.fixture(scope="module")
-def lasting(lasting_settings: FreshSettings) -> Settings:
+def shared_settings(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings(partitions=1)
 
 
-def founded() -> Logbook:
+def log_with_project() -> Logbook:
     log = Logbook()
     log.register(ANN)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
@@ -51,7 +51,7 @@ def founded() -> Logbook:
     return log
 
 
-def made(link: str = LINK, name: str = "a") -> Fact:
+def connection_created(link: str = LINK, name: str = "a") -> Fact:
     config = free_json({"deep": {"\u00fc": [1, 2.5, None, True]}})
     return facts.ConnectionCreated(config=config, connection_id=link, name=name, project_id=SITE, type="own")
 
@@ -63,7 +63,7 @@ def with_children(link: str, run: str, letter: str, payload: object = None) -> t
     )
 
 
-async def any_cut_gives_the_fold(settings: Settings, log: Logbook, *limits: int) -> None:
+async def assert_any_cut_gives_the_fold(settings: Settings, log: Logbook, *limits: int) -> None:
     async with database(settings) as pool:
         for limit in limits:
             await empty(pool)
@@ -72,13 +72,13 @@ async def any_cut_gives_the_fold(settings: Settings, log: Logbook, *limits: int)
             assert await quarantine(pool) == []
 
 
-async def test_what_goes_with_a_row_and_what_is_unique_is_declared_as_the_schema_has_it(
-    lasting: Settings,
+async def test_declared_cascades_and_unique_keys_match_the_schema(
+    shared_settings: Settings,
 ) -> None:
-    async with database(lasting) as pool:
+    async with database(shared_settings) as pool:
         cascades, unique = await pool.fetch(CASCADES), await pool.fetch(UNIQUE)
-    hanging = {(table.name, *table.cascades_from) for table in TABLES if table.cascades_from is not None}
-    declared = {(_bare(name), column, _bare(parent.name)) for name, column, parent in hanging}
+    with_cascade = {(table.name, *table.cascades_from) for table in TABLES if table.cascades_from is not None}
+    declared = {(_bare(name), column, _bare(parent.name)) for name, column, parent in with_cascade}
     assert {tuple(row) for row in cascades} == declared
     assert {(name, tuple(columns)) for name, columns in unique} == {
         (_bare(table.name), table.unique) for table in TABLES if table.unique
@@ -89,76 +89,76 @@ def _bare(name: str) -> str:
     return name.removeprefix("public.")
 
 
-async def test_a_payload_that_is_null_is_stored_as_json(lasting: Settings) -> None:
-    log = founded()
-    log.add(ORG, ANN, made(), *with_children(LINK, RUN, LETTER, None))
-    await any_cut_gives_the_fold(lasting, log, 5000)
-    async with database(lasting) as pool:
+async def test_a_null_payload_is_stored_as_json_null(shared_settings: Settings) -> None:
+    log = log_with_project()
+    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER, None))
+    await assert_any_cut_gives_the_fold(shared_settings, log, 5000)
+    async with database(shared_settings) as pool:
         assert await pool.fetchval("SELECT jsonb_typeof(payload_json) FROM dlq_events") == "null"
 
 
-async def test_a_connection_takes_its_runs_and_dead_letters_along_and_may_come_again_with_the_same_ids(
-    lasting: Settings,
+async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(
+    shared_settings: Settings,
 ) -> None:
-    log = founded()
+    log = log_with_project()
     for name in "abc":
-        log.add(ORG, ANN, made(name=name))
+        log.add(ORG, ANN, connection_created(name=name))
         log.add(ORG, ANN, *with_children(LINK, RUN, LETTER, name))
         log.add(ORG, ANN, facts.DlqEventsRetried(connection_id=LINK, ids=(LETTER,)))
         log.add(ORG, ANN, facts.SyncFailed(connection_id=LINK, sync_run_id=RUN, error_message=name))
         log.add(ORG, ANN, facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual"))
         if name != "c":
             log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    await any_cut_gives_the_fold(lasting, log, 5000, 9, 6, 3, 1)
+    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 9, 6, 3, 1)
 
 
-async def test_a_dead_letter_may_come_again_under_another_connection(lasting: Settings) -> None:
-    log = founded()
+async def test_a_dead_letter_may_be_recorded_again_under_another_connection(shared_settings: Settings) -> None:
+    log = log_with_project()
     other = thing(4)
-    log.add(ORG, ANN, made(), *with_children(LINK, RUN, LETTER))
+    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     log.add(ORG, ANN, facts.DlqEventRetried(connection_id=LINK, dlq_event_id=LETTER, retry_count=1))
-    log.add(ORG, ANN, made(other), facts.ConnectionDeleted(connection_id=LINK))
+    log.add(ORG, ANN, connection_created(other), facts.ConnectionDeleted(connection_id=LINK))
     log.add(ORG, ANN, *with_children(other, RUN, LETTER))
-    await any_cut_gives_the_fold(lasting, log, 5000, 5, 1)
+    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 5, 1)
 
 
-async def test_an_alert_and_a_key_name_come_and_go_many_times_in_one_batch(lasting: Settings) -> None:
-    log = founded()
+async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(shared_settings: Settings) -> None:
+    log = log_with_project()
     raised = facts.AlertRaised(alert_id=thing(5), project_id=SITE, severity="warning", message="a")
     for number in range(10, 20):
-        made_ref = facts.SecretRefCreated(secret_ref_id=thing(number), key_name="k", secret_id_ref="env:A")
+        ref_created = facts.SecretRefCreated(secret_ref_id=thing(number), key_name="k", secret_id_ref="env:A")
         log.add(ORG, ANN, raised, facts.AlertResolved(alert_id=thing(5)))
-        log.add(ORG, ANN, made_ref, facts.SecretRefDeleted(secret_ref_id=thing(number)))
-    log.add(ORG, ANN, raised, made_ref)
-    await any_cut_gives_the_fold(lasting, log, 5000, 7)
+        log.add(ORG, ANN, ref_created, facts.SecretRefDeleted(secret_ref_id=thing(number)))
+    log.add(ORG, ANN, raised, ref_created)
+    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 7)
 
 
-async def test_a_connection_deleted_after_its_orgs_poison_entry_stays(
-    lasting: Settings,
+async def test_a_connection_deleted_after_a_poison_entry_is_kept(
+    shared_settings: Settings,
 ) -> None:
-    log = founded()
-    log.add(ORG, ANN, made(), *with_children(LINK, RUN, LETTER))
-    poison = log.add(ORG, ANN, made())[0]
+    log = log_with_project()
+    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
+    poison = log.add(ORG, ANN, connection_created())[0]
     log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    async with database(lasting) as pool:
+    async with database(shared_settings) as pool:
         await empty(pool)
-        assert [one.position for one in await post(pool, log)] == [poison.position]
+        assert [found.position for found in await post(pool, log)] == [poison.position]
         assert set((await tables(pool))["dlq_events"]) == {(LETTER,)}
 
 
-async def test_what_goes_with_a_connection_is_given_more_time_than_other_statements(lasting: Settings) -> None:
-    log = founded()
-    log.add(ORG, ANN, made(), *with_children(LINK, RUN, LETTER))
+async def test_a_cascading_delete_has_a_longer_timeout(shared_settings: Settings) -> None:
+    log = log_with_project()
+    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    async with database(lasting) as pool:
+    async with database(shared_settings) as pool:
         await empty(pool)
-        await pool.execute(NOTE_THE_LIMIT)
+        await pool.execute(RECORD_TIMEOUT)
         try:
             assert await post(pool, log, limit=6) == []
-            noted = await pool.fetch("SELECT operation, seconds FROM noted")
-            assert {row[0]: row[1] for row in noted} == {
+            recorded = await pool.fetch("SELECT operation, seconds FROM recorded")
+            assert {row[0]: row[1] for row in recorded} == {
                 "INSERT": f"{STATEMENT_SECONDS:.0f}s",
                 "DELETE": f"{CASCADE_SECONDS / 60:.0f}min",
             }
         finally:
-            await pool.execute("DROP TABLE noted; DROP FUNCTION note_the_limit() CASCADE")
+            await pool.execute("DROP TABLE recorded; DROP FUNCTION record_timeout() CASCADE")

@@ -1,4 +1,4 @@
-"""A log that changed under what is projected: the partition stops, loudly and unready, and every other one goes on."""
+"""A log that no longer matches its checkpoint: the partition stops and is unready, other partitions continue."""
 
 import pytest
 from aiokafka import TopicPartition
@@ -20,7 +20,7 @@ ANN = user_in(THERE, PARTITIONS)
 HURT, WELL = org_in(HERE, PARTITIONS), org_in(THERE, PARTITIONS)
 
 
-async def projected_once(settings: Settings, pool: Pool) -> Logbook:
+async def project_once(settings: Settings, pool: Pool) -> Logbook:
     log = Logbook(PARTITIONS)
     log.register(ANN)
     for org_id in (HURT, WELL):
@@ -32,7 +32,7 @@ async def projected_once(settings: Settings, pool: Pool) -> Logbook:
     return log
 
 
-async def stops(projector: Projector) -> str:
+async def wait_for_stop(projector: Projector) -> str:
     async def has_stopped() -> bool:
         return projector.metric("daybook_projector_stopped", partition=str(HERE)) == 1
 
@@ -41,48 +41,48 @@ async def stops(projector: Projector) -> str:
     return projector.health.reasons[f"partition {HERE}"]
 
 
-CHANGES = {
-    "a head that is another entry": ("hash = repeat('f', 64)", "not entry 0.1, which was there"),
+CHECKPOINT_CHANGES = {
+    "another entry at the head": ("hash = repeat('f', 64)", "not entry 0.1, which was there"),
     "a log that ends before the checkpoint": ("next_offset = 9, head_offset = 8", "the log ends at offset 2"),
-    "a head at another offset": ("head_offset = 0", "the record at offset 0 is not entry 0.1"),
+    "the head at another offset": ("head_offset = 0", "the record at offset 0 is not entry 0.1"),
 }
 
 
-@pytest.mark.parametrize(("change", "reason"), CHANGES.values(), ids=CHANGES)
-async def test_the_partition_stops_and_others_go_on(fresh_settings: FreshSettings, change: str, reason: str) -> None:
+@pytest.mark.parametrize(("change", "reason"), CHECKPOINT_CHANGES.values(), ids=CHECKPOINT_CHANGES)
+async def test_a_changed_log_stops_its_partition_only(fresh_settings: FreshSettings, change: str, reason: str) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
     async with database(settings) as pool:
-        log = await projected_once(settings, pool)
+        log = await project_once(settings, pool)
         await pool.execute(f"UPDATE daybook.checkpoints SET {change} WHERE partition = {HERE}")
-        begun = [len(values) for values in log.records]
+        published = [len(values) for values in log.records]
         log.add(HURT, ANN, facts.OrgRenamed(name="c"))
         last = log.add(WELL, ANN, facts.OrgRenamed(name="c"))[0]
         async with projecting(settings) as projector:
-            assert reason in await stops(projector)
-            await publish(settings, log, begun)
+            assert reason in await wait_for_stop(projector)
+            await publish(settings, log, published)
             await wait_for(pool, last)
             found = await tables(pool)
             assert (found["orgs"][HURT,][0], found["orgs"][WELL,][0]) == ("b", "c")
 
 
-async def test_a_log_that_lost_its_beginning_stops_its_partition(fresh_settings: FreshSettings) -> None:
+async def test_a_truncated_log_stops_its_partition(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
     async with database(settings) as pool:
-        await projected_once(settings, pool)
+        await project_once(settings, pool)
         async with admin(settings) as client:
             topic = Topics(settings.topic_prefix).audit_log
             await client.delete_records({TopicPartition(topic, HERE): RecordsToDelete(before_offset=1)})
         async with projecting(settings) as projector:
-            assert "the log starts at offset 1" in await stops(projector)
+            assert "the log starts at offset 1" in await wait_for_stop(projector)
 
 
-async def test_so_many_voids_that_the_true_log_must_be_gone_stop_the_partition(fresh_settings: FreshSettings) -> None:
+async def test_too_many_void_records_in_a_row_stop_the_partition(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
     async with database(settings) as pool:
-        log = await projected_once(settings, pool)
-        begun = [len(values) for values in log.records]
+        log = await project_once(settings, pool)
+        published = [len(values) for values in log.records]
         for _ in range(MAX_VOIDS_IN_A_ROW):
             log.void(HERE, b"x")
         async with projecting(settings) as projector:
-            await publish(settings, log, begun)
-            assert f"{MAX_VOIDS_IN_A_ROW} records in a row" in await stops(projector)
+            await publish(settings, log, published)
+            assert f"{MAX_VOIDS_IN_A_ROW} records in a row" in await wait_for_stop(projector)

@@ -1,4 +1,6 @@
-"""Quarantine on a real Postgres: an org stands still from its first poison entry on; its log and all others go on."""
+"""Quarantine on a real PostgreSQL: after a poison entry the rows of its org stay as they are; audit_log and other orgs
+continue.
+"""
 
 from collections.abc import Callable
 
@@ -33,15 +35,15 @@ from support.stack import FreshSettings
 SITE = project(1)
 
 
-def go_on(log: Logbook) -> None:
-    """What both orgs do after the poison."""
+def add_later_entries(log: Logbook) -> None:
+    """Entries of both orgs after the poison entry."""
     for number, org_id in enumerate((HURT, WELL), start=1):
         log.add(org_id, ANN, facts.OrgRenamed(name="later"))
         log.add(org_id, ANN, facts.ProjectCreated(name="later", project_id=project(number)))
         log.add(org_id, ANN, facts.MemberAdded(role="admin", user_id=BOB))
 
 
-async def only_the_hurt_org_stands_still(pool: Pool, log: Logbook) -> None:
+async def assert_only_the_hurt_org_stops(pool: Pool, log: Logbook) -> None:
     found = await tables(pool)
     assert found["orgs"][HURT,][0] == "a"
     assert found["orgs"][WELL,][0] == "later"
@@ -56,21 +58,21 @@ async def only_the_hurt_org_stands_still(pool: Pool, log: Logbook) -> None:
     "poison",
     POISONS,
 )
-async def test_an_entry_that_cannot_be_applied_stops_its_org_alone(
+async def test_an_entry_that_cannot_be_applied_stops_its_org_only(
     fresh_settings: FreshSettings, poison: Poisoning, limit: int
 ) -> None:
     log = founded()
     place = poison(log)
-    go_on(log)
+    add_later_entries(log)
     async with database(fresh_settings(partitions=1)) as pool:
         found = await post(pool, log, limit)
-        assert [(one.org_id, one.position) for one in found] == [(HURT, place.position)]
-        await only_the_hurt_org_stands_still(pool, log)
+        assert [(poison.org_id, poison.position) for poison in found] == [(HURT, place.position)]
+        await assert_only_the_hurt_org_stops(pool, log)
         assert await quarantine(pool) == [(HURT, place.position, 1)]
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
-async def test_an_entry_in_a_foreign_partition_closes_its_org_and_changes_no_row(
+async def test_an_entry_in_a_foreign_partition_quarantines_its_org_and_changes_no_row(
     fresh_settings: FreshSettings, limit: int
 ) -> None:
     log, ann, hurt, well = Logbook(2), user_in(0, 2), org_in(0, 2), org_in(1, 2)
@@ -81,13 +83,13 @@ async def test_an_entry_in_a_foreign_partition_closes_its_org_and_changes_no_row
     log.add(well, ann, facts.OrgRenamed(name="later"))
     async with database(fresh_settings(partitions=2)) as pool:
         found = await post(pool, log, limit)
-        assert [(one.org_id, one.position) for one in found] == [(hurt, place.position)]
+        assert [(poison.org_id, poison.position) for poison in found] == [(hurt, place.position)]
         assert "stands in partition 1, and of 2 its org belongs to 0" in found[0].reason
         orgs = (await tables(pool))["orgs"]
         assert (orgs[hurt,][0], orgs[well,][0]) == ("a", "later")
 
 
-async def test_what_an_org_did_before_its_poison_entry_applies(fresh_settings: FreshSettings) -> None:
+async def test_entries_before_the_poison_entry_are_applied(fresh_settings: FreshSettings) -> None:
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
     async with database(fresh_settings(partitions=1)) as pool:
@@ -95,13 +97,13 @@ async def test_what_an_org_did_before_its_poison_entry_applies(fresh_settings: F
         assert (await tables(pool))["orgs"][HURT,][0] == "before"
 
 
-async def test_a_poisoned_creation_leaves_the_keys_that_its_log_needs(fresh_settings: FreshSettings) -> None:
+async def test_a_poison_creation_still_writes_the_rows_that_audit_log_references(fresh_settings: FreshSettings) -> None:
     log = founded()
     log.add(org(3), ANN, facts.OrgCreated(name="new"), id=WRONG_ID)
     log.add(org(3), ANN, facts.ProjectCreated(name="its", project_id=SITE))
     log.add(org(3), ANN, facts.ProjectMemberAdded(project_id=SITE, role="admin", user_id=ANN))
     async with database(fresh_settings(partitions=1)) as pool:
-        assert [one.org_id for one in await post(pool, log)] == [org(3)]
+        assert [poison.org_id for poison in await post(pool, log)] == [org(3)]
         found = await tables(pool)
         assert found["orgs"][org(3),][0] == "new"
         assert found["projects"][SITE,][:2] == (org(3), "its")
@@ -109,7 +111,7 @@ async def test_a_poisoned_creation_leaves_the_keys_that_its_log_needs(fresh_sett
         assert len(found["audit_log"]) == len(log.records[0])
 
 
-async def test_a_second_poison_entry_says_nothing_new(fresh_settings: FreshSettings) -> None:
+async def test_a_second_poison_entry_changes_nothing(fresh_settings: FreshSettings) -> None:
     log = founded()
     first = a_wrong_id(log)
     an_unknown_action(log)
@@ -118,7 +120,7 @@ async def test_a_second_poison_entry_says_nothing_new(fresh_settings: FreshSetti
         assert await quarantine(pool) == [(HURT, first.position, 1)]
 
 
-async def test_a_released_org_goes_on_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
+async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
     log = founded()
     a_row_that_is_not_there(log)
     async with database(fresh_settings(partitions=1)) as pool:
@@ -133,7 +135,7 @@ async def test_a_released_org_goes_on_and_can_be_quarantined_again(fresh_setting
         assert await quarantine(pool) == [(HURT, place.position, 3)]
 
 
-async def test_a_bug_in_a_fold_is_poison_for_the_orgs_that_it_touches(fresh_settings: FreshSettings) -> None:
+async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(fresh_settings: FreshSettings) -> None:
     def buggy(_columns: Columns, fact: facts.ProjectCreated) -> tuple[Insert]:
         raise ZeroDivisionError(fact.name)
 
@@ -142,11 +144,11 @@ async def test_a_bug_in_a_fold_is_poison_for_the_orgs_that_it_touches(fresh_sett
     async with database(fresh_settings(partitions=1)) as pool:
         writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
         found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
-        assert [(one.org_id, one.reason) for one in found] == [(HURT, "the fold failed: ZeroDivisionError")]
+        assert [(poison.org_id, poison.reason) for poison in found] == [(HURT, "the fold failed: ZeroDivisionError")]
 
 
 async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list[Poison]:
-    """What the log has more than was read of it."""
+    """Writes the entries that have not been read yet."""
     reader.take(records(log.records[0][reader.next_to_read :], start=reader.next_to_read))
     batch = reader.next_batch(5000)
     assert batch is not None
@@ -159,7 +161,7 @@ def without_an_org(log: Logbook) -> None:
     log.add(None, ANN, facts.UserRegistered(user_id=ANN))
 
 
-def with_columns_that_cannot_be_read(log: Logbook) -> None:
+def with_unreadable_columns(log: Logbook) -> None:
     log.add(HURT, ANN, facts.OrgRenamed(name="a"), entity_id="nobody")
 
 
@@ -176,12 +178,12 @@ def with_a_project_that_does_not_exist(log: Logbook) -> None:
     "poison",
     [
         without_an_org,
-        with_columns_that_cannot_be_read,
+        with_unreadable_columns,
         with_metadata_that_jsonb_refuses,
         with_a_project_that_does_not_exist,
     ],
 )
-async def test_an_entry_that_not_even_audit_log_can_keep_stops_the_partition(
+async def test_an_entry_that_audit_log_cannot_store_stops_the_partition(
     fresh_settings: FreshSettings, poison: Callable[[Logbook], None], limit: int
 ) -> None:
     log = founded()

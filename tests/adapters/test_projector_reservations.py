@@ -1,4 +1,4 @@
-"""Chosen ids on a real Postgres: whoever projects one reserves it, so that a restored database knows it again."""
+"""Chosen ids on a real PostgreSQL: the projector reserves them, so that a restored database has them again."""
 
 import pytest
 
@@ -16,8 +16,8 @@ SITE = project(1)
 CONFIG = free_json({})
 
 
-def creates(site: str, first: int = 1) -> list[Fact]:
-    """Of each kind that a service may choose an id for."""
+def facts_with_chosen_ids(site: str, first: int = 1) -> list[Fact]:
+    """One fact of each kind whose id a service may choose."""
     link, run, letter, alert, ref = (thing(number) for number in range(first, first + 5))
     return [
         facts.ProjectCreated(name="a", project_id=site),
@@ -36,14 +36,14 @@ async def reserved(pool: Pool) -> dict[str, str]:
 @pytest.mark.parametrize("limit", [1, 5000])
 async def test_every_chosen_id_is_reserved_for_its_org(fresh_settings: FreshSettings, limit: int) -> None:
     log = founded()
-    for fact in creates(SITE):
+    for fact in facts_with_chosen_ids(SITE):
         log.add(HURT, ANN, fact)
     async with database(fresh_settings(partitions=1)) as pool:
         assert await post(pool, log, limit) == []
         assert await reserved(pool) == dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
 
 
-async def test_an_id_that_is_reserved_already_stays_whose_it_is(fresh_settings: FreshSettings) -> None:
+async def test_an_existing_reservation_is_kept(fresh_settings: FreshSettings) -> None:
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
     log.add(HURT, ANN, facts.ProjectCreated(name="b", project_id=project(2)))
@@ -53,7 +53,7 @@ async def test_an_id_that_is_reserved_already_stays_whose_it_is(fresh_settings: 
         assert await reserved(pool) == {SITE: org(9), project(2): HURT}
 
 
-async def test_computed_ids_and_policies_alerts_are_not_reserved_and_cost_nothing(
+async def test_computed_ids_and_policy_alerts_are_not_reserved(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = founded()
@@ -78,12 +78,12 @@ async def test_computed_ids_and_policies_alerts_are_not_reserved_and_cost_nothin
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
-async def test_an_org_in_quarantine_keeps_what_it_chose(fresh_settings: FreshSettings, limit: int) -> None:
-    """Its rows are made when it is healed."""
+async def test_ids_of_an_org_in_quarantine_are_reserved(fresh_settings: FreshSettings, limit: int) -> None:
+    """Their rows are written when the org is healed."""
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
     a_row_that_is_not_there(log)
-    for fact in creates(SITE)[1:]:
+    for fact in facts_with_chosen_ids(SITE)[1:]:
         log.add(HURT, ANN, fact)
     log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(3)))
     async with database(fresh_settings(partitions=1)) as pool:
@@ -92,7 +92,7 @@ async def test_an_org_in_quarantine_keeps_what_it_chose(fresh_settings: FreshSet
         assert await reserved(pool) == things | {project(3): WELL}
 
 
-async def test_reservations_of_a_batch_that_is_not_written_are_not_there(fresh_settings: FreshSettings) -> None:
+async def test_a_batch_that_fails_reserves_nothing(fresh_settings: FreshSettings) -> None:
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
 

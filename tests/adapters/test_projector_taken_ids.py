@@ -1,4 +1,4 @@
-"""Entries whose first id is taken, on a real Postgres and through a real Kafka: they stop nothing (rule 19)."""
+"""Entries whose first id another row has, on a real PostgreSQL and Kafka: they are stored all the same (rule 19)."""
 
 import asyncio
 from collections.abc import Callable
@@ -47,31 +47,31 @@ PARTITIONS = 2
 WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
-def renamed(org_id: str = HURT) -> tuple[Logbook, Place]:
+def log_with_renaming(org_id: str = HURT) -> tuple[Logbook, Place]:
     log = founded()
     place = log.add(org_id, ANN, facts.OrgRenamed(name="later"))[0]
     log.add(WELL, ANN, facts.OrgRenamed(name="after"))
     return log, place
 
 
-async def is_whole(pool: Pool, log: Logbook, seconds: int) -> None:
-    """The tables are the fold of the log, and so many rows bear their second id."""
+async def assert_complete(pool: Pool, log: Logbook, seconds: int) -> None:
+    """The tables equal the fold of the log, and `seconds` rows have their second id."""
     assert await second_ids(pool, log) == seconds
     assert differences({**expected(log), "audit_log": {}}, await other_tables(pool)) == []
-    assert await checkpoints(pool) == {at: len(values) for at, values in enumerate(log.records) if values}
+    assert await checkpoints(pool) == {number: len(values) for number, values in enumerate(log.records) if values}
     assert await quarantine(pool) == []
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize("planted", ["f" * 64, None])
-async def test_an_entry_whose_first_id_another_row_has_is_kept_under_its_second(
+async def test_an_entry_whose_first_id_is_taken_is_stored_under_its_second(
     fresh_settings: FreshSettings, planted: str | None, limit: int
 ) -> None:
-    log, place = renamed()
+    log, place = log_with_renaming()
     async with database(fresh_settings(partitions=1)) as pool:
         await plant(pool, place.id, planted)
         assert await post(pool, log, limit) == []
-        await is_whole(pool, log, seconds=1)
+        await assert_complete(pool, log, seconds=1)
         second = second_id(HURT, entries_of(log, 0)[4]["metadata_json"]["command_id"])
         assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
         assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
@@ -79,7 +79,7 @@ async def test_an_entry_whose_first_id_another_row_has_is_kept_under_its_second(
 
 @pytest.mark.parametrize("limit", [1, 3, 5000])
 @pytest.mark.parametrize("digits", [0, 1])
-async def test_entries_that_share_their_first_id_are_all_kept(
+async def test_entries_with_the_same_first_id_are_all_stored(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, digits: int, limit: int
 ) -> None:
     cut_first_ids(monkeypatch, digits)
@@ -87,10 +87,10 @@ async def test_entries_that_share_their_first_id_are_all_kept(
     shared = {entry["id"] for entry in entries_of(log, 0)}
     async with database(fresh_settings(partitions=1)) as pool:
         assert await post(pool, log, limit) == []
-        await is_whole(pool, log, seconds=len(log.records[0]) - len(shared))
+        await assert_complete(pool, log, seconds=len(log.records[0]) - len(shared))
 
 
-async def test_a_refused_outsider_whose_first_id_is_taken_is_kept(fresh_settings: FreshSettings) -> None:
+async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(fresh_settings: FreshSettings) -> None:
     log, stranger = founded(), user(9)
     places = [
         log.refuse_outsider(HURT, BOB, "RENAME_ORG", HURT, {}),
@@ -102,10 +102,10 @@ async def test_a_refused_outsider_whose_first_id_is_taken_is_kept(fresh_settings
         for place in places:
             await plant(pool, place.id)
         assert await post(pool, log) == []
-        await is_whole(pool, log, seconds=len(places))
+        await assert_complete(pool, log, seconds=len(places))
 
 
-async def test_two_partitions_that_meet_in_their_first_ids_are_both_projected(
+async def test_two_partitions_with_the_same_first_ids_are_both_projected(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
@@ -113,40 +113,40 @@ async def test_two_partitions_that_meet_in_their_first_ids_are_both_projected(
     ann, bob = user_in(0, PARTITIONS), user_in(1, PARTITIONS)
     log.register(ann)
     log.register(bob)
-    for at in range(400):
-        actor, org_id = (ann, org_in(0, PARTITIONS)) if at % 2 else (bob, org_in(1, PARTITIONS))
-        log.add(org_id, actor, facts.OrgRenamed(name=f"{at}") if at > 1 else facts.OrgCreated(name="a"))
+    for number in range(400):
+        actor, org_id = (ann, org_in(0, PARTITIONS)) if number % 2 else (bob, org_in(1, PARTITIONS))
+        log.add(org_id, actor, facts.OrgRenamed(name=f"{number}") if number > 1 else facts.OrgCreated(name="a"))
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
-        await is_whole(pool, log, seconds=401)
+        await assert_complete(pool, log, seconds=401)
         assert projector.health.ready, projector.health.reasons
         await empty(pool)
 
 
-async def somebody_waits(pool: Pool) -> bool:
+async def is_lock_awaited(pool: Pool) -> bool:
     return bool(await pool.fetchval(WAITING))
 
 
-@pytest.mark.parametrize("stays", [True, False])
-async def test_a_row_that_another_transaction_is_writing_is_waited_for(
-    fresh_settings: FreshSettings, *, stays: bool
+@pytest.mark.parametrize("commits", [True, False])
+async def test_a_row_of_an_uncommitted_transaction_is_waited_for(
+    fresh_settings: FreshSettings, *, commits: bool
 ) -> None:
-    log, place = renamed()
+    log, place = log_with_renaming()
     async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
         await plant(other, place.id)
         writing = asyncio.create_task(post(pool, log))
-        await until(lambda: somebody_waits(pool), "the projector waits for the other row")
-        await (transaction.commit() if stays else transaction.rollback())
+        await until(lambda: is_lock_awaited(pool), "the projector waits for the other row")
+        await (transaction.commit() if commits else transaction.rollback())
         assert await writing == []
-        await is_whole(pool, log, seconds=1 if stays else 0)
+        await assert_complete(pool, log, seconds=1 if commits else 0)
 
 
-async def test_a_deadlock_with_another_projector_is_tried_again(fresh_settings: FreshSettings) -> None:
-    """The other one has the later id and comes for the earlier: PostgreSQL breaks one of the two off."""
-    log, place = renamed()
+async def test_a_deadlock_with_another_projector_is_retried(fresh_settings: FreshSettings) -> None:
+    """The other transaction holds the later id and wants the earlier one: PostgreSQL aborts one of the two."""
+    log, place = log_with_renaming()
     last = entries_of(log, 0)[-1]["id"]
     async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
         await other.execute("SET deadlock_timeout = '60s'")
@@ -154,16 +154,16 @@ async def test_a_deadlock_with_another_projector_is_tried_again(fresh_settings: 
         await transaction.start()
         await plant(other, last)
         writing = asyncio.create_task(post(pool, log))
-        await until(lambda: somebody_waits(pool), "the projector waits for the other row")
+        await until(lambda: is_lock_awaited(pool), "the projector waits for the other row")
         await plant(other, place.id)
         await transaction.commit()
         assert await writing == []
-        await is_whole(pool, log, seconds=2)
+        await assert_complete(pool, log, seconds=2)
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize("poison", [a_wrong_id, an_unknown_action, a_row_that_is_not_there])
-async def test_a_poison_entry_whose_id_is_taken_closes_its_org_alone(
+async def test_a_poison_entry_whose_id_is_taken_quarantines_its_org_only(
     fresh_settings: FreshSettings, poison: Callable[[Logbook], Place], limit: int
 ) -> None:
     log = founded()
@@ -171,7 +171,7 @@ async def test_a_poison_entry_whose_id_is_taken_closes_its_org_alone(
     log.add(WELL, ANN, facts.OrgRenamed(name="later"))
     async with database(fresh_settings(partitions=1)) as pool:
         await plant(pool, place.id)
-        assert [(one.org_id, one.position) for one in await post(pool, log, limit)] == [(HURT, place.position)]
+        assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(HURT, place.position)]
         assert await second_ids(pool, log) == 1
         assert (await tables(pool))["orgs"][WELL,][0] == "later"
 
@@ -182,7 +182,7 @@ def a_taken_second_id(log: Logbook) -> tuple[str, str | None]:
     return place.id, second_id_of(entries_of(log, 0)[place.position])
 
 
-def an_entry_that_is_there_already(log: Logbook) -> tuple[str, str | None]:
+def an_entry_that_exists_already(log: Logbook) -> tuple[str, str | None]:
     return log.add(HURT, ANN, facts.OrgRenamed(name="twice"))[0].id, None
 
 
@@ -195,16 +195,16 @@ def an_entry_without_a_second_id(log: Logbook) -> tuple[str, str | None]:
     ("entry", "reason"),
     [
         (a_taken_second_id, "cannot be kept in audit_log: other rows have its ids"),
-        (an_entry_that_is_there_already, "is in audit_log already"),
+        (an_entry_that_exists_already, "is in audit_log already"),
         (an_entry_without_a_second_id, "cannot be kept .* for a second id cannot be read .unknown version 2"),
     ],
 )
-async def test_what_has_no_free_id_stops_the_partition_and_is_named(
+async def test_an_entry_without_a_free_id_stops_the_partition_and_is_named(
     fresh_settings: FreshSettings, entry: Callable[[Logbook], tuple[str, str | None]], reason: str, limit: int
 ) -> None:
     log = founded()
     first, second = entry(log)
-    hash_ = entries_of(log, 0)[4]["metadata_json"]["hash"] if entry is an_entry_that_is_there_already else "f" * 64
+    hash_ = entries_of(log, 0)[4]["metadata_json"]["hash"] if entry is an_entry_that_exists_already else "f" * 64
     async with database(fresh_settings(partitions=1)) as pool:
         await plant(pool, first, hash_)
         if second is not None:
@@ -215,7 +215,7 @@ async def test_what_has_no_free_id_stops_the_partition_and_is_named(
         assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
 
 
-async def test_a_collision_costs_no_org_its_place_in_a_batch_with_poison(
+async def test_a_collision_in_a_batch_with_poison_does_not_affect_other_orgs(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
@@ -224,13 +224,13 @@ async def test_a_collision_costs_no_org_its_place_in_a_batch_with_poison(
     log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(8)))
     log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(20), key_name="a", secret_id_ref="env:A"))
     async with database(fresh_settings(partitions=1)) as pool:
-        assert [one.position for one in await post(pool, log)] == [place.position]
+        assert [found.position for found in await post(pool, log)] == [place.position]
         assert await second_ids(pool, log) == len(log.records[0]) - 1
         assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
 
 
 @pytest.mark.parametrize("page", [1, 500])
-async def test_an_org_is_healed_from_rows_under_their_second_ids(
+async def test_an_org_is_healed_from_rows_with_second_ids(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
@@ -239,4 +239,4 @@ async def test_an_org_is_healed_from_rows_under_their_second_ids(
     async with database(settings) as pool:
         assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
         assert (await heal(settings, HURT)).released
-        await is_whole(pool, log, seconds=len(log.records[0]) - 1)
+        await assert_complete(pool, log, seconds=len(log.records[0]) - 1)

@@ -1,4 +1,4 @@
-"""Trouble around the projector, on real servers: another writer, a Postgres that breaks off, a signal."""
+"""Trouble around the projector, on real servers: another writer, outages of PostgreSQL, signals."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,26 +29,26 @@ CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log EXECUTE FUNCTION no_roo
 """
 
 
-def founded() -> Logbook:
+def log_with_org() -> Logbook:
     log = Logbook(1)
     log.register(ANN)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     return log
 
 
-async def somebody_waits_for_a_lock(pool: Pool) -> bool:
+async def is_lock_awaited(pool: Pool) -> bool:
     return bool(await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
-async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_afresh(
+async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_over(
     fresh_settings: FreshSettings,
 ) -> None:
     settings = fresh_settings(partitions=1)
-    log = founded()
+    log = log_with_org()
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
-        begun = [len(log.records[0])]
+        published = [len(log.records[0])]
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         async with pool.acquire() as connection, connection.transaction():
             writer = Writer(pool, folds(managed_users=True))
@@ -57,26 +57,26 @@ async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_af
             batch = reader.next_batch(10)
             assert batch is not None
             await writer._write_whole(connection, batch)
-            await publish(settings, log, begun)
-            await until(lambda: somebody_waits_for_a_lock(pool), "the projector tries to write the same entry")
-        begun = [len(log.records[0])]
-        await publish_one_more(settings, pool, log, begun)
+            await publish(settings, log, published)
+            await until(lambda: is_lock_awaited(pool), "the projector tries to write the same entry")
+        published = [len(log.records[0])]
+        await publish_one_more(settings, pool, log, published)
         assert projector.metric("daybook_projector_checkpoints_lost_total", partition="0") == 1
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, begun: list[int]) -> None:
+async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, published: list[int]) -> None:
     last = log.add(ORG, ANN, facts.OrgRenamed(name="last"))[0]
-    await publish(settings, log, begun)
+    await publish(settings, log, published)
     await wait_for(pool, last)
 
 
-async def test_a_restored_postgresql_is_noticed_by_a_projector_that_has_nothing_to_write(
+async def test_an_idle_projector_notices_a_restored_postgresql(
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shards may wait for its checkpoint before they write anything new."""
+    """Shards may be waiting for its checkpoint before they append anything new."""
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
-    log = founded()
+    log = log_with_org()
     settings = fresh_settings(partitions=1)
     async with database(settings) as pool, projecting(settings):
         await publish(settings, log)
@@ -86,19 +86,19 @@ async def test_a_restored_postgresql_is_noticed_by_a_projector_that_has_nothing_
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_projector_whose_connections_break_off_goes_on_by_itself(fresh_settings: FreshSettings) -> None:
+async def test_a_projector_recovers_from_lost_connections(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
-    log = founded()
+    log = log_with_org()
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
         for _ in range(3):
-            begun = [len(log.records[0])]
+            published = [len(log.records[0])]
             await pool.execute("""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE application_name = 'daybook-projector' AND datname = current_database()
             """)
-            await publish_one_more(settings, pool, log, begun)
+            await publish_one_more(settings, pool, log, published)
         assert differences(expected(log), await tables(pool)) == []
 
         async def is_ready() -> bool:
@@ -107,11 +107,11 @@ async def test_a_projector_whose_connections_break_off_goes_on_by_itself(fresh_s
         await until(is_ready, "it is ready again")
 
 
-async def test_a_projector_without_its_database_says_so_and_comes_back(
+async def test_a_projector_without_its_database_is_unready_and_recovers(
     fresh_settings: FreshSettings, stack: Servers
 ) -> None:
     settings = fresh_settings(partitions=1)
-    log = founded()
+    log = log_with_org()
     async with projecting(settings) as projector:
 
         async def is_ready() -> bool:
@@ -130,21 +130,21 @@ async def test_a_projector_without_its_database_says_so_and_comes_back(
         await until(is_ready, "it is ready again")
 
 
-async def test_a_server_without_room_is_waited_for_and_quarantines_nobody(fresh_settings: FreshSettings) -> None:
+async def test_a_full_disk_is_waited_for_and_quarantines_no_org(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
-    log = founded()
+    log = log_with_org()
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
         await pool.execute(FULL_DISK)
-        begun = [len(log.records[0])]
+        published = [len(log.records[0])]
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
-        await publish(settings, log, begun)
+        await publish(settings, log, published)
 
-        async def says_so() -> bool:
+        async def reports_it() -> bool:
             return projector.health.reasons.get("postgres") == "PostgreSQL is in trouble: no room"
 
-        await until(says_so, "it says what PostgreSQL lacks")
+        await until(reports_it, "it says what PostgreSQL lacks")
         await pool.execute("DROP FUNCTION no_room CASCADE")
         await projected(pool, log)
         assert differences(expected(log), await tables(pool)) == []
@@ -153,7 +153,7 @@ async def test_a_server_without_room_is_waited_for_and_quarantines_nobody(fresh_
 
 @asynccontextmanager
 async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None]:
-    """For whoever looks for the database under its name, it is gone meanwhile."""
+    """The database has another name meanwhile, so that clients do not find it."""
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
     connection = await asyncpg.connect(stack.database_url)
 
@@ -162,7 +162,7 @@ async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None
         try:
             await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
         except asyncpg.ObjectInUseError:
-            # A client was faster.
+            # A client has reconnected meanwhile.
             return False
         return True
 
@@ -174,16 +174,14 @@ async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None
         await connection.close()
 
 
-async def test_a_signal_ends_an_instance_after_the_batch_that_it_is_at(
-    fresh_settings: FreshSettings, tmp_path: Path
-) -> None:
+async def test_an_instance_finishes_its_batch_after_a_signal(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     settings = fresh_settings(partitions=1)
     system = System(settings, tmp_path)
     try:
         for name in ("b", "c"):
             service = system.start("projector")
             service.wait_ready()
-            log = founded()
+            log = log_with_org()
             log.add(ORG, ANN, facts.OrgRenamed(name=name))
             async with database(settings) as pool:
                 if name == "b":
@@ -195,9 +193,7 @@ async def test_a_signal_ends_an_instance_after_the_batch_that_it_is_at(
         system.stop()
 
 
-async def test_a_missing_topic_ends_the_service_in_one_clear_line(
-    fresh_settings: FreshSettings, tmp_path: Path
-) -> None:
+async def test_a_missing_topic_is_one_clear_error_at_start(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     system = System(fresh_settings(init=False), tmp_path)
     service = system.start("projector")
     assert service.process.wait(30) == 1

@@ -1,4 +1,4 @@
-"""Users and orgs in different partitions, on real servers: who waits for whom, and who never comes (rule 12)."""
+"""Users and orgs in different partitions, on real servers: partitions wait for users, up to a limit (rule 12)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,21 +30,21 @@ ORG = org_in(HERE, PARTITIONS)
 ANN, BOB = user_in(HERE, PARTITIONS), user_in(THERE, PARTITIONS)
 
 
-def founded_by_ann() -> Logbook:
+def log_with_org() -> Logbook:
     log = Logbook(PARTITIONS)
     log.register(ANN)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     return log
 
 
-async def waits(projector: Projector, partition: int) -> None:
-    async def does_wait() -> bool:
+async def wait_until_waiting(projector: Projector, partition: int) -> None:
+    async def is_waiting() -> bool:
         return projector.metric("daybook_projector_waiting", partition=str(partition)) == 1
 
-    await until(does_wait, f"partition {partition} waits")
+    await until(is_waiting, f"partition {partition} waits")
 
 
-async def stops(projector: Projector, partition: int) -> str:
+async def wait_for_stop(projector: Projector, partition: int) -> str:
     async def has_stopped() -> bool:
         return projector.metric("daybook_projector_stopped", partition=str(partition)) == 1
 
@@ -53,8 +53,8 @@ async def stops(projector: Projector, partition: int) -> str:
 
 
 @asynccontextmanager
-async def held_back(pool: Pool, partition: int) -> AsyncIterator[None]:
-    """Nobody can move the partition's checkpoint meanwhile."""
+async def checkpoint_locked(pool: Pool, partition: int) -> AsyncIterator[None]:
+    """The checkpoint of the partition cannot move meanwhile."""
     await pool.execute(
         "INSERT INTO daybook.checkpoints VALUES ($1, 0, -1, repeat('0', 64), -1) ON CONFLICT DO NOTHING", partition
     )
@@ -65,14 +65,14 @@ async def held_back(pool: Pool, partition: int) -> AsyncIterator[None]:
 
 async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
-    log = founded_by_ann()
+    log = log_with_org()
     log.register(BOB)
     before = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     place = log.add(ORG, ANN, facts.OrgRenamed(name="c"), facts.MemberAdded(role="admin", user_id=BOB))[-1]
     async with database(settings) as pool, projecting(settings) as projector:
-        async with held_back(pool, THERE):
+        async with checkpoint_locked(pool, THERE):
             await publish(settings, log)
-            await waits(projector, HERE)
+            await wait_until_waiting(projector, HERE)
             assert projector.health.notes == {f"partition {HERE}": f"entry {place.text} waits for user {BOB}"}
             assert f"partition {HERE}" not in projector.health.reasons
             await wait_for(pool, before)
@@ -83,20 +83,20 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(fresh_
         assert await quarantine(pool) == []
 
 
-async def test_nobody_waits_for_a_user_who_is_there(fresh_settings: FreshSettings) -> None:
+async def test_an_existing_user_is_not_waited_for(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
-    log = founded_by_ann()
+    log = log_with_org()
     registered = log.register(BOB)
     log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
     async with database(settings) as pool, projecting(settings):
-        async with held_back(pool, HERE):
+        async with checkpoint_locked(pool, HERE):
             await publish(settings, log)
             await wait_for(pool, registered)
         await projected(pool, log)
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_partitions_that_wait_for_each_other_in_turn_all_go_on(fresh_settings: FreshSettings) -> None:
+async def test_partitions_that_wait_for_each_other_in_turn_all_finish(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
     log = Logbook(PARTITIONS)
     for number in range(20):
@@ -112,11 +112,11 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_go_on(fresh_setti
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_user_who_never_comes_quarantines_the_org_that_names_it_as_member(
+async def test_a_member_that_never_exists_quarantines_the_org(
     fresh_settings: FreshSettings,
 ) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
-    log = founded_by_ann()
+    log = log_with_org()
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.add(org_in(HERE, PARTITIONS, 1), ANN, facts.OrgCreated(name="well"))
     log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))
@@ -128,32 +128,34 @@ async def test_a_user_who_never_comes_quarantines_the_org_that_names_it_as_membe
         assert {name for name, _ in found["orgs"].values()} == {"a", "well", "there"}
         assert len(found["audit_log"]) == 5
 
-        async def is_told() -> bool:
+        async def is_noted() -> bool:
             return ORG in projector.health.notes.get("quarantine", "")
 
-        await until(is_told, "the quarantine is told")
+        await until(is_noted, "the quarantine is noted")
         assert projector.metric("daybook_projector_quarantined_orgs") == 1
         assert projector.health.ready
 
 
-async def test_an_actor_who_never_comes_stops_its_partition_and_no_other(fresh_settings: FreshSettings) -> None:
+async def test_an_actor_that_never_exists_stops_the_partition_only(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
-    log = founded_by_ann()
+    log = log_with_org()
     place = log.add(ORG, BOB, facts.OrgRenamed(name="b"))[0]
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
-        assert await stops(projector, HERE) == f"stopped: user {BOB}, actor of entry {place.text}, does not exist"
-        begun = [len(values) for values in log.records]
+        assert (
+            await wait_for_stop(projector, HERE) == f"stopped: user {BOB}, actor of entry {place.text}, does not exist"
+        )
+        published = [len(values) for values in log.records]
         last = log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))[0]
-        await publish(settings, log, begun)
+        await publish(settings, log, published)
         await wait_for(pool, last)
         assert (await checkpoints(pool))[HERE] == place.offset
         assert not projector.health.ready
 
 
-async def test_a_user_made_later_in_the_same_partition_is_missing_at_once(fresh_settings: FreshSettings) -> None:
+async def test_a_user_registered_later_in_the_same_partition_is_not_waited_for(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=PARTITIONS)
-    log = founded_by_ann()
+    log = log_with_org()
     late = user_in(HERE, PARTITIONS, 1)
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=late))[0]
     log.register(late)
@@ -164,21 +166,21 @@ async def test_a_user_made_later_in_the_same_partition_is_missing_at_once(fresh_
         assert (late,) in (await tables(pool))["auth.users"]
 
 
-async def test_nobody_waits_for_the_users_of_an_identity_provider(fresh_settings: FreshSettings) -> None:
+async def test_users_of_an_identity_provider_are_not_waited_for(fresh_settings: FreshSettings) -> None:
     managed = fresh_settings(partitions=PARTITIONS)
     settings = managed.model_copy(update={"users": "external"})
     log = Logbook(PARTITIONS)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.register(BOB)
-    async with database(settings) as pool, held_back(pool, THERE), projecting(settings):
+    async with database(settings) as pool, checkpoint_locked(pool, THERE), projecting(settings):
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
         await publish(settings, log)
         await wait_for(pool, place)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
 
 
-async def test_a_restored_postgresql_may_know_fewer_users_than_were_seen(fresh_settings: FreshSettings) -> None:
+async def test_forgotten_users_are_looked_up_again(fresh_settings: FreshSettings) -> None:
     async with database(fresh_settings(partitions=PARTITIONS)) as pool:
         users = AuthUsers(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)

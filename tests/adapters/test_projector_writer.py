@@ -1,4 +1,4 @@
-"""The writer on a real Postgres: batches in, rows out; compared with an independent fold of the same entries."""
+"""The writer on a real PostgreSQL: batches in, rows out, compared with an independent fold of the same entries."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,11 +21,11 @@ ORG, ANN, BOB = org(1), user(1), user(2)
 
 
 @pytest.fixture(scope="module")
-def lasting(lasting_settings: FreshSettings) -> Settings:
+def shared_settings(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings(partitions=1)
 
 
-def founded() -> Logbook:
+def log_with_org() -> Logbook:
     log = Logbook()
     log.register(ANN)
     log.register(BOB)
@@ -49,10 +49,10 @@ def whole_batch(log: Logbook) -> Batch:
         Checkpoint(0, Head(-1, "f" * 64), -1),
     ],
 )
-async def test_a_writer_behind_another_checkpoint_writes_nothing(
+async def test_a_writer_with_another_checkpoint_writes_nothing(
     fresh_settings: FreshSettings, before: Checkpoint
 ) -> None:
-    batch = whole_batch(founded())
+    batch = whole_batch(log_with_org())
     async with database(fresh_settings(partitions=1)) as pool:
         writer = Writer(pool, folds(managed_users=True))
         with pytest.raises(CheckpointLost):
@@ -61,8 +61,8 @@ async def test_a_writer_behind_another_checkpoint_writes_nothing(
         assert await load_checkpoint(pool, 0) == NOTHING_PROJECTED
 
 
-async def test_of_two_writers_of_one_batch_the_second_writes_nothing(fresh_settings: FreshSettings) -> None:
-    log = founded()
+async def test_the_second_writer_of_a_batch_writes_nothing(fresh_settings: FreshSettings) -> None:
+    log = log_with_org()
     batch = whole_batch(log)
     async with database(fresh_settings(partitions=1)) as pool:
         writer = Writer(pool, folds(managed_users=True))
@@ -73,8 +73,8 @@ async def test_of_two_writers_of_one_batch_the_second_writes_nothing(fresh_setti
         assert await writer.checkpoint(0) == batch.after
 
 
-async def test_metadata_is_stored_as_it_stands_in_the_record(fresh_settings: FreshSettings) -> None:
-    log = founded()
+async def test_metadata_is_stored_as_recorded(fresh_settings: FreshSettings) -> None:
+    log = log_with_org()
     async with database(fresh_settings(partitions=1)) as pool:
         await post(pool, log)
         stored = await pool.fetchval("SELECT metadata_json FROM audit_log WHERE action = 'CREATE_ORG'")
@@ -82,8 +82,8 @@ async def test_metadata_is_stored_as_it_stands_in_the_record(fresh_settings: Fre
         assert await pool.fetchval("SELECT $1::jsonb ->> 'hash'", stored) == log.heads[0].hash
 
 
-async def test_with_external_users_nothing_is_added_to_auth_users(fresh_settings: FreshSettings) -> None:
-    log = founded()
+async def test_external_users_are_not_written(fresh_settings: FreshSettings) -> None:
+    log = log_with_org()
     async with database(fresh_settings(partitions=1)) as pool:
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
@@ -95,9 +95,9 @@ async def test_with_external_users_nothing_is_added_to_auth_users(fresh_settings
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(log=logs, limit=st.integers(1, 8), cut=st.integers(1, 40))
 async def test_any_cut_into_batches_gives_the_same_tables(
-    lasting: Settings, log: Logbook, limit: int, cut: int
+    shared_settings: Settings, log: Logbook, limit: int, cut: int
 ) -> None:
-    async with database(lasting) as pool:
+    async with database(shared_settings) as pool:
         for size in (limit, cut, 5000):
             await empty(pool)
             assert await post(pool, log, size, kind=StrictWriter) == []
@@ -105,8 +105,8 @@ async def test_any_cut_into_batches_gives_the_same_tables(
             assert await quarantine(pool) == []
 
 
-async def test_a_passing_row_and_a_replaced_row_are_written_right(fresh_settings: FreshSettings) -> None:
-    log = founded()
+async def test_transient_and_replaced_rows_are_written_correctly(fresh_settings: FreshSettings) -> None:
+    log = log_with_org()
     log.add(ORG, ANN, facts.ProjectCreated(name="p", project_id=project(1)))
     for _ in range(2):
         log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))

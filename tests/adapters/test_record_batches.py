@@ -1,4 +1,4 @@
-"""What a consumer makes of record batches that unfold to far more than they weigh, on a real Kafka."""
+"""How a consumer handles record batches that decompress to far more than their size, on a real Kafka."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -57,7 +57,7 @@ async def read(
 
 
 @pytest.mark.parametrize("bomb_of_codec", BOMBS.values(), ids=BOMBS.keys())
-async def test_a_bomb_is_one_record_at_its_last_offset_from_wherever_a_reader_starts(
+async def test_a_bomb_is_one_record_at_its_last_offset_wherever_reading_starts(
     settings: Settings, reader: AIOKafkaConsumer, bomb_of_codec: RawBatch
 ) -> None:
     place = await put(settings, 0, SMALL, bomb_of_codec, SMALL)
@@ -71,8 +71,8 @@ async def test_a_bomb_is_one_record_at_its_last_offset_from_wherever_a_reader_st
                 assert (record.value, record.value.first_offset, record.value.last_offset) == (b"", 2, 4)
 
 
-async def test_a_batch_that_unfolds_to_just_the_bound_is_read(settings: Settings, reader: AIOKafkaConsumer) -> None:
-    frame = 13  # what a record of this size has beside its value
+async def test_a_batch_of_exactly_the_bound_is_read(settings: Settings, reader: AIOKafkaConsumer) -> None:
+    frame = 13  # bytes that a record of this size needs in addition to its value
     place = await put(settings, 0, bomb("zstd", 1, UNFOLDED_BYTES - frame), bomb("zstd", 1, UNFOLDED_BYTES - frame + 1))
     reader.assign([place])
     whole, lost = await read(reader, place, 0, 2)
@@ -81,19 +81,19 @@ async def test_a_batch_that_unfolds_to_just_the_bound_is_read(settings: Settings
     assert isinstance(lost.value, LostBatch)
 
 
-async def test_one_call_hands_over_a_bounded_part_of_what_was_fetched_and_takes_partitions_in_turn(
+async def test_each_poll_returns_a_bounded_portion_and_partitions_take_turns(
     settings: Settings, reader: AIOKafkaConsumer
 ) -> None:
     places = [await put(settings, partition, *[bomb("zstd", 1, 30 * MIB)] * 6) for partition in range(3)]
     reader.assign(places)
     for place in places:
         reader.seek(place, 0)
-    seen: list[int] = []
+    polled_partitions: list[int] = []
     async with asyncio.timeout(40):
-        while len(seen) < 18:
+        while len(polled_partitions) < 18:
             polled = await reader.getmany(timeout_ms=200)
             sizes = [len(record.value or b"") for records in polled.values() for record in records]
             assert sum(sizes) <= PORTION_BYTES + 30 * MIB
-            seen += [place.partition for place in polled]
-    assert max(seen.index(partition) for partition in range(3)) < 9
-    assert [seen.count(partition) for partition in range(3)] == [6, 6, 6]
+            polled_partitions += [place.partition for place in polled]
+    assert max(polled_partitions.index(partition) for partition in range(3)) < 9
+    assert [polled_partitions.count(partition) for partition in range(3)] == [6, 6, 6]

@@ -1,4 +1,4 @@
-"""Settings with which the command service does not start: one clear line each, and no key in it."""
+"""Settings with which the command service does not start: one clear error each, without any key."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 KEY, OTHER = "hush-hush-a-key-of-32-characters", "hush-hush-the-key-of-the-door-ok"
 TOKENS = {"DAYBOOK_JWT_SECRET": KEY}
-STARTS = {
+REFUSED = {
     "no keys for tokens": (
         {},
         "set DAYBOOK_JWT_SECRET or DAYBOOK_JWKS_URL: without one of them no token can be checked",
@@ -33,8 +33,8 @@ STARTS = {
 }
 
 
-@pytest.mark.parametrize(("env", "said"), STARTS.values(), ids=STARTS.keys())
-def test_a_start_is_refused_in_one_line(tmp_path: Path, env: dict[str, str], said: str) -> None:
+@pytest.mark.parametrize(("env", "error"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_start_is_refused_in_one_line(tmp_path: Path, env: dict[str, str], error: str) -> None:
     file = tmp_path / "services.toml"
     file.write_text(f'[billing]\ncommands = "*"\norgs = ["hush"]\nkey = "{OTHER[::-1]}"\n', encoding="utf-8")
     file.chmod(0o600)
@@ -43,6 +43,6 @@ def test_a_start_is_refused_in_one_line(tmp_path: Path, env: dict[str, str], sai
         program, env=os.environ | env, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"Error: {said}")
+    assert done.stderr.startswith(f"Error: {error}")
     assert len(done.stderr.splitlines()) == 1
     assert "hush" not in done.stderr

@@ -1,4 +1,4 @@
-"""Rights in PostgreSQL: each one that is missing is named before anything is made, and what is named mends it."""
+"""Rights in PostgreSQL: each missing right is named before anything is created, with statements that grant it."""
 
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -43,7 +43,7 @@ def name() -> str:
 
 @pytest.fixture
 async def admin(superuser: str, name: str) -> AsyncIterator[OwnConnection]:
-    """A superuser's connection to a new database that nobody was granted anything in."""
+    """A superuser's connection to a new database without any grants."""
     await run(superuser, f'CREATE DATABASE "{name}"')
     connection = await asyncpg.connect(in_database(superuser, name))
     await connection.execute(AUTH)
@@ -53,16 +53,16 @@ async def admin(superuser: str, name: str) -> AsyncIterator[OwnConnection]:
 
 @pytest.fixture
 async def role(admin: OwnConnection) -> str:
-    made = f"r{uuid4().hex[:8]}"
-    await admin.execute(f"CREATE ROLE {made} LOGIN PASSWORD '{PASSWORD}'")
-    return made
+    name = f"r{uuid4().hex[:8]}"
+    await admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
+    return name
 
 
 def settings_of(superuser: str, name: str, role: str) -> Settings:
     return Settings(database_url=SecretStr(as_role(in_database(superuser, name), role)), users="external")
 
 
-def mends(refused: RightsMissing) -> list[str]:
+def grants_in(refused: RightsMissing) -> list[str]:
     return re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", str(refused))
 
 
@@ -72,7 +72,7 @@ async def refusal(settings: Settings, needs: Sequence[Need] | None = None) -> Ri
     return refused.value
 
 
-async def test_init_names_every_right_that_it_lacks_and_makes_nothing(
+async def test_init_names_every_missing_right_and_creates_nothing(
     superuser: str, name: str, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(ROW_SECURITY)
@@ -91,13 +91,13 @@ async def test_init_names_every_right_that_it_lacks_and_makes_nothing(
     assert await admin.fetchval("SELECT to_regnamespace('daybook')") is None
 
 
-async def test_what_the_refusal_of_init_names_is_enough(
+async def test_the_grants_named_by_init_are_sufficient(
     superuser: str, name: str, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(ROW_SECURITY)
     settings = settings_of(superuser, name, role)
-    for mend in mends(await refusal(settings)):
-        await admin.execute(mend)
+    for grant in grants_in(await refusal(settings)):
+        await admin.execute(grant)
     await verify_may_migrate(settings)
     assert await migrate(settings)
     await verify_migrations(settings)
@@ -111,15 +111,13 @@ async def test_what_the_refusal_of_init_names_is_enough(
         ("SELECT ON auth.users", "SELECT on auth.users: GRANT SELECT (id) ON auth.users TO {role};"),
     ],
 )
-async def test_one_right_that_is_missing_is_the_only_one_named(
-    superuser: str, name: str, right: str, line: str
-) -> None:
+async def test_only_the_missing_right_is_named(superuser: str, name: str, right: str, line: str) -> None:
     settings = await hub(superuser, name)
     await run(in_database(superuser, name), f"REVOKE {right} FROM {OWNER}")
     assert str(await refusal(settings)).splitlines()[1:] == [f"  {line.format(role=OWNER)}"]
 
 
-async def test_somebody_else_than_the_owner_is_told_whose_rights_to_take(
+async def test_a_role_that_is_not_the_owner_is_told_which_role_it_needs(
     superuser: str, name: str, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}")
@@ -132,7 +130,7 @@ async def test_somebody_else_than_the_owner_is_told_whose_rights_to_take(
     await verify_may_migrate(settings_of(superuser, name, role))
 
 
-async def test_with_nothing_left_to_apply_init_needs_no_more_than_to_look(
+async def test_init_with_nothing_to_apply_needs_only_read_rights(
     superuser: str, name: str, admin: OwnConnection, role: str
 ) -> None:
     await migrate(
@@ -148,14 +146,14 @@ async def test_with_nothing_left_to_apply_init_needs_no_more_than_to_look(
     assert await migrate(settings) == ()
 
 
-async def test_the_users_of_an_identity_provider_must_be_there(superuser: str, name: str) -> None:
+async def test_the_table_of_external_users_must_exist(superuser: str, name: str) -> None:
     await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
     with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
         await verify_may_migrate(settings_of(superuser, name, OWNER))
 
 
 @pytest.mark.parametrize("needs", NEEDS)
-async def test_what_the_refusal_of_a_service_names_is_enough(
+async def test_the_grants_named_by_a_service_are_sufficient(
     superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
 ) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
@@ -165,19 +163,19 @@ async def test_what_the_refusal_of_a_service_names_is_enough(
     assert {f"USAGE on schema {schema}:" for schema in ("public", "daybook", "auth")} <= set(
         re.findall(r"USAGE on schema \w+:", str(refused))
     )
-    for mend in mends(refused):
-        await admin.execute(mend)
+    for grant in grants_in(refused):
+        await admin.execute(grant)
     await verify_rights(settings, needs)
 
 
 @pytest.mark.parametrize("needs", NEEDS)
-async def test_each_right_of_a_service_is_missed_by_itself(
+async def test_each_missing_right_of_a_service_is_named_alone(
     superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
 ) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
     settings = settings_of(superuser, name, role)
-    for mend in mends(await refusal(settings, needs)):
-        await admin.execute(mend)
+    for grant in grants_in(await refusal(settings, needs)):
+        await admin.execute(grant)
     for need in needs:
         for privilege in need.privileges:
             right = privilege if need.column is None else f"{privilege} ({need.column})"
@@ -187,13 +185,11 @@ async def test_each_right_of_a_service_is_missed_by_itself(
             await admin.execute(f"GRANT {right} ON {need.table} TO {role}")
 
 
-async def test_rows_that_a_service_does_not_see_are_named(
-    superuser: str, name: str, admin: OwnConnection, role: str
-) -> None:
+async def test_row_level_security_is_named(superuser: str, name: str, admin: OwnConnection, role: str) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
     settings, needs = settings_of(superuser, name, role), of_command.needs(managed_users=False)
-    for mend in mends(await refusal(settings, needs)):
-        await admin.execute(mend)
+    for grant in grants_in(await refusal(settings, needs)):
+        await admin.execute(grant)
     await admin.execute("ALTER TABLE public.orgs ENABLE ROW LEVEL SECURITY")
     (line,) = str(await refusal(settings, needs)).splitlines()[1:]
     assert line == f"  to see the rows of public.orgs (row-level security): ALTER ROLE {role} BYPASSRLS;"

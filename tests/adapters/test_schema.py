@@ -1,4 +1,4 @@
-"""The schema that the migrations make, read back from the catalogue: the data dictionary to the letter."""
+"""The schema created by the migrations, read from the catalogue, equals the data dictionary."""
 
 from collections.abc import AsyncIterator
 
@@ -10,7 +10,7 @@ from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
 UUID, TEXT, TIME, JSON = "uuid", "text", "timestamp with time zone", "jsonb"
-# Of each column its type, and whether it may be null.
+# The type of each column, and whether it is nullable.
 TABLES = {
     "orgs": {"id": (UUID, False), "name": (TEXT, False), "created_at": (TIME, False)},
     "org_members": {
@@ -120,7 +120,7 @@ INSERT INTO sync_runs VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000
 LETTER_ROW = """
 INSERT INTO dlq_events VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000003', '{}', 'pending', 0)
 """
-# An alert and a membership with a word that their column does not know.
+# An alert and a membership with a value that their column does not allow.
 ALERT_ROW = """
 INSERT INTO integration_alerts VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000002', 'fatal', 'x')
 """
@@ -136,7 +136,7 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    """What a test writes is rolled back."""
+    """Changes of a test are rolled back."""
     async with connect(settings, "test") as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -144,7 +144,7 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
         await transaction.rollback()
 
 
-async def test_the_ten_tables_have_the_dictionarys_columns_and_no_others(database: OwnConnection) -> None:
+async def test_the_tables_have_exactly_the_columns_of_the_data_dictionary(database: OwnConnection) -> None:
     found: dict[str, dict[str, tuple[str, bool]]] = {}
     for row in await database.fetch(COLUMNS):
         found.setdefault(row["table"], {})[row["column"]] = (row["type"], row["nullable"])
@@ -152,7 +152,7 @@ async def test_the_ten_tables_have_the_dictionarys_columns_and_no_others(databas
     assert [list(columns) for columns in found.values()] == [list(TABLES[name]) for name in found]
 
 
-async def test_keys_and_references_are_the_dictionarys(database: OwnConnection) -> None:
+async def test_keys_and_references_are_those_of_the_data_dictionary(database: OwnConnection) -> None:
     found: dict[str, set[str]] = {}
     for row in await database.fetch(CONSTRAINTS):
         found.setdefault(row["table"], set()).add(row["definition"])
@@ -183,14 +183,14 @@ async def test_the_audit_log_refuses_every_change(database: OwnConnection, chang
         PROJECT_MEMBER_ROW,
     ],
 )
-async def test_an_unknown_word_is_refused(database: OwnConnection, row: str) -> None:
-    for before in (ORG_ROW, PROJECT_ROW, CONNECTION_ROW):
-        await database.execute(before)
+async def test_an_invalid_value_is_refused(database: OwnConnection, row: str) -> None:
+    for parent in (ORG_ROW, PROJECT_ROW, CONNECTION_ROW):
+        await database.execute(parent)
     with pytest.raises(asyncpg.CheckViolationError):
         await database.execute(row)
 
 
-async def test_runs_and_dead_letters_go_with_their_connection(database: OwnConnection) -> None:
+async def test_runs_and_dead_letters_are_deleted_with_their_connection(database: OwnConnection) -> None:
     for row in (ORG_ROW, PROJECT_ROW, CONNECTION_ROW, RUN_ROW, LETTER_ROW):
         await database.execute(row)
     await database.execute("DELETE FROM source_connections")
@@ -198,7 +198,7 @@ async def test_runs_and_dead_letters_go_with_their_connection(database: OwnConne
     assert await database.fetchval("SELECT count(*) FROM dlq_events") == 0
 
 
-async def test_a_user_that_was_decided_on_cannot_be_deleted(database: OwnConnection) -> None:
+async def test_a_pinned_user_cannot_be_deleted(database: OwnConnection) -> None:
     await database.execute("INSERT INTO auth.users VALUES ('00000000-0000-4000-8000-000000000009', now())")
     await database.execute("INSERT INTO daybook.known_users VALUES ('00000000-0000-4000-8000-000000000009')")
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match="known_users"):

@@ -1,4 +1,4 @@
-"""`daybook send` against a real Kafka, with somebody in the test who answers as a shard does."""
+"""`daybook send` on a real Kafka. The test answers like a shard."""
 
 import asyncio
 import hashlib
@@ -25,7 +25,7 @@ from support.stack import FreshSettings
 ORG = "00000000-0000-4000-8000-00000000000a"
 PARTITIONS = 3
 Json = dict[str, object]
-Taken = list[ConsumerRecord[bytes, bytes]]
+Records = list[ConsumerRecord[bytes, bytes]]
 Answer = Callable[[Json], bytes | None]
 
 
@@ -35,8 +35,13 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 
 
 def command(number: int, **changes: object) -> Json:
-    own = {"id": f"01890000-0000-7000-8000-{number:012}", "type": "RENAME_ORG", "org_id": ORG, "data": {"name": "x"}}
-    return own | changes
+    default = {
+        "id": f"01890000-0000-7000-8000-{number:012}",
+        "type": "RENAME_ORG",
+        "org_id": ORG,
+        "data": {"name": "x"},
+    }
+    return default | changes
 
 
 def lines(*commands: object) -> bytes:
@@ -52,27 +57,27 @@ def refuse(envelope: Json) -> bytes:
 
 
 @asynccontextmanager
-async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Taken]:
-    """Takes commands and answers them, newest first within what it was handed; gives what it took."""
-    taken: Taken = []
+async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Records]:
+    """Reads commands and answers them, newest first within a poll. Yields the records that it has read."""
+    received: Records = []
     reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
     writer = producer(settings, "test")
     await reader.start()
     await writer.start()
     await asyncio.gather(*(reader.position(place) for place in reader.assignment()))
-    answerer = asyncio.create_task(_answer(settings, reader, writer, answer, taken))
-    yield taken
+    answerer = asyncio.create_task(_answer(settings, reader, writer, answer, received))
+    yield received
     answerer.cancel()
     await reader.stop()
     await writer.stop()
 
 
 async def _answer(
-    settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, answer: Answer, taken: Taken
+    settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, answer: Answer, received: Records
 ) -> None:
     while True:
         for records in (await reader.getmany(timeout_ms=100)).values():
-            taken.extend(records)
+            received.extend(records)
             for record in reversed(records):
                 headers = dict(record.headers)
                 value = answer(json.loads(record.value))
@@ -94,11 +99,11 @@ def environment(settings: Settings) -> dict[str, str]:
 
 
 async def send(settings: Settings, given: bytes, *options: str, **more: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs the program itself: its input is a pipe, its exit code is what a shell sees."""
+    """Runs the program as a process, with a pipe as input."""
     program = [sys.executable, "-m", "daybook_infra", "send", *options]
-    named = environment(settings) | more
+    env = environment(settings) | more
     return await asyncio.to_thread(
-        subprocess.run, program, input=given, env=named, capture_output=True, check=False, timeout=60
+        subprocess.run, program, input=given, env=env, capture_output=True, check=False, timeout=60
     )
 
 
@@ -106,55 +111,55 @@ def outcomes(done: subprocess.CompletedProcess[bytes]) -> list[Json]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-async def test_outcomes_come_in_the_order_of_the_input(settings: Settings) -> None:
+async def test_outcomes_are_printed_in_the_order_of_the_input(settings: Settings) -> None:
     sent = [command(number) for number in range(1200)]
-    async with answering(settings, accept) as taken:
+    async with answering(settings, accept) as received:
         done = await send(settings, lines(*sent))
     assert (done.returncode, done.stderr) == (0, b"")
     assert [outcome["command_id"] for outcome in outcomes(done)] == [each["id"] for each in sent]
-    assert [json.loads(record.value or b"")["id"] for record in taken] == [each["id"] for each in sent]
+    assert [json.loads(record.value or b"")["id"] for record in received] == [each["id"] for each in sent]
 
 
-async def test_a_line_is_published_as_it_stands_under_its_key(settings: Settings) -> None:
+async def test_a_line_is_published_unchanged_with_its_key(settings: Settings) -> None:
     raw = json.dumps(command(1, org_id=ORG.upper())).replace(", ", " ,  ").encode()
-    async with answering(settings, accept) as taken:
+    async with answering(settings, accept) as received:
         done = await send(settings, b"\n\n  " + raw + b"  \n\n", "--principal", "service:billing")
     assert done.returncode == 0
-    (record,) = taken
+    (record,) = received
     assert (record.value, record.key, record.partition) == (raw, ORG.encode(), partition_of(ORG, PARTITIONS))
     assert dict(record.headers)[PRINCIPAL] == b"service:billing"
 
 
 @pytest.mark.parametrize("from_file", [True, False])
-async def test_with_a_key_each_record_is_signed(settings: Settings, tmp_path: Path, *, from_file: bool) -> None:
+async def test_records_are_signed_if_there_is_a_key(settings: Settings, tmp_path: Path, *, from_file: bool) -> None:
     key = "a-key-of-the-billing-service-32-c"
     file = tmp_path / "key"
     file.write_text(f"{key}\n", encoding="utf-8")
     options = ["--key-file", str(file)] if from_file else []
     more = {} if from_file else {"DAYBOOK_SERVICE_KEY": key}
-    async with answering(settings, accept) as taken:
+    async with answering(settings, accept) as received:
         done = await send(settings, lines(command(1)), "--principal", "service:billing", *options, **more)
     assert done.returncode == 0
-    (record,) = taken
+    (record,) = received
     text = b"service:billing\n\n" + (record.value or b"")
     assert dict(record.headers)[SIGNATURE] == hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
 
 
-async def test_without_a_key_nothing_is_signed(settings: Settings) -> None:
-    async with answering(settings, accept) as taken:
+async def test_records_are_not_signed_without_a_key(settings: Settings) -> None:
+    async with answering(settings, accept) as received:
         await send(settings, lines(command(1)))
-    assert SIGNATURE not in dict(taken[0].headers)
+    assert SIGNATURE not in dict(received[0].headers)
 
 
-async def test_a_key_file_without_a_key_is_one_clear_line(settings: Settings, tmp_path: Path) -> None:
+async def test_a_missing_key_file_is_one_clear_error(settings: Settings, tmp_path: Path) -> None:
     done = await send(settings, lines(command(1)), "--key-file", str(tmp_path / "none"))
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == f"Error: {tmp_path / 'none'} cannot be read: No such file or directory\n".encode()
 
 
-async def test_what_cannot_be_addressed_is_refused_here_and_the_rest_goes_on(settings: Settings) -> None:
+async def test_a_line_without_id_or_key_is_refused_locally_and_the_rest_is_sent(settings: Settings) -> None:
     given = lines(command(1)) + b"\nnot json\n" + lines(command(2, org_id="acme"), command(3))
-    async with answering(settings, accept) as taken:
+    async with answering(settings, accept) as received:
         done = await send(settings, given)
     assert done.returncode == 1
     assert [outcome.get("code", "accepted") for outcome in outcomes(done)] == [
@@ -164,10 +169,10 @@ async def test_what_cannot_be_addressed_is_refused_here_and_the_rest_goes_on(set
         "accepted",
     ]
     assert outcomes(done)[2]["command_id"] == command(2)["id"]
-    assert len(taken) == 2
+    assert len(received) == 2
 
 
-async def test_a_rejection_is_printed_and_fails_unless_it_may(settings: Settings) -> None:
+async def test_a_rejection_is_printed_and_fails_unless_allowed(settings: Settings) -> None:
     async with answering(settings, refuse):
         done, allowed = await asyncio.gather(
             send(settings, lines(command(1))), send(settings, lines(command(1)), "--rejections-ok")
@@ -176,7 +181,7 @@ async def test_a_rejection_is_printed_and_fails_unless_it_may(settings: Settings
     assert (outcomes(done)[0]["code"], outcomes(done)[0]["result"]) == ("FORBIDDEN", "failure")
 
 
-async def test_what_is_not_decided_in_time_is_pending(settings: Settings) -> None:
+async def test_a_command_not_decided_in_time_is_pending(settings: Settings) -> None:
     async with answering(settings, lambda envelope: None if envelope["id"] == command(2)["id"] else accept(envelope)):
         done = await send(settings, lines(command(1), command(2), command(3)), "--timeout", "1")
     assert done.returncode == 3
@@ -184,18 +189,18 @@ async def test_what_is_not_decided_in_time_is_pending(settings: Settings) -> Non
     assert outcomes(done)[1]["location"] == f"/v1/orgs/{ORG}/commands/{command(2)['id']}"
 
 
-async def test_without_kafka_it_is_one_clear_line(settings: Settings) -> None:
+async def test_without_kafka_there_is_one_clear_error(settings: Settings) -> None:
     done = await send(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), lines(command(1)))
     assert (done.returncode, done.stdout) == (1, b"")
     assert done.stderr == b"Error: Kafka is not reachable at 127.0.0.1:1\n"
 
 
-async def test_no_input_is_no_error(settings: Settings) -> None:
+async def test_empty_input_is_not_an_error(settings: Settings) -> None:
     done = await send(settings, b"")
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-async def test_a_reader_that_leaves_early_ends_it_without_a_traceback(settings: Settings) -> None:
+async def test_a_closed_output_pipe_ends_it_without_a_traceback(settings: Settings) -> None:
     many = lines(*(command(number) for number in range(3000)))
     async with answering(settings, accept):
         done = await asyncio.to_thread(

@@ -1,4 +1,4 @@
-"""Dead letters in large numbers, as a shard looks them up: filters bring a page and a count, counts have a limit."""
+"""How a shard looks up many dead letters: a filter loads a page and a count, and counts are limited."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -18,7 +18,7 @@ from support.stack import FreshSettings
 
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
-    """Each test makes orgs of its own."""
+    """Shared: each test creates its own orgs."""
     return lasting_settings()
 
 
@@ -29,7 +29,7 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
     await close_pool(pool)
 
 
-async def test_pending_ones_are_counted_up_to_each_orgs_limit(pool: Pool) -> None:
+async def test_pending_dead_letters_are_counted_up_to_the_limit_of_each_org(pool: Pool) -> None:
     needs = []
     for start, limit in ((1000, 3), (2000, 4), (3000, 5)):
         org_id, project_id = await put_org(pool)
@@ -41,12 +41,12 @@ async def test_pending_ones_are_counted_up_to_each_orgs_limit(pool: Pool) -> Non
     assert [(each.pending, each.more) for each in found] == [(3, True), (4, True), (4, False)]
 
 
-async def test_a_low_count_is_made_anew_without_the_touched_ones(pool: Pool) -> None:
+async def test_a_low_count_is_recounted_without_touched_dead_letters(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     low, high, idle = [await put_connection(pool, org_id, project_id) for _ in range(3)]
     letters = ids(8, start=4000)
-    for connection_id, some in ((low, letters[:5]), (high, letters[5:6]), (idle, letters[6:])):
-        await put_dead_letters(pool, connection_id, some)
+    for connection_id, chosen in ((low, letters[:5]), (high, letters[5:6]), (idle, letters[6:])):
+        await put_dead_letters(pool, connection_id, chosen)
     need = OrgNeeds(
         org_id,
         0,
@@ -57,14 +57,14 @@ async def test_a_low_count_is_made_anew_without_the_touched_ones(pool: Pool) -> 
     )
     found = await look_up_children(pool, need)
     assert (found.recounted, found.activities) == ({low: 3}, {})
-    cut = OrgNeeds(org_id, 0, need.named, need.touched, need.known, need.low, count_limit=2)
-    beside_a_higher_limit = await look_up(pool, cut, OrgNeeds(str(uuid4()), 0))
-    assert beside_a_higher_limit[0].children.recounted == {low: 2}
-    afresh = OrgNeeds(org_id, None, need.named, need.touched, need.known, need.low)
-    assert (await look_up_children(pool, afresh)).recounted == {}
+    limited = OrgNeeds(org_id, 0, need.named, need.touched, need.known, need.low, count_limit=2)
+    with_another_org = await look_up(pool, limited, OrgNeeds(str(uuid4()), 0))
+    assert with_another_org[0].children.recounted == {low: 2}
+    uncached = OrgNeeds(org_id, None, need.named, need.touched, need.known, need.low)
+    assert (await look_up_children(pool, uncached)).recounted == {}
 
 
-async def test_a_filter_brings_the_first_matching_ones_and_counts_those_beyond(pool: Pool) -> None:
+async def test_a_filter_loads_the_first_matching_dead_letters_and_counts_the_rest(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     often, touched, matching, resolved = ids(10, 10_000), ids(10, 10_100), ids(1005, 11_000), ids(10, 13_000)
@@ -72,38 +72,36 @@ async def test_a_filter_brings_the_first_matching_ones_and_counts_those_beyond(p
     await put_dead_letters(pool, connection_id, [*touched, *matching], retry_count=2)
     await put_dead_letters(pool, connection_id, resolved, status="resolved")
     named = refs(ChildKind.CONNECTION, [connection_id])
-    aside = refs(ChildKind.DEAD_LETTER, touched)
-    twice = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, 2)))
+    skip = refs(ChildKind.DEAD_LETTER, touched)
+    twice = await look_up_children(pool, OrgNeeds(org_id, 0, named, skip, filtered=PendingLetters(connection_id, 2)))
     assert sorted(twice.dead_letters) == matching[:1000]
     assert set(twice.dead_letters.values()) == {DeadLetter(connection_id, pending=True, retry_count=2)}
     assert twice.beyond == 5
-    every = await look_up_children(
-        pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, None))
-    )
+    every = await look_up_children(pool, OrgNeeds(org_id, 0, named, skip, filtered=PendingLetters(connection_id, None)))
     assert sorted(every.dead_letters) == often + matching[:990]
     assert every.beyond == 15
-    afresh = await look_up_children(
-        pool, OrgNeeds(org_id, None, named, aside, filtered=PendingLetters(connection_id, 2))
+    uncached = await look_up_children(
+        pool, OrgNeeds(org_id, None, named, skip, filtered=PendingLetters(connection_id, 2))
     )
-    assert sorted(afresh.dead_letters) == touched + matching[:1000]
-    never = await look_up_children(pool, OrgNeeds(org_id, 0, named, aside, filtered=PendingLetters(connection_id, 1)))
+    assert sorted(uncached.dead_letters) == touched + matching[:1000]
+    never = await look_up_children(pool, OrgNeeds(org_id, 0, named, skip, filtered=PendingLetters(connection_id, 1)))
     assert (never.dead_letters, never.beyond) == ({}, 0)
 
 
-async def test_a_page_is_by_id_however_often_each_was_retried(pool: Pool) -> None:
+async def test_a_page_is_ordered_by_id_whatever_the_retry_counts(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     letters = ids(1800, start=60_000)
-    for at, retry_count in enumerate((0, 2, 5)):
-        await put_dead_letters(pool, connection_id, letters[at::3], retry_count=retry_count)
-    upto_two = sorted(letters[0::3] + letters[1::3])
-    for most, matching in ((4, upto_two), (5, letters)):
-        found = await look_up_children(pool, OrgNeeds(org_id, 0, filtered=PendingLetters(connection_id, most)))
+    for offset, retry_count in enumerate((0, 2, 5)):
+        await put_dead_letters(pool, connection_id, letters[offset::3], retry_count=retry_count)
+    up_to_two = sorted(letters[0::3] + letters[1::3])
+    for limit, matching in ((4, up_to_two), (5, letters)):
+        found = await look_up_children(pool, OrgNeeds(org_id, 0, filtered=PendingLetters(connection_id, limit)))
         assert sorted(found.dead_letters) == matching[:1000]
         assert found.beyond == max(0, len(matching) - 1000)
 
 
-async def test_a_filter_on_another_orgs_connection_matches_nothing(pool: Pool) -> None:
+async def test_a_filter_on_a_connection_of_another_org_matches_nothing(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     other_id, _ = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
@@ -113,7 +111,7 @@ async def test_a_filter_on_another_orgs_connection_matches_nothing(pool: Pool) -
     assert await look_up_children(pool, need) == Children()
 
 
-async def test_what_is_beyond_is_counted_to_10001_only(pool: Pool) -> None:
+async def test_the_rest_is_counted_up_to_10001(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     need = OrgNeeds(org_id, 0, filtered=PendingLetters(connection_id, None))

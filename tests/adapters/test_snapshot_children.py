@@ -1,4 +1,4 @@
-"""Runs, dead letters, alerts and activities, as a shard reads them from the real PostgreSQL for the org that asks."""
+"""How a shard reads the runs, dead letters, alerts and activities of an org from a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from hashlib import sha256
@@ -29,7 +29,7 @@ NO_CONFIG = sha256(b"{}").digest()
 
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
-    """Each test makes orgs of its own."""
+    """Shared: each test creates its own orgs."""
     return lasting_settings()
 
 
@@ -50,9 +50,7 @@ async def pool(settings: Settings) -> AsyncIterator[Pool]:
         ("[]", set()),
     ],
 )
-async def test_an_old_row_whose_secrets_are_no_map_of_texts_stops_nobody(
-    pool: Pool, config: str, key_names: set[str]
-) -> None:
+async def test_malformed_secrets_in_an_old_row_are_ignored(pool: Pool, config: str, key_names: set[str]) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id, config)
     org = (await look_up(pool, OrgNeeds(org_id)))[0].org
@@ -60,7 +58,7 @@ async def test_an_old_row_whose_secrets_are_no_map_of_texts_stops_nobody(
     assert org.connections[connection_id].key_names == key_names
 
 
-async def test_an_org_comes_with_its_connections_and_secret_references(pool: Pool) -> None:
+async def test_an_org_is_loaded_with_its_connections_and_secret_references(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     config = '{"secrets": {"hottok": "hotmart", "client_secret": "Größe"}, "environment": "sandbox"}'
     named, bare = await put_connection(pool, org_id, project_id, config), await put_connection(pool, org_id, project_id)
@@ -76,7 +74,7 @@ async def test_an_org_comes_with_its_connections_and_secret_references(pool: Poo
     assert dict(org.key_names) == {"hotmart": reference}
 
 
-async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: Pool) -> None:
+async def test_children_are_loaded_by_id_and_only_for_their_own_org(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     other_id, _ = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
@@ -88,8 +86,8 @@ async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: 
     named = (
         refs(ChildKind.RUN, [run]) | refs(ChildKind.DEAD_LETTER, [letter, resolved]) | refs(ChildKind.ALERT, [alert])
     )
-    asked = named | refs(ChildKind.CONNECTION, [connection_id])
-    mine, theirs = await look_up(pool, OrgNeeds(org_id, 0, asked), OrgNeeds(other_id, 0, asked))
+    requested = named | refs(ChildKind.CONNECTION, [connection_id])
+    mine, theirs = await look_up(pool, OrgNeeds(org_id, 0, requested), OrgNeeds(other_id, 0, requested))
     assert theirs.children == Children()
     assert mine.org is None
     assert mine.children.runs == {run: Run(connection_id, "failed")}
@@ -102,7 +100,7 @@ async def test_children_come_by_id_and_those_of_another_org_are_not_there(pool: 
 
 
 @pytest.mark.parametrize("kind", [ChildKind.RUN, ChildKind.DEAD_LETTER])
-async def test_a_child_brings_its_connections_activity_and_policy_alerts(pool: Pool, kind: ChildKind) -> None:
+async def test_a_child_is_loaded_with_activity_and_policy_alerts(pool: Pool, kind: ChildKind) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     [run] = await put_runs(pool, connection_id, ["running"])
@@ -118,18 +116,18 @@ async def test_a_child_brings_its_connections_activity_and_policy_alerts(pool: P
     assert (known.activities, known.alerts) == ({}, found.alerts)
 
 
-async def test_what_entries_have_touched_is_read_with_the_org_only(pool: Pool) -> None:
+async def test_touched_children_are_read_only_with_the_org(pool: Pool) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     [run] = await put_runs(pool, connection_id, ["success"])
     touched, known = refs(ChildKind.RUN, [run]), frozenset({connection_id})
-    cached, afresh = OrgNeeds(org_id, 0, touched=touched, known=known), OrgNeeds(org_id, touched=touched, known=known)
+    cached, uncached = OrgNeeds(org_id, 0, touched=touched, known=known), OrgNeeds(org_id, touched=touched, known=known)
     assert await look_up_children(pool, cached) == Children()
-    found = await look_up_children(pool, afresh)
+    found = await look_up_children(pool, uncached)
     assert (found.runs, set(found.activities)) == ({run: Run(connection_id, "success")}, {connection_id})
 
 
-async def test_a_configs_digest_is_that_of_its_canonical_form(pool: Pool) -> None:
+async def test_the_digest_of_a_config_covers_its_canonical_form(pool: Pool) -> None:
     config = {"ids": [1e21, 5, 0.1, 2.0**53], "größe": {"b": None, "a": "\u2028"}}
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id, canonical_bytes(config).decode())
@@ -161,7 +159,7 @@ async def test_failures_are_counted_back_to_the_last_success(pool: Pool, statuse
 @pytest.mark.parametrize(
     "table", ["source_connections", "sync_runs", "dlq_events", "integration_alerts", "secret_refs"]
 )
-async def test_a_chosen_id_that_another_org_holds_is_taken(pool: Pool, table: str) -> None:
+async def test_a_chosen_id_held_by_another_org_is_taken(pool: Pool, table: str) -> None:
     org_id, project_id = await put_org(pool)
     connection_id = await put_connection(pool, org_id, project_id)
     [run] = await put_runs(pool, connection_id, ["success"])

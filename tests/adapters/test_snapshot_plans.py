@@ -1,4 +1,4 @@
-"""A shard's look-up reads few rows of a connection that has very many, whatever PostgreSQL believes of them."""
+"""A shard reads few rows of a connection with very many, whatever the statistics of PostgreSQL say."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -33,7 +33,7 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    """What a test writes is rolled back."""
+    """Changes of a test are rolled back."""
     async with connect(settings, "test") as connection:
         transaction = connection.transaction()
         await transaction.start()
@@ -42,8 +42,8 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
 
 
 async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:
-    """An org and its connection, which has many cancelled runs, and many dead letters of which few are pending; another
-    one has many runs that failed or are under way. `statistics`: of now, of a time before most of that, or none.
+    """An org with a connection that has many cancelled runs and many resolved dead letters, and another connection with
+    many running and failed runs. `statistics` are "new", "old" (from before most rows were added) or "none".
     """
     org_id, project_id = await put_org(database)
     connection_id, other_id = [await put_connection(database, org_id, project_id) for _ in range(2)]
@@ -67,26 +67,26 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def rows_read(database: OwnConnection, mode: str, statement: str, *arguments: object) -> int:
-    """How many rows of tables the statement looks at, those included that it then leaves out."""
+    """The number of table rows that the statement reads, including those that it filters out."""
     await database.execute(f"SET LOCAL plan_cache_mode = force_{mode}_plan")
     await database.execute(sql.BY_INDEX)
     found = await database.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement, *arguments)
     scans = [node for node in nodes(json.loads(found)[0]["Plan"]) if "Relation Name" in node]
     assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, found
-    dropped = "Rows Removed by Filter"
-    return sum(round((node["Actual Rows"] + node.get(dropped, 0)) * node["Actual Loops"]) for node in scans)
+    removed = "Rows Removed by Filter"
+    return sum(round((node["Actual Rows"] + node.get(removed, 0)) * node["Actual Loops"]) for node in scans)
 
 
 @pytest.mark.parametrize("statistics", ["none", "old", "new"])
 @pytest.mark.parametrize("mode", ["custom", "generic"])
-async def test_an_activity_costs_as_much_as_it_counts(database: OwnConnection, statistics: str, mode: str) -> None:
+async def test_an_activity_reads_only_the_rows_it_counts(database: OwnConnection, statistics: str, mode: str) -> None:
     _, connection_id = await fill(database, statistics)
     assert await rows_read(database, mode, sql.ACTIVITIES, [connection_id], 3, 101) == 1 + 1 + 3 + 101
 
 
 @pytest.mark.parametrize("statistics", ["none", "old", "new"])
 @pytest.mark.parametrize("mode", ["custom", "generic"])
-async def test_a_filter_costs_what_it_counts_and_leaves_out(
+async def test_a_filter_reads_only_the_rows_it_counts_and_excludes(
     database: OwnConnection, statistics: str, mode: str
 ) -> None:
     org_id, connection_id = await fill(database, statistics)
@@ -99,7 +99,7 @@ async def test_a_filter_costs_what_it_counts_and_leaves_out(
 
 @pytest.mark.parametrize("statistics", ["none", "old", "new"])
 @pytest.mark.parametrize("mode", ["custom", "generic"])
-async def test_a_filter_does_not_read_those_that_were_retried_more_often(
+async def test_a_filter_does_not_read_rows_with_higher_retry_counts(
     database: OwnConnection, statistics: str, mode: str
 ) -> None:
     org_id, connection_id = await fill(database, statistics)
@@ -116,14 +116,14 @@ async def test_a_filter_does_not_read_those_that_were_retried_more_often(
 
 
 @pytest.mark.parametrize("statement", [sql.RUNS, sql.DEAD_LETTERS])
-async def test_what_is_named_is_found_by_its_key(database: OwnConnection, statement: str) -> None:
+async def test_named_rows_are_found_by_primary_key(database: OwnConnection, statement: str) -> None:
     await fill(database, "new")
     table = "sync_runs" if statement is sql.RUNS else "dlq_events"
     some = [row["id"] for row in await database.fetch(f"SELECT id::text FROM {table} LIMIT 100")]
     assert await rows_read(database, "generic", statement, some) <= 300
 
 
-async def test_a_batch_that_names_nothing_runs_no_statement(database: OwnConnection) -> None:
+async def test_a_batch_without_names_runs_no_statement(database: OwnConnection) -> None:
     org_id, _ = await put_org(database)
     statements: list[str] = []
     with database.query_logger(lambda record: statements.append(record.query)):

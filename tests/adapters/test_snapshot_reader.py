@@ -1,4 +1,4 @@
-"""What a shard reads from the real PostgreSQL before it decides: all of one moment, and nothing that is not so."""
+"""What a shard reads from a real PostgreSQL before it decides: one consistent snapshot."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
 
 
 @pytest.fixture
-async def filled(pool: Pool) -> Pool:
+async def filled_pool(pool: Pool) -> Pool:
     """ORG with two members and a project, projected up to position 7 of partition 3."""
     await pool.execute("INSERT INTO auth.users VALUES ($1, now()), ($2, now())", ANN, BOB)
     await pool.execute("INSERT INTO orgs VALUES ($1, 'Acme', now()), ($2, 'Other', now())", ORG, OTHER)
@@ -42,8 +42,8 @@ async def filled(pool: Pool) -> Pool:
     return pool
 
 
-async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
+async def test_an_org_is_read_with_its_members_projects_and_checkpoint(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
     needs = Needs(orgs=(OrgNeeds(ORG), OrgNeeds(NOBODY)), users=(ANN, NOBODY))
     snapshot = (await reader.read({3: needs}))[3]
     assert snapshot.checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
@@ -57,30 +57,30 @@ async def test_an_org_comes_with_its_members_projects_and_checkpoint(filled: Poo
     assert snapshot.orgs[NOBODY].org is None
 
 
-async def test_each_partition_gets_its_own_checkpoint(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
+async def test_each_partition_gets_its_own_checkpoint(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
     snapshots = await reader.read({3: Needs(), 4: Needs()})
     assert snapshots[3].checkpoint.next_offset == 9
     assert snapshots[4].checkpoint == NOTHING_PROJECTED
 
 
-async def test_a_copy_in_memory_is_read_anew_only_after_a_quarantine(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
+async def test_a_cached_org_is_read_again_only_after_a_quarantine(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
     needs = Needs(orgs=(OrgNeeds(ORG, 0),))
     before = (await reader.read({3: needs}))[3].orgs[ORG]
     assert (before.fresh, before.quarantined, before.generation) == (False, False, 0)
-    await filled.execute(
+    await filled_pool.execute(
         "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 5, 'x')", ORG
     )
     during = (await reader.read({3: needs}))[3].orgs[ORG]
     assert (during.fresh, during.quarantined, during.generation) == (True, True, 1)
-    await filled.execute("UPDATE daybook.quarantine SET released_at = now(), generation = 2")
+    await filled_pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = 2")
     after = (await reader.read({3: Needs(orgs=(OrgNeeds(ORG, 1),))}))[3].orgs[ORG]
     assert (after.fresh, after.quarantined, after.generation) == (True, False, 2)
 
 
-async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
+async def test_a_chosen_id_belongs_to_the_first_org_that_asks_for_it(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
     chosen = str(uuid4())
     mine = Needs(chosen_ids=(("projects", chosen, ORG),))
     theirs = Needs(chosen_ids=(("projects", chosen, OTHER), ("projects", PROJECT, OTHER)))
@@ -90,8 +90,8 @@ async def test_a_chosen_id_belongs_to_the_first_org_that_asked(filled: Pool) -> 
 
 
 @pytest.mark.parametrize("table", HOLDERS)
-@pytest.mark.parametrize("backwards", [False, True], ids=["first come", "last come"])
-async def test_of_two_orgs_that_choose_one_id_at_once_one_gets_it(pool: Pool, table: str, *, backwards: bool) -> None:
+@pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
+async def test_an_id_chosen_by_two_orgs_at_once_goes_to_one_of_them(pool: Pool, table: str, *, backwards: bool) -> None:
     reader, chosen = SnapshotReader(pool), str(uuid4())
     asking = sorted([ORG, OTHER], reverse=backwards)
     needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in asking))}
@@ -101,64 +101,64 @@ async def test_of_two_orgs_that_choose_one_id_at_once_one_gets_it(pool: Pool, ta
     assert await pool.fetchval("SELECT org_id::text FROM daybook.reserved_ids WHERE id = $1", chosen) == owner
 
 
-@pytest.mark.parametrize("backwards", [False, True], ids=["first come", "last come"])
-async def test_an_id_that_one_of_the_asking_orgs_holds_is_taken_for_the_other(filled: Pool, *, backwards: bool) -> None:
-    await filled.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", PROJECT, ORG)
+@pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
+async def test_an_id_held_by_one_org_is_taken_for_the_other(filled_pool: Pool, *, backwards: bool) -> None:
+    await filled_pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", PROJECT, ORG)
     asking = sorted([ORG, OTHER], reverse=backwards)
     needs = Needs(chosen_ids=tuple(("projects", PROJECT, org_id) for org_id in asking))
-    assert (await SnapshotReader(filled).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
+    assert (await SnapshotReader(filled_pool).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
 
 
-async def test_a_look_up_pins_nobody(filled: Pool) -> None:
-    snapshot = (await SnapshotReader(filled).read({3: Needs(users=(BOB, NOBODY))}))[3]
+async def test_reading_pins_no_user(filled_pool: Pool) -> None:
+    snapshot = (await SnapshotReader(filled_pool).read({3: Needs(users=(BOB, NOBODY))}))[3]
     assert [snapshot.known_users, snapshot.pinned_users] == [{BOB}, set()]
-    assert await filled.fetchval("SELECT count(*) FROM daybook.known_users") == 0
+    assert await filled_pool.fetchval("SELECT count(*) FROM daybook.known_users") == 0
 
 
-async def test_a_pinned_user_cannot_be_deleted_and_one_who_is_gone_is_told(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
-    await filled.execute("DELETE FROM project_members; DELETE FROM org_members")
+async def test_a_pinned_user_cannot_be_deleted_and_a_missing_user_is_returned(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
+    await filled_pool.execute("DELETE FROM project_members; DELETE FROM org_members")
     assert await reader.pin({BOB, NOBODY}) == {NOBODY}
     assert await reader.pin({BOB}) == frozenset()
     assert (await reader.read({3: Needs(users=(ANN, BOB))}))[3].pinned_users == {BOB}
     with pytest.raises(asyncpg.RestrictViolationError):
-        await filled.execute("DELETE FROM auth.users WHERE id = $1", BOB)
-    await filled.execute("DELETE FROM auth.users WHERE id = $1", ANN)
+        await filled_pool.execute("DELETE FROM auth.users WHERE id = $1", BOB)
+    await filled_pool.execute("DELETE FROM auth.users WHERE id = $1", ANN)
 
 
-async def test_a_user_who_is_deleted_while_it_is_pinned_is_tried_again(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
-    gone = str(uuid4())
-    await filled.execute("INSERT INTO auth.users VALUES ($1, now())", gone)
-    async with filled.acquire() as other, other.transaction():
-        await other.execute("DELETE FROM auth.users WHERE id = $1", gone)
-        pinning = asyncio.create_task(reader.pin({gone}))
-        await eventually(lambda: waiting(filled))
+async def test_pinning_a_user_that_is_being_deleted_is_an_outage_to_retry(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
+    deleted = str(uuid4())
+    await filled_pool.execute("INSERT INTO auth.users VALUES ($1, now())", deleted)
+    async with filled_pool.acquire() as other, other.transaction():
+        await other.execute("DELETE FROM auth.users WHERE id = $1", deleted)
+        pinning = asyncio.create_task(reader.pin({deleted}))
+        await eventually(lambda: is_lock_awaited(filled_pool))
     with pytest.raises(DatabaseAway):
         await pinning
-    assert await reader.pin({gone}) == {gone}
+    assert await reader.pin({deleted}) == {deleted}
 
 
-async def test_the_checkpoints_of_all_partitions_come_where_they_are_wanted(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
-    await filled.execute("INSERT INTO daybook.checkpoints VALUES (5, 4, 3, $1, 3)", HASH)
+async def test_the_checkpoints_of_all_partitions_are_read_on_request(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
+    await filled_pool.execute("INSERT INTO daybook.checkpoints VALUES (5, 4, 3, $1, 3)", HASH)
     snapshots = await reader.read({3: Needs(), 4: Needs(next_offsets=True)})
     assert snapshots[4].next_offsets == {3: 9, 5: 4}
     assert (await reader.read({3: Needs()}))[3].next_offsets == {}
 
 
-async def test_an_org_that_takes_long_to_read_does_not_pass_for_a_wrong_clock(filled: Pool) -> None:
-    reader = SnapshotReader(filled)
-    async with filled.acquire() as other, other.transaction():
+async def test_the_database_time_is_taken_after_a_slow_read(filled_pool: Pool) -> None:
+    reader = SnapshotReader(filled_pool)
+    async with filled_pool.acquire() as other, other.transaction():
         await other.execute("LOCK TABLE orgs IN ACCESS EXCLUSIVE MODE")
         reading = asyncio.create_task(reader.read({3: Needs(orgs=(OrgNeeds(ORG),))}))
-        await eventually(lambda: waiting(filled))
+        await eventually(lambda: is_lock_awaited(filled_pool))
         released_us = await other.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     assert (await reading)[3].database_us >= released_us
 
 
-async def waiting(pool: Pool) -> bool:
-    """Whether a statement waits for a lock."""
+async def is_lock_awaited(pool: Pool) -> bool:
+    """Whether a statement is waiting for a lock."""
     found: bool = await pool.fetchval(
         "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
     )

@@ -1,4 +1,4 @@
-"""What plain SQL clients compute and look up: daybook.entry_id, daybook.thing_id and daybook.outcome."""
+"""The SQL functions daybook.entry_id, daybook.thing_id and daybook.outcome."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ GOLDEN: list[tuple[str, tuple[str, str, int, str, str | None], str]] = [
     (SECOND_ID, (K, C, 0, "org", None), "e62023e5-9523-89c6-84c9-b8c2c8976564"),
     (SECOND_ID, (K, C, 0, "outsider", A), "54e69ad1-9f6e-86ae-afb6-48a3f4916c69"),
 ]
-PLANTED = """
+OTHER_ROWS = """
 INSERT INTO audit_log SELECT gen_random_uuid(), null, null, null, 'OTHER', 'org', gen_random_uuid(), 'success', '{}',
     now() FROM generate_series(1, 20000)
 """
@@ -73,19 +73,19 @@ async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
 
 
 @pytest.mark.parametrize(("statement", "identity", "golden"), GOLDEN)
-async def test_ids_are_the_golden_ones(
+async def test_ids_have_their_golden_values(
     database: OwnConnection, statement: str, identity: tuple[object, ...], golden: str
 ) -> None:
     assert await database.fetchval(statement, *identity) == golden
 
 
-async def test_what_is_not_given_is_the_first_entry_of_a_command_on_an_org(database: OwnConnection) -> None:
+async def test_the_default_is_the_first_entry_of_a_command_on_an_org(database: OwnConnection) -> None:
     assert str(await database.fetchval("SELECT daybook.entry_id($1, $2)", K, C)) == GOLDEN[0][2]
     assert str(await database.fetchval("SELECT daybook.entry_id($1, $2, 1)", K, C)) == GOLDEN[1][2]
     assert str(await database.fetchval("SELECT daybook.thing_id($1, $2)", K, C)) == GOLDEN[5][2]
 
 
-async def test_an_actor_counts_among_outsiders_only_and_must_be_named_there(database: OwnConnection) -> None:
+async def test_an_actor_is_used_and_required_for_outsiders_only(database: OwnConnection) -> None:
     assert await database.fetchval(ENTRY_ID, K, C, 0, "org", A) == GOLDEN[0][2]
     assert await database.fetchval(ENTRY_ID, K, C, 0, "outsider", None) is None
     assert await database.fetchval(ENTRY_ID, None, C, 0, "org", None) is None
@@ -93,24 +93,24 @@ async def test_an_actor_counts_among_outsiders_only_and_must_be_named_there(data
 
 @trying(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 @given(st.lists(identities, min_size=20, max_size=40))
-def test_sql_and_python_agree_on_every_id(settings: Settings, named: list[Identity]) -> None:
+def test_sql_and_python_agree_on_every_id(settings: Settings, identities_: list[Identity]) -> None:
     async def in_sql(statement: str) -> list[str]:
         async with connect(settings, "test") as connection:
             return [
                 await connection.fetchval(statement, each.key, each.command_id, each.ordinal, each.scope, each.actor)
-                for each in named
+                for each in identities_
             ]
 
-    assert asyncio.run(in_sql(ENTRY_ID)) == [each.first_id() for each in named]
-    assert asyncio.run(in_sql(SECOND_ID)) == [each.second_id() for each in named]
+    assert asyncio.run(in_sql(ENTRY_ID)) == [each.first_id() for each in identities_]
+    assert asyncio.run(in_sql(SECOND_ID)) == [each.second_id() for each in identities_]
 
 
 async def test_sql_and_python_agree_on_the_id_of_a_thing(database: OwnConnection) -> None:
     assert str(await database.fetchval("SELECT daybook.thing_id($1, $2)", A, C)) == thing_id(A, C)
 
 
-async def told(pool: Pool, key: str, command_id: str, actor: str | None = None) -> list[tuple[str, str, int]]:
-    """Action, scope and ordinal of each of the rows."""
+async def outcome_rows(pool: Pool, key: str, command_id: str, actor: str | None = None) -> list[tuple[str, str, int]]:
+    """Principal, scope and ordinal of each row."""
     rows = [json.loads(row["metadata_json"]) for row in await pool.fetch(OUTCOME, key, command_id, actor)]
     return [(row["principal"], row["scope"], row["ordinal"]) for row in rows]
 
@@ -120,34 +120,34 @@ def command_of(log: Logbook, position: int) -> str:
     return id_
 
 
-async def test_an_outcome_is_the_commands_entries_in_order(pool: Pool) -> None:
+async def test_an_outcome_has_the_entries_of_the_command_in_order(pool: Pool) -> None:
     log = founded()
     renamed = [facts.OrgRenamed(name=f"{number}") for number in range(12)]
     place = log.add(HURT, ANN, *renamed)[0]
     await post(pool, log)
-    found = await told(pool, HURT, command_of(log, place.position))
+    found = await outcome_rows(pool, HURT, command_of(log, place.position))
     assert found == [(f"user:{ANN}", "org", ordinal) for ordinal in range(12)]
 
 
-async def test_an_outcome_of_a_user_is_found_by_the_users_id(pool: Pool) -> None:
+async def test_the_outcome_of_a_registration_is_found_by_the_user_id(pool: Pool) -> None:
     log = founded()
     await post(pool, log)
-    assert await told(pool, BOB, command_of(log, 1)) == [(f"user:{BOB}", "user", 0)]
-    assert await told(pool, BOB, command_of(log, 0)) == []
-    assert await told(pool, HURT, command_of(log, 1)) == []
+    assert await outcome_rows(pool, BOB, command_of(log, 1)) == [(f"user:{BOB}", "user", 0)]
+    assert await outcome_rows(pool, BOB, command_of(log, 0)) == []
+    assert await outcome_rows(pool, HURT, command_of(log, 1)) == []
 
 
-async def test_an_org_comes_before_a_user_of_the_same_id(pool: Pool) -> None:
+async def test_an_org_takes_precedence_over_a_user_with_the_same_id(pool: Pool) -> None:
     log = founded()
     log.add(ANN, ANN, facts.OrgCreated(name="a"))
     log.commands -= 1
     log.add(None, ANN, facts.UserRegistered(user_id=ANN, changed=False))
     await post(pool, log)
     command_id = command_of(log, len(log.records[0]) - 1)
-    assert await told(pool, ANN, command_id) == [(f"user:{ANN}", "org", 0)]
+    assert await outcome_rows(pool, ANN, command_id) == [(f"user:{ANN}", "org", 0)]
 
 
-async def test_an_outsider_finds_their_own_refusal_and_the_key_its_own_command(pool: Pool) -> None:
+async def test_an_outsider_finds_its_own_rejection_and_others_the_command_of_the_org(pool: Pool) -> None:
     log, stranger = founded(), user(9)
     log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": stranger})
     log.commands -= 1
@@ -156,25 +156,25 @@ async def test_an_outsider_finds_their_own_refusal_and_the_key_its_own_command(p
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log)
     command_id = command_of(log, 4)
-    assert await told(pool, HURT, command_id) == [(f"user:{ANN}", "org", 0)]
-    assert await told(pool, HURT, command_id, ANN) == [(f"user:{ANN}", "org", 0)]
-    assert await told(pool, HURT, command_id, BOB) == [(f"user:{BOB}", "outsider", 0)]
-    assert [row[1] for row in await told(pool, HURT, command_id, stranger)] == ["outsider"]
-    assert await told(pool, WELL, command_id, BOB) == []
+    assert await outcome_rows(pool, HURT, command_id) == [(f"user:{ANN}", "org", 0)]
+    assert await outcome_rows(pool, HURT, command_id, ANN) == [(f"user:{ANN}", "org", 0)]
+    assert await outcome_rows(pool, HURT, command_id, BOB) == [(f"user:{BOB}", "outsider", 0)]
+    assert [row[1] for row in await outcome_rows(pool, HURT, command_id, stranger)] == ["outsider"]
+    assert await outcome_rows(pool, WELL, command_id, BOB) == []
 
 
 @pytest.mark.parametrize("scope", ["policy", "outsider"])
-async def test_what_has_no_outcome_is_not_found(pool: Pool, scope: Scope) -> None:
+async def test_policy_entries_and_attempts_of_other_outsiders_are_not_found(pool: Pool, scope: Scope) -> None:
     log = founded()
     identity = Identity(scope, HURT, BOB if scope == "outsider" else None, C)
     log.add(HURT, BOB, facts.OrgRenamed(name="b"), scope=scope, command_id=C, id=identity.first_id())
     await post(pool, log)
     assert await pool.fetchval("SELECT count(*) FROM audit_log WHERE id = $1", identity.first_id()) == 1
-    assert await told(pool, HURT, C) == []
-    assert await told(pool, HURT, C, ANN) == []
+    assert await outcome_rows(pool, HURT, C) == []
+    assert await outcome_rows(pool, HURT, C, ANN) == []
 
 
-async def test_an_entry_under_its_second_id_is_found_and_the_other_is_not_taken_for_it(
+async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its_first(
     pool: Pool,
 ) -> None:
     log = founded()
@@ -189,8 +189,8 @@ async def test_an_entry_under_its_second_id_is_found_and_the_other_is_not_taken_
         assert [row["id"] for row in rows] == expected
 
 
-async def test_an_entry_that_differs_in_one_part_is_another_one(pool: Pool) -> None:
-    """It stands under the id that is looked for."""
+async def test_an_entry_that_differs_in_one_part_of_its_identity_is_not_found(pool: Pool) -> None:
+    """Even if its row has the id of the other entry."""
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log)
@@ -204,31 +204,31 @@ async def test_an_entry_that_differs_in_one_part_is_another_one(pool: Pool) -> N
             part,
             json.dumps(forged),
         )
-        assert await told(pool, HURT, C) == []
+        assert await outcome_rows(pool, HURT, C) == []
         await pool.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
         await pool.execute("DELETE FROM audit_log WHERE id = $1", id_)
 
 
 @pytest.mark.parametrize("entries", ["many", 0, -1, 1e300, 2.5, None])
-async def test_a_claim_of_entries_that_no_command_has_does_no_harm(pool: Pool, entries: object) -> None:
+async def test_an_invalid_number_of_entries_is_ignored(pool: Pool, entries: object) -> None:
     metadata = {"scope": "org", "key": K, "command_id": C, "ordinal": 0, "entries": entries, "principal": "x"}
     await pool.execute(
         "INSERT INTO audit_log VALUES ($1, null, null, null, 'A', 'org', $1, 'success', $2, now())",
         GOLDEN[0][2],
         json.dumps(metadata),
     )
-    assert await told(pool, K, C) == [("x", "org", 0)]
+    assert await outcome_rows(pool, K, C) == [("x", "org", 0)]
 
 
-async def test_an_outcome_costs_look_ups_by_primary_key_alone(pool: Pool) -> None:
+async def test_an_outcome_is_read_by_primary_key_only(pool: Pool) -> None:
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
     await post(pool, log)
-    await pool.execute(PLANTED)
+    await pool.execute(OTHER_ROWS)
     await pool.execute("ANALYZE audit_log")
     async with pool.acquire() as connection, connection.transaction():
         assert len(await connection.fetch(OUTCOME, HURT, command_of(log, 4), ANN)) == 2
         scans = await connection.fetchrow(SCANS)
-        # Two ids each: of the outsider that there is not, of the first entry, and of both when they are read.
+        # Two ids each: for the outsider (not found), for the first entry, and for both entries when they are read.
         assert scans is not None
         assert (scans["seq_scan"], scans["idx_scan"]) == (0, 8)

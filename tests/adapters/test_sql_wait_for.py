@@ -1,4 +1,4 @@
-"""What plain SQL clients wait with: daybook.wait_for."""
+"""The SQL function daybook.wait_for."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -36,20 +36,20 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
         yield connection
 
 
-async def test_a_projected_position_is_seen_at_once(database: OwnConnection) -> None:
+async def test_a_projected_position_returns_at_once(database: OwnConnection) -> None:
     await database.execute(CHECKPOINT, 1042)
     assert await database.fetchval(WAIT, "3.1042", NOW) is True
     assert await database.fetchval(WAIT, "3.7", NOW) is True
 
 
-@pytest.mark.parametrize("allowed", [timedelta(seconds=-1), NOW, SOON])
-async def test_what_is_not_projected_in_time_is_false(database: OwnConnection, allowed: timedelta) -> None:
+@pytest.mark.parametrize("limit", [timedelta(seconds=-1), NOW, SOON])
+async def test_a_position_not_projected_in_time_gives_false(database: OwnConnection, limit: timedelta) -> None:
     await database.execute(CHECKPOINT, 1042)
-    assert await database.fetchval(WAIT, "3.1043", allowed) is False
-    assert await database.fetchval(WAIT, "4.0", allowed) is False
+    assert await database.fetchval(WAIT, "3.1043", limit) is False
+    assert await database.fetchval(WAIT, "4.0", limit) is False
 
 
-async def test_a_waiting_statement_sees_what_is_projected_meanwhile(
+async def test_a_waiting_statement_returns_once_the_position_is_projected(
     settings: Settings, database: OwnConnection
 ) -> None:
     async with connect(settings, "test") as reader:
@@ -59,7 +59,7 @@ async def test_a_waiting_statement_sees_what_is_projected_meanwhile(
         assert await waiting is True
 
 
-async def test_the_timeout_is_five_seconds_unless_told(database: OwnConnection) -> None:
+async def test_the_default_timeout_is_five_seconds(database: OwnConnection) -> None:
     await database.execute(CHECKPOINT, 5)
     assert await database.fetchval("SELECT daybook.wait_for('3.5')") is True
     default = "SELECT pg_get_function_arguments('daybook.wait_for'::regproc)"
@@ -80,13 +80,13 @@ async def test_a_null_timeout_is_refused(database: OwnConnection) -> None:
 
 
 @pytest.mark.parametrize("isolation", ["repeatable_read", "serializable"])
-async def test_a_transaction_that_could_never_see_it_is_refused(database: OwnConnection, isolation: str) -> None:
+async def test_a_transaction_with_a_fixed_snapshot_is_refused(database: OwnConnection, isolation: str) -> None:
     with pytest.raises(asyncpg.InvalidTransactionStateError, match="needs READ COMMITTED"):
         async with database.transaction(isolation="serializable" if isolation == "serializable" else "repeatable_read"):
             await database.fetchval(WAIT, "3.5", NOW)
 
 
-async def test_waiting_for_an_org_in_quarantine_raises(database: OwnConnection) -> None:
+async def test_waiting_for_an_org_in_quarantine_is_an_error(database: OwnConnection) -> None:
     await database.execute(CHECKPOINT, 9)
     await database.execute(QUARANTINE, ORG)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match=f"org {ORG} is in quarantine"):
@@ -94,14 +94,14 @@ async def test_waiting_for_an_org_in_quarantine_raises(database: OwnConnection) 
     assert await database.fetchval(WAIT_FOR_ORG, "3.5", NOW, OTHER) is True
 
 
-async def test_waiting_for_a_healed_org_goes_on(database: OwnConnection) -> None:
+async def test_waiting_for_a_healed_org_works(database: OwnConnection) -> None:
     await database.execute(CHECKPOINT, 9)
     await database.execute(QUARANTINE, ORG)
     await database.execute(RELEASE)
     assert await database.fetchval(WAIT_FOR_ORG, "3.5", NOW, ORG) is True
 
 
-async def test_an_org_that_falls_into_quarantine_ends_the_wait(settings: Settings, database: OwnConnection) -> None:
+async def test_a_quarantine_ends_the_wait(settings: Settings, database: OwnConnection) -> None:
     async with connect(settings, "test") as reader:
         waiting = asyncio.create_task(reader.fetchval(WAIT_FOR_ORG, "3.5", LATE, ORG))
         await database.execute(QUARANTINE, ORG)

@@ -1,4 +1,4 @@
-"""Where the stack's data and programs lie: closed to others, and as root outside the checkout."""
+"""Where the local stack keeps its data and programs: closed to other users, and for root outside the checkout."""
 
 import os
 import shutil
@@ -15,18 +15,18 @@ from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.processes import Account, Child, run
 from support.stack import remove
 
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user run the servers")
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as another user")
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
-    """In a folder that only its owner may enter, as /root is."""
+    """In a folder that only its owner may enter, like /root."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    made = Home(closed / ".daybook")
-    made.make()
-    yield made
-    remove(made)
+    home = Home(closed / ".daybook")
+    home.make()
+    yield home
+    remove(home)
 
 
 @pytest.fixture
@@ -36,13 +36,13 @@ def account() -> Account:
     return found
 
 
-def test_an_ordinary_users_data_lies_in_the_home_itself_closed_to_others(home: Home) -> None:
+def test_the_data_of_an_ordinary_user_is_in_the_home_and_closed_to_others(home: Home) -> None:
     folder = data_folder(home, None)
     assert folder == home.data
     assert _mode(folder) == 0o700
 
 
-def test_a_secret_is_written_for_its_owner_only_whatever_was_there(home: Home, tmp_path: Path) -> None:
+def test_a_secret_is_readable_for_its_owner_only_and_follows_no_link(home: Home, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("kept")
     home.jwt_secret.symlink_to(elsewhere)
@@ -52,7 +52,7 @@ def test_a_secret_is_written_for_its_owner_only_whatever_was_there(home: Home, t
 
 
 @AS_ROOT
-def test_roots_data_belongs_to_the_system_user_and_is_linked_from_the_home(home: Home, account: Account) -> None:
+def test_the_data_of_root_belongs_to_the_system_user_and_is_linked_from_the_home(home: Home, account: Account) -> None:
     folder = data_folder(home, account)
     assert folder.parent == SYSTEM
     assert home.data.resolve() == folder
@@ -61,7 +61,7 @@ def test_roots_data_belongs_to_the_system_user_and_is_linked_from_the_home(home:
 
 
 @AS_ROOT
-def test_no_parent_folder_changes_its_mode(home: Home, account: Account) -> None:
+def test_parent_folders_keep_their_mode(home: Home, account: Account) -> None:
     before = {folder: _mode(folder) for folder in home.folder.parents}
     data_folder(home, account)
     assert {folder: _mode(folder) for folder in home.folder.parents} == before
@@ -76,27 +76,27 @@ def test_the_data_of_another_checkout_is_refused(home: Home, account: Account) -
 
 
 @AS_ROOT
-def test_root_leaves_an_ordinary_users_data_alone(home: Home, account: Account) -> None:
+def test_root_does_not_touch_the_data_of_an_ordinary_user(home: Home, account: Account) -> None:
     home.data.mkdir()
     with pytest.raises(StackError, match="run this as that user, or move it away"):
         data_folder(home, account)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_home_of_another_user_ends_in_one_line(home: Home) -> None:
+def test_a_home_of_another_user_is_a_clear_error(home: Home) -> None:
     home.folder.chmod(0o500)
     with pytest.raises(StackError, match="belongs to another user: run this as its owner"):
         home.make()
     home.folder.chmod(0o700)
 
 
-def test_an_ordinary_user_is_told_that_the_data_is_roots(home: Home) -> None:
+def test_data_of_root_is_a_clear_error_for_an_ordinary_user(home: Home) -> None:
     home.data.symlink_to(home.folder / "elsewhere")
     with pytest.raises(StackError, match="run this as root, or delete that link"):
         data_folder(home, None)
 
 
-def test_an_ordinary_users_data_is_deleted_and_its_home_stays(home: Home) -> None:
+def test_deleting_the_data_of_an_ordinary_user_keeps_the_home(home: Home) -> None:
     assert data_paths(home, as_root=False) == []
     (data_folder(home, None) / "kafka").mkdir()
     assert data_paths(home, as_root=False) == [home.data]
@@ -106,7 +106,7 @@ def test_an_ordinary_users_data_is_deleted_and_its_home_stays(home: Home) -> Non
 
 
 @AS_ROOT
-def test_roots_data_is_found_without_its_link_and_deleted_with_it(home: Home, account: Account) -> None:
+def test_the_data_of_root_is_found_without_its_link_and_deleted_with_it(home: Home, account: Account) -> None:
     folder = data_folder(home, account)
     assert data_paths(home, as_root=True) == [folder, home.data]
     home.data.unlink()
@@ -117,7 +117,7 @@ def test_roots_data_is_found_without_its_link_and_deleted_with_it(home: Home, ac
     assert SYSTEM.is_dir()
 
 
-def test_nobody_deletes_the_data_of_another(home: Home) -> None:
+def test_the_data_of_another_checkout_or_user_is_not_deleted(home: Home) -> None:
     home.data.symlink_to(SYSTEM / "0123456789abcdef")
     with pytest.raises(StackError, match="another checkout"):
         data_paths(home, as_root=True)
@@ -130,26 +130,26 @@ def test_nobody_deletes_the_data_of_another(home: Home) -> None:
 
 
 @AS_ROOT
-def test_programs_that_the_system_user_cannot_read_are_copied_for_it(home: Home, account: Account) -> None:
-    programs = _installed(home.folder / "wheel", f"test-{home.folder.stat().st_ino}")
-    said: list[str] = []
-    copy = readable(programs, account, said.append)
+def test_programs_that_the_system_user_cannot_read_are_copied(home: Home, account: Account) -> None:
+    programs = _install(home.folder / "wheel", f"test-{home.folder.stat().st_ino}")
+    messages: list[str] = []
+    copy = readable(programs, account, messages.append)
     try:
         assert copy != programs.root
         assert run(Child([str(copy / "program" / "hello")], account)).output == "hello\n"
         assert readable(programs, account, pytest.fail) == copy
-        assert len(said) == 1
+        assert len(messages) == 1
     finally:
         shutil.rmtree(copy)
 
 
-def test_programs_that_can_be_read_are_used_where_they_are(tmp_path: Path) -> None:
-    programs = _installed(tmp_path / "wheel", "test")
+def test_readable_programs_are_used_in_place(tmp_path: Path) -> None:
+    programs = _install(tmp_path / "wheel", "test")
     assert readable(programs, None, pytest.fail) == programs.root
 
 
-def _installed(root: Path, label: str) -> Programs:
-    """Under a strict umask: nobody but its owner may read or run it. The program needs a file in another folder."""
+def _install(root: Path, label: str) -> Programs:
+    """A program that only its owner may read or run, as under a strict umask. It reads a file in another folder."""
     for name in ("program", "libraries"):
         (root / name).mkdir(parents=True, mode=0o700)
     program, library = root / "program" / "hello", root / "libraries" / "word"

@@ -48,7 +48,7 @@ def test_ports_are_published_on_loopback_only(compose: dict[str, Any]) -> None:
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_whatever_runs_on_waits_for_what_it_needs_and_says_when_it_is_healthy(compose: dict[str, Any]) -> None:
+def test_services_wait_for_their_dependencies_and_have_health_checks(compose: dict[str, Any]) -> None:
     services = compose["services"]
     for server in ("kafka", "postgres"):
         assert services[server]["healthcheck"]["test"]
@@ -85,25 +85,25 @@ def test_compose_runs_the_same_kafka_as_the_embedded_stack(compose: dict[str, An
     assert f"<kafka.version>{compose['services']['kafka']['image'].split(':')[1]}</" in pom
 
 
-def test_no_docker_ends_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_docker_is_a_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StackError, match=r"docker is not installed: install it, or unset DAYBOOK_STACK"):
         DockerStack(checkout(), Home(tmp_path / "home"), print).start()
 
 
-def test_two_checkouts_and_the_compose_file_itself_have_data_of_their_own(tmp_path: Path) -> None:
+def test_each_checkout_and_the_compose_file_itself_have_their_own_data(tmp_path: Path) -> None:
     ours, theirs = (DockerStack(checkout(), Home(tmp_path / name), print).project for name in ("ours", "theirs"))
     assert len({ours, theirs, "daybook"}) == 3
 
 
 @pytest.mark.skipif(DOCKER is None or ANSWERS, reason="for machines with a docker that has no daemon")
-def test_no_daemon_ends_in_one_line(tmp_path: Path) -> None:
+def test_a_missing_daemon_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(StackError, match=r"docker compose ps failed: .*is the Docker daemon running") as caught:
         DockerStack(checkout(), Home(tmp_path / "home"), print).start()
     assert "\n" not in str(caught.value)
 
 
-def test_reset_deletes_the_projects_stopped_containers_and_volumes_and_the_password(
+def test_reset_deletes_stopped_containers_volumes_and_the_password(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = _fake_docker(tmp_path, monkeypatch, volumes="p_kafka\np_postgres")
@@ -119,7 +119,7 @@ def test_reset_deletes_the_projects_stopped_containers_and_volumes_and_the_passw
     assert not password.exists()
 
 
-def test_a_volume_that_docker_does_not_delete_ends_in_one_line_and_keeps_the_password(
+def test_a_volume_that_docker_does_not_delete_is_an_error_and_the_password_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _fake_docker(tmp_path, monkeypatch, volumes="p_kafka", refusal="volume is in use")

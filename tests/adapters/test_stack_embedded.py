@@ -1,4 +1,4 @@
-"""The embedded stack as its commands use it: started once, found again, stopped cleanly; trouble ends in one line."""
+"""The embedded stack: it starts once, is found again, stops cleanly, and reports each problem in one line."""
 
 import asyncio
 import os
@@ -28,16 +28,16 @@ POSTGRES = frozenset({Part.POSTGRES})
 KAFKA = frozenset({Part.KAFKA})
 
 
-class Said(list[str]):
+class Messages(list[str]):
     def __call__(self, line: str) -> None:
         self.append(line)
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedStack]:
-    """One stack for all tests that leave it running or start it again."""
+    """A shared stack for tests that leave it running or start it again."""
     home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Said(), durable=False, jars=Home.of_checkout())
+    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
     stack.start()
     yield stack
     stack.stop()
@@ -47,33 +47,33 @@ def running() -> Iterator[EmbeddedStack]:
 @pytest.fixture
 def fresh() -> Iterator[EmbeddedStack]:
     home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Said(), durable=False, jars=Home.of_checkout())
+    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
     yield stack
     stack.stop()
     remove(home)
 
 
-async def test_what_runs_takes_clients(running: EmbeddedStack) -> None:
+async def test_the_servers_accept_clients(running: EmbeddedStack) -> None:
     found = running.found()
     async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
         assert await client.list_topics() == []
     assert await _ask(found.database_url, "SELECT current_database()") == "daybook"
 
 
-def test_a_second_start_finds_what_runs_and_starts_nothing(running: EmbeddedStack) -> None:
+def test_a_second_start_starts_nothing(running: EmbeddedStack) -> None:
     before = running.found()
     assert running.start() == frozenset()
     assert running.found() == before
 
 
-def test_the_database_asks_for_its_password(running: EmbeddedStack) -> None:
+def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
     url = urlsplit(running.found().database_url)
     wrong = url._replace(netloc=f"daybook:wrong@{LOOPBACK}:{url.port}").geturl()
     with pytest.raises(asyncpg.InvalidPasswordError):
         asyncio.run(_ask(wrong, "SELECT 1"))
 
 
-def test_the_password_is_in_a_file_for_its_owner_only(running: EmbeddedStack) -> None:
+def test_the_password_file_is_readable_for_its_owner_only(running: EmbeddedStack) -> None:
     file = running.home.data / "postgres-password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert file.read_text() in running.found().database_url
@@ -87,7 +87,7 @@ def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
         assert {address.removeprefix("::ffff:") for address in listening} == {LOOPBACK}
 
 
-def test_the_data_is_there_after_a_stop_and_a_start(running: EmbeddedStack) -> None:
+def test_data_survives_a_restart(running: EmbeddedStack) -> None:
     before = running.found()
     asyncio.run(_ask(before.database_url, "CREATE TABLE kept (x int)"))
     assert running.stop() == ALL_PARTS
@@ -97,31 +97,31 @@ def test_the_data_is_there_after_a_stop_and_a_start(running: EmbeddedStack) -> N
     assert asyncio.run(_ask(before.database_url, "SELECT count(*) FROM kept")) == 0
 
 
-def test_servers_that_were_killed_are_missed_and_start_again(running: EmbeddedStack) -> None:
+def test_killed_servers_are_reported_and_can_be_started_again(running: EmbeddedStack) -> None:
     kafka, postgres = _processes(running)
     kafka.kill()
     postgres.kill()
-    assert f"Kafka (pid {kafka.pid}, port" in (said := running.explain_end(Part.KAFKA))
-    assert "was ended by SIGKILL; the end of its log" in said
-    # It is no child of this process, so the system does not tell how it ended.
-    assert f"PostgreSQL (pid {postgres.pid}, port" in (said := running.explain_end(Part.POSTGRES))
-    assert "has ended; the end of its log" in said
+    assert f"Kafka (pid {kafka.pid}, port" in (end := running.explain_end(Part.KAFKA))
+    assert "was ended by SIGKILL; the end of its log" in end
+    # Not a child of this process, so how it ended is unknown.
+    assert f"PostgreSQL (pid {postgres.pid}, port" in (end := running.explain_end(Part.POSTGRES))
+    assert "has ended; the end of its log" in end
     postgres.wait(10)
     assert running.found() == Servers()
     assert running.start() == ALL_PARTS
 
 
-def test_stale_pid_files_are_replaced_and_the_programs_they_name_left_alone(running: EmbeddedStack) -> None:
+def test_stale_pid_files_are_replaced_and_their_processes_left_alone(running: EmbeddedStack) -> None:
     running.stop()
     kafka_pid, postgres_pid = _pid_files(running)
     kafka_pid.write_text(f"{os.getpid()}\n")
     postgres_pid.write_text(f"{os.getpid()}\n{running.home.data / 'postgres'}\n")
-    said = Said()
-    assert replace(running, say=said).start() == ALL_PARTS
-    assert sum("is stale" in line for line in said) == 2
+    messages = Messages()
+    assert replace(running, say=messages).start() == ALL_PARTS
+    assert sum("is stale" in line for line in messages) == 2
 
 
-def test_a_taken_port_ends_in_one_line(running: EmbeddedStack) -> None:
+def test_a_taken_port_is_a_clear_error(running: EmbeddedStack) -> None:
     running.stop(POSTGRES)
     port = remembered(running.home.ports, ("postgres",))["postgres"]
     with socket.create_server((LOOPBACK, port)), pytest.raises(StackError, match=f"port {port}, .*end that program"):
@@ -130,28 +130,28 @@ def test_a_taken_port_ends_in_one_line(running: EmbeddedStack) -> None:
 
 
 @pytest.mark.parametrize(("part", "marker"), [(Part.POSTGRES, "PG_VERSION"), (Part.KAFKA, "meta.properties")])
-def test_a_folder_that_is_not_whole_ends_in_one_line(fresh: EmbeddedStack, part: Part, marker: str) -> None:
+def test_an_incomplete_data_folder_is_a_clear_error(fresh: EmbeddedStack, part: Part, marker: str) -> None:
     fresh.start(frozenset())
     (fresh.home.data / part).mkdir()
     with pytest.raises(StackError, match=f"{marker} is missing.*: move it away, or delete it"):
         fresh.start(frozenset({part}))
 
 
-def test_what_an_interrupted_initdb_left_is_made_anew(fresh: EmbeddedStack) -> None:
+def test_an_interrupted_initdb_is_repeated(fresh: EmbeddedStack) -> None:
     fresh.start(frozenset())
     (fresh.home.data / "postgres.unfinished").mkdir()
     (fresh.home.data / "postgres.unfinished" / "PG_VERSION").write_text("18\n")
     assert fresh.start(POSTGRES) == POSTGRES
 
 
-def test_a_lost_password_ends_in_one_line(fresh: EmbeddedStack) -> None:
+def test_a_lost_password_is_a_clear_error(fresh: EmbeddedStack) -> None:
     fresh.start(POSTGRES)
     (fresh.home.data / "postgres-password").unlink()
     with pytest.raises(StackError, match=r"postgres-password is missing.*restore it, or delete"):
         fresh.found()
 
 
-def test_a_missing_mvn_ends_in_one_line_that_names_the_ways_out(
+def test_a_missing_mvn_is_an_error_that_names_the_alternatives(
     fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -159,7 +159,7 @@ def test_a_missing_mvn_ends_in_one_line_that_names_the_ways_out(
         replace(fresh, jars=None).start(KAFKA)
 
 
-def test_jars_that_were_copied_by_half_are_fetched_again(fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incompletely_copied_jars_are_fetched_again(fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     (version,) = (Home.of_checkout().folder / "kafka").iterdir()
     lib = fresh.home.folder / "kafka" / version.name / "lib"
     lib.mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_jars_that_were_copied_by_half_are_fetched_again(fresh: EmbeddedStack, m
         replace(fresh, jars=None).start(KAFKA)
 
 
-def test_what_maven_says_against_a_fetch_stands_in_the_one_line(
+def test_the_error_of_a_failed_fetch_quotes_maven(
     fresh: EmbeddedStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     mvn = tmp_path / "mvn"
@@ -181,13 +181,13 @@ def test_what_maven_says_against_a_fetch_stands_in_the_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_of_two_starts_at_once_one_starts_and_the_other_finds(fresh: EmbeddedStack) -> None:
+def test_of_two_simultaneous_starts_one_starts_the_server(fresh: EmbeddedStack) -> None:
     with ThreadPoolExecutor(max_workers=2) as threads:
         started = list(threads.map(fresh.start, [POSTGRES, POSTGRES]))
     assert sorted(started, key=len) == [frozenset(), POSTGRES]
 
 
-def test_a_log_that_says_why_a_server_ended_is_quoted(fresh: EmbeddedStack) -> None:
+def test_the_error_of_a_failed_start_quotes_the_log(fresh: EmbeddedStack) -> None:
     fresh.start(POSTGRES)
     fresh.stop()
     (fresh.home.data / "postgres" / "PG_VERSION").write_text("9.6\n")

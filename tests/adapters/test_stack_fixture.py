@@ -1,4 +1,4 @@
-"""The test session's own servers: every test that asks gets a log and a database of its own."""
+"""The servers of the test session: every test gets its own topics and database."""
 
 import asyncpg
 

@@ -1,4 +1,4 @@
-"""Locks of the local stack: one at a time, and a dead holder holds nothing."""
+"""Locks of the local stack: one holder at a time, and a killed holder releases its lock."""
 
 import sys
 from pathlib import Path
@@ -10,7 +10,7 @@ from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.lock import is_held, lock_or_refuse, lock_or_wait
 from daybook_infra.stack.processes import Child, run, spawn
 
-HOLDS = """
+HOLD_LOCK = """
 import signal
 from pathlib import Path
 from daybook_infra.stack.lock import lock_or_refuse
@@ -20,7 +20,7 @@ with lock_or_refuse(Path({file!r}), ""):
 """
 
 
-def test_the_second_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
+def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
     file = tmp_path / "up.lock"
     holder = _holder(file)
     with (
@@ -32,7 +32,7 @@ def test_the_second_is_refused_with_the_first_ones_pid(tmp_path: Path) -> None:
     holder.wait(10)
 
 
-def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
+def test_a_killed_holder_releases_the_lock(tmp_path: Path) -> None:
     file = tmp_path / "up.lock"
     holder = _holder(file)
     assert is_held(file)
@@ -41,18 +41,18 @@ def test_a_killed_holder_holds_nothing(tmp_path: Path) -> None:
     assert not is_held(file)
 
 
-def test_whoever_waits_too_long_ends_in_one_line(tmp_path: Path) -> None:
+def test_waiting_too_long_is_a_clear_error(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     holder = _holder(file)
-    said: list[str] = []
-    with pytest.raises(StackError, match="end it and try again"), lock_or_wait(file, said.append, seconds=0.2):
+    messages: list[str] = []
+    with pytest.raises(StackError, match="end it and try again"), lock_or_wait(file, messages.append, seconds=0.2):
         pass
-    assert said == [f"waiting for another daybook that holds {file}"]
+    assert messages == [f"waiting for another daybook that holds {file}"]
     holder.kill()
     holder.wait(10)
 
 
-def test_a_lock_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
+def test_a_released_lock_can_be_acquired_again(tmp_path: Path) -> None:
     file = tmp_path / "stack.lock"
     for _ in range(2):
         with lock_or_wait(file, pytest.fail):
@@ -60,12 +60,12 @@ def test_a_lock_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
     assert not is_held(file)
 
 
-def test_nobody_holds_a_lock_that_was_never_made(tmp_path: Path) -> None:
+def test_a_lock_without_a_file_is_not_held(tmp_path: Path) -> None:
     assert not is_held(tmp_path / "no.lock")
 
 
 def _holder(file: Path) -> psutil.Process:
     log = file.with_suffix(".log")
-    pid = spawn(Child([sys.executable, "-c", HOLDS.format(file=str(file))]), log)
+    pid = spawn(Child([sys.executable, "-c", HOLD_LOCK.format(file=str(file))]), log)
     assert run(Child(["sh", "-c", f"until grep -q held {log}; do :; done"]), seconds=10).code == 0
     return psutil.Process(pid)

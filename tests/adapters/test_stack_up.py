@@ -1,4 +1,4 @@
-"""`daybook up` in a checkout of its own: from nothing to an accepted command, and nothing left behind at its end."""
+"""`daybook up` in a copy of the checkout: from nothing to an accepted command, without any process left at its end."""
 
 import json
 import os
@@ -23,14 +23,14 @@ from support.stack import remove
 
 READY = "Ctrl-C ends it all"
 READY_SECONDS = 60
-KAFKA, PROJECTOR = 0, 3  # of a clone's children
+KAFKA, PROJECTOR = 0, 3  # indexes in `Clone.children()`
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A copy of the checkout's infra; the services are the installed ones, and the Kafka jars are shared."""
+    """A copy of the infra folder. The services are the installed ones, and the Kafka jars are shared."""
 
     folder: Path
 
@@ -49,7 +49,7 @@ class Clone:
             )
 
     def run(self, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-        """At a terminal if something is typed there."""
+        """Runs a subcommand, at a terminal if `typed` is given."""
         keyboard, stdin = os.openpty()
         try:
             os.write(keyboard, (typed or "").encode())
@@ -71,7 +71,7 @@ class Clone:
         while READY not in self.output.read_text():
             assert up.poll() is None, self.output.read_text()
             assert time.monotonic() < deadline, self.output.read_text()
-            with_patience(up)
+            wait_briefly(up)
 
     def children(self) -> list[psutil.Process]:
         data = self.home.data
@@ -88,8 +88,8 @@ class Clone:
         return {**os.environ, "PYTHONPATH": str(self.folder / "infra")}
 
 
-def with_patience(up: psutil.Popen) -> None:
-    """A look at the output costs little: ten a second."""
+def wait_briefly(up: psutil.Popen) -> None:
+    """Waits 0.1 s, less if the process ends."""
     try:
         up.wait(0.1)
     except psutil.TimeoutExpired:
@@ -110,7 +110,7 @@ def clone() -> Iterator[Clone]:
     shutil.rmtree(made.folder)
 
 
-def test_up_runs_everything_goes_on_with_its_data_and_leaves_no_process_behind(clone: Clone) -> None:
+def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone: Clone) -> None:
     first = clone.up()
     clone.await_ready(first)
     assert _paste_curl(clone)["result"] == "success"
@@ -126,14 +126,14 @@ def test_up_runs_everything_goes_on_with_its_data_and_leaves_no_process_behind(c
     clone.await_ready(second)
     assert _paste_curl(clone)["result"] == "success"
     status = json.loads(clone.run("status", "--json").stdout)
-    assert sum(partition["log_end"] for partition in status["partitions"]) == 3  # the user, and two orgs
+    assert sum(partition["log_end"] for partition in status["partitions"]) == 3  # a user and two orgs
     children = clone.children()
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
     assert all(map(gone, children))
 
 
-def test_what_a_killed_up_left_behind_is_ended_by_the_next(clone: Clone) -> None:
+def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None:
     killed = clone.up()
     clone.await_ready(killed)
     orphans = clone.children()
@@ -151,22 +151,20 @@ def test_what_a_killed_up_left_behind_is_ended_by_the_next(clone: Clone) -> None
 
 
 @pytest.mark.parametrize(("killed", "title"), [(KAFKA, "Kafka"), (PROJECTOR, "the projector service")])
-def test_what_ends_by_itself_ends_all_and_is_named_with_its_signal_and_the_end_of_its_log(
-    clone: Clone, killed: int, title: str
-) -> None:
+def test_a_child_that_ends_unexpectedly_ends_everything_and_is_explained(clone: Clone, killed: int, title: str) -> None:
     up = clone.up()
     clone.await_ready(up)
     children = clone.children()
     children[killed].kill()
     assert up.wait(60) == 1
-    how = rf"{title} \(pid {children[killed].pid}, port \d+\) was ended by SIGKILL; the end of its log, (\S+):"
-    said = re.search(rf"^Error: {how}\n([\s\S]*?)\n\nending what was", clone.output.read_text(), re.MULTILINE)
-    assert said is not None, clone.output.read_text()
-    assert said[2].splitlines() == [line.rstrip() for line in Path(said[1]).read_text().splitlines() if line][-20:]
+    cause = rf"{title} \(pid {children[killed].pid}, port \d+\) was ended by SIGKILL; the end of its log, (\S+):"
+    found = re.search(rf"^Error: {cause}\n([\s\S]*?)\n\nending what was", clone.output.read_text(), re.MULTILINE)
+    assert found is not None, clone.output.read_text()
+    assert found[2].splitlines() == [line.rstrip() for line in Path(found[1]).read_text().splitlines() if line][-20:]
     assert all(map(gone, children))
 
 
-def test_stack_env_gives_a_shell_the_running_servers(clone: Clone) -> None:
+def test_stack_env_prints_the_running_servers_for_a_shell(clone: Clone) -> None:
     assert "`daybook stack up`" in clone.run("stack", "env").stderr
     assert clone.run("stack", "up").stdout == "Kafka: started\nPostgreSQL: started\n"
     assert clone.run("stack", "up").stdout == "Kafka: was running\nPostgreSQL: was running\n"
@@ -175,7 +173,7 @@ def test_stack_env_gives_a_shell_the_running_servers(clone: Clone) -> None:
     assert clone.run("stack", "down").stdout == "Kafka: stopped\nPostgreSQL: stopped\n"
 
 
-def test_reset_deletes_the_data_of_a_stopped_stack_once_it_is_allowed_to(clone: Clone) -> None:
+def test_reset_deletes_the_data_of_a_stopped_stack_after_confirmation(clone: Clone) -> None:
     reset = ("stack", "reset")
     assert clone.run(*reset).stdout == "nothing to delete: the embedded stack has no data\n"
     clone.run("stack", "up")
@@ -186,9 +184,9 @@ def test_reset_deletes_the_data_of_a_stopped_stack_once_it_is_allowed_to(clone: 
     clone.run("stack", "down")
     log = clone.home.data / "kafka" / "meta.properties"
     first_log = log.read_text()
-    unasked = clone.run(*reset)
-    assert unasked.returncode == 1
-    assert unasked.stderr == "Error: there is no terminal to ask on: add --yes to delete this data\n"
+    without_terminal = clone.run(*reset)
+    assert without_terminal.returncode == 1
+    assert without_terminal.stderr == "Error: there is no terminal to ask on: add --yes to delete this data\n"
     declined = clone.run(*reset, typed="\n")
     assert (declined.returncode, declined.stdout.splitlines()[-1]) == (1, "Delete it? [y/N]: nothing was deleted")
     paths = [path.strip() for path in declined.stdout.splitlines()[1:-1]]

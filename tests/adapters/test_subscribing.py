@@ -1,4 +1,4 @@
-"""The commands topic is subscribed over whichever server answers. An attempt that fails leaves nothing behind that
+"""Subscribing to the commands topic works with any server that answers. A failed attempt leaves no consumer behind that
 could join the group later.
 """
 
@@ -18,7 +18,7 @@ from support.stack import FreshSettings
 
 
 class NoShards:
-    """Nobody's partitions."""
+    """Fails if it is assigned a partition."""
 
     def assign(self, partitions: Iterable[int]) -> None:
         raise AssertionError(partitions)
@@ -30,7 +30,7 @@ class NoShards:
         raise AssertionError(partition)
 
 
-async def test_an_attempt_that_finds_kafka_gone_closes_the_consumer_that_it_made(fresh_settings: FreshSettings) -> None:
+async def test_a_failed_attempt_closes_its_consumer(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False)
     proxy = Proxy(Random(1), target=int(settings.kafka_bootstrap.rpartition(":")[2]))
     await proxy.start()
@@ -58,7 +58,7 @@ class Owner(NoShards):
         self.owns.clear()
 
 
-async def test_of_several_servers_one_that_answers_is_enough(fresh_settings: FreshSettings) -> None:
+async def test_one_of_several_servers_is_enough(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
     servers = f"{LOOPBACK}:{free_port()}, {settings.kafka_bootstrap}"
     intake = CommandIntake(settings.model_copy(update={"kafka_bootstrap": servers}), Topics(settings.topic_prefix))

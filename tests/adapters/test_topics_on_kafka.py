@@ -1,4 +1,4 @@
-"""Topics on a real Kafka: made once, then checked and never altered."""
+"""Topics on a real Kafka: created once, then checked and never altered."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def kafka(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def refusal(settings: Settings) -> str:
-    """Why the topics are refused; brokers see a change a moment after the controller has taken it."""
+    """Why the topics are refused, if they are. Brokers see a change a moment after the controller accepted it."""
     try:
         await verify_topics(settings)
     except TopicMismatch as error:
@@ -36,13 +36,13 @@ async def refusal(settings: Settings) -> str:
     return ""
 
 
-async def test_topics_are_made_once(settings: Settings) -> None:
+async def test_topics_are_created_once(settings: Settings) -> None:
     assert await ensure_topics(settings) == tuple(settings.topic_prefix + name for name in NAMES)
     assert await ensure_topics(settings) == ()
     await verify_topics(settings)
 
 
-async def test_a_missing_topic_is_made_beside_the_others(settings: Settings, kafka: AIOKafkaAdminClient) -> None:
+async def test_only_a_missing_topic_is_created(settings: Settings, kafka: AIOKafkaAdminClient) -> None:
     results = f"{settings.topic_prefix}results"
     await kafka.create_topics([NewTopic(results, 3, 1, topic_configs={"max.message.bytes": "4194304"})])
     assert results not in await ensure_topics(settings)
@@ -83,11 +83,11 @@ async def test_a_log_that_could_lose_entries_is_refused(
         await ensure_topics(settings)
 
 
-async def test_more_replicas_than_brokers_is_one_clear_line(settings: Settings) -> None:
+async def test_more_replicas_than_brokers_is_one_clear_error(settings: Settings) -> None:
     with pytest.raises(DaybookError, match=r"commands could not be made: .*replica"):
         await ensure_topics(settings.model_copy(update={"replication_factor": 3}))
 
 
-async def test_a_kafka_that_is_away_is_one_clear_line(settings: Settings) -> None:
+async def test_an_unreachable_kafka_is_one_clear_error(settings: Settings) -> None:
     with pytest.raises(KafkaAway, match=r"^Kafka is not reachable at 127\.0\.0\.1:1$"):
         await verify_topics(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}))

@@ -1,4 +1,4 @@
-"""The pages on services: the example policy can be load_example, and the example program signs correctly."""
+"""The pages on services: the example policy can be loaded, and the example program signs correctly."""
 
 from pathlib import Path
 from typing import Any
