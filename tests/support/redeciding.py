@@ -20,19 +20,20 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.entry import Entry, fact_of, identity_of
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import thing_id
-from daybook_contracts.senders.principals import DAYBOOK, Principal, Service
+from daybook_contracts.senders.principals import DAYBOOK, Principal, parse_principal
+from daybook_contracts.topics import PRINCIPAL
 from support.given import standing_of
 
-SENDER = Service("test")
-Sent = Mapping[str, Sequence[Command]]
+Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
+"""By the command's id. Where an id was used twice, both."""
 
 
-def sent_commands(records: Iterable[CommandRecord]) -> dict[str, list[Command]]:
-    """By id; where an id was used twice, both."""
-    commands: dict[str, list[Command]] = {}
+def sent_commands(records: Iterable[CommandRecord]) -> Sent:
+    commands: dict[str, list[tuple[Command, Principal]]] = {}
     for record in records:
         command = parse_command(record.value or b"")
-        commands.setdefault(command.id, []).append(command)
+        principal = parse_principal(dict(record.headers)[PRINCIPAL].decode())
+        commands.setdefault(command.id, []).append((command, principal))
     return commands
 
 
@@ -56,7 +57,7 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
     orgs: dict[str, Org | None] = {}
     for group in by_command(entries):
         command_id = group[0].metadata_json.command_id
-        command, principal = own.get(command_id) or (_sent(sent, command_id, group[0]), SENDER)
+        command, principal = own.get(command_id) or _sent(sent, command_id, group[0])
         org = orgs.get(command.key)
         taken = frozenset(id_ for id_, owner in owners.items() if owner != command.key)
         context = DecisionContext(principal, thing_id(command.key, command.id), users, taken, managed_users=True)
@@ -79,8 +80,8 @@ def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
     return {command.id: (command, DAYBOOK) for command in commands}
 
 
-def _sent(sent: Sent, command_id: str, first: Entry) -> Command:
-    found = [command for command in sent.get(command_id, ()) if is_of(command, first)]
+def _sent(sent: Sent, command_id: str, first: Entry) -> tuple[Command, Principal]:
+    found = [(command, principal) for command, principal in sent.get(command_id, ()) if is_of(command, first)]
     assert found, f"nobody sent {command_id} as it stands in the log"
     return found[0]
 

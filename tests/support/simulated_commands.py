@@ -1,16 +1,21 @@
-"""Random commands for a whole simulated system: the hub's and the memberships', of three orgs in two partitions.
-Some come twice, and a few ids come again with other content.
+"""Random commands for a simulated system, as records of the commands topic: a few orgs and their first users, who are
+known from the start. Some come twice, and a few ids come again with other content.
 """
 
 from itertools import count
+from random import Random
 from uuid import UUID
 
+from daybook_command.shard.records import CommandRecord
 from daybook_contracts.routing import partition_of
-from support.hub_commands import OWNER, Data, Drawn
+from support.publisher import Send
+from support.simulation import command_record
+from support.workload import Population, RandomCommands, with_repeats
+from support.workload_hub import HUB_DATA
+from support.workload_kinds import WEIGHTS
 
 PARTITIONS = 2
-PEOPLE = [OWNER, *(str(UUID(int=0x20 + number, version=4)) for number in range(3))]
-ROLES = ["owner", "admin", "member", "viewer"]
+PEOPLE = [str(UUID(int=0x10 + number, version=4)) for number in range(4)]
 
 
 def _orgs_in(*partitions: int) -> list[str]:
@@ -19,27 +24,23 @@ def _orgs_in(*partitions: int) -> list[str]:
     return [next(id_ for id_ in ids if partition_of(id_, PARTITIONS) == partition) for partition in partitions]
 
 
-class Everything(Drawn):
-    def __init__(self, seed: int) -> None:
-        super().__init__(seed, _orgs_in(0, 1, 1))
-        self._kinds |= {
-            "RENAME_ORG": (4, lambda _: {"name": self._word()}),
-            "ADD_MEMBER": (12, lambda _: {**self._person(), "role": self._draw.choice(ROLES)}),
-            "UPDATE_MEMBER": (6, lambda _: {**self._person(), "role": self._draw.choice(ROLES)}),
-            "REMOVE_MEMBER": (8, lambda _: self._person()),
-        }
+EVERYTHING = Population(_orgs_in(0, 1, 1), PEOPLE, choosing=0.9, long_ago=0)
+HUB = Population(
+    _orgs_in(0, 1),
+    PEOPLE[:1],
+    weights={kind: weight for kind, weight in WEIGHTS.items() if kind in HUB_DATA} | {"RECORD_DLQ_EVENT": 50},
+    choosing=0.9,
+    long_ago=0,
+)
 
-    def _envelopes(self, count: int) -> list[Data]:
-        envelopes = super()._envelopes(count)
-        for at in range(1, len(envelopes)):
-            if self._draw.random() < 0.02:
-                envelopes[at] = {**envelopes[at], "id": self._draw.choice(envelopes[:at])["id"]}
-        return envelopes
 
-    def _envelope(self, kind: str, org: int, actor: str | None, data: Data) -> Data:
-        if kind == "RENAME_ORG" or kind.endswith("_MEMBER"):
-            actor = self._draw.choice([OWNER, OWNER, *PEOPLE])
-        return super()._envelope(kind, org, actor, data)
-
-    def _person(self) -> Data:
-        return {"user_id": self._draw.choice(PEOPLE)}
+def records(seed: int, count: int, population: Population = EVERYTHING) -> list[CommandRecord]:
+    random = Random(seed)
+    made = RandomCommands(random, population)
+    made.model.world.users.update(population.users)
+    sends = with_repeats(random, [made.next() for _ in range(count * 5 // 6)], 0.2)
+    for at in range(1, len(sends)):
+        if random.random() < 0.02:
+            again = random.choice(sends[:at]).command["id"]
+            sends[at] = Send(sends[at].principal, {**sends[at].command, "id": again})
+    return [command_record(offset, send.command, send.principal) for offset, send in enumerate(sends)]

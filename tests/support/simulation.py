@@ -185,6 +185,6 @@ class World:
         return f"committed {around.committed} of {sent}, projected {projected} of {kept}, lost {self.lost}, {stops}"
 
 
-def command_record(offset: int, envelope: Mapping[str, object]) -> CommandRecord:
-    headers = ((PRINCIPAL, b"service:test"), (REPLY_PARTITION, b"0"), (CORRELATION_ID, str(envelope["id"]).encode()))
+def command_record(offset: int, envelope: Mapping[str, object], principal: str = "service:test") -> CommandRecord:
+    headers = ((PRINCIPAL, principal.encode()), (REPLY_PARTITION, b"0"), (CORRELATION_ID, str(envelope["id"]).encode()))
     return CommandRecord(offset, None, json.dumps(envelope).encode(), headers, START_US // 1000)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from daybook_projector.projections.changes import FoldError
 from support.judges import judge
-from support.simulated_commands import PARTITIONS, PEOPLE, Everything
+from support.simulated_commands import PARTITIONS, PEOPLE, records
 from support.simulation import CONFIG, World
 from support.surroundings import Failed
 
-COMMANDS, STEPS = 40, 300
+COMMANDS, STEPS = 50, 400
 
 
 def played(seed: int) -> World:
@@ -18,7 +18,7 @@ def played(seed: int) -> World:
     config = replace(
         CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5
     )
-    world = World(seed, Everything(seed).records(COMMANDS), frozenset(PEOPLE), config)
+    world = World(seed, records(seed, COMMANDS), frozenset(PEOPLE), config)
     try:
         world.run(STEPS)
     except Failed:

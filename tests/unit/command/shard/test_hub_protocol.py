@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from daybook_contracts.entries.entry import Entry, EntryError
-from support.hub_commands import OWNER, Drawn
 from support.judges import Judged, judge
+from support.simulated_commands import HUB, records
 from support.simulation import World
 from support.weather import Weather
 
@@ -27,7 +27,7 @@ def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def played(seed: int) -> World:
     weather = replace(Weather.storm(random.Random(seed)), loses_log=False)
-    world = World(seed, Drawn(seed).records(COMMANDS), frozenset({OWNER}), weather=weather)
+    world = World(seed, records(seed, COMMANDS, HUB), frozenset(HUB.users), weather=weather)
     world.run(STEPS)
     return world
 
@@ -45,12 +45,12 @@ def test_an_id_that_two_orgs_choose_is_given_to_one_of_them() -> None:
     contested = 0
     for seed in range(30):
         world = played(seed)
-        entries = [entry for log in Judged(world).logs.values() for entry in log]
+        owners, entries = world.around.owners, [entry for log in Judged(world).logs.values() for entry in log]
         holders = defaultdict[str, set[str | None]](set)
         for entry in entries:
-            if entry.result == "success" and entry.action in {"START_SYNC", "RECORD_DLQ_EVENT"}:
+            if entry.result == "success" and entry.entity_id in owners:
                 holders[entry.entity_id].add(entry.org_id)
-        assert all(orgs == {world.around.owners[id_]} for id_, orgs in holders.items()), f"seed {seed}"
+        assert all(orgs == {owners[id_]} for id_, orgs in holders.items()), f"seed {seed}"
         refused = {(entry.entity_id, entry.org_id) for entry in entries if is_taken(entry)}
         contested += sum(id_ in holders and org_id not in holders[id_] for id_, org_id in refused)
     assert contested > 10

@@ -7,6 +7,8 @@ from collections import Counter
 
 import pytest
 
+from daybook_contracts.commands.registry import COMMANDS
+from support.judges import Judged
 from support.trials import played, verdict
 
 SCHEDULES = 180
@@ -19,7 +21,7 @@ def test_every_schedule_ends_well(first_seed: int) -> None:
 
 
 def test_the_schedules_reach_what_they_are_for() -> None:
-    """Races, voids, doubts and detours: the simulation would prove nothing if nobody ever lost."""
+    """Races, voids, doubts, detours, and every command: the simulation would prove nothing if nobody ever lost."""
     worlds = [played(seed) for seed in range(1000, 1040)]
     reports = sum((world.around.reports for world in worlds), Counter[str]())
     assert {"lost", "unknown", "void", "retake", "hold"} <= set(reports)
@@ -27,3 +29,5 @@ def test_the_schedules_reach_what_they_are_for() -> None:
     assert {world.lost for world in worlds} == {None, 0, 1}
     answers = {answer for world in worlds for found in world.around.answers.values() for answer in found}
     assert "COMMAND_ID_REUSED" in {json.loads(answer).get("code") for answer in answers}
+    entries = [entry for world in worlds for log in Judged(world).logs.values() for entry in log]
+    assert COMMANDS.keys() - {"REGISTER_USER"} == {entry.action for entry in entries} - {"ESCALATE_ALERT"}
