@@ -33,7 +33,7 @@ async def put_overdue(pool: Pool, hours: int) -> OverdueRun:
 
 
 async def next_runs(watch: OverdueRuns) -> dict[int, list[OverdueRun]]:
-    return {partition: list(event.runs) for partition, event in (await watch.next()).items()}
+    return {partition: list(event.runs) for partition, event in (await watch.find_next()).items()}
 
 
 async def test_overdue_runs_are_reported_to_the_partitions_of_their_orgs(pool: Pool) -> None:

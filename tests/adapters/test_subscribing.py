@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from chaos.proxy import LOOPBACK, Proxy
-from daybook_command.kafka.command_subscriber import CommandIntake
+from daybook_command.kafka.command_subscriber import CommandSubscriber
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
@@ -35,16 +35,16 @@ async def test_a_failed_attempt_closes_its_consumer(fresh_settings: FreshSetting
     proxy = Proxy(Random(1), target=int(settings.kafka_bootstrap.rpartition(":")[2]))
     await proxy.start()
     moved = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
-    intake = CommandIntake(moved, Topics(settings.topic_prefix))
-    await intake.broker.connect()
+    subscriber = CommandSubscriber(moved, Topics(settings.topic_prefix))
+    await subscriber.broker.connect()
     await proxy.stop()
     for _ in range(2):
         with pytest.raises(KafkaAway):
-            await intake.start(NoShards())
-        consumer = intake._subscriber.consumer
+            await subscriber.start(NoShards())
+        consumer = subscriber._subscriber.consumer
         assert consumer is not None
         assert consumer._closed
-    await intake.stop()
+    await subscriber.stop()
 
 
 class Owner(NoShards):
@@ -61,8 +61,10 @@ class Owner(NoShards):
 async def test_one_of_several_servers_is_enough(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(partitions=1)
     servers = f"{LOOPBACK}:{free_port()}, {settings.kafka_bootstrap}"
-    intake = CommandIntake(settings.model_copy(update={"kafka_bootstrap": servers}), Topics(settings.topic_prefix))
+    subscriber = CommandSubscriber(
+        settings.model_copy(update={"kafka_bootstrap": servers}), Topics(settings.topic_prefix)
+    )
     owner = Owner()
-    await intake.start(owner)
+    await subscriber.start(owner)
     await asyncio.wait_for(owner.owns.wait(), 60)
-    await intake.stop()
+    await subscriber.stop()

@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 
-from daybook_command.kafka.answer_records import Outgoing
+from daybook_command.kafka.answer_records import OutgoingRecord
 from daybook_contracts.topics import CORRELATION_ID, ORIGIN, REASON, Topics
 
 TOPICS = Topics("daybook.")
@@ -42,11 +42,11 @@ class Notes:
         self.outcomes[number] = metadata["error"]["code"] if "error" in metadata else f"accepted{unchanged}"
         return command_id
 
-    def published(self, record: Outgoing) -> None:
+    def published(self, record: OutgoingRecord) -> None:
         headers = dict(record.headers)
         origin = self._origins.get(headers.get(ORIGIN, b""), self.now)
         number = int(headers.get(CORRELATION_ID, b"%d" % origin))
-        self.add(f"publish {_told(record)} instead {record.instead and _told(record.instead)}", number)
+        self.add(f"publish {_told(record)} instead {record.fallback and _told(record.fallback)}", number)
         if record.topic == TOPICS.commands:
             return
         if number in (unanswered := self._unanswered[self._ids.get(number, "")]):
@@ -61,5 +61,5 @@ class Notes:
             self.outcomes.setdefault(number, "repeated")
 
 
-def _told(record: Outgoing) -> str:
+def _told(record: OutgoingRecord) -> str:
     return f"{record.topic}/{record.partition} key={record.key!r} {record.headers!r} {record.value!r}"

@@ -9,7 +9,7 @@ from dataclasses import replace
 from random import Random
 from typing import assert_never
 
-from daybook_command.kafka.answer_records import outgoing
+from daybook_command.kafka.answer_records import records_of
 from daybook_command.kafka.log_writer import key_and_headers
 from daybook_command.shard.effects import (
     Answer,
@@ -178,7 +178,7 @@ class World:
             case ReadGap(start, stop):
                 return [GapRead(self._read(at, start, stop))]
             case Answer(next_offset=next_offset):
-                for each in outgoing(TOPICS, at, effect):
+                for each in records_of(TOPICS, at, effect):
                     self.notes.published(each)
                     if each.topic == TOPICS.commands:
                         headers, now_ms = tuple(each.headers), self._now_us // 1000

@@ -3,7 +3,7 @@
 import inspect
 from typing import Final
 
-from daybook_command.engine import assignment as owned
+from daybook_command.engine import assignment
 from daybook_command.http import auth, body_budget, command_sender, rate, token_keys
 from daybook_command.http import time_slices as turns
 from daybook_command.postgres import outcomes
@@ -96,7 +96,7 @@ def _tokens() -> list[Row]:
 
 
 def _records() -> list[Row]:
-    waiting = f"{owned.MAX_QUEUED:,}, or {_size(owned.MAX_QUEUED_BYTES)}"
+    waiting = f"{assignment.MAX_QUEUED:,}, or {_size(assignment.MAX_QUEUED_BYTES)}"
     return [
         ("a Kafka record batch, unpacked", _size(unfolding.UNFOLDED_BYTES), FIXED),
         ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from daybook_command.kafka.answer_records import outgoing
+from daybook_command.kafka.answer_records import records_of
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import CORRELATION_ID, Topics
@@ -58,10 +58,10 @@ class Surroundings:
         topic.append(replace(record, offset=len(topic)))
 
     def publish(self, partition: int, answer: Answer) -> None:
-        """As the outbox does: replies, and commands that belong elsewhere."""
+        """As AnswerPublisher does: replies, and commands that belong elsewhere."""
         for reply in answer.replies:
             self.answers.setdefault(reply.correlation_id or b"", set()).add(reply.value)
-        forwards = [each for each in outgoing(TOPICS, partition, answer) if each.topic == TOPICS.commands]
+        forwards = [each for each in records_of(TOPICS, partition, answer) if each.topic == TOPICS.commands]
         for each in forwards:
             headers = tuple(each.headers)
             self.forwarded.add((partition, dict(headers)[CORRELATION_ID]))

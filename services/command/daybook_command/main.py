@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
-from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app
 from daybook_command.http.asyncapi import mount_asyncapi
 from daybook_command.http.dependencies import DoorDependencies
-from daybook_command.kafka.answer_publisher import Outbox
-from daybook_command.kafka.command_subscriber import CommandIntake
+from daybook_command.kafka.answer_publisher import AnswerPublisher
+from daybook_command.kafka.command_subscriber import CommandSubscriber
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres import privileges as rights
@@ -53,7 +53,7 @@ DRAIN_SECONDS = 5.0
 class Service:
     app: FastAPI
     engine: Engine
-    intake: CommandIntake
+    subscriber: CommandSubscriber
     health: Health
 
 
@@ -67,7 +67,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     async with open_service(settings, policy) as service:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
-        await retry_at_start(lambda: service.intake.start(service.engine))
+        await retry_at_start(lambda: service.subscriber.start(service.engine))
         settle_garbage()
         log.info("serving", host=host, port=port)
         try:
@@ -76,7 +76,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         finally:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
-            await service.intake.stop()
+            await service.subscriber.stop()
             await end(deciding)
     log.info("stopped")
 
@@ -97,31 +97,31 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         closing.push_async_callback(publisher.stop)
         health.watch("replies", lambda: replies.fault)
         health.watch("publisher", lambda: publisher.fault)
-        intake = CommandIntake(settings, topics)
-        lanes = _lanes(settings, topics, pool, replies, health, closing)
-        engine = Engine(_config(settings, policy), lanes, intake, health)
+        subscriber = CommandSubscriber(settings, topics)
+        effects = _effect_runner(settings, topics, pool, replies, health, closing)
+        engine = Engine(_config(settings, policy), effects, subscriber, health)
         # What callers ask for must not take the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door"))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))
-        mount_asyncapi(app, intake.broker)
-        yield Service(app, engine, intake, health)
+        mount_asyncapi(app, subscriber.broker)
+        yield Service(app, engine, subscriber, health)
 
 
-def _lanes(
+def _effect_runner(
     settings: Settings, topics: Topics, pool: Pool, replies: Replies, health: Health, closing: AsyncExitStack
-) -> Lanes:
+) -> EffectRunner:
     reader = LogReader(settings, topics.audit_log)
     closing.push_async_callback(reader.stop)
     writer = LogWriter(settings, topics.audit_log)
     closing.push_async_callback(writer.stop)
     health.watch("log", lambda: writer.fault)
-    outbox = Outbox(settings, topics, replies)
-    closing.push_async_callback(outbox.stop)
+    answers = AnswerPublisher(settings, topics, replies)
+    closing.push_async_callback(answers.stop)
     snapshots = SnapshotReader(pool)
     overdue_runs = OverdueRuns(pool, partitions=settings.partitions, limit_seconds=settings.sync_max_seconds)
-    return Lanes(reader, writer, snapshots, overdue_runs, outbox, health)
+    return EffectRunner(reader, writer, snapshots, overdue_runs, answers, health)
 
 
 def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:

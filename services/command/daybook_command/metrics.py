@@ -27,8 +27,8 @@ TAIL = Gauge("daybook_command_tail_entries", "Entries that PostgreSQL has not pr
 CACHED_ORGS = Gauge("daybook_command_cached_orgs", "Orgs in memory.", ["partition"])
 QUEUED = Gauge("daybook_command_queued_commands", "Commands taken and not decided yet.", ["partition"])
 QUEUED_BYTES = Gauge("daybook_command_queued_bytes", "Bytes of the commands taken and not decided yet.", ["partition"])
-OF_A_PARTITION = (TAIL, CACHED_ORGS, QUEUED, QUEUED_BYTES)
-OWNED = Gauge("daybook_command_partitions", "Partitions that this instance owns.")
+PARTITION_GAUGES = (TAIL, CACHED_ORGS, QUEUED, QUEUED_BYTES)
+ASSIGNED_PARTITIONS = Gauge("daybook_command_partitions", "Partitions that this instance owns.")
 
 DOOR_SECONDS = Histogram(
     "daybook_door_request_seconds",

@@ -1,4 +1,4 @@
-"""A partition that is ours: its shard, and what is under way for it. The group's consumer as the engine needs it."""
+"""A partition that this instance owns: its shard, and what is under way for it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,15 +10,15 @@ from daybook_command.shard.machine import Shard
 # A shard takes no more than this in advance; what is beyond stays in Kafka.
 MAX_QUEUED = 2_000
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
-# Batches that stand, but whose answers Kafka has not acknowledged: the log may be there while other topics are not.
+# Batches that are in the log, but whose answers Kafka has not acknowledged: it may take entries, but no answers.
 MAX_ANSWERING = 16
 
 
-class Intake(Protocol):
-    """The group's consumer as the engine needs it, for single partitions of the commands topic."""
+class CommandConsumer(Protocol):
+    """The group's consumer of the commands topic, one partition at a time. Other instances' partitions are ignored."""
 
     async def committed(self, partition: int) -> int:
-        """The offset to go on at; raises KafkaAway."""
+        """The offset to go on at. Raises KafkaAway."""
 
     def seek(self, partition: int, offset: int) -> None: ...
 
@@ -30,11 +30,11 @@ class Intake(Protocol):
 
 
 @dataclass(slots=True)
-class Owned:
-    """A shard and what is under way for it. It is read from once `started`, and until it is `leaving`.
+class Assignment:
+    """Its commands are taken once it is `started`, and until it is `leaving`.
 
-    `expected` is the offset that must come next; `sought` the last one that was asked for a second time.
-    `retakes`: how often it was taken over again since a batch stood.
+    `expected_offset` is the one that must come next, `sought_offset` the last one that was asked for a second time.
+    `retakes` counts how often it was taken over again since a batch was last appended.
     """
 
     shard: Shard
@@ -45,17 +45,25 @@ class Owned:
     started: bool = False
     leaving: bool = False
     paused: bool = True
-    expected: int = 0
-    sought: int = -1
+    expected_offset: int = 0
+    sought_offset: int = -1
     retakes: int = 0
 
     @property
-    def idle(self) -> bool:
+    def partition(self) -> int:
+        return self.shard.partition
+
+    @property
+    def takes_commands(self) -> bool:
+        return self.started and not self.leaving
+
+    @property
+    def is_idle(self) -> bool:
         return self.shard.idle and not self.answering
 
     @property
     def is_full(self) -> bool:
-        """Nothing more is taken. Once it is, it stays so until half of it is gone."""
+        """No more commands are read. Once full, it stays so until half of it is gone."""
         inbox = self.shard.inbox
         queued = len(inbox.queue) + len(inbox.aside)
         fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, self.answering / MAX_ANSWERING)

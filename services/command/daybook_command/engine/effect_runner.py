@@ -1,5 +1,5 @@
-"""Carries out what shards ask for: effects in, events back. Loads of all shards go through one snapshot at a time;
-appends go out side by side, and the producer packs them into one request.
+"""Carries out what shards ask for: effects in, events out. One snapshot at a time serves the loads of all shards.
+Appends run concurrently, and the producer packs them into one request.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from daybook_command import metrics
-from daybook_command.kafka.answer_publisher import Outbox
+from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.postgres.overdue_runs import OverdueRuns
@@ -30,8 +30,8 @@ T = TypeVar("T")
 Deliver = Callable[[Event], None]
 
 
-class Lanes:
-    """A `Deliver` hands an event back to the shard that waits for it; it drops what comes for one that is gone."""
+class EffectRunner:
+    """Outages are retried until they end; meanwhile the process is unready."""
 
     def __init__(
         self,
@@ -39,17 +39,17 @@ class Lanes:
         writer: LogWriter,
         snapshots: SnapshotReader,
         overdue_runs: OverdueRuns,
-        outbox: Outbox,
+        answers: AnswerPublisher,
         health: Health,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._snapshots = snapshots
         self._overdue_runs = overdue_runs
-        self._outbox = outbox
+        self._answers = answers
         self._health = health
         self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
-        self._load_wanted = asyncio.Event()
+        self._load_requested = asyncio.Event()
         health.need("clock")
 
     async def take_over(self, partition: int) -> TakenOver:
@@ -58,46 +58,46 @@ class Lanes:
         stretch = await self.retry("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
         return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
 
-    async def log_ends(self) -> dict[int, int]:
+    async def read_log_ends(self) -> dict[int, int]:
         """Where each partition of the log ends now."""
-        return await self.retry("kafka", self._reader.ends)
+        return await self.retry("kafka", self._reader.read_ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
         stretch = await self.retry("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
         return GapRead(stretch.records)
 
-    async def overdue_runs(self) -> dict[int, RunsOverdue]:
-        """Those of every partition, a while later."""
-        return await self.retry("postgres", self._overdue_runs.next)
+    async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
+        """By partition, after a pause."""
+        return await self.retry("postgres", self._overdue_runs.find_next)
 
     async def pin(self, pin: Pin) -> Pinned:
         return Pinned(await self.retry("postgres", lambda: self._snapshots.pin(pin.user_ids)))
 
     async def append(self, partition: int, append: Append) -> Event:
         started = time.perf_counter()
-        fate = await self._writer.append(partition, append)
+        outcome = await self._writer.append(partition, append)
         metrics.APPEND_SECONDS.observe(time.perf_counter() - started)
         metrics.BATCH_ENTRIES.observe(len(append.records))
-        return fate
+        return outcome
 
     async def answer(self, partition: int, answer: Answer) -> None:
         failpoint("after-ack")
-        await self.retry("kafka", lambda: self._outbox.publish(partition, answer))
+        await self.retry("kafka", lambda: self._answers.publish(partition, answer))
         failpoint("after-answer")
         metrics.FORWARDED.inc(len(answer.forwards))
         for refused in answer.refused:
             metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
 
-    def load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
-        """Queue a look-up; the next snapshot serves all that are queued."""
+    def queue_load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
+        """The next snapshot serves all loads that are queued by then."""
         self._loads[partition] = (load, deliver)
-        self._load_wanted.set()
+        self._load_requested.set()
 
     async def run_loads(self) -> None:
-        """For ever: one snapshot after another, each for every shard that wants one by then."""
+        """Reads one snapshot after another, each for all loads that are queued."""
         while True:
-            await self._load_wanted.wait()
-            self._load_wanted.clear()
+            await self._load_requested.wait()
+            self._load_requested.clear()
             loads, self._loads = self._loads, {}
             needs = {partition: load.needs for partition, (load, _) in loads.items()}
             started = time.perf_counter()
@@ -109,13 +109,13 @@ class Lanes:
                 await asyncio.sleep(0)  # a batch takes milliseconds to decide; there may be one for each partition
 
     async def run_kafka_probe(self) -> None:
-        """For ever: asks for a sign of life, so that an idle instance knows too that Kafka is away."""
+        """Asks Kafka again and again, so that an idle instance, too, notices an outage."""
         while True:
-            await self.retry("kafka", self._reader.ends)
+            await self.retry("kafka", self._reader.read_ends)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def run_postgres_probe(self) -> None:
-        """For ever: the same of PostgreSQL, and by its clock whether ours is right, before anything is stamped."""
+        """Asks PostgreSQL again and again, and compares its clock with ours before entries get its time."""
         while True:
             fault = await self.retry("postgres", self._clock_fault)
             if fault is None:
@@ -130,12 +130,12 @@ class Lanes:
         return skew_fault_between(asked_us, _now_us(), database_us)
 
     async def retry(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Unready meanwhile, even if others reach the server: they may ask for less, or of another broker."""
-        me = object()
+        """Unready meanwhile, even if others reach the server: they may need less of it, or another broker."""
+        caller = object()
         try:
-            return await retry_forever(attempt, lambda away: self._health.fail(server, str(away), by=me))
+            return await retry_forever(attempt, lambda away: self._health.fail(server, str(away), by=caller))
         finally:
-            self._health.ok(server, by=me)
+            self._health.ok(server, by=caller)
 
 
 def _now_us() -> int:

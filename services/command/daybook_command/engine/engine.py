@@ -5,9 +5,9 @@ import time
 from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
-from daybook_command import metrics
-from daybook_command.engine.assignment import Intake, Owned
-from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.assignment import Assignment, CommandConsumer
+from daybook_command.engine.effect_runner import EffectRunner
+from daybook_command.engine.reporting import EngineReporter, oldest_command_fault
 from daybook_command.shard.effects import (
     Answer,
     Append,
@@ -26,257 +26,219 @@ from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
-
-log = get_logger(__name__)
 
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
 # What a rebalance waits for a batch under way; the session would be lost at 6 s.
 HAND_OVER_SECONDS = 2.0
-DAY_MS = 86_400_000
-WAITING = "commands that choose ids wait: not every partition is projected up to where it ended at the takeover"
 
 
 class Engine:
     """`run` must be going before partitions are assigned. A bug in any task ends `run` with its exception."""
 
-    def __init__(self, config: ShardConfig, lanes: Lanes, intake: Intake, health: Health) -> None:
+    def __init__(self, config: ShardConfig, effects: EffectRunner, consumer: CommandConsumer, health: Health) -> None:
         self._config = config
-        self._lanes = lanes
-        self._intake = intake
-        self._health = health
-        self._owned: dict[int, Owned] = {}
+        self._effects = effects
+        self._consumer = consumer
+        self._report = EngineReporter(health)
+        self._assignments: dict[int, Assignment] = {}
         self._commits: dict[int, int] = {}
-        self._commit_wanted = asyncio.Event()
+        self._commit_requested = asyncio.Event()
         self._draining = False
         self._group = asyncio.TaskGroup()
-        health.need("assignment")
-        health.watch("oldest_command", self._oldest)
+        health.watch("oldest_command", lambda: oldest_command_fault(self._assignments.values()))
 
     async def run(self) -> None:
         async with self._group as group:
-            group.create_task(self._lanes.run_loads())
-            group.create_task(self._lanes.run_kafka_probe())
-            group.create_task(self._lanes.run_postgres_probe())
+            group.create_task(self._effects.run_loads())
+            group.create_task(self._effects.run_kafka_probe())
+            group.create_task(self._effects.run_postgres_probe())
             group.create_task(self._run_commits())
             group.create_task(self._run_ticks())
             group.create_task(self._run_overdue())
 
     def assign(self, partitions: Iterable[int]) -> None:
-        """Partitions that are ours from now on, already paused: each is taken over before it is read."""
+        """The partitions belong to this instance now. They are paused: each is taken over before it is read."""
         for partition in partitions:
-            owned = Owned(Shard.of(partition, self._config), time.perf_counter())
-            self._owned[partition] = owned
-            self._health.need(f"partition {partition}")
-            self._spawn(owned, self._run_answers(partition, owned))
-            self._carry_out(partition, owned, owned.shard.start())
-        metrics.OWNED.set(len(self._owned))
-        self._health.ok("assignment")
+            assignment = Assignment(Shard.of(partition, self._config), time.perf_counter())
+            self._assignments[partition] = assignment
+            self._report.assigned(partition)
+            self._spawn(assignment, self._run_answers(assignment))
+            self._run_effects(assignment, assignment.shard.start())
+        self._report.assignments(len(self._assignments))
 
     async def revoke(self, partitions: Iterable[int]) -> None:
-        """Give partitions away: what is under way may end within a bound; what is only queued stays in Kafka."""
-        leaving = [self._owned[partition] for partition in partitions if partition in self._owned]
-        for owned in leaving:
-            owned.leaving = True
-            owned.shard.inbox.clear()
-            self._regulate(owned)
-        await self._until_idle(leaving, HAND_OVER_SECONDS)
+        """Gives partitions away. Batches under way get HAND_OVER_SECONDS; commands that only wait stay in Kafka."""
+        leaving = [self._assignments[partition] for partition in partitions if partition in self._assignments]
+        for assignment in leaving:
+            assignment.leaving = True
+            assignment.shard.inbox.clear()
+            self._pause_or_resume(assignment)
+        await self._wait_until_idle(leaving, HAND_OVER_SECONDS)
         await self._commit()
-        for owned in leaving:
-            del self._owned[owned.shard.partition]
-            for gauge in metrics.OF_A_PARTITION:
-                gauge.labels(owned.shard.partition).set(0)
-            self._health.ok(f"partition {owned.shard.partition}")
-            self._health.note(f"partition {owned.shard.partition}", None)
-            for task in owned.tasks:
+        for assignment in leaving:
+            del self._assignments[assignment.partition]
+            self._report.revoked(assignment.partition)
+            for task in assignment.tasks:
                 task.cancel()
-        metrics.OWNED.set(len(self._owned))
+        self._report.assignments(len(self._assignments))
 
     async def drain(self, seconds: float) -> None:
-        """Take nothing more, and let what was taken be decided, answered and committed within `seconds`."""
+        """Takes no more commands; those taken may still be decided, answered and committed within `seconds`."""
         self._draining = True
-        for owned in self._owned.values():
-            self._regulate(owned)
-        await self._until_idle(list(self._owned.values()), seconds)
+        for assignment in self._assignments.values():
+            self._pause_or_resume(assignment)
+        await self._wait_until_idle(list(self._assignments.values()), seconds)
         await self._commit()
 
     def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        """`arrive` in a task of `run`: FastStream swallows what its handler raises, and a bug has to end `run`."""
-        self._group.create_task(self._arriving(partition, records))
+        """Calls `take` in a task of `run`: FastStream swallows what its handler raises, and a bug must end `run`."""
 
-    async def _arriving(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        self.arrive(partition, records)
+        async def take() -> None:
+            self.take(partition, records)
 
-    def arrive(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        """Records of one partition in offset order. Of a partition that is not ours they are another's to decide."""
-        owned = self._owned.get(partition)
-        if owned is None or not owned.started or owned.leaving:
+        self._group.create_task(take())
+
+    def take(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        """Records of one partition in offset order. Those of another instance's partition are ignored."""
+        assignment = self._assignments.get(partition)
+        if assignment is None or not assignment.takes_commands:
             return
-        following = self._following(partition, owned, records)
+        following = self._next_in_order(assignment, records)
         if following:
-            owned.expected = following[-1].offset + 1
-            metrics.COMMANDS.labels(partition).inc(len(following))
-            _report_lost(partition, following)
-            self._deliver(partition, owned, CommandsArrived(following))
+            assignment.expected_offset = following[-1].offset + 1
+            self._report.commands_taken(partition, following)
+            self._deliver(assignment, CommandsArrived(following))
 
-    def _following(self, partition: int, owned: Owned, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
-        """Those that come next. Records fetched before a rebalance can arrive after it: if any were taken ahead of
-        earlier ones, the commit behind them would lose those. A gap is believed when it comes a second time.
+    def _next_in_order(self, assignment: Assignment, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
+        """Records that were fetched before a rebalance can arrive after it. If any were taken ahead of earlier ones,
+        the commit behind them would lose those. So the consumer seeks once; a gap that persists is accepted.
         """
-        following = [record for record in records if record.offset >= owned.expected]
-        if following and following[0].first_offset > owned.expected != owned.sought:
-            owned.sought = owned.expected
-            self._intake.seek(partition, owned.expected)
+        expected = assignment.expected_offset
+        following = [record for record in records if record.offset >= expected]
+        if following and following[0].first_offset > expected != assignment.sought_offset:
+            assignment.sought_offset = expected
+            self._consumer.seek(assignment.partition, expected)
             return []
         return following
 
-    def _deliver(self, partition: int, owned: Owned, event: Event) -> None:
-        if self._owned.get(partition) is owned:
-            self._carry_out(partition, owned, owned.shard.handle(event))
+    def _deliver(self, assignment: Assignment, event: Event) -> None:
+        """Drops events for a partition that was given away meanwhile, even if it is assigned again by now."""
+        if self._assignments.get(assignment.partition) is assignment:
+            self._run_effects(assignment, assignment.shard.handle(event))
 
-    def _carry_out(self, partition: int, owned: Owned, effects: Sequence[Effect]) -> None:
+    async def _deliver_result(self, assignment: Assignment, work: Coroutine[Any, Any, Event]) -> None:
+        self._deliver(assignment, await work)
+
+    def _run_effects(self, assignment: Assignment, effects: Sequence[Effect]) -> None:
         for effect in effects:
-            self._one(partition, owned, effect)
-        self._regulate(owned)
+            self._run_effect(assignment, effect)
+        self._pause_or_resume(assignment)
 
-    def _one(self, partition: int, owned: Owned, effect: Effect) -> None:
-        lanes = self._lanes
+    def _run_effect(self, assignment: Assignment, effect: Effect) -> None:
+        partition, effects = assignment.partition, self._effects
         match effect:
             case TakeOver():
-                owned.retakes += owned.started
-                self._spawn(owned, self._take_over(partition, owned))
+                assignment.retakes += assignment.started
+                self._spawn(assignment, self._take_over(assignment))
             case LoadSnapshot():
-                lanes.load(partition, effect, lambda event: self._deliver(partition, owned, event))
+                effects.queue_load(partition, effect, lambda event: self._deliver(assignment, event))
             case Pin():
-                self._spawn(owned, self._tell(partition, owned, lanes.pin(effect)))
+                self._spawn(assignment, self._deliver_result(assignment, effects.pin(effect)))
             case Append():
-                metrics.ENTRIES.labels(partition).inc(len(effect.records))
-                self._spawn(owned, self._tell(partition, owned, lanes.append(partition, effect)))
+                self._report.appending(partition, len(effect.records))
+                self._spawn(assignment, self._deliver_result(assignment, effects.append(partition, effect)))
             case ReadGap():
-                self._spawn(owned, self._tell(partition, owned, lanes.read_gap(partition, effect)))
+                self._spawn(assignment, self._deliver_result(assignment, effects.read_gap(partition, effect)))
             case Answer():
-                owned.retakes = 0
-                owned.answering += 1
-                owned.answers.put_nowait(effect)
+                assignment.retakes = 0
+                assignment.answering += 1
+                assignment.answers.put_nowait(effect)
             case Commit():
                 self._commits[partition] = effect.next_offset
-                self._commit_wanted.set()
+                self._commit_requested.set()
             case Report():
-                self._report(partition, effect)
+                self._report.shard_reported(partition, effect)
             case Hold():
-                self._hold(partition, effect.reason)
+                self._report.held(partition, effect.reason)
             case Stop():
-                log.critical("partition_stopped", partition=partition, reason=effect.reason)
-                self._health.fail(f"partition {partition}", effect.reason)
+                self._report.stopped(partition, effect.reason)
             case _:
                 assert_never(effect)
 
-    def _spawn(self, owned: Owned, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, assignment: Assignment, work: Coroutine[Any, Any, None]) -> None:
         task = self._group.create_task(work)
-        owned.tasks.add(task)
-        task.add_done_callback(owned.tasks.discard)
+        assignment.tasks.add(task)
+        task.add_done_callback(assignment.tasks.discard)
 
-    async def _tell(self, partition: int, owned: Owned, work: Coroutine[Any, Any, Event]) -> None:
-        self._deliver(partition, owned, await work)
+    async def _take_over(self, assignment: Assignment) -> None:
+        partition, shard = assignment.partition, assignment.shard
+        await asyncio.sleep(retake_pause(assignment.retakes))
+        takeover = shard.takeovers
+        event = await self._effects.take_over(partition)
+        if not assignment.started:
+            offset = await self._effects.retry("kafka", lambda: self._consumer.committed(partition))
+            assignment.expected_offset = offset
+            self._consumer.seek(partition, offset)
+            assignment.started = True
+        self._deliver(assignment, event)
+        if shard.phase is not ShardPhase.STOPPED and shard.held is None:
+            self._report.taken_over(assignment)
+        # Last, so that another partition of the log without a leader does not keep this one from deciding.
+        self._deliver(assignment, EndsRead(takeover, await self._effects.read_log_ends()))
 
-    async def _take_over(self, partition: int, owned: Owned) -> None:
-        await asyncio.sleep(retake_pause(owned.retakes))
-        takeover = owned.shard.takeovers
-        event = await self._lanes.take_over(partition)
-        if not owned.started:
-            owned.expected = await self._lanes.retry("kafka", lambda: self._intake.committed(partition))
-            self._intake.seek(partition, owned.expected)
-            owned.started = True
-        self._deliver(partition, owned, event)
-        if owned.shard.phase is not ShardPhase.STOPPED and owned.shard.held is None:
-            metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - owned.assigned_at)
-            self._health.ok(f"partition {partition}")
-        # A partition of the log without a leader must not keep this one from being decided.
-        self._deliver(partition, owned, EndsRead(takeover, await self._lanes.log_ends()))
-
-    async def _run_answers(self, partition: int, owned: Owned) -> None:
+    async def _run_answers(self, assignment: Assignment) -> None:
         """One after another, so that offsets are committed in order."""
         while True:
-            answer = await owned.answers.get()
-            await self._lanes.answer(partition, answer)
-            owned.answering -= 1
-            self._deliver(partition, owned, Answered(answer.next_offset))
+            answer = await assignment.answers.get()
+            await self._effects.answer(assignment.partition, answer)
+            assignment.answering -= 1
+            self._deliver(assignment, Answered(answer.next_offset))
 
     async def _run_commits(self) -> None:
         while True:
-            await self._commit_wanted.wait()
-            self._commit_wanted.clear()
+            await self._commit_requested.wait()
+            self._commit_requested.clear()
             await self._commit()
 
     async def _commit(self) -> None:
-        offsets, self._commits = self._commits, {}
-        owned = {partition: offset for partition, offset in offsets.items() if partition in self._owned}
-        if owned:
-            await self._intake.commit(owned)
+        commits, self._commits = self._commits, {}
+        offsets = {partition: offset for partition, offset in commits.items() if partition in self._assignments}
+        if offsets:
+            await self._consumer.commit(offsets)
 
     async def _run_ticks(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
-            for partition, owned in list(self._owned.items()):
-                self._deliver(partition, owned, Tick())
-                self._health.note(f"partition {partition}", WAITING if owned.shard.inbox.aside else None)
-                metrics.TAIL.labels(partition).set(len(owned.shard.memory.tail))
-                metrics.CACHED_ORGS.labels(partition).set(len(owned.shard.memory.cache))
-                metrics.QUEUED.labels(partition).set(len(owned.shard.inbox.queue) + len(owned.shard.inbox.aside))
-                metrics.QUEUED_BYTES.labels(partition).set(owned.shard.inbox.size)
+            for assignment in list(self._assignments.values()):
+                self._deliver(assignment, Tick())
+                self._report.sizes(assignment)
 
     async def _run_overdue(self) -> None:
-        """Runs whose workers are gone are failed by whoever owns their org's partition."""
+        """Runs whose workers are gone are failed by the owner of their org's partition."""
         while True:
-            for partition, event in (await self._lanes.overdue_runs()).items():
-                owned = self._owned.get(partition)
-                if owned is not None and owned.started and not owned.leaving:
-                    self._deliver(partition, owned, event)
+            for partition, event in (await self._effects.find_overdue_runs()).items():
+                assignment = self._assignments.get(partition)
+                if assignment is not None and assignment.takes_commands:
+                    self._deliver(assignment, event)
 
-    async def _until_idle(self, owned: Sequence[Owned], seconds: float) -> None:
+    async def _wait_until_idle(self, assignments: Sequence[Assignment], seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while busy := [each.shard.partition for each in owned if not each.idle]:
+        while busy := [each.partition for each in assignments if not each.is_idle]:
             if time.monotonic() > deadline:
-                log.warning("handed_over_undecided", partitions=busy)
+                self._report.left_busy(busy)
                 return
             await asyncio.sleep(IDLE_POLL_SECONDS)
 
-    def _regulate(self, owned: Owned) -> None:
-        """Read on or not: a shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
-        shard = owned.shard
+    def _pause_or_resume(self, assignment: Assignment) -> None:
+        """A shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
+        shard = assignment.shard
         waits = shard.held is not None or shard.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
-        pause = self._draining or owned.leaving or not owned.started or waits or owned.is_full
-        if pause is not owned.paused:
-            owned.paused = pause
-            (self._intake.pause if pause else self._intake.resume)(shard.partition)
-
-    def _report(self, partition: int, report: Report) -> None:
-        metrics.REPORTS.labels(report.kind).inc()
-        if report.kind == "void":
-            metrics.VOIDS.labels(partition).inc(report.offsets)
-        log.warning("shard_report", partition=partition, kind=report.kind, detail=report.detail, exc_info=report.error)
-
-    def _hold(self, partition: int, reason: str | None) -> None:
-        if reason is None:
-            self._health.ok(f"partition {partition}")
-        else:
-            self._health.fail(f"partition {partition}", reason)
-
-    def _oldest(self) -> str | None:
-        ages = [owned.shard.oldest_ms() for owned in self._owned.values()]
-        oldest = min((age for age in ages if age is not None), default=None)
-        if oldest is None or time.time() * 1000 - oldest < DAY_MS:
-            return None
-        return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
-
-
-def _report_lost(partition: int, records: Sequence[CommandRecord]) -> None:
-    for record in records:
-        if record.lost_from is not None:
-            metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
-            log.error("commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset)
+        pause = self._draining or not assignment.takes_commands or waits or assignment.is_full
+        if pause is not assignment.paused:
+            assignment.paused = pause
+            (self._consumer.pause if pause else self._consumer.resume)(assignment.partition)
 
 
 def retake_pause(retakes: int) -> float:

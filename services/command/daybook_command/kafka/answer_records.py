@@ -1,7 +1,7 @@
 """The records that publish a shard's answer: replies, forwarded commands and refused ones in, records out.
 
-Some are too large for their topic: they have more headers than the records they answer, and one that was compressed may
-unfold to any size.
+Some are too large for their topic: they have more headers than the records they answer, and what was compressed may be
+of any size once it is decompressed.
 """
 
 from dataclasses import dataclass
@@ -25,19 +25,19 @@ UNREADABLE_ID = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
-    """`instead` is published if this one is refused for its size. A reply has none: its outcome is in the log."""
+class OutgoingRecord:
+    """`fallback` is published if this one is refused for its size. A reply has none: its outcome is in the log."""
 
     topic: str
     partition: int
     key: bytes | None
     value: bytes | None
     headers: list[tuple[str, bytes]]
-    instead: "Outgoing | None"
+    fallback: "OutgoingRecord | None"
 
 
-def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
-    """`partition`: where the commands came from. Records for the same partition of a topic keep their order."""
+def records_of(topics: Topics, partition: int, answer: Answer) -> list[OutgoingRecord]:
+    """`partition` is where the commands came from. Records for the same partition of a topic keep their order."""
     return [
         *(_reply(topics, reply) for reply in answer.replies),
         *(_forward(topics, partition, forward) for forward in answer.forwards),
@@ -45,42 +45,42 @@ def outgoing(topics: Topics, partition: int, answer: Answer) -> list[Outgoing]:
     ]
 
 
-def _reply(topics: Topics, reply: Reply) -> Outgoing:
+def _reply(topics: Topics, reply: Reply) -> OutgoingRecord:
     event = reply.command_id or UNREADABLE_ID  # CloudEvents requires an id
     headers = event_headers(RESULT_EVENT, event, event, reply.traceparent)
     if reply.correlation_id is not None:
         headers.append((CORRELATION_ID, reply.correlation_id))
-    return Outgoing(topics.results, reply.partition, reply.command_id.encode(), reply.value, headers, None)
+    return OutgoingRecord(topics.results, reply.partition, reply.command_id.encode(), reply.value, headers, None)
 
 
-def _forward(topics: Topics, partition: int, forward: Forward) -> Outgoing:
+def _forward(topics: Topics, partition: int, forward: Forward) -> OutgoingRecord:
     record = forward.record
-    headers = _with(record.headers, (FORWARDED_FROM, _origin(topics, partition, record.offset)))
+    headers = _merge(record.headers, (FORWARDED_FROM, _origin(topics, partition, record.offset)))
     reason = f"{Code.INVALID_COMMAND}: in the wrong partition, and too large to be forwarded"
     keep_value = not carries_secret(record.value or b"")
-    instead = _refused(topics, partition, RefusedRecord(record, partition, reason, keep_value))
-    return Outgoing(topics.commands, forward.partition, record.key, record.value, headers, instead)
+    fallback = _refused(topics, partition, RefusedRecord(record, partition, reason, keep_value))
+    return OutgoingRecord(topics.commands, forward.partition, record.key, record.value, headers, fallback)
 
 
-def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing:
+def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> OutgoingRecord:
     record, reason = refused.record, refused.reason
     origin = [(ORIGIN, _origin(topics, partition, record.first_offset))]
     if record.lost_from is not None:
         origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
     why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
-    headers = _with(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
+    headers = _merge(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
     # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
     nothing = record.key is None and record.value is None
     value = b"" if nothing or not refused.keep_value else record.value
-    notice = Outgoing(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), *origin], None)
-    return Outgoing(topics.commands_dlq, refused.partition, record.key, value, headers, notice)
+    notice = OutgoingRecord(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), *origin], None)
+    return OutgoingRecord(topics.commands_dlq, refused.partition, record.key, value, headers, notice)
 
 
 def _origin(topics: Topics, partition: int, offset: int) -> bytes:
     return f"{topics.commands}/{partition}/{offset}".encode()
 
 
-def _with(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
-    """The record's headers and then `more`, which replace any of the same name."""
-    ours = {name for name, _ in more}
-    return [*(header for header in headers if header[0] not in ours), *more]
+def _merge(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
+    """The record's headers, then `more`, which replace those of the same name."""
+    replaced = {name for name, _ in more}
+    return [*(header for header in headers if header[0] not in replaced), *more]

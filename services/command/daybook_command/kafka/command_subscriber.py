@@ -1,5 +1,5 @@
 """The Kafka door: a FastStream batch subscriber on the commands topic, whose partitions the engine's shards decide.
-Offsets are the engine's to commit, never the consumer's own positions.
+The engine says which offsets to commit; the consumer's own positions are never committed.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ FETCH = fetch_options(bulk=False)
 
 
 class Shards(Protocol):
-    """Whose the partitions are while they are ours."""
+    """Take the partitions that are assigned to this instance, and their records."""
 
     def assign(self, partitions: Iterable[int]) -> None: ...
 
@@ -44,8 +44,8 @@ class Shards(Protocol):
     def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None: ...
 
 
-class CommandIntake(ConsumerRebalanceListener):
-    """The consumer of the group, its rebalances, and the flow of each partition."""
+class CommandSubscriber(ConsumerRebalanceListener):
+    """The group's consumer, its rebalances, and where each partition is read, paused and committed."""
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self.broker = _broker(settings)
@@ -71,7 +71,7 @@ class CommandIntake(ConsumerRebalanceListener):
             fetch_max_wait_ms=FETCH["fetch_max_wait_ms"],
             max_partition_fetch_bytes=FETCH["max_partition_fetch_bytes"],
         )
-        self._subscriber(self._arrived)
+        self._subscriber(self._hand_over)
 
     async def start(self, shards: Shards) -> None:
         """Raises KafkaAway where Kafka cannot be reached."""
@@ -93,15 +93,13 @@ class CommandIntake(ConsumerRebalanceListener):
         consumer: AIOKafkaConsumer | None = self._subscriber.consumer
         return consumer
 
-    async def _arrived(self, records: Any) -> None:
+    async def _hand_over(self, records: Any) -> None:
         """FastStream hands over what `_decode` made: the raw records, partition by partition."""
         if self._shards is None:
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
             self._shards.hand_over(partition, [command_record(record) for record in run])
             await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
-
-    # The group
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         if self._shards is not None:
@@ -114,14 +112,12 @@ class CommandIntake(ConsumerRebalanceListener):
             self._consumer.pause(*places)
             self._shards.assign([place.partition for place in places])
 
-    # The flow
-
     async def committed(self, partition: int) -> int:
         """Where to go on: the committed offset, the topic's first if there is none; raises KafkaAway."""
         place = TopicPartition(self._topic, partition)
         problem = f"no committed offset of partition {partition}"
         async with translated(self._settings, problem, seconds=CALL_SECONDS):
-            consumer = self._ours(place)
+            consumer = self._consumer_of(place)
             if consumer is None:
                 return 0
             offset: int | None = await consumer.committed(place)
@@ -129,24 +125,24 @@ class CommandIntake(ConsumerRebalanceListener):
 
     def seek(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition)
-        consumer = self._ours(place)
+        consumer = self._consumer_of(place)
         if consumer is not None:
             consumer.seek(place, offset)
 
     def pause(self, partition: int) -> None:
         place = TopicPartition(self._topic, partition)
-        consumer = self._ours(place)
+        consumer = self._consumer_of(place)
         if consumer is not None:
             consumer.pause(place)
 
     def resume(self, partition: int) -> None:
         place = TopicPartition(self._topic, partition)
-        consumer = self._ours(place)
+        consumer = self._consumer_of(place)
         if consumer is not None:
             consumer.resume(place)
 
     async def commit(self, offsets: dict[int, int]) -> None:
-        """A commit that fails only means that commands come again, and are known by their ids."""
+        """A commit that fails is logged: the commands come again, and are recognised by their ids."""
         places = {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
         try:
             async with translated(self._settings, "offsets cannot be committed", seconds=CALL_SECONDS):
@@ -155,7 +151,7 @@ class CommandIntake(ConsumerRebalanceListener):
         except KafkaAway as away:
             log.warning("offsets_not_committed", partitions=sorted(offsets), reason=str(away))
 
-    def _ours(self, place: TopicPartition) -> AIOKafkaConsumer | None:
+    def _consumer_of(self, place: TopicPartition) -> AIOKafkaConsumer | None:
         """The consumer, if the partition is (still) assigned to it."""
         consumer = self._consumer
         return consumer if consumer is not None and place in consumer.assignment() else None
@@ -178,7 +174,7 @@ def _broker(settings: Settings) -> KafkaBroker:
 
 
 def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | None:
-    """The settings' way of speaking to Kafka, in FastStream's words."""
+    """TLS and SASL as the settings say, in FastStream's classes."""
     if not settings.kafka_security.startswith("SASL"):
         return None if tls is None else BaseSecurity(ssl_context=tls)
     sasl = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}

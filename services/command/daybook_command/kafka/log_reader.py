@@ -1,4 +1,4 @@
-"""Reading stretches of the audit log for shards: a partition and offsets in, records out. It decides nothing."""
+"""Reads stretches of the audit log for shards: a partition and offsets in, records out. It decides nothing."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,8 +27,8 @@ class Stretch:
 
 
 class LogReader:
-    """Consumers without a group. One makes the reads, one after another; another asks whether Kafka is there, so that
-    a partition without a leader holds up nobody who reads elsewhere.
+    """Two consumers without a group. One reads, one stretch after another. The other asks where the log ends, so that a
+    partition without a leader does not delay reads of other partitions.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -36,22 +36,22 @@ class LogReader:
         self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
         self._reading = ReplaceableConsumer(settings, "daybook-command-log", start_seconds=STALL_SECONDS)
         self._asking = ReplaceableConsumer(settings, "daybook-command-probe", start_seconds=STALL_SECONDS)
-        self._turn, self._asked = asyncio.Lock(), asyncio.Lock()
+        self._read_lock, self._ask_lock = asyncio.Lock(), asyncio.Lock()
 
     async def stop(self) -> None:
         await asyncio.gather(self._reading.stop(), self._asking.stop())
 
-    async def ends(self) -> dict[int, int]:
+    async def read_ends(self) -> dict[int, int]:
         """Where each partition of the log ends. Raises KafkaAway unless every partition's leader says so."""
         problem = "not every partition of the log can be asked where it ends"
-        async with self._asked, self._asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
+        async with self._ask_lock, self._asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
             ends = await consumer.end_offsets(self._places)
         return {place.partition: end for place, end in ends.items()}
 
     async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
         """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
         problem = f"the log of partition {partition} cannot be read"
-        async with self._turn, self._reading.use(problem) as consumer:
+        async with self._read_lock, self._reading.use(problem) as consumer:
             return await self._read(consumer, partition, start, stop)
 
     async def _read(self, consumer: AIOKafkaConsumer, partition: int, start: int, stop: int | None) -> Stretch:
@@ -66,14 +66,14 @@ class LogReader:
         if max(start, first) < stop:
             consumer.assign([place])
             consumer.seek(place, max(start, first))
-            await self._drain(consumer, place, stop, records)
+            await self._read_until(consumer, place, stop, records)
             consumer.unsubscribe()
         return Stretch([record for record in records if record.offset < stop], first, end)
 
-    async def _drain(
+    async def _read_until(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, stop: int, records: list[LogRecord]
     ) -> None:
-        """To `stop` by the consumer's position, not by records: some offsets hold none (a transaction's markers)."""
+        """Up to `stop` by the consumer's position, not by records: some offsets hold none (a transaction's markers)."""
         stalled_at = asyncio.get_running_loop().time() + STALL_SECONDS
         position = await consumer.position(place)
         while position < stop:

@@ -1,4 +1,4 @@
-"""Appending to the audit log: one batch in, what is known of its fate out. It never guesses and never retries."""
+"""Appends to the audit log: one batch in, what is known of it out. It never guesses and never retries."""
 
 import asyncio
 
@@ -28,7 +28,7 @@ FAULT_SECONDS = 20.0
 BATCH_BYTES = 4 * MIB
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 
-Fate = Acknowledged | AppendUnknown | AppendRefused
+AppendOutcome = Acknowledged | AppendUnknown | AppendRefused
 
 
 class LogWriter:
@@ -53,15 +53,15 @@ class LogWriter:
     async def stop(self) -> None:
         await self._producers.stop()
 
-    async def append(self, partition: int, append: Append) -> Fate:
+    async def append(self, partition: int, append: Append) -> AppendOutcome:
         """What became of the batch; a deadline that passed means unknown."""
-        fate = await self._appended(partition, append)
+        outcome = await self._try_append(partition, append)
         self._unknown_at.pop(partition, None)
-        if isinstance(fate, AppendUnknown):
+        if isinstance(outcome, AppendUnknown):
             self._unknown_at[partition] = asyncio.get_running_loop().time()
-        return fate
+        return outcome
 
-    async def _appended(self, partition: int, append: Append) -> Fate:
+    async def _try_append(self, partition: int, append: Append) -> AppendOutcome:
         try:
             problem = f"entries of partition {partition} are not acknowledged"
             async with self._producers.use(problem, seconds=APPEND_SECONDS, passing=_REFUSALS) as producer:

@@ -29,7 +29,7 @@ class OverdueRuns:
         self._pause = min(look_seconds, limit_seconds / LOOKS_PER_LIMIT)
         self._after = BEFORE_ALL
 
-    async def next(self) -> dict[int, RunsOverdue]:
+    async def find_next(self) -> dict[int, RunsOverdue]:
         """By partition, a while later; raises DatabaseAway."""
         await asyncio.sleep(self._pause)
         with translated():

@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from daybook_command.engine.assignment import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Intake, Owned
-from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.assignment import MAX_ANSWERING, MAX_QUEUED, MAX_QUEUED_BYTES, Assignment, CommandConsumer
+from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.inbox import Inbox
@@ -21,9 +21,9 @@ NO_ANSWER = Answer(replies=(), forwards=(), refused=(), next_offset=1)
 
 
 class Silent:
-    """Lanes in which nothing ever comes back."""
+    """An effect runner from which nothing ever comes back."""
 
-    def load(self, *_: object) -> None: ...
+    def queue_load(self, *_: object) -> None: ...
 
 
 @dataclass
@@ -39,13 +39,13 @@ class Valve:
         self.told.append("resume")
 
 
-def reading() -> tuple[Engine, Owned, Valve]:
+def reading() -> tuple[Engine, Assignment, Valve]:
     """An engine that reads partition 0, with a first command that is being looked up."""
     valve = Valve()
-    engine = Engine(CONFIG, cast("Lanes", Silent()), cast("Intake", valve), Health())
-    owned = engine._owned[0] = Owned(fresh(), 0.0, started=True, paused=False)
-    engine.arrive(0, [command_at(0)])
-    return engine, owned, valve
+    engine = Engine(CONFIG, cast("EffectRunner", Silent()), cast("CommandConsumer", valve), Health())
+    assignment = engine._assignments[0] = Assignment(fresh(), 0.0, started=True, paused=False)
+    engine.take(0, [command_at(0)])
+    return engine, assignment, valve
 
 
 def large(offset: int) -> CommandRecord:
@@ -56,27 +56,27 @@ def large(offset: int) -> CommandRecord:
 def test_a_queue_that_is_full_is_not_filled_further_until_half_of_it_is_gone(
     made_at: Callable[[int], CommandRecord], most: int
 ) -> None:
-    engine, owned, valve = reading()
+    engine, assignment, valve = reading()
     records = [made_at(offset) for offset in range(1, most + 1)]
-    engine.arrive(0, records[:-1])
+    engine.take(0, records[:-1])
     assert valve.told == []
-    engine.arrive(0, records[-1:])
+    engine.take(0, records[-1:])
     assert valve.told == ["pause"]
-    inbox = owned.shard.inbox
+    inbox = assignment.shard.inbox
     left = list(inbox.queue)
     inbox.clear()
     inbox.put_back(left[: most // 2])
-    engine._regulate(owned)
+    engine._pause_or_resume(assignment)
     assert valve.told == ["pause"]
     inbox.clear()
     inbox.put_back(left[: most // 2 - 1])
-    engine._regulate(owned)
+    engine._pause_or_resume(assignment)
     assert valve.told == ["pause", "resume"]
 
 
 def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
-    _, owned, _ = reading()
-    inbox = owned.shard.inbox
+    _, assignment, _ = reading()
+    inbox = assignment.shard.inbox
     inbox.add([replace(command_at(1), headers=(("x", b"12"),))])
     assert inbox.size == len(command_at(1).value or b"") + 2
     records, _ = inbox.take_records()
@@ -84,13 +84,13 @@ def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
 
 
 def test_whose_answers_are_not_acknowledged_takes_no_more() -> None:
-    engine, owned, valve = reading()
+    engine, assignment, valve = reading()
     for _ in range(MAX_ANSWERING - 1):
-        engine._one(0, owned, NO_ANSWER)
-    engine._regulate(owned)
+        engine._run_effect(assignment, NO_ANSWER)
+    engine._pause_or_resume(assignment)
     assert valve.told == []
-    engine._one(0, owned, NO_ANSWER)
-    engine._regulate(owned)
+    engine._run_effect(assignment, NO_ANSWER)
+    engine._pause_or_resume(assignment)
     assert valve.told == ["pause"]
 
 

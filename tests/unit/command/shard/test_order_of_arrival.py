@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import cast
 
-from daybook_command.engine.assignment import Owned
-from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.assignment import Assignment
+from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.shard.machine import Shard
 from daybook_infra.runtime.health import Health
@@ -34,9 +34,9 @@ class Seeks:
 def reading_from(offset: int) -> tuple[Engine, Shard, Seeks]:
     """An engine that owns partition 0 and has not taken it over yet: what arrives stays in the queue."""
     seeks = Seeks()
-    engine = Engine(CONFIG, cast("Lanes", None), seeks, Health())
+    engine = Engine(CONFIG, cast("EffectRunner", None), seeks, Health())
     shard = Shard.of(0, CONFIG)
-    engine._owned[0] = Owned(shard, 0.0, started=True, expected=offset)
+    engine._assignments[0] = Assignment(shard, 0.0, started=True, expected_offset=offset)
     return engine, shard, seeks
 
 
@@ -46,29 +46,29 @@ def queued(shard: Shard) -> list[int]:
 
 def test_what_was_taken_already_is_not_taken_again() -> None:
     engine, shard, _ = reading_from(5)
-    engine.arrive(0, [command_at(offset) for offset in (3, 4, 5, 6)])
-    engine.arrive(0, [command_at(offset) for offset in (6, 7)])
+    engine.take(0, [command_at(offset) for offset in (3, 4, 5, 6)])
+    engine.take(0, [command_at(offset) for offset in (6, 7)])
     assert queued(shard) == [5, 6, 7]
 
 
 def test_a_command_ahead_of_earlier_ones_waits_for_them() -> None:
     engine, shard, seeks = reading_from(5)
-    engine.arrive(0, [command_at(10), command_at(11)])
+    engine.take(0, [command_at(10), command_at(11)])
     assert (queued(shard), seeks.sought) == ([], [5])
-    engine.arrive(0, [command_at(offset) for offset in range(5, 12)])
+    engine.take(0, [command_at(offset) for offset in range(5, 12)])
     assert queued(shard) == list(range(5, 12))
 
 
 def test_a_gap_that_is_there_a_second_time_is_one_of_the_topic() -> None:
     engine, shard, seeks = reading_from(5)
     for _ in range(2):
-        engine.arrive(0, [command_at(10)])
+        engine.take(0, [command_at(10)])
     assert (queued(shard), seeks.sought) == ([10], [5])
 
 
 def test_commands_of_a_partition_that_was_given_away_are_left_to_its_owner() -> None:
     engine, shard, _ = reading_from(5)
-    engine._owned[0].leaving = True
-    engine.arrive(0, [command_at(5)])
-    engine.arrive(1, [command_at(5)])
+    engine._assignments[0].leaving = True
+    engine.take(0, [command_at(5)])
+    engine.take(1, [command_at(5)])
     assert queued(shard) == []

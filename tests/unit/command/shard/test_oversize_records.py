@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 from aiokafka import ConsumerRecord
 
-from daybook_command.kafka.answer_records import outgoing
+from daybook_command.kafka.answer_records import records_of
 from daybook_command.kafka.command_subscriber import command_record
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.records import CommandRecord
@@ -48,7 +48,7 @@ def answered(*records: CommandRecord) -> Answer:
 def test_its_dead_letter_has_no_value_and_says_where_it_is(*, cut: bool) -> None:
     value = BEGINNING + b"x" * (ENVELOPE_BYTES + 1 - len(BEGINNING))
     record = arrived(value) if cut else CommandRecord(7, b"k", value, (), 0)
-    letter = outgoing(TOPICS, 0, answered(record))[-1]
+    letter = records_of(TOPICS, 0, answered(record))[-1]
     headers = dict(letter.headers)
     assert (letter.topic, letter.key, letter.value) == ("daybook.commands.dlq", b"k", b"")
     assert headers["daybook-reason"].startswith(b"INVALID_COMMAND: the envelope must be at most 256 KiB")
@@ -63,7 +63,7 @@ def test_its_answer_names_its_id() -> None:
 
 def test_the_largest_command_is_kept_whole() -> None:
     value = b"x" * ENVELOPE_BYTES
-    letter = outgoing(TOPICS, 0, answered(arrived(value)))[-1]
+    letter = records_of(TOPICS, 0, answered(arrived(value)))[-1]
     assert letter.value == value
     assert b"too large" not in dict(letter.headers)["daybook-reason"]
 

@@ -2,8 +2,8 @@
 
 from typing import cast
 
-from daybook_command.engine.assignment import Intake, Owned
-from daybook_command.engine.effect_runner import Lanes
+from daybook_command.engine.assignment import Assignment, CommandConsumer
+from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine, retake_pause
 from daybook_command.shard.events import TakenOver
 from daybook_command.shard.machine import Shard
@@ -14,9 +14,9 @@ from support.simulation import CONFIG
 
 
 class EmptyLog:
-    """Lanes that find nothing in the log."""
+    """An effect runner that finds nothing in the log."""
 
-    async def log_ends(self) -> dict[int, int]:
+    async def read_log_ends(self) -> dict[int, int]:
         return {}
 
     async def take_over(self, _: int) -> TakenOver:
@@ -25,12 +25,12 @@ class EmptyLog:
 
 async def test_a_shard_that_waits_for_a_right_clock_is_not_ready_because_it_was_taken_over_again() -> None:
     health = Health()
-    engine = Engine(CONFIG, cast("Lanes", EmptyLog()), cast("Intake", None), health)
+    engine = Engine(CONFIG, cast("EffectRunner", EmptyLog()), cast("CommandConsumer", None), health)
     shard = Shard.of(0, CONFIG)
     shard.held = "the clock is off"
-    owned = engine._owned[0] = Owned(shard, 0.0, started=True)
+    assignment = engine._assignments[0] = Assignment(shard, 0.0, started=True)
     health.fail("partition 0", "the clock is off")
-    await engine._take_over(0, owned)
+    await engine._take_over(assignment)
     assert health.reasons["partition 0"] == "the clock is off"
 
 

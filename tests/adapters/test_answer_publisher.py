@@ -11,7 +11,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
-from daybook_command.kafka.answer_publisher import Outbox
+from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.topics import Topics
@@ -35,13 +35,13 @@ def settings(fresh_settings: FreshSettings) -> Settings:
 
 
 @asynccontextmanager
-async def outbox(settings: Settings) -> AsyncIterator[Outbox]:
+async def answer_publisher(settings: Settings) -> AsyncIterator[AnswerPublisher]:
     topics = Topics(settings.topic_prefix)
-    outbox = Outbox(settings, topics, Replies(settings, topics.results, "test"))
+    publisher = AnswerPublisher(settings, topics, Replies(settings, topics.results, "test"))
     try:
-        yield outbox
+        yield publisher
     finally:
-        await outbox.stop()
+        await publisher.stop()
 
 
 async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch) -> Stored:
@@ -92,8 +92,8 @@ def answer(count: int = COUNT) -> Answer:
 async def test_results_are_uncompressed_and_everything_else_is_compressed(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with outbox(settings) as box:
-        await box.publish(0, answer())
+    async with answer_publisher(settings) as publisher:
+        await publisher.publish(0, answer())
     published = {topic: await stored(settings, topic, monkeypatch) for topic in ("results", "commands", "commands.dlq")}
     assert {topic: codecs for topic, (codecs, _) in published.items()} == {
         "results": {UNCOMPRESSED},
@@ -109,9 +109,9 @@ async def test_a_too_large_result_does_not_block_the_others(
 ) -> None:
     too_large = Reply("x", b"x" * 6_000_000, b"c", 0, None)
     small = answer(3)
-    async with outbox(settings) as box:
-        await box.publish(0, replace(small, replies=(too_large, *small.replies)))
-        await box.publish(0, replace(small, forwards=(), refused=()))
+    async with answer_publisher(settings) as publisher:
+        await publisher.publish(0, replace(small, replies=(too_large, *small.replies)))
+        await publisher.publish(0, replace(small, forwards=(), refused=()))
     in_order = [value(number) for number in range(3)]
     assert (await stored(settings, "results", monkeypatch))[1] == in_order * 2
     assert (await stored(settings, "commands.dlq", monkeypatch))[1] == in_order
@@ -121,14 +121,14 @@ async def test_a_too_large_result_does_not_block_the_others(
     "sent", [replace(answer(1), forwards=(), refused=()), replace(answer(1), replies=())], ids=["replies", "the rest"]
 )
 async def test_publishing_without_kafka_is_an_outage(settings: Settings, sent: Answer) -> None:
-    async with outbox(settings.model_copy(update={"kafka_bootstrap": NO_SERVER})) as box:
+    async with answer_publisher(settings.model_copy(update={"kafka_bootstrap": NO_SERVER})) as publisher:
         with pytest.raises(KafkaAway):
-            await box.publish(0, sent)
+            await publisher.publish(0, sent)
 
 
-async def test_a_stopped_outbox_leaves_no_running_task(settings: Settings) -> None:
+async def test_a_stopped_publisher_leaves_no_running_task(settings: Settings) -> None:
     before = asyncio.all_tasks()
-    async with outbox(settings) as box:
-        await box.publish(0, answer(1))
+    async with answer_publisher(settings) as publisher:
+        await publisher.publish(0, answer(1))
         assert asyncio.all_tasks() > before
     assert asyncio.all_tasks() == before

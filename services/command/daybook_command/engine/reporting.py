@@ -1,0 +1,95 @@
+"""What the outside is told of the engine: events in; log lines, metrics and health out. Decides nothing."""
+
+import time
+from collections.abc import Iterable, Sequence
+
+from daybook_command import metrics
+from daybook_command.engine.assignment import Assignment
+from daybook_command.shard.effects import Report
+from daybook_command.shard.records import CommandRecord
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.logs import get_logger
+
+ASSIGNMENT = "assignment"
+DAY_MS = 86_400_000
+IDS_WAIT = "commands that choose ids wait: not every partition is projected up to where it ended at the takeover"
+
+log = get_logger(__name__)
+
+
+class EngineReporter:
+    """As soon as it is made, the process is unready until partitions are assigned."""
+
+    def __init__(self, health: Health) -> None:
+        self._health = health
+        health.need(ASSIGNMENT)
+
+    def assigned(self, partition: int) -> None:
+        self._health.need(condition(partition))
+
+    def assignments(self, count: int) -> None:
+        metrics.ASSIGNED_PARTITIONS.set(count)
+        self._health.ok(ASSIGNMENT)
+
+    def revoked(self, partition: int) -> None:
+        for gauge in metrics.PARTITION_GAUGES:
+            gauge.labels(partition).set(0)
+        self._health.ok(condition(partition))
+        self._health.note(condition(partition), None)
+
+    def taken_over(self, assignment: Assignment) -> None:
+        metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - assignment.assigned_at)
+        self._health.ok(condition(assignment.partition))
+
+    def commands_taken(self, partition: int, records: Sequence[CommandRecord]) -> None:
+        metrics.COMMANDS.labels(partition).inc(len(records))
+        for record in records:
+            if record.lost_from is not None:
+                metrics.LOST.labels(partition).inc(record.offset - record.lost_from + 1)
+                log.error(
+                    "commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset
+                )
+
+    def appending(self, partition: int, entries: int) -> None:
+        metrics.ENTRIES.labels(partition).inc(entries)
+
+    def shard_reported(self, partition: int, report: Report) -> None:
+        metrics.REPORTS.labels(report.kind).inc()
+        if report.kind == "void":
+            metrics.VOIDS.labels(partition).inc(report.offsets)
+        log.warning("shard_report", partition=partition, kind=report.kind, detail=report.detail, exc_info=report.error)
+
+    def held(self, partition: int, reason: str | None) -> None:
+        """None: the shard goes on."""
+        if reason is None:
+            self._health.ok(condition(partition))
+        else:
+            self._health.fail(condition(partition), reason)
+
+    def stopped(self, partition: int, reason: str) -> None:
+        log.critical("partition_stopped", partition=partition, reason=reason)
+        self._health.fail(condition(partition), reason)
+
+    def sizes(self, assignment: Assignment) -> None:
+        partition, memory, inbox = assignment.partition, assignment.shard.memory, assignment.shard.inbox
+        self._health.note(condition(partition), IDS_WAIT if inbox.aside else None)
+        metrics.TAIL.labels(partition).set(len(memory.tail))
+        metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
+        metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside))
+        metrics.QUEUED_BYTES.labels(partition).set(inbox.size)
+
+    def left_busy(self, partitions: Sequence[int]) -> None:
+        log.warning("partitions_left_busy", partitions=partitions)
+
+
+def condition(partition: int) -> str:
+    return f"partition {partition}"
+
+
+def oldest_command_fault(assignments: Iterable[Assignment]) -> str | None:
+    """Since when the oldest command has waited, if that is more than a day."""
+    times = [assignment.shard.oldest_ms() for assignment in assignments]
+    oldest = min((each for each in times if each is not None), default=None)
+    if oldest is None or time.time() * 1000 - oldest < DAY_MS:
+        return None
+    return f"a command has waited since {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime(oldest / 1000))}"
