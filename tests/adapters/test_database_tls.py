@@ -73,7 +73,7 @@ async def tls_proxy(server: str, files: tuple[Path, Path]) -> AsyncIterator[int]
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
-        yield stack.found().database_url
+        yield stack.servers().database_url
 
 
 def settings_through(url: str, port: int, host: str, options: str) -> Settings:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import SYSTEM, Programs, data_folder, data_paths, delete, readable
+from daybook_infra.stack.data import SYSTEM, data_folder, data_paths, delete, service_account
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.processes import Account, Child, run
+from daybook_infra.stack.programs import Programs, readable_root
 from support.stack import remove
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as another user")
@@ -133,11 +133,11 @@ def test_the_data_of_another_checkout_or_user_is_not_deleted(home: Home) -> None
 def test_programs_that_the_system_user_cannot_read_are_copied(home: Home, account: Account) -> None:
     programs = _install(home.folder / "wheel", f"test-{home.folder.stat().st_ino}")
     messages: list[str] = []
-    copy = readable(programs, account, messages.append)
+    copy = readable_root(programs, account, messages.append)
     try:
         assert copy != programs.root
         assert run(Child([str(copy / "program" / "hello")], account)).output == "hello\n"
-        assert readable(programs, account, pytest.fail) == copy
+        assert readable_root(programs, account, pytest.fail) == copy
         assert len(messages) == 1
     finally:
         shutil.rmtree(copy)
@@ -145,7 +145,7 @@ def test_programs_that_the_system_user_cannot_read_are_copied(home: Home, accoun
 
 def test_readable_programs_are_used_in_place(tmp_path: Path) -> None:
     programs = _install(tmp_path / "wheel", "test")
-    assert readable(programs, None, pytest.fail) == programs.root
+    assert readable_root(programs, None, pytest.fail) == programs.root
 
 
 def _install(root: Path, label: str) -> Programs:

@@ -145,11 +145,11 @@ async def test_the_containers_of_the_tests_take_clients() -> None:
 async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerStack) -> None:
     assert docker_stack.start() == ALL_PARTS
     assert docker_stack.start() == frozenset()
-    async with admin(Settings(kafka_bootstrap=docker_stack.found().kafka_bootstrap)) as client:
+    async with admin(Settings(kafka_bootstrap=docker_stack.servers().kafka_bootstrap)) as client:
         assert await client.list_topics() == []
     await _execute(docker_stack, "CREATE TABLE kept ()")
     assert docker_stack.stop() == ALL_PARTS
-    assert docker_stack.found() == Servers()
+    assert docker_stack.servers() == Servers()
     docker_stack.start(frozenset({Part.POSTGRES}))
     await _execute(docker_stack, "TABLE kept")
     with pytest.raises(StackError, match="in use"):
@@ -191,7 +191,7 @@ esac
 
 
 async def _execute(stack: DockerStack, statement: str) -> None:
-    connection = await asyncpg.connect(stack.found().database_url)
+    connection = await asyncpg.connect(stack.servers().database_url)
     try:
         await connection.execute(statement)
     finally:

@@ -20,7 +20,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
-from daybook_infra.stack.ports import LOOPBACK, remembered
+from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from daybook_infra.stack.processes import read_pid
 from support.stack import remove
 
@@ -54,20 +54,20 @@ def fresh() -> Iterator[EmbeddedStack]:
 
 
 async def test_the_servers_accept_clients(running: EmbeddedStack) -> None:
-    found = running.found()
+    found = running.servers()
     async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
         assert await client.list_topics() == []
     assert await _ask(found.database_url, "SELECT current_database()") == "daybook"
 
 
 def test_a_second_start_starts_nothing(running: EmbeddedStack) -> None:
-    before = running.found()
+    before = running.servers()
     assert running.start() == frozenset()
-    assert running.found() == before
+    assert running.servers() == before
 
 
 def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
-    url = urlsplit(running.found().database_url)
+    url = urlsplit(running.servers().database_url)
     wrong = url._replace(netloc=f"daybook:wrong@{LOOPBACK}:{url.port}").geturl()
     with pytest.raises(asyncpg.InvalidPasswordError):
         asyncio.run(_ask(wrong, "SELECT 1"))
@@ -76,8 +76,8 @@ def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
 def test_the_password_file_is_readable_for_its_owner_only(running: EmbeddedStack) -> None:
     file = running.home.data / "postgres-password"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert file.read_text() in running.found().database_url
-    assert file.read_text() not in repr(running.found())
+    assert file.read_text() in running.servers().database_url
+    assert file.read_text() not in repr(running.servers())
 
 
 def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
@@ -88,12 +88,12 @@ def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
 
 
 def test_data_survives_a_restart(running: EmbeddedStack) -> None:
-    before = running.found()
+    before = running.servers()
     asyncio.run(_ask(before.database_url, "CREATE TABLE kept (x int)"))
     assert running.stop() == ALL_PARTS
-    assert running.found() == Servers()
+    assert running.servers() == Servers()
     assert running.start() == ALL_PARTS
-    assert running.found() == before
+    assert running.servers() == before
     assert asyncio.run(_ask(before.database_url, "SELECT count(*) FROM kept")) == 0
 
 
@@ -107,7 +107,7 @@ def test_killed_servers_are_reported_and_can_be_started_again(running: EmbeddedS
     assert f"PostgreSQL (pid {postgres.pid}, port" in (end := running.explain_end(Part.POSTGRES))
     assert "has ended; the end of its log" in end
     postgres.wait(10)
-    assert running.found() == Servers()
+    assert running.servers() == Servers()
     assert running.start() == ALL_PARTS
 
 
@@ -123,7 +123,7 @@ def test_stale_pid_files_are_replaced_and_their_processes_left_alone(running: Em
 
 def test_a_taken_port_is_a_clear_error(running: EmbeddedStack) -> None:
     running.stop(POSTGRES)
-    port = remembered(running.home.ports, ("postgres",))["postgres"]
+    port = remembered_ports(running.home.ports, ("postgres",))["postgres"]
     with socket.create_server((LOOPBACK, port)), pytest.raises(StackError, match=f"port {port}, .*end that program"):
         running.start(POSTGRES)
     assert running.start(POSTGRES) == POSTGRES
@@ -148,7 +148,7 @@ def test_a_lost_password_is_a_clear_error(fresh: EmbeddedStack) -> None:
     fresh.start(POSTGRES)
     (fresh.home.data / "postgres-password").unlink()
     with pytest.raises(StackError, match=r"postgres-password is missing.*restore it, or delete"):
-        fresh.found()
+        fresh.servers()
 
 
 def test_a_missing_mvn_is_an_error_that_names_the_alternatives(
@@ -176,7 +176,7 @@ def test_the_error_of_a_failed_fetch_quotes_maven(
     mvn.write_text("#!/bin/sh\necho '[ERROR] Could not transfer artifact: Network is unreachable'\nexit 1\n")
     mvn.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    with pytest.raises(StackError, match=r"^mvn could not fetch Kafka: Could not transfer artifact: Network") as caught:
+    with pytest.raises(StackError, match=r"^mvn could not download Kafka: Could not transfer artifact: Net") as caught:
         replace(fresh, jars=None).start(KAFKA)
     assert "\n" not in str(caught.value)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.ports import CHOICE, LOOPBACK, check_free, is_free, next_free, remembered
+from daybook_infra.stack.ports import CHOICE, LOOPBACK, check_free, is_free, next_free, remembered_ports
 
 
 @pytest.fixture
@@ -19,16 +19,16 @@ def used_port() -> Iterator[int]:
 
 def test_ports_are_chosen_once(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
-    first = remembered(file, ("kafka", "postgres"))
-    assert remembered(file, ("kafka", "postgres")) == first
+    first = remembered_ports(file, ("kafka", "postgres"))
+    assert remembered_ports(file, ("kafka", "postgres")) == first
     assert len(set(first.values())) == 2
     assert all(port in CHOICE for port in first.values())
 
 
 def test_adding_a_name_keeps_the_known_ports(tmp_path: Path) -> None:
     file = tmp_path / "ports.json"
-    first = remembered(file, ("kafka",))
-    assert remembered(file, ("postgres", "kafka"))["kafka"] == first["kafka"]
+    first = remembered_ports(file, ("kafka",))
+    assert remembered_ports(file, ("postgres", "kafka"))["kafka"] == first["kafka"]
 
 
 def test_a_port_in_use_is_reported_with_its_process(tmp_path: Path, used_port: int) -> None:
@@ -55,4 +55,4 @@ def test_a_damaged_ports_file_is_a_clear_error(tmp_path: Path, text: str) -> Non
     file = tmp_path / "ports.json"
     file.write_text(text)
     with pytest.raises(StackError, match=r"is damaged: delete it"):
-        remembered(file, ("kafka",))
+        remembered_ports(file, ("kafka",))

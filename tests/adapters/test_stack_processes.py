@@ -10,15 +10,15 @@ import pytest
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.processes import (
     Child,
-    alive,
-    begin_log,
-    end,
     end_of_log,
+    end_process,
     explain_end,
-    last_complaint,
+    find_process,
+    last_error_line,
     read_pid,
     run,
     spawn,
+    start_new_log,
 )
 
 WAIT = "import signal, sys; print('waits', flush=True); signal.pause()"
@@ -26,35 +26,35 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(
 
 
 def test_a_pid_of_another_program_is_not_recognised() -> None:
-    assert alive(os.getpid(), "no-such-kafka.properties") is None
+    assert find_process(os.getpid(), "no-such-kafka.properties") is None
 
 
 def test_an_unused_pid_is_not_alive(tmp_path: Path) -> None:
     pid = _spawn("pass", tmp_path)
     psutil.Process(pid).wait(10)
-    assert alive(pid, sys.executable) is None
+    assert find_process(pid, sys.executable) is None
 
 
 def test_a_child_is_recognised_by_its_pid_and_command_line(tmp_path: Path) -> None:
     pid = _spawn(WAIT, tmp_path)
-    process = alive(pid, sys.executable, "signal.pause()")
+    process = find_process(pid, sys.executable, "signal.pause()")
     assert process is not None
-    end(process, "it", print, seconds=10)
-    assert alive(pid, sys.executable) is None
+    end_process(process, "it", print, seconds=10)
+    assert find_process(pid, sys.executable) is None
 
 
 def test_a_child_has_its_own_session(tmp_path: Path) -> None:
     pid = _spawn(WAIT, tmp_path)
     assert os.getsid(pid) == pid
-    end(psutil.Process(pid), "it", print, seconds=10)
+    end_process(psutil.Process(pid), "it", print, seconds=10)
 
 
 def test_a_process_that_ignores_sigterm_is_killed_and_reported(tmp_path: Path) -> None:
     pid = _spawn(STUBBORN, tmp_path)
     _await_line(tmp_path / "log")
     messages: list[str] = []
-    end(psutil.Process(pid), "the process", messages.append, seconds=0.2)
-    assert alive(pid, sys.executable) is None
+    end_process(psutil.Process(pid), "the process", messages.append, seconds=0.2)
+    assert find_process(pid, sys.executable) is None
     assert messages == [f"the process (pid {pid}) has not ended within 0.2 s: killing it"]
 
 
@@ -86,9 +86,9 @@ def test_a_pid_file_without_a_pid_is_ignored(tmp_path: Path, text: str) -> None:
 
 def test_each_start_has_a_new_log_and_the_previous_one_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "kafka.log"
-    begin_log(log)
+    start_new_log(log)
     log.write_text("the first\n")
-    begin_log(log)
+    start_new_log(log)
     assert not log.exists()
     assert (tmp_path / "kafka.log.1").read_text() == "the first\n"
 
@@ -96,7 +96,7 @@ def test_each_start_has_a_new_log_and_the_previous_one_is_kept(tmp_path: Path) -
 def test_a_child_is_recognised_at_once(tmp_path: Path) -> None:
     for _ in range(20):
         pid = _spawn(WAIT, tmp_path)
-        assert alive(pid, sys.executable) is not None
+        assert find_process(pid, sys.executable) is not None
         psutil.Process(pid).kill()
 
 
@@ -128,9 +128,9 @@ def test_the_end_of_a_log_is_its_last_non_empty_lines(tmp_path: Path) -> None:
 def test_the_last_complaint_in_a_log_is_its_last_line_with_a_reason(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_text("INFO one\nFATAL: no space\n\tat some.Java(Frame.java)\n")
-    assert last_complaint(log) == "FATAL: no space"
+    assert last_error_line(log) == "FATAL: no space"
     log.write_text("one\ntwo\n")
-    assert last_complaint(log) == "two"
+    assert last_error_line(log) == "two"
 
 
 def _spawn(program: str, folder: Path) -> int:

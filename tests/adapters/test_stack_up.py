@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from daybook_infra.stack.places import Home, checkout
-from daybook_infra.stack.processes import gone, read_pid
+from daybook_infra.stack.processes import has_ended, read_pid
 from support.stack import remove
 
 READY = "Ctrl-C ends it all"
@@ -120,7 +120,7 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     children = clone.children()
     first.send_signal(signal.SIGINT)
     assert first.wait(60) == 0
-    assert all(map(gone, children))
+    assert all(map(has_ended, children))
 
     second = clone.up()
     clone.await_ready(second)
@@ -130,7 +130,7 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     children = clone.children()
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
-    assert all(map(gone, children))
+    assert all(map(has_ended, children))
 
 
 def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None:
@@ -139,7 +139,7 @@ def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None
     orphans = clone.children()
     killed.kill()
     killed.wait(10)
-    assert not any(map(gone, orphans))
+    assert not any(map(has_ended, orphans))
     assert "a command service still runs" in clone.run("stack", "reset", "--yes").stderr
 
     following = clone.up()
@@ -147,7 +147,7 @@ def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None
     assert "ending a command service that was left behind" in clone.output.read_text()
     following.send_signal(signal.SIGINT)
     assert following.wait(60) == 0
-    assert all(map(gone, orphans))
+    assert all(map(has_ended, orphans))
 
 
 @pytest.mark.parametrize(("killed", "title"), [(KAFKA, "Kafka"), (PROJECTOR, "the projector service")])
@@ -161,7 +161,7 @@ def test_a_child_that_ends_unexpectedly_ends_everything_and_is_explained(clone: 
     found = re.search(rf"^Error: {cause}\n([\s\S]*?)\n\nending what was", clone.output.read_text(), re.MULTILINE)
     assert found is not None, clone.output.read_text()
     assert found[2].splitlines() == [line.rstrip() for line in Path(found[1]).read_text().splitlines() if line][-20:]
-    assert all(map(gone, children))
+    assert all(map(has_ended, children))
 
 
 def test_stack_env_prints_the_running_servers_for_a_shell(clone: Clone) -> None:

@@ -59,7 +59,7 @@ async def open_scene(folder: Path, random: Random, history: History, cast: Cast 
         opened = own_stack(kafka_advertised=proxies[Part.KAFKA].port)
         stack = await asyncio.to_thread(opened.__enter__)
         closing.push_async_callback(asyncio.to_thread, opened.__exit__, None, None, None)
-        made = Fresh(_behind(proxies, stack.found()))
+        made = Fresh(_behind(proxies, stack.servers()))
         settings = await asyncio.to_thread(made, partitions=PARTITIONS, **UNBRAKED, **cast.changes)
         fleet = Fleet(settings, folder, cast.program)
         closing.push_async_callback(fleet.end)

@@ -46,7 +46,7 @@ def stack() -> Iterator[EmbeddedStack]:
 def systems(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Systems]:
     # Whatever a failed test before this one has left dead.
     stack.start()
-    made = Systems(Fresh(stack.found()), tmp_path)
+    made = Systems(Fresh(stack.servers()), tmp_path)
     yield made
     made.stop()
 

@@ -48,7 +48,7 @@ class Scene:
         return self.system.projectors[0]
 
     async def server_is_gone(self) -> bool:
-        return self.stack.found() == Servers()
+        return self.stack.servers() == Servers()
 
     async def comes_back(self) -> None:
         """Not before somebody has made room, and then by itself."""
@@ -67,7 +67,7 @@ def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
     with own_home() as home, small_disk(home, MEBIBYTES) as disk, own_stack(parts=frozenset(Part) - part) as other:
         stack = stack_in(home)
         stack.start(part)
-        found = (stack.found(), other.found())
+        found = (stack.servers(), other.servers())
         kafka, database = (next(filter(None, each)) for each in zip(*map(_addresses, found), strict=True))
         systems = Systems(Fresh(Servers(kafka, database)), tmp_path)
         try:

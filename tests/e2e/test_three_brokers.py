@@ -47,7 +47,7 @@ def brokers() -> Iterator[Brokers]:
 @pytest.fixture(scope="module")
 def fresh(brokers: Brokers) -> Iterator[Fresh]:
     with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
-        yield Fresh(Servers(brokers.bootstrap, stack.found().database_url))
+        yield Fresh(Servers(brokers.bootstrap, stack.servers().database_url))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.kafka import Cluster, Kafka, answers, new_cluster_id
 from daybook_infra.stack.places import Home
-from daybook_infra.stack.ports import remembered
+from daybook_infra.stack.ports import remembered_ports
 from support.stack import own_home
 
 # A dead broker's partitions have other leaders soon after this.
@@ -55,7 +54,7 @@ def three_brokers() -> Iterator[Brokers]:
         homes = [closing.enter_context(own_home()) for _ in range(3)]
         for home in homes:
             home.make()
-        ports = [remembered(home.ports, ("kafka", "kafka_controller")) for home in homes]
+        ports = [remembered_ports(home.ports, ("kafka", "kafka_controller")) for home in homes]
         controllers, cluster_id = tuple(each["kafka_controller"] for each in ports), new_cluster_id()
         nodes = {}
         for number, home in enumerate(homes, start=1):

@@ -14,11 +14,10 @@ from pydantic import SecretStr
 
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
-from daybook_infra.stack.ports import LOOPBACK, remembered
+from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from support.stack import own_home
 
 USER, PASSWORD = "hub", "of-a-throw-away-broker"
@@ -101,7 +100,7 @@ class GuardedKafka(Kafka):
 def guarded_kafka() -> Iterator[GuardedKafka]:
     with own_home() as home:
         home.make()
-        ports = remembered(home.ports, ("kafka", "kafka_controller", "guarded"))
+        ports = remembered_ports(home.ports, ("kafka", "kafka_controller", "guarded"))
         account = service_account()
         kafka = GuardedKafka(
             data=data_folder(home, account),

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import data_folder
+from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.places import Home
 
 MIB = 1024 * 1024

@@ -24,9 +24,9 @@ from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.choice import parts_needed
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers
+from daybook_infra.stack.local_settings import parts_needed
 from daybook_infra.stack.lock import is_held, lock_or_refuse
 from daybook_infra.stack.places import Home
 from support.small_disk import unmount
@@ -49,7 +49,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
             yield started
     else:
         with own_stack() as started:
-            yield started.found()
+            yield started.servers()
 
 
 @contextmanager

@@ -49,7 +49,7 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, PUBLIC;
 def supabase() -> Iterator[str]:
     """The address of its superuser."""
     with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
-        url = stack.found().database_url
+        url = stack.servers().database_url
         asyncio.run(run(url, ROLES))
         yield url
 

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from pydantic import SecretStr
-
 from daybook_infra.runtime.settings import Settings, load_settings
 
 
@@ -12,20 +10,14 @@ def server_settings() -> Settings:
     settings = load_settings()
     if settings.kafka_bootstrap and settings.database_url.get_secret_value():
         return settings
-    from daybook_infra.stack.choice import stack_of
     from daybook_infra.stack.interface import StackError
+    from daybook_infra.stack.local_settings import stack_of, with_local_servers
 
     try:
-        found = stack_of(settings).found()
+        return with_local_servers(settings, stack_of(settings).servers())
     except StackError:
         # Outside a checkout there is no local stack.
         return settings
-    return settings.model_copy(
-        update={
-            "kafka_bootstrap": settings.kafka_bootstrap or found.kafka_bootstrap,
-            "database_url": SecretStr(settings.database_url.get_secret_value() or found.database_url),
-        }
-    )
 
 
 def local_jwt_secret() -> Path | None:

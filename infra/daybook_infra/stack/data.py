@@ -1,32 +1,42 @@
-"""Where the servers' data and programs lie, so that whoever runs them can read them. As root that is a system user, and
-both may lie outside the checkout, under /var/lib/daybook; no parent folder's mode is ever changed.
+"""Who runs the servers, and where their data is. If root starts them, they run as a system user, because PostgreSQL
+refuses to run as root. The data is then outside the checkout, whose parent folders that user may not be able to enter.
 """
 
 import hashlib
 import os
+import pwd
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from daybook_infra.stack.interface import Say, StackError
+from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.processes import Account, Child, run
 
+SYSTEM_USER = "daybook"
 SYSTEM = Path("/var/lib/daybook")
 ALL_MAY_ENTER = 0o755
-OWNER_ENTERS = 0o700
+OWNER_MAY_ENTER = 0o700
+
+
+def service_account() -> Account | None:
+    """The system user, created if it is missing; None if the caller is not root and runs the servers itself."""
+    if os.geteuid() != 0:
+        return None
+    return _find_account() or _create_account()
 
 
 def data_folder(home: Home, account: Account | None) -> Path:
-    """The stack's data folder, made if need be: mode 700, owned by who runs the servers."""
-    return _own(home.data) if account is None else _linked(home, account)
+    """The stack's data folder, created if it is missing: mode 700, owned by the user who runs the servers."""
+    if account is not None:
+        return _make_system_folder(home, account)
+    _verify_own(home.data)
+    home.data.mkdir(mode=OWNER_MAY_ENTER, exist_ok=True)
+    return home.data
 
 
 def data_paths(home: Home, *, as_root: bool) -> list[Path]:
-    """The paths that hold data of the stack; none before its first start. Raises `StackError` where the data is not
-    the caller's to delete.
-    """
+    """The paths that hold the stack's data; empty if there is none. Raises `StackError` if it is another user's."""
     if as_root:
         folder = _system_folder(home)
         _verify_linked(home, folder)
@@ -48,32 +58,11 @@ def delete(paths: list[Path]) -> None:
             raise StackError(f"{error.filename} cannot be deleted: {error.strerror}") from None
 
 
-@dataclass(frozen=True, slots=True)
-class Programs:
-    """Files under one root that only work side by side. `probe` is one of them, `label` names their version."""
-
-    root: Path
-    folders: tuple[str, ...]
-    probe: str
-    label: str
-
-
-def readable(programs: Programs, account: Account | None, say: Say) -> Path:
-    """Their root, or where the account cannot read them, the root of a copy that it can read."""
-    probe = Child(["/bin/sh", "-c", 'test -r "$0"', str(programs.root / programs.probe)], account)
-    if account is None or run(probe).code == 0:
-        return programs.root
-    copy = SYSTEM / "programs" / programs.label
-    if not copy.is_dir():
-        say(f"copying {programs.label} to {copy}, once: the user {account.name} cannot read {programs.root}")
-        _copy(programs, copy)
-    return copy
-
-
-def _own(folder: Path) -> Path:
-    _verify_own(folder)
-    folder.mkdir(mode=OWNER_ENTERS, exist_ok=True)
-    return folder
+def make_open_folder(folder: Path) -> None:
+    """Creates a folder that all users may enter, whatever the umask. Leaves an existing folder as it is."""
+    with suppress(FileExistsError):
+        folder.mkdir()
+        folder.chmod(ALL_MAY_ENTER)
 
 
 def _verify_own(folder: Path) -> None:
@@ -94,36 +83,40 @@ def _verify_linked(home: Home, folder: Path) -> None:
         raise StackError(f"{home.data} was made by an ordinary user: run this as that user, or move it away")
 
 
-def _linked(home: Home, account: Account) -> Path:
+def _make_system_folder(home: Home, account: Account) -> Path:
     folder = _system_folder(home)
     _verify_linked(home, folder)
-    _open_folder(SYSTEM)
+    make_open_folder(SYSTEM)
     if not folder.is_dir():
-        folder.mkdir(mode=OWNER_ENTERS)
+        folder.mkdir(mode=OWNER_MAY_ENTER)
         os.chown(folder, account.uid, account.gid)
     with suppress(FileExistsError):
         home.data.symlink_to(folder)
     return folder
 
 
-def _open_folder(folder: Path) -> None:
-    """A folder of ours that all may enter, whatever the umask; one that exists already stays as it is."""
-    with suppress(FileExistsError):
-        folder.mkdir()
-        folder.chmod(ALL_MAY_ENTER)
+def _find_account() -> Account | None:
+    try:
+        entry = pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        return None
+    if entry.pw_uid == 0:
+        raise StackError(
+            f"the user {SYSTEM_USER!r} is root here: give it a uid of its own, or run this as an ordinary user"
+        )
+    return Account(SYSTEM_USER, entry.pw_uid, entry.pw_gid)
 
 
-def _copy(programs: Programs, copy: Path) -> None:
-    _open_folder(copy.parent)
-    unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    for name in programs.folders:
-        shutil.copytree(programs.root / name, unfinished / name, symlinks=True)
-    for folder, _, files in os.walk(unfinished):
-        for path in [Path(folder), *(Path(folder) / name for name in files)]:
-            if not path.is_symlink():
-                mode = path.stat().st_mode
-                path.chmod(mode | 0o444 | (0o111 if mode & 0o100 else 0))
-    with suppress(OSError):  # another stack's copy came first and is as good
-        unfinished.rename(copy)
-    shutil.rmtree(unfinished, ignore_errors=True)
+def _create_account() -> Account:
+    useradd = shutil.which("useradd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if useradd is None:
+        raise StackError(
+            f"as root the servers run as the system user {SYSTEM_USER!r}, and `useradd` is missing here: "
+            "make that user, or run this as an ordinary user"
+        )
+    options = ["--system", "--user-group", "--no-create-home", "--shell", "/usr/sbin/nologin"]
+    done = run(Child([useradd, *options, SYSTEM_USER]))
+    account = _find_account()
+    if account is None:
+        raise StackError(f"useradd could not make the system user {SYSTEM_USER!r}: {done.last_line()}")
+    return account

@@ -1,4 +1,4 @@
-"""The Docker stack: the compose file's Kafka and PostgreSQL, data in named volumes. It starts no service."""
+"""The Docker stack: the compose file's Kafka and PostgreSQL, with their data in named volumes."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, StackError, titles
 from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
-from daybook_infra.stack.ports import LOOPBACK, check_free, remembered
+from daybook_infra.stack.ports import LOOPBACK, check_free, remembered_ports
 from daybook_infra.stack.processes import TAIL_LINES, Child, Done, run
 
-# Long enough to pull both images over a slow line.
+# Long enough to download both images over a slow connection.
 UP_SECONDS = 900
 PORT_NAMES = ("docker_kafka", "docker_postgres")
 SUPERUSER = DATABASE = "daybook"
@@ -30,30 +30,29 @@ class DockerStack:
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
         with lock_or_wait(self.home.lock("stack"), self.say):
-            missing = parts - self._running()
+            missing = parts - self._running_parts()
             self._check_ports(missing)
             if missing:
                 self.say(f"starting {titles(missing)} in Docker")
-            if parts:  # what runs may not be healthy yet
+            if parts:  # those that run may not be healthy yet
                 self._compose("up", "--detach", "--wait", *sorted(parts), seconds=UP_SECONDS)
         return missing
 
-    def found(self) -> Servers:
+    def servers(self) -> Servers:
         if not self._password_file.is_file():
             return Servers()
-        running = self._running()
-        ports = remembered(self.home.ports, PORT_NAMES)
+        running = self._running_parts()
+        ports = remembered_ports(self.home.ports, PORT_NAMES)
         return Servers(
             f"{LOOPBACK}:{ports['docker_kafka']}" if Part.KAFKA in running else "",
             self._url(ports["docker_postgres"]) if Part.POSTGRES in running else "",
         )
 
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        """The volumes stay."""
         if not self._password_file.is_file():
             return frozenset()
         with lock_or_wait(self.home.lock("stack"), self.say):
-            running = parts & self._running()
+            running = parts & self._running_parts()
             if running:
                 self._compose("stop", *sorted(running))
         return running
@@ -75,7 +74,7 @@ class DockerStack:
 
     @property
     def project(self) -> str:
-        """Its volumes have this home's password: no other checkout's stack, nor `docker compose up`, may share them."""
+        """The compose project, of this checkout alone: PostgreSQL's volume has the password that is in its home."""
         return f"daybook-{hashlib.sha256(os.fsencode(self.home.folder)).hexdigest()[:8]}"
 
     @property
@@ -91,20 +90,20 @@ class DockerStack:
         return self._password_file.read_text(encoding="utf-8")
 
     def _check_ports(self, missing: Iterable[Part]) -> None:
-        ports = remembered(self.home.ports, PORT_NAMES)
+        ports = remembered_ports(self.home.ports, PORT_NAMES)
         for part in missing:
             check_free(ports[f"docker_{part}"], part.label, self.home.ports)
 
-    def _running(self) -> frozenset[Part]:
-        """One JSON object a line; older versions of compose print one array."""
+    def _running_parts(self) -> frozenset[Part]:
+        """Compose prints one JSON object per line, or one array in older versions."""
         output = self._compose("ps", "--format", "json").output.strip()
         listed = json.loads(output) if output.startswith("[") else [json.loads(line) for line in output.splitlines()]
         running = {container["Service"] for container in listed if container.get("State") == "running"}
         return frozenset(part for part in Part if part in running)
 
     def _volumes(self) -> list[str]:
-        mine = f"label=com.docker.compose.project={self.project}"
-        return sorted(self._docker("volume", "ls", "--filter", mine, "--format", "{{.Name}}").output.split())
+        ours = f"label=com.docker.compose.project={self.project}"
+        return sorted(self._docker("volume", "ls", "--filter", ours, "--format", "{{.Name}}").output.split())
 
     def _compose(self, *arguments: str, seconds: float = 120) -> Done:
         return self._docker("compose", *arguments, env=self._environment(), seconds=seconds)
@@ -124,8 +123,8 @@ class DockerStack:
         return done
 
     def _environment(self) -> dict[str, str]:
-        """Which compose file and project, and what the file asks for; the two servers need no service's secret."""
-        ports = remembered(self.home.ports, PORT_NAMES)
+        """What compose and its file need. The file requires a JWT secret, which these two servers do not use."""
+        ports = remembered_ports(self.home.ports, PORT_NAMES)
         return {
             "COMPOSE_FILE": str(self.checkout / "docker-compose.yml"),
             "COMPOSE_PROJECT_NAME": self.project,

@@ -1,17 +1,16 @@
-"""The embedded stack: Kafka and PostgreSQL as processes of this machine, on loopback, their data under one home."""
+"""The embedded stack: Kafka and PostgreSQL as processes on loopback, with their data in one home."""
 
 import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from daybook_infra.stack.account import service_account
-from daybook_infra.stack.data import data_folder, data_paths, delete
+from daybook_infra.stack.data import data_folder, data_paths, delete, service_account
 from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import Home
-from daybook_infra.stack.ports import check_free, remembered
+from daybook_infra.stack.ports import check_free, remembered_ports
 from daybook_infra.stack.postgres import Postgres
 from daybook_infra.stack.processes import explain_end, read_pid
 
@@ -23,13 +22,13 @@ class EmbeddedStack:
     home: Home
     say: Say
     durable: bool = True
-    jars: Home | None = None  # whose Kafka jars to use; its own, if none is named
-    kafka_advertised: int | None = None  # the port that clients are sent to, if it is not Kafka's own
+    jars: Home | None = None  # the home with the Kafka jars, if not `home`
+    kafka_advertised: int | None = None  # the port that Kafka tells its clients, if not its own
 
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
         self.home.make()
         with lock_or_wait(self.home.lock("stack"), self.say), ExitStack() as undo:
-            kafka, postgres = self._servers()
+            kafka, postgres = self._kafka_and_postgres()
             started: set[Part] = set()
             if Part.KAFKA in parts and kafka.process() is None:
                 self._start_kafka(kafka, undo)
@@ -40,11 +39,11 @@ class EmbeddedStack:
             undo.pop_all()
         return frozenset(started)
 
-    def found(self) -> Servers:
+    def servers(self) -> Servers:
         if not self._data_paths():
             return Servers()
         self.home.make()
-        kafka, postgres = self._servers()
+        kafka, postgres = self._kafka_and_postgres()
         return Servers(
             kafka.bootstrap if kafka.process() is not None else "",
             postgres.url if postgres.process() is not None else "",
@@ -55,12 +54,12 @@ class EmbeddedStack:
             return frozenset()
         self.home.make()
         with lock_or_wait(self.home.lock("stack"), self.say):
-            kafka, postgres = self._servers()
+            kafka, postgres = self._kafka_and_postgres()
             stops = {Part.KAFKA: kafka.stop, Part.POSTGRES: postgres.stop}
             return frozenset(part for part, stop in stops.items() if part in parts and stop())
 
     def explain_end(self, part: Part) -> str:
-        kafka, postgres = self._servers()
+        kafka, postgres = self._kafka_and_postgres()
         server = kafka if part is Part.KAFKA else postgres
         return explain_end(part.label, read_pid(server.pid_file), server.port, server.log)
 
@@ -90,8 +89,8 @@ class EmbeddedStack:
         self.say(f"starting PostgreSQL on port {postgres.port}")
         postgres.launch()
 
-    def _servers(self) -> tuple[Kafka, Postgres]:
-        ports = remembered(self.home.ports, PORT_NAMES)
+    def _kafka_and_postgres(self) -> tuple[Kafka, Postgres]:
+        ports = remembered_ports(self.home.ports, PORT_NAMES)
         account = service_account()
         data = data_folder(self.home, account)
         kafka = Kafka(

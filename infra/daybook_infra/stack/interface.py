@@ -1,4 +1,4 @@
-"""What a local stack is to those who use it: where its servers are, and that they can be started, found and stopped."""
+"""What every local stack offers, whether its servers are processes or containers."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ Say = Callable[[str], None]
 
 
 class StackError(DaybookError):
-    """The local stack cannot be had: one line that says why and what to do."""
+    """The local stack does not work. The message says why, and what to do."""
 
 
 class Part(StrEnum):
@@ -36,7 +36,7 @@ def titles(parts: Iterable[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Addresses of what runs; empty where a part does not."""
+    """Addresses of the running servers; empty for one that does not run."""
 
     kafka_bootstrap: str = ""
     database_url: str = field(default="", repr=False)
@@ -52,25 +52,25 @@ class Servers:
 
 class Stack(Protocol):
     def start(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        """Runs what is not running yet and returns it, ready for clients. Raises `StackError`."""
+        """Starts those of `parts` that do not run, waits until they accept clients, and returns them."""
         ...
 
-    def found(self) -> Servers:
-        """What runs now. Starts nothing."""
+    def servers(self) -> Servers:
+        """The servers that run now."""
         ...
 
     def stop(self, parts: frozenset[Part] = ALL_PARTS) -> frozenset[Part]:
-        """Ends what runs of these, whoever started it, and returns it."""
+        """Stops those of `parts` that run, whoever started them, and returns them."""
         ...
 
     def explain_end(self, part: Part) -> str:
-        """How a part that no longer runs has ended, and the end of its log."""
+        """How a server that no longer runs has ended, and the end of its log."""
         ...
 
     def data(self) -> list[str]:
-        """What `delete_data` deletes: paths and Docker volumes. Raises `StackError` where it is not the caller's."""
+        """The paths and Docker volumes that `delete_data` deletes. Raises `StackError` if they are another user's."""
         ...
 
     def delete_data(self) -> None:
-        """Deletes the data for good. Only while nothing runs, and with the lock `stack` held."""
+        """Deletes the data. The caller holds the lock `stack`, and no server runs."""
         ...

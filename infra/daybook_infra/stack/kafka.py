@@ -1,6 +1,4 @@
-"""One Kafka node in KRaft mode on loopback, broker and controller: formatted once, started, found, stopped. It is alone
-or one of a cluster. It knows no topic.
-"""
+"""One Kafka node on loopback, broker and KRaft controller in one process. It runs alone or as a member of a cluster."""
 
 import base64
 import os
@@ -15,23 +13,31 @@ from pathlib import Path
 
 import psutil
 
-from daybook_infra.stack.data import readable
 from daybook_infra.stack.interface import Say, StackError
-from daybook_infra.stack.jars import fetched
 from daybook_infra.stack.places import EVERYBODY_READS, Home, checkout, write_file
 from daybook_infra.stack.ports import LOOPBACK
-from daybook_infra.stack.processes import Account, Child, alive, begin_log, end, last_complaint, read_pid, run, spawn
-from daybook_infra.stack.wheels import JAVA, java
+from daybook_infra.stack.processes import (
+    Account,
+    Child,
+    end_process,
+    find_process,
+    last_error_line,
+    read_pid,
+    run,
+    spawn,
+    start_new_log,
+)
+from daybook_infra.stack.programs import JAVA, KAFKA_JARS, java, kafka, readable_root
 
 LOG4J = "log4j2.properties"
 JVM = (
     *("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
-    # Kafka 4.3 still frees mapped buffers and loads zstd in ways that Java 25 warns of at each start.
+    # Without these, Java 25 prints warnings about how Kafka 4.3 frees mapped buffers and loads zstd.
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
 )
 READY_SECONDS = 60
 PROBE_SECONDS = 2
-# An ApiVersions request, version 0: the first thing that a broker answers, and only once it takes requests.
+# An ApiVersions request, version 0. A broker answers it as soon as it accepts requests.
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
 SETTINGS = """\
 process.roles=broker,controller
@@ -66,8 +72,8 @@ def new_cluster_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """What a node must know of the others: all have one id, and the ports of all controllers, node 1's first. Each of
-    Kafka's own topics has a copy on every node. A dead broker is noticed after its session.
+    """The cluster of a node: its id and the ports of its controllers, node 1's first. Every node has a copy of each of
+    Kafka's internal topics. A broker counts as dead when its session has expired.
     """
 
     controller_ports: tuple[int, ...]
@@ -104,23 +110,23 @@ class Kafka:
         return f"{LOOPBACK}:{self.port}"
 
     def process(self) -> psutil.Process | None:
-        return alive(read_pid(self.pid_file), str(self._settings))
+        return find_process(read_pid(self.pid_file), str(self._settings))
 
     def prepare(self) -> None:
-        """Makes the node's folder whole, or leaves none: a broken format never looks like data."""
+        """Formats the node's folder under another name first, so that an interrupted run leaves no broken folder."""
         logs = self.data / "kafka"
         if (logs / "meta.properties").is_file():
             return
         if logs.exists():
             raise StackError(
-                f"{logs} is no whole Kafka folder (meta.properties is missing): "
+                f"{logs} is not a complete Kafka folder (meta.properties is missing): "
                 "move it away, or delete it to begin with an empty log"
             )
         self.say("formatting Kafka's storage")
         unfinished = self.data / "kafka.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_settings(unfinished)
-        # One argument, as one id in 64 begins with a dash.
+        # One argument, because one id in 64 begins with a dash.
         format_it = ["kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster.id}", "-c", str(self._settings)]
         done = run(self._java(format_it))
         if done.code != 0:
@@ -132,7 +138,7 @@ class Kafka:
             pid = read_pid(self.pid_file)
             self.say(f"{self.pid_file} is stale (no Kafka of this stack has pid {pid}): replacing it")
         self._write_settings(self.data / "kafka")
-        begin_log(self.log)
+        start_new_log(self.log)
         pid = spawn(self._java(["kafka.Kafka", str(self._settings)]), self.log)
         write_file(self.pid_file, f"{pid}\n", EVERYBODY_READS)
 
@@ -140,7 +146,7 @@ class Kafka:
         deadline = time.monotonic() + READY_SECONDS
         while not answers(self.port):
             if self.process() is None:
-                raise StackError(f"Kafka ended while starting ({last_complaint(self.log)}); its log: {self.log}")
+                raise StackError(f"Kafka ended while starting ({last_error_line(self.log)}); its log: {self.log}")
             if time.monotonic() > deadline:
                 raise StackError(f"Kafka did not answer within {READY_SECONDS} s; its log: {self.log}")
             time.sleep(0.1)
@@ -148,7 +154,7 @@ class Kafka:
     def stop(self) -> bool:
         process = self.process()
         if process is not None:
-            end(process, "Kafka", self.say)
+            end_process(process, "Kafka", self.say)
         with suppress(FileNotFoundError):
             self.pid_file.unlink()
         return process is not None
@@ -165,21 +171,20 @@ class Kafka:
         ports = {"port": self.port, "advertised_port": self.advertised_port}
         text = SETTINGS.format(host=LOOPBACK, logs=logs, **ports, **self.cluster.settings())
         write_file(self._settings, text, EVERYBODY_READS)
-        log4j = checkout() / "infra" / "kafka" / LOG4J  # a copy, which the account can read
+        log4j = checkout() / "infra" / "kafka" / LOG4J  # copied, because the account may not be able to read it
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
 
     def _java(self, arguments: list[str]) -> Child:
-        jars = fetched(self.jars_home, self.say)
-        lib = readable(jars.programs(), self.account, self.say) / jars.folder.name
-        runtime = readable(java(), self.account, self.say) / JAVA
-        classpath = os.pathsep.join(str(lib / name) for name in jars.names)
+        jars = readable_root(kafka(self.jars_home, self.say), self.account, self.say) / KAFKA_JARS
+        runtime = readable_root(java(), self.account, self.say) / JAVA
+        classpath = os.pathsep.join(map(str, sorted(jars.glob("*.jar"))))
         heap = ["-Xms256m", f"-Xmx{self.cluster.heap_mib}m"]
         options = [*heap, *JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
         return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account)
 
 
 def answers(port: int) -> bool:
-    """Whether a broker takes requests there."""
+    """Whether a broker accepts requests on this port."""
     try:
         with socket.create_connection((LOOPBACK, port), PROBE_SECONDS) as connection:
             connection.settimeout(PROBE_SECONDS)

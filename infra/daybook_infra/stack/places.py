@@ -1,4 +1,4 @@
-"""Where a stack keeps its things: the checkout, its `.daybook/`, the names of the files in it. Starts nothing."""
+"""The checkout, its `.daybook/` folder, and the names of the files in it."""
 
 import os
 from contextlib import suppress
@@ -13,7 +13,7 @@ EVERYBODY_READS = 0o644
 
 
 def checkout() -> Path:
-    """The folder that this package is developed in. Raises `StackError` where it was installed without one."""
+    """The repository's root folder. Raises `StackError` if this package was installed without it."""
     root = Path(__file__).resolve().parents[3]
     if not (root / "infra" / "kafka" / "pom.xml").is_file():
         raise StackError(
@@ -25,7 +25,7 @@ def checkout() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """One stack's folder: `.daybook/` of a checkout, or a temporary one. As root its `data` is a link (data.py)."""
+    """The folder of one stack: `.daybook/` in a checkout, or a temporary one. Root's `data` is a link (see data.py)."""
 
     folder: Path
 
@@ -49,13 +49,13 @@ class Home:
         return self.folder / "logs" / f"{name}.log"
 
     def pid_file(self, name: str) -> Path:
-        return self.folder / "run" / f"{name}.json"
+        return self.folder / "run" / f"{name}.pid"
 
     def lock(self, name: str) -> Path:
         return self.folder / f"{name}.lock"
 
     def make(self) -> None:
-        """Raises `StackError` where this user may not write: else each later step would find that out by itself."""
+        """Raises `StackError` if this user may not write there, before any later step fails for that reason."""
         try:
             for folder in (self.folder, self.folder / "logs", self.folder / "run"):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -68,8 +68,8 @@ class Home:
 
 
 def write_file(path: Path, text: str, mode: int, account: Account | None = None) -> None:
-    """Replaces `path` at once and never follows a link there; it has its mode and owner before it has its name.
-    Raises `StackError` where that cannot be, as on a full disk.
+    """Replaces `path` atomically, with this mode and owner from the beginning. Does not follow a link at `path`. Raises
+    `StackError` if it cannot be written, for example on a full disk.
     """
     new = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -85,7 +85,7 @@ def write_file(path: Path, text: str, mode: int, account: Account | None = None)
 def _write_new(new: Path, text: str, mode: int, account: Account | None) -> None:
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        os.fchmod(descriptor, mode)  # the umask may have taken bits away
+        os.fchmod(descriptor, mode)  # whatever the umask
         if account is not None:
             os.fchown(descriptor, account.uid, account.gid)
         file.write(text)

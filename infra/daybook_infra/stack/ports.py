@@ -1,4 +1,4 @@
-"""Free ports, chosen once and remembered in a file: whoever was given an address finds the server there again."""
+"""Free ports. Those of the servers are stored in a file, so that addresses stay valid after a restart."""
 
 import errno
 import json
@@ -13,7 +13,7 @@ from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import EVERYBODY_READS, write_file
 
 LOOPBACK = "127.0.0.1"
-# Below the range that Linux and macOS give to outgoing connections, so nothing takes a remembered port by chance.
+# Below the range of outgoing connections on Linux and macOS, so that none of those takes a stored port.
 CHOICE = range(20_000, 30_000)
 TRIES = 200
 IN_A_ROW = 100
@@ -21,7 +21,7 @@ IN_A_ROW = 100
 
 def is_free(port: int) -> bool:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # As servers do: a closed connection that lingers in TIME_WAIT does not hold the port.
+        # As servers do, so that a closed connection in TIME_WAIT does not occupy the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -33,15 +33,15 @@ def is_free(port: int) -> bool:
 
 
 def next_free(port: int, besides: frozenset[int] = frozenset()) -> int:
-    """The first free port from `port` on. Raises `StackError` if a hundred in a row are taken."""
+    """The first free port from `port` upwards. Raises `StackError` if a hundred in a row are taken."""
     for candidate in range(port, port + IN_A_ROW):
         if candidate not in besides and is_free(candidate):
             return candidate
     raise StackError(f"the ports {port} to {port + IN_A_ROW - 1} are all taken: end some of those programs")
 
 
-def remembered(file: Path, names: tuple[str, ...]) -> dict[str, int]:
-    """The ports of these names; those that the file does not know are chosen and added to it."""
+def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
+    """The ports stored under these names. Missing ones are chosen and stored."""
     known = _read(file)
     missing = [name for name in names if name not in known]
     for name in missing:
@@ -79,7 +79,7 @@ def _choose(besides: frozenset[int]) -> int:
 
 
 def _holder(port: int) -> str:
-    """Who listens there, as far as this user may know."""
+    """The program that listens there, if this user may know it."""
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:

@@ -1,4 +1,4 @@
-"""One PostgreSQL server on loopback TCP, with a password: made once, started, found, stopped. It knows no table."""
+"""One PostgreSQL server on loopback, with a password."""
 
 import secrets
 import shutil
@@ -8,17 +8,25 @@ from pathlib import Path
 
 import psutil
 
-from daybook_infra.stack.data import readable
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.places import EVERYBODY_READS, OWNER_ONLY, write_file
 from daybook_infra.stack.ports import LOOPBACK
-from daybook_infra.stack.processes import Account, Child, Done, alive, begin_log, last_complaint, read_pid, run
-from daybook_infra.stack.wheels import POSTGRES, postgres
+from daybook_infra.stack.processes import (
+    Account,
+    Child,
+    Done,
+    find_process,
+    last_error_line,
+    read_pid,
+    run,
+    start_new_log,
+)
+from daybook_infra.stack.programs import POSTGRES, postgres, readable_root
 
 SUPERUSER = DATABASE = "daybook"
 START_SECONDS = STOP_SECONDS = 60
 OWN_SETTINGS = "daybook.conf"
-# No Unix socket: its path would be bound to 107 bytes, and to trust in file modes.
+# No Unix socket: its path could not exceed 107 bytes, and its file mode would decide who may connect.
 SETTINGS = """\
 listen_addresses = '{host}'
 port = {port}
@@ -28,8 +36,8 @@ log_timezone = 'UTC'
 max_connections = 200
 max_wal_size = '2GB'
 """
-# A test's data may die with the machine: three times faster commits.
-FLEETING = """\
+# Three times faster commits, for tests, whose data need not survive a crash of the machine.
+NOT_DURABLE = """\
 fsync = off
 full_page_writes = off
 """
@@ -49,15 +57,15 @@ class Postgres:
         return f"postgresql://{SUPERUSER}:{self._password()}@{LOOPBACK}:{self.port}/{DATABASE}"
 
     def process(self) -> psutil.Process | None:
-        return alive(read_pid(self.pid_file), str(self._cluster))
+        return find_process(read_pid(self.pid_file), str(self._cluster))
 
     def prepare(self) -> None:
-        """Makes the cluster whole, or leaves none: a broken initdb never looks like data."""
+        """Creates the cluster under another name first, so that an interrupted run leaves no broken folder."""
         if (self._cluster / "PG_VERSION").is_file():
             return
         if self._cluster.exists():
             raise StackError(
-                f"{self._cluster} is no whole PostgreSQL folder (PG_VERSION is missing): "
+                f"{self._cluster} is not a complete PostgreSQL folder (PG_VERSION is missing): "
                 "move it away, or delete it to begin with an empty database"
             )
         self.say("making PostgreSQL's data folder")
@@ -69,21 +77,21 @@ class Postgres:
         unfinished.rename(self._cluster)
 
     def launch(self) -> None:
-        """Returns when it takes connections: `pg_ctl` waits for that."""
+        """Returns when the server accepts connections, which `pg_ctl` waits for."""
         self._clear_stale_pid()
-        settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else FLEETING)
+        settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
         write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)
-        begin_log(self.log)
+        start_new_log(self.log)
         done = self._pg_ctl("start", "-t", str(START_SECONDS))
         if done.code != 0:
-            raise StackError(f"PostgreSQL did not start ({last_complaint(self.log)}); its log: {self.log}")
+            raise StackError(f"PostgreSQL did not start ({last_error_line(self.log)}); its log: {self.log}")
 
     def stop(self) -> bool:
         if self.process() is None:
             return False
         done = self._pg_ctl("stop", "-m", "fast", "-t", str(STOP_SECONDS))
         if done.code != 0:
-            self.say(f"PostgreSQL has not ended within {STOP_SECONDS} s: stopping it at once")
+            self.say(f"PostgreSQL has not stopped within {STOP_SECONDS} s: stopping it without a checkpoint")
             self._pg_ctl("stop", "-m", "immediate", "-t", str(STOP_SECONDS))
         return True
 
@@ -104,7 +112,7 @@ class Postgres:
             return self._password_file.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise StackError(
-                f"{self._password_file} is missing, and nobody can log in without it: "
+                f"{self._password_file} is missing, without which nobody can log in: "
                 f"restore it, or delete {self._cluster} to begin with an empty database"
             ) from None
 
@@ -119,14 +127,14 @@ class Postgres:
         write_file(settings, text, OWNER_ONLY, self.account)
 
     def _create_database(self, folder: Path) -> None:
-        """In single-user mode, while nobody else can know the folder."""
+        """In single-user mode, before the server runs for the first time."""
         alone = self._program("postgres", "--single", "-D", str(folder), "postgres")
         done = run(alone, stdin=f"CREATE DATABASE {DATABASE}\n")
         if done.code != 0 or "ERROR" in done.output:
             raise StackError(f"the database {DATABASE} could not be made: {done.last_line()}")
 
     def _clear_stale_pid(self) -> None:
-        """PostgreSQL takes any living process of that pid for its own server, and would refuse to start."""
+        """PostgreSQL refuses to start while any process has the pid in this file."""
         if self.pid_file.exists() and self.process() is None:
             pid = read_pid(self.pid_file)
             self.say(f"{self.pid_file} is stale (no server of this folder has pid {pid}): removing it")
@@ -138,5 +146,5 @@ class Postgres:
         return run(child, seconds=2 * START_SECONDS, log=self.log)
 
     def _program(self, name: str, *arguments: str) -> Child:
-        root = readable(postgres(), self.account, self.say)
+        root = readable_root(postgres(), self.account, self.say)
         return Child([str(root / POSTGRES / "bin" / name), *arguments], self.account)

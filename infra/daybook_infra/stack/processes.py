@@ -1,4 +1,4 @@
-"""Child processes: how they are started, recognised again by a later process, and ended. It knows no server."""
+"""Child processes: starts them, finds them again by their pid, ends them and explains their end. Knows no server."""
 
 import os
 import re
@@ -16,19 +16,19 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 
-# The working folder may be closed to a child's account.
+# The working folder of a child, whose account may not be able to enter the caller's.
 OPEN_TO_ALL = "/"
 KILL_SECONDS = 10
 EXEC_SECONDS = EXIT_SECONDS = 1
 TAIL_BYTES = 65_536
 TAIL_LINES = 20
-FAILED_TO_RUN = 127  # what a shell answers for a program that it cannot run
+FAILED_TO_RUN = 127  # as a shell reports a program that it cannot run
 _SIGNALS = {each.value: each.name for each in signal.Signals}
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Whom a child runs as, where that is not the caller."""
+    """The user that a child runs as, if not the caller."""
 
     name: str
     uid: int
@@ -47,7 +47,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """How to run one: nothing of the caller's environment reaches it but what `env` names."""
+    """A program to run. Of the caller's environment it gets PATH and what `env` contains."""
 
     argv: Sequence[str]
     account: Account | None = None
@@ -63,25 +63,25 @@ class Child:
 
     @property
     def groups(self) -> list[int] | None:
-        """None leaves the caller's; an account has no others than its own."""
+        """None keeps the caller's groups; an account has only its own."""
         return [] if self.account is not None else None
 
 
 def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None = None) -> Done:
-    """Runs a short-lived program to its end. A program that cannot be run, or outlives its deadline, has failed.
-    With `log` its output goes there: a pipe would stay open for as long as a server that it leaves behind.
+    """Runs a program to its end. One that cannot be run, or takes longer than `seconds`, has failed. With `log` its
+    output goes there: a server that it starts in the background would keep a pipe open.
     """
     with tempfile.TemporaryFile() if log is None else log.open("ab") as output:
-        code = _ended(child, seconds, stdin, output)
+        code = _exit_code(child, seconds, stdin, output)
         if log is not None:
             return Done(code, "")
         output.seek(0)
         return Done(code, output.read().decode("utf-8", "replace"))
 
 
-def _ended(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> int:
+def _exit_code(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> int:
     try:
-        done = subprocess.run(  # noqa: S603 - every argument is ours
+        return subprocess.run(  # noqa: S603 - every argument is ours
             child.argv,
             user=child.uid,
             group=child.gid,
@@ -93,19 +93,17 @@ def _ended(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> int:
             stderr=subprocess.STDOUT,
             timeout=seconds,
             check=False,
-        )
+        ).returncode
     except subprocess.TimeoutExpired:
         output.write(f"no end after {seconds:.0f} s\n".encode())
-        return FAILED_TO_RUN
     except OSError as error:
         output.write(f"{child.argv[0]}: {error.strerror}\n".encode())
-        return FAILED_TO_RUN
-    return done.returncode
+    return FAILED_TO_RUN
 
 
 def spawn(child: Child, log: Path) -> int:
-    """Starts a long-lived program in a session of its own, so that Ctrl-C in the terminal reaches its parent alone.
-    Returns its pid: it may outlive this process, and `alive` and `end` know it by that.
+    """Starts a program in a session of its own, so that Ctrl-C in the terminal does not reach it. Returns its pid,
+    because it may outlive this process.
     """
     try:
         with log.open("ab") as output:
@@ -123,22 +121,22 @@ def spawn(child: Child, log: Path) -> int:
             )
     except OSError as error:
         raise StackError(f"{child.argv[0]} cannot be run: {error.strerror}") from None
-    started.returncode = 0  # disowned: or Python would warn that nobody waited for it
+    started.returncode = 0  # otherwise Python warns that nobody waited for it
     _await_command_line(started.pid)
     return started.pid
 
 
 def _await_command_line(pid: int) -> None:
-    """A program is on its way for a moment before the system can say what it is, and `alive` would miss it."""
+    """A new process has no command line for a moment, and `find_process` would not recognise it."""
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         deadline = time.monotonic() + EXEC_SECONDS
-        while not (process.cmdline() or gone(process)) and time.monotonic() < deadline:
+        while not (process.cmdline() or has_ended(process)) and time.monotonic() < deadline:
             time.sleep(0.001)
 
 
-def begin_log(log: Path) -> None:
-    """Each start has a log of its own; the one before is kept beside it."""
+def start_new_log(log: Path) -> None:
+    """Each start has a log of its own. Keeps the log of the start before."""
     with suppress(FileNotFoundError):
         log.replace(log.with_name(f"{log.name}.1"))
 
@@ -148,7 +146,7 @@ def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def read_pid(file: Path) -> int | None:
-    """None where there is no such file, or one that holds no pid."""
+    """None if there is no such file, or no pid in it."""
     try:
         pid = int(file.read_text(encoding="utf-8").split(maxsplit=1)[0])
     except (FileNotFoundError, ValueError, IndexError):
@@ -156,8 +154,8 @@ def read_pid(file: Path) -> int | None:
     return pid if pid > 0 else None
 
 
-def alive(pid: int | None, *marks: str) -> psutil.Process | None:
-    """The process of this pid, if its command line has all `marks`: a pid that was given away again is not ours."""
+def find_process(pid: int | None, *marks: str) -> psutil.Process | None:
+    """The process with this pid, if its command line contains all `marks`: the system may have reused the pid."""
     if pid is None:
         return None
     try:
@@ -168,27 +166,27 @@ def alive(pid: int | None, *marks: str) -> psutil.Process | None:
     return process if all(any(mark in word for word in words) for mark in marks) and words else None
 
 
-def gone(process: psutil.Process) -> bool:
-    """A zombie is gone too: in containers nobody may be there to collect it."""
+def has_ended(process: psutil.Process) -> bool:
+    """A zombie has ended too: in a container it may never be reaped."""
     try:
         return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
-def end(process: psutil.Process, title: str, say: Say, *, seconds: float = 30) -> None:
-    """SIGTERM, and after `seconds` SIGKILL, which it says. Returns when the process is gone."""
+def end_process(process: psutil.Process, title: str, say: Say, *, seconds: float = 30) -> None:
+    """Sends SIGTERM and, after `seconds`, SIGKILL. Returns when the process has ended."""
     with suppress(psutil.NoSuchProcess):
         process.terminate()
-        if not _went(process, seconds):
+        if not _ended_within(process, seconds):
             say(f"{title} (pid {process.pid}) has not ended within {seconds:g} s: killing it")
             process.kill()
-            _went(process, KILL_SECONDS)
+            _ended_within(process, KILL_SECONDS)
 
 
-def _went(process: psutil.Process, seconds: float) -> bool:
+def _ended_within(process: psutil.Process, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
-    while not gone(process):
+    while not has_ended(process):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.05)
@@ -196,7 +194,7 @@ def _went(process: psutil.Process, seconds: float) -> bool:
 
 
 def explain_end(title: str, pid: int | None, port: int, log: Path) -> str:
-    """Why a program is no longer running: how it ended, and the end of its log."""
+    """How a program has ended, and the end of its log."""
     return f"{title} (pid {pid or 'unknown'}, port {port}) {_how_it_ended(pid)}; {end_of_log(log)}"
 
 
@@ -205,7 +203,7 @@ def end_of_log(log: Path) -> str:
 
 
 def _how_it_ended(pid: int | None) -> str:
-    """The system tells the exit status of a child to its parent alone, and only once."""
+    """Only a parent learns the exit status of its child, and only once."""
     try:
         code = psutil.Process(pid).wait(EXIT_SECONDS) if pid is not None else None
     except (psutil.Error, psutil.TimeoutExpired):
@@ -217,8 +215,8 @@ def _how_it_ended(pid: int | None) -> str:
     return f"was ended by {_SIGNALS.get(-code, f'signal {-code}')}"
 
 
-def last_complaint(log: Path) -> str:
-    """The last line of a log that sounds like a reason, else the last line."""
+def last_error_line(log: Path) -> str:
+    """The last line of a log that looks like an error, or else the last line."""
     lines = _tail(log)
     return next((line for line in reversed(lines) if re.search("ERROR|FATAL|Exception", line)), "".join(lines[-1:]))
 

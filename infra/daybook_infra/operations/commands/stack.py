@@ -1,4 +1,4 @@
-"""`daybook stack up|down|env|reset`: the local Kafka and PostgreSQL alone."""
+"""`daybook stack up|down|env|reset`: only the local Kafka and PostgreSQL."""
 
 import shlex
 import sys
@@ -6,18 +6,17 @@ import sys
 import click
 
 from daybook_infra.runtime.settings import load_settings
-from daybook_infra.stack.choice import parts_needed, stack_of
 from daybook_infra.stack.interface import Part, Stack, StackError, titles
-from daybook_infra.stack.jwt_secret import env_with_secret, local_secret
-from daybook_infra.stack.leftovers import (
+from daybook_infra.stack.local_settings import env_with_secret, local_secret, parts_needed, stack_of
+from daybook_infra.stack.lock import is_held, lock_or_refuse, lock_or_wait
+from daybook_infra.stack.places import Home
+from daybook_infra.stack.services import (
     UP_RUNS,
     end_services,
     forget_started,
     refuse_while_up_runs,
     services_left_behind,
 )
-from daybook_infra.stack.lock import is_held, lock_or_refuse, lock_or_wait
-from daybook_infra.stack.places import Home
 
 
 def say(line: str) -> None:
@@ -26,16 +25,16 @@ def say(line: str) -> None:
 
 @click.group
 def stack() -> None:
-    """The local Kafka and PostgreSQL, which run on after the command.
+    """The local Kafka and PostgreSQL, which run in the background.
 
-    DAYBOOK_STACK says which: embedded (the default) or docker. What DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL
-    name runs elsewhere and is left alone.
+    DAYBOOK_STACK says which: embedded (the default) or docker. Servers that DAYBOOK_KAFKA_BOOTSTRAP and
+    DAYBOOK_DATABASE_URL name are left alone.
     """
 
 
 @stack.command("up")
 def stack_up() -> None:
-    """Start what is not running yet."""
+    """Start the servers that are not running yet."""
     settings = load_settings()
     needed = parts_needed(settings)
     home = Home.of_checkout()
@@ -51,7 +50,7 @@ def stack_up() -> None:
 
 @stack.command("down")
 def stack_down() -> None:
-    """Stop what runs. The data stays."""
+    """Stop the running servers. The data stays."""
     settings = load_settings()
     home = Home.of_checkout()
     home.make()
@@ -65,22 +64,22 @@ def stack_down() -> None:
 
 @stack.command("env")
 def stack_env() -> None:
-    """Print what a shell needs to use the stack: eval "$(daybook stack env)"."""
+    """Print the variables that a shell needs to use the stack: eval "$(daybook stack env)"."""
     settings = load_settings()
-    found = stack_of(settings).found()
-    if not found.env():
+    servers = stack_of(settings).servers()
+    if not servers.env():
         raise StackError("the local stack is not running: `daybook stack up`")
-    for name, value in env_with_secret(found, settings, Home.of_checkout()).items():
+    for name, value in env_with_secret(servers, settings, Home.of_checkout()).items():
         click.echo(f"export {name}={shlex.quote(value)}")
 
 
 @stack.command("reset")
 @click.option("--yes", is_flag=True, help="Delete without asking.")
 def stack_reset(*, yes: bool) -> None:
-    """Delete all data, so that the next start begins with an empty log and an empty database.
+    """Delete the stack's data, so that the next start has an empty log and an empty database.
 
-    Only the data of the stack that DAYBOOK_STACK names. Downloaded programs, logs, ports and the JWT secret stay.
-    Stops nothing: refuses while the stack or `daybook up` runs.
+    Lists what it deletes, and asks first. Refuses while the stack or `daybook up` runs. Logs, ports, the JWT secret and
+    downloaded programs stay.
     """
     settings = load_settings()
     home = Home.of_checkout()
@@ -105,7 +104,7 @@ def stack_reset(*, yes: bool) -> None:
 def _refuse_while_running(home: Home, chosen: Stack) -> None:
     for service, process in services_left_behind(home).items():
         raise StackError(f"a {service} service still runs (pid {process.pid}): stop it with `daybook stack down`")
-    if running := chosen.found().parts():
+    if running := chosen.servers().parts():
         raise StackError(f"the stack runs ({titles(running)}): stop it with `daybook stack down`")
 
 

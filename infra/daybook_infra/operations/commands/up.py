@@ -1,4 +1,4 @@
-"""`daybook up`: the whole of Daybook in the foreground of one terminal; what it started ends with it."""
+"""`daybook up`: all of Daybook in the foreground. What it has started ends with it."""
 
 import asyncio
 import signal
@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import click
-from pydantic import SecretStr
 
 from daybook_contracts.senders.principals import User
 from daybook_infra.operations.demo import USER_ID, Demo
@@ -18,17 +17,15 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import address
 from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
 from daybook_infra.runtime.settings import Settings, load_settings
-from daybook_infra.stack.choice import parts_needed, stack_of
-from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, Stack, StackError
-from daybook_infra.stack.jwt_secret import local_secret
-from daybook_infra.stack.leftovers import end_services, forget_started, note_started, started_before
+from daybook_infra.stack.interface import ALL_PARTS, Part, Stack, StackError
+from daybook_infra.stack.local_settings import local_secret, parts_needed, stack_of, with_local_servers
 from daybook_infra.stack.lock import lock_or_refuse
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import next_free
-from daybook_infra.stack.services import Service
+from daybook_infra.stack.services import Service, end_services, forget_started, note_started, started_by_killed_up
 
 COMMAND_PORT, PROJECTOR_PORT = 8000, 8001
-LOOK_AT_SERVERS_EVERY = 5
+CHECK_SERVERS_SECONDS = 5
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,14 +43,14 @@ def up() -> None:
     home = Home.of_checkout()
     home.make()
     refusal = "`daybook up` runs here already (pid {pid}): end that first"
-    with lock_or_refuse(home.lock("up"), refusal), _until_told_to_end(), ExitStack() as undo:
+    with lock_or_refuse(home.lock("up"), refusal), _until_signalled(), ExitStack() as undo:
         try:
             _run(home, undo)
-        except DaybookError as error:  # said before the stops, which may take a minute without Kafka
+        except DaybookError as error:  # printed before the servers and services stop, which may take a minute
             say(f"Error: {error}")
             sys.exit(1)
         finally:
-            _deafen()  # a second Ctrl-C must not leave anything behind; every stop has a deadline
+            _ignore_signals()  # a second Ctrl-C must not leave anything running; every stop has a deadline
 
 
 def _run(home: Home, undo: ExitStack) -> None:
@@ -61,7 +58,8 @@ def _run(home: Home, undo: ExitStack) -> None:
     end_services(home, say)
     stack, local = stack_of(asked, say), parts_needed(asked)
     _start_servers(home, stack, local, undo)
-    settings = _completed(asked, stack.found(), local_secret(asked, home, say))
+    secret = local_secret(asked, home, say)
+    settings = with_local_servers(asked, stack.servers()).model_copy(update={"jwt_secret": secret})
     asyncio.run(_init(settings))
     command, projector = _start_services(home, settings, undo)
     _introduce(settings, home, command, projector)
@@ -71,23 +69,12 @@ def _run(home: Home, undo: ExitStack) -> None:
 
 
 def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitStack) -> None:
-    """Notes what it is about to start before it does: that is stopped whatever interrupts the start."""
-    mine = (local - stack.found().parts()) | (local & started_before(home))
+    """Notes which servers it will start first, so that they are stopped even if the start is interrupted."""
+    mine = (local - stack.servers().parts()) | (local & started_by_killed_up(home))
     undo.callback(forget_started, home)
     undo.callback(stack.stop, mine)
     note_started(home, mine)
     stack.start(local)
-
-
-def _completed(asked: Settings, found: Servers, secret: SecretStr) -> Settings:
-    """What the environment leaves open comes from the local stack."""
-    return asked.model_copy(
-        update={
-            "jwt_secret": secret,
-            "kafka_bootstrap": asked.kafka_bootstrap or found.kafka_bootstrap,
-            "database_url": SecretStr(asked.database_url.get_secret_value() or found.database_url),
-        }
-    )
 
 
 async def _init(settings: Settings) -> None:
@@ -99,7 +86,7 @@ async def _init(settings: Settings) -> None:
 
 
 def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[Service, Service]:
-    """Both at once, then both awaited. The command service is the first to be ended: it may still be answering."""
+    """Starts both, then waits for both. The command service is stopped first, as it may still have to answer."""
     command_port = next_free(COMMAND_PORT)
     projector_port = next_free(PROJECTOR_PORT, besides=frozenset({command_port}))
     projector = Service("projector", home, settings.host, projector_port)
@@ -119,10 +106,10 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
-        # Read here; a child that found both would refuse to start.
+        # Read here already; a service refuses to start if a setting comes in both ways.
         "DAYBOOK_DATABASE_URL_FILE": "",
         "DAYBOOK_JWT_SECRET_FILE": "",
-        # Both services would want the same one.
+        # Both services would use the same port.
         "DAYBOOK_ADMIN_PORT": "",
     }
 
@@ -143,19 +130,19 @@ def _show_demo(settings: Settings, command: Service) -> None:
 
 
 def _watch(stack: Stack, local: frozenset[Part], services: tuple[Service, ...]) -> None:
-    """Until a signal comes. Raises `StackError` when something that the others need has ended by itself."""
+    """Runs until a signal comes. Raises `StackError` if a service or a server ends by itself."""
     for second in count():
         for service in services:
-            service.check()
-        missing = local - stack.found().parts() if second % LOOK_AT_SERVERS_EVERY == 0 else frozenset()
+            service.verify_running()
+        missing = local - stack.servers().parts() if second % CHECK_SERVERS_SECONDS == 0 else frozenset()
         for part in missing:
             raise StackError(stack.explain_end(part))
         time.sleep(1)
 
 
 @contextmanager
-def _until_told_to_end() -> Iterator[None]:
-    """The signals that mean "end" arrive as KeyboardInterrupt, which goes no further than this."""
+def _until_signalled() -> Iterator[None]:
+    """Turns the signals that mean "end" into KeyboardInterrupt, and catches it."""
     before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:
         yield
@@ -166,7 +153,7 @@ def _until_told_to_end() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _deafen() -> None:
+def _ignore_signals() -> None:
     for number in ENDING:
         signal.signal(number, lambda _number, _frame: None)
     say("\nending what was started here ...")

@@ -1,0 +1,60 @@
+"""What the local stack adds to the settings: which stack, which of its servers, and the JWT secret. Starts nothing."""
+
+import secrets
+from typing import assert_never
+
+from pydantic import SecretStr
+
+from daybook_infra.runtime.settings import Settings
+from daybook_infra.stack.docker import DockerStack
+from daybook_infra.stack.embedded import EmbeddedStack
+from daybook_infra.stack.interface import ALL_PARTS, Part, Say, Servers, Stack
+from daybook_infra.stack.lock import lock_or_wait
+from daybook_infra.stack.places import OWNER_ONLY, Home, checkout, write_file
+
+SECRET_BYTES = 32
+
+
+def stack_of(settings: Settings, say: Say = lambda _: None) -> Stack:
+    """The checkout's stack of the kind that the settings name. Raises `StackError` outside a checkout."""
+    match settings.stack:
+        case "embedded":
+            return EmbeddedStack(Home.of_checkout(), say)
+        case "docker":
+            return DockerStack(checkout(), Home.of_checkout(), say)
+        case unknown:
+            assert_never(unknown)
+
+
+def parts_needed(settings: Settings) -> frozenset[Part]:
+    """The servers that the settings do not name, so that the local stack has to run them."""
+    named = {Part.KAFKA: settings.kafka_bootstrap, Part.POSTGRES: settings.database_url.get_secret_value()}
+    return frozenset(part for part in ALL_PARTS if not named[part])
+
+
+def with_local_servers(settings: Settings, servers: Servers) -> Settings:
+    """Servers that the settings name win over local ones."""
+    return settings.model_copy(
+        update={
+            "kafka_bootstrap": settings.kafka_bootstrap or servers.kafka_bootstrap,
+            "database_url": SecretStr(settings.database_url.get_secret_value() or servers.database_url),
+        }
+    )
+
+
+def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
+    """The settings' JWT secret, or else the one of this home, which is created at the first call."""
+    if settings.jwt_secret is not None:
+        return settings.jwt_secret
+    home.make()
+    with lock_or_wait(home.lock("jwt-secret"), say):
+        if not home.jwt_secret.is_file():
+            write_file(home.jwt_secret, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
+    return SecretStr(home.jwt_secret.read_text(encoding="utf-8").strip())
+
+
+def env_with_secret(servers: Servers, settings: Settings, home: Home) -> dict[str, str]:
+    """Variables for a shell: the running servers, and the home's JWT secret unless the settings have one."""
+    if settings.jwt_secret is not None or not home.jwt_secret.is_file():
+        return servers.env()
+    return {**servers.env(), "DAYBOOK_JWT_SECRET": home.jwt_secret.read_text(encoding="utf-8").strip()}
