@@ -1,4 +1,4 @@
-"""A sync that fails and is tried again, told to Daybook over Kafka: python sync_worker.py CONNECTION_ID."""
+"""Runs two syncs and reports them to Daybook over Kafka; the first one fails: python sync_worker.py CONNECTION_ID."""
 
 import asyncio
 import os
@@ -26,7 +26,7 @@ async def take_reply(reply: dict[str, Any]) -> None:
 
 async def send(org_id: str, type_: str, command_id: str, **data: object) -> str:
     outcome = waiting[command_id] = asyncio.get_running_loop().create_future()
-    while not outcome.done():  # however often it is sent, with its id it acts once
+    while not outcome.done():  # sending it again is safe: it takes effect once
         command: dict[str, Any] = {"id": command_id, "type": type_, "org_id": org_id, "data": data}
         await kafka.publish(command, f"{PREFIX}commands", key=org_id.encode(), headers=HEADERS)
         await asyncio.wait([outcome], timeout=5)
@@ -49,7 +49,7 @@ async def main(connection_id: str) -> None:
     async with kafka, asyncpg.create_pool(os.environ["DAYBOOK_DATABASE_URL"]) as database:
         org_id = await database.fetchval("SELECT org_id::text FROM source_connections WHERE id = $1", connection_id)
         await kafka.start()
-        for product in (None, 7):  # stands for the source: its first event is broken
+        for product in (None, 7):  # in place of a real source: its first event is broken
             end = await sync(org_id, connection_id, {"event": "PURCHASE_APPROVED", "product": product})
         await database.fetchval("SELECT daybook.wait_for($1)", end)  # a statement of its own
         for run in await database.fetch(RUNS, connection_id):
