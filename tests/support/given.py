@@ -12,15 +12,15 @@ from msgspec import UNSET
 
 from daybook_command.domain.decide import decide
 from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, NewEntry, Rejection
-from daybook_command.domain.drafts import Draft, drafts
 from daybook_command.domain.evolve import evolve
+from daybook_command.domain.failures import failed_entry
 from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ACTION_OF, ENTRY_DATA
-from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.identity import Identity, Scope, thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User
 
@@ -147,31 +147,39 @@ class Outcome:
 
     def then(self, *facts: Fact) -> Self:
         """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
-        assert self.decision == Acceptance(tuple(event_of(fact, self.before) for fact in facts))
-        assert [draft.fact for draft in self.drafts()] == list(facts)
+        assert self.decision == Acceptance(tuple(entry_of(fact, self.command, self.before) for fact in facts))
         self.after()
         return self
 
     def then_rejected(self, code: Code) -> Self:
         assert isinstance(self.decision, Rejection)
         assert self.decision.code is code
-        assert [(draft.error and draft.error.code, draft.fact) for draft in self.drafts()] == [(code, None)]
+        assert [(entry.error and entry.error.code, entry.fact) for entry in self.entries()] == [(code, None)]
         return self
 
     def after(self) -> Org | None:
         """The org with the decision's entries folded into it."""
         org = self.before
-        for draft in self.drafts():
-            if draft.fact is not None:
-                org = evolve(org, draft.actor_user_id, draft.fact)
+        for entry in self.entries():
+            if entry.fact is not None:
+                org = evolve(org, entry.actor_user_id, entry.fact)
         return org
 
-    def drafts(self) -> tuple[Draft, ...]:
-        return drafts(self.command, self.decision, self.before, self.context, self.standing)
+    def entries(self) -> tuple[NewEntry, ...]:
+        return entries_of(self.command, self.decision, self.before, self.context, self.standing)
 
     @property
     def standing(self) -> Identity:
         return standing_of(self.command, self.decision, self.before, str(self.context.principal))
+
+
+def entries_of(
+    a_command: Command, decision: Decision, before: Org | None, context: DecisionContext, standing: Identity
+) -> tuple[NewEntry, ...]:
+    """What a shard writes of the decision."""
+    if isinstance(decision, Acceptance):
+        return decision.entries
+    return (failed_entry(a_command, decision, before, context, standing),)
 
 
 def standing_of(a_command: Command, decision: Decision, before: Org | None, principal: str) -> Identity:
@@ -190,12 +198,21 @@ def given(*facts: Fact) -> Given:
     return Given(fold(facts), frozenset({ANN, EVE} | named))
 
 
-def event_of(fact: Fact, before: Org | None) -> NewEntry:
-    """A fact with the columns that the contract gives its action; `before` knows where things of the hub are."""
+def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
+    """A success with the columns that the contract gives its action; `before` knows where things of the hub are."""
     entity_type, field = COLUMNS[type(fact)]
-    entity_id = ORG if field is None else getattr(fact, field)
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
-    return NewEntry(ACTION_OF[type(fact)], entity_type, entity_id, _project_of(fact, before), fact, by_policy)
+    return NewEntry(
+        action=ACTION_OF[type(fact)],
+        entity_type=entity_type,
+        entity_id=ORG if field is None else getattr(fact, field),
+        org_id=None if a_command.type == "REGISTER_USER" else ORG,
+        project_id=_project_of(fact, before),
+        actor_user_id=None if by_policy else a_command.actor_user_id,
+        data=encode_fact(fact),
+        fact=fact,
+        by_policy=by_policy,
+    )
 
 
 def _project_of(fact: Fact, before: Org | None) -> str | None:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import DecisionContext
-from daybook_command.domain.drafts import Draft, drafts
+from daybook_command.domain.decision import DecisionContext, NewEntry
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.events import OverdueRun
@@ -22,7 +21,7 @@ from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, parse_principal
 from daybook_contracts.topics import PRINCIPAL
-from support.given import standing_of
+from support.given import entries_of, standing_of
 
 Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
 """By the command's id. Where an id was used twice, both."""
@@ -64,8 +63,8 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
         decision = decide(command, org, context)
         standing = standing_of(command, decision, org, str(principal))
         assert identity_of(group[0]) == standing, command_id
-        wanted = drafts(command, decision, org, context, standing)
-        assert [_told(entry) for entry in group] == [_drafted(draft, principal) for draft in wanted], command_id
+        wanted = entries_of(command, decision, org, context, standing)
+        assert [_told(entry) for entry in group] == [_drafted(entry, principal) for entry in wanted], command_id
         for entry in group:
             if entry.result == "success":
                 org = evolve(org, entry.actor_user_id, fact_of(entry))
@@ -92,7 +91,7 @@ def _told(entry: Entry) -> tuple[object, ...]:
     return entry.action, entry.entity_id, entry.project_id, json.loads(bytes(metadata.data)), code, metadata.principal
 
 
-def _drafted(draft: Draft, principal: Principal) -> tuple[object, ...]:
-    code = draft.error and draft.error.code
-    signed = str(draft.principal or principal)
-    return draft.action, draft.entity_id, draft.project_id, json.loads(draft.data), code, signed
+def _drafted(entry: NewEntry, principal: Principal) -> tuple[object, ...]:
+    code = entry.error and entry.error.code
+    signed = str(DAYBOOK if entry.by_policy else principal)
+    return entry.action, entry.entity_id, entry.project_id, json.loads(entry.data), code, signed

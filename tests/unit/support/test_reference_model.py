@@ -7,7 +7,8 @@ from random import Random
 import msgspec
 import pytest
 
-from daybook_command.domain.drafts import Draft
+from daybook_command.domain.decision import NewEntry
+from daybook_contracts.senders.principals import DAYBOOK
 from support import chain
 from support.deciding import Deciders
 from support.given import Outcome
@@ -97,15 +98,15 @@ def check_decisions(seed: int, sends: list[Send], entries: list[chain.Json]) -> 
 
 def told(outcome: Outcome) -> list[chain.Json]:
     return [
-        _told(draft, str(outcome.context.principal)) | {"scope": outcome.standing.scope} for draft in outcome.drafts()
+        _told(entry, str(outcome.context.principal)) | {"scope": outcome.standing.scope} for entry in outcome.entries()
     ]
 
 
-def _told(draft: Draft, sender: str) -> chain.Json:
+def _told(entry: NewEntry, sender: str) -> chain.Json:
     columns = ("action", "entity_type", "entity_id", "org_id", "project_id", "actor_user_id")
-    told = {name: getattr(draft, name) for name in columns}
-    told["principal"] = sender if draft.principal is None else str(draft.principal)
-    told |= {"result": "failure" if draft.error else "success", "data": msgspec.json.decode(draft.data)}
-    if draft.principal is not None and draft.action != "RESOLVE_ALERT":
+    told = {name: getattr(entry, name) for name in columns}
+    told["principal"] = str(DAYBOOK) if entry.by_policy else sender
+    told |= {"result": "failure" if entry.error else "success", "data": msgspec.json.decode(entry.data)}
+    if entry.by_policy and entry.action != "RESOLVE_ALERT":
         assert told["data"].pop("message")
-    return told | {"code": draft.error.code if draft.error else None}
+    return told | {"code": entry.error.code if entry.error else None}

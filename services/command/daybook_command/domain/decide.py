@@ -14,7 +14,7 @@ def decide(command: Command, org: Org | None, context: DecisionContext) -> Decis
     if org is None or isinstance(decision, Rejection):
         return decision
     (entry,) = decision.entries
-    if not isinstance(entry.data, Watched):
+    if not isinstance(entry.fact, Watched):
         return decision
-    after = evolve(org, command.actor_user_id, entry.data)
-    return Acceptance((entry, *policy_entries(entry.data, org, after, context.principal)))
+    after = evolve(org, command.actor_user_id, entry.fact)
+    return Acceptance((entry, *policy_entries(command, entry.fact, org, after, context.principal)))

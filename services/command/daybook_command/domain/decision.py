@@ -4,6 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 
 from daybook_contracts.codes import Code
+from daybook_contracts.entries.entry import EntryError
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.senders.principals import Principal
 
@@ -26,15 +27,23 @@ class DecisionContext:
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """A success entry without what the shard adds to it (position, time, hashes)."""
+    """An entry without what the shard adds to it: its place, time, salt and hashes. A column names only what exists
+    after the command, so that its foreign key always holds.
+    """
 
     action: str
     entity_type: str
     entity_id: str
+    org_id: str | None
     project_id: str | None
-    data: Fact
+    actor_user_id: str | None
+    data: bytes
+    """JCS"""
+    fact: Fact | None = None
+    """What a success says and changes; None for a failure."""
+    error: EntryError | None = None
     by_policy: bool = False
-    """A policy wrote it, after a command of somebody else: Daybook is its principal, and it has no actor."""
+    """A policy wrote it after somebody's command: its principal is Daybook, and it has no actor."""
 
 
 @dataclass(frozen=True, slots=True)

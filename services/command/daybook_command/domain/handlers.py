@@ -16,7 +16,7 @@ from daybook_command.domain.permissions import Standings, is_anonymous, is_outsi
 from daybook_command.domain.references import ChildRef, Named
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.fields import Fact
+from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.senders.principals import Service
 
 C = TypeVar("C", bound=Command)
@@ -35,6 +35,20 @@ class Target:
     entity_type: str
     entity_id: str
     project_id: str | None = None
+
+
+def successful_entry(command: Command, action: str, target: Target, fact: Fact, *, by_policy: bool = False) -> NewEntry:
+    return NewEntry(
+        action=action,
+        entity_type=target.entity_type,
+        entity_id=target.entity_id,
+        org_id=command.org_id,
+        project_id=target.project_id,
+        actor_user_id=None if by_policy else command.actor_user_id,
+        data=encode_fact(fact),
+        fact=fact,
+        by_policy=by_policy,
+    )
 
 
 class Backlog(Enum):
@@ -84,7 +98,7 @@ class Handler(ABC, Generic[C]):
         if isinstance(ruling, Rejection):
             return ruling
         target = self.on.target(command, context.new_id, org)
-        return Acceptance((NewEntry(command.type, target.entity_type, target.entity_id, target.project_id, ruling),))
+        return Acceptance((successful_entry(command, command.type, target, ruling),))
 
     @abstractmethod
     def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:

@@ -9,7 +9,9 @@ from typing import Final, assert_never, get_args
 
 from daybook_command.domain.activity import FAILURES_COUNTED, activity_of
 from daybook_command.domain.decision import NewEntry
+from daybook_command.domain.handlers import Target, successful_entry
 from daybook_command.domain.state import Org
+from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Rule, Severity
 from daybook_contracts.entries.identity import policy_alert_id
@@ -40,14 +42,20 @@ _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
 }
 
 
-def policy_entries(fact: Watched, before: Org, after: Org, principal: Principal) -> tuple[NewEntry, ...]:
+def policy_entries(
+    command: Command, fact: Watched, before: Org, after: Org, principal: Principal
+) -> tuple[NewEntry, ...]:
     connection_id = fact.connection_id
     wanted = _wanted(fact, after, principal)
     changes = (_change(rule, severity, connection_id, before) for rule, severity in wanted.items())
     project_id = before.connections[connection_id].project_id
     return tuple(
-        NewEntry(
-            facts.ACTION_OF[type(change)], "integration_alert", change.alert_id, project_id, change, by_policy=True
+        successful_entry(
+            command,
+            facts.ACTION_OF[type(change)],
+            Target("integration_alert", change.alert_id, project_id),
+            change,
+            by_policy=True,
         )
         for change in changes
         if change is not None

@@ -1,6 +1,6 @@
 """The handler of each command type and the fold of each kind of success entry, collected from the nouns."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
 
 from daybook_command.domain import (
@@ -16,6 +16,7 @@ from daybook_command.domain import (
     syncs,
     users,
 )
+from daybook_command.domain.decision import NewEntry
 from daybook_command.domain.handlers import Fold, Handler
 from daybook_command.domain.references import Named
 from daybook_contracts.commands.registry import Command
@@ -60,3 +61,13 @@ def users_named(command: Command) -> tuple[str, ...]:
     """The actor and the users that the data names, each once."""
     named = (command.actor_user_id, *named_by(command).users)
     return tuple(dict.fromkeys(user_id for user_id in named if user_id is not None))
+
+
+def users_in(entry: NewEntry) -> Iterator[str]:
+    """The users whom the entry, or a row made from it, refers to: the tables must have them. Of a refused command that
+    is at most its actor.
+    """
+    if entry.actor_user_id is not None:
+        yield entry.actor_user_id
+    if entry.fact is not None:
+        yield from FOLDS[type(entry.fact)].users(entry.fact)

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import assert_never
 
 from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import Decision, DecisionContext, Rejection
-from daybook_command.domain.drafts import Draft, drafts, users_in
+from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntry, Rejection
 from daybook_command.domain.evolve import evolve
+from daybook_command.domain.failures import failed_entry
 from daybook_command.domain.permissions import is_outsider
-from daybook_command.domain.registry import named_by
+from daybook_command.domain.registry import named_by, users_in
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.dead_letter_counts import filter_of, needs_recount
@@ -54,7 +54,7 @@ class UsersAtHead:
 class _Decided:
     """The entries to write, the org after them, and the identity of the first; `detail` of a rejection, for people."""
 
-    drafts: tuple[Draft, ...]
+    entries: tuple[NewEntry, ...]
     after: Org | None
     standing: Identity
     detail: str | None = None
@@ -154,7 +154,7 @@ class BatchDecision:
             self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
             return True
         place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
-        recorded = record(item, decided.standing, decided.drafts, salt, place)
+        recorded = record(item, decided.standing, decided.entries, salt, place)
         size = sum(len(made.value) for made in recorded)
         if self.appends and self.size + size > MAX_BATCH_BYTES:
             return False
@@ -162,7 +162,7 @@ class BatchDecision:
         for made in recorded:
             self.appends.append(made)
             memory.append(made.trusted)
-        self.named_users.update(user_id for draft in decided.drafts for user_id in users_in(draft))
+        self.named_users.update(user_id for entry in decided.entries for user_id in users_in(entry))
         if cached is not None:
             cached.org = decided.after
         if isinstance(item, SentCommand):
@@ -191,19 +191,19 @@ class BatchDecision:
             managed_users=self.managed_users,
             beyond=self._matching_beyond(command.org_id),
         )
-        decision: Decision = decide(command, org, context)
-        standing, detail = item.home, None
-        if isinstance(decision, Rejection):
-            if isinstance(item, OwnCommand):
-                return _Decided((), org, standing)
-            if item.outsider is not None and is_outsider(command, org):
-                standing = item.outsider
-            detail = decision.detail
-        drafted = drafts(command, decision, org, context, standing)
-        for draft in drafted:
-            if draft.fact is not None:
-                org = evolve(org, draft.actor_user_id, draft.fact)
-        return _Decided(drafted, org, standing, detail)
+        match decide(command, org, context):
+            case Acceptance(entries=entries):
+                after = org
+                for entry in entries:
+                    if entry.fact is not None:
+                        after = evolve(after, entry.actor_user_id, entry.fact)
+                return _Decided(entries, after, item.home)
+            case Rejection() if isinstance(item, OwnCommand):
+                return _Decided((), org, item.home)
+            case Rejection() as rejection:
+                standing = item.outsider if item.outsider and is_outsider(command, org) else item.home
+                entry = failed_entry(command, rejection, org, context, standing)
+                return _Decided((entry,), org, standing, rejection.detail)
 
     def _taken_ids(self, command: Command) -> frozenset[str]:
         """The id that the command chooses, if another org has it."""

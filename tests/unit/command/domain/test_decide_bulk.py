@@ -122,15 +122,15 @@ def test_a_filter_takes_the_first_thousand_by_id_and_tells_how_many_it_left() ->
 @pytest.mark.parametrize(("beyond", "remaining"), [(4, 7), (9_997, 10_000), (9_998, 10_001), (10_001, 10_001)])
 def test_what_a_filter_left_is_exact_up_to_ten_thousand(beyond: int, remaining: int) -> None:
     outcome = crowded(BULK_IDS).with_beyond(beyond).when(resolve(filter={}))
-    (draft,) = outcome.drafts()
-    assert isinstance(draft.fact, DlqEventsResolved)
-    assert (len(draft.fact.ids), draft.fact.remaining) == (BULK_IDS, remaining)
+    (entry,) = outcome.entries()
+    assert isinstance(entry.fact, DlqEventsResolved)
+    assert (len(entry.fact.ids), entry.fact.remaining) == (BULK_IDS, remaining)
 
 
 def test_no_more_is_said_to_remain_with_ids() -> None:
-    (draft,) = SCENE.when(resolve(ids=[ONE])).drafts()
-    assert isinstance(draft.fact, DlqEventsResolved)
-    assert (draft.fact.filter, draft.fact.remaining) == (UNSET, UNSET)
+    (entry,) = SCENE.when(resolve(ids=[ONE])).entries()
+    assert isinstance(entry.fact, DlqEventsResolved)
+    assert (entry.fact.filter, entry.fact.remaining) == (UNSET, UNSET)
 
 
 def test_resolving_all_takes_the_alert_along() -> None:

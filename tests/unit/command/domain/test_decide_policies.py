@@ -204,7 +204,7 @@ def test_starting_a_sync_resolves_nothing() -> None:
 
 
 def test_what_follows_by_policy_is_signed_by_daybook_and_nobody_is_its_actor() -> None:
-    own, policy = given(*HUB, started(1)).when(fail(1)).drafts()
-    assert (own.actor_user_id, own.principal) == (BOB, None)
-    assert (policy.actor_user_id, policy.principal) == (None, DAYBOOK)
+    own, policy = given(*HUB, started(1)).when(fail(1)).entries()
+    assert (own.actor_user_id, own.by_policy) == (BOB, False)
+    assert (policy.actor_user_id, policy.by_policy) == (None, True)
     assert (policy.entity_type, policy.entity_id, policy.project_id) == ("integration_alert", FAILING.alert_id, WEB)

@@ -14,7 +14,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import decode_fact
 from daybook_contracts.senders.principals import User
 from support.deciding import Deciders, record
-from support.given import EVE, ORG, Outcome, event_of
+from support.given import EVE, ORG, Outcome, entry_of
 from support.histories import ONE_ORG, histories
 from support.logbook import Logbook
 from support.publisher import Send
@@ -77,9 +77,9 @@ def test_what_the_deciders_see_is_what_the_entries_post_to_the_tables(history: l
 def test_entries_read_back_from_their_bytes_fold_to_the_same_org(history: list[Send]) -> None:
     folded = None
     for outcome, org in played(history):
-        for draft in outcome.drafts():
-            if draft.error is None:
-                folded = evolve(folded, draft.actor_user_id, decode_fact(draft.action, draft.data))
+        for entry in outcome.entries():
+            if entry.error is None:
+                folded = evolve(folded, entry.actor_user_id, decode_fact(entry.action, entry.data))
         assert folded == org
 
 
@@ -96,7 +96,9 @@ def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(histor
     for outcome, _ in played(history):
         if isinstance(outcome.decision, Acceptance):
             assert outcome.decision.entries == tuple(
-                event_of(event.data, outcome.before) for event in outcome.decision.entries
+                entry_of(entry.fact, outcome.command, outcome.before)
+                for entry in outcome.decision.entries
+                if entry.fact
             )
 
 
@@ -104,10 +106,10 @@ def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(histor
 def test_columns_name_only_what_exists_afterwards(history: list[Send]) -> None:
     all_played = Played()
     for outcome, _ in all_played.each(history):
-        for draft in outcome.drafts():
-            assert draft.org_id in {None, ORG}
-            assert draft.actor_user_id is None or draft.actor_user_id in all_played.ids("auth.users")
-            assert draft.project_id is None or draft.project_id in all_played.ids("projects")
+        for entry in outcome.entries():
+            assert entry.org_id in {None, ORG}
+            assert entry.actor_user_id is None or entry.actor_user_id in all_played.ids("auth.users")
+            assert entry.project_id is None or entry.project_id in all_played.ids("projects")
 
 
 @given_any(histories(ONE_ORG))
@@ -119,7 +121,7 @@ def test_deciding_the_same_again_changes_nothing(history: list[Send]) -> None:
         again = all_played.deciders.given(outcome.command.key).when(outcome.command, outcome.context.principal)
         assert again.after() == outcome.after()
         if isinstance(again.decision, Acceptance):
-            assert [getattr(event.data, "changed", None) for event in again.decision.entries] == [False]
+            assert [getattr(entry.fact, "changed", None) for entry in again.decision.entries] == [False]
 
 
 @given_any(histories(ONE_ORG))

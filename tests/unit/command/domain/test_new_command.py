@@ -94,8 +94,8 @@ org = Org(name="Acme", members=Map({ann: "owner"}), owners=1, projects=Map({web:
 envelope = {"id": org_id, "type": "CLEAR_PROJECT_NAME", "org_id": org_id, "actor_user_id": ann}
 command = parse_command(json.dumps({**envelope, "data": {"project_id": web}}).encode())
 (entry,) = decide(command, org, DecisionContext(User(ann), web, {ann}, (), managed_users=True)).entries
-after = evolve(org, ann, entry.data)
-(update,) = next(rules for rules in RULES if type(entry.data) in rules)[type(entry.data)](None, entry.data)
+after = evolve(org, ann, entry.fact)
+(update,) = next(rules for rules in RULES if type(entry.fact) in rules)[type(entry.fact)](None, entry.fact)
 assert set(HANDLERS) == set(COMMANDS.values()) and set(FOLDS) == set(ENTRY_DATA.values())
 print(entry.action, entry.entity_type, entry.entity_id == web, after.projects[web].name == "", update.values)
 """

@@ -127,8 +127,8 @@ def _after(scene: Given, watch: Watch, number: int, type_: str, data: dict[str, 
     )
     outcome = scene.when(sent, DAYBOOK if timed_out else IMPORTER)
     if isinstance(outcome.decision, Acceptance):
-        own = outcome.decision.entries[0].data
-        if getattr(own, "changed", None) is not False:
+        own = outcome.decision.entries[0].fact
+        if own is not None and getattr(own, "changed", None) is not False:
             watch.tell(own, timed_out=timed_out)
     return replace(scene, org=outcome.after())
 

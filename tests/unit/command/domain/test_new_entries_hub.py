@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.drafts import Draft
+from daybook_command.domain.decision import NewEntry
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.identity import Identity
-from daybook_contracts.senders.principals import DAYBOOK
 from support.given import (
     ANN,
     BOB,
@@ -33,13 +32,13 @@ ACME = given(*HUB, started(1), recorded(1), raised("sync_stalled", "critical"), 
 MISSING = project(9)
 
 
-def columns(draft: Draft) -> tuple[str | None, ...]:
-    return draft.entity_type, draft.entity_id, draft.org_id, draft.project_id, draft.actor_user_id
+def columns(entry: NewEntry) -> tuple[str | None, ...]:
+    return entry.entity_type, entry.entity_id, entry.org_id, entry.project_id, entry.actor_user_id
 
 
-def only(outcome: Outcome) -> Draft:
-    (draft,) = outcome.drafts()
-    return draft
+def only(outcome: Outcome) -> NewEntry:
+    (entry,) = outcome.entries()
+    return entry
 
 
 ON_SHOP = {"connection_id": SHOP}
@@ -81,8 +80,8 @@ TRIED: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
 def test_a_member_s_failure_on_what_is_there_is_in_its_project(type_: str) -> None:
     data, entity_type, entity_id, project_id = TRIED[type_]
     tried = command(type_, CAT, **data)
-    draft = only(ACME.when(tried).then_rejected(Code.FORBIDDEN))
-    assert columns(draft) == (entity_type, entity_id or made_by(tried), ORG, project_id, CAT)
+    entry = only(ACME.when(tried).then_rejected(Code.FORBIDDEN))
+    assert columns(entry) == (entity_type, entity_id or made_by(tried), ORG, project_id, CAT)
 
 
 @pytest.mark.parametrize("type_", TRIED)
@@ -90,11 +89,11 @@ def test_a_member_s_failure_on_what_is_there_is_in_its_project(type_: str) -> No
 def test_a_stranger_s_failure_names_what_it_meant_and_nothing_else(type_: str, org: Given) -> None:
     data, entity_type, entity_id, _ = TRIED[type_]
     tried = command(type_, EVE, **data)
-    draft = only(org.when(tried).then_rejected(Code.ORG_NOT_FOUND))
+    entry = only(org.when(tried).then_rejected(Code.ORG_NOT_FOUND))
     own_id = Identity("outsider", ORG, EVE, tried.id).first_id()
     org_id = ORG if org is ACME else None
-    assert columns(draft) == (entity_type, entity_id or own_id, org_id, None, EVE)
-    assert json.loads(draft.data) == ({} if org is ACME else {"org_id": ORG})
+    assert columns(entry) == (entity_type, entity_id or own_id, org_id, None, EVE)
+    assert json.loads(entry.data) == ({} if org is ACME else {"org_id": ORG})
 
 
 @pytest.mark.parametrize(
@@ -111,25 +110,25 @@ def test_a_stranger_s_failure_names_what_it_meant_and_nothing_else(type_: str, o
 def test_a_failure_on_what_is_not_there_names_it_and_no_project(
     type_: str, data: dict[str, Any], entity_id: str
 ) -> None:
-    draft = only(ACME.when(command(type_, ANN, **data)))
-    assert draft.error is not None
-    assert draft.error.code.endswith("_NOT_FOUND")
-    assert (draft.entity_id, draft.project_id) == (entity_id, None)
-    assert json.loads(draft.data) == data
+    entry = only(ACME.when(command(type_, ANN, **data)))
+    assert entry.error is not None
+    assert entry.error.code.endswith("_NOT_FOUND")
+    assert (entry.entity_id, entry.project_id) == (entity_id, None)
+    assert json.loads(entry.data) == data
 
 
 @pytest.mark.parametrize("type_", ["CREATE_CONNECTION", "RAISE_ALERT"])
 def test_a_create_in_a_project_that_is_not_there_keeps_it_in_the_data(type_: str) -> None:
     data = {**TRIED[type_][0], "project_id": MISSING}
-    draft = only(ACME.when(command(type_, ANN, **data)).then_rejected(Code.PROJECT_NOT_FOUND))
-    assert draft.project_id is None
-    assert json.loads(draft.data)["project_id"] == MISSING
+    entry = only(ACME.when(command(type_, ANN, **data)).then_rejected(Code.PROJECT_NOT_FOUND))
+    assert entry.project_id is None
+    assert json.loads(entry.data)["project_id"] == MISSING
 
 
 def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
     tried = command("START_SYNC", ANN, connection_id=connection(9))
-    draft = only(ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND))
-    assert columns(draft) == ("sync_run", made_by(tried), ORG, None, ANN)
+    entry = only(ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND))
+    assert columns(entry) == ("sync_run", made_by(tried), ORG, None, ANN)
 
 
 @pytest.mark.parametrize(
@@ -143,24 +142,24 @@ def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
     ],
 )
 def test_a_failed_create_names_the_id_that_was_chosen(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
-    draft = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
-    assert [draft.entity_id] == list(chosen.values())
+    entry = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
+    assert [entry.entity_id] == list(chosen.values())
 
 
 def test_policies_sign_for_themselves_and_act_for_nobody() -> None:
     fell = ACME.when(command("FAIL_SYNC", BOB, sync_run_id=RUN_1, error_message="down"))
-    own, by_policy = fell.then(failed(1), raised("sync_failing", "warning")).drafts()
-    assert (own.actor_user_id, own.principal) == (BOB, None)
-    assert (by_policy.actor_user_id, by_policy.principal) == (None, DAYBOOK)
+    own, by_policy = fell.then(failed(1), raised("sync_failing", "warning")).entries()
+    assert (own.actor_user_id, own.by_policy) == (BOB, False)
+    assert (by_policy.actor_user_id, by_policy.by_policy) == (None, True)
     assert (by_policy.entity_type, by_policy.project_id) == ("integration_alert", WEB)
 
 
 def test_an_alert_that_a_policy_resolves_is_in_the_project_of_its_connection() -> None:
-    own, by_policy = ACME.when(command("COMPLETE_SYNC", sync_run_id=RUN_1)).drafts()
+    own, by_policy = ACME.when(command("COMPLETE_SYNC", sync_run_id=RUN_1)).entries()
     assert (own.action, by_policy.action) == ("COMPLETE_SYNC", "RESOLVE_ALERT")
     assert columns(by_policy) == ("integration_alert", ALERT_1, ORG, WEB, None)
 
 
 def test_an_entry_is_in_the_project_of_its_own_connection() -> None:
-    draft = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(completed(2, of=BLOG)))
-    assert draft.project_id == APP
+    entry = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(completed(2, of=BLOG)))
+    assert entry.project_id == APP

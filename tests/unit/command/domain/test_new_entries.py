@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from daybook_command.domain.drafts import Draft, failure_data
+from daybook_command.domain.decision import NewEntry
+from daybook_command.domain.failures import failure_data
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
 from daybook_contracts.entries.identity import Identity
@@ -19,9 +20,9 @@ ACME = given(
 EMPTY = given()
 
 
-def only(outcome: Outcome) -> Draft:
-    (draft,) = outcome.drafts()
-    return draft
+def only(outcome: Outcome) -> NewEntry:
+    (entry,) = outcome.entries()
+    return entry
 
 
 def data_of(outcome: Outcome) -> dict[str, Any]:
@@ -32,8 +33,8 @@ def data_of(outcome: Outcome) -> dict[str, Any]:
 
 def columns(outcome: Outcome) -> tuple[str | None, ...]:
     """entity_type, entity_id, org_id, project_id, actor_user_id"""
-    draft = only(outcome)
-    return draft.entity_type, draft.entity_id, draft.org_id, draft.project_id, draft.actor_user_id
+    entry = only(outcome)
+    return entry.entity_type, entry.entity_id, entry.org_id, entry.project_id, entry.actor_user_id
 
 
 def rejected(case: Given, code: Code, type_: str, by: str | None, **data: str) -> Outcome:
@@ -42,9 +43,9 @@ def rejected(case: Given, code: Code, type_: str, by: str | None, **data: str) -
 
 def test_a_success_carries_its_fact_as_canonical_bytes() -> None:
     renamed = ACME.when(command("RENAME_ORG", by=ANN, name="Neu\u00e9"))
-    draft = only(renamed)
-    assert (draft.action, draft.error, draft.fact) == ("RENAME_ORG", None, OrgRenamed(name="Neu\u00e9"))
-    assert draft.data == canonical_bytes({"name": "Neu\u00e9"})
+    entry = only(renamed)
+    assert (entry.action, entry.error, entry.fact) == ("RENAME_ORG", None, OrgRenamed(name="Neu\u00e9"))
+    assert entry.data == canonical_bytes({"name": "Neu\u00e9"})
     assert columns(renamed) == ("org", ORG, ORG, None, ANN)
 
 
@@ -89,10 +90,10 @@ def test_a_project_member_entry_names_the_user_and_the_project() -> None:
 
 
 def test_a_failure_says_why_and_folds_nothing() -> None:
-    draft = only(rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", BOB, name="Mine"))
-    assert draft.error is not None
-    assert (draft.error.code, draft.fact) == ("FORBIDDEN", None)
-    assert draft.error.detail
+    entry = only(rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", BOB, name="Mine"))
+    assert entry.error is not None
+    assert (entry.error.code, entry.fact) == ("FORBIDDEN", None)
+    assert entry.error.detail
 
 
 def test_a_stranger_on_a_real_org_is_written_to_that_org_with_ids_only() -> None:

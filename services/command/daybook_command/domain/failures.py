@@ -1,0 +1,53 @@
+"""The entry of a command that is refused."""
+
+from typing import Final
+
+from daybook_command.domain.decision import DecisionContext, NewEntry, Rejection
+from daybook_command.domain.handlers import Target
+from daybook_command.domain.registry import HANDLERS
+from daybook_command.domain.state import Org
+from daybook_contracts.codes import SENTENCE
+from daybook_contracts.commands.registry import Command
+from daybook_contracts.entries.entry import EntryError
+from daybook_contracts.entries.identity import Identity
+from daybook_contracts.json.canonical import canonical_bytes
+
+_NOT_IN_FAILURES: Final = frozenset(
+    {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
+)
+"""Large values and free text, which nobody may store by sending commands that are refused."""
+
+
+def failed_entry(
+    command: Command, rejection: Rejection, org: Org | None, context: DecisionContext, standing: Identity
+) -> NewEntry:
+    """`standing`: the entry's identity. A column holds an id only if the thing exists; otherwise the id is in `data`.
+    An outsider's attempt leaves only ids, and the entry's own id stands for the thing that it would have created.
+    """
+    outside, actor = standing.scope == "outsider", command.actor_user_id
+    new_id, seen = (standing.first_id(), None) if outside else (context.new_id, org)
+    target = HANDLERS[type(command)].on.target(command, new_id, seen)
+    org_id = None if org is None else command.org_id
+    actor_user_id = actor if actor is not None and actor in context.known_users else None
+    columns = {"org_id": (command.org_id, org_id), "actor_user_id": (actor, actor_user_id)}
+    claimed = {name: id_ for name, (id_, column) in columns.items() if id_ is not None and column is None}
+    return NewEntry(
+        action=command.type,
+        entity_type=target.entity_type,
+        entity_id=target.entity_id,
+        org_id=org_id,
+        project_id=None if outside else _existing_project(org, target),
+        actor_user_id=actor_user_id,
+        data=canonical_bytes(claimed) if outside else failure_data(command, claimed),
+        error=EntryError(code=rejection.code.value, detail=SENTENCE[rejection.code]),
+    )
+
+
+def _existing_project(org: Org | None, target: Target) -> str | None:
+    return target.project_id if org is not None and target.project_id in org.projects else None
+
+
+def failure_data(command: Command, claimed: dict[str, str]) -> bytes:
+    """The JCS of the command's data, with the claimed ids that have no column. A `project_id` is in the data anyway."""
+    kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
+    return canonical_bytes(kept | claimed)
