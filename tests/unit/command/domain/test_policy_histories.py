@@ -1,19 +1,21 @@
-"""Random histories of two connections: the alerts that policies have open equal those that the history calls for.
+"""Random histories of an org's connections: the open alerts are those that the history calls for.
 
-The alerts are counted here a second time, from the commands' own facts alone: each question is asked of all of them.
+They are derived a second time here, from the commands' own facts alone: each question is asked of all of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from random import Random
 
 import msgspec
 from hypothesis import given as each
-from hypothesis import strategies as st
 
 from daybook_command.domain.decision import Acceptance
+from daybook_command.domain.references import RULES
 from daybook_command.domain.state import Org
 from daybook_contracts.entries.facts import (
+    AlertRaised,
     AlertResolved,
     ConnectionDeleted,
     DlqEventRecorded,
@@ -23,17 +25,29 @@ from daybook_contracts.entries.facts import (
     SyncFailed,
 )
 from daybook_contracts.entries.identity import policy_alert_id
-from daybook_contracts.senders.principals import DAYBOOK
-from support.given import ANN, IMPORTER, Given, command, given
-from support.hub_scene import ADS, HUB, SHOP
+from support.deciding import Deciders
+from support.given import ANN, ORG
+from support.histories import histories
+from support.publisher import Send
+from support.workload import Population, RandomCommands
+from support.world import TIMEKEEPER
 
 BURST = 40
 """Three of them make a backlog critical."""
-
-ACTIONS = ("start", "complete", "fail", "fail", "time out", "cancel", "record", "burst", "resolve one", "resolve all")
-RARE = ("delete", "by hand sync_failing", "by hand dlq_backlog", "by hand sync_stalled")
-steps = st.tuples(st.sampled_from((*ACTIONS, *ACTIONS, *RARE)), st.sampled_from((SHOP, ADS)))
-histories = st.lists(steps, min_size=10, max_size=60)
+WEIGHTS = {
+    "CREATE_CONNECTION": 2,
+    "DELETE_CONNECTION": 2,
+    "START_SYNC": 12,
+    "COMPLETE_SYNC": 4,
+    "FAIL_SYNC": 12,
+    "TIME_OUT": 6,
+    "CANCEL_SYNC": 3,
+    "RECORD_DLQ_EVENT": 12,
+    "RESOLVE_DLQ_EVENT": 5,
+    "RESOLVE_DLQ_EVENTS": 3,
+    "RESOLVE_ALERT": 5,
+}
+WATCHED = Population([ORG], [ANN], weights=WEIGHTS, choosing=0.5, long_ago=0)
 
 
 @dataclass
@@ -41,7 +55,7 @@ class Watch:
     """What is open, and all that it follows from: how the finished runs of a connection ended, and what is pending."""
 
     open: dict[str, str] = field(default_factory=dict)
-    ends: dict[str, list[bool]] = field(default_factory=lambda: {SHOP: [], ADS: []})
+    ends: defaultdict[str, list[bool]] = field(default_factory=lambda: defaultdict(list))
     pending: dict[str, str] = field(default_factory=dict)
 
     def tell(self, fact: msgspec.Struct, *, timed_out: bool) -> None:
@@ -64,6 +78,10 @@ class Watch:
                     self._resolve(id_)
             case ConnectionDeleted(connection_id=of):
                 self._close(of, "sync_failing", "dlq_backlog", "sync_stalled")
+                self.ends.pop(of, None)
+                self.pending = {id_: where for id_, where in self.pending.items() if where != of}
+            case AlertRaised():
+                self.open[fact.alert_id] = fact.severity
             case AlertResolved():
                 del self.open[fact.alert_id]
             case _:
@@ -86,65 +104,56 @@ class Watch:
             self.open.pop(policy_alert_id(of, rule), None)
 
 
-def _said(action: str, of: str, org: Org) -> list[tuple[str, dict[str, Any]]]:
-    """The commands of a step, on what is there; some of them are refused, which must change nothing."""
-    connection = org.connections.get(of)
-    running = (connection and connection.activity and connection.activity.running) or of
-    letters = sorted(id_ for id_, letter in org.dead_letters.items() if letter.connection_id == of and letter.pending)
-    run, record = {"sync_run_id": running}, ("RECORD_DLQ_EVENT", {"connection_id": of, "payload": None})
-    one = {"dlq_event_id": letters[0] if letters else of, "resolution": "manual"}
-    said: dict[str, list[tuple[str, dict[str, Any]]]] = {
-        "start": [("START_SYNC", {"connection_id": of})],
-        "complete": [("COMPLETE_SYNC", run)],
-        "fail": [("FAIL_SYNC", {**run, "error_message": "down"})],
-        "time out": [("FAIL_SYNC", {**run, "error_message": "TIMED_OUT"})],
-        "cancel": [("CANCEL_SYNC", run)],
-        "record": [record],
-        "burst": [record] * BURST,
-        "resolve one": [("RESOLVE_DLQ_EVENT", one)],
-        "resolve all": [("RESOLVE_DLQ_EVENTS", {"connection_id": of, "filter": {}, "resolution": "manual"})],
-        "delete": [("DELETE_CONNECTION", {"connection_id": of})],
-    }
-    by_hand = [("RESOLVE_ALERT", {"alert_id": policy_alert_id(of, action.removeprefix("by hand "))})]
-    return said.get(action, by_hand)
-
-
-def _decided(history: list[tuple[str, str]]) -> Iterator[tuple[Org, Watch]]:
+def played(history: list[Send]) -> Iterator[tuple[Org, Watch]]:
     """The org and the watch after each command."""
-    scene, watch, number = given(*HUB), Watch(), 0
-    for action, of in history:
-        assert scene.org is not None
-        for type_, data in _said(action, of, scene.org):
-            number += 1
-            scene = _after(scene, watch, number, type_, data, timed_out=action == "time out")
-            assert scene.org is not None
-            yield scene.org, watch
+    deciders, watch = Deciders(), Watch()
+    for send in with_bursts(history):
+        decision = deciders.decide(send).decision
+        if isinstance(decision, Acceptance):
+            own = decision.entries[0].fact
+            if own is not None and getattr(own, "changed", None) is not False:
+                watch.tell(own, timed_out=send.principal == TIMEKEEPER)
+        if (org := deciders.orgs.get(ORG)) is not None:
+            yield org, watch
 
 
-def _after(scene: Given, watch: Watch, number: int, type_: str, data: dict[str, Any], *, timed_out: bool) -> Given:
-    sent = command(
-        type_, by=ANN if type_ == "DELETE_CONNECTION" else None, id_=f"01890000-0000-7000-8000-{number:012d}", **data
-    )
-    outcome = scene.when(sent, DAYBOOK if timed_out else IMPORTER)
-    if isinstance(outcome.decision, Acceptance):
-        own = outcome.decision.entries[0].fact
-        if own is not None and getattr(own, "changed", None) is not False:
-            watch.tell(own, timed_out=timed_out)
-    return replace(scene, org=outcome.after())
+def with_bursts(history: list[Send]) -> Iterator[Send]:
+    """Every second dead letter comes many times, each with an id of its own."""
+    for at, send in enumerate(history):
+        yield send
+        if send.command["type"] == "RECORD_DLQ_EVENT" and at % 2:
+            data = {name: value for name, value in send.command["data"].items() if name != "dlq_event_id"}
+            for number in range(1, BURST):
+                id_ = f"01890000-0000-7000-8000-{at:06d}{number:06d}"
+                yield Send(send.principal, {**send.command, "id": id_, "data": data})
 
 
-@each(histories)
-def test_the_open_alerts_are_those_that_the_history_calls_for(history: list[tuple[str, str]]) -> None:
-    for org, watch in _decided(history):
+@each(histories(WATCHED, 20, 60))
+def test_the_open_alerts_are_those_that_the_history_calls_for(history: list[Send]) -> None:
+    for org, watch in played(history):
         assert {id_: alert.severity for id_, alert in org.alerts.items()} == watch.open
 
 
-@each(histories)
-def test_what_a_connection_is_known_to_do_follows_from_its_history(history: list[tuple[str, str]]) -> None:
-    for org, watch in _decided(history):
+@each(histories(WATCHED, 20, 60))
+def test_what_a_connection_is_known_to_do_follows_from_its_history(history: list[Send]) -> None:
+    for org, watch in played(history):
         for of, connection in org.connections.items():
             assert connection.activity is not None
-            if of in watch.ends:
-                failures = [True, *watch.ends[of]][::-1].index(True)
-                assert connection.activity.failures == min(failures, 3)
-                assert connection.activity.pending == list(watch.pending.values()).count(of)
+            failures = [True, *watch.ends[of]][::-1].index(True)
+            assert connection.activity.failures == min(failures, 3)
+            assert connection.activity.pending == list(watch.pending.values()).count(of)
+
+
+def test_the_histories_reach_what_they_are_for() -> None:
+    """Each policy's alert of each severity, and failures and backlogs up to where they are no longer counted."""
+    open_, failures, pending = set[tuple[str, str]](), set[int](), set[int]()
+    for seed in range(30):
+        for org, watch in played(RandomCommands(Random(seed), WATCHED).some(60)):
+            rules = {policy_alert_id(of, rule): rule for of in org.connections for rule in RULES}
+            open_ |= {(rules.get(id_, "by hand"), severity) for id_, severity in watch.open.items()}
+            failures |= {connection.activity.failures for connection in org.connections.values() if connection.activity}
+            pending |= {connection.activity.pending for connection in org.connections.values() if connection.activity}
+    of_policies = {(rule, severity) for rule in ("sync_failing", "dlq_backlog") for severity in ("warning", "critical")}
+    assert open_ >= of_policies | {("sync_stalled", "critical"), ("by hand", "info")}
+    assert failures == {0, 1, 2, 3}
+    assert {0, 1, 40, 100} <= pending
