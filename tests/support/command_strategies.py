@@ -1,10 +1,14 @@
 """Hypothesis strategies for commands as publishers may write them: right in content, untidy in form."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
 from daybook_contracts.commands.registry import COMMANDS
+from support.draws import Draws, EvenRandom
+from support.workload_kinds import DATA
+from support.world import CREATED, new_org
 
 Json = dict[str, Any]
 
@@ -17,7 +21,6 @@ def spelled(canonical: str) -> st.SearchStrategy[str]:
 
 
 uuids = st.uuids(version=4).map(str).flatmap(spelled)
-chosen_ids = uuids
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=20)
 names = st.builds(
     lambda before, name, after: f"{before}{name}{after}",
@@ -37,78 +40,49 @@ values = st.recursive(
 )
 objects = st.dictionaries(keys, values, max_size=4)
 configs = st.dictionaries(st.text("xyz\u00e9\U0001f600", min_size=1), numbers | st.booleans() | st.none(), max_size=4)
-references = st.sampled_from(["env:SHOP_HOTTOK", "vault:kv/a/b#c", "gcp-sm:projects/p/secrets/s/versions/latest"])
 
 
 def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     return st.none() | strategy
 
 
-roles = st.sampled_from(["owner", "admin", "member", "viewer"])
-project_roles = st.sampled_from(["admin", "editor", "viewer"])
-resolutions = st.sampled_from(["replayed", "manual", "duplicate", "discarded"])
-bulk = st.one_of(
-    st.lists(uuids, min_size=1, max_size=5).map(lambda ids: {"ids": ids}),
-    optional(st.integers(0, 9)).map(lambda count: {"filter": {"max_retry_count": count}, "ids": None}),
-)
+@dataclass(frozen=True, slots=True)
+class UntidyDraws(Draws):
+    """What random commands are drawn from, as publishers may write it."""
 
-DATA: dict[str, dict[str, st.SearchStrategy[Any]]] = {
-    "REGISTER_USER": {"user_id": uuids},
-    "CREATE_ORG": {"name": names},
-    "RENAME_ORG": {"name": names},
-    "ADD_MEMBER": {"user_id": uuids, "role": roles},
-    "UPDATE_MEMBER": {"user_id": uuids, "role": roles},
-    "REMOVE_MEMBER": {"user_id": uuids},
-    "CREATE_PROJECT": {"name": names, "project_id": optional(chosen_ids)},
-    "RENAME_PROJECT": {"project_id": uuids, "name": names},
-    "ADD_PROJECT_MEMBER": {"project_id": uuids, "user_id": uuids, "role": project_roles},
-    "UPDATE_PROJECT_MEMBER": {"project_id": uuids, "user_id": uuids, "role": project_roles},
-    "REMOVE_PROJECT_MEMBER": {"project_id": uuids, "user_id": uuids},
-    "CREATE_CONNECTION": {
-        "project_id": uuids,
-        "connection_id": optional(chosen_ids),
-        "type": st.sampled_from(["hotmart", "meta_ads", "other_source2"]),
-        "name": names,
-        "config": configs,
-    },
-    "UPDATE_CONNECTION": {"connection_id": uuids, "name": names, "config": optional(configs)},
-    "ACTIVATE_CONNECTION": {"connection_id": uuids, "reason": optional(texts)},
-    "DEACTIVATE_CONNECTION": {"connection_id": uuids, "reason": optional(texts)},
-    "DELETE_CONNECTION": {"connection_id": uuids},
-    "START_SYNC": {"connection_id": uuids, "sync_run_id": optional(chosen_ids)},
-    "COMPLETE_SYNC": {"sync_run_id": uuids, "stats": optional(objects)},
-    "FAIL_SYNC": {"sync_run_id": uuids, "error_message": texts},
-    "CANCEL_SYNC": {"sync_run_id": uuids, "reason": optional(texts)},
-    "RECORD_DLQ_EVENT": {
-        "connection_id": uuids,
-        "dlq_event_id": optional(chosen_ids),
-        "payload": values,
-        "error": optional(texts),
-    },
-    "RETRY_DLQ_EVENT": {"dlq_event_id": uuids},
-    "RESOLVE_DLQ_EVENT": {"dlq_event_id": uuids, "resolution": resolutions, "reason": optional(texts)},
-    "RETRY_DLQ_EVENTS": {"connection_id": uuids},
-    "RESOLVE_DLQ_EVENTS": {"connection_id": uuids, "resolution": resolutions, "reason": optional(texts)},
-    "RAISE_ALERT": {
-        "alert_id": optional(chosen_ids),
-        "project_id": uuids,
-        "connection_id": optional(uuids),
-        "severity": st.sampled_from(["critical", "warning", "info"]),
-        "message": texts,
-    },
-    "RESOLVE_ALERT": {"alert_id": uuids},
-    "CREATE_SECRET_REF": {"secret_ref_id": optional(chosen_ids), "key_name": names, "secret_id_ref": references},
-    "ROTATE_SECRET_REF": {"secret_ref_id": uuids, "secret_id_ref": references},
-    "DELETE_SECRET_REF": {"secret_ref_id": uuids},
-}
+    draw: st.DrawFn
+
+    def id(self) -> str:
+        return self.draw(uuids)
+
+    def name(self) -> str:
+        return self.draw(names)
+
+    def key_name(self) -> str:
+        return self.draw(names)
+
+    def text(self) -> str:
+        return self.draw(texts)
+
+    def value(self) -> Any:
+        return self.draw(values)
 
 
 @st.composite
 def envelopes(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(COMMANDS)) -> Json:
-    """An envelope of one of the types, as a JSON object."""
-    kind = draw(st.sampled_from(kinds))
-    data = draw(st.fixed_dictionaries(DATA[kind]))
-    if kind.endswith("_DLQ_EVENTS"):
-        data = {**data, **draw(bulk)}
-    org_id = None if kind == "REGISTER_USER" else draw(uuids)
-    return {"id": draw(uuids), "type": kind, "org_id": org_id, "actor_user_id": draw(optional(uuids)), "data": data}
+    """An envelope of one of the types, as a JSON object. What may be left out may be null, too."""
+    kind, users = draw(st.sampled_from(kinds)), [draw(uuids)]
+    draws = UntidyDraws(EvenRandom(draw(st.randoms(use_true_random=False))), users, draw)
+    data = DATA[kind](draws, new_org("", users[0]))
+    if kind in CREATED and draws.chance(0.5):
+        data[CREATED[kind][1]] = draws.id()
+    if "config" in data:
+        data["config"] = draw(configs)
+    fields = COMMANDS[kind].model_fields["data"].annotation.model_fields  # type: ignore[union-attr]
+    data |= {
+        name: None
+        for name, field in fields.items()
+        if not field.is_required() and name not in data and draws.chance(0.5)
+    }
+    org_id = None if kind == "REGISTER_USER" else draws.id()
+    return {"id": draws.id(), "type": kind, "org_id": org_id, "actor_user_id": draw(optional(uuids)), "data": data}

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from random import Random
 from typing import Any, TypeVar
 from uuid import UUID
@@ -10,7 +11,10 @@ from support.chain import Json
 
 One = TypeVar("One")
 NAMES = ("Ada", "Grace", "Zoë", "数据", "naïve 🦉", "Quarter 4", 'a "quoted" \\ name')
+KEY_NAMES = ("Hotmart token", "client", "meta", "meta app", "données", "spare")
 TEXTS = ("HTTP 503", "gave up after 3 tries", "  as it came\n", "não é válido 🦉", 'a "quoted" \\ text')
+FEW_BITS = 8
+"""Of numbers that are as likely as one another: of wider ones hypothesis prefers the small."""
 VALUES: tuple[Any, ...] = (
     None,
     "not JSON at all: <xml/>",
@@ -29,6 +33,23 @@ def new_id(random: Random) -> str:
     return str(UUID(int=random.getrandbits(128), version=4))
 
 
+class EvenRandom(Random):
+    """Hypothesis's source for what has to be drawn evenly. Wide numbers become ids: these are counted, so no two are
+    equal. It shrinks towards high fractions, where nothing unlikely happens.
+    """
+
+    def __init__(self, source: Random) -> None:
+        super().__init__(0)
+        self._source, self._ids = source, count(1)
+
+    def random(self) -> float:
+        return 1 - (1 + self.getrandbits(FEW_BITS)) / 2.0**FEW_BITS
+
+    def getrandbits(self, bits: int, /) -> int:
+        drawn = self._source.getrandbits(bits) if bits <= FEW_BITS else next(self._ids)
+        return int(drawn)
+
+
 @dataclass(frozen=True, slots=True)
 class Draws:
     random: Random
@@ -45,6 +66,9 @@ class Draws:
 
     def name(self) -> str:
         return self.one_of(NAMES)
+
+    def key_name(self) -> str:
+        return self.one_of(KEY_NAMES)
 
     def value(self) -> Any:
         return self.one_of(VALUES)

@@ -1,10 +1,9 @@
 """Random configs of connections, right ones and, now and then, wrong ones; and references to secrets."""
 
 from support.chain import Json
-from support.draws import Draws
+from support.draws import KEY_NAMES, Draws
 
 TYPES = ("hotmart", "meta_ads", "stripe_like")
-KEY_NAMES = ("Hotmart token", "client", "meta", "meta app", "données", "spare")
 HOTMART_EVENTS = ("PURCHASE_APPROVED", "PURCHASE_OUT_OF_SHOPPING_CART", "SWITCH_PLAN", "CLUB_FIRST_ACCESS")
 WRONG: tuple[tuple[str, Json], ...] = (
     ("hotmart", {"environment": "staging"}),

@@ -2,7 +2,7 @@
 
 from support.chain import Json
 from support.draws import Draws
-from support.workload_configs import KEY_NAMES, TYPES, config, secret_id_ref
+from support.workload_configs import TYPES, config, secret_id_ref
 from support.workload_members import Data
 
 RESOLUTIONS = ("replayed", "manual", "duplicate", "discarded")
@@ -105,7 +105,7 @@ def _resolve_alert(draws: Draws, org: Json) -> Json:
 
 
 def _create_secret_ref(draws: Draws, org: Json) -> Json:
-    return {"key_name": draws.one_of(KEY_NAMES), "secret_id_ref": secret_id_ref(draws)}
+    return {"key_name": draws.key_name(), "secret_id_ref": secret_id_ref(draws)}
 
 
 def _secret_ref(draws: Draws, org: Json) -> Json:

@@ -10,6 +10,10 @@ PROJECT_ROLES = ("admin", "editor", "viewer")
 Data = Callable[[Draws, Json], Json]
 
 
+def _user(draws: Draws, org: Json) -> Json:
+    return {"user_id": draws.one_of(draws.users)}
+
+
 def _name(draws: Draws, org: Json) -> Json:
     return {"name": draws.name()}
 
@@ -47,6 +51,8 @@ def _project_role(draws: Draws, org: Json) -> Json:
 
 
 MEMBERSHIP_DATA: dict[str, Data] = {
+    "REGISTER_USER": _user,
+    "CREATE_ORG": _name,
     "RENAME_ORG": _name,
     "ADD_MEMBER": _new_member,
     "UPDATE_MEMBER": _member_role,

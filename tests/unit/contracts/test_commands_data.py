@@ -8,8 +8,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import data_json
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.limits import PAYLOAD_BYTES
-from support.command_strategies import DATA
 from support.commands import THING, accepted, raw, refused
+from support.workload_kinds import DATA
 
 _OTHER = "00000000-0000-4000-8000-00000000000e"
 _V8 = "00000000-0000-8000-8000-00000000000e"

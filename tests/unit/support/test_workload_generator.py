@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.chain import Json
-from support.histories import ONE_ORG, TWO_ORGS, EvenRandom
+from support.draws import EvenRandom
+from support.histories import ONE_ORG, TWO_ORGS
 from support.model import RULES
 from support.workload import CODES, Population, RandomCommands, Workload
 
