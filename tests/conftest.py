@@ -1,4 +1,4 @@
-"""What every test may ask for. The environment's DAYBOOK_* say which servers to use, and are then out of sight."""
+"""Fixtures for every test. The DAYBOOK_* variables of the environment choose the servers and are then removed."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ __all__ = ["fresh_settings", "lasting_settings", "stack"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # A shell starts its background jobs with SIGINT ignored, and what the tests start would inherit that.
+    # A shell starts background jobs with SIGINT ignored, and processes started by tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[ASKED] = load_settings()
     for name in [name for name in os.environ if name.startswith("DAYBOOK_")]:

@@ -1,5 +1,5 @@
-"""Running systems for the scenarios: one that most share, and fresh ones for those that break something.
-When a test fails, the last lines of its services' logs stand in its report.
+"""Running systems for the tests: a shared one for most, and fresh ones for tests that break something.
+The report of a failed test has the last lines of the logs of its services.
 """
 
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -30,32 +30,32 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def shared(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two instances of each service, which no test may harm."""
-    made = Systems(lasting_settings, tmp_path_factory.mktemp("shared"))
+    """Two instances of each service. No test may harm them."""
+    systems = Systems(lasting_settings, tmp_path_factory.mktemp("shared"))
     try:
-        yield made.start(commands=2, projectors=2)
+        yield systems.start(commands=2, projectors=2)
     finally:
-        made.stop()
+        systems.stop()
 
 
 @pytest.fixture
 def systems(fresh_settings: FreshSettings, tmp_path: Path) -> Iterator[Systems]:
-    """Starts systems of the test's own."""
-    made = Systems(fresh_settings, tmp_path)
-    yield made
-    made.stop()
+    """Starts systems for one test alone."""
+    systems = Systems(fresh_settings, tmp_path)
+    yield systems
+    systems.stop()
 
 
 @pytest_asyncio.fixture
 async def door(shared: System) -> AsyncIterator[Door]:
-    async with doors(shared.settings, shared.commands[0].url) as (one,):
-        yield one
+    async with doors(shared.settings, shared.commands[0].url) as (door,):
+        yield door
 
 
 @pytest_asyncio.fixture
 async def publisher(shared: System) -> AsyncIterator[Publisher]:
-    async with Publisher(shared.settings) as one:
-        yield one
+    async with Publisher(shared.settings) as publisher:
+        yield publisher
 
 
 @pytest_asyncio.fixture

@@ -1,5 +1,5 @@
-"""Nothing secret that a publisher sends is ever seen again, whatever becomes of the command that carried it: it is
-where the publisher itself put it, and nowhere else.
+"""A secret that a publisher sends never appears anywhere again, whatever the outcome of its command: it is only in the
+record that the publisher itself wrote.
 """
 
 import json
@@ -27,10 +27,10 @@ Origin = tuple[int, int]
 
 
 @pytest.fixture
-async def both(shared: System) -> AsyncIterator[list[Door]]:
-    """The doors of two instances."""
-    async with doors(shared.settings, *(service.url for service in shared.commands)) as made:
-        yield made
+async def instances(shared: System) -> AsyncIterator[list[Door]]:
+    """Clients of two instances."""
+    async with doors(shared.settings, *(service.url for service in shared.commands)) as clients:
+        yield clients
 
 
 @pytest.fixture
@@ -42,31 +42,31 @@ async def scene(door: Door, database: Connection) -> Scene:
     return Scene(org.org_id, org.project_id, org.connection_id, made_id(await done(door, ref)), used.command["id"])
 
 
-async def final(door: Door, path: str, body: bytes) -> httpx.Response:
-    async def answered() -> list[httpx.Response]:
+async def final_answer(door: Door, path: str, body: bytes) -> httpx.Response:
+    async def answer_if_final() -> list[httpx.Response]:
         answer = await door.post(path, body, SERVICE)
-        waits = answer.status_code in {202, 503} or b'"status":202' in answer.content
-        return [] if waits else [answer]
+        is_pending = answer.status_code in {202, 503} or b'"status":202' in answer.content
+        return [] if is_pending else [answer]
 
-    (answer,) = await eventually(answered, 40)
+    (answer,) = await eventually(answer_if_final, 40)
     return answer
 
 
 async def until_logged(database: Connection, sent: Sequence[Canary]) -> None:
-    """All that are decided are in the tables, so there is nothing that could still be written of them."""
+    """Waits until all decided commands are in the tables, so that nothing more is written about them."""
     logged = [(json.loads(canary.body)["org_id"], canary.command_id) for canary in sent if canary.logged]
     ids = [entry_id(org_id, command_id) for org_id, command_id in logged]
     look = "select count(*) = cardinality($1::uuid[]) from audit_log where id = any($1)"
     await eventually(lambda: database.fetchval(look, ids), 30)
 
 
-async def test_what_came_over_http_is_nowhere(
-    shared: System, scene: Scene, both: list[Door], database: Connection
+async def test_a_secret_sent_over_http_appears_nowhere(
+    shared: System, scene: Scene, instances: list[Door], database: Connection
 ) -> None:
     mark = Mark.new()
     sent = canaries(scene, mark)
-    for door, canary in zip(cycle(both), sent, strict=False):
-        answer = await final(door, "/v1/commands", canary.body)
+    for door, canary in zip(cycle(instances), sent, strict=False):
+        answer = await final_answer(door, "/v1/commands", canary.body)
         assert answer.status_code == canary.status, (canary.name, answer.text)
         address = f"{door.url}/v1/orgs/{scene.org_id}/commands/{canary.command_id}"
         outcome = await door.client.get(address, headers=door.bearer(SERVICE))
@@ -77,21 +77,26 @@ async def test_what_came_over_http_is_nowhere(
     assert await traces(shared, mark.needles) == {}
 
 
-async def test_what_came_in_a_batch_is_nowhere(
-    shared: System, scene: Scene, both: list[Door], database: Connection
+async def test_a_secret_sent_in_a_batch_appears_nowhere(
+    shared: System, scene: Scene, instances: list[Door], database: Connection
 ) -> None:
     mark = Mark.new()
     sent = canaries(scene, mark)
-    whole, torn = [one for one in sent if one.whole], [one for one in sent if not one.whole]
-    answer = await final(both[0], "/v1/commands:batch", b"[" + b",".join(one.body for one in whole) + b"]")
-    assert [item["status"] for item in answer.json()] == [one.status for one in whole]
-    answers = [answer, *[await final(both[1], "/v1/commands:batch", b"[" + one.body + b"]") for one in torn]]
+    whole, torn = [canary for canary in sent if canary.whole], [canary for canary in sent if not canary.whole]
+    answer = await final_answer(
+        instances[0], "/v1/commands:batch", b"[" + b",".join(canary.body for canary in whole) + b"]"
+    )
+    assert [item["status"] for item in answer.json()] == [canary.status for canary in whole]
+    answers = [
+        answer,
+        *[await final_answer(instances[1], "/v1/commands:batch", b"[" + canary.body + b"]") for canary in torn],
+    ]
     assert not [answer.text for answer in answers if holds(answer.content, mark.needles)]
     await until_logged(database, whole)
     assert await traces(shared, mark.needles) == {}
 
 
-async def test_what_came_over_kafka_is_where_its_publisher_put_it_and_nowhere_else(
+async def test_a_secret_sent_over_kafka_is_only_in_its_own_record(
     shared: System, scene: Scene, publisher: Publisher, database: Connection
 ) -> None:
     mark = Mark.new()
@@ -106,7 +111,7 @@ async def test_what_came_over_kafka_is_where_its_publisher_put_it_and_nowhere_el
     assert set(await traces(shared, mark.needles)) == {"commands"}
 
 
-async def test_what_came_to_a_wrong_partition_is_forwarded_and_seen_nowhere_else(
+async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
     shared: System, scene: Scene, publisher: Publisher, database: Connection
 ) -> None:
     mark = Mark.new()
@@ -116,12 +121,12 @@ async def test_what_came_to_a_wrong_partition_is_forwarded_and_seen_nowhere_else
         await put(publisher, canary, wrong)
     await until_logged(database, sent)
     forwarded_before = ("daybook-forwarded-from", b"elsewhere")
-    twice = [await put(publisher, canary, wrong, forwarded_before) for canary in sent]
-    await dead_letters(shared.settings, twice)
+    forwarded_twice = [await put(publisher, canary, wrong, forwarded_before) for canary in sent]
+    await dead_letters(shared.settings, forwarded_twice)
     assert set(await traces(shared, mark.needles)) == {"commands"}
 
 
-async def test_what_a_user_may_not_send_is_seen_nowhere_else(
+async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_record(
     shared: System, scene: Scene, publisher: Publisher
 ) -> None:
     mark = Mark.new()
@@ -141,7 +146,7 @@ async def put(publisher: Publisher, canary: Canary, partition: int, *more: tuple
 
 
 async def dead_letters(settings: Settings, origins: Collection[Origin]) -> dict[Origin, bytes]:
-    """The values of the dead letters of these commands, once all are there."""
+    """Waits for the dead letters of these commands; returns their values."""
     expected = {
         f"{settings.topic_prefix}commands/{partition}/{offset}".encode(): (partition, offset)
         for partition, offset in origins

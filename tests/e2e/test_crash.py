@@ -1,4 +1,4 @@
-"""Instances that die, or sleep and wake up, in the middle of a stream."""
+"""Instances that are killed, or suspended and resumed, under load."""
 
 import asyncio
 import signal
@@ -18,8 +18,8 @@ from support.workload import Workload
 pytestmark = pytest.mark.e2e
 
 
-def breaking(way: Way, harm: Callable[[], None], after: int) -> Way:
-    """The way, on which the harm is done just before this many commands have gone it."""
+def harming(way: Way, harm: Callable[[], None], after: int) -> Way:
+    """The same way of sending, but `harm` is called before the command number `after`."""
     left = after
 
     async def send(one: Send) -> Json:
@@ -33,7 +33,7 @@ def breaking(way: Way, harm: Callable[[], None], after: int) -> Way:
 
 
 async def check(settings: Settings, workload: Workload, outcomes: list[tuple[Send, Json]]) -> None:
-    """Whatever was answered is there once, as the model says, and the tables follow."""
+    """Every answered command is in the log once, as the model says, and the tables match."""
     log = await read_log(settings)
     check_against_model(log, [*workload.registrations, *workload.distinct])
     entries = by_command(entries_of(log))
@@ -43,7 +43,7 @@ async def check(settings: Settings, workload: Workload, outcomes: list[tuple[Sen
 
 
 @pytest.mark.parametrize("role", ["command", "projector"])
-async def test_after_a_kill_the_other_instance_goes_on_and_every_command_is_there_once(
+async def test_after_a_kill_the_other_instance_continues_and_each_command_is_decided_once(
     systems: Systems, role: Literal["command", "projector"]
 ) -> None:
     workload = Workload(7, orgs=30, users=40, commands=600)
@@ -55,13 +55,13 @@ async def test_after_a_kill_the_other_instance_goes_on_and_every_command_is_ther
         connected(settings) as database,
     ):
         await register_all(living, database, workload.registrations)
-        ways = [breaking(through(dying, living), victim.kill, after=70), through(living), over_kafka(publisher)]
+        ways = [harming(through(dying, living), victim.kill, after=70), through(living), over_kafka(publisher)]
         outcomes = await send_all(workload.sends, ways, at_once=24)
     assert victim.process.returncode == -signal.SIGKILL
     await check(settings, workload, outcomes)
 
 
-async def test_an_instance_that_slept_through_its_replacement_harms_nothing_when_it_wakes(systems: Systems) -> None:
+async def test_a_suspended_instance_that_was_replaced_does_no_harm_when_resumed(systems: Systems) -> None:
     workload = Workload(8, orgs=30, users=40, commands=600)
     settings = (system := systems.start(commands=2, projectors=1)).settings
     sleeper = system.commands[0].process
@@ -72,9 +72,9 @@ async def test_an_instance_that_slept_through_its_replacement_harms_nothing_when
     ):
         await register_all(waking, database, workload.registrations)
         half = len(workload.sends) // 2
-        # What the sleeper has taken already is answered once it wakes; the half ends only after its replacement.
+        # The suspended instance answers what it had accepted once it is resumed, which is after its replacement.
         first = [
-            breaking(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),
+            harming(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),
             over_kafka(publisher),
         ]
         outcomes = await send_all(workload.sends[:half], first, at_once=24)

@@ -1,4 +1,4 @@
-"""An instance whose clock is off appends nothing and says so; whoever has a right one decides in its place (rule 9)."""
+"""An instance with a wrong clock reports it and appends nothing; an instance with a right clock decides (rule 9)."""
 
 import asyncio
 import time
@@ -21,11 +21,11 @@ HOUR = 3600
 PARTITIONS = 2
 APPENDED = "daybook_command_entries_total"
 OWNED = "daybook_command_partitions"
-# Far enough for the refusal to be seen before a clock that runs on has come within a minute of it.
+# Long enough to observe the refusal before the clock is within a minute of the stamp.
 AHEAD = timedelta(seconds=90)
 
 
-async def test_an_instance_whose_clock_is_an_hour_off_leaves_the_deciding_to_others(systems: Systems) -> None:
+async def test_an_instance_whose_clock_is_an_hour_off_decides_nothing(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS)
     settings, right = system.settings, system.commands[0]
     async with doors(settings, right.url) as (door,), connected(settings) as database, Publisher(settings) as publisher:
@@ -33,16 +33,16 @@ async def test_an_instance_whose_clock_is_an_hour_off_leaves_the_deciding_to_oth
         for off in (HOUR, -HOUR):
             wrong = system.start("command", wrong_clock.program(off))
             await until_serving(wrong)
-            # Before there is anything to decide.
+            # It is reported even before there is a command.
             await until_unready("clock", f"the clock is {off:+}.", wrong)
-            await eventually(lambda: shared(system), 60)
+            await eventually(lambda: partitions_are_shared(system), 60)
             answers = [await publisher.publish(tenant.rename(f"At {off}")) for tenant in tenants]
-            await eventually(lambda: held(system), 60)
-            done, left = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-            assert (len(done), len(left)) == (1, 1)
+            await eventually(lambda: is_held_by_clock(system), 60)
+            done, pending = await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
+            assert (len(done), len(pending)) == (1, 1)
             assert wrong.metric(APPENDED) == 0
             async with doors(settings, wrong.url) as (its_door,):
-                # Valid by either clock; what this door takes, others decide.
+                # The token is valid by both clocks. The instance accepts the command, and the other one decides it.
                 sender = f"user:{tenants[0].owner}"
                 its_door.tokens[sender] = time.monotonic(), token(settings, sender, exp=int(time.time()) + 3 * HOUR)
                 asked = await its_door.send(tenants[0].rename("Asked"), Prefer="respond-async")
@@ -56,26 +56,26 @@ async def test_an_instance_whose_clock_is_an_hour_off_leaves_the_deciding_to_oth
     await check_tables(settings)
 
 
-async def shared(system: System) -> bool:
-    """Each instance has a partition."""
+async def partitions_are_shared(system: System) -> bool:
+    """Whether each instance owns a partition."""
     return [service.metric(OWNED) for service in system.commands] == [1, 1]
 
 
-async def held(system: System) -> bool:
-    """The partition of the wrong one says why it waits."""
+async def is_held_by_clock(system: System) -> bool:
+    """Whether the instance with the wrong clock reports why its partition waits."""
     reasons = (await health(system.commands[1])).reasons
     return any("off PostgreSQL's" in reason for name, reason in reasons.items() if name.startswith("partition"))
 
 
-async def test_an_entry_stamped_more_than_a_minute_ahead_holds_its_partition_until_the_clock_comes_near(
+async def test_an_entry_stamped_over_a_minute_ahead_holds_its_partition_until_the_clock_is_near(
     systems: Systems,
 ) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
-        known = hurt.rename("Before")
-        assert (await decided(known, door))["status"] == 200
+        earlier = hurt.rename("Before")
+        assert (await decided(earlier, door))["status"] == 200
         await check_tables(settings)
         await forge(
             settings,
@@ -85,12 +85,12 @@ async def test_an_entry_stamped_more_than_a_minute_ahead_holds_its_partition_unt
             {"name": "Ahead"},
             created_at=stamp(datetime.now(UTC) + AHEAD),
         )
-        waiting = [hurt.rename(f"Name {at}") for at in range(3)]
-        told = await ask(door, waiting[0], waiting[1:], known)
-        assert (told.one, told.batch, told.outcome) == ("202", ("202", "202"), "200")
+        waiting = [hurt.rename(f"Name {number}") for number in range(3)]
+        answers = await ask(door, waiting[0], waiting[1:], earlier)
+        assert (answers.one, answers.batch, answers.outcome) == ("202", ("202", "202"), "200")
         place = partition_of(hurt.org_id, PARTITIONS)
         await until_unready(f"partition {place}", "s past this clock", command)
-        assert word(item(await door.send(well.rename("Beside it")))) == "200"
+        assert word(item(await door.send(well.rename("Other org")))) == "200"
         assert {(await decided(send, door, seconds=120))["status"] for send in waiting} == {200}
         await until_ready(system)
     names = [

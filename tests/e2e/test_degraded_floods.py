@@ -1,4 +1,4 @@
-"""Commands come far faster than they can be decided: they are left in Kafka or refused, never heaped up in memory."""
+"""Commands arrive faster than they can be decided: they stay in Kafka or are refused, and memory stays bounded."""
 
 import asyncio
 import secrets
@@ -26,26 +26,26 @@ from support.workload import SERVICE, command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 SMALL, LARGE = 0, 1
-"""Partitions that are flooded with many small commands, and with fewer large ones."""
-MANY, BIG, BIG_BYTES = 6_000, 1_500, 48 * 1024
-SLOW, CHUNK = 48, 64 * 1024
+"""The partition flooded with many small commands, and the one flooded with fewer large commands."""
+SMALL_COUNT, LARGE_COUNT, LARGE_BYTES = 6_000, 1_500, 48 * 1024
+SLOW_COUNT, CHUNK = 48, 64 * 1024
 FLOODING = [f"service:flood-{number}" for number in range(SHARES)]
-"""Each of them may fill a quarter of the room."""
-FIT = 4
-"""So many batches of 4 MiB, but for their ends, does the door hold of one sender."""
-HELD = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
+"""Each of them may use a quarter of the budget for bodies."""
+BATCHES_PER_SENDER = 4
+"""The number of almost complete batches of 4 MiB that one sender may have in memory."""
+LOCK_AUDIT_LOG = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
 DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
 DOOR_ANSWERS = "daybook_door_request_seconds_count"
 QUEUED, QUEUED_BYTES = "daybook_command_queued_commands", "daybook_command_queued_bytes"
-# One poll of the consumer comes on top of a queue that was not full.
+# A queue that is not yet full may exceed its limit by one poll of the consumer.
 POLLED, POLLED_BYTES = 2_000, 5 * MIB
 
 
 @asynccontextmanager
 async def nothing_is_decided(settings: Settings) -> AsyncIterator[None]:
-    """Somebody holds a table that every decision looks into."""
+    """Locks a table that every decision reads."""
     async with connected(settings) as connection, connection.transaction():
-        await connection.execute(HELD)
+        await connection.execute(LOCK_AUDIT_LOG)
         yield
 
 
@@ -54,22 +54,22 @@ def rss(service: Service) -> int:
     return found
 
 
-def large(org_id: str, size: int) -> Send:
-    """A command that carries so many bytes, and is rejected: there is no such project."""
+def large_command(org_id: str, size: int) -> Send:
+    """A command of this size that is rejected because its project does not exist."""
     config = {"note": secrets.token_hex(size // 2)}
     data = {"project_id": fresh_id(), "type": "warehouse", "name": "Large", "config": config}
     return Send(SERVICE, command("CREATE_CONNECTION", org_id, None, fresh_id(), **data))
 
 
 async def check_each_is_decided_once(settings: Settings, sends: Sequence[Send]) -> None:
-    told = by_command(entries_of(await read_log(settings)))
-    times = Counter(command_id for _, command_id in told)
+    entries = by_command(entries_of(await read_log(settings)))
+    times = Counter(command_id for _, command_id in entries)
     assert {times[send.command["id"]] for send in sends} == {1}
     await check_tables(settings)
 
 
-async def published(settings: Settings, sends: Sequence[Send]) -> None:
-    """As fast as Kafka takes them."""
+async def publish(settings: Settings, sends: Sequence[Send]) -> None:
+    """Publishes as fast as Kafka accepts."""
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_batch_size=MIB) as producer:
         acks = [
             await producer.send(
@@ -93,17 +93,17 @@ async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:
     settings, (service,) = system.settings, system.commands
     async with doors(settings, service.url) as (door,), connected(settings) as database:
         tenants = [await new_tenant(door, database, org_in(number, 2)) for number in (SMALL, LARGE)]
-    sends = [tenants[SMALL].rename(f"Name {at}") for at in range(MANY)]
-    sends += [large(tenants[LARGE].org_id, BIG_BYTES) for _ in range(BIG)]
+    sends = [tenants[SMALL].rename(f"Name {number}") for number in range(SMALL_COUNT)]
+    sends += [large_command(tenants[LARGE].org_id, LARGE_BYTES) for _ in range(LARGE_COUNT)]
     before = rss(service)
     async with nothing_is_decided(settings):
-        await published(settings, sends)
+        await publish(settings, sends)
         await eventually(lambda: is_full(service), 60)
-        assert await undecided(system) == MANY + BIG
+        assert await undecided(system) == SMALL_COUNT + LARGE_COUNT
         assert service.metric(QUEUED, partition=str(SMALL)) <= MAX_QUEUED + POLLED
         assert service.metric(QUEUED_BYTES, partition=str(LARGE)) <= MAX_QUEUED_BYTES + POLLED_BYTES
         grown = rss(service) - before
-    assert grown < BIG * BIG_BYTES, f"{grown / MIB:.0f} MiB"
+    assert grown < LARGE_COUNT * LARGE_BYTES, f"{grown / MIB:.0f} MiB"
     await eventually(lambda: is_done(system), 120)
     await until_ready(system)
     await check_each_is_decided_once(settings, sends)
@@ -121,7 +121,7 @@ async def is_full(service: Service) -> bool:
 
 
 async def slow_body(end: asyncio.Event) -> AsyncIterator[bytes]:
-    """As large as a batch may be. All of it is sent but the end."""
+    """A batch of the largest size whose last byte is sent only after `end`."""
     for _ in range(BATCH_BYTES // CHUNK - 1):
         yield b" " * CHUNK
     await end.wait()
@@ -138,26 +138,26 @@ async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: 
         slow = [
             asyncio.create_task(door.client.post(url, content=slow_body(end), headers=door.bearer(sender)))
             for sender in FLOODING
-            for _ in range(SLOW // SHARES)
+            for _ in range(SLOW_COUNT // SHARES)
         ]
-        await eventually(lambda: is_refused(service, SLOW - SHARES * FIT), 60)
-        await eventually(lambda: is_held(service), 60)
+        await eventually(lambda: has_refused(service, SLOW_COUNT - SHARES * BATCHES_PER_SENDER), 60)
+        await eventually(lambda: is_budget_used(service), 60)
         grown = rss(service) - before
-        assert word(item(await door.send(tenant.rename("Beside them")))) == "200"
+        assert word(item(await door.send(tenant.rename("Other sender")))) == "200"
         end.set()
         answers = await asyncio.gather(*slow)
-        assert Counter(word(item(one)) for one in answers) == {
-            "400 INVALID_COMMAND": SHARES * FIT,
-            "503 UNAVAILABLE": SLOW - SHARES * FIT,
+        assert Counter(word(item(answer)) for answer in answers) == {
+            "400 INVALID_COMMAND": SHARES * BATCHES_PER_SENDER,
+            "503 UNAVAILABLE": SLOW_COUNT - SHARES * BATCHES_PER_SENDER,
         }
-        assert {int(one.headers["retry-after"]) > 0 for one in answers if one.status_code == 503} == {True}
+        assert {int(answer.headers["retry-after"]) > 0 for answer in answers if answer.status_code == 503} == {True}
         assert (service.metric(DOOR_HELD), service.metric(DOOR_WAITING)) == (0, 0)
-    assert grown < SLOW * BATCH_BYTES / 2, f"{grown / MIB:.0f} MiB"
+    assert grown < SLOW_COUNT * BATCH_BYTES / 2, f"{grown / MIB:.0f} MiB"
 
 
-async def is_held(service: Service) -> bool:
+async def is_budget_used(service: Service) -> bool:
     return MAX_BYTES - BATCH_BYTES < service.metric(DOOR_HELD) <= MAX_BYTES
 
 
-async def is_refused(service: Service, times: int) -> bool:
+async def has_refused(service: Service, times: int) -> bool:
     return service.metric(DOOR_ANSWERS, status="503") == times

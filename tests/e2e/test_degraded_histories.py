@@ -1,5 +1,5 @@
-"""Kafka and PostgreSQL no longer tell one history: a log that is not the one that was projected stops its partition; a
-database that was put back to an older state is brought up from the log.
+"""Kafka and PostgreSQL no longer match: a log that is not the one that was projected stops its partition; a database
+that was restored to an older state catches up from the log.
 """
 
 import pytest
@@ -29,8 +29,8 @@ ROWS = "SELECT count(*) FROM audit_log"
 Values = list[bytes | None]
 
 
-async def shorten(settings: Settings) -> Values:
-    """The log's topic is lost, and filled again from a copy that lacks the end of one partition; gives that end."""
+async def shorten_log(settings: Settings) -> Values:
+    """Recreates the log from a copy without the last records of one partition; returns those records."""
     values: list[Values] = [[] for _ in range(PARTITIONS)]
     for partition, _, value, _ in await read_topic(settings, "audit_log"):
         values[partition].append(value)
@@ -42,8 +42,8 @@ async def shorten(settings: Settings) -> Values:
     return values[HURT][-LOST:]
 
 
-async def restarted(system: System) -> None:
-    """With nobody ready yet."""
+async def restart(system: System) -> None:
+    """Restarts all services; does not wait until they are ready."""
     for service in system.services:
         service.stop()
     system.commands.clear()
@@ -52,16 +52,16 @@ async def restarted(system: System) -> None:
         await until_serving(system.start(role))
 
 
-async def stands_still(system: System, reason: str, hurt: Tenant, well: Tenant, before: Send) -> list[Send]:
-    """One partition is stopped everywhere, loudly, and the other goes on; gives what waits now."""
+async def check_stopped(system: System, reason: str, hurt: Tenant, well: Tenant, before: Send) -> list[Send]:
+    """One partition is stopped and reported by both services, the other continues. Returns commands that now wait."""
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     await until_unready(f"partition {HURT}", reason, command, projector)
-    new = [hurt.rename(f"Name {at}") for at in range(3)]
+    new = [hurt.rename(f"Name {number}") for number in range(3)]
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         rows = await database.fetchval(ROWS)
-        told = await ask(door, new[0], new[1:], before)
-        assert (told.one, told.batch, told.outcome) == ("202", ("202", "202"), "200")
-        answer = item(await door.send(well.rename("Beside it")))
+        responses = await ask(door, new[0], new[1:], before)
+        assert (responses.one, responses.batch, responses.outcome) == ("202", ("202", "202"), "200")
+        answer = item(await door.send(well.rename("Other org")))
         assert word(answer) == "200"
         await until_projected(database, [answer["position"]])
         assert await database.fetchval(ROWS) == rows + 1
@@ -72,9 +72,7 @@ async def stands_still(system: System, reason: str, hurt: Tenant, well: Tenant, 
     return new
 
 
-async def test_a_log_that_is_not_the_one_that_was_projected_stops_its_partition_in_both_services(
-    systems: Systems,
-) -> None:
+async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings = system.settings
     async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
@@ -84,25 +82,25 @@ async def test_a_log_that_is_not_the_one_that_was_projected_stops_its_partition_
     await check_tables(settings)
     for service in system.services:
         service.stop()
-    lost = await shorten(settings)
-    await restarted(system)
-    waiting = await stands_still(system, "before the checkpoint's", hurt, well, before)
-    # What was lost is found again, and put where it was: a restart goes on as if nothing had been.
+    lost = await shorten_log(settings)
+    await restart(system)
+    waiting = await check_stopped(system, "before the checkpoint's", hurt, well, before)
+    # After the lost records are restored, a restart continues normally.
     await append(settings, HURT, lost)
-    await restarted(system)
+    await restart(system)
     await until_ready(system)
     async with doors(settings, system.commands[0].url) as (door,):
         assert {(await decided(send, door))["status"] for send in waiting} == {200}
     await check_tables(settings)
     for service in system.services:
         service.stop()
-    await shorten(settings)
+    await shorten_log(settings)
     await append(settings, HURT, [b"another", b"history"])
-    await restarted(system)
-    await stands_still(system, f"is not entry {HURT}.", hurt, well, before)
+    await restart(system)
+    await check_stopped(system, f"is not entry {HURT}.", hurt, well, before)
 
 
-async def test_a_database_that_was_put_back_is_brought_up_from_the_log_under_running_services(
+async def test_a_restored_database_catches_up_from_the_log_under_running_services(
     systems: Systems, stack: Servers
 ) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=2)
@@ -112,20 +110,20 @@ async def test_a_database_that_was_put_back_is_brought_up_from_the_log_under_run
             tenants = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
         await check_tables(settings)
         await copy(settings, stack)
-        sends = [tenant.rename(f"Name {at}") for tenant in tenants for at in range(5)]
+        sends = [tenant.rename(f"Name {number}") for tenant in tenants for number in range(5)]
         answers = [await decided(send, door) for send in sends]
         await check_tables(settings)
         await put_back(settings, stack)
-        # One of them has something new to decide, the other one has not.
+        # One partition has a new command, the other one has none.
         new = tenants[0].rename("New")
         assert (await decided(new, door))["status"] == 200
         await until_ready(system)
         await check_tables(settings)
         assert [await decided(send, door) for send in sends] == answers
-        told = await ask(door, tenants[1].rename("One"), [tenants[1].rename("Many")], sends[-1])
-        assert (told.one, told.batch, told.outcome) == ("200", ("200",), "200")
+        responses = await ask(door, tenants[1].rename("One"), [tenants[1].rename("Many")], sends[-1])
+        assert (responses.one, responses.batch, responses.outcome) == ("200", ("200",), "200")
     assert projector.metric(CHECKPOINTS_LOST) >= 1
-    told_once = by_command(entries_of(await read_log(settings)))
-    renames = [entries for entries in told_once.values() if entries[0]["action"] == "RENAME_ORG"]
+    entries_by_command = by_command(entries_of(await read_log(settings)))
+    renames = [entries for entries in entries_by_command.values() if entries[0]["action"] == "RENAME_ORG"]
     assert len(renames) == len(sends) + 3
     await check_tables(settings)

@@ -1,4 +1,4 @@
-"""A projector that does not come after, and an org in quarantine: partition and org say so, and all others go on."""
+"""A projector that falls behind, and an org in quarantine: the partition or org is reported, all others continue."""
 
 import pytest
 
@@ -19,9 +19,7 @@ TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"
 QUARANTINED = "daybook_projector_quarantined_orgs"
 
 
-async def test_without_a_projector_a_partition_is_decided_up_to_its_limit_and_goes_on_when_one_comes(
-    systems: Systems,
-) -> None:
+async def test_without_a_projector_a_partition_is_decided_up_to_its_limit(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, max_tail=MAX_TAIL, wait_seconds=1)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,), connected(settings) as database:
@@ -29,28 +27,28 @@ async def test_without_a_projector_a_partition_is_decided_up_to_its_limit_and_go
         await check_tables(settings)
         projector.stop()
         system.projectors.remove(projector)
-        within = [busy.rename(f"Within {at}") for at in range(MAX_TAIL + 1)]
+        within = [busy.rename(f"Within {number}") for number in range(MAX_TAIL + 1)]
         for send in within:
             assert word(item(await door.send(send))) == "200"
-        beyond = [busy.rename(f"Beyond {at}") for at in range(4)]
-        told = await ask(door, beyond[0], beyond[1:3], within[0])
-        assert (told.one, told.batch, told.outcome) == ("202", ("202", "202"), "404 NOT_FOUND")
+        beyond = [busy.rename(f"Beyond {number}") for number in range(4)]
+        answers = await ask(door, beyond[0], beyond[1:3], within[0])
+        assert (answers.one, answers.batch, answers.outcome) == ("202", ("202", "202"), "404 NOT_FOUND")
         assert word(item(await door.send(beyond[3], Prefer="respond-async"))) == "202"
         place = partition_of(busy.org_id, PARTITIONS)
         await until_unready(f"partition {place}", f"{len(within)} entries wait for the projector", command)
         assert command.metric(TAIL, partition=str(place)) == len(within)
-        assert word(item(await door.send(quiet.rename("Beside it")))) == "200"
+        assert word(item(await door.send(quiet.rename("Other org")))) == "200"
         waiting = (await status(system.settings))["partitions"][place]
         assert (waiting["commands_lag"], waiting["log_lag"]) == (len(beyond), len(within))
         system.start("projector")
         await until_ready(system)
         await eventually(lambda: are_seen(door, [*within, *beyond]), 60)
-    told_once = by_command(entries_of(await read_log(settings)))
-    assert sum(entries[0]["action"] == "RENAME_ORG" for entries in told_once.values()) == len(within) + len(beyond) + 1
+    decisions = by_command(entries_of(await read_log(settings)))
+    assert sum(entries[0]["action"] == "RENAME_ORG" for entries in decisions.values()) == len(within) + len(beyond) + 1
     await check_tables(settings)
 
 
-async def test_an_org_in_quarantine_is_refused_everywhere_and_nobody_else_is(systems: Systems) -> None:
+async def test_commands_of_an_org_in_quarantine_are_refused_and_no_others(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,), connected(settings) as database:
@@ -64,14 +62,14 @@ async def test_an_org_in_quarantine_is_refused_everywhere_and_nobody_else_is(sys
         await eventually(lambda: is_noted(system), 60)
         assert hurt.org_id in (await health(projector)).notes["quarantine"]
         assert projector.metric(QUARANTINED) == 1
-        # Nobody is unready: a restart would help nobody.
+        # All instances stay ready, since a restart would not help.
         assert [(await health(service)).reasons for service in system.services] == [{}, {}]
-        (named,) = (await status(system.settings))["quarantine"]
-        assert (named["org_id"], named["position"]) == (hurt.org_id, position)
-        again = [hurt.rename(f"Name {at}") for at in range(2)]
-        told = await ask(door, again[0], again[1:], before)
-        assert (told.one, told.batch, told.outcome) == ("503 ORG_QUARANTINED", ("503 ORG_QUARANTINED",), "200")
-        assert word(item(await door.send(well.rename("Beside it")))) == "200"
+        (listed,) = (await status(system.settings))["quarantine"]
+        assert (listed["org_id"], listed["position"]) == (hurt.org_id, position)
+        again = [hurt.rename(f"Name {number}") for number in range(2)]
+        answers = await ask(door, again[0], again[1:], before)
+        assert (answers.one, answers.batch, answers.outcome) == ("503 ORG_QUARANTINED", ("503 ORG_QUARANTINED",), "200")
+        assert word(item(await door.send(well.rename("Other org")))) == "200"
         refused = await door.send(again[0])
         assert int(refused.headers["retry-after"]) > 0
         assert "entry_id" not in refused.json()
@@ -79,13 +77,13 @@ async def test_an_org_in_quarantine_is_refused_everywhere_and_nobody_else_is(sys
         await register(door, database, [newcomer])
         assert (await heal_at_a_shell(settings, hurt.org_id)).code == 0
         assert {(await decided(send, door))["status"] for send in again} == {200}
-        await eventually(lambda: is_forgotten(system), 60)
+        await eventually(lambda: is_not_noted(system), 60)
         assert projector.metric(QUARANTINED) == 0
         assert (await status(system.settings))["quarantine"] == []
     await check_tables(settings)
 
 
-async def is_forgotten(system: System) -> bool:
+async def is_not_noted(system: System) -> bool:
     return not await is_noted(system)
 
 

@@ -1,4 +1,4 @@
-"""Kafka or PostgreSQL is away: what every endpoint says meanwhile; then all goes on by itself, with nothing lost."""
+"""Kafka or PostgreSQL is down: what each endpoint answers meanwhile, and that everything recovers without losses."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -19,12 +19,12 @@ from support.servers import kill, start
 from support.stack import Fresh, own_stack
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
-UNDER_WAY = 60
+IN_FLIGHT = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A system that runs on servers of its own. `before` is a command that is in the tables."""
+    """A system with its own servers. `before` is a command that is in the tables."""
 
     stack: EmbeddedStack
     system: System
@@ -33,7 +33,7 @@ class Site:
     before: Send
 
     def renames(self, count: int) -> list[Send]:
-        return [self.tenant.rename(f"Name {at}") for at in range(count)]
+        return [self.tenant.rename(f"Name {number}") for number in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -44,15 +44,15 @@ def stack() -> Iterator[EmbeddedStack]:
 
 @pytest.fixture
 def systems(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Systems]:
-    # Whatever a failed test before this one has left dead.
+    # Servers that an earlier failed test has left down.
     stack.start()
-    made = Systems(Fresh(stack.servers()), tmp_path)
-    yield made
-    made.stop()
+    systems = Systems(Fresh(stack.servers()), tmp_path)
+    yield systems
+    systems.stop()
 
 
 @asynccontextmanager
-async def site(stack: EmbeddedStack, systems: Systems) -> AsyncIterator[Site]:
+async def open_site(stack: EmbeddedStack, systems: Systems) -> AsyncIterator[Site]:
     system = systems.start(partitions=2, wait_seconds=2)
     async with doors(system.settings, system.commands[0].url) as (door,):
         async with connected(system.settings) as database:
@@ -63,51 +63,51 @@ async def site(stack: EmbeddedStack, systems: Systems) -> AsyncIterator[Site]:
         yield Site(stack, system, door, tenant, before)
 
 
-async def check_each_is_there_once(at: Site, sends: Sequence[Send]) -> None:
-    """Decided under its id however often it was sent, and in the tables."""
-    answers = [await decided(send, at.door) for send in sends]
+async def check_each_is_decided_once(site: Site, sends: Sequence[Send]) -> None:
+    """Each command is decided once, however often it was sent, and is in the tables."""
+    answers = [await decided(send, site.door) for send in sends]
     assert {answer["status"] for answer in answers} == {200}
-    told = by_command(entries_of(await read_log(at.system.settings)))
-    assert sum(entries[0]["action"] == "RENAME_ORG" for entries in told.values()) == len(sends) + 1
-    await check_tables(at.system.settings)
+    entries_by_command = by_command(entries_of(await read_log(site.system.settings)))
+    assert sum(entries[0]["action"] == "RENAME_ORG" for entries in entries_by_command.values()) == len(sends) + 1
+    await check_tables(site.system.settings)
 
 
-async def test_without_kafka_nothing_is_taken_and_afterwards_everything_goes_on(
+async def test_without_kafka_commands_are_refused_and_later_decided_once(
     stack: EmbeddedStack, systems: Systems
 ) -> None:
-    async with site(stack, systems) as at:
-        under_way = at.renames(UNDER_WAY)
-        answers = [asyncio.create_task(at.door.send(send)) for send in under_way]
+    async with open_site(stack, systems) as site:
+        in_flight = site.renames(IN_FLIGHT)
+        answers = [asyncio.create_task(site.door.send(send)) for send in in_flight]
         await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
         kill(stack, Part.KAFKA)
         assert {word(item(answer)) for answer in await asyncio.gather(*answers)} <= {"200", "202", "503 UNAVAILABLE"}
-        await until_unready("kafka", "", *at.system.services)
-        new = at.renames(4)
-        told = await ask(at.door, new[0], new[1:3], at.before)
-        assert (told.one, told.batch) == ("503 UNAVAILABLE", ("503 UNAVAILABLE",) * 2)
-        assert told.outcome == "200"
-        refused = await at.door.send(new[3])
+        await until_unready("kafka", "", *site.system.services)
+        new = site.renames(4)
+        responses = await ask(site.door, new[0], new[1:3], site.before)
+        assert (responses.one, responses.batch) == ("503 UNAVAILABLE", ("503 UNAVAILABLE",) * 2)
+        assert responses.outcome == "200"
+        refused = await site.door.send(new[3])
         assert int(refused.headers["retry-after"]) > 0
         assert refused.json()["command_id"] == new[3].command["id"]
         assert "nothing was done" in refused.json()["detail"]
-        assert "Kafka" in await status_refuses(at.system.settings)
+        assert "Kafka" in await status_refuses(site.system.settings)
         await start(stack, Part.KAFKA)
-        await until_ready(at.system)
-        await check_each_is_there_once(at, [*under_way, *new])
+        await until_ready(site.system)
+        await check_each_is_decided_once(site, [*in_flight, *new])
 
 
-async def test_without_postgresql_commands_are_taken_and_decided_when_it_is_back(
+async def test_without_postgresql_commands_are_accepted_and_decided_when_it_is_back(
     stack: EmbeddedStack, systems: Systems
 ) -> None:
-    async with site(stack, systems) as at:
+    async with open_site(stack, systems) as site:
         kill(stack, Part.POSTGRES)
-        await until_unready("postgres", "", *at.system.services)
-        new = at.renames(4)
-        told = await ask(at.door, new[0], new[1:3], at.before)
-        assert (told.one, told.batch, told.outcome) == ("202", ("202",) * 2, "503 UNAVAILABLE")
-        assert word(item(await at.door.send(new[3], Prefer="respond-async"))) == "202"
-        assert "PostgreSQL" in await status_refuses(at.system.settings)
+        await until_unready("postgres", "", *site.system.services)
+        new = site.renames(4)
+        responses = await ask(site.door, new[0], new[1:3], site.before)
+        assert (responses.one, responses.batch, responses.outcome) == ("202", ("202",) * 2, "503 UNAVAILABLE")
+        assert word(item(await site.door.send(new[3], Prefer="respond-async"))) == "202"
+        assert "PostgreSQL" in await status_refuses(site.system.settings)
         await start(stack, Part.POSTGRES)
-        await until_ready(at.system)
-        await eventually(lambda: are_seen(at.door, new), 60)
-        await check_each_is_there_once(at, new)
+        await until_ready(site.system)
+        await eventually(lambda: are_seen(site.door, new), 60)
+        await check_each_is_decided_once(site, new)

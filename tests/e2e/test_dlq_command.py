@@ -1,4 +1,4 @@
-"""`daybook dlq` on a running system: more dead letters than one command may touch, retried and resolved to the last."""
+"""`daybook dlq` on a running system, with more dead letters than one command may change."""
 
 import asyncio
 
@@ -20,10 +20,10 @@ FROM audit_log WHERE org_id = $1 AND action = $2 AND result = 'success' ORDER BY
 """
 
 
-async def test_retried_and_then_resolved_to_the_last_one(
+async def test_all_dead_letters_are_retried_and_then_resolved(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await a_connection(door, tenant)
+    connection_id = await create_connection(door, tenant)
     await record(door, database, tenant, connection_id)
     bulk = ("--connection", connection_id, "--principal", "service:ops")
     assert await dlq(shared, "retry", *bulk, "--dry-run") == "2100 pending dead letters match; nothing was sent"
@@ -40,7 +40,7 @@ async def test_retried_and_then_resolved_to_the_last_one(
 async def test_operators_see_the_alert_and_the_backlog(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await a_connection(door, tenant)
+    connection_id = await create_connection(door, tenant)
     await record(door, database, tenant, connection_id, number=150)
     alerts, connections = await asyncio.gather(
         daybook(shared, "alerts", "--connection", connection_id),
@@ -55,10 +55,10 @@ async def test_operators_see_the_alert_and_the_backlog(
     assert await daybook(shared, "alerts", "--connection", connection_id) == "no open alert\n"
 
 
-async def a_connection(door: Door, tenant: Tenant) -> str:
+async def create_connection(door: Door, tenant: Tenant) -> str:
     project = await decided(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
-    made = tenant.by(tenant.owner, "CREATE_CONNECTION", project_id=made_id(project), type="rss", name="Feed", config={})
-    return made_id(await decided(made, door))
+    send = tenant.by(tenant.owner, "CREATE_CONNECTION", project_id=made_id(project), type="rss", name="Feed", config={})
+    return made_id(await decided(send, door))
 
 
 def made_id(answer: dict[str, object]) -> str:
@@ -73,7 +73,7 @@ def made_id(answer: dict[str, object]) -> str:
 async def record(
     door: Door, database: Connection, tenant: Tenant, connection_id: str, *, number: int = PENDING
 ) -> None:
-    """Records so many dead letters and waits until the tables have them."""
+    """Records `number` dead letters and waits until they are in the tables."""
     data = {"connection_id": connection_id, "payload": {"event": "x"}}
     sends = [
         Send(SERVICE, {"id": fresh_id(), "type": "RECORD_DLQ_EVENT", "org_id": tenant.org_id, "data": data})
@@ -94,10 +94,10 @@ async def dlq(system: System, *arguments: str) -> str:
 
 
 async def daybook(system: System, *arguments: str) -> str:
-    """What it said; nothing may be on stderr."""
+    """Runs the command line, which must print nothing on stderr; returns its output."""
     pipe, program = asyncio.subprocess.PIPE, (str(DAYBOOK), *arguments)
     env = environment(system.settings)
     running = await asyncio.create_subprocess_exec(*program, env=env, stdout=pipe, stderr=pipe)
-    said, complained = await asyncio.wait_for(running.communicate(), 90)
-    assert (running.returncode, complained.decode()) == (0, "")
-    return said.decode()
+    output, errors = await asyncio.wait_for(running.communicate(), 90)
+    assert (running.returncode, errors.decode()) == (0, "")
+    return output.decode()

@@ -1,4 +1,4 @@
-"""The pages' own programs against a running system: what docs/topics.md publishes, and the grants of docs/tables.md."""
+"""Programs from the documentation, run against a system: publishers of docs/topics.md, grants of docs/tables.md."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ DATABASE_PASSWORD = "of a throw-away role"
 
 
 def run(program: str, last_line: str, system: System) -> str:
-    """The page's program and one call of it, by a Python of its own."""
+    """Runs the program of the page, followed by one line, in a Python process; returns its output."""
     python = [sys.executable, "-c", f"{program}\n{last_line}\n"]
     env = environment(system.settings)
     done = subprocess.run(python, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -39,8 +39,8 @@ def run(program: str, last_line: str, system: System) -> str:
 async def test_the_aiokafka_program_gets_the_outcome_of_its_command(shared: System) -> None:
     user, command_id = fresh_id(), fresh_id()
     command = {"id": command_id, "type": "REGISTER_USER", "data": {"user_id": user}}
-    said = run(WITH_AIOKAFKA.text, f"print(asyncio.run(send({command!r}, {user!r}))['entries'][0]['id'])", shared)
-    assert said.strip() == entry_id(user, command_id, 0, "user")
+    output = run(WITH_AIOKAFKA.text, f"print(asyncio.run(send({command!r}, {user!r}))['entries'][0]['id'])", shared)
+    assert output.strip() == entry_id(user, command_id, 0, "user")
 
 
 async def test_the_faststream_program_gets_its_command_decided(shared: System, database: Connection) -> None:
@@ -53,12 +53,12 @@ async def test_the_faststream_program_gets_its_command_decided(shared: System, d
 
 @pytest_asyncio.fixture
 async def granted(systems: Systems) -> AsyncIterator[tuple[System, str]]:
-    """A system without instances, with the page's roles under names of their own, which begin with what is yielded."""
+    """A system without instances, with the roles of the page under names that start with the yielded prefix."""
     system = systems.start(commands=0, projectors=0)
     prefix = f"t{uuid4().hex[:10]}_"
-    named = GRANTS.text.replace("NOLOGIN", f"LOGIN PASSWORD '{DATABASE_PASSWORD}'")
+    statements = GRANTS.text.replace("NOLOGIN", f"LOGIN PASSWORD '{DATABASE_PASSWORD}'")
     async with connected(system.settings) as owner:
-        await owner.execute(re.sub(r"daybook_(reader|command|projector)", rf"{prefix}\1", named))
+        await owner.execute(re.sub(r"daybook_(reader|command|projector)", rf"{prefix}\1", statements))
         yield system, prefix
         system.stop()
         for role in ("reader", "command", "projector"):
@@ -71,7 +71,7 @@ def url_of(system: System, role: str) -> str:
     return re.sub(r"//[^@]*@", f"//{role}:{DATABASE_PASSWORD.replace(' ', '%20')}@", url)
 
 
-async def test_everybody_gets_along_with_the_grants_of_the_page(granted: tuple[System, str]) -> None:
+async def test_the_grants_of_the_page_are_sufficient(granted: tuple[System, str]) -> None:
     system, prefix = granted
     command = system.start("command", database_url=SecretStr(url_of(system, f"{prefix}command")))
     system.start("projector", database_url=SecretStr(url_of(system, f"{prefix}projector")))

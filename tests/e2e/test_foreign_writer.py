@@ -1,4 +1,4 @@
-"""Somebody writes to the log beside its shard: what does not extend the log is void for everybody, and is counted."""
+"""A foreign program writes to the log: records that do not extend it are void for every reader, and counted."""
 
 import pytest
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.e2e
 VOIDS, SKIPPED = "daybook_command_voids_total", "daybook_projector_voids_total"
 
 
-async def test_records_that_do_not_extend_the_log_are_void_counted_and_change_nothing(systems: Systems) -> None:
+async def test_records_that_do_not_extend_the_log_are_void_and_counted(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,), connected(settings) as database:
@@ -38,7 +38,7 @@ async def test_records_that_do_not_extend_the_log_are_void_counted_and_change_no
     await check_tables(settings)
 
 
-async def test_a_well_formed_entry_on_the_head_itself_is_admitted_and_the_shard_folds_it(systems: Systems) -> None:
+async def test_a_well_formed_entry_after_the_head_is_admitted_and_folded_by_the_shard(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:

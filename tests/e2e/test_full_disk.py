@@ -1,5 +1,5 @@
-"""A server's disk is full: the service that needs it waits and says so, the other goes on, and once there is room again
-everything is as the log has it. Only root may mount the small disk.
+"""The disk of a server is full: the service that needs it waits and reports it, the other continues, and with space
+again the tables match the log. Only root may mount the small disk.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from support.workload import SERVICE, command
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 MEBIBYTES = 120
 SECONDS = 60
-# Enough for the log, and for the tables, to need pages that they do not have yet.
+# Enough for the log and the tables to need new pages.
 RENAMES = 120
-# Of write-ahead log: more than a new cluster has.
+# Segments of write-ahead log: more than a new cluster has.
 SEGMENTS = 8
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -47,11 +47,11 @@ class Scene:
     def projector(self) -> Service:
         return self.system.projectors[0]
 
-    async def server_is_gone(self) -> bool:
+    async def has_server_ended(self) -> bool:
         return self.stack.servers() == Servers()
 
-    async def comes_back(self) -> None:
-        """Not before somebody has made room, and then by itself."""
+    async def recover(self) -> None:
+        """The server does not start while the disk is full. With space again, everything recovers by itself."""
         self.disk.fill()
         with pytest.raises(StackError, match="No space left on device"):
             await asyncio.to_thread(self.stack.start, self.part)
@@ -62,13 +62,13 @@ class Scene:
 
 @pytest.fixture
 def scene(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scene]:
-    """One instance of each service; the data of the server that the test names lie on the small disk."""
+    """One instance of each service. The data of the server in the test's parameter is on the small disk."""
     part = frozenset({Part(request.param)})
     with own_home() as home, small_disk(home, MEBIBYTES) as disk, own_stack(parts=frozenset(Part) - part) as other:
         stack = stack_in(home)
         stack.start(part)
-        found = (stack.servers(), other.servers())
-        kafka, database = (next(filter(None, each)) for each in zip(*map(_addresses, found), strict=True))
+        both = (stack.servers(), other.servers())
+        kafka, database = (next(filter(None, each)) for each in zip(*map(_addresses, both), strict=True))
         systems = Systems(Fresh(Servers(kafka, database)), tmp_path)
         try:
             yield Scene(disk, stack, systems.start(partitions=2), part)
@@ -81,30 +81,30 @@ def _addresses(servers: Servers) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("scene", [Part.POSTGRES], indirect=True)
-async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_nobody(scene: Scene) -> None:
+async def test_a_full_disk_of_postgresql_is_waited_for_and_quarantines_no_org(scene: Scene) -> None:
     async with doors(scene.system.settings, scene.command.url) as (door,):
-        tenant = await founded(scene, door)
+        tenant = await create_tenant(scene, door)
         scene.disk.fill()
         answers = await post_batch(door, sends := renames(tenant), SERVICE)
         assert {each["status"] for each in answers} == {200}
         await until_unready("postgres", "PostgreSQL is in trouble: ", scene.projector)
         await status(scene.system.settings)
-        chosen = choosing(tenant)
-        assert (await door.send(chosen)).status_code == 202
+        needs_reservation = command_with_chosen_id(tenant)
+        assert (await door.send(needs_reservation)).status_code == 202
         await until_unready("postgres", "PostgreSQL is in trouble: ", scene.command, scene.projector)
-        await until_wal_is_full(scene)
+        await fill_wal(scene)
         await until_unready("postgres", "PostgreSQL is away: ", scene.command, scene.projector)
         assert (await door.outcome(sends[0])).status_code == 503
         late = tenant.rename("late")
         assert (await door.send(late, prefer="respond-async")).status_code == 202
-        await scene.comes_back()
-        await nothing_is_lost(scene, door, [*sends, chosen, late], answers)
+        await scene.recover()
+        await check_nothing_is_lost(scene, door, [*sends, needs_reservation, late], answers)
 
 
 @pytest.mark.parametrize("scene", [Part.KAFKA], indirect=True)
-async def test_a_full_disk_of_kafka_refuses_commands_and_loses_none_that_was_taken(scene: Scene) -> None:
+async def test_a_full_disk_of_kafka_refuses_commands_and_loses_no_accepted_one(scene: Scene) -> None:
     async with doors(scene.system.settings, scene.command.url) as (door,):
-        tenant = await founded(scene, door)
+        tenant = await create_tenant(scene, door)
         scene.disk.fill()
         sends, answers = renames(tenant), list[Json]()
         for send in sends:
@@ -112,15 +112,15 @@ async def test_a_full_disk_of_kafka_refuses_commands_and_loses_none_that_was_tak
             if answers[-1]["status"] == 503:
                 break
         assert answers[-1]["code"] == "UNAVAILABLE"
-        await eventually(scene.server_is_gone, SECONDS)
+        await eventually(scene.has_server_ended, SECONDS)
         await until_unready("kafka", "", scene.command, scene.projector)
         assert (await door.outcome(sends[0])).status_code in {200, 404}
         assert (await status_refuses(scene.system.settings)).startswith("Error: Kafka ")
-        await scene.comes_back()
-        await nothing_is_lost(scene, door, sends, [one for one in answers if one["status"] == 200])
+        await scene.recover()
+        await check_nothing_is_lost(scene, door, sends, [answer for answer in answers if answer["status"] == 200])
 
 
-async def founded(scene: Scene, door: Door) -> Tenant:
+async def create_tenant(scene: Scene, door: Door) -> Tenant:
     async with connected(scene.system.settings) as database:
         return await new_tenant(door, database)
 
@@ -129,24 +129,24 @@ def renames(tenant: Tenant) -> list[Send]:
     return [tenant.rename(f"{'x' * 180} {number}") for number in range(RENAMES)]
 
 
-def choosing(tenant: Tenant) -> Send:
-    """A command that cannot be decided before PostgreSQL has written something: that its id is taken."""
+def command_with_chosen_id(tenant: Tenant) -> Send:
+    """A command that cannot be decided before PostgreSQL has stored the reservation of its id."""
     return Send(
         SERVICE, command("CREATE_PROJECT", tenant.org_id, tenant.owner, fresh_id(), project_id=fresh_id(), name="P")
     )
 
 
-async def until_wal_is_full(scene: Scene) -> None:
-    """PostgreSQL cannot go on without its write-ahead log, nor recover: it ends by itself."""
+async def fill_wal(scene: Scene) -> None:
+    """Fills the write-ahead log, without which PostgreSQL can neither continue nor recover, until the server ends."""
     with suppress(*LOST):
         async with connected(scene.system.settings) as connection:
             for number in range(SEGMENTS):
                 await connection.execute(f"CREATE TABLE filler_{number} (x int); SELECT pg_switch_wal()")
-    await eventually(scene.server_is_gone, SECONDS)
+    await eventually(scene.has_server_ended, SECONDS)
 
 
-async def nothing_is_lost(scene: Scene, door: Door, sends: Sequence[Send], answers: Sequence[Json]) -> None:
-    """Whatever was answered is answered so again, what was not is decided, and the tables are the fold of the log."""
+async def check_nothing_is_lost(scene: Scene, door: Door, sends: Sequence[Send], answers: Sequence[Json]) -> None:
+    """Answered commands get the same answer again, the others are decided, and the tables equal the fold of the log."""
     final = [await decided(send, door) for send in sends]
     assert {each["status"] for each in final} == {200}
     assert [each for each in answers if each not in final] == []

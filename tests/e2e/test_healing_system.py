@@ -1,5 +1,5 @@
-"""A running system with an org in quarantine: its commands are refused, all others flow, and healed it goes on from the
-state that its log says.
+"""A running system with an org in quarantine: its commands are refused, other orgs continue, and after healing it
+continues in the state of its log.
 """
 
 import pytest
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 QUARANTINE = """
 SELECT partition || '.' || position FROM daybook.quarantine WHERE org_id = $1::uuid AND released_at IS NULL
 """
-HELD = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
+LOCK_MEMBERS = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
 BLOCKED = "SELECT FROM pg_stat_activity WHERE application_name = 'daybook-heal' AND wait_event_type = 'Lock'"
 BACKENDS = "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'daybook-heal'"
 ROLES = "SELECT user_id::text, role::text FROM org_members WHERE org_id = $1"
@@ -24,7 +24,7 @@ NAMES = "SELECT id::text, name FROM orgs"
 
 
 def poisons(tenant: Tenant) -> dict[str, Json]:
-    """What nobody can apply, and what the healing says of it."""
+    """Entries that cannot be applied, by the error that healing reports."""
     member = {"user_id": tenant.admin, "role": "admin"}
     key = {"secret_ref_id": fresh_id(), "key_name": "".join(fresh_id() for _ in range(500)), "secret_id_ref": "env:A"}
     return {
@@ -36,7 +36,7 @@ def poisons(tenant: Tenant) -> dict[str, Json]:
     }
 
 
-async def quarantined(database: Connection, tenant: Tenant, position: str) -> None:
+async def wait_for_quarantine(database: Connection, tenant: Tenant, position: str) -> None:
     async def is_quarantined() -> bool:
         found: str | None = await database.fetchval(QUARANTINE, tenant.org_id)
         return found == position
@@ -44,7 +44,7 @@ async def quarantined(database: Connection, tenant: Tenant, position: str) -> No
     await eventually(is_quarantined)
 
 
-async def refused(door: Door, send: Send) -> None:
+async def wait_for_refusal(door: Door, send: Send) -> None:
     async def is_refused() -> bool:
         answer = await door.send(send)
         return (answer.status_code, answer.json().get("code")) == (503, "ORG_QUARANTINED")
@@ -56,7 +56,7 @@ async def by_id(database: Connection, query: str, *arguments: str) -> dict[str, 
     return {row[0]: row[1] for row in await database.fetch(query, *arguments)}
 
 
-async def test_each_poison_closes_its_own_org_and_healing_names_it(systems: Systems) -> None:
+async def test_each_poison_entry_quarantines_its_org_and_is_named_by_healing(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
@@ -64,8 +64,8 @@ async def test_each_poison_closes_its_own_org_and_healing_names_it(systems: Syst
         for reason in poisons(well):
             hurt = await new_tenant(door, database)
             position = await forge(settings, hurt.org_id, hurt.owner, **poisons(hurt)[reason])
-            await quarantined(database, hurt, position)
-            await refused(door, hurt.rename("Later"))
+            await wait_for_quarantine(database, hurt, position)
+            await wait_for_refusal(door, hurt.rename("Later"))
             answer = await decided(well.rename(reason), door)
             await until_projected(database, [answer["position"]])
             healing = await heal_at_a_shell(settings, hurt.org_id)
@@ -73,37 +73,38 @@ async def test_each_poison_closes_its_own_org_and_healing_names_it(systems: Syst
             assert healing.complained.startswith(f"Error: entry {position} (")
             assert reason in healing.complained
             assert healing.complained.count("\n") == 1
-            await quarantined(database, hurt, position)
+            await wait_for_quarantine(database, hurt, position)
             assert (await by_id(database, NAMES))[hurt.org_id] == "Org"
             assert (await by_id(database, NAMES))[well.org_id] == reason
 
 
-async def test_a_healed_org_goes_on_from_the_state_of_its_log(systems: Systems) -> None:
+async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant, newcomer = await new_tenant(door, database), fresh_id()
         joined = {"user_id": newcomer, "role": "member"}
-        await quarantined(database, tenant, await forge(settings, tenant.org_id, tenant.owner, "ADD_MEMBER", joined))
+        position = await forge(settings, tenant.org_id, tenant.owner, "ADD_MEMBER", joined)
+        await wait_for_quarantine(database, tenant, position)
         await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "Behind"})
         early = tenant.by(newcomer, "CREATE_PROJECT", name="Mine")
         promoted = tenant.by(tenant.owner, "UPDATE_MEMBER", user_id=newcomer, role="admin")
-        await refused(door, promoted)
+        await wait_for_refusal(door, promoted)
         assert f"user {newcomer} does not exist" in (await heal_at_a_shell(settings, tenant.org_id)).complained
         await register(door, database, [newcomer])
         healed = await heal_at_a_shell(settings, tenant.org_id)
         assert (healed.code, healed.said.splitlines()[-1]) == (0, f"org {tenant.org_id} is released"), healed
         assert (await decided(early, door))["code"] == "FORBIDDEN"
-        # What was refused in quarantine is decided under the same id.
+        # A command refused during quarantine can be sent again with the same id.
         assert (await decided(promoted, door))["status"] == 200
-        made = await decided(tenant.by(newcomer, "CREATE_PROJECT", name="Mine"), door)
-        await until_projected(database, [made["position"]])
+        created = await decided(tenant.by(newcomer, "CREATE_PROJECT", name="Mine"), door)
+        await until_projected(database, [created["position"]])
         assert (await by_id(database, ROLES, tenant.org_id))[newcomer] == "admin"
         assert (await by_id(database, NAMES))[tenant.org_id] == "Behind"
     await check_tables(settings)
 
 
-async def test_others_flow_while_a_healing_is_blocked_killed_and_repeated(systems: Systems) -> None:
+async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeated(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database, connected(settings) as other:
@@ -111,11 +112,12 @@ async def test_others_flow_while_a_healing_is_blocked_killed_and_repeated(system
         await check_tables(settings)
         await database.execute("DELETE FROM org_members WHERE user_id = $1", hurt.viewer)
         raised = {"user_id": hurt.viewer, "role": "member"}
-        await quarantined(database, hurt, await forge(settings, hurt.org_id, hurt.owner, "UPDATE_MEMBER", raised))
+        position = await forge(settings, hurt.org_id, hurt.owner, "UPDATE_MEMBER", raised)
+        await wait_for_quarantine(database, hurt, position)
         await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", hurt.admin)
         async with other.transaction():
-            await other.execute(HELD, hurt.org_id)
-            await flows_past(system, door, database, well, hurt)
+            await other.execute(LOCK_MEMBERS, hurt.org_id)
+            await check_other_org_continues(system, door, database, well, hurt)
         healed = await heal_at_a_shell(settings, hurt.org_id)
         assert healed.said.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
         assert (await decided(hurt.by(hurt.admin, "RENAME_ORG", name="Healed"), door))["status"] == 200
@@ -123,20 +125,22 @@ async def test_others_flow_while_a_healing_is_blocked_killed_and_repeated(system
     await check_tables(settings)
 
 
-async def flows_past(system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant) -> None:
-    """A healing waits for a row; meanwhile the org beside it is decided on and projected. Then it is killed."""
+async def check_other_org_continues(
+    system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant
+) -> None:
+    """While a healing waits for a row, another org is decided and projected. Then the healing is killed."""
     process = await start_heal(system.settings, hurt.org_id)
     await eventually(lambda: database.fetch(BLOCKED))
     answer = await decided(well.rename("Meanwhile"), door)
     await until_projected(database, [answer["position"]])
-    await refused(door, hurt.rename("Later"))
+    await wait_for_refusal(door, hurt.rename("Later"))
     process.kill()
     await process.communicate()
     await eventually(lambda: database.fetchval(BACKENDS))
     assert await database.fetchval(QUARANTINE, hurt.org_id) is not None
 
 
-async def test_an_entry_over_a_megabyte_is_applied_like_any_other(systems: Systems) -> None:
+async def test_an_entry_over_a_megabyte_is_applied(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:

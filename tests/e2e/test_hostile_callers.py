@@ -1,6 +1,6 @@
-"""An attacker with an ordinary user's token, a misbehaving service, or nobody at all, against a running instance: a
-bystander who sends valid commands all the while never notices. Whose records are believed where a service policy is
-set, whatever signature or user they claim, is in test_services_over_kafka.py.
+"""Attackers with a user's token, with a service's token or without any, against a running instance: a bystander who
+sends valid commands meanwhile is not affected. Which records are trusted under a service policy is tested in
+test_services_over_kafka.py.
 """
 
 import asyncio
@@ -37,22 +37,22 @@ SYNC_SECONDS = 3
 
 @pytest.fixture(scope="module")
 def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    made = Systems(lasting_settings, tmp_path_factory.mktemp("hostile"))
+    systems = Systems(lasting_settings, tmp_path_factory.mktemp("hostile"))
     try:
-        yield made.start(partitions=PARTITIONS, sync_max_seconds=SYNC_SECONDS)
+        yield systems.start(partitions=PARTITIONS, sync_max_seconds=SYNC_SECONDS)
     finally:
-        made.stop()
+        systems.stop()
 
 
 @pytest_asyncio.fixture
 async def door(system: System) -> AsyncIterator[Door]:
-    async with doors(system.settings, system.commands[0].url) as (one,):
-        yield one
+    async with doors(system.settings, system.commands[0].url) as (door,):
+        yield door
 
 
 @pytest.fixture(scope="module")
 def tenants() -> list[Tenant]:
-    """Founded by the first test that asks for a bystander."""
+    """Filled by the first test that uses a bystander."""
     return []
 
 
@@ -61,12 +61,12 @@ async def bystander(system: System, door: Door, tenants: list[Tenant]) -> Bystan
     if not tenants:
         async with connected(system.settings) as database:
             tenants += [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
-    one = Bystander(door, tenants)
-    await one.look_around()
-    return one
+    bystander = Bystander(door, tenants)
+    await bystander.look_around()
+    return bystander
 
 
-async def test_a_bystander_is_answered_in_time_through_every_attack(
+async def test_a_bystander_is_answered_in_time_during_every_attack(
     system: System, door: Door, bystander: Bystander
 ) -> None:
     for attack in ATTACKS:
@@ -79,13 +79,13 @@ async def test_a_bystander_is_answered_in_time_through_every_attack(
     await check_tables(system.settings)
 
 
-async def test_whoever_knows_an_owner_s_next_ids_cannot_use_them_up(
+async def test_an_attacker_who_knows_the_next_ids_of_an_owner_cannot_use_them_up(
     system: System, door: Door, bystander: Bystander
 ) -> None:
-    """A stranger sends first, under the same id or under the `Idempotency-Key` that the owner uses."""
+    """A stranger is first to send a command with the id, or the `Idempotency-Key`, of the owner's next command."""
     tenant = bystander.tenants[0]
-    for at in range(10):
-        send = tenant.rename(f"Mine {at}")
+    for number in range(10):
+        send = tenant.rename(f"Mine {number}")
         stolen = Send(f"user:{tenant.stranger}", {**send.command, "actor_user_id": tenant.stranger})
         assert (await door.send(stolen)).json()["code"] == "ORG_NOT_FOUND"
         assert (await door.send(send)).status_code == 200
@@ -113,8 +113,8 @@ async def test_a_stranger_learns_nothing_and_leaves_little(system: System, door:
     assert size < 1024
 
 
-async def test_a_service_s_own_name_is_nobody_else_s(system: System, bystander: Bystander) -> None:
-    """`service:daybook` signs what policies do; a record that claims it is set aside."""
+async def test_the_name_of_the_service_itself_cannot_be_claimed(system: System, bystander: Bystander) -> None:
+    """`service:daybook` is the principal of policies. A record that claims it becomes a dead letter."""
     tenant = bystander.tenants[0]
     forged = command("RESOLVE_ALERT", tenant.org_id, None, fresh_id(), alert_id=fresh_id())
     await published(system, [(Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])] * PARTITIONS)
@@ -125,8 +125,8 @@ async def test_a_service_s_own_name_is_nobody_else_s(system: System, bystander: 
         assert await database.fetchval(look, forged["id"]) == 0
 
 
-async def test_nobody_can_use_up_the_id_of_a_timeout(system: System, door: Door, bystander: Bystander) -> None:
-    """The ids of the commands by which Daybook ends runs can be computed, by whoever knows a run's."""
+async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door, bystander: Bystander) -> None:
+    """Anyone who knows the id of a run can compute the id of the command with which Daybook ends it."""
     stranger = bystander.tenants[0].stranger
     async with connected(system.settings) as database, Publisher(system.settings) as publisher:
         (org,) = await new_hub_orgs(door, database, 1)
@@ -147,8 +147,8 @@ async def test_nobody_can_use_up_the_id_of_a_timeout(system: System, door: Door,
         assert await eventually(lambda: database.fetchval(look, run), 10 * SYNC_SECONDS) == "TIMED_OUT"
 
 
-async def test_retries_of_strangers_hold_up_nobody(system: System, door: Door, bystander: Bystander) -> None:
-    """Each names an org of the bystander's, and a filter for which all of its dead letters would be looked at."""
+async def test_retries_by_strangers_do_not_delay_others(system: System, door: Door, bystander: Bystander) -> None:
+    """Each command names an org of the bystander, with a filter that would match all of its dead letters."""
     async with undisturbed(bystander):
         for tenant in bystander.tenants * 2:
             data: dict[str, Any] = {"connection_id": fresh_id(), "filter": {}}

@@ -1,5 +1,5 @@
-"""Records that a broken or hostile writer may put on the log itself: none ends a service or stops its partition; what
-extends the log and cannot be applied closes its org alone.
+"""Records that a broken or hostile writer may append to the log: none ends a service or stops its partition. An entry
+that extends the log and cannot be applied quarantines only its org.
 """
 
 import random
@@ -22,10 +22,10 @@ from support.shell import at_a_shell
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECONDS = 60.0
-# No compression makes it smaller.
+# Incompressible.
 NOISE = random.Random(5).randbytes(4 * MIB - 1024)
 REASONS = "SELECT org_id::text, reason FROM daybook.quarantine WHERE released_at IS NULL"
-LIES: dict[str, Json] = {
+INVALID_ENTRIES: dict[str, Json] = {
     "unknown field `a�b�xx": {"a\0b\n" + "x" * MIB: 1},
     "Expected `int` <= 1000 - at `$.metadata_json.entries`": {"_entries": 2**53 - 1},
     "Expected `int` <= 1000": {"_ordinal": 2**32, "_entries": 2**53 - 1},
@@ -36,106 +36,104 @@ LIES: dict[str, Json] = {
 
 @pytest_asyncio.fixture
 async def system(systems: Systems) -> AsyncIterator[System]:
-    """After the test its services still run."""
-    made = systems.start(partitions=2)
-    yield made
-    assert [service.process.poll() for service in made.services] == [None, None]
+    """Checks after the test that its services still run."""
+    system = systems.start(partitions=2)
+    yield system
+    assert [service.process.poll() for service in system.services] == [None, None]
 
 
-async def goes_on(door: Door, database: Connection, *tenants: Tenant) -> None:
+async def check_continues(door: Door, database: Connection, *tenants: Tenant) -> None:
     for tenant in tenants:
         answer = await decided(tenant.rename(fresh_id()), door)
         assert answer["status"] == 200, answer
         await until_projected(database, [answer["position"]], SECONDS)
 
 
-async def pair(door: Door, database: Connection) -> tuple[Tenant, Tenant]:
-    """Two orgs of one partition."""
+async def two_orgs(door: Door, database: Connection) -> tuple[Tenant, Tenant]:
+    """Two orgs in one partition."""
     first = second = await new_tenant(door, database)
     while second is first or partition_of(second.org_id, 2) != partition_of(first.org_id, 2):
         second = await new_tenant(door, database)
     return first, second
 
 
-async def test_what_no_record_can_be_or_nobody_can_name_is_stepped_over(
-    system: System, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_records_that_are_no_entries_are_skipped(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         partition = partition_of(tenant.org_id, 2)
         await append(settings, partition, [NOISE, b"[" * len(NOISE), b'{"a":' * 700_000, b""])
-        await compressed(settings, partition, b"x" * 20 * MIB)
+        await publish_compressed(settings, partition, b"x" * 20 * MIB)
         with slow_builder(monkeypatch):
-            await compressed(settings, partition, None, key=b"\xff", name=NotUtf8("xx"))
-        await goes_on(door, database, tenant)
+            await publish_compressed(settings, partition, None, key=b"\xff", name=NotUtf8("xx"))
+        await check_continues(door, database, tenant)
         assert len((await read_log(settings))[partition].voids) == 6
     await check_tables(settings)
 
 
-async def test_an_entry_that_unfolds_beyond_the_topics_limit_is_applied_like_any_other(system: System) -> None:
+async def test_an_entry_that_decompresses_beyond_the_limit_of_the_topic_is_applied(system: System) -> None:
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         chain = await chain_of(settings, tenant)
         value = jcs(forged(chain, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "x" * 9 * MIB}))
-        await compressed(settings, chain.partition, value)
+        await publish_compressed(settings, chain.partition, value)
         await until_projected(database, [f"{chain.partition}.{chain.head[0] + 1}"], SECONDS)
         assert await database.fetchval("SELECT length(name) FROM orgs WHERE id = $1", tenant.org_id) == 9 * MIB
-        await goes_on(door, database, tenant)
+        await check_continues(door, database, tenant)
     await check_tables(settings)
 
 
-async def test_an_entry_that_lies_about_itself_closes_its_org_and_status_names_it_in_a_line(system: System) -> None:
+async def test_an_invalid_entry_quarantines_its_org_and_has_one_line_in_status(system: System) -> None:
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
-        for reason, changes in LIES.items():
-            hurt, well = await pair(door, database)
+        for reason, changes in INVALID_ENTRIES.items():
+            hurt, well = await two_orgs(door, database)
             data = changes.get("data", {"name": "poison"})
             rest = {name: value for name, value in changes.items() if name != "data"}
             await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", data, **rest)
-            await closed(door, database, hurt, reason)
-            await goes_on(door, database, well)
+            await check_quarantined(door, database, hurt, reason)
+            await check_continues(door, database, well)
             assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
-        shown = await at_a_shell(settings, "status")
-        lines = [line for line in shown.said.splitlines() if line.startswith("in quarantine")]
-    assert len(lines) == len(LIES)
+        result = await at_a_shell(settings, "status")
+        lines = [line for line in result.said.splitlines() if line.startswith("in quarantine")]
+    assert len(lines) == len(INVALID_ENTRIES)
     assert all(len(line) < 500 for line in lines)
 
 
-async def test_an_entry_in_a_foreign_partition_closes_its_org_and_nobody_there(system: System) -> None:
+async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: System) -> None:
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = await pair(door, database)
+        hurt, well = await two_orgs(door, database)
         foreign = (await read_log(settings))[1 - partition_of(hurt.org_id, 2)]
         entry = forged(foreign, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "foreign"})
         await append(settings, foreign.partition, [jcs(entry)])
-        await closed(door, database, hurt, f"it stands in partition {foreign.partition}")
+        await check_quarantined(door, database, hurt, f"it stands in partition {foreign.partition}")
         assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
-        await goes_on(door, database, well, await new_tenant(door, database))
+        await check_continues(door, database, well, await new_tenant(door, database))
 
 
-async def test_nobody_counts_to_the_entries_that_a_command_claims(system: System) -> None:
-    """A command whose forged entry claims 2^53 of them is sent, and its outcome is asked for."""
+async def test_a_huge_number_of_entries_claimed_by_an_entry_is_not_looped_over(system: System) -> None:
+    """Repeats a command whose forged entry claims 2^53 entries."""
     settings, (command,) = system.settings, system.commands
     async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = await pair(door, database)
+        hurt, well = await two_orgs(door, database)
         await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "poison"}, _entries=2**53 - 1)
-        await closed(door, database, hurt, "Expected `int` <= 1000")
+        await check_quarantined(door, database, hurt, "Expected `int` <= 1000")
         entry = (await chain_of(settings, hurt)).entries[-1]
         again = hurt.rename("poison")
         again.command["id"] = entry["metadata_json"]["command_id"]
         answer = (await door.send(again)).json()
         assert answer["code"] == "INTERNAL", answer
-        await goes_on(door, database, well)
+        await check_continues(door, database, well)
 
 
-async def closed(door: Door, database: Connection, hurt: Tenant, reason: str) -> None:
-    async def is_closed() -> bool:
+async def check_quarantined(door: Door, database: Connection, hurt: Tenant, reason: str) -> None:
+    async def is_quarantined() -> bool:
         found = {row[0]: row[1] for row in await database.fetch(REASONS)}
         return reason in found.get(hurt.org_id, "")
 
-    await eventually(is_closed, SECONDS)
+    await eventually(is_quarantined, SECONDS)
     answer = await door.send(hurt.rename("Later"))
     assert answer.json()["code"] == "ORG_QUARANTINED", answer.text
 
@@ -144,10 +142,10 @@ async def chain_of(settings: Settings, tenant: Tenant) -> Chain:
     return (await read_log(settings))[partition_of(tenant.org_id, settings.partitions)]
 
 
-async def compressed(
-    settings: Settings, partition: int, value: bytes | None, *, key: bytes = b"beside", name: str = "name"
+async def publish_compressed(
+    settings: Settings, partition: int, value: bytes | None, *, key: bytes = b"foreign", name: str = "name"
 ) -> None:
-    """A record that is small in the topic, whatever its size."""
+    """Publishes a record that is small in the topic, whatever its size."""
     async with AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap, max_request_size=64 * MIB, compression_type="zstd"
     ) as producer:

@@ -17,13 +17,13 @@ from support.workload import registration, user_in
 pytestmark = pytest.mark.e2e
 PARTITION = 4
 MIB = 1024 * 1024
-# No compression makes these smaller.
+# Incompressible.
 HUGE = random.Random(1).randbytes(2 * MIB)
 LARGEST = random.Random(2).randbytes(4 * MIB - 1024)
-REPLY = [("reply-partition", b"1"), ("correlation-id", b"nobody")]
-# What only just fits the commands topic with such a header: our answer to it, or its forwarding, does not.
+REPLY = [("reply-partition", b"1"), ("correlation-id", b"unread")]
+# A record with such a header just fits into the commands topic, but its answer and its forwarded copy do not.
 ALMOST = random.Random(3).randbytes(4 * MIB - 600)
-ELSEWHERE = "(the record is too large to be kept here: it is at its origin alone)"
+VALUE_LEFT_OUT = "(the record is too large to be kept here: it is at its origin alone)"
 ODD_HEADERS = {
     "no principal": ("daybook-principal", None),
     "no reply partition": ("reply-partition", None),
@@ -43,34 +43,32 @@ ODD_HEADERS = {
 }
 
 
-def good(publisher: Publisher) -> Send:
+def valid_command(publisher: Publisher) -> Send:
     return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
 
 
-async def check_the_partition_goes_on(publisher: Publisher) -> None:
-    assert (await over_kafka(publisher, 20)(good(publisher)))["status"] == 200
+async def check_partition_continues(publisher: Publisher) -> None:
+    assert (await over_kafka(publisher, 20)(valid_command(publisher)))["status"] == 200
 
 
 @pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS.keys())
-async def test_an_odd_header_does_not_keep_a_good_command_from_being_decided(
-    publisher: Publisher, header: tuple[str, bytes | None]
-) -> None:
-    send = good(publisher)
+async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, header: tuple[str, bytes | None]) -> None:
+    send = valid_command(publisher)
     await publisher.raw(send.key, send.body, [*REPLY, header])
-    await check_the_partition_goes_on(publisher)
-    told = by_command(entries_of(await read_log(publisher.settings)))
-    assert len(told[PARTITION, send.command["id"]]) == 1
+    await check_partition_continues(publisher)
+    entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
 
 
-async def test_a_header_name_that_is_no_utf_8_keeps_nobody_waiting(
+async def test_a_header_name_that_is_not_utf_8_does_not_stop_the_partition(
     publisher: Publisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    send = good(publisher)
+    send = valid_command(publisher)
     with slow_builder(monkeypatch):
         await publisher.raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
         partition, offset = await publisher.raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
     assert (await dead_letter(publisher.settings, partition, offset)).value == b"[]"
-    await check_the_partition_goes_on(publisher)
+    await check_partition_continues(publisher)
 
 
 @pytest.mark.parametrize("key", ["some key", None])
@@ -79,7 +77,7 @@ async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publish
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
     assert not letter.value
-    await check_the_partition_goes_on(publisher)
+    await check_partition_continues(publisher)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +92,8 @@ async def test_a_record_as_large_as_the_topic_takes_becomes_a_dead_letter_withou
     letter = await dead_letter(publisher.settings, partition, offset)
     assert not letter.value
     assert letter.reason.startswith(f"{INVALID}: ")
-    assert letter.reason.endswith(ELSEWHERE)
-    await check_the_partition_goes_on(publisher)
+    assert letter.reason.endswith(VALUE_LEFT_OUT)
+    await check_partition_continues(publisher)
 
 
 async def test_a_secret_at_the_end_of_a_huge_path_becomes_a_dead_letter_with_a_short_reason(
@@ -107,11 +105,11 @@ async def test_a_secret_at_the_end_of_a_huge_path_becomes_a_dead_letter_with_a_s
     assert letter.reason.startswith(f"{INVALID}: ")
     assert "xx" not in letter.reason
     assert not letter.value
-    await check_the_partition_goes_on(publisher)
+    await check_partition_continues(publisher)
 
 
 @pytest.mark.parametrize("name", ["daybook-reason", "daybook-origin"])
-async def test_a_record_that_claims_to_be_a_dead_letter_gets_a_reason_and_an_origin_of_ours(
+async def test_a_record_that_claims_to_be_a_dead_letter_gets_its_own_reason_and_origin(
     publisher: Publisher, name: str
 ) -> None:
     partition, offset = await publisher.raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
@@ -120,39 +118,37 @@ async def test_a_record_that_claims_to_be_a_dead_letter_gets_a_reason_and_an_ori
 
 
 async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter(publisher: Publisher) -> None:
-    send = good(publisher)
-    room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # the batch's own bytes, and the record's
+    send = valid_command(publisher)
+    room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # bytes that the batch and the record need themselves
     header = ("x-own", random.Random(4).randbytes(room))
     partition, offset = await publisher.raw(send.key, send.body, [header], partition=PARTITION + 1)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.value == send.body
     assert "too large to be forwarded" in letter.reason
-    await check_the_partition_goes_on(publisher)
+    await check_partition_continues(publisher)
 
 
-async def test_a_record_that_unfolds_beyond_every_limit_leaves_a_dead_letter_that_says_where_it_is(
+async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_letter_with_its_origin(
     publisher: Publisher,
 ) -> None:
-    partition, offset = await compressed(publisher, b"x" * 20 * MIB, [])
+    partition, offset = await publish_compressed(publisher, b"x" * 20 * MIB, [])
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
-    assert letter.reason.endswith(ELSEWHERE)
+    assert letter.reason.endswith(VALUE_LEFT_OUT)
     assert not letter.value
-    await check_the_partition_goes_on(publisher)
+    await check_partition_continues(publisher)
 
 
-async def test_a_correlation_id_that_unfolds_beyond_every_limit_costs_its_sender_the_answer(
-    publisher: Publisher,
-) -> None:
-    send = good(publisher)
-    await compressed(publisher, send.body, [("reply-partition", b"1"), ("correlation-id", b"c" * 20 * MIB)])
-    await check_the_partition_goes_on(publisher)
-    told = by_command(entries_of(await read_log(publisher.settings)))
-    assert len(told[PARTITION, send.command["id"]]) == 1
+async def test_a_correlation_id_that_decompresses_beyond_every_limit_gets_no_answer(publisher: Publisher) -> None:
+    send = valid_command(publisher)
+    await publish_compressed(publisher, send.body, [("reply-partition", b"1"), ("correlation-id", b"c" * 20 * MIB)])
+    await check_partition_continues(publisher)
+    entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
+    assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
 
 
-async def compressed(publisher: Publisher, value: bytes, headers: Headers) -> tuple[int, int]:
-    """A record that is small in the topic, whatever its size; gives its partition and offset."""
+async def publish_compressed(publisher: Publisher, value: bytes, headers: Headers) -> tuple[int, int]:
+    """Publishes a record that is small in the topic, whatever its size; returns its partition and offset."""
     producer = AIOKafkaProducer(
         bootstrap_servers=publisher.settings.kafka_bootstrap, max_request_size=64 * MIB, compression_type="zstd"
     )

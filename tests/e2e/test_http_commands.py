@@ -1,4 +1,4 @@
-"""One command at a time over HTTP: repeats, ids, waiting and not waiting, and reading what was written."""
+"""Single commands over HTTP: repeats, ids, waiting or not, and reading what was written."""
 
 import json
 from uuid import UUID
@@ -15,13 +15,13 @@ from support.workload import SERVICE, command
 pytestmark = pytest.mark.e2e
 
 
-def bodied(send: Send, **changes: object) -> bytes:
-    """The envelope with members changed, or (None) left out."""
+def body_with(send: Send, **changes: object) -> bytes:
+    """The envelope with changed members; a member passed as None is left out."""
     envelope = {name: value for name, value in (send.command | changes).items() if value is not None}
     return json.dumps(envelope).encode()
 
 
-async def test_a_repeat_gets_the_first_answer_from_either_instance(shared: System, tenant: Tenant) -> None:
+async def test_a_repeat_gets_the_first_answer_from_any_instance(shared: System, tenant: Tenant) -> None:
     sends = [tenant.rename("Once"), tenant.by(tenant.viewer, "RENAME_ORG", name="Never")]
     async with doors(shared.settings, *(service.url for service in shared.commands)) as both:
         for send in sends:
@@ -29,17 +29,17 @@ async def test_a_repeat_gets_the_first_answer_from_either_instance(shared: Syste
             assert len({answer.content for answer in answers}) == 1
 
 
-async def test_a_repeat_written_in_another_way_is_still_a_repeat(door: Door, tenant: Tenant) -> None:
+async def test_a_repeat_with_another_spelling_is_still_a_repeat(door: Door, tenant: Tenant) -> None:
     send = tenant.rename("Zoë")
     first = await door.send(send)
-    upper = bodied(send, id=send.command["id"].upper(), org_id=tenant.org_id.upper(), data={"name": " Zoe\u0308 "})
+    upper = body_with(send, id=send.command["id"].upper(), org_id=tenant.org_id.upper(), data={"name": " Zoe\u0308 "})
     assert (await door.post("/v1/commands", upper, send.principal)).content == first.content
 
 
-async def test_an_id_with_other_content_is_refused_and_the_first_outcome_stands(door: Door, tenant: Tenant) -> None:
+async def test_a_reused_id_is_refused_and_the_first_outcome_stays(door: Door, tenant: Tenant) -> None:
     send = tenant.rename("First")
     first = await door.send(send)
-    reused = await door.post("/v1/commands", bodied(send, data={"name": "Second"}), send.principal)
+    reused = await door.post("/v1/commands", body_with(send, data={"name": "Second"}), send.principal)
     assert (reused.status_code, reused.json()["code"]) == (409, "COMMAND_ID_REUSED")
     assert reused.json()["command_id"] == send.command["id"]
     assert not {"entry_id", "position"} & reused.json().keys()
@@ -54,24 +54,24 @@ async def test_one_id_in_two_orgs_is_two_commands(door: Door, tenant: Tenant) ->
         assert (await door.send(send)).json()["entries"][0]["id"] == entry_id(org_id, command_id)
 
 
-async def test_without_an_id_the_server_makes_a_uuid_v7(door: Door, tenant: Tenant) -> None:
+async def test_a_command_without_an_id_gets_a_uuid_v7(door: Door, tenant: Tenant) -> None:
     send = tenant.rename("No id")
-    answer = await door.post("/v1/commands", bodied(send, id=None), send.principal)
+    answer = await door.post("/v1/commands", body_with(send, id=None), send.principal)
     assert answer.status_code == 200
     assert UUID(answer.json()["command_id"]).version == 7
 
 
-async def test_an_idempotency_key_that_is_a_uuid_is_the_commands_id(door: Door, tenant: Tenant) -> None:
+async def test_a_uuid_as_idempotency_key_becomes_the_id(door: Door, tenant: Tenant) -> None:
     send, key = tenant.rename("By key"), fresh_id()
-    body = bodied(send, id=None)
+    body = body_with(send, id=None)
     answers = [await door.post("/v1/commands", body, send.principal, Idempotency_Key=key) for key in (key, f'"{key}"')]
     assert [answer.json()["command_id"] for answer in answers] == [key, key]
     assert answers[0].content == answers[1].content
 
 
-async def test_any_other_idempotency_key_counts_for_its_principal_alone(door: Door, tenant: Tenant) -> None:
+async def test_any_other_idempotency_key_gives_one_id_per_principal(door: Door, tenant: Tenant) -> None:
     send = tenant.rename("By text")
-    body = bodied(send, id=None)
+    body = body_with(send, id=None)
     mine = [await door.post("/v1/commands", body, send.principal, Idempotency_Key="order 42") for _ in range(2)]
     theirs = await door.post("/v1/commands", body, SERVICE, Idempotency_Key="order 42")
     assert mine[0].content == mine[1].content
@@ -83,7 +83,7 @@ async def test_an_idempotency_key_that_contradicts_the_id_is_refused(door: Door,
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
 
 
-async def test_who_does_not_wait_gets_202_and_finds_the_outcome_at_its_location(door: Door, tenant: Tenant) -> None:
+async def test_respond_async_gets_202_and_the_location_of_the_outcome(door: Door, tenant: Tenant) -> None:
     send = tenant.rename("Later")
     answer = await door.send(send, Prefer="respond-async")
     assert answer.status_code == 202
@@ -96,7 +96,7 @@ async def test_who_does_not_wait_gets_202_and_finds_the_outcome_at_its_location(
     assert await eventually(outcome) == item(await door.send(send))
 
 
-async def test_an_outcome_is_shown_to_its_sender_the_orgs_leaders_and_services_only(door: Door, tenant: Tenant) -> None:
+async def test_an_outcome_is_visible_to_its_sender_owners_admins_and_services(door: Door, tenant: Tenant) -> None:
     send = tenant.by(tenant.member, "RENAME_ORG", name="Mine")
     refused = item(await door.send(send))
     assert refused["code"] == "FORBIDDEN"
@@ -112,20 +112,20 @@ async def test_an_outcome_is_shown_to_its_sender_the_orgs_leaders_and_services_o
         assert (hidden.status_code, hidden.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_an_outcome_that_is_not_there_is_not_found(door: Door, tenant: Tenant) -> None:
+async def test_an_unknown_outcome_is_not_found(door: Door, tenant: Tenant) -> None:
     answer = await door.outcome(tenant.rename("Never sent"))
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
     assert answer.headers["content-type"] == "application/problem+json"
 
 
-async def test_an_answers_position_lets_its_reader_see_the_write(
+async def test_waiting_for_the_position_of_an_answer_makes_the_write_visible(
     door: Door, tenant: Tenant, database: Connection
 ) -> None:
-    for at in range(20):
-        answer = await door.send(tenant.rename(f"Name {at}"))
+    for number in range(20):
+        answer = await door.send(tenant.rename(f"Name {number}"))
         assert await database.fetchval("select daybook.wait_for($1, interval '5 seconds')", answer.json()["position"])
-        assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == f"Name {at}"
+        assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == f"Name {number}"
 
 
-async def test_a_wait_for_a_position_that_never_comes_ends_false(tenant: Tenant, database: Connection) -> None:
+async def test_waiting_for_a_position_that_never_comes_gives_false(tenant: Tenant, database: Connection) -> None:
     assert not await database.fetchval("select daybook.wait_for('0.999999', interval '0.1 seconds')")

@@ -25,7 +25,7 @@ CLAIMS = {
 }
 
 
-async def refused(door: Door, send: Send, authorization: str | None) -> httpx.Response:
+async def post_refused(door: Door, send: Send, authorization: str | None) -> httpx.Response:
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = await door.client.post(f"{door.url}/v1/commands", content=send.body, headers=headers)
     assert answer.headers["content-type"] == "application/problem+json"
@@ -33,33 +33,33 @@ async def refused(door: Door, send: Send, authorization: str | None) -> httpx.Re
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer nonsense", f"Bearer {FORGED}", f"Bearer {UNSIGNED}"])
-async def test_without_a_token_of_ours_nobody_gets_in(door: Door, tenant: Tenant, authorization: str | None) -> None:
-    answer = await refused(door, tenant.rename("x"), authorization)
+async def test_a_missing_or_forged_token_is_refused(door: Door, tenant: Tenant, authorization: str | None) -> None:
+    answer = await post_refused(door, tenant.rename("x"), authorization)
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
     assert answer.headers["www-authenticate"].startswith("Bearer")
 
 
 @pytest.mark.parametrize("claims", CLAIMS.values(), ids=CLAIMS.keys())
-async def test_a_token_must_say_who_for_whom_and_until_when(door: Door, tenant: Tenant, claims: dict[str, Any]) -> None:
+async def test_a_token_with_invalid_claims_is_refused(door: Door, tenant: Tenant, claims: dict[str, Any]) -> None:
     bearer = token(door.settings, f"user:{tenant.owner}", **claims)
-    answer = await refused(door, tenant.rename("x"), f"Bearer {bearer}")
+    answer = await post_refused(door, tenant.rename("x"), f"Bearer {bearer}")
     assert (answer.status_code, answer.json()["code"]) == (401, "UNAUTHENTICATED")
 
 
 @pytest.mark.parametrize("principal", ["service:daybook", "service:Not A Name", "user:ada"])
-async def test_a_token_of_somebody_who_cannot_be_is_refused(door: Door, tenant: Tenant, principal: str) -> None:
-    answer = await refused(door, tenant.rename("x"), f"Bearer {token(door.settings, principal)}")
+async def test_a_token_with_an_invalid_principal_is_refused(door: Door, tenant: Tenant, principal: str) -> None:
+    answer = await post_refused(door, tenant.rename("x"), f"Bearer {token(door.settings, principal)}")
     assert answer.status_code in {401, 403}
 
 
-async def test_a_user_who_names_another_actor_is_refused(door: Door, tenant: Tenant) -> None:
+async def test_a_user_may_not_act_as_another_user(door: Door, tenant: Tenant) -> None:
     send = Send(f"user:{tenant.member}", tenant.rename("x").command)
     answer = await door.send(send)
     assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
     assert not {"entry_id", "position"} & answer.json().keys()
 
 
-async def test_a_users_missing_actor_is_the_user(door: Door, tenant: Tenant) -> None:
+async def test_a_user_is_the_default_actor_of_its_commands(door: Door, tenant: Tenant) -> None:
     named = tenant.rename("Filled in")
     without = Send(named.principal, named.command | {"actor_user_id": None})
     assert (await door.send(without)).content == (await door.send(named)).content
@@ -73,7 +73,7 @@ async def test_a_service_acts_with_the_rights_of_the_user_it_names(door: Door, t
     assert [answer.json().get("code") for answer in answers] == [None, "FORBIDDEN", "ORG_NOT_FOUND", "FORBIDDEN"]
 
 
-async def test_only_a_service_chooses_ids_and_only_free_ones(door: Door, tenant: Tenant) -> None:
+async def test_only_a_service_may_choose_ids_and_only_free_ones(door: Door, tenant: Tenant) -> None:
     chosen = fresh_id()
 
     def creation(principal: str, org_id: str) -> Send:
@@ -82,23 +82,23 @@ async def test_only_a_service_chooses_ids_and_only_free_ones(door: Door, tenant:
 
     other = fresh_id()
     await door.send(Send(SERVICE, command("CREATE_ORG", other, tenant.owner, fresh_id(), name="Other")))
-    by_the_user = await door.send(creation(f"user:{tenant.owner}", tenant.org_id))
-    assert (by_the_user.status_code, by_the_user.json()["code"]) == (403, "FORBIDDEN")
-    made = item(await door.send(creation(SERVICE, tenant.org_id)))
-    assert (made["status"], made["entries"][0]["entity_id"]) == (200, chosen)
+    answer_to_user = await door.send(creation(f"user:{tenant.owner}", tenant.org_id))
+    assert (answer_to_user.status_code, answer_to_user.json()["code"]) == (403, "FORBIDDEN")
+    created = item(await door.send(creation(SERVICE, tenant.org_id)))
+    assert (created["status"], created["entries"][0]["entity_id"]) == (200, chosen)
     for org_id in (tenant.org_id, other):
         taken = await door.send(creation(SERVICE, org_id))
         assert (taken.status_code, taken.json()["code"]) == (409, "ALREADY_EXISTS")
 
 
-async def test_a_new_things_id_is_known_beforehand(door: Door, tenant: Tenant) -> None:
+async def test_the_id_of_a_new_project_can_be_computed_in_advance(door: Door, tenant: Tenant) -> None:
     send = tenant.by(tenant.owner, "CREATE_PROJECT", name="Computed")
-    (made,) = (await door.send(send)).json()["entries"]
-    assert made["id"] == entry_id(tenant.org_id, send.command["id"])
-    assert made["entity_id"] == thing_id(tenant.org_id, send.command["id"])
+    (entry,) = (await door.send(send)).json()["entries"]
+    assert entry["id"] == entry_id(tenant.org_id, send.command["id"])
+    assert entry["entity_id"] == thing_id(tenant.org_id, send.command["id"])
 
 
-async def test_to_a_stranger_a_real_org_and_an_unknown_one_look_the_same(door: Door, tenant: Tenant) -> None:
+async def test_a_stranger_cannot_tell_an_existing_org_from_an_unknown_one(door: Door, tenant: Tenant) -> None:
     real = tenant.by(tenant.stranger, "RENAME_ORG", name="x")
     unknown = Send(real.principal, real.command | {"org_id": fresh_id(), "id": fresh_id()})
     bodies = []
@@ -125,12 +125,12 @@ async def test_an_unknown_user_can_register_and_then_act(door: Door) -> None:
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/nowhere", 404), ("GET", "/v1/commands", 405)])
-async def test_even_the_frameworks_own_errors_are_problems(door: Door, method: str, path: str, status: int) -> None:
+async def test_errors_of_the_framework_are_problems(door: Door, method: str, path: str, status: int) -> None:
     answer = await door.client.request(method, door.url + path, headers=door.bearer(SERVICE))
     assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
     assert answer.json()["status"] == status
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi"])
-async def test_whoever_asks_is_told_how_the_service_does(door: Door, path: str) -> None:
+async def test_health_metrics_and_documentation_need_no_token(door: Door, path: str) -> None:
     assert (await door.client.get(door.url + path)).status_code == 200

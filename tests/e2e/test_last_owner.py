@@ -1,4 +1,4 @@
-"""The rule that a race would break first: an org always has an owner."""
+"""The rule that a race would break first: every org has an owner."""
 
 import asyncio
 
@@ -19,23 +19,21 @@ where not exists (select from org_members where org_members.org_id = orgs.id and
 """
 
 
-async def test_two_demotions_of_the_last_two_owners_at_once_never_leave_an_org_without_one(
-    shared: System, database: Connection
-) -> None:
+async def test_simultaneous_demotions_of_the_last_two_owners_leave_one(shared: System, database: Connection) -> None:
     urls = [service.url for service in shared.commands]
     async with doors(shared.settings, *urls) as (one, other):
         first, second = fresh_id(), fresh_id()
         await register(one, database, (first, second))
         positions = []
         for start in range(0, RACES, AT_ONCE):
-            races = (race(one, other, first, second, at % 2 == 0) for at in range(start, start + AT_ONCE))
+            races = (race(one, other, first, second, number % 2 == 0) for number in range(start, start + AT_ONCE))
             positions += await asyncio.gather(*races)
     await until_projected(database, positions)
     assert await database.fetchval(OWNERLESS) == 0
 
 
 async def race(one: Door, other: Door, first: str, second: str, each_other: bool) -> str:  # noqa: FBT001 - a variant
-    """Both owners demote each other, or each itself, by two instances: exactly one succeeds. Gives its place."""
+    """Two owners demote each other, or each itself, on two instances: one succeeds. Returns the last position."""
     org_id = fresh_id()
     await decided(for_user("CREATE_ORG", org_id, first, name="Race"), one)
     await decided(for_user("ADD_MEMBER", org_id, first, user_id=second, role="owner"), one)
@@ -45,12 +43,12 @@ async def race(one: Door, other: Door, first: str, second: str, each_other: bool
         for actor, target in zip((first, second), targets, strict=True)
     ]
     answers = await asyncio.gather(decided(demotions[0], one), decided(demotions[1], other))
-    lost = "FORBIDDEN" if each_other else "LAST_OWNER"
-    assert sorted(answer.get("code", "success") for answer in answers) == sorted([lost, "success"])
+    loser = "FORBIDDEN" if each_other else "LAST_OWNER"
+    assert sorted(answer.get("code", "success") for answer in answers) == sorted([loser, "success"])
     positions: list[str] = [answer["position"] for answer in answers]
     return max(positions, key=lambda position: int(position.partition(".")[2]))
 
 
 def for_user(kind: str, org_id: str, actor: str, **data: str) -> Send:
-    """By a service, whose rate has no bound, on the user's behalf."""
+    """A command by a service on behalf of the user, because services have no rate limit."""
     return Send(SERVICE, command(kind, org_id, actor, fresh_id(), **data))

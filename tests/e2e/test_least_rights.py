@@ -1,4 +1,4 @@
-"""The rights that a service asks for at its start: without them it ends and names them, with no others it works."""
+"""The rights that a service checks at its start: without them it ends and names them, with only them it works."""
 
 import asyncio
 import re
@@ -22,7 +22,7 @@ SERVICES: tuple[Role, ...] = ("command", "projector")
 
 @pytest_asyncio.fixture
 async def bare(systems: Systems) -> AsyncIterator[tuple[System, dict[Role, SecretStr]]]:
-    """A system without instances, and logins of roles that were granted nothing, not even what everybody has."""
+    """A system without instances, and roles without any rights, not even those of PUBLIC."""
     system = systems.start(commands=0, projectors=0, partitions=3)
     names = {role: f"t{uuid4().hex[:10]}_{role}" for role in SERVICES}
     url = system.settings.database_url.get_secret_value()
@@ -40,23 +40,21 @@ async def bare(systems: Systems) -> AsyncIterator[tuple[System, dict[Role, Secre
             await owner.execute(f"DROP ROLE {name}")
 
 
-async def rights_refused(system: System, role: Role, login: SecretStr) -> list[str]:
-    """The statements that an instance names before it ends."""
+async def grants_asked_for(system: System, role: Role, login: SecretStr) -> list[str]:
+    """Starts an instance without rights; returns the GRANT statements that it names before it ends."""
     service = system.start(role, database_url=login)
     assert await asyncio.to_thread(service.process.wait, 30) == 1
-    said = service.log.read_text(encoding="utf-8")
-    assert "lacks rights" in said
-    assert "Traceback" not in said
-    return re.findall(r"GRANT [^;]*;", said)
+    output = service.log.read_text(encoding="utf-8")
+    assert "lacks rights" in output
+    assert "Traceback" not in output
+    return re.findall(r"GRANT [^;]*;", output)
 
 
-async def test_services_name_their_rights_and_do_everything_with_no_others(
-    bare: tuple[System, dict[Role, SecretStr]],
-) -> None:
+async def test_the_rights_named_by_services_are_sufficient(bare: tuple[System, dict[Role, SecretStr]]) -> None:
     system, logins = bare
     async with connected(system.settings) as database:
         for role, login in logins.items():
-            for grant in await rights_refused(system, role, login):
+            for grant in await grants_asked_for(system, role, login):
                 await database.execute(grant)
         system.commands.clear()
         system.projectors.clear()

@@ -1,5 +1,5 @@
-"""ACLs of Kafka that are taken away under running services: they are named, no service ends, and all goes on by itself
-once they are given back.
+"""Kafka ACLs are removed while services run: they are reported, no service ends, and everything recovers once they are
+granted again.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from support.workload import by_user, registration
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
-OF_TOPICS = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
+TOPIC_OPERATIONS = (Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS, Operation.READ, Operation.WRITE)
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +31,26 @@ def guarded() -> Iterator[GuardedKafka]:
         yield started
 
 
-async def prepared(guarded: GuardedKafka, settings: Settings) -> Topics:
-    """Topics, tables, and all ACLs that the services need."""
+async def prepare(guarded: GuardedKafka, settings: Settings) -> Topics:
+    """Creates topics, tables, and all ACLs that the services need."""
     topics = Topics(settings.topic_prefix)
     await ensure_topics(guarded.superuser(topic_prefix=settings.topic_prefix))
     await migrate(settings)
     for name in (topics.commands, topics.audit_log, topics.results, topics.commands_dlq):
-        await guarded.allow(Resource.TOPIC, name, *OF_TOPICS)
+        await guarded.allow(Resource.TOPIC, name, *TOPIC_OPERATIONS)
     for group in (topics.command_group, topics.projector_group):
         await guarded.allow(Resource.GROUP, group, Operation.READ)
     return topics
 
 
-async def test_acls_that_are_taken_away_are_an_outage_until_they_are_back(
+async def test_removed_acls_are_an_outage_until_they_are_granted_again(
     guarded: GuardedKafka, fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
     fresh = fresh_settings(init=False)
     settings = guarded.settings(
         database_url=fresh.database_url, jwt_secret=fresh.jwt_secret, topic_prefix=fresh.topic_prefix, wait_seconds=2
     )
-    topics = await prepared(guarded, settings)
+    topics = await prepare(guarded, settings)
     system = System(settings, tmp_path)
     command, projector = system.start("command"), system.start("projector")
     try:
@@ -66,8 +66,8 @@ async def test_acls_that_are_taken_away_are_an_outage_until_they_are_back(
             renamed = by_user("RENAME_ORG", org, owner, fresh_id(), name="Renamed")
             assert (await decided(renamed, door))["status"] == 200
             await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.WRITE)
-            later_one = by_user("RENAME_ORG", org, owner, fresh_id(), name="Later")
-            later = asyncio.create_task(decided(later_one, door, seconds=60))
+            later_command = by_user("RENAME_ORG", org, owner, fresh_id(), name="Later")
+            later = asyncio.create_task(decided(later_command, door, seconds=60))
             reason = f"user hub is not authorised for topic {topics.audit_log}: an ACL is missing"
             await until_unready("log", reason, command)
             await guarded.allow(Resource.TOPIC, topics.audit_log, Operation.READ, Operation.WRITE)

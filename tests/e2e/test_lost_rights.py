@@ -1,5 +1,5 @@
-"""Rights that are taken away under running services, beside an identity provider's users: no service ends, nothing is
-decided on what cannot be seen, and all goes on by itself once they are given back.
+"""Rights in PostgreSQL are revoked while services run, with users of an identity provider: no service ends, nothing is
+decided on hidden rows, and everything recovers once they are granted again.
 """
 
 import asyncio
@@ -38,12 +38,12 @@ class Site:
         await self.granted.owner.execute("INSERT INTO auth.users (id) VALUES ($1)", user)
         return user
 
-    async def creates_an_org(self) -> Send:
+    async def create_org(self) -> Send:
         return by_user("CREATE_ORG", fresh_id(), await self.new_user(), fresh_id(), name="Org")
 
 
 @asynccontextmanager
-async def running(fresh_settings: FreshSettings, folder: Path) -> AsyncIterator[Site]:
+async def running_site(fresh_settings: FreshSettings, folder: Path) -> AsyncIterator[Site]:
     settings = fresh_settings(init=False, users="external", partitions=2, wait_seconds=2)
     async with connected(settings) as owner:
         await owner.execute(IDENTITY_PROVIDER)
@@ -61,37 +61,37 @@ async def running(fresh_settings: FreshSettings, folder: Path) -> AsyncIterator[
             await asyncio.to_thread(system.stop)
 
 
-async def test_users_that_may_no_longer_be_read_are_an_outage_until_they_may(
+async def test_revoked_read_rights_on_users_are_an_outage_until_granted_again(
     fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
-    async with running(fresh_settings, tmp_path) as at:
-        assert (await decided(await at.creates_an_org(), at.door))["status"] == 200
-        role = at.granted.name("command")
-        await at.granted.owner.execute(f"REVOKE SELECT ON auth.users FROM {role}")
-        send = await at.creates_an_org()
-        assert word(item(await at.door.send(send))) == "202"
-        await until_unready("postgres", "permission denied for table users", at.command)
+    async with running_site(fresh_settings, tmp_path) as site:
+        assert (await decided(await site.create_org(), site.door))["status"] == 200
+        role = site.granted.name("command")
+        await site.granted.owner.execute(f"REVOKE SELECT ON auth.users FROM {role}")
+        send = await site.create_org()
+        assert word(item(await site.door.send(send))) == "202"
+        await until_unready("postgres", "permission denied for table users", site.command)
         await asyncio.sleep(1)
-        assert at.command.process.poll() is None
-        await at.granted.owner.execute(f"GRANT SELECT ON auth.users TO {role}")
-        await until_ready(at.system)
-        assert await eventually(lambda: are_seen(at.door, [send]), 30)
-        assert (await decided(send, at.door))["status"] == 200
+        assert site.command.process.poll() is None
+        await site.granted.owner.execute(f"GRANT SELECT ON auth.users TO {role}")
+        await until_ready(site.system)
+        assert await eventually(lambda: are_seen(site.door, [send]), 30)
+        assert (await decided(send, site.door))["status"] == 200
 
 
-async def test_users_whose_rows_are_hidden_are_an_outage_and_never_unknown(
+async def test_hidden_rows_of_users_are_an_outage_and_not_unknown_users(
     fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
-    async with running(fresh_settings, tmp_path) as at:
-        assert (await decided(await at.creates_an_org(), at.door))["status"] == 200
-        await at.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")
-        send = await at.creates_an_org()
-        assert word(item(await at.door.send(send))) == "202"
-        await until_unready("postgres", "row-level security", at.command)
-        await at.granted.owner.execute(f"ALTER ROLE {at.granted.name('command')} BYPASSRLS")
-        await at.granted.owner.execute(f"ALTER ROLE {at.granted.name('projector')} BYPASSRLS")
-        await until_ready(at.system)
-        assert (await decided(send, at.door))["status"] == 200
+    async with running_site(fresh_settings, tmp_path) as site:
+        assert (await decided(await site.create_org(), site.door))["status"] == 200
+        await site.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")
+        send = await site.create_org()
+        assert word(item(await site.door.send(send))) == "202"
+        await until_unready("postgres", "row-level security", site.command)
+        await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('command')} BYPASSRLS")
+        await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('projector')} BYPASSRLS")
+        await until_ready(site.system)
+        assert (await decided(send, site.door))["status"] == 200
 
 
 @pytest.mark.parametrize(
@@ -102,16 +102,16 @@ async def test_users_whose_rows_are_hidden_are_an_outage_and_never_unknown(
         ("USAGE ON SCHEMA daybook", "permission denied for schema daybook"),
     ],
 )
-async def test_what_the_projector_may_no_longer_do_is_an_outage_until_it_may(
+async def test_revoked_rights_of_the_projector_are_an_outage_until_granted_again(
     fresh_settings: FreshSettings, tmp_path: Path, right: str, reason: str
 ) -> None:
-    async with running(fresh_settings, tmp_path) as at:
-        role = at.granted.name("projector")
-        await at.granted.owner.execute(f"REVOKE {right} FROM {role}")
-        send = await at.creates_an_org()
-        assert (await decided(send, at.door))["status"] == 200
-        await until_unready("postgres", reason, at.projector)
-        assert (await at.door.outcome(send)).status_code == 404
-        await at.granted.owner.execute(f"GRANT {right} TO {role}")
-        await until_ready(at.system)
-        assert await eventually(lambda: are_seen(at.door, [send]), 30)
+    async with running_site(fresh_settings, tmp_path) as site:
+        role = site.granted.name("projector")
+        await site.granted.owner.execute(f"REVOKE {right} FROM {role}")
+        send = await site.create_org()
+        assert (await decided(send, site.door))["status"] == 200
+        await until_unready("postgres", reason, site.projector)
+        assert (await site.door.outcome(send)).status_code == 404
+        await site.granted.owner.execute(f"GRANT {right} TO {role}")
+        await until_ready(site.system)
+        assert await eventually(lambda: are_seen(site.door, [send]), 30)

@@ -1,4 +1,4 @@
-"""What is malformed is refused at both doors, with its reason, and disturbs nothing else."""
+"""Malformed commands are refused over HTTP and Kafka, with a reason, and do not affect others."""
 
 import asyncio
 import json
@@ -20,12 +20,12 @@ PARTITION = 2
 HEADERS = [("daybook-principal", b"service:careless"), ("x-trace", b"42")]
 
 
-def named(cases: list[Case]) -> dict[str, Any]:
+def params(cases: list[Case]) -> dict[str, Any]:
     return {"argvalues": cases, "ids": [case.name for case in cases]}
 
 
-@pytest.mark.parametrize("case", **named([case for case in CASES if case.at_http]))
-async def test_over_http_it_is_answered_with_a_problem(door: Door, case: Case) -> None:
+@pytest.mark.parametrize("case", **params([case for case in CASES if case.at_http]))
+async def test_a_malformed_command_over_http_gets_a_problem(door: Door, case: Case) -> None:
     answer = await door.post("/v1/commands", case.body, SERVICE)
     assert (answer.status_code, answer.headers["content-type"]) == (case.status, "application/problem+json")
     problem = answer.json()
@@ -36,8 +36,8 @@ async def test_over_http_it_is_answered_with_a_problem(door: Door, case: Case) -
     assert "hunter2" not in answer.text
 
 
-@pytest.mark.parametrize("case", **named(CASES))
-async def test_over_kafka_it_becomes_a_dead_letter_and_the_next_command_is_decided(
+@pytest.mark.parametrize("case", **params(CASES))
+async def test_a_malformed_command_over_kafka_becomes_a_dead_letter_and_the_next_is_decided(
     publisher: Publisher, case: Case
 ) -> None:
     partition, offset = await publisher.raw("some key", case.body, HEADERS, partition=PARTITION)
@@ -47,33 +47,33 @@ async def test_over_kafka_it_becomes_a_dead_letter_and_the_next_command_is_decid
     assert letter.headers.items() >= dict(HEADERS).items()
     assert (letter.value or b"") == (case.body if case.kept else b"")
     assert "hunter2" not in letter.reason
-    assert (await over_kafka(publisher)(good_in(PARTITION, publisher)))["status"] == 200
+    assert (await over_kafka(publisher)(valid_command_in(PARTITION, publisher)))["status"] == 200
 
 
 @pytest.mark.parametrize("principal", ["service:daybook", "service:", "service:UPPER", "user:ada", "root"])
-async def test_a_principal_that_nobody_may_be_becomes_a_dead_letter(publisher: Publisher, principal: str) -> None:
-    body = good_in(PARTITION, publisher).body
-    letter = await refused(publisher, body, ("daybook-principal", principal.encode()))
+async def test_an_invalid_principal_becomes_a_dead_letter(publisher: Publisher, principal: str) -> None:
+    body = valid_command_in(PARTITION, publisher).body
+    letter = await dead_letter_of(publisher, body, ("daybook-principal", principal.encode()))
     assert letter.reason.startswith("INVALID_COMMAND: ")
     assert letter.value == body
 
 
-async def test_a_user_who_names_another_actor_becomes_a_dead_letter(publisher: Publisher) -> None:
+async def test_a_user_acting_as_another_user_becomes_a_dead_letter(publisher: Publisher) -> None:
     body = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="x").body
-    letter = await refused(publisher, body, ("daybook-principal", f"user:{fresh_id()}".encode()))
+    letter = await dead_letter_of(publisher, body, ("daybook-principal", f"user:{fresh_id()}".encode()))
     assert letter.value == body
     assert letter.reason
 
 
-async def test_a_malformed_command_with_an_id_is_answered_too(publisher: Publisher) -> None:
+async def test_a_malformed_command_with_an_id_is_answered(publisher: Publisher) -> None:
     send = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="")
     answer = await asyncio.wait_for(await publisher.publish(send), 20)
     assert (answer["status"], answer["result"], answer["code"]) == (400, "failure", "INVALID_COMMAND")
     assert answer["command_id"] == send.command["id"]
 
 
-async def test_a_malformed_item_of_a_batch_is_refused_in_its_place(door: Door, publisher: Publisher) -> None:
-    sends = [good_in(at, publisher) for at in (0, 1)]
+async def test_a_malformed_item_of_a_batch_is_refused_alone(door: Door, publisher: Publisher) -> None:
+    sends = [valid_command_in(number, publisher) for number in (0, 1)]
     bad = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="")
     items = await post_batch(door, [sends[0], bad, sends[1]], SERVICE)
     assert [item["status"] for item in items] == [200, 400, 200]
@@ -82,31 +82,31 @@ async def test_a_malformed_item_of_a_batch_is_refused_in_its_place(door: Door, p
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[]", b"[" + b",".join([b"{}"] * 1001) + b"]"])
-async def test_a_batch_that_is_no_array_of_1_to_1000_items_is_refused_whole(door: Door, body: bytes) -> None:
+async def test_a_batch_must_be_an_array_of_1_to_1000_items(door: Door, body: bytes) -> None:
     answer = await door.post("/v1/commands:batch", body, SERVICE)
     assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
 
 
-async def test_a_batch_over_4_mib_is_refused_whole(door: Door) -> None:
+async def test_a_batch_over_4_mib_is_refused(door: Door) -> None:
     answer = await door.post("/v1/commands:batch", b"[" + b" " * 4 * 1024 * 1024 + b"{}]", SERVICE)
     assert (answer.status_code, answer.json()["code"]) == (413, "INVALID_COMMAND")
 
 
-async def test_nothing_that_was_malformed_is_in_the_log(shared: System) -> None:
+async def test_no_malformed_command_is_in_the_log(shared: System) -> None:
     ids = set()
     for case in CASES:
         with suppress(ValueError, KeyError, TypeError, RecursionError):
             ids.add(json.loads(case.body)["id"])
-    told = {entry["metadata_json"]["command_id"] for entry in entries_of(await read_log(shared.settings))}
+    logged = {entry["metadata_json"]["command_id"] for entry in entries_of(await read_log(shared.settings))}
     assert len(ids) > len(CASES) / 2
-    assert not ids & told
+    assert not ids & logged
 
 
-def good_in(partition: int, publisher: Publisher) -> Send:
-    """A command that will be decided in this partition."""
+def valid_command_in(partition: int, publisher: Publisher) -> Send:
+    """A valid command of this partition."""
     return registration(user_in(partition, publisher.settings.partitions), fresh_id())
 
 
-async def refused(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:
+async def dead_letter_of(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:
     partition, offset = await publisher.raw(None, value, list(headers), partition=PARTITION)
     return await dead_letter(publisher.settings, partition, offset)

@@ -1,4 +1,4 @@
-"""Commands over Kafka: where they are decided, and where their outcomes go."""
+"""Commands over Kafka: where they are decided, and where their outcomes are published."""
 
 import asyncio
 import json
@@ -17,15 +17,15 @@ from support.workload import SERVICE, registration
 pytestmark = pytest.mark.e2e
 
 
-def elsewhere(publisher: Publisher, send: Send) -> int:
+def wrong_partition(publisher: Publisher, send: Send) -> int:
     return (partition_of(send.key, publisher.settings.partitions) + 1) % publisher.settings.partitions
 
 
-async def test_a_misrouted_command_is_forwarded_once_and_decided_at_home(
+async def test_a_misrouted_command_is_forwarded_once_and_decided_in_its_partition(
     publisher: Publisher, database: Connection
 ) -> None:
     send = registration(fresh_id(), fresh_id())
-    answer = await asyncio.wait_for(await publisher.publish(send, partition=elsewhere(publisher, send)), 20)
+    answer = await asyncio.wait_for(await publisher.publish(send, partition=wrong_partition(publisher, send)), 20)
     assert answer["status"] == 200
     home = partition_of(send.key, publisher.settings.partitions)
     assert answer["position"].startswith(f"{home}.")
@@ -34,35 +34,35 @@ async def test_a_misrouted_command_is_forwarded_once_and_decided_at_home(
     assert [record[0] for record in forwarded] == [home]
 
 
-async def test_a_command_that_was_forwarded_and_is_astray_again_becomes_a_dead_letter(publisher: Publisher) -> None:
+async def test_a_forwarded_command_in_a_wrong_partition_becomes_a_dead_letter(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
     headers = [("daybook-principal", SERVICE.encode()), ("daybook-forwarded-from", b"5")]
-    partition, offset = await publisher.raw(send.key, send.body, headers, partition=elsewhere(publisher, send))
+    partition, offset = await publisher.raw(send.key, send.body, headers, partition=wrong_partition(publisher, send))
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.value == send.body
     assert letter.reason
     assert (partition, send.command["id"]) not in by_command(entries_of(await read_log(publisher.settings)))
 
 
-async def test_the_partition_follows_the_envelope_whatever_the_records_key_says(publisher: Publisher) -> None:
+async def test_the_partition_follows_the_envelope_not_the_key_of_the_record(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
     answer = await asyncio.wait_for(await publisher.publish(send, key=fresh_id()), 20)
     assert answer["position"].startswith(f"{partition_of(send.key, publisher.settings.partitions)}.")
 
 
-@pytest.mark.parametrize("asked", [b"4096", b"-1", b"x", b""])
-async def test_a_command_that_asks_for_a_reply_out_of_range_is_decided_without_one(
-    publisher: Publisher, door: Door, asked: bytes
+@pytest.mark.parametrize("reply_partition", [b"4096", b"-1", b"x", b""])
+async def test_a_command_with_an_invalid_reply_partition_is_decided_without_reply(
+    publisher: Publisher, door: Door, reply_partition: bytes
 ) -> None:
     send = registration(fresh_id(), fresh_id())
-    await publisher.raw(send.key, send.body, [("reply-partition", asked), ("correlation-id", b"lost")])
+    await publisher.raw(send.key, send.body, [("reply-partition", reply_partition), ("correlation-id", b"lost")])
     again = await over_kafka(publisher)(send)
     assert again["status"] == 200
     results = await read_topic(publisher.settings, "results")
     assert [record for record in results if record[3].get("correlation-id") == b"lost"] == []
 
 
-async def test_a_command_without_a_principal_is_an_unnamed_services(publisher: Publisher) -> None:
+async def test_a_command_without_a_principal_comes_from_the_unnamed_service(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
     await publisher.raw(send.key, send.body, [])
     assert (await over_kafka(publisher)(send))["status"] == 200
@@ -71,7 +71,7 @@ async def test_a_command_without_a_principal_is_an_unnamed_services(publisher: P
     assert entry["metadata_json"]["principal"] == "service:unnamed"
 
 
-async def test_a_result_carries_what_its_asker_needs(publisher: Publisher) -> None:
+async def test_a_result_has_the_trace_and_cloud_events_headers(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
     trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     answer = await asyncio.wait_for(await publisher.publish(send, ("traceparent", trace)), 20)
@@ -87,7 +87,7 @@ async def test_a_result_carries_what_its_asker_needs(publisher: Publisher) -> No
     assert entry["ce_subject"].decode() == send.key
 
 
-async def test_an_outcome_is_found_under_the_id_that_a_publisher_computes(
+async def test_an_outcome_is_found_by_the_id_that_a_publisher_computes(
     publisher: Publisher, tenant: Tenant, database: Connection
 ) -> None:
     send = tenant.by(tenant.owner, "CREATE_PROJECT", name="Ledger")
@@ -99,14 +99,12 @@ async def test_an_outcome_is_found_under_the_id_that_a_publisher_computes(
     assert str(computed) == entry_id(send.key, send.command["id"]) == answer["entries"][0]["id"]
 
 
-async def test_both_doors_give_the_same_answer_to_the_same_command(
-    publisher: Publisher, door: Door, tenant: Tenant
-) -> None:
+async def test_http_and_kafka_give_the_same_answer(publisher: Publisher, door: Door, tenant: Tenant) -> None:
     for send in (tenant.rename("Both"), tenant.by(tenant.member, "RENAME_ORG", name="Neither")):
         assert await over_kafka(publisher)(send) == item(await door.send(send))
 
 
-async def test_orgs_of_every_partition_are_decided_by_either_instance(shared: System, publisher: Publisher) -> None:
+async def test_commands_of_every_partition_are_decided(shared: System, publisher: Publisher) -> None:
     users = [fresh_id() for _ in range(200)]
     answers = await asyncio.gather(*(over_kafka(publisher)(registration(user, fresh_id())) for user in users))
     assert len({answer["position"].partition(".")[0] for answer in answers}) == shared.settings.partitions

@@ -1,4 +1,4 @@
-"""Replies that any client can read, to whatever is refused."""
+"""Every refused record gets a reply that any client can read."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ Record = ConsumerRecord[bytes, bytes]
 
 
 async def reply_to(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> Record:
-    """What comes back with the correlation id of a record on the commands topic."""
+    """Publishes a record to the commands topic; returns the reply with its correlation id."""
     correlation = uuid4().hex.encode()
     place = TopicPartition(publisher.settings.topic_prefix + "results", 0)
     reader = kafka.consumer(publisher.settings, "replies-test")
@@ -34,15 +34,15 @@ async def reply_to(publisher: Publisher, value: bytes | None, *headers: tuple[st
         reader.assign([place])
         await reader.seek_to_end(place)
         await reader.position(place)
-        asked = [("reply-partition", b"0"), ("correlation-id", correlation)]
-        await publisher.raw("some key", value, [*asked, *headers], partition=PARTITION)
+        reply_headers = [("reply-partition", b"0"), ("correlation-id", correlation)]
+        await publisher.raw("some key", value, [*reply_headers, *headers], partition=PARTITION)
         async with asyncio.timeout(20):
-            return await found(reader, correlation)
+            return await find_reply(reader, correlation)
     finally:
         await reader.stop()
 
 
-async def found(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
+async def find_reply(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
     while True:
         for records in (await reader.getmany(timeout_ms=500)).values():
             for record in records:
@@ -50,18 +50,18 @@ async def found(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
                     return record
 
 
-def good(publisher: Publisher) -> Send:
+def valid(publisher: Publisher) -> Send:
     return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
 
 
 def check_key(record: Record, answer: dict[str, Any]) -> None:
-    """The key is the command's id; without one it is empty, and `command_id` is null."""
+    """Checks that the key is the id of the command, or empty if there is none."""
     assert record.key == (answer["command_id"] or "").encode()
     assert dict(record.headers)["ce_id"]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-async def test_whatever_is_malformed_is_answered_by_its_correlation_id(publisher: Publisher, case: Case) -> None:
+async def test_every_malformed_command_is_answered_by_its_correlation_id(publisher: Publisher, case: Case) -> None:
     record = await reply_to(publisher, case.body)
     answer = json.loads(record.value or b"")
     assert (answer["code"], answer["result"]) == (case.code, "failure")
@@ -72,7 +72,7 @@ async def test_whatever_is_malformed_is_answered_by_its_correlation_id(publisher
 @pytest.mark.parametrize(
     "value", [None, b"", b"\xff", b"[]", b'{"id":7}', b'{"id":"x"}', b"{" * 300_000, b"x" * 3_000_000], ids=range(8)
 )
-async def test_a_value_without_a_readable_id_is_answered_with_a_null_id_and_an_empty_key(
+async def test_a_value_without_a_readable_id_gets_a_reply_with_a_null_id_and_an_empty_key(
     publisher: Publisher, value: bytes | None
 ) -> None:
     record = await reply_to(publisher, value)
@@ -81,8 +81,8 @@ async def test_a_value_without_a_readable_id_is_answered_with_a_null_id_and_an_e
 
 
 @pytest.mark.parametrize("principal", [b"service:daybook", b"user:ada", b"\xff", b""])
-async def test_a_bad_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
-    send = good(publisher)
+async def test_an_invalid_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
+    send = valid(publisher)
     record = await reply_to(publisher, send.body, ("daybook-principal", principal))
     answer = json.loads(record.value or b"")
     assert (answer["code"], answer["command_id"]) == (INVALID, send.command["id"])
@@ -92,16 +92,17 @@ async def test_a_bad_principal_is_answered(publisher: Publisher, principal: byte
 async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     codecs: list[int] = []
 
-    class Seen(LenientRecords):
+    class Observed(LenientRecords):
         def next_batch(self) -> Any:
             batch = super().next_batch()
             codecs.extend([] if batch is None else [batch.compression_type])
             return batch
 
-    connection_options(publisher.settings, "test")  # so that nothing is installed over it
-    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Seen)
-    monkeypatch.setattr(fetcher, "MemoryRecords", Seen)
-    bodies: Sequence[bytes] = (good(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")
+    # Installs its own batch reader once. It must not replace the observed one later.
+    connection_options(publisher.settings, "test")
+    monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
+    monkeypatch.setattr(fetcher, "MemoryRecords", Observed)
+    bodies: Sequence[bytes] = (valid(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")
     for body in bodies:
         await reply_to(publisher, body)
     assert codecs

@@ -1,5 +1,5 @@
-"""A service policy on real servers: who is believed over Kafka, and what a listed service may send by either door.
-Signatures are made here, with nothing but the standard library.
+"""A service policy on real servers: which records are trusted over Kafka, and what a listed service may send over HTTP
+and Kafka. Signatures are computed here with the standard library alone.
 """
 
 import hashlib
@@ -51,26 +51,26 @@ def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFac
     file = folder / "services.toml"
     file.write_text(POLICY, encoding="utf-8")
     file.chmod(0o600)
-    made = Systems(lasting_settings, folder)
+    systems = Systems(lasting_settings, folder)
     try:
-        yield made.start(commands=2, services=str(file), door_key=SecretStr(DOOR_KEY))
+        yield systems.start(commands=2, services=str(file), door_key=SecretStr(DOOR_KEY))
     finally:
-        made.stop()
+        systems.stop()
 
 
 @pytest_asyncio.fixture
 async def door(system: System) -> AsyncIterator[Door]:
-    async with doors(system.settings, system.commands[0].url) as (one,):
-        yield one
+    async with doors(system.settings, system.commands[0].url) as (door,):
+        yield door
 
 
 @pytest_asyncio.fixture
 async def publisher(system: System) -> AsyncIterator[Publisher]:
-    async with Publisher(system.settings) as one:
-        yield one
+    async with Publisher(system.settings) as publisher:
+        yield publisher
 
 
-def signed(send: Send, key: str, door: str = "") -> tuple[str, bytes]:
+def signature_of(send: Send, key: str, door: str = "") -> tuple[str, bytes]:
     text = b"\n".join((send.principal.encode(), door.encode(), send.body))
     return "daybook-signature", hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
 
@@ -84,8 +84,8 @@ async def logged(publisher: Publisher, send: Send) -> list[Json]:
     return entries.get((partition_of(send.key, publisher.settings.partitions), send.command["id"]), [])
 
 
-async def refused_over_kafka(publisher: Publisher, send: Send, *headers: tuple[str, bytes]) -> None:
-    """A dead letter and a reply, both FORBIDDEN, and nothing in the log."""
+async def check_refused_over_kafka(publisher: Publisher, send: Send, *headers: tuple[str, bytes]) -> None:
+    """Checks that there is a dead letter and a reply, both FORBIDDEN, and no entry."""
     answer = await (await publisher.publish(send, *headers))
     assert (answer["status"], answer["code"], answer.get("entry_id")) == (403, "FORBIDDEN", None)
     letters = [
@@ -99,55 +99,55 @@ async def refused_over_kafka(publisher: Publisher, send: Send, *headers: tuple[s
 
 @pytest.mark.parametrize("headers", [[], [("daybook-door", b"http")], [("daybook-signature", b"0" * 64)]])
 @pytest.mark.parametrize("kind", ["user", "service:registrar", "service:renamer", "service:stranger"])
-async def test_what_nobody_signed_is_nobodys(publisher: Publisher, kind: str, headers: list[tuple[str, bytes]]) -> None:
+async def test_an_unsigned_record_is_refused(publisher: Publisher, kind: str, headers: list[tuple[str, bytes]]) -> None:
     send = registered_by(kind)
     if kind == "user":
         send = Send(f"user:{send.key}", send.command)
-    await refused_over_kafka(publisher, send, *headers)
+    await check_refused_over_kafka(publisher, send, *headers)
 
 
-async def test_a_signed_service_within_its_table_is_decided(publisher: Publisher) -> None:
+async def test_a_signed_command_within_the_grant_is_decided(publisher: Publisher) -> None:
     send = registered_by("service:registrar")
-    answer = await (await publisher.publish(send, signed(send, KEYS["registrar"])))
+    answer = await (await publisher.publish(send, signature_of(send, KEYS["registrar"])))
     assert answer["status"] == 200
     (entry,) = await logged(publisher, send)
     assert entry["metadata_json"]["principal"] == "service:registrar"
 
 
-async def test_a_signed_service_beyond_its_table_is_refused(publisher: Publisher) -> None:
+async def test_a_signed_command_beyond_the_grant_is_refused(publisher: Publisher) -> None:
     key = KEYS["renamer"]
     for send in (
         Send("service:renamer", registration(fresh_id(), fresh_id()).command),
         Send("service:renamer", by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="x").command),
     ):
-        await refused_over_kafka(publisher, send, signed(send, key))
+        await check_refused_over_kafka(publisher, send, signature_of(send, key))
 
 
-async def test_a_services_key_makes_no_user_and_no_door(publisher: Publisher) -> None:
+async def test_the_key_of_a_service_cannot_sign_for_a_user_or_the_door(publisher: Publisher) -> None:
     send = registered_by("service:registrar")
     key = KEYS["registrar"]
-    await refused_over_kafka(publisher, send, ("daybook-door", b"http"), signed(send, key, "http"))
+    await check_refused_over_kafka(publisher, send, ("daybook-door", b"http"), signature_of(send, key, "http"))
     other = registered_by("service:registrar")
     user = Send(f"user:{other.key}", other.command)
-    await refused_over_kafka(publisher, user, signed(user, key))
+    await check_refused_over_kafka(publisher, user, signature_of(user, key))
 
 
-async def test_a_signature_holds_for_one_principal_and_one_value(publisher: Publisher) -> None:
+async def test_a_signature_is_valid_for_one_principal_and_one_value(publisher: Publisher) -> None:
     send, other = registered_by("service:registrar"), registered_by("service:registrar")
-    await refused_over_kafka(publisher, other, signed(send, KEYS["registrar"]))
+    await check_refused_over_kafka(publisher, other, signature_of(send, KEYS["registrar"]))
     renamed = Send("service:renamer", send.command)
-    await refused_over_kafka(publisher, renamed, signed(send, KEYS["registrar"]))
+    await check_refused_over_kafka(publisher, renamed, signature_of(send, KEYS["registrar"]))
 
 
-async def test_a_record_that_is_forwarded_keeps_its_signature(publisher: Publisher) -> None:
+async def test_a_forwarded_record_keeps_its_signature(publisher: Publisher) -> None:
     send = registered_by("service:registrar")
     partitions = publisher.settings.partitions
-    elsewhere = (partition_of(send.key, partitions) + 1) % partitions
-    answer = await (await publisher.publish(send, signed(send, KEYS["registrar"]), partition=elsewhere))
+    wrong_partition = (partition_of(send.key, partitions) + 1) % partitions
+    answer = await (await publisher.publish(send, signature_of(send, KEYS["registrar"]), partition=wrong_partition))
     assert answer["status"] == 200
 
 
-async def test_the_command_line_signs_with_the_key_of_a_file(publisher: Publisher, tmp_path: Path) -> None:
+async def test_daybook_send_signs_with_a_key_file(publisher: Publisher, tmp_path: Path) -> None:
     send, unsigned = registered_by("service:registrar"), registered_by("service:registrar")
     key, lines = tmp_path / "key", tmp_path / "commands"
     key.write_text(KEYS["registrar"], encoding="utf-8")
@@ -161,13 +161,11 @@ async def test_the_command_line_signs_with_the_key_of_a_file(publisher: Publishe
     assert await logged(publisher, unsigned) == []
 
 
-async def test_the_demo_user_of_a_local_stack_needs_no_service(system: System) -> None:
+async def test_the_demo_user_of_a_local_stack_is_not_affected(system: System) -> None:
     await Demo(system.settings, system.commands[0].url).register()
 
 
-async def test_an_unsigned_record_with_a_foreign_mark_leaves_a_dead_letter_with_its_headers(
-    publisher: Publisher,
-) -> None:
+async def test_an_unsigned_record_becomes_a_dead_letter_with_its_headers(publisher: Publisher) -> None:
     send = registered_by("service:registrar")
     place = await publisher.raw(send.key, send.body, [("daybook-door", b"http"), ("daybook-principal", b"user:x")])
     letter = await dead_letter(publisher.settings, *place)
@@ -175,10 +173,10 @@ async def test_an_unsigned_record_with_a_foreign_mark_leaves_a_dead_letter_with_
     assert letter.headers["daybook-door"] == b"http"
 
 
-async def test_what_the_door_lets_in_is_signed_and_not_judged_again(door: Door, publisher: Publisher) -> None:
+async def test_a_command_accepted_over_http_is_signed_and_not_checked_again(door: Door, publisher: Publisher) -> None:
     user, stranger = fresh_id(), fresh_id()
-    itself = Send(f"user:{user}", registration(user, fresh_id()).command)
-    assert (await door.send(itself)).status_code == 200
+    registered = Send(f"user:{user}", registration(user, fresh_id()).command)
+    assert (await door.send(registered)).status_code == 200
     created = by_user("CREATE_ORG", ORG, user, fresh_id(), name="Before")
     assert (await door.send(created)).status_code == 200
     renamed = Send("service:renamer", by_user("RENAME_ORG", ORG, user, fresh_id(), name="After").command)
@@ -195,19 +193,19 @@ async def test_what_the_door_lets_in_is_signed_and_not_judged_again(door: Door, 
         assert await logged(publisher, send) == []
 
 
-async def test_a_service_sees_the_outcomes_of_its_orgs_only(door: Door) -> None:
+async def test_a_service_sees_only_outcomes_that_its_grant_allows(door: Door) -> None:
     user, org = fresh_id(), fresh_id()
-    itself = Send(f"user:{user}", registration(user, fresh_id()).command)
+    registered = Send(f"user:{user}", registration(user, fresh_id()).command)
     created = by_user("CREATE_ORG", org, user, fresh_id(), name="Hidden")
-    for send in (itself, created):
+    for send in (registered, created):
         assert (await door.send(send)).status_code == 200
-    await seen(door, created)
-    looks: dict[tuple[str, str], Any] = {
+    await wait_for_outcome(door, created)
+    statuses: dict[tuple[str, str], Any] = {
         (name, what): (await door.outcome(send, f"service:{name}")).status_code
         for name in ("registrar", "renamer", "watcher", "stranger")
-        for what, send in (("user", itself), ("org", created))
+        for what, send in (("user", registered), ("org", created))
     }
-    assert looks == {
+    assert statuses == {
         ("registrar", "user"): 200,
         ("registrar", "org"): 404,
         ("renamer", "user"): 404,
@@ -219,8 +217,8 @@ async def test_a_service_sees_the_outcomes_of_its_orgs_only(door: Door) -> None:
     }
 
 
-async def seen(door: Door, send: Send) -> None:
-    async def look() -> bool:
+async def wait_for_outcome(door: Door, send: Send) -> None:
+    async def has_outcome() -> bool:
         return (await door.outcome(send)).status_code == 200
 
-    await eventually(look)
+    await eventually(has_outcome)

@@ -1,4 +1,4 @@
-"""An instance that is asked to stop finishes what it has taken, and the others take over at once."""
+"""A stopping instance finishes the commands it has accepted, and the others take over at once."""
 
 import asyncio
 
@@ -14,29 +14,29 @@ pytestmark = pytest.mark.e2e
 SENDS = 200
 
 
-async def test_a_stopped_instance_answers_what_it_took_and_leaves_cleanly(systems: Systems) -> None:
+async def test_a_stopped_instance_answers_what_it_accepted_and_leaves_cleanly(systems: Systems) -> None:
     system = systems.start(commands=2, projectors=2)
-    settings, (leaving, staying) = system.settings, system.commands
-    async with doors(settings, leaving.url, staying.url) as (door, other), connected(settings) as database:
+    settings, (stopping, remaining) = system.settings, system.commands
+    async with doors(settings, stopping.url, remaining.url) as (door, other), connected(settings) as database:
         tenant = await new_tenant(other, database)
-        sends = [renaming(tenant.org_id, tenant.owner, f"Name {at}") for at in range(SENDS)]
+        sends = [rename_by_service(tenant.org_id, tenant.owner, f"Name {number}") for number in range(SENDS)]
         answers = [asyncio.create_task(door.send(send)) for send in sends]
         await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
-        stops = [asyncio.to_thread(service.stop) for service in (leaving, system.projectors[0])]
+        stops = [asyncio.to_thread(service.stop) for service in (stopping, system.projectors[0])]
         assert await asyncio.gather(*stops) == [0, 0]
-        given = await asyncio.gather(*answers, return_exceptions=True)
-        # What it had not read yet is lost with its connection; whatever else it was asked it has answered.
-        items = [item(answer) for answer in given if isinstance(answer, httpx.Response)]
-        lost = [answer for answer in given if isinstance(answer, httpx.TransportError)]
+        outcomes = await asyncio.gather(*answers, return_exceptions=True)
+        # Requests that it had not read yet are lost with their connection. It has answered all others.
+        items = [item(answer) for answer in outcomes if isinstance(answer, httpx.Response)]
+        lost = [answer for answer in outcomes if isinstance(answer, httpx.TransportError)]
         assert len(items) + len(lost) == SENDS
-        assert {one["status"] for one in items} <= {200, 202, 503}
-        # Within the time of one answer: nobody waits for the session of the one that left.
+        assert {answer["status"] for answer in items} <= {200, 202, 503}
+        # This takes no longer than usual: the session of the stopped instance does not have to time out.
         final = await post_batch(other, sends, SERVICE)
-    assert {one["status"] for one in final} == {200}
-    assert [one for one in items if one["status"] == 200 and one not in final] == []
-    assert len({one["position"] for one in final}) == SENDS
+    assert {answer["status"] for answer in final} == {200}
+    assert [answer for answer in items if answer["status"] == 200 and answer not in final] == []
+    assert len({answer["position"] for answer in final}) == SENDS
     await check_tables(settings)
 
 
-def renaming(org_id: str, actor: str, name: str) -> Send:
+def rename_by_service(org_id: str, actor: str, name: str) -> Send:
     return Send(SERVICE, command("RENAME_ORG", org_id, actor, fresh_id(), name=name))

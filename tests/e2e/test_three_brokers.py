@@ -1,5 +1,5 @@
-"""Three brokers, two of which must have a record before it is acknowledged: one dies under load, then a second one,
-then both are back. What was acknowledged is judged by the checker of the chaos runs.
+"""Three brokers, two of which must have a record before it is acknowledged: one is killed under load, then a second
+one, then both return. The checker of the chaos runs verifies that nothing acknowledged is lost.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ from support.stack import Fresh, own_stack
 from support.workload import SERVICE, registration
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
-COPIES: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
+REPLICATION: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
 PARTITIONS = 6
 ANSWERS = 40
 SECONDS = 90
@@ -52,7 +52,7 @@ def fresh(brokers: Brokers) -> Iterator[Fresh]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two instances of each service, and three kinds of publishers who send all the time."""
+    """Two instances of each service, and three kinds of publishers that send all the time."""
 
     settings: Settings
     brokers: Brokers
@@ -66,7 +66,7 @@ class Scene:
 
 @asynccontextmanager
 async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> AsyncIterator[Scene]:
-    """Afterwards everybody is ready again and every publisher has an answer."""
+    """Runs publishers. At its end all instances are ready and every publisher has its answers."""
     with (folder / "history.jsonl").open("w") as file:
         scene = Scene(settings, brokers, Fleet(settings, folder), History(file))
         try:
@@ -85,34 +85,34 @@ async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> Asyn
             await scene.fleet.end()
 
 
-async def test_one_dead_broker_delays_two_are_refused_clearly_and_nothing_is_lost(
+async def test_with_one_broker_down_commands_are_decided_with_two_refused_and_none_is_lost(
     brokers: Brokers, fresh: Fresh, tmp_path: Path
 ) -> None:
-    settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **COPIES, **UNBRAKED)
+    settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **REPLICATION, **UNBRAKED)
     async with under_load(brokers, settings, tmp_path) as scene:
-        await goes_on(scene, *range(PARTITIONS))
+        await check_continues(scene, *range(PARTITIONS))
         memory = [_memory(service) for service in scene.services]
         first = (await leaders(settings))[0]
         led = [partition for partition, leader in (await leaders(settings)).items() if leader == first]
         brokers.kill(first)
-        await goes_on(scene, *led)
+        await check_continues(scene, *led)
         await status(settings)
-        # Partition 0 keeps its leader: it is not enough to ask that one.
+        # Partition 0 keeps its leader, so asking that leader alone would not notice the outage.
         (second,) = {1, 2, 3} - {first, (await leaders(settings))[0]}
         brokers.kill(second)
         await until_unready("kafka", "", *scene.services, seconds=SECONDS)
-        # And they go on saying so, though one broker can be reached.
+        # They stay unready although one broker is reachable.
         for service in scene.services:
             assert "kafka" in (await health(service)).reasons
         async with doors(settings, *scene.fleet.urls()) as open_doors:
             for door in open_doors:
-                await refuses(scene, door)
+                await check_refuses(scene, door)
         assert (await status_refuses(settings)).startswith("Error: Kafka ")
         assert all(
             _memory(service) < before + GROWTH_BYTES for service, before in zip(scene.services, memory, strict=True)
         )
         await asyncio.to_thread(brokers.start, first, second)
-        await goes_on(scene, *range(PARTITIONS))
+        await check_continues(scene, *range(PARTITIONS))
     found = await gather_evidence(settings)
     assert [*await asyncio.to_thread(judge, scene.history, found), *scene.fleet.crashes] == []
 
@@ -123,8 +123,8 @@ async def leaders(settings: Settings) -> dict[int, int]:
     return {each["partition"]: each["leader"] for each in topic["partitions"]}
 
 
-async def goes_on(scene: Scene, *partitions: int) -> None:
-    """Until commands that nobody has sent yet are answered in each of these partitions."""
+async def check_continues(scene: Scene, *partitions: int) -> None:
+    """Waits until new commands are answered in each of these partitions."""
     sent, answered = set(scene.history.sent), len(scene.history.answers)
 
     async def are_answered() -> bool:
@@ -135,25 +135,25 @@ async def goes_on(scene: Scene, *partitions: int) -> None:
     await eventually(are_answered, SECONDS)
 
 
-async def refuses(scene: Scene, door: Door) -> None:
-    """Whoever asks is told that nothing is certain, and to ask again; a promise is given to nobody."""
+async def check_refuses(scene: Scene, door: Door) -> None:
+    """Every way of sending gets 503 with Retry-After, and no command is promised a later decision."""
     sends = [registration(fresh_id(), fresh_id()) for _ in range(3)]
     for send in sends:
         scene.history.expect(send, "once")
     async with asyncio.TaskGroup() as group:
-        waits = group.create_task(door.send(sends[0]))
-        leaves = group.create_task(door.send(sends[1], prefer="respond-async"))
+        waiting = group.create_task(door.send(sends[0]))
+        not_waiting = group.create_task(door.send(sends[1], prefer="respond-async"))
         batch = group.create_task(door.post("/v1/commands:batch", b"[" + sends[2].body + b"]", SERVICE))
-    for answer in (waits.result(), leaves.result()):
+    for answer in (waiting.result(), not_waiting.result()):
         assert int(answer.headers["retry-after"]) > 0
-        _is_refusal(item(answer))
-    (one,) = batch.result().json()
-    _is_refusal(one)
+        _check_refusal(item(answer))
+    (refused,) = batch.result().json()
+    _check_refusal(refused)
 
 
-def _is_refusal(said: Json) -> None:
-    assert (said["status"], said["code"]) == (503, "UNAVAILABLE"), said
-    assert "nothing was done" in said["detail"] or "it may or may not be decided" in said["detail"]
+def _check_refusal(answer: Json) -> None:
+    assert (answer["status"], answer["code"]) == (503, "UNAVAILABLE"), answer
+    assert "nothing was done" in answer["detail"] or "it may or may not be decided" in answer["detail"]
 
 
 def _memory(service: Service) -> int:

@@ -1,4 +1,4 @@
-"""The README's tour: every line of it is typed into a shell beside a running Daybook, and every answer is compared."""
+"""The tour in the README: each line is run in a shell against a running Daybook, and each output is compared."""
 
 import time
 
@@ -11,25 +11,25 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 TOUR = section(page("README.md"), "A tour of five minutes")
 DOOR = "http://127.0.0.1:8000"
-# What reads the tables may be behind them.
+# Commands that read the tables, which may lag behind the log.
 READS = ("psql", "daybook status", "daybook alerts")
-CAUGHT_UP_SECONDS = 15
+CATCH_UP_SECONDS = 15
 
 
-def test_every_line_of_the_tour_answers_as_shown() -> None:
+def test_every_step_of_the_tour_has_the_shown_output() -> None:
     assert TOUR.count(DOOR) == 1
     tour = steps(TOUR)
     assert sum(step.answer is not None for step in tour) >= 9
     with running_clone() as running, Shell(running) as shell:
         for step in (Step(each.lines.replace(DOOR, running.door), each.answer) for each in tour):
-            answered(shell, step)
+            check_step(shell, step)
 
 
-def answered(shell: Shell, step: Step) -> None:
-    deadline = time.monotonic() + (CAUGHT_UP_SECONDS if step.lines.startswith(READS) else 0)
+def check_step(shell: Shell, step: Step) -> None:
+    deadline = time.monotonic() + (CATCH_UP_SECONDS if step.lines.startswith(READS) else 0)
     while True:
-        got = shell.run(step.lines)
-        wrong = difference(step.answer, got) if step.answer is not None else got
-        if not wrong:
+        output = shell.run(step.lines)
+        mismatch = difference(step.answer, output) if step.answer is not None else output
+        if not mismatch:
             return
-        assert time.monotonic() < deadline, f"{step.lines}\n{wrong}"
+        assert time.monotonic() < deadline, f"{step.lines}\n{mismatch}"

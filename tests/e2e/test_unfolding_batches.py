@@ -1,5 +1,5 @@
-"""Record batches that unfold to far more than a service's memory: each is set aside or stepped over, at a bounded cost,
-and whoever sends beside them is answered.
+"""Record batches that decompress to more than a service's memory: each becomes a dead letter or is skipped, at a
+bounded cost, and other senders are answered.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from support.workload import registration, user_in
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECONDS = 60.0
 GIB_IN_MIB = 1024
-# What each codec makes of zeros, so that it still fits a record batch of 4 MiB.
+# Zeros, as many as each codec can compress into a record batch of 4 MiB.
 BOMBS = {
     "zstd": bomb("zstd", 3, 400 * MIB),
     "gzip": bomb("gzip", 3, 200 * MIB),
@@ -30,11 +30,11 @@ BOMBS = {
 
 @pytest_asyncio.fixture
 async def system(systems: Systems) -> AsyncIterator[System]:
-    """After the test its services still run, and none has ever needed as much as one bomb unfolds to."""
-    made = systems.start(partitions=2)
-    yield made
-    assert [service.process.poll() for service in made.services] == [None, None]
-    assert max(map(peak_mib, made.services)) < GIB_IN_MIB
+    """Checks after the test that its services still run, and that none has used as much memory as one bomb would."""
+    system = systems.start(partitions=2)
+    yield system
+    assert [service.process.poll() for service in system.services] == [None, None]
+    assert max(map(peak_mib, system.services)) < GIB_IN_MIB
 
 
 def peak_mib(service: Service) -> int:
@@ -54,9 +54,7 @@ def lost(letter: DeadLetter) -> tuple[bytes | None, bytes | None, str]:
     return letter.key, letter.value, letter.headers["daybook-origin-last"].decode()
 
 
-async def test_each_bomb_among_commands_leaves_one_dead_letter_and_commands_behind_it_are_answered(
-    system: System,
-) -> None:
+async def test_each_bomb_becomes_one_dead_letter_and_later_commands_are_answered(system: System) -> None:
     settings, (command,) = system.settings, system.commands
     topic = settings.topic_prefix + "commands"
     async with Publisher(settings) as publisher:
@@ -70,8 +68,8 @@ async def test_each_bomb_among_commands_leaves_one_dead_letter_and_commands_behi
     assert await metric(command, "daybook_command_lost_total") == sum(batch.records for batch in BOMBS.values())
 
 
-async def test_many_batches_that_each_unfold_to_just_below_the_bound_delay_nobody_for_long(system: System) -> None:
-    """A hundred in one fetch, 6 GB in all, and as many that are too large."""
+async def test_many_batches_just_below_the_bound_do_not_delay_others_for_long(system: System) -> None:
+    """A hundred such batches, 6 GB in all, and as many that are too large, in one fetch."""
     settings, (command,) = system.settings, system.commands
     below, above = bomb("zstd", 1, 60 * MIB), bomb("zstd", 1, 70 * MIB)
     topic = settings.topic_prefix + "commands"
@@ -85,7 +83,7 @@ async def test_many_batches_that_each_unfold_to_just_below_the_bound_delay_nobod
         assert (await over_kafka(publisher, 200)(registration(user_in(0, 2), fresh_id())))["status"] == 200
 
 
-async def test_a_bomb_on_the_log_is_void_for_readers_and_for_a_shard_that_takes_over(system: System) -> None:
+async def test_a_bomb_on_the_log_is_void_for_the_projector_and_for_a_takeover(system: System) -> None:
     settings = system.settings
     async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)

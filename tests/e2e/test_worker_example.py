@@ -1,4 +1,4 @@
-"""The worker of the integrations page, as a program of its own beside a running system, and the rows that it leaves."""
+"""The example worker of the page on integrations, run as a process against a running system, and its rows."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from support.publisher import Door, Send, decided
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
 WORKER = ROOT / "docs" / "examples" / "sync_worker.py"
-MOST_LINES = 60
+MAX_LINES = 60
 SERVICE, DAYBOOK = "service:shop-worker", "service:daybook"
 CONFIG = {
     "environment": "sandbox",
@@ -33,7 +33,7 @@ SELECT severity, message FROM integration_alerts WHERE project_id = (
     SELECT project_id FROM source_connections WHERE id = $1
 )
 """
-# Behind CREATE_CONNECTION; the end of a run names its connection too.
+# The entries after CREATE_CONNECTION.
 ENTRIES = """
 SELECT action, result, metadata_json->>'principal', metadata_json->'data'->>'rule' FROM audit_log
 WHERE metadata_json->'data'->>'connection_id' = $1::text ORDER BY created_at OFFSET 1
@@ -41,14 +41,14 @@ WHERE metadata_json->'data'->>'connection_id' = $1::text ORDER BY created_at OFF
 
 
 def test_the_worker_fits_on_a_page() -> None:
-    assert len(WORKER.read_text("utf-8").splitlines()) <= MOST_LINES
+    assert len(WORKER.read_text("utf-8").splitlines()) <= MAX_LINES
 
 
-async def test_the_worker_succeeds_at_the_second_attempt_and_leaves_its_rows(
+async def test_the_worker_succeeds_at_the_second_attempt_and_its_rows_are_in_the_tables(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await a_hotmart_connection(door, database, tenant)
-    assert await work(shared, connection_id) == (0, "failed: the source hung up\nsuccess\n", "")
+    connection_id = await create_hotmart_connection(door, database, tenant)
+    assert await run_worker(shared, connection_id) == (0, "failed: the source hung up\nsuccess\n", "")
     runs = [tuple(run) for run in await database.fetch(RUNS, connection_id)]
     assert runs == [("failed", "the source hung up", True), ("success", None, True)]
     ((status, retry_count, payload),) = await database.fetch(LETTERS, connection_id)
@@ -67,22 +67,22 @@ async def test_the_worker_succeeds_at_the_second_attempt_and_leaves_its_rows(
     ]
 
 
-async def test_the_worker_ends_with_the_code_of_a_rejection(
+async def test_the_worker_fails_with_the_code_of_a_rejection(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await a_hotmart_connection(door, database, tenant)
+    connection_id = await create_hotmart_connection(door, database, tenant)
     await done(tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id), door)
-    exit_code, said, complained = await work(shared, connection_id)
-    assert (exit_code, said, complained.strip().splitlines()[-1]) == (1, "", "START_SYNC: CONNECTION_INACTIVE")
+    exit_code, output, errors = await run_worker(shared, connection_id)
+    assert (exit_code, output, errors.strip().splitlines()[-1]) == (1, "", "START_SYNC: CONNECTION_INACTIVE")
 
 
-async def a_hotmart_connection(door: Door, database: Connection, tenant: Tenant) -> str:
-    """Its id, once the tables have it: the worker looks its org up."""
+async def create_hotmart_connection(door: Door, database: Connection, tenant: Tenant) -> str:
+    """The id of a new connection that is in the tables, where the worker looks up its org."""
     reference = {"key_name": "shop hottok", "secret_id_ref": "vault:kv/shop/hotmart#hottok"}
     await done(tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference), door)
     project = await done(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
-    made = {"project_id": project["entries"][0]["entity_id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
-    connection = await done(tenant.by(tenant.owner, "CREATE_CONNECTION", **made), door)
+    data = {"project_id": project["entries"][0]["entity_id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
+    connection = await done(tenant.by(tenant.owner, "CREATE_CONNECTION", **data), door)
     await until_projected(database, [connection["position"]])
     connection_id: str = connection["entries"][0]["entity_id"]
     return connection_id
@@ -94,11 +94,11 @@ async def done(send: Send, door: Door) -> Json:
     return answer
 
 
-async def work(system: System, connection_id: str) -> tuple[int | None, str, str]:
-    """Its exit code, and what it said on stdout and stderr. All that it is given is Daybook's settings."""
+async def run_worker(system: System, connection_id: str) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of the worker, which gets only Daybook's settings."""
     env = {name: value for name, value in environment(system.settings).items() if name.startswith("DAYBOOK_")}
     pipe = asyncio.subprocess.PIPE
     program = (sys.executable, str(WORKER), connection_id)
     running = await asyncio.create_subprocess_exec(*program, env=env, stdout=pipe, stderr=pipe)
-    said, complained = await asyncio.wait_for(running.communicate(), 90)
-    return running.returncode, said.decode(), complained.decode()
+    output, errors = await asyncio.wait_for(running.communicate(), 90)
+    return running.returncode, output.decode(), errors.decode()

@@ -1,4 +1,4 @@
-"""Many mixed commands by every way at once, held against the model and against the tables."""
+"""Many mixed commands over HTTP and Kafka at once, compared with the model and with the tables."""
 
 from collections import defaultdict
 
@@ -25,7 +25,7 @@ SEED = 20_261_122
 
 
 @pytest.mark.timeout(300)
-async def test_ten_thousand_mixed_commands_end_as_the_model_says(systems: Systems) -> None:
+async def test_ten_thousand_mixed_commands_have_the_outcomes_of_the_model(systems: Systems) -> None:
     workload = Workload(SEED, orgs=100, users=150, commands=10_000, flooded=1100)
     settings = (system := systems.start(commands=2, projectors=2)).settings
     async with (
@@ -43,7 +43,7 @@ async def test_ten_thousand_mixed_commands_end_as_the_model_says(systems: System
     await check_tables(settings)
 
 
-async def test_runs_that_take_too_long_are_failed_once_amid_all_that_happens(systems: Systems) -> None:
+async def test_overdue_runs_are_failed_once_under_load(systems: Systems) -> None:
     workload = Workload(9, orgs=20, users=30, commands=800)
     settings = (system := systems.start(commands=2, projectors=1, sync_max_seconds=1)).settings
     async with (
@@ -69,10 +69,10 @@ async def test_runs_that_take_too_long_are_failed_once_amid_all_that_happens(sys
 def check_answers(
     outcomes: list[tuple[Send, Json]], entries: dict[tuple[int, str], list[Json]], partitions: int
 ) -> None:
-    """Each answer is what its command's entries say, and a repeat was answered as the first, but for `detail`."""
+    """Each answer matches the entries of its command, and a repeat got the first answer, except for `detail`."""
     answers = defaultdict(list)
     for send, answer in outcomes:
         check_answer(answer, entries[partition_of(send.key, partitions), send.command["id"]])
-        lasting = {name: value for name, value in answer.items() if name != "detail"}
-        answers[send.key, send.command["id"]].append(lasting)
+        without_detail = {name: value for name, value in answer.items() if name != "detail"}
+        answers[send.key, send.command["id"]].append(without_detail)
     assert all(answer == given[0] for given in answers.values() for answer in given)
