@@ -8,12 +8,12 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from daybook_command.postgres import privileges as of_command
+from daybook_command.postgres import privileges as command_privileges
 from daybook_infra.runtime.postgres.connections import OwnConnection
-from daybook_infra.runtime.postgres.migrations import MigrationMismatch, migrate, verify_may_migrate, verify_migrations
-from daybook_infra.runtime.postgres.privileges import Need, RightsMissing, verify_rights
+from daybook_infra.runtime.postgres.migrations import MigrationMismatch, migrate, verify_can_migrate, verify_migrations
+from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, RequiredPrivilege, verify_privileges
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.postgres import privileges as of_projector
+from daybook_projector.postgres import privileges as projector_privileges
 from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, run, supabase
 
 AUTH = """
@@ -23,10 +23,10 @@ ALTER TABLE auth.users OWNER TO supabase_auth_admin;
 """
 ROW_SECURITY = "ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY"
 NEEDS = [
-    pytest.param(of_command.needs(managed_users=True), id="command, managed"),
-    pytest.param(of_command.needs(managed_users=False), id="command, external"),
-    pytest.param(of_projector.needs(managed_users=True), id="projector, managed"),
-    pytest.param(of_projector.needs(managed_users=False), id="projector, external"),
+    pytest.param(command_privileges.required_privileges(managed_users=True), id="command, managed"),
+    pytest.param(command_privileges.required_privileges(managed_users=False), id="command, external"),
+    pytest.param(projector_privileges.required_privileges(managed_users=True), id="projector, managed"),
+    pytest.param(projector_privileges.required_privileges(managed_users=False), id="projector, external"),
 ]
 
 
@@ -62,13 +62,13 @@ def settings_of(superuser: str, name: str, role: str) -> Settings:
     return Settings(database_url=SecretStr(as_role(in_database(superuser, name), role)), users="external")
 
 
-def grants_in(refused: RightsMissing) -> list[str]:
+def grants_in(refused: PrivilegesMissing) -> list[str]:
     return re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", str(refused))
 
 
-async def refusal(settings: Settings, needs: Sequence[Need] | None = None) -> RightsMissing:
-    with pytest.raises(RightsMissing) as refused:
-        await (verify_may_migrate(settings) if needs is None else verify_rights(settings, needs))
+async def refusal(settings: Settings, needs: Sequence[RequiredPrivilege] | None = None) -> PrivilegesMissing:
+    with pytest.raises(PrivilegesMissing) as refused:
+        await (verify_can_migrate(settings) if needs is None else verify_privileges(settings, needs))
     return refused.value
 
 
@@ -77,7 +77,7 @@ async def test_init_names_every_missing_right_and_creates_nothing(
 ) -> None:
     await admin.execute(ROW_SECURITY)
     settings = settings_of(superuser, name, role)
-    with pytest.raises(RightsMissing) as refused:
+    with pytest.raises(PrivilegesMissing) as refused:
         await migrate(settings)
     assert str(refused.value).splitlines() == [
         f"PostgreSQL's role {role} lacks rights, which an owner or a superuser can give:",
@@ -98,7 +98,7 @@ async def test_the_grants_named_by_init_are_sufficient(
     settings = settings_of(superuser, name, role)
     for grant in grants_in(await refusal(settings)):
         await admin.execute(grant)
-    await verify_may_migrate(settings)
+    await verify_can_migrate(settings)
     assert await migrate(settings)
     await verify_migrations(settings)
 
@@ -127,7 +127,7 @@ async def test_a_role_that_is_not_the_owner_is_told_which_role_it_needs(
     line = f"  the rights of {OWNER}, who owns schema daybook: GRANT {OWNER} TO {role};"
     assert line in str(await refusal(settings_of(superuser, name, role))).splitlines()
     await admin.execute(f"GRANT {OWNER} TO {role}")
-    await verify_may_migrate(settings_of(superuser, name, role))
+    await verify_can_migrate(settings_of(superuser, name, role))
 
 
 async def test_init_with_nothing_to_apply_needs_only_read_rights(
@@ -149,12 +149,12 @@ async def test_init_with_nothing_to_apply_needs_only_read_rights(
 async def test_the_table_of_external_users_must_exist(superuser: str, name: str) -> None:
     await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
     with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
-        await verify_may_migrate(settings_of(superuser, name, OWNER))
+        await verify_can_migrate(settings_of(superuser, name, OWNER))
 
 
 @pytest.mark.parametrize("needs", NEEDS)
 async def test_the_grants_named_by_a_service_are_sufficient(
-    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
+    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
 ) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
     await admin.execute(f"{ROW_SECURITY}; REVOKE USAGE ON SCHEMA public FROM PUBLIC")
@@ -165,12 +165,12 @@ async def test_the_grants_named_by_a_service_are_sufficient(
     )
     for grant in grants_in(refused):
         await admin.execute(grant)
-    await verify_rights(settings, needs)
+    await verify_privileges(settings, needs)
 
 
 @pytest.mark.parametrize("needs", NEEDS)
 async def test_each_missing_right_of_a_service_is_named_alone(
-    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[Need]
+    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
 ) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
     settings = settings_of(superuser, name, role)
@@ -187,11 +187,11 @@ async def test_each_missing_right_of_a_service_is_named_alone(
 
 async def test_row_level_security_is_named(superuser: str, name: str, admin: OwnConnection, role: str) -> None:
     await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
-    settings, needs = settings_of(superuser, name, role), of_command.needs(managed_users=False)
+    settings, needs = settings_of(superuser, name, role), command_privileges.required_privileges(managed_users=False)
     for grant in grants_in(await refusal(settings, needs)):
         await admin.execute(grant)
     await admin.execute("ALTER TABLE public.orgs ENABLE ROW LEVEL SECURITY")
     (line,) = str(await refusal(settings, needs)).splitlines()[1:]
     assert line == f"  to see the rows of public.orgs (row-level security): ALTER ROLE {role} BYPASSRLS;"
     await admin.execute(f"ALTER ROLE {role} BYPASSRLS")
-    await verify_rights(settings, needs)
+    await verify_privileges(settings, needs)

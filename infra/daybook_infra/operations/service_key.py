@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.key_rules import signing_key
+from daybook_infra.runtime.key_rules import check_signing_key
 from daybook_infra.runtime.settings import Settings
 
 
@@ -18,6 +18,6 @@ def service_key(settings: Settings, file: Path | None) -> bytes | None:
     except UnicodeDecodeError:
         raise SettingsError(f"{file} holds no key: it is not UTF-8") from None
     try:
-        return signing_key(text).encode()
+        return check_signing_key(text).encode()
     except ValueError as error:
         raise SettingsError(f"{file} holds no key: it {error}") from None

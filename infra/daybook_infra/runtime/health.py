@@ -1,5 +1,5 @@
-"""What a process says of itself: named conditions in, `/livez`, `/readyz` and `/metrics` out.
-Which conditions there are is the service's to say.
+"""Whether a process lives and is ready: named conditions in, `/livez`, `/readyz` and `/metrics` out.
+Each service names its own conditions.
 """
 
 from collections.abc import Callable
@@ -15,48 +15,49 @@ STARTING = "starting"
 
 log = get_logger(__name__)
 
-Watch = Callable[[], str | None]
+Check = Callable[[], str | None]
 
 
 @dataclass(slots=True)
 class Health:
-    """Ready while no condition has a reason against it. Each change is logged once.
-    `by`: who has the reason, where several need the same thing; that is well again when each of them has said so.
+    """Ready while no condition has failed. Each change is logged once.
+
+    `by` tells reporters of the same condition apart. The condition is ok once each of them has reported so.
     """
 
     _reasons: dict[str, dict[object, str]] = field(default_factory=dict)
-    _watches: dict[str, Watch] = field(default_factory=dict)
+    _checks: dict[str, Check] = field(default_factory=dict)
     _notes: dict[str, str] = field(default_factory=dict)
 
-    def need(self, *conditions: str) -> None:
-        """Names what has to be reported `ok` before the process is ready."""
+    def require(self, *conditions: str) -> None:
+        """The process is unready until each of these is reported `ok`."""
         for condition in conditions:
             self._reasons.setdefault(condition, {None: STARTING})
 
     def ok(self, condition: str, by: object = None) -> None:
-        """Also forgets it: a partition that was given away counts no more."""
-        against = self._reasons.get(condition, {})
-        if against.pop(by, None) is not None and not against:
+        """Forgets the condition, too: a partition that was given away no longer counts."""
+        reasons = self._reasons.get(condition, {})
+        if reasons.pop(by, None) is not None and not reasons:
             del self._reasons[condition]
-            log.info("condition_ok", condition=condition)
+            log.info("condition_recovered", condition=condition)
 
     def fail(self, condition: str, reason: str, by: object = None) -> None:
-        against = self._reasons.setdefault(condition, {})
-        if reason not in against.values():
+        reasons = self._reasons.setdefault(condition, {})
+        if reason not in reasons.values():
             log.warning("condition_failed", condition=condition, reason=reason)
-        against[by] = reason
+        reasons[by] = reason
 
-    def watch(self, condition: str, look: Watch) -> None:
-        """`look` is called at each question; it answers at once with a reason, or None where all is well."""
-        self._watches[condition] = look
+    def watch(self, condition: str, check: Check) -> None:
+        """`check` is called whenever readiness is asked for. It returns at once: the reason of a failure, or None."""
+        self._checks[condition] = check
 
     def note(self, subject: str, text: str | None) -> None:
-        """What `/readyz` says beside the reasons: trouble that people must know of, yet the process stays ready."""
+        """Trouble that `/readyz` tells people of while the process stays ready. None removes the note."""
         if text is None:
             self._notes.pop(subject, None)
             return
         if self._notes.get(subject) != text:
-            log.warning("noted", subject=subject, note=text)
+            log.warning("note_added", subject=subject, note=text)
         self._notes[subject] = text
 
     @property
@@ -65,9 +66,9 @@ class Health:
 
     @property
     def reasons(self) -> dict[str, str]:
-        seen = {condition: reason for condition, look in self._watches.items() if (reason := look()) is not None}
-        told = {condition: next(iter(against.values())) for condition, against in self._reasons.items()}
-        return dict(sorted({**seen, **told}.items()))
+        checked = {condition: reason for condition, check in self._checks.items() if (reason := check()) is not None}
+        reported = {condition: next(iter(reasons.values())) for condition, reasons in self._reasons.items()}
+        return dict(sorted({**checked, **reported}.items()))
 
     @property
     def ready(self) -> bool:

@@ -1,5 +1,5 @@
-"""Logging of a process: events in, JSON lines on stderr out; the standard library's loggers go the same way.
-No payload and no secret is ever handed to a logger; this module cannot know what is one.
+"""Logging of a process: events in, JSON lines on stderr out, those of the standard library's loggers included.
+Callers must not log payloads or secrets: this module cannot recognise them.
 """
 
 import logging
@@ -9,9 +9,9 @@ import structlog
 
 from daybook_infra.runtime.settings import Settings
 
-# Libraries that repeat at INFO what our own events say better.
+# At INFO, these libraries repeat what our own events say better.
 QUIET = ("aiokafka", "faststream", "httpcore", "httpx", "uvicorn.access")
-# While Kafka is away its client says so dozens of times a second.
+# While Kafka is away, its client says so dozens of times a second.
 REPEATING = "aiokafka"
 REPEAT_SECONDS = 10.0
 
@@ -36,11 +36,11 @@ structlog.configure(
 
 
 def configure_logging(settings: Settings, *, service: str | None = None) -> None:
-    """Once, from a `main`. `service` is named in every line."""
+    """Call it once, from a `main`. Every line names the `service`."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_json_formatter())
-    handler.addFilter(Sparing(REPEATING))
+    handler.addFilter(RepeatFilter(REPEATING))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -50,25 +50,25 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
         structlog.contextvars.bind_contextvars(service=service)
 
 
-class Sparing(logging.Filter):
-    """What one place of the named library's code says comes through once in `REPEAT_SECONDS`, with the number of lines
-    `left_out` before it. Of other loggers everything does.
+class RepeatFilter(logging.Filter):
+    """Passes one line in `REPEAT_SECONDS` from each place in the named library's code, with the number of lines that
+    were `left_out` before it. Lines of other loggers all pass.
     """
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
-        self._said: dict[tuple[str, int], tuple[float, int]] = {}
+        self._last: dict[tuple[str, int], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if not super().filter(record):
             return True
         place = record.pathname, record.lineno
-        said_at, left_out = self._said.get(place, (0.0, 0))
-        # A clock that is set back must not silence anybody.
-        if 0 <= record.created - said_at < REPEAT_SECONDS:
-            self._said[place] = said_at, left_out + 1
+        logged_at, left_out = self._last.get(place, (0.0, 0))
+        # A clock that is set back must not silence a line.
+        if 0 <= record.created - logged_at < REPEAT_SECONDS:
+            self._last[place] = logged_at, left_out + 1
             return False
-        self._said[place] = record.created, 0
+        self._last[place] = record.created, 0
         if left_out:
             record.left_out = left_out
         return True

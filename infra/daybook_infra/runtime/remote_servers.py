@@ -1,5 +1,5 @@
-"""Whether a password could be read on its way to a server: addresses in, a fault out. Nothing is connected to.
-asyncpg reads the database's address in its own way; what it would misread is refused here.
+"""Finds servers to which a password would travel readably: addresses in, a fault out. Nothing is connected to.
+Database addresses that asyncpg would misread are refused here, too.
 """
 
 import os
@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 SCHEMES = ("postgresql://", "postgres://")
 ENCODED = "/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B, ] is %5D, % is %25"
-# A password with one of these ends the address too early, or moves part of itself into the host.
+# In a password, one of these ends the address too early, or makes part of the password the host.
 _UNENCODED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:\d{1,5})?")
 
 
-def address_fault(url: str) -> str | None:
-    """What is wrong with a database's address, never quoting it."""
+def find_address_fault(url: str) -> str | None:
+    """What is wrong with a database's address. It is never quoted."""
     if not url.startswith(SCHEMES):
         return "must begin with postgresql://"
     userinfo = url.partition("://")[2].rpartition("@")[0]
@@ -33,8 +33,8 @@ def address_fault(url: str) -> str | None:
     return None
 
 
-def unverified_database(url: str) -> str | None:
-    """The first host off this machine, unless TLS proves that it is the one which is meant."""
+def find_unverified_host(url: str) -> str | None:
+    """The first host on another machine, unless the address demands TLS with a verified host name."""
     parts = urlsplit(url)
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if options.get("sslmode") == "verify-full":
@@ -42,18 +42,18 @@ def unverified_database(url: str) -> str | None:
     hosts = parts.netloc.rpartition("@")[2] or options.get("host", "")
     if not hosts and ("service" in options or "PGSERVICE" in os.environ):
         return "a host that a service file names"
-    # Without any, asyncpg takes the environment's, else this machine's.
-    return _remote(hosts or os.environ.get("PGHOST", ""))
+    # Without a host asyncpg takes the one of the environment, else this machine.
+    return _first_remote(hosts or os.environ.get("PGHOST", ""))
 
 
-def unencrypted_kafka(bootstrap: str) -> str | None:
-    """The first broker off this machine."""
-    return _remote(bootstrap)
+def find_remote_broker(bootstrap: str) -> str | None:
+    """The first broker on another machine."""
+    return _first_remote(bootstrap)
 
 
-def _remote(hosts: str) -> str | None:
+def _first_remote(hosts: str) -> str | None:
     names = (unquote(_host(each.strip())) for each in hosts.split(","))
-    return next((name for name in names if not _is_here(name)), None)
+    return next((name for name in names if not _is_local(name)), None)
 
 
 def _host(address: str) -> str:
@@ -61,8 +61,8 @@ def _host(address: str) -> str:
     return address if found is None else found[1].strip("[]")
 
 
-def _is_here(host: str) -> bool:
-    """A Unix socket is a path, or not named at all."""
+def _is_local(host: str) -> bool:
+    """A Unix socket is a path, or has no name."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:

@@ -18,7 +18,7 @@ from daybook_contracts.senders.policy import Grant, ServicePolicy
 from daybook_contracts.senders.principals import DAYBOOK, SERVICE_NAME, UNNAMED
 from daybook_contracts.text import printable, uuid_text
 from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.key_rules import signing_key
+from daybook_infra.runtime.key_rules import check_signing_key
 from daybook_infra.runtime.settings import Settings, env_name
 
 ALL: Final = "*"
@@ -87,7 +87,7 @@ def _keys(value: object) -> tuple[bytes, ...]:
         raise ValueError("must be a key, or a list of the key in use and another one")
     if not all(isinstance(key, str) for key in given):
         raise ValueError("must hold strings")
-    return tuple(signing_key(key).encode() for key in given)
+    return tuple(check_signing_key(key).encode() for key in given)
 
 
 class _Table(BaseModel):

@@ -1,5 +1,5 @@
 """Every setting of Daybook, with its default, bounds and description: `DAYBOOK_*` variables in, one frozen object out.
-Nothing else reads the environment, but for the failpoints of crash tests (failpoints.py).
+Nothing else reads the environment, except for the failpoints of crash tests (failpoints.py).
 """
 
 import re
@@ -7,13 +7,13 @@ from typing import Annotated, Literal, Self
 
 from annotated_types import Ge, Gt, Le
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from daybook_contracts.secrets.references import checked_prefix
 from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.key_rules import keys_url, same_keys_url, signing_key
-from daybook_infra.runtime.remote_servers import address_fault, unencrypted_kafka, unverified_database
+from daybook_infra.runtime.key_rules import check_keys_url, check_signing_key, lead_to_same_keys
+from daybook_infra.runtime.remote_servers import find_address_fault, find_remote_broker, find_unverified_host
 from daybook_infra.runtime.secret_files import SecretFiles
 
 ENV_PREFIX = "DAYBOOK_"
@@ -31,7 +31,7 @@ Seconds = Annotated[float, Gt(0), Le(86_400)]
 
 
 class Settings(BaseSettings):
-    """Read once, in a `main`, and handed down; `load_settings` words pydantic's `ValidationError` for people."""
+    """Load it once, in a `main`, with `load_settings`, which words pydantic's `ValidationError` for people."""
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
 
@@ -133,88 +133,89 @@ class Settings(BaseSettings):
 
     @field_validator("jwt_secret", "service_jwt_secret")
     @classmethod
-    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+    def _check_length(cls, secret: SecretStr | None) -> SecretStr | None:
         if secret is not None and len(secret.get_secret_value().encode()) < HS256_KEY_BYTES:
             raise ValueError(f"must have at least {HS256_KEY_BYTES} bytes")
         return secret
 
     @field_validator("jwks_url", "service_jwks_url")
     @classmethod
-    def _safe_to_fetch(cls, url: str | None) -> str | None:
-        return None if url is None else keys_url(url)
+    def _check_keys_url(cls, url: str | None) -> str | None:
+        return None if url is None else check_keys_url(url)
 
     @field_validator("door_key", "door_key_second", "service_key")
     @classmethod
-    def _signs(cls, key: SecretStr | None) -> SecretStr | None:
-        return None if key is None else SecretStr(signing_key(key.get_secret_value()))
+    def _check_signing_key(cls, key: SecretStr | None) -> SecretStr | None:
+        return None if key is None else SecretStr(check_signing_key(key.get_secret_value()))
 
     @field_validator("database_url")
     @classmethod
-    def _names_postgres(cls, url: SecretStr) -> SecretStr:
-        fault = address_fault(url.get_secret_value()) if url.get_secret_value() else None
+    def _check_database_url(cls, url: SecretStr) -> SecretStr:
+        fault = find_address_fault(url.get_secret_value()) if url.get_secret_value() else None
         if fault is not None:
             raise ValueError(fault)
         return url
 
     @field_validator("secret_ref_prefix")
     @classmethod
-    def _begins_a_reference(cls, template: str) -> str:
+    def _check_reference_prefix(cls, template: str) -> str:
         return checked_prefix(template) if template else template
 
     @field_validator("cors_origins")
     @classmethod
-    def _are_origins(cls, origins: str) -> str:
+    def _check_origins(cls, origins: str) -> str:
         for origin in [] if origins.strip() == "*" else split_origins(origins):
             if not re.fullmatch(ORIGIN, origin):
                 raise ValueError("must be `*` or origins as browsers send them, such as https://app.example.org")
         return origins
 
     @model_validator(mode="after")
-    def _keeps_passwords_to_itself(self) -> Self:
+    def _check_remote_servers(self) -> Self:
         faults = []
-        host = unverified_database(self.database_url.get_secret_value())
+        host = find_unverified_host(self.database_url.get_secret_value())
         if host is not None:
             faults.append(f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE)")
-        if self.kafka_security == "SASL_PLAINTEXT" and (host := unencrypted_kafka(self.kafka_bootstrap)) is not None:
+        if self.kafka_security == "SASL_PLAINTEXT" and (host := find_remote_broker(self.kafka_bootstrap)) is not None:
             faults.append(f"DAYBOOK_KAFKA_BOOTSTRAP names {host}, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL")
         if faults and self.insecure != "allow":
             raise ValueError("\n".join(f"{fault}; or set DAYBOOK_INSECURE=allow" for fault in faults))
         return self
 
     @model_validator(mode="after")
-    def _acks_are_possible(self) -> Self:
+    def _check_replicas(self) -> Self:
         if self.min_insync_replicas > self.replication_factor:
             raise ValueError("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: nothing could be acked")
         return self
 
     @model_validator(mode="after")
-    def _users_are_no_services(self) -> Self:
-        """Else whoever signs for users could make a service."""
+    def _check_service_keys(self) -> Self:
+        """Whoever can sign users' tokens must not be able to sign services' tokens."""
         secret, url = self.jwt_secret, self.jwks_url
         if secret is not None and secret == self.service_jwt_secret:
             raise ValueError("DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: " + OWN_KEYS)
-        if url is not None and self.service_jwks_url is not None and same_keys_url(url, self.service_jwks_url):
+        if url is not None and self.service_jwks_url is not None and lead_to_same_keys(url, self.service_jwks_url):
             raise ValueError("DAYBOOK_SERVICE_JWKS_URL equals DAYBOOK_JWKS_URL: " + OWN_KEYS)
         return self
 
 
 def load_settings() -> Settings:
-    """The settings of this process. Raises `SettingsError` with one line per fault, without the faulty value."""
+    """The settings of this process. Raises `SettingsError` with one line per fault. No faulty value is quoted."""
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError("\n".join(_fault(where, what) for where, what in _faults(error))) from None
+        details = error.errors(include_url=False, include_context=False, include_input=False)
+        raise SettingsError("\n".join(map(_describe_fault, details))) from None
 
 
 def require_kafka(settings: Settings) -> str:
-    """The bootstrap servers. Raises `SettingsError` if none are named."""
+    """The bootstrap servers. Raises `SettingsError` if there are none."""
     if not settings.kafka_bootstrap:
         raise SettingsError(f"{env_name('kafka_bootstrap')} is not set: {NO_SERVER}")
     return settings.kafka_bootstrap
 
 
 def require_database(settings: Settings) -> str:
-    """The database's address, password included: not to be logged. Raises `SettingsError` if none is named."""
+    """The database's URL. It holds the password: do not log it. Raises `SettingsError` if there is none."""
     url = settings.database_url.get_secret_value()
     if not url:
         raise SettingsError(f"{env_name('database_url')} is not set: {NO_SERVER}")
@@ -222,7 +223,7 @@ def require_database(settings: Settings) -> str:
 
 
 def require_token_keys(settings: Settings) -> None:
-    """Raises `SettingsError` if there is nothing to check tokens with."""
+    """Raises `SettingsError` if no key is set that tokens could be checked with."""
     if not any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url)):
         names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
         raise SettingsError(f"set {names}: without one of them no token can be checked")
@@ -237,27 +238,6 @@ def env_name(field: str) -> str:
     return ENV_PREFIX + field.upper()
 
 
-def markdown_table() -> str:
-    """The README's table of settings; a test holds the two together."""
-    rows = [
-        f"| `{env_name(name)}` | {_default(field)} | {field.description} |"
-        for name, field in Settings.model_fields.items()
-    ]
-    return "\n".join(["| variable | default | description |", "|---|---|---|", *rows])
-
-
-def _faults(error: ValidationError) -> list[tuple[str, str]]:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return [(".".join(str(part) for part in detail["loc"]), detail["msg"]) for detail in details]
-
-
-def _fault(where: str, what: str) -> str:
-    message = what.removeprefix("Value error, ")
-    return f"{env_name(where)}: {message}" if where else message
-
-
-def _default(field: FieldInfo) -> str:
-    value = field.default.get_secret_value() if isinstance(field.default, SecretStr) else field.default
-    if value is None or value == "":
-        return "none"
-    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+def _describe_fault(detail: ErrorDetails) -> str:
+    field, message = ".".join(str(part) for part in detail["loc"]), detail["msg"].removeprefix("Value error, ")
+    return f"{env_name(field)}: {message}" if field else message

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from daybook_infra.runtime.kafka.topics import verify_topics
 from daybook_infra.runtime.postgres.migrations import verify_migrations
-from daybook_infra.runtime.postgres.privileges import Need, verify_rights
+from daybook_infra.runtime.postgres.privileges import RequiredPrivilege, verify_privileges
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.settings import Settings
 
 
-async def verify_servers(settings: Settings, needs: Sequence[Need], group: str) -> None:
+async def verify_servers(settings: Settings, required: Sequence[RequiredPrivilege], group: str) -> None:
     """Waits for Kafka and PostgreSQL. Then checks this role's privileges, the access to the consumer group, the topics
     and the schema. Raises the `DaybookError` of the first check that fails.
     """
-    await retry_at_start(lambda: verify_rights(settings, needs))
+    await retry_at_start(lambda: verify_privileges(settings, required))
     await retry_at_start(lambda: verify_topics(settings, group))
     await retry_at_start(lambda: verify_migrations(settings))

@@ -19,10 +19,10 @@ from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.command_subscriber import CommandSubscriber
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import LogWriter
-from daybook_command.postgres import privileges as rights
 from daybook_command.postgres.known_users import KnownUsers
 from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_command.postgres.overdue_runs import OverdueRuns
+from daybook_command.postgres.privileges import required_privileges
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.state import ShardConfig
 from daybook_contracts.senders.edge_rules import EdgeRules
@@ -86,7 +86,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
-    await verify_servers(settings, rights.needs(managed_users=settings.users == "managed"), topics.command_group)
+    await verify_servers(settings, required_privileges(managed_users=settings.users == "managed"), topics.command_group)
     async with AsyncExitStack() as closing:
         pool = await retry_at_start(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)

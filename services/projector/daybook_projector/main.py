@@ -24,7 +24,7 @@ from daybook_projector.http.app import make_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.reader import MakeWorker, Reader
 from daybook_projector.metrics import Metrics
-from daybook_projector.postgres import privileges as rights
+from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
@@ -53,7 +53,9 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:
     """The projection without its HTTP, until `stop`."""
     topics = Topics(settings.topic_prefix)
-    await verify_servers(settings, rights.needs(managed_users=settings.users == "managed"), topics.projector_group)
+    await verify_servers(
+        settings, required_privileges(managed_users=settings.users == "managed"), topics.projector_group
+    )
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         bounds = LogBounds(settings, consumer)
         reader = Reader(settings, consumer, _worker_maker(settings, pool, bounds, report), report)

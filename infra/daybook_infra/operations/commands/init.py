@@ -20,9 +20,9 @@ def init() -> None:
 
 async def _init(settings: Settings) -> None:
     from daybook_infra.runtime.kafka.topics import ensure_topics
-    from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
+    from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
 
-    await verify_may_migrate(settings)
+    await verify_can_migrate(settings)
     _print("topics", await ensure_topics(settings), "made")
     _print("migrations", await migrate(settings), "applied")
 

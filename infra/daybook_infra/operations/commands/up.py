@@ -15,7 +15,7 @@ from daybook_infra.operations.demo import USER_ID, Demo
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import address
-from daybook_infra.runtime.postgres.migrations import migrate, verify_may_migrate
+from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
 from daybook_infra.runtime.settings import Settings, load_settings
 from daybook_infra.stack.interface import ALL_PARTS, Part, Stack, StackError
 from daybook_infra.stack.local_settings import local_secret, parts_needed, stack_of, with_local_servers
@@ -78,7 +78,7 @@ def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitS
 
 
 async def _init(settings: Settings) -> None:
-    await verify_may_migrate(settings)
+    await verify_can_migrate(settings)
     for name in await ensure_topics(settings):
         say(f"made topic {name}")
     for name in await migrate(settings):

@@ -1,11 +1,11 @@
-"""What whoever runs `daybook init` must be allowed to do: schemas, tables and references made, users seen."""
+"""What the role that runs `daybook init` must be allowed to do: make schemas, tables and references, and see users."""
 
 from typing import Final, Literal
 
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_infra.runtime.postgres.privileges import Need, missing_rights
+from daybook_infra.runtime.postgres.privileges import RequiredPrivilege, find_missing_privileges
 
-# Where there is no such schema yet, it is made.
+# A schema that does not exist yet is made.
 CREATION: Final = """
 SELECT wanted.name, n.oid IS NOT NULL AS there,
     CASE
@@ -14,23 +14,23 @@ SELECT wanted.name, n.oid IS NOT NULL AS there,
     END AS may
 FROM unnest($1::text[]) AS wanted (name) LEFT JOIN pg_namespace n ON n.nspname = wanted.name
 """
-# Only its owner, or who has the owner's role, alters a table.
+# Only the owner of a table, or a member of the owner's role, may alter it.
 OWNERS: Final = """
 SELECT DISTINCT quote_ident(pg_get_userbyid(c.relowner)) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = 'daybook' AND c.relkind = 'r' AND NOT pg_has_role(c.relowner, 'USAGE')
 """
 NAMES: Final = "SELECT quote_ident(current_user), quote_ident(current_database())"
-MIGRATIONS = Need("daybook.migrations", ("SELECT",))
+MIGRATIONS = RequiredPrivilege("daybook.migrations", ("SELECT",))
 
 
-async def missing_to_migrate(
+async def find_missing_migration_privileges(
     connection: Connection, users: Literal["managed", "external"], *, pending: bool
 ) -> list[str]:
-    """`pending`: some migration is still to be applied. An identity provider's users are read by both services."""
-    needs = [MIGRATIONS]
+    """`pending`: there is a migration to apply. With external users, both services read the provider's table."""
+    required = [MIGRATIONS]
     if users == "external":
-        needs.append(Need("auth.users", ("SELECT", "REFERENCES") if pending else ("SELECT",), "id"))
-    missing = await missing_rights(connection, needs)
+        required.append(RequiredPrivilege("auth.users", ("SELECT", "REFERENCES") if pending else ("SELECT",), "id"))
+    missing = await find_missing_privileges(connection, required)
     if not pending:
         return missing
     schemas = ["daybook", "public"] if users == "external" else ["daybook", "public", "auth"]

@@ -1,6 +1,6 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
-What the files say is not known here. A file's first line may say `-- only: managed`, which limits it to that
-DAYBOOK_USERS, or `-- last: ...`: it runs again after every run that applies something.
+What the files say is not known here. The first line of a file may say `-- only: managed`, which limits it to that value
+of DAYBOOK_USERS, or `-- last: ...`: then it runs again whenever any file was applied.
 """
 
 import hashlib
@@ -12,13 +12,13 @@ from asyncpg import DuplicateTableError, SyntaxOrAccessError
 
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection, connect
-from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, missing_to_migrate
-from daybook_infra.runtime.postgres.privileges import ROLE, missing_rights, refuse
+from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, find_missing_migration_privileges
+from daybook_infra.runtime.postgres.privileges import ROLE, find_missing_privileges, raise_if_missing
 from daybook_infra.runtime.settings import Settings, env_name
 
 # Beside the package in a checkout, inside it once it is installed from a wheel.
 FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
-# Any number will do, as long as nobody else locks it: "daybook" in ASCII.
+# Any number that nobody else locks: "daybook" in ASCII.
 LOCK = int.from_bytes(b"daybook")
 ONLY = "-- only: "
 LAST = "-- last: "
@@ -42,14 +42,14 @@ class Migration:
 
 
 async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, ...]:
-    """Applies what is missing, all or nothing, and returns the names of the files applied; idempotent. Two at once: the
-    second waits. Raises `MigrationMismatch` if an applied file was edited, `RightsMissing`, `DatabaseAway`.
+    """Applies what is missing, all or nothing, and returns the names of the files applied. Idempotent; of two callers
+    the second waits. Raises `MigrationMismatch` if an applied file was edited, `PrivilegesMissing`, `DatabaseAway`.
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         known = read_migrations(folder)
-        await _need_rights(connection, known, settings)
-        await _need_users(connection, settings)
+        await _check_privileges(connection, known, settings)
+        await _check_users_table(connection, settings)
         waiting = _missing(known, await _applied(connection), settings.users)
         for migration in waiting:
             await _apply(connection, migration)
@@ -59,11 +59,11 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
     return tuple(migration.name for migration in waiting)
 
 
-async def verify_may_migrate(settings: Settings) -> None:
-    """To be asked before anything else is made. Raises what `migrate` raises before it applies anything."""
+async def verify_can_migrate(settings: Settings) -> None:
+    """Call it before anything else is made. Raises what `migrate` raises before it applies anything."""
     async with connect(settings, "daybook-init") as connection:
-        await _need_rights(connection, read_migrations(), settings)
-        await _need_users(connection, settings)
+        await _check_privileges(connection, read_migrations(), settings)
+        await _check_users_table(connection, settings)
 
 
 async def verify_migrations(settings: Settings) -> None:
@@ -78,7 +78,7 @@ async def verify_migrations(settings: Settings) -> None:
 
 
 async def applied_migrations(connection: Connection) -> list[str]:
-    """Names, in order; empty where Daybook never was."""
+    """Names, in order; empty if Daybook was never set up here."""
     applied = await _applied(connection)
     return [name for _, (name, _) in sorted(applied.items())]
 
@@ -112,13 +112,16 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], us
     return [each for each in known if each.number not in applied and each.only in {None, users}]
 
 
-async def _need_rights(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
-    readable = not await missing_rights(connection, [MIGRATIONS])
+async def _check_privileges(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    readable = not await find_missing_privileges(connection, [MIGRATIONS])
     pending = not readable or bool(_missing(known, await _applied(connection), settings.users))
-    refuse(await connection.fetchval(ROLE), await missing_to_migrate(connection, settings.users, pending=pending))
+    raise_if_missing(
+        await connection.fetchval(ROLE),
+        await find_missing_migration_privileges(connection, settings.users, pending=pending),
+    )
 
 
-async def _need_users(connection: Connection, settings: Settings) -> None:
+async def _check_users_table(connection: Connection, settings: Settings) -> None:
     if settings.users == "managed":
         return
     if await connection.fetchval("SELECT to_regclass('auth.users')") is None:
@@ -141,7 +144,7 @@ async def _run(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:
-        # A name that is taken, a right or a reference that is missing: whoever owns the database puts it right.
+        # A name that is taken, or a missing privilege or reference: the database's owner can put it right.
         anothers = isinstance(error, DuplicateTableError) and migration.only is not None
         hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error

@@ -1,5 +1,5 @@
-"""Rights in PostgreSQL, asked for before anything is done: needs in, a line for each missing right out, with the
-statement that mends it. Which tables there are is not known here.
+"""Checks privileges in PostgreSQL before anything is done: required privileges in, a line for each missing one out,
+with the statement that grants it. Which tables there are is not known here.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.settings import Settings
 
-# By the catalogue alone, which everybody may read: to name a table of a schema takes USAGE on it.
+# Asks the catalogue alone, which everybody may read: to name a table takes USAGE on its schema.
 HELD: Final = """
 SELECT need.at, need.schema, need.privilege,
     has_schema_privilege(s.oid, 'USAGE') AS may_name,
@@ -27,44 +27,49 @@ LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = need."column" AND
 ROLE: Final = "SELECT quote_ident(current_user)"
 
 
-class RightsMissing(DaybookError):
-    """The database's role may not do what is needed; each missing right is a line."""
+class PrivilegesMissing(DaybookError):
+    """The database's role lacks privileges; the message has a line for each."""
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
-    """Of a table, as `schema.name`. With a `column`, rights on that one are enough."""
+class RequiredPrivilege:
+    """On a table, as `schema.name`. With a `column`, privileges on that column are enough."""
 
     table: str
     privileges: tuple[str, ...]
     column: str | None = None
 
 
-async def verify_rights(settings: Settings, needs: Sequence[Need]) -> None:
-    """Raises `RightsMissing`, `DatabaseAway`. A table that does not exist is not complained of."""
+async def verify_privileges(settings: Settings, required: Sequence[RequiredPrivilege]) -> None:
+    """Raises `PrivilegesMissing`, `DatabaseAway`. Tables that do not exist are ignored."""
     async with connect(settings, "daybook-rights") as connection:
-        refuse(await connection.fetchval(ROLE), await missing_rights(connection, needs))
+        raise_if_missing(await connection.fetchval(ROLE), await find_missing_privileges(connection, required))
 
 
-def refuse(role: str, missing: Sequence[str]) -> None:
+def raise_if_missing(role: str, missing: Sequence[str]) -> None:
     if missing:
         lines = "\n".join(f"  {line}" for line in missing)
-        raise RightsMissing(f"PostgreSQL's role {role} lacks rights, which an owner or a superuser can give:\n{lines}")
+        raise PrivilegesMissing(
+            f"PostgreSQL's role {role} lacks rights, which an owner or a superuser can give:\n{lines}"
+        )
 
 
-async def missing_rights(connection: Connection, needs: Sequence[Need]) -> list[str]:
+async def find_missing_privileges(connection: Connection, required: Sequence[RequiredPrivilege]) -> list[str]:
     """Schemas first, then tables in the order given, then rows that row-level security hides."""
     role: str = await connection.fetchval(ROLE)
     asked = [
-        (at, *need.table.split("."), need.column, each) for at, need in enumerate(needs) for each in need.privileges
+        (at, *each.table.split("."), each.column, privilege)
+        for at, each in enumerate(required)
+        for privilege in each.privileges
     ]
     rows = await connection.fetch(HELD, *zip(*asked, strict=True))
     schemas = dict.fromkeys(row["schema"] for row in rows if not row["may_name"])
     lacking = {(row["at"], row["privilege"]) for row in rows if not row["may_use"]}
     grants = [
-        _grant(need, [each for each in need.privileges if (at, each) in lacking], role) for at, need in enumerate(needs)
+        _grant(each, [privilege for privilege in each.privileges if (at, privilege) in lacking], role)
+        for at, each in enumerate(required)
     ]
-    hidden = dict.fromkeys(needs[row["at"]].table for row in rows if row["hidden"])
+    hidden = dict.fromkeys(required[row["at"]].table for row in rows if row["hidden"])
     return [
         *(f"USAGE on schema {schema}: GRANT USAGE ON SCHEMA {schema} TO {role};" for schema in schemas),
         *filter(None, grants),
@@ -72,8 +77,9 @@ async def missing_rights(connection: Connection, needs: Sequence[Need]) -> list[
     ]
 
 
-def _grant(need: Need, privileges: Sequence[str], role: str) -> str | None:
+def _grant(required: RequiredPrivilege, privileges: Sequence[str], role: str) -> str | None:
     if not privileges:
         return None
-    wanted = ", ".join(each if need.column is None else f"{each} ({need.column})" for each in privileges)
-    return f"{', '.join(privileges)} on {need.table}: GRANT {wanted} ON {need.table} TO {role};"
+    column = "" if required.column is None else f" ({required.column})"
+    granted = ", ".join(f"{privilege}{column}" for privilege in privileges)
+    return f"{', '.join(privileges)} on {required.table}: GRANT {granted} ON {required.table} TO {role};"

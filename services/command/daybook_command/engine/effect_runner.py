@@ -50,7 +50,7 @@ class EffectRunner:
         self._health = health
         self._loads: dict[int, tuple[LoadSnapshot, Deliver]] = {}
         self._load_requested = asyncio.Event()
-        health.need("clock")
+        health.require("clock")
 
     async def take_over(self, partition: int) -> TakenOver:
         checkpoint = await self.retry("postgres", lambda: self._snapshots.checkpoint(partition))

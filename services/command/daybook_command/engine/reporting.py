@@ -22,10 +22,10 @@ class EngineReporter:
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        health.need(ASSIGNMENT)
+        health.require(ASSIGNMENT)
 
     def assigned(self, partition: int) -> None:
-        self._health.need(condition(partition))
+        self._health.require(condition(partition))
 
     def assignments(self, count: int) -> None:
         metrics.ASSIGNED_PARTITIONS.set(count)

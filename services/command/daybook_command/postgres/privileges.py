@@ -1,6 +1,6 @@
-"""What the command service must be allowed to do in PostgreSQL: it reads everything, and notes ids and users."""
+"""What the command service must be allowed to do in PostgreSQL: read everything, and reserve ids and pin users."""
 
-from daybook_infra.runtime.postgres.privileges import Need
+from daybook_infra.runtime.postgres.privileges import RequiredPrivilege
 
 TABLES = (
     "orgs",
@@ -16,12 +16,12 @@ TABLES = (
 )
 
 
-def needs(*, managed_users: bool) -> tuple[Need, ...]:
+def required_privileges(*, managed_users: bool) -> tuple[RequiredPrivilege, ...]:
     pins = ("SELECT",) if managed_users else ("SELECT", "INSERT")
     return (
-        *(Need(f"public.{table}", ("SELECT",)) for table in TABLES),
-        *(Need(f"daybook.{table}", ("SELECT",)) for table in ("migrations", "checkpoints", "quarantine")),
-        Need("daybook.reserved_ids", ("SELECT", "INSERT")),
-        Need("daybook.known_users", pins),
-        Need("auth.users", ("SELECT",), "id"),
+        *(RequiredPrivilege(f"public.{table}", ("SELECT",)) for table in TABLES),
+        *(RequiredPrivilege(f"daybook.{table}", ("SELECT",)) for table in ("migrations", "checkpoints", "quarantine")),
+        RequiredPrivilege("daybook.reserved_ids", ("SELECT", "INSERT")),
+        RequiredPrivilege("daybook.known_users", pins),
+        RequiredPrivilege("auth.users", ("SELECT",), "id"),
     )

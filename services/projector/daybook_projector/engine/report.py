@@ -21,12 +21,12 @@ class ProjectorReport:
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health
         self._metrics = metrics
-        health.need(GROUP)
+        health.require(GROUP)
 
     def assigned(self, partitions: list[int]) -> None:
         self._health.ok(GROUP)
         for partition in partitions:
-            self._health.need(condition(partition))
+            self._health.require(condition(partition))
         log.info("partitions_assigned", partitions=sorted(partitions))
 
     def taken_over(self, partition: int, checkpoint: Checkpoint) -> None:

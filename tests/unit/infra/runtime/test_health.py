@@ -16,7 +16,7 @@ async def get(path: str, health: Health, registry: CollectorRegistry | None = No
 
 async def test_a_needed_condition_makes_the_process_unready_until_it_is_ok() -> None:
     health = Health()
-    health.need("kafka", "postgres")
+    health.require("kafka", "postgres")
     health.ok("kafka")
     answer = await get("/readyz", health)
     assert answer.status_code == 503
@@ -55,7 +55,7 @@ def test_a_watched_condition_is_looked_at_when_asked() -> None:
 
 async def test_an_unready_process_is_alive() -> None:
     health = Health()
-    health.need("kafka")
+    health.require("kafka")
     assert (await get("/livez", health)).status_code == 200
 
 

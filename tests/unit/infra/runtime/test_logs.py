@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 
-from daybook_infra.runtime.logs import REPEAT_SECONDS, REPEATING, Sparing
+from daybook_infra.runtime.logs import REPEAT_SECONDS, REPEATING, RepeatFilter
 
 PROGRAM = """
 import logging
@@ -44,7 +44,7 @@ def test_every_logger_writes_json_lines_to_stderr() -> None:
 
 
 def test_repeated_messages_of_the_kafka_client_are_logged_periodically_with_a_count() -> None:
-    sparing = Sparing(REPEATING)
+    sparing = RepeatFilter(REPEATING)
 
     def omitted(seconds: float, line: int = 1, name: str = "aiokafka.conn") -> int | None:
         """How many messages were left out before this one; None if this one is left out."""
