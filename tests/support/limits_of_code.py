@@ -32,7 +32,11 @@ def _connections() -> list[Row]:
     return [
         ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines", FIXED),
         ("time to receive them", _seconds(OF_HTTP.head_seconds), FIXED),
-        ("time to receive a body", _seconds(body_budget.READ_SECONDS), FIXED),
+        (
+            "time to receive the body of a command or a batch; of any other request",
+            f"{_seconds(body_budget.READ_SECONDS)}; {_seconds(OF_HTTP.body_seconds)}",
+            FIXED,
+        ),
         ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes), FIXED),
         ("an idle connection", _seconds(OF_HTTP.idle_seconds), FIXED),
         ("time to read an answer", _seconds(OF_HTTP.answer_seconds), FIXED),
