@@ -84,7 +84,7 @@ async def test_a_log_that_could_lose_entries_is_refused(
 
 
 async def test_more_replicas_than_brokers_is_one_clear_error(settings: Settings) -> None:
-    with pytest.raises(DaybookError, match=r"commands could not be made: .*replica"):
+    with pytest.raises(DaybookError, match=r"commands could not be created: .*replica"):
         await ensure_topics(settings.model_copy(update={"replication_factor": 3}))
 
 

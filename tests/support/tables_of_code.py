@@ -16,7 +16,7 @@ from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_infra.operations.cli import main
 from daybook_infra.runtime.http.connections import HttpMetrics
-from daybook_infra.runtime.kafka.topics import topic_specs
+from daybook_infra.runtime.kafka.topic_rules import topic_specs
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import Metrics
 from support.matrix import MAY, Actor, verdict

@@ -34,7 +34,7 @@ UP_RUNS = "`daybook up` runs on this stack: end that first (Ctrl-C there)"
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceProcess:
     name: str
     home: Home
     host: str

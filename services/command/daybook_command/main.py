@@ -50,7 +50,7 @@ DRAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class RunningService:
     app: FastAPI
     engine: Engine
     subscriber: CommandSubscriber
@@ -82,7 +82,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[Service]:
+async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[RunningService]:
     """Everything but the group's consumer is connected; closed in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
@@ -106,7 +106,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))
         mount_asyncapi(app, subscriber.broker)
-        yield Service(app, engine, subscriber, health)
+        yield RunningService(app, engine, subscriber, health)
 
 
 def _effect_runner(

@@ -22,7 +22,13 @@ from daybook_infra.stack.local_settings import local_secret, parts_needed, stack
 from daybook_infra.stack.lock import lock_or_refuse
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import next_free
-from daybook_infra.stack.services import Service, end_services, forget_started, note_started, started_by_killed_up
+from daybook_infra.stack.services import (
+    ServiceProcess,
+    end_services,
+    forget_started,
+    note_started,
+    started_by_killed_up,
+)
 
 COMMAND_PORT, PROJECTOR_PORT = 8000, 8001
 CHECK_SERVERS_SECONDS = 5
@@ -85,12 +91,12 @@ async def _init(settings: Settings) -> None:
         say(f"applied migration {name}")
 
 
-def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[Service, Service]:
+def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[ServiceProcess, ServiceProcess]:
     """Starts both, then waits for both. The command service is stopped first, as it may still have to answer."""
     command_port = next_free(COMMAND_PORT)
     projector_port = next_free(PROJECTOR_PORT, besides=frozenset({command_port}))
-    projector = Service("projector", home, settings.host, projector_port)
-    command = Service("command", home, settings.host, command_port)
+    projector = ServiceProcess("projector", home, settings.host, projector_port)
+    command = ServiceProcess("command", home, settings.host, command_port)
     for service in (projector, command):
         say(f"starting the {service.name} service on {service.url}")
         undo.callback(service.stop, say)
@@ -114,14 +120,14 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _introduce(settings: Settings, home: Home, command: Service, projector: Service) -> None:
+def _introduce(settings: Settings, home: Home, command: ServiceProcess, projector: ServiceProcess) -> None:
     click.echo(f"\nDaybook is up.\n  commands    {command.url}/v1/commands, described at {command.url}/docs")
     click.echo(f"  projector   {projector.url}/readyz")
     click.echo(f"  Kafka       {settings.kafka_bootstrap}\n  PostgreSQL  {address(settings)}")
     click.echo(f"  logs        {home.folder / 'logs'}")
 
 
-def _show_demo(settings: Settings, command: Service) -> None:
+def _show_demo(settings: Settings, command: ServiceProcess) -> None:
     demo = Demo(settings, command.url)
     asyncio.run(demo.register())
     click.echo(f"\nA token of the demo user {USER_ID}, good for a day:\n\n{demo.token(User(USER_ID))}")
@@ -129,7 +135,7 @@ def _show_demo(settings: Settings, command: Service) -> None:
     click.echo("\nCtrl-C ends it all; the data stays.")
 
 
-def _watch(stack: Stack, local: frozenset[Part], services: tuple[Service, ...]) -> None:
+def _watch(stack: Stack, local: frozenset[Part], services: tuple[ServiceProcess, ...]) -> None:
     """Runs until a signal comes. Raises `StackError` if a service or a server ends by itself."""
     for second in count():
         for service in services:

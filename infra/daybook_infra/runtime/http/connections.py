@@ -41,7 +41,7 @@ class Cut(StrEnum):
     OVERLOADED = "overloaded"
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     @property
     def network(self) -> str:
         """The client's network, as `network_of` gives it."""
@@ -74,15 +74,15 @@ class Connections:
         # Requests that have come whole and are not answered yet.
         self.working = 0
         self._metrics = metrics
-        self._open: set[Connection] = set()
+        self._open: set[ClientConnection] = set()
         self._networks: Counter[str] = Counter()
-        self._to_close: list[Connection] = []
+        self._to_close: list[ClientConnection] = []
         self._ordered_at = self._search_at = self._logged_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, newcomer: Connection, now: float) -> bool:
+    def admit(self, newcomer: ClientConnection, now: float) -> bool:
         """Whether the newcomer may stay. If all places are taken, a connection that waits for its client is closed
         instead, unless the newcomer's network has more connections than that one's.
         """
@@ -99,7 +99,7 @@ class Connections:
         self._metrics.open.inc()
         return True
 
-    def forget(self, connection: Connection) -> None:
+    def forget(self, connection: ClientConnection) -> None:
         if connection in self._open:
             self._open.remove(connection)
             self._networks[connection.network] -= 1
@@ -118,7 +118,7 @@ class Connections:
     def busy(self) -> bool:
         return self.working >= self.limits.working
 
-    def _next_to_close(self, now: float) -> Connection | None:
+    def _next_to_close(self, now: float) -> ClientConnection | None:
         if now - self._ordered_at > ORDER_SECONDS:
             self._to_close.clear()
         while True:
@@ -144,19 +144,19 @@ class Connections:
             log.warning("connections_full", limit=self.limits.connections, working=self.working)
 
 
-def order_of_closing(connections: Iterable[Connection]) -> list[Connection]:
+def order_of_closing(connections: Iterable[ClientConnection]) -> list[ClientConnection]:
     """The connections that wait for their client: those of the network with the most connections first, and within a
     network the one that has waited longest. So a flood from one network closes its own connections.
     """
     working: Counter[str] = Counter()
-    waiting: dict[str, list[tuple[float, Connection]]] = defaultdict(list)
+    waiting: dict[str, list[tuple[float, ClientConnection]]] = defaultdict(list)
     for connection in connections:
         since = connection.waiting_since
         if since is None:
             working[connection.network] += 1
         else:
             waiting[connection.network].append((since, connection))
-    ranked: list[tuple[int, float, Connection]] = []
+    ranked: list[tuple[int, float, ClientConnection]] = []
     for network, members in waiting.items():
         members.sort(key=lambda member: -member[0])
         ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members, working[network])]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daybook_infra.runtime.kafka.topics import Seen, TopicSpec, faults, topic_specs
+from daybook_infra.runtime.kafka.topic_rules import TopicSpec, TopicState, topic_faults, topic_specs
 from daybook_infra.runtime.settings import Settings
 
 SETTINGS = Settings()
@@ -10,14 +10,14 @@ SPECS = {spec.name: spec for spec in topic_specs(SETTINGS)}
 LOG = SPECS["daybook.audit_log"]
 
 
-def described(spec: TopicSpec, *, partitions: int = 12, replicas: int = 1, **configs: str) -> Seen:
+def described(spec: TopicSpec, *, partitions: int = 12, replicas: int = 1, **configs: str) -> TopicState:
     changed = {key.replace("_", "."): value for key, value in configs.items()}
-    return Seen(partitions, replicas, {**spec.checked, **spec.chosen, **changed})
+    return TopicState(partitions, replicas, {**spec.checked, **spec.chosen, **changed})
 
 
 @pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS.keys())
 def test_a_topic_with_its_own_spec_has_no_fault(spec: TopicSpec) -> None:
-    assert faults(SETTINGS, spec, described(spec)) == []
+    assert topic_faults(SETTINGS, spec, described(spec)) == []
 
 
 def test_the_message_sizes_are_those_of_the_contract() -> None:
@@ -31,7 +31,7 @@ def test_the_message_sizes_are_those_of_the_contract() -> None:
 
 
 def test_a_missing_topic_is_named() -> None:
-    assert faults(SETTINGS, LOG, None) == ["topic daybook.audit_log does not exist (run `daybook init`)"]
+    assert topic_faults(SETTINGS, LOG, None) == ["topic daybook.audit_log does not exist (run `daybook init`)"]
 
 
 @pytest.mark.parametrize(
@@ -45,14 +45,14 @@ def test_a_missing_topic_is_named() -> None:
         (described(LOG, retention_bytes="1000"), "has retention.bytes=1000, needs -1"),
     ],
 )
-def test_a_config_that_endangers_the_log_is_a_fault(wrong: Seen, fault: str) -> None:
-    assert faults(SETTINGS, LOG, wrong) == [f"topic daybook.audit_log {fault}"]
+def test_a_config_that_endangers_the_log_is_a_fault(wrong: TopicState, fault: str) -> None:
+    assert topic_faults(SETTINGS, LOG, wrong) == [f"topic daybook.audit_log {fault}"]
 
 
 def test_too_few_replicas_are_faults() -> None:
     settings = Settings(replication_factor=3, min_insync_replicas=2)
     spec = next(spec for spec in topic_specs(settings) if spec.name == LOG.name)
-    assert faults(settings, spec, described(spec, replicas=1, min_insync_replicas="1")) == [
+    assert topic_faults(settings, spec, described(spec, replicas=1, min_insync_replicas="1")) == [
         "topic daybook.audit_log has 1 replicas, needs 3",
         "topic daybook.audit_log has min.insync.replicas below 2",
     ]
