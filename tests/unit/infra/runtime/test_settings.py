@@ -91,4 +91,5 @@ def test_every_setting_has_a_description() -> None:
 
 
 def test_the_readme_lists_every_setting_with_its_default() -> None:
-    assert settings_table() in README.read_text(encoding="utf-8")
+    table = settings_table()
+    assert table in README.read_text(encoding="utf-8"), f"put this into README.md:\n{table}"
