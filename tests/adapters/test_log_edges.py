@@ -6,7 +6,7 @@ from random import Random
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from chaos.proxy import FAIR, LOOPBACK, Proxy, Weather
+from chaos.proxy import LOOPBACK, NORMAL, Behaviour, Proxy
 from daybook_command.kafka.log_reader import LogReader
 from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
 from daybook_command.shard.effects import Append, LogAppend
@@ -76,10 +76,10 @@ async def test_a_missing_acknowledgement_is_a_fault_until_there_is_one(
     proxied = settings.model_copy(update={"kafka_bootstrap": f"{LOOPBACK}:{proxy.port}"})
     writer = LogWriter(proxied, Topics(settings.topic_prefix).audit_log)
     try:
-        proxy.turn(Weather(refused=True))
+        proxy.behave(Behaviour(refused=True))
         assert await writer.append(1, batch(b"a")) == AppendUnknown()
         assert (writer.fault or "").startswith("Kafka does not acknowledge entries of partitions 1: ")
-        proxy.turn(FAIR)
+        proxy.behave(NORMAL)
         monkeypatch.setattr("daybook_command.kafka.log_writer.APPEND_SECONDS", 30.0)
         assert await writer.append(1, batch(b"a")) == Acknowledged(0)
         assert writer.fault is None

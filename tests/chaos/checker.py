@@ -1,5 +1,5 @@
-"""Judges a run by what publishers saw, by the log and by the tables. It shares no code with the services: chain, model
-and fold are those of tests/support, written from the specification.
+"""Judges a run by the publishers' history, the log and the tables. It shares no code with the services: hash chain,
+model and fold are those of tests/support, written from the specification.
 """
 
 import json
@@ -32,7 +32,7 @@ P = ParamSpec("P")
 
 @dataclass(slots=True)
 class Evidence:
-    """What there is when all is quiet again."""
+    """The log, the tables and what else is checked after a run."""
 
     log: list[Chain]
     tables: Tables
@@ -60,60 +60,60 @@ def _dead_letter(headers: dict[str, bytes]) -> str:
 
 
 def judge(history: History, found: Evidence) -> list[str]:
-    """What is wrong, a few lines for each kind of wrong; empty if nothing is."""
-    told = by_command(entries_of(found.log))
+    """The problems, a few lines for each kind; empty if the run passed."""
+    decisions = by_command(entries_of(found.log))
     partitions = len(found.log)
-    lost = [name for name in history.promised if (partition_of(name[0], partitions), name[1]) not in told]
-    answers = list(_wrong_answers(history, told, partitions))
+    lost = [name for name in history.promised if (partition_of(name[0], partitions), name[1]) not in decisions]
+    answers = list(_wrong_answers(history, decisions, partitions))
     return [
-        *_some("lost", lost),
-        *_some("unanswered", history.waiting),
-        *_some("answered wrongly", answers),
-        *(line for chain in found.log for line in _raised("the chain is broken", check_chain, chain)),
-        *_raised("decided wrongly", check_against_model, found.log, history.sent.values()),
-        *_some("dead letter", found.dead_letters),
-        *_some("in quarantine", found.quarantined),
+        *_listed("lost", lost),
+        *_listed("unanswered", history.waiting),
+        *_listed("answered wrongly", answers),
+        *(line for chain in found.log for line in _failure_of("the chain is broken", check_chain, chain)),
+        *_failure_of("decided wrongly", check_against_model, found.log, history.sent.values()),
+        *_listed("dead letter", found.dead_letters),
+        *_listed("in quarantine", found.quarantined),
         *([f"not projected: {found.unprojected}"] if found.unprojected else []),
-        *_some("tables differ from the log", _differences(found)),
+        *_listed("tables differ from the log", _differences(found)),
     ]
 
 
 def _differences(found: Evidence) -> list[str]:
     try:
         return differences(fold(entries_of(found.log)), found.tables)
-    except (AssertionError, KeyError) as wrong:
-        return [f"the log is none that folds: {wrong!r}"]
+    except (AssertionError, KeyError) as error:
+        return [f"the log cannot be folded: {error!r}"]
 
 
-def _wrong_answers(history: History, told: dict[tuple[int, str], list[Json]], partitions: int) -> Iterable[str]:
-    """Every answer is what its command's entries say, and a repeat is answered as the first, but for `detail`."""
+def _wrong_answers(history: History, decisions: dict[tuple[int, str], list[Json]], partitions: int) -> Iterable[str]:
+    """Answers that do not match the entries of their command, and repeats with another answer (except for `detail`)."""
     given = defaultdict[tuple[str, str], set[bytes]](set)
     for send, answer in history.answers:
-        entries = told.get((partition_of(send.key, partitions), send.command["id"]))
-        lasting = {name: value for name, value in answer.items() if name != "detail"}
-        given[send.key, send.command["id"]].add(jcs(lasting))
+        entries = decisions.get((partition_of(send.key, partitions), send.command["id"]))
+        without_detail = {name: value for name, value in answer.items() if name != "detail"}
+        given[send.key, send.command["id"]].add(jcs(without_detail))
         if entries is not None:
-            yield from _raised(send.command["id"], check_answer, answer, entries)
+            yield from _failure_of(send.command["id"], check_answer, answer, entries)
     for name, answers in given.items():
         if len(answers) > 1:
             yield f"{name} has {len(answers)} answers: {answers}"
 
 
-def _some(title: str, things: Iterable[object]) -> list[str]:
+def _listed(title: str, things: Iterable[object]) -> list[str]:
     listed = list(things)
     more = [f"{title}: {len(listed) - SHOWN} more"] if len(listed) > SHOWN else []
     return [*(f"{title}: {thing}" for thing in listed[:SHOWN]), *more]
 
 
-def _raised(title: str, check: Callable[P, object], *given: P.args, **named: P.kwargs) -> list[str]:
+def _failure_of(title: str, check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> list[str]:
     try:
-        check(*given, **named)
-    except (AssertionError, KeyError) as wrong:
-        return [f"{title}: {wrong!r}"]
+        check(*args, **kwargs)
+    except (AssertionError, KeyError) as error:
+        return [f"{title}: {error!r}"]
     return []
 
 
 def as_json(tables: Tables) -> str:
-    """For people who look for what went wrong."""
+    """The tables for people who look for the cause of a failed run."""
     listed = {name: [[*key, *row] for key, row in sorted(table.items())] for name, table in tables.items()}
     return json.dumps(listed, ensure_ascii=False, indent=1)

@@ -1,4 +1,6 @@
-"""Removals that tests/support makes in the simulated edge, made in the real one: the same protections are gone."""
+"""Counterparts of the removals that tests/support makes in simulated servers: they remove the same protections from the
+real code.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -30,7 +32,7 @@ def set_without_comparing(patch: Patch) -> None:
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """First the checkpoint, then the rows: what is lost between them is missing, and no key is there to notice."""
+    """Commits first the checkpoint, then the rows: rows lost in between are missing, and no key conflict reveals it."""
 
     async def write_whole(writer: Writer, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
         async with connection.transaction():
@@ -45,7 +47,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Each statement sees what there is by then; the checkpoint is read first."""
+    """Each statement has its own snapshot, and the checkpoint is read first."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():

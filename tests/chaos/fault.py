@@ -1,4 +1,4 @@
-"""What a fault is: a name, what it lays hands on, and how it begins; beginning gives the way to end it."""
+"""What a fault is: a name, its targets, and a function that injects it and returns a function that heals it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ Inject = Callable[[Scene, Random], Awaitable[Heal | None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Two that touch the same thing never overlap. It lasts between `seconds`, then is healed; where there is nothing
-    to be harmed, `inject` gives None and it does not count.
+    """Faults with a common target never overlap. A fault lasts between `seconds` and is then healed. If there is
+    nothing to harm, `inject` returns None and the fault does not count.
     """
 
     name: str
-    touches: frozenset[str]
+    targets: frozenset[str]
     seconds: tuple[float, float]
     inject: Inject
 
 
-async def nothing() -> None:
-    """Of a fault that is over when it has happened."""
+async def no_heal() -> None:
+    """The `Heal` of a fault that needs no healing."""

@@ -1,4 +1,4 @@
-"""What instances hold while a run goes on, resident memory and open file descriptors, and whether it grows."""
+"""Resident memory and open file descriptors of instances during a run, and whether they grow."""
 
 import asyncio
 import time
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import psutil
 
-from chaos.fleet import Place
+from chaos.fleet import Slot
 from chaos.scene import Scene
 
 EVERY_SECONDS = 5.0
 MIB = 1024 * 1024
-# Whoever lived for less was still filling its caches.
+# A shorter life is not judged: the instance may still be filling its caches.
 JUDGED_SAMPLES = 36
 MORE_MEMORY, MORE_BYTES = 0.10, 8 * MIB
 MORE_DESCRIPTORS = 5
@@ -34,42 +34,42 @@ Life = list[Footprint]
 
 @dataclass(slots=True)
 class Footprints:
-    """The lives of all instances, by name and by how often that place was started. `tell` gets a line each minute."""
+    """The lives of all instances, by slot and number of starts. `report` gets a line each minute."""
 
-    tell: Callable[[str], None]
+    report: Callable[[str], None]
     lives: dict[str, Life] = field(default_factory=dict)
 
-    async def look_on(self, scene: Scene) -> None:
-        begun_at, minutes = time.monotonic(), 0
+    async def observe(self, scene: Scene) -> None:
+        started_at, minutes = time.monotonic(), 0
         while True:
-            seen = [self._measured(place) for place in scene.fleet.places if place.service is not None]
-            if time.monotonic() >= begun_at + 60 * minutes:
-                self.tell(f"{minutes:3} min  {', '.join(each for each in seen if each)}")
+            lines = [self._measure(slot) for slot in scene.fleet.slots if slot.service is not None]
+            if time.monotonic() >= started_at + 60 * minutes:
+                self.report(f"{minutes:3} min  {', '.join(line for line in lines if line)}")
                 minutes += 1
             await asyncio.sleep(EVERY_SECONDS)
 
-    def _measured(self, place: Place) -> str:
-        """Empty where the instance has just gone."""
-        assert place.service is not None
+    def _measure(self, slot: Slot) -> str:
+        """A line about the instance; empty if it has just ended."""
+        assert slot.service is not None
         with suppress(psutil.NoSuchProcess):
-            process, name = psutil.Process(place.service.process.pid), f"{place.name}#{place.starts}"
+            process, name = psutil.Process(slot.service.process.pid), f"{slot.name}#{slot.starts}"
             found = Footprint(process.memory_info().rss, process.num_fds())
             self.lives.setdefault(name, []).append(found)
             return f"{name} {found}"
         return ""
 
-    def wrong(self) -> list[str]:
+    def problems(self) -> list[str]:
         judged = self.judged()
         grown = [f"{name} grows: {fault}" for name, life in judged.items() if (fault := growth(life))]
-        return grown if judged else [f"nobody lived for {JUDGED_SAMPLES * EVERY_SECONDS:g} s, so nobody was judged"]
+        return grown if judged else [f"no instance lived for {JUDGED_SAMPLES * EVERY_SECONDS:g} s, so none was judged"]
 
     def judged(self) -> dict[str, Life]:
         return {name: life for name, life in self.lives.items() if len(life) >= JUDGED_SAMPLES}
 
 
 def growth(life: Sequence[Footprint]) -> str | None:
-    """What a life has more of in its last third than in its second: caches fill in the first. Medians, as a fault may
-    hold anything up for a while.
+    """How the last third of a life exceeds its second, if it does. Caches fill in the first third. Thirds are compared
+    by their medians, because a fault may increase anything for a while.
     """
     _, before, after = thirds(life)
     more = after.memory - before.memory
@@ -79,7 +79,7 @@ def growth(life: Sequence[Footprint]) -> str | None:
 
 
 def thirds(life: Sequence[Footprint]) -> tuple[Footprint, Footprint, Footprint]:
-    """The medians of each."""
+    """The median of each third."""
     third = len(life) // 3
     first, second, last = life[:third], life[third : 2 * third], life[2 * third :]
     return _median(first), _median(second), _median(last)

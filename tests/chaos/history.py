@@ -1,4 +1,4 @@
-"""What publishers did and were told, in memory for the checker and as JSON lines for people."""
+"""What publishers sent and were answered, in memory for the checker and as JSON lines for people."""
 
 import json
 import time
@@ -9,7 +9,7 @@ from support.chain import Json
 from support.publisher import Send
 
 Name = tuple[str, str]
-"""A command's routing key and id."""
+"""The routing key and id of a command."""
 
 
 def name_of(send: Send) -> Name:
@@ -18,7 +18,7 @@ def name_of(send: Send) -> Name:
 
 @dataclass(slots=True)
 class History:
-    """`promised`: acknowledged by Kafka or accepted by a door, so never to be lost."""
+    """`promised` commands were acknowledged by Kafka or accepted over HTTP, so they must not be lost."""
 
     file: IO[str]
     sent: dict[Name, Send] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class History:
         self.waiting[name_of(send)] = self.waiting.get(name_of(send), 0) + 1
 
     def expect(self, send: Send, way: str) -> None:
-        """It may or may not be decided, and nobody waits for it."""
+        """Records a command that may or may not be decided and has no publisher waiting for it."""
         self.sent[name_of(send)] = send
         self.note("sent", way=way, principal=send.principal, command=send.command)
 

@@ -1,5 +1,5 @@
-"""How each mutant (support.mutants) is hunted in a real run: by the faults that bear on what it lacks, so that it is
-found soon, and with small caches where what is cached would hide it.
+"""How each mutant (support.mutants) is hunted in real runs: with the faults that matter for the missing protection, so
+that it is found soon, and with small caches where a large cache would hide it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,4 +47,4 @@ NOT_HUNTED = {
     "detecting a restored PostgreSQL": "no fault restores a backup",
     "detecting a log that grew again": "no fault truncates the log",
 }
-"""Which only the simulation finds, and why."""
+"""Mutants that only the simulation finds, and why."""

@@ -14,22 +14,22 @@ from functools import partial
 from pathlib import Path
 
 from chaos.hunts import HUNTS, NOT_HUNTED, Hunt
-from chaos.mutated import program
+from chaos.mutated import program_without
 from chaos.nemesis import for_seconds
 from chaos.run import say
-from chaos.scene import Cast
+from chaos.scene import Setup
 from chaos.trial import Plan, Verdict, run_once
 from support.processes import PROGRAM
 from support.under_fire import row
 
-# A mutant may make a publisher wait for ever. Longer than any one of its faults and what comes after it.
+# A mutant may make a publisher wait forever. This is longer than any single fault and the recovery from it.
 PATIENCE_SECONDS = 90.0
 HEAD = ("without", "faults", "found by", "runs", "faults till then", "the same run with it")
 
 
 @dataclass(slots=True)
-class Found:
-    """`verdict` of the last run; `runs` and `faults` until then. `control`: of the same run of a whole system."""
+class HuntResult:
+    """The verdict of the last run, and the runs and faults until then. `control` is that of unchanged services."""
 
     verdict: Verdict
     runs: int
@@ -38,16 +38,16 @@ class Found:
 
 
 def main() -> int:
-    asked = _arguments()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault
-    hunts = {lacks: hunt for lacks, hunt in HUNTS.items() if asked.mutant in {None, lacks}}
-    assert hunts, f"no mutant lacks {asked.mutant!r}; there are: {', '.join(HUNTS)}"
+    args = _arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
+    hunts = {lacks: hunt for lacks, hunt in HUNTS.items() if args.mutant in {None, lacks}}
+    assert hunts, f"no mutant lacks {args.mutant!r}; there are: {', '.join(HUNTS)}"
     rows, missed = [], 0
     for lacks, hunt in hunts.items():
         say(f"without {lacks}")
-        found = _hunted(lacks, hunt, asked)
-        missed += found.control is None or bool(found.control.wrong)
-        rows.append(_row(lacks, hunt, found))
+        result = _hunt(lacks, hunt, args)
+        missed += result.control is None or bool(result.control.problems)
+        rows.append(_row(lacks, hunt, result))
         say(rows[-1])
     for line in (row(HEAD), row("---" for _ in HEAD), *rows):
         say(line)
@@ -64,39 +64,39 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _hunted(lacks: str, hunt: Hunt, asked: argparse.Namespace) -> Found:
+def _hunt(lacks: str, hunt: Hunt, args: argparse.Namespace) -> HuntResult:
     faults = 0
-    for seed in range(1, asked.runs + 1):
-        verdict = _run(seed, hunt, Cast(program(lacks), hunt.changes), asked.seconds)
+    for seed in range(1, args.runs + 1):
+        verdict = _run(seed, hunt, Setup(program_without(lacks), hunt.changes), args.seconds)
         faults += verdict.faults.total()
-        if verdict.wrong:
-            return Found(verdict, seed, faults, _run(seed, hunt, Cast(PROGRAM, hunt.changes), asked.seconds))
-    return Found(verdict, seed, faults)
+        if verdict.problems:
+            return HuntResult(verdict, seed, faults, _run(seed, hunt, Setup(PROGRAM, hunt.changes), args.seconds))
+    return HuntResult(verdict, seed, faults)
 
 
-def _run(seed: int, hunt: Hunt, cast: Cast, seconds: float) -> Verdict:
+def _run(seed: int, hunt: Hunt, setup: Setup, seconds: float) -> Verdict:
     folder = Path(tempfile.mkdtemp(prefix="daybook-mutant-"))
-    plan = Plan(partial(for_seconds, seconds, hunt.faults), cast, patience_seconds=PATIENCE_SECONDS, warm=True)
+    plan = Plan(partial(for_seconds, seconds, hunt.faults), setup, patience_seconds=PATIENCE_SECONDS, warm=True)
     verdict = asyncio.run(run_once(seed, plan, folder, lambda _: None))
     say(f"seed {seed}: {verdict.faults.total()} faults, {verdict.commands} commands")
-    for line in verdict.wrong:
+    for line in verdict.problems:
         say(f"    {line.strip().splitlines()[0][:300]}")
     shutil.rmtree(folder, ignore_errors=True)
     return verdict
 
 
-def _row(lacks: str, hunt: Hunt, found: Found) -> str:
-    said = _said(found.verdict) or "not found"
-    control = "not run" if found.control is None else _said(found.control) or "stood"
-    return row((lacks, ", ".join(hunt.names), said, str(found.runs), str(found.faults), control))
+def _row(lacks: str, hunt: Hunt, result: HuntResult) -> str:
+    kinds = _kinds(result.verdict) or "not found"
+    control = "not run" if result.control is None else _kinds(result.control) or "stood"
+    return row((lacks, ", ".join(hunt.names), kinds, str(result.runs), str(result.faults), control))
 
 
-def _said(verdict: Verdict) -> str:
-    return ", ".join(dict.fromkeys(map(_sentence, verdict.wrong)))
+def _kinds(verdict: Verdict) -> str:
+    return ", ".join(dict.fromkeys(map(_kind, verdict.problems)))
 
 
-def _sentence(line: str) -> str:
-    """The kind of wrong, without what it was seen in."""
+def _kind(line: str) -> str:
+    """The kind of problem, without details."""
     first = line.splitlines()[0]
     return "an instance ended by itself" if " ended " in first else first.partition(":")[0]
 

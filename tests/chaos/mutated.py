@@ -1,5 +1,5 @@
-"""`python -m chaos.mutated PROTECTION ...` is `daybook ...` without that protection: the removal that the simulation
-makes (support.removals), or its counterpart where that is made in what is simulated, and never undone.
+"""`python -m chaos.mutated PROTECTION ...` is `daybook ...` without that protection. It applies the removal of the
+simulation (support.removals), or its counterpart if the removal patches a simulated server.
 """
 
 import sys
@@ -14,8 +14,8 @@ from support.patching import Patch
 TESTS = Path(__file__).parent.parent
 
 
-def program(lacks: str) -> Sequence[str]:
-    """What is started in place of `daybook`, wherever."""
+def program_without(lacks: str) -> Sequence[str]:
+    """The command that is started instead of `daybook`, in any folder."""
     return "env", f"PYTHONPATH={TESTS}", sys.executable, "-m", "chaos.mutated", lacks
 
 

@@ -1,4 +1,4 @@
-"""Plays faults that are drawn from a seed: a few at a time, but never two on the same thing. Says each in a line, and
+"""Injects faults drawn from a seed: a few at a time, but never two on the same target. Reports each in a line, and
 counts those that did harm.
 """
 
@@ -19,12 +19,12 @@ from chaos.faults.servers import SERVERS
 from chaos.scene import Scene
 
 FAULTS: Sequence[Fault] = [*PROCESSES, *SERVERS, *NETWORK, *RECORDS, *FAILPOINTS]
-# A fault that found nothing to harm is tried again.
+# A fault that finds nothing to harm is tried again.
 TRIES = 3
 
 
 def for_seconds(seconds: float, faults: Sequence[Fault], random: Random) -> Iterator[Fault]:
-    """As from a deck of cards, which is shuffled whenever it is used up: so all kinds come about equally often."""
+    """Draws faults like cards from a deck that is reshuffled when empty, so that all kinds are equally frequent."""
     until = time.monotonic() + seconds
     while True:
         for fault in random.sample(faults, len(faults)):
@@ -35,7 +35,7 @@ def for_seconds(seconds: float, faults: Sequence[Fault], random: Random) -> Iter
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """So many faults at a time; and a pause, of between so many seconds, after each."""
+    """How many faults at a time, and the range of the pause after each, in seconds."""
 
     at_once: int = 3
     pauses: tuple[float, float] = (0.2, 1.5)
@@ -53,39 +53,39 @@ class Nemesis:
     pace: Pace = BRISK
     _free: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
-    async def rage(self, faults: Iterable[Fault]) -> None:
-        """Everything is healed when this returns."""
+    async def inject_all(self, faults: Iterable[Fault]) -> None:
+        """Injects the faults; when this returns, all are healed."""
         drawn = ((fault, Random(self.random.random())) for fault in faults)
         async with asyncio.TaskGroup() as group:
             for _ in range(self.pace.at_once):
-                group.create_task(self._play(drawn))
+                group.create_task(self._inject_drawn(drawn))
 
-    async def _play(self, drawn: Iterator[tuple[Fault, Random]]) -> None:
+    async def _inject_drawn(self, drawn: Iterator[tuple[Fault, Random]]) -> None:
         for fault, draw in drawn:
-            if not await self._tried(fault, draw):
+            if not await self._try(fault, draw):
                 self.say(f"missed: {fault.name}")
-            self.scene.fleet.look()
+            self.scene.fleet.restart_crashed()
             await asyncio.sleep(draw.uniform(*self.pace.pauses))
 
-    async def _tried(self, fault: Fault, draw: Random) -> bool:
+    async def _try(self, fault: Fault, draw: Random) -> bool:
         for _ in range(TRIES):
-            async with AsyncExitStack() as held:
-                for thing in sorted(fault.touches):
-                    await held.enter_async_context(self._free[thing])
-                if await self._struck(fault, draw):
+            async with AsyncExitStack() as locks:
+                for target in sorted(fault.targets):
+                    await locks.enter_async_context(self._free[target])
+                if await self._inject(fault, draw):
                     return True
             await asyncio.sleep(draw.uniform(*BRISK.pauses))
         return False
 
-    async def _struck(self, fault: Fault, draw: Random) -> bool:
-        began = time.monotonic()
+    async def _inject(self, fault: Fault, draw: Random) -> bool:
+        started = time.monotonic()
         heal = await fault.inject(self.scene, draw)
         if heal is None:
             return False
         self.counts[fault.name] += 1
         await asyncio.sleep(draw.uniform(*fault.seconds))
         await heal()
-        seconds = round(time.monotonic() - began, 1)
+        seconds = round(time.monotonic() - started, 1)
         self.say(f"{fault.name}, for {seconds} s")
         self.scene.history.note("fault", name=fault.name, seconds=seconds)
         return True

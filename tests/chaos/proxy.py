@@ -1,5 +1,5 @@
-"""A TCP proxy that can be told to misbehave: it stands between the services and a server, and knows no protocol.
-Each connection has a lot in [0, 1): a fault that takes a share of the connections takes those of the lowest lots.
+"""A TCP proxy between the services and a server that misbehaves on demand, whatever the protocol.
+Each connection has a random rank in [0, 1). A fault that hits a share of the connections hits the lowest ranks.
 """
 
 import asyncio
@@ -13,32 +13,33 @@ LOOPBACK = "127.0.0.1"
 CHUNK = 65_536
 
 
-class Way(Enum):
+class Direction(Enum):
     REQUESTS = auto()
     ANSWERS = auto()
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """What befalls the lowest `share` of the connections. `delay` is in seconds and for every chunk; `swallowed` is
-    read and thrown away; `held` is kept back until the weather changes; `refused` ends new connections at once.
+class Behaviour:
+    """What happens to the `share` of connections with the lowest ranks. `delay`: seconds for every chunk. `swallowed`:
+    directions whose data is discarded. `held`: data waits until the behaviour changes. `refused`: new connections are
+    closed at once.
     """
 
     share: float = 1.0
     delay: float = 0.0
-    swallowed: frozenset[Way] = frozenset()
+    swallowed: frozenset[Direction] = frozenset()
     held: bool = False
     refused: bool = False
 
 
-FAIR = Weather(share=0.0)
+NORMAL = Behaviour(share=0.0)
 
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One connection. What was swallowed of it cannot be made up for: it is `broken`, and cut when the sky clears."""
+    """One connection. A link that has lost data is `broken`, and is cut when the behaviour changes."""
 
-    lot: float
+    rank: float
     client: StreamWriter
     server: StreamWriter
     broken: bool = False
@@ -47,11 +48,11 @@ class Link:
         self.client.transport.abort()
         self.server.transport.abort()
 
-    def end(self, way: Way) -> None:
-        """Half-closes: whoever reads that way is told that no more comes, and the other half goes on."""
+    def half_close(self, direction: Direction) -> None:
+        """Half-closes the connection: this direction ends, the other one stays open."""
         self.broken = True
         with suppress(OSError, RuntimeError):
-            (self.server if way is Way.REQUESTS else self.client).write_eof()
+            (self.server if direction is Direction.REQUESTS else self.client).write_eof()
 
 
 @dataclass(slots=True)
@@ -60,46 +61,46 @@ class Proxy:
     port: int = 0
     target: int = 0
     links: set[Link] = field(default_factory=set)
-    _weather: Weather = FAIR
+    _behaviour: Behaviour = NORMAL
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
     _serving: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def start(self) -> None:
-        """Listens on a port of its own; `target`, a port of this machine, may be told later."""
+        """Listens on a free port. `target`, a port of this machine, may be set later."""
         self._server = await asyncio.start_server(self._accept, LOOPBACK, 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         if self._server is not None:
             self._server.close()
-            self.turn(FAIR)
+            self.behave(NORMAL)
             self.cut(1.0)
             await asyncio.gather(*self._serving, return_exceptions=True)
 
-    def turn(self, weather: Weather) -> None:
-        """What was held goes on; what is broken is cut."""
-        self._weather = weather
+    def behave(self, behaviour: Behaviour) -> None:
+        """Changes the behaviour. Data that was held is forwarded, and broken links are cut."""
+        self._behaviour = behaviour
         self._changed.set()
         self._changed = asyncio.Event()
         for link in [link for link in self.links if link.broken]:
             link.cut()
 
     def cut(self, share: float) -> int:
-        """Ends that share of the connections, with a reset; gives how many those were."""
+        """Resets this share of the connections; returns how many."""
         chosen = self._chosen(share)
         for link in chosen:
             link.cut()
         return len(chosen)
 
-    def end(self, share: float, way: Way) -> int:
+    def half_close(self, share: float, direction: Direction) -> int:
         chosen = self._chosen(share)
         for link in chosen:
-            link.end(way)
+            link.half_close(direction)
         return len(chosen)
 
     def _chosen(self, share: float) -> list[Link]:
-        return [link for link in self.links if link.lot < share]
+        return [link for link in self.links if link.rank < share]
 
     def _accept(self, reader: StreamReader, client: StreamWriter) -> None:
         task = asyncio.create_task(self._serve(reader, client))
@@ -107,8 +108,8 @@ class Proxy:
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: StreamReader, client: StreamWriter) -> None:
-        lot = self.random.random()
-        if self._weather.refused and lot < self._weather.share:
+        rank = self.random.random()
+        if self._behaviour.refused and rank < self._behaviour.share:
             client.transport.abort()
             return
         try:
@@ -116,37 +117,37 @@ class Proxy:
         except OSError:
             client.transport.abort()
             return
-        link = Link(lot, client, server)
+        link = Link(rank, client, server)
         self.links.add(link)
         try:
             async with asyncio.TaskGroup() as pumps:
-                pumps.create_task(self._pump(link, reader, server, Way.REQUESTS))
-                pumps.create_task(self._pump(link, answers, client, Way.ANSWERS))
+                pumps.create_task(self._pump(link, reader, server, Direction.REQUESTS))
+                pumps.create_task(self._pump(link, answers, client, Direction.ANSWERS))
         except* OSError:
             link.cut()
         finally:
             self.links.discard(link)
             await _closed(client, server)
 
-    async def _pump(self, link: Link, reader: StreamReader, writer: StreamWriter, way: Way) -> None:
+    async def _pump(self, link: Link, reader: StreamReader, writer: StreamWriter, direction: Direction) -> None:
         while data := await reader.read(CHUNK):
-            if await self._passes(link, way) and not writer.transport.is_closing():
-                with suppress(RuntimeError):  # its other end was told that no more comes
+            if await self._admit_chunk(link, direction) and not writer.transport.is_closing():
+                with suppress(RuntimeError):  # the link is half-closed in this direction
                     writer.write(data)
                     await writer.drain()
         with suppress(RuntimeError):
             writer.write_eof()
 
-    async def _passes(self, link: Link, way: Way) -> bool:
-        """Holds a chunk up as the weather is; false if it is swallowed."""
-        while self._weather.held and link.lot < self._weather.share:
+    async def _admit_chunk(self, link: Link, direction: Direction) -> bool:
+        """Waits while a chunk is held or delayed; returns whether it is to be forwarded."""
+        while self._behaviour.held and link.rank < self._behaviour.share:
             await self._changed.wait()
-        weather = self._weather
-        if link.lot >= weather.share:
+        behaviour = self._behaviour
+        if link.rank >= behaviour.share:
             return True
-        if weather.delay:
-            await asyncio.sleep(weather.delay)
-        swallowed = way in weather.swallowed
+        if behaviour.delay:
+            await asyncio.sleep(behaviour.delay)
+        swallowed = direction in behaviour.swallowed
         link.broken = link.broken or swallowed
         return not swallowed
 

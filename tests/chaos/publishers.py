@@ -1,5 +1,6 @@
-"""Publishers as a careful client writes them: with ids of their own, until answered. `insist` sends again whatever it
-was told; `trust` and `publish` never send again what was promised once: what is lost then stays lost, and is seen.
+"""Publishers written like careful clients: they choose the ids and continue until each command is answered. `insist`
+sends again after any answer that is not final. `trust` and `publish` never send a promised command again, so that a
+lost command stays lost and is noticed.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from support.chain import Json
 from support.driving import without_failure
 from support.publisher import Door, Publisher, Send, decided, doors
 
-# Longer than any fault and all that comes after it.
+# Longer than any fault and the recovery from it.
 PATIENCE_SECONDS = 150.0
 PUBLISH_SECONDS = 12.0
 PAUSE_SECONDS = 0.2
@@ -41,30 +42,30 @@ class Publishers:
         return answer
 
     async def trust(self, send: Send) -> Json:
-        """Accepted by one door, its outcome looked up at any."""
+        """Sends until one instance has accepted the command, then looks up the outcome at any instance."""
         self.history.send(send, "trust")
         async with asyncio.timeout(self.patience_seconds):
-            await self._accepted(send)
+            await self._send_until_accepted(send)
             self.history.promise(send)
             answer = await self._outcome(send)
         self.history.answer(send, answer)
         return answer
 
     async def publish(self, send: Send) -> Json:
-        """Acknowledged by Kafka, and answered over the results topic."""
+        """Publishes until Kafka has acknowledged the command, then waits for its result on the results topic."""
         self.history.send(send, "publish")
         async with asyncio.timeout(self.patience_seconds):
-            reply = await self._published(send)
+            reply = await self._publish_until_acknowledged(send)
             self.history.promise(send)
             answer = without_failure(await reply)
         self.history.answer(send, answer)
         return answer
 
     def _doors(self) -> list[Door]:
-        at = next(self._turns) % len(self.doors)
-        return self.doors[at:] + self.doors[:at]
+        first = next(self._turns) % len(self.doors)
+        return self.doors[first:] + self.doors[:first]
 
-    async def _accepted(self, send: Send) -> None:
+    async def _send_until_accepted(self, send: Send) -> None:
         while True:
             with suppress(httpx.TransportError):
                 answer = await self._doors()[0].send(send, prefer="respond-async")
@@ -83,18 +84,18 @@ class Publishers:
                 assert answer.status_code in {404, 503}, answer.text
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _published(self, send: Send) -> "asyncio.Future[Json]":
+    async def _publish_until_acknowledged(self, send: Send) -> "asyncio.Future[Json]":
         while True:
-            publisher = await self._usable()
+            publisher = await self._open_publisher()
             try:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     return await publisher.publish(send)
             except (KafkaError, TimeoutError):
-                # Its fate is unknown: the next producer sends it again, with its id.
+                # Its fate is unknown. The next producer sends it again, with the same id.
                 await self._retire(publisher)
 
-    async def _usable(self) -> Publisher:
-        """The present one; else a new one, once Kafka is there. Old ones go on listening for what they are owed."""
+    async def _open_publisher(self) -> Publisher:
+        """The current publisher, or a new one once Kafka is reachable. Old ones keep waiting for their results."""
         async with self._renewing:
             while self._publisher is None:
                 publisher = Publisher(self.settings)
@@ -105,7 +106,7 @@ class Publishers:
                     await publisher.__aexit__()
                     await asyncio.sleep(PAUSE_SECONDS)
                 else:
-                    # What it still holds in the end was sent again by another, or nobody waits for it any more.
+                    # Closed at the end only: by then nothing waits for its unacknowledged records.
                     self._open.push_async_callback(publisher.__aexit__)
                     self._publisher = publisher
             return self._publisher
@@ -121,5 +122,5 @@ async def open_publishers(
     settings: Settings, history: History, urls: list[str], patience_seconds: float = PATIENCE_SECONDS
 ) -> AsyncIterator[Publishers]:
     async with AsyncExitStack() as closing:
-        made = await closing.enter_async_context(doors(settings, *urls))
-        yield Publishers(settings, history, made, patience_seconds, closing)
+        clients = await closing.enter_async_context(doors(settings, *urls))
+        yield Publishers(settings, history, clients, patience_seconds, closing)

@@ -1,4 +1,4 @@
-"""Somebody who reads a log at its end and writes there at once, before its shard writes again."""
+"""A foreign writer that reads a log up to its end and appends at once, before the shard appends again."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain
 
-# As long as one waits for a head to move. One that stands still is a head, too.
+# How long to wait for a head to move. A head that does not move can be used, too.
 MOVES_WITHIN_MS = 500
 
 
@@ -20,7 +20,7 @@ class Pursuit:
     topic: str
 
     async def catch_up(self, chain: Chain) -> None:
-        """Until the chain's head has just moved, if it does: what was fetched earlier may be old by now."""
+        """Reads until the head of the chain has just moved, if it moves: records fetched earlier may be outdated."""
         while await self._take(chain, 0):
             pass
         await self._take(chain, MOVES_WITHIN_MS)
@@ -33,12 +33,12 @@ class Pursuit:
         return bool(found)
 
     async def append(self, chain: Chain, value: bytes) -> None:
-        await self.producer.send_and_wait(self.topic, value, key=b"beside the shard", partition=chain.partition)
+        await self.producer.send_and_wait(self.topic, value, key=b"foreign writer", partition=chain.partition)
 
 
 @asynccontextmanager
 async def pursuing(settings: Settings, chains: Sequence[Chain]) -> AsyncIterator[Pursuit]:
-    """From where the chains end, which were read of the topic's beginning."""
+    """Starts at the ends of the chains, which were read from the beginning of the topic."""
     topic = f"{settings.topic_prefix}audit_log"
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)

@@ -1,4 +1,4 @@
-"""`make chaos`: so many seeded runs, a line for each fault, and what they prove. Exits with 1 if any run failed."""
+"""`make chaos`: seeded runs with a line for each fault, and a summary. Exits with 1 if any run failed."""
 
 import argparse
 import asyncio
@@ -16,21 +16,21 @@ from chaos.trial import Plan, Verdict, run_once
 
 
 def main() -> int:
-    asked = _arguments()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault
+    args = _arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
     folder = Path(tempfile.mkdtemp(prefix="daybook-chaos-"))
     verdicts = []
-    for seed in range(asked.seed, asked.seed + asked.runs):
+    for seed in range(args.seed, args.seed + args.runs):
         say(f"seed {seed}")
-        own = folder / f"seed-{seed}"
-        own.mkdir()
-        plan = Plan(partial(for_seconds, asked.minutes * 60, FAULTS))
-        verdicts.append(asyncio.run(run_once(seed, plan, own, say)))
-        tell(verdicts[-1])
+        run_folder = folder / f"seed-{seed}"
+        run_folder.mkdir()
+        plan = Plan(partial(for_seconds, args.minutes * 60, FAULTS))
+        verdicts.append(asyncio.run(run_once(seed, plan, run_folder, say)))
+        report(verdicts[-1])
     _sum_up(verdicts)
-    with suppress(OSError):  # what went wrong is kept in it
+    with suppress(OSError):  # not empty if a run failed
         folder.rmdir()
-    return any(verdict.wrong for verdict in verdicts)
+    return any(verdict.problems for verdict in verdicts)
 
 
 def _arguments() -> argparse.Namespace:
@@ -45,12 +45,12 @@ def say(line: str) -> None:
     print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)  # noqa: T201 - what this program is for
 
 
-def tell(verdict: Verdict) -> None:
+def report(verdict: Verdict) -> None:
     total = sum(verdict.faults.values())
     say(f"seed {verdict.seed}: {total} faults, {verdict.commands} commands, {verdict.voids} void records")
-    for line in verdict.wrong:
+    for line in verdict.problems:
         say(f"WRONG  {line}")
-    if verdict.wrong:
+    if verdict.problems:
         say(f"seed {verdict.seed} FAILED; its logs, history, topics and tables are in {verdict.folder}")
 
 
@@ -58,11 +58,11 @@ def _sum_up(verdicts: list[Verdict]) -> None:
     counts = sum((verdict.faults for verdict in verdicts), Counter[str]())
     for name, count in sorted(counts.items()):
         say(f"{count:6} {name}")
-    failed = [verdict.seed for verdict in verdicts if verdict.wrong]
+    failed = [verdict.seed for verdict in verdicts if verdict.problems]
     total, commands = counts.total(), sum(verdict.commands for verdict in verdicts)
     say(f"{total} faults and {commands} commands in {len(verdicts)} runs; failed seeds: {failed or 'none'}")
     if not failed and total:
-        # The rule of three: so many trials without a failure bound its probability.
+        # The rule of three: n trials without a failure bound its probability by 3 / n.
         say(f"at 95 %, less than {3 / total:.2%} of faults do harm, in less than {3 / len(verdicts):.0%} of runs")
 
 

@@ -1,4 +1,4 @@
-"""What a run plays on: a Kafka and a PostgreSQL of its own, each behind a proxy, and two instances of each service."""
+"""The system of a run: its own Kafka and PostgreSQL, each behind a proxy, and two instances of each service."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -19,16 +19,16 @@ from support.processes import PROGRAM, Role
 from support.stack import Fresh, own_stack
 
 PARTITIONS = 4
-# Users are many and hurried here; what the door's own brake does is tested elsewhere.
-UNBRAKED: dict[str, Any] = {"rate": 1e6, "burst": 1_000_000}
+# Users send fast here. The rate limit has its own tests.
+NO_RATE_LIMIT: dict[str, Any] = {"rate": 1e6, "burst": 1_000_000}
 ROLES: tuple[Role, ...] = ("command", "projector")
 READY_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Cast:
-    """Who plays: `program` is started as `daybook`, with `changes` to the settings; of each role so many are veterans,
-    who are never killed and never leave.
+class Setup:
+    """`program` is started as `daybook`, with `changes` to the settings. `veterans` instances of each role are never
+    killed and never leave.
     """
 
     program: Sequence[str] = PROGRAM
@@ -36,7 +36,7 @@ class Cast:
     veterans: int = 0
 
 
-USUAL = Cast()
+DEFAULT = Setup()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def open_scene(folder: Path, random: Random, history: History, cast: Cast = USUAL) -> AsyncIterator[Scene]:
-    """Everything runs and is ready. The servers' own logs are kept in the folder."""
+async def open_scene(folder: Path, random: Random, history: History, setup: Setup = DEFAULT) -> AsyncIterator[Scene]:
+    """A running system that is ready. Its instances log to the folder."""
     async with AsyncExitStack() as closing:
         proxies = {part: Proxy(Random(random.random())) for part in Part}
         for proxy in proxies.values():
@@ -59,21 +59,21 @@ async def open_scene(folder: Path, random: Random, history: History, cast: Cast 
         opened = own_stack(kafka_advertised=proxies[Part.KAFKA].port)
         stack = await asyncio.to_thread(opened.__enter__)
         closing.push_async_callback(asyncio.to_thread, opened.__exit__, None, None, None)
-        made = Fresh(_behind(proxies, stack.servers()))
-        settings = await asyncio.to_thread(made, partitions=PARTITIONS, **UNBRAKED, **cast.changes)
-        fleet = Fleet(settings, folder, cast.program)
-        closing.push_async_callback(fleet.end)
+        fresh = Fresh(_behind_proxies(proxies, stack.servers()))
+        settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **NO_RATE_LIMIT, **setup.changes)
+        fleet = Fleet(settings, folder, setup.program)
+        closing.push_async_callback(fleet.stop_all)
         for role in ROLES:
             for number in range(INSTANCES):
-                fleet.start(fleet.add(role, veteran=number < cast.veterans))
+                fleet.start(fleet.add(role, veteran=number < setup.veterans))
         await fleet.ready(READY_SECONDS)
         yield Scene(settings, stack, proxies, fleet, history)
 
 
-def _behind(proxies: dict[Part, Proxy], found: Servers) -> Servers:
-    """The same servers, as the proxies show them."""
+def _behind_proxies(proxies: dict[Part, Proxy], found: Servers) -> Servers:
+    """The addresses of the proxies in front of the servers."""
     url = urlsplit(found.database_url)
     proxies[Part.KAFKA].target = int(found.kafka_bootstrap.rpartition(":")[2])
     proxies[Part.POSTGRES].target = url.port or 0
-    place = f"{url.username}:{url.password}@{LOOPBACK}:{proxies[Part.POSTGRES].port}"
-    return Servers(f"{LOOPBACK}:{proxies[Part.KAFKA].port}", urlunsplit(url._replace(netloc=place)))
+    netloc = f"{url.username}:{url.password}@{LOOPBACK}:{proxies[Part.POSTGRES].port}"
+    return Servers(f"{LOOPBACK}:{proxies[Part.KAFKA].port}", urlunsplit(url._replace(netloc=netloc)))

@@ -1,5 +1,5 @@
-"""`make soak`: steady traffic and one fault a minute for as long as you like, judged as every run is; and whoever lives
-through it must hold no more memory and no more descriptors than before. Exits with 1 if anything is wrong.
+"""`make soak`: steady traffic and one fault a minute for as long as you like, judged like every run. In addition, no
+long-lived instance may use more and more memory or descriptors. Exits with 1 if there is a problem.
 """
 
 import argparse
@@ -13,21 +13,21 @@ from pathlib import Path
 
 from chaos.footprints import Footprints, thirds
 from chaos.nemesis import FAULTS, Pace, for_seconds
-from chaos.run import say, tell
-from chaos.scene import Cast
+from chaos.run import report, say
+from chaos.scene import Setup
 from chaos.trial import Plan, run_once
 
-# With the fault itself a minute, about.
+# About a minute together with the fault itself.
 ONE_A_MINUTE = Pace(at_once=1, pauses=(48.0, 58.0))
-# 15 to 20 commands a second of all publishers together.
+# 15 to 20 commands a second from all publishers together.
 PAUSE_SECONDS = 1.0
-# Few, so that the cache is full after a few minutes and whatever grows then is something else.
-CAST = Cast(changes={"cache_orgs": 40}, veterans=1)
+# A small cache is full after a few minutes, so that any later growth has another cause.
+SETUP = Setup(changes={"cache_orgs": 40}, veterans=1)
 
 
 @dataclass(slots=True)
 class Chronicle:
-    """A line each minute: the faults that have ended since the last one, and what everybody holds."""
+    """Prints a line each minute: memory and descriptors, and the faults that have ended since the last line."""
 
     faults: list[str] = field(default_factory=list)
 
@@ -37,21 +37,21 @@ class Chronicle:
 
 
 def main() -> int:
-    asked = _arguments()
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault
+    args = _arguments()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
     folder, chronicle = Path(tempfile.mkdtemp(prefix="daybook-soak-")), Chronicle()
     watch = Footprints(chronicle.minute)
-    draw = partial(for_seconds, asked.minutes * 60, FAULTS)
-    plan = Plan(draw, CAST, ONE_A_MINUTE, PAUSE_SECONDS, watch=watch)
-    say(f"seed {asked.seed}, {asked.minutes:g} minutes")
-    verdict = asyncio.run(run_once(asked.seed, plan, folder, chronicle.faults.append))
+    draw = partial(for_seconds, args.minutes * 60, FAULTS)
+    plan = Plan(draw, SETUP, ONE_A_MINUTE, PAUSE_SECONDS, watch=watch)
+    say(f"seed {args.seed}, {args.minutes:g} minutes")
+    verdict = asyncio.run(run_once(args.seed, plan, folder, chronicle.faults.append))
     for name, count in sorted(verdict.faults.items()):
         say(f"{count:6} {name}")
     say("medians of the thirds of each life that was long enough to be judged")
     for name, life in watch.judged().items():
         say(f"{name:14} {' | '.join(map(str, thirds(life)))}")
-    tell(verdict)
-    return bool(verdict.wrong)
+    report(verdict)
+    return bool(verdict.problems)
 
 
 def _arguments() -> argparse.Namespace:

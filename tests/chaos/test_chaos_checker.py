@@ -1,4 +1,4 @@
-"""The checker finds nothing wrong with a run that went right, and each kind of wrong in one that did not."""
+"""The checker finds no problem in a correct run, and finds each kind of problem in a manipulated one."""
 
 import io
 from collections.abc import Callable, Iterable
@@ -24,24 +24,24 @@ DETAIL = "as it is"
 
 
 @cache
-def sound() -> tuple[History, Evidence]:
-    """What there is after a workload that nothing has befallen."""
+def correct_run() -> tuple[History, Evidence]:
+    """History and evidence of a workload without faults."""
     workload, history = Workload(1, orgs=4, users=6, commands=120), History(io.StringIO())
-    chains, model, at = [Chain(partition) for partition in range(PARTITIONS)], Model(), 0
+    chains, model, tick = [Chain(partition) for partition in range(PARTITIONS)], Model(), 0
     for send in [*workload.registrations, *workload.distinct]:
         history.send(send, "insist")
         decided = model.decide(send.principal, send.command)
-        made = []
+        written = []
         for ordinal, told in enumerate(decided):
-            at += 1
+            tick += 1
             chain = chains[partition_of(send.key, PARTITIONS)]
-            made.append(written(chain, send, told, ordinal, len(decided), START + timedelta(microseconds=at)))
-        history.answer(send, answered(made))
+            written.append(append_entry(chain, send, told, ordinal, len(decided), START + timedelta(microseconds=tick)))
+        history.answer(send, answer_to(written))
     return history, Evidence(chains, fold(entries_of(chains)))
 
 
-def written(chain: Chain, send: Send, told: Json, ordinal: int, entries: int, at: datetime) -> Json:
-    """An entry that the model tells of, put on the head."""
+def append_entry(chain: Chain, send: Send, told: Json, ordinal: int, entries: int, at: datetime) -> Json:
+    """Appends an entry that the model has decided."""
     command_id, data = send.command["id"], dict(told["data"])
     if ordinal > 0 and told["action"] != "RESOLVE_ALERT":
         data["message"] = DETAIL
@@ -59,19 +59,19 @@ def written(chain: Chain, send: Send, told: Json, ordinal: int, entries: int, at
     return chain.entries[-1]
 
 
-def answered(entries: list[Json]) -> Json:
+def answer_to(entries: list[Json]) -> Json:
     last, metadata = entries[-1], entries[-1]["metadata_json"]
     place = {"command_id": metadata["command_id"], "position": f"{metadata['partition']}.{metadata['position']}"}
     if last["result"] == "success":
-        made = [{name: entry[name] for name in ("id", "action", "entity_type", "entity_id")} for entry in entries]
-        return {**place, "status": 200, "result": "success", "entries": made}
+        refs = [{name: entry[name] for name in ("id", "action", "entity_type", "entity_id")} for entry in entries]
+        return {**place, "status": 200, "result": "success", "entries": refs}
     code = metadata["error"]["code"]
     problem = {"type": f"urn:daybook:problem:{code}", "code": code, "detail": DETAIL, "entry_id": last["id"]}
     return {**place, **problem, "status": status_of(code)}
 
 
-def rebuilt(chain: Chain, entries: Iterable[Json]) -> None:
-    """The chain with these entries only, each sealed anew."""
+def reseal(chain: Chain, entries: Iterable[Json]) -> None:
+    """Replaces the entries of the chain and seals each of them again."""
     chain.entries.clear()
     for entry in entries:
         position, prev = chain.head
@@ -84,23 +84,23 @@ def a_command_is_lost(history: History, found: Evidence) -> None:
 
 def a_command_is_decided_twice(history: History, found: Evidence) -> None:
     last = found.log[0].entries[-1]
-    rebuilt(found.log[0], [*found.log[0].entries, last | {"created_at": "2027-01-01T00:00:00.000000Z"}])
+    reseal(found.log[0], [*found.log[0].entries, last | {"created_at": "2027-01-01T00:00:00.000000Z"}])
 
 
-def somebody_else_writes(history: History, found: Evidence) -> None:
-    """Nobody sent the first command."""
+def a_foreign_writer_appends(history: History, found: Evidence) -> None:
+    """Removes the first command from the history."""
     del history.sent[next(iter(history.sent))]
 
 
 def an_order_is_not_kept(history: History, found: Evidence) -> None:
-    """An org's entries one place further, with their times as they were."""
+    """Moves the last entry of the longest chain to its start; the times stay in place."""
     longest = max(found.log, key=lambda chain: len(chain.entries))
     times = [entry["created_at"] for entry in longest.entries]
-    turned = [longest.entries[-1], *longest.entries[:-1]]
-    rebuilt(longest, [entry | {"created_at": at} for entry, at in zip(turned, times, strict=True)])
+    rotated = [longest.entries[-1], *longest.entries[:-1]]
+    reseal(longest, [entry | {"created_at": created_at} for entry, created_at in zip(rotated, times, strict=True)])
 
 
-def a_hash_is_wrong(history: History, found: Evidence) -> None:
+def a_hash_is_invalid(history: History, found: Evidence) -> None:
     found.log[1].entries[0]["metadata_json"]["commit"] = "00" * 32
 
 
@@ -113,7 +113,7 @@ def two_answers_differ(history: History, found: Evidence) -> None:
     history.answers.append((send, answer | {"more": True}))
 
 
-def nobody_answers(history: History, found: Evidence) -> None:
+def a_command_is_unanswered(history: History, found: Evidence) -> None:
     history.send(history.answers[0][0], "publish")
 
 
@@ -134,30 +134,30 @@ def a_command_is_in_the_dead_letters(history: History, found: Evidence) -> None:
     found.dead_letters.append("INTERNAL")
 
 
-def test_nothing_is_wrong_with_what_went_right() -> None:
-    assert judge(*sound()) == []
+def test_a_correct_run_has_no_problems() -> None:
+    assert judge(*correct_run()) == []
 
 
 @pytest.mark.parametrize(
-    ("harm", "title"),
+    ("manipulate", "title"),
     [
         (a_command_is_lost, "lost"),
         (a_command_is_decided_twice, "decided wrongly"),
-        (somebody_else_writes, "decided wrongly"),
+        (a_foreign_writer_appends, "decided wrongly"),
         (an_order_is_not_kept, "decided wrongly"),
-        (a_hash_is_wrong, "the chain is broken"),
+        (a_hash_is_invalid, "the chain is broken"),
         (an_answer_is_wrong, "answered wrongly"),
         (two_answers_differ, "answered wrongly"),
-        (nobody_answers, "unanswered"),
+        (a_command_is_unanswered, "unanswered"),
         (a_row_is_missing, "tables differ from the log"),
         (an_audit_row_differs, "tables differ from the log"),
         (an_org_is_in_quarantine, "in quarantine"),
         (a_command_is_in_the_dead_letters, "dead letter"),
     ],
 )
-def test_each_kind_of_wrong_is_found(harm: Callable[[History, Evidence], None], title: str) -> None:
-    history, found = sound()
+def test_each_kind_of_problem_is_found(manipulate: Callable[[History, Evidence], None], title: str) -> None:
+    history, found = correct_run()
     copied = History(io.StringIO(), *deepcopy((history.sent, history.promised, history.waiting, history.answers)))
     evidence = deepcopy(found)
-    harm(copied, evidence)
+    manipulate(copied, evidence)
     assert [line for line in judge(copied, evidence) if line.startswith(title)]

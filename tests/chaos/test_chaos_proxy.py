@@ -1,4 +1,4 @@
-"""The proxy does what each weather says, to an echo server of the test's own."""
+"""The proxy shows each behaviour in front of an echo server."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -8,7 +8,7 @@ from random import Random
 import pytest
 import pytest_asyncio
 
-from chaos.proxy import FAIR, LOOPBACK, Proxy, Way, Weather
+from chaos.proxy import LOOPBACK, NORMAL, Behaviour, Direction, Proxy
 
 SECONDS = 5.0
 MOMENT = 0.05
@@ -35,11 +35,11 @@ class Client:
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
-    def say(self, words: bytes) -> None:
-        self.writer.write(words)
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
 
-    async def hears(self, seconds: float = SECONDS) -> bytes | None:
-        """None if there is nothing within the seconds; empty at the end of the connection."""
+    async def receive(self, seconds: float = SECONDS) -> bytes | None:
+        """None if nothing arrives in time; empty at the end of the connection."""
         try:
             return await asyncio.wait_for(self.reader.read(100), seconds)
         except TimeoutError:
@@ -50,71 +50,71 @@ class Client:
 
 @pytest_asyncio.fixture
 async def client(proxy: Proxy) -> AsyncIterator[Client]:
-    """One that has been answered once."""
-    made = await _connected(proxy)
-    made.say(b"one")
-    assert await made.hears() == b"ONE"
-    yield made
-    made.writer.close()
+    """A client that has been answered once."""
+    client = await _connect(proxy)
+    client.send(b"one")
+    assert await client.receive() == b"ONE"
+    yield client
+    client.writer.close()
 
 
-async def _connected(proxy: Proxy) -> Client:
+async def _connect(proxy: Proxy) -> Client:
     return Client(*await asyncio.open_connection(LOOPBACK, proxy.port))
 
 
-async def test_a_cut_ends_the_connection_and_the_next_one_is_served(proxy: Proxy, client: Client) -> None:
+async def test_a_cut_ends_the_connection_and_a_new_one_works(proxy: Proxy, client: Client) -> None:
     assert proxy.cut(1.0) == 1
-    assert await client.hears() == b""
-    again = await _connected(proxy)
-    again.say(b"two")
-    assert await again.hears() == b"TWO"
+    assert await client.receive() == b""
+    again = await _connect(proxy)
+    again.send(b"two")
+    assert await again.receive() == b"TWO"
     again.writer.close()
 
 
-async def test_a_share_of_none_harms_nobody(proxy: Proxy, client: Client) -> None:
+async def test_a_share_of_zero_affects_no_connection(proxy: Proxy, client: Client) -> None:
     assert proxy.cut(0.0) == 0
-    client.say(b"two")
-    assert await client.hears() == b"TWO"
+    client.send(b"two")
+    assert await client.receive() == b"TWO"
 
 
-async def test_what_is_held_comes_when_the_weather_turns(proxy: Proxy, client: Client) -> None:
-    proxy.turn(Weather(held=True))
-    client.say(b"two")
-    assert await client.hears(MOMENT) is None
-    proxy.turn(FAIR)
-    assert await client.hears() == b"TWO"
+async def test_held_data_arrives_when_the_behaviour_changes(proxy: Proxy, client: Client) -> None:
+    proxy.behave(Behaviour(held=True))
+    client.send(b"two")
+    assert await client.receive(MOMENT) is None
+    proxy.behave(NORMAL)
+    assert await client.receive() == b"TWO"
 
 
-async def test_what_is_delayed_comes_later(proxy: Proxy, client: Client) -> None:
-    proxy.turn(Weather(delay=2 * MOMENT))
-    client.say(b"two")
-    assert await client.hears(MOMENT) is None
-    assert await client.hears() == b"TWO"
+async def test_delayed_data_arrives_later(proxy: Proxy, client: Client) -> None:
+    proxy.behave(Behaviour(delay=2 * MOMENT))
+    client.send(b"two")
+    assert await client.receive(MOMENT) is None
+    assert await client.receive() == b"TWO"
 
 
-@pytest.mark.parametrize("way", Way)
-async def test_a_connection_that_lost_something_is_cut_when_the_weather_turns(
-    proxy: Proxy, client: Client, way: Way
+@pytest.mark.parametrize("direction", Direction)
+async def test_a_connection_that_lost_data_is_cut_when_the_behaviour_changes(
+    proxy: Proxy, client: Client, direction: Direction
 ) -> None:
-    proxy.turn(Weather(swallowed=frozenset({way})))
-    client.say(b"two")
-    assert await client.hears(MOMENT) is None
-    proxy.turn(FAIR)
-    assert await client.hears() == b""
+    proxy.behave(Behaviour(swallowed=frozenset({direction})))
+    client.send(b"two")
+    assert await client.receive(MOMENT) is None
+    proxy.behave(NORMAL)
+    assert await client.receive() == b""
 
 
-async def test_refused_are_only_new_connections(proxy: Proxy, client: Client) -> None:
-    proxy.turn(Weather(refused=True))
-    late = await _connected(proxy)
-    assert await late.hears() == b""
+async def test_only_new_connections_are_refused(proxy: Proxy, client: Client) -> None:
+    proxy.behave(Behaviour(refused=True))
+    late = await _connect(proxy)
+    assert await late.receive() == b""
     late.writer.close()
-    client.say(b"two")
-    assert await client.hears() == b"TWO"
+    client.send(b"two")
+    assert await client.receive() == b"TWO"
 
 
-async def test_a_half_closed_answer_ends_there_while_requests_still_arrive(proxy: Proxy, client: Client) -> None:
-    assert proxy.end(1.0, Way.ANSWERS) == 1
-    assert await client.hears() == b""
-    client.say(b"two")
+async def test_half_closing_answers_does_not_end_requests(proxy: Proxy, client: Client) -> None:
+    assert proxy.half_close(1.0, Direction.ANSWERS) == 1
+    assert await client.receive() == b""
+    client.send(b"two")
     await client.writer.drain()
     assert len(proxy.links) == 1

@@ -1,10 +1,10 @@
-"""When a life counts as flat: what it holds in its last third is what it held in its second."""
+"""When the life of an instance counts as flat: its last third uses no more than its second."""
 
 import pytest
 
 from chaos.footprints import JUDGED_SAMPLES, MIB, Footprint, Footprints, Life, growth, thirds
 
-HELD = Footprint(80 * MIB, 30)
+BASE = Footprint(80 * MIB, 30)
 
 
 def life(*thirds: Footprint) -> Life:
@@ -12,38 +12,38 @@ def life(*thirds: Footprint) -> Life:
 
 
 def more(memory: float, descriptors: int = 0) -> Footprint:
-    """Than is held, in MiB and descriptors."""
-    return Footprint(HELD.memory + int(memory * MIB), HELD.descriptors + descriptors)
+    """BASE plus MiB of memory and descriptors."""
+    return Footprint(BASE.memory + int(memory * MIB), BASE.descriptors + descriptors)
 
 
-@pytest.mark.parametrize("last", [HELD, more(-20, -10), more(8), more(0, 5)])
-def test_a_life_is_flat_that_fills_its_caches_first_and_then_holds_little_more(last: Footprint) -> None:
-    assert growth(life(Footprint(20 * MIB, 10), HELD, last)) is None
+@pytest.mark.parametrize("last", [BASE, more(-20, -10), more(8), more(0, 5)])
+def test_a_life_that_only_fills_its_caches_is_flat(last: Footprint) -> None:
+    assert growth(life(Footprint(20 * MIB, 10), BASE, last)) is None
 
 
 @pytest.mark.parametrize("last", [more(8.1), more(0, 6)])
-def test_a_life_grows_that_holds_more_in_the_end(last: Footprint) -> None:
-    assert growth(life(HELD, HELD, last)) == f"{HELD}, then {last}"
+def test_a_life_that_uses_more_in_the_end_grows(last: Footprint) -> None:
+    assert growth(life(BASE, BASE, last)) == f"{BASE}, then {last}"
 
 
-def test_a_large_one_may_grow_by_a_tenth() -> None:
+def test_a_large_instance_may_grow_by_a_tenth() -> None:
     large = Footprint(200 * MIB, 30)
     assert growth(life(large, large, Footprint(219 * MIB, 30))) is None
     assert growth(life(large, large, Footprint(221 * MIB, 30))) is not None
 
 
-def test_what_a_fault_holds_up_for_a_while_is_no_growth() -> None:
-    blip = [*life(HELD, HELD), *[more(50, 90)] * 5, *[HELD] * 7]
+def test_a_temporary_increase_is_not_growth() -> None:
+    blip = [*life(BASE, BASE), *[more(50, 90)] * 5, *[BASE] * 7]
     assert growth(blip) is None
 
 
-def test_thirds_are_told_by_their_medians() -> None:
-    assert thirds([more(at) for at in range(9)]) == (more(1), more(4), more(7))
+def test_thirds_are_summarised_by_their_medians() -> None:
+    assert thirds([more(number) for number in range(9)]) == (more(1), more(4), more(7))
 
 
-def test_only_who_lived_long_enough_is_judged_and_somebody_must_have() -> None:
-    grown = life(HELD, HELD, more(9))
-    watch = Footprints(print, {"command-1#3": grown[1:]})
-    assert watch.wrong() == ["nobody lived for 180 s, so nobody was judged"]
-    watch.lives["command-0#1"] = grown
-    assert watch.wrong() == [f"command-0#1 grows: {HELD}, then {more(9)}"]
+def test_only_long_lives_are_judged_and_there_must_be_one() -> None:
+    growing = life(BASE, BASE, more(9))
+    watch = Footprints(print, {"command-1#3": growing[1:]})
+    assert watch.problems() == ["no instance lived for 180 s, so none was judged"]
+    watch.lives["command-0#1"] = growing
+    assert watch.problems() == [f"command-0#1 grows: {BASE}, then {more(9)}"]

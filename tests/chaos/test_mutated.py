@@ -1,4 +1,4 @@
-"""What is hunted in real runs are services that lack what they are said to lack, and nothing else."""
+"""Services that are hunted in real runs lack exactly the named protection."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from chaos.counterparts import COUNTERPARTS, Remove
 from chaos.hunts import HUNTS, NOT_HUNTED
-from chaos.mutated import program
+from chaos.mutated import program_without
 from daybook_contracts.log.head import Head
 from support.logbook import Logbook, user
 from support.mutants import MUTANTS
@@ -18,11 +18,11 @@ from support.stack import FreshSettings
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize(("started", "users"), [(PROGRAM, 1), (program("the check of `prev`"), 2)])
-async def test_a_service_that_is_started_without_a_protection_lacks_it(
+@pytest.mark.parametrize(("started", "users"), [(PROGRAM, 1), (program_without("the check of `prev`"), 2)])
+async def test_a_service_started_without_a_protection_lacks_it(
     started: Sequence[str], users: int, fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
-    """Of two entries the second names another one than the first as the one before it."""
+    """The second of two entries does not name the first as its predecessor."""
     log, settings = Logbook(), fresh_settings(partitions=1)
     first = log.register(user(1))
     log.heads[0] = Head(first.position, "ab" * 32)
@@ -37,17 +37,17 @@ async def test_a_service_that_is_started_without_a_protection_lacks_it(
         service.stop()
 
 
-def test_every_mutant_of_the_simulation_is_hunted_or_it_is_said_why_not() -> None:
+def test_every_mutant_of_the_simulation_is_hunted_or_listed_with_a_reason() -> None:
     assert sorted([*HUNTS, *NOT_HUNTED]) == sorted(mutant.lacks for mutant in MUTANTS)
     assert all(hunt.faults for hunt in HUNTS.values())
 
 
-def test_what_is_removed_from_the_simulated_edge_has_a_counterpart() -> None:
+def test_a_removal_in_a_simulated_server_has_a_counterpart() -> None:
     simulated = {mutant.remove for mutant in MUTANTS if "simulated" in mutant.removed}
     assert simulated <= COUNTERPARTS.keys() <= {mutant.remove for mutant in MUTANTS}
 
 
 @pytest.mark.parametrize("remove", [*COUNTERPARTS.values()], ids=lambda remove: remove.__name__)
-def test_a_counterpart_finds_what_it_replaces(remove: Remove) -> None:
+def test_a_counterpart_can_be_applied(remove: Remove) -> None:
     with Patch.context() as patch:
         remove(patch)

@@ -1,4 +1,4 @@
-"""Chaos in short: two runs with fixed seeds play every fault there is once. `make chaos` does it at length."""
+"""Two short chaos runs with fixed seeds that inject every fault once. `make chaos` has longer ones."""
 
 import logging
 from collections.abc import Sequence
@@ -18,14 +18,14 @@ HALVES = {20_261: FAULTS[::2], 20_262: FAULTS[1::2]}
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", HALVES)
-async def test_whatever_befalls_a_system_each_command_is_decided_once_and_the_tables_follow(
+async def test_under_every_fault_each_command_is_decided_once_and_the_tables_match(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("aiokafka"), "disabled", True)  # it complains of every fault
+    monkeypatch.setattr(logging.getLogger("aiokafka"), "disabled", True)  # it logs every fault
 
-    def once(random: Random) -> Sequence[Fault]:
+    def draw(random: Random) -> Sequence[Fault]:
         return random.sample(HALVES[seed], len(HALVES[seed]))
 
-    verdict = await run_once(seed, Plan(once), tmp_path, say)
-    assert verdict.wrong == [], f"seed {seed}, kept in {verdict.folder}:\n" + "\n".join(verdict.wrong)
+    verdict = await run_once(seed, Plan(draw), tmp_path, say)
+    assert verdict.problems == [], f"seed {seed}, kept in {verdict.folder}:\n" + "\n".join(verdict.problems)
     assert set(verdict.faults) == {fault.name for fault in HALVES[seed]}

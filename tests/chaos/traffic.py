@@ -1,4 +1,4 @@
-"""Commands without end: one random workload after another, over orgs of its own, until it is enough."""
+"""Endless traffic: one random workload after another, each with its own orgs, until it is told to stop."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -15,9 +15,9 @@ from support.publisher import Send
 from support.workload import Workload
 
 AT_ONCE = 32
-# Bounds what has to be judged afterwards: a run is about its faults, not about its load.
+# Limits what has to be judged afterwards: a run is about its faults, not about load.
 PAUSE_SECONDS = 0.1
-# Fewer than what the generator takes for long ago: who was the first to ask for an id is then told by one log alone.
+# Below the distance at which the generator repeats old ids, so that one log alone tells who asked for an id first.
 COMMANDS = 700
 
 
@@ -27,29 +27,29 @@ class Traffic:
     seed: int
     publishers: Publishers
     pause_seconds: float = PAUSE_SECONDS
-    begun: asyncio.Event = field(default_factory=asyncio.Event)
-    enough: asyncio.Event = field(default_factory=asyncio.Event)
+    started: asyncio.Event = field(default_factory=asyncio.Event)
+    stop_requested: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        made = self.publishers
-        ways = [self._paced(way) for way in (made.insist, made.trust, made.publish)]
+        publishers = self.publishers
+        ways = [self._paced(way) for way in (publishers.insist, publishers.trust, publishers.publish)]
         wave = 0
-        while not self.enough.is_set():
+        while not self.stop_requested.is_set():
             workload = Workload(self.seed * 1000 + wave, orgs=15, users=20, commands=COMMANDS)
             registered = await send_all(workload.registrations, ways, at_once=AT_ONCE)
-            await self._projected([answer["position"] for _, answer in registered])
-            self.begun.set()
-            await send_all(self._until_enough(workload.sends), ways, at_once=AT_ONCE)
+            await self._wait_until_projected([answer["position"] for _, answer in registered])
+            self.started.set()
+            await send_all(self._until_stopped(workload.sends), ways, at_once=AT_ONCE)
             wave += 1
 
-    def _until_enough(self, sends: Sequence[Send]) -> Iterator[Send]:
+    def _until_stopped(self, sends: Sequence[Send]) -> Iterator[Send]:
         for send in sends:
-            if self.enough.is_set():
+            if self.stop_requested.is_set():
                 return
             yield send
 
-    async def _projected(self, positions: Sequence[str]) -> None:
-        """Once these users are in the tables, everybody may name them."""
+    async def _wait_until_projected(self, positions: Sequence[str]) -> None:
+        """Commands may name these users once they are in the tables."""
         for position in positions:
             await eventually(partial(self._is_projected, position), self.publishers.patience_seconds)
 

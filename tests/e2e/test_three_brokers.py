@@ -16,7 +16,7 @@ from chaos.checker import gather_evidence, judge
 from chaos.fleet import INSTANCES, Fleet
 from chaos.history import History
 from chaos.publishers import open_publishers
-from chaos.scene import READY_SECONDS, ROLES, UNBRAKED
+from chaos.scene import NO_RATE_LIMIT, READY_SECONDS, ROLES
 from chaos.traffic import Traffic
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
@@ -61,7 +61,7 @@ class Scene:
 
     @property
     def services(self) -> list[Service]:
-        return [place.service for place in self.fleet.places if place.service is not None]
+        return [slot.service for slot in self.fleet.slots if slot.service is not None]
 
 
 @asynccontextmanager
@@ -80,15 +80,15 @@ async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> Asyn
                     group.create_task(traffic.run())
                     yield scene
                     await scene.fleet.ready(READY_SECONDS)
-                    traffic.enough.set()
+                    traffic.stop_requested.set()
         finally:
-            await scene.fleet.end()
+            await scene.fleet.stop_all()
 
 
 async def test_with_one_broker_down_commands_are_decided_with_two_refused_and_none_is_lost(
     brokers: Brokers, fresh: Fresh, tmp_path: Path
 ) -> None:
-    settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **REPLICATION, **UNBRAKED)
+    settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **REPLICATION, **NO_RATE_LIMIT)
     async with under_load(brokers, settings, tmp_path) as scene:
         await check_continues(scene, *range(PARTITIONS))
         memory = [_memory(service) for service in scene.services]

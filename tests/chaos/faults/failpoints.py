@@ -1,17 +1,17 @@
-"""An instance joins that kills itself at an instant that matters (daybook_infra.runtime.failpoints)."""
+"""An instance joins and kills itself at a failpoint (daybook_infra.runtime.failpoints)."""
 
 from functools import partial
 from random import Random
 
-from chaos.fault import Fault, Heal, nothing
+from chaos.fault import Fault, Heal, no_heal
 from chaos.faults.processes import guest_of
 from chaos.scene import Scene
 from daybook_infra.runtime.failpoints import Point
 from support.processes import Role
 
-# To start, to be given partitions and to pass the point.
+# Time to start, to get partitions and to reach the failpoint.
 DIES_WITHIN_SECONDS = 15.0
-AT: tuple[tuple[Role, Point], ...] = (
+POINTS: tuple[tuple[Role, Point], ...] = (
     ("command", "amid-takeover"),
     ("command", "before-append"),
     ("command", "after-append"),
@@ -26,12 +26,12 @@ AT: tuple[tuple[Role, Point], ...] = (
 
 async def _die(role: Role, point: Point, scene: Scene, draw: Random) -> Heal | None:
     guest = guest_of(role, scene)
-    # A takeover happens once for each partition, and a guest may be given only one.
+    # A takeover happens once per partition, and the guest may get only one partition.
     passes = 1 if point == "amid-takeover" else draw.choice((1, 1, 2))
     scene.fleet.start(guest, failpoint=f"{point}:{passes}")
-    return nothing if await scene.fleet.died(guest, DIES_WITHIN_SECONDS) else None
+    return no_heal if await scene.fleet.kills_itself(guest, DIES_WITHIN_SECONDS) else None
 
 
 FAILPOINTS = [
-    Fault(f"die {role} {point}", frozenset({role}), (0.1, 1.0), partial(_die, role, point)) for role, point in AT
+    Fault(f"die {role} {point}", frozenset({role}), (0.1, 1.0), partial(_die, role, point)) for role, point in POINTS
 ]

@@ -1,13 +1,13 @@
-"""What lies between the services and a server fails: connections are cut, refused, half-closed, held up, slow, or lose
-what is sent one way. Half of the times all of them, else about half of them, so that instances differ in what they see.
+"""Network faults between the services and a server: connections are cut, refused, half-closed, held or slow, or lose
+data in one direction. A fault hits all connections or about half of them, so that instances may see different things.
 """
 
 from collections.abc import Callable
 from functools import partial
 from random import Random
 
-from chaos.fault import Fault, Heal, nothing
-from chaos.proxy import FAIR, Way, Weather
+from chaos.fault import Fault, Heal, no_heal
+from chaos.proxy import NORMAL, Behaviour, Direction
 from chaos.scene import Scene
 from daybook_infra.stack.interface import Part
 
@@ -15,45 +15,45 @@ SHARES = (1.0, 0.5)
 
 
 async def _cut(part: Part, scene: Scene, draw: Random) -> Heal | None:
-    return nothing if scene.proxies[part].cut(draw.choice(SHARES)) else None
+    return no_heal if scene.proxies[part].cut(draw.choice(SHARES)) else None
 
 
 async def _half_close(part: Part, scene: Scene, draw: Random) -> Heal | None:
     proxy = scene.proxies[part]
-    return partial(_clear, part, scene) if proxy.end(draw.choice(SHARES), draw.choice(list(Way))) else None
+    return partial(_clear, part, scene) if proxy.half_close(draw.choice(SHARES), draw.choice(list(Direction))) else None
 
 
-async def _turn(weather: Callable[[float], Weather], part: Part, scene: Scene, draw: Random) -> Heal | None:
-    scene.proxies[part].turn(weather(draw.choice(SHARES)))
+async def _behave(behaviour: Callable[[float], Behaviour], part: Part, scene: Scene, draw: Random) -> Heal | None:
+    scene.proxies[part].behave(behaviour(draw.choice(SHARES)))
     return partial(_clear, part, scene)
 
 
 async def _refuse(part: Part, scene: Scene, draw: Random) -> Heal | None:
     share = draw.choice(SHARES)
-    scene.proxies[part].turn(Weather(share, refused=True))
+    scene.proxies[part].behave(Behaviour(share, refused=True))
     scene.proxies[part].cut(share)
     return partial(_clear, part, scene)
 
 
 async def _clear(part: Part, scene: Scene) -> None:
-    scene.proxies[part].turn(FAIR)
+    scene.proxies[part].behave(NORMAL)
 
 
-def _slow(share: float) -> Weather:
-    return Weather(share, delay=0.15)
+def _slow(share: float) -> Behaviour:
+    return Behaviour(share, delay=0.15)
 
 
-def _held(share: float) -> Weather:
-    return Weather(share, held=True)
+def _held(share: float) -> Behaviour:
+    return Behaviour(share, held=True)
 
 
-def _unanswered(share: float) -> Weather:
-    """Requests arrive and are carried out, and nobody hears of it."""
-    return Weather(share, swallowed=frozenset({Way.ANSWERS}))
+def _without_answers(share: float) -> Behaviour:
+    """Requests arrive and are carried out, but their answers are lost."""
+    return Behaviour(share, swallowed=frozenset({Direction.ANSWERS}))
 
 
-def _unheard(share: float) -> Weather:
-    return Weather(share, swallowed=frozenset({Way.REQUESTS}))
+def _without_requests(share: float) -> Behaviour:
+    return Behaviour(share, swallowed=frozenset({Direction.REQUESTS}))
 
 
 NETWORK = [
@@ -63,10 +63,10 @@ NETWORK = [
         ("cut", (0.1, 0.5), _cut),
         ("refuse", (1.0, 4.0), _refuse),
         ("half-close", (1.0, 4.0), _half_close),
-        ("slow", (2.0, 5.0), partial(_turn, _slow)),
-        # Longer than a session, and sometimes than the 10 s that a request may take.
-        ("hold", (4.0, 12.0), partial(_turn, _held)),
-        ("swallow answers of", (0.5, 4.0), partial(_turn, _unanswered)),
-        ("swallow requests to", (0.5, 4.0), partial(_turn, _unheard)),
+        ("slow", (2.0, 5.0), partial(_behave, _slow)),
+        # Longer than a session, and sometimes longer than the request timeout of 10 s.
+        ("hold", (4.0, 12.0), partial(_behave, _held)),
+        ("swallow answers of", (0.5, 4.0), partial(_behave, _without_answers)),
+        ("swallow requests to", (0.5, 4.0), partial(_behave, _without_requests)),
     )
 ]

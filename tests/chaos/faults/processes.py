@@ -1,30 +1,30 @@
-"""Instances of the services are killed, sleep through their session, come and go."""
+"""Instances of the services are killed, are suspended for longer than their session, join and leave."""
 
 import signal
 from functools import partial
 from random import Random
 
 from chaos.fault import Fault, Heal
-from chaos.fleet import INSTANCES, Place
+from chaos.fleet import INSTANCES, Slot
 from chaos.scene import ROLES, Scene
 from support.processes import Role
 
-# Past the session timeout of 6 s: somebody else owns the partitions when the sleeper wakes up.
-ASLEEP_SECONDS = (7.0, 9.0)
+# Longer than the session timeout of 6 s, so that another instance owns the partitions when this one is resumed.
+SUSPENDED_SECONDS = (7.0, 9.0)
 
 
 async def _kill(role: Role, scene: Scene, draw: Random) -> Heal | None:
-    place = _mortal(role, scene, draw)
-    await scene.fleet.kill(place)
+    slot = _non_veteran(role, scene, draw)
+    await scene.fleet.kill(slot)
 
     async def heal() -> None:
-        scene.fleet.start(place)
+        scene.fleet.start(slot)
 
     return heal
 
 
 async def _suspend(role: Role, scene: Scene, draw: Random) -> Heal | None:
-    service = _one(role, scene, draw).service
+    service = _any_slot(role, scene, draw).service
     if service is None or service.process.poll() is not None:
         return None
     service.process.send_signal(signal.SIGSTOP)
@@ -42,27 +42,27 @@ async def _join(role: Role, scene: Scene, draw: Random) -> Heal | None:
 
 
 async def _leave(role: Role, scene: Scene, draw: Random) -> Heal | None:
-    place = _mortal(role, scene, draw)
-    await scene.fleet.stop(place)
+    slot = _non_veteran(role, scene, draw)
+    await scene.fleet.stop(slot)
 
     async def heal() -> None:
-        scene.fleet.start(place)
+        scene.fleet.start(slot)
 
     return heal
 
 
-def _one(role: Role, scene: Scene, draw: Random) -> Place:
+def _any_slot(role: Role, scene: Scene, draw: Random) -> Slot:
     return draw.choice(scene.fleet.of(role)[:INSTANCES])
 
 
-def _mortal(role: Role, scene: Scene, draw: Random) -> Place:
-    return draw.choice([place for place in scene.fleet.of(role)[:INSTANCES] if not place.veteran])
+def _non_veteran(role: Role, scene: Scene, draw: Random) -> Slot:
+    return draw.choice([slot for slot in scene.fleet.of(role)[:INSTANCES] if not slot.veteran])
 
 
-def guest_of(role: Role, scene: Scene) -> Place:
-    """The place of one more instance than there usually are; empty between faults."""
-    places = scene.fleet.of(role)
-    return places[INSTANCES] if len(places) > INSTANCES else scene.fleet.add(role)
+def guest_of(role: Role, scene: Scene) -> Slot:
+    """The slot of an additional instance; empty between faults."""
+    slots = scene.fleet.of(role)
+    return slots[INSTANCES] if len(slots) > INSTANCES else scene.fleet.add(role)
 
 
 PROCESSES = [
@@ -70,7 +70,7 @@ PROCESSES = [
     for role in ROLES
     for title, seconds, inject in (
         ("kill", (0.5, 3.0), _kill),
-        ("suspend", ASLEEP_SECONDS, _suspend),
+        ("suspend", SUSPENDED_SECONDS, _suspend),
         ("join", (3.0, 6.0), _join),
         ("leave", (0.5, 3.0), _leave),
     )

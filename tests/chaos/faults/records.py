@@ -1,4 +1,4 @@
-"""Others write to the topics: a rogue to the audit log, and publishers whose records come again, late, or astray."""
+"""Foreign records: a rogue writes to the log, and commands are published again, late or to a wrong partition."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,7 +7,7 @@ from random import Random
 
 from aiokafka.errors import KafkaError
 
-from chaos.fault import Fault, Heal, nothing
+from chaos.fault import Fault, Heal, no_heal
 from chaos.pursuit import pursuing
 from chaos.scene import PARTITIONS, Scene
 from daybook_infra.stack.interface import Part
@@ -17,30 +17,30 @@ from support.forging import append
 from support.publisher import Publisher
 from support.replay import read_log
 
-# A long log takes its time to be read.
+# Reading a long log takes a while.
 SECONDS = 60.0
-ECHOES = 40
-AGAIN = 20
+REPEATS = 40
+LAST_RECORDS = 20
 
 
 async def _forge(scene: Scene, draw: Random) -> None:
-    """Records of every kind that do not extend the log, in the name of the org that stands last in it."""
+    """Appends records of every kind that do not extend the log, for the org of its last entry."""
     chain = draw.choice([chain for chain in await _long_logs(scene) if chain.entries[-1]["org_id"] is not None])
     await append(scene.settings, chain.partition, [make(chain) for make in draw.sample(VOID, len(VOID))])
 
 
 async def _repeat(scene: Scene, draw: Random) -> None:
-    """The log's own last records once more, as a late retry of their batch would be."""
+    """Appends the last records of the log again, like a late retry of their batch."""
     chain = draw.choice(await _long_logs(scene))
-    await append(scene.settings, chain.partition, [jcs(entry) for entry in chain.entries[-AGAIN:]])
+    await append(scene.settings, chain.partition, [jcs(entry) for entry in chain.entries[-LAST_RECORDS:]])
 
 
 async def _usurp(scene: Scene, draw: Random) -> None:
-    """An entry on each head as soon as that has moved: where nobody was faster, the shard has lost the race."""
+    """Appends an entry to each head as soon as it has moved. If it is first, the shard has lost the race."""
     chains = await _long_logs(scene)
     async with pursuing(scene.settings, chains) as pursuit:
         for chain in chains:
-            orgs = [made["org_id"] for made in chain.entries if _makes_an_org(made)]
+            orgs = [entry["org_id"] for entry in chain.entries if _creates_an_org(entry)]
             if orgs:
                 await pursuit.catch_up(chain)
                 send, value = usurping(chain, draw.choice(orgs))
@@ -48,12 +48,12 @@ async def _usurp(scene: Scene, draw: Random) -> None:
                 await pursuit.append(chain, value)
 
 
-def _makes_an_org(entry: Json) -> bool:
+def _creates_an_org(entry: Json) -> bool:
     return (entry["action"], entry["result"]) == ("CREATE_ORG", "success")
 
 
 async def _long_logs(scene: Scene) -> list[Chain]:
-    """Of these partitions there is something to forge. Raises LookupError if there is none."""
+    """The partitions with enough entries to forge from. Raises LookupError if there is none."""
     found = [chain for chain in await read_log(scene.settings) if len(chain.entries) > 1]
     if not found:
         raise LookupError
@@ -61,19 +61,19 @@ async def _long_logs(scene: Scene) -> list[Chain]:
 
 
 async def _echo(scene: Scene, draw: Random) -> None:
-    """Commands come again: long after they were answered, and while they are decided."""
+    """Publishes commands again: answered ones, and ones that are being decided."""
     await _publish_again(scene, draw, astray=False)
 
 
 async def _stray(scene: Scene, draw: Random) -> None:
-    """The same, in partitions that are not theirs: each is sent on once."""
+    """Publishes the same to wrong partitions: each is forwarded once."""
     await _publish_again(scene, draw, astray=True)
 
 
 async def _publish_again(scene: Scene, draw: Random, *, astray: bool) -> None:
     history = scene.history
     old, waiting = list(history.promised), list(history.waiting)
-    names = [*draw.sample(old, min(ECHOES, len(old))), *draw.sample(waiting, min(ECHOES, len(waiting)))]
+    names = [*draw.sample(old, min(REPEATS, len(old))), *draw.sample(waiting, min(REPEATS, len(waiting)))]
     async with Publisher(scene.settings) as publisher:
         for send in (history.sent[name] for name in names):
             own = partition_of(send.key, PARTITIONS)
@@ -82,17 +82,17 @@ async def _publish_again(scene: Scene, draw: Random, *, astray: bool) -> None:
             await publisher.raw(send.key, send.body, headers, partition)
 
 
-async def _once(write: Callable[[Scene, Random], Awaitable[None]], scene: Scene, draw: Random) -> Heal | None:
+async def _write_once(write: Callable[[Scene, Random], Awaitable[None]], scene: Scene, draw: Random) -> Heal | None:
     try:
         async with asyncio.timeout(SECONDS):
             await write(scene, draw)
     except (KafkaError, OSError, TimeoutError, LookupError):
         return None
-    return nothing
+    return no_heal
 
 
 RECORDS = [
-    Fault(title, frozenset({Part.KAFKA}), (0.1, 0.5), partial(_once, write))
+    Fault(title, frozenset({Part.KAFKA}), (0.1, 0.5), partial(_write_once, write))
     for title, write in (
         ("forge records", _forge),
         ("repeat records", _repeat),
