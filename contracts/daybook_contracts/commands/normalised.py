@@ -6,7 +6,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.json.canonical import canonical_bytes
 
 _NOT_IN_REQUESTS: Final = frozenset({"message", "error", "error_message", "reason", "stats"})
-"""Free text may be redacted, or worded differently when a command is sent again, so a repeat need not have the same."""
+"""Free text may be redacted, or worded differently when a command is sent again, so it does not count in a repeat."""
 
 
 def data_json(command: Command) -> bytes:

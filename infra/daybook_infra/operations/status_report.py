@@ -146,7 +146,7 @@ async def _kafka(settings: Settings) -> KafkaState:
             raise DaybookError(f"topic {missing[0]} does not exist: run `daybook init`")
         cluster = await client.describe_cluster()
         committed = await _committed(client, topics)
-    # Commands that retention deleted count as done: they wait no more.
+    # Commands that retention deleted count as done: nothing waits for them any more.
     first, end = await _bounds(settings, topics.commands, counts[topics.commands])
     return KafkaState(
         cluster=f"cluster {cluster['cluster_id']}, brokers: {len(cluster['brokers'])}",
@@ -190,7 +190,7 @@ async def _offsets(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Of
 
 @asynccontextmanager
 async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started one; what it raises is translated."""
+    """A started consumer. Raises what `translated` raises."""
     reader = consumer(settings, "daybook-status")
     try:
         async with translated(settings):

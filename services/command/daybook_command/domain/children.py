@@ -1,4 +1,4 @@
-"""The children of an org that were read for a batch: putting them into the org, and taking them out again."""
+"""Puts the children of an org that were read for a batch into the org, and takes them out again."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,7 +21,7 @@ Child = TypeVar("Child")
 class Children:
     """Rows as of a snapshot. `beyond`: how many more dead letters the batch's filter matches; 10001 means more.
 
-    `recounted`: untouched pending dead letters of a connection, up to the limit that was asked for.
+    `recounted`: by connection, the pending dead letters that no entry in memory has touched, up to the limit asked for.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
@@ -32,14 +32,14 @@ class Children:
     beyond: int = 0
 
     def refs(self) -> Iterable[ChildRef]:
-        """Of what can be dropped after the batch. A connection's activity stays."""
+        """The children that can be dropped after the batch. A connection's activity is kept."""
         yield from (ChildRef(ChildKind.RUN, id_) for id_ in self.runs)
         yield from (ChildRef(ChildKind.DEAD_LETTER, id_) for id_ in self.dead_letters)
         yield from (ChildRef(ChildKind.ALERT, id_) for id_ in self.alerts)
 
 
 def put(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:
-    """The org with rows that were read for it. What entries have touched since is newer in the org and stays."""
+    """The org with the rows that were read for it. Children that entries have touched since stay."""
     return replace(
         org,
         connections=_with_activities(org, children),

@@ -67,7 +67,7 @@ class EffectRunner:
         return GapRead(stretch.records)
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
-        """By partition, after a pause."""
+        """The overdue runs of each partition. Waits until the next look is due."""
         return await self.retry("postgres", self._overdue_runs.find_next)
 
     async def pin(self, pin: Pin) -> Pinned:
@@ -109,13 +109,13 @@ class EffectRunner:
                 await asyncio.sleep(0)  # a batch takes milliseconds to decide; there may be one for each partition
 
     async def run_kafka_probe(self) -> None:
-        """Asks Kafka again and again, so that an idle instance, too, notices an outage."""
+        """Probes Kafka regularly, so that even an idle instance notices an outage."""
         while True:
             await self.retry("kafka", self._reader.read_ends)
             await asyncio.sleep(PROBE_SECONDS)
 
     async def run_postgres_probe(self) -> None:
-        """Asks PostgreSQL again and again, and compares its clock with ours before entries get its time."""
+        """Probes PostgreSQL regularly, and compares its clock with ours before a wrong time gets into entries."""
         while True:
             fault = await self.retry("postgres", self._clock_fault)
             if fault is None:
@@ -130,7 +130,7 @@ class EffectRunner:
         return skew_fault_between(asked_us, _now_us(), database_us)
 
     async def retry(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Unready meanwhile, even if others reach the server: they may need less of it, or another broker."""
+        """Unready meanwhile, even if other callers reach the server: they may need less of it, or another broker."""
         caller = object()
         try:
             return await retry_forever(attempt, lambda away: self._health.fail(server, str(away), by=caller))

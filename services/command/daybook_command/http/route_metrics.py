@@ -19,7 +19,7 @@ class MeasuredRoute(APIRoute):
 
 
 def measured(route: str, app: ASGIApp) -> ASGIApp:
-    """`route` is the path's pattern, so that labels stay few."""
+    """The app, with its answers counted and timed. `route` is the path's pattern, so there are few labels."""
 
     async def measuring(scope: Scope, receive: Receive, send: Send) -> None:
         started = time.monotonic()

@@ -1,5 +1,7 @@
-"""Waits a moment for users that the tables do not show yet: ids in, nothing out. Nothing is decided here.
-Whoever registers a user and uses it at once would otherwise be told that there is no such user.
+"""Waits briefly for users that are not in the tables yet: ids in, nothing out.
+
+Without this, a caller who registers a user and names it at once would get USER_NOT_FOUND. The shard still decides
+whether a user exists.
 """
 
 import asyncio
@@ -27,14 +29,14 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Wait:
-    """One for all that wait for a user, until the last of them gives up."""
+    """Shared by all requests that wait for the same user, until the last of them gives up."""
 
     over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     until: float = 0.0
 
 
 class KnownUsers:
-    """One look-up at a time asks for everybody's ids, however many requests wait."""
+    """Makes one look-up at a time, for the ids of all requests that wait."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -43,11 +45,11 @@ class KnownUsers:
         self._looking: asyncio.Task[None] | None = None
 
     def unseen(self, user_ids: Iterable[str]) -> list[str]:
-        """Those not known to exist; they may, all the same."""
+        """The ids that were not seen in the tables so far; these users may exist nevertheless."""
         return [user_id for user_id in user_ids if user_id not in self._known]
 
     async def wait_for(self, user_ids: Collection[str]) -> None:
-        """Returns when all of them are there, after WAIT_SECONDS, or at once where the database is away."""
+        """Returns when all of them are in the tables, after WAIT_SECONDS, or at once if the database is away."""
         unseen = self.unseen(user_ids)
         if not unseen:
             return

@@ -1,4 +1,4 @@
-"""Orgs as rows become orgs as values: ids in, the state that deciders work on out."""
+"""Loads orgs from their rows: ids in, the state that deciders work on out."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 
 
 async def load_orgs(connection: Connection, org_ids: Sequence[str]) -> dict[str, Org]:
-    """The orgs that exist. The caller's transaction makes it one moment."""
+    """The orgs that exist. The caller's transaction must be a snapshot, so that all rows are as of one moment."""
     names = await connection.fetch(sql.ORGS, org_ids)
     if not names:
         return {}

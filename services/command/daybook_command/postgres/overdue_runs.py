@@ -30,7 +30,7 @@ class OverdueRuns:
         self._after = BEFORE_ALL
 
     async def find_next(self) -> dict[int, RunsOverdue]:
-        """By partition, a while later; raises DatabaseAway."""
+        """The overdue runs of each partition. Waits until the next look is due; raises DatabaseAway."""
         await asyncio.sleep(self._pause)
         with translated():
             rows = await self._pool.fetch(sql.OVERDUE, self._limit_seconds, *self._after, MOST_AT_ONCE)

@@ -1,4 +1,4 @@
-"""The settings of a shard, its phase, and the batch in in_flight."""
+"""The settings of a shard, its phase, and the batch in flight."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
