@@ -9,9 +9,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka import clients as kafka
+from daybook_infra.runtime.kafka.decompression import MAX_DECOMPRESSED_BYTES
 from daybook_infra.runtime.kafka.fair_fetching import PORTION_BYTES
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
-from daybook_infra.runtime.kafka.unfolding import UNFOLDED_BYTES
 from daybook_infra.runtime.settings import Settings
 from support.bombs import MIB, RawBatch, bomb, send_raw
 from support.stack import FreshSettings
@@ -73,11 +73,16 @@ async def test_a_bomb_is_one_record_at_its_last_offset_wherever_reading_starts(
 
 async def test_a_batch_of_exactly_the_bound_is_read(settings: Settings, reader: AIOKafkaConsumer) -> None:
     frame = 13  # bytes that a record of this size needs in addition to its value
-    place = await put(settings, 0, bomb("zstd", 1, UNFOLDED_BYTES - frame), bomb("zstd", 1, UNFOLDED_BYTES - frame + 1))
+    place = await put(
+        settings,
+        0,
+        bomb("zstd", 1, MAX_DECOMPRESSED_BYTES - frame),
+        bomb("zstd", 1, MAX_DECOMPRESSED_BYTES - frame + 1),
+    )
     reader.assign([place])
     whole, lost = await read(reader, place, 0, 2)
     assert whole.value is not None
-    assert len(whole.value) == UNFOLDED_BYTES - frame
+    assert len(whole.value) == MAX_DECOMPRESSED_BYTES - frame
     assert isinstance(lost.value, LostBatch)
 
 

@@ -9,7 +9,7 @@ from daybook_command.http import time_slices as turns
 from daybook_command.postgres import outcomes
 from daybook_contracts import limits
 from daybook_infra.runtime.http import limits as http
-from daybook_infra.runtime.kafka import fair_fetching, unfolding
+from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.postgres import connections as postgres
 from daybook_infra.runtime.settings import Settings, env_name
 
@@ -102,7 +102,7 @@ def _tokens() -> list[Row]:
 def _records() -> list[Row]:
     waiting = f"{assignment.MAX_QUEUED:,}, or {_size(assignment.MAX_QUEUED_BYTES)}"
     return [
-        ("a Kafka record batch, unpacked", _size(unfolding.UNFOLDED_BYTES), FIXED),
+        ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES), FIXED),
         ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES), FIXED),
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES), FIXED),

@@ -1,12 +1,12 @@
-"""What a command line reports in one clear line and a service reports before it stops. Anything else is a bug."""
+"""Errors that a command line reports in one clear line, and a service reports before it stops. All others are bugs."""
 
 
 class DaybookError(Exception):
-    """The message is for people: it says what is wrong and what to do; never a secret, never a traceback."""
+    """The message is for people: what is wrong, and what to do about it. It never holds a secret."""
 
 
 class SettingsError(DaybookError):
-    """One line per fault, each naming its environment variable."""
+    """One line for each fault, which names its environment variable."""
 
 
 class KafkaAway(DaybookError):
@@ -14,4 +14,6 @@ class KafkaAway(DaybookError):
 
 
 class DatabaseAway(DaybookError):
-    """PostgreSQL could not be reached, broke off, lacks room, or did not answer in time: retry, nothing is known."""
+    """PostgreSQL could not be reached, broke off, lacks room, or did not answer in time. The statement may or may not
+    have been carried out: retry.
+    """

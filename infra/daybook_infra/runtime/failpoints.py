@@ -9,13 +9,13 @@ from typing import Literal
 
 Point = Literal[
     "before-append",  # decided, nothing written
-    "after-append",  # in the log, and the shard has not heard of it
-    "after-ack",  # the shard knows, and nobody is answered
-    "after-answer",  # answered, and the offsets are not committed
+    "after-append",  # in the log, but the shard does not know it yet
+    "after-ack",  # the shard knows, but no sender is answered
+    "after-answer",  # answered, but the offsets are not committed
     "before-rows",  # the checkpoint is moved, no row is written
-    "after-rows",  # everything is written, nothing committed
-    "after-commit",  # PostgreSQL has it, and Kafka's committed offset is behind
-    "amid-takeover",  # the checkpoint is read, the log is not
+    "after-rows",  # all rows are written, but not committed
+    "after-commit",  # committed in PostgreSQL, while Kafka's offset is behind
+    "amid-takeover",  # the checkpoint is read, but the log is not
 ]
 
 _NAME, _, _COUNT = os.environ.get("DAYBOOK_FAILPOINT", "").partition(":")

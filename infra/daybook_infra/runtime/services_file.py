@@ -1,5 +1,5 @@
-"""The file that DAYBOOK_SERVICES names: TOML in, a service policy out, or every fault in words.
-A fault names the file, the service and the field, never a value: keys stand in this file.
+"""Reads the file that DAYBOOK_SERVICES names: TOML in, a service policy or every fault out.
+A fault names the file, the service and the field, but no value, since the file holds keys.
 """
 
 import os
@@ -22,9 +22,9 @@ from daybook_infra.runtime.key_rules import check_signing_key
 from daybook_infra.runtime.settings import Settings, env_name
 
 ALL: Final = "*"
-# One in use, and one for the time of a change.
+# One in use, and a second one while the key is changed.
 MOST_KEYS: Final = 2
-# A group may read: mounted secrets are often root's, and readable by the service's group.
+# The group may read it: mounted secrets often belong to root, and the service's group reads them.
 _OPEN_TO_OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP
 _WORDING: Final = {
     "missing": "is required",
@@ -35,7 +35,7 @@ _WORDING: Final = {
 
 
 def load_service_policy(settings: Settings) -> ServicePolicy | None:
-    """None where no file is set. Raises `SettingsError` with one line per fault."""
+    """None if no file is set. Raises `SettingsError` with one line for each fault."""
     if not settings.services:
         return None
     if settings.door_key is None:
@@ -125,7 +125,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _where(error: tomllib.TOMLDecodeError) -> str:
-    """The place alone: the rest of the message may quote what stands there."""
+    """Line and column alone: the rest of the message may quote the file."""
     found = re.search(r"\((at .*)\)$", str(error))
     return found[1] if found else "it cannot be parsed"
 
@@ -158,7 +158,7 @@ def _bad_names(tables: Mapping[str, _Table]) -> Iterator[str]:
 
 
 def _shared_keys(tables: Mapping[str, _Table], settings: Settings) -> Iterator[str]:
-    """Whoever has another's key can pass for it."""
+    """Two services with one key could pass for each other."""
     owners: dict[bytes, str] = {}
     for field in ("door_key", "door_key_second", "jwt_secret", "service_jwt_secret"):
         secret: SecretStr | None = getattr(settings, field)

@@ -1,6 +1,6 @@
-"""Bounds what a consumer unfolds before it gives the event loop back, and takes its partitions in turn.
-aiokafka fetches compressed batches, and unfolds them when they are asked for: one answer of a few MiB can hold hundreds
-that unfold to just below the bound of each.
+"""Bounds what a consumer decompresses before it gives the event loop back, and takes its partitions in turn.
+aiokafka fetches compressed batches and decompresses them when records are asked for. One response of a few MiB can hold
+hundreds of batches, each of which decompresses to just below its bound.
 """
 
 import asyncio
@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from aiokafka.consumer import consumer, fetcher
 
-from daybook_infra.runtime.kafka.unfolding import work
+from daybook_infra.runtime.kafka.decompression import totals
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
-"""One `getmany` returns once it has unfolded this much; it exceeds it by one batch at most."""
+"""One `getmany` returns once it has decompressed this much, exceeded by one batch at most."""
 
 # A shorter debt is not worth a timer.
 _DEBT_SECONDS = 0.005
@@ -20,20 +20,20 @@ _Record = Any
 
 
 class _Share:
-    """The count of unfolded bytes at which the current call of `fetched_records` stops."""
+    """The total of decompressed bytes at which the current call of `fetched_records` stops."""
 
     stop_at = PORTION_BYTES
 
     @property
     def is_used_up(self) -> bool:
-        return work.unfolded_bytes >= self.stop_at
+        return totals.decompressed_bytes >= self.stop_at
 
 
 _share: Final = _Share()
 
 
 class PortionedResult(fetcher.FetchResult):
-    """What was fetched of one partition. `getall` is aiokafka's, except that it stops when the share is used up."""
+    """What was fetched from one partition. `getall` is aiokafka's, except that it stops when the share is used up."""
 
     def getall(self, max_records: int | None = None) -> list[_Record]:
         if not self._may_be_handed_over() or _share.is_used_up:
@@ -57,7 +57,7 @@ class PortionedResult(fetcher.FetchResult):
 
 
 class FairFetcher(fetcher.Fetcher):
-    """Each call first waits as long as the last one unfolded, so at least half of the loop's time is left to others. A
+    """Each call first waits as long as the last one decompressed, so others get at least half of the loop's time. A
     partition that was not read to its end goes behind the others.
     """
 
@@ -72,12 +72,12 @@ class FairFetcher(fetcher.Fetcher):
         debt, self._debt_seconds = self._debt_seconds, 0.0
         if debt > _DEBT_SECONDS:
             await asyncio.sleep(debt)
-        before = work.seconds
-        _share.stop_at = work.unfolded_bytes + PORTION_BYTES
+        before = totals.seconds
+        _share.stop_at = totals.decompressed_bytes + PORTION_BYTES
         drained: dict[Any, list[_Record]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
             partitions, timeout, max_records
         )
-        self._debt_seconds = work.seconds - before
+        self._debt_seconds = totals.seconds - before
         for place in drained:
             if place in self._records:
                 self._records.move_to_end(place)
@@ -85,6 +85,6 @@ class FairFetcher(fetcher.Fetcher):
 
 
 def install() -> None:
-    """Affects all consumers made in this process from now on."""
+    """Affects every consumer made in this process from now on."""
     fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka offers no other place
     consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above

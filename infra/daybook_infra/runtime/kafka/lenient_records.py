@@ -1,4 +1,4 @@
-"""Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that unfold to
+"""Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that decompress to
 gigabytes. Without it one such record would stop its partition. Unreadable names are kept with U+FFFD; a `LostBatch`
 record replaces a batch that is too large.
 """
@@ -12,7 +12,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
-from daybook_infra.runtime.kafka import fair_fetching, unfolding
+from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
 
 
@@ -66,7 +66,7 @@ class _Batch:
                 read += 1
         except UnicodeDecodeError:
             yield from islice(self._again(), read, None)
-        except unfolding.UnfoldsTooFar:  # before any record was read
+        except decompression.BatchTooLarge:  # before any record was read
             yield self._lost()
 
     def _lost(self) -> _LostRecord:
@@ -84,7 +84,7 @@ class _Batch:
 
 
 class LenientRecords:
-    """Stands in for aiokafka's `MemoryRecords`: a fetched partition's bytes in, its batches out."""
+    """Replaces aiokafka's `MemoryRecords`: the bytes fetched from a partition in, its batches out."""
 
     def __init__(self, data: bytes) -> None:
         self._records = MemoryRecords(data)
@@ -103,7 +103,7 @@ class LenientRecords:
 
 
 def install() -> None:
-    """Affects all consumers of this process: aiokafka has no setting for it."""
-    unfolding.install()
+    """Affects every consumer of this process: aiokafka has no setting for it."""
+    decompression.install()
     fair_fetching.install()
     fetcher.MemoryRecords = LenientRecords  # type: ignore[attr-defined, assignment]  # a stand-in, not a subtype

@@ -1,8 +1,10 @@
-"""A record batch that is too large to be read, as the one record that stands in for it."""
+"""The record that replaces a batch which is too large to be read.
+Not in `lenient_records`, which makes it, because state machines that import no Kafka client have to know it, too.
+"""
 
 
 class LostBatch(bytes):
-    """The empty value of the record at `last_offset`; no sender can make one."""
+    """An empty value, of the record at `last_offset`. No sender can make one."""
 
     first_offset: int
     last_offset: int

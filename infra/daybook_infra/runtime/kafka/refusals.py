@@ -1,5 +1,5 @@
-"""Why Kafka refuses a client, for people: aiokafka's errors in, a sentence out. A client that fails to start does not
-say why, so this module opens a connection of its own to find out.
+"""Why Kafka refuses a client, in words: aiokafka's errors in, a sentence out. A client that fails to start does not say
+why, so `find_refusal` opens a connection of its own to find out.
 """
 
 import asyncio
@@ -32,11 +32,11 @@ def describe_denial(settings: Settings, error: BaseException) -> str | None:
     """The missing ACL; None if the error is not one of `DENIALS`."""
     match error:
         case TopicAuthorizationFailedError():
-            return f"{_who(settings)} is not authorised for topic {_named(error)}: an ACL is missing"
+            return f"{_client_name(settings)} is not authorised for topic {_names_in(error)}: an ACL is missing"
         case GroupAuthorizationFailedError():
-            return f"{_who(settings)} is not authorised for group {_named(error)}: an ACL (Read) is missing"
+            return f"{_client_name(settings)} is not authorised for group {_names_in(error)}: an ACL (Read) is missing"
         case ClusterAuthorizationFailedError():
-            return f"{_who(settings)} is not authorised to write to any topic: an ACL (Write) is missing"
+            return f"{_client_name(settings)} is not authorised to write to any topic: an ACL (Write) is missing"
         case _:
             return None
 
@@ -78,7 +78,7 @@ def _reason(settings: Settings, error: Exception) -> str | None:
     match error:
         case SaslAuthenticationFailed() | AuthenticationFailedError():
             check = f"check {env_name('kafka_user')} and {env_name('kafka_password')}"
-            return f"refuses {_who(settings)}: SASL authentication failed; {check}"
+            return f"refuses {_client_name(settings)}: SASL authentication failed; {check}"
         case UnsupportedSaslMechanismError():
             return f"does not take {settings.kafka_sasl}: check {env_name('kafka_sasl')}"
         case IllegalSaslStateError():
@@ -92,11 +92,11 @@ def _reason(settings: Settings, error: Exception) -> str | None:
             return None
 
 
-def _who(settings: Settings) -> str:
+def _client_name(settings: Settings) -> str:
     return f"user {settings.kafka_user}" if settings.kafka_user else "this client"
 
 
-def _named(error: KafkaError) -> str:
+def _names_in(error: KafkaError) -> str:
     """The names in the error's arguments: one, several or none."""
     names = [each for given in error.args for each in ([given] if isinstance(given, str) else given)]
     return ", ".join(sorted(names)) or "(unnamed)"

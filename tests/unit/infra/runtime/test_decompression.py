@@ -11,14 +11,14 @@ from aiokafka import codec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daybook_infra.runtime.kafka import unfolding
-from daybook_infra.runtime.kafka.unfolding import UNFOLDED_BYTES, UnfoldsTooFar
+from daybook_infra.runtime.kafka import decompression
+from daybook_infra.runtime.kafka.decompression import MAX_DECOMPRESSED_BYTES, BatchTooLarge
 
 DECODERS: dict[str, Callable[[Any], bytearray]] = {
-    "gzip": unfolding.unfold_gzip,
-    "snappy": unfolding.unfold_snappy,
-    "lz4": unfolding.unfold_lz4,
-    "zstd": unfolding.unfold_zstd,
+    "gzip": decompression.decompress_gzip,
+    "snappy": decompression.decompress_snappy,
+    "lz4": decompression.decompress_lz4,
+    "zstd": decompression.decompress_zstd,
 }
 payloads = st.binary(min_size=1) | st.builds(bytes.__mul__, st.binary(min_size=1, max_size=20), st.integers(1, 300_000))
 
@@ -32,27 +32,29 @@ def test_compressed_data_round_trips(name: str, payload: bytes) -> None:
 @pytest.mark.parametrize("name", DECODERS)
 def test_a_payload_at_the_bound_is_decompressed_and_one_more_byte_is_refused(name: str) -> None:
     encode = getattr(codec, f"{name}_encode")
-    assert len(DECODERS[name](encode(bytes(UNFOLDED_BYTES)))) == UNFOLDED_BYTES
-    with pytest.raises(UnfoldsTooFar):
-        DECODERS[name](encode(bytes(UNFOLDED_BYTES + 1)))
+    assert len(DECODERS[name](encode(bytes(MAX_DECOMPRESSED_BYTES)))) == MAX_DECOMPRESSED_BYTES
+    with pytest.raises(BatchTooLarge):
+        DECODERS[name](encode(bytes(MAX_DECOMPRESSED_BYTES + 1)))
 
 
 @given(st.lists(st.binary(min_size=1), min_size=2, max_size=4))
 def test_streams_of_several_parts_are_decompressed(parts: list[bytes]) -> None:
-    assert unfolding.unfold_gzip(b"".join(map(gzip.compress, parts))) == b"".join(parts)
-    assert unfolding.unfold_zstd(b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)) == b"".join(parts)
-    assert unfolding.unfold_snappy(bytes(cramjam.snappy.compress_raw(parts[0]))) == parts[0]
+    assert decompression.decompress_gzip(b"".join(map(gzip.compress, parts))) == b"".join(parts)
+    assert decompression.decompress_zstd(b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)) == b"".join(
+        parts
+    )
+    assert decompression.decompress_snappy(bytes(cramjam.snappy.compress_raw(parts[0]))) == parts[0]
 
 
 def test_the_bound_holds_for_all_parts_of_a_stream_together() -> None:
-    part = bytes(UNFOLDED_BYTES // 4)
-    with pytest.raises(UnfoldsTooFar):
-        unfolding.unfold_gzip(gzip.compress(part, 1) * 5)
-    with pytest.raises(UnfoldsTooFar):
-        unfolding.unfold_zstd(bytes(cramjam.zstd.compress(part)) * 5)
+    part = bytes(MAX_DECOMPRESSED_BYTES // 4)
+    with pytest.raises(BatchTooLarge):
+        decompression.decompress_gzip(gzip.compress(part, 1) * 5)
+    with pytest.raises(BatchTooLarge):
+        decompression.decompress_zstd(bytes(cramjam.zstd.compress(part)) * 5)
     blocks = codec.snappy_encode(part)[16:]
-    with pytest.raises(UnfoldsTooFar):
-        unfolding.unfold_snappy(codec.snappy_encode(b"x")[:16] + blocks * 5)
+    with pytest.raises(BatchTooLarge):
+        decompression.decompress_snappy(codec.snappy_encode(b"x")[:16] + blocks * 5)
 
 
 @pytest.mark.parametrize("name", DECODERS)
@@ -65,6 +67,6 @@ def test_a_truncated_stream_is_a_decompression_error(name: str) -> None:
 def test_a_snappy_block_with_a_wrong_length_is_refused() -> None:
     block = bytes(cramjam.snappy.compress_raw(b"x" * 100))
     with pytest.raises(cramjam.DecompressionError):
-        unfolding.unfold_snappy(bytes([90]) + block[1:])
-    with pytest.raises(UnfoldsTooFar):
-        unfolding.unfold_snappy(b"\xff\xff\xff\xff\x0f" + block[1:])
+        decompression.decompress_snappy(bytes([90]) + block[1:])
+    with pytest.raises(BatchTooLarge):
+        decompression.decompress_snappy(b"\xff\xff\xff\xff\x0f" + block[1:])

@@ -1,5 +1,5 @@
-"""Decompresses record batches up to a bound: a batch's compressed bytes in, its records' bytes out, or UnfoldsTooFar.
-What a batch declares of its own size is not looked at.
+"""Decompresses record batches up to a bound: a batch's compressed bytes in, its records' bytes out, or BatchTooLarge.
+The size that a batch declares for itself is ignored.
 """
 
 import sys
@@ -14,40 +14,40 @@ import cramjam
 from aiokafka import codec
 from aiokafka.record import default_records, legacy_records
 
-UNFOLDED_BYTES: Final = 64 * 1024 * 1024
-"""A batch may unfold to so much. Daybook's own unfold to about 1 MiB, and no topic takes a request above 5 MiB."""
+MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
+"""Of one batch. Daybook's own have about 1 MiB, and no topic takes a request above 5 MiB."""
 
-# Batches of JSON unfold to 3 to 6 times their size; what needs more is tried again with more room.
+# Batches of JSON decompress to 3 to 6 times their size; what needs more is tried again with a larger buffer.
 _FIRST_GUESS = 8
 _SMALLEST_GUESS = 64 * 1024
 _GUESS_GROWTH = 8
 _GZIP_CHUNK = 1024 * 1024
 _XERIAL_HEADER_BYTES = 16
 
-_Unfold = Callable[[bytes, bytearray], int]
+_DecompressInto = Callable[[bytes, bytearray], int]
 _Decode = Callable[[Any], bytearray]
 
 
 @dataclass(slots=True)
-class Work:
-    """What this process has unfolded so far, and how long that took; a refused batch counts with the bound."""
+class Totals:
+    """What this process has decompressed so far, and how long that took. A refused batch counts with the bound."""
 
-    unfolded_bytes: int = 0
+    decompressed_bytes: int = 0
     seconds: float = 0.0
 
 
-work: Final = Work()
+totals: Final = Totals()
 
 
-class UnfoldsTooFar(Exception):
-    """The batch unfolds to more than `UNFOLDED_BYTES`."""
+class BatchTooLarge(Exception):
+    """The batch decompresses to more than `MAX_DECOMPRESSED_BYTES`."""
 
 
 def install() -> None:
-    """For every consumer of this process. aiokafka imports its decoders by name into each module that reads batches,
-    compiled ones included.
+    """Affects every consumer of this process. aiokafka imports its decoders by name into each module that reads
+    batches, compiled ones included.
     """
-    decoders = {"gzip": unfold_gzip, "snappy": unfold_snappy, "lz4": unfold_lz4, "zstd": unfold_zstd}
+    decoders = {"gzip": decompress_gzip, "snappy": decompress_snappy, "lz4": decompress_lz4, "zstd": decompress_zstd}
     for module in _modules_that_read_batches():
         for name, decode in decoders.items():
             if hasattr(module, f"{name}_decode"):
@@ -57,15 +57,15 @@ def install() -> None:
 def _counted(decode: _Decode) -> _Decode:
     @wraps(decode)
     def counting(payload: Any) -> bytearray:
-        begun_at = time.perf_counter()
-        size = UNFOLDED_BYTES
+        started_at = time.perf_counter()
+        size = MAX_DECOMPRESSED_BYTES
         try:
-            unfolded = decode(payload)
-            size = len(unfolded)
-            return unfolded
+            decompressed = decode(payload)
+            size = len(decompressed)
+            return decompressed
         finally:
-            work.unfolded_bytes += size
-            work.seconds += time.perf_counter() - begun_at
+            totals.decompressed_bytes += size
+            totals.seconds += time.perf_counter() - started_at
 
     return counting
 
@@ -76,17 +76,17 @@ def _modules_that_read_batches() -> list[Any]:
     return [default_records, legacy_records, *(sys.modules[reader.__module__] for reader in readers)]
 
 
-def unfold_zstd(payload: Any) -> bytearray:
-    return _into_growing_room(bytes(payload), cramjam.zstd.decompress_into)
+def decompress_zstd(payload: Any) -> bytearray:
+    return _into_growing_buffer(bytes(payload), cramjam.zstd.decompress_into)
 
 
-def unfold_lz4(payload: Any) -> bytearray:
-    return _into_growing_room(bytes(payload), cramjam.lz4.decompress_into)
+def decompress_lz4(payload: Any) -> bytearray:
+    return _into_growing_buffer(bytes(payload), cramjam.lz4.decompress_into)
 
 
-def unfold_gzip(payload: Any) -> bytearray:
-    """All members of the stream; raises zlib.error or EOFError where it is not whole."""
-    unfolded = bytearray()
+def decompress_gzip(payload: Any) -> bytearray:
+    """All members of the stream. Raises zlib.error or EOFError if it is not whole."""
+    decompressed = bytearray()
     left = bytes(payload)
     while left:
         member = zlib.decompressobj(wbits=31)
@@ -94,52 +94,52 @@ def unfold_gzip(payload: Any) -> bytearray:
             piece = member.decompress(left, _GZIP_CHUNK)
             if not piece and not member.unconsumed_tail and not member.eof:
                 raise EOFError("a gzip stream ended before its end-of-stream marker")
-            unfolded += piece
-            _check_size(len(unfolded))
+            decompressed += piece
+            _check_size(len(decompressed))
             left = member.unconsumed_tail
         left = member.unused_data.lstrip(b"\0")
-    return unfolded
+    return decompressed
 
 
-def unfold_snappy(payload: Any) -> bytearray:
+def decompress_snappy(payload: Any) -> bytearray:
     """One raw block, or the blocks of a stream in the framing of the Java library."""
     data = bytes(payload)
     if not codec._detect_xerial_stream(data):  # noqa: SLF001 - the detection that this stands in for
         return _snappy_block(data, 0)
-    unfolded = bytearray()
+    decompressed = bytearray()
     at = _XERIAL_HEADER_BYTES
     while at < len(data):
         size = int.from_bytes(data[at : at + 4], "big")
-        unfolded += _snappy_block(data[at + 4 : at + 4 + size], len(unfolded))
+        decompressed += _snappy_block(data[at + 4 : at + 4 + size], len(decompressed))
         at += 4 + size
-    return unfolded
+    return decompressed
 
 
 def _snappy_block(block: bytes, before: int) -> bytearray:
     """A block states its length first, and the decoder writes no more than that."""
     size = cramjam.snappy.decompress_raw_len(block)
     _check_size(before + size)
-    room = bytearray(size)
-    cramjam.snappy.decompress_raw_into(block, room)
-    return room
+    buffer = bytearray(size)
+    cramjam.snappy.decompress_raw_into(block, buffer)
+    return buffer
 
 
-def _into_growing_room(payload: bytes, unfold: _Unfold) -> bytearray:
-    """Raises cramjam's DecompressionError where the payload is not what it should be."""
+def _into_growing_buffer(payload: bytes, decompress: _DecompressInto) -> bytearray:
+    """Raises cramjam's DecompressionError if the payload is malformed."""
     size = max(_SMALLEST_GUESS, _FIRST_GUESS * len(payload))
     while True:
-        room = bytearray(min(size, UNFOLDED_BYTES))
+        buffer = bytearray(min(size, MAX_DECOMPRESSED_BYTES))
         try:
-            del room[unfold(payload, room) :]
+            del buffer[decompress(payload, buffer) :]
         except cramjam.DecompressionError as error:
             if "failed to write whole buffer" not in str(error):
                 raise
         else:
-            return room
-        _check_size(len(room) + 1)
+            return buffer
+        _check_size(len(buffer) + 1)
         size *= _GUESS_GROWTH
 
 
 def _check_size(size: int) -> None:
-    if size > UNFOLDED_BYTES:
-        raise UnfoldsTooFar
+    if size > MAX_DECOMPRESSED_BYTES:
+        raise BatchTooLarge
