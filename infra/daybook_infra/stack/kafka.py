@@ -7,7 +7,6 @@ import socket
 import struct
 import time
 import uuid
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -155,8 +154,7 @@ class Kafka:
         process = self.process()
         if process is not None:
             end_process(process, "Kafka", self.say)
-        with suppress(FileNotFoundError):
-            self.pid_file.unlink()
+        self.pid_file.unlink(missing_ok=True)
         return process is not None
 
     @property

@@ -2,7 +2,6 @@
 
 import secrets
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,8 +137,7 @@ class Postgres:
         if self.pid_file.exists() and self.process() is None:
             pid = read_pid(self.pid_file)
             self.say(f"{self.pid_file} is stale (no server of this folder has pid {pid}): removing it")
-            with suppress(FileNotFoundError):
-                self.pid_file.unlink()
+            self.pid_file.unlink(missing_ok=True)
 
     def _pg_ctl(self, action: str, *options: str) -> Done:
         child = self._program("pg_ctl", action, "-w", "-D", str(self._cluster), *options)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -53,18 +53,12 @@ class Child:
     account: Account | None = None
     env: Mapping[str, str] | None = None
 
-    @property
-    def uid(self) -> int | None:
-        return self.account.uid if self.account is not None else None
-
-    @property
-    def gid(self) -> int | None:
-        return self.account.gid if self.account is not None else None
-
-    @property
-    def groups(self) -> list[int] | None:
-        """None keeps the caller's groups; an account has only its own."""
-        return [] if self.account is not None else None
+    def options(self) -> dict[str, Any]:
+        """What subprocess needs to run it. An account gets no groups besides its own."""
+        who = self.account
+        user = {} if who is None else {"user": who.uid, "group": who.gid, "extra_groups": []}
+        env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(self.env or {})}
+        return {**user, "args": self.argv, "env": env, "cwd": OPEN_TO_ALL, "stderr": subprocess.STDOUT}
 
 
 def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None = None) -> Done:
@@ -81,18 +75,8 @@ def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None 
 
 def _exit_code(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> int:
     try:
-        return subprocess.run(  # noqa: S603 - every argument is ours
-            child.argv,
-            user=child.uid,
-            group=child.gid,
-            extra_groups=child.groups,
-            cwd=OPEN_TO_ALL,
-            env=_environment(child.env),
-            input=stdin.encode(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            timeout=seconds,
-            check=False,
+        return subprocess.run(
+            **child.options(), input=stdin.encode(), stdout=output, timeout=seconds, check=False
         ).returncode
     except subprocess.TimeoutExpired:
         output.write(f"no end after {seconds:.0f} s\n".encode())
@@ -107,17 +91,8 @@ def spawn(child: Child, log: Path) -> int:
     """
     try:
         with log.open("ab") as output:
-            started = subprocess.Popen(  # noqa: S603 - every argument is ours
-                child.argv,
-                user=child.uid,
-                group=child.gid,
-                extra_groups=child.groups,
-                cwd=OPEN_TO_ALL,
-                env=_environment(child.env),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            started = subprocess.Popen(
+                **child.options(), stdin=subprocess.DEVNULL, stdout=output, start_new_session=True
             )
     except OSError as error:
         raise StackError(f"{child.argv[0]} cannot be run: {error.strerror}") from None
@@ -139,10 +114,6 @@ def start_new_log(log: Path) -> None:
     """Each start has a log of its own. Keeps the log of the start before."""
     with suppress(FileNotFoundError):
         log.replace(log.with_name(f"{log.name}.1"))
-
-
-def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(env or {})}
 
 
 def read_pid(file: Path) -> int | None:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from daybook_infra.runtime.postgres.connections import OwnConnection
 
 UNKNOWN, INTERRUPTED = 3, 130
-# Each level is a pass over all that are pending.
+# Each level is one pass over all pending dead letters.
 MOST_LEVELS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """On which connection, as whom, how long a command may take, whether to do it at all, and where its key is."""
+class DlqOptions:
+    """The options of both subcommands. `seconds`: how long to wait for the outcome of each command."""
 
     connection_id: UUID
     principal: Service
@@ -42,44 +42,7 @@ class Order:
 
 @click.group
 def dlq() -> None:
-    """Work off the dead letters of a connection, however many there are."""
-
-
-def ordered(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options that both subcommands have; the command gets them as `order`."""
-
-    @wraps(command)
-    def with_order(
-        connection: UUID,
-        principal: Service,
-        seconds: float,
-        key_file: Path | None,
-        *,
-        dry_run: bool,
-        **others: object,
-    ) -> None:
-        command(order=Order(connection, principal, seconds, dry_run, key_file), **others)
-
-    whole = click.option("--dry-run", is_flag=True, help="Only count what would be touched.")(with_order)
-    whole = click.option(
-        "--timeout",
-        "seconds",
-        type=click.FloatRange(min=0, min_open=True),
-        default=30.0,
-        show_default=True,
-        metavar="SECONDS",
-        help="How long to wait for each command's outcome, and for the tables to show it.",
-    )(whole)
-    whole = click.option(
-        "--key-file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
-    )(whole)
-    whole = click.option(
-        "--principal", default="service:cli", show_default=True, callback=_service, help="Who sends: service:NAME."
-    )(whole)
-    return click.option("--connection", type=click.UUID, required=True, metavar="ID", help="Whose dead letters.")(whole)
+    """Retry or resolve the pending dead letters of a connection, however many there are."""
 
 
 def _service(_context: click.Context, _option: click.Parameter, text: str) -> Service:
@@ -92,8 +55,46 @@ def _service(_context: click.Context, _option: click.Parameter, text: str) -> Se
     return principal
 
 
+OPTIONS = (
+    click.option("--connection", type=click.UUID, required=True, metavar="ID", help="Whose dead letters."),
+    click.option(
+        "--principal", default="service:cli", show_default=True, callback=_service, help="Who sends: service:NAME."
+    ),
+    click.option(
+        "--key-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
+    ),
+    click.option(
+        "--timeout",
+        "seconds",
+        type=click.FloatRange(min=0, min_open=True),
+        default=30.0,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long to wait for each command's outcome, and for the tables to show it.",
+    ),
+    click.option("--dry-run", is_flag=True, help="Only count what would be touched."),
+)
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options of both subcommands. The command gets them as `options`."""
+
+    @wraps(command)
+    def parsed(
+        connection: UUID, principal: Service, seconds: float, key_file: Path | None, *, dry_run: bool, **others: object
+    ) -> None:
+        command(options=DlqOptions(connection, principal, seconds, dry_run, key_file), **others)
+
+    for option in reversed(OPTIONS):
+        parsed = option(parsed)
+    return parsed
+
+
 @dlq.command
-@ordered
+@with_options
 @click.option(
     "--max-retry-count",
     type=click.IntRange(0, MOST_LEVELS),
@@ -102,23 +103,23 @@ def _service(_context: click.Context, _option: click.Parameter, text: str) -> Se
     metavar="N",
     help="Go on until each has been retried more than N times.",
 )
-def retry(order: Order, max_retry_count: int) -> None:
+def retry(options: DlqOptions, max_retry_count: int) -> None:
     """Retry all pending dead letters of a connection that have been retried at most N times.
 
-    A dead letter that is retried stays pending, and its retry count goes up by one. So this goes up in levels: first
-    those that were never retried, then those retried at most once, up to those retried at most N times. At the end
-    each has been retried more than N times; with N = 0, the default, each that was never retried has been retried once.
+    A retried dead letter stays pending, and its retry count goes up by one. Retries therefore go up level by level:
+    first those never retried, then those retried at most once, up to those retried at most N times. At the end each has
+    been retried more than N times; with N = 0, the default, each that was never retried has been retried once.
 
-    It may be interrupted (Ctrl-C, exit code 130) and repeated: it goes on where it stopped, and repeated after its end
-    it changes nothing. What arrives while it runs may be left over; it says so.
+    You can interrupt it (Ctrl-C, exit code 130) and repeat it: it continues where it stopped, and changes nothing once
+    it is done. Dead letters that arrive meanwhile may be left; it says so.
 
-    Exits with 1 if a command was rejected, with 3 if one has no known outcome: then repeat it.
+    Exits with 1 if a command was rejected, with 3 if the outcome of one is unknown: then repeat it.
     """
-    _work_off(order, Retry(max_retry_count))
+    _execute_all(options, Retry(max_retry_count))
 
 
 @dlq.command
-@ordered
+@with_options
 @click.option("--resolution", type=click.Choice(get_args(Resolution)), required=True, help="What became of them.")
 @click.option("--reason", metavar="TEXT", help="Kept in the log.")
 @click.option(
@@ -127,77 +128,81 @@ def retry(order: Order, max_retry_count: int) -> None:
     metavar="N",
     help="Only those retried at most N times.  [default: all]",
 )
-def resolve(order: Order, resolution: str, reason: str | None, max_retry_count: int | None) -> None:
+def resolve(options: DlqOptions, resolution: str, reason: str | None, max_retry_count: int | None) -> None:
     """Resolve all pending dead letters of a connection.
 
-    It may be interrupted (Ctrl-C, exit code 130) and repeated: it goes on where it stopped. What arrives while it runs
-    may be left over; it says so.
+    You can interrupt it (Ctrl-C, exit code 130) and repeat it: it continues where it stopped. Dead letters that arrive
+    meanwhile may be left; it says so.
 
-    Exits with 1 if a command was rejected, with 3 if one has no known outcome: then repeat it.
+    Exits with 1 if a command was rejected, with 3 if the outcome of one is unknown: then repeat it.
     """
-    _work_off(order, Resolve(max_retry_count, resolution, reason))
+    _execute_all(options, Resolve(max_retry_count, resolution, reason))
 
 
-def _work_off(order: Order, work: BulkAction) -> None:
-    """Says at the end, on whatever way it ends, how many are done."""
+def _execute_all(options: DlqOptions, action: BulkAction) -> None:
+    """Reports how many dead letters are done, however it ends."""
     from daybook_infra.operations.dead_letters import OutcomeUnknown
     from daybook_infra.runtime.errors import DaybookError
 
-    sweep = Progress(())
+    bulk = Progress(())
     try:
-        asyncio.run(_run(server_settings(), order, work, sweep))
+        asyncio.run(_run(server_settings(), options, action, bulk))
     except KeyboardInterrupt:
-        click.echo(f"interrupted, {_done(work, sweep)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(f"interrupted, {_report(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
         sys.exit(INTERRUPTED)
     except OutcomeUnknown as error:
-        click.echo(f"Error: {error}; {_done(work, sweep)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(f"Error: {error}; {_report(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
         sys.exit(UNKNOWN)
     except DaybookError as error:
-        if not sweep.done:
+        if not bulk.done:
             raise
-        raise DaybookError(f"{error}; {_done(work, sweep)} before") from error
+        raise DaybookError(f"{error}; {_report(action, bulk)} before") from error
 
 
-async def _run(settings: Settings, order: Order, work: BulkAction, sweep: Progress) -> None:
+async def _run(settings: Settings, options: DlqOptions, action: BulkAction, bulk: Progress) -> None:
     from daybook_infra.operations.dead_letters import find_connection, pending_by_retries
     from daybook_infra.runtime.postgres.connections import connect
     from daybook_infra.runtime.postgres.migrations import verify_migrations
 
     await verify_migrations(settings)
     async with connect(settings, "daybook-dlq") as database:
-        place = await find_connection(database, order.connection_id)
-        pending = await pending_by_retries(database, place, work.max_retry_count)
-        sweep.passes = plan_passes(work, pending)
-        if order.dry_run:
-            click.echo(_preview(sum(pending.values()), sweep))
+        ref = await find_connection(database, options.connection_id)
+        pending = await pending_by_retries(database, ref, action.max_retry_count)
+        bulk.passes = plan_passes(action, pending)
+        if options.dry_run:
+            click.echo(_preview(sum(pending.values()), bulk))
         elif not pending:
-            click.echo(f"connection {order.connection_id} has no pending dead letter that matches")
+            click.echo(f"connection {options.connection_id} has no pending dead letter that matches")
         else:
-            await _send_all(settings, order, work, sweep, (database, place))
-            left = await pending_by_retries(database, place, work.max_retry_count)
-            click.echo(_done(work, sweep) + _arrived(sum(left.values())))
+            await _send_all(settings, options, action, bulk, (database, ref))
+            left = await pending_by_retries(database, ref, action.max_retry_count)
+            click.echo(_report(action, bulk) + _arrived(sum(left.values())))
 
 
 async def _send_all(
-    settings: Settings, order: Order, work: BulkAction, sweep: Progress, where: "tuple[OwnConnection, ConnectionRef]"
+    settings: Settings,
+    options: DlqOptions,
+    action: BulkAction,
+    bulk: Progress,
+    on: "tuple[OwnConnection, ConnectionRef]",
 ) -> None:
     from daybook_infra.operations.dead_letters import envelope, execute
     from daybook_infra.operations.publishing import publishing
     from daybook_infra.operations.service_key import service_key
 
-    database, place = where
-    signer = Signer(order.principal, service_key(settings, order.key_file))
-    async with publishing(settings, signer, order.seconds) as client:
-        with progress(sweep.total, _word(work)) as advance:
-            while (current := sweep.current) is not None:
-                command = envelope(place, command_type(work), command_data(work, place.connection_id, current))
-                touched = await execute(client, database, place, command)
-                sweep.record(touched.ids, touched.remaining)
+    database, ref = on
+    signer = Signer(options.principal, service_key(settings, options.key_file))
+    async with publishing(settings, signer, options.seconds) as client:
+        with progress(bulk.total, _unit(action)) as advance:
+            while (current := bulk.current) is not None:
+                command = envelope(ref, command_type(action), command_data(action, ref.connection_id, current))
+                touched = await execute(client, database, ref, command)
+                bulk.record(touched.ids, touched.remaining)
                 advance(touched.ids)
 
 
-def _preview(matching: int, sweep: Progress) -> str:
-    times = f", in {sweep.total} retries" if sweep.total != matching else ""
+def _preview(matching: int, bulk: Progress) -> str:
+    times = f", in {bulk.total} retries" if bulk.total != matching else ""
     return f"{matching} pending dead letters match{times}; nothing was sent"
 
 
@@ -205,9 +210,9 @@ def _arrived(left: int) -> str:
     return f"; {left} arrived meanwhile and are left: repeat it for them" if left else ""
 
 
-def _done(work: BulkAction, sweep: Progress) -> str:
-    return f"{sweep.done} {_word(work)}"
+def _report(action: BulkAction, bulk: Progress) -> str:
+    return f"{bulk.done} {_unit(action)}"
 
 
-def _word(work: BulkAction) -> str:
-    return "retries done" if isinstance(work, Retry) else "dead letters resolved"
+def _unit(action: BulkAction) -> str:
+    return "retries done" if isinstance(action, Retry) else "dead letters resolved"

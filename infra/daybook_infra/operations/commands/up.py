@@ -75,7 +75,7 @@ def _run(home: Home, undo: ExitStack) -> None:
 
 
 def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitStack) -> None:
-    """Notes which servers it will start first, so that they are stopped even if the start is interrupted."""
+    """First notes which servers it starts, so that they are stopped even if the start is interrupted."""
     mine = (local - stack.servers().parts()) | (local & started_by_killed_up(home))
     undo.callback(forget_started, home)
     undo.callback(stack.stop, mine)
