@@ -12,8 +12,8 @@ from daybook_infra.runtime.postgres.connections import connect as connected
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import org_log
 from daybook_projector.healing.differences import Difference
-from daybook_projector.healing.shadow_tables import Beside
-from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.healing.org_log import Unhealable
+from daybook_projector.healing.shadow_tables import ShadowTables
 from daybook_projector.projections.fold import folds
 from support.healing import heal, older_than, post_rest
 from support.histories import logs
@@ -40,7 +40,7 @@ STATE = "SELECT generation, released_at IS NULL FROM daybook.quarantine WHERE or
 
 # Constraints by bare table name. Temporary tables cannot reference auth.users.
 CONSTRAINTS = """
-SELECT replace(conrelid::regclass::text, 'beside_', ''), replace(pg_get_constraintdef(oid), 'beside_', '')
+SELECT replace(conrelid::regclass::text, 'shadow_', ''), replace(pg_get_constraintdef(oid), 'shadow_', '')
   FROM pg_constraint WHERE connamespace = $1::regnamespace AND contype IN ('p', 'u', 'f', 'c', 'n')
    AND conrelid <> 'public.audit_log'::regclass AND confrelid <> 'auth.users'::regclass
 """
@@ -185,8 +185,8 @@ async def test_comparing_changes_nothing(fresh_settings: FreshSettings) -> None:
 
 async def test_the_temporary_tables_have_the_constraints_of_the_real_ones(shared_settings: Settings) -> None:
     async with connected(shared_settings, "test") as connection:
-        await Beside(connection, ALL).begin()
-        beside = await connection.fetchval("SELECT pg_my_temp_schema()::regnamespace::text")
-        real, temporary = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", beside)]
+        await ShadowTables(connection, ALL).create()
+        temporary_schema = await connection.fetchval("SELECT pg_my_temp_schema()::regnamespace::text")
+        real, temporary = [set(await connection.fetch(CONSTRAINTS, schema)) for schema in ("public", temporary_schema)]
     assert len(real) > 20
     assert temporary == real

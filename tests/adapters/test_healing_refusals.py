@@ -7,7 +7,7 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.healing.org_log import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than
 from support.logbook import Logbook, org, org_in, project, thing, user_in
 from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded

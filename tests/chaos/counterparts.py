@@ -15,7 +15,7 @@ from daybook_infra.runtime.postgres.connections import Connection, translated
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
 from daybook_projector.postgres.checkpoints import move_checkpoint
-from daybook_projector.postgres.quarantine import frozen_orgs
+from daybook_projector.postgres.org_writer import quarantined_orgs
 from daybook_projector.postgres.row_writer import Met
 from daybook_projector.postgres.writer import Writer
 from support import removals
@@ -40,7 +40,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
         async with connection.transaction():
             if batch.entries:
                 failpoint("before-rows")
-                await writer._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
+                await writer._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), met)
                 failpoint("after-rows")
 
     patch.replace(Writer, "_write_whole", write_whole)

@@ -15,7 +15,7 @@ from daybook_infra.runtime.logs import configure_logging
 from daybook_infra.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from daybook_projector.healing.course import Healed
+    from daybook_projector.healing.heal import Healed
 
 # A row that is put right may take a million others along, or wait for as many.
 STATEMENT_SECONDS = 600.0
@@ -75,7 +75,7 @@ def heal(org: UUID, *, check: bool) -> None:
 async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
     from daybook_infra.runtime.postgres.connections import connect
     from daybook_infra.runtime.postgres.migrations import verify_migrations
-    from daybook_projector.healing.course import Healing, is_quarantined
+    from daybook_projector.healing.heal import Healing, is_quarantined
     from daybook_projector.projections.fold import folds
 
     await verify_migrations(settings)

@@ -17,9 +17,9 @@ from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_po
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.runtime.startup import verify_servers
-from daybook_projector.engine.observation import observe
+from daybook_projector.engine.monitoring import monitor
 from daybook_projector.engine.report import ProjectorReport
-from daybook_projector.engine.worker import Desk, Worker
+from daybook_projector.engine.worker import Worker, WorkerContext
 from daybook_projector.http.app import make_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.reader import MakeWorker, Reader
@@ -61,13 +61,13 @@ async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Eve
         reader = Reader(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
         settle_garbage()
         async with asyncio.TaskGroup() as group:
-            group.create_task(observe(reader, bounds, pool, report, stop))
+            group.create_task(monitor(reader, bounds, pool, report, stop))
             await reader.run(stop)
 
 
 def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: ProjectorReport) -> MakeWorker:
     managed = settings.users == "managed"
-    desk = Desk(
+    context = WorkerContext(
         bounds=bounds,
         writer=Writer(pool, folds(managed_users=managed)),
         users=AuthUsers(pool, settings.partitions, bounds.end, managed=managed),
@@ -75,7 +75,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Pro
         partitions=settings.partitions,
         slots=asyncio.Semaphore(WRITERS),
     )
-    return lambda partition, feed: Worker(partition, feed, desk)
+    return lambda partition, feed: Worker(partition, feed, context)
 
 
 @asynccontextmanager

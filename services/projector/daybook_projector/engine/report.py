@@ -1,4 +1,4 @@
-"""What the outside is told of the projector's course: events in; log lines, metrics and health out. Decides nothing."""
+"""Reports what the projector does: events in; log lines, metrics and health out."""
 
 from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
@@ -16,7 +16,7 @@ NAMED_ORGS = 10
 
 
 class ProjectorReport:
-    """As soon as it is made, the process is unready until it has joined its group."""
+    """Once created, the process is not ready until it has joined its consumer group."""
 
     def __init__(self, health: Health, metrics: Metrics) -> None:
         self._health = health
@@ -66,11 +66,11 @@ class ProjectorReport:
             reason=poison.reason,
         )
 
-    def waits(self, partition: int, position: int, user_id: str) -> None:
+    def waiting_for_user(self, partition: int, position: int, user_id: str) -> None:
         self._metrics.waiting.labels(partition).set(1)
         self._health.note(condition(partition), f"entry {partition}.{position} waits for user {user_id}")
 
-    def goes_on(self, partition: int, user_id: str, *, is_there: bool) -> None:
+    def waited_for_user(self, partition: int, user_id: str, *, is_there: bool) -> None:
         self._metrics.waiting.labels(partition).set(0)
         self._health.note(condition(partition), None)
         if not is_there:

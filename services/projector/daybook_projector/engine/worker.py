@@ -1,5 +1,5 @@
-"""One partition, followed for as long as this process has it: takes over at the checkpoint, then batch by batch.
-Waits for users, retries outages, starts afresh after a lost checkpoint, and stops where people are required.
+"""Projects one partition as long as this process owns it: takes over at the checkpoint, then writes batch after batch.
+Waits for users, retries outages, starts again after a lost checkpoint, and stops where an operator is needed.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 
 BATCH_ENTRIES = 5_000
-# Reading a record costs about 25 µs: the event loop is not held up for longer than this many of them.
+# Reading a record takes about 25 µs; this bounds how long the event loop is blocked.
 SLICE_RECORDS = 500
-# A restored PostgreSQL tells nobody, and shards may wait for its checkpoint before they write anything new.
+# How soon a restored PostgreSQL is noticed on an idle partition: shards may wait for its checkpoint.
 IDLE_SECONDS = 5.0
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What the workers of a process share. `slots` bounds how many of them write at a time."""
+class WorkerContext:
+    """What the workers of a process share. `slots` bounds how many of them write at the same time."""
 
     bounds: LogBounds
     writer: Writer
@@ -44,15 +44,15 @@ class Desk:
 
 
 class Worker:
-    def __init__(self, partition: int, feed: Feed, desk: Desk) -> None:
+    def __init__(self, partition: int, feed: Feed, context: WorkerContext) -> None:
         self.partition = partition
         self.feed = feed
         self.projected_to = 0
-        self._desk = desk
-        self._report = desk.report
+        self._context = context
+        self._report = context.report
 
     async def run(self) -> None:
-        """Until the feed is finished or the partition is stopped."""
+        """Returns when the feed is finished or the partition is stopped."""
         try:
             while True:
                 log = await self._take_over()
@@ -63,24 +63,24 @@ class Worker:
                 else:
                     return
         except (PartitionStopped, LogChanged) as stop:
-            self.feed.shut()
+            self.feed.close()
             self._report.stopped(self.partition, str(stop))
 
     async def _take_over(self) -> PartitionLog:
-        self.feed.shut()
-        self._desk.users.forget()
-        checkpoint = await self._retry(lambda: self._desk.writer.checkpoint(self.partition))
+        self.feed.close()
+        self._context.users.forget()
+        checkpoint = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         failpoint("amid-takeover")
-        check_bounds(checkpoint.next_offset, *await self._retry(lambda: self._desk.bounds.of(self.partition)))
+        check_bounds(checkpoint.next_offset, *await self._retry(lambda: self._context.bounds.of(self.partition)))
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)
-        return PartitionLog(self.partition, checkpoint, partitions=self._desk.partitions)
+        return PartitionLog(self.partition, checkpoint, partitions=self._context.partitions)
 
     async def _follow(self, log: PartitionLog) -> None:
         while (records := await self.feed.take(SLICE_RECORDS, IDLE_SECONDS)) is not None:
             if not records:
-                await self._look_again(log)
+                await self._verify_checkpoint(log)
             taken = 0
             while records:
                 self._report.voids(self.partition, log.take(records))
@@ -89,24 +89,24 @@ class Worker:
                 records = self.feed.take_more(min(SLICE_RECORDS, BATCH_ENTRIES - taken))
             await self._project(log)
 
-    async def _look_again(self, log: PartitionLog) -> None:
-        """Raises `CheckpointLost`, as a write would where there is something to write."""
-        stored = await self._retry(lambda: self._desk.writer.checkpoint(self.partition))
+    async def _verify_checkpoint(self, log: PartitionLog) -> None:
+        """Raises `CheckpointLost`, as the next write would."""
+        stored = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         if stored != log.checkpoint:
             raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
 
     async def _project(self, log: PartitionLog) -> None:
         while (batch := log.next_batch(BATCH_ENTRIES)) is not None:
-            ready = await self._ready(log, batch)
+            ready = await self._writable_part(log, batch)
             if ready is not None:
                 await self._write(ready)
                 log.mark_projected(ready)
                 self.projected_to = ready.after.next_offset
 
-    async def _ready(self, log: PartitionLog, batch: Batch) -> Batch | None:
-        """As much of the batch as can be written at once; None after a wait, when that is to be asked again."""
+    async def _writable_part(self, log: PartitionLog, batch: Batch) -> Batch | None:
+        """The part of the batch whose users exist; None after waiting for a user, to try again."""
         required = list(required_users(batch.entries))
-        absent = await self._retry(lambda: self._desk.users.absent({one.user_id for one in required}))
+        absent = await self._retry(lambda: self._context.users.absent({one.user_id for one in required}))
         first = first_absent(required, absent)
         if first is None:
             return batch
@@ -118,9 +118,9 @@ class Worker:
 
     async def _wait(self, log: PartitionLog, batch: Batch, user: RequiredUser) -> None:
         position = batch.entries[user.index].head.position
-        self._report.waits(self.partition, position, user.user_id)
-        is_there = await self._retry(lambda: self._desk.users.appears(user.user_id, self.partition))
-        self._report.goes_on(self.partition, user.user_id, is_there=is_there)
+        self._report.waiting_for_user(self.partition, position, user.user_id)
+        is_there = await self._retry(lambda: self._context.users.appears(user.user_id, self.partition))
+        self._report.waited_for_user(self.partition, user.user_id, is_there=is_there)
         if is_there:
             return
         if user.is_actor:
@@ -129,15 +129,15 @@ class Worker:
 
     async def _write(self, batch: Batch) -> None:
         begun_at = perf_counter()
-        async with self._desk.slots:
-            poisons = await self._retry(lambda: self._desk.writer.write(batch))
+        async with self._context.slots:
+            poisons = await self._retry(lambda: self._context.writer.write(batch))
         failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
         for poison in poisons:
             self._report.quarantined(self.partition, poison)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The process is unready meanwhile."""
+        """The process is not ready while it retries."""
         try:
             return await retry_forever(attempt, partial(self._report.away, by=self))
         finally:

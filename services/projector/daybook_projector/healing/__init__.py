@@ -1,1 +1,1 @@
-"""Healing: an org's rows are made anew from `audit_log`, and it is released from quarantine (docs/log.md, rule 13)."""
+"""Healing rebuilds an org's rows from `audit_log` and releases the org from quarantine (docs/log.md, rule 13)."""

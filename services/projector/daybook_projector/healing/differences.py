@@ -1,4 +1,4 @@
-"""The live rows of an org against those beside them: what differs is put right, in the caller's transaction."""
+"""Compares an org's live rows with its shadow tables and corrects them, in the caller's transaction."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from functools import cache
 from typing import Final
 
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_projector.healing.shadow_tables import TWINS
-from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.healing.org_log import Unhealable
+from daybook_projector.healing.shadow_tables import SHADOWS
 from daybook_projector.postgres.row_writer import refusals
 from daybook_projector.projections.changes import FoldError, Table
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
@@ -17,9 +17,9 @@ from daybook_projector.projections.project_members import PROJECT_MEMBERS
 from daybook_projector.projections.projects import PROJECTS
 from daybook_projector.projections.sync_runs import SYNC_RUNS
 
-ALL_TABLES: Final = tuple(TWINS)
+ALL_TABLES: Final = tuple(SHADOWS)
 KEY_TABLES: Final = (ORGS, PROJECTS)
-"""Which the projector adds to while the org is in quarantine; all others stand still."""
+"""The tables to which the projector adds rows while the org is in quarantine."""
 OTHER_TABLES: Final = tuple(table for table in ALL_TABLES if table not in KEY_TABLES)
 
 OF_ITS_PROJECTS: Final = "old.project_id IN (SELECT id FROM public.projects WHERE org_id = $1)"
@@ -31,12 +31,12 @@ SCOPES: Final = {
     SYNC_RUNS: OF_ITS_CONNECTIONS,
     DLQ_EVENTS: OF_ITS_CONNECTIONS,
 }
-"""Which rows are an org's; elsewhere those that name it."""
+"""Which rows belong to an org, where the table has no org_id."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How many rows of a table were missing, other than they should be, or too many."""
+    """How many rows of a table were missing, different, or surplus."""
 
     table: str
     missing: int = 0
@@ -51,15 +51,15 @@ class Difference:
         return any(self.counts)
 
 
-def sum_of(table: str, differences: Iterable[Difference]) -> Difference:
+def total_difference(table: str, differences: Iterable[Difference]) -> Difference:
     found = [each for each in differences if each.table == table]
     missing, other, surplus = (sum(counts) for counts in zip(*(each.counts for each in found), strict=True))
     return Difference(table, missing, other, surplus)
 
 
-async def put_right(connection: Connection, org_id: str, tables: Sequence[Table]) -> list[Difference]:
-    """Of each of the tables, parents before children. Rows that must go, go first, for what they hold may be wanted by
-    others. Raises `Unhealable` where a row cannot be written, as when its id is another org's.
+async def correct_rows(connection: Connection, org_id: str, tables: Sequence[Table]) -> list[Difference]:
+    """`tables`: parents before children. Deletes first, as deleted rows may hold values that other rows need. Raises
+    `Unhealable` if a row cannot be written, for example because another org has its id.
     """
     surplus = {table: await _run(connection, remove(table), table, org_id) for table in reversed(tables)}
     other = {table: await _run(connection, change(table), table, org_id) for table in tables}
@@ -78,11 +78,13 @@ async def _run(connection: Connection, statement: str, table: Table, org_id: str
 
 @cache
 def remove(table: Table) -> str:
-    """Where no two rows share a value, one that differs is made anew: it may have a value that another one wants."""
+    """In a table with a unique constraint, a row that differs is deleted and inserted again: another row may need its
+    value.
+    """
     same = f"NOT ({_differ(table)})" if table.unique else "true"
     return f"""
         DELETE FROM {table.name} AS old WHERE {_scope(table)}
-        AND NOT EXISTS (SELECT FROM {TWINS[table].name} AS new WHERE {_same_key(table)} AND {same})
+        AND NOT EXISTS (SELECT FROM {SHADOWS[table].name} AS new WHERE {_same_key(table)} AND {same})
     """  # noqa: S608 - names of our own tables, here and below
 
 
@@ -90,7 +92,7 @@ def remove(table: Table) -> str:
 def change(table: Table) -> str:
     changes = ", ".join(f"{column} = new.{column}" for column in _others(table))
     return f"""
-        UPDATE {table.name} AS old SET {changes} FROM {TWINS[table].name} AS new
+        UPDATE {table.name} AS old SET {changes} FROM {SHADOWS[table].name} AS new
         WHERE {_scope(table)} AND {_same_key(table)} AND ({_differ(table)})
     """  # noqa: S608
 
@@ -99,7 +101,7 @@ def change(table: Table) -> str:
 def add(table: Table) -> str:
     columns = ", ".join(table.columns)
     return f"""
-        INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {TWINS[table].name} AS new
+        INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {SHADOWS[table].name} AS new
         WHERE NOT EXISTS (SELECT FROM {table.name} AS old WHERE {_scope(table)} AND {_same_key(table)})
     """  # noqa: S608
 

@@ -1,5 +1,5 @@
-"""An org's entries as `audit_log` keeps them, in the order of the log: rows in, the projector's own entries out.
-The bytes of each record are made again from its row, so that entries are read, and their hashes checked, as ever.
+"""Reads an org's entries from `audit_log`, in the order of the log. Each record's bytes are rebuilt from its row, so
+that entries are read, and their hashes checked, as in the log itself.
 """
 
 from typing import Any
@@ -11,19 +11,19 @@ from daybook_contracts.entries.reading import LooseEntry
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_as_ecmascript
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.head import Head
+from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_projector.healing.unhealable import Unhealable
 from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 from daybook_projector.postgres.row_ids import hashes, readable_identity
 from daybook_projector.postgres.row_writer import refusals
 from daybook_projector.projections.changes import FoldError
 
 NO_OFFSET = -1
-# Dead letters of 64 KiB make 32 MiB of a page.
+# A page of dead letters of 64 KiB takes 32 MiB.
 PAGE_ENTRIES = 500
 
-# Positions order the entries whatever their times are, and no index has them.
-MAKE = """
+# Positions give the order of entries, and no index of audit_log has them.
+CREATE = """
 CREATE TEMP TABLE org_log (
     id uuid PRIMARY KEY, partition integer NOT NULL, position bigint NOT NULL, UNIQUE (position, partition)
 )
@@ -54,8 +54,15 @@ COLUMNS = (
 )
 
 
+class Unhealable(DaybookError):
+    """The message names the entry or the row, and what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; nothing was changed")
+
+
 class OrgLog:
-    """Over one connection, for as long as it is open; to be read by whoever made it."""
+    """The entries are listed in a temporary table, which ends with the connection."""
 
     def __init__(self, connection: Connection, org_id: str, partitions: int) -> None:
         self._connection = connection
@@ -63,15 +70,15 @@ class OrgLog:
         self._partitions = partitions
         self._read_to = -1
 
-    async def begin(self) -> None:
-        await self._connection.execute(MAKE)
+    async def create(self) -> None:
+        await self._connection.execute(CREATE)
 
-    async def settle(self) -> None:
-        """Nobody else tells the planner how many there are."""
+    async def analyze(self) -> None:
+        """Autovacuum ignores temporary tables, so the planner needs this."""
         await self._connection.execute("ANALYZE pg_temp.org_log")
 
     async def find(self) -> int:
-        """How many entries there are that were not there the last time."""
+        """List the entries that are new since the last call, and return their number."""
         try:
             with refusals():
                 tag = await self._connection.execute(FIND, self._org_id)
@@ -80,8 +87,8 @@ class OrgLog:
         return int(tag.rpartition(" ")[2])
 
     async def partition(self) -> int:
-        """Where the entries that were found stand. Raises `Unhealable` where none were, or not all in one partition:
-        then no order of theirs is the right one.
+        """The partition of the listed entries. Raises `Unhealable` if there are none, or if they are in several
+        partitions, which have no common order.
         """
         places = await self._connection.fetch(PLACES)
         if len(places) == 1:
@@ -90,19 +97,19 @@ class OrgLog:
         if not places:
             raise Unhealable(f"org {self._org_id} has no entries in audit_log")
         named = " and ".join(f"{place['partition']}.{place['position']}" for place in places)
-        raise Unhealable(f"entries of org {self._org_id} stand in more than one partition: {named}")
+        raise Unhealable(f"entries of org {self._org_id} are in more than one partition: {named}")
 
     async def next_page(self) -> list[PartitionEntry]:
-        """The next of the entries that were found, at most `PAGE_ENTRIES`; none at the end."""
+        """The next listed entries, at most `PAGE_ENTRIES`; empty at the end."""
         rows = [dict(row) for row in await self._connection.fetch(PAGE, self._read_to, PAGE_ENTRIES)]
         if rows:
             self._read_to = rows[-1]["position"]
-        await self._put_first_ids(rows)
+        await self._restore_first_ids(rows)
         return [poison_if_misplaced(_log_entry(row), row["partition"], self._partitions) for row in rows]
 
-    async def _put_first_ids(self, rows: list[dict[str, Any]]) -> None:
-        """Entries bear their first id, also where their row bears the second because another entry's row has the first.
-        A row that bears its second id for no such reason keeps it, and is not what was logged.
+    async def _restore_first_ids(self, rows: list[dict[str, Any]]) -> None:
+        """An entry has its first id, even if its row has the second one because another entry's row has the first. A
+        row with its second id for no such reason keeps it, and fails the hash check.
         """
         displaced = [(row, first) for row in rows if (first := _displaced_from(row)) is not None]
         owners = await hashes(self._connection, [first for _, first in displaced]) if displaced else {}
@@ -112,7 +119,7 @@ class OrgLog:
 
 
 def _displaced_from(row: dict[str, Any]) -> str | None:
-    """The first id of an entry whose row bears the second one."""
+    """The first id, if the row has the second one."""
     metadata = Raw(row["metadata_json"].encode())
     columns = LooseEntry(**{name: row[name] for name in COLUMNS}, metadata_json=metadata)
     identity = readable_identity(columns)
@@ -120,7 +127,7 @@ def _displaced_from(row: dict[str, Any]) -> str | None:
 
 
 def _log_entry(row: dict[str, Any]) -> PartitionEntry:
-    """What cannot be trusted of it comes out as poison."""
+    """An entry that cannot be trusted is marked as poison."""
     metadata: Any = parse_as_ecmascript(row["metadata_json"])
     head = Head(row["position"], str(metadata.get("hash")))
     try:

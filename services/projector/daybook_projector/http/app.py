@@ -1,4 +1,4 @@
-"""The projector's HTTP: whether it lives, is ready, and its metrics. Nothing is served from the tables yet."""
+"""The projector's HTTP app: liveness, readiness and metrics."""
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -7,7 +7,7 @@ from daybook_infra.runtime.health import Health, health_router
 
 
 def make_app(health: Health, registry: CollectorRegistry, *, details: bool) -> FastAPI:
-    """Without `details` where the admin port has them."""
+    """`details` is False if the admin port serves the details."""
     app = FastAPI(
         title="Daybook projector", description="Folds the log into the tables.", docs_url=None, redoc_url=None
     )

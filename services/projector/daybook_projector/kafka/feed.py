@@ -1,5 +1,5 @@
-"""One partition's records on their way from the shared consumer to the partition's worker: bounded, in offset order.
-A feed is shut until its worker has found the checkpoint, so that no record is handed over before its time.
+"""A bounded queue of one partition's records between the shared consumer and the partition's worker, in offset order.
+It drops records until its worker has found the checkpoint and opens it.
 """
 
 import asyncio
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-# Behind this much the partition is paused; one fetch of up to 8 MiB may come on top.
-FULL_BYTES = 8 * 1024 * 1024
+# The partition is paused above this; one more fetch of up to 8 MiB may arrive.
+PAUSE_BYTES = 8 * 1024 * 1024
 
 Record = ConsumerRecord[bytes, bytes]
 
@@ -21,35 +21,35 @@ class Feed:
         self._records: deque[Record] = deque()
         self._bytes = 0
         self._is_open = False
-        self._is_over = False
-        self._news = asyncio.Event()
+        self._is_finished = False
+        self._changed = asyncio.Event()
 
     def put(self, records: Sequence[Record]) -> None:
         if not self._is_open:
             return
         self._records.extend(records)
         self._bytes += sum(map(_size, records))
-        self._news.set()
-        if self._bytes > FULL_BYTES:
+        self._changed.set()
+        if self._bytes > PAUSE_BYTES:
             self._consumer.pause(self._source)
 
     async def take(self, limit: int, seconds: float) -> list[Record] | None:
-        """Up to `limit` records, none if there were none for so many seconds; None once no more are wanted."""
+        """Up to `limit` records; empty after `seconds` without any; None after `finish`."""
         try:
             async with asyncio.timeout(seconds):
-                while not self._records and not self._is_over:
-                    self._news.clear()
-                    await self._news.wait()
+                while not self._records and not self._is_finished:
+                    self._changed.clear()
+                    await self._changed.wait()
         except TimeoutError:
             return []
-        return None if self._is_over else self.take_more(limit)
+        return None if self._is_finished else self.take_more(limit)
 
     def take_more(self, limit: int) -> list[Record]:
-        """Up to `limit` of the records that are here, maybe none."""
-        was_full = self._bytes > FULL_BYTES
+        """Up to `limit` of the queued records, maybe none."""
+        was_full = self._bytes > PAUSE_BYTES
         taken = [self._records.popleft() for _ in range(min(limit, len(self._records)))]
         self._bytes -= sum(map(_size, taken))
-        if was_full and self._bytes <= FULL_BYTES:
+        if was_full and self._bytes <= PAUSE_BYTES:
             self._resume()
         return taken
 
@@ -59,8 +59,8 @@ class Feed:
             self._consumer.seek(self._source, offset)
             self._resume()
 
-    def shut(self) -> None:
-        """Drops what is here; nothing more comes before `open_at`."""
+    def close(self) -> None:
+        """Drop all records; `open_at` opens the feed again."""
         self._is_open = False
         self._records.clear()
         self._bytes = 0
@@ -68,9 +68,9 @@ class Feed:
             self._consumer.pause(self._source)
 
     def finish(self) -> None:
-        """The worker ends after the batch that it is at."""
-        self._is_over = True
-        self._news.set()
+        """The worker ends after its current batch."""
+        self._is_finished = True
+        self._changed.set()
 
     def _resume(self) -> None:
         if self._is_open and self._is_assigned():

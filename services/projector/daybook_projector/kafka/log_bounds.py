@@ -1,4 +1,4 @@
-"""Where the partitions of the audit log begin and end, asked of Kafka with a deadline."""
+"""Asks Kafka, with a deadline, where the partitions of the audit log begin and end."""
 
 from collections.abc import Iterable
 
@@ -20,7 +20,7 @@ class LogBounds:
         self._topic = Topics(settings.topic_prefix).audit_log
 
     async def of(self, partition: int) -> tuple[int, int]:
-        """Offsets of the first record and behind the last one."""
+        """The first offset, and the one after the last record."""
         source = TopicPartition(self._topic, partition)
         problem = f"Kafka does not say where {self._topic} begins"
         async with translated(self._settings, problem, seconds=ANSWER_SECONDS):
@@ -31,7 +31,7 @@ class LogBounds:
         return (await self.ends([partition]))[partition]
 
     async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
-        """Offsets behind the last records."""
+        """The offsets after the last records."""
         sources = [TopicPartition(self._topic, partition) for partition in partitions]
         problem = f"Kafka does not say where {self._topic} ends"
         async with translated(self._settings, problem, seconds=ANSWER_SECONDS):

@@ -1,5 +1,5 @@
-"""One consumer of the audit log in the projector's group, and a worker for each partition that it is given.
-Offsets are committed for lag displays only: where to begin is PostgreSQL's to say.
+"""The consumer of the audit log, with a worker for each assigned partition.
+Offsets are committed for lag displays only: the checkpoint in PostgreSQL says where to begin.
 """
 
 import asyncio
@@ -65,22 +65,22 @@ class Reader(ConsumerRebalanceListener):
 
     @property
     def projected_to(self) -> dict[int, int]:
-        """The next offset of each partition that is at work here."""
+        """The next offset of each assigned partition."""
         return {partition: worker.projected_to for partition, worker in self._workers.items()}
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; then every worker ends after the batch that it is at. A worker's bug comes out as it is."""
+        """Runs until `stop` is set; then each worker ends after its current batch. Raises a worker's bug."""
         async with asyncio.TaskGroup() as self._group:
             self._consumer.subscribe([self._topic], listener=self)
             while not stop.is_set():
-                for source, records in (await self._fetched()).items():
+                for source, records in (await self._fetch()).items():
                     if source.partition in self._workers:
                         self._workers[source.partition].feed.put(records)
             await self._drain()
 
-    async def _fetched(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        """None where an ACL is missing (any more): the consumer goes on by itself once it is there. Of all else that is
-        raised here it would not recover: that ends the process.
+    async def _fetch(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
+        """Nothing while an ACL is missing: the consumer recovers by itself once it is granted. It would not recover
+        from any other error, which therefore ends the process.
         """
         try:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
@@ -100,11 +100,11 @@ class Reader(ConsumerRebalanceListener):
                 await self._consumer.commit(offsets)
             self._committed = offsets
         except KafkaAway as away:
-            # A rebalance, or Kafka away: nothing depends on these offsets.
+            # During a rebalance or an outage. Nothing depends on these offsets.
             log.debug("offsets_not_committed", reason=str(away))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        # What a worker is writing just now is decided by its checkpoint, not by who has the partition.
+        # The checkpoint decides about a write in progress, not the assignment.
         for source in revoked:
             self._workers.pop(source.partition, None)
             task = self._tasks.pop(source.partition, None)
@@ -113,8 +113,8 @@ class Reader(ConsumerRebalanceListener):
             self._report.given_away(source.partition)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        # Before anything else: records can be handed over before this callback has finished. It must not wait, for
-        # no heartbeats are sent meanwhile.
+        # Pause first: records can be handed over before this callback has finished. It must not wait, because no
+        # heartbeats are sent meanwhile.
         self._consumer.pause(*assigned)
         self._report.assigned([source.partition for source in assigned])
         for source in assigned:
@@ -124,7 +124,7 @@ class Reader(ConsumerRebalanceListener):
                 self._tasks[source.partition] = self._group.create_task(worker.run())
 
     async def _drain(self) -> None:
-        # Whatever is assigned from now on is somebody else's soon.
+        # Partitions assigned from now on are soon reassigned to others.
         self._group = None
         for worker in self._workers.values():
             worker.feed.finish()

@@ -1,5 +1,5 @@
-"""The stored checkpoints: read at takeover, compared and set as the first statement of every projecting transaction.
-Whoever has lost a partition loses the comparison and writes nothing.
+"""Compares and moves a partition's checkpoint, as the first statement of every projecting transaction. A worker that
+has lost its partition fails the comparison and writes nothing.
 """
 
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
@@ -11,7 +11,7 @@ UPDATE daybook.checkpoints
    SET next_offset = $5, position = $6, hash = $7, head_offset = $8, updated_at = clock_timestamp()
  WHERE partition = $1 AND next_offset = $2 AND position = $3 AND hash = $4
 """
-# A missing row means that nothing is projected; of two who make it, the second finds it moved.
+# Without a row nothing is projected. If two workers insert it, the second finds it moved.
 BEGIN = """
 INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset, updated_at)
 VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHING
@@ -19,7 +19,7 @@ VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHIN
 
 
 class CheckpointLost(Exception):
-    """Somebody else moved the partition's checkpoint, or it was this process and it did not hear of it."""
+    """The checkpoint has moved: by another process, or by a commit of this one whose answer was lost."""
 
 
 async def load_checkpoint(pool: Pool, partition: int) -> Checkpoint:

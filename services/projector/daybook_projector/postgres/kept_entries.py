@@ -1,5 +1,5 @@
-"""What every entry leaves behind, also of an org in quarantine: its row of `audit_log`, and the reservation of the id
-that a service chose for what it created (docs/log.md, rules 18 and 19).
+"""Writes what every entry leaves, even for a quarantined org: its row in `audit_log`, and the reservation of the id
+that a service chose for a new thing (docs/log.md, rules 18 and 19).
 """
 
 from daybook_infra.runtime.postgres.connections import Connection
@@ -8,7 +8,7 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.row_ids import row_ids
 from daybook_projector.postgres.row_writer import copy_audit_log, refusals
 
-# In one order everywhere, so that two who reserve the same ids do not lock each other out.
+# Ordered, so that two transactions that reserve the same ids do not deadlock.
 RESERVE = """
 INSERT INTO daybook.reserved_ids (id, org_id)
 SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id ON CONFLICT DO NOTHING
@@ -16,8 +16,8 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id 
 
 
 async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: bool) -> None:
-    """`look_up_ids`: an attempt without has met an id that is taken. Raises `FoldError`, `IdTaken`, and
-    `PartitionStopped` where an entry has no id left.
+    """`look_up_ids`: set after an attempt failed because an id is taken. Raises `FoldError`, `IdTaken`, and
+    `PartitionStopped` if both ids of an entry are taken.
     """
     rows = audit_rows(batch.entries)
     if look_up_ids:

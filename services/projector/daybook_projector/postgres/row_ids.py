@@ -1,5 +1,5 @@
-"""The id of an entry's row in `audit_log`: its first id, or its second where another entry's row has the first
-(docs/log.md, rule 19). Entries in, ids out; asked only after a batch met an id that is taken.
+"""The ids of entries' rows in `audit_log`: the first id, or the second if another entry's row has the first
+(docs/log.md, rule 19). Used only after a batch failed because an id is taken.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,8 +22,8 @@ _METADATA: Final = msgspec.json.Decoder(Metadata)
 
 
 async def row_ids(connection: Connection, partition: int, entries: Sequence[PartitionEntry]) -> list[str]:
-    """One id for each entry; all have columns. Raises `PartitionStopped` where an entry is in the table already, or
-    both of its ids are other entries'.
+    """One id for each entry; all must have columns. Raises `PartitionStopped` if an entry is in the table already, or
+    if other entries have both of its ids.
     """
     ids = ["" if entry.columns is None else entry.columns.id.lower() for entry in entries]
     stored = await hashes(connection, ids)
@@ -48,7 +48,7 @@ async def row_ids(connection: Connection, partition: int, entries: Sequence[Part
 
 
 async def hashes(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
-    """Of the rows that are there under these ids: the hash of the entry whose row it is, None where it says none."""
+    """By id of an existing row: the hash of its entry, None if the row has none."""
     return {row["id"]: row["hash"] for row in await connection.fetch(HASHES, list(ids))}
 
 
@@ -63,7 +63,7 @@ def _second_id(partition: int, entry: PartitionEntry) -> str:
 
 
 def readable_identity(columns: Columns) -> Identity | None:
-    """What identifies the entry; None of one whose version or parts this version cannot read."""
+    """The entry's identity; None if this version cannot read it."""
     try:
         entry = columns if isinstance(columns, Entry) else _entry(columns)
         identity = identity_of(entry)

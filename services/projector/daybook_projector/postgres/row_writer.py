@@ -1,5 +1,5 @@
-"""Writes net changes and rows of `audit_log` inside the caller's transaction: set-based, parents before children.
-Whatever PostgreSQL says against a row comes out as `Unwritable`.
+"""Writes net changes and rows of `audit_log` in the caller's transaction: set-based, parents before children.
+PostgreSQL's objections to a row are raised as `Unwritable`.
 """
 
 from collections import defaultdict
@@ -32,32 +32,32 @@ Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
 
 CASCADING = frozenset(sql.delete(table.cascades_from[1]) for table in TABLES if table.cascades_from is not None)
-# A million rows that go with theirs take about a second, many times that where none of them is in memory. Given up too
-# early it would be tried again for ever, and nothing behind it in its partition would ever be projected.
+# A cascade over a million rows takes about a second, and many times that if none is in memory. With a shorter limit it
+# could fail forever, and block its partition.
 CASCADE_SECONDS = 600.0
 
 
 class Unwritable(FoldError):
-    """The rows contradict those that are there, or what a column may hold."""
+    """The rows contradict existing rows or a column's constraints."""
 
 
 class Contended(Unwritable):
-    """A row has a value that another row has, maybe one of another projector's transaction."""
+    """A row has a unique value of another row, maybe of another projector's transaction."""
 
 
 class IdTaken(Exception):
-    """Another row of `audit_log` has an entry's id."""
+    """Another row of `audit_log` has the entry's id."""
 
 
 CONTENTION = (Contended, IdTaken, asyncpg.DeadlockDetectedError)
-"""What another projector's transaction may have caused: the batch is tried again before anything is concluded."""
+"""Errors that another projector's transaction may have caused: the batch is tried again first."""
 Met = frozenset[type[Exception]]
-"""The kinds of contention that earlier attempts at a batch ended with."""
+"""The kinds of contention that ended earlier attempts at a batch."""
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises `Unwritable` for what the server, or the driver's encoder, says against a value, never quoting it."""
+    """Raises `Unwritable` if the server or the driver's encoder refuses a value; the message never quotes it."""
     try:
         yield
     except asyncpg.UniqueViolationError as error:
@@ -76,11 +76,11 @@ def refusals() -> Iterator[None]:
 
 
 async def write_changes(
-    connection: Connection, stretches: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
+    connection: Connection, phases: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
 ) -> None:
-    """`tables`: parents before children. Raises `Unwritable`, also where a row to change is not there."""
+    """`tables`: parents before children. Raises `Unwritable`, even if a row to change does not exist."""
     with refusals():
-        for statement, rows in chain.from_iterable(statements(stretch, tables) for stretch in stretches):
+        for statement, rows in chain.from_iterable(statements(phase, tables) for phase in phases):
             tag = await _execute(connection, statement, rows)
             if int(tag.rpartition(" ")[2]) != len(rows):
                 raise Unwritable(f"a row to change is missing ({tag} of {len(rows)})")
@@ -94,17 +94,17 @@ async def _execute(connection: Connection, statement: str, rows: list[Values]) -
 
 
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
-    """Makes those rows that are not there yet. Raises `Unwritable`."""
+    """Insert the rows that do not exist yet. Raises `Unwritable`."""
     rows = list(inserts)
     with refusals():
         for table in TABLES:
-            made = [_values(table, insert.row) for insert in rows if insert.table is table]
-            if made:
-                await connection.execute(sql.insert_missing(table), *zip(*made, strict=True))
+            inserted = [_values(table, insert.row) for insert in rows if insert.table is table]
+            if inserted:
+                await connection.execute(sql.insert_missing(table), *zip(*inserted, strict=True))
 
 
 async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> None:
-    """Raises `Unwritable`, and `IdTaken`."""
+    """Raises `Unwritable` and `IdTaken`."""
     schema, name = AUDIT_LOG.name.split(".")
     try:
         with refusals():
@@ -116,35 +116,35 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
 
 
 def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -> list[Statement]:
-    """Rows are made, parents first, then others updated, then some deleted, children first, and a few of those made
-    anew: what hangs on a deleted row is there until it goes.
+    """The statements in order: inserts, parents first; updates; deletes, children first; and inserts of replaced rows.
+    Rows that refer to a deleted row exist until it is deleted.
     """
-    made, news, gone, anew = (defaultdict[Any, list[Values]](list) for _ in range(4))
+    inserted, updated, deleted, reinserted = (defaultdict[Any, list[Values]](list) for _ in range(4))
     for change in changes:
         match change:
             case Insert():
-                made[change.table].append(_values(change.table, change.row))
+                inserted[change.table].append(_values(change.table, change.row))
             case Update():
                 columns, added = tuple(sorted(change.values)), tuple(sorted(change.added))
                 values = (*(change.values[name] for name in columns), *(change.added[name] for name in added))
-                news[change.table, columns, added].append((*change.key, *values))
+                updated[change.table, columns, added].append((*change.key, *values))
             case Delete():
-                gone[change.table].append(change.key)
+                deleted[change.table].append(change.key)
             case Replace():
                 if change.first is not None:
-                    made[change.table].append(_values(change.table, change.first))
-                gone[change.table].append(change.key)
-                anew[change.table].append(_values(change.table, change.row))
+                    inserted[change.table].append(_values(change.table, change.first))
+                deleted[change.table].append(change.key)
+                reinserted[change.table].append(_values(change.table, change.row))
             case Transient():
-                made[change.table].append(_values(change.table, change.row))
-                gone[change.table].append(change.key)
+                inserted[change.table].append(_values(change.table, change.row))
+                deleted[change.table].append(change.key)
             case _:
                 assert_never(change)
     return [
-        *((sql.insert(table), made[table]) for table in tables if table in made),
-        *((sql.update(*changed), rows) for changed, rows in news.items()),
-        *((sql.delete(table), gone[table]) for table in tables[::-1] if table in gone),
-        *((sql.insert(table), anew[table]) for table in tables if table in anew),
+        *((sql.insert(table), inserted[table]) for table in tables if table in inserted),
+        *((sql.update(*changed), rows) for changed, rows in updated.items()),
+        *((sql.delete(table), deleted[table]) for table in tables[::-1] if table in deleted),
+        *((sql.insert(table), reinserted[table]) for table in tables if table in reinserted),
     ]
 
 

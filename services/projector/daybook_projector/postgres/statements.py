@@ -1,12 +1,12 @@
-"""Statements over whole sets of rows, written from what a projection says of its table. Values are never in them.
-Each takes one array per column. Types that the driver cannot send in an array go as text and are cast by the server.
+"""SQL statements over sets of rows, generated from a projection's Table. They contain no values: each takes one array
+per column. Types that the driver cannot send in an array are sent as text and cast by the server.
 """
 
 from functools import cache
 
 from daybook_projector.projections.changes import Table
 
-SENT_AS_THEY_ARE = frozenset({"uuid", "text", "boolean", "integer"})
+SENT_DIRECTLY = frozenset({"uuid", "text", "boolean", "integer"})
 
 
 @cache
@@ -21,7 +21,7 @@ def insert_missing(table: Table) -> str:
 
 @cache
 def update(table: Table, columns: tuple[str, ...], added: tuple[str, ...] = ()) -> str:
-    """Arrays: the key's columns, then those that change, then what is added to others."""
+    """Arrays in order: key columns, changed columns, amounts to add to further columns."""
     changes = [f"{column} = news.{column}" for column in columns]
     changes += [f"{column} = old.{column} + news.{column}" for column in added]
     sent = (*table.key, *columns, *added)
@@ -41,7 +41,7 @@ def _rows(table: Table, *columns: str) -> str:
 
 
 def _array(number: int, sql_type: str) -> str:
-    return f"${number}::{sql_type}[]" if sql_type in SENT_AS_THEY_ARE else f"${number}::text[]::{sql_type}[]"
+    return f"${number}::{sql_type}[]" if sql_type in SENT_DIRECTLY else f"${number}::text[]::{sql_type}[]"
 
 
 def _names(columns: tuple[str, ...]) -> str:

@@ -1,5 +1,5 @@
-"""Who is in `auth.users`, and waiting for somebody who is not there yet (docs/log.md, rule 12).
-Users and orgs live in different partitions, so an entry can be read before the one that made its user is projected.
+"""Looks up users in `auth.users`, and waits for those who are not there yet (docs/log.md, rule 12). Users and orgs are
+in different partitions, so an entry can be read before the entry that registers its user is projected.
 """
 
 import asyncio
@@ -9,14 +9,14 @@ from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
 POLL_SECONDS = 0.05
-# 40 MB; then the set is emptied and filled again.
+# 40 MB; beyond that the set is cleared.
 MAX_KNOWN = 400_000
 
 ABSENT = """
 SELECT id::text FROM unnest($1::uuid[]) AS named (id)
  WHERE NOT EXISTS (SELECT FROM auth.users WHERE users.id = named.id)
 """
-# One statement, so one snapshot: a checkpoint past the end and no row means that there will be none.
+# One statement, hence one snapshot: a checkpoint past the end and no row means that the user will never appear.
 SEEN = """
 SELECT EXISTS (SELECT FROM auth.users WHERE id = $1),
        COALESCE((SELECT next_offset FROM daybook.checkpoints WHERE partition = $2), 0)
@@ -26,18 +26,18 @@ LogEnd = Callable[[int], Awaitable[int]]
 
 
 class AuthUsers:
-    """One for all partitions of a process. `log_end` gives the offset behind a partition's last record."""
+    """Shared by all partitions of a process. `log_end` gives the offset after a partition's last record."""
 
     def __init__(self, pool: Pool, partitions: int, log_end: LogEnd, *, managed: bool) -> None:
         self._pool = pool
         self._partitions = partitions
         self._log_end = log_end
         self._managed = managed
-        # Rows of `auth.users` stay: audit_log refers to them. A cached id is only one that was seen there.
+        # Users stay, as audit_log refers to them, so an id that was seen once may be cached.
         self._known: set[str] = set()
 
     async def absent(self, user_ids: Collection[str]) -> Collection[str]:
-        """Those who have no row yet. Raises `DatabaseAway`."""
+        """The users without a row. Raises `DatabaseAway`."""
         unsure = set(user_ids) - self._known
         if not unsure:
             return ()
@@ -49,12 +49,12 @@ class AuthUsers:
         return absent
 
     def forget(self) -> None:
-        """A restored PostgreSQL may know fewer than were seen; whoever takes a partition over asks again."""
+        """Clear the cache at a takeover: a restored PostgreSQL may have fewer users."""
         self._known.clear()
 
     async def appears(self, user_id: str, waiting_partition: int) -> bool:
-        """Waits until the user is there, or certainly never will be; says which. Its time is bounded by the projection
-        of what the user's own partition holds now. Raises `DatabaseAway`.
+        """Wait until the user exists (True) or certainly never will (False). Takes at most until the present end of the
+        user's own partition is projected. Raises `DatabaseAway`.
         """
         home = partition_of(user_id, self._partitions)
         end = await self._log_end(home) if self._managed and home != waiting_partition else 0

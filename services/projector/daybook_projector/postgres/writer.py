@@ -1,4 +1,4 @@
-"""One transaction per batch: the checkpoint is compared and moved, rows and `audit_log` are written, or nothing is.
+"""Writes one batch in one transaction: compares and moves the checkpoint, writes rows and `audit_log`.
 A batch that cannot be written whole is written org by org instead.
 """
 
@@ -11,12 +11,12 @@ from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.checkpoints import load_checkpoint, move_checkpoint
 from daybook_projector.postgres.kept_entries import keep_entries
-from daybook_projector.postgres.quarantine import frozen_orgs, post_by_org
+from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
 from daybook_projector.postgres.row_writer import CONTENTION, Contended, IdTaken, Met, write_changes, write_missing
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
-# Each time another projector has committed rows that met these, so a second attempt nearly always comes through.
+# Each failure means that another projector committed conflicting rows, so the second attempt nearly always succeeds.
 ATTEMPTS = 10
 
 
@@ -30,8 +30,8 @@ class Writer:
         return await load_checkpoint(self._pool, partition)
 
     async def write(self, batch: Batch) -> list[Poison]:
-        """Returns what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`; after the
-        last the batch is written or not: the checkpoint tells.
+        """Return what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`. After the
+        last one the batch may have been written; the checkpoint tells.
         """
         with translated():
             async with self._pool.acquire() as connection:
@@ -42,10 +42,10 @@ class Writer:
                     except CONTENTION as error:
                         met |= {type(error)}
         names = ", ".join(sorted(kind.__name__ for kind in met))
-        raise DatabaseAway(f"partition {batch.partition} keeps meeting rows that others are writing ({names})")
+        raise DatabaseAway(f"partition {batch.partition} keeps conflicting with rows that others are writing ({names})")
 
     async def _attempt(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
-        """Raises what is in `CONTENTION`."""
+        """Raises the errors in `CONTENTION`."""
         try:
             await self._write_whole(connection, batch, met)
         except FoldError as error:
@@ -59,21 +59,23 @@ class Writer:
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             if batch.entries:
                 failpoint("before-rows")
-                await self._post(connection, batch, await frozen_orgs(connection, batch.entries), met)
+                await self._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), met)
                 failpoint("after-rows")
 
-    async def _post(self, connection: Connection, batch: Batch, frozen: frozenset[str | None], met: Met) -> None:
-        await write_changes(connection, net_changes(self._folds, batch.entries, frozen))
-        if frozen:
-            await write_missing(connection, key_inserts(_of(batch, frozen)))
+    async def _write_rows(
+        self, connection: Connection, batch: Batch, quarantined: frozenset[str | None], met: Met
+    ) -> None:
+        await write_changes(connection, net_changes(self._folds, batch.entries, quarantined))
+        if quarantined:
+            await write_missing(connection, key_inserts(_entries_of(batch, quarantined)))
         await keep_entries(connection, batch, look_up_ids=IdTaken in met)
 
     async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
-            frozen = await frozen_orgs(connection, batch.entries)
-            return await post_by_org(connection, self._folds, batch, frozen, met)
+            quarantined = await quarantined_orgs(connection, batch.entries)
+            return await write_by_org(connection, self._folds, batch, quarantined, met)
 
 
-def _of(batch: Batch, org_ids: frozenset[str | None]) -> list[PartitionEntry]:
+def _entries_of(batch: Batch, org_ids: frozenset[str | None]) -> list[PartitionEntry]:
     return [entry for entry in batch.entries if entry.org_id in org_ids]

@@ -1,4 +1,4 @@
-"""What no batch tells: lag, orgs in quarantine, and whether the servers still answer; asked every few seconds."""
+"""Polls lag, quarantined orgs and the servers' availability, which no batch reports."""
 
 import asyncio
 
@@ -8,24 +8,24 @@ from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.reader import Reader
 
-EVERY_SECONDS = 2.0
+POLL_SECONDS = 2.0
 
 IN_QUARANTINE = "SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at, org_id"
 
 
-async def observe(reader: Reader, bounds: LogBounds, pool: Pool, report: ProjectorReport, stop: asyncio.Event) -> None:
-    """Until `stop`."""
+async def monitor(reader: Reader, bounds: LogBounds, pool: Pool, report: ProjectorReport, stop: asyncio.Event) -> None:
+    """Runs until `stop` is set."""
     while not stop.is_set():
-        await _look_at_kafka(reader, bounds, report)
-        await _look_at_quarantine(pool, report)
+        await _poll_kafka(reader, bounds, report)
+        await _poll_quarantine(pool, report)
         try:
-            async with asyncio.timeout(EVERY_SECONDS):
+            async with asyncio.timeout(POLL_SECONDS):
                 await stop.wait()
         except TimeoutError:
             continue
 
 
-async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: ProjectorReport) -> None:
+async def _poll_kafka(reader: Reader, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
         ends = await bounds.ends(reader.projected_to)
     except KafkaAway as away:
@@ -38,7 +38,7 @@ async def _look_at_kafka(reader: Reader, bounds: LogBounds, report: ProjectorRep
     await reader.commit()
 
 
-async def _look_at_quarantine(pool: Pool, report: ProjectorReport) -> None:
+async def _poll_quarantine(pool: Pool, report: ProjectorReport) -> None:
     try:
         with translated():
             rows = await pool.fetch(IN_QUARANTINE)

@@ -9,8 +9,8 @@ import pytest
 
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_projector.healing import course
-from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.healing import heal as heal_module
+from daybook_projector.healing.org_log import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than, post_rest, start_heal
 from support.logbook import Logbook, org_in, user_in
 from support.poison import ANN, BOB, HURT, WELL, busy
@@ -153,7 +153,7 @@ async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = fresh_settings(partitions=1)
-    monkeypatch.setattr(course, "SESSION", "SET lock_timeout = '100ms'")
+    monkeypatch.setattr(heal_module, "SESSION", "SET lock_timeout = '100ms'")
     async with database(settings) as pool:
         await quarantined_org(pool)
         before = await tables(pool), await quarantine(pool)

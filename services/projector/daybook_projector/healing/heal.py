@@ -1,5 +1,5 @@
-"""The course of a healing: an org in, what differed out. Its entries are folded beside the live rows while everybody
-goes on; then one transaction puts the rows right and releases the org, or nothing is changed.
+"""Heals one org: folds its entries into shadow tables while everything keeps running; then one transaction corrects the
+live rows and releases the org, or nothing is changed.
 """
 
 from collections.abc import Callable
@@ -9,15 +9,21 @@ from dataclasses import dataclass
 import asyncpg
 
 from daybook_infra.runtime.postgres.connections import Connection
-from daybook_projector.healing.differences import ALL_TABLES, KEY_TABLES, OTHER_TABLES, Difference, put_right, sum_of
-from daybook_projector.healing.org_log import OrgLog
-from daybook_projector.healing.shadow_tables import Beside
-from daybook_projector.healing.unhealable import Unhealable
+from daybook_projector.healing.differences import (
+    ALL_TABLES,
+    KEY_TABLES,
+    OTHER_TABLES,
+    Difference,
+    correct_rows,
+    total_difference,
+)
+from daybook_projector.healing.org_log import OrgLog, Unhealable
+from daybook_projector.healing.shadow_tables import ShadowTables
 from daybook_projector.projections.fold import Folds
 
-# A projector's transaction takes less. Nothing is lost by giving up.
+# Longer than a projector's transaction takes. Giving up loses nothing.
 LOCK_SECONDS = 20
-# Whoever is killed while it waits for a lock must not keep its own ones. The server notices by asking.
+# If this process is killed while it waits for a lock, the server must notice and release the locks it holds.
 SESSION = f"SET lock_timeout = '{LOCK_SECONDS}s'; SET client_connection_check_interval = '1s'"
 
 IN_QUARANTINE = "SELECT FROM daybook.quarantine WHERE org_id = $1 AND released_at IS NULL"
@@ -27,12 +33,12 @@ UPDATE daybook.quarantine SET released_at = clock_timestamp(), generation = gene
 """
 
 Progress = Callable[[int], AbstractContextManager[Callable[[int], None]]]
-"""Takes how many entries there are to read; gives what to call with each number that was read."""
+"""Called with the number of entries to read; yields a function to call with each number read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """Without `released`, nothing was changed: the org was not in quarantine, or it was not wanted."""
+    """`released` is False if nothing was changed: the org was not in quarantine, or `keep` was False."""
 
     entries: int
     differences: tuple[Difference, ...]
@@ -40,18 +46,18 @@ class Healed:
 
 
 class Healing:
-    """`connection` is for this one org, and closed afterwards. Raises `Unhealable`, `DatabaseAway`."""
+    """`connection` is used for this org only and closed afterwards. Raises `Unhealable` and `DatabaseAway`."""
 
     def __init__(self, connection: Connection, folds: Folds, org_id: str, partitions: int, progress: Progress) -> None:
         self._connection = connection
         self._org_id = org_id
         self._progress = progress
         self._log = OrgLog(connection, org_id, partitions)
-        self._beside = Beside(connection, folds)
+        self._shadows = ShadowTables(connection, folds)
         self._entries = 0
 
     async def run(self, *, keep: bool) -> Healed:
-        """Without `keep` it compares only; so it does with an org that is not in quarantine."""
+        """Only compares if `keep` is False or the org is not in quarantine."""
         try:
             return await self._run(keep=keep)
         except asyncpg.LockNotAvailableError as error:
@@ -62,15 +68,15 @@ class Healing:
 
     async def _run(self, *, keep: bool) -> Healed:
         await self._connection.execute(SESSION)
-        await self._log.begin()
-        await self._beside.begin()
-        await self._read_on()
-        await self._log.settle()
-        await self._beside.settle()
+        await self._log.create()
+        await self._shadows.create()
+        await self._fold_new_entries()
+        await self._log.analyze()
+        await self._shadows.analyze()
         transaction = self._connection.transaction(isolation="read_committed")
         await transaction.start()
         quarantined = await is_quarantined(self._connection, self._org_id, lock=True)
-        found = await self._put_right(quarantined=quarantined)
+        found = await self._correct(quarantined=quarantined)
         if quarantined and keep:
             await self._connection.execute(RELEASE, self._org_id)
             await transaction.commit()
@@ -78,30 +84,30 @@ class Healing:
             await transaction.rollback()
         return Healed(self._entries, tuple(filter(None, found)), quarantined and keep)
 
-    async def _put_right(self, *, quarantined: bool) -> list[Difference]:
-        """In quarantine most rows stand still, and are put right before the partition has to wait: for no more than
-        the entries that came meanwhile, which are few, as its commands are refused.
+    async def _correct(self, *, quarantined: bool) -> list[Difference]:
+        """Most rows of a quarantined org do not change, so they are corrected before the checkpoint is locked. The
+        partition then waits only for the entries since, which are few, as the org's commands are refused.
         """
-        found = await put_right(self._connection, self._org_id, OTHER_TABLES) if quarantined else []
+        found = await correct_rows(self._connection, self._org_id, OTHER_TABLES) if quarantined else []
         await self._connection.execute(LOCK_CHECKPOINT, await self._log.partition())
-        is_more = await self._read_on() > 0
-        found += await put_right(
+        is_more = await self._fold_new_entries() > 0
+        found += await correct_rows(
             self._connection, self._org_id, ALL_TABLES if is_more or not quarantined else KEY_TABLES
         )
-        return [sum_of(table.name, found) for table in ALL_TABLES]
+        return [total_difference(table.name, found) for table in ALL_TABLES]
 
-    async def _read_on(self) -> int:
-        """How many more entries there are; they are folded."""
+    async def _fold_new_entries(self) -> int:
+        """Fold the new entries, and return their number."""
         found = await self._log.find()
         partition = await self._log.partition()
         with self._progress(found) as advance:
             while entries := await self._log.next_page():
-                await self._beside.fold(partition, entries)
+                await self._shadows.fold(partition, entries)
                 advance(len(entries))
         self._entries += found
         return found
 
 
 async def is_quarantined(connection: Connection, org_id: str, *, lock: bool = False) -> bool:
-    """`lock` makes a second healing of the org wait for the first one's end."""
+    """With `lock`, a second healing of the org waits for the end of the first."""
     return await connection.fetchrow(f"{IN_QUARANTINE} FOR UPDATE" if lock else IN_QUARANTINE, org_id) is not None

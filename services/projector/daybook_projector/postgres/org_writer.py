@@ -1,5 +1,6 @@
-"""The second attempt at a batch that could not be written whole: org by org, behind savepoints (docs/log.md, rule 13).
-An org's entries before its first poison one apply; of that one and all later ones, `audit_log` and its keys are kept.
+"""Writes a batch org by org, behind savepoints, if it could not be written whole (docs/log.md, rule 13). An org's
+entries before its first poison entry are applied; of that one and later ones only `audit_log` and the rows that it
+refers to are written, and the org goes into quarantine.
 """
 
 from collections.abc import Sequence
@@ -13,10 +14,10 @@ from daybook_projector.postgres.row_writer import Contended, IdTaken, Met, write
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
-FROZEN = """
+QUARANTINED = """
 SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL AND org_id = ANY ($1::uuid[])
 """
-# A second poison entry of an org in quarantine says nothing new.
+# A later poison entry of a quarantined org changes nothing.
 ENTER = """
 INSERT INTO daybook.quarantine AS q (org_id, partition, position, reason) VALUES ($1, $2, $3, $4)
 ON CONFLICT (org_id) DO UPDATE
@@ -26,24 +27,24 @@ ON CONFLICT (org_id) DO UPDATE
 """
 
 
-async def frozen_orgs(connection: Connection, entries: Sequence[PartitionEntry]) -> frozenset[str | None]:
-    """Those of the entries' orgs that are in quarantine now; to be asked once the checkpoint's lock is held."""
+async def quarantined_orgs(connection: Connection, entries: Sequence[PartitionEntry]) -> frozenset[str | None]:
+    """The entries' orgs that are in quarantine. Call it while holding the checkpoint's lock."""
     org_ids = {entry.org_id for entry in entries if entry.org_id is not None}
     if not org_ids:
         return frozenset()
-    return frozenset(row[0] for row in await connection.fetch(FROZEN, list(org_ids)))
+    return frozenset(row[0] for row in await connection.fetch(QUARANTINED, list(org_ids)))
 
 
-async def post_by_org(
-    connection: Connection, folds: Folds, batch: Batch, frozen: frozenset[str | None], met: Met
+async def write_by_org(
+    connection: Connection, folds: Folds, batch: Batch, quarantined: frozenset[str | None], met: Met
 ) -> list[Poison]:
-    """Writes the batch's rows, and newly poisoned orgs into `daybook.quarantine`. Raises `PartitionStopped`, and what
-    `CONTENTION` has, of `Contended` only if it is not in `met`.
+    """Write the batch's rows, and put newly poisoned orgs into quarantine. Raises `PartitionStopped` and `CONTENTION`;
+    `Contended` only if it is not in `met`.
     """
     found = []
     for org_id, entries in group_by_org(batch.entries).items():
         kept = entries
-        if org_id not in frozen:
+        if org_id not in quarantined:
             applied, reason = await _apply(connection, folds, entries, met)
             kept = entries[applied:]
             if kept:
@@ -56,17 +57,19 @@ async def post_by_org(
 
 
 async def _apply(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], met: Met) -> tuple[int, str]:
-    """How many of an org's entries apply, and why the next one does not."""
-    if await _fault(connection, folds, entries, met) is not None:
+    """How many of an org's entries can be applied, and why the next one cannot."""
+    if await _find_fault(connection, folds, entries, met) is not None:
         for index, entry in enumerate(entries):
-            fault = await _fault(connection, folds, [entry], met)
+            fault = await _find_fault(connection, folds, [entry], met)
             if fault is not None:
                 return index, str(fault)
     return len(entries), ""
 
 
-async def _fault(connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], met: Met) -> FoldError | None:
-    """Why the entries do not apply; None where they did."""
+async def _find_fault(
+    connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], met: Met
+) -> FoldError | None:
+    """Why the entries cannot be applied; None if they were."""
     try:
         await _attempt(connection, folds, entries)
     except FoldError as error:
