@@ -102,7 +102,7 @@ def loose_entry(value: bytes) -> LooseEntry | None:
 
 def raw_metadata(value: bytes) -> bytes:
     """The JSON of `metadata_json` as it stands in the record of an entry of version 1."""
-    # A quote inside a string follows a backslash, and no member after the metadata holds an object.
+    # A quote inside a string follows a backslash, and after the metadata there are only strings and nulls.
     return value[value.index(_METADATA) + len(_METADATA) : value.rindex(_ORG_ID)]
 
 
