@@ -1,4 +1,4 @@
-"""What was measured, as lines of a table: seconds and bytes in, text out; and the resident memory of a process."""
+"""Formats measurements as lines of a table: seconds and bytes in, text out. Also reads the memory of a process."""
 
 import os
 import sys
@@ -9,21 +9,21 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TypeVar
 
-Made = TypeVar("Made")
+T = TypeVar("T")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(slots=True)
 class Timings:
-    """Of one kind of thing, in seconds."""
+    """Times of one operation, in seconds."""
 
     seconds: list[float] = field(default_factory=list)
 
-    async def of(self, work: Awaitable[Made]) -> Made:
+    async def of(self, work: Awaitable[T]) -> T:
         start = time.perf_counter()
-        made = await work
+        result = await work
         self.seconds.append(time.perf_counter() - start)
-        return made
+        return result
 
     @property
     def p50(self) -> float:
@@ -45,5 +45,5 @@ def say_both(name: str, few: Timings, many: Timings) -> None:
 
 
 def rss(pid: int) -> int:
-    """Bytes."""
+    """The resident memory of a process in bytes."""
     return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * PAGE

@@ -1,4 +1,4 @@
-"""Two instances of the command service on one log: one after the other is killed and replaced. What it took is kept."""
+"""Two instances of the command service on one log: one after the other is killed and replaced, with timings."""
 
 import asyncio
 import re
@@ -11,15 +11,15 @@ from support.processes import Service, System
 from support.publisher import Publisher
 
 DECIDED_SECONDS = 60.0
-TAKEN = re.compile(r'^daybook_command_commands_total\{partition="(\d+)"\} (\S+)$', re.MULTILINE)
+COMMANDS = re.compile(r'^daybook_command_commands_total\{partition="(\d+)"\} (\S+)$', re.MULTILINE)
 TAKEOVERS = re.compile(r"^daybook_command_takeover_seconds_(?:count|sum) (\S+)$", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class Pair:
-    """`first_decision`: from the kill, of each partition that the dead one had. `takeover`: from a partition's
-    assignment until it is taken over, as the survivor measures it; the mean of each kill. `ready`: from the start of a
-    process until its /readyz says so.
+    """`first_decision`: from the kill to the first decision in each partition of the killed instance. `takeover`: from
+    the assignment of a partition to the end of its takeover, measured by the survivor; a mean for each kill. `ready`:
+    from the start of a process until /readyz is 200.
     """
 
     system: System
@@ -29,41 +29,41 @@ class Pair:
     takeover: Timings = field(default_factory=Timings)
     ready: Timings = field(default_factory=Timings)
 
-    async def lose_one(self, after_seconds: float) -> None:
+    async def kill_one(self, after_seconds: float) -> None:
         victim, survivor = self.system.commands
-        orphans = await self._places_of(victim)
+        orphans = await self._partitions_of(victim)
         count, total = await _takeovers(survivor)
         await asyncio.sleep(after_seconds)
         victim.kill()
-        await asyncio.gather(*(self.first_decision.of(self._decided(place)) for place in orphans))
+        await asyncio.gather(*(self.first_decision.of(self._decide_one(place)) for place in orphans))
         count_after, total_after = await _takeovers(survivor)
         self.takeover.seconds.append((total_after - total) / (count_after - count))
         self.system.commands.remove(victim)
-        await self.ready.of(self._replaced())
+        await self.ready.of(self._start_replacement())
 
-    async def _places_of(self, service: Service) -> list[Place]:
-        """Those whose commands it takes; each partition has decided one when this returns."""
-        before, way = await _taken(service), over_kafka(self.publisher, DECIDED_SECONDS)
+    async def _partitions_of(self, service: Service) -> list[Place]:
+        """The partitions whose commands this instance decides. Each partition decides one command."""
+        before, way = await _commands_by_partition(service), over_kafka(self.publisher, DECIDED_SECONDS)
         await asyncio.gather(*(way(place.send("RENAME_ORG", name=fresh_id())) for place in self.places))
-        after = await _taken(service)
+        after = await _commands_by_partition(service)
         return [place for place in self.places if after.get(place.partition, 0) > before.get(place.partition, 0)]
 
-    async def _decided(self, place: Place) -> None:
+    async def _decide_one(self, place: Place) -> None:
         send = place.send("RECORD_DLQ_EVENT", connection_id=place.connection_id, payload={"event": "x"})
         answer = await over_kafka(self.publisher, DECIDED_SECONDS)(send)
         assert answer["status"] == 200, answer
 
-    async def _replaced(self) -> None:
+    async def _start_replacement(self) -> None:
         await asyncio.to_thread(self.system.start("command").wait_ready)
 
 
-async def _taken(service: Service) -> dict[int, float]:
-    """Commands by partition."""
+async def _commands_by_partition(service: Service) -> dict[int, float]:
+    """The number of decided commands by partition."""
     text = await asyncio.to_thread(service.metrics)
-    return {int(partition): float(number) for partition, number in TAKEN.findall(text)}
+    return {int(partition): float(number) for partition, number in COMMANDS.findall(text)}
 
 
 async def _takeovers(service: Service) -> tuple[float, float]:
-    """Their number, and their seconds in all."""
+    """The number of takeovers and their total seconds."""
     count, total = TAKEOVERS.findall(await asyncio.to_thread(service.metrics))
     return float(count), float(total)

@@ -1,7 +1,7 @@
-"""Prints how long hostile bodies hold the door's event loop, each beside a valid body of its size.
+"""Prints how long hostile bodies block the event loop of the HTTP API, compared with valid bodies of the same size.
 
-`python tests/bench/loop_stalls.py [--rounds 3]`. Times are CPU time of the loop's thread between two of its turns, so
-that a busy machine does not count; of each body the best of the rounds. The targets are in docs/commands.md.
+`python tests/bench/loop_stalls.py [--rounds 3]`. Times are CPU time of the loop's thread between two turns, so that
+other load does not matter. The best round of each body counts. The targets are in docs/commands.md.
 """
 
 import argparse
@@ -27,15 +27,15 @@ from support.door_doubles import DoorAlone, accepted, rename
 from support.hostile_bodies import batches, envelopes, valid_batch, valid_envelope
 
 CHUNK = 64 * 1024
-MOST_RATIO = 10.0
-MOST_STALL = 0.020
+MAX_RATIO = 10.0
+MAX_STALL = 0.020
 REPLY = encode_record(accepted(rename()))
 Message = MutableMapping[str, Any]
 
 
 @dataclass(slots=True)
-class Answering:
-    """A Kafka that acknowledges and answers everything, a few records in each turn of the loop."""
+class AnsweringKafka:
+    """A Kafka double that acknowledges and answers every record, a few in each turn of the loop."""
 
     replies: Replies
 
@@ -48,14 +48,14 @@ class Answering:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Measurement:
     status: int
     stall: float
     total: float
 
 
 class Ticker:
-    """Runs in every turn of the loop, and keeps the longest that it had to wait for the next; seconds of CPU time."""
+    """Runs in every turn of the loop and keeps the longest time between two turns, in seconds of CPU time."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -74,7 +74,7 @@ class Ticker:
 
 
 async def post(door: DoorAlone, path: str, body: bytes) -> int:
-    """The status of the answer. Without an HTTP client: its work would be in the figures."""
+    """Posts a body and returns the status. Without an HTTP client, whose work would be measured, too."""
     chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
     status = 0
 
@@ -95,8 +95,8 @@ async def post(door: DoorAlone, path: str, body: bytes) -> int:
     return status
 
 
-async def seen(path: str, body: bytes) -> Seen:
-    door = DoorAlone(publishing=Answering, rate=1e9, burst=1e9)
+async def measure_once(path: str, body: bytes) -> Measurement:
+    door = DoorAlone(publishing=AnsweringKafka, rate=1e9, burst=1e9)
     await post(door, "/v1/commands", orjson.dumps(rename()))
     gc.collect()
     ticker = Ticker()
@@ -107,12 +107,12 @@ async def seen(path: str, body: bytes) -> Seen:
     total = time.thread_time() - started
     ticker.stop()
     await ticking
-    return Seen(status, ticker.longest, total)
+    return Measurement(status, ticker.longest, total)
 
 
-async def best(path: str, body: bytes, rounds: int) -> Seen:
-    looks = [await seen(path, body) for _ in range(rounds)]
-    return Seen(looks[0].status, min(look.stall for look in looks), min(look.total for look in looks))
+async def best(path: str, body: bytes, rounds: int) -> Measurement:
+    measured = [await measure_once(path, body) for _ in range(rounds)]
+    return Measurement(measured[0].status, min(each.stall for each in measured), min(each.total for each in measured))
 
 
 async def measure(rounds: int) -> bool:
@@ -127,7 +127,7 @@ async def measure(rounds: int) -> bool:
             bad, twin = await best(path, body, rounds), await best(path, valid(len(body)), rounds)
             assert twin.status == 200, f"the valid body beside {name} is answered with {twin.status}"
             stall, total = bad.stall / twin.stall, bad.total / twin.total
-            over = stall > MOST_RATIO or total > MOST_RATIO or bad.stall > MOST_STALL
+            over = stall > MAX_RATIO or total > MAX_RATIO or bad.stall > MAX_STALL
             good = good and not over
             figures = (f"{bad.stall * 1e3:.2f}", f"{twin.stall * 1e3:.2f}", f"{stall:.2f}")
             totals = (f"{bad.total * 1e3:.2f}", f"{twin.total * 1e3:.2f}", f"{total:.2f}{'  OVER' if over else ''}")
@@ -137,11 +137,11 @@ async def measure(rounds: int) -> bool:
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--rounds", type=int, default=3)
-    given = arguments.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    args = parser.parse_args()
     logging.disable(logging.WARNING)
-    good = asyncio.run(measure(given.rounds))
+    good = asyncio.run(measure(args.rounds))
     sys.stdout.write("all within the targets\n" if good else "some are OVER a target\n")
 
 

@@ -1,6 +1,5 @@
-"""Prints what an org in quarantine, and its healing, cost the orgs beside it: `python tests/bench/poison.py
-[--entries N] [--rounds N] [--samples N]`. The three states take turns. It asserts nothing about time: look at the
-ratios.
+"""Prints what an org in quarantine, and its healing, cost other orgs: `python tests/bench/poison.py [--entries N]
+[--rounds N] [--samples N]`. The three states alternate. It asserts nothing about time: compare the ratios.
 """
 
 import argparse
@@ -11,8 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from bench.closed_org import ClosedOrg, Neighbours, closed_org, neighbours
 from bench.figures import say
+from bench.quarantined_org import Neighbours, QuarantinedOrg, new_neighbours, new_org
 from daybook_infra.runtime.settings import Settings
 from support.driving import connected
 from support.processes import System, Systems
@@ -27,12 +26,12 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=20_000, help="of the org that is healed")
     parser.add_argument("--rounds", type=int, default=5, help="of all three states")
     parser.add_argument("--samples", type=int, default=20, help="of each neighbour, a round and state")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
         fresh, systems = Fresh(found), None
         try:
             systems = Systems(fresh, Path(folder))
-            asyncio.run(run(systems.start(partitions=2), asked.entries, asked.rounds, asked.samples))
+            asyncio.run(run(systems.start(partitions=2), args.entries, args.rounds, args.samples))
         finally:
             if systems is not None:
                 systems.stop()
@@ -41,34 +40,34 @@ def main() -> None:
 
 async def run(system: System, entries: int, rounds: int, samples: int) -> None:
     async with Publisher(system.settings) as publisher, connected(system.settings) as database:
-        org = await closed_org(system, publisher, database, entries)
-        states = {state: await neighbours(publisher, database, system.settings.partitions) for state in STATES}
+        org = await new_org(system, publisher, database, entries)
+        states = {state: await new_neighbours(publisher, database, system.settings.partitions) for state in STATES}
         for _ in range(rounds):
             await one_round(org, [states[state] for state in STATES], samples)
     report(states, org)
 
 
-async def one_round(org: ClosedOrg, states: list[Neighbours], samples: int) -> None:
-    """The org's own commands come all the while, so that only what becomes of them differs."""
-    calm, closed, healed = states
-    async with org.knocking():
+async def one_round(org: QuarantinedOrg, states: list[Neighbours], samples: int) -> None:
+    """Commands of the org are sent in all three states, so that only their outcome differs."""
+    calm, quarantined, healed = states
+    async with org.under_commands():
         await calm.sample(samples)
-        await org.close()
-        await closed.sample(samples)
+        await org.quarantine()
+        await quarantined.sample(samples)
         async with org.healing() as process:
             while process.returncode is None:
                 await healed.sample(1)
 
 
-def report(states: dict[str, Neighbours], org: ClosedOrg) -> None:
+def report(states: dict[str, Neighbours], org: QuarantinedOrg) -> None:
     calm = states[STATES[0]]
     say(f"commands of the org itself: {org.accepted} accepted, {org.refused} refused")
     say(f"{len(org.heals.seconds)} healings of {org.heals.p50:.1f} s each (p50)")
     say(f"{'from publishing to the tables, of orgs in':<48} {'p50':>11} {'p95':>11}   ratios")
     for state, found in states.items():
         for name, timings, base in (
-            ("its partition", found.here, calm.here),
-            ("another partition", found.there, calm.there),
+            ("its partition", found.same_partition, calm.same_partition),
+            ("another partition", found.other_partition, calm.other_partition),
         ):
             figures = f"{timings.p50 * 1e3:8.2f} ms {timings.p95 * 1e3:8.2f} ms"
             ratios = f"{timings.p50 / base.p50:6.2f} {timings.p95 / base.p95:6.2f}"

@@ -1,6 +1,6 @@
 """Prints what the death of an instance costs with a short and with a long log: `python tests/bench/recovery.py
-[--entries FEW MANY] [--kills N]`. The logs are sealed here, as a million commands would take long, and projected by the
-projector. It asserts nothing about time: look at the ratios.
+[--entries FEW MANY] [--kills N]`. Entries are sealed here, because a million commands would take long, and projected by
+the projector. It asserts nothing about time: compare the ratios.
 """
 
 import argparse
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.figures import say, say_both
 from bench.kills import Pair
-from bench.long_log import lengthen, settle_in
+from bench.long_log import append_entries, create_orgs
 from daybook_infra.runtime.kafka.clients import HEARTBEAT_MS, SESSION_TIMEOUT_MS
 from daybook_infra.runtime.settings import Settings
 from support.driving import connected, over_kafka
@@ -28,13 +28,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 1_000_000), metavar=("FEW", "MANY"))
     parser.add_argument("--kills", type=int, default=8, help="instances killed on each log")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
         fresh, systems = Fresh(found), None
         try:
             systems = Systems(fresh, Path(folder))
-            few, many = (systems.start() for _ in asked.entries)
-            asyncio.run(run(few, many, *asked.entries, kills=asked.kills))
+            few, many = (systems.start() for _ in args.entries)
+            asyncio.run(run(few, many, *args.entries, kills=args.kills))
         finally:
             if systems is not None:
                 systems.stop()
@@ -44,11 +44,11 @@ def main() -> None:
 async def run(short: System, long: System, few: int, many: int, *, kills: int) -> None:
     async with AsyncExitStack() as closing:
         pairs = await _pair(short, few, closing), await _pair(long, many, closing)
-        # They take turns, so that whatever else the machine does meets both. When a death is noticed depends on how
-        # long ago the last heartbeats were: so it comes at every time between two of them, the same for both.
-        for at in range(kills):
+        # The logs alternate, so that other load affects both. The time until a death is noticed depends on the last
+        # heartbeat, so the kills are spread over the heartbeat interval, equally for both.
+        for number in range(kills):
             for pair in pairs:
-                await pair.lose_one(HEARTBEAT_MS / 1e3 * at / kills)
+                await pair.kill_one(HEARTBEAT_MS / 1e3 * number / kills)
     report(*pairs, few, many)
 
 
@@ -56,10 +56,10 @@ async def _pair(system: System, entries: int, closing: AsyncExitStack) -> Pair:
     publisher = await closing.enter_async_context(Publisher(system.settings))
     start = time.perf_counter()
     async with connected(system.settings) as database:
-        places = await settle_in(over_kafka(publisher), database, system.settings.partitions)
-        # Beside a shard nobody may write.
+        places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
+        # No shard may run while entries are appended from outside.
         await asyncio.to_thread(system.commands.pop().stop)
-        await lengthen(system.settings, database, places, entries)
+        await append_entries(system.settings, database, places, entries)
     say(f"{entries} entries are in log and tables after {time.perf_counter() - start:.0f} s")
     for _ in range(2):
         await asyncio.to_thread(system.start("command").wait_ready)

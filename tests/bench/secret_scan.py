@@ -1,4 +1,4 @@
-"""What it costs to look for secrets in 256 KiB that are made to be slow, against as much ordinary text."""
+"""What the scan for secrets costs for 256 KiB that are made to be slow, compared with ordinary text."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ UNITS = (
 
 
 def main() -> None:
-    plain = of_text(PLAIN)
+    plain = time_of_text(PLAIN)
     _say(f"{'made of':>34} {'ms':>8} {'times plain':>12}")
     for name, seconds in (*texts(), *names()):
         _say(f"{name:>34} {seconds * 1e3:8.2f} {seconds / plain:12.2f}")
@@ -28,35 +28,35 @@ def main() -> None:
 
 def texts() -> Iterator[tuple[str, float]]:
     for unit in UNITS:
-        yield ascii(unit)[:34], of_text(unit)
-    yield "different names of parameters", of_text("".join(f"?token{at}x=a" for at in range(ENVELOPE_BYTES // 8)))
+        yield ascii(unit)[:34], time_of_text(unit)
+    yield "different names of parameters", time_of_text("".join(f"?token{n}x=a" for n in range(ENVELOPE_BYTES // 8)))
 
 
 def names() -> Iterator[tuple[str, float]]:
-    """Of the fields of a config."""
+    """Times for field names of a config."""
     for length in (100, 4_000, ENVELOPE_BYTES):
-        fields = [(f"{at}" + "?k1key=a&" * length)[:length] for at in range(ENVELOPE_BYTES // length)]
+        fields = [(f"{number}" + "?k1key=a&" * length)[:length] for number in range(ENVELOPE_BYTES // length)]
         value = {"data": {"config": dict.fromkeys(fields, "x")}}
         yield f"field names of {length}", quickest(lambda value=value: find_secret(value))  # type: ignore[misc]
 
 
-def of_text(unit: str) -> float:
+def time_of_text(unit: str) -> float:
     text = (unit * (ENVELOPE_BYTES // len(unit) + 1))[:ENVELOPE_BYTES]
 
-    def look() -> None:
+    def scan() -> None:
         first_secret(text)
         redacted(text)
 
-    return quickest(look)
+    return quickest(scan)
 
 
 def quickest(work: Callable[[], object]) -> float:
-    """CPU seconds of the best of three: the machine may be busy."""
+    """CPU seconds of the best of three runs."""
 
     def once() -> float:
-        began = time.process_time()
+        started = time.process_time()
         work()
-        return time.process_time() - began
+        return time.process_time() - started
 
     return min(once() for _ in range(3))
 

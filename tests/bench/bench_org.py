@@ -1,7 +1,7 @@
-"""An org with connections of few and of very many dead letters, in a running system.
+"""An org in a running system, with connections that have few and very many dead letters.
 
-The many are written straight into `dlq_events`: a million rows need no million commands. So the log does not have them,
-and nothing may hold these tables against it.
+The many are inserted straight into `dlq_events`, to avoid a million commands. The log does not contain them, so these
+tables cannot be compared with it.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import uuid_utils
 
-from bench.line import Line, line
+from bench.json_connection import JsonConnection, json_connection
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
@@ -23,7 +23,7 @@ from support.processes import DAYBOOK, System, environment
 from support.publisher import token
 
 PROJECTED_SECONDS = 300.0
-# Ids in ascending order of time, as computed ones are. $4: one in so many was never retried, the others once.
+# Ids ascend with time like computed ids. One in $4 dead letters was never retried, the others were retried once.
 PLANT = """
 INSERT INTO dlq_events
 SELECT (lpad(to_hex(x'019000000000'::bigint + n), 12, '0') || '8' || substr(md5($1::uuid::text || n), 1, 19))::uuid,
@@ -31,15 +31,15 @@ SELECT (lpad(to_hex(x'019000000000'::bigint + n), 12, '0') || '8' || substr(md5(
 FROM generate_series(1, $2) AS n
 """
 PAYLOAD = "HP17715690036014 " * 16
-# What autovacuum does sooner or later.
+# Does now what autovacuum would do sooner or later.
 SETTLE = "VACUUM (ANALYZE) dlq_events, source_connections"
 PLANTED = "SELECT id::text FROM dlq_events WHERE connection_id = $1 AND status = 'pending' ORDER BY id DESC LIMIT $2"
 
 
 @dataclass(slots=True)
-class Scene:
+class BenchOrg:
     system: System
-    line: Line
+    http: JsonConnection
     database: Connection
     org_id: str
     owner: str = field(default_factory=lambda: str(uuid4()))
@@ -54,76 +54,78 @@ class Scene:
         return self.system.commands[0].process.pid
 
     def envelope(self, kind: str, **data: Any) -> Json:
-        """Of a service that acts for the org's owner."""
-        made = {"id": str(uuid_utils.uuid7()), "type": kind, "org_id": self.org_id, "actor_user_id": self.owner}
-        return made | {"data": data}
+        """The envelope of a service that acts for the owner of the org."""
+        envelope = {"id": str(uuid_utils.uuid7()), "type": kind, "org_id": self.org_id, "actor_user_id": self.owner}
+        return envelope | {"data": data}
 
     async def send(self, kind: str, **data: Any) -> Json:
-        answer: Json = await self.line.post("/v1/commands", self.envelope(kind, **data))
+        answer: Json = await self.http.post("/v1/commands", self.envelope(kind, **data))
         return answer
 
-    async def made(self, kind: str, **data: Any) -> str:
-        """The id of what the command makes."""
+    async def create(self, kind: str, **data: Any) -> str:
+        """Sends a command; returns the id of what it has created."""
         id_: str = (await self.send(kind, **data))["entries"][0]["entity_id"]
         return id_
 
     async def send_many(self, envelopes: list[Json]) -> str:
-        """As one batch. The last one's position."""
-        items = await self.line.post("/v1/commands:batch", envelopes)
+        """Sends one batch; returns the position of the last command."""
+        items = await self.http.post("/v1/commands:batch", envelopes)
         assert {item["status"] for item in items} == {200}, items
         position: str = items[-1]["position"]
         return position
 
-    async def connection(self, letters: int, one_unretried_in: int = 1) -> str:
-        """With so many pending dead letters."""
-        made = await self.send("CREATE_CONNECTION", project_id=self.project_id, type="rss", name="Feed", config={})
-        await self.projected(made["position"])
-        connection_id: str = made["entries"][0]["entity_id"]
+    async def create_connection(self, letters: int, one_unretried_in: int = 1) -> str:
+        """Creates a connection with this many pending dead letters; returns its id."""
+        answer = await self.send("CREATE_CONNECTION", project_id=self.project_id, type="rss", name="Feed", config={})
+        await self.wait_until_projected(answer["position"])
+        connection_id: str = answer["entries"][0]["entity_id"]
         plant = (PLANT, connection_id, letters, PAYLOAD, one_unretried_in)
         await self.database.execute(*plant, timeout=PROJECTED_SECONDS)
         return connection_id
 
-    async def projected(self, position: str) -> None:
+    async def wait_until_projected(self, position: str) -> None:
         await until_projected(self.database, [position], PROJECTED_SECONDS)
 
-    async def settled(self) -> None:
-        """The tables have everything, and the shard knows."""
+    async def settle(self) -> None:
+        """Waits until the tables have everything and the shard knows it."""
         for _ in range(2):
-            await self.projected((await self.send("RENAME_ORG", name=f"Org {time.monotonic()}"))["position"])
+            await self.wait_until_projected((await self.send("RENAME_ORG", name=f"Org {time.monotonic()}"))["position"])
 
-    async def planted(self, connection_id: str, number: int) -> list[str]:
+    async def planted_ids(self, connection_id: str, number: int) -> list[str]:
         return [row["id"] for row in await self.database.fetch(PLANTED, connection_id, number)]
 
     async def daybook(self, *arguments: str) -> str:
         program, pipe = (str(DAYBOOK), *arguments), asyncio.subprocess.PIPE
         env = environment(self.settings)
         running = await asyncio.create_subprocess_exec(*program, env=env, stdout=pipe, stderr=pipe)
-        said, progress = await running.communicate()
-        assert running.returncode == 0, progress
-        return said.decode().strip()
+        output, errors = await running.communicate()
+        assert running.returncode == 0, errors
+        return output.decode().strip()
 
 
 @asynccontextmanager
-async def scene(system: System, *, beside: Scene | None = None, same_partition: bool = True) -> AsyncIterator[Scene]:
-    """A new org with a project; beside another one in its partition, or in another."""
+async def new_org(
+    system: System, *, beside: BenchOrg | None = None, same_partition: bool = True
+) -> AsyncIterator[BenchOrg]:
+    """A new org with a project, in the partition of `beside` or in another one."""
     org_id = str(uuid4())
     partitions = system.settings.partitions
     while beside is not None and (_place(org_id, partitions) == _place(beside.org_id, partitions)) != same_partition:
         org_id = str(uuid4())
-    # Longer than any run.
+    # Valid for longer than any run.
     bearer = token(system.settings, "service:bench", exp=int(time.time()) + 86_400)
-    async with connected(system.settings) as database, line(system.commands[0].url, bearer) as open_line:
-        made = Scene(system, open_line, database, org_id)
-        await _found(made)
-        yield made
+    async with connected(system.settings) as database, json_connection(system.commands[0].url, bearer) as http:
+        org = BenchOrg(system, http, database, org_id)
+        await _create(org)
+        yield org
 
 
 def _place(org_id: str, partitions: int) -> int:
     return partition_of(org_id, partitions)
 
 
-async def _found(made: Scene) -> None:
-    register = {"id": str(uuid4()), "type": "REGISTER_USER", "data": {"user_id": made.owner}}
-    await made.projected((await made.line.post("/v1/commands", register))["position"])
-    await made.send("CREATE_ORG", name="Org")
-    made.project_id = await made.made("CREATE_PROJECT", name="Shop")
+async def _create(org: BenchOrg) -> None:
+    register = {"id": str(uuid4()), "type": "REGISTER_USER", "data": {"user_id": org.owner}}
+    await org.wait_until_projected((await org.http.post("/v1/commands", register))["position"])
+    await org.send("CREATE_ORG", name="Org")
+    org.project_id = await org.create("CREATE_PROJECT", name="Shop")

@@ -1,4 +1,4 @@
-"""One HTTP connection that posts JSON. It costs the machine little, so that what is measured is the service."""
+"""One HTTP connection that posts JSON. It needs little CPU, so that the service itself is measured."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ ANSWER_SECONDS = 60.0
 IDLE_SECONDS = 2.0
 
 
-class Line:
+class JsonConnection:
     def __init__(self, url: str, token: str) -> None:
         self._host = urlsplit(url)
         self._head = f"Host: {self._host.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
@@ -20,7 +20,7 @@ class Line:
         self._used_at = 0.0
 
     async def post(self, path: str, body: object) -> Any:
-        """The answer's JSON. Raises RuntimeError unless it is 200."""
+        """Posts and returns the JSON of the answer. Raises RuntimeError unless the status is 200."""
         content = json.dumps(body).encode()
         head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n"
         reader, writer = await self._open()
@@ -52,9 +52,9 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes]:
 
 
 @asynccontextmanager
-async def line(url: str, token: str) -> AsyncIterator[Line]:
-    opened = Line(url, token)
+async def json_connection(url: str, token: str) -> AsyncIterator[JsonConnection]:
+    connection = JsonConnection(url, token)
     try:
-        yield opened
+        yield connection
     finally:
-        await opened.close()
+        await connection.close()
