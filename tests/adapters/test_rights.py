@@ -117,7 +117,7 @@ async def test_only_the_missing_right_is_named(superuser: str, name: str, right:
     assert str(await refusal(settings)).splitlines()[1:] == [f"  {line.format(role=OWNER)}"]
 
 
-async def test_a_role_that_is_not_the_owner_is_told_which_role_it_needs(
+async def test_another_role_than_the_owner_gets_the_name_of_the_role_it_needs(
     superuser: str, name: str, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}")

@@ -166,7 +166,7 @@ async def test_a_chosen_id_held_by_another_org_is_taken(pool: Pool, table: str) 
     letter, alert, reference = str(uuid4()), await put_alert(pool, project_id, str(uuid4())), str(uuid4())
     await put_dead_letters(pool, connection_id, [letter])
     await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'x', 'env:X')", reference, org_id)
-    held = {
+    id_in = {
         "source_connections": connection_id,
         "sync_runs": run,
         "dlq_events": letter,
@@ -175,8 +175,8 @@ async def test_a_chosen_id_held_by_another_org_is_taken(pool: Pool, table: str) 
     }
     reader = SnapshotReader(pool)
     other_id, free = str(uuid4()), str(uuid4())
-    needs = ((table, held[table], other_id), (table, held[table], org_id), (table, free, org_id))
-    await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", held[table], org_id)
+    needs = ((table, id_in[table], other_id), (table, id_in[table], org_id), (table, free, org_id))
+    await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", id_in[table], org_id)
     for asking in (needs, needs[::-1]):
         found = await reader.read({3: Needs(chosen_ids=asking)})
-        assert found[3].taken_ids == {(other_id, held[table])}
+        assert found[3].taken_ids == {(other_id, id_in[table])}

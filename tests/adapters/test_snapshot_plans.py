@@ -119,8 +119,8 @@ async def test_a_filter_does_not_read_rows_with_higher_retry_counts(
 async def test_named_rows_are_found_by_primary_key(database: OwnConnection, statement: str) -> None:
     await fill(database, "new")
     table = "sync_runs" if statement is sql.RUNS else "dlq_events"
-    some = [row["id"] for row in await database.fetch(f"SELECT id::text FROM {table} LIMIT 100")]
-    assert await rows_read(database, "generic", statement, some) <= 300
+    sample = [row["id"] for row in await database.fetch(f"SELECT id::text FROM {table} LIMIT 100")]
+    assert await rows_read(database, "generic", statement, sample) <= 300
 
 
 async def test_a_batch_without_names_runs_no_statement(database: OwnConnection) -> None:

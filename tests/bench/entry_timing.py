@@ -23,7 +23,7 @@ from support.flat_entries import sealed
 TIMES = 20_000
 
 
-# What the payload of a dead letter may hold instead of the integer 19.
+# Numbers in the payload of a dead letter, compared with the integer 19.
 PRICES = ("19", "19.5", "0.00001", "0.0000012", "1e-7", "1e+21")
 
 

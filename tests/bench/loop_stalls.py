@@ -125,7 +125,7 @@ async def measure(rounds: int) -> bool:
         sys.stdout.write(f"{path}\n")
         for name, body in hostile():
             bad, twin = await best(path, body, rounds), await best(path, valid(len(body)), rounds)
-            assert twin.status == 200, f"the valid body beside {name} is answered with {twin.status}"
+            assert twin.status == 200, f"the valid body for {name} is answered with {twin.status}"
             stall, total = bad.stall / twin.stall, bad.total / twin.total
             over = stall > MAX_RATIO or total > MAX_RATIO or bad.stall > MAX_STALL
             good = good and not over

@@ -102,7 +102,7 @@ def _wrong_answers(history: History, decisions: dict[tuple[int, str], list[Json]
 def _listed(title: str, things: Iterable[object]) -> list[str]:
     listed = list(things)
     more = [f"{title}: {len(listed) - SHOWN} more"] if len(listed) > SHOWN else []
-    return [*(f"{title}: {thing}" for thing in listed[:SHOWN]), *more]
+    return [*(f"{title}: {item}" for item in listed[:SHOWN]), *more]
 
 
 def _failure_of(title: str, check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> list[str]:

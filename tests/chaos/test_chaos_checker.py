@@ -32,28 +32,30 @@ def correct_run() -> tuple[History, Evidence]:
         history.send(send, "insist")
         decided = model.decide(send.principal, send.command)
         written = []
-        for ordinal, told in enumerate(decided):
+        for ordinal, decision in enumerate(decided):
             tick += 1
             chain = chains[partition_of(send.key, PARTITIONS)]
-            written.append(append_entry(chain, send, told, ordinal, len(decided), START + timedelta(microseconds=tick)))
+            written.append(
+                append_entry(chain, send, decision, ordinal, len(decided), START + timedelta(microseconds=tick))
+            )
         history.answer(send, answer_to(written))
     return history, Evidence(chains, fold(entries_of(chains)))
 
 
-def append_entry(chain: Chain, send: Send, told: Json, ordinal: int, entries: int, at: datetime) -> Json:
+def append_entry(chain: Chain, send: Send, decision: Json, ordinal: int, entries: int, moment: datetime) -> Json:
     """Appends an entry that the model has decided."""
-    command_id, data = send.command["id"], dict(told["data"])
-    if ordinal > 0 and told["action"] != "RESOLVE_ALERT":
+    command_id, data = send.command["id"], dict(decision["data"])
+    if ordinal > 0 and decision["action"] != "RESOLVE_ALERT":
         data["message"] = DETAIL
     metadata: Json = {"v": 1, "partition": chain.partition, "command_id": command_id, "ordinal": ordinal}
-    metadata |= {"entries": entries, "request": request_hash(SALT, send.command), "principal": told["principal"]}
-    metadata |= {"data": data, "salt": SALT, "scope": told["scope"], "key": send.key}
-    if told["code"] is not None:
-        metadata["error"] = {"code": told["code"], "detail": DETAIL}
-    entry = {name: value for name, value in told.items() if name not in {"code", "data", "principal", "scope"}}
-    actor = send.command["actor_user_id"] if told["scope"] == "outsider" else None
-    entry |= {"id": entry_id(send.key, command_id, ordinal, told["scope"], actor), "metadata_json": metadata}
-    entry["created_at"] = at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    metadata |= {"entries": entries, "request": request_hash(SALT, send.command), "principal": decision["principal"]}
+    metadata |= {"data": data, "salt": SALT, "scope": decision["scope"], "key": send.key}
+    if decision["code"] is not None:
+        metadata["error"] = {"code": decision["code"], "detail": DETAIL}
+    entry = {name: value for name, value in decision.items() if name not in {"code", "data", "principal", "scope"}}
+    actor = send.command["actor_user_id"] if decision["scope"] == "outsider" else None
+    entry |= {"id": entry_id(send.key, command_id, ordinal, decision["scope"], actor), "metadata_json": metadata}
+    entry["created_at"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     position, prev = chain.head
     chain.take(position + 1, jcs(sealed(entry, position + 1, prev)))
     return chain.entries[-1]

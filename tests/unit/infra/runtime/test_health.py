@@ -44,7 +44,7 @@ def test_a_shared_condition_is_ok_once_each_of_its_sources_is_ok() -> None:
     assert health.ready
 
 
-def test_a_watched_condition_is_looked_at_when_asked() -> None:
+def test_a_watched_condition_is_evaluated_on_demand() -> None:
     seconds = [0]
     health = Health()
     health.watch("backlog", lambda: "the oldest command waits for more than a day" if seconds[0] > 86_400 else None)

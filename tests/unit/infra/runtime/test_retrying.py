@@ -1,4 +1,4 @@
-"""Outages are retried: each failure is told, and a cancelled task ends, even where its cleaning up failed."""
+"""Outages are retried: each failure is reported, and a cancelled task ends even if its clean-up fails."""
 
 import asyncio
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def _without_pauses() -> Iterator[None]:
 
 
 class Server:
-    """Is away for so many attempts."""
+    """Fails with each of `outages` in turn, then answers."""
 
     def __init__(self, *outages: Exception) -> None:
         self.outages = list(outages)
@@ -36,13 +36,15 @@ def ignore(_: Outage) -> None:
 
 
 @pytest.mark.usefixtures("_without_pauses")
-async def test_an_outage_is_retried_until_it_ends_and_each_failure_is_told(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_outage_is_retried_until_it_ends_and_each_failure_is_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     outages = [DatabaseAway("one"), KafkaAway("other"), *(KafkaAway("long") for _ in range(2_000))]
-    told: list[Outage] = []
+    reported: list[Outage] = []
     server = Server(*outages)
-    assert await retry_forever(server.ask, told.append) == "an answer"
-    assert told == outages
-    # stamina's own logging and metric are off.
+    assert await retry_forever(server.ask, reported.append) == "an answer"
+    assert reported == outages
+    # The logging and the metric of stamina itself are off.
     assert not caplog.records
     assert b"stamina" not in generate_latest(REGISTRY)
 
@@ -55,13 +57,13 @@ async def test_anything_but_an_outage_is_not_retried() -> None:
 
 
 @pytest.mark.usefixtures("_without_pauses")
-async def test_a_start_says_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_start_logs_what_it_waits_for(caplog: pytest.LogCaptureFixture) -> None:
     server = Server(KafkaAway("not there yet"))
     assert await retry_at_start(server.ask) == "an answer"
     assert ["not there yet" in record.getMessage() for record in caplog.records] == [True]
 
 
-async def test_pauses_double_up_to_a_bound_and_are_never_quite_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_pauses_double_up_to_a_bound_with_jitter(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -75,7 +77,7 @@ async def test_pauses_double_up_to_a_bound_and_are_never_quite_the_same(monkeypa
     assert len(pauses) == 1_100
 
 
-async def test_a_cancellation_that_an_outage_hides_is_heeded() -> None:
+async def test_a_cancellation_hidden_by_an_outage_ends_the_task() -> None:
     async def fail_to_clean_up() -> None:
         try:
             await asyncio.Event().wait()
@@ -89,7 +91,7 @@ async def test_a_cancellation_that_an_outage_hides_is_heeded() -> None:
         await asyncio.wait_for(task, 5)
 
 
-async def test_a_pause_ends_with_its_task() -> None:
+async def test_a_cancelled_task_does_not_finish_its_pause() -> None:
     async def fail() -> None:
         failed.set()
         raise KafkaAway("away")
@@ -102,7 +104,7 @@ async def test_a_pause_ends_with_its_task() -> None:
         await asyncio.wait_for(task, 5)
 
 
-async def test_a_deadline_that_has_passed_is_no_cancellation() -> None:
+async def test_an_expired_deadline_is_not_a_cancellation() -> None:
     outages = 0
 
     async def ask() -> str:
