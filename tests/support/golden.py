@@ -15,7 +15,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from daybook_command.shard.state import ShardConfig
-from daybook_contracts.senders.edge_rules import EdgeRules
+from daybook_contracts.senders.sender_rules import SenderRules
 from support import golden_commands
 from support.golden_commands import PARTITIONS, Sent, external, external_users, history, managed
 from support.golden_world import World
@@ -42,7 +42,7 @@ class Line:
 
 
 def transcript() -> list[Line]:
-    rules = EdgeRules(golden_commands.policy(), "vault:kv/hub/")
+    rules = SenderRules(golden_commands.policy(), "vault:kv/hub/")
     own = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=True, max_commands=25)
     idp = ShardConfig(PARTITIONS, cache_orgs=8, max_tail=600, managed_users=False, max_commands=25, rules=rules)
     return [

@@ -4,8 +4,7 @@ import inspect
 from typing import Final
 
 from daybook_command.engine import assignment
-from daybook_command.http import auth, body_budget, command_sender, rate, token_keys
-from daybook_command.http import time_slices as turns
+from daybook_command.http import auth, body_budget, command_sender, rate, time_slices, token_keys
 from daybook_command.postgres import outcomes
 from daybook_contracts import limits
 from daybook_infra.runtime.http import limits as http
@@ -80,7 +79,7 @@ def _door() -> list[Row]:
         ("requests in progress, per instance", held, FIXED),
         ("commands waiting for their outcome, per instance", f"{command_sender.MAX_WAITING:,}", FIXED),
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
-        ("work on one request before others get a turn", f"{turns.SLICE_SECONDS * 1000:g} ms", FIXED),
+        ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms", FIXED),
         (
             "look-ups for callers, per instance",
             f"{connections} PostgreSQL connections, {_seconds(outcomes.LOOK_SECONDS)}",

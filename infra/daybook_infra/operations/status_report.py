@@ -104,10 +104,10 @@ class DatabaseState:
 
 async def collect_status(settings: Settings) -> SystemStatus:
     """Raises `DaybookError` if a server does not answer or was never set up."""
-    kafka = await _kafka(settings)
-    database = await _database(settings)
+    kafka = await _read_kafka(settings)
+    database = await _read_database(settings)
     # Read after the checkpoints, so that it is never behind them.
-    log = await _log(settings, kafka.log_partitions, database.checkpoints)
+    log = await _read_log(settings, kafka.log_partitions, database.checkpoints)
     return SystemStatus(
         versions={
             "daybook": version("daybook-infra"),
@@ -133,7 +133,7 @@ def _partition(number: int, kafka: KafkaState, database: DatabaseState, log: Log
     )
 
 
-async def _kafka(settings: Settings) -> KafkaState:
+async def _read_kafka(settings: Settings) -> KafkaState:
     topics = Topics(settings.topic_prefix)
     async with admin(settings) as client:
         described = await client.describe_topics([topics.commands, topics.audit_log])
@@ -167,7 +167,7 @@ async def _committed(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, i
     raise DaybookError(f"Kafka has no coordinator for group {topics.command_group}")
 
 
-async def _log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:
+async def _read_log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:
     topic = Topics(settings.topic_prefix).audit_log
     async with _reader(settings) as reader:
         starts, ends = await _offsets(reader, topic, count)
@@ -200,7 +200,7 @@ async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
         await close_quietly(reader)
 
 
-async def _database(settings: Settings) -> DatabaseState:
+async def _read_database(settings: Settings) -> DatabaseState:
     await verify_migrations(settings)
     async with connect(settings, "daybook-status") as connection:
         return await _database_state(connection)

@@ -25,8 +25,8 @@ from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.postgres.privileges import required_privileges
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.state import ShardConfig
-from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.policy import ServicePolicy
+from daybook_contracts.senders.sender_rules import SenderRules
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.headers import with_cors
@@ -131,5 +131,5 @@ def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",
-        rules=EdgeRules(policy, settings.secret_ref_prefix),
+        rules=SenderRules(policy, settings.secret_ref_prefix),
     )

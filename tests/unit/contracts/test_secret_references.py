@@ -10,8 +10,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.normalised import normalised_bytes
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.edge_rules import EdgeRules, refuse_reference
 from daybook_contracts.senders.principals import Principal, Service, User
+from daybook_contracts.senders.sender_rules import SenderRules, refuse_reference
 from daybook_contracts.topics import PRINCIPAL
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.settings import Settings, load_settings
@@ -129,9 +129,9 @@ def test_a_reference_is_refused_over_kafka_as_over_http(
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
     if is_accepted:
-        assert isinstance(take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX)), SentCommand)
+        assert isinstance(take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX)), SentCommand)
         return
-    refusal = take(record, home, 12, EdgeRules(secret_ref_prefix=PREFIX))
+    refusal = take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX))
     assert isinstance(refusal, RefusedCommand)
     assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
 

@@ -13,9 +13,9 @@ from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.policy import Grant, ServicePolicy
 from daybook_contracts.senders.principals import Service, User
+from daybook_contracts.senders.sender_rules import SenderRules
 
 ORG = "00000000-0000-4000-8000-000000000001"
 OTHER_ORG = "00000000-0000-4000-8000-000000000002"
@@ -113,7 +113,7 @@ def record(value: bytes, principal: str | None, door: str | None = None, signed:
 
 def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
     """The principal and whether the record is trusted to come from the HTTP API, or the code of the refusal."""
-    match take(item, partition, PARTITIONS, EdgeRules(POLICY)):
+    match take(item, partition, PARTITIONS, SenderRules(POLICY)):
         case SentCommand(reply_to=reply_to, principal=principal):
             return str(principal), reply_to.http
         case RefusedCommand(code=code):
@@ -181,7 +181,7 @@ FORGED = {
 def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None:
     headers = POLICY.trusted_headers(dict(item.headers), item.value or b"")
     assert {"daybook-principal", "daybook-door"}.isdisjoint(headers)
-    refused = take(item, HOME, PARTITIONS, EdgeRules(POLICY))
+    refused = take(item, HOME, PARTITIONS, SenderRules(POLICY))
     assert isinstance(refused, RefusedCommand)
     assert not refused.reply_to.http
     assert refused.code.value == ("INVALID_COMMAND" if item.value and item.value[:1] == b"x" else "FORBIDDEN")
@@ -189,7 +189,7 @@ def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None
 
 def test_a_forged_record_gets_the_grant_of_unnamed() -> None:
     policy = replace(POLICY, grants={"unnamed": BILLING})
-    item = take(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, EdgeRules(policy))
+    item = take(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, SenderRules(policy))
     assert isinstance(item, SentCommand)
     assert (str(item.principal), item.reply_to.http) == ("service:unnamed", False)
 
@@ -214,7 +214,7 @@ def test_a_signed_record_is_checked_against_the_grant() -> None:
 
 def test_a_record_in_the_wrong_partition_is_forwarded_with_its_signature() -> None:
     item = record(VALUE, "service:billing", signed=SIGNED)
-    forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, EdgeRules(POLICY))
+    forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, SenderRules(POLICY))
     assert forwarded == MisroutedCommand(item, HOME)
 
 

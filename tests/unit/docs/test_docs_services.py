@@ -6,9 +6,9 @@ from typing import Any
 from daybook_command.shard.intake import SentCommand, take
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.principals import Service
+from daybook_contracts.senders.sender_rules import SenderRules
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
@@ -43,6 +43,6 @@ def test_the_signature_of_the_example_program_is_valid(tmp_path: Path) -> None:
     exec(compile(PROGRAM.text, "docs/topics.md", "exec"), names)  # noqa: S102 - the page's own lines are what is tested
     (key,) = policy.grants["shop-worker"].keys
     headers = names["headers"]("shop-worker", key.decode(), START)
-    item = take(CommandRecord(0, None, START, tuple(headers), 0), partition_of(ORG, 12), 12, EdgeRules(policy))
+    item = take(CommandRecord(0, None, START, tuple(headers), 0), partition_of(ORG, 12), 12, SenderRules(policy))
     assert isinstance(item, SentCommand)
     assert item.principal == Service("shop-worker")

@@ -38,7 +38,7 @@ class Children:
         yield from (ChildRef(ChildKind.ALERT, id_) for id_ in self.alerts)
 
 
-def put(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:
+def with_children(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:
     """The org with the rows that were read for it. Children that entries have touched since stay."""
     return replace(
         org,
@@ -64,7 +64,7 @@ def _put(
     return here.update({id_: row for id_, row in rows.items() if ChildRef(kind, id_) not in touched}) if rows else here
 
 
-def without(org: Org, refs: Collection[ChildRef]) -> Org:
+def without_children(org: Org, refs: Collection[ChildRef]) -> Org:
     """The org without these runs, dead letters and alerts: they can be read again."""
     gone = {kind: [ref.id for ref in refs if ref.kind is kind] for kind in ChildKind}
     return replace(

@@ -55,16 +55,16 @@ class EffectRunner:
     async def take_over(self, partition: int) -> TakenOver:
         checkpoint = await self.retry("postgres", lambda: self._snapshots.checkpoint(partition))
         failpoint("amid-takeover")
-        stretch = await self.retry("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
-        return TakenOver(checkpoint, stretch.records, stretch.start, stretch.end)
+        records_read = await self.retry("kafka", lambda: self._reader.read(partition, checkpoint.first_to_read))
+        return TakenOver(checkpoint, records_read.records, records_read.start, records_read.end)
 
     async def read_log_ends(self) -> dict[int, int]:
         """Where each partition of the log ends now."""
         return await self.retry("kafka", self._reader.read_ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
-        stretch = await self.retry("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
-        return GapRead(stretch.records)
+        records_read = await self.retry("kafka", lambda: self._reader.read(partition, gap.start, gap.stop))
+        return GapRead(records_read.records)
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
         """The overdue runs of each partition. Waits until the next look is due."""

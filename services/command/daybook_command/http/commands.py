@@ -26,8 +26,8 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BATCH_BYTES, ENVELOPE_BYTES
 from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, encode_item, encode_items
 from daybook_contracts.senders.actor import with_actor
-from daybook_contracts.senders.edge_rules import EdgeRules
 from daybook_contracts.senders.principals import Principal
+from daybook_contracts.senders.sender_rules import SenderRules
 
 JSON: Final = "application/json"
 
@@ -40,7 +40,7 @@ class CommandRoutes:
         self._slices = TimeSlices()
         self._sender = CommandSender(deps, self._slices)
         self._budget = BodyBudget()
-        self._rules = EdgeRules(deps.policy, deps.settings.secret_ref_prefix)
+        self._rules = SenderRules(deps.policy, deps.settings.secret_ref_prefix)
 
     async def single(self, request: Request) -> Response:
         caller = await self._admit(request)
@@ -107,7 +107,7 @@ def _parse_single(body: bytes, given_id: str | None) -> Command:
     return command
 
 
-def _parse_item(raw: bytes, principal: Principal, rules: EdgeRules) -> Command | Rejected:
+def _parse_item(raw: bytes, principal: Principal, rules: SenderRules) -> Command | Rejected:
     """An item of a batch, or its refusal."""
     item = parse_item(raw, default_id=_new_id, check_size=False)
     if isinstance(item, InvalidCommand):
@@ -118,8 +118,8 @@ def _parse_item(raw: bytes, principal: Principal, rules: EdgeRules) -> Command |
         return invalid(fault)
 
 
-def _check(command: Command, principal: Principal, rules: EdgeRules, size: int) -> Command:
-    """The command with its actor. Raises InvalidCommand if the token or the edge rules do not allow it.
+def _check(command: Command, principal: Principal, rules: SenderRules, size: int) -> Command:
+    """The command with its actor. Raises InvalidCommand if the token or the rules for senders do not allow it.
     `size`: the command's bytes as received.
     """
     rules.check(command, principal)

@@ -72,12 +72,12 @@ class UserRate:
     def charge_request(self, principal: Principal) -> None:
         """Charge the request's first token. Raises RequestRefused (429) if there is none."""
         if isinstance(principal, User):
-            _refuse_if_empty(self._buckets.take(str(principal)))
+            _refuse_until(self._buckets.take(str(principal)))
 
     def charge_body(self, principal: Principal, body: bytes) -> None:
         """Charge the body beyond the first token. Raises RequestRefused (429) if other requests emptied the bucket."""
         if isinstance(principal, User):
-            _refuse_if_empty(self._buckets.charge(str(principal), body_tokens(body), paid=1))
+            _refuse_until(self._buckets.charge(str(principal), body_tokens(body), paid=1))
 
     def charge_items(self, principal: Principal, body: bytes, items: int) -> None:
         """Charge a batch at least one token for each item, its body's tokens included."""
@@ -90,6 +90,6 @@ def body_tokens(body: bytes) -> int:
     return max(1, -(-len(body) // BYTES_PER_TOKEN))
 
 
-def _refuse_if_empty(seconds: float) -> None:
+def _refuse_until(seconds: float) -> None:
     if seconds:
         raise refusal(Code.TOO_MANY_REQUESTS, DETAIL, headers={"Retry-After": str(math.ceil(seconds))})

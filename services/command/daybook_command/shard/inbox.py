@@ -15,7 +15,7 @@ from daybook_command.shard.needs import reserved_by
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
-from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 # Rows that one batch looks up by id: about what a snapshot reads in a tenth of a second.
 MAX_NAMED = 5_000
@@ -42,7 +42,7 @@ class Inbox:
     partition: int
     partitions: int
     max_commands: int
-    rules: EdgeRules = NO_RULES
+    rules: SenderRules = NO_RULES
     queue: deque[CommandRecord] = field(default_factory=deque)
     size: int = 0
     overdue: dict[str, OverdueRun] = field(default_factory=dict)

@@ -13,8 +13,8 @@ from daybook_contracts.commands.syncs import FailSync, FailSyncData
 from daybook_contracts.entries.identity import Identity, Scope, timeout_command_id
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.actor import with_actor
-from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
 from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_publisher
+from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 from daybook_contracts.topics import (
     CORRELATION_ID,
     DOOR,
@@ -96,7 +96,7 @@ class OwnCommand:
 TakenCommand = SentCommand | RefusedCommand | MisroutedCommand | OwnCommand
 
 
-def take(record: CommandRecord, partition: int, partitions: int, rules: EdgeRules = NO_RULES) -> TakenCommand:
+def take(record: CommandRecord, partition: int, partitions: int, rules: SenderRules = NO_RULES) -> TakenCommand:
     """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
     With a policy, the principal and the door mark of an unsigned record are ignored. Commands that the HTTP door
     signed were checked against the policy there.

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from daybook_command.domain.children import Children, put, without
+from daybook_command.domain.children import Children, with_children, without_children
 from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
@@ -83,7 +83,7 @@ class Memory:
                 self._take_in_children(need, loaded.children, snapshot.checkpoint.head.position)
 
     def _take_in_org(self, org_id: str, loaded: LoadedOrg, at: int) -> None:
-        before = None if loaded.org is None else put(loaded.org, loaded.children, ())
+        before = None if loaded.org is None else with_children(loaded.org, loaded.children, ())
         org = self.tail.replay(org_id, before, at)
         if org_id not in self.tail.poisoned:
             self.cache.put(org_id, org, loaded.generation)
@@ -93,7 +93,7 @@ class Memory:
         if cached is None or cached.org is None:
             return
         touched = self.tail.touched.get(need.org_id, {})
-        org = put(cached.org, self._still_there(children, at), touched.keys())
+        org = with_children(cached.org, self._still_there(children, at), touched.keys())
         for connection_id, untouched in children.recounted.items():
             org = _recounted(org, connection_id, untouched, need.count_limit, touched)
         cached.org = org
@@ -143,7 +143,7 @@ class Memory:
             cached = self.cache.orgs.get(org_id)
             if cached is not None and cached.org is not None:
                 touched = self.tail.touched.get(org_id, {})
-                cached.org = without(cached.org, [ref for ref in refs if ref not in touched])
+                cached.org = without_children(cached.org, [ref for ref in refs if ref not in touched])
         self.loaded = {}
 
 

@@ -46,8 +46,8 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
         generation=None if cached is None else cached.generation,
         named=named if org is None else named | with_alerts(_parents(org, named)),
         touched=memory.tail.touched.get(org_id, {}).keys(),
-        known=_known(org) if org is not None and named else frozenset(),
-        low=_low(org, bound) if org is not None and bound > 0 else frozenset(),
+        known=_connections_with_activity(org) if org is not None and named else frozenset(),
+        low=_connections_to_recount(org, bound) if org is not None and bound > 0 else frozenset(),
         count_limit=count_limit(commands),
         filtered=next(filter(None, (filter_of(each) for each in commands if not memory.is_outsider(each))), None),
     )
@@ -61,11 +61,11 @@ def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
             yield ChildRef(ChildKind.CONNECTION, child.connection_id)
 
 
-def _known(org: Org) -> frozenset[str]:
+def _connections_with_activity(org: Org) -> frozenset[str]:
     return frozenset(id_ for id_, connection in org.connections.items() if connection.activity is not None)
 
 
-def _low(org: Org, bound: int) -> frozenset[str]:
+def _connections_to_recount(org: Org, bound: int) -> frozenset[str]:
     return frozenset(id_ for id_, connection in org.connections.items() if is_count_low(connection.activity, bound))
 
 

@@ -20,7 +20,7 @@ from daybook_command.shard.intake import TakenCommand
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.snapshot import Needs
 from daybook_contracts.log.head import GENESIS, Head
-from daybook_contracts.senders.edge_rules import NO_RULES, EdgeRules
+from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ShardConfig:
     max_tail: int
     managed_users: bool
     max_commands: int = 500
-    rules: EdgeRules = NO_RULES
+    rules: SenderRules = NO_RULES
 
 
 class ShardPhase(Enum):

@@ -12,7 +12,7 @@ from daybook_contracts.senders.principals import Principal, Service
 
 
 @dataclass(frozen=True, slots=True)
-class EdgeRules:
+class SenderRules:
     """`policy`: what each service may send; with None, services may send all that the permissions of commands allow.
     `secret_ref_prefix`: a template of the prefix that an org's secret references must have; empty for any.
     """
@@ -27,7 +27,7 @@ class EdgeRules:
         refuse_reference(command, principal, self.secret_ref_prefix)
 
 
-NO_RULES = EdgeRules()
+NO_RULES = SenderRules()
 
 
 def refuse_reference(command: Command, principal: Principal, prefix: str) -> None:
