@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from daybook_contracts.entries import facts
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.partition.machine import Batch, PartitionLog
-from daybook_projector.postgres.checkpoints import CheckpointLost, load_checkpoint
+from daybook_projector.postgres.checkpoints import CheckpointLost
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 from support.histories import logs

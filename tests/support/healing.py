@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from daybook_contracts.entries.fields import Fact
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Pool, connect
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.heal import Healed, Healing
 from daybook_projector.partition.machine import PartitionLog
-from daybook_projector.postgres.checkpoints import load_checkpoint
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
 from support.logbook import Logbook, records

@@ -16,12 +16,13 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from daybook_contracts.log.head import Checkpoint, Head
+from daybook_contracts.log.head import Checkpoint
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.log_check import find_log_faults
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.clients import admin, close_quietly, consumer
 from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoints
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import applied_migrations, verify_migrations
 from daybook_infra.runtime.settings import Settings
@@ -32,7 +33,6 @@ Offsets = dict[int, int]
 COORDINATOR_TRIES = 20
 COORDINATOR_PAUSE_SECONDS = 0.25
 
-CHECKPOINTS = "SELECT partition, next_offset, position, hash, head_offset FROM daybook.checkpoints"
 QUARANTINE = """
 SELECT org_id, partition, position, reason, generation, quarantined_at
 FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at
@@ -211,9 +211,6 @@ async def _database_state(connection: OwnConnection) -> DatabaseState:
         return DatabaseState(
             version=str(await connection.fetchval("SHOW server_version")),
             migrations=len(await applied_migrations(connection)),
-            checkpoints={
-                number: Checkpoint(next_offset, Head(position, head_hash), head_offset)
-                for number, next_offset, position, head_hash, head_offset in await connection.fetch(CHECKPOINTS)
-            },
+            checkpoints=await load_checkpoints(connection),
             quarantine=tuple(Quarantined(str(org_id), *rest) for org_id, *rest in await connection.fetch(QUARANTINE)),
         )

@@ -14,8 +14,9 @@ from daybook_command.postgres.child_loader import load_children
 from daybook_command.postgres.entry_rows import Found, fetch_entries
 from daybook_command.postgres.org_loader import load_orgs
 from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
-from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoint, load_checkpoints
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 
 _NO_CHILDREN = Children()
@@ -46,8 +47,7 @@ class SnapshotReader:
 
     async def checkpoint(self, partition: int) -> Checkpoint:
         with translated():
-            found = _checkpoints(await self._pool.fetch(sql.CHECKPOINTS, [partition]))
-        return found.get(partition, NOTHING_PROJECTED)
+            return await load_checkpoint(self._pool, partition)
 
     async def read(self, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         """A snapshot for each partition; all of them are of the same moment."""
@@ -74,15 +74,14 @@ class SnapshotReader:
         return frozenset(user_ids).difference(row["user_id"] for row in pinned)
 
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
-        checkpoints = _checkpoints(await connection.fetch(sql.CHECKPOINTS, list(needs)))
+        every = any(need.next_offsets for need in needs.values())
+        checkpoints = await load_checkpoints(connection, None if every else needs)
         look = await self._look_up_progress(connection, needs)
         looked_at = time.monotonic()
         entries = await _entries(connection, needs, frozenset(look.entry_ids)) if look.entry_ids else {}
         orgs = await _orgs(connection, needs, look.quarantine)
         taken = {partition: await _taken(connection, need) for partition, need in needs.items() if need.chosen_ids}
-        every = any(need.next_offsets for need in needs.values())
-        rows = await connection.fetch(sql.NEXT_OFFSETS) if every else ()
-        next_offsets = {row["partition"]: row["next_offset"] for row in rows}
+        next_offsets = {partition: each.next_offset for partition, each in checkpoints.items()} if every else {}
         # Large orgs take their time, which must not pass for a wrong clock.
         now_us = look.now_us + int((time.monotonic() - looked_at) * 1e6)
         snapshots = {}
@@ -111,13 +110,6 @@ class SnapshotReader:
         quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
         users, pinned = frozenset(row["users"]), frozenset(row["pinned"])
         return _Look(row["now_us"], row["entry_ids"], users, pinned, quarantine)
-
-
-def _checkpoints(rows: Sequence[asyncpg.Record]) -> dict[int, Checkpoint]:
-    return {
-        row["partition"]: Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
-        for row in rows
-    }
 
 
 async def _orgs(

@@ -19,14 +19,7 @@ PIN_USERS: Final = """
 """
 PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_id = ANY($1::uuid[])"
 
-NEXT_OFFSETS: Final = "SELECT partition, next_offset FROM daybook.checkpoints"
-
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-
-CHECKPOINTS: Final = """
-    SELECT partition, next_offset, position, hash, head_offset
-    FROM daybook.checkpoints WHERE partition = ANY($1::int[])
-"""
 
 # $1: first ids of entries that the commands may have ended in, $2: users, $3: orgs.
 LOOK: Final = """

@@ -2,10 +2,9 @@
 has lost its partition fails the comparison and writes nothing.
 """
 
-from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
-from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
+from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
+from daybook_infra.runtime.postgres.connections import Connection
 
-LOAD = "SELECT next_offset, position, hash, head_offset FROM daybook.checkpoints WHERE partition = $1"
 MOVE = """
 UPDATE daybook.checkpoints
    SET next_offset = $5, position = $6, hash = $7, head_offset = $8, updated_at = clock_timestamp()
@@ -20,15 +19,6 @@ VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHIN
 
 class CheckpointLost(Exception):
     """The checkpoint has moved: by another process, or by a commit of this one whose answer was lost."""
-
-
-async def load_checkpoint(pool: Pool, partition: int) -> Checkpoint:
-    """Raises `DatabaseAway`."""
-    with translated():
-        row = await pool.fetchrow(LOAD, partition)
-    if row is None:
-        return NOTHING_PROJECTED
-    return Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
 
 
 async def move_checkpoint(connection: Connection, partition: int, before: Checkpoint, after: Checkpoint) -> None:

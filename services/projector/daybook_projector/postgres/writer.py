@@ -5,11 +5,12 @@ A batch that cannot be written whole is written org by org instead.
 from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.postgres.connections import Connection, Pool, translated
 from daybook_projector.partition.batch_rows import Poison, key_inserts, net_changes
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
-from daybook_projector.postgres.checkpoints import load_checkpoint, move_checkpoint
+from daybook_projector.postgres.checkpoints import move_checkpoint
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
 from daybook_projector.postgres.row_writer import CONTENTION, Contended, IdTaken, Met, write_changes, write_missing
@@ -27,7 +28,8 @@ class Writer:
 
     async def checkpoint(self, partition: int) -> Checkpoint:
         """Raises `DatabaseAway`."""
-        return await load_checkpoint(self._pool, partition)
+        with translated():
+            return await load_checkpoint(self._pool, partition)
 
     async def write(self, batch: Batch) -> list[Poison]:
         """Return what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`. After the
