@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 
 class Code(StrEnum):
-    """A code never changes its meaning; new ones may come, none goes."""
+    """A code never changes its meaning. Codes may be added; none is removed."""
 
     FORBIDDEN = "FORBIDDEN"
     ORG_NOT_FOUND = "ORG_NOT_FOUND"

@@ -14,7 +14,7 @@ from daybook_contracts.codes import HTTP_STATUS, TITLE, Code, problem_type
 
 
 class EntryRef(msgspec.Struct, frozen=True):
-    """One entry that the command ended in; `id` is its `audit_log` id."""
+    """One entry of the command; `id` is its id in the log."""
 
     id: str
     action: str
@@ -23,7 +23,7 @@ class EntryRef(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """`position` is the last entry's, as `partition.position`."""
+    """`position`: of the last entry, as `partition.position`."""
 
     command_id: str
     entries: tuple[EntryRef, ...]
@@ -32,7 +32,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A problem of RFC 9457. `entry_id` and `position`: if logged. `command_id`: null only on the results topic."""
+    """A problem (RFC 9457). `entry_id` and `position`: only if logged. `command_id`: null only on the results topic."""
 
     type: str
     title: str
@@ -45,7 +45,7 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Pending(msgspec.Struct, frozen=True):
-    """Taken, not decided yet: the outcome will stand at `location`."""
+    """Accepted for processing, not decided yet. The outcome will be at `location`."""
 
     command_id: str
     location: str

@@ -17,7 +17,7 @@ class RaiseAlertData(Data):
 
 
 class RaiseAlert(Envelope):
-    """Raises an alert by hand; policies raise theirs themselves."""
+    """Raises an alert by hand. Policies raise theirs without a command."""
 
     type: Literal["RAISE_ALERT"]
     data: RaiseAlertData
@@ -28,7 +28,7 @@ class ResolveAlertData(Data):
 
 
 class ResolveAlert(Envelope):
-    """Takes an alert away; the log keeps it."""
+    """Resolves an alert. It remains only in the log."""
 
     type: Literal["RESOLVE_ALERT"]
     data: ResolveAlertData

@@ -17,7 +17,7 @@ from daybook_contracts.commands.fields import (
     Uuid,
 )
 
-_CONFIG = "As the connection's type has it. `secrets` maps a purpose to the key_name of a secret reference."
+_CONFIG = "Depends on the connection's type. `secrets` maps a purpose to the key_name of a secret reference."
 
 
 class CreateConnectionData(Data):
@@ -29,7 +29,7 @@ class CreateConnectionData(Data):
 
 
 class CreateConnection(Envelope):
-    """Connects a project to a source; the connection is active at once."""
+    """Connects a project to a source. The connection is active at once."""
 
     type: Literal["CREATE_CONNECTION"]
     data: CreateConnectionData
@@ -48,7 +48,7 @@ class UpdateConnectionData(Data):
 
 
 class UpdateConnection(Envelope):
-    """Gives a connection another name, another config or both."""
+    """Changes a connection's name, config or both."""
 
     type: Literal["UPDATE_CONNECTION"]
     data: UpdateConnectionData
@@ -60,7 +60,7 @@ class ActivateConnectionData(Data):
 
 
 class ActivateConnection(Envelope):
-    """Lets a connection start syncs again."""
+    """Activates a connection: it may start syncs again."""
 
     type: Literal["ACTIVATE_CONNECTION"]
     data: ActivateConnectionData
@@ -72,7 +72,7 @@ class DeactivateConnectionData(Data):
 
 
 class DeactivateConnection(Envelope):
-    """Keeps a connection from starting syncs; a running one goes on."""
+    """Deactivates a connection: it starts no syncs. A running sync continues."""
 
     type: Literal["DEACTIVATE_CONNECTION"]
     data: DeactivateConnectionData
@@ -83,7 +83,7 @@ class DeleteConnectionData(Data):
 
 
 class DeleteConnection(Envelope):
-    """Deletes a connection that no sync is running on, with its runs and dead letters."""
+    """Deletes a connection without a running sync, and its runs and dead letters."""
 
     type: Literal["DELETE_CONNECTION"]
     data: DeleteConnectionData

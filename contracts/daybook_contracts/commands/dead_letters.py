@@ -22,10 +22,11 @@ class RecordDlqEventData(Data):
     connection_id: Uuid
     dlq_event_id: ChosenId | None = ChosenIdField
     payload: Payload = Field(
-        description="The event, any JSON of at most 64 KiB; as a string where it is not JSON. `hottok` is taken out."
+        description="The event: any JSON of at most 64 KiB, or a string if it is not JSON. `hottok` is removed."
     )
     error: FreeText | None = Field(
-        default=None, description="Why it could not be taken in; kept as it is, but for secrets: `[redacted]`."
+        default=None,
+        description="Why the event could not be processed. Secrets in it become `[redacted]`.",
     )
 
     def to_json(self) -> dict[str, Any]:
@@ -33,7 +34,7 @@ class RecordDlqEventData(Data):
 
 
 class RecordDlqEvent(Envelope):
-    """Keeps a dead letter, pending; also of an inactive connection."""
+    """Records a pending dead letter, for inactive connections too."""
 
     type: Literal["RECORD_DLQ_EVENT"]
     data: RecordDlqEventData
@@ -64,10 +65,10 @@ class ResolveDlqEvent(Envelope):
 
 
 class PendingFilter(Data):
-    """The pending ones, by id ascending, at most 1000."""
+    """Pending dead letters in ascending order of their ids, at most 1000."""
 
     max_retry_count: Annotated[int, Field(ge=0, le=RETRY_COUNT)] | None = Field(
-        default=None, description="Only those retried at most so often."
+        default=None, description="Only those with at most this retry count."
     )
 
 
@@ -77,8 +78,8 @@ _Ids = Annotated[tuple[Uuid, ...], Field(strict=False, fail_fast=True, min_lengt
 
 class _Bulk(Data):
     connection_id: Uuid
-    ids: _Ids | None = Field(default=None, description="Dead letters of the connection; an id given twice counts once.")
-    filter: PendingFilter | None = Field(default=None, description="Instead of ids: one of the two, never both.")
+    ids: _Ids | None = Field(default=None, description="Dead letters of the connection. Duplicate ids count once.")
+    filter: PendingFilter | None = Field(default=None, description="Either ids or a filter, never both.")
 
     @model_validator(mode="after")
     def _ids_or_filter(self) -> Self:
@@ -97,7 +98,7 @@ class RetryDlqEventsData(_Bulk):
 
 
 class RetryDlqEvents(Envelope):
-    """Counts one more retry of many dead letters; those resolved already are skipped."""
+    """Counts one more retry of many dead letters. Resolved ones are skipped."""
 
     type: Literal["RETRY_DLQ_EVENTS"]
     data: RetryDlqEventsData
@@ -109,7 +110,7 @@ class ResolveDlqEventsData(_Bulk):
 
 
 class ResolveDlqEvents(Envelope):
-    """Resolves many dead letters; those resolved already are skipped."""
+    """Resolves many dead letters. Resolved ones are skipped."""
 
     type: Literal["RESOLVE_DLQ_EVENTS"]
     data: ResolveDlqEventsData

@@ -62,8 +62,11 @@ Config = dict[str, Any]
 Stats = Annotated[dict[str, Any], AfterValidator(without_secrets), AfterValidator(_small)]
 Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_small), _ANY_SCHEMA]
 
-ChosenIdField = Field(default=None, description="Taken from a service only; a new thing's id is otherwise its entry's.")
-ReasonField = Field(default=None, description="For people; kept as it is, but for secrets: `[redacted]`.")
+ChosenIdField = Field(
+    default=None,
+    description="Chosen by services only; by default computed from org and command.",
+)
+ReasonField = Field(default=None, description="Free text. Secrets in it become `[redacted]`.")
 
 STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -83,9 +86,9 @@ class Envelope(BaseModel):
 
     model_config = STRICT
 
-    id: Uuid = Field(description="The command's id, a UUIDv7 by preference. Repeating it never acts twice.")
-    org_id: Uuid = Field(description="The org it acts on; also the Kafka key.")
-    actor_user_id: Uuid | None = Field(default=None, description="The user who acts; null where a service does.")
+    id: Uuid = Field(description="The command's id, preferably a UUIDv7. Sending it again never acts twice.")
+    org_id: Uuid = Field(description="The org that the command acts on; also the Kafka key.")
+    actor_user_id: Uuid | None = Field(default=None, description="The user who acts; null if a service acts.")
 
     @property
     def key(self) -> str:

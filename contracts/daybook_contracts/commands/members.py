@@ -12,7 +12,7 @@ class AddMemberData(Data):
 
 
 class AddMember(Envelope):
-    """Makes a known user a member of the org."""
+    """Adds a registered user to the org."""
 
     type: Literal["ADD_MEMBER"]
     data: AddMemberData
@@ -24,7 +24,7 @@ class UpdateMemberData(Data):
 
 
 class UpdateMember(Envelope):
-    """Gives a member another role. One who becomes viewer is lowered to viewer in the projects too."""
+    """Changes a member's role. A member who becomes a viewer becomes one in the projects too."""
 
     type: Literal["UPDATE_MEMBER"]
     data: UpdateMemberData
@@ -35,7 +35,7 @@ class RemoveMemberData(Data):
 
 
 class RemoveMember(Envelope):
-    """Takes a member out of the org and its projects. Anybody may leave, except the last owner."""
+    """Removes a member from the org and its projects. Everybody may leave, except the last owner."""
 
     type: Literal["REMOVE_MEMBER"]
     data: RemoveMemberData

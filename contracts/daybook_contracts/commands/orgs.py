@@ -10,7 +10,7 @@ class CreateOrgData(Data):
 
 
 class CreateOrg(Envelope):
-    """Makes the org `org_id`, with the actor as its first owner."""
+    """Creates the org `org_id`, with the actor as its first owner."""
 
     type: Literal["CREATE_ORG"]
     data: CreateOrgData
@@ -21,7 +21,7 @@ class RenameOrgData(Data):
 
 
 class RenameOrg(Envelope):
-    """Gives the org another name."""
+    """Renames the org."""
 
     type: Literal["RENAME_ORG"]
     data: RenameOrgData

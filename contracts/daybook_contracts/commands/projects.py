@@ -12,7 +12,7 @@ class CreateProjectData(Data):
 
 
 class CreateProject(Envelope):
-    """Makes a project in the org."""
+    """Creates a project in the org."""
 
     type: Literal["CREATE_PROJECT"]
     data: CreateProjectData
@@ -24,7 +24,7 @@ class RenameProjectData(Data):
 
 
 class RenameProject(Envelope):
-    """Gives a project another name."""
+    """Renames a project."""
 
     type: Literal["RENAME_PROJECT"]
     data: RenameProjectData
@@ -37,7 +37,7 @@ class AddProjectMemberData(Data):
 
 
 class AddProjectMember(Envelope):
-    """Gives a member of the org a role in a project; the org's viewers only that of viewer."""
+    """Adds a member of the org to a project. A viewer of the org can only be a viewer."""
 
     type: Literal["ADD_PROJECT_MEMBER"]
     data: AddProjectMemberData
@@ -50,7 +50,7 @@ class UpdateProjectMemberData(Data):
 
 
 class UpdateProjectMember(Envelope):
-    """Gives a project member another role."""
+    """Changes a project member's role."""
 
     type: Literal["UPDATE_PROJECT_MEMBER"]
     data: UpdateProjectMemberData
@@ -62,7 +62,7 @@ class RemoveProjectMemberData(Data):
 
 
 class RemoveProjectMember(Envelope):
-    """Takes a member out of a project."""
+    """Removes a member from a project."""
 
     type: Literal["REMOVE_PROJECT_MEMBER"]
     data: RemoveProjectMemberData

@@ -6,12 +6,12 @@ from pydantic import Field
 
 from daybook_contracts.commands.fields import ChosenId, ChosenIdField, Data, Envelope, Name, SecretIdRef, Uuid
 
-_REF = "Where the secret lives, never the secret."
+_REF = "Where the secret is stored; never the secret itself."
 
 
 class CreateSecretRefData(Data):
     secret_ref_id: ChosenId | None = ChosenIdField
-    key_name: Name = Field(description="Unique in the org; configs name it.")
+    key_name: Name = Field(description="Unique in the org; configs refer to it.")
     secret_id_ref: SecretIdRef = Field(description=_REF)
 
 
@@ -28,7 +28,7 @@ class RotateSecretRefData(Data):
 
 
 class RotateSecretRef(Envelope):
-    """Points a reference elsewhere."""
+    """Changes where a reference's secret is stored."""
 
     type: Literal["ROTATE_SECRET_REF"]
     data: RotateSecretRefData
@@ -39,7 +39,7 @@ class DeleteSecretRefData(Data):
 
 
 class DeleteSecretRef(Envelope):
-    """Takes away a reference that no connection uses."""
+    """Deletes a reference that no connection uses."""
 
     type: Literal["DELETE_SECRET_REF"]
     data: DeleteSecretRefData

@@ -22,7 +22,7 @@ class StartSyncData(Data):
 
 
 class StartSync(Envelope):
-    """Starts the one run that an active connection may have."""
+    """Starts a sync run. An active connection has at most one at a time."""
 
     type: Literal["START_SYNC"]
     data: StartSyncData
@@ -36,7 +36,7 @@ class CompleteSyncData(Data):
 
 
 class CompleteSync(Envelope):
-    """Ends a running sync well."""
+    """Completes a running sync."""
 
     type: Literal["COMPLETE_SYNC"]
     data: CompleteSyncData
@@ -44,11 +44,11 @@ class CompleteSync(Envelope):
 
 class FailSyncData(Data):
     sync_run_id: Uuid
-    error_message: FreeText = Field(description="What went wrong; kept as it is, but for secrets: `[redacted]`.")
+    error_message: FreeText = Field(description="What went wrong. Secrets in it become `[redacted]`.")
 
 
 class FailSync(Envelope):
-    """Ends a running sync badly; may raise an alert."""
+    """Fails a running sync; may raise an alert."""
 
     type: Literal["FAIL_SYNC"]
     data: FailSyncData
@@ -60,7 +60,7 @@ class CancelSyncData(Data):
 
 
 class CancelSync(Envelope):
-    """Ends a running sync that nobody wants any more."""
+    """Cancels a running sync."""
 
     type: Literal["CANCEL_SYNC"]
     data: CancelSyncData

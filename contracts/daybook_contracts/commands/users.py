@@ -12,14 +12,14 @@ class RegisterUserData(Data):
 
 
 class RegisterUser(BaseModel):
-    """Makes a user known, where Daybook keeps the users itself."""
+    """Registers a user. Only if Daybook manages users itself."""
 
     model_config = STRICT
 
-    id: Uuid = Field(description="The command's id, a UUIDv7 by preference. Repeating it never acts twice.")
+    id: Uuid = Field(description="The command's id, preferably a UUIDv7. Sending it again never acts twice.")
     type: Literal["REGISTER_USER"]
     org_id: None = Field(default=None, description="Users belong to no org.")
-    actor_user_id: Uuid | None = Field(default=None, description="The user itself; null where a service acts.")
+    actor_user_id: Uuid | None = Field(default=None, description="The user itself; null if a service acts.")
     data: RegisterUserData
 
     @property

@@ -35,21 +35,21 @@ _CLIENT_NEEDS_SECRET: dict[str, Any] = {
 
 
 class HotmartSecrets(Closed):
-    hottok: Name = Field(description="The key_name of the token that Hotmart's webhooks carry.")
+    hottok: Name = Field(description="The key_name of the token in Hotmart's webhooks.")
     client_secret: Name | None = Field(default=None, description="The key_name of the API client's secret.")
 
 
 class Hotmart(Closed):
-    """What Daybook keeps of a Hotmart connection."""
+    """The config of a Hotmart connection."""
 
     model_config = ConfigDict(**STRICT, json_schema_extra=_CLIENT_NEEDS_SECRET)
 
     environment: Literal["production", "sandbox"]
     webhook_version: Literal["2.0.0"]
-    events: Distinct[Event] = Field(description="Those that the webhook is subscribed to.")
-    product_ids: Distinct[int] | None = Field(default=None, description="Only these products; all where absent.")
-    client_id: Text | None = Field(default=None, description="Of the API client; `secrets.client_secret` goes with it.")
-    backfill_start: Time | None = Field(default=None, description="From when on history is read; kept as written.")
+    events: Distinct[Event] = Field(description="The events that the webhook is subscribed to.")
+    product_ids: Distinct[int] | None = Field(default=None, description="Only these products; all if absent.")
+    client_id: Text | None = Field(default=None, description="The API client; its secret: `secrets.client_secret`.")
+    backfill_start: Time | None = Field(default=None, description="Start of the history to read; stored as written.")
     secrets: HotmartSecrets
 
     @model_validator(mode="after")

@@ -22,23 +22,25 @@ AdAccountId = Annotated[
 
 
 class MetaAdsSecrets(Closed):
-    access_token: Name = Field(description="The key_name of the token that the API is called with.")
+    access_token: Name = Field(description="The key_name of the API's access token.")
     app_secret: Name | None = Field(default=None, description="The key_name of the app's secret.")
 
 
 class MetaAds(Closed):
-    """What Daybook keeps of a Meta Ads connection."""
+    """The config of a Meta Ads connection."""
 
     api_version: Annotated[str, StringConstraints(pattern=r"^v[0-9]+\.[0-9]+$")]
-    ad_account_ids: Distinct[AdAccountId] = Field(description="Digits; a leading `act_` is stripped, then unique.")
+    ad_account_ids: Distinct[AdAccountId] = Field(description="Digits; a leading `act_` is removed. Must be unique.")
     token_type: Literal["system_user", "long_lived_user"]
     level: Literal["account", "campaign", "adset", "ad"]
-    start_date: Day = Field(description="The first day that is read.")
+    start_date: Day = Field(description="The first day to read.")
     app_id: Digits | None = None
-    fields: Distinct[Text] | None = Field(default=None, description="Of the insights; the reader's choice if absent.")
+    fields: Distinct[Text] | None = Field(
+        default=None, description="Fields of the insights; the reader chooses if absent."
+    )
     breakdowns: Distinct[Text] | None = None
     lookback_days: Annotated[int, Field(ge=1, le=_LONGEST_LOOKBACK)] | None = Field(
-        default=None, description="So many days are read again, as figures still change."
+        default=None, description="How many past days to read again, because their figures still change."
     )
-    token_expires_at: Time | None = Field(default=None, description="Kept as written.")
+    token_expires_at: Time | None = Field(default=None, description="Stored as written.")
     secrets: MetaAdsSecrets

@@ -22,7 +22,7 @@ class EntryError(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """`data` is JCS bytes; of a redacted entry (in tables and exports only) it is `null`, and so is the salt."""
+    """`data`: JCS bytes; null in a redacted entry (in tables and exports only), like the salt."""
 
     command_id: str
     commit: str

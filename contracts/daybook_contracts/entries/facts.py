@@ -42,7 +42,7 @@ class MemberAdded(Fact, frozen=True, kw_only=True):
 
 
 class MemberUpdated(Changeable, frozen=True, kw_only=True):
-    """`project_ids` stands on a change to viewer: the projects where the user's role is lowered to viewer."""
+    """`project_ids`: on a change to viewer, the projects in which the user becomes a viewer."""
 
     project_ids: Uuids | UnsetType = UNSET
     role: Role
@@ -50,7 +50,7 @@ class MemberUpdated(Changeable, frozen=True, kw_only=True):
 
 
 class MemberRemoved(Fact, frozen=True, kw_only=True):
-    """`project_ids`: the projects that the user leaves with the org."""
+    """`project_ids`: the projects that the user leaves as well."""
 
     project_ids: Uuids
     user_id: Uuid
@@ -95,7 +95,7 @@ class ConnectionCreated(Fact, frozen=True, kw_only=True):
 
 
 class ConnectionUpdated(Changeable, frozen=True, kw_only=True):
-    """`config` replaces the old one whole."""
+    """`config` replaces the old config as a whole."""
 
     config: FreeObject | UnsetType = UNSET
     connection_id: Uuid
@@ -173,7 +173,7 @@ class DlqFilter(Fact, frozen=True, kw_only=True):
 
 
 class DlqEventsRetried(Changeable, frozen=True, kw_only=True):
-    """`ids`: those touched, each retried once more. `remaining`: how many the filter left; 10001 means more."""
+    """`ids`: those retried once more. `remaining`: how many still match the filter; 10001 means more."""
 
     connection_id: Uuid
     filter: DlqFilter | UnsetType = UNSET
@@ -182,7 +182,7 @@ class DlqEventsRetried(Changeable, frozen=True, kw_only=True):
 
 
 class DlqEventsResolved(Changeable, frozen=True, kw_only=True):
-    """`ids`: those touched. `remaining`: how many the filter left; 10001 means more."""
+    """`ids`: those resolved. `remaining`: how many still match the filter; 10001 means more."""
 
     connection_id: Uuid
     filter: DlqFilter | UnsetType = UNSET
@@ -193,7 +193,7 @@ class DlqEventsResolved(Changeable, frozen=True, kw_only=True):
 
 
 class AlertRaised(Fact, frozen=True, kw_only=True):
-    """`rule` stands where a policy raised it."""
+    """`rule`: only if a policy raised it."""
 
     alert_id: Uuid
     connection_id: Uuid | UnsetType = UNSET
@@ -214,7 +214,7 @@ class AlertEscalated(Fact, frozen=True, kw_only=True):
 
 
 class AlertResolved(Fact, frozen=True, kw_only=True):
-    """`connection_id` and `rule` stand where a policy resolved it."""
+    """`connection_id` and `rule`: only if a policy resolved it."""
 
     alert_id: Uuid
     connection_id: Uuid | UnsetType = UNSET
