@@ -15,26 +15,26 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
 
-install: .venv/installed ## make .venv with everything in it, `daybook` too
+install: .venv/installed ## create .venv with all dependencies and the `daybook` command
 
-run: install ## Kafka, PostgreSQL and both services, in the foreground; Ctrl-C stops them
+run: install ## run Kafka, PostgreSQL and both services in the foreground; Ctrl-C stops them
 	@exec $(BIN)/daybook up
 
-test: install ## the whole test suite, on a real Kafka and a real PostgreSQL (TESTS=path for a part of it)
+test: install ## run the test suite on a real Kafka and PostgreSQL (TESTS=path for a part)
 	$(BIN)/pytest $(TESTS)
 
-chaos: install ## faults of every kind on a real stack, judged by a model (RUNS=3 SEED=1 MINUTES=2; docs/fault-testing.md)
+chaos: install ## inject faults into a real stack and check the outcome (RUNS=3 SEED=1 MINUTES=2; docs/fault-testing.md)
 	PYTHONPATH=tests $(BIN)/python -m chaos.run $(if $(RUNS),--runs $(RUNS)) $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-mutants: install ## services that each lack a protection, until the checker notices (MUTANT=what it lacks, RUNS=4)
+mutants: install ## remove one protection at a time, and check that it is noticed (MUTANT=its name, RUNS=4)
 	PYTHONPATH=tests $(BIN)/python -m chaos.mutants $(if $(MUTANT),--mutant '$(MUTANT)') $(if $(RUNS),--runs $(RUNS))
 
-soak: install ## one fault a minute for MINUTES=30; memory and descriptors must stay flat (SEED=1; docs/fault-testing.md)
+soak: install ## inject a fault per minute for MINUTES=30; memory and descriptors must stay flat (SEED=1)
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-check: lint types imports schemas test ## what CI runs: lint, types, import rules, schemas, tests
+check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 
-bench: install ## what an entry costs, a million dead letters (ROWS=), the secret scan, a dead instance (ENTRIES=), an org in quarantine, hostile bodies; no figure fails
+bench: install ## run all benchmarks (ROWS= dead letters, ENTRIES= in the log); they print figures and never fail
 	$(BIN)/python tests/bench/entry_timing.py
 	$(BIN)/python tests/bench/loop_stalls.py
 	$(BIN)/python tests/bench/dead_letters.py --rows $(ROWS)
@@ -42,33 +42,33 @@ bench: install ## what an entry costs, a million dead letters (ROWS=), the secre
 	$(BIN)/python tests/bench/poison.py
 	$(BIN)/python tests/bench/secret_scan.py
 
-lint: install ## ruff: rules and format
+lint: install ## check rules and format with ruff
 	$(BIN)/ruff check --quiet
 	$(BIN)/ruff format --check --quiet
 
-types: install ## mypy, strict, tests included
+types: install ## check types with mypy, strict, tests included
 	$(BIN)/mypy
 
-imports: install ## who may import whom
+imports: install ## check which module imports which
 	$(BIN)/lint-imports --no-logo
 
-schemas: install ## the committed JSON Schemas are those of the code
+schemas: install ## check that the committed JSON Schemas match the code
 	$(BIN)/python -m daybook_contracts.publish --check
 
-format: install ## put the code into the house's form, and the schemas up to date
+format: install ## format the code and regenerate the JSON Schemas
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
 	$(BIN)/python -m daybook_contracts.publish
 
-lock: ## add to requirements.lock what pyproject.toml files newly ask for (UPGRADE=1: the newest version of everything)
+lock: ## add new dependencies to requirements.lock (UPGRADE=1: upgrade all)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
 
 # --strict: a package that the service does not know fails the audit, so an unreachable service never looks like a clean result.
-audit: install ## look for known vulnerabilities in requirements.lock (SERVICE=osv asks another service)
+audit: install ## check requirements.lock for known vulnerabilities (SERVICE=osv uses another service)
 	$(BIN)/pip-audit --strict --vulnerability-service $(SERVICE) --disable-pip --require-hashes --progress-spinner off \
 		--requirement requirements.lock
 
-sbom: install ## write build/sbom.cdx.json (CycloneDX): what the packages need at run time, with versions and hashes
+sbom: install ## write build/sbom.cdx.json (CycloneDX): the runtime dependencies with versions and hashes
 	@mkdir -p build
 	$(COMPILE) --no-annotate --constraint requirements.lock $(PACKAGES:%=%/pyproject.toml) --output-file build/runtime.txt
 	$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible \
