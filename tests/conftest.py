@@ -11,6 +11,9 @@ from support.stack import ASKED, fresh_settings, lasting_settings, stack
 __all__ = ["fresh_settings", "lasting_settings", "stack"]
 
 
+pytest.register_assert_rewrite("suites")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     # A shell starts background jobs with SIGINT ignored, and processes started by tests would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -5,18 +5,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daybook_contracts.entries import facts
-from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
-from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.partition.machine import Batch, PartitionLog
-from daybook_projector.postgres.checkpoints import CheckpointLost
-from daybook_projector.postgres.writer import Writer
-from daybook_projector.projections.fold import folds
 from support.histories import logs
-from support.logbook import Logbook, org, project, records, user
+from support.logbook import Logbook, org, project, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
 from support.stack import FreshSettings
-from support.tables import differences, fold
+from support.tables import differences
 
 ORG, ANN, BOB = org(1), user(1), user(2)
 
@@ -32,55 +26,6 @@ def log_with_org() -> Logbook:
     log.register(BOB)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     return log
-
-
-def whole_batch(log: Logbook) -> Batch:
-    reader = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
-    reader.take(records(log.records[0]))
-    batch = reader.next_batch(5000)
-    assert batch is not None
-    return batch
-
-
-@pytest.mark.parametrize(
-    "before",
-    [
-        Checkpoint(1, NOTHING_PROJECTED.head, -1),
-        Checkpoint(0, Head(0, NOTHING_PROJECTED.head.hash), -1),
-        Checkpoint(0, Head(-1, "f" * 64), -1),
-    ],
-)
-async def test_a_writer_with_another_checkpoint_writes_nothing(
-    fresh_settings: FreshSettings, before: Checkpoint
-) -> None:
-    batch = whole_batch(log_with_org())
-    async with database(fresh_settings(partitions=1)) as pool:
-        writer = Writer(pool, folds(managed_users=True))
-        with pytest.raises(CheckpointLost):
-            await writer.write(Batch(0, batch.entries, before, batch.after))
-        assert await tables(pool) == fold([])
-        assert await load_checkpoint(pool, 0) == NOTHING_PROJECTED
-
-
-async def test_the_second_writer_of_a_batch_writes_nothing(fresh_settings: FreshSettings) -> None:
-    log = log_with_org()
-    batch = whole_batch(log)
-    async with database(fresh_settings(partitions=1)) as pool:
-        writer = Writer(pool, folds(managed_users=True))
-        assert await writer.write(batch) == []
-        with pytest.raises(CheckpointLost):
-            await writer.write(batch)
-        assert differences(expected(log), await tables(pool)) == []
-        assert await writer.checkpoint(0) == batch.after
-
-
-async def test_metadata_is_stored_as_recorded(fresh_settings: FreshSettings) -> None:
-    log = log_with_org()
-    async with database(fresh_settings(partitions=1)) as pool:
-        await post(pool, log)
-        stored = await pool.fetchval("SELECT metadata_json FROM audit_log WHERE action = 'CREATE_ORG'")
-        assert expected(log)["audit_log"] == (await tables(pool))["audit_log"]
-        assert await pool.fetchval("SELECT $1::jsonb ->> 'hash'", stored) == log.heads[0].hash
 
 
 async def test_external_users_are_not_written(fresh_settings: FreshSettings) -> None:

@@ -12,8 +12,11 @@ from daybook_command.postgres.snapshot_sql import HOLDERS
 from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
+from support.planted_rows import put_alert, put_connection, put_dead_letters, put_org, put_runs
+from support.projecting import database, empty
 from support.stack import FreshSettings
 
 ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
@@ -21,11 +24,16 @@ ORG, OTHER, PROJECT = (str(uuid4()) for _ in range(3))
 HASH = "ab" * 32
 
 
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings()
+
+
 @pytest.fixture
-async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
-    pool = await open_pool(fresh_settings(), "test")
-    yield pool
-    await close_pool(pool)
+async def pool(settings: Settings) -> AsyncIterator[Pool]:
+    async with database(settings) as pool:
+        await empty(pool)
+        yield pool
 
 
 @pytest.fixture
@@ -42,26 +50,11 @@ async def filled_pool(pool: Pool) -> Pool:
     return pool
 
 
-async def test_an_org_is_read_with_its_members_projects_and_checkpoint(filled_pool: Pool) -> None:
-    reader = SnapshotReader(filled_pool)
-    needs = Needs(orgs=(OrgNeeds(ORG), OrgNeeds(NOBODY)), users=(ANN, NOBODY))
-    snapshot = (await reader.read({3: needs}))[3]
-    assert snapshot.checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
-    assert snapshot.known_users == {ANN}
-    org = snapshot.orgs[ORG].org
-    assert org is not None
-    assert (org.name, dict(org.members), org.owners) == ("Acme", {ANN: "owner", BOB: "viewer"}, 1)
-    assert {key: (project.name, dict(project.members)) for key, project in org.projects.items()} == {
-        PROJECT: ("Site", {BOB: "viewer"})
-    }
-    assert snapshot.orgs[NOBODY].org is None
-
-
 async def test_each_partition_gets_its_own_checkpoint(filled_pool: Pool) -> None:
     reader = SnapshotReader(filled_pool)
     snapshots = await reader.read({3: Needs(), 4: Needs()})
-    assert snapshots[3].checkpoint.next_offset == 9
-    assert snapshots[4].checkpoint == NOTHING_PROJECTED
+    assert snapshots[3].checkpoint == Checkpoint(9, Head(7, HASH), 8) == await reader.checkpoint(3)
+    assert snapshots[4].checkpoint == NOTHING_PROJECTED == await reader.checkpoint(4)
 
 
 async def test_a_cached_org_is_read_again_only_after_a_quarantine(filled_pool: Pool) -> None:
@@ -79,16 +72,6 @@ async def test_a_cached_org_is_read_again_only_after_a_quarantine(filled_pool: P
     assert (after.fresh, after.quarantined, after.generation) == (True, False, 2)
 
 
-async def test_a_chosen_id_belongs_to_the_first_org_that_asks_for_it(filled_pool: Pool) -> None:
-    reader = SnapshotReader(filled_pool)
-    chosen = str(uuid4())
-    mine = Needs(chosen_ids=(("projects", chosen, ORG),))
-    theirs = Needs(chosen_ids=(("projects", chosen, OTHER), ("projects", PROJECT, OTHER)))
-    assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
-    assert (await reader.read({4: theirs}))[4].taken_ids == {(OTHER, chosen), (OTHER, PROJECT)}
-    assert (await reader.read({3: mine}))[3].taken_ids == frozenset()
-
-
 @pytest.mark.parametrize("table", HOLDERS)
 @pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
 async def test_an_id_chosen_by_two_orgs_at_once_goes_to_one_of_them(pool: Pool, table: str, *, backwards: bool) -> None:
@@ -101,12 +84,54 @@ async def test_an_id_chosen_by_two_orgs_at_once_goes_to_one_of_them(pool: Pool, 
     assert await pool.fetchval("SELECT org_id::text FROM daybook.reserved_ids WHERE id = $1", chosen) == owner
 
 
-@pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
-async def test_an_id_held_by_one_org_is_taken_for_the_other(filled_pool: Pool, *, backwards: bool) -> None:
-    await filled_pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", PROJECT, ORG)
-    asking = sorted([ORG, OTHER], reverse=backwards)
-    needs = Needs(chosen_ids=tuple(("projects", PROJECT, org_id) for org_id in asking))
+async def test_an_id_in_use_is_taken_without_a_reservation(filled_pool: Pool) -> None:
+    needs = Needs(chosen_ids=(("projects", PROJECT, OTHER),))
     assert (await SnapshotReader(filled_pool).read({3: needs}))[3].taken_ids == {(OTHER, PROJECT)}
+
+
+@pytest.mark.parametrize(
+    ("config", "key_names"),
+    [
+        ('{"secrets": null}', set()),
+        ('{"secrets": ["x"]}', set()),
+        ('{"secrets": "x"}', set()),
+        ('{"secrets": {"a": {"b": "x"}, "c": ["x"], "d": 1, "e": null, "f": "y"}}', {"y"}),
+        ("[]", set()),
+    ],
+)
+async def test_malformed_secrets_in_an_old_row_are_ignored(pool: Pool, config: str, key_names: set[str]) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id, config)
+    org = (await SnapshotReader(pool).read({3: Needs(orgs=(OrgNeeds(org_id),))}))[3].orgs[org_id].org
+    assert org is not None
+    assert org.connections[connection_id].key_names == key_names
+
+
+@pytest.mark.parametrize(
+    "table", ["projects", "source_connections", "sync_runs", "dlq_events", "integration_alerts", "secret_refs"]
+)
+async def test_a_chosen_id_held_by_another_org_is_taken(pool: Pool, table: str) -> None:
+    org_id, project_id = await put_org(pool)
+    connection_id = await put_connection(pool, org_id, project_id)
+    [run] = await put_runs(pool, connection_id, ["success"])
+    letter, alert, reference = str(uuid4()), await put_alert(pool, project_id, str(uuid4())), str(uuid4())
+    await put_dead_letters(pool, connection_id, [letter])
+    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'x', 'env:X')", reference, org_id)
+    held = {
+        "projects": project_id,
+        "source_connections": connection_id,
+        "sync_runs": run,
+        "dlq_events": letter,
+        "integration_alerts": alert,
+        "secret_refs": reference,
+    }
+    reader = SnapshotReader(pool)
+    other_id, free = str(uuid4()), str(uuid4())
+    needs = ((table, held[table], other_id), (table, held[table], org_id), (table, free, org_id))
+    await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", held[table], org_id)
+    for asking in (needs, needs[::-1]):
+        found = await reader.read({3: Needs(chosen_ids=asking)})
+        assert found[3].taken_ids == {(other_id, held[table])}
 
 
 async def test_reading_pins_no_user(filled_pool: Pool) -> None:

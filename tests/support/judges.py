@@ -19,12 +19,11 @@ from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_projector.partition.batch_rows import audit_rows
 from daybook_projector.partition.entry import read_partition_entry
-from daybook_projector.projections.changes import Value
 from support.colliding_ids import colliding_ids
 from support.redeciding import by_command, check_decisions, is_of, sent_commands
 from support.simulation import World
 from support.surroundings import Failed
-from support.tables import COLUMNS, Tables, differences, fold
+from support.tables import differences, fold
 
 
 class Judged:
@@ -66,7 +65,7 @@ class Judged:
         sent = sent_commands(self.world.sent)
         with colliding_ids():
             for entries in self.logs.values():
-                check_decisions(sent, entries, self.world.around.users, self.world.around.owners)
+                check_decisions(sent, entries, self.world.around.users, self.world.around.postgres.owners)
 
     def answers(self) -> None:
         """Every sending was answered, however often, with what the log says."""
@@ -104,7 +103,7 @@ class Judged:
     def tables(self) -> None:
         """The other tables are the fold of the log, by another program."""
         entries = (json.loads(each.value) for log in self._admitted.values() for each in log)
-        expected, found = fold(entries), self._found()
+        expected, found = fold(entries), self.world.around.postgres.now.tables()
         found["audit_log"] = expected["audit_log"]
         unlike = differences(expected, found)
         assert not unlike, unlike
@@ -116,16 +115,6 @@ class Judged:
             home = partition_of(command.key, self.world.config.partitions)
             if home in self.logs and place in self.logs:
                 yield record, command
-
-    def _found(self) -> Tables:
-        rows = self.world.around.postgres.now.rows.rows
-        return {
-            name: {
-                tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
-                for row in rows.get(f"public.{name}", {}).values()
-            }
-            for name, (key, others) in COLUMNS.items()
-        }
 
 
 JUDGES: dict[str, Callable[[Judged], None]] = {
@@ -169,7 +158,3 @@ def admitted(values: Iterable[bytes], partition: int) -> list[Admitted]:
         if isinstance(verdict, Admitted):
             found.append(verdict)
     return found
-
-
-def _value(cell: Value, column: str) -> Any:
-    return json.loads(cell) if column.endswith("_json") and isinstance(cell, str) else cell

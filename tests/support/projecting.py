@@ -168,6 +168,6 @@ async def empty(pool: Pool) -> None:
     """As no service may: the log's table refuses it but for its owner's trigger switch."""
     await pool.execute("""
         ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
-        TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine CASCADE;
+        TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine, daybook.reserved_ids CASCADE;
         ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
     """)

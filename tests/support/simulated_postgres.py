@@ -2,13 +2,15 @@
 A state that is stored is never changed again, so whoever holds one has a snapshot.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.state import Org
 from daybook_command.shard.events import OverdueRun
-from daybook_command.shard.snapshot import LoadedOrg, Needs
+from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
 from daybook_contracts.entries.entry import Entry, fact_of, identity_of
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
@@ -18,10 +20,11 @@ from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from daybook_projector.projections.audit_log import AuditRow
-from daybook_projector.projections.changes import FoldError
+from daybook_projector.projections.changes import FoldError, Value
 from daybook_projector.projections.fold import TABLES, folds
 from support.row_tables import RowTables
 from support.rows_of_orgs import loaded_org
+from support.tables import COLUMNS, Tables
 
 FOLDS = folds(managed_users=True)
 
@@ -67,6 +70,20 @@ class Stored:
     def orgs_needed(self, needs: Needs) -> dict[str, LoadedOrg]:
         return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
 
+    def tables(self) -> Tables:
+        """In the shape in which tests read PostgreSQL's; users are not there, as nobody registers."""
+        rows = {
+            name: {
+                tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
+                for row in self.rows.rows.get(name if "." in name else f"public.{name}", {}).values()
+            }
+            for name, (key, others) in COLUMNS.items()
+        }
+        rows["audit_log"] = {
+            (id_,): tuple(map(_value, row[1:], COLUMNS["audit_log"][1])) for id_, row in self.audit_log.items()
+        }
+        return rows
+
     def running(self, partition: int, partitions: int) -> list[OverdueRun]:
         """Runs of the partition's orgs. All of them are taken for overdue."""
         return [
@@ -84,10 +101,13 @@ Transaction = tuple[Statement, ...]
 
 @dataclass(slots=True)
 class Postgres:
-    """`past`: every state that ever was stored, as backups have them."""
+    """`past`: every state that ever was stored, as backups have them. `owners`: whose each chosen id is; here a restore
+    loses no reservation.
+    """
 
     now: Stored = field(default_factory=Stored)
     past: list[Stored] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
 
     def run(self, transaction: Transaction, batch: Batch) -> None:
         """All of its statements or none. Raises `CheckpointLost`, and `FoldError` where rows contradict each other."""
@@ -96,6 +116,25 @@ class Postgres:
             statement(after, batch)
         self.past.append(self.now)
         self.now = after
+
+    def snapshot(self, moment: Stored, partition: int, needs: Needs, users: frozenset[str], now_us: int) -> Snapshot:
+        """All that was asked for, as of that moment (docs/log.md, rule 1)."""
+        return Snapshot(
+            checkpoint=moment.checkpoint(partition),
+            database_us=now_us,
+            entries=moment.entries_of_commands(needs.identities),
+            orgs=moment.orgs_needed(needs),
+            known_users=users,
+            taken_ids=self._taken(needs.chosen_ids),
+            next_offsets={each: checkpoint.next_offset for each, checkpoint in moment.checkpoints.items()},
+        )
+
+    def _taken(self, chosen: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
+        """A chosen id belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
+        asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
+        for org_id, chosen_id in sorted(asked):
+            self.owners.setdefault(chosen_id, org_id)
+        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
 
 
 def move_checkpoint(stored: Stored, batch: Batch) -> None:
@@ -141,6 +180,10 @@ def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
     if columns.org_id is not None and columns.result == "success":
         before = stored.orgs.get(columns.org_id)
         stored.orgs[columns.org_id] = evolve(before, columns.actor_user_id, fact_of(columns))
+
+
+def _value(cell: Value, column: str) -> Any:
+    return json.loads(cell) if column.endswith("_json") and isinstance(cell, str) else cell
 
 
 ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)

@@ -28,7 +28,6 @@ from daybook_command.shard.events import (
     Tick,
 )
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.snapshot import Snapshot
 from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_contracts.log.head import Checkpoint
 from support.simulated_postgres import Stored
@@ -134,16 +133,8 @@ class Writer:
 
     def found(self, looking: Looking, around: Surroundings) -> None:
         """All that was asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
-        needs, moment = looking.load.needs, looking.moment
-        snapshot = Snapshot(
-            checkpoint=moment.checkpoint(self.shard.partition),
-            database_us=around.now_us,
-            entries=moment.entries_of_commands(needs.identities),
-            orgs=moment.orgs_needed(needs),
-            known_users=around.users,
-            taken_ids=around.taken(needs.chosen_ids),
-            next_offsets={partition: each.next_offset for partition, each in moment.checkpoints.items()},
-        )
+        needs, partition = looking.load.needs, self.shard.partition
+        snapshot = around.postgres.snapshot(looking.moment, partition, needs, around.users, around.now_us)
         self.tell(SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
 
     def _answer(self, answer: Answer, around: Surroundings) -> None:

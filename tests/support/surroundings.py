@@ -2,7 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from daybook_command.kafka.answer_records import records_of
@@ -31,7 +30,7 @@ class Failed(AssertionError):
 class Surroundings:
     """`topics`, `committed` and `logs` are by partition. Each sent command has a correlation id of its own, by which
     `answers` has all that was answered, and `forwarded` from which partition it was sent on. `reports` counts what
-    shards report, and their holds. `owners`: whose each chosen id is; no restore loses a reservation here.
+    shards report, and their holds.
     """
 
     draw: random.Random
@@ -45,7 +44,6 @@ class Surroundings:
     answers: dict[bytes, set[bytes]] = field(default_factory=dict)
     forwarded: set[tuple[int, bytes]] = field(default_factory=set)
     reports: Counter[str] = field(default_factory=Counter)
-    owners: dict[str, str] = field(default_factory=dict)
     now_us: int = START_US
 
     def __post_init__(self) -> None:
@@ -66,13 +64,6 @@ class Surroundings:
             headers = tuple(each.headers)
             self.forwarded.add((partition, dict(headers)[CORRELATION_ID]))
             self.send(each.partition, CommandRecord(0, each.key, each.value, headers, self.now_us // 1000))
-
-    def taken(self, chosen: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
-        """A chosen id belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
-        asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
-        for org_id, chosen_id in sorted(asked):
-            self.owners.setdefault(chosen_id, org_id)
-        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
 
     def commit(self, partition: int, next_offset: int) -> None:
         """Raises `Failed` where a command goes with it that nobody has dealt with: after a crash it would be lost."""

@@ -45,7 +45,7 @@ def test_an_id_that_two_orgs_choose_is_given_to_one_of_them() -> None:
     contested = 0
     for seed in range(30):
         world = played(seed)
-        owners, entries = world.around.owners, [entry for log in Judged(world).logs.values() for entry in log]
+        owners, entries = world.around.postgres.owners, [entry for log in Judged(world).logs.values() for entry in log]
         holders = defaultdict[str, set[str | None]](set)
         for entry in entries:
             if entry.result == "success" and entry.entity_id in owners:

@@ -1,0 +1,46 @@
+"""Kafka and PostgreSQL pass the suites that the tests' stand-ins pass (tests/unit/support/test_stand_ins.py)."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from daybook_command.postgres.snapshot_reader import SnapshotReader
+from daybook_command.shard.snapshot import Needs, Snapshot
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.partition.machine import Batch
+from daybook_projector.postgres.writer import Writer
+from daybook_projector.projections.fold import folds
+from suites.database import BacklogsContract, Database, LookUpsContract, WritesContract
+from support import projecting
+from support.stack import FreshSettings
+from support.tables import Tables
+
+
+@pytest.fixture(scope="module")
+def lasting(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings(partitions=1)
+
+
+class RealDatabase(Database):
+    def __init__(self, pool: Pool) -> None:
+        super().__init__()
+        self._pool = pool
+        self._writer, self._reader = Writer(pool, folds(managed_users=True)), SnapshotReader(pool)
+
+    async def write(self, batch: Batch) -> None:
+        assert await self._writer.write(batch) == []
+
+    async def look_up(self, needs: Needs, partition: int = 0) -> Snapshot:
+        return (await self._reader.read({partition: needs}))[partition]
+
+    async def tables(self) -> Tables:
+        return await projecting.tables(self._pool)
+
+
+class TestPostgres(WritesContract, LookUpsContract, BacklogsContract):
+    @pytest.fixture
+    async def database(self, lasting: Settings) -> AsyncIterator[Database]:
+        async with projecting.database(lasting) as pool:
+            await projecting.empty(pool)
+            yield RealDatabase(pool)
