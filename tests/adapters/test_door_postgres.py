@@ -175,7 +175,7 @@ async def test_the_role_of_a_member_is_found_and_others_have_none(pool: Pool) ->
 
 
 async def test_reading_an_outcome_from_a_locked_table_times_out(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("daybook_command.postgres.outcomes.LOOK_SECONDS", 0.2)
+    monkeypatch.setattr("daybook_command.postgres.outcomes.MAX_LOOKUP_SECONDS", 0.2)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("LOCK TABLE audit_log, org_members IN ACCESS EXCLUSIVE MODE")
         reader = OutcomeReader(pool)

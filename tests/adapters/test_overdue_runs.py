@@ -46,7 +46,7 @@ async def test_overdue_runs_are_reported_to_the_partitions_of_their_orgs(pool: P
 
 async def test_a_run_within_the_limit_is_not_reported(pool: Pool) -> None:
     await put_overdue(pool, 0)
-    assert await next_runs(OverdueRuns(pool, partitions=1, limit_seconds=3600, look_seconds=0.01)) == {}
+    assert await next_runs(OverdueRuns(pool, partitions=1, limit_seconds=3600, pause_seconds=0.01)) == {}
 
 
 async def test_runs_of_an_org_in_quarantine_are_reported_after_its_release(pool: Pool) -> None:
@@ -61,7 +61,7 @@ async def test_runs_of_an_org_in_quarantine_are_reported_after_its_release(pool:
 
 
 async def test_many_overdue_runs_are_reported_over_several_looks(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overdue, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(overdue, "MAX_RUNS", 2)
     runs = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
     watch = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)
     assert [await next_runs(watch) for _ in range(3)] == [{0: runs[:2]}, {0: runs[2:]}, {0: runs[:2]}]

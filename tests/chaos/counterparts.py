@@ -52,7 +52,7 @@ def read_in_two_snapshots(patch: Patch) -> None:
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():
             async with reader._pool.acquire() as connection:
-                await reader._claim(connection, needs)
+                await reader._reserve_ids(connection, needs)
                 return await reader._read(connection, needs)
 
     patch.replace(SnapshotReader, "read", read)
@@ -77,7 +77,7 @@ def prune_before_deciding(patch: Patch) -> None:
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:
-    patch.replace(entry_rows, "_is_of", lambda *_: True)
+    patch.replace(entry_rows, "_has_identity", lambda *_: True)
 
 
 COUNTERPARTS: Mapping[Remove, Remove] = {

@@ -82,7 +82,7 @@ def _door() -> list[Row]:
         ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms", FIXED),
         (
             "look-ups for callers, per instance",
-            f"{connections} PostgreSQL connections, {_seconds(outcomes.LOOK_SECONDS)}",
+            f"{connections} PostgreSQL connections, {_seconds(outcomes.MAX_LOOKUP_SECONDS)}",
             FIXED,
         ),
     ]

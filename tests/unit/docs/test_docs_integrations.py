@@ -10,7 +10,7 @@ from pydantic import BaseModel, TypeAdapter
 
 from daybook_command.domain.activity import FAILURES_COUNTED
 from daybook_command.domain.policies import _CRITICAL_PENDING
-from daybook_command.postgres.overdue_runs import LOOK_SECONDS
+from daybook_command.postgres.overdue_runs import PAUSE_SECONDS
 from daybook_contracts.commands.fields import SecretIdRef
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.connection_types.configs import CONNECTION_TYPES, checked_config
@@ -116,7 +116,7 @@ def test_the_numbers_on_the_page_are_correct() -> None:
     limit = Settings.model_fields["sync_max_seconds"].default
     for sentence in (
         f"`DAYBOOK_SYNC_MAX_SECONDS` ({limit:,}, a day)",
-        f"looks every {LOOK_SECONDS:g} seconds",
+        f"looks every {PAUSE_SECONDS:g} seconds",
         f"touch up to {BULK_IDS} in one entry",
         f"exact up to {REMAINING_COUNTED:,}; {REMAINING_COUNTED + 1} means more",
     ):

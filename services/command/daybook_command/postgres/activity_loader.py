@@ -1,5 +1,5 @@
-"""What connections have been doing: pairs of org and connection in, activities and counts by org out.
-None of it takes longer where a connection has a million runs or dead letters.
+"""Loads what connections have been doing: pairs of org and connection in, activities and counts by org out.
+It takes no longer if a connection has a million runs or dead letters.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,7 +23,7 @@ async def load_activities(connection: Connection, pairs: Sequence[Pair], needs: 
 
 
 async def count_untouched(connection: Connection, pairs: Sequence[Pair], needs: Sequence[OrgNeeds]) -> ByOrg[int]:
-    """Pending dead letters of each connection, without the touched ones, as far as its org's limit goes."""
+    """Pending dead letters of each connection, without the touched ones, counted up to its org's limit."""
     if not pairs:
         return {}
     limits = _limits(needs)
@@ -32,12 +32,12 @@ async def count_untouched(connection: Connection, pairs: Sequence[Pair], needs: 
 
 
 def touched_letters(needs: Iterable[OrgNeeds]) -> list[str]:
-    """Of all orgs at once: an id is nobody else's."""
+    """Of all orgs together, since an id belongs to one org."""
     return [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
 
 
 def _limits(needs: Iterable[OrgNeeds]) -> dict[str, int]:
-    """By org. The highest is asked for all, as a plan must know it to be good, and each count is cut to its own."""
+    """By org. The statement takes the highest of them, as a good plan needs one; each count is cut to its own."""
     return {need.org_id: need.count_limit for need in needs}
 
 

@@ -1,5 +1,5 @@
-"""What is too many to be loaded with its org: needs in, the rows out that they name, and those that policies ask for
-beside them. The caller's transaction makes it one moment.
+"""Loads runs, dead letters, alerts and activities, which are too many to be loaded with their org: needs in; the rows
+that they name, and those that policies need besides, out. The caller's transaction must be a snapshot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
 from daybook_infra.runtime.postgres.connections import Connection
 
 BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
-"""What is said where more are left than anybody counts."""
+"""What is reported if more are left than are counted."""
 
 Asked = dict[str, frozenset[ChildRef]]
 
@@ -29,7 +29,7 @@ Asked = dict[str, frozenset[ChildRef]]
 async def load_children(
     connection: Connection, needs: Sequence[OrgNeeds], fresh: AbstractSet[str]
 ) -> dict[str, Children]:
-    """By org id, of the orgs that need any. `fresh`: those that are read afresh."""
+    """By org id, for the orgs that need any. `fresh` are the orgs that are read again."""
     asked = {need.org_id: _refs(need, fresh) for need in needs}
     if not any(asked.values()) and all(need.filtered is None for need in needs):
         return {}
@@ -41,7 +41,7 @@ async def load_children(
     alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(busy))
     alerts = by_org(alert_rows, alert)
     activities = await load_activities(connection, _without_activity(busy, needs, fresh), needs)
-    recounted = await count_untouched(connection, _low(busy, needs, fresh), needs)
+    recounted = await count_untouched(connection, _recounted(busy, needs, fresh), needs)
     return {
         org_id: Children(
             runs=runs.get(org_id, {}),
@@ -76,7 +76,7 @@ def _without_activity(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: Ab
     return [(org_id, id_) for org_id, id_ in busy if id_ not in known.get(org_id, ())]
 
 
-def _low(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
+def _recounted(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
     low = {need.org_id: need.low for need in needs if need.org_id not in fresh}
     return [(org_id, id_) for org_id, id_ in busy if id_ in low.get(org_id, ())]
 
@@ -84,7 +84,7 @@ def _low(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str
 async def _add_matching(
     connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
 ) -> dict[str, int]:
-    """Puts the first that each filter matches beside those that were named. Leaves how many more there are, by org."""
+    """Adds the first dead letters that each filter matches. Returns how many more there are, by org."""
     bounds = (touched_letters(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
     filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
     every = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]

@@ -1,4 +1,4 @@
-"""Rows of runs, dead letters and alerts become values; pairs of org and id in, children by org out."""
+"""Fetches runs, dead letters and alerts: pairs of org and id in, children by org out."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ ByOrg = dict[str, dict[str, Child]]
 async def fetch_asked(
     connection: Connection, statement: str, pairs: Iterable[Pair], *more: object
 ) -> Sequence[asyncpg.Record]:
-    """Without the rows of another org than the one that asks. No statement is run if nothing is asked for."""
+    """Rows of another org than the one that asks are left out. Runs no statement if nothing is asked for."""
     wanted = set(pairs)
     if not wanted:
         return ()
@@ -30,10 +30,10 @@ async def fetch_asked(
     return [row for row in rows if (row["org_id"], row["id"]) in wanted]
 
 
-def by_org(rows: Iterable[asyncpg.Record], made: Callable[[asyncpg.Record], Child]) -> ByOrg[Child]:
+def by_org(rows: Iterable[asyncpg.Record], make: Callable[[asyncpg.Record], Child]) -> ByOrg[Child]:
     found: ByOrg[Child] = defaultdict(dict)
     for row in rows:
-        found[row["org_id"]][row["id"]] = made(row)
+        found[row["org_id"]][row["id"]] = make(row)
     return found
 
 

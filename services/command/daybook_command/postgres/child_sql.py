@@ -1,9 +1,9 @@
-"""The statements that look up what is too many to be loaded with its org. Those with an `org_id` ask for $1, ids of any
-org: the rows say whose they are.
+"""The statements that look up what is too many to be loaded with its org. Where $1 are ids, they may be of any org; the
+rows' `org_id` says of which.
 
 A connection may have a million rows of each kind, so what counts them reads the index (connection_id, status, …) in its
 own order and stops early. `status BETWEEN x AND x ORDER BY status` says so to PostgreSQL: no other index has this order
-and no partial one fits, so old statistics cannot talk it into another plan. `retry_count BETWEEN n AND n` does the same
+and no partial one fits, so outdated statistics cannot lead to another plan. `retry_count BETWEEN n AND n` does the same
 for the index of what is pending by retry_count.
 """
 

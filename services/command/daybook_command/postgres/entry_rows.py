@@ -1,4 +1,4 @@
-"""Entries back from `audit_log`: identities in, the log's own shapes out. Rows are compared by parts, not by id."""
+"""Fetches entries from `audit_log`: identities in, entries as in the log out. Rows are compared by parts, not by id."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ _PARTS: Final = ("scope", "key", "command_id", "ordinal", "claimed_actor")
 
 
 async def fetch_entries(connection: "Connection | Pool", identities: Iterable[Identity]) -> Found:
-    """Those that are there: under their first ids or, where another entry's row has that, under their second ids."""
+    """Those that are there: under their first ids or, if another entry's row has that id, under their second ids."""
     found: Found = {}
     elsewhere = await _fetch(connection, identities, Identity.first_id, found)
     if elsewhere:
@@ -32,22 +32,22 @@ async def fetch_entries(connection: "Connection | Pool", identities: Iterable[Id
 async def _fetch(
     connection: "Connection | Pool", identities: Iterable[Identity], id_of: Callable[[Identity], str], found: Found
 ) -> list[Identity]:
-    """Adds what is found; leaves the identities whose id is another entry's."""
+    """Adds entries to `found`. Returns the identities whose id is that of another entry's row."""
     asked: defaultdict[str, list[Identity]] = defaultdict(list)
     for identity in identities:
         asked[id_of(identity)].append(identity)
     elsewhere: list[Identity] = []
     for row in await connection.fetch(snapshot_sql.ENTRIES, list(asked)):
         for identity in asked[row["id"]]:
-            if _is_of(identity, row):
+            if _has_identity(identity, row):
                 found[identity] = _entry(row, identity)
             else:
                 elsewhere.append(identity)
     return elsewhere
 
 
-def _is_of(identity: Identity, row: asyncpg.Record) -> bool:
-    """Whether all parts are equal: two entries may have one first id."""
+def _has_identity(identity: Identity, row: asyncpg.Record) -> bool:
+    """Compares all parts, since two entries may have the same first id."""
     actor = (row["actor_user_id"] or row["claimed_actor"]) if row["scope"] == "outsider" else None
     ordinal = str(identity.ordinal)
     return (row["scope"], row["key"], actor, row["command_id"], row["ordinal"]) == (*identity[:4], ordinal)

@@ -42,7 +42,7 @@ class KnownUsers:
         self._pool = pool
         self._known: FIFOCache[str, None] = FIFOCache(MAX_REMEMBERED)
         self._waiting: dict[str, _Wait] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._polling: asyncio.Task[None] | None = None
 
     def unseen(self, user_ids: Iterable[str]) -> list[str]:
         """The ids that were not seen in the tables so far; these users may exist nevertheless."""
@@ -57,12 +57,12 @@ class KnownUsers:
         waits = [self._waiting.setdefault(user_id, _Wait()) for user_id in unseen]
         for wait in waits:
             wait.until = until
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look(), name="known-users")
+        if self._polling is None or self._polling.done():
+            self._polling = asyncio.create_task(self._poll(), name="known-users")
         await asyncio.wait([wait.over for wait in waits], timeout=WAIT_SECONDS)
 
-    async def _look(self) -> None:
-        """Runs while somebody waits."""
+    async def _poll(self) -> None:
+        """Runs while a request waits."""
         loop = asyncio.get_running_loop()
         while self._waiting:
             asked = list(self._waiting)[:MAX_ASKED]

@@ -13,15 +13,15 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Result
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
-# How long a caller waits at most if PostgreSQL hangs or all of the door's connections are in use.
-LOOK_SECONDS = 5.0
+# How long a caller waits at most if PostgreSQL hangs, or if all of the door's connections are in use.
+MAX_LOOKUP_SECONDS = 5.0
 
 ROLE: Final = "SELECT role::text FROM public.org_members WHERE org_id = $1::uuid AND user_id = $2::uuid"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`action`: the command's type. `actor`: the user who acted, None where a service named none. `org_id`: None where
+    """`action` is the command's type. `actor` is the user who acted, None if a service named none. `org_id` is None if
     the org does not exist, and for REGISTER_USER.
     """
 
@@ -32,42 +32,42 @@ class Outcome:
 
 
 class OutcomeReader:
-    """Reads what is projected. Every method raises DatabaseAway where PostgreSQL does not answer."""
+    """Reads what is projected. Every method raises DatabaseAway if PostgreSQL does not answer."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def find(self, key: str, command_id: str, actor: str | None) -> Outcome | None:
-        """Looks for the actor's own refusal as an outsider, then for the key's command: as an org, then as a user. None
-        if it is unknown, undecided, not projected yet, or was refused without an entry.
+        """Looks for the actor's refusal as an outsider, then for a command of the org and of the user with this key.
+        None if the command is unknown, undecided, not projected yet, or was refused without an entry.
         """
         asked = [Identity("org", key, None, command_id), Identity("user", key, None, command_id)]
         if actor is not None:
             asked.insert(0, Identity("outsider", key, actor, command_id))
-        found = await self._entries(asked)
-        standing = next((identity for identity in asked if found.get(identity) is not None), None)
-        first = None if standing is None else found[standing]
-        if standing is None or first is None:
+        found = await self._fetch(asked)
+        identity_found = next((identity for identity in asked if found.get(identity) is not None), None)
+        first = None if identity_found is None else found[identity_found]
+        if identity_found is None or first is None:
             return None
-        others = [standing.at(ordinal) for ordinal in range(1, first.metadata_json.entries)]
-        # A command's entries are projected in one transaction: where the first is, all are.
-        rest = await self._entries(others) if others else {}
+        others = [identity_found.at(ordinal) for ordinal in range(1, first.metadata_json.entries)]
+        # A command's entries are projected in one transaction, so all are there if the first is.
+        rest = await self._fetch(others) if others else {}
         entries = [first, *(entry for other in others if (entry := rest.get(other)) is not None)]
         return Outcome(outcome(command_id, entries), first.action, actor_of(first), first.org_id)
 
     async def role(self, org_id: str, user_id: str) -> str | None:
         """The user's role in the org; None for a stranger."""
-        async with _within_reason():
+        async with _translated_within_deadline():
             role: str | None = await self._pool.fetchval(ROLE, org_id, user_id)
         return role
 
-    async def _entries(self, identities: Iterable[Identity]) -> Found:
-        async with _within_reason():
+    async def _fetch(self, identities: Iterable[Identity]) -> Found:
+        async with _translated_within_deadline():
             return await fetch_entries(self._pool, identities)
 
 
 @asynccontextmanager
-async def _within_reason() -> AsyncIterator[None]:
+async def _translated_within_deadline() -> AsyncIterator[None]:
     with translated():
-        async with asyncio.timeout(LOOK_SECONDS):
+        async with asyncio.timeout(MAX_LOOKUP_SECONDS):
             yield

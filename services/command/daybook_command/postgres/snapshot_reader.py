@@ -1,4 +1,4 @@
-"""What shards read from PostgreSQL in order to decide: needs in, snapshots out, all of it as of one moment."""
+"""Reads from PostgreSQL what shards need in order to decide: needs in, snapshots out, all as of one moment."""
 
 import time
 from collections import defaultdict
@@ -23,8 +23,8 @@ _NO_CHILDREN = Children()
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
-    """What one statement tells of everything that was asked for."""
+class _Known:
+    """What one statement returns for all needs: PostgreSQL's time, and which entries, users and quarantines exist."""
 
     now_us: int
     entry_ids: Sequence[str]
@@ -34,13 +34,13 @@ class _Look:
 
 
 class SnapshotReader:
-    """Reads from the primary only. Every method raises DatabaseAway where PostgreSQL does not answer."""
+    """Reads from the primary only. Every method raises DatabaseAway if PostgreSQL does not answer."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
     async def clock_us(self) -> int:
-        """PostgreSQL's, in microseconds since the epoch."""
+        """PostgreSQL's clock, in microseconds since the epoch."""
         with translated():
             found: int = await self._pool.fetchval(sql.CLOCK)
         return found
@@ -53,17 +53,17 @@ class SnapshotReader:
         """A snapshot for each partition; all of them are of the same moment."""
         with translated():
             async with self._pool.acquire() as connection:
-                await self._claim(connection, needs)
+                await self._reserve_ids(connection, needs)
                 async with connection.transaction(isolation="repeatable_read", readonly=True):
                     return await self._read(connection, needs)
 
-    async def _claim(self, connection: Connection, needs: Mapping[int, Needs]) -> None:
+    async def _reserve_ids(self, connection: Connection, needs: Mapping[int, Needs]) -> None:
         chosen = sorted({(chosen_id, org_id) for need in needs.values() for _, chosen_id, org_id in need.chosen_ids})
         if chosen:
             await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
 
     async def pin(self, user_ids: AbstractSet[str]) -> frozenset[str]:
-        """Keeps the users from being deleted until they are projected. Leaves those who are gone already."""
+        """Keeps the users from being deleted until they are projected. Returns those who are deleted already."""
         asked = sorted(user_ids)
         with translated():
             try:
@@ -76,14 +76,16 @@ class SnapshotReader:
     async def _read(self, connection: Connection, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         every = any(need.next_offsets for need in needs.values())
         checkpoints = await load_checkpoints(connection, None if every else needs)
-        look = await self._look_up_progress(connection, needs)
-        looked_at = time.monotonic()
-        entries = await _entries(connection, needs, frozenset(look.entry_ids)) if look.entry_ids else {}
-        orgs = await _orgs(connection, needs, look.quarantine)
-        taken = {partition: await _taken(connection, need) for partition, need in needs.items() if need.chosen_ids}
+        known = await self._find_known(connection, needs)
+        known_at = time.monotonic()
+        entries = await _load_outcomes(connection, needs, frozenset(known.entry_ids)) if known.entry_ids else {}
+        orgs = await _load_orgs(connection, needs, known.quarantine)
+        taken = {
+            partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids
+        }
         next_offsets = {partition: each.next_offset for partition, each in checkpoints.items()} if every else {}
-        # Large orgs take their time, which must not pass for a wrong clock.
-        now_us = look.now_us + int((time.monotonic() - looked_at) * 1e6)
+        # To load large orgs takes time, which must not look like a wrong clock.
+        now_us = known.now_us + int((time.monotonic() - known_at) * 1e6)
         snapshots = {}
         for partition, need in needs.items():
             snapshots[partition] = Snapshot(
@@ -91,16 +93,16 @@ class SnapshotReader:
                 database_us=now_us,
                 entries=entries,
                 orgs={each.org_id: orgs[each.org_id] for each in need.orgs},
-                known_users=look.users,
-                pinned_users=look.pinned,
+                known_users=known.users,
+                pinned_users=known.pinned,
                 taken_ids=taken.get(partition, frozenset()),
                 next_offsets=next_offsets,
             )
         return snapshots
 
-    async def _look_up_progress(self, connection: Connection, needs: Mapping[int, Needs]) -> _Look:
+    async def _find_known(self, connection: Connection, needs: Mapping[int, Needs]) -> _Known:
         row = await connection.fetchrow(
-            sql.LOOK,
+            sql.KNOWN,
             [identity.first_id() for need in needs.values() for identity in need.identities],
             [user_id for need in needs.values() for user_id in need.users],
             [each.org_id for need in needs.values() for each in need.orgs],
@@ -109,13 +111,13 @@ class SnapshotReader:
             raise DatabaseAway("PostgreSQL is away: this is a standby, and decisions need the primary")
         quarantine = {org_id: (generation, active) for org_id, generation, active in row["quarantine"]}
         users, pinned = frozenset(row["users"]), frozenset(row["pinned"])
-        return _Look(row["now_us"], row["entry_ids"], users, pinned, quarantine)
+        return _Known(row["now_us"], row["entry_ids"], users, pinned, quarantine)
 
 
-async def _orgs(
+async def _load_orgs(
     connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
 ) -> dict[str, LoadedOrg]:
-    """Rows of the orgs of which the shard has no copy, or one from before a quarantine, and children of all."""
+    """Orgs of which the shard has no copy, or a copy from before a quarantine, and the children of all orgs."""
     asked = {each.org_id: each for need in needs.values() for each in need.orgs}
     current = {org_id: quarantine.get(org_id, (0, False)) for org_id in asked}
     stale = {org_id for org_id, each in asked.items() if each.generation != current[org_id][0]}
@@ -127,7 +129,7 @@ async def _orgs(
     }
 
 
-async def _entries(connection: Connection, needs: Mapping[int, Needs], there: AbstractSet[str]) -> Found:
+async def _load_outcomes(connection: Connection, needs: Mapping[int, Needs], there: AbstractSet[str]) -> Found:
     """All entries of the commands whose first entry may be there."""
     asked = [each for need in needs.values() for each in need.identities if each.first_id() in there]
     found = await fetch_entries(connection, asked)
@@ -140,8 +142,8 @@ async def _entries(connection: Connection, needs: Mapping[int, Needs], there: Ab
     return found | await fetch_entries(connection, others) if others else found
 
 
-async def _taken(connection: Connection, need: Needs) -> frozenset[tuple[str, str]]:
-    """Of each org that asks, the chosen ids that another one has reserved, or holds in a table."""
+async def _find_taken_ids(connection: Connection, need: Needs) -> frozenset[tuple[str, str]]:
+    """Pairs of an org and the id that it chose, where another org has reserved the id or has it in a table."""
     chosen = sorted({chosen_id for _, chosen_id, _ in need.chosen_ids})
     rows = await connection.fetch(sql.RESERVED, chosen)
     for table in sorted({table for table, _, _ in need.chosen_ids}):

@@ -1,5 +1,5 @@
-"""The statements of a shard's look-up, but for what is too many to be loaded with its org. All but `RESERVE`,
-`PIN_USERS`, `PINNED_USERS` and `OVERDUE` run in one REPEATABLE READ transaction.
+"""The statements of a shard's look-up, except for those in child_sql.py. All but `RESERVE`, `PIN_USERS`, `PINNED_USERS`
+and `OVERDUE` run in one REPEATABLE READ transaction.
 """
 
 from typing import Final
@@ -11,7 +11,7 @@ RESERVE: Final = """
     ON CONFLICT DO NOTHING
 """
 
-# After the decision, where users are an identity provider's: a pinned user cannot go until it is projected.
+# After the decision, if an identity provider has the users: a pinned user cannot be deleted until it is projected.
 PIN_USERS: Final = """
     INSERT INTO daybook.known_users (user_id)
     SELECT id FROM auth.users WHERE id = ANY($1::uuid[])
@@ -21,8 +21,8 @@ PINNED_USERS: Final = "SELECT user_id::text FROM daybook.known_users WHERE user_
 
 CLOCK: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
-# $1: first ids of entries that the commands may have ended in, $2: users, $3: orgs.
-LOOK: Final = """
+# $1: first ids of the entries that the commands may have, $2: users, $3: orgs.
+KNOWN: Final = """
     SELECT
         pg_is_in_recovery() AS standby,
         (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us,
@@ -35,7 +35,7 @@ LOOK: Final = """
         ) AS quarantine
 """
 
-# `claimed_actor`: of a refused user whom the tables do not know.
+# `claimed_actor`: the refused actor, if the tables have no such user.
 ENTRIES: Final = """
     SELECT id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type, entity_id::text,
            result, metadata_json, metadata_json ->> 'scope' AS scope, metadata_json ->> 'key' AS key,
@@ -53,7 +53,7 @@ PROJECT_MEMBERS: Final = """
     WHERE p.org_id = ANY($1::uuid[])
 """
 
-# Configs may be large: of them only what names secret references.
+# Configs may be large: only the part that names secret references is read.
 CONNECTIONS: Final = """
     SELECT id::text, org_id::text, project_id::text, type, name, is_active, config_json -> 'secrets' AS secrets
     FROM public.source_connections WHERE org_id = ANY($1::uuid[])
@@ -63,7 +63,7 @@ REFERENCES: Final = """
     FROM public.secret_refs WHERE org_id = ANY($1::uuid[])
 """
 
-# $1: seconds; $2, $3: where the last look ended; $4: how many. Oldest first. An org in quarantine is left alone.
+# $1: seconds; $2, $3: where the last look-up ended; $4: how many. Oldest first, without orgs in quarantine.
 OVERDUE: Final = """
     SELECT c.org_id::text, r.id::text, r.started_at::text
     FROM public.sync_runs r JOIN public.source_connections c ON c.id = r.connection_id
@@ -78,7 +78,7 @@ _OF_CONNECTION: Final = """
     SELECT t.id::text, c.org_id::text FROM public.{table} t JOIN public.source_connections c ON c.id = t.connection_id
     WHERE t.id = ANY($1::uuid[])
 """
-# By table: which of these ids it holds, and whose they are.
+# By table: which of these ids it has, and of which orgs they are.
 HOLDERS: Final = {
     "projects": "SELECT id::text, org_id::text FROM public.projects WHERE id = ANY($1::uuid[])",
     "source_connections": "SELECT id::text, org_id::text FROM public.source_connections WHERE id = ANY($1::uuid[])",
