@@ -1,5 +1,6 @@
-"""What a service does before it serves: waits for its servers, and refuses ones that are not as they must be."""
+"""What a service does before it serves: waits for its servers, and checks that they are as it needs them."""
 
+import gc
 from collections.abc import Sequence
 
 from daybook_infra.runtime.kafka.topics import verify_topics
@@ -16,3 +17,10 @@ async def verify_servers(settings: Settings, required: Sequence[RequiredPrivileg
     await retry_at_start(lambda: verify_privileges(settings, required))
     await retry_at_start(lambda: verify_topics(settings, group))
     await retry_at_start(lambda: verify_migrations(settings))
+
+
+def freeze_startup_objects() -> None:
+    """What start-up made stays: the garbage collector must not visit it again, nor run every few hundred entries."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

@@ -30,7 +30,7 @@ from daybook_contracts.senders.sender_rules import SenderRules
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.headers import with_cors
-from daybook_infra.runtime.http.serving import end, serve, settle_garbage
+from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka.command_publisher import CommandPublisher
 from daybook_infra.runtime.kafka.replies import Replies
@@ -39,13 +39,13 @@ from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_po
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
 from daybook_infra.runtime.settings import Settings, require_token_keys, split_origins
-from daybook_infra.runtime.startup import verify_servers
+from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 
 log = get_logger(__name__)
 
 # Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
 PUBLISH_SECONDS = 5.0
-# What was taken when the stop came may still be decided, answered and committed.
+# For commands taken before the stop to be decided, answered and committed.
 DRAIN_SECONDS = 5.0
 
 
@@ -58,7 +58,7 @@ class RunningService:
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
-    """One instance until it is told to stop. Raises DaybookError where it cannot start; a bug ends it."""
+    """Runs one instance until SIGTERM or SIGINT. Raises DaybookError if it cannot start; a bug ends it."""
     require_token_keys(settings)
     policy = load_service_policy(settings)
     if policy is not None:
@@ -68,7 +68,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         deciding = asyncio.create_task(service.engine.run())
         deciding.add_done_callback(lambda _: stop.set())
         await retry_at_start(lambda: service.subscriber.start(service.engine))
-        settle_garbage()
+        freeze_startup_objects()
         log.info("serving", host=host, port=port)
         try:
             app = with_cors(service.app, split_origins(settings.cors_origins))
@@ -77,13 +77,13 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
             if not deciding.done():
                 await service.engine.drain(DRAIN_SECONDS)
             await service.subscriber.stop()
-            await end(deciding)
+            await cancel_and_wait(deciding)
     log.info("stopped")
 
 
 @asynccontextmanager
 async def open_service(settings: Settings, policy: ServicePolicy | None) -> AsyncIterator[RunningService]:
-    """Everything but the group's consumer is connected; closed in the opposite order."""
+    """Connects everything except the group's consumer, and closes it in the opposite order."""
     topics = Topics(settings.topic_prefix)
     health = Health()
     await verify_servers(settings, required_privileges(managed_users=settings.users == "managed"), topics.command_group)

@@ -1,28 +1,28 @@
-"""Where the projector is put together: settings in, a running service out. Nothing else is wired anywhere."""
+"""The composition root of the projector: settings in, one running instance. Nothing is wired anywhere else."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
+from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from daybook_contracts.topics import Topics
-from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.http.serving import end, serve, settle_garbage
+from daybook_infra.runtime.health import Health, health_router
+from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.runtime.startup import verify_servers
+from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 from daybook_projector.engine.monitoring import monitor
 from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.engine.worker import Worker, WorkerContext
-from daybook_projector.http.app import make_app
 from daybook_projector.kafka.log_bounds import LogBounds
-from daybook_projector.kafka.reader import MakeWorker, Reader
+from daybook_projector.kafka.log_consumer import LogConsumer, MakeWorker
 from daybook_projector.metrics import Metrics
 from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
@@ -30,15 +30,15 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 
 NAME = "daybook-projector"
-# Two connections write, so that Python and PostgreSQL overlap; the others look for users and at the quarantine.
+# Two connections write, so that Python and PostgreSQL overlap; the others look up users and quarantined orgs.
 WRITERS = 2
 CONNECTIONS = WRITERS + 2
-# For the batches under way and for leaving the group; whatever is not finished then is done again by the next owner.
+# For batches under way and for leaving the group. What is not finished by then is done again by the next owner.
 STOP_SECONDS = 20.0
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
-    """One instance until SIGTERM or SIGINT. Raises `DaybookError` where it cannot start; a bug ends it."""
+    """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start; a bug ends it."""
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
     projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
@@ -47,22 +47,31 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
-        await end(projecting)
+        await cancel_and_wait(projecting)
+
+
+def make_app(health: Health, registry: CollectorRegistry, *, details: bool) -> FastAPI:
+    """Liveness, readiness and metrics. `details` is False if the admin port serves the details."""
+    app = FastAPI(
+        title="Daybook projector", description="Folds the log into the tables.", docs_url=None, redoc_url=None
+    )
+    app.include_router(health_router(health, registry, details=details))
+    return app
 
 
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:
-    """The projection without its HTTP, until `stop`."""
+    """Projects until `stop`, without HTTP."""
     topics = Topics(settings.topic_prefix)
     await verify_servers(
         settings, required_privileges(managed_users=settings.users == "managed"), topics.projector_group
     )
     async with _pool(settings) as pool, _consumer(settings) as consumer:
         bounds = LogBounds(settings, consumer)
-        reader = Reader(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
-        settle_garbage()
+        log = LogConsumer(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
+        freeze_startup_objects()
         async with asyncio.TaskGroup() as group:
-            group.create_task(monitor(reader, bounds, pool, report, stop))
-            await reader.run(stop)
+            group.create_task(monitor(log, bounds, pool, report, stop))
+            await log.run(stop)
 
 
 def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: ProjectorReport) -> MakeWorker:
@@ -70,7 +79,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Pro
     context = WorkerContext(
         bounds=bounds,
         writer=Writer(pool, folds(managed_users=managed)),
-        users=AuthUsers(pool, settings.partitions, bounds.end, managed=managed),
+        users=AuthUsers(pool, settings.partitions, bounds.read_end, managed=managed),
         report=report,
         partitions=settings.partitions,
         slots=asyncio.Semaphore(WRITERS),

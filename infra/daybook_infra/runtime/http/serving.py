@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import signal
 import socket
 from collections.abc import Generator, Sequence
@@ -90,17 +89,10 @@ def bind(host: str, port: int, port_from: str = "--port") -> socket.socket:
     return listener
 
 
-async def end(task: "asyncio.Task[None]") -> None:
-    """Cancels what still runs, and raises what else ended it."""
+async def cancel_and_wait(task: "asyncio.Task[None]") -> None:
+    """Raises what ended the task, unless that was the cancellation."""
     task.cancel()
     try:
         await task
     except asyncio.CancelledError:
         return
-
-
-def settle_garbage() -> None:
-    """What start-up made stays: the collector need not look at it again, nor at every few hundred entries."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

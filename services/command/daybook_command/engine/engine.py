@@ -7,7 +7,7 @@ from typing import Any, assert_never
 
 from daybook_command.engine.assignment import Assignment, CommandConsumer
 from daybook_command.engine.effect_runner import EffectRunner
-from daybook_command.engine.reporting import EngineReporter, oldest_command_fault
+from daybook_command.engine.report import EngineReport, oldest_command_fault
 from daybook_command.shard.effects import (
     Answer,
     Append,
@@ -41,7 +41,7 @@ class Engine:
         self._config = config
         self._effects = effects
         self._consumer = consumer
-        self._report = EngineReporter(health)
+        self._report = EngineReport(health)
         self._assignments: dict[int, Assignment] = {}
         self._commits: dict[int, int] = {}
         self._commit_requested = asyncio.Event()

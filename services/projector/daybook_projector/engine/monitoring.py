@@ -6,17 +6,19 @@ from daybook_infra.runtime.errors import DatabaseAway, KafkaAway
 from daybook_infra.runtime.postgres.connections import Pool, translated
 from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.kafka.log_bounds import LogBounds
-from daybook_projector.kafka.reader import Reader
+from daybook_projector.kafka.log_consumer import LogConsumer
 
 POLL_SECONDS = 2.0
 
 IN_QUARANTINE = "SELECT org_id::text FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at, org_id"
 
 
-async def monitor(reader: Reader, bounds: LogBounds, pool: Pool, report: ProjectorReport, stop: asyncio.Event) -> None:
+async def monitor(
+    consumer: LogConsumer, bounds: LogBounds, pool: Pool, report: ProjectorReport, stop: asyncio.Event
+) -> None:
     """Runs until `stop` is set."""
     while not stop.is_set():
-        await _poll_kafka(reader, bounds, report)
+        await _poll_kafka(consumer, bounds, report)
         await _poll_quarantine(pool, report)
         try:
             async with asyncio.timeout(POLL_SECONDS):
@@ -25,17 +27,17 @@ async def monitor(reader: Reader, bounds: LogBounds, pool: Pool, report: Project
             continue
 
 
-async def _poll_kafka(reader: Reader, bounds: LogBounds, report: ProjectorReport) -> None:
+async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
-        ends = await bounds.ends(reader.projected_to)
+        ends = await bounds.read_ends(consumer.projected_to)
     except KafkaAway as away:
         report.away(away)
         return
     report.back(KafkaAway)
-    for partition, projected_to in reader.projected_to.items():
+    for partition, projected_to in consumer.projected_to.items():
         if partition in ends:
             report.lag(partition, max(0, ends[partition] - projected_to))
-    await reader.commit()
+    await consumer.commit()
 
 
 async def _poll_quarantine(pool: Pool, report: ProjectorReport) -> None:

@@ -71,7 +71,9 @@ class Worker:
         self._context.users.forget()
         checkpoint = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         failpoint("amid-takeover")
-        check_bounds(checkpoint.next_offset, *await self._retry(lambda: self._context.bounds.of(self.partition)))
+        check_bounds(
+            checkpoint.next_offset, *await self._retry(lambda: self._context.bounds.read_bounds(self.partition))
+        )
         self.projected_to = checkpoint.next_offset
         self.feed.open_at(checkpoint.first_to_read)
         self._report.taken_over(self.partition, checkpoint)

@@ -19,18 +19,18 @@ class LogBounds:
         self._consumer = consumer
         self._topic = Topics(settings.topic_prefix).audit_log
 
-    async def of(self, partition: int) -> tuple[int, int]:
+    async def read_bounds(self, partition: int) -> tuple[int, int]:
         """The first offset, and the one after the last record."""
         source = TopicPartition(self._topic, partition)
         problem = f"Kafka does not say where {self._topic} begins"
         async with translated(self._settings, problem, seconds=ANSWER_SECONDS):
             starts = await self._consumer.beginning_offsets([source])
-        return starts[source], await self.end(partition)
+        return starts[source], await self.read_end(partition)
 
-    async def end(self, partition: int) -> int:
-        return (await self.ends([partition]))[partition]
+    async def read_end(self, partition: int) -> int:
+        return (await self.read_ends([partition]))[partition]
 
-    async def ends(self, partitions: Iterable[int]) -> dict[int, int]:
+    async def read_ends(self, partitions: Iterable[int]) -> dict[int, int]:
         """The offsets after the last records."""
         sources = [TopicPartition(self._topic, partition) for partition in partitions]
         problem = f"Kafka does not say where {self._topic} ends"

@@ -17,7 +17,7 @@ from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.settings import Settings, load_settings, split_origins
-from daybook_projector.http.app import make_app
+from daybook_projector.main import make_app
 from support.door_doubles import ORG, DoorAlone, rename
 from support.processes import free_port
 

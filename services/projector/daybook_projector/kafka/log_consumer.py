@@ -36,7 +36,7 @@ class PartitionWorker(Protocol):
     async def run(self) -> None: ...
 
 
-class ReaderReport(Protocol):
+class ConsumerReport(Protocol):
     def assigned(self, partitions: list[int]) -> None: ...
 
     def given_away(self, partition: int) -> None: ...
@@ -49,9 +49,9 @@ class ReaderReport(Protocol):
 MakeWorker = Callable[[int, Feed], PartitionWorker]
 
 
-class Reader(ConsumerRebalanceListener):
+class LogConsumer(ConsumerRebalanceListener):
     def __init__(
-        self, settings: Settings, consumer: AIOKafkaConsumer, make_worker: MakeWorker, report: ReaderReport
+        self, settings: Settings, consumer: AIOKafkaConsumer, make_worker: MakeWorker, report: ConsumerReport
     ) -> None:
         self._settings = settings
         self._consumer = consumer

@@ -17,7 +17,7 @@ IDS_WAIT = "commands that choose ids wait: not every partition is projected up t
 log = get_logger(__name__)
 
 
-class EngineReporter:
+class EngineReport:
     """As soon as it is made, the process is unready until partitions are assigned."""
 
     def __init__(self, health: Health) -> None:

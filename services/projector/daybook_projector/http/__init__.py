@@ -1,1 +1,0 @@
-"""The HTTP edge: health and metrics."""
