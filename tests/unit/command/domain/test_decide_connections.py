@@ -32,7 +32,7 @@ from support.given import (
 )
 from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP, WEB
 
-NOT_THERE, RUN = connection(9), sync_run(1)
+UNKNOWN, RUN = connection(9), sync_run(1)
 ACME = given(*CONNECTED)
 
 
@@ -41,14 +41,14 @@ def update(connection_id: str = SHEETS, by: str | None = ANN, **changes: Any) ->
 
 
 @pytest.mark.parametrize("type_", ["UPDATE", "ACTIVATE", "DEACTIVATE", "DELETE"])
-def test_a_connection_that_is_not_there_is_not_found_before_rights_are_judged(type_: str) -> None:
+def test_an_unknown_connection_is_reported_before_rights_are_checked(type_: str) -> None:
     data = {"name": "New"} if type_ == "UPDATE" else {}
     for by in (ANN, CAT, None):
-        tried = command(f"{type_}_CONNECTION", by=by, connection_id=NOT_THERE, **data)
+        tried = command(f"{type_}_CONNECTION", by=by, connection_id=UNKNOWN, **data)
         ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
-def test_another_name_leaves_the_config_as_it_is() -> None:
+def test_renaming_leaves_the_config_unchanged() -> None:
     renamed = ACME.when(update(SHOP, name=" New "))
     after = renamed.then(ConnectionUpdated(connection_id=SHOP, name="New")).after()
     assert renamed.before is not None
@@ -56,7 +56,7 @@ def test_another_name_leaves_the_config_as_it_is() -> None:
     assert after.connections[SHOP] == replace(renamed.before.connections[SHOP], name="New")
 
 
-def test_a_config_is_replaced_whole() -> None:
+def test_a_new_config_replaces_the_whole_old_one() -> None:
     changed = ACME.when(update(SHEETS, config={"secrets": {"one": "ads-token"}}))
     config = free_json({"secrets": {"one": "ads-token"}})
     after = changed.then(ConnectionUpdated(connection_id=SHEETS, config=config)).after()
@@ -66,7 +66,7 @@ def test_a_config_is_replaced_whole() -> None:
     assert (made.key_names, made.activity.config) == (frozenset({"ads-token"}), sha256(bytes(config)).digest())
 
 
-def test_the_same_config_in_other_words_changes_nothing() -> None:
+def test_an_equivalent_config_changes_nothing() -> None:
     same = ACME.when(update(SHEETS, config={"rows": 12, "sheet": "prices", "secrets": None}))
     fact = ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN), changed=False)
     assert same.then(fact).after() == same.before
@@ -78,7 +78,7 @@ def test_the_same_name_and_config_change_nothing() -> None:
     assert same.then(fact).after() == same.before
 
 
-def test_an_update_that_changes_one_of_two_writes_both() -> None:
+def test_an_update_that_changes_only_the_name_or_the_config_writes_both() -> None:
     config = free_json(HOTMART)
     ACME.when(update(SHOP, name="New", config=HOTMART)).then(
         ConnectionUpdated(connection_id=SHOP, name="New", config=config)
@@ -88,14 +88,14 @@ def test_an_update_that_changes_one_of_two_writes_both() -> None:
     )
 
 
-def test_an_updated_config_is_judged_by_the_type_that_the_connection_has() -> None:
+def test_an_updated_config_is_validated_against_the_connections_type() -> None:
     ACME.when(update(SHOP, config=PLAIN)).then_rejected(Code.INVALID_CONFIG)
     ACME.when(update(SHOP, by=CAT, config=PLAIN)).then_rejected(Code.FORBIDDEN)
     unknown = {**HOTMART, "secrets": {"hottok": "nowhere"}}
     ACME.when(update(SHOP, config=unknown)).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
-def test_a_config_can_go_back_to_what_it_was() -> None:
+def test_a_config_can_be_changed_back() -> None:
     changed = given(*CONNECTED, ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
     changed.when(update(SHEETS, config=PLAIN)).then(ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN)))
 
@@ -112,7 +112,7 @@ def test_a_connection_is_deactivated_and_activated_again() -> None:
     assert again.connections[SHOP].active
 
 
-def test_what_is_active_or_inactive_already_is_not_changed_and_keeps_the_reason_given() -> None:
+def test_a_repeated_activation_or_deactivation_changes_nothing_but_records_its_reason() -> None:
     active = ACME.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="sure?"))
     active.then(ConnectionActivated(connection_id=SHOP, reason="sure?", changed=False))
     inactive = given(*CONNECTED, ConnectionDeactivated(connection_id=SHOP))
@@ -120,7 +120,7 @@ def test_what_is_active_or_inactive_already_is_not_changed_and_keeps_the_reason_
     assert same.then(ConnectionDeactivated(connection_id=SHOP, changed=False)).after() == same.before
 
 
-def test_a_running_sync_does_not_keep_its_connection_from_being_deactivated() -> None:
+def test_a_connection_can_be_deactivated_while_its_sync_is_running() -> None:
     running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
     off = running.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
     after = off.then(ConnectionDeactivated(connection_id=SHOP)).after()
@@ -128,7 +128,7 @@ def test_a_running_sync_does_not_keep_its_connection_from_being_deactivated() ->
     assert after.runs[RUN].status == "running"
 
 
-def test_a_connection_goes_with_its_runs_and_dead_letters() -> None:
+def test_deleting_a_connection_deletes_its_runs_and_dead_letters() -> None:
     used = given(
         *CONNECTED,
         SyncStarted(connection_id=SHOP, sync_run_id=RUN),
@@ -142,7 +142,7 @@ def test_a_connection_goes_with_its_runs_and_dead_letters() -> None:
     assert (set(after.connections), set(after.runs), set(after.dead_letters)) == ({SHEETS}, set(), {dead_letter(2)})
 
 
-def test_a_connection_is_not_deleted_while_a_sync_of_it_is_running() -> None:
+def test_a_connection_cannot_be_deleted_while_its_sync_is_running() -> None:
     running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
     running.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
     running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)).then_rejected(Code.SYNC_ALREADY_RUNNING)
@@ -151,7 +151,7 @@ def test_a_connection_is_not_deleted_while_a_sync_of_it_is_running() -> None:
     )
 
 
-def test_the_alerts_that_policies_raised_for_a_connection_go_with_it() -> None:
+def test_deleting_a_connection_resolves_the_alerts_that_policies_raised_for_it() -> None:
     alert_id = policy_alert_id(SHOP, "dlq_backlog")
     raised = AlertRaised(
         alert_id=alert_id, project_id=WEB, connection_id=SHOP, rule="dlq_backlog", severity="warning", message="!"
@@ -165,9 +165,9 @@ def test_the_alerts_that_policies_raised_for_a_connection_go_with_it() -> None:
     assert not after.alerts
 
 
-def test_a_connection_whose_activity_nobody_looked_up_is_a_bug() -> None:
+def test_deciding_without_the_connections_activity_is_a_bug() -> None:
     assert ACME.org is not None
     bare = ACME.org.connections.set(SHOP, replace(ACME.org.connections[SHOP], activity=None))
-    forgotten = replace(ACME, org=replace(ACME.org, connections=bare))
+    without_activity = replace(ACME, org=replace(ACME.org, connections=bare))
     with pytest.raises(LookupError, match="looked up"):
-        forgotten.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
+        without_activity.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))

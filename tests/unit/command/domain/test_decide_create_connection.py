@@ -1,4 +1,4 @@
-"""CREATE_CONNECTION, and what a config must be."""
+"""CREATE_CONNECTION and the validation of its config."""
 
 from hashlib import sha256
 from typing import Any
@@ -38,7 +38,7 @@ def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -
     )
 
 
-def test_a_new_connection_has_the_id_of_its_entry_and_is_active_and_idle() -> None:
+def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:
     tried = create()
     after = EMPTY.when(tried).then(created(made_by(tried))).after()
     assert after is not None
@@ -55,7 +55,7 @@ def test_a_new_connection_has_the_id_of_its_entry_and_is_active_and_idle() -> No
     assert (made.activity.running, made.activity.failures, made.activity.pending) == (None, 0, 0)
 
 
-def test_a_config_is_written_as_its_type_normalises_it() -> None:
+def test_the_entry_holds_the_config_as_normalised_by_its_type() -> None:
     tried = create(type="meta_ads", config=META_ADS)
     after = EMPTY.when(tried).then(created(made_by(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
     org = after.after()
@@ -68,25 +68,25 @@ def test_two_connections_may_have_the_same_name() -> None:
     ACME.when(tried).then(created(made_by(tried)))
 
 
-def test_a_connection_of_a_project_that_is_not_there_is_not_found_before_rights_are_judged() -> None:
+def test_an_unknown_project_is_reported_before_rights_are_checked() -> None:
     EMPTY.when(create(by=CAT, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
     EMPTY.when(create(by=None, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
 
 
-def test_rights_are_judged_before_the_config() -> None:
+def test_rights_are_checked_before_the_config() -> None:
     EMPTY.when(create(by=CAT, type="hotmart")).then_rejected(Code.FORBIDDEN)
 
 
-def test_a_service_that_acts_for_a_user_chooses_the_id() -> None:
+def test_a_service_acting_for_a_user_may_choose_the_id() -> None:
     EMPTY.when(create(connection_id=FREE), IMPORTER).then(created(FREE))
 
 
-def test_a_user_chooses_no_id_and_is_told_so_before_its_config_is_judged() -> None:
+def test_a_user_may_not_choose_the_id_and_this_is_checked_before_the_config() -> None:
     EMPTY.when(create(connection_id=FREE, type="hotmart")).then_rejected(Code.FORBIDDEN)
 
 
 @pytest.mark.parametrize("type_", ["hotmart", "meta_ads"])
-def test_a_config_that_does_not_fit_its_type_is_refused(type_: str) -> None:
+def test_a_config_that_does_not_fit_its_type_is_rejected(type_: str) -> None:
     refused = EMPTY.when(create(type=type_)).then_rejected(Code.INVALID_CONFIG)
     assert isinstance(refused.decision, Rejection)
     detail = refused.decision.detail or ""
@@ -94,7 +94,7 @@ def test_a_config_that_does_not_fit_its_type_is_refused(type_: str) -> None:
     assert "prices" not in detail
 
 
-def test_a_config_is_judged_before_the_secrets_that_it_names() -> None:
+def test_a_config_is_validated_before_its_secret_references_are_looked_up() -> None:
     wrong = {**HOTMART, "events": [], "secrets": {"hottok": "nowhere"}}
     EMPTY.when(create(type="hotmart", config=wrong)).then_rejected(Code.INVALID_CONFIG)
 
@@ -106,21 +106,21 @@ def test_a_config_is_judged_before_the_secrets_that_it_names() -> None:
         ("sheets", {"secrets": {"one": "ads-token", "two": "nowhere"}}),
     ],
 )
-def test_a_config_names_only_secret_references_of_the_org(type_: str, config: object) -> None:
+def test_a_config_may_name_only_secret_references_of_the_org(type_: str, config: object) -> None:
     EMPTY.when(create(type=type_, config=config)).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
-def test_a_secret_reference_that_was_deleted_can_be_named_no_more() -> None:
+def test_a_deleted_secret_reference_can_no_longer_be_named() -> None:
     without = given(*FOUNDED, SecretRefDeleted(secret_ref_id=secret_ref(1)))
     without.when(create(type="hotmart", config=HOTMART)).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
-def test_secret_references_are_looked_for_before_the_chosen_id() -> None:
+def test_missing_secret_references_are_reported_before_a_taken_id() -> None:
     named = create(connection_id=SHOP, config={"secrets": {"one": "nowhere"}})
     ACME.when(named, IMPORTER).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
-def test_a_chosen_id_is_free_in_every_org() -> None:
+def test_a_chosen_id_must_be_unused_in_every_org() -> None:
     ACME.when(create(connection_id=SHOP), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
     ACME.with_taken(FREE).when(create(connection_id=FREE), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
 

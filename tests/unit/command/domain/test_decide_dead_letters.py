@@ -1,4 +1,4 @@
-"""RECORD_DLQ_EVENT, RETRY_DLQ_EVENT and RESOLVE_DLQ_EVENT: dead letters one by one."""
+"""RECORD_DLQ_EVENT, RETRY_DLQ_EVENT and RESOLVE_DLQ_EVENT: dead letters, one at a time."""
 
 from dataclasses import replace
 from typing import Any
@@ -35,13 +35,13 @@ def resolve(by: str | None = BOB, number: int = 1, resolution: Resolution = "man
 
 
 @pytest.mark.parametrize("payload", [{"b": 1, "a": [None]}, [], "not JSON <", 0, None])
-def test_any_payload_is_kept_null_too(payload: object) -> None:
+def test_any_payload_is_stored_including_null(payload: object) -> None:
     record = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload=payload)
     kept = DlqEventRecorded(connection_id=SHOP, dlq_event_id=made_by(record), payload=free_json(payload))
     EMPTY.when(record).then(kept, WARNING)
 
 
-def test_a_dead_letter_says_why_it_is_one_and_starts_pending() -> None:
+def test_a_dead_letter_stores_its_error_and_starts_pending() -> None:
     record = command("RECORD_DLQ_EVENT", by=BOB, connection_id=SHOP, payload={"n": 3}, error="no such order")
     id_ = made_by(record)
     kept = DlqEventRecorded(connection_id=SHOP, dlq_event_id=id_, payload=free_json({"n": 3}), error="no such order")
@@ -50,38 +50,38 @@ def test_a_dead_letter_says_why_it_is_one_and_starts_pending() -> None:
     assert (after.dead_letters[id_].pending, after.dead_letters[id_].retry_count) == (True, 0)
 
 
-def test_an_inactive_connection_takes_dead_letters() -> None:
+def test_an_inactive_connection_accepts_dead_letters() -> None:
     scene = given(*HUB, ConnectionDeactivated(connection_id=SHOP))
     record = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload={"n": 5}, dlq_event_id=dead_letter(5))
     scene.when(record).then(recorded(5), WARNING)
 
 
-def test_a_service_chooses_the_id_of_a_dead_letter_and_a_user_does_not() -> None:
+def test_only_a_service_may_choose_a_dead_letter_id() -> None:
     chosen = command("RECORD_DLQ_EVENT", by=BOB, connection_id=SHOP, payload={"n": 5}, dlq_event_id=dead_letter(5))
     PENDING.when(chosen, IMPORTER).then(recorded(5))
     PENDING.when(chosen).then_rejected(Code.FORBIDDEN)
 
 
 @pytest.mark.parametrize("taken", [dead_letter(1), dead_letter(8)], ids=["in this org", "in another"])
-def test_a_chosen_id_that_is_taken_exists_already(taken: str) -> None:
+def test_a_chosen_id_that_is_taken_is_rejected(taken: str) -> None:
     chosen = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload=1, dlq_event_id=taken)
     PENDING.with_taken(dead_letter(8)).when(chosen).then_rejected(Code.ALREADY_EXISTS)
 
 
-def test_an_unknown_connection_takes_none_before_rights_are_judged() -> None:
+def test_an_unknown_connection_is_reported_before_rights_are_checked() -> None:
     unknown = command("RECORD_DLQ_EVENT", by=CAT, connection_id=connection(9), payload=1)
     EMPTY.when(unknown).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("actor", [CAT, DAN], ids=["viewer", "editor elsewhere"])
-def test_who_does_not_edit_the_project_touches_no_dead_letter(actor: str) -> None:
+def test_only_project_editors_record_retry_and_resolve_dead_letters(actor: str) -> None:
     PENDING.when(command("RECORD_DLQ_EVENT", by=actor, connection_id=SHOP, payload=1)).then_rejected(Code.FORBIDDEN)
     retry = command("RETRY_DLQ_EVENT", by=actor, dlq_event_id=dead_letter(1))
     PENDING.when(retry).then_rejected(Code.FORBIDDEN)
     PENDING.when(resolve(actor)).then_rejected(Code.FORBIDDEN)
 
 
-def test_each_retry_counts_one_more() -> None:
+def test_each_retry_increments_the_count() -> None:
     PENDING.when(RETRY).then(retried(1, 1))
     given(*HUB, recorded(1), retried(1, 6)).when(RETRY).then(retried(1, 7))
 
@@ -92,12 +92,12 @@ def test_a_retry_leaves_the_dead_letter_pending() -> None:
     assert after.dead_letters[dead_letter(1)].pending
 
 
-def test_a_dead_letter_is_retried_up_to_the_limit_and_no_further() -> None:
+def test_a_dead_letter_can_be_retried_only_up_to_the_limit() -> None:
     given(*HUB, recorded(1), retried(1, RETRY_COUNT - 1)).when(RETRY).then(retried(1, RETRY_COUNT))
     given(*HUB, recorded(1), retried(1, RETRY_COUNT)).when(RETRY).then_rejected(Code.LIMIT_REACHED)
 
 
-def test_a_bulk_retry_counts_as_any_other() -> None:
+def test_a_bulk_retry_increments_the_same_count() -> None:
     bulk = DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1),))
     given(*HUB, recorded(1), bulk).when(RETRY).then(retried(1, 2))
 
@@ -118,34 +118,34 @@ def test_a_resolution_may_have_a_reason() -> None:
     PENDING.when(resolve(number=2, reason="sent by mail")).then(ended)
 
 
-def test_the_last_one_that_is_resolved_takes_its_alert_along() -> None:
+def test_resolving_the_last_pending_dead_letter_resolves_the_alert() -> None:
     scene = given(*HUB, recorded(1), WARNING)
     scene.when(resolve(by=None)).then(resolved(1), over("dlq_backlog"))
 
 
-def test_what_is_resolved_is_neither_resolved_nor_retried_again() -> None:
+def test_a_resolved_dead_letter_cannot_be_resolved_or_retried() -> None:
     scene = given(*HUB, recorded(1), retried(1, RETRY_COUNT), resolved(1))
     scene.when(resolve()).then_rejected(Code.DLQ_EVENT_RESOLVED)
     scene.when(RETRY).then_rejected(Code.DLQ_EVENT_RESOLVED)
 
 
-def test_rights_are_judged_before_the_dead_letter_s_state() -> None:
+def test_rights_are_checked_before_the_dead_letters_state() -> None:
     given(*HUB, recorded(1), resolved(1)).when(resolve(CAT)).then_rejected(Code.FORBIDDEN)
 
 
-def test_an_unknown_dead_letter_is_not_found_before_rights_are_judged() -> None:
+def test_an_unknown_dead_letter_is_reported_before_rights_are_checked() -> None:
     PENDING.when(resolve(CAT, number=9)).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
     retry = command("RETRY_DLQ_EVENT", by=CAT, dlq_event_id=dead_letter(9))
     PENDING.when(retry).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
 
 
-def test_dead_letters_go_with_their_connection() -> None:
+def test_deleting_a_connection_deletes_its_dead_letters() -> None:
     scene = given(*HUB, recorded(1), ConnectionDeleted(connection_id=SHOP))
     scene.when(resolve(ANN)).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
     scene.when(RETRY).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
 
 
-def test_a_dead_letter_that_outlives_its_connection_in_the_tables_is_not_found() -> None:
+def test_a_dead_letter_left_in_the_tables_after_its_connection_is_deleted_is_not_found() -> None:
     assert PENDING.org is not None
     orphaned = replace(PENDING.org, connections=PENDING.org.connections.delete(SHOP))
     replace(PENDING, org=orphaned).when(RETRY).then_rejected(Code.DLQ_EVENT_NOT_FOUND)

@@ -1,4 +1,4 @@
-"""An org that is full, and one that is large: bounds hold exactly, and size costs a decision next to nothing."""
+"""Orgs at their limits: the last member, project, connection and secret reference fits, and one more is rejected."""
 
 from dataclasses import replace
 from typing import Any
@@ -28,7 +28,7 @@ WEB = project(1)
 
 
 def org_of(members: int, projects: int) -> Given:
-    """ANN owns it, BOB is a member of it and of every project; both count as members."""
+    """`members` includes ANN, the owner, and BOB, a member of the org and an editor of every project."""
     people: dict[str, Role] = {person(number): "viewer" for number in range(1000, 1000 + members - 2)}
     people |= {ANN: "owner", BOB: "member"}
     editors = Map[str, ProjectRole](((BOB, "editor"),))
@@ -46,22 +46,22 @@ def almost_full() -> Given:
     return org_of(ORG_MEMBERS - 1, ORG_PROJECTS - 1)
 
 
-def test_the_last_place_of_an_org_can_be_taken(almost_full: Given) -> None:
+def test_an_org_can_have_the_maximum_number_of_members(almost_full: Given) -> None:
     adding = command("ADD_MEMBER", by=ANN, user_id=EVE, role="viewer")
     after = almost_full.when(adding).then(MemberAdded(user_id=EVE, role="viewer")).after()
     assert after is not None
     assert len(after.members) == ORG_MEMBERS
 
 
-def test_a_full_org_takes_no_more_members(full: Given) -> None:
+def test_a_full_org_rejects_another_member(full: Given) -> None:
     full.when(command("ADD_MEMBER", by=ANN, user_id=EVE, role="viewer")).then_rejected(Code.LIMIT_REACHED)
 
 
-def test_a_member_of_a_full_org_is_a_member_already(full: Given) -> None:
+def test_in_a_full_org_an_existing_member_is_reported_before_the_limit(full: Given) -> None:
     full.when(command("ADD_MEMBER", by=ANN, user_id=BOB, role="viewer")).then_rejected(Code.ALREADY_MEMBER)
 
 
-def test_the_last_project_of_an_org_can_be_made(almost_full: Given) -> None:
+def test_an_org_can_have_the_maximum_number_of_projects(almost_full: Given) -> None:
     create = command("CREATE_PROJECT", by=ANN, name="Last")
     outcome = almost_full.when(create)
     after = outcome.then(ProjectCreated(project_id=outcome.context.new_id, name="Last")).after()
@@ -69,11 +69,11 @@ def test_the_last_project_of_an_org_can_be_made(almost_full: Given) -> None:
     assert len(after.projects) == ORG_PROJECTS
 
 
-def test_a_full_org_takes_no_more_projects(full: Given) -> None:
+def test_a_full_org_rejects_another_project(full: Given) -> None:
     full.when(command("CREATE_PROJECT", by=ANN, name="One more")).then_rejected(Code.LIMIT_REACHED)
 
 
-def test_in_a_full_org_all_else_goes_on(full: Given) -> None:
+def test_a_full_org_still_accepts_other_commands(full: Given) -> None:
     everywhere = tuple(project(number) for number in range(1, ORG_PROJECTS + 1))
     full.when(command("RENAME_PROJECT", by=ANN, project_id=WEB, name="New")).then(
         ProjectRenamed(project_id=WEB, name="New")
@@ -85,7 +85,7 @@ def test_in_a_full_org_all_else_goes_on(full: Given) -> None:
 
 
 def hub_of(connections: int, secret_refs: int) -> Given:
-    """ANN's org with one project; its connections name no secret, its references are key 1 and so on."""
+    """ANN's org with one project; its connections name no secrets, and its references are called "key 0" and so on."""
     case = org_of(2, 1)
     assert case.org is not None
     made = {connection(number): Connection(WEB, "sheets", "S", True, frozenset()) for number in range(connections)}
@@ -95,25 +95,25 @@ def hub_of(connections: int, secret_refs: int) -> Given:
     return replace(case, org=org)
 
 
-CONNECT = command("CREATE_CONNECTION", by=ANN, project_id=WEB, type="sheets", name="S", config={})
-NAME = command("CREATE_SECRET_REF", by=ANN, key_name="one more", secret_id_ref="env:KEY")
+CREATE_CONNECTION_COMMAND = command("CREATE_CONNECTION", by=ANN, project_id=WEB, type="sheets", name="S", config={})
+CREATE_REF_COMMAND = command("CREATE_SECRET_REF", by=ANN, key_name="one more", secret_id_ref="env:KEY")
 
 
-def test_the_last_connection_of_an_org_can_be_made_and_no_other() -> None:
+def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None:
     made = ConnectionCreated(
-        connection_id=made_by(CONNECT), project_id=WEB, type="sheets", name="S", config=free_json({})
+        connection_id=made_by(CREATE_CONNECTION_COMMAND), project_id=WEB, type="sheets", name="S", config=free_json({})
     )
-    hub_of(ORG_CONNECTIONS - 1, 0).when(CONNECT).then(made)
-    hub_of(ORG_CONNECTIONS, 0).when(CONNECT).then_rejected(Code.LIMIT_REACHED)
+    hub_of(ORG_CONNECTIONS - 1, 0).when(CREATE_CONNECTION_COMMAND).then(made)
+    hub_of(ORG_CONNECTIONS, 0).when(CREATE_CONNECTION_COMMAND).then_rejected(Code.LIMIT_REACHED)
 
 
-def test_the_last_secret_reference_of_an_org_can_be_made_and_no_other() -> None:
-    made = SecretRefCreated(secret_ref_id=made_by(NAME), key_name="one more", secret_id_ref="env:KEY")
-    hub_of(0, ORG_SECRET_REFS - 1).when(NAME).then(made)
-    hub_of(0, ORG_SECRET_REFS).when(NAME).then_rejected(Code.LIMIT_REACHED)
+def test_an_org_can_have_the_maximum_number_of_secret_references_and_no_more() -> None:
+    made = SecretRefCreated(secret_ref_id=made_by(CREATE_REF_COMMAND), key_name="one more", secret_id_ref="env:KEY")
+    hub_of(0, ORG_SECRET_REFS - 1).when(CREATE_REF_COMMAND).then(made)
+    hub_of(0, ORG_SECRET_REFS).when(CREATE_REF_COMMAND).then_rejected(Code.LIMIT_REACHED)
 
 
-def test_in_a_full_hub_what_exists_already_is_told_first() -> None:
+def test_in_a_full_org_existing_things_are_reported_before_the_limit() -> None:
     full = hub_of(ORG_CONNECTIONS, ORG_SECRET_REFS)
     again: dict[str, Any] = {
         "project_id": WEB,

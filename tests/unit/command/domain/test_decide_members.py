@@ -1,4 +1,4 @@
-"""ADD_MEMBER, UPDATE_MEMBER and REMOVE_MEMBER, by an owner unless the test says otherwise."""
+"""ADD_MEMBER, UPDATE_MEMBER and REMOVE_MEMBER, sent by an owner unless the test says otherwise."""
 
 import pytest
 
@@ -32,7 +32,7 @@ BUSY_BOB = given(
 
 
 @pytest.mark.parametrize("role", ["owner", "admin", "member", "viewer"])
-def test_an_owner_adds_a_known_user_in_any_role(role: Role) -> None:
+def test_an_owner_can_add_a_known_user_in_any_role(role: Role) -> None:
     added = SOLE_OWNER.when(command("ADD_MEMBER", by=ANN, user_id=EVE, role=role))
     after = added.then(MemberAdded(user_id=EVE, role=role)).after()
     assert after is not None
@@ -44,12 +44,12 @@ def test_an_unknown_user_cannot_be_added() -> None:
     SOLE_OWNER.when(command("ADD_MEMBER", by=ANN, user_id=NOBODY, role="member")).then_rejected(Code.USER_NOT_FOUND)
 
 
-def test_the_right_to_add_is_judged_before_the_user_is_looked_for() -> None:
+def test_the_right_to_add_is_checked_before_the_user() -> None:
     SOLE_OWNER.when(command("ADD_MEMBER", by=CAT, user_id=NOBODY, role="member")).then_rejected(Code.FORBIDDEN)
 
 
 @pytest.mark.parametrize("role", ["member", "viewer"])
-def test_a_member_cannot_be_added_again_in_whatever_role(role: Role) -> None:
+def test_a_member_cannot_be_added_again_in_any_role(role: Role) -> None:
     SOLE_OWNER.when(command("ADD_MEMBER", by=ANN, user_id=CAT, role=role)).then_rejected(Code.ALREADY_MEMBER)
 
 
@@ -59,19 +59,19 @@ def test_a_removed_member_can_be_added_again_and_is_in_no_project() -> None:
     outcome.then(MemberAdded(user_id=BOB, role="viewer"))
 
 
-def test_a_member_gets_another_role() -> None:
+def test_a_members_role_can_be_changed() -> None:
     updated = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=CAT, role="owner"))
     after = updated.then(MemberUpdated(user_id=CAT, role="owner")).after()
     assert after is not None
     assert (after.members[CAT], after.owners) == ("owner", 2)
 
 
-def test_a_member_that_keeps_its_role_is_not_changed() -> None:
+def test_updating_a_member_to_its_current_role_changes_nothing() -> None:
     same = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=CAT, role="member"))
     assert same.then(MemberUpdated(user_id=CAT, role="member", changed=False)).after() == same.before
 
 
-def test_a_viewer_that_stays_viewer_gets_no_list_of_projects() -> None:
+def test_updating_a_viewer_to_viewer_lists_no_projects() -> None:
     viewer = given(CREATED, MemberAdded(user_id=BOB, role="viewer"))
     same = viewer.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="viewer"))
     same.then(MemberUpdated(user_id=BOB, role="viewer", changed=False))
@@ -79,12 +79,12 @@ def test_a_viewer_that_stays_viewer_gets_no_list_of_projects() -> None:
 
 @pytest.mark.parametrize("type_", ["UPDATE_MEMBER", "REMOVE_MEMBER"])
 @pytest.mark.parametrize("user_id", [EVE, NOBODY], ids=["known", "unknown"])
-def test_who_is_no_member_is_not_found_before_rights_are_judged(type_: str, user_id: str) -> None:
+def test_a_non_member_is_reported_before_rights_are_checked(type_: str, user_id: str) -> None:
     role = {"role": "viewer"} if type_ == "UPDATE_MEMBER" else {}
     SOLE_OWNER.when(command(type_, by=CAT, user_id=user_id, **role)).then_rejected(Code.MEMBER_NOT_FOUND)
 
 
-def test_who_becomes_viewer_is_lowered_in_the_projects_where_it_was_more() -> None:
+def test_a_member_made_viewer_becomes_viewer_in_all_its_projects() -> None:
     lowered = BUSY_BOB.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="viewer"))
     after = lowered.then(MemberUpdated(user_id=BOB, role="viewer", project_ids=(APP, OPS))).after()
     assert after is not None
@@ -92,12 +92,12 @@ def test_who_becomes_viewer_is_lowered_in_the_projects_where_it_was_more() -> No
     assert after.projects[APP].members[CAT] == "admin"
 
 
-def test_who_becomes_viewer_and_is_in_no_project_has_an_empty_list() -> None:
+def test_making_a_member_without_projects_viewer_lists_none() -> None:
     lowered = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=CAT, role="viewer"))
     lowered.then(MemberUpdated(user_id=CAT, role="viewer", project_ids=()))
 
 
-def test_who_becomes_anything_but_viewer_keeps_its_project_roles() -> None:
+def test_any_new_role_but_viewer_keeps_the_project_roles() -> None:
     raised = BUSY_BOB.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="admin"))
     after = raised.then(MemberUpdated(user_id=BOB, role="admin")).after()
     assert after is not None
@@ -109,7 +109,7 @@ def test_demoting_the_last_owner_is_rejected(role: Role) -> None:
     SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=ANN, role=role)).then_rejected(Code.LAST_OWNER)
 
 
-def test_the_last_owner_may_be_made_owner_again() -> None:
+def test_making_the_last_owner_owner_again_changes_nothing() -> None:
     same = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=ANN, role="owner"))
     same.then(MemberUpdated(user_id=ANN, role="owner", changed=False))
 
@@ -119,7 +119,7 @@ def test_removing_the_last_owner_is_rejected() -> None:
 
 
 @pytest.mark.parametrize("by", [BOB, CAT], ids=["admin", "member"])
-def test_who_may_not_touch_the_last_owner_is_told_that_first(by: str) -> None:
+def test_rights_are_checked_before_the_last_owner_rule(by: str) -> None:
     SOLE_OWNER.when(command("REMOVE_MEMBER", by=by, user_id=ANN)).then_rejected(Code.FORBIDDEN)
     SOLE_OWNER.when(command("UPDATE_MEMBER", by=by, user_id=ANN, role="viewer")).then_rejected(Code.FORBIDDEN)
 
@@ -132,14 +132,14 @@ def test_one_of_two_owners_may_be_demoted() -> None:
 
 
 @pytest.mark.parametrize("user_id", [ANN, BOB], ids=["itself", "the other"])
-def test_one_of_two_owners_may_go(user_id: str) -> None:
+def test_one_of_two_owners_may_be_removed(user_id: str) -> None:
     removed = TWO_OWNERS.when(command("REMOVE_MEMBER", by=ANN, user_id=user_id))
     after = removed.then(MemberRemoved(user_id=user_id, project_ids=())).after()
     assert after is not None
     assert (user_id in after.members, after.owners) == (False, 1)
 
 
-def test_a_removed_member_leaves_its_projects_which_the_entry_lists_in_order() -> None:
+def test_removing_a_member_also_removes_it_from_its_projects_listed_in_order() -> None:
     removed = BUSY_BOB.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB))
     after = removed.then(MemberRemoved(user_id=BOB, project_ids=(WEB, APP, OPS))).after()
     assert after is not None
@@ -147,17 +147,17 @@ def test_a_removed_member_leaves_its_projects_which_the_entry_lists_in_order() -
     assert {id_: dict(made.members) for id_, made in after.projects.items()} == {WEB: {}, APP: {CAT: "admin"}, OPS: {}}
 
 
-def test_a_member_that_is_in_no_project_leaves_an_empty_list() -> None:
+def test_removing_a_member_without_projects_lists_none() -> None:
     given(CREATED, MemberAdded(user_id=DAN, role="viewer")).when(command("REMOVE_MEMBER", by=DAN, user_id=DAN)).then(
         MemberRemoved(user_id=DAN, project_ids=())
     )
 
 
-def test_who_was_removed_is_a_stranger() -> None:
+def test_a_removed_member_is_a_stranger() -> None:
     gone = given(CREATED, MemberAdded(user_id=BOB, role="admin"), MemberRemoved(user_id=BOB, project_ids=()))
     gone.when(command("RENAME_ORG", by=BOB, name="Mine")).then_rejected(Code.ORG_NOT_FOUND)
 
 
-def test_rights_are_those_of_the_moment() -> None:
+def test_a_demoted_admin_loses_its_rights() -> None:
     demoted = given(CREATED, MemberAdded(user_id=BOB, role="admin"), MemberUpdated(user_id=BOB, role="member"))
     demoted.when(command("ADD_MEMBER", by=BOB, user_id=person(77), role="viewer")).then_rejected(Code.FORBIDDEN)

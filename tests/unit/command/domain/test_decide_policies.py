@@ -1,4 +1,4 @@
-"""What follows from a command by policy: one alert per connection and rule, raised, escalated and resolved."""
+"""The alerts that policies raise, escalate and resolve after a command: one per connection and rule."""
 
 from dataclasses import replace
 from typing import Any
@@ -61,7 +61,7 @@ def record(number: int) -> Command:
 
 
 def with_pending(pending: int, *facts: Fact, more: bool = False) -> Given:
-    """SHOP with so many dead letters, of which nobody looked up any but those that facts tell of."""
+    """SHOP with `pending` pending dead letters (`more`: at least), of which only those in `facts` are loaded."""
     scene = given(*HUB, *facts)
     assert scene.org is not None
     shop = scene.org.connections[SHOP]
@@ -74,20 +74,20 @@ def test_a_failed_run_raises_a_warning() -> None:
     given(*HUB, started(1)).when(fail(1)).then(failed(1), FAILING)
 
 
-def test_a_second_failed_run_leaves_the_warning_as_it_is() -> None:
+def test_a_second_failed_run_leaves_the_warning_unchanged() -> None:
     given(*HUB, *ONE_FAILED, started(2)).when(fail(2)).then(failed(2))
 
 
-def test_the_third_failed_run_in_a_row_makes_it_critical() -> None:
+def test_the_third_failed_run_in_a_row_makes_the_alert_critical() -> None:
     given(*HUB, *TWO_FAILED, started(3)).when(fail(3)).then(failed(3), escalated("sync_failing"))
 
 
-def test_further_failed_runs_say_nothing_new() -> None:
+def test_further_failed_runs_leave_the_critical_alert_unchanged() -> None:
     scene = given(*HUB, *TWO_FAILED, started(3), failed(3), escalated("sync_failing"), started(4))
     scene.when(fail(4)).then(failed(4))
 
 
-def test_a_cancelled_run_neither_counts_nor_breaks_the_row() -> None:
+def test_a_cancelled_run_neither_counts_as_failed_nor_resets_the_count() -> None:
     scene = given(*HUB, *ONE_FAILED, started(2), cancelled(2), started(3), failed(3), started(4))
     scene.when(fail(4)).then(failed(4), escalated("sync_failing"))
     given(*HUB, *ONE_FAILED, started(2)).when(command("CANCEL_SYNC", by=BOB, sync_run_id=sync_run(2))).then(
@@ -95,90 +95,92 @@ def test_a_cancelled_run_neither_counts_nor_breaks_the_row() -> None:
     )
 
 
-def test_a_success_breaks_the_row_and_resolves_the_alert() -> None:
+def test_a_success_resets_the_count_and_resolves_the_alert() -> None:
     given(*HUB, *TWO_FAILED, started(3)).when(complete(3)).then(completed(3), over("sync_failing"))
     scene = given(*HUB, *TWO_FAILED, started(3), completed(3), over("sync_failing"), started(4))
     scene.when(fail(4)).then(failed(4), FAILING)
 
 
-def test_a_success_with_nothing_open_resolves_nothing() -> None:
+def test_a_success_without_an_open_alert_resolves_nothing() -> None:
     given(*HUB, started(1)).when(complete(1)).then(completed(1))
 
 
-def test_a_critical_alert_is_never_lowered() -> None:
+def test_a_critical_alert_is_never_lowered_to_a_warning() -> None:
     given(*HUB, FAILING_BADLY, started(1)).when(fail(1)).then(failed(1))
     given(*HUB, LONG_BACKLOG).when(record(1)).then(recorded(1))
 
 
 @pytest.mark.parametrize(("before", "again"), [(ONE_FAILED, FAILING), (TWO_FAILED, FAILING_BADLY)])
-def test_an_alert_resolved_by_hand_is_raised_again_as_severe_as_it_would_be(
+def test_an_alert_resolved_by_hand_is_raised_again_at_the_severity_of_the_failure_count(
     before: tuple[Fact, ...], again: AlertRaised
 ) -> None:
     scene = given(*HUB, *before, by_hand("sync_failing"), started(9))
     scene.when(fail(9)).then(failed(9), again)
 
 
-def test_each_connection_has_alerts_of_its_own() -> None:
+def test_each_connection_has_its_own_alerts() -> None:
     scene = given(*HUB, *ONE_FAILED, started(5, of=BLOG))
     scene.when(command("FAIL_SYNC", sync_run_id=sync_run(5), error_message="down")).then(
         failed(5, of=BLOG), raised("sync_failing", "warning", of=BLOG, project_id=APP)
     )
 
 
-def test_a_run_that_daybook_fails_for_its_age_is_stalled_and_failed() -> None:
+def test_a_run_that_daybook_times_out_raises_the_failing_and_the_stalled_alert() -> None:
     outcome = given(*HUB, started(1)).when(time_out(1), DAYBOOK)
     outcome.then(failed(1, message="TIMED_OUT"), FAILING, STALLED)
 
 
-def test_a_stalled_run_counts_among_the_failed_ones() -> None:
+def test_a_stalled_run_counts_as_a_failed_one() -> None:
     outcome = given(*HUB, *TWO_FAILED, started(3)).when(time_out(3), DAYBOOK)
     outcome.then(failed(3, message="TIMED_OUT"), escalated("sync_failing"), STALLED)
 
 
-def test_nobody_else_says_that_a_run_is_stalled() -> None:
+def test_only_daybook_itself_raises_the_stalled_alert() -> None:
     given(*HUB, started(1)).when(time_out(1)).then(failed(1, message="TIMED_OUT"), FAILING)
 
 
-def test_a_second_stalled_run_finds_the_alert_open() -> None:
+def test_a_second_stalled_run_leaves_the_open_alerts_unchanged() -> None:
     scene = given(*HUB, started(1), failed(1, message="TIMED_OUT"), FAILING, STALLED, started(2))
     scene.when(time_out(2), DAYBOOK).then(failed(2, message="TIMED_OUT"))
 
 
-def test_a_success_resolves_both_alerts_of_syncs_in_the_order_of_the_rules() -> None:
+def test_a_success_resolves_both_sync_alerts_in_rule_order() -> None:
     scene = given(*HUB, started(1), failed(1, message="TIMED_OUT"), STALLED, FAILING, BACKLOG, started(2))
     scene.when(complete(2)).then(completed(2), over("sync_failing"), over("sync_stalled"))
 
 
-def test_the_first_dead_letter_raises_a_warning_and_the_next_says_nothing() -> None:
+def test_only_the_first_pending_dead_letter_raises_a_warning() -> None:
     given(*HUB).when(record(1)).then(recorded(1), BACKLOG)
     given(*HUB, recorded(1), BACKLOG).when(record(2)).then(recorded(2))
 
 
-def test_the_hundredth_pending_dead_letter_makes_it_critical() -> None:
+def test_the_hundredth_pending_dead_letter_makes_the_alert_critical() -> None:
     with_pending(98, BACKLOG).when(record(1)).then(recorded(1))
     with_pending(99, BACKLOG).when(record(1)).then(recorded(1), escalated("dlq_backlog"))
     with_pending(100, LONG_BACKLOG).when(record(1)).then(recorded(1))
 
 
 @pytest.mark.parametrize(("pending", "again"), [(50, BACKLOG), (101, LONG_BACKLOG)])
-def test_a_backlog_resolved_by_hand_is_raised_again_by_the_next_dead_letter(pending: int, again: AlertRaised) -> None:
+def test_a_backlog_alert_resolved_by_hand_is_raised_again_by_the_next_dead_letter(
+    pending: int, again: AlertRaised
+) -> None:
     with_pending(pending).when(record(1)).then(recorded(1), again)
 
 
-def test_a_retry_is_no_trigger() -> None:
+def test_a_retry_raises_no_alert() -> None:
     scene = given(*HUB, recorded(1))
     retried = DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
     scene.when(command("RETRY_DLQ_EVENT", dlq_event_id=dead_letter(1))).then(retried)
 
 
-def test_a_backlog_is_over_when_none_is_pending() -> None:
+def test_the_backlog_alert_is_resolved_when_no_dead_letter_is_pending() -> None:
     resolve = command("RESOLVE_DLQ_EVENT", by=BOB, dlq_event_id=dead_letter(1), resolution="manual")
     given(*HUB, recorded(1), BACKLOG).when(resolve).then(resolved(1), over("dlq_backlog"))
     given(*HUB, recorded(1), BACKLOG, recorded(2)).when(resolve).then(resolved(1))
     given(*HUB, recorded(1), BACKLOG, by_hand("dlq_backlog")).when(resolve).then(resolved(1))
 
 
-def test_a_backlog_that_was_not_counted_to_its_end_is_not_over() -> None:
+def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
     scene = with_pending(101, recorded(1), LONG_BACKLOG, more=True)
     everything = command("RESOLVE_DLQ_EVENTS", connection_id=SHOP, filter={}, resolution="manual")
     some = DlqEventsResolved(
@@ -187,23 +189,23 @@ def test_a_backlog_that_was_not_counted_to_its_end_is_not_over() -> None:
     scene.with_beyond(10_001).when(everything).then(some)
 
 
-def test_a_connection_takes_its_policies_alerts_along_and_no_others() -> None:
-    noted = AlertRaised(alert_id=alert(1), connection_id=SHOP, message="m", project_id=WEB, severity="info")
+def test_deleting_a_connection_resolves_its_policy_alerts_and_no_others() -> None:
+    manual = AlertRaised(alert_id=alert(1), connection_id=SHOP, message="m", project_id=WEB, severity="info")
     elsewhere = raised("dlq_backlog", "warning", of=ADS)
-    scene = given(*HUB, STALLED, noted, BACKLOG, elsewhere, FAILING)
+    scene = given(*HUB, STALLED, manual, BACKLOG, elsewhere, FAILING)
     outcome = scene.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
     gone = ConnectionDeleted(connection_id=SHOP)
     after = outcome.then(gone, over("sync_failing"), over("dlq_backlog"), over("sync_stalled")).after()
     assert after is not None
-    assert set(after.alerts) == {noted.alert_id, elsewhere.alert_id}
+    assert set(after.alerts) == {manual.alert_id, elsewhere.alert_id}
 
 
-def test_starting_a_sync_resolves_nothing() -> None:
+def test_starting_a_sync_resolves_no_alert() -> None:
     start = command("START_SYNC", by=BOB, connection_id=SHOP)
     given(*HUB, *ONE_FAILED, STALLED).when(start).then(SyncStarted(connection_id=SHOP, sync_run_id=made_by(start)))
 
 
-def test_what_follows_by_policy_is_signed_by_daybook_and_nobody_is_its_actor() -> None:
+def test_policy_entries_are_marked_as_such_and_have_no_actor() -> None:
     own, policy = given(*HUB, started(1)).when(fail(1)).entries()
     assert (own.actor_user_id, own.by_policy) == (BOB, False)
     assert (policy.actor_user_id, policy.by_policy) == (None, True)

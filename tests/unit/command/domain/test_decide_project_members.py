@@ -29,7 +29,7 @@ WITH_A_VIEWER = given(
     ProjectCreated(project_id=WEB, name="Web"),
     ProjectMemberAdded(project_id=WEB, user_id=DAN, role="viewer"),
 )
-TYPES = {
+MORE_DATA = {
     "ADD_PROJECT_MEMBER": {"role": "viewer"},
     "UPDATE_PROJECT_MEMBER": {"role": "viewer"},
     "REMOVE_PROJECT_MEMBER": dict[str, str](),
@@ -37,74 +37,74 @@ TYPES = {
 
 
 @pytest.mark.parametrize("role", ["admin", "editor", "viewer"])
-def test_a_member_of_the_org_gets_any_role_in_a_project(role: ProjectRole) -> None:
+def test_an_org_member_can_get_any_role_in_a_project(role: ProjectRole) -> None:
     added = ACME.when(command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=BOB, role=role))
     after = added.then(ProjectMemberAdded(project_id=WEB, user_id=BOB, role=role)).after()
     assert after is not None
     assert dict(after.projects[WEB].members) == {BOB: role, CAT: "editor"}
 
 
-def test_an_owner_may_join_a_project_itself() -> None:
+def test_an_owner_may_add_itself_to_a_project() -> None:
     joined = ACME.when(command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=ANN, role="admin"))
     joined.then(ProjectMemberAdded(project_id=WEB, user_id=ANN, role="admin"))
 
 
-def test_an_org_viewer_joins_a_project_as_viewer() -> None:
+def test_an_org_viewer_can_join_a_project_as_viewer() -> None:
     joined = ACME.when(command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=DAN, role="viewer"))
     joined.then(ProjectMemberAdded(project_id=WEB, user_id=DAN, role="viewer"))
 
 
 @pytest.mark.parametrize("role", ["admin", "editor"])
-def test_an_org_viewer_gets_no_more_than_viewer_in_a_project(role: ProjectRole) -> None:
+def test_an_org_viewer_can_only_be_viewer_in_a_project(role: ProjectRole) -> None:
     adding = command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=DAN, role=role)
     ACME.when(adding).then_rejected(Code.FORBIDDEN)
     raising = command("UPDATE_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=DAN, role=role)
     WITH_A_VIEWER.when(raising).then_rejected(Code.FORBIDDEN)
 
 
-def test_the_cap_on_org_viewers_comes_before_an_existing_membership() -> None:
+def test_the_limit_on_org_viewers_is_checked_before_an_existing_membership() -> None:
     adding = command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=DAN, role="editor")
     WITH_A_VIEWER.when(adding).then_rejected(Code.FORBIDDEN)
 
 
 @pytest.mark.parametrize("user_id", [EVE, NOBODY], ids=["known", "unknown"])
-@pytest.mark.parametrize("type_", TYPES)
-def test_who_is_no_member_of_the_org_is_not_found(type_: str, user_id: str) -> None:
-    naming = command(type_, by=ANN, project_id=WEB, user_id=user_id, **TYPES[type_])
-    ACME.when(naming).then_rejected(Code.MEMBER_NOT_FOUND)
+@pytest.mark.parametrize("type_", MORE_DATA)
+def test_a_user_outside_the_org_is_not_found(type_: str, user_id: str) -> None:
+    attempt = command(type_, by=ANN, project_id=WEB, user_id=user_id, **MORE_DATA[type_])
+    ACME.when(attempt).then_rejected(Code.MEMBER_NOT_FOUND)
 
 
-def test_the_right_to_add_is_judged_before_the_user_is_looked_for() -> None:
+def test_the_right_to_add_is_checked_before_the_user() -> None:
     adding = command("ADD_PROJECT_MEMBER", by=BOB, project_id=WEB, user_id=EVE, role="viewer")
     ACME.when(adding).then_rejected(Code.FORBIDDEN)
 
 
 @pytest.mark.parametrize("type_", ["UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"])
-def test_who_is_not_in_the_project_is_not_found_before_rights_are_judged(type_: str) -> None:
-    naming = command(type_, by=BOB, project_id=WEB, user_id=BOB, **TYPES[type_])
-    ACME.when(naming).then_rejected(Code.MEMBER_NOT_FOUND)
+def test_a_user_outside_the_project_is_reported_before_rights_are_checked(type_: str) -> None:
+    attempt = command(type_, by=BOB, project_id=WEB, user_id=BOB, **MORE_DATA[type_])
+    ACME.when(attempt).then_rejected(Code.MEMBER_NOT_FOUND)
 
 
-def test_who_is_in_the_project_cannot_be_added_again_in_whatever_role() -> None:
+def test_a_project_member_cannot_be_added_again_in_another_role() -> None:
     adding = command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=CAT, role="viewer")
     ACME.when(adding).then_rejected(Code.ALREADY_MEMBER)
 
 
 @pytest.mark.parametrize("by", [ANN, BOB, None], ids=["owner", "member", "service"])
-@pytest.mark.parametrize("type_", TYPES)
-def test_a_project_that_is_not_in_the_org_is_not_found_first_of_all(type_: str, by: str | None) -> None:
-    naming = command(type_, by=by, project_id=MISSING, user_id=NOBODY, **TYPES[type_])
-    ACME.when(naming).then_rejected(Code.PROJECT_NOT_FOUND)
+@pytest.mark.parametrize("type_", MORE_DATA)
+def test_an_unknown_project_is_reported_before_anything_else(type_: str, by: str | None) -> None:
+    attempt = command(type_, by=by, project_id=MISSING, user_id=NOBODY, **MORE_DATA[type_])
+    ACME.when(attempt).then_rejected(Code.PROJECT_NOT_FOUND)
 
 
-def test_a_project_member_gets_another_role() -> None:
+def test_a_project_members_role_can_be_changed() -> None:
     updated = ACME.when(command("UPDATE_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=CAT, role="admin"))
     after = updated.then(ProjectMemberUpdated(project_id=WEB, user_id=CAT, role="admin")).after()
     assert after is not None
     assert after.projects[WEB].members[CAT] == "admin"
 
 
-def test_a_project_member_that_keeps_its_role_is_not_changed() -> None:
+def test_updating_a_project_member_to_its_current_role_changes_nothing() -> None:
     same = ACME.when(command("UPDATE_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=CAT, role="editor"))
     unchanged = ProjectMemberUpdated(project_id=WEB, user_id=CAT, role="editor", changed=False)
     assert same.then(unchanged).after() == same.before
