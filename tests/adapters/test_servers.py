@@ -9,9 +9,13 @@ from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.partition.machine import Batch
+from daybook_projector.postgres.row_writer import write_changes
 from daybook_projector.postgres.writer import Writer
+from daybook_projector.projections.changes import Change, Table, net_effect
 from daybook_projector.projections.fold import folds
+from daybook_projector.projections.write_phases import write_phases
 from suites.database import BacklogsContract, Database, LookUpsContract, WritesContract
+from suites.rows import DDL, TABLES, Rows, RowsContract
 from support import projecting
 from support.stack import FreshSettings
 from support.tables import Tables
@@ -44,3 +48,24 @@ class TestPostgres(WritesContract, LookUpsContract, BacklogsContract):
         async with projecting.database(lasting) as pool:
             await projecting.empty(pool)
             yield RealDatabase(pool)
+
+
+class RowsInPostgres(Rows):
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def write(self, *changes: Change) -> None:
+        phases = map(net_effect, write_phases((None, change) for change in changes))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await write_changes(connection, phases, TABLES)
+
+    async def read(self, table: Table) -> list[tuple[object, ...]]:
+        return [tuple(row) for row in await self._pool.fetch(f"SELECT * FROM {table.name} ORDER BY id")]
+
+
+class TestPostgresTables(RowsContract):
+    @pytest.fixture
+    async def rows(self, lasting: Settings) -> AsyncIterator[Rows]:
+        async with projecting.database(lasting) as pool:
+            await pool.execute(f"DROP TABLE IF EXISTS public.parents, public.children, public.labels; {DDL}")
+            yield RowsInPostgres(pool)

@@ -4,7 +4,11 @@ import pytest
 
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_projector.partition.machine import Batch
+from daybook_projector.projections.changes import Change, Table, net_effect
+from daybook_projector.projections.write_phases import write_phases
 from suites.database import BacklogsContract, Database, LookUpsContract, WritesContract
+from suites.rows import TABLES, Rows, RowsContract
+from support.row_tables import RowTables
 from support.simulated_postgres import ONE_TRANSACTION, Postgres
 from support.surroundings import START_US
 from support.tables import Tables
@@ -32,3 +36,22 @@ class TestSimulatedPostgres(WritesContract, LookUpsContract, BacklogsContract):
     @pytest.fixture
     def database(self) -> Database:
         return SimulatedDatabase()
+
+
+class RowsInMemory(Rows):
+    def __init__(self) -> None:
+        self._tables = RowTables(TABLES)
+
+    async def write(self, *changes: Change) -> None:
+        for phase in write_phases((None, change) for change in changes):
+            self._tables.apply(net_effect(phase))
+
+    async def read(self, table: Table) -> list[tuple[object, ...]]:
+        rows = self._tables.rows[table.name]
+        return [tuple(rows[key].values()) for key in sorted(rows)]
+
+
+class TestRowTables(RowsContract):
+    @pytest.fixture
+    def rows(self) -> Rows:
+        return RowsInMemory()

@@ -5,35 +5,12 @@ from itertools import pairwise
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from daybook_projector.projections.changes import Change, Delete, Insert, Table, Update
+from daybook_projector.projections.changes import Change, Delete, Update
 from daybook_projector.projections.write_phases import write_phases
+from suites.rows import CHILD, LABEL, PARENT, TABLES, child, label, parent
 from support.row_tables import RowTables
 
-PARENT = Table("public.parents", key=("id",), columns={"id": "uuid", "name": "text"})
-CHILD = Table(
-    "public.children",
-    key=("id",),
-    columns={"id": "uuid", "parent_id": "uuid", "count": "integer"},
-    cascades_from=("parent_id", PARENT),
-)
-LABEL = Table(
-    "public.labels", key=("id",), columns={"id": "uuid", "org": "text", "name": "text"}, unique=("org", "name")
-)
-TABLES = (PARENT, CHILD, LABEL)
-
 Owned = tuple[str, Change]
-
-
-def parent(id_: str) -> Insert:
-    return Insert(PARENT, {"id": id_, "name": "a"})
-
-
-def child(id_: str, parent_id: str) -> Insert:
-    return Insert(CHILD, {"id": id_, "parent_id": parent_id, "count": 0})
-
-
-def label(id_: str, name: str, org: str = "a") -> Insert:
-    return Insert(LABEL, {"id": id_, "org": org, "name": name})
 
 
 def sizes(*changes: Change) -> list[int]:
@@ -46,32 +23,29 @@ def test_no_changes_give_no_phase() -> None:
 
 
 def test_deletes_and_the_changes_before_them_are_one_phase() -> None:
-    changes = [change for n in "123" for change in (parent(n), child(n, n), Delete(LABEL, (n,)))]
-    assert sizes(*changes, *(Delete(PARENT, (n,)) for n in "123")) == [12]
+    changes = [change for n in (1, 2, 3) for change in (parent(n), child(n, n), Delete(LABEL, (n,)))]
+    assert sizes(*changes, *(Delete(PARENT, (n,)) for n in (1, 2, 3))) == [12]
 
 
 def test_a_row_that_a_cascade_may_have_deleted_changes_one_phase_later() -> None:
-    delete = Delete(PARENT, ("1",))
-    assert sizes(Update(CHILD, ("2",), {"count": 1}), delete, Update(CHILD, ("2",), {"count": 2})) == [2, 1]
-    assert sizes(delete, child("2", "3"), child("4", "3"), delete) == [1, 3]
+    delete = Delete(PARENT, (1,))
+    assert sizes(Update(CHILD, (2,), {"count": 1}), delete, Update(CHILD, (2,), {"count": 2})) == [2, 1]
+    assert sizes(delete, child(2, 3), child(4, 3), delete) == [1, 3]
 
 
 def test_a_deleted_row_may_be_inserted_again_in_the_same_phase() -> None:
-    assert sizes(Delete(PARENT, ("1",)), parent("1"), parent("2"), Update(PARENT, ("2",), {"name": "b"})) == [4]
+    assert sizes(Delete(PARENT, (1,)), parent(1), parent(2), Update(PARENT, (2,), {"name": "b"})) == [4]
 
 
 def test_a_unique_value_is_used_one_phase_after_it_may_have_been_freed() -> None:
-    assert sizes(label("1", "x"), Delete(LABEL, ("1",)), Update(LABEL, ("3",), {"name": "y"}), label("2", "x")) == [
-        3,
-        1,
-    ]
+    assert sizes(label(1, "x"), Delete(LABEL, (1,)), Update(LABEL, (3,), {"name": "y"}), label(2, "x")) == [3, 1]
 
 
 def test_phases_of_different_owners_are_independent() -> None:
     changes: list[Owned] = [
         (owner, change)
-        for owner in ("a", "b", "c")
-        for change in (Delete(PARENT, (owner,)), child(f"{owner}1", f"{owner}2"))
+        for number, owner in enumerate("abc")
+        for change in (Delete(PARENT, (number,)), child(number, number))
     ]
     assert [[owner for owner, _ in phase] for phase in _owned(changes)] == [["a", "b", "c"]] * 2
 
@@ -82,7 +56,7 @@ def _owned(changes: list[Owned]) -> list[list[Owned]]:
 
 
 def changes_of(owner: str) -> st.SearchStrategy[Owned]:
-    parents, children, labels = (st.sampled_from([f"{owner}{n}" for n in range(3)]) for _ in range(3))
+    parents, children, labels = (st.sampled_from([10 * ord(owner) + n for n in range(3)]) for _ in range(3))
     names, counts = st.sampled_from("xy"), st.integers(0, 3)
     any_change: st.SearchStrategy[Change] = st.one_of(
         st.builds(parent, parents),
