@@ -6,20 +6,21 @@ import hashlib
 import hmac
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
+from suites.bulk import PENDING, Bulk, BulkContract
 from support.bulk_answers import refusal, services
-from support.driving import eventually
+from support.driving import connected, eventually
+from support.publisher import Publisher
 from support.shell import Ended, at_a_shell, end, start
 from support.stack import FreshSettings
 
 ORG, PROJECT, CONNECTION = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
-PENDING = 2500
 TABLES = f"""
 INSERT INTO orgs VALUES ('{ORG}', 'o', now());
 INSERT INTO projects VALUES ('{PROJECT}', '{ORG}', 'p', now());
@@ -42,6 +43,14 @@ async def dlq(settings: Settings, *arguments: str) -> Ended:
 async def dead_letters(database: OwnConnection) -> Counter[tuple[str, int]]:
     rows = await database.fetch("SELECT status, retry_count FROM dlq_events")
     return Counter((row["status"], row["retry_count"]) for row in rows)
+
+
+class TestServices(BulkContract):
+    @pytest.fixture
+    async def bulk(self, settings: Settings) -> AsyncIterator[Bulk]:
+        async with services(settings) as given, Publisher(settings) as publisher, connected(settings) as database:
+            await given.database.execute(TABLES)
+            yield Bulk(publisher, database, ORG, CONNECTION)
 
 
 async def test_all_dead_letters_are_resolved_and_a_second_run_finds_none(settings: Settings) -> None:

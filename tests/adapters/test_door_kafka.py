@@ -16,6 +16,7 @@ from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, Comm
 from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
+from suites.door import Broker, PublisherContract
 from support.stack import FreshSettings
 
 NO_SERVER = "127.0.0.1:1"
@@ -93,21 +94,24 @@ async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
             pass
 
 
-async def test_records_are_published_in_order_to_their_partitions(settings: Settings) -> None:
-    values = [str(number).encode() for number in range(500)]
-    async with publishing(settings) as publisher:
-        fates = await publisher.publish([to_send(value, number % 3) for number, value in enumerate(values)])
-    assert fates == [Fate.PUBLISHED] * 500
-    for partition in range(3):
-        records = await read(settings, partition, len(values[partition::3]))
-        assert [record.value for record in records] == values[partition::3]
-    assert (records[0].key, records[0].headers) == (b"key", (("daybook-door", b"http"),))
+class RealBroker(Broker):
+    def __init__(self, publisher: CommandPublisher, away: CommandPublisher, settings: Settings) -> None:
+        self.publisher, self._away, self._settings = publisher, away, settings
+
+    async def taken(self, partition: int, count: int) -> list[CommandToSend]:
+        records = await read(self._settings, partition, count)
+        return [CommandToSend(partition, each.key or b"", each.value or b"", [*each.headers]) for each in records]
+
+    async def go_away(self) -> None:
+        self.publisher = self._away
 
 
-async def test_without_kafka_the_fate_is_nothing_done(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NO_SERVER})
-    async with publishing(settings) as publisher:
-        assert await publisher.publish([to_send(b"1"), to_send(b"2")]) == [Fate.NOTHING_DONE] * 2
+class TestCommandPublisher(PublisherContract):
+    @pytest.fixture
+    async def broker(self, settings: Settings) -> AsyncIterator[Broker]:
+        nowhere = settings.model_copy(update={"kafka_bootstrap": NO_SERVER})
+        async with publishing(settings) as publisher, publishing(nowhere) as away:
+            yield RealBroker(publisher, away, settings)
 
 
 async def test_a_record_that_the_broker_refuses_does_not_affect_others(settings: Settings) -> None:

@@ -12,12 +12,9 @@ from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from suites.door import COMMAND, IDENTITY, DoorTables, DoorTablesContract
+from support.door_doubles import ORG, OTHER, USER
 from support.stack import FreshSettings
-
-ORG = "00000000-0000-4000-8000-000000000001"
-USER = "00000000-0000-4000-8000-0000000000a1"
-OTHER = "00000000-0000-4000-8000-0000000000a2"
-COMMAND = "01890000-0000-7000-8000-000000000002"
 
 
 @pytest.fixture
@@ -33,9 +30,6 @@ async def add_user(pool: Pool, user_id: str) -> None:
 
 async def add_org(pool: Pool) -> None:
     await pool.execute("INSERT INTO orgs VALUES ($1::uuid, 'Ada', now())", ORG)
-
-
-IDENTITY = Identity("org", ORG, None, COMMAND)
 
 
 async def add_entry(
@@ -61,6 +55,32 @@ async def add_entry(
     )
 
 
+class RealDoorTables(DoorTables):
+    def __init__(self, pool: Pool) -> None:
+        self._pool, self.users, self.outcomes = pool, KnownUsers(pool), OutcomeReader(pool)
+
+    async def add_user(self, user_id: str) -> None:
+        await add_user(self._pool, user_id)
+
+    async def add_admin(self, user_id: str) -> None:
+        await add_org(self._pool)
+        await add_user(self._pool, user_id)
+        await self._pool.execute("INSERT INTO org_members VALUES ($1::uuid, $2::uuid, 'admin', now())", ORG, user_id)
+
+    async def add_renaming(self) -> None:
+        await add_org(self._pool)
+        await add_entry(self._pool, "RENAME_ORG")
+
+    async def go_away(self) -> None:
+        self._pool.terminate()
+
+
+class TestDoorTables(DoorTablesContract):
+    @pytest.fixture
+    def tables(self, pool: Pool) -> DoorTables:
+        return RealDoorTables(pool)
+
+
 async def test_an_existing_user_is_found_at_once_and_remembered(pool: Pool) -> None:
     await add_user(pool, USER)
     users = KnownUsers(pool)
@@ -68,15 +88,6 @@ async def test_an_existing_user_is_found_at_once_and_remembered(pool: Pool) -> N
     async with asyncio.timeout(WAIT_SECONDS / 2):
         await users.wait_for([USER])
     assert users.unseen([USER, OTHER]) == [OTHER]
-
-
-async def test_a_user_that_is_added_meanwhile_ends_the_wait(pool: Pool) -> None:
-    users = KnownUsers(pool)
-    waiting = [asyncio.create_task(users.wait_for([USER])) for _ in range(50)]
-    await add_user(pool, USER)
-    async with asyncio.timeout(WAIT_SECONDS):
-        await asyncio.gather(*waiting)
-    assert users.unseen([USER]) == []
 
 
 async def test_each_request_waits_a_second_for_a_missing_user(pool: Pool) -> None:
@@ -162,18 +173,6 @@ async def test_an_entry_is_found_under_its_second_id_if_its_first_is_taken(pool:
     assert outcome.result.entries[0].id == IDENTITY.first_id()
 
 
-async def test_an_unknown_command_has_no_outcome(pool: Pool) -> None:
-    assert await OutcomeReader(pool).find(ORG, COMMAND, USER) is None
-
-
-async def test_the_role_of_a_member_is_found_and_others_have_none(pool: Pool) -> None:
-    await add_org(pool)
-    await add_user(pool, USER)
-    await pool.execute("INSERT INTO org_members VALUES ($1::uuid, $2::uuid, 'admin', now())", ORG, USER)
-    reader = OutcomeReader(pool)
-    assert [await reader.role(ORG, user) for user in (USER, OTHER)] == ["admin", None]
-
-
 async def test_reading_an_outcome_from_a_locked_table_times_out(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daybook_command.postgres.outcomes.MAX_LOOKUP_SECONDS", 0.2)
     async with pool.acquire() as connection, connection.transaction():
@@ -183,10 +182,3 @@ async def test_reading_an_outcome_from_a_locked_table_times_out(pool: Pool, monk
             with pytest.raises(DatabaseAway):
                 await look
     assert await reader.find(ORG, COMMAND, USER) is None
-
-
-async def test_without_the_database_an_outcome_is_an_outage(pool: Pool) -> None:
-    reader = OutcomeReader(pool)
-    pool.terminate()
-    with pytest.raises(DatabaseAway):
-        await reader.find(ORG, COMMAND, USER)

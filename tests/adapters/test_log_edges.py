@@ -16,6 +16,7 @@ from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
+from suites.log import Log, LogContract
 from support.entry_samples import samples
 from support.odd_headers import NotUtf8, slow_builder
 from support.stack import FreshSettings
@@ -50,12 +51,26 @@ def batch(*values: bytes) -> Append:
     return Append(tuple(LogAppend(ENTRY, value, None) for value in values))
 
 
-async def test_an_acknowledgement_has_the_offset_of_the_batch(writers: tuple[LogWriter, LogWriter]) -> None:
-    one, other = writers
-    assert await one.append(1, batch(b"a", b"b", b"c")) == Acknowledged(0)
-    assert await other.append(1, batch(b"d")) == Acknowledged(3)
-    assert await one.append(1, batch(b"e")) == Acknowledged(4)
-    assert await one.append(0, batch(b"f")) == Acknowledged(0)
+class KafkaLog(Log):
+    def __init__(self, writers: tuple[LogWriter, LogWriter], reader: LogReader) -> None:
+        self._writers, self._reader = writers, reader
+
+    async def append(
+        self, partition: int, *values: bytes, writer: int = 0
+    ) -> Acknowledged | AppendUnknown | AppendRefused:
+        return await self._writers[writer].append(partition, batch(*values))
+
+    async def read(self, partition: int, start: int, stop: int | None = None) -> list[LogRecord]:
+        stretch = await self._reader.read(partition, start, stop)
+        assert stretch.start == 0
+        assert stretch.end >= start
+        return list(stretch.records)
+
+
+class TestKafkaLog(LogContract):
+    @pytest.fixture
+    def log(self, writers: tuple[LogWriter, LogWriter], reader: LogReader) -> Log:
+        return KafkaLog(writers, reader)
 
 
 async def test_a_batch_that_kafka_refuses_does_not_affect_the_next_one(
@@ -86,18 +101,6 @@ async def test_a_missing_acknowledgement_is_a_fault_until_there_is_one(
     finally:
         await writer.stop()
         await proxy.stop()
-
-
-async def test_records_are_read_from_and_up_to_the_given_offsets(
-    reader: LogReader, writers: tuple[LogWriter, LogWriter]
-) -> None:
-    one, _ = writers
-    await one.append(0, batch(*(b"%d" % number for number in range(10))))
-    everything = await reader.read(0, 0)
-    assert (everything.start, everything.end, len(everything.records)) == (0, 10, 10)
-    assert (await reader.read(0, 3, 5)).records == [LogRecord(3, b"3"), LogRecord(4, b"4")]
-    assert (await reader.read(0, 10)).records == []
-    assert (await reader.read(1, 0)).end == 0
 
 
 async def test_offsets_without_a_record_do_not_stall_a_reader(settings: Settings, reader: LogReader) -> None:

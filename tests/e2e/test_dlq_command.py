@@ -3,15 +3,16 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 
 from daybook_infra.runtime.postgres.connections import Connection
+from suites.bulk import PENDING, Bulk, BulkContract
 from support.driving import Tenant, fresh_id, post_batch, until_projected
 from support.processes import DAYBOOK, System, environment
-from support.publisher import Door, Send, decided
+from support.publisher import Door, Publisher, Send, decided
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SERVICE = "service:source"
-PENDING = 2100
 COUNTS = "SELECT status, retry_count, count(*) FROM dlq_events WHERE connection_id = $1 GROUP BY 1, 2 ORDER BY 1, 2"
 BULK_ENTRIES = """
 SELECT metadata_json->>'principal', actor_user_id, jsonb_array_length(metadata_json->'data'->'ids'),
@@ -26,15 +27,23 @@ async def test_all_dead_letters_are_retried_and_then_resolved(
     connection_id = await create_connection(door, tenant)
     await record(door, database, tenant, connection_id)
     bulk = ("--connection", connection_id, "--principal", "service:ops")
-    assert await dlq(shared, "retry", *bulk, "--dry-run") == "2100 pending dead letters match; nothing was sent"
-    assert await dlq(shared, "retry", *bulk) == "2100 retries done"
+    assert await dlq(shared, "retry", *bulk, "--dry-run") == f"{PENDING} pending dead letters match; nothing was sent"
+    assert await dlq(shared, "retry", *bulk) == f"{PENDING} retries done"
     assert await dlq(shared, "retry", *bulk) == f"connection {connection_id} has no pending dead letter that matches"
     assert await counts(database, connection_id) == [("pending", 1, PENDING)]
-    assert await dlq(shared, "resolve", *bulk, "--resolution", "discarded") == "2100 dead letters resolved"
+    assert await dlq(shared, "resolve", *bulk, "--resolution", "discarded") == f"{PENDING} dead letters resolved"
     assert await counts(database, connection_id) == [("resolved", 1, PENDING)]
     for action in ("RETRY_DLQ_EVENTS", "RESOLVE_DLQ_EVENTS"):
         entries = [tuple(row) for row in await database.fetch(BULK_ENTRIES, tenant.org_id, action)]
-        assert entries == [("service:ops", None, ids, left) for ids, left in ((1000, 1100), (1000, 100), (100, 0))]
+        assert entries == [("service:ops", None, ids, left) for ids, left in ((1000, 1500), (1000, 500), (500, 0))]
+
+
+class TestServices(BulkContract):
+    @pytest_asyncio.fixture
+    async def bulk(self, publisher: Publisher, door: Door, database: Connection, tenant: Tenant) -> Bulk:
+        connection_id = await create_connection(door, tenant)
+        await record(door, database, tenant, connection_id)
+        return Bulk(publisher, database, tenant.org_id, connection_id)
 
 
 async def test_operators_see_the_alert_and_the_backlog(
