@@ -31,7 +31,7 @@ class Deciders:
         if (id_ := send.command["data"].get(chosen)) is not None:
             self.owners.setdefault(id_, send.key)
         outcome = self.given(send.key).when(command, parse_principal(send.principal))
-        self.orgs[send.key] = outcome.after()
+        self.orgs[send.key] = outcome.folded()
         if command.type == "REGISTER_USER" and isinstance(outcome.decision, Acceptance):
             self.users.add(send.key)
         return outcome

@@ -148,7 +148,7 @@ class Outcome:
     def then(self, *facts: Fact) -> Self:
         """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
         assert self.decision == Acceptance(tuple(entry_of(fact, self.command, self.before) for fact in facts))
-        self.after()
+        self.folded()
         return self
 
     def then_rejected(self, code: Code) -> Self:
@@ -157,8 +157,14 @@ class Outcome:
         assert [(entry.error and entry.error.code, entry.fact) for entry in self.entries()] == [(code, None)]
         return self
 
-    def after(self) -> Org | None:
+    def after(self) -> Org:
         """The org with the decision's entries folded into it."""
+        org = self.folded()
+        assert org is not None
+        return org
+
+    def folded(self) -> Org | None:
+        """Like `after`, but None while there is no org."""
         org = self.before
         for entry in self.entries():
             if entry.fact is not None:

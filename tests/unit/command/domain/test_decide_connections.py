@@ -8,17 +8,7 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import (
-    AlertRaised,
-    AlertResolved,
-    ConnectionActivated,
-    ConnectionDeactivated,
-    ConnectionDeleted,
-    ConnectionUpdated,
-    DlqEventRecorded,
-    SyncCancelled,
-    SyncStarted,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from daybook_contracts.entries.identity import policy_alert_id
 from support.given import (
@@ -50,17 +40,15 @@ def test_an_unknown_connection_is_reported_before_rights_are_checked(type_: str)
 
 def test_renaming_leaves_the_config_unchanged() -> None:
     renamed = ACME.when(update(SHOP, name=" New "))
-    after = renamed.then(ConnectionUpdated(connection_id=SHOP, name="New")).after()
+    after = renamed.then(facts.ConnectionUpdated(connection_id=SHOP, name="New")).after()
     assert renamed.before is not None
-    assert after is not None
     assert after.connections[SHOP] == replace(renamed.before.connections[SHOP], name="New")
 
 
 def test_a_new_config_replaces_the_whole_old_one() -> None:
     changed = ACME.when(update(SHEETS, config={"secrets": {"one": "ads-token"}}))
     config = free_json({"secrets": {"one": "ads-token"}})
-    after = changed.then(ConnectionUpdated(connection_id=SHEETS, config=config)).after()
-    assert after is not None
+    after = changed.then(facts.ConnectionUpdated(connection_id=SHEETS, config=config)).after()
     made = after.connections[SHEETS]
     assert made.activity is not None
     assert (made.key_names, made.activity.config) == (frozenset({"ads-token"}), sha256(bytes(config)).digest())
@@ -68,23 +56,23 @@ def test_a_new_config_replaces_the_whole_old_one() -> None:
 
 def test_an_equivalent_config_changes_nothing() -> None:
     same = ACME.when(update(SHEETS, config={"rows": 12, "sheet": "prices", "secrets": None}))
-    fact = ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN), changed=False)
+    fact = facts.ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN), changed=False)
     assert same.then(fact).after() == same.before
 
 
 def test_the_same_name_and_config_change_nothing() -> None:
     same = ACME.when(update(SHOP, name="Shop", config=HOTMART))
-    fact = ConnectionUpdated(connection_id=SHOP, name="Shop", config=free_json(HOTMART), changed=False)
+    fact = facts.ConnectionUpdated(connection_id=SHOP, name="Shop", config=free_json(HOTMART), changed=False)
     assert same.then(fact).after() == same.before
 
 
 def test_an_update_that_changes_only_the_name_or_the_config_writes_both() -> None:
     config = free_json(HOTMART)
     ACME.when(update(SHOP, name="New", config=HOTMART)).then(
-        ConnectionUpdated(connection_id=SHOP, name="New", config=config)
+        facts.ConnectionUpdated(connection_id=SHOP, name="New", config=config)
     )
     ACME.when(update(SHEETS, name="Prices", config={})).then(
-        ConnectionUpdated(connection_id=SHEETS, name="Prices", config=free_json({}))
+        facts.ConnectionUpdated(connection_id=SHEETS, name="Prices", config=free_json({}))
     )
 
 
@@ -96,72 +84,69 @@ def test_an_updated_config_is_validated_against_the_connections_type() -> None:
 
 
 def test_a_config_can_be_changed_back() -> None:
-    changed = given(*CONNECTED, ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
-    changed.when(update(SHEETS, config=PLAIN)).then(ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN)))
+    changed = given(*CONNECTED, facts.ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
+    changed.when(update(SHEETS, config=PLAIN)).then(
+        facts.ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN))
+    )
 
 
 def test_a_connection_is_deactivated_and_activated_again() -> None:
     off = ACME.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="moving"))
-    after = off.then(ConnectionDeactivated(connection_id=SHOP, reason="moving")).after()
-    assert after is not None
+    after = off.then(facts.ConnectionDeactivated(connection_id=SHOP, reason="moving")).after()
     assert not after.connections[SHOP].active
-    inactive = given(*CONNECTED, ConnectionDeactivated(connection_id=SHOP))
+    inactive = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
     on = inactive.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
-    again = on.then(ConnectionActivated(connection_id=SHOP)).after()
-    assert again is not None
+    again = on.then(facts.ConnectionActivated(connection_id=SHOP)).after()
     assert again.connections[SHOP].active
 
 
 def test_a_repeated_activation_or_deactivation_changes_nothing_but_records_its_reason() -> None:
     active = ACME.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="sure?"))
-    active.then(ConnectionActivated(connection_id=SHOP, reason="sure?", changed=False))
-    inactive = given(*CONNECTED, ConnectionDeactivated(connection_id=SHOP))
+    active.then(facts.ConnectionActivated(connection_id=SHOP, reason="sure?", changed=False))
+    inactive = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
     same = inactive.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
-    assert same.then(ConnectionDeactivated(connection_id=SHOP, changed=False)).after() == same.before
+    assert same.then(facts.ConnectionDeactivated(connection_id=SHOP, changed=False)).after() == same.before
 
 
 def test_a_connection_can_be_deactivated_while_its_sync_is_running() -> None:
-    running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+    running = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
     off = running.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
-    after = off.then(ConnectionDeactivated(connection_id=SHOP)).after()
-    assert after is not None
+    after = off.then(facts.ConnectionDeactivated(connection_id=SHOP)).after()
     assert after.runs[RUN].status == "running"
 
 
 def test_deleting_a_connection_deletes_its_runs_and_dead_letters() -> None:
     used = given(
         *CONNECTED,
-        SyncStarted(connection_id=SHOP, sync_run_id=RUN),
-        SyncCancelled(connection_id=SHOP, sync_run_id=RUN),
-        DlqEventRecorded(connection_id=SHOP, dlq_event_id=dead_letter(1), payload=free_json(1)),
-        DlqEventRecorded(connection_id=SHEETS, dlq_event_id=dead_letter(2), payload=free_json(1)),
+        facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN),
+        facts.SyncCancelled(connection_id=SHOP, sync_run_id=RUN),
+        facts.DlqEventRecorded(connection_id=SHOP, dlq_event_id=dead_letter(1), payload=free_json(1)),
+        facts.DlqEventRecorded(connection_id=SHEETS, dlq_event_id=dead_letter(2), payload=free_json(1)),
     )
     deleted = used.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
-    after = deleted.then(ConnectionDeleted(connection_id=SHOP)).after()
-    assert after is not None
+    after = deleted.then(facts.ConnectionDeleted(connection_id=SHOP)).after()
     assert (set(after.connections), set(after.runs), set(after.dead_letters)) == ({SHEETS}, set(), {dead_letter(2)})
 
 
 def test_a_connection_cannot_be_deleted_while_its_sync_is_running() -> None:
-    running = given(*CONNECTED, SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+    running = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
     running.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
     running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)).then_rejected(Code.SYNC_ALREADY_RUNNING)
     running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHEETS)).then(
-        ConnectionDeleted(connection_id=SHEETS)
+        facts.ConnectionDeleted(connection_id=SHEETS)
     )
 
 
 def test_deleting_a_connection_resolves_the_alerts_that_policies_raised_for_it() -> None:
     alert_id = policy_alert_id(SHOP, "dlq_backlog")
-    raised = AlertRaised(
+    raised = facts.AlertRaised(
         alert_id=alert_id, project_id=WEB, connection_id=SHOP, rule="dlq_backlog", severity="warning", message="!"
     )
     deleted = given(*CONNECTED, raised).when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
     after = deleted.then(
-        ConnectionDeleted(connection_id=SHOP),
-        AlertResolved(alert_id=alert_id, connection_id=SHOP, rule="dlq_backlog"),
+        facts.ConnectionDeleted(connection_id=SHOP),
+        facts.AlertResolved(alert_id=alert_id, connection_id=SHOP, rule="dlq_backlog"),
     ).after()
-    assert after is not None
     assert not after.alerts
 
 

@@ -41,7 +41,6 @@ def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -
 def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:
     tried = create()
     after = EMPTY.when(tried).then(created(made_by(tried))).after()
-    assert after is not None
     made = after.connections[made_by(tried)]
     assert (made.project_id, made.type, made.name, made.active, made.key_names) == (
         WEB,
@@ -59,7 +58,6 @@ def test_the_entry_holds_the_config_as_normalised_by_its_type() -> None:
     tried = create(type="meta_ads", config=META_ADS)
     after = EMPTY.when(tried).then(created(made_by(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
     org = after.after()
-    assert org is not None
     assert org.connections[made_by(tried)].key_names == {"ads-token"}
 
 

@@ -7,14 +7,7 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import (
-    ConnectionDeactivated,
-    ConnectionDeleted,
-    DlqEventRecorded,
-    DlqEventResolved,
-    DlqEventRetried,
-    DlqEventsRetried,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Resolution, free_json
 from daybook_contracts.limits import RETRY_COUNT
 from support.given import ANN, BOB, CAT, DAN, IMPORTER, command, connection, dead_letter, given, made_by
@@ -26,8 +19,8 @@ PENDING = given(*HUB, recorded(1), WARNING, recorded(2))
 RETRY = command("RETRY_DLQ_EVENT", by=BOB, dlq_event_id=dead_letter(1))
 
 
-def retried(number: int, count: int) -> DlqEventRetried:
-    return DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(number), retry_count=count)
+def retried(number: int, count: int) -> facts.DlqEventRetried:
+    return facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(number), retry_count=count)
 
 
 def resolve(by: str | None = BOB, number: int = 1, resolution: Resolution = "manual", **data: Any) -> Command:
@@ -37,21 +30,22 @@ def resolve(by: str | None = BOB, number: int = 1, resolution: Resolution = "man
 @pytest.mark.parametrize("payload", [{"b": 1, "a": [None]}, [], "not JSON <", 0, None])
 def test_any_payload_is_stored_including_null(payload: object) -> None:
     record = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload=payload)
-    kept = DlqEventRecorded(connection_id=SHOP, dlq_event_id=made_by(record), payload=free_json(payload))
+    kept = facts.DlqEventRecorded(connection_id=SHOP, dlq_event_id=made_by(record), payload=free_json(payload))
     EMPTY.when(record).then(kept, WARNING)
 
 
 def test_a_dead_letter_stores_its_error_and_starts_pending() -> None:
     record = command("RECORD_DLQ_EVENT", by=BOB, connection_id=SHOP, payload={"n": 3}, error="no such order")
     id_ = made_by(record)
-    kept = DlqEventRecorded(connection_id=SHOP, dlq_event_id=id_, payload=free_json({"n": 3}), error="no such order")
+    kept = facts.DlqEventRecorded(
+        connection_id=SHOP, dlq_event_id=id_, payload=free_json({"n": 3}), error="no such order"
+    )
     after = PENDING.when(record).then(kept).after()
-    assert after is not None
     assert (after.dead_letters[id_].pending, after.dead_letters[id_].retry_count) == (True, 0)
 
 
 def test_an_inactive_connection_accepts_dead_letters() -> None:
-    scene = given(*HUB, ConnectionDeactivated(connection_id=SHOP))
+    scene = given(*HUB, facts.ConnectionDeactivated(connection_id=SHOP))
     record = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload={"n": 5}, dlq_event_id=dead_letter(5))
     scene.when(record).then(recorded(5), WARNING)
 
@@ -88,7 +82,6 @@ def test_each_retry_increments_the_count() -> None:
 
 def test_a_retry_leaves_the_dead_letter_pending() -> None:
     after = PENDING.when(RETRY).after()
-    assert after is not None
     assert after.dead_letters[dead_letter(1)].pending
 
 
@@ -98,21 +91,20 @@ def test_a_dead_letter_can_be_retried_only_up_to_the_limit() -> None:
 
 
 def test_a_bulk_retry_increments_the_same_count() -> None:
-    bulk = DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1),))
+    bulk = facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1),))
     given(*HUB, recorded(1), bulk).when(RETRY).then(retried(1, 2))
 
 
 @pytest.mark.parametrize("resolution", ["replayed", "manual", "duplicate", "discarded"])
 def test_a_dead_letter_is_resolved_in_one_of_four_ways(resolution: Resolution) -> None:
     outcome = PENDING.when(resolve(resolution=resolution))
-    ended = DlqEventResolved(connection_id=SHOP, dlq_event_id=dead_letter(1), resolution=resolution)
+    ended = facts.DlqEventResolved(connection_id=SHOP, dlq_event_id=dead_letter(1), resolution=resolution)
     after = outcome.then(ended).after()
-    assert after is not None
     assert not after.dead_letters[dead_letter(1)].pending
 
 
 def test_a_resolution_may_have_a_reason() -> None:
-    ended = DlqEventResolved(
+    ended = facts.DlqEventResolved(
         connection_id=SHOP, dlq_event_id=dead_letter(2), reason="sent by mail", resolution="manual"
     )
     PENDING.when(resolve(number=2, reason="sent by mail")).then(ended)
@@ -140,7 +132,7 @@ def test_an_unknown_dead_letter_is_reported_before_rights_are_checked() -> None:
 
 
 def test_deleting_a_connection_deletes_its_dead_letters() -> None:
-    scene = given(*HUB, recorded(1), ConnectionDeleted(connection_id=SHOP))
+    scene = given(*HUB, recorded(1), facts.ConnectionDeleted(connection_id=SHOP))
     scene.when(resolve(ANN)).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
     scene.when(RETRY).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
 

@@ -11,15 +11,7 @@ from daybook_command.domain.projects import Project
 from daybook_command.domain.secret_refs import SecretRef
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
-from daybook_contracts.entries.facts import (
-    ConnectionCreated,
-    MemberAdded,
-    MemberRemoved,
-    MemberUpdated,
-    ProjectCreated,
-    ProjectRenamed,
-    SecretRefCreated,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import ProjectRole, Role, free_json
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
 from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
@@ -48,8 +40,7 @@ def almost_full() -> Given:
 
 def test_an_org_can_have_the_maximum_number_of_members(almost_full: Given) -> None:
     adding = command("ADD_MEMBER", by=ANN, user_id=EVE, role="viewer")
-    after = almost_full.when(adding).then(MemberAdded(user_id=EVE, role="viewer")).after()
-    assert after is not None
+    after = almost_full.when(adding).then(facts.MemberAdded(user_id=EVE, role="viewer")).after()
     assert len(after.members) == ORG_MEMBERS
 
 
@@ -64,8 +55,7 @@ def test_in_a_full_org_an_existing_member_is_reported_before_the_limit(full: Giv
 def test_an_org_can_have_the_maximum_number_of_projects(almost_full: Given) -> None:
     create = command("CREATE_PROJECT", by=ANN, name="Last")
     outcome = almost_full.when(create)
-    after = outcome.then(ProjectCreated(project_id=outcome.context.new_id, name="Last")).after()
-    assert after is not None
+    after = outcome.then(facts.ProjectCreated(project_id=outcome.context.new_id, name="Last")).after()
     assert len(after.projects) == ORG_PROJECTS
 
 
@@ -76,12 +66,14 @@ def test_a_full_org_rejects_another_project(full: Given) -> None:
 def test_a_full_org_still_accepts_other_commands(full: Given) -> None:
     everywhere = tuple(project(number) for number in range(1, ORG_PROJECTS + 1))
     full.when(command("RENAME_PROJECT", by=ANN, project_id=WEB, name="New")).then(
-        ProjectRenamed(project_id=WEB, name="New")
+        facts.ProjectRenamed(project_id=WEB, name="New")
     )
     full.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="viewer")).then(
-        MemberUpdated(user_id=BOB, role="viewer", project_ids=everywhere)
+        facts.MemberUpdated(user_id=BOB, role="viewer", project_ids=everywhere)
     )
-    full.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB)).then(MemberRemoved(user_id=BOB, project_ids=everywhere))
+    full.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB)).then(
+        facts.MemberRemoved(user_id=BOB, project_ids=everywhere)
+    )
 
 
 def hub_of(connections: int, secret_refs: int) -> Given:
@@ -100,7 +92,7 @@ CREATE_REF_COMMAND = command("CREATE_SECRET_REF", by=ANN, key_name="one more", s
 
 
 def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None:
-    made = ConnectionCreated(
+    made = facts.ConnectionCreated(
         connection_id=made_by(CREATE_CONNECTION_COMMAND), project_id=WEB, type="sheets", name="S", config=free_json({})
     )
     hub_of(ORG_CONNECTIONS - 1, 0).when(CREATE_CONNECTION_COMMAND).then(made)
@@ -108,7 +100,9 @@ def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None
 
 
 def test_an_org_can_have_the_maximum_number_of_secret_references_and_no_more() -> None:
-    made = SecretRefCreated(secret_ref_id=made_by(CREATE_REF_COMMAND), key_name="one more", secret_id_ref="env:KEY")
+    made = facts.SecretRefCreated(
+        secret_ref_id=made_by(CREATE_REF_COMMAND), key_name="one more", secret_id_ref="env:KEY"
+    )
     hub_of(0, ORG_SECRET_REFS - 1).when(CREATE_REF_COMMAND).then(made)
     hub_of(0, ORG_SECRET_REFS).when(CREATE_REF_COMMAND).then_rejected(Code.LIMIT_REACHED)
 

@@ -12,13 +12,11 @@ ACME = given(OrgCreated(name="Acme"), MemberAdded(user_id=BOB, role="member"))
 
 def test_any_known_user_can_create_an_org_and_becomes_its_owner() -> None:
     after = given().when(command("CREATE_ORG", by=EVE, name="Acme")).then(OrgCreated(name="Acme")).after()
-    assert after is not None
     assert (after.name, dict(after.members), after.owners, dict(after.projects)) == ("Acme", {EVE: "owner"}, 1, {})
 
 
 def test_a_service_can_create_an_org_for_a_user() -> None:
     after = given().when(command("CREATE_ORG", by=EVE, name="Acme"), IMPORTER).then(OrgCreated(name="Acme")).after()
-    assert after is not None
     assert dict(after.members) == {EVE: "owner"}
 
 
@@ -59,7 +57,6 @@ def test_renaming_an_org_changes_its_name_and_keeps_its_members() -> None:
     outcome = ACME.when(command("RENAME_ORG", by=ANN, name="New")).then(OrgRenamed(name="New"))
     assert outcome.before is not None
     after = outcome.after()
-    assert after is not None
     assert (after.name, after.members) == ("New", outcome.before.members)
 
 

@@ -6,14 +6,7 @@ from typing import Any
 import pytest
 
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import (
-    AlertRaised,
-    ConnectionDeleted,
-    DlqEventRetried,
-    DlqEventsResolved,
-    DlqFilter,
-    SyncStarted,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.senders.principals import DAYBOOK
 from support.given import ANN, BOB, Given, alert, command, dead_letter, given, made_by, sync_run
@@ -60,9 +53,9 @@ def record(number: int) -> Command:
     return command("RECORD_DLQ_EVENT", connection_id=SHOP, **letter)
 
 
-def with_pending(pending: int, *facts: Fact, more: bool = False) -> Given:
-    """SHOP with `pending` pending dead letters (`more`: at least), of which only those in `facts` are loaded."""
-    scene = given(*HUB, *facts)
+def with_pending(pending: int, *history: Fact, more: bool = False) -> Given:
+    """SHOP with `pending` pending dead letters (`more`: at least), of which only those in `history` are loaded."""
+    scene = given(*HUB, *history)
     assert scene.org is not None
     shop = scene.org.connections[SHOP]
     assert shop.activity is not None
@@ -112,7 +105,7 @@ def test_a_critical_alert_is_never_lowered_to_a_warning() -> None:
 
 @pytest.mark.parametrize(("before", "again"), [(ONE_FAILED, FAILING), (TWO_FAILED, FAILING_BADLY)])
 def test_an_alert_resolved_by_hand_is_raised_again_at_the_severity_of_the_failure_count(
-    before: tuple[Fact, ...], again: AlertRaised
+    before: tuple[Fact, ...], again: facts.AlertRaised
 ) -> None:
     scene = given(*HUB, *before, by_hand("sync_failing"), started(9))
     scene.when(fail(9)).then(failed(9), again)
@@ -162,14 +155,14 @@ def test_the_hundredth_pending_dead_letter_makes_the_alert_critical() -> None:
 
 @pytest.mark.parametrize(("pending", "again"), [(50, BACKLOG), (101, LONG_BACKLOG)])
 def test_a_backlog_alert_resolved_by_hand_is_raised_again_by_the_next_dead_letter(
-    pending: int, again: AlertRaised
+    pending: int, again: facts.AlertRaised
 ) -> None:
     with_pending(pending).when(record(1)).then(recorded(1), again)
 
 
 def test_a_retry_raises_no_alert() -> None:
     scene = given(*HUB, recorded(1))
-    retried = DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
+    retried = facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
     scene.when(command("RETRY_DLQ_EVENT", dlq_event_id=dead_letter(1))).then(retried)
 
 
@@ -183,26 +176,27 @@ def test_the_backlog_alert_is_resolved_when_no_dead_letter_is_pending() -> None:
 def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
     scene = with_pending(101, recorded(1), LONG_BACKLOG, more=True)
     everything = command("RESOLVE_DLQ_EVENTS", connection_id=SHOP, filter={}, resolution="manual")
-    some = DlqEventsResolved(
-        connection_id=SHOP, filter=DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"
+    some = facts.DlqEventsResolved(
+        connection_id=SHOP, filter=facts.DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"
     )
     scene.with_beyond(10_001).when(everything).then(some)
 
 
 def test_deleting_a_connection_resolves_its_policy_alerts_and_no_others() -> None:
-    manual = AlertRaised(alert_id=alert(1), connection_id=SHOP, message="m", project_id=WEB, severity="info")
+    manual = facts.AlertRaised(alert_id=alert(1), connection_id=SHOP, message="m", project_id=WEB, severity="info")
     elsewhere = raised("dlq_backlog", "warning", of=ADS)
     scene = given(*HUB, STALLED, manual, BACKLOG, elsewhere, FAILING)
     outcome = scene.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
-    gone = ConnectionDeleted(connection_id=SHOP)
+    gone = facts.ConnectionDeleted(connection_id=SHOP)
     after = outcome.then(gone, over("sync_failing"), over("dlq_backlog"), over("sync_stalled")).after()
-    assert after is not None
     assert set(after.alerts) == {manual.alert_id, elsewhere.alert_id}
 
 
 def test_starting_a_sync_resolves_no_alert() -> None:
     start = command("START_SYNC", by=BOB, connection_id=SHOP)
-    given(*HUB, *ONE_FAILED, STALLED).when(start).then(SyncStarted(connection_id=SHOP, sync_run_id=made_by(start)))
+    given(*HUB, *ONE_FAILED, STALLED).when(start).then(
+        facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(start))
+    )
 
 
 def test_policy_entries_are_marked_as_such_and_have_no_actor() -> None:

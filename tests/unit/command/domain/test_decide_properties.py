@@ -88,7 +88,7 @@ def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[S
     for outcome, _ in played(history):
         if isinstance(outcome.decision, Rejection):
             outcome.then_rejected(outcome.decision.code)
-            assert outcome.after() is outcome.before
+            assert outcome.folded() is outcome.before
 
 
 @given_any(histories(ONE_ORG))
@@ -119,7 +119,7 @@ def test_deciding_the_same_again_changes_nothing(history: list[Send]) -> None:
         if outcome.command.type in COUNTED:
             continue
         again = all_played.deciders.given(outcome.command.key).when(outcome.command, outcome.context.principal)
-        assert again.after() == outcome.after()
+        assert again.folded() == outcome.folded()
         if isinstance(again.decision, Acceptance):
             assert [getattr(entry.fact, "changed", None) for entry in again.decision.entries] == [False]
 

@@ -7,21 +7,14 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import (
-    ConnectionDeactivated,
-    ConnectionDeleted,
-    SyncCancelled,
-    SyncCompleted,
-    SyncFailed,
-    SyncStarted,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from support.given import ANN, BOB, CAT, DAN, IMPORTER, command, connection, given, made_by, sync_run
 from support.hub_scene import ADS, HUB, SHOP, cancelled, completed, failed, raised, started
 
 IDLE = given(*HUB)
 RUNNING = given(*HUB, started(1))
-INACTIVE = given(*HUB, started(1), ConnectionDeactivated(connection_id=SHOP))
+INACTIVE = given(*HUB, started(1), facts.ConnectionDeactivated(connection_id=SHOP))
 START = command("START_SYNC", by=ANN, connection_id=SHOP)
 ENDS: dict[str, dict[str, Any]] = {"COMPLETE_SYNC": {}, "FAIL_SYNC": {"error_message": "down"}, "CANCEL_SYNC": {}}
 
@@ -31,8 +24,7 @@ def end(type_: str, by: str | None = ANN, number: int = 1) -> Command:
 
 
 def test_a_sync_starts_with_the_id_of_its_entry() -> None:
-    after = IDLE.when(START).then(SyncStarted(connection_id=SHOP, sync_run_id=made_by(START))).after()
-    assert after is not None
+    after = IDLE.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(START))).after()
     assert after.runs[made_by(START)].status == "running"
 
 
@@ -51,7 +43,7 @@ def test_no_sync_starts_on_an_unknown_connection() -> None:
 
 
 def test_no_sync_starts_on_a_deleted_connection() -> None:
-    given(*HUB, ConnectionDeleted(connection_id=SHOP)).when(START).then_rejected(Code.CONNECTION_NOT_FOUND)
+    given(*HUB, facts.ConnectionDeleted(connection_id=SHOP)).when(START).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
 @pytest.mark.parametrize("actor", [CAT, DAN], ids=["viewer", "editor elsewhere"])
@@ -67,13 +59,15 @@ def test_a_second_sync_of_a_connection_is_rejected() -> None:
 
 def test_connections_sync_side_by_side() -> None:
     other = command("START_SYNC", by=BOB, connection_id=ADS)
-    RUNNING.when(other).then(SyncStarted(connection_id=ADS, sync_run_id=made_by(other)))
+    RUNNING.when(other).then(facts.SyncStarted(connection_id=ADS, sync_run_id=made_by(other)))
 
 
 @pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)])
-def test_after_a_run_has_ended_the_next_may_start(ended: SyncCompleted | SyncFailed | SyncCancelled) -> None:
+def test_after_a_run_has_ended_the_next_may_start(
+    ended: facts.SyncCompleted | facts.SyncFailed | facts.SyncCancelled,
+) -> None:
     scene = given(*HUB, started(1), ended)
-    scene.when(START).then(SyncStarted(connection_id=SHOP, sync_run_id=made_by(START)))
+    scene.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(START)))
 
 
 def test_no_sync_starts_on_an_inactive_connection_and_that_comes_before_a_running_one() -> None:
@@ -101,14 +95,13 @@ def test_what_nobody_looked_up_is_a_bug_and_no_idle_connection() -> None:
 def test_a_completed_run_keeps_its_stats_as_they_are() -> None:
     stats = {"rows": 3, "by_day": [{"b": 1, "a": None}]}
     done = RUNNING.when(command("COMPLETE_SYNC", sync_run_id=sync_run(1), stats=stats))
-    after = done.then(SyncCompleted(connection_id=SHOP, sync_run_id=sync_run(1), stats=free_json(stats))).after()
-    assert after is not None
+    after = done.then(facts.SyncCompleted(connection_id=SHOP, sync_run_id=sync_run(1), stats=free_json(stats))).after()
     assert after.runs[sync_run(1)].status == "success"
 
 
 def test_stats_that_are_empty_are_stats() -> None:
     done = RUNNING.when(command("COMPLETE_SYNC", sync_run_id=sync_run(1), stats={}))
-    done.then(SyncCompleted(connection_id=SHOP, sync_run_id=sync_run(1), stats=free_json({})))
+    done.then(facts.SyncCompleted(connection_id=SHOP, sync_run_id=sync_run(1), stats=free_json({})))
 
 
 def test_a_run_completes_without_stats() -> None:
@@ -118,21 +111,21 @@ def test_a_run_completes_without_stats() -> None:
 def test_a_failed_run_says_why() -> None:
     fell = RUNNING.when(end("FAIL_SYNC", by=None))
     after = fell.then(failed(1), raised("sync_failing", "warning")).after()
-    assert after is not None
     assert after.runs[sync_run(1)].status == "failed"
 
 
 def test_a_run_is_cancelled_with_a_reason_or_without_one() -> None:
     reasoned = command("CANCEL_SYNC", by=ANN, sync_run_id=sync_run(1), reason="too slow")
-    RUNNING.when(reasoned).then(SyncCancelled(connection_id=SHOP, sync_run_id=sync_run(1), reason="too slow"))
+    RUNNING.when(reasoned).then(facts.SyncCancelled(connection_id=SHOP, sync_run_id=sync_run(1), reason="too slow"))
     after = RUNNING.when(end("CANCEL_SYNC")).then(cancelled(1)).after()
-    assert after is not None
     assert after.runs[sync_run(1)].status == "cancelled"
 
 
 @pytest.mark.parametrize("type_", ENDS)
 @pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)], ids=["success", "failed", "cancelled"])
-def test_what_has_ended_cannot_end_again(type_: str, ended: SyncCompleted | SyncFailed | SyncCancelled) -> None:
+def test_what_has_ended_cannot_end_again(
+    type_: str, ended: facts.SyncCompleted | facts.SyncFailed | facts.SyncCancelled
+) -> None:
     given(*HUB, started(1), ended).when(end(type_)).then_rejected(Code.SYNC_NOT_RUNNING)
 
 

@@ -13,21 +13,7 @@ from daybook_command.domain.evolve import NotFoldable, evolve
 from daybook_command.domain.secret_refs import SecretRef
 from daybook_command.domain.state import Org
 from daybook_command.domain.syncs import Run
-from daybook_contracts.entries.facts import (
-    AlertEscalated,
-    AlertResolved,
-    ConnectionActivated,
-    ConnectionCreated,
-    ConnectionDeactivated,
-    ConnectionDeleted,
-    ConnectionUpdated,
-    DlqEventRetried,
-    DlqEventsResolved,
-    DlqEventsRetried,
-    SecretRefCreated,
-    SecretRefDeleted,
-    SecretRefRotated,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
 from support.given import alert, connection, dead_letter, fold, secret_ref, sync_run
 from support.hub_scene import (
@@ -47,12 +33,12 @@ from support.hub_scene import (
 )
 
 KEYED = free_json({"secrets": {"token": "shop key", "hook": "hook key"}, "depth": 1})
-BULK = DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)), resolution="manual")
-REF = SecretRefCreated(secret_ref_id=secret_ref(1), key_name="shop key", secret_id_ref="env:SHOP")
+BULK = facts.DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)), resolution="manual")
+REF = facts.SecretRefCreated(secret_ref_id=secret_ref(1), key_name="shop key", secret_id_ref="env:SHOP")
 
 
-def after(*facts: Fact) -> Org:
-    org = fold([*HUB, *facts])
+def after(*history: Fact) -> Org:
+    org = fold([*HUB, *history])
     assert org is not None
     return org
 
@@ -61,8 +47,8 @@ def shop(org: Org) -> Connection:
     return org.connections[SHOP]
 
 
-def activity(*facts: Fact) -> Activity:
-    known = shop(after(*facts)).activity
+def activity(*history: Fact) -> Activity:
+    known = shop(after(*history)).activity
     assert known is not None
     return known
 
@@ -72,52 +58,52 @@ def unknown(org: Org) -> Org:
     return replace(org, connections=org.connections.set(SHOP, replace(shop(org), activity=None)))
 
 
-def folded(org: Org, *facts: Fact) -> Org:
-    for fact in facts:
+def folded(org: Org, *history: Fact) -> Org:
+    for fact in history:
         org = evolve(org, None, fact)
     return org
 
 
 def test_a_new_connection_is_active_and_known_to_have_done_nothing() -> None:
-    new = ConnectionCreated(config=KEYED, connection_id=connection(7), name="New", project_id=WEB, type="webshop")
+    new = facts.ConnectionCreated(config=KEYED, connection_id=connection(7), name="New", project_id=WEB, type="webshop")
     fresh = Activity(config=sha256(bytes(KEYED)).digest())
     expected = Connection(WEB, "webshop", "New", active=True, key_names=frozenset({"shop key", "hook key"}))
     assert after(new).connections[connection(7)] == replace(expected, activity=fresh)
 
 
 def test_a_connection_gets_a_name_and_keeps_its_config() -> None:
-    before, renamed = after(), after(ConnectionUpdated(connection_id=SHOP, name="New"))
+    before, renamed = after(), after(facts.ConnectionUpdated(connection_id=SHOP, name="New"))
     assert shop(renamed) == replace(shop(before), name="New")
 
 
 def test_a_config_is_replaced_whole_with_the_names_of_its_keys() -> None:
-    rekeyed = ConnectionUpdated(connection_id=SHOP, config=free_json({"secrets": {"token": "other key"}}))
-    changed = shop(after(ConnectionUpdated(connection_id=SHOP, config=KEYED), rekeyed))
+    rekeyed = facts.ConnectionUpdated(connection_id=SHOP, config=free_json({"secrets": {"token": "other key"}}))
+    changed = shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), rekeyed))
     assert changed.activity is not None
     assert (changed.key_names, changed.name) == (frozenset({"other key"}), shop(after()).name)
     assert changed.activity.config == sha256(b'{"secrets":{"token":"other key"}}').digest()
 
 
 def test_a_config_that_is_replaced_leaves_what_the_connection_is_doing() -> None:
-    busy = activity(started(1), recorded(1), ConnectionUpdated(connection_id=SHOP, config=KEYED))
+    busy = activity(started(1), recorded(1), facts.ConnectionUpdated(connection_id=SHOP, config=KEYED))
     assert (busy.running, busy.pending) == (sync_run(1), 1)
 
 
 def test_a_config_without_secrets_names_no_keys() -> None:
-    plain = ConnectionUpdated(connection_id=SHOP, config=free_json({"depth": 1}))
-    assert shop(after(ConnectionUpdated(connection_id=SHOP, config=KEYED), plain)).key_names == frozenset()
+    plain = facts.ConnectionUpdated(connection_id=SHOP, config=free_json({"depth": 1}))
+    assert shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), plain)).key_names == frozenset()
 
 
 def test_a_connection_is_switched_off_and_on() -> None:
-    off = ConnectionDeactivated(connection_id=SHOP)
+    off = facts.ConnectionDeactivated(connection_id=SHOP)
     assert not shop(after(off)).active
-    assert shop(after(off, ConnectionActivated(connection_id=SHOP))) == shop(after())
+    assert shop(after(off, facts.ConnectionActivated(connection_id=SHOP))) == shop(after())
 
 
 def test_a_connection_goes_with_its_own_runs_and_dead_letters() -> None:
     others = (started(2, of=ADS), recorded(2, of=ADS))
     org = after(started(1), completed(1), recorded(1), raised("dlq_backlog", "warning"), *others)
-    left = folded(org, ConnectionDeleted(connection_id=SHOP))
+    left = folded(org, facts.ConnectionDeleted(connection_id=SHOP))
     assert SHOP not in left.connections
     assert (set(left.runs), set(left.dead_letters)) == ({sync_run(2)}, {dead_letter(2)})
     assert left.alerts == org.alerts
@@ -166,17 +152,17 @@ def test_a_count_that_was_broken_off_never_falls_below_zero() -> None:
 
 
 def test_retries_are_counted_one_by_one_and_in_bulk() -> None:
-    once = DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
-    both = DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)))
+    once = facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
+    both = facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)))
     letters = after(recorded(1), recorded(2), once, both, resolved(2)).dead_letters
     assert letters[dead_letter(1)] == DeadLetter(SHOP, pending=True, retry_count=2)
     assert letters[dead_letter(2)] == DeadLetter(SHOP, pending=False, retry_count=1)
 
 
 def test_what_nobody_looked_up_stays_unknown_while_all_else_is_folded() -> None:
-    facts = (started(1), failed(1), recorded(1), recorded(2), recorded(3), resolved(3), BULK)
-    more = (ConnectionUpdated(connection_id=SHOP, config=KEYED), ConnectionDeactivated(connection_id=SHOP))
-    assert folded(unknown(after()), *facts, *more) == unknown(after(*facts, *more))
+    told = (started(1), failed(1), recorded(1), recorded(2), recorded(3), resolved(3), BULK)
+    more = (facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), facts.ConnectionDeactivated(connection_id=SHOP))
+    assert folded(unknown(after()), *told, *more) == unknown(after(*told, *more))
 
 
 def test_an_alert_is_raised_escalated_and_resolved() -> None:
@@ -190,30 +176,32 @@ def test_a_reference_is_made_rotated_and_deleted_with_its_name() -> None:
     made = after(REF)
     assert dict(made.secret_refs) == {secret_ref(1): SecretRef("shop key", sha256(b"env:SHOP").digest())}
     assert dict(made.key_names) == {"shop key": secret_ref(1)}
-    rotated = folded(made, SecretRefRotated(secret_ref_id=secret_ref(1), secret_id_ref="env:NEW"))
+    rotated = folded(made, facts.SecretRefRotated(secret_ref_id=secret_ref(1), secret_id_ref="env:NEW"))
     assert dict(rotated.secret_refs) == {secret_ref(1): SecretRef("shop key", sha256(b"env:NEW").digest())}
-    gone = folded(rotated, SecretRefDeleted(secret_ref_id=secret_ref(1)))
+    gone = folded(rotated, facts.SecretRefDeleted(secret_ref_id=secret_ref(1)))
     assert (len(gone.secret_refs), len(gone.key_names)) == (0, 0)
 
 
 @pytest.mark.parametrize(
     "fact",
     [
-        ConnectionUpdated(connection_id=connection(9), name="New"),
-        ConnectionActivated(connection_id=connection(9)),
-        ConnectionDeactivated(connection_id=connection(9)),
-        ConnectionDeleted(connection_id=connection(9)),
+        facts.ConnectionUpdated(connection_id=connection(9), name="New"),
+        facts.ConnectionActivated(connection_id=connection(9)),
+        facts.ConnectionDeactivated(connection_id=connection(9)),
+        facts.ConnectionDeleted(connection_id=connection(9)),
         started(1, of=connection(9)),
         completed(9),
         recorded(1, of=connection(9)),
         resolved(9),
-        DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(9), retry_count=1),
-        DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(9),)),
-        DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(9),), resolution="manual"),
-        AlertResolved(alert_id=alert(9)),
-        AlertEscalated(alert_id=alert(9), connection_id=SHOP, message="m", rule="sync_failing", severity="critical"),
-        SecretRefRotated(secret_ref_id=secret_ref(9), secret_id_ref="env:NEW"),
-        SecretRefDeleted(secret_ref_id=secret_ref(9)),
+        facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(9), retry_count=1),
+        facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(9),)),
+        facts.DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(9),), resolution="manual"),
+        facts.AlertResolved(alert_id=alert(9)),
+        facts.AlertEscalated(
+            alert_id=alert(9), connection_id=SHOP, message="m", rule="sync_failing", severity="critical"
+        ),
+        facts.SecretRefRotated(secret_ref_id=secret_ref(9), secret_id_ref="env:NEW"),
+        facts.SecretRefDeleted(secret_ref_id=secret_ref(9)),
     ],
     ids=lambda fact: type(fact).__name__,
 )

@@ -36,7 +36,6 @@ def founded() -> Org:
         outcome = decided(org, send, LOADER)
         assert isinstance(outcome.decision, Acceptance), (send, outcome.decision)
         org = outcome.after()
-    assert org is not None
     return org
 
 

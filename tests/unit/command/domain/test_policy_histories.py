@@ -14,16 +14,7 @@ from hypothesis import given as each
 from daybook_command.domain.decision import Acceptance
 from daybook_command.domain.references import RULES
 from daybook_command.domain.state import Org
-from daybook_contracts.entries.facts import (
-    AlertRaised,
-    AlertResolved,
-    ConnectionDeleted,
-    DlqEventRecorded,
-    DlqEventResolved,
-    DlqEventsResolved,
-    SyncCompleted,
-    SyncFailed,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.identity import policy_alert_id
 from support.deciding import Deciders
 from support.given import ANN, ORG
@@ -60,29 +51,29 @@ class Watch:
 
     def tell(self, fact: msgspec.Struct, *, timed_out: bool) -> None:
         match fact:
-            case SyncCompleted(connection_id=of):
+            case facts.SyncCompleted(connection_id=of):
                 self.ends[of].append(True)
                 self._close(of, "sync_failing", "sync_stalled")
-            case SyncFailed(connection_id=of):
+            case facts.SyncFailed(connection_id=of):
                 self.ends[of].append(False)
                 self._open(of, "sync_failing", "warning" if any([True, True, *self.ends[of]][-3:]) else "critical")
                 if timed_out:
                     self._open(of, "sync_stalled", "critical")
-            case DlqEventRecorded(connection_id=of):
+            case facts.DlqEventRecorded(connection_id=of):
                 self.pending[fact.dlq_event_id] = of
                 self._open(of, "dlq_backlog", "critical" if self._backlog(of) > 99 else "warning")
-            case DlqEventResolved():
+            case facts.DlqEventResolved():
                 self._resolve(fact.dlq_event_id)
-            case DlqEventsResolved():
+            case facts.DlqEventsResolved():
                 for id_ in fact.ids:
                     self._resolve(id_)
-            case ConnectionDeleted(connection_id=of):
+            case facts.ConnectionDeleted(connection_id=of):
                 self._close(of, "sync_failing", "dlq_backlog", "sync_stalled")
                 self.ends.pop(of, None)
                 self.pending = {id_: where for id_, where in self.pending.items() if where != of}
-            case AlertRaised():
+            case facts.AlertRaised():
                 self.open[fact.alert_id] = fact.severity
-            case AlertResolved():
+            case facts.AlertResolved():
                 del self.open[fact.alert_id]
             case _:
                 pass
