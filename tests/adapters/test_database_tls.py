@@ -91,10 +91,7 @@ async def test_a_valid_certificate_is_trusted(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("host", "authority", "reason"),
-    [
-        ("127.0.0.1", "ours", "IP address mismatch"),
-        ("localhost", "others", "self-signed certificate"),
-    ],
+    [("127.0.0.1", "ours", "IP address mismatch"), ("localhost", "others", "self-signed certificate")],
 )
 async def test_an_invalid_certificate_is_refused(
     url: str, tmp_path: Path, host: str, authority: str, reason: str

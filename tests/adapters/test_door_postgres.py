@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,17 +10,9 @@ from daybook_command.postgres.outcomes import OutcomeReader
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, Rejected
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.postgres.connections import Pool
 from suites.door import COMMAND, IDENTITY, DoorTables, DoorTablesContract
 from support.door_doubles import ORG, OTHER, USER
-from support.stack import FreshSettings
-
-
-@pytest.fixture
-async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
-    opened = await open_pool(fresh_settings(partitions=1), "test-door")
-    yield opened
-    await close_pool(opened)
 
 
 async def add_user(pool: Pool, user_id: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import heal as heal_module
 from daybook_projector.healing.org_log import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than, post_rest, start_heal
@@ -55,20 +56,18 @@ async def quarantined_org(pool: Pool) -> Logbook:
     return log
 
 
-async def test_all_orgs_are_projected_while_the_rows_of_one_are_healed(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        log = await quarantined_org(pool)
-        async with locked(pool, LOCK_MEMBER):
-            healing = asyncio.create_task(heal(settings, HURT))
-            await wait_until_blocked(pool)
-            log.add(WELL, ANN, facts.OrgRenamed(name="meanwhile"))
-            log.add(HURT, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
-            await post_rest(pool, log)
-            assert (await tables(pool))["orgs"][WELL,][0] == "meanwhile"
-        assert (await healing).entries == len(log.records[0]) - 4
-        assert differences(expected(log), await tables(pool)) == []
-        assert await quarantine(pool) == []
+async def test_all_orgs_are_projected_while_the_rows_of_one_are_healed(settings: Settings, pool: Pool) -> None:
+    log = await quarantined_org(pool)
+    async with locked(pool, LOCK_MEMBER):
+        healing = asyncio.create_task(heal(settings, HURT))
+        await wait_until_blocked(pool)
+        log.add(WELL, ANN, facts.OrgRenamed(name="meanwhile"))
+        log.add(HURT, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
+        await post_rest(pool, log)
+        assert (await tables(pool))["orgs"][WELL,][0] == "meanwhile"
+    assert (await healing).entries == len(log.records[0]) - 4
+    assert differences(expected(log), await tables(pool)) == []
+    assert await quarantine(pool) == []
 
 
 async def test_only_the_partition_of_the_org_waits_for_the_last_step(fresh_settings: FreshSettings) -> None:
@@ -94,70 +93,60 @@ async def test_only_the_partition_of_the_org_waits_for_the_last_step(fresh_setti
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_healing_waits_for_a_running_batch_and_includes_it(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        log = await quarantined_org(pool)
-        async with pool.acquire() as connection, connection.transaction():
-            await connection.execute("SELECT FROM daybook.checkpoints FOR UPDATE")
-            healing = asyncio.create_task(heal(settings, HURT))
-            await wait_until_blocked(pool)
-        assert (await healing).released
-        assert differences(expected(log), await tables(pool)) == []
+async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Settings, pool: Pool) -> None:
+    log = await quarantined_org(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM daybook.checkpoints FOR UPDATE")
+        healing = asyncio.create_task(heal(settings, HURT))
+        await wait_until_blocked(pool)
+    assert (await healing).released
+    assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_of_two_simultaneous_healings_one_finds_the_work_done(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        log = await quarantined_org(pool)
-        both = await asyncio.gather(heal(settings, HURT), heal(settings, HURT))
-        assert sorted(healed.released for healed in both) == [False, True]
-        assert differences(expected(log), await tables(pool)) == []
-        assert await pool.fetchval("SELECT generation FROM daybook.quarantine") == 2
+async def test_of_two_simultaneous_healings_one_finds_the_work_done(settings: Settings, pool: Pool) -> None:
+    log = await quarantined_org(pool)
+    both = await asyncio.gather(heal(settings, HURT), heal(settings, HURT))
+    assert sorted(healed.released for healed in both) == [False, True]
+    assert differences(expected(log), await tables(pool)) == []
+    assert await pool.fetchval("SELECT generation FROM daybook.quarantine") == 2
 
 
 @pytest.mark.parametrize("lock", [LOCK_MEMBER, LOCK_ORG], ids=["before the last step", "in the last step"])
-async def test_a_killed_healing_changes_nothing_and_can_be_repeated(fresh_settings: FreshSettings, lock: str) -> None:
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        log = await quarantined_org(pool)
-        before = await tables(pool), await quarantine(pool)
-        async with locked(pool, lock):
-            process = await start_heal(settings, HURT)
-            await wait_until_blocked(pool, "daybook-heal")
-            process.kill()
-            await process.communicate()
-            # Its own locks are released although it was still waiting for another.
-            await wait_until_disconnected(pool, "daybook-heal")
-        assert process.returncode == -signal.SIGKILL
-        assert (await tables(pool), await quarantine(pool)) == before
-        assert (await heal_at_a_shell(settings, HURT)).code == 0
-        assert differences(expected(log), await tables(pool)) == []
-        assert await quarantine(pool) == []
+async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Settings, pool: Pool, lock: str) -> None:
+    log = await quarantined_org(pool)
+    before = await tables(pool), await quarantine(pool)
+    async with locked(pool, lock):
+        process = await start_heal(settings, HURT)
+        await wait_until_blocked(pool, "daybook-heal")
+        process.kill()
+        await process.communicate()
+        # Its own locks are released although it was still waiting for another.
+        await wait_until_disconnected(pool, "daybook-heal")
+    assert process.returncode == -signal.SIGKILL
+    assert (await tables(pool), await quarantine(pool)) == before
+    assert (await heal_at_a_shell(settings, HURT)).code == 0
+    assert differences(expected(log), await tables(pool)) == []
+    assert await quarantine(pool) == []
 
 
-async def test_an_interrupted_healing_reports_it(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        await quarantined_org(pool)
-        async with locked(pool, LOCK_MEMBER):
-            process = await start_heal(settings, HURT)
-            await wait_until_blocked(pool, "daybook-heal")
-            process.send_signal(signal.SIGINT)
-            output = await asyncio.wait_for(process.communicate(), 20)
-        assert (process.returncode, *output) == (130, b"", b"interrupted: repeat it, and it begins anew\n")
-        assert len(await quarantine(pool)) == 1
+async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool) -> None:
+    await quarantined_org(pool)
+    async with locked(pool, LOCK_MEMBER):
+        process = await start_heal(settings, HURT)
+        await wait_until_blocked(pool, "daybook-heal")
+        process.send_signal(signal.SIGINT)
+        output = await asyncio.wait_for(process.communicate(), 20)
+    assert (process.returncode, *output) == (130, b"", b"interrupted: repeat it, and it begins anew\n")
+    assert len(await quarantine(pool)) == 1
 
 
 async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = fresh_settings(partitions=1)
     monkeypatch.setattr(heal_module, "SESSION", "SET lock_timeout = '100ms'")
-    async with database(settings) as pool:
-        await quarantined_org(pool)
-        before = await tables(pool), await quarantine(pool)
-        async with locked(pool, LOCK_MEMBER):
-            with pytest.raises(Unhealable, match=r"^another transaction .*: repeat it; nothing was changed$"):
-                await heal(settings, HURT)
-        assert (await tables(pool), await quarantine(pool)) == before
+    await quarantined_org(pool)
+    before = await tables(pool), await quarantine(pool)
+    async with locked(pool, LOCK_MEMBER):
+        with pytest.raises(Unhealable, match=r"^another transaction .*: repeat it; nothing was changed$"):
+            await heal(settings, HURT)
+    assert (await tables(pool), await quarantine(pool)) == before

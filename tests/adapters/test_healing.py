@@ -18,19 +18,8 @@ from daybook_projector.projections.fold import folds
 from support.healing import heal, older_than, post_rest
 from support.histories import logs
 from support.logbook import Logbook, thing
-from support.poison import (
-    ANN,
-    BOB,
-    HURT,
-    POISONS,
-    WELL,
-    Poisoning,
-    a_row_that_is_not_there,
-    busy,
-    founded,
-)
+from support.poison import ANN, BOB, HURT, POISONS, WELL, Poisoning, a_row_that_is_not_there, busy, founded
 from support.projecting import database, empty, expected, post, quarantine, tables
-from support.stack import FreshSettings
 from support.tables import Tables, differences
 
 ALL = folds(managed_users=True)
@@ -46,22 +35,16 @@ SELECT replace(conrelid::regclass::text, 'shadow_', ''), replace(pg_get_constrai
 """
 
 
-@pytest.fixture(scope="module")
-def shared_settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings(partitions=1)
-
-
 @pytest.mark.parametrize("page", [1, 500])
 async def test_a_newer_version_heals_an_org_whose_entry_an_older_version_could_not_read(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
-    log, settings = busy(), fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-        healed = await heal(settings, HURT)
-        assert differences(expected(log), await tables(pool)) == []
-        assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
+    log = busy()
+    assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+    healed = await heal(settings, HURT)
+    assert differences(expected(log), await tables(pool)) == []
+    assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
     assert (healed.entries, healed.released) == (len(log.records[0]) - 3, True)
     assert healed.differences == (
         Difference("public.orgs", other=1),
@@ -92,93 +75,85 @@ async def test_orgs_with_any_entries_unknown_to_an_older_version_are_healed(
 
 @pytest.mark.parametrize("poison", POISONS)
 async def test_an_entry_that_still_cannot_be_applied_is_named_and_nothing_changes(
-    fresh_settings: FreshSettings, poison: Poisoning
+    settings: Settings, pool: Pool, poison: Poisoning
 ) -> None:
-    log, settings = founded(), fresh_settings(partitions=1)
+    log = founded()
     place = poison(log)
     log.add(HURT, ANN, facts.OrgRenamed(name="later"))
-    async with database(settings) as pool:
-        await post(pool, log)
-        before = await state(pool)
-        with pytest.raises(Unhealable, match=rf"^entry {place.text} \([A-Z_]+\) cannot be applied: \S"):
-            await heal(settings, HURT)
-        assert await state(pool) == before
+    await post(pool, log)
+    before = await state(pool)
+    with pytest.raises(Unhealable, match=rf"^entry {place.text} \([A-Z_]+\) cannot be applied: \S"):
+        await heal(settings, HURT)
+    assert await state(pool) == before
 
 
 async def state(pool: Pool) -> tuple[Tables, list[tuple[str, int, int]]]:
     return await tables(pool), await quarantine(pool)
 
 
-async def test_a_missing_user_can_be_added_before_healing(fresh_settings: FreshSettings) -> None:
-    log, settings = Logbook(), fresh_settings(partitions=1)
+async def test_a_missing_user_can_be_added_before_healing(settings: Settings, pool: Pool) -> None:
+    log = Logbook()
     log.register(ANN)
     log.add(HURT, ANN, facts.OrgCreated(name="a"))
     log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=BOB))
-    async with database(settings) as pool:
-        await post(pool, log)
-        with pytest.raises(
-            Unhealable, match=rf"entry 0\.2 \(ADD_MEMBER\) cannot be applied: user {BOB} does not exist"
-        ):
-            await heal(settings, HURT)
-        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
-        assert (await heal(settings, HURT)).released
-        assert set((await tables(pool))["org_members"]) == {(HURT, ANN), (HURT, BOB)}
+    await post(pool, log)
+    with pytest.raises(Unhealable, match=rf"entry 0\.2 \(ADD_MEMBER\) cannot be applied: user {BOB} does not exist"):
+        await heal(settings, HURT)
+    await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
+    assert (await heal(settings, HURT)).released
+    assert set((await tables(pool))["org_members"]) == {(HURT, ANN), (HURT, BOB)}
 
 
-async def test_entries_are_ordered_by_position_not_by_time(fresh_settings: FreshSettings) -> None:
-    log, settings = founded(), fresh_settings(partitions=1)
+async def test_entries_are_ordered_by_position_not_by_time(settings: Settings, pool: Pool) -> None:
+    log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
     log.add(HURT, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
-    async with database(settings) as pool:
-        await post(pool, log, kind=older_than(facts.OrgRenamed))
-        assert (await heal(settings, HURT)).released
-        assert (await tables(pool))["orgs"][HURT,][0] == "c"
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    assert (await heal(settings, HURT)).released
+    assert (await tables(pool))["orgs"][HURT,][0] == "c"
 
 
-async def test_manually_changed_rows_are_restored_from_the_log(fresh_settings: FreshSettings) -> None:
-    log, settings = busy(), fresh_settings(partitions=1)
+async def test_manually_changed_rows_are_restored_from_the_log(settings: Settings, pool: Pool) -> None:
+    log = busy()
     log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
-    async with database(settings) as pool:
-        await post(pool, log)
-        good = await tables(pool)
-        await pool.execute("DELETE FROM org_members WHERE user_id = $1", BOB)
-        await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), HURT)
-        for id_, name in ((9, "d"), (10, "a"), (9, "b")):
-            await pool.execute("UPDATE secret_refs SET key_name = $2 WHERE id = $1", thing(id_), name)
-        log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
-        await post_rest(pool, log)
-        assert len(await quarantine(pool)) == 1
-        assert (await heal(settings, HURT)).released
-        found = await tables(pool)
-        assert found["secret_refs"] == good["secret_refs"]
-        assert differences(expected(log), found) == []
+    await post(pool, log)
+    good = await tables(pool)
+    await pool.execute("DELETE FROM org_members WHERE user_id = $1", BOB)
+    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), HURT)
+    for id_, name in ((9, "d"), (10, "a"), (9, "b")):
+        await pool.execute("UPDATE secret_refs SET key_name = $2 WHERE id = $1", thing(id_), name)
+    log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
+    await post_rest(pool, log)
+    assert len(await quarantine(pool)) == 1
+    assert (await heal(settings, HURT)).released
+    found = await tables(pool)
+    assert found["secret_refs"] == good["secret_refs"]
+    assert differences(expected(log), found) == []
 
 
-async def test_a_healed_org_is_projected_again_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
-    log, settings = founded(), fresh_settings(partitions=1)
+async def test_a_healed_org_is_projected_again_and_can_be_quarantined_again(settings: Settings, pool: Pool) -> None:
+    log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="b"))
-    async with database(settings) as pool:
-        await post(pool, log, kind=older_than(facts.OrgRenamed))
-        assert (await heal(settings, HURT)).released
-        again = await heal(settings, HURT)
-        assert (again.released, again.differences) == (False, ())
-        assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
-        log.add(HURT, ANN, facts.OrgRenamed(name="c"))
-        await post_rest(pool, log)
-        assert differences(expected(log), await tables(pool)) == []
-        place = a_row_that_is_not_there(log)
-        await post_rest(pool, log)
-        assert await quarantine(pool) == [(HURT, place.position, 3)]
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    assert (await heal(settings, HURT)).released
+    again = await heal(settings, HURT)
+    assert (again.released, again.differences) == (False, ())
+    assert tuple(await pool.fetchrow(STATE, HURT) or ()) == (2, False)
+    log.add(HURT, ANN, facts.OrgRenamed(name="c"))
+    await post_rest(pool, log)
+    assert differences(expected(log), await tables(pool)) == []
+    place = a_row_that_is_not_there(log)
+    await post_rest(pool, log)
+    assert await quarantine(pool) == [(HURT, place.position, 3)]
 
 
-async def test_comparing_changes_nothing(fresh_settings: FreshSettings) -> None:
-    log, settings = busy(), fresh_settings(partitions=1)
-    async with database(settings) as pool:
-        await post(pool, log, kind=older_than(facts.OrgRenamed))
-        await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", WELL)
-        before = await state(pool)
-        hurt, well = await heal(settings, HURT, keep=False), await heal(settings, WELL, keep=False)
-        assert await state(pool) == before
+async def test_comparing_changes_nothing(settings: Settings, pool: Pool) -> None:
+    log = busy()
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", WELL)
+    before = await state(pool)
+    hurt, well = await heal(settings, HURT, keep=False), await heal(settings, WELL, keep=False)
+    assert await state(pool) == before
     assert (hurt.released, len(hurt.differences)) == (False, 9)
     assert (well.released, well.differences) == (False, (Difference("public.orgs", other=1),))
 

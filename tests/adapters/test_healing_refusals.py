@@ -1,7 +1,5 @@
 """When healing is refused: rows of `audit_log` that differ from the log, and positions that give no order."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from daybook_contracts.entries import facts
@@ -22,17 +20,6 @@ ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
 ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
 """
 UPDATE_RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=1)
-
-
-@pytest.fixture
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with database(settings) as opened:
-        yield opened
 
 
 async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = HURT) -> None:

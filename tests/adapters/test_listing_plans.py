@@ -40,9 +40,7 @@ async def test_the_latest_failed_runs_are_found_without_reading_other_runs(setti
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes) <= 60
 
 
-async def test_counting_stops_at_the_limit_for_a_connection_with_many_dead_letters(
-    settings: Settings,
-) -> None:
+async def test_counting_stops_at_the_limit_for_a_connection_with_many_dead_letters(settings: Settings) -> None:
     no_filter = (True, None, None, None, None, 100, PENDING_COUNTED)
     nodes = await scans(settings, "dlq_events", MANY_PENDING, CONNECTIONS, *no_filter)
     assert {node.get("Index Name") for node in nodes} == {"dlq_events_connection_id"}

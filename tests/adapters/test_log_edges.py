@@ -73,9 +73,7 @@ class TestKafkaLog(LogContract):
         return KafkaLog(writers, reader)
 
 
-async def test_a_batch_that_kafka_refuses_does_not_affect_the_next_one(
-    writers: tuple[LogWriter, LogWriter],
-) -> None:
+async def test_a_batch_that_kafka_refuses_does_not_affect_the_next_one(writers: tuple[LogWriter, LogWriter]) -> None:
     one, _ = writers
     # The first record fills the batch, so the second does not fit.
     assert isinstance(await one.append(0, batch(b"x" * (BATCH_BYTES + 1), b"y")), AppendRefused)

@@ -1,26 +1,16 @@
 """Finding runs that have been running for too long, in a real PostgreSQL."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from daybook_command.postgres import overdue_runs as overdue
 from daybook_command.postgres.overdue_runs import OverdueRuns
 from daybook_command.shard.events import OverdueRun
 from daybook_contracts.routing import partition_of
-from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
+from daybook_infra.runtime.postgres.connections import Pool
 from support.planted_rows import put_connection, put_org, put_runs
-from support.stack import FreshSettings
 
 # Short, since the interval between looks is a quarter of it.
 LIMIT_SECONDS = 1
-
-
-@pytest.fixture
-async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
-    pool = await open_pool(fresh_settings(), "test")
-    yield pool
-    await close_pool(pool)
 
 
 async def put_overdue(pool: Pool, hours: int) -> OverdueRun:

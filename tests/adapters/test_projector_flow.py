@@ -25,6 +25,11 @@ ANN, BOB, CAT = user(1), user(2), user(3)
 PARTITIONS = 3
 
 
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=PARTITIONS)
+
+
 def some_orgs(log: Logbook, numbers: range) -> None:
     """Adds orgs with members that are added, changed and removed."""
     for number in numbers:
@@ -48,13 +53,12 @@ def three_users(partitions: int = PARTITIONS) -> Logbook:
     return log
 
 
-async def test_the_tables_are_the_fold_of_the_log(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_the_tables_are_the_fold_of_the_log(settings: Settings, pool: Pool) -> None:
     log = three_users()
     some_orgs(log, range(1, 30))
     log.refuse(None, ANN, "RENAME_ORG", org(99), {"org_id": org(99), "name": "x"})
     await publish(settings, log)
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await projected(pool, log)
         assert differences(expected(log), await tables(pool)) == []
         assert await quarantine(pool) == []
@@ -104,34 +108,28 @@ async def test_void_records_of_every_kind_change_nothing_and_are_counted(fresh_s
         assert projector.health.ready
 
 
-async def test_a_projector_continues_where_the_last_one_ended(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_a_projector_continues_where_the_last_one_ended(settings: Settings, pool: Pool) -> None:
     log = three_users()
     some_orgs(log, range(1, 10))
-    async with database(settings) as pool:
-        for numbers in (range(10, 20), range(20, 30)):
-            published = [len(values) for values in log.records] if await checkpoints(pool) else ()
-            some_orgs(log, numbers)
-            await publish(settings, log, published)
-            async with projecting(settings) as projector:
-                await projected(pool, log)
-                assert projector.health.ready
-        assert differences(expected(log), await tables(pool)) == []
+    for numbers in (range(10, 20), range(20, 30)):
+        published = [len(values) for values in log.records] if await checkpoints(pool) else ()
+        some_orgs(log, numbers)
+        await publish(settings, log, published)
+        async with projecting(settings) as projector:
+            await projected(pool, log)
+            assert projector.health.ready
+    assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_projector_cancelled_at_any_time_skips_and_repeats_nothing(
-    fresh_settings: FreshSettings,
-) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_a_projector_cancelled_at_any_time_skips_and_repeats_nothing(settings: Settings, pool: Pool) -> None:
     log = three_users()
     some_orgs(log, range(1, 400))
     await publish(settings, log)
     ends = {partition: len(values) for partition, values in enumerate(log.records)}
-    async with database(settings) as pool:
-        while await checkpoints(pool) != ends:
-            with pytest.raises(Interrupted):
-                await project_until_a_checkpoint_moves(settings, pool)
-        assert differences(expected(log), await tables(pool)) == []
+    while await checkpoints(pool) != ends:
+        with pytest.raises(Interrupted):
+            await project_until_a_checkpoint_moves(settings, pool)
+    assert differences(expected(log), await tables(pool)) == []
 
 
 class Interrupted(Exception):
@@ -149,12 +147,11 @@ async def project_until_a_checkpoint_moves(settings: Settings, pool: Pool) -> No
         raise Interrupted
 
 
-async def test_two_projectors_share_the_partitions(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_two_projectors_share_the_partitions(settings: Settings, pool: Pool) -> None:
     log = three_users()
     some_orgs(log, range(1, 20))
     await publish(settings, log)
-    async with database(settings) as pool, projecting(settings):
+    async with projecting(settings):
         await projected(pool, log)
         async with projecting(settings) as second:
             published = [len(values) for values in log.records]

@@ -1,7 +1,5 @@
 """The hub's tables on a real PostgreSQL: cascading deletes, and ids and names that are used again."""
 
-import pytest
-
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
 from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS
@@ -10,7 +8,6 @@ from daybook_projector.postgres.row_writer import CASCADE_SECONDS
 from daybook_projector.projections.fold import TABLES
 from support.logbook import Logbook, org, project, thing, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
-from support.stack import FreshSettings
 from support.tables import differences
 
 ORG, ANN, SITE = org(1), user(1), project(1)
@@ -36,11 +33,6 @@ BEGIN
 END $$;
 CREATE TRIGGER note AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FUNCTION record_timeout();
 """
-
-
-@pytest.fixture(scope="module")
-def shared_settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings(partitions=1)
 
 
 def log_with_project() -> Logbook:
@@ -72,9 +64,7 @@ async def assert_any_cut_gives_the_fold(settings: Settings, log: Logbook, *limit
             assert await quarantine(pool) == []
 
 
-async def test_declared_cascades_and_unique_keys_match_the_schema(
-    shared_settings: Settings,
-) -> None:
+async def test_declared_cascades_and_unique_keys_match_the_schema(shared_settings: Settings) -> None:
     async with database(shared_settings) as pool:
         cascades, unique = await pool.fetch(CASCADES), await pool.fetch(UNIQUE)
     with_cascade = {(table.name, *table.cascades_from) for table in TABLES if table.cascades_from is not None}
@@ -97,9 +87,7 @@ async def test_a_null_payload_is_stored_as_json_null(shared_settings: Settings) 
         assert await pool.fetchval("SELECT jsonb_typeof(payload_json) FROM dlq_events") == "null"
 
 
-async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(
-    shared_settings: Settings,
-) -> None:
+async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(shared_settings: Settings) -> None:
     log = log_with_project()
     for name in "abc":
         log.add(ORG, ANN, connection_created(name=name))
@@ -133,9 +121,7 @@ async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(sha
     await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 7)
 
 
-async def test_a_connection_deleted_after_a_poison_entry_is_kept(
-    shared_settings: Settings,
-) -> None:
+async def test_a_connection_deleted_after_a_poison_entry_is_kept(shared_settings: Settings) -> None:
     log = log_with_project()
     log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     poison = log.add(ORG, ANN, connection_created())[0]

@@ -11,13 +11,18 @@ from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org_in, user_in
-from support.projecting import Projector, database, projected, projecting, publish, tables, until, wait_for
+from support.projecting import Projector, projected, projecting, publish, tables, until, wait_for
 from support.stack import FreshSettings
 
 PARTITIONS = 2
 HERE, THERE = 0, 1
 ANN = user_in(THERE, PARTITIONS)
 HURT, WELL = org_in(HERE, PARTITIONS), org_in(THERE, PARTITIONS)
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=PARTITIONS)
 
 
 async def project_once(settings: Settings, pool: Pool) -> Logbook:
@@ -49,40 +54,34 @@ CHECKPOINT_CHANGES = {
 
 
 @pytest.mark.parametrize(("change", "reason"), CHECKPOINT_CHANGES.values(), ids=CHECKPOINT_CHANGES)
-async def test_a_changed_log_stops_its_partition_only(fresh_settings: FreshSettings, change: str, reason: str) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
-    async with database(settings) as pool:
-        log = await project_once(settings, pool)
-        await pool.execute(f"UPDATE daybook.checkpoints SET {change} WHERE partition = {HERE}")
-        published = [len(values) for values in log.records]
-        log.add(HURT, ANN, facts.OrgRenamed(name="c"))
-        last = log.add(WELL, ANN, facts.OrgRenamed(name="c"))[0]
-        async with projecting(settings) as projector:
-            assert reason in await wait_for_stop(projector)
-            await publish(settings, log, published)
-            await wait_for(pool, last)
-            found = await tables(pool)
-            assert (found["orgs"][HURT,][0], found["orgs"][WELL,][0]) == ("b", "c")
+async def test_a_changed_log_stops_its_partition_only(settings: Settings, pool: Pool, change: str, reason: str) -> None:
+    log = await project_once(settings, pool)
+    await pool.execute(f"UPDATE daybook.checkpoints SET {change} WHERE partition = {HERE}")
+    published = [len(values) for values in log.records]
+    log.add(HURT, ANN, facts.OrgRenamed(name="c"))
+    last = log.add(WELL, ANN, facts.OrgRenamed(name="c"))[0]
+    async with projecting(settings) as projector:
+        assert reason in await wait_for_stop(projector)
+        await publish(settings, log, published)
+        await wait_for(pool, last)
+        found = await tables(pool)
+        assert (found["orgs"][HURT,][0], found["orgs"][WELL,][0]) == ("b", "c")
 
 
-async def test_a_truncated_log_stops_its_partition(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
-    async with database(settings) as pool:
-        await project_once(settings, pool)
-        async with admin(settings) as client:
-            topic = Topics(settings.topic_prefix).audit_log
-            await client.delete_records({TopicPartition(topic, HERE): RecordsToDelete(before_offset=1)})
-        async with projecting(settings) as projector:
-            assert "the log starts at offset 1" in await wait_for_stop(projector)
+async def test_a_truncated_log_stops_its_partition(settings: Settings, pool: Pool) -> None:
+    await project_once(settings, pool)
+    async with admin(settings) as client:
+        topic = Topics(settings.topic_prefix).audit_log
+        await client.delete_records({TopicPartition(topic, HERE): RecordsToDelete(before_offset=1)})
+    async with projecting(settings) as projector:
+        assert "the log starts at offset 1" in await wait_for_stop(projector)
 
 
-async def test_too_many_void_records_in_a_row_stop_the_partition(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
-    async with database(settings) as pool:
-        log = await project_once(settings, pool)
-        published = [len(values) for values in log.records]
-        for _ in range(MAX_VOIDS_IN_A_ROW):
-            log.void(HERE, b"x")
-        async with projecting(settings) as projector:
-            await publish(settings, log, published)
-            assert f"{MAX_VOIDS_IN_A_ROW} records in a row" in await wait_for_stop(projector)
+async def test_too_many_void_records_in_a_row_stop_the_partition(settings: Settings, pool: Pool) -> None:
+    log = await project_once(settings, pool)
+    published = [len(values) for values in log.records]
+    for _ in range(MAX_VOIDS_IN_A_ROW):
+        log.void(HERE, b"x")
+    async with projecting(settings) as projector:
+        await publish(settings, log, published)
+        assert f"{MAX_VOIDS_IN_A_ROW} records in a row" in await wait_for_stop(projector)

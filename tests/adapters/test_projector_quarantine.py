@@ -54,21 +54,15 @@ async def assert_only_the_hurt_org_stops(pool: Pool, log: Logbook) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
-@pytest.mark.parametrize(
-    "poison",
-    POISONS,
-)
-async def test_an_entry_that_cannot_be_applied_stops_its_org_only(
-    fresh_settings: FreshSettings, poison: Poisoning, limit: int
-) -> None:
+@pytest.mark.parametrize("poison", POISONS)
+async def test_an_entry_that_cannot_be_applied_stops_its_org_only(pool: Pool, poison: Poisoning, limit: int) -> None:
     log = founded()
     place = poison(log)
     add_later_entries(log)
-    async with database(fresh_settings(partitions=1)) as pool:
-        found = await post(pool, log, limit)
-        assert [(poison.org_id, poison.position) for poison in found] == [(HURT, place.position)]
-        await assert_only_the_hurt_org_stops(pool, log)
-        assert await quarantine(pool) == [(HURT, place.position, 1)]
+    found = await post(pool, log, limit)
+    assert [(poison.org_id, poison.position) for poison in found] == [(HURT, place.position)]
+    await assert_only_the_hurt_org_stops(pool, log)
+    assert await quarantine(pool) == [(HURT, place.position, 1)]
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
@@ -89,62 +83,57 @@ async def test_an_entry_in_a_foreign_partition_quarantines_its_org_and_changes_n
         assert (orgs[hurt,][0], orgs[well,][0]) == ("a", "later")
 
 
-async def test_entries_before_the_poison_entry_are_applied(fresh_settings: FreshSettings) -> None:
+async def test_entries_before_the_poison_entry_are_applied(pool: Pool) -> None:
     log = founded()
     log.add(HURT, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
-    async with database(fresh_settings(partitions=1)) as pool:
-        await post(pool, log)
-        assert (await tables(pool))["orgs"][HURT,][0] == "before"
+    await post(pool, log)
+    assert (await tables(pool))["orgs"][HURT,][0] == "before"
 
 
-async def test_a_poison_creation_still_writes_the_rows_that_audit_log_references(fresh_settings: FreshSettings) -> None:
+async def test_a_poison_creation_still_writes_the_rows_that_audit_log_references(pool: Pool) -> None:
     log = founded()
     log.add(org(3), ANN, facts.OrgCreated(name="new"), id=WRONG_ID)
     log.add(org(3), ANN, facts.ProjectCreated(name="its", project_id=SITE))
     log.add(org(3), ANN, facts.ProjectMemberAdded(project_id=SITE, role="admin", user_id=ANN))
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert [poison.org_id for poison in await post(pool, log)] == [org(3)]
-        found = await tables(pool)
-        assert found["orgs"][org(3),][0] == "new"
-        assert found["projects"][SITE,][:2] == (org(3), "its")
-        assert found["project_members"] == {}
-        assert len(found["audit_log"]) == len(log.records[0])
+    assert [poison.org_id for poison in await post(pool, log)] == [org(3)]
+    found = await tables(pool)
+    assert found["orgs"][org(3),][0] == "new"
+    assert found["projects"][SITE,][:2] == (org(3), "its")
+    assert found["project_members"] == {}
+    assert len(found["audit_log"]) == len(log.records[0])
 
 
-async def test_a_second_poison_entry_changes_nothing(fresh_settings: FreshSettings) -> None:
+async def test_a_second_poison_entry_changes_nothing(pool: Pool) -> None:
     log = founded()
     first = a_wrong_id(log)
     an_unknown_action(log)
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert len(await post(pool, log, limit=1)) == 1
-        assert await quarantine(pool) == [(HURT, first.position, 1)]
+    assert len(await post(pool, log, limit=1)) == 1
+    assert await quarantine(pool) == [(HURT, first.position, 1)]
 
 
-async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(fresh_settings: FreshSettings) -> None:
+async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(pool: Pool) -> None:
     log = founded()
     a_row_that_is_not_there(log)
-    async with database(fresh_settings(partitions=1)) as pool:
-        reader, writer = PartitionLog(0, NOTHING_PROJECTED, partitions=1), Writer(pool, folds(managed_users=True))
-        await write_rest(reader, writer, log)
-        await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
-        log.add(HURT, ANN, facts.OrgRenamed(name="healed"))
-        await write_rest(reader, writer, log)
-        assert (await tables(pool))["orgs"][HURT,][0] == "healed"
-        place = a_row_that_is_not_there(log)
-        await write_rest(reader, writer, log)
-        assert await quarantine(pool) == [(HURT, place.position, 3)]
+    reader, writer = PartitionLog(0, NOTHING_PROJECTED, partitions=1), Writer(pool, folds(managed_users=True))
+    await write_rest(reader, writer, log)
+    await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
+    log.add(HURT, ANN, facts.OrgRenamed(name="healed"))
+    await write_rest(reader, writer, log)
+    assert (await tables(pool))["orgs"][HURT,][0] == "healed"
+    place = a_row_that_is_not_there(log)
+    await write_rest(reader, writer, log)
+    assert await quarantine(pool) == [(HURT, place.position, 3)]
 
 
-async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(fresh_settings: FreshSettings) -> None:
+async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(pool: Pool) -> None:
     def buggy(_columns: Columns, fact: facts.ProjectCreated) -> tuple[Insert]:
         raise ZeroDivisionError(fact.name)
 
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="p", project_id=SITE))
-    async with database(fresh_settings(partitions=1)) as pool:
-        writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
-        found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
-        assert [(poison.org_id, poison.reason) for poison in found] == [(HURT, "the fold failed: ZeroDivisionError")]
+    writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
+    found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
+    assert [(poison.org_id, poison.reason) for poison in found] == [(HURT, "the fold failed: ZeroDivisionError")]
 
 
 async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list[Poison]:
@@ -176,21 +165,15 @@ def with_a_project_that_does_not_exist(log: Logbook) -> None:
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize(
     "poison",
-    [
-        without_an_org,
-        with_unreadable_columns,
-        with_metadata_that_jsonb_refuses,
-        with_a_project_that_does_not_exist,
-    ],
+    [without_an_org, with_unreadable_columns, with_metadata_that_jsonb_refuses, with_a_project_that_does_not_exist],
 )
 async def test_an_entry_that_audit_log_cannot_store_stops_the_partition(
-    fresh_settings: FreshSettings, poison: Callable[[Logbook], None], limit: int
+    pool: Pool, poison: Callable[[Logbook], None], limit: int
 ) -> None:
     log = founded()
     poison(log)
-    async with database(fresh_settings(partitions=1)) as pool:
-        with pytest.raises(PartitionStopped, match=r"0\.4"):
-            await post(pool, log, limit)
-        assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
-        assert await quarantine(pool) == []
-        assert len((await tables(pool))["audit_log"]) == (4 if limit == 1 else 0)
+    with pytest.raises(PartitionStopped, match=r"0\.4"):
+        await post(pool, log, limit)
+    assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
+    assert await quarantine(pool) == []
+    assert len((await tables(pool))["audit_log"]) == (4 if limit == 1 else 0)

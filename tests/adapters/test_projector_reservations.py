@@ -9,8 +9,7 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.postgres import kept_entries
 from support.logbook import command_id, org, project, thing
 from support.poison import ANN, HURT, WELL, a_row_that_is_not_there, founded
-from support.projecting import database, post
-from support.stack import FreshSettings
+from support.projecting import post
 
 SITE = project(1)
 CONFIG = free_json({})
@@ -34,28 +33,24 @@ async def reserved(pool: Pool) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
-async def test_every_chosen_id_is_reserved_for_its_org(fresh_settings: FreshSettings, limit: int) -> None:
+async def test_every_chosen_id_is_reserved_for_its_org(pool: Pool, limit: int) -> None:
     log = founded()
     for fact in facts_with_chosen_ids(SITE):
         log.add(HURT, ANN, fact)
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert await post(pool, log, limit) == []
-        assert await reserved(pool) == dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
+    assert await post(pool, log, limit) == []
+    assert await reserved(pool) == dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
 
 
-async def test_an_existing_reservation_is_kept(fresh_settings: FreshSettings) -> None:
+async def test_an_existing_reservation_is_kept(pool: Pool) -> None:
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
     log.add(HURT, ANN, facts.ProjectCreated(name="b", project_id=project(2)))
-    async with database(fresh_settings(partitions=1)) as pool:
-        await pool.execute("INSERT INTO daybook.reserved_ids VALUES ($1, $2)", SITE, org(9))
-        await post(pool, log)
-        assert await reserved(pool) == {SITE: org(9), project(2): HURT}
+    await pool.execute("INSERT INTO daybook.reserved_ids VALUES ($1, $2)", SITE, org(9))
+    await post(pool, log)
+    assert await reserved(pool) == {SITE: org(9), project(2): HURT}
 
 
-async def test_computed_ids_and_policy_alerts_are_not_reserved(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_computed_ids_and_policy_alerts_are_not_reserved(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     log = founded()
     site, link = (thing_id(HURT, command_id(log.commands + number)) for number in (1, 2))
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=site))
@@ -72,13 +67,12 @@ async def test_computed_ids_and_policy_alerts_are_not_reserved(
     )
     log.add(HURT, ANN, alert)
     monkeypatch.setattr(kept_entries, "RESERVE", "no statement at all")
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert await post(pool, log) == []
-        assert await reserved(pool) == {}
+    assert await post(pool, log) == []
+    assert await reserved(pool) == {}
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
-async def test_ids_of_an_org_in_quarantine_are_reserved(fresh_settings: FreshSettings, limit: int) -> None:
+async def test_ids_of_an_org_in_quarantine_are_reserved(pool: Pool, limit: int) -> None:
     """Their rows are written when the org is healed."""
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
@@ -86,22 +80,20 @@ async def test_ids_of_an_org_in_quarantine_are_reserved(fresh_settings: FreshSet
     for fact in facts_with_chosen_ids(SITE)[1:]:
         log.add(HURT, ANN, fact)
     log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(3)))
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert len(await post(pool, log, limit)) == 1
-        things = dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
-        assert await reserved(pool) == things | {project(3): WELL}
+    assert len(await post(pool, log, limit)) == 1
+    things = dict.fromkeys([SITE, *(thing(number) for number in range(1, 6))], HURT)
+    assert await reserved(pool) == things | {project(3): WELL}
 
 
-async def test_a_batch_that_fails_reserves_nothing(fresh_settings: FreshSettings) -> None:
+async def test_a_batch_that_fails_reserves_nothing(pool: Pool) -> None:
     log = founded()
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=SITE))
 
-    async with database(fresh_settings(partitions=1)) as pool:
-        await pool.execute(
-            "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;"
-            "CREATE TRIGGER no BEFORE INSERT ON audit_log FOR EACH ROW WHEN (new.action = 'CREATE_PROJECT') "
-            "EXECUTE FUNCTION no()"
-        )
-        with pytest.raises(Exception, match="cannot be written"):
-            await post(pool, log)
-        assert await reserved(pool) == {}
+    await pool.execute(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;"
+        "CREATE TRIGGER no BEFORE INSERT ON audit_log FOR EACH ROW WHEN (new.action = 'CREATE_PROJECT') "
+        "EXECUTE FUNCTION no()"
+    )
+    with pytest.raises(Exception, match="cannot be written"):
+        await post(pool, log)
+    assert await reserved(pool) == {}

@@ -7,6 +7,7 @@ import pytest
 
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import org_log
 from daybook_projector.partition.machine import PartitionStopped
 from support.chain import second_id
@@ -65,32 +66,30 @@ async def assert_complete(pool: Pool, log: Logbook, seconds: int) -> None:
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize("planted", ["f" * 64, None])
 async def test_an_entry_whose_first_id_is_taken_is_stored_under_its_second(
-    fresh_settings: FreshSettings, planted: str | None, limit: int
+    pool: Pool, planted: str | None, limit: int
 ) -> None:
     log, place = log_with_renaming()
-    async with database(fresh_settings(partitions=1)) as pool:
-        await plant(pool, place.id, planted)
-        assert await post(pool, log, limit) == []
-        await assert_complete(pool, log, seconds=1)
-        second = second_id(HURT, entries_of(log, 0)[4]["metadata_json"]["command_id"])
-        assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
-        assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
+    await plant(pool, place.id, planted)
+    assert await post(pool, log, limit) == []
+    await assert_complete(pool, log, seconds=1)
+    second = second_id(HURT, entries_of(log, 0)[4]["metadata_json"]["command_id"])
+    assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
+    assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
 
 
 @pytest.mark.parametrize("limit", [1, 3, 5000])
 @pytest.mark.parametrize("digits", [0, 1])
 async def test_entries_with_the_same_first_id_are_all_stored(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, digits: int, limit: int
+    pool: Pool, monkeypatch: pytest.MonkeyPatch, digits: int, limit: int
 ) -> None:
     cut_first_ids(monkeypatch, digits)
     log = busy()
     shared = {entry["id"] for entry in entries_of(log, 0)}
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert await post(pool, log, limit) == []
-        await assert_complete(pool, log, seconds=len(log.records[0]) - len(shared))
+    assert await post(pool, log, limit) == []
+    await assert_complete(pool, log, seconds=len(log.records[0]) - len(shared))
 
 
-async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(fresh_settings: FreshSettings) -> None:
+async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(pool: Pool) -> None:
     log, stranger = founded(), user(9)
     places = [
         log.refuse_outsider(HURT, BOB, "RENAME_ORG", HURT, {}),
@@ -98,11 +97,10 @@ async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(fresh
         log.refuse_outsider(None, None, "RENAME_ORG", org(9), {"actor_user_id": stranger, "org_id": org(9)}),
         log.refuse_outsider(None, BOB, "REGISTER_USER", ANN, {}),
     ]
-    async with database(fresh_settings(partitions=1)) as pool:
-        for place in places:
-            await plant(pool, place.id)
-        assert await post(pool, log) == []
-        await assert_complete(pool, log, seconds=len(places))
+    for place in places:
+        await plant(pool, place.id)
+    assert await post(pool, log) == []
+    await assert_complete(pool, log, seconds=len(places))
 
 
 async def test_two_partitions_with_the_same_first_ids_are_both_projected(
@@ -129,11 +127,9 @@ async def is_lock_awaited(pool: Pool) -> bool:
 
 
 @pytest.mark.parametrize("commits", [True, False])
-async def test_a_row_of_an_uncommitted_transaction_is_waited_for(
-    fresh_settings: FreshSettings, *, commits: bool
-) -> None:
+async def test_a_row_of_an_uncommitted_transaction_is_waited_for(pool: Pool, *, commits: bool) -> None:
     log, place = log_with_renaming()
-    async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
+    async with pool.acquire() as other:
         transaction = other.transaction()
         await transaction.start()
         await plant(other, place.id)
@@ -144,11 +140,11 @@ async def test_a_row_of_an_uncommitted_transaction_is_waited_for(
         await assert_complete(pool, log, seconds=1 if commits else 0)
 
 
-async def test_a_deadlock_with_another_projector_is_retried(fresh_settings: FreshSettings) -> None:
+async def test_a_deadlock_with_another_projector_is_retried(pool: Pool) -> None:
     """The other transaction holds the later id and wants the earlier one: PostgreSQL aborts one of the two."""
     log, place = log_with_renaming()
     last = entries_of(log, 0)[-1]["id"]
-    async with database(fresh_settings(partitions=1)) as pool, pool.acquire() as other:
+    async with pool.acquire() as other:
         await other.execute("SET deadlock_timeout = '60s'")
         transaction = other.transaction()
         await transaction.start()
@@ -164,16 +160,15 @@ async def test_a_deadlock_with_another_projector_is_retried(fresh_settings: Fres
 @pytest.mark.parametrize("limit", [1, 5000])
 @pytest.mark.parametrize("poison", [a_wrong_id, an_unknown_action, a_row_that_is_not_there])
 async def test_a_poison_entry_whose_id_is_taken_quarantines_its_org_only(
-    fresh_settings: FreshSettings, poison: Callable[[Logbook], Place], limit: int
+    pool: Pool, poison: Callable[[Logbook], Place], limit: int
 ) -> None:
     log = founded()
     place = poison(log)
     log.add(WELL, ANN, facts.OrgRenamed(name="later"))
-    async with database(fresh_settings(partitions=1)) as pool:
-        await plant(pool, place.id)
-        assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(HURT, place.position)]
-        assert await second_ids(pool, log) == 1
-        assert (await tables(pool))["orgs"][WELL,][0] == "later"
+    await plant(pool, place.id)
+    assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(HURT, place.position)]
+    assert await second_ids(pool, log) == 1
+    assert (await tables(pool))["orgs"][WELL,][0] == "later"
 
 
 def a_taken_second_id(log: Logbook) -> tuple[str, str | None]:
@@ -200,43 +195,40 @@ def an_entry_without_a_second_id(log: Logbook) -> tuple[str, str | None]:
     ],
 )
 async def test_an_entry_without_a_free_id_stops_the_partition_and_is_named(
-    fresh_settings: FreshSettings, entry: Callable[[Logbook], tuple[str, str | None]], reason: str, limit: int
+    pool: Pool, entry: Callable[[Logbook], tuple[str, str | None]], reason: str, limit: int
 ) -> None:
     log = founded()
     first, second = entry(log)
     hash_ = entries_of(log, 0)[4]["metadata_json"]["hash"] if entry is an_entry_that_exists_already else "f" * 64
-    async with database(fresh_settings(partitions=1)) as pool:
-        await plant(pool, first, hash_)
-        if second is not None:
-            await plant(pool, second)
-        with pytest.raises(PartitionStopped, match=rf"entry 0\.4 {reason}"):
-            await post(pool, log, limit)
-        assert await quarantine(pool) == []
-        assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
+    await plant(pool, first, hash_)
+    if second is not None:
+        await plant(pool, second)
+    with pytest.raises(PartitionStopped, match=rf"entry 0\.4 {reason}"):
+        await post(pool, log, limit)
+    assert await quarantine(pool) == []
+    assert await checkpoints(pool) == ({0: 4} if limit == 1 else {})
 
 
 async def test_a_collision_in_a_batch_with_poison_does_not_affect_other_orgs(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cut_first_ids(monkeypatch)
     log = busy()
     place = a_second_org_with_its_id(log)
     log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(8)))
     log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(20), key_name="a", secret_id_ref="env:A"))
-    async with database(fresh_settings(partitions=1)) as pool:
-        assert [found.position for found in await post(pool, log)] == [place.position]
-        assert await second_ids(pool, log) == len(log.records[0]) - 1
-        assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
+    assert [found.position for found in await post(pool, log)] == [place.position]
+    assert await second_ids(pool, log) == len(log.records[0]) - 1
+    assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
 
 
 @pytest.mark.parametrize("page", [1, 500])
 async def test_an_org_is_healed_from_rows_with_second_ids(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch, page: int
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch, page: int
 ) -> None:
     monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
     cut_first_ids(monkeypatch)
-    settings, log = fresh_settings(partitions=1), busy()
-    async with database(settings) as pool:
-        assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-        assert (await heal(settings, HURT)).released
-        await assert_complete(pool, log, seconds=len(log.records[0]) - 1)
+    log = busy()
+    assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
+    assert (await heal(settings, HURT)).released
+    await assert_complete(pool, log, seconds=len(log.records[0]) - 1)

@@ -41,11 +41,10 @@ async def is_lock_awaited(pool: Pool) -> bool:
 
 
 async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_over(
-    fresh_settings: FreshSettings,
+    settings: Settings, pool: Pool
 ) -> None:
-    settings = fresh_settings(partitions=1)
     log = log_with_org()
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
         published = [len(log.records[0])]
@@ -72,13 +71,12 @@ async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, publish
 
 
 async def test_an_idle_projector_notices_a_restored_postgresql(
-    fresh_settings: FreshSettings, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Shards may be waiting for its checkpoint before they append anything new."""
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
     log = log_with_org()
-    settings = fresh_settings(partitions=1)
-    async with database(settings) as pool, projecting(settings):
+    async with projecting(settings):
         await publish(settings, log)
         await projected(pool, log)
         await empty(pool)
@@ -86,10 +84,9 @@ async def test_an_idle_projector_notices_a_restored_postgresql(
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_projector_recovers_from_lost_connections(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
+async def test_a_projector_recovers_from_lost_connections(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
         for _ in range(3):
@@ -130,10 +127,9 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
         await until(is_ready, "it is ready again")
 
 
-async def test_a_full_disk_is_waited_for_and_quarantines_no_org(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=1)
+async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
         await pool.execute(FULL_DISK)

@@ -4,14 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
+
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.users import AuthUsers
 from support.logbook import Logbook, org_in, user_in
 from support.projecting import (
     Projector,
     checkpoints,
-    database,
     expected,
     projected,
     projecting,
@@ -28,6 +30,11 @@ PARTITIONS = 2
 HERE, THERE = 0, 1
 ORG = org_in(HERE, PARTITIONS)
 ANN, BOB = user_in(HERE, PARTITIONS), user_in(THERE, PARTITIONS)
+
+
+@pytest.fixture
+def settings(fresh_settings: FreshSettings) -> Settings:
+    return fresh_settings(partitions=PARTITIONS)
 
 
 def log_with_org() -> Logbook:
@@ -63,13 +70,12 @@ async def checkpoint_locked(pool: Pool, partition: int) -> AsyncIterator[None]:
         yield
 
 
-async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
     log.register(BOB)
     before = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     place = log.add(ORG, ANN, facts.OrgRenamed(name="c"), facts.MemberAdded(role="admin", user_id=BOB))[-1]
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         async with checkpoint_locked(pool, THERE):
             await publish(settings, log)
             await wait_until_waiting(projector, HERE)
@@ -83,12 +89,11 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(fresh_
         assert await quarantine(pool) == []
 
 
-async def test_an_existing_user_is_not_waited_for(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
     registered = log.register(BOB)
     log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
-    async with database(settings) as pool, projecting(settings):
+    async with projecting(settings):
         async with checkpoint_locked(pool, HERE):
             await publish(settings, log)
             await wait_for(pool, registered)
@@ -96,8 +101,7 @@ async def test_an_existing_user_is_not_waited_for(fresh_settings: FreshSettings)
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_partitions_that_wait_for_each_other_in_turn_all_finish(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: Settings, pool: Pool) -> None:
     log = Logbook(PARTITIONS)
     for number in range(20):
         ann, bob = user_in(HERE, PARTITIONS, number), user_in(THERE, PARTITIONS, number)
@@ -107,21 +111,18 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_finish(fresh_sett
         log.register(bob)
         log.add(here, bob, facts.OrgCreated(name="here"))
     await publish(settings, log)
-    async with database(settings) as pool, projecting(settings):
+    async with projecting(settings):
         await projected(pool, log)
         assert differences(expected(log), await tables(pool)) == []
 
 
-async def test_a_member_that_never_exists_quarantines_the_org(
-    fresh_settings: FreshSettings,
-) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.add(org_in(HERE, PARTITIONS, 1), ANN, facts.OrgCreated(name="well"))
     log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))
     await publish(settings, log)
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await projected(pool, log)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
         found = await tables(pool)
@@ -136,11 +137,10 @@ async def test_a_member_that_never_exists_quarantines_the_org(
         assert projector.health.ready
 
 
-async def test_an_actor_that_never_exists_stops_the_partition_only(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_an_actor_that_never_exists_stops_the_partition_only(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
     place = log.add(ORG, BOB, facts.OrgRenamed(name="b"))[0]
-    async with database(settings) as pool, projecting(settings) as projector:
+    async with projecting(settings) as projector:
         await publish(settings, log)
         assert (
             await wait_for_stop(projector, HERE) == f"stopped: user {BOB}, actor of entry {place.text}, does not exist"
@@ -153,39 +153,36 @@ async def test_an_actor_that_never_exists_stops_the_partition_only(fresh_setting
         assert not projector.health.ready
 
 
-async def test_a_user_registered_later_in_the_same_partition_is_not_waited_for(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=PARTITIONS)
+async def test_a_user_registered_later_in_the_same_partition_is_not_waited_for(settings: Settings, pool: Pool) -> None:
     log = log_with_org()
     late = user_in(HERE, PARTITIONS, 1)
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=late))[0]
     log.register(late)
     await publish(settings, log)
-    async with database(settings) as pool, projecting(settings):
+    async with projecting(settings):
         await projected(pool, log)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
         assert (late,) in (await tables(pool))["auth.users"]
 
 
-async def test_users_of_an_identity_provider_are_not_waited_for(fresh_settings: FreshSettings) -> None:
-    managed = fresh_settings(partitions=PARTITIONS)
-    settings = managed.model_copy(update={"users": "external"})
+async def test_users_of_an_identity_provider_are_not_waited_for(settings: Settings, pool: Pool) -> None:
+    external = settings.model_copy(update={"users": "external"})
     log = Logbook(PARTITIONS)
     log.add(ORG, ANN, facts.OrgCreated(name="a"))
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.register(BOB)
-    async with database(settings) as pool, checkpoint_locked(pool, THERE), projecting(settings):
+    async with checkpoint_locked(pool, THERE), projecting(external):
         await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
         await publish(settings, log)
         await wait_for(pool, place)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
 
 
-async def test_forgotten_users_are_looked_up_again(fresh_settings: FreshSettings) -> None:
-    async with database(fresh_settings(partitions=PARTITIONS)) as pool:
-        users = AuthUsers(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
-        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
-        assert not await users.absent([ANN])
-        await pool.execute("DELETE FROM auth.users")
-        assert not await users.absent([ANN])
-        users.forget()
-        assert set(await users.absent([ANN])) == {ANN}
+async def test_forgotten_users_are_looked_up_again(pool: Pool) -> None:
+    users = AuthUsers(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
+    await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
+    assert not await users.absent([ANN])
+    await pool.execute("DELETE FROM auth.users")
+    assert not await users.absent([ANN])
+    users.forget()
+    assert set(await users.absent([ANN])) == {ANN}

@@ -1,10 +1,10 @@
 """The writer on a real PostgreSQL: batches in, rows out, compared with an independent fold of the same entries."""
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daybook_contracts.entries import facts
+from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.histories import logs
 from support.logbook import Logbook, org, project, user
@@ -15,11 +15,6 @@ from support.tables import differences
 ORG, ANN, BOB = org(1), user(1), user(2)
 
 
-@pytest.fixture(scope="module")
-def shared_settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings(partitions=1)
-
-
 def log_with_org() -> Logbook:
     log = Logbook()
     log.register(ANN)
@@ -28,14 +23,13 @@ def log_with_org() -> Logbook:
     return log
 
 
-async def test_external_users_are_not_written(fresh_settings: FreshSettings) -> None:
+async def test_external_users_are_not_written(pool: Pool) -> None:
     log = log_with_org()
-    async with database(fresh_settings(partitions=1)) as pool:
-        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
-        await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
-        assert await post(pool, log, managed=False) == []
-        assert await pool.fetchval("SELECT count(*) FROM auth.users") == 2
-        assert await pool.fetchval("SELECT count(*) FROM audit_log") == 3
+    await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
+    await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
+    assert await post(pool, log, managed=False) == []
+    assert await pool.fetchval("SELECT count(*) FROM auth.users") == 2
+    assert await pool.fetchval("SELECT count(*) FROM audit_log") == 3
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -1,11 +1,9 @@
 """The schema created by the migrations, read from the catalogue, equals the data dictionary."""
 
-from collections.abc import AsyncIterator
-
 import asyncpg
 import pytest
 
-from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.postgres.connections import OwnConnection
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
@@ -132,16 +130,6 @@ INSERT INTO project_members VALUES ('00000000-0000-4000-8000-000000000002', gen_
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings()
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    """Changes of a test are rolled back."""
-    async with connect(settings, "test") as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        yield connection
-        await transaction.rollback()
 
 
 async def test_the_tables_have_exactly_the_columns_of_the_data_dictionary(database: OwnConnection) -> None:

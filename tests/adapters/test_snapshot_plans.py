@@ -1,7 +1,7 @@
 """A shard reads few rows of a connection with very many, whatever the statistics of PostgreSQL say."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_loader import load_children
 from daybook_command.shard.snapshot import OrgNeeds
-from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.postgres.connections import OwnConnection
 from daybook_infra.runtime.settings import Settings
 from support.planted_rows import (
     ids,
@@ -29,16 +29,6 @@ ANALYZE = "ANALYZE sync_runs, dlq_events, source_connections"
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
     return lasting_settings()
-
-
-@pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    """Changes of a test are rolled back."""
-    async with connect(settings, "test") as connection:
-        transaction = connection.transaction()
-        await transaction.start()
-        yield connection
-        await transaction.rollback()
 
 
 async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:

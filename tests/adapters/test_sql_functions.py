@@ -15,9 +15,7 @@ from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, conn
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, user
 from support.poison import ANN, BOB, HURT, WELL, founded
-from support.projecting import database as pool_of
 from support.projecting import entries_of, post
-from support.stack import FreshSettings
 from support.taken_ids import plant, second_id_of
 
 K, C, A = (
@@ -55,21 +53,10 @@ identities = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings()
-
-
 @pytest.fixture
-async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    async with connect(settings, "test") as connection:
+async def database(shared_settings: Settings) -> AsyncIterator[OwnConnection]:
+    async with connect(shared_settings, "test") as connection:
         yield connection
-
-
-@pytest.fixture
-async def pool(fresh_settings: FreshSettings) -> AsyncIterator[Pool]:
-    async with pool_of(fresh_settings(partitions=1)) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize(("statement", "identity", "golden"), GOLDEN)
@@ -93,9 +80,9 @@ async def test_an_actor_is_used_and_required_for_outsiders_only(database: OwnCon
 
 @trying(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
 @given(st.lists(identities, min_size=20, max_size=40))
-def test_sql_and_python_agree_on_every_id(settings: Settings, identities_: list[Identity]) -> None:
+def test_sql_and_python_agree_on_every_id(shared_settings: Settings, identities_: list[Identity]) -> None:
     async def in_sql(statement: str) -> list[str]:
-        async with connect(settings, "test") as connection:
+        async with connect(shared_settings, "test") as connection:
             return [
                 await connection.fetchval(statement, each.key, each.command_id, each.ordinal, each.scope, each.actor)
                 for each in identities_
@@ -174,9 +161,7 @@ async def test_policy_entries_and_attempts_of_other_outsiders_are_not_found(pool
     assert await outcome_rows(pool, HURT, C, ANN) == []
 
 
-async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its_first(
-    pool: Pool,
-) -> None:
+async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its_first(pool: Pool) -> None:
     log = founded()
     log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": user(9)})
     log.add(HURT, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))

@@ -73,10 +73,7 @@ async def test_a_suspended_instance_that_was_replaced_does_no_harm_when_resumed(
         await register_all(waking, database, workload.registrations)
         half = len(workload.sends) // 2
         # The suspended instance answers what it had accepted once it is resumed, which is after its replacement.
-        first = [
-            harming(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),
-            over_kafka(publisher),
-        ]
+        first = [harming(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50), over_kafka(publisher)]
         outcomes = await send_all(workload.sends[:half], first, at_once=24)
         sleeper.send_signal(signal.SIGCONT)
         second = [through(sleeping, waking), through(waking), over_kafka(publisher)]

@@ -11,15 +11,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from daybook_contracts.entries.identity import policy_alert_id
-from support.given import (
-    ANN,
-    CAT,
-    command,
-    connection,
-    dead_letter,
-    given,
-    sync_run,
-)
+from support.given import ANN, CAT, command, connection, dead_letter, given, sync_run
 from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP, WEB
 
 UNKNOWN, RUN = connection(9), sync_run(1)

@@ -10,17 +10,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
 from daybook_contracts.entries.fields import free_json
-from support.given import (
-    ANN,
-    CAT,
-    IMPORTER,
-    command,
-    connection,
-    given,
-    made_by,
-    project,
-    secret_ref,
-)
+from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
 from support.two_connections import CONNECTED, FOUNDED, HOTMART, META_ADS, PLAIN, SHOP, WEB
 
 MISSING, FREE = project(9), connection(7)

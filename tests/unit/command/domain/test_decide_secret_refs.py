@@ -21,11 +21,7 @@ NAMED = (*FOUNDED, facts.SecretRefCreated(secret_ref_id=TOKEN, key_name="token",
 USED = (
     *NAMED,
     facts.ConnectionCreated(
-        connection_id=SHOP,
-        project_id=WEB,
-        type="sheets",
-        name="Shop",
-        config=free_json({"secrets": {"key": "token"}}),
+        connection_id=SHOP, project_id=WEB, type="sheets", name="Shop", config=free_json({"secrets": {"key": "token"}})
     ),
 )
 EMPTY, ACME = given(*FOUNDED), given(*NAMED)

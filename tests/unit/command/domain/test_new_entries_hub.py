@@ -63,12 +63,7 @@ TRIED: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "RETRY_DLQ_EVENT": ({"dlq_event_id": LETTER_1}, "dlq_event", LETTER_1, WEB),
     "RESOLVE_DLQ_EVENT": ({"dlq_event_id": LETTER_1, "resolution": "manual"}, "dlq_event", LETTER_1, WEB),
     "RETRY_DLQ_EVENTS": ({**ON_SHOP, "filter": {}}, "source_connection", SHOP, WEB),
-    "RESOLVE_DLQ_EVENTS": (
-        {**ON_SHOP, "ids": [LETTER_1], "resolution": "manual"},
-        "source_connection",
-        SHOP,
-        WEB,
-    ),
+    "RESOLVE_DLQ_EVENTS": ({**ON_SHOP, "ids": [LETTER_1], "resolution": "manual"}, "source_connection", SHOP, WEB),
     "RAISE_ALERT": ({"project_id": WEB, "severity": "info", "message": "!"}, "integration_alert", None, WEB),
     "RESOLVE_ALERT": ({"alert_id": ALERT_1}, "integration_alert", ALERT_1, WEB),
     "CREATE_SECRET_REF": ({"key_name": "key", "secret_id_ref": "env:KEY"}, "secret_ref", None, None),

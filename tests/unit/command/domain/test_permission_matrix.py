@@ -36,6 +36,7 @@ def founded() -> Org:
         outcome = decided(org, send, LOADER)
         assert isinstance(outcome.decision, Acceptance), (send, outcome.decision)
         org = outcome.after()
+    assert org is not None
     return org
 
 

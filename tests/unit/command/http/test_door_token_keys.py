@@ -110,8 +110,7 @@ async def test_with_keys_for_services_only_users_are_refused(wall: Clock, steady
 
 
 @pytest.mark.parametrize(
-    ("issuer", "expected"),
-    [({"iss": "https://login"}, 200), ({"iss": "https://other"}, 401), ({}, 401)],
+    ("issuer", "expected"), [({"iss": "https://login"}, 200), ({"iss": "https://other"}, 401), ({}, 401)]
 )
 async def test_the_issuer_must_be_the_configured_one(
     wall: Clock, steady: Clock, issuer: dict[str, Any], expected: int

@@ -89,9 +89,7 @@ def test_a_batch_behind_a_log_that_was_lost_and_grew_again_stops_the_partition(r
 
 
 @pytest.mark.parametrize("event", [Acknowledged(None), AppendUnknown()])
-def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(
-    event: Acknowledged | AppendUnknown,
-) -> None:
+def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: Acknowledged | AppendUnknown) -> None:
     shard = fresh()
     decided(shard, FOUND)
     effects = shard.handle(event)

@@ -95,11 +95,7 @@ def test_void_records_are_skipped_and_returned_with_their_reasons() -> None:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     voids = partition.take(records(log.records[0]))
     assert (voids.first_offset, voids.last_offset) == (4, 7)
-    assert voids.reasons == {
-        VoidReason.NOT_CANONICAL: 2,
-        VoidReason.WRONG_POSITION: 1,
-        VoidReason.WRONG_PARTITION: 1,
-    }
+    assert voids.reasons == {VoidReason.NOT_CANONICAL: 2, VoidReason.WRONG_POSITION: 1, VoidReason.WRONG_PARTITION: 1}
     batch = partition.next_batch(100)
     assert batch is not None
     assert batch.after == Checkpoint(8, log.heads[0], 3)

@@ -71,9 +71,7 @@ def test_added_columns_come_after_set_columns() -> None:
 
 def test_updates_of_the_same_columns_are_one_statement() -> None:
     changes = [Update(ORG_MEMBERS, ("o", user), {"role": "admin"}) for user in "ab"]
-    assert statements(changes) == [
-        (sql.update(ORG_MEMBERS, ("role",)), [("o", "a", "admin"), ("o", "b", "admin")]),
-    ]
+    assert statements(changes) == [(sql.update(ORG_MEMBERS, ("role",)), [("o", "a", "admin"), ("o", "b", "admin")])]
 
 
 def test_a_transient_row_is_inserted_and_deleted() -> None:
