@@ -11,7 +11,7 @@ from daybook_contracts.entries.facts import ENTRY_DATA
 from support.given import ANN, BOB, command, project
 
 CHOSEN, OTHER = project(1), project(2)
-ONLY_A_SERVICE = "Taken from a service only"
+ONLY_A_SERVICE = "Chosen by services only"
 """How every schema describes an id that may be chosen."""
 CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
     "CREATE_PROJECT": ("project_id", {"name": "Web"}, "projects"),
