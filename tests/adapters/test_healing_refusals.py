@@ -103,7 +103,7 @@ async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSett
     log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)
-        await assert_refused(settings, pool, r"stand in more than one partition: 0\.1 and 1\.0;", hurt)
+        await assert_refused(settings, pool, r"are in more than one partition: 0\.1 and 1\.0;", hurt)
 
 
 async def test_entries_in_a_foreign_partition_are_refused(fresh_settings: FreshSettings) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 import httpx
 import jwt
 import orjson
+import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
+from daybook_command.http.auth import Authenticator
 from daybook_command.http.dependencies import DoorDependencies, Publisher
+from daybook_command.http.problems import RequestRefused
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
@@ -32,6 +35,33 @@ ORG = "00000000-0000-4000-8000-000000000001"
 ENTRY = "01890000-0000-8d42-a25f-2195770a803a"
 
 Decide = Callable[[dict[str, Any]], Result | None]
+Verifier = Callable[..., Authenticator]
+"""Takes settings by name."""
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock in seconds that the test sets."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+
+async def refusal(authenticator: Authenticator, header: str | None) -> RequestRefused:
+    with pytest.raises(RequestRefused) as caught:
+        await authenticator.principal(header)
+    return caught.value
+
+
+async def status(authenticator: Authenticator, jwt_text: str) -> int:
+    """200 if the token is accepted, else the status of the refusal."""
+    try:
+        await authenticator.principal(f"Bearer {jwt_text}")
+    except RequestRefused as refused:
+        return refused.rejected.status
+    return 200
 
 
 def accepted(command: dict[str, Any]) -> Result:

@@ -7,22 +7,7 @@ import orjson
 import pytest
 
 from daybook_command.http.rate import MAX_BUCKETS, Buckets, body_tokens
-from support.door_doubles import ORG, OTHER, DoorAlone, rename
-
-
-class Clock:
-    """A clock in seconds that the test sets."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+from support.door_doubles import ORG, OTHER, Clock, DoorAlone, rename
 
 
 def test_a_new_bucket_has_exactly_the_burst(clock: Clock) -> None:
