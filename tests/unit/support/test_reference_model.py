@@ -11,7 +11,7 @@ from daybook_command.domain.decision import NewEntry
 from daybook_contracts.senders.principals import DAYBOOK
 from support import chain
 from support.deciding import Deciders
-from support.given import Outcome
+from support.given import ANN, ORG, Outcome
 from support.logbook import org, user
 from support.publisher import Send
 from support.workload import Population, RandomCommands, Workload
@@ -84,6 +84,34 @@ def test_the_deciders_agree_with_the_model_on_runs_that_took_too_long() -> None:
     made = RandomCommands(Random(1), Population(orgs, users, weights=WEIGHTS | {"TIME_OUT": 20}))
     check_decisions(1, made.some(1500), made.entries)
     assert sum(entry["data"].get("rule") == "sync_stalled" for entry in made.entries) > 10
+
+
+BUSY = {
+    "CREATE_CONNECTION": 1,
+    "DELETE_CONNECTION": 1,
+    "START_SYNC": 12,
+    "COMPLETE_SYNC": 4,
+    "FAIL_SYNC": 12,
+    "TIME_OUT": 6,
+    "CANCEL_SYNC": 3,
+    "RECORD_DLQ_EVENT": 12,
+    "RESOLVE_DLQ_EVENT": 5,
+    "RESOLVE_DLQ_EVENTS": 3,
+    "RESOLVE_ALERT": 5,
+}
+
+
+@pytest.mark.parametrize("weights", [BUSY, BUSY | {"RECORD_DLQ_EVENT": 200}], ids=["failures", "backlogs"])
+def test_the_deciders_agree_with_the_model_on_every_alert_of_a_busy_org(weights: dict[str, int]) -> None:
+    alerts = set[tuple[str, str]]()
+    for seed in range(6):
+        made = RandomCommands(Random(seed), Population([ORG], [ANN], weights=weights, choosing=0.5, long_ago=0))
+        check_decisions(seed, made.some(1000), made.entries)
+        raised = [entry for entry in made.entries if entry["action"] in {"RAISE_ALERT", "ESCALATE_ALERT"}]
+        alerts |= {(entry["data"].get("rule", ""), entry["data"]["severity"]) for entry in raised}
+    assert alerts >= {("sync_failing", "warning"), ("sync_failing", "critical"), ("sync_stalled", "critical")}
+    assert ("dlq_backlog", "warning") in alerts
+    assert (("dlq_backlog", "critical") in alerts) is (weights is not BUSY)
 
 
 def check_decisions(seed: int, sends: list[Send], entries: list[chain.Json]) -> None:
