@@ -5,7 +5,6 @@ services. It asserts nothing about time: compare the ratios, since absolute time
 import argparse
 import asyncio
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -13,9 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.bench_org import SETTLE, new_org
 from bench.dead_letter_loads import Sizes, bulks, deletion, memory, programs, singles
 from bench.figures import say
-from daybook_infra.runtime.settings import Settings
-from support.processes import System, Systems
-from support.stack import Fresh, servers
+from bench.systems import own_systems
+from support.processes import System
 
 FEW, MIN_ROWS = 10, 50_000
 
@@ -28,15 +26,8 @@ def main() -> None:
     if args.rows < MIN_ROWS:
         parser.error(f"--rows: at least {MIN_ROWS}, or the bulk commands run out of them")
     sizes = Sizes(args.rows, args.commands)
-    with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
-        fresh, systems = Fresh(found), None
-        try:
-            systems = Systems(fresh, Path(folder))
-            asyncio.run(run(systems.start(), sizes))
-        finally:
-            if systems is not None:
-                systems.stop()
-            fresh.drop()
+    with own_systems() as systems:
+        asyncio.run(run(systems.start(), sizes))
 
 
 async def run(system: System, sizes: Sizes) -> None:

@@ -5,18 +5,16 @@
 import argparse
 import asyncio
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.figures import say
 from bench.quarantined_org import Neighbours, QuarantinedOrg, new_neighbours, new_org
-from daybook_infra.runtime.settings import Settings
+from bench.systems import own_systems
 from support.driving import connected
-from support.processes import System, Systems
+from support.processes import System
 from support.publisher import Publisher
-from support.stack import Fresh, servers
 
 STATES = ("nothing in quarantine", "an org in quarantine", "while it is healed")
 
@@ -27,15 +25,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="of all three states")
     parser.add_argument("--samples", type=int, default=20, help="of each neighbour, a round and state")
     args = parser.parse_args()
-    with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
-        fresh, systems = Fresh(found), None
-        try:
-            systems = Systems(fresh, Path(folder))
-            asyncio.run(run(systems.start(partitions=2), args.entries, args.rounds, args.samples))
-        finally:
-            if systems is not None:
-                systems.stop()
-            fresh.drop()
+    with own_systems() as systems:
+        asyncio.run(run(systems.start(partitions=2), args.entries, args.rounds, args.samples))
 
 
 async def run(system: System, entries: int, rounds: int, samples: int) -> None:

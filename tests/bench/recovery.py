@@ -6,7 +6,6 @@ the projector. It asserts nothing about time: compare the ratios.
 import argparse
 import asyncio
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -16,12 +15,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.figures import say, say_both
 from bench.kills import Pair
 from bench.long_log import append_entries, create_orgs
+from bench.systems import own_systems
 from daybook_infra.runtime.kafka.clients import HEARTBEAT_MS, SESSION_TIMEOUT_MS
-from daybook_infra.runtime.settings import Settings
 from support.driving import connected, over_kafka
-from support.processes import System, Systems
+from support.processes import System
 from support.publisher import Publisher
-from support.stack import Fresh, servers
 
 
 def main() -> None:
@@ -29,16 +27,9 @@ def main() -> None:
     parser.add_argument("--entries", type=int, nargs=2, default=(10_000, 1_000_000), metavar=("FEW", "MANY"))
     parser.add_argument("--kills", type=int, default=8, help="instances killed on each log")
     args = parser.parse_args()
-    with servers(Settings()) as found, tempfile.TemporaryDirectory() as folder:
-        fresh, systems = Fresh(found), None
-        try:
-            systems = Systems(fresh, Path(folder))
-            few, many = (systems.start() for _ in args.entries)
-            asyncio.run(run(few, many, *args.entries, kills=args.kills))
-        finally:
-            if systems is not None:
-                systems.stop()
-            fresh.drop()
+    with own_systems() as systems:
+        few, many = (systems.start() for _ in args.entries)
+        asyncio.run(run(few, many, *args.entries, kills=args.kills))
 
 
 async def run(short: System, long: System, few: int, many: int, *, kills: int) -> None:
