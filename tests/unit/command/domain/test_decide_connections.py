@@ -10,9 +10,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
-from daybook_contracts.entries.identity import policy_alert_id
-from support.given import ANN, CAT, command, connection, dead_letter, given, sync_run
-from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP, WEB
+from support.given import ANN, CAT, command, connection, given, sync_run
+from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP
 
 UNKNOWN, RUN = connection(9), sync_run(1)
 ACME = given(*CONNECTED)
@@ -107,19 +106,6 @@ def test_a_connection_can_be_deactivated_while_its_sync_is_running() -> None:
     assert after.runs[RUN].status == "running"
 
 
-def test_deleting_a_connection_deletes_its_runs_and_dead_letters() -> None:
-    used = given(
-        *CONNECTED,
-        facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN),
-        facts.SyncCancelled(connection_id=SHOP, sync_run_id=RUN),
-        facts.DlqEventRecorded(connection_id=SHOP, dlq_event_id=dead_letter(1), payload=free_json(1)),
-        facts.DlqEventRecorded(connection_id=SHEETS, dlq_event_id=dead_letter(2), payload=free_json(1)),
-    )
-    deleted = used.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
-    after = deleted.then(facts.ConnectionDeleted(connection_id=SHOP)).after()
-    assert (set(after.connections), set(after.runs), set(after.dead_letters)) == ({SHEETS}, set(), {dead_letter(2)})
-
-
 def test_a_connection_cannot_be_deleted_while_its_sync_is_running() -> None:
     running = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
     running.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
@@ -127,24 +113,3 @@ def test_a_connection_cannot_be_deleted_while_its_sync_is_running() -> None:
     running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHEETS)).then(
         facts.ConnectionDeleted(connection_id=SHEETS)
     )
-
-
-def test_deleting_a_connection_resolves_the_alerts_that_policies_raised_for_it() -> None:
-    alert_id = policy_alert_id(SHOP, "dlq_backlog")
-    raised = facts.AlertRaised(
-        alert_id=alert_id, project_id=WEB, connection_id=SHOP, rule="dlq_backlog", severity="warning", message="!"
-    )
-    deleted = given(*CONNECTED, raised).when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
-    after = deleted.then(
-        facts.ConnectionDeleted(connection_id=SHOP),
-        facts.AlertResolved(alert_id=alert_id, connection_id=SHOP, rule="dlq_backlog"),
-    ).after()
-    assert not after.alerts
-
-
-def test_deciding_without_the_connections_activity_is_a_bug() -> None:
-    assert ACME.org is not None
-    bare = ACME.org.connections.set(SHOP, replace(ACME.org.connections[SHOP], activity=None))
-    without_activity = replace(ACME, org=replace(ACME.org, connections=bare))
-    with pytest.raises(LookupError, match="looked up"):
-        without_activity.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))

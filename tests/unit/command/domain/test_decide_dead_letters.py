@@ -10,7 +10,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Resolution, free_json
 from daybook_contracts.limits import RETRY_COUNT
-from support.given import ANN, BOB, CAT, DAN, IMPORTER, command, connection, dead_letter, given, made_by
+from support.given import ANN, BOB, CAT, IMPORTER, command, connection, dead_letter, given, made_by
 from support.hub_scene import HUB, SHOP, over, raised, recorded, resolved
 
 EMPTY = given(*HUB)
@@ -67,22 +67,9 @@ def test_an_unknown_connection_is_reported_before_rights_are_checked() -> None:
     EMPTY.when(unknown).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
-@pytest.mark.parametrize("actor", [CAT, DAN], ids=["viewer", "editor elsewhere"])
-def test_only_project_editors_record_retry_and_resolve_dead_letters(actor: str) -> None:
-    PENDING.when(command("RECORD_DLQ_EVENT", by=actor, connection_id=SHOP, payload=1)).then_rejected(Code.FORBIDDEN)
-    retry = command("RETRY_DLQ_EVENT", by=actor, dlq_event_id=dead_letter(1))
-    PENDING.when(retry).then_rejected(Code.FORBIDDEN)
-    PENDING.when(resolve(actor)).then_rejected(Code.FORBIDDEN)
-
-
 def test_each_retry_increments_the_count() -> None:
     PENDING.when(RETRY).then(retried(1, 1))
     given(*HUB, recorded(1), retried(1, 6)).when(RETRY).then(retried(1, 7))
-
-
-def test_a_retry_leaves_the_dead_letter_pending() -> None:
-    after = PENDING.when(RETRY).after()
-    assert after.dead_letters[dead_letter(1)].pending
 
 
 def test_a_dead_letter_can_be_retried_only_up_to_the_limit() -> None:

@@ -4,8 +4,8 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import MemberAdded, OrgCreated, OrgRenamed
-from daybook_contracts.senders.principals import User
-from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, command, given
+from daybook_contracts.senders.principals import Principal, User
+from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, Given, command, given
 
 ACME = given(OrgCreated(name="Acme"), MemberAdded(user_id=BOB, role="member"))
 
@@ -24,33 +24,26 @@ def test_an_org_can_be_created_where_users_are_external() -> None:
     given().with_external_users().when(command("CREATE_ORG", by=EVE, name="Acme")).then(OrgCreated(name="Acme"))
 
 
-def test_an_unknown_user_cannot_create_an_org() -> None:
-    given().when(command("CREATE_ORG", by=NOBODY, name="Acme")).then_rejected(Code.USER_NOT_FOUND)
-
-
-def test_a_service_cannot_create_an_org_for_an_unknown_user() -> None:
-    given().when(command("CREATE_ORG", by=NOBODY, name="Acme"), IMPORTER).then_rejected(Code.USER_NOT_FOUND)
-
-
-def test_a_service_cannot_create_an_org_without_naming_an_actor() -> None:
-    given().when(command("CREATE_ORG", name="Acme")).then_rejected(Code.FORBIDDEN)
-
-
-def test_a_user_cannot_create_an_org_without_naming_an_actor() -> None:
-    given().when(command("CREATE_ORG", name="Acme"), User(EVE)).then_rejected(Code.FORBIDDEN)
+@pytest.mark.parametrize(
+    ("by", "sender", "code"),
+    [
+        (NOBODY, User(NOBODY), Code.USER_NOT_FOUND),
+        (NOBODY, IMPORTER, Code.USER_NOT_FOUND),
+        (None, IMPORTER, Code.FORBIDDEN),
+        (None, User(EVE), Code.FORBIDDEN),
+    ],
+    ids=["unknown user", "service for an unknown user", "service without an actor", "user without an actor"],
+)
+@pytest.mark.parametrize("before", [given(), ACME], ids=["new", "existing"])
+def test_nobody_else_can_create_an_org_or_find_out_that_it_exists(
+    before: Given, by: str | None, sender: Principal, code: Code
+) -> None:
+    before.when(command("CREATE_ORG", by=by, name="Other"), sender).then_rejected(code)
 
 
 @pytest.mark.parametrize("by", [ANN, BOB, EVE], ids=["owner", "member", "stranger"])
 def test_an_org_id_cannot_be_used_again_by_anyone(by: str) -> None:
     ACME.when(command("CREATE_ORG", by=by, name="Other")).then_rejected(Code.ALREADY_EXISTS)
-
-
-def test_an_unknown_user_is_reported_before_an_existing_org() -> None:
-    ACME.when(command("CREATE_ORG", by=NOBODY, name="Other")).then_rejected(Code.USER_NOT_FOUND)
-
-
-def test_the_right_to_create_is_checked_before_an_existing_org() -> None:
-    ACME.when(command("CREATE_ORG", name="Other")).then_rejected(Code.FORBIDDEN)
 
 
 def test_renaming_an_org_changes_its_name_and_keeps_its_members() -> None:

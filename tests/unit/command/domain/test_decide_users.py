@@ -1,34 +1,35 @@
 """REGISTER_USER: the user itself or a service, in managed mode; once is enough."""
 
+import pytest
+
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import UserRegistered
-from daybook_contracts.senders.principals import User
+from daybook_contracts.senders.principals import Principal, User
 from support.given import BOB, EVE, IMPORTER, NOBODY, command, given
 
 
-def test_a_user_registers_itself() -> None:
-    given().when(command("REGISTER_USER", by=NOBODY, user_id=NOBODY)).then(UserRegistered(user_id=NOBODY))
+@pytest.mark.parametrize(
+    ("by", "sender"),
+    [(NOBODY, User(NOBODY)), (None, IMPORTER), (NOBODY, IMPORTER)],
+    ids=["itself", "a service", "a service that acts for it"],
+)
+def test_a_user_is_registered_by_itself_or_by_a_service(by: str | None, sender: Principal) -> None:
+    given().when(command("REGISTER_USER", by=by, user_id=NOBODY), sender).then(UserRegistered(user_id=NOBODY))
 
 
-def test_a_service_registers_a_user() -> None:
-    given().when(command("REGISTER_USER", user_id=NOBODY)).then(UserRegistered(user_id=NOBODY))
+@pytest.mark.parametrize(
+    ("by", "user_id", "sender"),
+    [(EVE, NOBODY, User(EVE)), (EVE, NOBODY, IMPORTER), (None, EVE, User(EVE))],
+    ids=["another user", "a service that acts for another", "a user who names no actor"],
+)
+def test_nobody_else_registers_a_user(by: str | None, user_id: str, sender: Principal) -> None:
+    given().when(command("REGISTER_USER", by=by, user_id=user_id), sender).then_rejected(Code.FORBIDDEN)
 
 
-def test_a_service_that_acts_for_a_user_registers_that_user() -> None:
-    on_behalf = command("REGISTER_USER", by=NOBODY, user_id=NOBODY)
-    given().when(on_behalf, IMPORTER).then(UserRegistered(user_id=NOBODY))
-
-
-def test_a_user_registers_nobody_else() -> None:
-    given().when(command("REGISTER_USER", by=EVE, user_id=NOBODY)).then_rejected(Code.FORBIDDEN)
-
-
-def test_a_service_that_acts_for_a_user_registers_nobody_else() -> None:
-    given().when(command("REGISTER_USER", by=EVE, user_id=NOBODY), IMPORTER).then_rejected(Code.FORBIDDEN)
-
-
-def test_a_user_that_names_no_actor_registers_nobody() -> None:
-    given().when(command("REGISTER_USER", user_id=EVE), User(EVE)).then_rejected(Code.FORBIDDEN)
+@pytest.mark.parametrize(("by", "user_id"), [(None, NOBODY), (EVE, EVE)], ids=["unknown", "known"])
+def test_no_user_is_registered_where_users_are_external(by: str | None, user_id: str) -> None:
+    itself = command("REGISTER_USER", by=by, user_id=user_id)
+    given().with_external_users().when(itself).then_rejected(Code.FORBIDDEN)
 
 
 def test_registering_a_known_user_changes_nothing() -> None:
@@ -38,12 +39,3 @@ def test_registering_a_known_user_changes_nothing() -> None:
 
 def test_registering_a_known_user_needs_the_same_rights() -> None:
     given(UserRegistered(user_id=BOB)).when(command("REGISTER_USER", by=EVE, user_id=BOB)).then_rejected(Code.FORBIDDEN)
-
-
-def test_nobody_is_registered_where_users_are_external() -> None:
-    given().with_external_users().when(command("REGISTER_USER", user_id=NOBODY)).then_rejected(Code.FORBIDDEN)
-
-
-def test_even_a_known_user_is_not_registered_where_users_are_external() -> None:
-    itself = command("REGISTER_USER", by=EVE, user_id=EVE)
-    given().with_external_users().when(itself).then_rejected(Code.FORBIDDEN)

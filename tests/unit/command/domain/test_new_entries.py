@@ -54,41 +54,6 @@ def test_a_success_that_changed_nothing_says_so() -> None:
     assert only(same).data == b'{"changed":false,"name":"Acme"}'
 
 
-def test_a_new_org_is_in_its_own_column() -> None:
-    assert columns(EMPTY.when(command("CREATE_ORG", by=EVE, name="Acme"))) == ("org", ORG, ORG, None, EVE)
-
-
-def test_a_new_project_is_in_its_own_column_and_in_the_data() -> None:
-    create = command("CREATE_PROJECT", by=ANN, name="App")
-    made = ACME.when(create)
-    assert columns(made) == ("project", made_by(create), ORG, made_by(create), ANN)
-    assert data_of(made) == {"name": "App", "project_id": made_by(create)}
-
-
-def test_a_user_that_registers_itself_is_the_actor_of_it() -> None:
-    registered = EMPTY.when(command("REGISTER_USER", by=NOBODY, user_id=NOBODY))
-    assert columns(registered) == ("user", NOBODY, None, None, NOBODY)
-
-
-def test_a_service_leaves_the_actor_empty() -> None:
-    registered = EMPTY.when(command("REGISTER_USER", user_id=NOBODY))
-    assert columns(registered) == ("user", NOBODY, None, None, None)
-
-
-def test_a_service_that_acts_for_a_user_leaves_that_user_as_the_actor() -> None:
-    assert columns(ACME.when(command("RENAME_ORG", by=ANN, name="New"), IMPORTER)) == ("org", ORG, ORG, None, ANN)
-
-
-def test_a_member_entry_names_the_user_and_no_project() -> None:
-    added = ACME.when(command("ADD_MEMBER", by=ANN, user_id=EVE, role="viewer"))
-    assert columns(added) == ("org_member", EVE, ORG, None, ANN)
-
-
-def test_a_project_member_entry_names_the_user_and_the_project() -> None:
-    added = ACME.when(command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=BOB, role="viewer"))
-    assert columns(added) == ("project_member", BOB, ORG, WEB, ANN)
-
-
 def test_a_failure_says_why_and_folds_nothing() -> None:
     entry = only(rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", BOB, name="Mine"))
     assert entry.error is not None

@@ -10,7 +10,6 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entries.identity import Identity
 from support.given import (
     ANN,
-    BOB,
     CAT,
     EVE,
     ORG,
@@ -26,7 +25,7 @@ from support.given import (
     secret_ref,
     sync_run,
 )
-from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, failed, raised, recorded, started
+from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, raised, recorded, started
 
 ACME = given(*HUB, started(1), recorded(1), raised("sync_stalled", "critical"), started(2, of=BLOG))
 MISSING = project(9)
@@ -139,14 +138,6 @@ def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
 def test_a_failed_create_names_the_id_that_was_chosen(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
     entry = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
     assert [entry.entity_id] == list(chosen.values())
-
-
-def test_policies_sign_for_themselves_and_act_for_nobody() -> None:
-    fell = ACME.when(command("FAIL_SYNC", BOB, sync_run_id=RUN_1, error_message="down"))
-    own, by_policy = fell.then(failed(1), raised("sync_failing", "warning")).entries()
-    assert (own.actor_user_id, own.by_policy) == (BOB, False)
-    assert (by_policy.actor_user_id, by_policy.by_policy) == (None, True)
-    assert (by_policy.entity_type, by_policy.project_id) == ("integration_alert", WEB)
 
 
 def test_an_alert_that_a_policy_resolves_is_in_the_project_of_its_connection() -> None:
