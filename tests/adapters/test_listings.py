@@ -34,6 +34,7 @@ from support.hub_rows import (
     an_id,
     fill,
 )
+from support.processes import environment
 from support.stack import FreshSettings
 
 
@@ -45,12 +46,7 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 
 
 def daybook(settings: Settings, *arguments: str) -> Result:
-    env = {
-        "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
-        "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
-    }
-    return CliRunner().invoke(main, arguments, env=env)
+    return CliRunner().invoke(main, arguments, env=environment(settings))
 
 
 def listed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:

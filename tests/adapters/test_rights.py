@@ -58,12 +58,20 @@ async def role(admin: OwnConnection) -> str:
     return name
 
 
+@pytest.fixture
+def settings(superuser: str, name: str, role: str) -> Settings:
+    return settings_of(superuser, name, role)
+
+
+@pytest.fixture
+async def migrated(superuser: str, name: str, settings: Settings) -> Settings:
+    """Settings of the role, in a database that a superuser has migrated."""
+    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
+    return settings
+
+
 def settings_of(superuser: str, name: str, role: str) -> Settings:
     return Settings(database_url=SecretStr(as_role(in_database(superuser, name), role)), users="external")
-
-
-def grants_in(refused: PrivilegesMissing) -> list[str]:
-    return re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", str(refused))
 
 
 async def refusal(settings: Settings, needs: Sequence[RequiredPrivilege] | None = None) -> PrivilegesMissing:
@@ -72,11 +80,19 @@ async def refusal(settings: Settings, needs: Sequence[RequiredPrivilege] | None 
     return refused.value
 
 
+async def grant_what_is_missing(
+    admin: OwnConnection, settings: Settings, needs: Sequence[RequiredPrivilege] | None = None
+) -> PrivilegesMissing:
+    refused = await refusal(settings, needs)
+    for grant in re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", str(refused)):
+        await admin.execute(grant)
+    return refused
+
+
 async def test_init_names_every_missing_right_and_creates_nothing(
-    superuser: str, name: str, admin: OwnConnection, role: str
+    settings: Settings, admin: OwnConnection, name: str, role: str
 ) -> None:
     await admin.execute(ROW_SECURITY)
-    settings = settings_of(superuser, name, role)
     with pytest.raises(PrivilegesMissing) as refused:
         await migrate(settings)
     assert str(refused.value).splitlines() == [
@@ -91,13 +107,9 @@ async def test_init_names_every_missing_right_and_creates_nothing(
     assert await admin.fetchval("SELECT to_regnamespace('daybook')") is None
 
 
-async def test_the_grants_named_by_init_are_sufficient(
-    superuser: str, name: str, admin: OwnConnection, role: str
-) -> None:
+async def test_the_grants_named_by_init_are_sufficient(settings: Settings, admin: OwnConnection) -> None:
     await admin.execute(ROW_SECURITY)
-    settings = settings_of(superuser, name, role)
-    for grant in grants_in(await refusal(settings)):
-        await admin.execute(grant)
+    await grant_what_is_missing(admin, settings)
     await verify_can_migrate(settings)
     assert await migrate(settings)
     await verify_migrations(settings)
@@ -118,32 +130,26 @@ async def test_only_the_missing_right_is_named(superuser: str, name: str, right:
 
 
 async def test_another_role_than_the_owner_gets_the_name_of_the_role_it_needs(
-    superuser: str, name: str, admin: OwnConnection, role: str
+    superuser: str, name: str, settings: Settings, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}")
     await admin.execute(f"GRANT USAGE ON SCHEMA auth TO {OWNER}; GRANT SELECT, REFERENCES ON auth.users TO {OWNER}")
     await migrate(settings_of(superuser, name, OWNER))
     await admin.execute("DELETE FROM daybook.migrations WHERE number = 20")
     line = f"  the rights of {OWNER}, who owns schema daybook: GRANT {OWNER} TO {role};"
-    assert line in str(await refusal(settings_of(superuser, name, role))).splitlines()
+    assert line in str(await refusal(settings)).splitlines()
     await admin.execute(f"GRANT {OWNER} TO {role}")
-    await verify_can_migrate(settings_of(superuser, name, role))
+    await verify_can_migrate(settings)
 
 
 async def test_init_with_nothing_to_apply_needs_only_read_rights(
-    superuser: str, name: str, admin: OwnConnection, role: str
+    migrated: Settings, admin: OwnConnection, role: str
 ) -> None:
-    await migrate(
-        settings_of(superuser, name, "daybook").model_copy(
-            update={"database_url": SecretStr(in_database(superuser, name))}
-        )
-    )
-    settings = settings_of(superuser, name, role)
-    lacking = await refusal(settings)
+    lacking = await refusal(migrated)
     assert "GRANT SELECT ON daybook.migrations" in str(lacking)
     await admin.execute(f"GRANT USAGE ON SCHEMA daybook, auth TO {role}; GRANT SELECT ON daybook.migrations TO {role}")
     await admin.execute(f"GRANT SELECT (id) ON auth.users TO {role}")
-    assert await migrate(settings) == ()
+    assert await migrate(migrated) == ()
 
 
 async def test_the_table_of_external_users_must_exist(superuser: str, name: str) -> None:
@@ -154,44 +160,35 @@ async def test_the_table_of_external_users_must_exist(superuser: str, name: str)
 
 @pytest.mark.parametrize("needs", NEEDS)
 async def test_the_grants_named_by_a_service_are_sufficient(
-    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
+    migrated: Settings, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
 ) -> None:
-    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
     await admin.execute(f"{ROW_SECURITY}; REVOKE USAGE ON SCHEMA public FROM PUBLIC")
-    settings = settings_of(superuser, name, role)
-    refused = await refusal(settings, needs)
+    refused = await grant_what_is_missing(admin, migrated, needs)
     assert {f"USAGE on schema {schema}:" for schema in ("public", "daybook", "auth")} <= set(
         re.findall(r"USAGE on schema \w+:", str(refused))
     )
-    for grant in grants_in(refused):
-        await admin.execute(grant)
-    await verify_privileges(settings, needs)
+    await verify_privileges(migrated, needs)
 
 
 @pytest.mark.parametrize("needs", NEEDS)
 async def test_each_missing_right_of_a_service_is_named_alone(
-    superuser: str, name: str, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
+    migrated: Settings, admin: OwnConnection, role: str, needs: Sequence[RequiredPrivilege]
 ) -> None:
-    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
-    settings = settings_of(superuser, name, role)
-    for grant in grants_in(await refusal(settings, needs)):
-        await admin.execute(grant)
+    await grant_what_is_missing(admin, migrated, needs)
     for need in needs:
         for privilege in need.privileges:
             right = privilege if need.column is None else f"{privilege} ({need.column})"
             await admin.execute(f"REVOKE {right} ON {need.table} FROM {role}")
             line = f"  {privilege} on {need.table}: GRANT {right} ON {need.table} TO {role};"
-            assert str(await refusal(settings, needs)).splitlines()[1:] == [line]
+            assert str(await refusal(migrated, needs)).splitlines()[1:] == [line]
             await admin.execute(f"GRANT {right} ON {need.table} TO {role}")
 
 
-async def test_row_level_security_is_named(superuser: str, name: str, admin: OwnConnection, role: str) -> None:
-    await migrate(Settings(database_url=SecretStr(in_database(superuser, name)), users="external"))
-    settings, needs = settings_of(superuser, name, role), command_privileges.required_privileges(managed_users=False)
-    for grant in grants_in(await refusal(settings, needs)):
-        await admin.execute(grant)
+async def test_row_level_security_is_named(migrated: Settings, admin: OwnConnection, role: str) -> None:
+    needs = command_privileges.required_privileges(managed_users=False)
+    await grant_what_is_missing(admin, migrated, needs)
     await admin.execute("ALTER TABLE public.orgs ENABLE ROW LEVEL SECURITY")
-    (line,) = str(await refusal(settings, needs)).splitlines()[1:]
+    (line,) = str(await refusal(migrated, needs)).splitlines()[1:]
     assert line == f"  to see the rows of public.orgs (row-level security): ALTER ROLE {role} BYPASSRLS;"
     await admin.execute(f"ALTER ROLE {role} BYPASSRLS")
-    await verify_privileges(settings, needs)
+    await verify_privileges(migrated, needs)

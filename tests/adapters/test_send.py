@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -20,6 +19,7 @@ from daybook_contracts.routing import partition_of
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, SIGNATURE, Topics
 from daybook_infra.runtime.kafka.clients import consumer, producer
 from daybook_infra.runtime.settings import Settings
+from support.processes import environment
 from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"
@@ -88,14 +88,6 @@ async def _answer(
                         partition=int(headers[REPLY_PARTITION]),
                         headers=[(CORRELATION_ID, headers[CORRELATION_ID])],
                     )
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    return os.environ | {
-        "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
-        "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
-    }
 
 
 async def send(settings: Settings, given: bytes, *options: str, **more: str) -> subprocess.CompletedProcess[bytes]:

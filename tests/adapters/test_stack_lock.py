@@ -1,6 +1,7 @@
 """Locks of the local stack: one holder at a time, and a killed holder releases its lock."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,52 +21,53 @@ with lock_or_refuse(Path({file!r}), ""):
 """
 
 
-def test_a_second_holder_is_refused_with_the_pid_of_the_first(tmp_path: Path) -> None:
-    file = tmp_path / "up.lock"
-    holder = _holder(file)
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "up.lock"
+
+
+@pytest.fixture
+def holder(file: Path) -> Iterator[psutil.Process]:
+    """A process that holds the lock until it is killed."""
+    log = file.with_suffix(".log")
+    pid = spawn(Child([sys.executable, "-c", HOLD_LOCK.format(file=str(file))]), log)
+    assert run(Child(["sh", "-c", f"until grep -q held {log}; do :; done"]), seconds=10).code == 0
+    process = psutil.Process(pid)
+    yield process
+    if process.is_running():
+        process.kill()
+        process.wait(10)
+
+
+def test_a_second_holder_is_refused_with_the_pid_of_the_first(file: Path, holder: psutil.Process) -> None:
     with (
         pytest.raises(StackError, match=f"^runs already, pid {holder.pid}$"),
         lock_or_refuse(file, "runs already, pid {pid}"),
     ):
         pass
-    holder.kill()
-    holder.wait(10)
 
 
-def test_a_killed_holder_releases_the_lock(tmp_path: Path) -> None:
-    file = tmp_path / "up.lock"
-    holder = _holder(file)
+def test_a_killed_holder_releases_the_lock(file: Path, holder: psutil.Process) -> None:
     assert is_held(file)
     holder.kill()
     holder.wait(10)
     assert not is_held(file)
 
 
-def test_waiting_too_long_is_a_clear_error(tmp_path: Path) -> None:
-    file = tmp_path / "stack.lock"
-    holder = _holder(file)
+@pytest.mark.usefixtures("holder")
+def test_waiting_too_long_is_a_clear_error(file: Path) -> None:
     messages: list[str] = []
     with pytest.raises(StackError, match="end it and try again"), lock_or_wait(file, messages.append, seconds=0.2):
         pass
     assert messages == [f"waiting for another daybook that holds {file}"]
-    holder.kill()
-    holder.wait(10)
 
 
-def test_a_released_lock_can_be_acquired_again(tmp_path: Path) -> None:
-    file = tmp_path / "stack.lock"
+def test_a_released_lock_can_be_acquired_again(file: Path) -> None:
     for _ in range(2):
         with lock_or_wait(file, pytest.fail):
             assert is_held(file)
     assert not is_held(file)
 
 
-def test_a_lock_without_a_file_is_not_held(tmp_path: Path) -> None:
-    assert not is_held(tmp_path / "no.lock")
-
-
-def _holder(file: Path) -> psutil.Process:
-    log = file.with_suffix(".log")
-    pid = spawn(Child([sys.executable, "-c", HOLD_LOCK.format(file=str(file))]), log)
-    assert run(Child(["sh", "-c", f"until grep -q held {log}; do :; done"]), seconds=10).code == 0
-    return psutil.Process(pid)
+def test_a_lock_without_a_file_is_not_held(file: Path) -> None:
+    assert not is_held(file)

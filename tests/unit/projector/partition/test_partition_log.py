@@ -6,7 +6,7 @@ from daybook_contracts.entries import facts
 from daybook_contracts.log.admission import VoidReason
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, LogChanged
 from daybook_contracts.log.head import GENESIS, NOTHING_PROJECTED, Checkpoint, Head
-from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.partition.machine import Batch, PartitionLog
 from support.logbook import Logbook, Record, org, project, records, user
 
 ORG, ANN, BOB = org(1), user(1), user(2)
@@ -27,10 +27,15 @@ def reading(log: Logbook, upto: int | None = None) -> PartitionLog:
     return partition
 
 
+def next_batch(partition: PartitionLog, limit: int = 100) -> Batch:
+    batch = partition.next_batch(limit)
+    assert batch is not None
+    return batch
+
+
 def test_a_batch_has_the_checkpoints_before_and_after_it() -> None:
     log = three_commands()
-    batch = reading(log).next_batch(100)
-    assert batch is not None
+    batch = next_batch(reading(log))
     assert [entry.head.position for entry in batch.entries] == [0, 1, 2, 3]
     assert batch.before == NOTHING_PROJECTED
     assert batch.after == Checkpoint(4, log.heads[0], 3)
@@ -38,8 +43,7 @@ def test_a_batch_has_the_checkpoints_before_and_after_it() -> None:
 
 def test_projected_entries_are_not_returned_again() -> None:
     partition = reading(three_commands())
-    batch = partition.next_batch(100)
-    assert batch is not None
+    batch = next_batch(partition)
     partition.mark_projected(batch)
     assert partition.checkpoint == batch.after
     assert partition.next_batch(100) is None
@@ -47,8 +51,7 @@ def test_projected_entries_are_not_returned_again() -> None:
 
 @pytest.mark.parametrize(("limit", "positions"), [(1, [0]), (2, [0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3])])
 def test_a_batch_never_ends_inside_a_command(limit: int, positions: list[int]) -> None:
-    batch = reading(three_commands()).next_batch(limit)
-    assert batch is not None
+    batch = next_batch(reading(three_commands()), limit)
     assert [entry.head.position for entry in batch.entries] == positions
     assert batch.after.next_offset == len(positions)
 
@@ -56,14 +59,12 @@ def test_a_batch_never_ends_inside_a_command(limit: int, positions: list[int]) -
 def test_an_incomplete_command_waits_for_its_remaining_entries() -> None:
     log = three_commands()
     partition = reading(log, upto=2)
-    first = partition.next_batch(100)
-    assert first is not None
+    first = next_batch(partition)
     assert len(first.entries) == 1
     partition.mark_projected(first)
     assert partition.next_batch(100) is None
     partition.take(records(log.records[0][2:], start=2))
-    rest = partition.next_batch(100)
-    assert rest is not None
+    rest = next_batch(partition)
     assert [entry.head.position for entry in rest.entries] == [1, 2, 3]
 
 
@@ -71,8 +72,7 @@ def test_an_incomplete_command_ends_where_the_next_one_begins() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), entries=2)
     log.add(ORG, ANN, facts.OrgRenamed(name="b"))
-    batch = reading(log).next_batch(1)
-    assert batch is not None
+    batch = next_batch(reading(log), 1)
     assert len(batch.entries) == 1
 
 
@@ -80,8 +80,7 @@ def test_a_shortened_batch_has_its_own_checkpoint() -> None:
     log = three_commands()
     log.void(0)
     log.add(ORG, ANN, facts.OrgRenamed(name="d"))
-    batch = reading(log).next_batch(100)
-    assert batch is not None
+    batch = next_batch(reading(log))
     shorter = batch.until(4)
     assert len(shorter.entries) == 4
     assert shorter.after == Checkpoint(5, batch.entries[3].head, 3)
@@ -96,16 +95,14 @@ def test_void_records_are_skipped_and_returned_with_their_reasons() -> None:
     voids = partition.take(records(log.records[0]))
     assert (voids.first_offset, voids.last_offset) == (4, 7)
     assert voids.reasons == {VoidReason.NOT_CANONICAL: 2, VoidReason.WRONG_POSITION: 1, VoidReason.WRONG_PARTITION: 1}
-    batch = partition.next_batch(100)
-    assert batch is not None
+    batch = next_batch(partition)
     assert batch.after == Checkpoint(8, log.heads[0], 3)
 
 
 def test_void_records_alone_move_the_offset_but_not_the_head() -> None:
     partition = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
     partition.take(records([b"garbage"]))
-    batch = partition.next_batch(100)
-    assert batch is not None
+    batch = next_batch(partition)
     assert batch.entries == ()
     assert batch.after == Checkpoint(1, GENESIS, -1)
 
@@ -117,8 +114,7 @@ def test_reading_starts_at_the_head_of_the_checkpoint_which_is_not_returned_agai
     assert partition.next_to_read == 3
     log.add(ORG, ANN, facts.OrgRenamed(name="d"))
     assert not partition.take(records(log.records[0][3:], start=3)).reasons
-    batch = partition.next_batch(100)
-    assert batch is not None
+    batch = next_batch(partition)
     assert [entry.head.position for entry in batch.entries] == [4]
 
 
@@ -155,8 +151,7 @@ def test_too_many_void_records_in_a_row_are_an_error_even_across_a_restart() -> 
 def test_a_poison_entry_belongs_to_the_log_and_is_marked() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), id=project(9))
-    batch = reading(log).next_batch(100)
-    assert batch is not None
+    batch = next_batch(reading(log))
     entry = batch.entries[0]
     assert entry.poison is not None
     assert (entry.org_id, entry.fact) == (ORG, facts.OrgCreated(name="a"))
@@ -165,6 +160,5 @@ def test_a_poison_entry_belongs_to_the_log_and_is_marked() -> None:
 def test_an_entry_with_unreadable_columns_has_no_columns() -> None:
     log = Logbook()
     log.add(ORG, ANN, facts.OrgCreated(name="a"), entity_id="nobody")
-    batch = reading(log).next_batch(100)
-    assert batch is not None
+    batch = next_batch(reading(log))
     assert batch.entries[0].columns is None
