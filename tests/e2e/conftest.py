@@ -46,21 +46,27 @@ def systems(fresh_settings: FreshSettings, tmp_path: Path) -> Iterator[Systems]:
     systems.stop()
 
 
+@pytest.fixture
+def system(shared: System) -> System:
+    """The one that clients connect to. Modules with a system of their own override it."""
+    return shared
+
+
 @pytest_asyncio.fixture
-async def door(shared: System) -> AsyncIterator[Door]:
-    async with doors(shared.settings, shared.commands[0].url) as (door,):
+async def door(system: System) -> AsyncIterator[Door]:
+    async with doors(system.settings, system.commands[0].url) as (door,):
         yield door
 
 
 @pytest_asyncio.fixture
-async def publisher(shared: System) -> AsyncIterator[Publisher]:
-    async with Publisher(shared.settings) as publisher:
+async def publisher(system: System) -> AsyncIterator[Publisher]:
+    async with Publisher(system.settings) as publisher:
         yield publisher
 
 
 @pytest_asyncio.fixture
-async def database(shared: System) -> AsyncIterator[Connection]:
-    async with connected(shared.settings) as connection:
+async def database(system: System) -> AsyncIterator[Connection]:
+    async with connected(system.settings) as connection:
         yield connection
 
 

@@ -5,7 +5,7 @@ test_services_over_kafka.py.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -27,7 +27,7 @@ from support.driving import (
 from support.hub_org import done, made_id, new_hub_orgs
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Door, Publisher, Send, doors
+from support.publisher import Door, Publisher, Send
 from support.stack import FreshSettings
 from support.workload import SERVICE, by_user, command
 
@@ -42,12 +42,6 @@ def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFac
         yield systems.start(partitions=PARTITIONS, sync_max_seconds=SYNC_SECONDS)
     finally:
         systems.stop()
-
-
-@pytest_asyncio.fixture
-async def door(system: System) -> AsyncIterator[Door]:
-    async with doors(system.settings, system.commands[0].url) as (door,):
-        yield door
 
 
 @pytest.fixture(scope="module")

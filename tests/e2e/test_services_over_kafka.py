@@ -5,12 +5,11 @@ and Kafka. Signatures are computed here with the standard library alone.
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from pydantic import SecretStr
 
 from daybook_infra.operations.demo import Demo
@@ -18,7 +17,7 @@ from support.chain import Json, partition_of
 from support.deadletters import dead_letter
 from support.driving import eventually, fresh_id
 from support.processes import System, Systems
-from support.publisher import Door, Publisher, Send, doors
+from support.publisher import Door, Publisher, Send
 from support.replay import by_command, entries_of, read_log, read_topic
 from support.shell import at_a_shell
 from support.stack import FreshSettings
@@ -56,18 +55,6 @@ def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFac
         yield systems.start(commands=2, services=str(file), door_key=SecretStr(DOOR_KEY))
     finally:
         systems.stop()
-
-
-@pytest_asyncio.fixture
-async def door(system: System) -> AsyncIterator[Door]:
-    async with doors(system.settings, system.commands[0].url) as (door,):
-        yield door
-
-
-@pytest_asyncio.fixture
-async def publisher(system: System) -> AsyncIterator[Publisher]:
-    async with Publisher(system.settings) as publisher:
-        yield publisher
 
 
 def signature_of(send: Send, key: str, door: str = "") -> tuple[str, bytes]:
