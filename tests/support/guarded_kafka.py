@@ -9,7 +9,8 @@ from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
-from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import CreateAclsRequest, DeleteAclsRequest, DescribeAclsRequest
 from pydantic import SecretStr
 
 from daybook_infra.runtime.kafka.clients import admin
@@ -18,10 +19,13 @@ from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.kafka import Cluster, Kafka
 from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
+from support.driving import eventually
 from support.stack import own_home
 
 USER, PASSWORD = "hub", "of-a-throw-away-broker"
 ANY_HOST, LITERAL, ALLOW = "*", 3, 3
+Acl = tuple[int, str, int, str, str, int, int]
+"""As the requests take it: resource type and name, pattern, principal, host, operation, permission."""
 GUARDED = """\
 super.users=User:ANONYMOUS
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
@@ -86,6 +90,7 @@ class GuardedKafka(Kafka):
                 acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
                 answer: Any = await client._send_request(CreateAclsRequest(*acl))
                 assert [each[0] for each in answer.creation_responses] == [0], answer
+                await applied(client, acl, is_there=True)
 
     async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
         """Takes back what was allowed."""
@@ -94,6 +99,17 @@ class GuardedKafka(Kafka):
                 acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
                 answer: Any = await client._send_request(DeleteAclsRequest(*acl))
                 assert [each[0] for each in answer.filter_responses] == [0], answer
+                await applied(client, acl, is_there=False)
+
+
+async def applied(client: AIOKafkaAdminClient, acl: Acl, *, is_there: bool) -> None:
+    """Waits for the broker: the controller answers before the broker's authorizer knows."""
+
+    async def is_applied() -> bool:
+        answer: Any = await client._send_request(DescribeAclsRequest(*acl))
+        return bool(answer.resources) is is_there
+
+    await eventually(is_applied)
 
 
 @contextmanager
