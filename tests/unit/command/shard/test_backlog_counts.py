@@ -1,4 +1,4 @@
-"""How many dead letters are pending, where nobody counts them all: a shard's counts, step by step."""
+"""A shard's counts of pending dead letters, which stop at a limit instead of counting them all."""
 
 from uuid import UUID
 
@@ -32,7 +32,7 @@ def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Sender:
-    """Commands of a service, or of the owner where only users may send them."""
+    """Builds commands of a service, or of the owner where only users may send them."""
 
     def __init__(self) -> None:
         self._sent = 0
@@ -58,7 +58,7 @@ def send() -> Sender:
 
 @pytest.fixture
 def world(send: Sender) -> FairWeather:
-    """A connection with eight pending dead letters, all of it in the tables."""
+    """A connection with eight pending dead letters, all projected to the tables."""
     made = FairWeather(frozenset({OWNER}))
     made.take(
         send("CREATE_ORG", OWNER, name="x"),
@@ -76,19 +76,19 @@ def actions(entries: list[Entry]) -> list[str]:
     return [entry.action for entry in entries]
 
 
-def test_the_backlog_is_over_with_the_last_dead_letter_and_not_before(world: FairWeather, send: Sender) -> None:
+def test_only_the_last_dead_letter_resolves_the_backlog_alert(world: FairWeather, send: Sender) -> None:
     entries = world.take(*map(send.resolving, LETTERS))
     assert actions(entries) == ["RESOLVE_DLQ_EVENT"] * 8 + ["RESOLVE_ALERT"]
 
 
-def test_what_the_tail_resolved_is_counted_again_after_a_takeover(world: FairWeather, send: Sender) -> None:
+def test_dead_letters_resolved_in_the_tail_are_not_counted_after_a_takeover(world: FairWeather, send: Sender) -> None:
     world.take(*map(send.resolving, LETTERS[:6]))
     world.replace_first()
     assert actions(world.take(send.resolving(LETTERS[6]))) == ["RESOLVE_DLQ_EVENT"]
     assert actions(world.take(send.resolving(LETTERS[7]))) == ["RESOLVE_DLQ_EVENT", "RESOLVE_ALERT"]
 
 
-def test_a_connection_with_the_id_of_a_deleted_one_has_none_of_its_dead_letters(
+def test_a_connection_that_reuses_a_deleted_id_has_none_of_the_old_dead_letters(
     world: FairWeather, send: Sender
 ) -> None:
     world.take(send("DELETE_CONNECTION", OWNER, connection_id=CONNECTION), send.connecting())
@@ -98,7 +98,7 @@ def test_a_connection_with_the_id_of_a_deleted_one_has_none_of_its_dead_letters(
     assert b'"remaining":0' in bytes(entry.metadata_json.data)
 
 
-def test_nothing_stays_in_memory_of_what_the_tables_have(world: FairWeather, send: Sender) -> None:
+def test_dead_letters_leave_memory_once_they_are_projected(world: FairWeather, send: Sender) -> None:
     world.take(*(send("RETRY_DLQ_EVENT", dlq_event_id=id_) for id_ in LETTERS))
     touched = world.shard.memory.cache.orgs[ORG].org
     assert touched is not None
@@ -111,13 +111,13 @@ def test_nothing_stays_in_memory_of_what_the_tables_have(world: FairWeather, sen
 
 
 @pytest.mark.parametrize("pending", [98, 99])
-def test_one_more_dead_letter_needs_a_count_that_tells_a_warning_from_a_critical_one(
+def test_an_incomplete_count_is_redone_only_if_it_cannot_tell_a_warning_from_a_critical_alert(
     pending: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 101)
-    wanted = pending + 1 < CRITICAL
+    needed = pending + 1 < CRITICAL
     recorded = command("RECORD_DLQ_EVENT", connection_id=CONNECTION, payload=1)
     connection = Connection(PROJECT, "sheet", "c", True, frozenset(), Activity(b"", pending=pending, more=True))
     org = Org("x", Map(), 0, Map(), connections=Map({CONNECTION: connection}))
-    assert needs_recount(recorded, org) is wanted
-    assert (highest_count_floor([recorded]) >= pending) is wanted
+    assert needs_recount(recorded, org) is needed
+    assert (highest_count_floor([recorded]) >= pending) is needed

@@ -1,4 +1,4 @@
-"""What belongs to a child that only the tail knows is looked up with it: the tables may not have the child yet."""
+"""Rows that belong to a thing are looked up even if only the tail knows the thing; the tables may not have it yet."""
 
 from uuid import UUID
 
@@ -9,8 +9,8 @@ from support.simulation import command_record
 OWNER, ORG, PROJECT, CONNECTION, FIRST, SECOND = (str(UUID(int=0x10 * n, version=4)) for n in range(1, 7))
 
 
-class Sending:
-    """Each is decided in a batch of its own."""
+class Sender:
+    """Sends commands, each decided in a batch of its own."""
 
     def __init__(self) -> None:
         self.world = FairWeather(frozenset({OWNER}))
@@ -22,14 +22,14 @@ class Sending:
         return self.world.take(command_record(offset, envelope))
 
     def project_and_forget(self) -> None:
-        """The tail is pruned as a batch begins, and what is settled is forgotten as it ends."""
+        """Two commands: the tail is pruned when a batch begins, and settled state is dropped when one ends."""
         self.world.project()
         self("RENAME_ORG", OWNER, name="b")
         self("RENAME_ORG", OWNER, name="c")
 
 
-def test_the_alert_of_a_run_that_only_the_tail_knows_is_looked_up() -> None:
-    send = Sending()
+def test_the_alert_of_a_run_known_only_to_the_tail_is_looked_up() -> None:
+    send = Sender()
     send("CREATE_ORG", OWNER, name="a")
     send("CREATE_PROJECT", OWNER, name="p", project_id=PROJECT)
     connection = {"project_id": PROJECT, "connection_id": CONNECTION, "type": "sheet", "name": "c", "config": {}}

@@ -1,4 +1,4 @@
-"""When a shard does not trust what it reads: another PostgreSQL, another log, another clock, a poison entry."""
+"""How a shard reacts to reads it cannot trust: an unexpected PostgreSQL, log or clock, or a poison entry."""
 
 from dataclasses import replace
 
@@ -19,20 +19,20 @@ from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decid
 from support.simulation import CONFIG
 from support.surroundings import START_US
 
-FOUND = command_at(0, "CREATE_ORG")
+CREATE = command_at(0, "CREATE_ORG")
 
 
 def settled() -> tuple[Shard, bytes, Checkpoint]:
-    """A shard with one entry in its log, that entry, and the checkpoint of who has projected it."""
+    """A shard with one entry in its log, that entry, and the checkpoint after projecting it."""
     shard = fresh()
-    value = decided(shard, FOUND).records[0].value
+    value = decided(shard, CREATE).records[0].value
     shard.handle(Acknowledged(0))
     head = head_of(0, value)
     assert head is not None
     return shard, value, Checkpoint(1, head, 0)
 
 
-def test_a_postgresql_that_went_back_is_taken_over_afresh() -> None:
+def test_a_checkpoint_that_went_back_causes_a_takeover() -> None:
     shard, _, checkpoint = settled()
     decided(shard, command_at(1), checkpoint=checkpoint)
     shard.handle(Acknowledged(1))
@@ -41,14 +41,14 @@ def test_a_postgresql_that_went_back_is_taken_over_afresh() -> None:
     only(effects, TakeOver)
 
 
-def test_a_postgresql_ahead_of_the_shard_means_another_writer() -> None:
+def test_a_checkpoint_ahead_of_the_shard_causes_a_takeover() -> None:
     shard, _, _ = settled()
     ahead = Checkpoint(5, Head(4, "0" * 64), 4)
     effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=ahead))
     only(effects, TakeOver)
 
 
-def test_a_postgresql_with_another_entry_at_the_same_position_is_noticed() -> None:
+def test_a_checkpoint_with_another_entry_at_the_same_position_causes_a_takeover() -> None:
     shard, _, checkpoint = settled()
     other = replace(checkpoint, head=Head(0, "f" * 64))
     effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=other))
@@ -64,7 +64,7 @@ def test_a_postgresql_with_another_entry_at_the_same_position_is_noticed() -> No
         pytest.param([], 0, 1, id="its head cannot be read"),
     ],
 )
-def test_a_log_that_changed_underneath_stops_the_partition(records: list[LogRecord], start: int, end: int) -> None:
+def test_a_log_that_contradicts_the_checkpoint_stops_the_shard(records: list[LogRecord], start: int, end: int) -> None:
     _, _, checkpoint = settled()
     shard = Shard.of(0, CONFIG)
     shard.start()
@@ -73,7 +73,7 @@ def test_a_log_that_changed_underneath_stops_the_partition(records: list[LogReco
     assert shard.phase is ShardPhase.STOPPED
 
 
-def test_a_takeover_goes_on_behind_the_checkpoint_and_its_tail() -> None:
+def test_a_takeover_continues_after_the_checkpoint_and_the_tail() -> None:
     _, value, checkpoint = settled()
     for projected in (NOTHING, checkpoint):
         shard = Shard.of(0, CONFIG)
@@ -85,9 +85,9 @@ def test_a_takeover_goes_on_behind_the_checkpoint_and_its_tail() -> None:
 
 
 @pytest.mark.parametrize("skew_us", [-6_000_000, 6_000_000])
-def test_a_clock_that_is_off_appends_nothing_until_it_is_right(skew_us: int) -> None:
+def test_a_shard_with_a_wrong_clock_appends_nothing_until_the_clock_is_right(skew_us: int) -> None:
     shard = fresh()
-    effects = shard.handle(answer_of(arrive(shard, FOUND), now_us=START_US + skew_us))
+    effects = shard.handle(answer_of(arrive(shard, CREATE), now_us=START_US + skew_us))
     assert "clock" in (only(effects, Hold).reason or "")
     effects = shard.handle(Tick())
     assert shard.handle(answer_of(effects, now_us=START_US + skew_us)) == []
@@ -96,9 +96,9 @@ def test_a_clock_that_is_off_appends_nothing_until_it_is_right(skew_us: int) -> 
     only(shard.handle(answer_of(effects)), Append)
 
 
-def test_an_answer_that_took_long_is_no_fault_of_the_clock() -> None:
+def test_a_slow_reply_is_not_mistaken_for_clock_skew() -> None:
     second, database_us = 1_000_000, START_US
-    for asked, answered, said in (
+    for asked, answered, skew in (
         (-60, 0, None),
         (0, 60, None),
         (-60, 60, None),
@@ -106,10 +106,10 @@ def test_an_answer_that_took_long_is_no_fault_of_the_clock() -> None:
         (-60, -6, "-6.0 s"),
     ):
         fault = skew_fault_between(database_us + asked * second, database_us + answered * second, database_us)
-        assert fault == (None if said is None else f"the clock is {said} off PostgreSQL's")
+        assert fault == (None if skew is None else f"the clock is {skew} off PostgreSQL's")
 
 
-def test_a_log_stamped_far_ahead_appends_nothing() -> None:
+def test_a_shard_whose_log_is_far_ahead_of_its_clock_appends_nothing() -> None:
     shard, _, _ = settled()
     behind = START_US - 61_000_000
     effects = shard.handle(answer_of(arrive(shard, command_at(1)), now_us=behind, database_us=behind))
@@ -118,7 +118,7 @@ def test_a_log_stamped_far_ahead_appends_nothing() -> None:
 
 def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None:
     shard = fresh(replace(CONFIG, max_tail=1))
-    append = decided(shard, FOUND, command_at(1))
+    append = decided(shard, CREATE, command_at(1))
     shard.handle(Acknowledged(0))
     assert only(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
     assert shard.handle(answer_of(shard.handle(Tick()))) == []
@@ -129,7 +129,7 @@ def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None
     assert only(effects, LoadSnapshot).commands == 1
 
 
-def test_a_poison_entry_closes_its_org_and_no_other() -> None:
+def test_a_poison_entry_quarantines_its_org() -> None:
     _, value, _ = settled()
     poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
     shard = Shard.of(0, CONFIG)
@@ -140,7 +140,7 @@ def test_a_poison_entry_closes_its_org_and_no_other() -> None:
     assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
-def test_an_org_with_a_poison_entry_is_not_kept_as_it_would_be_without_it() -> None:
+def test_an_org_with_a_poison_entry_is_not_kept_in_the_cache() -> None:
     _, value, _ = settled()
     poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
     shard = Shard.of(0, CONFIG)
@@ -150,21 +150,21 @@ def test_an_org_with_a_poison_entry_is_not_kept_as_it_would_be_without_it() -> N
     assert [need.generation for need in only(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs] == [None]
 
 
-def test_an_org_in_quarantine_is_not_decided_on() -> None:
+def test_commands_for_a_quarantined_org_are_refused() -> None:
     shard = fresh()
     quarantined = {ORG: LoadedOrg(None, fresh=True, generation=1, quarantined=True)}
-    effects = shard.handle(answer_of(arrive(shard, FOUND), orgs=quarantined))
+    effects = shard.handle(answer_of(arrive(shard, CREATE), orgs=quarantined))
     assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
 def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
-    """The entry with a member changed and a right hash."""
+    """The entry with one member changed and its hash recomputed."""
     return seal(decode_entry(value.replace(old, new)))
 
 
-def test_another_entry_at_the_head_is_noticed_when_nothing_is_left_in_memory() -> None:
+def test_another_entry_at_the_head_causes_a_takeover_even_with_an_empty_tail() -> None:
     shard, _, checkpoint = settled()
-    effects = shard.handle(answer_of(arrive(shard, replace(FOUND, offset=1)), checkpoint=checkpoint))
+    effects = shard.handle(answer_of(arrive(shard, replace(CREATE, offset=1)), checkpoint=checkpoint))
     only(effects, Answer)
     assert len(shard.memory.tail) == 0
     other = replace(checkpoint, head=Head(0, "f" * 64))
@@ -172,7 +172,7 @@ def test_another_entry_at_the_head_is_noticed_when_nothing_is_left_in_memory() -
     only(effects, TakeOver)
 
 
-def test_a_log_that_nothing_extends_any_more_stops_the_partition() -> None:
+def test_too_many_void_records_in_a_row_stop_the_partition() -> None:
     for voids, stops in ((MAX_VOIDS_IN_A_ROW - 1, False), (MAX_VOIDS_IN_A_ROW, True)):
         shard = Shard.of(0, CONFIG)
         shard.start()

@@ -1,4 +1,4 @@
-"""A filter meets its org as it is: alone of its org in a batch, and other orgs' commands do not wait for it."""
+"""A command with a filter shares no batch with others of its org, so it sees the org as it is; other orgs go on."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,41 +38,41 @@ def batches(*records: CommandRecord) -> list[list[int]]:
     return found
 
 
-def test_a_filter_is_alone_of_its_org() -> None:
+def test_a_filter_shares_no_batch_with_other_commands_of_its_org() -> None:
     assert batches(rename(0), retry(1), rename(2)) == [[0], [1], [2]]
 
 
-def test_many_filters_of_one_org_hold_up_no_other() -> None:
+def test_many_filters_of_one_org_do_not_delay_other_orgs() -> None:
     others = [rename(at, OTHER_ORG) for at in (20, 21)]
     assert batches(*(retry(at) for at in range(3)), *others) == [[0, 20, 21], [1], [2]]
 
 
-def test_filters_of_several_orgs_share_a_batch_up_to_a_bound() -> None:
+def test_filters_of_several_orgs_share_a_batch_up_to_a_limit() -> None:
     orgs = [str(UUID(int=0x100 + at, version=4)) for at in range(7)]
     found = batches(*(retry(at, org_id) for at, org_id in enumerate(orgs)))
     assert found == [[0, 1, 2, 3, 4], [5, 6]]
 
 
-def test_filters_of_strangers_stand_beside_whatever_comes_behind_them() -> None:
+def test_filters_of_strangers_share_a_batch_with_later_commands() -> None:
     shard = fresh(replace(CONFIG, max_commands=500))
     decided(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
     eve = str(UUID(int=0xE, version=4))
-    strange = [replace_actor(retry(at), eve) for at in range(1, 20)]
-    effects = arrive(shard, *strange, rename(20))
+    by_stranger = [replace_actor(retry(at), eve) for at in range(1, 20)]
+    effects = arrive(shard, *by_stranger, rename(20))
     assert only(effects, LoadSnapshot).needs.orgs[0].filtered is None
     assert len(only(shard.handle(answer_of(effects)), Append).records) == 20
 
 
-def test_a_filter_of_somebody_who_was_just_let_in_waits_for_a_batch_of_its_own() -> None:
+def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_batch_of_its_own() -> None:
     shard = fresh()
     decided(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
     eve = str(UUID(int=0xE, version=4))
     add = sent(1, "ADD_MEMBER", user_id=eve, role="admin")
     effects = arrive(shard, add, replace_actor(retry(2), eve))
-    looked = answer_of(effects, known_users=frozenset({ANN, eve}))
-    assert len(only(shard.handle(looked), Append).records) == 1
+    loaded = answer_of(effects, known_users=frozenset({ANN, eve}))
+    assert len(only(shard.handle(loaded), Append).records) == 1
     effects = shard.handle(Acknowledged(1))
     assert only(effects, LoadSnapshot).needs.orgs[0].filtered is not None
 
@@ -81,7 +81,7 @@ def replace_actor(record: CommandRecord, actor: str) -> CommandRecord:
     return replace(record, value=(record.value or b"").replace(ANN.encode(), actor.encode()))
 
 
-def test_nothing_is_committed_past_a_command_that_was_left_for_the_next_batch() -> None:
+def test_no_offset_is_committed_past_a_command_left_for_the_next_batch() -> None:
     inbox = Inbox(0, 1, 500)
     inbox.add([retry(0), retry(1), rename(2, OTHER_ORG)])
     taken, _ = inbox.take_records()

@@ -1,4 +1,4 @@
-"""When commands are left in Kafka: what is queued is bounded in number and in bytes, and so is what is not answered."""
+"""When reading from Kafka pauses: too many queued commands, too many queued bytes, or too many open answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,31 +21,31 @@ NO_ANSWER = Answer(replies=(), forwards=(), refused=(), next_offset=1)
 
 
 class Silent:
-    """An effect runner from which nothing ever comes back."""
+    """An effect runner that never returns a result."""
 
     def queue_load(self, *_: object) -> None: ...
 
 
 @dataclass
-class Valve:
-    """A consumer that only notes what it is told of reading."""
+class PausableConsumer:
+    """A consumer that only records when it is paused and resumed."""
 
-    told: list[str] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
 
     def pause(self, _: int) -> None:
-        self.told.append("pause")
+        self.calls.append("pause")
 
     def resume(self, _: int) -> None:
-        self.told.append("resume")
+        self.calls.append("resume")
 
 
-def reading() -> tuple[Engine, Assignment, Valve]:
-    """An engine that reads partition 0, with a first command that is being looked up."""
-    valve = Valve()
-    engine = Engine(CONFIG, cast("EffectRunner", Silent()), cast("CommandConsumer", valve), Health())
+def reading() -> tuple[Engine, Assignment, PausableConsumer]:
+    """An engine that reads partition 0 and has a first command whose snapshot is still loading."""
+    consumer = PausableConsumer()
+    engine = Engine(CONFIG, cast("EffectRunner", Silent()), cast("CommandConsumer", consumer), Health())
     assignment = engine._assignments[0] = Assignment(fresh(), 0.0, started=True, paused=False)
     engine.take(0, [command_at(0)])
-    return engine, assignment, valve
+    return engine, assignment, consumer
 
 
 def large(offset: int) -> CommandRecord:
@@ -53,28 +53,28 @@ def large(offset: int) -> CommandRecord:
 
 
 @pytest.mark.parametrize(("made_at", "most"), [(command_at, MAX_QUEUED), (large, MAX_QUEUED_BYTES // LARGE)])
-def test_a_queue_that_is_full_is_not_filled_further_until_half_of_it_is_gone(
+def test_reading_pauses_at_a_full_queue_and_resumes_below_half(
     made_at: Callable[[int], CommandRecord], most: int
 ) -> None:
-    engine, assignment, valve = reading()
+    engine, assignment, consumer = reading()
     records = [made_at(offset) for offset in range(1, most + 1)]
     engine.take(0, records[:-1])
-    assert valve.told == []
+    assert consumer.calls == []
     engine.take(0, records[-1:])
-    assert valve.told == ["pause"]
+    assert consumer.calls == ["pause"]
     inbox = assignment.shard.inbox
     left = list(inbox.queue)
     inbox.clear()
     inbox.put_back(left[: most // 2])
     engine._pause_or_resume(assignment)
-    assert valve.told == ["pause"]
+    assert consumer.calls == ["pause"]
     inbox.clear()
     inbox.put_back(left[: most // 2 - 1])
     engine._pause_or_resume(assignment)
-    assert valve.told == ["pause", "resume"]
+    assert consumer.calls == ["pause", "resume"]
 
 
-def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
+def test_records_taken_from_the_queue_no_longer_count() -> None:
     _, assignment, _ = reading()
     inbox = assignment.shard.inbox
     inbox.add([replace(command_at(1), headers=(("x", b"12"),))])
@@ -83,19 +83,19 @@ def test_what_is_taken_from_the_queue_no_longer_counts() -> None:
     assert (len(records), inbox.size) == (1, 0)
 
 
-def test_whose_answers_are_not_acknowledged_takes_no_more() -> None:
-    engine, assignment, valve = reading()
+def test_reading_pauses_while_too_many_answers_are_unacknowledged() -> None:
+    engine, assignment, consumer = reading()
     for _ in range(MAX_ANSWERING - 1):
         engine._run_effect(assignment, NO_ANSWER)
     engine._pause_or_resume(assignment)
-    assert valve.told == []
+    assert consumer.calls == []
     engine._run_effect(assignment, NO_ANSWER)
     engine._pause_or_resume(assignment)
-    assert valve.told == ["pause"]
+    assert consumer.calls == ["pause"]
 
 
 @pytest.mark.parametrize(("size", "taken"), [(1, 500), (1_000, 262), (200_000, 1), (4_000_000, 1)])
-def test_a_batch_takes_no_more_bytes_than_one_envelope_may_have_or_one_record(size: int, taken: int) -> None:
+def test_a_batch_takes_at_most_one_envelopes_bytes_but_at_least_one_record(size: int, taken: int) -> None:
     inbox = Inbox(0, 1, 500)
     inbox.add([CommandRecord(offset, None, b" " * size, (), 0) for offset in range(600)])
     records, _ = inbox.take_records()

@@ -1,4 +1,4 @@
-"""The hub's commands under many schedules: what a shard looks up, keeps and forgets changes no decision."""
+"""The hub's commands under many schedules: what a shard looks up, caches and drops changes no decision."""
 
 import json
 import random
@@ -18,7 +18,7 @@ COMMANDS, STEPS = 120, 600
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of three dead letters, and counts that stop at two: few commands are enough to run into them."""
+    """Pages of three dead letters and counts that stop at two, so that a few commands reach these limits."""
     for place in ("domain.dead_letters_bulk", "shard.dead_letter_counts"):
         monkeypatch.setattr(f"daybook_command.{place}.BULK_IDS", 3)
     monkeypatch.setattr("support.rows_of_orgs.BULK_IDS", 3)
@@ -33,7 +33,7 @@ def played(seed: int) -> World:
 
 
 @pytest.mark.parametrize("first_seed", range(0, 60, 20))
-def test_every_command_ends_as_the_deciders_would_end_it_on_the_whole_org(first_seed: int) -> None:
+def test_every_command_is_decided_as_if_the_whole_org_were_loaded(first_seed: int) -> None:
     for seed in range(first_seed, first_seed + 20):
         try:
             judge(played(seed))
@@ -41,7 +41,7 @@ def test_every_command_ends_as_the_deciders_would_end_it_on_the_whole_org(first_
             raise AssertionError(f"seed {seed}") from error
 
 
-def test_an_id_that_two_orgs_choose_is_given_to_one_of_them() -> None:
+def test_an_id_that_two_orgs_choose_goes_to_only_one_of_them() -> None:
     contested = 0
     for seed in range(30):
         world = played(seed)
@@ -61,8 +61,8 @@ def is_taken(entry: Entry) -> bool:
     return isinstance(error, EntryError) and error.code == "ALREADY_EXISTS"
 
 
-def test_the_schedules_reach_what_they_are_for() -> None:
-    """Policies, timeouts, filters that leave some, refusals: the simulation would prove little without them."""
+def test_the_schedules_reach_policies_timeouts_and_partial_filters() -> None:
+    """Without these, the simulation would prove little."""
     entries = [entry for seed in range(60, 90) for log in Judged(played(seed)).logs.values() for entry in log]
     actions = {entry.action for entry in entries if entry.result == "success"}
     assert {"ESCALATE_ALERT", "RAISE_ALERT", "RESOLVE_ALERT", "DELETE_CONNECTION"} <= actions

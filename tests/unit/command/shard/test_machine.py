@@ -1,4 +1,4 @@
-"""One shard, one event after another: what it asks for, and what becomes of a batch."""
+"""One shard, event by event: the effects it asks for and the outcome of each batch."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -16,12 +16,12 @@ from support.entries_by_hand import changed, with_member
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
 from support.simulation import CONFIG, command_record
 
-FOUND = command_at(0, "CREATE_ORG")
+CREATE = command_at(0, "CREATE_ORG")
 
 
-def test_a_batch_is_answered_only_when_it_is_acknowledged_and_committed_only_when_it_is_answered() -> None:
+def test_a_batch_is_answered_after_its_acknowledgement_and_committed_after_its_answers() -> None:
     shard = fresh()
-    append = decided(shard, FOUND, command_at(1))
+    append = decided(shard, CREATE, command_at(1))
     assert len(append.records) == 2
     answer = only(shard.handle(Acknowledged(0)), Answer)
     assert [reply.command_id for reply in answer.replies] == [
@@ -31,17 +31,17 @@ def test_a_batch_is_answered_only_when_it_is_acknowledged_and_committed_only_whe
     assert shard.handle(Answered(answer.next_offset)) == [Commit(2)]
 
 
-def test_commands_that_come_while_a_batch_is_under_way_are_the_next_batch() -> None:
+def test_commands_that_arrive_during_a_batch_form_the_next_batch() -> None:
     shard = fresh()
-    decided(shard, FOUND)
+    decided(shard, CREATE)
     assert arrive(shard, command_at(1)) == []
     effects = shard.handle(Acknowledged(0))
     assert only(effects, LoadSnapshot).commands == 1
 
 
-def test_a_batch_in_a_gap_that_extends_nothing_stands() -> None:
+def test_a_batch_behind_void_records_stands() -> None:
     shard = fresh()
-    append = decided(shard, FOUND)
+    append = decided(shard, CREATE)
     assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
     records = [LogRecord(0, b"{}"), LogRecord(1, None), LogRecord(2, append.records[0].value)]
     effects = shard.handle(GapRead(records))
@@ -50,10 +50,10 @@ def test_a_batch_in_a_gap_that_extends_nothing_stands() -> None:
     assert shard.memory.end == 3
 
 
-def test_a_batch_behind_one_that_extended_the_log_has_lost_and_is_decided_again() -> None:
+def test_a_batch_behind_another_writers_entry_has_lost_and_is_decided_again() -> None:
     shard, other = fresh(), fresh()
-    won = decided(other, FOUND).records[0].value
-    lost = decided(shard, FOUND).records[0].value
+    won = decided(other, CREATE).records[0].value
+    lost = decided(shard, CREATE).records[0].value
     shard.handle(Acknowledged(1))
     effects = shard.handle(GapRead([LogRecord(0, won), LogRecord(1, lost)]))
     assert only(effects, Report).kind == "lost"
@@ -62,9 +62,9 @@ def test_a_batch_behind_one_that_extended_the_log_has_lost_and_is_decided_again(
     assert len(shard.memory.tail) == len(shard.memory.cache) == 0
 
 
-def test_a_gap_is_read_from_the_head_on_and_what_was_folded_behind_it_is_not_reported_again() -> None:
+def test_a_gap_is_read_from_the_head_and_voids_are_reported_only_once() -> None:
     shard = fresh()
-    first = decided(shard, FOUND).records[0].value
+    first = decided(shard, CREATE).records[0].value
     shard.handle(Acknowledged(0))
     second = decided(shard, command_at(1)).records[0].value
     assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
@@ -77,9 +77,9 @@ def test_a_gap_is_read_from_the_head_on_and_what_was_folded_behind_it_is_not_rep
 
 
 @pytest.mark.parametrize("regrown", [[LogRecord(0, b"another"), LogRecord(1, None)], [LogRecord(1, None)]])
-def test_a_batch_behind_a_log_that_was_lost_and_grew_again_stops_the_partition(regrown: list[LogRecord]) -> None:
+def test_a_log_that_was_lost_and_grew_again_stops_the_partition(regrown: list[LogRecord]) -> None:
     shard = fresh()
-    decided(shard, FOUND)
+    decided(shard, CREATE)
     shard.handle(Acknowledged(0))
     own = decided(shard, command_at(1)).records[0].value
     shard.handle(Acknowledged(2))
@@ -89,9 +89,9 @@ def test_a_batch_behind_a_log_that_was_lost_and_grew_again_stops_the_partition(r
 
 
 @pytest.mark.parametrize("event", [Acknowledged(None), AppendUnknown()])
-def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: Acknowledged | AppendUnknown) -> None:
+def test_an_unknown_outcome_causes_a_takeover_before_anything_else(event: Acknowledged | AppendUnknown) -> None:
     shard = fresh()
-    decided(shard, FOUND)
+    decided(shard, CREATE)
     effects = shard.handle(event)
     only(effects, TakeOver)
     assert arrive(shard, command_at(1)) == []
@@ -100,7 +100,7 @@ def test_an_unknown_outcome_is_resolved_by_folding_before_anything_else(event: A
 
 def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
     shard = fresh()
-    decided(shard, FOUND)
+    decided(shard, CREATE)
     shard.handle(Acknowledged(0))
     decided(shard, command_at(1))
     shard.handle(Acknowledged(0))
@@ -108,25 +108,25 @@ def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
     assert arrive(shard, command_at(2)) == []
 
 
-def test_a_refused_batch_is_tried_one_by_one_and_what_fails_alone_is_set_aside() -> None:
+def test_a_refused_batch_is_retried_one_by_one_and_a_command_that_fails_alone_is_set_aside() -> None:
     shard = fresh()
-    decided(shard, FOUND, command_at(1))
+    decided(shard, CREATE, command_at(1))
     shard.handle(AppendRefused("too large"))
     assert shard.inbox.suspects == {0, 1}
     taken_over = fresh()
     taken_over.inbox.suspects = shard.inbox.suspects
-    alone = decided(taken_over, FOUND, command_at(1))
+    alone = decided(taken_over, CREATE, command_at(1))
     assert len(alone.records) == 1
     taken_over.handle(AppendRefused("too large"))
     assert taken_over.inbox.doomed == {0}
     last = fresh()
     last.inbox.suspects, last.inbox.doomed = taken_over.inbox.suspects, taken_over.inbox.doomed
-    effects = last.handle(answer_of(arrive(last, FOUND, command_at(1))))
+    effects = last.handle(answer_of(arrive(last, CREATE, command_at(1))))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
     assert only(effects, LoadSnapshot).commands == 1
 
 
-def test_a_command_that_the_deciders_fail_on_is_set_aside_and_the_shard_goes_on(
+def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fails(*_: object) -> None:
@@ -135,7 +135,7 @@ def test_a_command_that_the_deciders_fail_on_is_set_aside_and_the_shard_goes_on(
     shard = fresh()
     with monkeypatch.context() as patched:
         patched.setattr(batch, "decide", fails)
-        effects = shard.handle(answer_of(arrive(shard, FOUND, command_at(1))))
+        effects = shard.handle(answer_of(arrive(shard, CREATE, command_at(1))))
         assert only(effects, Report).kind == "decide_failed"
         effects = shard.handle(answer_of(effects))
         assert shard.inbox.doomed == {0}
@@ -148,13 +148,13 @@ def test_a_command_that_the_deciders_fail_on_is_set_aside_and_the_shard_goes_on(
 def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "MAX_BATCH_BYTES", 2_000)
     shard = fresh(replace(CONFIG, max_commands=100))
-    append = decided(shard, FOUND, *(command_at(offset) for offset in range(1, 9)))
+    append = decided(shard, CREATE, *(command_at(offset) for offset in range(1, 9)))
     assert sum(len(record.value) for record in append.records) <= 2_000
     assert [record.offset for record in shard.inbox.queue] == list(range(len(append.records), 9))
 
 
 @pytest.mark.parametrize(("principal", "reserved"), [("service:test", 1), (f"user:{ANN}", 0)])
-def test_only_a_service_has_the_id_that_it_chose_reserved(principal: str, reserved: int) -> None:
+def test_a_chosen_id_is_reserved_only_for_a_service(principal: str, reserved: int) -> None:
     data = {"name": "Site", "project_id": str(uuid4())}
     envelope: dict[str, object] = {
         "id": str(uuid4()),
@@ -169,29 +169,29 @@ def test_only_a_service_has_the_id_that_it_chose_reserved(principal: str, reserv
 
 def test_a_repeat_in_the_same_batch_gets_the_first_result() -> None:
     shard = fresh()
-    append = decided(shard, FOUND, replace(FOUND, offset=1))
+    append = decided(shard, CREATE, replace(CREATE, offset=1))
     assert len(append.records) == 1
     first, second = only(shard.handle(Acknowledged(0)), Answer).replies
     assert first == second
 
 
-def test_another_command_under_a_used_id_is_refused_without_an_entry() -> None:
+def test_a_different_command_with_a_used_id_is_refused_without_an_entry() -> None:
     shard = fresh()
-    other = replace(FOUND, offset=1, value=(FOUND.value or b"").replace(b"name 0", b"another"))
-    append = decided(shard, FOUND, other)
+    other = replace(CREATE, offset=1, value=(CREATE.value or b"").replace(b"name 0", b"another"))
+    append = decided(shard, CREATE, other)
     assert len(append.records) == 1
     assert reasons(only(shard.handle(Acknowledged(0)), Answer)) == ["COMMAND_ID_REUSED"]
 
 
-def test_a_repeat_whose_first_result_cannot_be_read_is_neither_decided_again_nor_a_crash() -> None:
+def test_a_repeat_with_an_unreadable_first_result_is_refused_as_internal() -> None:
     shard = fresh()
-    effects = arrive(shard, FOUND)
+    effects = arrive(shard, CREATE)
     stored = only(effects, LoadSnapshot).needs.identities[0]
     effects = shard.handle(answer_of(effects, entries={stored: None}))
     assert reasons(only(effects, Answer)) == ["INTERNAL"]
 
 
-def test_a_repeat_of_a_rejection_with_a_code_of_another_version_is_no_crash() -> None:
+def test_a_repeat_of_a_rejection_with_an_unknown_code_is_refused_as_internal() -> None:
     rejected = decided(fresh(), command_at(1)).records[0].value
     unknown = changed(rejected, with_member(".error", {"code": "TOO_LATE", "detail": "x"}))
     shard = Shard.of(0, CONFIG)
@@ -201,17 +201,17 @@ def test_a_repeat_of_a_rejection_with_a_code_of_another_version_is_no_crash() ->
     assert reasons(answer) == ["INTERNAL"]
 
 
-def test_a_command_that_is_too_large_is_told_so_over_kafka_as_over_http() -> None:
+def test_an_oversize_command_is_answered_with_413_over_kafka_as_over_http() -> None:
     shard = fresh()
-    large = replace(FOUND, value=(FOUND.value or b"").replace(b"name 0", b"n" * 300 * 1024))
+    large = replace(CREATE, value=(CREATE.value or b"").replace(b"name 0", b"n" * 300 * 1024))
     answer = only(shard.handle(answer_of(arrive(shard, large))), Answer)
     assert reasons(answer) == ["INVALID_COMMAND"]
     assert [b'"status":413' in reply.value for reply in answer.replies] == [True]
 
 
-def test_an_answer_carries_a_correlation_id_only_where_the_command_did() -> None:
+def test_an_answer_carries_a_correlation_id_only_if_the_command_did() -> None:
     shard = fresh()
-    without = replace(command_at(1), headers=tuple(each for each in FOUND.headers if each[0] != CORRELATION_ID))
-    decided(shard, FOUND, without)
+    without = replace(command_at(1), headers=tuple(each for each in CREATE.headers if each[0] != CORRELATION_ID))
+    decided(shard, CREATE, without)
     replies = only(shard.handle(Acknowledged(0)), Answer).replies
     assert [reply.correlation_id is None for reply in replies] == [False, True]

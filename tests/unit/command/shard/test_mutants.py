@@ -1,4 +1,4 @@
-"""The honesty of the simulation: it must notice whenever one protection is missing."""
+"""Mutation tests of the simulation: it must notice when any one protection is removed."""
 
 import re
 from collections.abc import Callable
@@ -38,12 +38,12 @@ def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
     ],
     ids=["a name that is gone", "an alias that nothing calls", "another signature", "a member that is gone"],
 )
-def test_a_patch_that_removes_nothing_is_no_mutant(remove: Callable[[Patch], None], wrong: str) -> None:
+def test_a_patch_that_removes_nothing_is_refused(remove: Callable[[Patch], None], wrong: str) -> None:
     with pytest.raises(NotRemoved, match=wrong):
         Mutant("nothing", "", "", remove).caught(range(3))
 
 
-def test_the_page_has_a_row_for_every_mutant_and_no_other() -> None:
+def test_the_page_lists_exactly_the_mutants() -> None:
     rows = [line for line in section(page(PAGE), "Mutants").splitlines() if line.startswith("| ")]
     assert rows[0] == row(HEAD)
     assert [line.split(" | ")[:3] for line in rows[2:]] == [
@@ -51,5 +51,5 @@ def test_the_page_has_a_row_for_every_mutant_and_no_other() -> None:
     ]
 
 
-def test_the_page_has_every_judge() -> None:
+def test_the_page_lists_every_judge() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page(PAGE), re.MULTILINE) == [*JUDGES, *LOUD]

@@ -1,4 +1,4 @@
-"""Commands reach a shard in offset order, whatever a rebalance left in the consumer's hands."""
+"""Commands reach a shard in offset order, whatever the consumer still delivers after a rebalance."""
 
 from dataclasses import dataclass, field
 from typing import cast
@@ -13,8 +13,8 @@ from support.simulation import CONFIG
 
 
 @dataclass
-class Seeks:
-    """A consumer that only notes where it is asked to go on."""
+class SeekableConsumer:
+    """A consumer that only records the offsets it is asked to seek to."""
 
     sought: list[int] = field(default_factory=list)
 
@@ -31,42 +31,42 @@ class Seeks:
     async def commit(self, offsets: dict[int, int]) -> None: ...
 
 
-def reading_from(offset: int) -> tuple[Engine, Shard, Seeks]:
-    """An engine that owns partition 0 and has not taken it over yet: what arrives stays in the queue."""
-    seeks = Seeks()
-    engine = Engine(CONFIG, cast("EffectRunner", None), seeks, Health())
+def reading_from(offset: int) -> tuple[Engine, Shard, SeekableConsumer]:
+    """An engine that owns partition 0 but has not taken it over yet, so commands stay in the queue."""
+    consumer = SeekableConsumer()
+    engine = Engine(CONFIG, cast("EffectRunner", None), consumer, Health())
     shard = Shard.of(0, CONFIG)
     engine._assignments[0] = Assignment(shard, 0.0, started=True, expected_offset=offset)
-    return engine, shard, seeks
+    return engine, shard, consumer
 
 
 def queued(shard: Shard) -> list[int]:
     return [record.offset for record in shard.inbox.queue]
 
 
-def test_what_was_taken_already_is_not_taken_again() -> None:
+def test_commands_already_taken_are_not_taken_again() -> None:
     engine, shard, _ = reading_from(5)
     engine.take(0, [command_at(offset) for offset in (3, 4, 5, 6)])
     engine.take(0, [command_at(offset) for offset in (6, 7)])
     assert queued(shard) == [5, 6, 7]
 
 
-def test_a_command_ahead_of_earlier_ones_waits_for_them() -> None:
-    engine, shard, seeks = reading_from(5)
+def test_a_command_ahead_of_earlier_ones_is_read_again_after_them() -> None:
+    engine, shard, consumer = reading_from(5)
     engine.take(0, [command_at(10), command_at(11)])
-    assert (queued(shard), seeks.sought) == ([], [5])
+    assert (queued(shard), consumer.sought) == ([], [5])
     engine.take(0, [command_at(offset) for offset in range(5, 12)])
     assert queued(shard) == list(range(5, 12))
 
 
-def test_a_gap_that_is_there_a_second_time_is_one_of_the_topic() -> None:
-    engine, shard, seeks = reading_from(5)
+def test_a_gap_that_persists_after_one_seek_is_accepted() -> None:
+    engine, shard, consumer = reading_from(5)
     for _ in range(2):
         engine.take(0, [command_at(10)])
-    assert (queued(shard), seeks.sought) == ([10], [5])
+    assert (queued(shard), consumer.sought) == ([10], [5])
 
 
-def test_commands_of_a_partition_that_was_given_away_are_left_to_its_owner() -> None:
+def test_commands_of_a_revoked_partition_are_ignored() -> None:
     engine, shard, _ = reading_from(5)
     engine._assignments[0].leaving = True
     engine.take(0, [command_at(5)])

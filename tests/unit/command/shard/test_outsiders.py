@@ -1,4 +1,4 @@
-"""Who has no standing in an org can use up nobody else's ids, and leaves little more than ids behind."""
+"""Strangers to an org cannot use up other users' command ids, and their failed commands store little more than ids."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ def sent(
 
 
 def sample(type_: str) -> dict[str, Any]:
-    """The type's golden command, without its ids and its org; of a REGISTER_USER the org must be left out."""
+    """The type's golden command without its ids and org; a REGISTER_USER must name no org."""
     data = json.loads((SAMPLES / f"{type_}.v1.json").read_text("utf-8"))["data"]
     return {"type": type_, "data": data} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
 
@@ -44,13 +44,13 @@ def sample(type_: str) -> dict[str, Any]:
 def run(
     shard: Shard, base: int, *records: CommandRecord, known: frozenset[str] = KNOWN
 ) -> tuple[list[Entry], list[Any]]:
-    """The entries of one batch, and its answers."""
+    """The entries and the answers of one batch."""
     entries = [read_entry(each.value).entry for each in decided(shard, *records, known_users=known).records]
     answer = only(shard.handle(Acknowledged(base)), Answer)
     return entries, [json.loads(reply.value) for reply in answer.replies]
 
 
-def test_a_stranger_who_comes_first_does_not_use_up_an_owner_s_id() -> None:
+def test_a_stranger_who_sends_an_id_first_does_not_use_it_up_for_the_owner() -> None:
     entries, answers = run(fresh(), 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, RENAME, SHARED))
     assert [(each.metadata_json.scope, each.result) for each in entries] == [
         ("org", "success"),
@@ -61,7 +61,7 @@ def test_a_stranger_who_comes_first_does_not_use_up_an_owner_s_id() -> None:
     assert answers[1]["entry_id"] == Identity("outsider", ORG, EVE, SHARED).first_id()
 
 
-def test_a_stranger_who_comes_second_is_refused_as_if_the_org_were_not_there() -> None:
+def test_a_stranger_who_reuses_an_owners_id_gets_the_answer_for_an_unknown_org() -> None:
     shard = fresh()
     _, answers = run(
         shard,
@@ -76,13 +76,13 @@ def test_a_stranger_who_comes_second_is_refused_as_if_the_org_were_not_there() -
     assert of_real == of_unknown
 
 
-def test_strangers_do_not_use_up_each_other_s_ids() -> None:
+def test_strangers_do_not_use_up_each_others_ids() -> None:
     other = str(UUID(int=0xD, version=4))
     entries, _ = run(fresh(), 0, sent(0, EVE, RENAME, SHARED), sent(1, other, RENAME, SHARED))
     assert [each.metadata_json.scope for each in entries] == ["outsider", "outsider"]
 
 
-def test_a_stranger_s_own_id_is_taken_for_another_command_and_repeated_for_the_same() -> None:
+def test_a_strangers_repeat_gets_the_first_answer_and_its_reuse_of_an_id_is_refused() -> None:
     shard = fresh()
     _, first = run(shard, 0, sent(0, EVE, RENAME, SHARED))
     again = {"type": "RENAME_ORG", "data": {"name": "Another"}}
@@ -93,7 +93,7 @@ def test_a_stranger_s_own_id_is_taken_for_another_command_and_repeated_for_the_s
     assert reasons(answer) == ["COMMAND_ID_REUSED"]
 
 
-def test_a_refusal_is_repeated_to_somebody_who_has_joined_since() -> None:
+def test_a_refusal_is_repeated_to_a_user_who_has_joined_since() -> None:
     shard = fresh()
     add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
     entries, _ = run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
@@ -102,7 +102,7 @@ def test_a_refusal_is_repeated_to_somebody_who_has_joined_since() -> None:
     assert [json.loads(reply.value)["code"] for reply in answer.replies] == ["ORG_NOT_FOUND"]
 
 
-def test_somebody_who_has_joined_since_cannot_use_its_own_old_id_for_another_command() -> None:
+def test_a_user_who_has_joined_since_cannot_reuse_an_old_id() -> None:
     shard = fresh()
     add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
     run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
@@ -111,7 +111,7 @@ def test_somebody_who_has_joined_since_cannot_use_its_own_old_id_for_another_com
     assert reasons(answer) == ["COMMAND_ID_REUSED"]
 
 
-def test_free_text_does_not_tell_a_repeat_from_a_reuse() -> None:
+def test_a_repeat_with_different_free_text_is_still_a_repeat() -> None:
     shard = fresh()
     first = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "down"}}
     reworded = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "still down"}}
@@ -123,8 +123,8 @@ def test_free_text_does_not_tell_a_repeat_from_a_reuse() -> None:
 
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
-def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_accepted(type_: str, org: str) -> None:
-    """Of a CREATE_ORG and a REGISTER_USER the key is the new org's or the other user's."""
+def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str, org: str) -> None:
+    """CREATE_ORG and REGISTER_USER are keyed by the new org and by the other user."""
     tried = sample(type_)
     tried["data"] |= dict.fromkeys(tried["data"].keys() & {"name", "key_name"}, "n" * 200)
     shard = fresh()
@@ -132,7 +132,7 @@ def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_acce
     (refusal,), _ = run(shard, 1, sent(1, EVE, tried, SHARED, org))
     _, (answer,) = run(shard, 2, sent(2, ANN, RENAME, SHARED))
     assert answer["result"] == "success"
-    if type_ == "CREATE_ORG" and org == NO_ORG:  # whoever asks first founds it
+    if type_ == "CREATE_ORG" and org == NO_ORG:  # the first to ask founds the org
         assert refusal.result == "success"
         return
     assert (refusal.metadata_json.scope, refusal.result, refusal.project_id) == ("outsider", "failure", None)
@@ -144,7 +144,7 @@ def test_a_stranger_s_entry_is_small_and_the_owner_s_command_with_its_id_is_acce
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("known", [KNOWN, frozenset({ANN})], ids=["known user", "unknown user"])
 def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known: frozenset[str]) -> None:
-    """But for CREATE_ORG of a known user: it founds the unknown org, and a taken id is refused as taken."""
+    """Except for a known user's CREATE_ORG: it founds the unknown org, and the id of the real one is taken."""
     of_real, of_unknown = (answer_to_a_stranger(type_, org, known) for org in (ORG, NO_ORG))
     if type_ == "CREATE_ORG" and known == KNOWN:
         assert (of_real["code"], of_unknown["result"]) == ("ALREADY_EXISTS", "success")
@@ -154,7 +154,7 @@ def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known
 
 
 def answer_to_a_stranger(type_: str, org: str, known: frozenset[str]) -> dict[str, Any]:
-    """What EVE is answered in a world with ORG, without what tells two answers of any kind apart."""
+    """The answer to EVE where ORG exists, without the fields that differ between any two answers."""
     shard = fresh()
     run(shard, 0, sent(0, ANN, CREATE))
     _, (answer,) = run(shard, 1, sent(1, EVE, sample(type_), SHARED, org), known=known)

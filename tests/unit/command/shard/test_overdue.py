@@ -1,4 +1,4 @@
-"""A shard is told of overdue runs: the command of its own that fails them, and what keeps it from that."""
+"""How a shard fails overdue runs with a command of its own, and when it does not."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from support.simulation import command_record
 RUN = OverdueRun(ORG, str(UUID(int=0xC, version=4)))
 
 
-def test_a_run_that_is_not_there_leaves_no_entry() -> None:
+def test_an_unknown_overdue_run_leaves_no_entry() -> None:
     shard = fresh()
     decided(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
@@ -21,17 +21,17 @@ def test_a_run_that_is_not_there_leaves_no_entry() -> None:
     assert shard.idle
 
 
-def test_nobody_can_use_up_the_id_of_a_timeout() -> None:
+def test_no_client_can_use_up_the_id_of_a_timeout() -> None:
     shard = fresh()
     connection_id, started = thing_id(ORG, str(UUID(int=2, version=4))), str(UUID(int=3, version=4))
-    usurping = {"id": timeout_command_id(thing_id(ORG, started)), "type": "RENAME_ORG", "data": {"name": "x"}}
+    id_thief = {"id": timeout_command_id(thing_id(ORG, started)), "type": "RENAME_ORG", "data": {"name": "x"}}
     config = {"type": "sheets", "name": "S", "config": {}, "project_id": thing_id(ORG, str(UUID(int=1, version=4)))}
     sent = [
         {"type": "CREATE_ORG", "data": {"name": "Acme"}},
         {"id": str(UUID(int=1, version=4)), "type": "CREATE_PROJECT", "data": {"name": "Web"}},
         {"id": str(UUID(int=2, version=4)), "type": "CREATE_CONNECTION", "data": config},
         {"id": started, "type": "START_SYNC", "data": {"connection_id": connection_id}},
-        usurping,
+        id_thief,
     ]
     common = {"id": str(UUID(int=9, version=4)), "org_id": ORG, "actor_user_id": ANN}
     records = [command_record(offset, {**common, **envelope}) for offset, envelope in enumerate(sent)]

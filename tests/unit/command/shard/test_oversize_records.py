@@ -1,4 +1,4 @@
-"""A record that is larger than any command is refused for its size: nothing else of it is looked at, or kept."""
+"""A record larger than any command is refused for its size; nothing but its id is read, and its value is not kept."""
 
 import json
 from uuid import UUID
@@ -45,7 +45,7 @@ def answered(*records: CommandRecord) -> Answer:
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["as it arrives", "not cut"])
-def test_its_dead_letter_has_no_value_and_says_where_it_is(*, cut: bool) -> None:
+def test_the_dead_letter_of_an_oversize_record_has_no_value_and_names_its_origin(*, cut: bool) -> None:
     value = BEGINNING + b"x" * (ENVELOPE_BYTES + 1 - len(BEGINNING))
     record = arrived(value) if cut else CommandRecord(7, b"k", value, (), 0)
     letter = records_of(TOPICS, 0, answered(record))[-1]
@@ -56,12 +56,12 @@ def test_its_dead_letter_has_no_value_and_says_where_it_is(*, cut: bool) -> None
     assert headers["daybook-origin"] == b"daybook.commands/0/7"
 
 
-def test_its_answer_names_its_id() -> None:
+def test_the_answer_to_an_oversize_record_names_its_command_id() -> None:
     reply = answered(arrived(BEGINNING + b"x" * ENVELOPE_BYTES)).replies[0]
     assert json.loads(reply.value)["command_id"] == ID
 
 
-def test_the_largest_command_is_kept_whole() -> None:
+def test_the_largest_allowed_record_is_kept_whole() -> None:
     value = b"x" * ENVELOPE_BYTES
     letter = records_of(TOPICS, 0, answered(arrived(value)))[-1]
     assert letter.value == value

@@ -1,4 +1,4 @@
-"""Users of an identity provider are kept from being deleted once an entry names them, and no sooner."""
+"""Users of an identity provider are pinned against deletion before an entry that names them is appended."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -13,7 +13,7 @@ from support.simulation import CONFIG, command_record
 
 EVE = str(UUID(int=0xE, version=4))
 EXTERNAL = replace(CONFIG, managed_users=False)
-FOUND = command_at(0, "CREATE_ORG")
+CREATE = command_at(0, "CREATE_ORG")
 
 
 def member(offset: int, by: str, user_id: str = EVE) -> CommandRecord:
@@ -29,43 +29,43 @@ def member(offset: int, by: str, user_id: str = EVE) -> CommandRecord:
     )
 
 
-def deciding(shard: Shard, *records: CommandRecord, pinned: frozenset[str] = frozenset()) -> list[Effect]:
-    looked = answer_of(arrive(shard, *records), known_users=frozenset({ANN, EVE}), pinned_users=pinned)
-    return shard.handle(looked)
+def decide(shard: Shard, *records: CommandRecord, pinned: frozenset[str] = frozenset()) -> list[Effect]:
+    loaded = answer_of(arrive(shard, *records), known_users=frozenset({ANN, EVE}), pinned_users=pinned)
+    return shard.handle(loaded)
 
 
-def test_whom_an_entry_names_is_pinned_before_it_is_appended() -> None:
+def test_users_named_by_an_entry_are_pinned_before_it_is_appended() -> None:
     shard = fresh(EXTERNAL)
-    effects = deciding(shard, FOUND, member(1, ANN))
+    effects = decide(shard, CREATE, member(1, ANN))
     assert only(effects, Pin).user_ids == {ANN, EVE}
     assert shard.phase is ShardPhase.PINNING
     assert len(only(shard.handle(Pinned(frozenset())), Append).records) == 2
 
 
-def test_a_refused_command_pins_its_actor_only() -> None:
+def test_a_refused_command_pins_only_its_actor() -> None:
     shard = fresh(EXTERNAL)
-    assert only(deciding(shard, member(0, ANN)), Pin).user_ids == {ANN}
+    assert only(decide(shard, member(0, ANN)), Pin).user_ids == {ANN}
 
 
-def test_whoever_is_pinned_already_costs_nothing() -> None:
+def test_users_already_pinned_are_not_pinned_again() -> None:
     shard = fresh(EXTERNAL)
-    assert len(only(deciding(shard, FOUND, pinned=frozenset({ANN})), Append).records) == 1
+    assert len(only(decide(shard, CREATE, pinned=frozenset({ANN})), Append).records) == 1
 
 
-def test_users_of_our_own_need_no_pins() -> None:
-    assert len(decided(fresh(), FOUND).records) == 1
+def test_managed_users_need_no_pins() -> None:
+    assert len(decided(fresh(), CREATE).records) == 1
 
 
-def test_a_batch_that_names_a_user_who_is_gone_is_decided_again() -> None:
+def test_a_batch_that_names_a_deleted_user_is_decided_again() -> None:
     shard = fresh(EXTERNAL)
-    deciding(shard, FOUND, member(1, ANN))
+    decide(shard, CREATE, member(1, ANN))
     effects = shard.handle(Pinned(frozenset({EVE})))
     assert only(effects, Report).kind == "user_gone"
     assert TakeOver() in effects
     assert [record.offset for record in shard.inbox.queue] == [0, 1]
 
 
-def test_an_acknowledgement_that_comes_while_users_are_pinned_means_nothing() -> None:
+def test_an_acknowledgement_during_pinning_is_ignored() -> None:
     shard = fresh(EXTERNAL)
-    deciding(shard, FOUND)
+    decide(shard, CREATE)
     assert shard.handle(Acknowledged(0)) == []

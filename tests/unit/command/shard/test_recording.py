@@ -14,13 +14,13 @@ from support.logbook import Logbook
 RENAME = given(OrgCreated(name="Acme")).when(command("RENAME_ORG", by=ANN, name="New"))
 
 
-def test_a_recorded_entry_is_the_one_that_its_bytes_say() -> None:
+def test_a_recorded_entry_reads_back_from_its_bytes() -> None:
     (value,) = record(Logbook(), RENAME)
     assert read_entry(value).fact == RENAME.entries()[0].fact
 
 
 @pytest.mark.parametrize("damage", [(b'"v":1', b'"v":2'), (b"{", b"{ "), (b"RENAME", b"Rename")])
-def test_an_own_entry_that_extends_no_log_is_not_appended(
+def test_an_entry_that_would_be_void_is_not_appended(
     damage: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def damaged(entry: Entry) -> bytes:

@@ -1,4 +1,4 @@
-"""What the engine makes of a shard that has to fold its log again, and again."""
+"""How the engine treats a shard that takes over its partition again and again."""
 
 from typing import cast
 
@@ -23,7 +23,7 @@ class EmptyLog:
         return TakenOver(NOTHING, [], 0, 0)
 
 
-async def test_a_shard_that_waits_for_a_right_clock_is_not_ready_because_it_was_taken_over_again() -> None:
+async def test_a_takeover_does_not_make_a_shard_with_a_wrong_clock_ready() -> None:
     health = Health()
     engine = Engine(CONFIG, cast("EffectRunner", EmptyLog()), cast("CommandConsumer", None), health)
     shard = Shard.of(0, CONFIG)
@@ -34,6 +34,6 @@ async def test_a_shard_that_waits_for_a_right_clock_is_not_ready_because_it_was_
     assert health.reasons["partition 0"] == "the clock is off"
 
 
-def test_a_lost_race_costs_no_pause_and_one_loss_after_another_ever_longer_ones() -> None:
+def test_the_first_lost_race_causes_no_pause_and_further_ones_cause_ever_longer_pauses() -> None:
     pauses = [retake_pause(retakes) for retakes in (0, 1, 2, 3, 4, 10_000)]
     assert pauses == [0, 0, 0.1, 0.2, 0.4, LONGEST_PAUSE_SECONDS]
