@@ -1,4 +1,4 @@
-"""What holds after every command of any history, whoever sends it."""
+"""Properties that hold after every command of a random history, whoever sends it."""
 
 import json
 from collections.abc import Iterator
@@ -23,11 +23,11 @@ from support.tables import Tables, fold, post
 from support.workload import ELSEWHERE
 
 COUNTED = {"RETRY_DLQ_EVENT", "RETRY_DLQ_EVENTS"}
-"""Each one counts, so a second one changes something."""
+"""Commands that increase a retry count, so repeating one changes something."""
 
 
-class Played:
-    """The deciders, and the tables that their entries post."""
+class Replay:
+    """The deciders, and the tables built from their entries."""
 
     def __init__(self) -> None:
         self.deciders = Deciders(owners=dict.fromkeys(ONE_ORG.taken, ELSEWHERE))
@@ -35,7 +35,7 @@ class Played:
         self._log = Logbook()
 
     def each(self, history: list[Send]) -> Iterator[tuple[Outcome, Org]]:
-        """Every outcome, with the org as it is after it, once there is one."""
+        """Each outcome with the org after it, starting once the org exists."""
         for send in history:
             outcome = self.deciders.decide(send)
             for value in record(self._log, outcome):
@@ -48,17 +48,17 @@ class Played:
 
 
 def played(history: list[Send]) -> Iterator[tuple[Outcome, Org]]:
-    return Played().each(history)
+    return Replay().each(history)
 
 
 @given_any(histories(ONE_ORG))
-def test_an_org_always_has_an_owner_and_knows_how_many(history: list[Send]) -> None:
+def test_an_org_always_has_an_owner_and_counts_its_owners_correctly(history: list[Send]) -> None:
     for _, org in played(history):
         assert org.owners == list(org.members.values()).count("owner") > 0
 
 
 @given_any(histories(ONE_ORG))
-def test_nobody_is_in_a_project_without_being_in_the_org_and_org_viewers_are_viewers(history: list[Send]) -> None:
+def test_project_members_are_org_members_and_org_viewers_are_only_viewers(history: list[Send]) -> None:
     for _, org in played(history):
         for made in org.projects.values():
             for user_id, role in made.members.items():
@@ -67,10 +67,10 @@ def test_nobody_is_in_a_project_without_being_in_the_org_and_org_viewers_are_vie
 
 
 @given_any(histories(ONE_ORG))
-def test_what_the_deciders_see_is_what_the_entries_post_to_the_tables(history: list[Send]) -> None:
-    all_played = Played()
-    for _, org in all_played.each(history):
-        assert seen_by_deciders(org) == seen_in_tables(all_played.tables)
+def test_the_deciders_and_the_tables_see_the_same_state(history: list[Send]) -> None:
+    replay = Replay()
+    for _, org in replay.each(history):
+        assert seen_by_deciders(org) == seen_in_tables(replay.tables)
 
 
 @given_any(histories(ONE_ORG))
@@ -84,7 +84,7 @@ def test_entries_read_back_from_their_bytes_fold_to_the_same_org(history: list[S
 
 
 @given_any(histories(ONE_ORG))
-def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[Send]) -> None:
+def test_a_rejection_writes_one_failure_and_leaves_the_org_unchanged(history: list[Send]) -> None:
     for outcome, _ in played(history):
         if isinstance(outcome.decision, Rejection):
             outcome.then_rejected(outcome.decision.code)
@@ -92,7 +92,7 @@ def test_a_rejection_is_one_failure_that_leaves_the_org_as_it_is(history: list[S
 
 
 @given_any(histories(ONE_ORG))
-def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(history: list[Send]) -> None:
+def test_the_entries_of_an_accepted_command_have_the_columns_of_the_contract(history: list[Send]) -> None:
     for outcome, _ in played(history):
         if isinstance(outcome.decision, Acceptance):
             assert outcome.decision.entries == tuple(
@@ -103,33 +103,33 @@ def test_an_accepted_command_has_entries_with_the_columns_of_the_contract(histor
 
 
 @given_any(histories(ONE_ORG))
-def test_columns_name_only_what_exists_afterwards(history: list[Send]) -> None:
-    all_played = Played()
-    for outcome, _ in all_played.each(history):
+def test_columns_name_only_things_that_exist_after_the_command(history: list[Send]) -> None:
+    replay = Replay()
+    for outcome, _ in replay.each(history):
         for entry in outcome.entries():
             assert entry.org_id in {None, ORG}
-            assert entry.actor_user_id is None or entry.actor_user_id in all_played.ids("auth.users")
-            assert entry.project_id is None or entry.project_id in all_played.ids("projects")
+            assert entry.actor_user_id is None or entry.actor_user_id in replay.ids("auth.users")
+            assert entry.project_id is None or entry.project_id in replay.ids("projects")
 
 
 @given_any(histories(ONE_ORG))
-def test_deciding_the_same_again_changes_nothing(history: list[Send]) -> None:
-    all_played = Played()
-    for outcome, _ in all_played.each(history):
+def test_repeating_a_command_changes_nothing(history: list[Send]) -> None:
+    replay = Replay()
+    for outcome, _ in replay.each(history):
         if outcome.command.type in COUNTED:
             continue
-        again = all_played.deciders.given(outcome.command.key).when(outcome.command, outcome.context.principal)
+        again = replay.deciders.given(outcome.command.key).when(outcome.command, outcome.context.principal)
         assert again.folded() == outcome.folded()
         if isinstance(again.decision, Acceptance):
             assert [getattr(entry.fact, "changed", None) for entry in again.decision.entries] == [False]
 
 
 @given_any(histories(ONE_ORG))
-def test_a_stranger_is_answered_as_if_there_were_no_org(history: list[Send]) -> None:
-    all_played = [each for each in played(history) if each[0].command.type not in {"REGISTER_USER", "CREATE_ORG"}]
-    if not all_played:
+def test_a_stranger_gets_the_same_answer_as_for_an_unknown_org(history: list[Send]) -> None:
+    attempts = [each for each in played(history) if each[0].command.type not in {"REGISTER_USER", "CREATE_ORG"}]
+    if not attempts:
         return
-    attempt, org = all_played[-1]
+    attempt, org = attempts[-1]
     for user_id in {*ONE_ORG.users, EVE} - {*org.members}:
         tried = attempt.command.model_copy(update={"actor_user_id": user_id})
         context = replace(attempt.context, principal=User(user_id), known_users=set(ONE_ORG.users), taken_ids=set())

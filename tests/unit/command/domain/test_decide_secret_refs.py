@@ -11,7 +11,7 @@ from daybook_contracts.entries.fields import free_json
 from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
 
 WEB, SHOP = project(1), connection(1)
-TOKEN, FREE, NOT_THERE = (secret_ref(number) for number in (1, 7, 9))
+TOKEN, FREE, UNKNOWN = (secret_ref(number) for number in (1, 7, 9))
 FOUNDED = (
     facts.OrgCreated(name="Acme"),
     facts.MemberAdded(user_id=CAT, role="member"),
@@ -28,7 +28,7 @@ EMPTY, ACME = given(*FOUNDED), given(*NAMED)
 DIGEST = sha256(b"env:TOKEN").digest()
 
 
-def test_a_new_secret_reference_has_the_id_of_its_entry() -> None:
+def test_a_new_secret_reference_takes_the_id_of_its_entry() -> None:
     create = command("CREATE_SECRET_REF", by=ANN, key_name=" token ", secret_id_ref="env:TOKEN")
     made = EMPTY.when(create)
     after = made.then(
@@ -38,14 +38,14 @@ def test_a_new_secret_reference_has_the_id_of_its_entry() -> None:
     assert dict(after.key_names) == {"token": made_by(create)}
 
 
-def test_two_secret_references_may_point_to_the_same_place() -> None:
+def test_two_secret_references_may_point_to_the_same_secret() -> None:
     again = command("CREATE_SECRET_REF", by=ANN, key_name="Token", secret_id_ref="env:TOKEN")
     ACME.when(again).then(
         facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="Token", secret_id_ref="env:TOKEN")
     )
 
 
-def test_a_key_name_is_taken_once_in_an_org() -> None:
+def test_a_key_name_is_unique_within_an_org() -> None:
     again = command("CREATE_SECRET_REF", by=ANN, key_name="token", secret_id_ref="env:OTHER")
     ACME.when(again).then_rejected(Code.ALREADY_EXISTS)
 
@@ -58,7 +58,7 @@ def test_the_key_name_of_a_deleted_reference_is_free_again() -> None:
     )
 
 
-def test_only_a_service_chooses_the_id_and_only_one_that_is_free() -> None:
+def test_only_a_service_may_choose_the_id_and_it_must_be_unused() -> None:
     chosen = command("CREATE_SECRET_REF", by=ANN, secret_ref_id=FREE, key_name="key", secret_id_ref="env:KEY")
     taken = command("CREATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, key_name="key", secret_id_ref="env:KEY")
     ACME.when(chosen, IMPORTER).then(
@@ -70,19 +70,19 @@ def test_only_a_service_chooses_the_id_and_only_one_that_is_free() -> None:
     ACME.with_taken(FREE).when(chosen, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
 
 
-def test_rights_are_judged_before_the_key_name() -> None:
+def test_rights_are_checked_before_the_key_name() -> None:
     again = command("CREATE_SECRET_REF", by=CAT, key_name="token", secret_id_ref="env:OTHER")
     ACME.when(again).then_rejected(Code.FORBIDDEN)
 
 
-def test_a_reference_is_pointed_elsewhere_and_keeps_its_name() -> None:
+def test_rotating_a_reference_keeps_its_name() -> None:
     rotate = command("ROTATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, secret_id_ref="env:TOKEN_2")
     after = ACME.when(rotate).then(facts.SecretRefRotated(secret_ref_id=TOKEN, secret_id_ref="env:TOKEN_2")).after()
     assert after.secret_refs[TOKEN] == SecretRef("token", sha256(b"env:TOKEN_2").digest())
     assert after.key_names["token"] == TOKEN
 
 
-def test_a_reference_that_stays_where_it_is_is_not_changed() -> None:
+def test_rotating_a_reference_to_the_same_secret_changes_nothing() -> None:
     rotate = command("ROTATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, secret_id_ref="env:TOKEN")
     same = ACME.when(rotate)
     fact = facts.SecretRefRotated(secret_ref_id=TOKEN, secret_id_ref="env:TOKEN", changed=False)
@@ -95,20 +95,20 @@ def test_a_reference_in_use_can_be_rotated() -> None:
 
 
 @pytest.mark.parametrize("by", [ANN, CAT, None], ids=["owner", "member", "service"])
-def test_a_reference_that_is_not_there_is_not_found_before_rights_are_judged(by: str | None) -> None:
-    rotate = command("ROTATE_SECRET_REF", by=by, secret_ref_id=NOT_THERE, secret_id_ref="env:TOKEN")
+def test_an_unknown_reference_is_reported_before_rights_are_checked(by: str | None) -> None:
+    rotate = command("ROTATE_SECRET_REF", by=by, secret_ref_id=UNKNOWN, secret_id_ref="env:TOKEN")
     ACME.when(rotate).then_rejected(Code.SECRET_REF_NOT_FOUND)
-    delete = command("DELETE_SECRET_REF", by=by, secret_ref_id=NOT_THERE)
+    delete = command("DELETE_SECRET_REF", by=by, secret_ref_id=UNKNOWN)
     ACME.when(delete).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
-def test_a_reference_that_no_connection_uses_is_deleted() -> None:
+def test_an_unused_reference_can_be_deleted() -> None:
     deleted = ACME.when(command("DELETE_SECRET_REF", by=ANN, secret_ref_id=TOKEN))
     after = deleted.then(facts.SecretRefDeleted(secret_ref_id=TOKEN)).after()
     assert (dict(after.secret_refs), dict(after.key_names)) == ({}, {})
 
 
-def test_a_reference_that_a_connection_uses_is_not_deleted() -> None:
+def test_a_reference_used_by_a_connection_cannot_be_deleted() -> None:
     used = given(*USED)
     used.when(command("DELETE_SECRET_REF", by=CAT, secret_ref_id=TOKEN)).then_rejected(Code.FORBIDDEN)
     used.when(command("DELETE_SECRET_REF", by=ANN, secret_ref_id=TOKEN)).then_rejected(Code.SECRET_REF_IN_USE)
@@ -119,7 +119,7 @@ def test_a_reference_that_a_connection_uses_is_not_deleted() -> None:
     [facts.ConnectionDeleted(connection_id=SHOP), facts.ConnectionUpdated(connection_id=SHOP, config=free_json({}))],
     ids=["deleted", "updated"],
 )
-def test_a_reference_is_free_when_its_last_connection_names_it_no_more(
+def test_a_reference_can_be_deleted_once_no_connection_uses_it(
     last: facts.ConnectionDeleted | facts.ConnectionUpdated,
 ) -> None:
     freed = given(*USED, last).when(command("DELETE_SECRET_REF", by=ANN, secret_ref_id=TOKEN))

@@ -1,4 +1,4 @@
-"""REGISTER_USER: the user itself or a service, in managed mode; once is enough."""
+"""REGISTER_USER: sent by the user itself or by a service, where users are managed; a repeat changes nothing."""
 
 import pytest
 

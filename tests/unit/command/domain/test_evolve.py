@@ -1,4 +1,4 @@
-"""Folding entries into an org: only what follows from the entries before it, and all that is decided today."""
+"""Folding entries into an org: an entry that contradicts the ones before it, or has no fold, is refused."""
 
 import pytest
 
@@ -10,28 +10,28 @@ from support.given import ANN, BOB, fold, project
 ACME = (facts.OrgCreated(name="Acme"), facts.MemberAdded(user_id=BOB, role="member"))
 
 
-def test_a_registered_user_makes_no_org() -> None:
+def test_registering_a_user_creates_no_org() -> None:
     assert fold([facts.UserRegistered(user_id=BOB)]) is None
 
 
-def test_an_entry_that_changed_nothing_gives_the_very_same_org() -> None:
+def test_an_entry_that_changed_nothing_returns_the_same_org_object() -> None:
     org = fold(ACME)
     assert evolve(org, BOB, facts.OrgRenamed(name="Acme", changed=False)) is org
 
 
-def test_folding_leaves_the_org_before_as_it_was() -> None:
+def test_folding_does_not_change_the_previous_org() -> None:
     before = fold(ACME)
     after = evolve(before, ANN, facts.MemberRemoved(user_id=BOB, project_ids=()))
     assert before == fold(ACME)
     assert before != after
 
 
-def test_an_org_is_not_created_twice() -> None:
+def test_an_org_cannot_be_created_twice() -> None:
     with pytest.raises(NotFoldable, match="once"):
         fold([*ACME, facts.OrgCreated(name="Again")])
 
 
-def test_an_org_without_a_founder_is_not_folded() -> None:
+def test_an_org_without_a_founder_cannot_be_folded() -> None:
     with pytest.raises(NotFoldable, match="by a user"):
         evolve(None, None, facts.OrgCreated(name="Acme"))
 
@@ -39,7 +39,7 @@ def test_an_org_without_a_founder_is_not_folded() -> None:
 @pytest.mark.parametrize(
     "fact", [facts.OrgRenamed(name="New"), facts.ProjectCreated(project_id=project(1), name="Web")]
 )
-def test_nothing_is_folded_before_its_org(fact: Fact) -> None:
+def test_an_entry_before_its_org_cannot_be_folded(fact: Fact) -> None:
     with pytest.raises(NotFoldable, match="before its org"):
         evolve(None, ANN, fact)
 
@@ -52,11 +52,11 @@ def test_nothing_is_folded_before_its_org(fact: Fact) -> None:
         facts.ProjectMemberUpdated(project_id=project(7), user_id=BOB, role="viewer"),
     ],
 )
-def test_nothing_is_folded_that_names_what_is_not_there(fact: Fact) -> None:
+def test_an_entry_that_names_something_missing_cannot_be_folded(fact: Fact) -> None:
     with pytest.raises(NotFoldable, match="not there"):
         fold([*ACME, fact])
 
 
-def test_a_fact_that_nothing_here_folds_is_refused() -> None:
+def test_a_fact_without_a_fold_is_refused() -> None:
     with pytest.raises(NotFoldable, match="DlqFilter"):
         fold([*ACME, facts.DlqFilter()])

@@ -1,4 +1,4 @@
-"""Folding the hub's entries: what the org then knows of connections, runs, dead letters, alerts and references."""
+"""Folding the hub's entries: the org's connections, runs, dead letters, alerts and secret references after them."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -53,8 +53,8 @@ def activity(*history: Fact) -> Activity:
     return known
 
 
-def unknown(org: Org) -> Org:
-    """The org before anybody looked up what SHOP has been doing."""
+def without_activity(org: Org) -> Org:
+    """The org while SHOP's activity is not loaded."""
     return replace(org, connections=org.connections.set(SHOP, replace(shop(org), activity=None)))
 
 
@@ -64,19 +64,19 @@ def folded(org: Org, *history: Fact) -> Org:
     return org
 
 
-def test_a_new_connection_is_active_and_known_to_have_done_nothing() -> None:
+def test_a_new_connection_is_active_with_empty_activity() -> None:
     new = facts.ConnectionCreated(config=KEYED, connection_id=connection(7), name="New", project_id=WEB, type="webshop")
     fresh = Activity(config=sha256(bytes(KEYED)).digest())
     expected = Connection(WEB, "webshop", "New", active=True, key_names=frozenset({"shop key", "hook key"}))
     assert after(new).connections[connection(7)] == replace(expected, activity=fresh)
 
 
-def test_a_connection_gets_a_name_and_keeps_its_config() -> None:
+def test_renaming_a_connection_keeps_its_config() -> None:
     before, renamed = after(), after(facts.ConnectionUpdated(connection_id=SHOP, name="New"))
     assert shop(renamed) == replace(shop(before), name="New")
 
 
-def test_a_config_is_replaced_whole_with_the_names_of_its_keys() -> None:
+def test_a_new_config_replaces_the_old_one_and_its_key_names() -> None:
     rekeyed = facts.ConnectionUpdated(connection_id=SHOP, config=free_json({"secrets": {"token": "other key"}}))
     changed = shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), rekeyed))
     assert changed.activity is not None
@@ -84,7 +84,7 @@ def test_a_config_is_replaced_whole_with_the_names_of_its_keys() -> None:
     assert changed.activity.config == sha256(b'{"secrets":{"token":"other key"}}').digest()
 
 
-def test_a_config_that_is_replaced_leaves_what_the_connection_is_doing() -> None:
+def test_a_new_config_keeps_the_running_sync_and_the_pending_count() -> None:
     busy = activity(started(1), recorded(1), facts.ConnectionUpdated(connection_id=SHOP, config=KEYED))
     assert (busy.running, busy.pending) == (sync_run(1), 1)
 
@@ -94,13 +94,13 @@ def test_a_config_without_secrets_names_no_keys() -> None:
     assert shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), plain)).key_names == frozenset()
 
 
-def test_a_connection_is_switched_off_and_on() -> None:
+def test_a_connection_is_deactivated_and_activated() -> None:
     off = facts.ConnectionDeactivated(connection_id=SHOP)
     assert not shop(after(off)).active
     assert shop(after(off, facts.ConnectionActivated(connection_id=SHOP))) == shop(after())
 
 
-def test_a_connection_goes_with_its_own_runs_and_dead_letters() -> None:
+def test_deleting_a_connection_deletes_only_its_own_runs_and_dead_letters() -> None:
     others = (started(2, of=ADS), recorded(2, of=ADS))
     org = after(started(1), completed(1), recorded(1), raised("dlq_backlog", "warning"), *others)
     left = folded(org, facts.ConnectionDeleted(connection_id=SHOP))
@@ -109,7 +109,7 @@ def test_a_connection_goes_with_its_own_runs_and_dead_letters() -> None:
     assert left.alerts == org.alerts
 
 
-def test_a_run_is_under_way_until_it_ends() -> None:
+def test_a_run_is_running_until_it_ends() -> None:
     assert activity(started(1)).running == sync_run(1)
     assert after(started(1)).runs[sync_run(1)] == Run(SHOP, "running")
     for ended, run in (
@@ -121,7 +121,7 @@ def test_a_run_is_under_way_until_it_ends() -> None:
         assert after(started(1), ended).runs[sync_run(1)] == run
 
 
-def test_failed_runs_in_a_row_are_counted_up_to_what_matters() -> None:
+def test_failed_runs_in_a_row_are_counted_up_to_three() -> None:
     history: list[Fact] = []
     counts = []
     for number, end in enumerate((failed(0), failed(1), cancelled(2), failed(3), failed(4), completed(5), failed(6))):
@@ -135,23 +135,23 @@ def test_pending_dead_letters_are_counted() -> None:
     assert activity(recorded(1), recorded(2), resolved(1)).pending == 1
 
 
-def test_only_those_that_were_pending_leave_the_count_in_a_bulk() -> None:
+def test_a_bulk_resolution_subtracts_only_pending_dead_letters() -> None:
     org = after(recorded(1), recorded(2), recorded(3), resolved(1))
     left = shop(folded(org, BULK)).activity
     assert left is not None
     assert left.pending == 1
 
 
-def test_a_count_that_was_broken_off_never_falls_below_zero() -> None:
+def test_an_incomplete_count_never_falls_below_zero() -> None:
     org = after(recorded(1), recorded(2))
     known = shop(org).activity
     assert known is not None
-    vague = replace(shop(org), activity=replace(known, pending=1, more=True))
-    left = shop(folded(replace(org, connections=org.connections.set(SHOP, vague)), BULK)).activity
+    incomplete = replace(shop(org), activity=replace(known, pending=1, more=True))
+    left = shop(folded(replace(org, connections=org.connections.set(SHOP, incomplete)), BULK)).activity
     assert left == replace(known, pending=0, more=True)
 
 
-def test_retries_are_counted_one_by_one_and_in_bulk() -> None:
+def test_single_and_bulk_retries_are_counted() -> None:
     once = facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
     both = facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)))
     letters = after(recorded(1), recorded(2), once, both, resolved(2)).dead_letters
@@ -159,10 +159,10 @@ def test_retries_are_counted_one_by_one_and_in_bulk() -> None:
     assert letters[dead_letter(2)] == DeadLetter(SHOP, pending=False, retry_count=1)
 
 
-def test_what_nobody_looked_up_stays_unknown_while_all_else_is_folded() -> None:
+def test_unloaded_activity_stays_unloaded_while_the_rest_is_folded() -> None:
     told = (started(1), failed(1), recorded(1), recorded(2), recorded(3), resolved(3), BULK)
     more = (facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), facts.ConnectionDeactivated(connection_id=SHOP))
-    assert folded(unknown(after()), *told, *more) == unknown(after(*told, *more))
+    assert folded(without_activity(after()), *told, *more) == without_activity(after(*told, *more))
 
 
 def test_an_alert_is_raised_escalated_and_resolved() -> None:
@@ -172,7 +172,7 @@ def test_an_alert_is_raised_escalated_and_resolved() -> None:
     assert not after(warning, critical, over("sync_failing")).alerts
 
 
-def test_a_reference_is_made_rotated_and_deleted_with_its_name() -> None:
+def test_a_reference_is_created_rotated_and_deleted_together_with_its_key_name() -> None:
     made = after(REF)
     assert dict(made.secret_refs) == {secret_ref(1): SecretRef("shop key", sha256(b"env:SHOP").digest())}
     assert dict(made.key_names) == {"shop key": secret_ref(1)}
@@ -205,6 +205,6 @@ def test_a_reference_is_made_rotated_and_deleted_with_its_name() -> None:
     ],
     ids=lambda fact: type(fact).__name__,
 )
-def test_nothing_of_the_hub_is_folded_that_names_what_is_not_there(fact: Fact) -> None:
+def test_a_hub_entry_that_names_something_missing_cannot_be_folded(fact: Fact) -> None:
     with pytest.raises(NotFoldable, match="not there"):
         after(fact)

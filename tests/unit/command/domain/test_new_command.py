@@ -1,4 +1,4 @@
-"""What a new command costs: a toy command works in a copy of the product after edits to five files, and no others."""
+"""The cost of a new command: a toy command works in a copy of the packages after edits to just five files."""
 
 import filecmp
 import os
@@ -72,7 +72,7 @@ EDITS: dict[str, dict[str, str]] = {
         "RULES: Rules = {": f"{FOLD_A_ROW}RULES: Rules = {{ProjectNameCleared: cleared, "
     },
 }
-"""By file: what is replaced, and by what."""
+"""For each file, the old texts and their replacements."""
 
 CHECK = """
 import json, sys
@@ -113,7 +113,7 @@ def edited_copy(to: Path) -> Path:
     return to
 
 
-def test_a_new_command_is_a_model_an_entry_a_noun_a_projection_and_one_registry_line(tmp_path: Path) -> None:
+def test_a_new_command_needs_a_model_an_entry_a_decider_a_projection_and_one_registry_line(tmp_path: Path) -> None:
     copy = edited_copy(tmp_path)
     files = [str(path.relative_to(copy)) for path in copy.rglob("*.py")]
     _, changed, added = filecmp.cmpfiles(ROOT, copy, files, shallow=False)

@@ -1,4 +1,4 @@
-"""What a decision writes: columns name only what is there, and a failure's data keeps the ids that were claimed."""
+"""The entries of a decision: columns name only things that exist; a failure keeps the ids it claimed in its data."""
 
 import json
 from typing import Any
@@ -54,20 +54,20 @@ def test_a_success_that_changed_nothing_says_so() -> None:
     assert only(same).data == b'{"changed":false,"name":"Acme"}'
 
 
-def test_a_failure_says_why_and_folds_nothing() -> None:
+def test_a_failure_has_an_error_and_no_fact() -> None:
     entry = only(rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", BOB, name="Mine"))
     assert entry.error is not None
     assert (entry.error.code, entry.fact) == ("FORBIDDEN", None)
     assert entry.error.detail
 
 
-def test_a_stranger_on_a_real_org_is_written_to_that_org_with_ids_only() -> None:
+def test_a_strangers_failure_on_a_real_org_is_written_to_that_org_with_ids_only() -> None:
     refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
     assert columns(refused) == ("org", ORG, ORG, None, EVE)
     assert data_of(refused) == {}
 
 
-def test_an_attempt_on_no_org_keeps_the_claimed_org_in_the_data_and_nothing_else() -> None:
+def test_a_failure_on_an_unknown_org_keeps_only_the_claimed_org_in_its_data() -> None:
     refused = rejected(EMPTY, Code.ORG_NOT_FOUND, "RENAME_ORG", EVE, name="Mine")
     assert columns(refused) == ("org", ORG, None, None, EVE)
     assert data_of(refused) == {"org_id": ORG}
@@ -79,12 +79,12 @@ def test_an_unknown_actor_is_kept_in_the_data() -> None:
     assert data_of(refused) == {"org_id": ORG, "actor_user_id": NOBODY}
 
 
-def test_a_create_of_an_org_that_exists_is_written_to_that_org() -> None:
+def test_a_failed_create_of_an_existing_org_is_written_to_that_org() -> None:
     refused = rejected(ACME, Code.ALREADY_EXISTS, "CREATE_ORG", EVE, name="Acme")
     assert columns(refused) == ("org", ORG, ORG, None, EVE)
 
 
-def test_a_user_that_fails_to_register_itself_is_only_claimed() -> None:
+def test_a_user_that_fails_to_register_itself_appears_only_in_the_data() -> None:
     refused = rejected(EMPTY.with_external_users(), Code.FORBIDDEN, "REGISTER_USER", NOBODY, user_id=NOBODY)
     assert columns(refused) == ("user", NOBODY, None, None, None)
     assert data_of(refused) == {"user_id": NOBODY, "actor_user_id": NOBODY}
@@ -96,13 +96,13 @@ def test_a_user_that_registers_another_is_the_actor_of_the_failure() -> None:
     assert data_of(refused) == {}
 
 
-def test_a_service_that_fails_claims_no_actor() -> None:
+def test_a_services_failure_names_no_actor() -> None:
     refused = rejected(ACME, Code.FORBIDDEN, "RENAME_ORG", None, name="Mine")
     assert columns(refused) == ("org", ORG, ORG, None, None)
     assert data_of(refused) == {"name": "Mine"}
 
 
-def test_a_failed_create_names_the_id_that_it_would_have_had() -> None:
+def test_a_failed_create_names_the_id_it_would_have_had() -> None:
     create = command("CREATE_PROJECT", by=BOB, name="App")
     refused = ACME.when(create).then_rejected(Code.FORBIDDEN)
     assert columns(refused) == ("project", made_by(create), ORG, None, BOB)
@@ -115,17 +115,17 @@ def test_a_failed_create_with_a_chosen_id_names_that_id() -> None:
     assert data_of(refused) == {"name": "App", "project_id": MISSING}
 
 
-def test_a_failed_create_of_a_project_that_the_org_has_is_in_its_column() -> None:
+def test_a_failed_create_of_an_existing_project_has_its_id_in_the_project_column() -> None:
     again = command("CREATE_PROJECT", by=ANN, name="App", project_id=WEB)
     assert columns(ACME.when(again, IMPORTER).then_rejected(Code.ALREADY_EXISTS)) == ("project", WEB, ORG, WEB, ANN)
 
 
-def test_a_stranger_s_failure_is_in_no_project_even_if_that_is_there() -> None:
+def test_a_strangers_failure_names_no_project_even_if_the_project_exists() -> None:
     refused = rejected(ACME, Code.ORG_NOT_FOUND, "RENAME_PROJECT", EVE, project_id=WEB, name="Mine")
     assert columns(refused) == ("project", WEB, ORG, None, EVE)
 
 
-def test_a_stranger_s_failed_create_names_its_own_entry_or_the_id_that_was_chosen() -> None:
+def test_a_strangers_failed_create_names_its_own_entry_or_the_chosen_id() -> None:
     create = command("CREATE_PROJECT", by=EVE, name="App")
     own_id = Identity("outsider", ORG, EVE, create.id).first_id()
     assert columns(ACME.when(create).then_rejected(Code.ORG_NOT_FOUND)) == ("project", own_id, ORG, None, EVE)
@@ -133,13 +133,13 @@ def test_a_stranger_s_failed_create_names_its_own_entry_or_the_id_that_was_chose
     assert columns(ACME.when(chosen).then_rejected(Code.ORG_NOT_FOUND)) == ("project", MISSING, ORG, None, EVE)
 
 
-def test_a_failure_on_a_project_that_is_not_there_keeps_it_in_the_data() -> None:
+def test_a_failure_on_an_unknown_project_keeps_the_project_in_its_data() -> None:
     refused = rejected(ACME, Code.PROJECT_NOT_FOUND, "REMOVE_PROJECT_MEMBER", ANN, project_id=MISSING, user_id=BOB)
     assert columns(refused) == ("project_member", BOB, ORG, None, ANN)
     assert data_of(refused) == {"project_id": MISSING, "user_id": BOB}
 
 
-def test_a_failed_membership_names_the_user_even_if_nobody_knows_it() -> None:
+def test_a_failed_membership_names_even_an_unknown_user() -> None:
     refused = rejected(ACME, Code.USER_NOT_FOUND, "ADD_MEMBER", ANN, user_id=NOBODY, role="viewer")
     assert columns(refused) == ("org_member", NOBODY, ORG, None, ANN)
 
@@ -156,6 +156,8 @@ def test_a_failed_membership_names_the_user_even_if_nobody_knows_it() -> None:
         ("ROTATE_SECRET_REF", {"secret_ref_id": MISSING}, {"secret_id_ref": "env:TOKEN"}),
     ],
 )
-def test_a_failure_stores_no_bulk_and_no_free_text(type_: str, kept: dict[str, Any], dropped: dict[str, Any]) -> None:
+def test_a_failure_stores_no_large_values_and_no_free_text(
+    type_: str, kept: dict[str, Any], dropped: dict[str, Any]
+) -> None:
     tried = command(type_, by=ANN, **kept, **dropped)
     assert failure_data(tried, {"org_id": ORG}) == canonical_bytes(kept | {"org_id": ORG})

@@ -1,4 +1,4 @@
-"""The columns of the hub's entries, of failures too: a thing's project is its connection's, if the org has it."""
+"""The columns of the hub's entries and failures: a thing is in the project of its connection, if the org has it."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ def only(outcome: Outcome) -> NewEntry:
 ON_SHOP = {"connection_id": SHOP}
 RUN_1, LETTER_1 = sync_run(1), dead_letter(1)
 ALERT_1 = raised("sync_stalled", "critical").alert_id
-TRIED: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
+ATTEMPTS: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "CREATE_CONNECTION": (
         {"project_id": WEB, "type": "sheets", "name": "S", "config": {}},
         "source_connection",
@@ -67,21 +67,21 @@ TRIED: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "RESOLVE_ALERT": ({"alert_id": ALERT_1}, "integration_alert", ALERT_1, WEB),
     "CREATE_SECRET_REF": ({"key_name": "key", "secret_id_ref": "env:KEY"}, "secret_ref", None, None),
 }
-"""What CAT may not do, nor a stranger: data, entity type, entity (None: the one it would have made) and project."""
+"""Commands forbidden to CAT and strangers: data, entity type, entity (None: the one it would create), project."""
 
 
-@pytest.mark.parametrize("type_", TRIED)
-def test_a_member_s_failure_on_what_is_there_is_in_its_project(type_: str) -> None:
-    data, entity_type, entity_id, project_id = TRIED[type_]
+@pytest.mark.parametrize("type_", ATTEMPTS)
+def test_a_members_failure_on_an_existing_thing_names_its_project(type_: str) -> None:
+    data, entity_type, entity_id, project_id = ATTEMPTS[type_]
     tried = command(type_, CAT, **data)
     entry = only(ACME.when(tried).then_rejected(Code.FORBIDDEN))
     assert columns(entry) == (entity_type, entity_id or made_by(tried), ORG, project_id, CAT)
 
 
-@pytest.mark.parametrize("type_", TRIED)
+@pytest.mark.parametrize("type_", ATTEMPTS)
 @pytest.mark.parametrize("org", [ACME, given()], ids=["org", "no org"])
-def test_a_stranger_s_failure_names_what_it_meant_and_nothing_else(type_: str, org: Given) -> None:
-    data, entity_type, entity_id, _ = TRIED[type_]
+def test_a_strangers_failure_names_only_its_target(type_: str, org: Given) -> None:
+    data, entity_type, entity_id, _ = ATTEMPTS[type_]
     tried = command(type_, EVE, **data)
     entry = only(org.when(tried).then_rejected(Code.ORG_NOT_FOUND))
     own_id = Identity("outsider", ORG, EVE, tried.id).first_id()
@@ -101,7 +101,7 @@ def test_a_stranger_s_failure_names_what_it_meant_and_nothing_else(type_: str, o
         ("DELETE_SECRET_REF", {"secret_ref_id": secret_ref(9)}, secret_ref(9)),
     ],
 )
-def test_a_failure_on_what_is_not_there_names_it_and_no_project(
+def test_a_failure_on_an_unknown_thing_names_it_and_no_project(
     type_: str, data: dict[str, Any], entity_id: str
 ) -> None:
     entry = only(ACME.when(command(type_, ANN, **data)))
@@ -112,14 +112,14 @@ def test_a_failure_on_what_is_not_there_names_it_and_no_project(
 
 
 @pytest.mark.parametrize("type_", ["CREATE_CONNECTION", "RAISE_ALERT"])
-def test_a_create_in_a_project_that_is_not_there_keeps_it_in_the_data(type_: str) -> None:
-    data = {**TRIED[type_][0], "project_id": MISSING}
+def test_a_failed_create_in_an_unknown_project_keeps_the_project_in_its_data(type_: str) -> None:
+    data = {**ATTEMPTS[type_][0], "project_id": MISSING}
     entry = only(ACME.when(command(type_, ANN, **data)).then_rejected(Code.PROJECT_NOT_FOUND))
     assert entry.project_id is None
     assert json.loads(entry.data)["project_id"] == MISSING
 
 
-def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
+def test_a_failed_start_on_an_unknown_connection_names_no_project() -> None:
     tried = command("START_SYNC", ANN, connection_id=connection(9))
     entry = only(ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND))
     assert columns(entry) == ("sync_run", made_by(tried), ORG, None, ANN)
@@ -128,24 +128,24 @@ def test_a_run_on_an_unknown_connection_is_in_no_project() -> None:
 @pytest.mark.parametrize(
     ("type_", "data", "chosen"),
     [
-        ("CREATE_CONNECTION", TRIED["CREATE_CONNECTION"][0], {"connection_id": connection(7)}),
+        ("CREATE_CONNECTION", ATTEMPTS["CREATE_CONNECTION"][0], {"connection_id": connection(7)}),
         ("START_SYNC", ON_SHOP, {"sync_run_id": sync_run(7)}),
         ("RECORD_DLQ_EVENT", {**ON_SHOP, "payload": 1}, {"dlq_event_id": dead_letter(7)}),
-        ("RAISE_ALERT", TRIED["RAISE_ALERT"][0], {"alert_id": alert(7)}),
-        ("CREATE_SECRET_REF", TRIED["CREATE_SECRET_REF"][0], {"secret_ref_id": secret_ref(7)}),
+        ("RAISE_ALERT", ATTEMPTS["RAISE_ALERT"][0], {"alert_id": alert(7)}),
+        ("CREATE_SECRET_REF", ATTEMPTS["CREATE_SECRET_REF"][0], {"secret_ref_id": secret_ref(7)}),
     ],
 )
-def test_a_failed_create_names_the_id_that_was_chosen(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
+def test_a_failed_create_names_the_chosen_id(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
     entry = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
     assert [entry.entity_id] == list(chosen.values())
 
 
-def test_an_alert_that_a_policy_resolves_is_in_the_project_of_its_connection() -> None:
+def test_an_alert_resolved_by_a_policy_names_the_project_of_its_connection() -> None:
     own, by_policy = ACME.when(command("COMPLETE_SYNC", sync_run_id=RUN_1)).entries()
     assert (own.action, by_policy.action) == ("COMPLETE_SYNC", "RESOLVE_ALERT")
     assert columns(by_policy) == ("integration_alert", ALERT_1, ORG, WEB, None)
 
 
-def test_an_entry_is_in_the_project_of_its_own_connection() -> None:
+def test_an_entry_names_the_project_of_its_own_connection() -> None:
     entry = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(completed(2, of=BLOG)))
     assert entry.project_id == APP

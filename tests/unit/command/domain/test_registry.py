@@ -1,4 +1,4 @@
-"""The registry is complete, and says what has to be looked up before a command is decided."""
+"""The registry is complete and names what must be looked up before a command is decided."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from support.given import ANN, BOB, command, project
 
 CHOSEN, OTHER = project(1), project(2)
 ONLY_A_SERVICE = "Chosen by services only"
-"""How every schema describes an id that may be chosen."""
+"""The words with which every schema describes an id that may be chosen."""
 CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
     "CREATE_PROJECT": ("project_id", {"name": "Web"}, "projects"),
     "CREATE_CONNECTION": (
@@ -45,7 +45,7 @@ def test_a_user_that_acts_on_itself_is_looked_up_once() -> None:
     assert users_named(command("REMOVE_MEMBER", by=ANN, user_id=ANN)) == (ANN,)
 
 
-def test_a_service_names_no_actor_to_look_up() -> None:
+def test_without_an_actor_only_the_named_user_is_looked_up() -> None:
     assert users_named(command("REGISTER_USER", user_id=BOB)) == (BOB,)
     assert users_named(command("RENAME_ORG", name="New")) == ()
 
@@ -57,15 +57,15 @@ def test_a_chosen_id_is_looked_up_in_its_table(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", CREATES)
-def test_a_create_that_chooses_no_id_has_none_to_look_up(type_: str) -> None:
+def test_a_create_without_a_chosen_id_has_none_to_look_up(type_: str) -> None:
     _, data, _ = CREATES[type_]
     assert named_by(command(type_, by=ANN, **data)).chosen is None
 
 
-def test_no_create_with_a_chosen_id_is_forgotten() -> None:
+def test_every_create_that_can_choose_an_id_is_listed_here() -> None:
     choosing = {type_ for type_, model in COMMANDS.items() if ONLY_A_SERVICE in str(model.model_json_schema())}
     assert choosing == set(CREATES)
 
 
-def test_the_project_that_a_rename_names_is_not_chosen() -> None:
+def test_the_project_named_by_a_rename_is_not_a_chosen_id() -> None:
     assert named_by(command("RENAME_PROJECT", by=ANN, project_id=CHOSEN, name="Web")).chosen is None
