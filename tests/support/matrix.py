@@ -2,7 +2,7 @@
 Leaves: what the answer must be.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -76,6 +76,8 @@ def _standings(row: Row, actor: Actor) -> set[Standing]:
     found = {Standing.KNOWN_USER}
     if actor in _ROLES:
         found.add(_ROLES[actor])
+    if row.elsewhere:
+        found -= {Standing.PROJECT_ADMIN, Standing.PROJECT_EDITOR}
     if row.aim is Aim.ONESELF:
         found.add(Standing.ITSELF)
     if row.aim is Aim.BELOW and actor is Actor.ADMIN:
@@ -83,11 +85,11 @@ def _standings(row: Row, actor: Actor) -> set[Standing]:
     return found
 
 
-def cells() -> list[Cell]:
+def cells(rows: Iterable[Row] = ROWS) -> list[Cell]:
     """Each command of each row by each actor, where there is such a case."""
     return [
         Cell(row, variant, actor)
-        for row in ROWS
+        for row in rows
         for variant in range(len(row.commands))
         for actor in Actor
         if verdict(row, actor) is not None

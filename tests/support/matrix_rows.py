@@ -5,7 +5,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from support.chain import Json
 
@@ -28,16 +28,24 @@ class Row:
     aim: Aim | None = None
     policy: tuple[str, ...] = ()
     """The actions that follow the command's own."""
+    elsewhere: bool = False
+    """It is about a project in which nobody is more than a viewer."""
+    changes: bool = True
+    """Whether it changes anything if it succeeds."""
 
 
-def _row(type_: str, *commands: Json, aim: Aim | None = None, policy: tuple[str, ...] = ()) -> Row:
-    return Row(type_, commands, aim, policy)
+def _row(type_: str, *commands: Json, **more: Any) -> Row:
+    return Row(type_, commands, **more)
 
 
 _NEW: Final = {"type": "sheets", "name": "New", "config": {}}
 _IN_WEB: Final = {"project_id": "web", "user_id": "web editor"}
 _BY_IDS: Final = {"connection_id": "backlog", "ids": ["letter"]}
 _BY_FILTER: Final = {"connection_id": "backlog", "filter": {}}
+
+_ITSELF: Final = {"project_id": "its project", "user_id": "oneself"}
+_LOUNGE: Final = {"project_id": "lounge"}
+_TOKEN: Final = {"secret_ref_id": "token", "secret_id_ref": "vault:kv/hub#TOKEN"}
 
 ROWS: Final = (
     _row("REGISTER_USER", {"user_id": "oneself"}, aim=Aim.ONESELF),
@@ -89,7 +97,7 @@ ROWS: Final = (
     _row("ADD_PROJECT_MEMBER", {"project_id": "web", "user_id": "other member", "role": "admin"}),
     _row("UPDATE_PROJECT_MEMBER", {**_IN_WEB, "role": "admin"}, {**_IN_WEB, "role": "viewer"}),
     _row("REMOVE_PROJECT_MEMBER", _IN_WEB, aim=Aim.ANOTHER),
-    _row("REMOVE_PROJECT_MEMBER", {"project_id": "its project", "user_id": "oneself"}, aim=Aim.ONESELF),
+    _row("REMOVE_PROJECT_MEMBER", _ITSELF, aim=Aim.ONESELF),
     _row("CREATE_CONNECTION", {"project_id": "web", **_NEW}),
     _row(
         "UPDATE_CONNECTION",
@@ -123,3 +131,31 @@ ROWS: Final = (
     _row("ROTATE_SECRET_REF", {"secret_ref_id": "token", "secret_id_ref": "vault:kv/hub#NEW"}),
     _row("DELETE_SECRET_REF", {"secret_ref_id": "token"}),
 )
+"""Those of the page on commands (docs/commands.md)."""
+
+MORE_ROWS: Final = (
+    _row("RENAME_ORG", {"name": "Acme"}, changes=False),
+    _row("UPDATE_MEMBER", {"user_id": "other member", "role": "member"}, aim=Aim.BELOW, changes=False),
+    _row("UPDATE_MEMBER", {"user_id": "other admin", "role": "admin"}, aim=Aim.ABOVE, changes=False),
+    _row("UPDATE_MEMBER", {"user_id": "oneself", "role": "member"}, aim=Aim.ONESELF),
+    _row("UPDATE_MEMBER", {"user_id": "oneself", "role": "owner"}, aim=Aim.ONESELF, changes=False),
+    _row("RENAME_PROJECT", {"project_id": "web", "name": "web"}, changes=False),
+    _row("RENAME_PROJECT", {**_LOUNGE, "name": "New"}, elsewhere=True),
+    _row("ADD_PROJECT_MEMBER", {**_LOUNGE, "user_id": "other member", "role": "viewer"}, elsewhere=True),
+    _row("UPDATE_PROJECT_MEMBER", {**_IN_WEB, "role": "editor"}, changes=False),
+    _row(
+        "UPDATE_PROJECT_MEMBER", {"project_id": "its project", "user_id": "oneself", "role": "admin"}, aim=Aim.ONESELF
+    ),
+    _row("CREATE_CONNECTION", {**_LOUNGE, **_NEW}, elsewhere=True),
+    _row("UPDATE_CONNECTION", {"connection_id": "quiet", "name": "quiet"}, changes=False),
+    _row("UPDATE_CONNECTION", {"connection_id": "far", "config": {"sheet": "prices"}}, elsewhere=True),
+    _row("ACTIVATE_CONNECTION", {"connection_id": "quiet"}, changes=False),
+    _row("DEACTIVATE_CONNECTION", {"connection_id": "far"}, elsewhere=True),
+    _row("COMPLETE_SYNC", {"sync_run_id": "far run"}, elsewhere=True),
+    _row("RECORD_DLQ_EVENT", {"connection_id": "far", "payload": {"n": 1}}, elsewhere=True),
+    _row("RETRY_DLQ_EVENT", {"dlq_event_id": "far letter"}, elsewhere=True),
+    _row("RAISE_ALERT", {**_LOUNGE, "severity": "info", "message": "look"}, elsewhere=True),
+    _row("RESOLVE_ALERT", {"alert_id": "far alert"}, elsewhere=True),
+    _row("ROTATE_SECRET_REF", _TOKEN, changes=False),
+)
+"""What each would change, it changes elsewhere, or not at all."""

@@ -58,9 +58,11 @@ class Scene:
     def id(self, name: str) -> str:
         return person(name) if name in PEOPLE else _id(self.org_id, name)
 
-    def founding(self) -> list[Send]:
-        """In this order, by a service for the owner: the only way to both have all rights and choose ids."""
-        steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub()]
+    def founding(self, *, elsewhere: bool = False) -> list[Send]:
+        """In this order, by a service for the owner: the only way to both have all rights and choose ids. `elsewhere`:
+        with what is in the lounge.
+        """
+        steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub(), *(_in_the_lounge() if elsewhere else ())]
         return [
             Send(SERVICE, command(type_, self.org_id, person("owner"), self.id(f"step {at}"), **self._data(data, {})))
             for at, (type_, data) in enumerate(steps)
@@ -130,4 +132,14 @@ def _hub() -> list[tuple[str, Json]]:
         ("RECORD_DLQ_EVENT", {"connection_id": "backlog", "dlq_event_id": "letter", "payload": {"n": 0}}),
         ("RAISE_ALERT", {"project_id": "web", "alert_id": "alert", "severity": "info", "message": "look"}),
         ("CREATE_SECRET_REF", {"secret_ref_id": "token", "key_name": "token", "secret_id_ref": "vault:kv/hub#TOKEN"}),
+    ]
+
+
+def _in_the_lounge() -> list[tuple[str, Json]]:
+    project = {"project_id": "lounge"}
+    return [
+        ("CREATE_CONNECTION", {"connection_id": "far", "name": "far", "type": "sheets", "config": {}, **project}),
+        ("START_SYNC", {"connection_id": "far", "sync_run_id": "far run"}),
+        ("RECORD_DLQ_EVENT", {"connection_id": "far", "dlq_event_id": "far letter", "payload": {"n": 0}}),
+        ("RAISE_ALERT", {"alert_id": "far alert", "severity": "info", "message": "look", **project}),
     ]

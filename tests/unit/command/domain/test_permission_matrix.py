@@ -10,18 +10,26 @@ from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import COMMANDS
-from daybook_contracts.senders.principals import Principal, Service, parse_principal
-from support.given import ORG, Given, Outcome
+from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User, parse_principal
+from support.given import NOBODY, ORG, Given, Outcome
 from support.matrix import MAY, OUTSIDE, Actor, Cell, Verdict, cells, verdict
-from support.matrix_rows import ROWS, Row
+from support.matrix_rows import MORE_ROWS, ROWS, Row
 from support.matrix_scene import PEOPLE, Scene, person
 from support.publisher import Send
 
 SCENE = Scene(ORG)
 KNOWN = frozenset(person(name) for name in PEOPLE)
-CELLS = cells()
+CELLS = cells([*ROWS, *MORE_ROWS])
 OF_USERS = [cell for cell in CELLS if cell.actor not in {Actor.SERVICE, Actor.FOR_OWNER}]
-LOADER = Service("loader")
+IN_AN_ORG = [cell for cell in CELLS if cell.row.type not in OUTSIDE]
+LOADER, STRANGER = Service("loader"), person("stranger")
+OUTSIDERS = [
+    (STRANGER, User(STRANGER)),
+    (NOBODY, User(NOBODY)),
+    (STRANGER, LOADER),
+    (NOBODY, LOADER),
+    (None, User(person("owner"))),
+]
 
 
 def decided(org: Org | None, send: Send, principal: Principal) -> Outcome:
@@ -32,7 +40,7 @@ def decided(org: Org | None, send: Send, principal: Principal) -> Outcome:
 @cache
 def founded() -> Org:
     org: Org | None = None
-    for send in SCENE.founding():
+    for send in SCENE.founding(elsewhere=True):
         outcome = decided(org, send, LOADER)
         assert isinstance(outcome.decision, Acceptance), (send, outcome.decision)
         org = outcome.after()
@@ -67,12 +75,35 @@ def test_a_service_that_acts_for_a_user_gets_the_users_own_decision(cell: Cell) 
     assert tried(cell, LOADER).decision == tried(cell).decision
 
 
-@pytest.mark.parametrize("row", [row for row in ROWS if row.type not in OUTSIDE], ids=lambda row: row.type)
-def test_what_is_allowed_changes_the_org(row: Row) -> None:
-    """So an acceptance here is never one of a command that would change nothing."""
-    for variant in range(len(row.commands)):
-        outcome = tried(Cell(row, variant, Actor.OWNER))
-        assert outcome.after() != outcome.before
+@pytest.mark.parametrize(("by", "principal"), OUTSIDERS, ids=str)
+@pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.STRANGER], ids=str)
+def test_to_an_outsider_the_org_does_not_exist(cell: Cell, by: str | None, principal: Principal) -> None:
+    send = SCENE.attempt(cell)
+    attempt = Send(send.principal, {**send.command, "actor_user_id": by})
+    refused = decided(founded(), attempt, principal).then_rejected(Code.ORG_NOT_FOUND)
+    assert refused.decision == decided(None, attempt, principal).decision
+
+
+@pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.SERVICE], ids=str)
+def test_a_service_that_names_an_unused_org_id_finds_no_org(cell: Cell) -> None:
+    decided(None, SCENE.attempt(cell), LOADER).then_rejected(Code.ORG_NOT_FOUND)
+
+
+@pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.OWNER], ids=str)
+def test_a_command_changes_the_org_if_its_row_says_so(cell: Cell) -> None:
+    outcome = tried(cell)
+    assert (outcome.after() != outcome.before) is cell.row.changes
+
+
+@pytest.mark.parametrize("role", ["member", "viewer"])
+def test_an_admin_may_not_lower_an_owner_by_adding_it_again(role: str) -> None:
+    row = Row("ADD_MEMBER", ({"user_id": "other owner", "role": role},))
+    tried(Cell(row, 0, Actor.ADMIN)).then_rejected(Code.FORBIDDEN)
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.type in {"COMPLETE_SYNC", "FAIL_SYNC"}])
+def test_daybook_itself_has_the_rights_of_a_service(row: Row) -> None:
+    assert isinstance(tried(Cell(row, 0, Actor.SERVICE), DAYBOOK).decision, Acceptance)
 
 
 def test_every_command_has_its_rows() -> None:
