@@ -4,6 +4,7 @@ import os
 import signal
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from daybook_infra.runtime.settings import load_settings
 from support.stack import ASKED, fresh_settings, lasting_settings, stack
@@ -12,6 +13,9 @@ __all__ = ["fresh_settings", "lasting_settings", "stack"]
 
 
 pytest.register_assert_rewrite("suites")
+# Deadlines would fail whichever test runs while the machine is busy. Each test has a timeout instead.
+settings.register_profile("daybook", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("daybook")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -59,7 +59,7 @@ async def test_a_newer_version_heals_an_org_whose_entry_an_older_version_could_n
     )
 
 
-@trying(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@trying(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(log=logs, unknown=st.sets(st.sampled_from(SKIPPABLE), min_size=1, max_size=6))
 async def test_orgs_with_any_entries_unknown_to_an_older_version_are_healed(
     shared_settings: Settings, log: Logbook, unknown: set[type[Fact]]

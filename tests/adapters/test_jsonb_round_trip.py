@@ -45,7 +45,7 @@ def without_nul(value: Json) -> bool:
     return b"\\u0000" not in canonical_bytes(value)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=json_objects().filter(without_nul))
 @example(data={"n": [1e21, 1e22, 5e-324, 1.7976931348623157e308, -0.0, 1.0, 0.1, 2.0**53, 1e-7, 1e300]})
 def test_an_entry_with_any_data_round_trips_byte_for_byte(data: Json, through_jsonb: ThroughJsonb) -> None:

@@ -32,7 +32,7 @@ async def test_external_users_are_not_written(pool: Pool) -> None:
     assert await pool.fetchval("SELECT count(*) FROM audit_log") == 3
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(log=logs, limit=st.integers(1, 8), cut=st.integers(1, 40))
 async def test_any_cut_into_batches_gives_the_same_tables(
     shared_settings: Settings, log: Logbook, limit: int, cut: int

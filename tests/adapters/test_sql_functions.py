@@ -78,7 +78,7 @@ async def test_an_actor_is_used_and_required_for_outsiders_only(database: OwnCon
     assert await database.fetchval(ENTRY_ID, None, C, 0, "org", None) is None
 
 
-@trying(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=20)
+@trying(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
 @given(st.lists(identities, min_size=20, max_size=40))
 def test_sql_and_python_agree_on_every_id(shared_settings: Settings, identities_: list[Identity]) -> None:
     async def in_sql(statement: str) -> list[str]:

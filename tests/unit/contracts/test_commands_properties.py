@@ -19,7 +19,7 @@ from support.command_strategies import Json, envelopes, values
 
 @pytest.mark.parametrize("kind", COMMANDS)
 def test_every_command_round_trips_through_its_normal_form(kind: str) -> None:
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(envelopes((kind,)))
     def round_trips(envelope: Json) -> None:
         command = parse_command(json.dumps(envelope).encode())
