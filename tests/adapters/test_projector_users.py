@@ -181,8 +181,8 @@ async def test_users_of_an_identity_provider_are_not_waited_for(settings: Settin
 async def test_forgotten_users_are_looked_up_again(pool: Pool) -> None:
     users = AuthUsers(pool, PARTITIONS, lambda _: asyncio.sleep(0, 0), managed=True)
     await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
-    assert not await users.absent([ANN])
+    assert not await users.find_absent([ANN])
     await pool.execute("DELETE FROM auth.users")
-    assert not await users.absent([ANN])
+    assert not await users.find_absent([ANN])
     users.forget()
-    assert set(await users.absent([ANN])) == {ANN}
+    assert set(await users.find_absent([ANN])) == {ANN}

@@ -21,7 +21,7 @@ from daybook_infra.runtime.settings import Settings
 MAX_REQUEST_BYTES = 5 * MIB
 # A dead member is noticed after the session; brokers refuse less than 6 s by default.
 SESSION_TIMEOUT_MS = 6_000
-# The others hear of a new generation at their next heartbeat: most of what a takeover costs beside the session.
+# Other members learn of a new generation at their next heartbeat. Apart from the session, most of a takeover is that.
 HEARTBEAT_MS = 250
 
 log = get_logger(__name__)
@@ -128,7 +128,7 @@ async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
     for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
         if batch._drain_waiter.done():  # noqa: SLF001 - as above
-            batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain that nobody had looked
+            batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain of an error that is never retrieved
     sender = producer._sender.sender_task  # noqa: SLF001 - as above
     if sender is not None:
         sender.cancel()

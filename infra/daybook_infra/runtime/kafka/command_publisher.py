@@ -141,7 +141,7 @@ def _error(ack: Ack) -> BaseException | None:
 
 def _fate(ack: Ack) -> Fate:
     if not ack.done():
-        ack.cancel()  # nobody will look at what it still may become
+        ack.cancel()  # or asyncio would complain of an error that is never retrieved
         return Fate.UNKNOWN
     error = ack.exception()
     if error is None:

@@ -65,17 +65,17 @@ class _Batch:
                 yield record
                 read += 1
         except UnicodeDecodeError:
-            yield from islice(self._again(), read, None)
+            yield from islice(self._reread(), read, None)
         except decompression.BatchTooLarge:  # before any record was read
-            yield self._lost()
+            yield self._make_lost_record()
 
-    def _lost(self) -> _LostRecord:
+    def _make_lost_record(self) -> _LostRecord:
         batch = self._batch
         last_offset = batch.next_offset - 1
         lost = LostBatch.of(batch.base_offset, last_offset)
         return _LostRecord(last_offset, batch.max_timestamp, batch.timestamp_type, lost)
 
-    def _again(self) -> Iterator[Any]:
+    def _reread(self) -> Iterator[Any]:
         batches = _MemoryRecordsPy(self._data)
         for _ in range(self._number):
             batches.next_batch()

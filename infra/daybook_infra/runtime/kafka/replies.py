@@ -1,4 +1,4 @@
-"""Results on their way back to whoever waits for them: correlation ids in, a future of a result's record out.
+"""Matches results to the callers that wait for them: correlation ids in, a future of a result's record out.
 Each process reads one partition of the results topic, drawn when it starts. Several processes may share one.
 """
 
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 class Replies:
-    """A reply that nobody waits for is dropped: its outcome is in the log all the same."""
+    """A reply that no caller expects is dropped; its outcome is in the log nevertheless."""
 
     def __init__(self, settings: Settings, topic: str, client_id: str, *, partitions: int | None = None) -> None:
         """`partitions`: how many the topic has, where that is not what the settings say."""
@@ -89,7 +89,7 @@ class Replies:
         self._waiting.pop(correlation_id, None)
 
     def resolve(self, correlation_id: str, value: bytes) -> bool:
-        """Whether somebody in this process waits for the reply; only the first reply counts."""
+        """Whether a caller in this process expects the reply. Only the first reply counts."""
         future = self._waiting.get(correlation_id)
         if future is None:
             return False

@@ -16,7 +16,7 @@ from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, find
 from daybook_infra.runtime.postgres.privileges import ROLE, find_missing_privileges, raise_if_missing
 from daybook_infra.runtime.settings import Settings, env_name
 
-# Beside the package in a checkout, inside it once it is installed from a wheel.
+# Next to the package in a checkout, inside it when it is installed from a wheel.
 FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
 # Any number that nobody else locks: "daybook" in ASCII.
 LOCK = int.from_bytes(b"daybook")

@@ -80,7 +80,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
                 await self.broker.start()
         except KafkaAway:
-            # Left alive it would join the group beside the next attempt's, and be given partitions that nobody reads.
+            # Left alive, it would join the group next to the next attempt's, and get partitions that are never read.
             if self._consumer is not None:
                 await kafka.close_quietly(self._consumer)
             raise

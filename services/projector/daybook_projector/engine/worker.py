@@ -108,7 +108,7 @@ class Worker:
     async def _writable_part(self, log: PartitionLog, batch: Batch) -> Batch | None:
         """The part of the batch whose users exist; None after waiting for a user, to try again."""
         required = list(required_users(batch.entries))
-        absent = await self._retry(lambda: self._context.users.absent({one.user_id for one in required}))
+        absent = await self._retry(lambda: self._context.users.find_absent({one.user_id for one in required}))
         first = first_absent(required, absent)
         if first is None:
             return batch
@@ -121,7 +121,7 @@ class Worker:
     async def _wait(self, log: PartitionLog, batch: Batch, user: RequiredUser) -> None:
         position = batch.entries[user.index].head.position
         self._report.waiting_for_user(self.partition, position, user.user_id)
-        is_there = await self._retry(lambda: self._context.users.appears(user.user_id, self.partition))
+        is_there = await self._retry(lambda: self._context.users.wait_until_known(user.user_id, self.partition))
         self._report.waited_for_user(self.partition, user.user_id, is_there=is_there)
         if is_there:
             return

@@ -8,7 +8,7 @@ from typing import Final
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.healing.org_log import Unhealable
 from daybook_projector.healing.shadow_tables import SHADOWS
-from daybook_projector.postgres.row_writer import refusals
+from daybook_projector.postgres.row_writer import translated_refusals
 from daybook_projector.projections.changes import FoldError, Table
 from daybook_projector.projections.dlq_events import DLQ_EVENTS
 from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
@@ -69,7 +69,7 @@ async def correct_rows(connection: Connection, org_id: str, tables: Sequence[Tab
 
 async def _run(connection: Connection, statement: str, table: Table, org_id: str) -> int:
     try:
-        with refusals():
+        with translated_refusals():
             tag = await connection.execute(statement, org_id)
     except FoldError as error:
         raise Unhealable(f"rows of {table.name} cannot be written: {error}") from error

@@ -15,7 +15,7 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 from daybook_projector.postgres.row_ids import hashes, readable_identity
-from daybook_projector.postgres.row_writer import refusals
+from daybook_projector.postgres.row_writer import translated_refusals
 from daybook_projector.projections.changes import FoldError
 
 NO_OFFSET = -1
@@ -80,7 +80,7 @@ class OrgLog:
     async def find(self) -> int:
         """List the entries that are new since the last call, and return their number."""
         try:
-            with refusals():
+            with translated_refusals():
                 tag = await self._connection.execute(FIND, self._org_id)
         except FoldError as error:
             raise Unhealable(f"rows of audit_log have no position: {error}") from error

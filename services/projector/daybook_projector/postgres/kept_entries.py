@@ -6,7 +6,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.partition.batch_rows import audit_rows, chosen_ids
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.row_ids import row_ids
-from daybook_projector.postgres.row_writer import copy_audit_log, refusals
+from daybook_projector.postgres.row_writer import copy_audit_log, translated_refusals
 
 # Ordered, so that two transactions that reserve the same ids do not deadlock.
 RESERVE = """
@@ -25,6 +25,6 @@ async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: boo
         rows = [(id_, *others) for id_, (_, *others) in zip(ids, rows, strict=True)]
     chosen = chosen_ids(batch.entries)
     if chosen:
-        with refusals():
+        with translated_refusals():
             await connection.execute(RESERVE, *zip(*chosen, strict=True))
     await copy_audit_log(connection, rows)

@@ -56,7 +56,7 @@ Met = frozenset[type[Exception]]
 
 
 @contextmanager
-def refusals() -> Iterator[None]:
+def translated_refusals() -> Iterator[None]:
     """Raises `Unwritable` if the server or the driver's encoder refuses a value; the message never quotes it."""
     try:
         yield
@@ -79,7 +79,7 @@ async def write_changes(
     connection: Connection, phases: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
 ) -> None:
     """`tables`: parents before children. Raises `Unwritable`, even if a row to change does not exist."""
-    with refusals():
+    with translated_refusals():
         for statement, rows in chain.from_iterable(statements(phase, tables) for phase in phases):
             tag = await _execute(connection, statement, rows)
             if int(tag.rpartition(" ")[2]) != len(rows):
@@ -96,7 +96,7 @@ async def _execute(connection: Connection, statement: str, rows: list[Values]) -
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
     """Insert the rows that do not exist yet. Raises `Unwritable`."""
     rows = list(inserts)
-    with refusals():
+    with translated_refusals():
         for table in TABLES:
             inserted = [_values(table, insert.row) for insert in rows if insert.table is table]
             if inserted:
@@ -107,7 +107,7 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
     """Raises `Unwritable` and `IdTaken`."""
     schema, name = AUDIT_LOG.name.split(".")
     try:
-        with refusals():
+        with translated_refusals():
             await connection.copy_records_to_table(
                 name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_record, rows)
             )

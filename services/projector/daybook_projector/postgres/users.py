@@ -36,7 +36,7 @@ class AuthUsers:
         # Users stay, as audit_log refers to them, so an id that was seen once may be cached.
         self._known: set[str] = set()
 
-    async def absent(self, user_ids: Collection[str]) -> Collection[str]:
+    async def find_absent(self, user_ids: Collection[str]) -> Collection[str]:
         """The users without a row. Raises `DatabaseAway`."""
         unsure = set(user_ids) - self._known
         if not unsure:
@@ -52,19 +52,19 @@ class AuthUsers:
         """Clear the cache at a takeover: a restored PostgreSQL may have fewer users."""
         self._known.clear()
 
-    async def appears(self, user_id: str, waiting_partition: int) -> bool:
+    async def wait_until_known(self, user_id: str, waiting_partition: int) -> bool:
         """Wait until the user exists (True) or certainly never will (False). Takes at most until the present end of the
         user's own partition is projected. Raises `DatabaseAway`.
         """
         home = partition_of(user_id, self._partitions)
         end = await self._log_end(home) if self._managed and home != waiting_partition else 0
         while True:
-            is_there, projected = await self._look(user_id, home)
+            is_there, projected = await self._look_up(user_id, home)
             if is_there or projected >= end:
                 return is_there
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _look(self, user_id: str, home: int) -> tuple[bool, int]:
+    async def _look_up(self, user_id: str, home: int) -> tuple[bool, int]:
         with translated():
             row = await self._pool.fetchrow(SEEN, user_id, home)
         return (False, 0) if row is None else (row[0], row[1])
