@@ -1,4 +1,4 @@
-"""What a user, a misbehaving service, or nobody at all does to a running instance."""
+"""Attacks on a running instance by a user, a misbehaving service or an unauthenticated client."""
 
 import asyncio
 import socket
@@ -21,7 +21,7 @@ HEADS, IDLE, SLOW = 100, 600, 24
 
 
 def batch_of(items: int, data: str, more: str = "") -> bytes:
-    """A batch whose items have this as their data, whatever it is."""
+    """A batch whose items all have `data` as their data, whether that is JSON or not."""
     head = '{"id":"%s","type":"CREATE_CONNECTION","org_id":"%s","data":%s%s}'
     return ("[" + ",".join(head % (fresh_id(), fresh_id(), data, more) for _ in range(items)) + "]").encode()
 
@@ -47,7 +47,7 @@ async def post_quietly(door: Door, path: str, body: bytes, principal: str) -> in
 
 
 async def hostile_bodies(system: System, door: Door) -> None:
-    """Each four times at once, by one user, until its tokens are gone; then by other users."""
+    """Sends each body four times at once, as one user until its rate limit is used up, then as other users."""
     for body in HOSTILE_BODIES.values():
         sent = [post_quietly(door, "/v1/commands:batch", body, f"user:{fresh_id()}") for _ in range(4)]
         statuses = await asyncio.gather(*sent)
@@ -67,7 +67,7 @@ async def raw(system: System, count: int) -> list[socket.socket]:
     loop = asyncio.get_running_loop()
     for one in made:
         one.setblocking(False)
-        # Without blocking: one that has to wait until it is taken in would hold up the bystander itself.
+        # Non-blocking: a send that waits until it is accepted would delay the bystander itself.
         await asyncio.wait_for(loop.sock_connect(one, (address.hostname, address.port)), 5)
     return made
 
@@ -80,7 +80,7 @@ async def feed(one: socket.socket, piece: bytes, times: int) -> None:
 
 
 async def unfinished_heads(system: System, door: Door) -> None:
-    """Headers without an end, and one header that is a book."""
+    """Headers that never end, and one very long header."""
     sockets = await raw(system, HEADS)
     lines = b"".join(b"x-%d: y\r\n" % at for at in range(2_000))
     try:
@@ -99,7 +99,7 @@ async def idle_connections(system: System, door: Door) -> None:
 
 
 async def slow_bodies(system: System, door: Door) -> None:
-    """Each stops shortly before its end: one caller fills its own share of the room, and no more."""
+    """Bodies that stop shortly before their end: one caller fills its own share of the body budget and no more."""
     bearer = door.bearer(f"user:{ATTACKER}")["Authorization"]
     head = (
         f"POST /v1/commands:batch HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nContent-Length: {4 * MIB}\r\n\r\n"
@@ -134,7 +134,7 @@ async def published(system: System, values: list[tuple[bytes, list[tuple[str, by
 
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
-    """No JSON, hostile JSON, somebody else's name, no id, and reply headers that lead nowhere."""
+    """Records without JSON, with hostile JSON, a false principal, no id, or reply headers that lead nowhere."""
     values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [
@@ -155,7 +155,7 @@ async def batches_that_unfold(system: System, door: Door) -> None:
 
 
 async def records_of_parameters(system: System, door: Door) -> None:
-    """Large records in a small batch, full of what resembles parameters of URLs whose values are secrets."""
+    """Large records in a small batch, full of text that looks like URL parameters with secret values."""
     name = f"{system.settings.topic_prefix}commands"
     for partition in range(PARTITIONS):
         await send_raw(system.settings.kafka_bootstrap, name, partition, bomb("zstd", 15, 4 * MIB, b"?k1key=a&"))

@@ -1,4 +1,4 @@
-"""Record batches that are small in a topic and unfold to any size, compressed piece by piece and sent as they are."""
+"""Record batches that are small in a topic and decompress to any size; they are compressed in pieces and sent raw."""
 
 import struct
 import time
@@ -21,7 +21,7 @@ _AFTER_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """What aiokafka's producer asks of a batch that somebody else has built."""
+    """The interface that aiokafka's producer expects of a batch, for one that was built elsewhere."""
 
     data: bytes
     records: int
@@ -52,7 +52,7 @@ def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> Ra
 
 
 async def send_raw(bootstrap: str, topic: str, partition: int, *batches: RawBatch) -> list[int]:
-    """Gives the first offset of each."""
+    """Returns the first offset of each."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_request_size=5 * MIB) as producer:
         sent = [await producer.send_batch(batch, topic, partition=partition) for batch in batches]
         return [(await acknowledged).offset for acknowledged in sent]
@@ -79,7 +79,7 @@ def _gzip(pieces: Iterator[bytes]) -> bytes:
 
 
 def _snappy(pieces: Iterator[bytes]) -> bytes:
-    """In the framing of the Java library, whose header of 16 bytes stands before the blocks."""
+    """Snappy in the framing of the Java library: a header of 16 bytes before the blocks."""
     framed = [snappy_encode(piece) for piece in pieces]
     return framed[0][:16] + b"".join(each[16:] for each in framed)
 

@@ -1,4 +1,4 @@
-"""Three Kafka brokers of a test's own, each a controller too: with two of them Kafka goes on, with one it does not."""
+"""Three Kafka brokers for one test, each also a controller: Kafka survives the loss of one of them, not of two."""
 
 import time
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import remembered_ports
 from support.stack import own_home
 
-# A dead broker's partitions have other leaders soon after this.
+# Soon after this, a dead broker's partitions have new leaders.
 SESSION_MS = 6_000
 HEAP_MIB = 256
 # They start side by side, maybe beside services and publishers that ask for them all the time.
@@ -30,7 +30,7 @@ class Brokers:
         return ",".join(node.bootstrap for node in self.nodes.values())
 
     def start(self, *numbers: int) -> None:
-        """Together: a node takes no requests before it has found a majority."""
+        """Starts them together, because a node accepts no requests before it has found a majority."""
         for number in numbers:
             self.nodes[number].launch()
         deadline = time.monotonic() + START_SECONDS
@@ -41,7 +41,7 @@ class Brokers:
                 time.sleep(0.1)
 
     def kill(self, *numbers: int) -> None:
-        """`kill -9`, of those that run."""
+        """`kill -9` for those that are running."""
         for process in [self.nodes[number].process() for number in numbers]:
             if process is not None:
                 process.kill()
@@ -63,7 +63,7 @@ def three_brokers() -> Iterator[Brokers]:
         with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
             list(threads.map(Kafka.prepare, nodes.values()))
         brokers = Brokers(nodes)
-        # One that is asked to stop waits for a majority that is gone.
+        # A node that is asked to stop would wait for a majority that is gone.
         closing.callback(brokers.kill, *nodes)
         brokers.start(*nodes)
         yield brokers

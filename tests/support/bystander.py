@@ -1,4 +1,4 @@
-"""Somebody who keeps sending valid commands while others misbehave, and remembers how each was answered."""
+"""A client that keeps sending valid commands while others misbehave, and records how each was answered."""
 
 import asyncio
 import time
@@ -55,7 +55,7 @@ class Bystander:
         self.answered.append(Answered(began, time.perf_counter() - began, fault))
 
     async def keep_sending(self, stop: asyncio.Event) -> None:
-        """The last command is answered when this returns."""
+        """Returns once the last command is answered."""
         while not stop.is_set():
             await self.send()
             await asyncio.sleep(PAUSE_SECONDS)
@@ -64,7 +64,7 @@ class Bystander:
         return sum(one.began >= moment for one in self.answered) >= LEAST
 
     def check(self) -> None:
-        """Every answer so far was a good one, in time. A machine that is slow without any attacker is allowed more."""
+        """Every answer so far was a success and in time. A generally slow machine gets more time."""
         faults = [one.fault for one in self.answered if one.fault is not None]
         assert not faults, faults[:3]
         longest = max(one.seconds for one in self.answered)

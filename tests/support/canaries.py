@@ -20,7 +20,7 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A text that stands nowhere else, and a number for where a text cannot be."""
+    """A text that occurs nowhere else, and a number for places that take no text."""
 
     text: str
     number: int
@@ -37,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`used_id` is the id of a command of the org that was decided."""
+    """`used_id` is the id of a command of the org that has been decided."""
 
     org_id: str
     project_id: str
@@ -163,7 +163,7 @@ def _beside_other_faults(scene: Scene, mark: Mark) -> Iterator[Canary]:
     yield _canary("beside an empty name", _creation(scene, config, name=""))
     yield _canary("beside an unknown field", _creation(scene, config, note="x"))
     yield _canary("beside a NUL", _creation(scene, config, name="a\0b"))
-    # What no parser reads is not read for secrets either: it is refused for that, and goes nowhere.
+    # What no parser can read is not searched for secrets either: it is refused and not kept.
     yield _canary("beside a lone surrogate", _creation(scene, config, name="a\ud800b"), 400)
     yield _canary("beside NaN", _creation(scene, config, name=float("nan")), 400)
     yield _canary("beside a huge number", _creation(scene, config, name=10**400), 400)
@@ -178,7 +178,7 @@ def _beside_other_faults(scene: Scene, mark: Mark) -> Iterator[Canary]:
 
 
 def _in_free_texts(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """What goes on without it: workers report what their sources said."""
+    """Marks that are removed before the command goes on: workers report what their sources said."""
     for name, text in _texts(mark.text).items():
         failed = f"the source said: {text}"
         yield _canary(f"{name} in an error", _recording(scene, {"kept": 2}, error=failed), 200, logged=True)
@@ -203,7 +203,7 @@ def _in_names_and_keys(scene: Scene, mark: Mark) -> Iterator[Canary]:
 
 
 def _in_payloads(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """What is taken in without it."""
+    """Marks that are removed before the payload is stored."""
     payloads = {
         "at the top": {"hottok": mark.text, "kept": 1},
         "in another case": {"HotTok": mark.text},
@@ -251,7 +251,7 @@ def _recording(scene: Scene, payload: Any, /, **more: Any) -> Json:
 
 
 def _in_no_json(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """What no reader takes, but a person may."""
+    """Text that no parser reads, but a person may."""
     carriers = {
         "a password": _creation(scene, {"password": mark.text}),
         "a Meta token": _creation(scene, {"secrets": {"access_token": f"EAA{mark.text}{mark.text}"}}),

@@ -15,7 +15,7 @@ import rfc8785
 Json = dict[str, Any]
 ZEROS = "0" * 64
 FREE_TEXT = {"message", "error", "error_message", "reason", "stats"}
-"""What a request leaves out."""
+"""Fields left out of a request."""
 _M = 0x5BD1E995
 _U32 = 0xFFFFFFFF
 
@@ -87,7 +87,7 @@ def entry_hash(entry: Json) -> str:
 
 
 def sealed(entry: Json, position: int, prev: str) -> Json:
-    """The entry put at a place of the chain, its hashes made right."""
+    """The entry at a place of the chain, with its hashes recomputed."""
     metadata = entry["metadata_json"] | {"position": position, "prev": prev}
     metadata["commit"] = commit_hash(metadata["salt"], metadata["data"])
     placed = entry | {"metadata_json": metadata}
@@ -97,7 +97,7 @@ def sealed(entry: Json, position: int, prev: str) -> Json:
 
 @dataclass(slots=True)
 class Chain:
-    """What one partition's records amount to: the entries that extend the log, and the offsets of the void ones."""
+    """One partition's records, sorted out: the entries that extend the log and the offsets of the void ones."""
 
     partition: int
     entries: list[Json] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Chain:
 
 
 def _canonical(value: bytes | None) -> Json | None:
-    """The record as an object, if it is the JCS of one that has metadata."""
+    """The record as an object if it is canonical JSON with metadata, else None."""
     try:
         entry = json.loads(value or b"")
     except (ValueError, RecursionError):

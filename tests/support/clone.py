@@ -62,7 +62,7 @@ def running_clone() -> Iterator[Running]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The clone's code before the checkout's; no server and no secret of anybody else's."""
+    """The clone's code before the checkout's, and no server or secret from outside."""
     return {**os.environ, "PYTHONPATH": str(folder / "infra")}
 
 
@@ -108,7 +108,7 @@ class Shell:
         self._lines.close()
 
     def run(self, lines: str) -> str:
-        """What they print; raises AssertionError with it where one of them fails."""
+        """Returns what the lines print; raises AssertionError with the output if one of them fails."""
         self._lines.write(f"{lines}\necho '{DONE}'\n")
         self._lines.flush()
         assert self._process.stdout is not None

@@ -1,4 +1,4 @@
-"""First ids cut to eight bits of their hash: what senders can search for in days happens here all the time."""
+"""First ids cut to eight bits of their hash, so that collisions, which take senders days to find, are frequent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

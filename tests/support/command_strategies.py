@@ -1,4 +1,4 @@
-"""Hypothesis strategies for commands as publishers may write them: right in content, untidy in form."""
+"""Hypothesis strategies for commands as publishers may write them: valid in content, untidy in form."""
 
 from dataclasses import dataclass
 from typing import Any

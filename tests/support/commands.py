@@ -1,4 +1,4 @@
-"""Commands for tests that need one, and what becomes of raw ones at the edge."""
+"""Commands for tests that need one, and how the edge parses raw ones."""
 
 import json
 from typing import Any
@@ -16,7 +16,7 @@ THING = "00000000-0000-4000-8000-00000000000d"
 
 
 def envelope(kind: str = "RENAME_ORG", data: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
-    """A right envelope, with members of it replaced or added."""
+    """A valid envelope with `members` replaced or added."""
     around = {"id": COMMAND_ID, "type": kind, "org_id": ORG, "actor_user_id": ACTOR}
     if kind == "REGISTER_USER":
         del around["org_id"]

@@ -1,4 +1,4 @@
-"""Configs of connections: samples of each type, with the least and with all there is, and strategies."""
+"""Connection configs: a minimal and a full sample of each type, and strategies."""
 
 from typing import Any, Final
 
@@ -54,7 +54,7 @@ def refusal(type_: str, config: Json) -> str:
 
 
 def detail_of(type_: str, config: Json) -> str | None:
-    """Why the config is refused, None if it is taken."""
+    """Why the config is refused; None if it is accepted."""
     try:
         checked_config(type_, config)
     except InvalidConfig as error:

@@ -1,4 +1,4 @@
-"""Finds what was refused without an entry: the dead letter of one record of the commands topic."""
+"""Finds the dead letter of a record of the commands topic that was refused without an entry."""
 
 import asyncio
 from dataclasses import dataclass

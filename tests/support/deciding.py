@@ -1,4 +1,4 @@
-"""The real deciders, command after command, on whole orgs of which nothing is forgotten; and the log that follows."""
+"""The real deciders, command by command, on fully loaded orgs; and the log that results."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Deciders:
 
 
 def record(log: Logbook, outcome: Outcome) -> list[bytes]:
-    """Writes a decision's entries as a shard does, and gives their values."""
+    """Writes a decision's entries as a shard does, and returns their values."""
     command, standing = outcome.command, outcome.standing
     at = partition_of(command.key, log.partitions)
     own = OwnCommand(command, outcome.context.principal, standing)
@@ -55,7 +55,7 @@ def record(log: Logbook, outcome: Outcome) -> list[bytes]:
 
 
 def written(sends: Iterable[Send]) -> Logbook:
-    """The log of one partition that they come to; every seventh leaves a void behind."""
+    """The resulting log of one partition, with a void record after every seventh command."""
     deciders, log = Deciders(), Logbook()
     for at, send in enumerate(sends):
         record(log, deciders.decide(send))

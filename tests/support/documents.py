@@ -1,4 +1,4 @@
-"""The documentation as tests see it: a Markdown page in, its fenced blocks out. What they say is not known here."""
+"""The documentation as tests read it: a Markdown page in, its fenced blocks out, whatever they contain."""
 
 import json
 import re
@@ -29,7 +29,7 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What a reader types, and the answer shown for it; None where none is shown."""
+    """What a reader types, and the answer shown for it (None if none is shown)."""
 
     lines: str
     answer: Block | None
@@ -40,20 +40,20 @@ def page(path: str) -> str:
 
 
 def section(text: str, title: str) -> str:
-    """What stands under a heading of the second level, up to the next one."""
+    """The text under a second-level heading, up to the next one."""
     found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found is not None, f"there is no section {title!r}"
     return found[1]
 
 
 def blocks(text: str, *languages: str) -> list[Block]:
-    """Fenced blocks in order, of these languages, or all."""
+    """Fenced blocks of these languages, or of all, in order."""
     found = [Block(language, inside) for language, inside in _FENCED.findall(text)]
     return [block for block in found if not languages or block.language in languages]
 
 
 def steps(text: str) -> list[Step]:
-    """Each `sh` block with the block behind it, if that is its answer."""
+    """Each `sh` block with the block after it, if that is its answer."""
     found = blocks(text)
     following = [*found[1:], None]
     return [
@@ -64,7 +64,7 @@ def steps(text: str) -> list[Step]:
 
 
 def difference(shown: Block, got: str) -> str | None:
-    """Why `got` is not the answer that a page shows; None where it is."""
+    """Why `got` does not match the answer that a page shows; None if it does."""
     if shown.language == "json":
         wanted, found = list(json_values(shown.text)), list(json_values(got))
         return None if wanted == found else f"shown: {wanted}\ngot:   {found}"
@@ -81,7 +81,7 @@ def json_values(text: str) -> Iterator[Any]:
 
 
 def _lines(text: str) -> list[str]:
-    """However wide the columns are drawn, and whatever frames them."""
+    """The lines that are not empty, without column widths."""
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 

@@ -106,7 +106,7 @@ class Kafka:
 
 @dataclass(slots=True)
 class Users:
-    """`awaited`: who was waited for, and how much had been published by then."""
+    """`awaited`: each awaited user, with the number of publications at that time."""
 
     kafka: Kafka
     known: set[str] = field(default_factory=lambda: {USER, OTHER})
@@ -184,7 +184,7 @@ class DoorAlone:
 
 
 def claims(principal: str = f"user:{USER}", **changes: Any) -> dict[str, Any]:
-    """A good token's; a claim given as None is left out."""
+    """The claims of a valid token; a claim given as None is left out."""
     kind, _, subject = principal.partition(":")
     role = "authenticated" if kind == "user" else "service_role"
     good = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + 600}
@@ -196,7 +196,7 @@ def token(principal: str = f"user:{USER}", **changes: Any) -> str:
 
 
 def rename(name: str = "Ada", **changes: Any) -> dict[str, Any]:
-    """A good RENAME_ORG; a member given as `...` is left out."""
+    """A valid RENAME_ORG; a member given as `...` is left out."""
     good = {
         "id": "01890000-0000-7000-8000-000000000002",
         "type": "RENAME_ORG",

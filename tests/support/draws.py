@@ -1,4 +1,4 @@
-"""What a random workload is drawn from: ids, names, texts, JSON values, and things of an org that are likely there."""
+"""The random values of a workload: ids, names, texts, JSON values and things that probably exist in an org."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,12 +81,12 @@ class Draws:
         return self.one_of(TEXTS)
 
     def known(self, things: Json) -> str:
-        """The id of one that exists, an early one rather, so that much happens to few; else one never used."""
+        """An existing id, usually an early one, so that a few things see many commands; else an unused one."""
         ids = list(things)
         if not ids or self.chance(0.03):
             return self.id()
         return self.one_of(ids[:2] if self.chance(0.7) else ids)
 
     def user(self, members: Json) -> str:
-        """One of them mostly."""
+        """Usually one of the members."""
         return self.one_of(list(members) if members and self.chance(0.9) else self.users)

@@ -28,7 +28,7 @@ def fresh_id() -> str:
 
 
 async def eventually(look: Callable[[], Awaitable[Seen]], seconds: float = 15) -> Seen:
-    """The first true thing that is seen. Raises TimeoutError if there is none within the seconds."""
+    """The first truthy result of `look`. Raises TimeoutError if there is none within `seconds`."""
     async with asyncio.timeout(seconds):
         while not (seen := await look()):  # noqa: ASYNC110 - what it looks at is another process
             await asyncio.sleep(0.02)
@@ -45,7 +45,7 @@ def through(*ways: Door) -> Way:
 
 
 def over_kafka(publisher: Publisher, seconds: float = 40) -> Way:
-    """Publishes and takes the outcome from the results topic. Its `result` is dropped where HTTP has none."""
+    """Publishes and reads the outcome from the results topic, without the `result` that HTTP answers lack."""
 
     async def send(one: Send) -> Json:
         outcome = await asyncio.wait_for(await publisher.publish(one), seconds)
@@ -59,7 +59,7 @@ def without_failure(outcome: Json) -> Json:
 
 
 async def send_all(sends: Iterable[Send], ways: Sequence[Way], *, at_once: int = 48) -> list[tuple[Send, Json]]:
-    """Sends in order, `at_once` at a time, by the ways in turn, so that commands to one org overlap."""
+    """Sends in order, `at_once` at a time, using the ways in turn, so that commands to one org overlap."""
     waiting, outcomes = enumerate(sends), list[tuple[Send, Json]]()
 
     async def work() -> None:
@@ -124,7 +124,7 @@ async def check_tables(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An org and a user for each role in it, and one who is registered but no member."""
+    """An org with a user in each role, and a registered user who is not a member."""
 
     org_id: str
     owner: str = field(default_factory=fresh_id)

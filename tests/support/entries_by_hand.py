@@ -1,4 +1,4 @@
-"""Entries written a second way, as plain dicts by the published recipes, to hold the fast code against."""
+"""Entries built independently, as plain dicts by the published recipes, to check the fast code against."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 
 def seal_by_hand(entry: Json) -> bytes:
-    """The record's bytes with the hash that the recipe gives, whatever the entry looks like."""
+    """The record's bytes with the hash by the recipe, whether the entry is valid or not."""
     metadata = entry["metadata_json"]
     hashed = {name: member for name, member in metadata.items() if name not in {"data", "salt", "hash"}}
     preimage = rfc8785.dumps({**entry, "metadata_json": hashed})
@@ -21,14 +21,14 @@ def seal_by_hand(entry: Json) -> bytes:
 
 
 def commit_by_hand(entry: Json) -> None:
-    """Makes the commit fit the data."""
+    """Recomputes the commit from the data."""
     metadata = entry["metadata_json"]
     salted = bytes.fromhex(metadata["salt"]) + rfc8785.dumps(metadata["data"])
     metadata["commit"] = sha256(b"daybook-data/v1\n" + salted).hexdigest()
 
 
 def changed(value: bytes, change: Callable[[Json], None]) -> bytes:
-    """The same record after a change, with a hash that fits it."""
+    """The record after a change, with its hash recomputed."""
     entry = parse_canonical(value)
     assert isinstance(entry, dict)
     change(entry)
@@ -36,7 +36,7 @@ def changed(value: bytes, change: Callable[[Json], None]) -> bytes:
 
 
 def with_data(data: object) -> Callable[[Json], None]:
-    """A change of `data` that the commit follows."""
+    """A change of `data` that also recomputes the commit."""
 
     def change(entry: Json) -> None:
         entry["metadata_json"]["data"] = data

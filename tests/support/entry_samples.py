@@ -1,4 +1,4 @@
-"""One fact of every action, and each of them sealed as the first entry of a log: what golden samples are made from."""
+"""One fact of every action, each sealed as the first entry of a log: the source of the golden samples."""
 
 from typing import Final
 
@@ -97,7 +97,7 @@ _NOUNS: Final = (
     ("_ALERT", "integration_alert", "alert_id"),
     ("_SECRET_REF", "secret_ref", "secret_ref_id"),
 )
-"""How an action's name ends, its entity type, and the member of its fact that is the entity's id."""
+"""The end of an action's name, its entity type, and the member of its fact that holds the entity's id."""
 
 _OUTSIDE_PROJECTS: Final = {"user", "org", "org_member", "secret_ref"}
 
@@ -143,7 +143,7 @@ def _without_text(data: bytes) -> bytes:
 
 
 def attempt_of_outsider(org: str | None) -> Flat:
-    """A stranger's rejected command: ids only, in a scope of its own; a claimed org without a column stands in data."""
+    """A stranger's rejected command: ids only, in a scope of its own; a claimed unknown org stands in the data."""
     return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         id=Identity("outsider", ORG, USER, COMMAND).first_id(),
@@ -154,7 +154,7 @@ def attempt_of_outsider(org: str | None) -> Flat:
 
 
 def attempt_on_no_org() -> Flat:
-    """A service's rejected command on an org that does not exist: the claimed id stands in the data."""
+    """A service's rejected command on an org that does not exist: the data holds the claimed id."""
     return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         actor_user_id=None,
@@ -166,7 +166,7 @@ def attempt_on_no_org() -> Flat:
 
 
 def timed_out() -> Flat:
-    """A run that the service itself failed: its id is in a scope that no sender reaches."""
+    """A run that the service itself failed: its id is in a scope that no sender can use."""
     command_id = timeout_command_id(THING)
     fact = facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="TIMED_OUT")
     data = encode_fact(fact)

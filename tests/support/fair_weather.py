@@ -1,4 +1,4 @@
-"""One shard and one projector, asked by hand: nothing goes wrong, and each moves only when it is told to."""
+"""One shard and one projector, driven by hand: nothing fails, and each moves only when told to."""
 
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
@@ -17,7 +17,7 @@ class FairWeather(World):
         return self.writers[0][0].shard
 
     def take(self, *records: CommandRecord) -> list[Entry]:
-        """The shard decides these, one batch each; the entries that they came to."""
+        """Lets the shard decide the records, one batch each, and returns their entries."""
         log, before = self.around.logs[0].values, len(self.around.logs[0])
         for record in records:
             self.send(record)
@@ -26,7 +26,7 @@ class FairWeather(World):
         return [read_entry(value).entry for value in log[before:]]
 
     def replace_first(self) -> None:
-        """Its successor takes the partition over, and knows only what the tables and the log say."""
+        """A new shard takes over the partition, knowing only the tables and the log."""
         self.writers[0][0] = self._writer(0)
 
     def project(self) -> None:

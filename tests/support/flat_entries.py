@@ -1,4 +1,4 @@
-"""Entries written flat: columns and metadata in one dict. They are put behind a log's head and sealed."""
+"""Entries as flat dicts of columns and metadata, which are appended to a log's head and sealed."""
 
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.log.sealing import seal
 
 Flat = dict[str, Any]
-"""All of an entry but its place (position, prev), its hashes and its version; `data` as JCS bytes, `error` or None."""
+"""An entry without its place (position, prev), hashes and version; `data` as JCS bytes, `error` or None."""
 
 
 class Sealed(NamedTuple):

@@ -11,7 +11,7 @@ Table = dict[tuple[str, ...], tuple[Any, ...]]
 """{primary key: the other columns}, ids and times as text."""
 Tables = dict[str, Table]
 Fold = Callable[[Tables, Json, Json], None]
-"""Takes the tables, the entry and its data."""
+"""Called with the tables, the entry and its data."""
 
 
 def _register_user(tables: Tables, entry: Json, data: Json) -> None:

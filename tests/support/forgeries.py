@@ -1,4 +1,4 @@
-"""Records that somebody writes to the audit log beside its shard: what does not extend the log, and what does."""
+"""Records written to the audit log by someone other than its shard: some extend the log, some do not."""
 
 import json
 import secrets
@@ -14,7 +14,7 @@ FORBIDDEN = "The actor has no right to do this."
 
 
 def forged(chain: Chain, position: int, prev: str) -> Json:
-    """A well-formed renaming of the org of the last entry, under a new command id, put at a place of the chain."""
+    """A well-formed RENAME_ORG entry for the last entry's org, under a new command id, at a place of the chain."""
     last, command_id = chain.entries[-1], str(uuid4())
     metadata = last["metadata_json"] | {"command_id": command_id, "data": {"name": "Forged"}}
     metadata |= {"scope": "org", "key": last["org_id"]}

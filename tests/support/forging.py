@@ -1,4 +1,4 @@
-"""Entries that somebody writes beside the shards: well-formed ones that extend the log, whatever they say."""
+"""Well-formed entries that extend the log but were not written by its shard, whatever they say."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,7 @@ MIB = 1024 * 1024
 
 
 async def forge(settings: Settings, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> str:
-    """Gives the entry's position. `changes` of metadata begin with an underscore. Nobody else may write meanwhile."""
+    """Returns the entry's position. `changes` of metadata start with an underscore. Nobody else may write meanwhile."""
     chain = (await read_log(settings))[partition_of(org_id, settings.partitions)]
     entry = forged(chain, org_id, actor, action, data, **changes)
     await append(settings, chain.partition, [jcs(entry)])

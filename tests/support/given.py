@@ -1,6 +1,6 @@
-"""One decision said as a sentence: `given(facts).when(command).then(facts)` or `.then_rejected(code)`.
+"""One decision as a sentence: `given(facts).when(command).then(facts)` or `.then_rejected(code)`.
 
-Facts are the data of success entries. ANN founds the org; whoever a fact names is known, and EVE beside them.
+Facts are the data of success entries. ANN founds the org; EVE and every user that a fact names are known.
 """
 
 import json
@@ -52,7 +52,7 @@ COLUMNS: dict[type[Fact], tuple[str, str | None]] = {
     }.items()
     for action in actions
 }
-"""The entity type of each kind of success entry, and the field that has the entity's id; None: the org itself."""
+"""For each kind of success entry, the entity type and the field with the entity's id (None: the org itself)."""
 
 
 def person(number: int) -> str:
@@ -60,7 +60,7 @@ def person(number: int) -> str:
 
 
 ANN, BOB, CAT, DAN, EVE = (person(number) for number in range(1, 6))
-"""ANN founds the orgs; BOB, CAT and DAN are what a test makes them; EVE is known and belongs to nothing."""
+"""ANN founds the orgs; tests give BOB, CAT and DAN their roles; EVE is known but belongs to no org."""
 
 NOBODY = person(999)
 """A user that was never registered."""
@@ -93,14 +93,14 @@ def secret_ref(number: int) -> str:
 def command(
     type_: str, by: str | None = None, *, id_: str = COMMAND, org_id: str | None = ORG, **data: object
 ) -> Command:
-    """Through the parser that both doors use: a test cannot decide what no door lets in."""
+    """Uses the parser of both doors, so a test cannot decide a command that no door would accept."""
     envelope = {"id": id_, "type": type_, "actor_user_id": by, "data": data}
     scope = {} if type_ == "REGISTER_USER" else {"org_id": ORG}
     return parse_command(json.dumps(envelope | scope).encode())
 
 
 def made_by(a_command: Command) -> str:
-    """The id of what a create makes, if it chooses none."""
+    """The id of the thing that the command creates, if it chooses none."""
     return thing_id(a_command.key, a_command.id)
 
 
@@ -120,18 +120,18 @@ class Given:
     beyond: int = 0
 
     def with_taken(self, *ids: str) -> Self:
-        """Ids that another org has reserved or holds."""
+        """The ids that another org has reserved or uses."""
         return replace(self, taken=self.taken | frozenset(ids))
 
     def with_external_users(self) -> Self:
         return replace(self, managed=False)
 
     def with_beyond(self, count: int) -> Self:
-        """So many more dead letters match the filter."""
+        """`count` more dead letters match the filter than are loaded."""
         return replace(self, beyond=count)
 
     def when(self, a_command: Command, principal: Principal | None = None) -> "Outcome":
-        """Sent by the actor itself, by a service where there is none; else by `principal`."""
+        """Sent by `principal`; by default the actor itself, or a service if there is no actor."""
         actor = a_command.actor_user_id
         sender = principal or (IMPORTER if actor is None else User(actor))
         context = DecisionContext(sender, made_by(a_command), self.known, self.taken, self.managed, self.beyond)
@@ -146,7 +146,7 @@ class Outcome:
     decision: Decision
 
     def then(self, *facts: Fact) -> Self:
-        """Exactly these, in this order, in entries with the columns of the contract; and they can be folded."""
+        """Requires exactly these facts, in this order, in foldable entries with the columns of the contract."""
         assert self.decision == Acceptance(tuple(entry_of(fact, self.command, self.before) for fact in facts))
         self.folded()
         return self
@@ -182,7 +182,7 @@ class Outcome:
 def entries_of(
     a_command: Command, decision: Decision, before: Org | None, context: DecisionContext, standing: Identity
 ) -> tuple[NewEntry, ...]:
-    """What a shard writes of the decision."""
+    """The entries that a shard writes for the decision."""
     if isinstance(decision, Acceptance):
         return decision.entries
     return (failed_entry(a_command, decision, before, context, standing),)
@@ -205,7 +205,7 @@ def given(*facts: Fact) -> Given:
 
 
 def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
-    """A success with the columns that the contract gives its action; `before` knows where things of the hub are."""
+    """A success entry with the columns by the contract; `before` tells in which projects the hub's things are."""
     entity_type, field = COLUMNS[type(fact)]
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
     return NewEntry(
@@ -222,7 +222,7 @@ def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
 
 
 def _project_of(fact: Fact, before: Org | None) -> str | None:
-    """The one that the fact names, or its alert's, or that of its connection, which may be its dead letter's."""
+    """The project named by the fact, or that of its alert or connection."""
     named: str | None = getattr(fact, "project_id", None)
     if named is not None or before is None:
         return named

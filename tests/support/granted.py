@@ -1,4 +1,4 @@
-"""Roles with the grants of docs/tables.md, under names of their own, and settings of whoever logs in as one of them."""
+"""Roles with the grants of docs/tables.md, under fresh names, and settings for logging in as one of them."""
 
 import re
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ PASSWORD = "of-a-throw-away-role"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """`owner` is a connection of the tables' owner."""
+    """`owner` is a connection as the tables' owner."""
 
     settings: Settings
     owner: Connection
@@ -35,7 +35,7 @@ class Granted:
 
 @asynccontextmanager
 async def granted(settings: Settings) -> AsyncIterator[Granted]:
-    """Gone afterwards; whoever is logged in must be by then."""
+    """The roles are dropped afterwards; nobody may be logged in as one of them then."""
     (grants,) = blocks(section(page("docs/tables.md"), "Grants"), "sql")
     prefix = f"t{uuid4().hex[:10]}_"
     named = grants.text.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")

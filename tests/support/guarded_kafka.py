@@ -1,5 +1,5 @@
-"""A Kafka that asks who comes: its usual listener is the superuser's, a second one takes SASL/PLAIN and lets nobody do
-what no ACL allows.
+"""A Kafka with access control: its usual listener is for the superuser; a second one takes SASL/PLAIN and allows only
+what an ACL allows.
 """
 
 from collections.abc import Iterator
@@ -70,7 +70,7 @@ class GuardedKafka(Kafka):
         write_file(self._settings, text, EVERYBODY_READS)
 
     def settings(self, **changes: object) -> Settings:
-        """Of the user; with `kafka_security="PLAINTEXT"` and the usual port of the superuser."""
+        """The settings of the user; with `kafka_security="PLAINTEXT"` and the usual port, those of the superuser."""
         own: dict[str, object] = {
             "kafka_bootstrap": f"{LOOPBACK}:{self.guarded_port}",
             "kafka_security": "SASL_PLAINTEXT",
@@ -93,7 +93,7 @@ class GuardedKafka(Kafka):
                 await applied(client, acl, is_there=True)
 
     async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
-        """Takes back what was allowed."""
+        """Revokes what was allowed."""
         async with admin(self.superuser()) as client:
             for operation in operations:
                 acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)

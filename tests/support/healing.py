@@ -1,4 +1,4 @@
-"""Healing in this process, on a real Postgres, and the same from a shell."""
+"""Healing in this process on a real PostgreSQL, and the same from the command line."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
 
 
 def older_than(*unknown: type[Fact]) -> type[Writer]:
-    """The writer of a version that did not know these facts yet."""
+    """A writer that does not know these facts, like an older version."""
 
     class Older(Writer):
         def __init__(self, pool: Pool, rules: Folds) -> None:
@@ -32,7 +32,7 @@ def older_than(*unknown: type[Fact]) -> type[Writer]:
 
 
 async def post_rest(pool: Pool, log: Logbook, partition: int = 0) -> None:
-    """Writes what of a partition is not projected yet."""
+    """Writes the entries of a partition that are not projected yet."""
     reader = PartitionLog(partition, await load_checkpoint(pool, partition), partitions=log.partitions)
     first = reader.checkpoint.first_to_read
     reader.take(records(log.records[partition][first:], start=first))

@@ -25,6 +25,6 @@ ONE_ORG = Population(
     long_ago=0,
 )
 TWO_ORGS = Population([org(1), org(2)], [user(1), user(2), user(3)], choosing=0.9, long_ago=0)
-"""Few ids, used again and again, also after what bore them is gone."""
+"""Few ids, used again and again, even after the things with these ids are deleted."""
 logs = histories(TWO_ORGS, 10, 80).map(written)
-"""Of one partition."""
+"""Logs of one partition."""

@@ -1,4 +1,4 @@
-"""Bodies that are written to be slow, and valid ones of any size to hold them against: names in, bytes out."""
+"""Bodies made to be slow to parse, and valid ones of any size to compare them with: names in, bytes out."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ PARAMETERS: Final = {
     "a parameter": "?k1key=a&",
     "parameters": "".join(f"?k{at}key=a&x{at}_token_type=a&#a_key=" for at in range(100)),
 }
-"""What resembles the parameters of URLs whose values are secrets."""
+"""Texts that look like URL parameters with secret values."""
 
 
 def _envelope(kind: str, data: str, more: str = "") -> bytes:
@@ -27,7 +27,7 @@ def _connection(config: str, more: str = "") -> bytes:
 
 
 def _filled(size: int, unit: str) -> str:
-    """An array of as many units as fit into an envelope of the size."""
+    """An array of as many units as fit into an envelope of `size` bytes."""
     room = size - len(_connection("[]")) - 64
     return f"[{(unit * max(0, room // len(unit))).rstrip(',')}]"
 

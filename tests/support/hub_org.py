@@ -1,4 +1,4 @@
-"""An org with a project and connections, founded through the door of a running system."""
+"""An org with a project and connections, created through the HTTP door of a running system."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +57,6 @@ async def done(door: Door, send: Send) -> Json:
 
 
 def made_id(answer: Json) -> str:
-    """What the command made."""
+    """The id of the thing that the command created."""
     id_: str = answer["entries"][0]["entity_id"]
     return id_

@@ -1,4 +1,4 @@
-"""Rows of the integration hub as the tables have them: two orgs, their connections, runs, dead letters and alerts."""
+"""Rows of the integration hub's tables: two orgs with connections, runs, dead letters and alerts."""
 
 import json
 from typing import Any, Final
@@ -20,7 +20,7 @@ BY_HAND, ABOUT_ADS, CHOSEN, OF_OTHER = an_id(41), an_id(42), an_id(43), an_id(44
 BACKLOG = policy_alert_id(HOTMART, "dlq_backlog")
 FAILING = policy_alert_id(ADS, "sync_failing")
 SECRET: Final = "of-the-config-or-payload"
-# Terminals obey the first, rich the second.
+# Terminals interpret the first, rich the second.
 MEAN = "late\x1b[31m [bold]since noon"
 
 CONFIG = json.dumps({"note": SECRET})
@@ -61,7 +61,7 @@ RAISED = [
     (CHOSEN, "success", ADS, 1),
     (CHOSEN, "failure", HOTMART, 0),
 ]
-"""Alerts by hand: the connection that the entry names, and how many days old it is. One id was chosen three times."""
+"""Alerts raised by hand: the connection that the entry names, and the age in days. One id was chosen three times."""
 ENTRY = """
 INSERT INTO audit_log
 VALUES (gen_random_uuid(), $1, null, null, 'RAISE_ALERT', 'integration_alert', $2, $3, $4, now() - interval '1d' * $5)

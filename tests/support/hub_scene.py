@@ -1,4 +1,4 @@
-"""The scene of the hub's tests, told as facts: BOB edits WEB, CAT only looks at it, DAN edits APP.
+"""The scene of the hub's tests, as facts: BOB is an editor of WEB, CAT a viewer of it, DAN an editor of APP.
 
 SHOP and ADS are connections of WEB, BLOG is one of APP. Nothing has happened on them yet.
 """
@@ -107,5 +107,5 @@ def over(rule: Rule, of: str = SHOP) -> AlertResolved:
 
 
 def by_hand(rule: Rule, of: str = SHOP) -> AlertResolved:
-    """A policy's alert that somebody resolved."""
+    """A policy's alert, resolved by hand."""
     return AlertResolved(alert_id=policy_alert_id(of, rule))

@@ -1,4 +1,4 @@
-"""Random JSON values that have a canonical form, dwelling on the edges where encoders differ."""
+"""Random JSON values that have a canonical form, with many edge cases on which encoders differ."""
 
 import struct
 from collections.abc import Iterator

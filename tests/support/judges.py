@@ -1,4 +1,4 @@
-"""Who says whether a simulated schedule went well. Each judge reads the world when everything is over."""
+"""The judges of a simulated schedule. Each one reads the world after the schedule has ended."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ from support.tables import differences, fold
 
 
 class Judged:
-    """One world, its logs read once. `logs` are those of the partitions that have kept what they had."""
+    """One world with its logs read once. `logs` are those of the partitions that have lost nothing."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -45,13 +45,13 @@ class Judged:
         self.decided = {identity_of(group[0]): group for entries in self.logs.values() for group in by_command(entries)}
 
     def stops(self) -> None:
-        """A log that lost what was projected stops everybody there, and nothing else stops anybody."""
+        """A log that lost projected records stops every instance of its partition, and nothing else stops one."""
         for partition in range(self.world.config.partitions):
             for reason in self.world.stops(partition):
                 assert (reason is not None) == (partition == self.world.lost), f"partition {partition}: {reason}"
 
     def once(self) -> None:
-        """Every command stands in its partition's log, all of it together, once."""
+        """Every command's entries stand in its partition's log exactly once and together."""
         stood = Counter(identity_of(group[0]) for entries in self.logs.values() for group in by_command(entries))
         twice = [id_ for id_, count in stood.items() if count > 1]
         assert not twice, f"decided twice: {twice}"
@@ -61,14 +61,14 @@ class Judged:
         assert not missing, f"never decided: {missing}"
 
     def decisions(self) -> None:
-        """Every command ended as the deciders would end it on the whole org."""
+        """Every command was decided as the deciders would decide it on the whole org."""
         sent = sent_commands(self.world.sent)
         with colliding_ids():
             for entries in self.logs.values():
                 check_decisions(sent, entries, self.world.around.users, self.world.around.postgres.owners)
 
     def answers(self) -> None:
-        """Every sending was answered, however often, with what the log says."""
+        """Every sent command was answered, at least once, according to the log."""
         for record, command in self.asked:
             answers = self.world.around.answers.get(dict(record.headers)[CORRELATION_ID], set())
             codes = [json.loads(each).get("code") for each in answers]
@@ -82,7 +82,7 @@ class Judged:
                 )
 
     def group_of(self, command: Command) -> list[Entry] | None:
-        """The entries that this very command ended in, if it has any: they tell what was requested."""
+        """The entries of this very command, if any, recognised by the request that they hold."""
         for identity in identities_of(command):
             group = self.decided.get(identity)
             if group is not None and is_of(command, group[0]):
@@ -90,18 +90,18 @@ class Judged:
         return None
 
     def is_taken(self, command: Command) -> bool:
-        """Whether another command's entry stands where this one's would."""
+        """Whether another command's entry has the place that this command's entry would have."""
         return any(identity in self.decided for identity in identities_of(command))
 
     def audit_log(self) -> None:
-        """The table `audit_log` holds just the entries of the topic."""
+        """The table `audit_log` holds exactly the entries of the topic."""
         stored = self.world.around.postgres.now.audit_log
         topic = [read_partition_entry(0, each) for log in self._admitted.values() for each in log]
         rows = audit_rows(topic)
         assert Counter(stored.values()) == Counter(rows), f"{len(stored)} rows, {len(rows)} entries"
 
     def tables(self) -> None:
-        """The other tables are the fold of the log, by another program."""
+        """The other tables equal an independent fold of the log."""
         entries = (json.loads(each.value) for log in self._admitted.values() for each in log)
         expected, found = fold(entries), self.world.around.postgres.now.tables()
         found["audit_log"] = expected["audit_log"]
@@ -109,7 +109,7 @@ class Judged:
         assert not unlike, unlike
 
     def _asked(self) -> Iterator[tuple[CommandRecord, Command]]:
-        """What was sent, unless its own partition, or the one that it was sent to, has lost its log."""
+        """The commands sent, without those whose own partition, or the one they were sent to, lost its log."""
         for record, place in zip(self.world.sent, self.world.places, strict=True):
             command = parse_command(record.value or b"")
             home = partition_of(command.key, self.world.config.partitions)
@@ -128,7 +128,7 @@ JUDGES: dict[str, Callable[[Judged], None]] = {
 
 
 def judge(world: World) -> None:
-    """Raises `Failed` by the name of the first judge who finds a fault."""
+    """Raises `Failed` with the name of the first judge that finds a fault."""
     judged = Judged(world)
     for name, finds in JUDGES.items():
         try:
@@ -138,7 +138,7 @@ def judge(world: World) -> None:
 
 
 def identities_of(command: Command) -> list[Identity]:
-    """Where the first entry of a command may stand."""
+    """The identities that the first entry of a command may have."""
     scope: Scope = "user" if command.type == "REGISTER_USER" else "org"
     home = Identity(scope, command.key, None, command.id)
     actor = command.actor_user_id
@@ -146,12 +146,12 @@ def identities_of(command: Command) -> list[Identity]:
 
 
 def _without_detail(answer: dict[str, Any]) -> str:
-    """The first answer to a rejection may say more than the log, and than any repeated one."""
+    """The first answer to a rejection may hold more detail than the log and repeated answers."""
     return json.dumps({name: value for name, value in answer.items() if name != "detail"}, sort_keys=True)
 
 
 def admitted(values: Iterable[bytes], partition: int) -> list[Admitted]:
-    """The log as any reader has it."""
+    """The log as every reader admits it."""
     found: list[Admitted] = []
     for value in values:
         verdict = admit(found[-1].head if found else GENESIS, partition, value)

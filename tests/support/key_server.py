@@ -28,7 +28,7 @@ def signed(claims: dict[str, Any], algorithm: str, key_id: str | None) -> str:
 
 
 def published(algorithm: str, key_id: str | None, **more: str) -> dict[str, Any]:
-    """The public half as a JWK."""
+    """The public key as a JWK."""
     key = PRIVATE[algorithm].public_key()
     match key:
         case rsa.RSAPublicKey():
@@ -43,7 +43,7 @@ def published(algorithm: str, key_id: str | None, **more: str) -> dict[str, Any]
 
 @dataclass(slots=True)
 class KeyServer:
-    """`body` None: it answers 500."""
+    """If `body` is None, it answers 500."""
 
     url: str = ""
     body: bytes | None = None
@@ -65,7 +65,7 @@ def key_server() -> Iterator[KeyServer]:
             self.wfile.write(state.body or b"")
 
         def log_message(self, *_: object) -> None:
-            """Says nothing on stderr."""
+            """Logs nothing to stderr."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))

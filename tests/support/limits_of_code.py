@@ -1,4 +1,4 @@
-"""The table of limits in docs/security.md: constants and settings in, Markdown out, to the letter."""
+"""The table of limits in docs/security.md: constants and settings in, the exact Markdown out."""
 
 import inspect
 from typing import Final

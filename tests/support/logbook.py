@@ -1,5 +1,5 @@
 """A log written by hand, as the command service would write it: facts in, sealed records per partition out.
-Voids and poison can be put between them. Ids are small numbers dressed as UUIDs.
+Void and poison records can be put between them. Ids are small numbers in the form of UUIDs.
 """
 
 import json
@@ -36,7 +36,7 @@ NOUNS = {
     "ALERT": ("integration_alert", "alert_id"),
     "SECRET_REF": ("secret_ref", "secret_ref_id"),
 }
-"""What actions are about: the entity's type, and the name of its id; an org's stands in no data."""
+"""For each noun of an action, the entity's type and the name of its id; an org's id is in no data."""
 
 
 def org(number: int) -> str:
@@ -52,7 +52,7 @@ def project(number: int) -> str:
 
 
 def thing(number: int) -> str:
-    """A connection, run, dead letter, alert or secret reference."""
+    """The id of a connection, run, dead letter, alert or secret reference."""
     return f"0d000000-0000-4000-8000-{number:012d}"
 
 
@@ -61,7 +61,7 @@ def command_id(number: int) -> str:
 
 
 def user_in(partition: int, partitions: int, number: int = 0) -> str:
-    """The `number`-th user whose own partition is that one."""
+    """The `number`-th user whose own partition is `partition`."""
     return [user(n) for n in range(1, 100 * partitions) if partition_of(user(n), partitions) == partition][number]
 
 
@@ -71,7 +71,7 @@ def org_in(partition: int, partitions: int, number: int = 0) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an entry stands."""
+    """The place of an entry in the log."""
 
     id: str
     partition: int
@@ -95,7 +95,7 @@ class Logbook:
         self.heads = [GENESIS] * self.partitions
 
     def add(self, org_id: str | None, actor: str | None, *facts: Fact, **changes: Any) -> list[Place]:
-        """One accepted command whose entries say these facts. `changes` replace what a flat entry says."""
+        """One accepted command with an entry for each fact. `changes` replace members of the flat entries."""
         self.commands += 1
         entries = [self._success(org_id, actor, fact, ordinal, len(facts)) for ordinal, fact in enumerate(facts)]
         return [self.append({**entry, **changes}) for entry in entries]
@@ -104,7 +104,7 @@ class Logbook:
         return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
 
     def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed) -> Place:
-        """One rejected command of a member or a service. What does not exist is claimed in its data."""
+        """One rejected command of a member or a service. Its data holds the claimed ids that do not exist."""
         self.commands += 1
         key = org_id or claimed.get("org_id") or claimed["user_id"]
         return self._failure(self._columns(org_id, actor, action, entity_id, key), claimed)
@@ -112,7 +112,7 @@ class Logbook:
     def refuse_outsider(
         self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed
     ) -> Place:
-        """One rejected command of somebody with no standing in the org, or on another user."""
+        """One rejected command of a stranger to the org, or one about another user."""
         self.commands += 1
         key = entity_id if action == "REGISTER_USER" else org_id or claimed["org_id"]
         columns = self._columns(org_id, actor, action, entity_id, key)
@@ -174,7 +174,7 @@ class Logbook:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What the projector reads of a consumer's record."""
+    """The parts of a consumer's record that the projector reads."""
 
     offset: int
     value: bytes | None

@@ -1,4 +1,4 @@
-"""Envelopes that no door lets in, each with the code that it must get and a word that the reason must hold."""
+"""Envelopes that no door accepts, each with its code and a word that the reason must contain."""
 
 import json
 from dataclasses import dataclass, replace
@@ -26,7 +26,7 @@ class Case:
 
 
 def _envelope(**changes: Any) -> Json:
-    """A good RENAME_ORG with changes; `...` removes a member."""
+    """A valid RENAME_ORG with changes; `...` removes a member."""
     good = {
         "id": str(uuid4()),
         "type": "RENAME_ORG",
@@ -50,7 +50,7 @@ def _reference(name: str, secret_id_ref: str) -> Case:
 
 
 def _raw(name: str, data: bytes, status: int = 400) -> Case:
-    """The data's bytes as they are, in an envelope that is otherwise good."""
+    """The data's bytes unchanged, in an otherwise valid envelope."""
     envelope = json.dumps(_envelope(data=0)).encode()
     return Case(name, envelope.replace(b'"data": 0', b'"data": ' + data), status=status)
 

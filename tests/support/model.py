@@ -1,5 +1,5 @@
-"""A pure in-memory model of the command service: normalised commands in, in the order of the log, and out the entries
-that must be there for each: their columns, data, principal and error code.
+"""A pure in-memory model of the command service: normalised commands in, in the order of the log; the expected entries
+of each out, with their columns, data, principal and error code.
 """
 
 from dataclasses import dataclass, field
@@ -45,7 +45,7 @@ NAMED_BY = {
     "secret_ref": "secret_ref_id",
 }
 LEFT_OUT = {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
-"""Of failures: bulk and free text."""
+"""Fields left out of failures: large values and free text."""
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class Model:
         return [entry, *self._consequences(entry, principal, command)]
 
     def _entry(self, principal: str, command: Json, project_id: str | None, code: str | None = None) -> Json:
-        """As a failure has it; a success has data of its own."""
+        """The entry of a failure; a success replaces the data."""
         return {
             "action": command["type"],
             "entity_type": ENTITY_TYPES[command["type"]],
@@ -83,7 +83,7 @@ class Model:
         }
 
     def _is_outsider(self, command: Json) -> bool:
-        """Whether a refusal would be an outsider's."""
+        """Whether a refusal of the command would be an outsider's."""
         actor, org = command["actor_user_id"], self.world.orgs.get(command["org_id"])
         if actor is None:
             return False
@@ -92,7 +92,7 @@ class Model:
         return org is None or actor not in org["members"]
 
     def _as_outsider(self, command: Json) -> Json:
-        """What differs in an outsider's refusal: ids only, and none that nobody named."""
+        """The members that differ in an outsider's refusal, which holds only the ids that the command named."""
         data = {}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:
@@ -111,7 +111,7 @@ class Model:
         return [signed | {**each, "entity_id": each["data"]["alert_id"]} for each in made]
 
     def _failure_data(self, command: Json) -> Json:
-        """The claim as it was, and the ids that no column can hold."""
+        """The data as sent, and the ids that no column can hold."""
         data = {name: value for name, value in command["data"].items() if name not in LEFT_OUT}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:
@@ -127,7 +127,7 @@ class Model:
         return actor if actor in self.world.users else None
 
     def _project(self, command: Json) -> str | None:
-        """The project of what the command acts on, as far as it is there."""
+        """The project of the thing that the command acts on, if it exists."""
         org, noun = self.world.orgs.get(command["org_id"]), ENTITY_TYPES[command["type"]]
         if org is None or noun in {"user", "org", "org_member", "secret_ref"}:
             return None
@@ -152,7 +152,7 @@ def key_of(command: Json) -> str:
 
 
 def scope_of(principal: str, command: Json) -> str:
-    """Of all but outsiders' refusals."""
+    """The scope of all entries except outsiders' refusals."""
     if principal == TIMEKEEPER:
         return "policy"
     return "user" if command["type"] == "REGISTER_USER" else "org"

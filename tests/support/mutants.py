@@ -1,4 +1,4 @@
-"""Seventeen systems that each lack one protection, and what a simulation makes of them."""
+"""Seventeen systems that each lack one protection, and how the simulation finds them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ class Mutant:
     remove: Callable[[Patch], None]
 
     def verdict(self, seed: int, calls: Counter[str] | None = None) -> Failed | None:
-        """What the judges, who are whole, say of one schedule of the mutant. `calls` counts those of what is patched.
+        """The verdict of the unpatched judges on one schedule of the mutant. `calls` counts the calls of the patches.
         Raises `NotRemoved`.
         """
         with Patch.context() as patch:
@@ -34,8 +34,8 @@ class Mutant:
         return ended if isinstance(ended, Failed) else _judged(ended)
 
     def caught(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
-        """After how many schedules, and what was found; None if all of them went well. Goes on until everything that is
-        patched was called. Raises `NotRemoved` if some of it never is.
+        """How many schedules it took, and what was found; None if all of them went well. Goes on until every patch was
+        called. Raises `NotRemoved` if one never is.
         """
         calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):

@@ -1,4 +1,4 @@
-"""Header names as a client in another language may write them: bytes that are no UTF-8."""
+"""Header names that a client in another language may write: bytes that are not UTF-8."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 
 class NotUtf8(str):
-    """A header name that is sent as two bytes which mean nothing in UTF-8."""
+    """A header name that is sent as two bytes of invalid UTF-8."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class NotUtf8(str):
 
 @contextmanager
 def slow_builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Aiokafka's builder in Python asks a name how it is encoded; the fast one insists on plain strings."""
+    """Uses aiokafka's Python builder, which calls a name's own `encode`; the fast one accepts only plain strings."""
     with monkeypatch.context() as patched:
         patched.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
         yield

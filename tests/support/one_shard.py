@@ -1,4 +1,4 @@
-"""One shard, asked by hand: what it wants is found among its effects, and answered as the edge would."""
+"""One shard, driven by hand: finds what it asks for among its effects, and answers as the edge would."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -37,7 +37,7 @@ def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
 
 
 def fresh(config: ShardConfig = CONFIG) -> Shard:
-    """Taken over: an empty log, nothing projected, nothing to wait for."""
+    """A shard that has taken over an empty partition and waits for nothing."""
     shard = Shard.of(0, config)
     shard.start()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
@@ -65,7 +65,7 @@ def answer_of(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **cha
 
 
 def decided(shard: Shard, *records: CommandRecord, **changes: Any) -> Append:
-    """The batch that these commands end in, sent and not acknowledged yet."""
+    """The batch in which these commands are decided, appended but not acknowledged yet."""
     return only(shard.handle(answer_of(arrive(shard, *records), **changes)), Append)
 
 

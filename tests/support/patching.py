@@ -14,7 +14,7 @@ import pytest
 
 
 class NotRemoved(AssertionError):
-    """The mutant lacks nothing: a patch has to follow the code."""
+    """The mutant lacks nothing, so a patch must be adapted to the code."""
 
 
 class Patch:

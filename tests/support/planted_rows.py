@@ -1,4 +1,4 @@
-"""Rows of the integration hub, written straight into the tables: what a projector would have left there."""
+"""Rows of the integration hub, written straight into the tables as a projector would leave them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -28,7 +28,7 @@ async def put_connection(pool: Connection | Pool, org_id: str, project_id: str, 
 
 
 async def put_runs(pool: Connection | Pool, connection_id: str, statuses: Iterable[str]) -> list[str]:
-    """One after the other, the last one the latest; a running one has not finished."""
+    """Runs one after another, the last one the latest; a running one has no end time."""
     made = [(str(uuid4()), connection_id, status) for status in statuses]
     for hours, row in enumerate(made, start=1):
         finished = "NULL" if row[2] == "running" else "now() - interval '30 days' + make_interval(hours => $4)"
@@ -64,7 +64,7 @@ async def put_alert(pool: Connection | Pool, project_id: str, alert_id: str, sev
 
 
 async def put_many_runs(connection: Connection | Pool, connection_id: str, status: str, count: int) -> None:
-    """Later than all that `put_runs` makes."""
+    """Runs later than all those of `put_runs`."""
     await connection.execute(
         """INSERT INTO sync_runs
            SELECT gen_random_uuid(), $1, $2, now(), CASE WHEN $2 <> 'running' THEN now() + make_interval(secs => n) END

@@ -1,4 +1,4 @@
-"""Entries that cannot be applied, each in an org that is well but for it; and another org beside it."""
+"""Entries that cannot be applied, each in an otherwise healthy org, with another org beside it."""
 
 import json
 from collections.abc import Callable
@@ -122,7 +122,7 @@ def a_taken_key_name(log: Logbook) -> Place:
 
 
 def connect(log: Logbook) -> None:
-    """A connection of an org that has had no project so far."""
+    """Adds a connection, and its project, to an org without projects."""
     log.add(HURT, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
     config = free_json({})
     created = facts.ConnectionCreated(
@@ -136,7 +136,7 @@ def letter(connection_id: str) -> facts.DlqEventRecorded:
 
 
 def busy() -> Logbook:
-    """Rows in all tables of one org, and something to change, to make and to delete in each after the renaming."""
+    """A log with rows in every table of one org; after the rename it inserts, updates and deletes rows in each."""
     log = founded()
     connect(log)
     made = facts.SecretRefCreated(secret_ref_id=thing(7), key_name="a", secret_id_ref="env:A")

@@ -1,5 +1,5 @@
-"""The services as their users start them: subprocesses of the `daybook` command line on free ports, logs in files.
-Whatever was started here is stopped here.
+"""The services as their users start them: subprocesses of the `daybook` command line on free ports, with logs in files.
+Everything that is started here is also stopped here.
 """
 
 import os
@@ -27,7 +27,7 @@ Role = Literal["command", "projector"]
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """What a child of this process gets: the settings in place of whatever DAYBOOK_* there was."""
+    """The environment of a child process: these settings replace all inherited DAYBOOK_* variables."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("DAYBOOK_")}
     for name in Settings.model_fields:
         value = getattr(settings, name)
@@ -46,14 +46,14 @@ def free_port() -> int:
 
 @dataclass(slots=True)
 class Service:
-    """One running instance. `stop` is what an operator does, `kill` what the machine does."""
+    """One running instance. `stop` acts like an operator, `kill` like a crash of the machine."""
 
     process: subprocess.Popen[bytes]
     log: Path
     url: str
 
     def wait_ready(self, seconds: float = 30) -> None:
-        """Blocks until /readyz says 200; raises TimeoutError with its last word."""
+        """Blocks until /readyz answers 200; raises TimeoutError with its last answer."""
         deadline, word = time.monotonic() + seconds, "no answer yet"
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -82,7 +82,7 @@ class Service:
         return sum(found)
 
     def stop(self, seconds: float = 15) -> int:
-        """SIGTERM, and SIGKILL once the seconds have passed. Gives the exit code."""
+        """Sends SIGTERM, and SIGKILL after `seconds`. Returns the exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
@@ -104,7 +104,7 @@ class Service:
 def launch(
     settings: Settings, role: Role, log: Path, port: int, program: Sequence[str] = PROGRAM, **env: str
 ) -> Service:
-    """Starts an instance without waiting for it; its log is added to. `env` is the rest of its environment."""
+    """Starts an instance without waiting for it; appends to its log. `env` is the rest of its environment."""
     arguments = [*program, role, "run", "--port", str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(

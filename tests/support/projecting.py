@@ -41,9 +41,7 @@ class Projector:
 
 @asynccontextmanager
 async def projecting(settings: Settings) -> AsyncIterator[Projector]:
-    """One instance, stopped as a signal would stop it; where the block fails it is cut off in the middle instead.
-    Its own failure comes first.
-    """
+    """One instance, stopped as by a signal, or cancelled if the block fails. Its own failure is raised first."""
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
     task = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     try:
@@ -92,7 +90,7 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: fl
 
 
 async def projected(pool: Pool, log: Logbook) -> None:
-    """Until every record, voids included, is behind its partition's checkpoint."""
+    """Waits until every record, voids included, is behind its partition's checkpoint."""
     ends = {partition: len(values) for partition, values in enumerate(log.records) if values}
 
     async def is_done() -> bool:
@@ -102,7 +100,7 @@ async def projected(pool: Pool, log: Logbook) -> None:
 
 
 async def wait_for(pool: Pool, place: Place) -> None:
-    """As read clients do."""
+    """Waits for a place of the log as read clients do."""
     found = await pool.fetchval("SELECT daybook.wait_for($1, interval '20 seconds')", place.text)
     assert found, f"{place} is not projected"
 
@@ -125,7 +123,7 @@ async def tables(pool: Pool) -> Tables:
 
 
 def expected(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
-    """An independent fold of all that is valid; users first, as their partitions may come later."""
+    """An independent fold of all valid entries; users first, because their partitions may come later."""
     chosen = range(log.partitions) if partitions is None else partitions
     return fold(entry for partition in chosen for entry in entries_of(log, partition))
 
@@ -144,7 +142,7 @@ def _parsed(value: bytes | None) -> Json | None:
 
 
 class StrictWriter(Writer):
-    """A second attempt, org by org, would give the right tables too, slowly; where nothing is poison it is a fault."""
+    """Fails on a retry org by org: it would give the right tables too, but without poison nothing should cause one."""
 
     async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
         raise AssertionError(f"the batch up to {batch.after} could not be written whole, after {met}")
@@ -165,7 +163,7 @@ async def post(
 
 
 async def empty(pool: Pool) -> None:
-    """As no service may: the log's table refuses it but for its owner's trigger switch."""
+    """Empties the tables, which no service may: only the owner can switch off the trigger of the log's table."""
     await pool.execute("""
         ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
         TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine, daybook.reserved_ids CASCADE;

@@ -1,4 +1,4 @@
-"""The two doors from outside: `Door` speaks HTTP to one instance, `Publisher` Kafka. Both take a `Send` and give its
+"""Clients of the two doors: `Door` speaks HTTP to one instance, `Publisher` Kafka. Both take a `Send` and return its
 outcome as a batch item: the answer's body with `status`.
 """
 
@@ -28,7 +28,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """A normalised command (id, type, org_id, actor_user_id, data) and who sends it."""
+    """A normalised command (id, type, org_id, actor_user_id, data) and its sender."""
 
     principal: str
     command: Json = field(hash=False)
@@ -56,7 +56,7 @@ def token(settings: Settings, principal: str, **claims: Any) -> str:
 
 @dataclass(slots=True)
 class Door:
-    """One instance's HTTP door, by clients that take turns."""
+    """One instance's HTTP door, called by several clients in turn."""
 
     settings: Settings
     clients: Iterator[httpx.AsyncClient]
@@ -68,7 +68,7 @@ class Door:
         return next(self.clients)
 
     def bearer(self, principal: str) -> dict[str, str]:
-        """Its token, and a new one once half of its time is over."""
+        """The principal's token, renewed after half of its lifetime."""
         now = time.monotonic()
         made_at, made = self.tokens.get(principal, (-inf, ""))
         if now > made_at + TOKEN_SECONDS / 2:
@@ -84,7 +84,7 @@ class Door:
         return await self.post("/v1/commands", send.body, send.principal, **headers)
 
     async def outcome(self, send: Send, principal: str | None = None) -> httpx.Response:
-        """As its sender looks for it, unless `principal` does; a service says for whom it acted."""
+        """Looks up the outcome as its sender, or as `principal`; a service names the user for whom it acted."""
         path = f"/v1/orgs/{send.key}/commands/{send.command['id']}"
         asking, actor = principal or send.principal, send.command["actor_user_id"]
         if actor is not None and asking.startswith("service:"):
@@ -95,14 +95,14 @@ class Door:
 @asynccontextmanager
 async def doors(settings: Settings, *urls: str) -> AsyncIterator[list[Door]]:
     async with AsyncExitStack() as open_clients:
-        # httpx looks through all of a client's connections at each request: many clients with few each are faster.
+        # httpx scans all of a client's connections for each request, so many clients with few connections are faster.
         made = [httpx.AsyncClient(timeout=20, verify=False, trust_env=False) for _ in range(CLIENTS)]  # noqa: S501
         clients = cycle([await open_clients.enter_async_context(client) for client in made])
         yield [Door(settings, clients, url) for url in urls]
 
 
 async def decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
-    """The final answer, however often the same command must be sent for it, by one door after the other."""
+    """The final answer; sends the same command as often as needed, by one door after another."""
     deadline, at = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         with suppress(httpx.TransportError):
@@ -167,7 +167,7 @@ class Publisher:
     async def publish(
         self, send: Send, *more: tuple[str, bytes], key: str | None = None, partition: int | None = None
     ) -> asyncio.Future[Json]:
-        """Acknowledged when this returns; the future is the outcome, by the results topic."""
+        """Returns after the acknowledgement; the future is the outcome from the results topic."""
         correlation = str(uuid4())
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._answers[correlation] = answer
@@ -179,7 +179,7 @@ class Publisher:
         ]
         routed = key or send.key
         place = partition if partition is not None else partition_of(routed, self.settings.partitions)
-        # By `send`, so that what is published at once may share a batch: of single records few can wait for their turn.
+        # With `send`, so that records published together may share a batch: few single records can be in flight.
         await self._producer.send_and_wait(
             self.commands, send.body, key=routed.encode(), partition=place, headers=headers
         )
@@ -188,7 +188,7 @@ class Publisher:
     async def raw(
         self, key: str | None, value: bytes | None, headers: Headers, partition: int | None = None
     ) -> tuple[int, int]:
-        """Any record, by default in the key's partition; gives its partition and offset."""
+        """Publishes any record, by default to the key's partition; returns its partition and offset."""
         place = partition if partition is not None else partition_of(key or "", self.settings.partitions)
         batch = self._producer.create_batch()
         encoded = key.encode() if key is not None else None

@@ -1,4 +1,4 @@
-"""HTTP by hand, for what no well-behaved client would send: a running tiny service, and sockets to it."""
+"""HTTP by hand, for requests that no well-behaved client would send: a tiny running service, and sockets to it."""
 
 import json
 import socket
@@ -60,7 +60,7 @@ class Tiny:
         )
 
     def connections(self) -> int:
-        """How many the process holds."""
+        """The number of connections that the process holds."""
         return sum(one.status == psutil.CONN_ESTABLISHED for one in self.process.net_connections("tcp"))
 
     @property
@@ -83,12 +83,12 @@ class Raw:
         self.socket.sendall(data)
 
     def try_send(self, data: bytes) -> None:
-        """The other side may have closed it."""
+        """Sends the data, though the other side may have closed the connection."""
         with suppress(OSError):
             self.send(data)
 
     def send_until_cut(self, data: bytes, most: int) -> int:
-        """How much of `data`, repeated up to `most` bytes, was taken before the connection ended or stood still."""
+        """How many bytes of `data`, repeated up to `most`, were accepted before the connection ended or stalled."""
         sent = 0
         try:
             while sent < most:
@@ -98,7 +98,7 @@ class Raw:
         return sent
 
     def answer(self) -> Answer:
-        """Raises ConnectionError where there is none."""
+        """Raises ConnectionError if there is none."""
         head, _, _ = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")
         self._read = self._read[len(head) + 4 :]
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -110,7 +110,7 @@ class Raw:
         return Answer(int(first.split(" ")[1]), headers, body)
 
     def is_closed(self, seconds: float) -> bool:
-        """Whether the server ends the connection within the time; what it sends before is read."""
+        """Whether the server closes the connection in time; reads what it sends before."""
         deadline = time.monotonic() + seconds
         try:
             while (left := deadline - time.monotonic()) > 0:

@@ -1,5 +1,5 @@
-"""A log decided once more, in its own order, by the deciders on whole orgs of which nothing is ever forgotten: each
-command must have ended in just that.
+"""Decides a log again, in its own order, by the deciders on fully loaded orgs: each command must have ended in exactly
+that.
 """
 
 import json
@@ -24,7 +24,7 @@ from daybook_contracts.topics import PRINCIPAL
 from support.given import entries_of, standing_of
 
 Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
-"""By the command's id. Where an id was used twice, both."""
+"""The commands by id; both, if an id was used twice."""
 
 
 def sent_commands(records: Iterable[CommandRecord]) -> Sent:
@@ -37,13 +37,13 @@ def sent_commands(records: Iterable[CommandRecord]) -> Sent:
 
 
 def by_command(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
-    """The entries of one command after another; two with the same id are told apart by what was requested."""
+    """The entries, grouped by command; two commands with the same id differ in their requests."""
     for _, group in groupby(entries, key=lambda entry: entry.metadata_json.request):
         yield list(group)
 
 
 def is_of(command: Command, entry: Entry) -> bool:
-    """Whether it is this command that the entry was decided on, and no other with its id."""
+    """Whether the entry belongs to this command, not to another one with the same id."""
     metadata = entry.metadata_json
     salt = bytes.fromhex(metadata.salt or "")
     content = (command.type, command.org_id, command.actor_user_id, request_json(command))
@@ -51,7 +51,7 @@ def is_of(command: Command, entry: Entry) -> bool:
 
 
 def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
-    """Of one partition; `owners`: whose each chosen id is. Raises AssertionError where a command ended otherwise."""
+    """Checks one partition; `owners` maps chosen ids to orgs. Raises AssertionError if a command ended otherwise."""
     own = _timeouts(entries)
     orgs: dict[str, Org | None] = {}
     for group in by_command(entries):
@@ -72,7 +72,7 @@ def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str],
 
 
 def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
-    """What the shard may have sent itself for the runs of the log."""
+    """The timeout commands that the shard may have sent itself for the runs of the log."""
     started = (entry for entry in entries if entry.action == "START_SYNC" and entry.result == "success")
     runs = [(entry.org_id, entry.entity_id) for entry in started]
     commands = [time_out(OverdueRun(org_id, run_id)).command for org_id, run_id in runs if org_id is not None]

@@ -1,4 +1,4 @@
-"""How each protection is taken away: from outside, by patching what the services or the simulated edge are made of."""
+"""Removes each protection from outside, by patching the services or the simulated edge."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ from support.surroundings import Surroundings
 
 
 def admit_whatever_is_sealed(patch: Patch) -> None:
-    """Every reader takes each record at its word."""
+    """Every reader admits each sealed record."""
 
     def admit(_head: Head, partition: int, value: bytes | None) -> Admitted | VoidReason:
         head = head_of(partition, value)
@@ -46,7 +46,7 @@ def compare_positions_alone(patch: Patch) -> None:
 
 
 def take_any_acknowledgement(patch: Patch) -> None:
-    """As if nothing that others wrote in between could extend the log."""
+    """As if no record written in between by others could extend the log."""
     patch.replace(gap, "admit", lambda *_: VoidReason.WRONG_PREV)
 
 
@@ -69,7 +69,7 @@ def look_for_ids_in_the_table_alone(patch: Patch) -> None:
 
 
 def prune_before_deciding(patch: Patch) -> None:
-    """As far as PostgreSQL has come by then, which is further than the look-up saw."""
+    """Prunes up to PostgreSQL's current checkpoint, which is further than the look-up saw."""
     newest: dict[int, int] = {}
 
     def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
@@ -86,7 +86,7 @@ def prune_before_deciding(patch: Patch) -> None:
 
 
 def keep_cached_orgs(patch: Patch) -> None:
-    """Head, offset and tail go, the orgs stay."""
+    """Drops head, offset and tail, but keeps the orgs."""
 
     def start_over(shard: Shard, kind: str, detail: str) -> list[Effect]:
         kept = shard.memory.cache
@@ -111,7 +111,7 @@ def keep_cached_orgs(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """The checkpoint first, and a while later all the rest."""
+    """Reads the checkpoint first, and the rest later."""
 
     def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
         mixed = replace(around.postgres.now, checkpoints=looking.moment.checkpoints)
@@ -144,7 +144,7 @@ def set_without_comparing(patch: Patch) -> None:
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """First the rows, then the checkpoint."""
+    """Writes the rows first, then the checkpoint."""
     patch.replace(simulated_postgres, "ONE_TRANSACTION", ((post,), (move_checkpoint,)))
 
 

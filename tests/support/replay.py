@@ -1,5 +1,5 @@
-"""Reads a whole log and holds it against what was sent: every command's entries must be those that the model makes of
-it at that place, and every answer the one its entries give.
+"""Reads a whole log and compares it with the commands sent: every command's entries must be those that the model
+produces at that place, and every answer must follow from its entries.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ async def read_log(settings: Settings) -> list[Chain]:
 
 
 def entries_of(log: Iterable[Chain]) -> list[Json]:
-    """Users' entries first, as everybody else's name them; else partition by partition, each in its order."""
+    """Users' entries first, because others name users; then partition by partition, each in order."""
     entries = [entry for chain in log for entry in chain.entries]
     return sorted(entries, key=lambda entry: entry["entity_type"] != "user")
 
@@ -84,7 +84,7 @@ def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
 
 
 def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
-    """What an entry shares with the others of its command: scope, key, the actor of an outsider, command id."""
+    """What the entries of one command share: scope, key, an outsider's actor, and command id."""
     metadata = entry["metadata_json"]
     actor = entry["actor_user_id"] or metadata["data"].get("actor_user_id")
     return (
@@ -96,7 +96,7 @@ def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
 
 
 def check_chain(chain: Chain) -> None:
-    """What every entry must have whatever it says: its fields, its hashes, a later time than the one before."""
+    """What every entry must have: its fields, its hashes, and a later time than the previous entry."""
     last, details = "", dict[str, str]()
     for entry in chain.entries:
         metadata = entry["metadata_json"]
@@ -111,15 +111,15 @@ def check_chain(chain: Chain) -> None:
 
 
 def check_error(error: Json, details: dict[str, str]) -> None:
-    """One short sentence per code, whatever was sent."""
+    """Each code has the same short sentence, whatever was sent."""
     assert set(error) == {"code", "detail"}
     assert len(error["detail"]) <= 200
     assert details.setdefault(error["code"], error["detail"]) == error["detail"]
 
 
 def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Model | None = None) -> None:
-    """Raises AssertionError at the first command whose entries are not what the model would have written there, or that
-    nobody sent. What takes too long may be ended by the service itself.
+    """Raises AssertionError at the first command whose entries are not the model's at that place, or that nobody
+    sent. The service itself may end runs that take too long.
     """
     model = model or Model()
     sent = defaultdict[tuple[str, str], list[Send]](list)
@@ -138,8 +138,8 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
 
 
 def _as_decided(entries: list[Json]) -> list[Json]:
-    """By time: who was the first to ask for an id can be told across partitions only so, by whoever sent one command
-    long after the other was answered.
+    """By time: across partitions only that tells who was the first to ask for an id, if the second command was sent
+    long after the first was answered.
     """
     return sorted(entries, key=lambda entry: (entry["entity_type"] != "user", entry["created_at"]))
 
@@ -159,14 +159,14 @@ def _check_frame(told: list[Json], send: Send) -> None:
 
 
 def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
-    """Who sent that command: of several under one id, the one whose request the entry has."""
+    """The sent command; of several with one id, the one whose request the entry holds."""
     metadata = first["metadata_json"]
     if metadata["principal"] != TIMEKEEPER:
         sends = sent[metadata["key"], metadata["command_id"]]
         assert sends, f"nobody sent {metadata}"
         asked = [send for send in sends if request_hash(metadata["salt"], send.command) == metadata["request"]]
         return (asked or sends)[-1]
-    # Where it no longer applied, it left no entry.
+    # If it no longer applied, it left no entry.
     assert first["result"] == "success"
     ended = timeout(metadata["key"], metadata["data"]["sync_run_id"])
     assert ended.command["id"] == metadata["command_id"]
@@ -174,7 +174,7 @@ def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
 
 
 def _told(entry: Json) -> Json:
-    """What the model says of an entry. What a policy's message says is open, but there must be one."""
+    """The members of an entry that the model predicts. A policy's message may say anything, but must be there."""
     metadata = entry["metadata_json"]
     columns = ("action", "entity_type", "entity_id", "org_id", "project_id", "actor_user_id", "result")
     data = dict(metadata["data"])
@@ -188,7 +188,7 @@ def _told(entry: Json) -> Json:
 
 
 def check_answer(answer: Json, entries: list[Json]) -> None:
-    """A command was answered with just its entries. Of a rejection the first answer may say more than the log."""
+    """A command was answered with exactly its entries. The first answer to a rejection may say more than the log."""
     last = entries[-1]
     metadata = last["metadata_json"]
     position = f"{metadata['partition']}.{metadata['position']}"

@@ -1,5 +1,5 @@
-"""What an operator does with a database under running services: a copy of it as it is now, and later that copy in its
-place. Both need the database for themselves for a moment.
+"""Backs up and restores a database under running services, as an operator would. Both need exclusive use of the
+database for a moment.
 """
 
 from collections.abc import AsyncIterator
@@ -22,7 +22,7 @@ async def copy(settings: Settings, servers: Servers) -> None:
 
 
 async def put_back(settings: Settings, servers: Servers) -> None:
-    """What came after the copy is gone."""
+    """Replaces the database by the copy; later changes are lost."""
     async with _alone(settings, servers) as (connection, name):
         await connection.execute(f'DROP DATABASE "{name}"')
         await connection.execute(f'ALTER DATABASE "{name}_old" RENAME TO "{name}"')
@@ -30,7 +30,7 @@ async def put_back(settings: Settings, servers: Servers) -> None:
 
 @asynccontextmanager
 async def _alone(settings: Settings, servers: Servers) -> AsyncIterator[tuple[Connection, str]]:
-    """A connection to the server, and the name of the settings' database, which takes none from now on."""
+    """A connection to the server, and the name of the settings' database, which refuses connections meanwhile."""
     connection = await asyncpg.connect(servers.database_url)
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
     try:

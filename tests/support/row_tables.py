@@ -31,7 +31,7 @@ class RowTables:
             self.rows[table.name] = {table.key_of(row): row for row in present}
 
     def try_batches(self, batches: Iterable[Sequence[tuple[Owner, Change]]]) -> bool:
-        """Says whether all of them could be applied."""
+        """Returns whether all of them could be applied."""
         try:
             for batch in batches:
                 for stretch in write_phases(batch):
@@ -41,7 +41,7 @@ class RowTables:
         return True
 
     def apply(self, changes: Iterable[NetChange]) -> None:
-        """In the order of the statements: made, changed, deleted, made anew."""
+        """Applies them in the order of the statements: insert, update, delete, insert again."""
         net = list(changes)
         for table in self._tables:
             for change in net:
@@ -86,7 +86,7 @@ class RowTables:
 
 
 def made_first(change: NetChange) -> Row | None:
-    """What has to be made before anything is deleted."""
+    """The row that must be inserted before anything is deleted."""
     match change:
         case Insert() | Transient():
             return change.row

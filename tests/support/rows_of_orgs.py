@@ -1,4 +1,4 @@
-"""What PostgreSQL would read for a shard, made from whole orgs: an org with all of its children in, its rows out."""
+"""What PostgreSQL would return to a shard, from whole orgs: an org with all of its children in, its rows out."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -17,7 +17,7 @@ COUNTED_BEYOND = 10_001
 
 
 def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:
-    """`whole` knows every child and every activity, as orgs do that are folded from their first entry."""
+    """`whole` holds every child and every activity, like an org that is folded from its first entry."""
     fresh = need.generation != generation
     if whole is None:
         return LoadedOrg(None, fresh, generation, quarantined=False)

@@ -23,11 +23,11 @@ from support.world import (
 
 LED = {"member", "viewer"}
 Rule = Callable[[World, str, Json], Json]
-"""From the world, a principal and its normalised command to the entry's data. Raises Refused."""
+"""Takes the world, a principal and a normalised command; returns the entry's data. Raises Refused."""
 
 
 def _may_set(org: Json, command: Json, *roles: str | None) -> bool:
-    """An owner may set any role; an admin only move members and viewers among those two."""
+    """An owner may set any role, an admin only member and viewer, of members and viewers."""
     role = role_of(org, command)
     return role == "owner" or (role == "admin" and all(touched is None or touched in LED for touched in roles))
 

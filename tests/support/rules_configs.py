@@ -1,4 +1,4 @@
-"""What a connection's config must be, once more and plainly: the config as it is kept, or INVALID_CONFIG."""
+"""The rules of connection configs, restated independently: a config in, the stored config or INVALID_CONFIG out."""
 
 import re
 import unicodedata
@@ -31,7 +31,7 @@ HOTMART_EVENTS = {
 
 
 def checked_config(type_: str, config: Json) -> Json:
-    """The config as the entry has it. Raises Refused."""
+    """The config as the entry holds it. Raises Refused."""
     match type_:
         case "hotmart":
             return _hotmart(config)
@@ -84,7 +84,7 @@ def _without_act(config: Json) -> Json:
 
 
 def _closed(config: Json, needed: dict[str, Check], optional: dict[str, Check]) -> Json:
-    """The object without the optionals that are null, if it has all that it must, nothing else, and all is right."""
+    """The object without null optional fields. Refuses missing, unknown and invalid fields."""
     present = {name: value for name, value in config.items() if name in needed or value is not None}
     _require(needed.keys() <= present.keys() <= needed.keys() | optional.keys())
     _require(all((needed | optional)[name](value) for name, value in present.items()))
@@ -92,13 +92,13 @@ def _closed(config: Json, needed: dict[str, Check], optional: dict[str, Check]) 
 
 
 def _named(secrets: Any, needed: str, optional: str) -> Json:
-    """The key_names of a type that says for which purposes."""
+    """The key_names of a type with a fixed set of purposes."""
     _require(isinstance(secrets, dict))
     return _key_names(_closed(secrets, {needed: _anything}, {optional: _anything}))
 
 
 def _key_names(secrets: Any) -> Json:
-    """Purposes to key_names, these as every name is kept."""
+    """Purposes to key_names, normalised like every name."""
     _require(isinstance(secrets, dict) and all(isinstance(name, str) for name in secrets.values()))
     kept = {purpose: unicodedata.normalize("NFC", name.strip()) for purpose, name in secrets.items()}
     _require(all(1 <= len(name) <= 200 for name in kept.values()))
@@ -147,7 +147,7 @@ def _like(pattern: str) -> Check:
 
 
 def _list_of(right: Check) -> Check:
-    """A list that is not empty, of different items, each right."""
+    """A non-empty list of distinct, valid items."""
     return lambda value: isinstance(value, list) and value != [] and _different(value) and all(map(right, value))
 
 

@@ -21,7 +21,7 @@ from support.world import (
 
 
 def _require_secrets(org: Json, config: Json) -> None:
-    """Every key_name that the config names is there."""
+    """Requires every key_name that the config names to exist."""
     known = {ref["key_name"] for ref in org["secret_refs"].values()}
     require(set(config.get("secrets", {}).values()) <= known, "SECRET_REF_NOT_FOUND")
 

@@ -1,4 +1,4 @@
-"""The alerts that follow from a command, from the contract alone: which are raised, made worse or taken away."""
+"""The alerts that follow from a command, from the contract alone: which are raised, escalated or resolved."""
 
 from uuid import UUID, uuid5
 

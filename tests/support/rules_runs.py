@@ -17,9 +17,9 @@ from support.world import (
 )
 
 AT_ONCE = 1000
-"""A filter takes no more dead letters."""
+"""The most dead letters that a filter takes."""
 COUNTED = 10_000
-"""What a filter leaves is counted so far; one more means more."""
+"""The remaining dead letters are counted up to this; one more stands for any larger number."""
 
 
 def _connection(org: Json, command: Json, connection_id: str) -> Json:
@@ -67,7 +67,7 @@ def _record_dlq_event(world: World, principal: str, command: Json) -> Json:
 
 
 def _pending(org: Json, command: Json) -> Json:
-    """The dead letter that the command acts on, if it is pending still."""
+    """The dead letter that the command acts on, if it is still pending."""
     letter = named(org, "dead_letters", command["data"]["dlq_event_id"], "DLQ_EVENT_NOT_FOUND")
     _connection(org, command, letter["connection_id"])
     require(letter["pending"], "DLQ_EVENT_RESOLVED")
@@ -103,7 +103,7 @@ def _resolve_dlq_events(world: World, principal: str, command: Json) -> Json:
 
 
 def _touched(org: Json, command: Json) -> Json:
-    """The entry's data: the command's, with the ids that it touches."""
+    """The entry's data: the command's data with the ids it touches."""
     data, letters = command["data"], org["dead_letters"]
     _connection(org, command, data["connection_id"])
     own = {id_: letter for id_, letter in letters.items() if letter["connection_id"] == data["connection_id"]}

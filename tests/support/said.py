@@ -1,4 +1,4 @@
-"""What a system says of itself and answers to others: health of both services, `daybook status`, the door."""
+"""What a system reports: the health of both services, `daybook status`, and the door's answers."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`reasons`: why it is not ready, by condition; none if it is."""
+    """`reasons`: why it is not ready, by condition; empty if it is ready."""
 
     reasons: dict[str, str]
     notes: dict[str, str] = field(default_factory=dict)
 
 
 async def health(service: Service) -> Health:
-    """Whatever is away, the process itself answers: it is alive, and its metrics are there."""
+    """Also checks that the process is alive and serves metrics, whichever server is away."""
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
         alive, ready, metrics = await asyncio.gather(
             *(client.get(f"{service.url}/{page}") for page in ("livez", "readyz", "metrics"))
@@ -40,7 +40,7 @@ async def health(service: Service) -> Health:
 
 
 async def until_unready(condition: str, reason: str, *services: Service, seconds: float = SECONDS) -> None:
-    """Until each of them has a reason against the condition with these words in it."""
+    """Waits until each service gives a reason for the condition that contains these words."""
 
     async def is_said() -> bool:
         found = [(await health(service)).reasons for service in services]
@@ -50,7 +50,7 @@ async def until_unready(condition: str, reason: str, *services: Service, seconds
 
 
 async def until_serving(service: Service, seconds: float = SECONDS) -> None:
-    """Until an instance that has just been started can be asked."""
+    """Waits until an instance that has just been started answers requests."""
 
     async def is_serving() -> bool:
         with suppress(httpx.TransportError):
@@ -67,7 +67,7 @@ async def until_ready(system: System, seconds: float = SECONDS) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the door says, each as status and code: to a command, to each of a batch, and of one decided before."""
+    """The door's answers as status and code: to a command, to each of a batch, and for one decided before."""
 
     one: str
     batch: tuple[str, ...]
@@ -75,7 +75,7 @@ class Told:
 
 
 async def ask(door: Door, one: Send, batch: Sequence[Send], before: Send) -> Told:
-    """All at once; `one` and `batch` are new commands."""
+    """Sends all at the same time; `one` and `batch` are new commands."""
     body = b"[" + b",".join(send.body for send in batch) + b"]"
     single, many, outcome = await asyncio.gather(
         door.send(one), door.post("/v1/commands:batch", body, batch[0].principal), door.outcome(before)

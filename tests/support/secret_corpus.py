@@ -1,6 +1,6 @@
 """Texts that hold a credential in a published format, and texts that only resemble one.
 
-The credentials are put together from parts, so that no scanner takes this file for a leak.
+The credentials are assembled from parts, so that no scanner reports this file as a leak.
 """
 
 from random import Random

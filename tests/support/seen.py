@@ -1,4 +1,4 @@
-"""One org in one shape, from the deciders' state and from the tables, so that a test compares two dicts.
+"""One org in one shape, from the deciders' state and from the tables, so that a test can compare two dicts.
 
 The tables are {primary key: the other columns}, and hold nothing but this org.
 """

@@ -1,4 +1,4 @@
-"""A stack's servers are killed and started again: what they acknowledged is in the page cache, and outlives them."""
+"""Kills a stack's servers and starts them again. What they acknowledged is in the page cache and survives."""
 
 import asyncio
 
@@ -25,7 +25,7 @@ def _pid(home: Home, part: Part) -> int:
 
 
 async def start(stack: EmbeddedStack, part: Part) -> None:
-    """Backends that have not noticed yet hold PostgreSQL's memory: its next start is refused until they are gone."""
+    """Retries while old backends still hold PostgreSQL's shared memory, because it refuses to start until they end."""
     for _ in range(TRIES):
         try:
             await asyncio.to_thread(stack.start, frozenset({part}))

@@ -1,4 +1,4 @@
-"""The `daybook` command line as somebody at a shell has it: arguments in, exit code and both outputs out."""
+"""The `daybook` command line as used from a shell: arguments in, exit code and both outputs out."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""One partition's log: appends land, land late, or never; others write what extends nothing; records are lost."""
+"""One partition's log: appends land, land late or never; others write void records; records are lost."""
 
 import json
 import random
@@ -15,7 +15,7 @@ Values = tuple[bytes, ...]
 
 @dataclass(slots=True)
 class Log:
-    """`late`: batches whose writers gave up waiting, and that may land yet."""
+    """`late`: batches whose writers gave up waiting, and that may still land."""
 
     values: list[bytes] = field(default_factory=list)
     late: list[Values] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Log:
         return [LogRecord(offset, self.values[offset]) for offset in range(start, end)]
 
     def append(self, values: Values, weather: Weather, draw: random.Random) -> Acknowledged | AppendUnknown:
-        """Landed and acknowledged, landed in silence or without an offset, on its way, or lost."""
+        """The batch is acknowledged, appended without acknowledgement or offset, still on its way, or lost."""
         fate = draw.random()
         if fate < weather.lost:
             return AppendUnknown()
@@ -48,12 +48,12 @@ class Log:
             self.values += self.late.pop(draw.randrange(len(self.late)))
 
     def take_rogue(self, draw: random.Random, others: list[bytes]) -> None:
-        """Somebody else's record: no JSON, one that stands in the log already, or another partition's."""
+        """Appends a foreign record: not JSON, a copy of one in the log, or one of another partition."""
         known = [b"rogue", *self.values[-20:], *others[-20:]]
         self.values.append(draw.choice(known))
 
     def lose(self, first: int, partition: int, draw: random.Random) -> None:
-        """All from offset `first` on is gone. Nothing comes instead, or what extends nothing, or another history."""
+        """Drops everything from offset `first` on; in its place come nothing, void records or another history."""
         lost, self.values = self.values[first:], self.values[:first]
         match draw.randrange(3):
             case 0:
@@ -65,7 +65,7 @@ class Log:
 
 
 def another_history(partition: int, kept: Sequence[bytes], lost: Sequence[bytes]) -> list[bytes]:
-    """As many entries as were lost, which follow what was kept, all hashes right."""
+    """As many entries as were lost, which follow the kept ones with valid hashes."""
     chain = Chain(partition)
     for offset, value in enumerate(kept):
         chain.take(offset, value)

@@ -1,5 +1,5 @@
-"""PostgreSQL as plain state: what is stored, what a shard is told of it, and what a projector's transaction does.
-A state that is stored is never changed again, so whoever holds one has a snapshot.
+"""PostgreSQL as plain state: what is stored, what a shard reads of it, and what a projector's transaction does.
+A stored state never changes, so a reference to one is a snapshot.
 """
 
 import json
@@ -50,7 +50,7 @@ class Stored:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
 
     def entries_of_commands(self, firsts: Iterable[Identity]) -> dict[Identity, Entry | None]:
-        """Also those behind the first: a command's entries are projected together."""
+        """Includes the entries after the first: a command's entries are projected together."""
         found: dict[Identity, Entry | None] = {}
         for first in firsts:
             entry = self._entry_of(first)
@@ -71,7 +71,7 @@ class Stored:
         return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
 
     def tables(self) -> Tables:
-        """In the shape in which tests read PostgreSQL's; users are not there, as nobody registers."""
+        """In the shape in which tests read PostgreSQL's tables; without users, because nobody registers."""
         rows = {
             name: {
                 tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
@@ -110,7 +110,7 @@ class Postgres:
     owners: dict[str, str] = field(default_factory=dict)
 
     def run(self, transaction: Transaction, batch: Batch) -> None:
-        """All of its statements or none. Raises `CheckpointLost`, and `FoldError` where rows contradict each other."""
+        """Runs all statements or none. Raises `CheckpointLost`, and `FoldError` if rows contradict each other."""
         after = self.now.copy()
         for statement in transaction:
             statement(after, batch)
@@ -118,7 +118,7 @@ class Postgres:
         self.now = after
 
     def snapshot(self, moment: Stored, partition: int, needs: Needs, users: frozenset[str], now_us: int) -> Snapshot:
-        """All that was asked for, as of that moment (docs/log.md, rule 1)."""
+        """Everything asked for, as of that moment (docs/log.md, rule 1)."""
         return Snapshot(
             checkpoint=moment.checkpoint(partition),
             database_us=now_us,
@@ -130,7 +130,7 @@ class Postgres:
         )
 
     def _taken(self, chosen: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
-        """A chosen id belongs to the first org that asks for it, as PostgreSQL has it: by id within a look."""
+        """A chosen id belongs to the first org that asks for it, as in PostgreSQL; in id order within one look-up."""
         asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
         for org_id, chosen_id in sorted(asked):
             self.owners.setdefault(chosen_id, org_id)
@@ -144,7 +144,7 @@ def move_checkpoint(stored: Stored, batch: Batch) -> None:
 
 
 def is_entry_of(identity: Identity, entry: Entry) -> bool:
-    """The comparison of a look-up: a row may bear an id and be another entry's."""
+    """The comparison of a look-up: a row with the id may belong to another entry."""
     return identity_of(entry) == identity
 
 
@@ -154,7 +154,7 @@ def is_unmoved(stored: Stored, batch: Batch) -> bool:
 
 
 def post(stored: Stored, batch: Batch) -> None:
-    """Rows by the projector's own folds, and rows of `audit_log`, each of which has a key that is unique."""
+    """Writes rows by the projector's own folds, and rows of `audit_log`, whose keys are unique."""
     for stretch in net_changes(FOLDS, batch.entries, NO_ORGS):
         stored.rows.apply(stretch)
     for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
@@ -173,7 +173,7 @@ def _insert(stored: Stored, entry: PartitionEntry, row: AuditRow) -> str:
 
 
 def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
-    """What a shard reads has its origin in the same rows."""
+    """Updates what a shard reads from the same rows."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
     stored.entries[id_] = columns
