@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
-from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from daybook_contracts.topics import Topics
-from daybook_infra.runtime.health import Health, health_router
+from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
@@ -21,6 +20,7 @@ from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 from daybook_projector.engine.monitoring import monitor
 from daybook_projector.engine.report import ProjectorReport
 from daybook_projector.engine.worker import Worker, WorkerContext
+from daybook_projector.http.app import create_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.log_consumer import LogConsumer, MakeWorker
 from daybook_projector.metrics import Metrics
@@ -43,20 +43,11 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
-        app = make_app(health, registry, details=settings.admin_port is None)
+        app = create_app(health, registry, details=settings.admin_port is None)
         await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
         await cancel_and_wait(projecting)
-
-
-def make_app(health: Health, registry: CollectorRegistry, *, details: bool) -> FastAPI:
-    """Liveness, readiness and metrics. `details` is False if the admin port serves the details."""
-    app = FastAPI(
-        title="Daybook projector", description="Folds the log into the tables.", docs_url=None, redoc_url=None
-    )
-    app.include_router(health_router(health, registry, details=details))
-    return app
 
 
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:

@@ -17,7 +17,7 @@ from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.settings import Settings, load_settings, split_origins
-from daybook_projector.main import make_app
+from daybook_projector.http.app import create_app
 from support.door_doubles import ORG, DoorAlone, rename
 from support.processes import free_port
 
@@ -169,7 +169,7 @@ async def test_with_an_admin_port_reasons_and_metrics_are_only_there() -> None:
 async def test_the_projector_shows_no_reasons_or_metrics_without_details() -> None:
     health = Health()
     health.fail("kafka", "away")
-    transport = httpx.ASGITransport(make_app(health, CollectorRegistry(), details=False))
+    transport = httpx.ASGITransport(create_app(health, CollectorRegistry(), details=False))
     async with httpx.AsyncClient(transport=transport, base_url="http://projector") as client:
         assert (await client.get("/readyz")).json() == {"status": "unready"}
         assert [(await client.get(path)).status_code for path in ("/metrics", "/livez")] == [404, 200]
