@@ -36,10 +36,16 @@ def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
     )
 
 
-def fresh(config: ShardConfig = CONFIG) -> Shard:
-    """A shard that has taken over an empty partition and waits for nothing."""
+def starting(config: ShardConfig = CONFIG) -> Shard:
+    """It has not taken over yet."""
     shard = Shard.of(0, config)
     shard.start()
+    return shard
+
+
+def fresh(config: ShardConfig = CONFIG) -> Shard:
+    """A shard that has taken over an empty partition and waits for nothing."""
+    shard = starting(config)
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     shard.handle(EndsRead(0, {}))
     return shard

@@ -10,8 +10,8 @@ from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
-from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only
-from support.simulation import CONFIG, command_record
+from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only, starting
+from support.simulation import command_record
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 PROJECT = str(UUID(int=0xABC, version=4))
@@ -20,8 +20,7 @@ BEHIND_END, AT_END = {1: 6}, {1: 7}
 
 
 def taken_over() -> Shard:
-    shard = Shard.of(0, CONFIG)
-    shard.start()
+    shard = starting()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     shard.handle(EndsRead(0, {0: 0, 1: 7}))
     return shard
@@ -99,8 +98,7 @@ def test_a_user_who_chooses_an_id_is_rejected_at_once() -> None:
 
 
 def test_only_commands_that_choose_ids_wait_until_the_log_ends_are_known() -> None:
-    shard = Shard.of(0, CONFIG)
-    shard.start()
+    shard = starting()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID)
     assert len(only(shard.handle(answer_of(effects)), Append).records) == 1

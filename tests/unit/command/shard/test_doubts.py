@@ -15,7 +15,7 @@ from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.log.sealing import seal
-from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons, starting
 from support.simulation import CONFIG
 from support.surroundings import START_US
 
@@ -66,8 +66,7 @@ def test_a_checkpoint_with_another_entry_at_the_same_position_causes_a_takeover(
 )
 def test_a_log_that_contradicts_the_checkpoint_stops_the_shard(records: list[LogRecord], start: int, end: int) -> None:
     _, _, checkpoint = settled()
-    shard = Shard.of(0, CONFIG)
-    shard.start()
+    shard = starting()
     effects = shard.handle(TakenOver(checkpoint, records, start, end))
     only(effects, Stop)
     assert shard.phase is ShardPhase.STOPPED
@@ -76,8 +75,7 @@ def test_a_log_that_contradicts_the_checkpoint_stops_the_shard(records: list[Log
 def test_a_takeover_continues_after_the_checkpoint_and_the_tail() -> None:
     _, value, checkpoint = settled()
     for projected in (NOTHING, checkpoint):
-        shard = Shard.of(0, CONFIG)
-        shard.start()
+        shard = starting()
         assert shard.handle(TakenOver(projected, [LogRecord(0, value)], 0, 1)) == []
         assert shard.memory.head == checkpoint.head
         assert shard.memory.end == 1
@@ -129,23 +127,23 @@ def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None
     assert only(effects, LoadSnapshot).commands == 1
 
 
-def test_a_poison_entry_quarantines_its_org() -> None:
+def poison() -> bytes:
+    """An entry with an unknown action and a correct hash."""
     _, value, _ = settled()
-    poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
-    shard = Shard.of(0, CONFIG)
-    shard.start()
-    effects = shard.handle(TakenOver(NOTHING, [LogRecord(0, poison)], 0, 1))
+    return seal(decode_entry(value.replace(b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')))
+
+
+def test_a_poison_entry_quarantines_its_org() -> None:
+    shard = starting()
+    effects = shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
     assert only(effects, Report).kind == "poison"
     effects = shard.handle(answer_of(arrive(shard, command_at(1))))
     assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
 def test_an_org_with_a_poison_entry_is_not_kept_in_the_cache() -> None:
-    _, value, _ = settled()
-    poison = _resealed(value, b'"action":"CREATE_ORG"', b'"action":"UNHEARD_OF"')
-    shard = Shard.of(0, CONFIG)
-    shard.start()
-    shard.handle(TakenOver(NOTHING, [LogRecord(0, poison)], 0, 1))
+    shard = starting()
+    shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
     shard.handle(answer_of(arrive(shard, command_at(1))))
     assert [need.generation for need in only(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs] == [None]
 
@@ -155,11 +153,6 @@ def test_commands_for_a_quarantined_org_are_refused() -> None:
     quarantined = {ORG: LoadedOrg(None, fresh=True, generation=1, quarantined=True)}
     effects = shard.handle(answer_of(arrive(shard, CREATE), orgs=quarantined))
     assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
-
-
-def _resealed(value: bytes, old: bytes, new: bytes) -> bytes:
-    """The entry with one member changed and its hash recomputed."""
-    return seal(decode_entry(value.replace(old, new)))
 
 
 def test_another_entry_at_the_head_causes_a_takeover_even_with_an_empty_tail() -> None:
@@ -174,7 +167,6 @@ def test_another_entry_at_the_head_causes_a_takeover_even_with_an_empty_tail() -
 
 def test_too_many_void_records_in_a_row_stop_the_partition() -> None:
     for voids, stops in ((MAX_VOIDS_IN_A_ROW - 1, False), (MAX_VOIDS_IN_A_ROW, True)):
-        shard = Shard.of(0, CONFIG)
-        shard.start()
+        shard = starting()
         effects = shard.handle(TakenOver(NOTHING, [LogRecord(offset, None) for offset in range(voids)], 0, voids))
         assert any(isinstance(effect, Stop) for effect in effects) is stops

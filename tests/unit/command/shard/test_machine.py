@@ -8,12 +8,11 @@ import pytest
 from daybook_command.shard import batch
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot, ReadGap, Report, Stop, TakeOver
 from daybook_command.shard.events import Acknowledged, Answered, AppendRefused, AppendUnknown, GapRead, TakenOver
-from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
-from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons
+from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons, starting
 from support.simulation import CONFIG, command_record
 
 CREATE = command_at(0, "CREATE_ORG")
@@ -194,8 +193,7 @@ def test_a_repeat_with_an_unreadable_first_result_is_refused_as_internal() -> No
 def test_a_repeat_of_a_rejection_with_an_unknown_code_is_refused_as_internal() -> None:
     rejected = decided(fresh(), command_at(1)).records[0].value
     unknown = changed(rejected, with_member(".error", {"code": "TOO_LATE", "detail": "x"}))
-    shard = Shard.of(0, CONFIG)
-    shard.start()
+    shard = starting()
     shard.handle(TakenOver(NOTHING, [LogRecord(0, unknown)], 0, 1))
     answer = only(shard.handle(answer_of(arrive(shard, command_at(1)))), Answer)
     assert reasons(answer) == ["INTERNAL"]
