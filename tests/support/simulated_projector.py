@@ -1,4 +1,4 @@
-"""A projector of one partition: the real way through the log, a transaction at a time, whoever else is there."""
+"""A projector of one partition: reads the log with the real code, one transaction at a time, beside other instances."""
 
 import random
 from collections import deque
@@ -14,7 +14,7 @@ from support.simulated_postgres import Postgres, Transaction
 
 @dataclass(slots=True)
 class Projector:
-    """`ready`: the batch that is being written, `left`: its transactions that are still to be run."""
+    """`ready`: the batch that is being written; `left`: its transactions that have not run yet."""
 
     partition: int
     partitions: int
@@ -54,7 +54,7 @@ class Projector:
     def _write(self, way: PartitionLog, batch: Batch, postgres: Postgres, draw: random.Random) -> None:
         postgres.run(self.left[0], batch)
         if draw.random() < 0.05:
-            return  # committed, and the connection is gone: it tries once more
+            return  # committed, but the connection is lost: it tries once more
         self.left.popleft()
         if not self.left:
             way.mark_projected(batch)

@@ -1,4 +1,4 @@
-"""One instance's shard of one partition, and the effects that it waits for. What it reads may be old on arrival."""
+"""One instance's shard of one partition, and the effects that it waits for. What it reads may be stale on arrival."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from support.surroundings import Surroundings
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """A look-up's transaction has begun: it sees `moment`."""
+    """The transaction of a look-up has begun and sees `moment`."""
 
     load: LoadSnapshot
     moment: Stored
@@ -44,21 +44,21 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """The checkpoint is read, the log not yet."""
+    """A takeover has read the checkpoint but not the log."""
 
     checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """It has happened; the shard has not heard of it."""
+    """An event that has happened but has not reached the shard."""
 
     event: Event
 
 
 @dataclass(slots=True)
 class Writer:
-    """`answers` go out beside what the protocol waits for, one after another. `position`: of the commands topic."""
+    """`answers` are sent one by one, independently of other effects. `position` is the one in the commands topic."""
 
     shard: Shard
     position: int
@@ -132,7 +132,7 @@ class Writer:
                 assert_never(what)
 
     def found(self, looking: Looking, around: Surroundings) -> None:
-        """All that was asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
+        """Everything asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
         needs, partition = looking.load.needs, self.shard.partition
         snapshot = around.postgres.snapshot(looking.moment, partition, needs, around.users, around.now_us)
         self.tell(SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))

@@ -1,5 +1,5 @@
-"""The whole of Daybook in one thread: for each partition two writers and two projectors that are all active, on logs, a
-commands topic and a PostgreSQL that are plain state.
+"""All of Daybook in one thread: for each partition two active writers and two active projectors, on logs, a commands
+topic and a PostgreSQL that are plain state.
 
 A seeded scheduler picks what happens next. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
 """
@@ -56,12 +56,12 @@ class World:
         self.writers: list[list[Writer]] = [[] for _ in range(config.partitions)]
         self.projectors: list[list[Projector]] = [[] for _ in range(config.partitions)]
         for record in commands:
-            # A chosen id would wait for ever for the partition that stops (docs/log.md, rule 18).
+            # A chosen id would wait forever for the partition that stops (docs/log.md, rule 18).
             self.send(without_chosen_id(record) if self.around.weather.loses_log else record)
         self.start_all()
 
     def send(self, record: CommandRecord) -> None:
-        """To its own partition, or, one time in twenty, to any."""
+        """Sends to the command's own partition or, one time in twenty, to any."""
         draw, partitions = self.around.draw, self.config.partitions
         home = partition_of(parse_command(record.value or b"").key, partitions)
         headers = {**dict(record.headers), CORRELATION_ID: str(len(self.sent)).encode()}
@@ -71,7 +71,7 @@ class World:
         self.around.send(self.places[-1], record)
 
     def run(self, steps: int) -> None:
-        """So many steps of storm, then calm weather until every command is answered and every entry projected.
+        """Runs `steps` steps of storm, then calm weather until every command is answered and every entry projected.
         Raises `Failed`.
         """
         with colliding_ids():
@@ -91,7 +91,7 @@ class World:
         raise Failed(judge, f"not over after {MOST_STEPS} steps of calm: {self._state()}")
 
     def start_all(self) -> None:
-        """Whoever was there is gone at once; what takes their places knows only what is stored."""
+        """Replaces all writers and projectors by new ones that know only what is stored."""
         for partition in range(self.config.partitions):
             self.writers[partition] = [self._writer(partition) for _ in range(2)]
             self.projectors[partition] = [Projector(partition, self.config.partitions) for _ in range(2)]
@@ -141,7 +141,7 @@ class World:
         self.around.draw.choice(logs).take_rogue(self.around.draw, self.around.draw.choice(logs).values)
 
     def _restore(self) -> None:
-        """PostgreSQL goes back to a backup, and nobody is told."""
+        """Restores PostgreSQL from a backup without telling anyone."""
         postgres = self.around.postgres
         if postgres.past:
             postgres.now = self.around.draw.choice(postgres.past)
@@ -152,7 +152,7 @@ class World:
         self.around.draw.choice(self.writers[partition]).tell(RunsOverdue(runs))
 
     def _lose_log(self) -> None:
-        """With everything down, a log loses its end, from the checkpoint's head or before; then all start again."""
+        """While everything is down, a log loses its end, from the checkpoint's head or before; then all start again."""
         partition = self._somewhere()
         checkpoint, log = self.around.postgres.now.checkpoint(partition), self.around.logs[partition]
         if checkpoint.head_offset >= 0:
@@ -162,7 +162,7 @@ class World:
             self.start_all()
 
     def _is_settled(self) -> bool:
-        """Where no log was lost, all is answered and projected."""
+        """Whether everything is answered and projected, except where a log was lost."""
         around = self.around
         for partition, log in enumerate(around.logs):
             if partition == self.lost:
@@ -173,7 +173,7 @@ class World:
         return True
 
     def stops(self, partition: int) -> list[str | None]:
-        """Why each writer and projector has stopped, None for those that have not."""
+        """Why each writer and projector has stopped; None for those still running."""
         writers, projectors = self.writers[partition], self.projectors[partition]
         return [*(each.stopped for each in writers), *(each.stopped for each in projectors)]
 

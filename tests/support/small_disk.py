@@ -1,4 +1,4 @@
-"""A small disk under a stack's data, and a ballast that fills it: root's to make, as it is a file system of its own."""
+"""A small disk under a stack's data, and a file that fills it. Needs root, because it is a file system of its own."""
 
 import errno
 import os
@@ -21,7 +21,7 @@ class SmallDisk:
     folder: Path
 
     def fill(self, leaving: int = 0) -> None:
-        """To the last page, but for so many bytes."""
+        """Fills the disk, except for `leaving` bytes."""
         with self._ballast.open("ab", buffering=0) as ballast:
             for size in (MIB, os.sysconf("SC_PAGE_SIZE")):
                 self._fill(ballast.fileno(), size)
@@ -46,8 +46,8 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(home: Home, mebibytes: int) -> Iterator[SmallDisk]:
-    """All data of the servers that are started in `home` lie on it. It goes when `home` is cleared, servers first.
-    Skips where this user may not mount.
+    """Holds all data of the servers that are started in `home`. It is unmounted when `home` is cleared, after the
+    servers end. Skips the test if this user may not mount.
     """
     account = service_account()
     if account is None:
@@ -62,7 +62,7 @@ def small_disk(home: Home, mebibytes: int) -> Iterator[SmallDisk]:
 
 
 def unmount(home: Home) -> None:
-    """At the latest when the last file on it is closed."""
+    """Takes effect at the latest when the last file on the disk is closed."""
     folder = str(home.data.resolve())
     if _run("umount", folder).returncode != 0:
         _run("umount", "--lazy", folder)

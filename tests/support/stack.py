@@ -1,5 +1,5 @@
-"""The servers that the tests run against: one private stack a session, and a log and a database of its own for whoever
-asks. Nothing of the checkout's own stack is touched but the fetched Kafka jars.
+"""The servers that the tests run against: one private stack per session, with a fresh log and database on request.
+Only the fetched Kafka jars are shared with the checkout's own stack.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ from support.small_disk import unmount
 
 FreshSettings = Callable[..., Settings]
 HOME_PREFIX = "daybook-tests-"
-# The settings that the session was started with; the tests' own begin from the defaults.
+# The settings that the session was started with; the tests' own start from the defaults.
 ASKED = pytest.StashKey[Settings]()
 
 
 @contextmanager
 def servers(settings: Settings) -> Iterator[Servers]:
-    """Those that the environment names; else embedded ones, or containers with DAYBOOK_STACK=docker."""
+    """The servers named by the environment; else embedded ones, or containers if DAYBOOK_STACK=docker."""
     if not parts_needed(settings):
         yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
     elif settings.stack == "docker":
@@ -54,7 +54,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
 
 @contextmanager
 def own_stack(kafka_advertised: int | None = None, parts: frozenset[Part] = ALL_PARTS) -> Iterator[EmbeddedStack]:
-    """An embedded one in a folder of its own, gone afterwards."""
+    """An embedded stack in a folder of its own, deleted afterwards."""
     with own_home() as home:
         stack = stack_in(home, kafka_advertised)
         stack.start(parts)
@@ -67,7 +67,7 @@ def stack_in(home: Home, kafka_advertised: int | None = None) -> EmbeddedStack:
 
 @contextmanager
 def own_home() -> Iterator[Home]:
-    """A stack's folder, and whatever servers are started in it; both are gone afterwards."""
+    """A stack's folder, and the servers started in it; both are removed afterwards."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
     with lock_or_refuse(home.lock("session"), "held by {pid}"):
@@ -78,7 +78,7 @@ def own_home() -> Iterator[Home]:
 
 
 def _sweep() -> None:
-    """Ends what sessions left behind that were killed."""
+    """Ends the servers that killed sessions left behind."""
     for folder in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
         home = Home(folder)
         with suppress(FileNotFoundError):
@@ -105,7 +105,7 @@ def remove(home: Home) -> None:
 
 
 class Fresh:
-    """Makes settings with a log prefix and a database of their own, and takes both away again."""
+    """Makes settings with a log prefix and a database of their own, and removes both again."""
 
     def __init__(self, found: Servers) -> None:
         self._servers = found
@@ -120,7 +120,7 @@ class Fresh:
         return settings
 
     def drop(self) -> None:
-        """As far as it goes: what stays behind has a name of its own and harms nobody."""
+        """Removes what it can; anything left behind has a unique name and does no harm."""
         for settings in self._made:
             with suppress(DaybookError, KafkaError, OSError, TimeoutError):
                 _outside_the_loop(_delete_topics(settings))
@@ -164,7 +164,7 @@ def _database(settings: Settings) -> str:
 
 
 def _outside_the_loop(work: Coroutine[None, None, None]) -> None:
-    """On a thread, as a test's own loop may be running on this one."""
+    """Runs on another thread, because a test's own loop may be running on this one."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(asyncio.run, work).result()
 
@@ -177,7 +177,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
-    """For one test: what it made is gone after it."""
+    """For one test: everything it made is removed afterwards."""
     fresh = Fresh(stack)
     yield fresh
     fresh.drop()

@@ -1,5 +1,5 @@
-"""A PostgreSQL server set up as Supabase sets up its own: an owner who is no superuser, roles of an API for everybody,
-and default privileges that open whatever the owner makes to them. `auth.users` belongs to somebody else.
+"""A PostgreSQL server set up like Supabase's: an owner who is not a superuser, API roles that anybody can use, and
+default privileges that grant these roles whatever the owner creates. `auth.users` belongs to another role.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, PUBLIC;
 
 @contextmanager
 def supabase() -> Iterator[str]:
-    """The address of its superuser."""
+    """The superuser's URL."""
     with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
         url = stack.servers().database_url
         asyncio.run(run(url, ROLES))
@@ -55,7 +55,7 @@ def supabase() -> Iterator[str]:
 
 
 async def hub(superuser: str, name: str, *, defaults: str = DEFAULTS) -> Settings:
-    """A new database; its settings are those of its owner."""
+    """A new database, with settings for its owner."""
     await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
     await run(in_database(superuser, name), DATABASE)
     owner = as_role(in_database(superuser, name), OWNER)

@@ -1,4 +1,4 @@
-"""What simulated writers and projectors stand in: the commands topic, the logs, PostgreSQL, a clock, and a weather."""
+"""The world around simulated writers and projectors: the commands topic, logs, PostgreSQL, a clock and the weather."""
 
 import random
 from collections import Counter
@@ -15,7 +15,7 @@ from support.weather import Weather
 START_US = 1_800_000_000_000_000
 TOPICS = Topics("daybook.")
 LOUD = ("offsets", "constraints", "bugs", "end")
-"""Faults that show while a schedule runs; all others are for the judges to find when it is over."""
+"""Faults that show while a schedule runs; the judges find all others when it is over."""
 
 
 class Failed(AssertionError):
@@ -28,9 +28,9 @@ class Failed(AssertionError):
 
 @dataclass(slots=True)
 class Surroundings:
-    """`topics`, `committed` and `logs` are by partition. Each sent command has a correlation id of its own, by which
-    `answers` has all that was answered, and `forwarded` from which partition it was sent on. `reports` counts what
-    shards report, and their holds.
+    """`topics`, `committed` and `logs` are by partition. A sent command has its own correlation id: `answers` maps it
+    to all answers, `forwarded` holds it with the partition that forwarded the command. `reports` counts what shards
+    report, and their holds.
     """
 
     draw: random.Random
@@ -56,7 +56,7 @@ class Surroundings:
         topic.append(replace(record, offset=len(topic)))
 
     def publish(self, partition: int, answer: Answer) -> None:
-        """As AnswerPublisher does: replies, and commands that belong elsewhere."""
+        """Publishes replies, and commands of other partitions, as AnswerPublisher does."""
         for reply in answer.replies:
             self.answers.setdefault(reply.correlation_id or b"", set()).add(reply.value)
         forwards = [each for each in records_of(TOPICS, partition, answer) if each.topic == TOPICS.commands]
@@ -66,7 +66,7 @@ class Surroundings:
             self.send(each.partition, CommandRecord(0, each.key, each.value, headers, self.now_us // 1000))
 
     def commit(self, partition: int, next_offset: int) -> None:
-        """Raises `Failed` where a command goes with it that nobody has dealt with: after a crash it would be lost."""
+        """Raises `Failed` if this commits an unanswered command, which would be lost after a crash."""
         for record in self.topics[partition][self.committed[partition] : next_offset]:
             sent = dict(record.headers)[CORRELATION_ID]
             if sent not in self.answers and (partition, sent) not in self.forwarded:

@@ -1,5 +1,5 @@
-"""The tables as an independent fold of the log gives them, and as they stand in PostgreSQL; one shape, so that a test
-compares two dicts. A table is {primary key: the other columns}, ids and times as text, JSON as values.
+"""The tables, by an independent fold of the log and as read from PostgreSQL, in one shape, so that tests can compare
+two dicts. A table is {primary key: the other columns}, ids and times as text, JSON as values.
 """
 
 import json
@@ -62,7 +62,7 @@ def post(tables: Tables, entry: Json) -> None:
 
 
 async def read_tables(connection: Connection) -> Tables:
-    """All of them from one snapshot."""
+    """Reads all tables from one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         return {name: await _read(connection, name, *columns) for name, columns in COLUMNS.items()}
 
@@ -82,7 +82,7 @@ def _value(cell: str | None, column: str) -> Any:
 
 
 def differences(expected: Tables, found: Tables, most: int = 5) -> list[str]:
-    """A few lines that say where two sets of tables differ; empty if they are equal."""
+    """A few lines that say how two sets of tables differ; empty if they are equal."""
     lines = []
     for name in COLUMNS:
         keys = sorted(expected[name].keys() | found[name].keys())

@@ -1,4 +1,4 @@
-"""The tables that the documentation has from the code: code in, Markdown out, to the letter."""
+"""The documentation's tables that are generated from the code: code in, the exact Markdown out."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,7 +22,7 @@ from daybook_projector.metrics import Metrics
 from support.matrix import MAY, Actor, verdict
 from support.matrix_rows import ROWS
 
-# Refused before a decision, or instead of one: these leave no entry.
+# Refusals without a decision, which leave no entry.
 UNLOGGED = frozenset(
     {
         Code.INVALID_COMMAND,
@@ -40,12 +40,12 @@ DAY_MS = 86_400_000
 
 
 def commands() -> str:
-    """All types, with their data and who may send them."""
+    """All command types, with their data and who may send them."""
     return _table(("type", "data", "who may"), [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS])
 
 
 def rights() -> str:
-    """Every command by every kind of actor."""
+    """The rights of every kind of actor to every command."""
     head = ("command", "towards", *(actor.value for actor in Actor))
     rows = [(f"`{row.type}`", row.aim or "", *(verdict(row, actor) or "" for actor in Actor)) for row in ROWS]
     return _table(head, rows)
@@ -57,12 +57,12 @@ def codes(*, logged: bool) -> str:
 
 
 def codes_of_decisions() -> set[Code]:
-    """The codes of all rejections of the deciders."""
+    """The codes of all rejections by deciders."""
     return {value.code for value in vars(rejections).values() if isinstance(value, Rejection)}
 
 
 def entry_data() -> str:
-    """What a success entry of each action says."""
+    """The data of each action's success entry."""
     return _table(("action", "data"), [(f"`{action}`", _fact(kind)) for action, kind in ENTRY_DATA.items()])
 
 
@@ -94,7 +94,7 @@ def metrics_of_projector() -> str:
 
 
 def command_line() -> list[str]:
-    """Every command that does something: `daybook stack up`, and so on."""
+    """Every runnable command: `daybook stack up` and so on."""
     return [f"daybook {path}" for path in _leaves(main, "")]
 
 

@@ -1,4 +1,4 @@
-"""Entries whose first id another row of `audit_log` has: a hash short enough to collide, rows put there in advance."""
+"""Entries whose first id is taken by another row of `audit_log`: by shortened hashes, or by rows planted in advance."""
 
 import json
 
@@ -16,7 +16,7 @@ ROWS = "SELECT id::text, metadata_json FROM audit_log"
 
 
 def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
-    """Of the hash in first ids so many hex digits are left, so that entries of nearby times often share one."""
+    """Leaves only `digits` hex digits of the hash in first ids, so that entries of nearby times often share one."""
     whole = Identity.first_id
 
     def cut(identity: Identity) -> str:
@@ -27,7 +27,7 @@ def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
 
 
 async def plant(connection: Connection | Pool, id_: str, hash_: str | None = "f" * 64) -> None:
-    """A row of another entry under that id."""
+    """Inserts a row of another entry under that id."""
     await connection.execute(PLANT, id_, json.dumps({} if hash_ is None else {"hash": hash_}))
 
 
@@ -39,8 +39,8 @@ def second_id_of(entry: Json) -> str:
 
 
 async def second_ids(pool: Pool, log: Logbook) -> int:
-    """How many rows bear their second id. Raises AssertionError unless there is one row of each entry, under its first
-    id, or under its second where another row has the first.
+    """The number of rows under their second id. Raises AssertionError unless each entry has one row, under its first id
+    or, if another row has that, under its second.
     """
     entries = {entry["metadata_json"]["hash"]: entry for at in range(log.partitions) for entry in entries_of(log, at)}
     stored = [(row["id"], json.loads(row["metadata_json"])) for row in await pool.fetch(ROWS)]

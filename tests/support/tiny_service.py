@@ -1,4 +1,4 @@
-"""A service of a few lines on the real server: limits as JSON and a port in; run as a program, on the real loop."""
+"""A tiny service on the real HTTP server, run as a program on the real event loop: limits as JSON and a port in."""
 
 import asyncio
 import json

@@ -15,7 +15,7 @@ Written = tuple[str, bytes]
 
 
 async def traces(system: System, needles: Iterable[bytes]) -> dict[str, int]:
-    """How often any of them was found, by place; the places without one are left out."""
+    """How often any of the needles was found, by place; places without one are left out."""
     sought, found = tuple(needles), dict[str, int]()
     async for place, written in _everything(system):
         if holds(written, sought):

@@ -13,7 +13,7 @@ COMMANDS, STEPS = 50, 400
 
 
 def played(seed: int) -> World:
-    """Raises `Failed`, whatever the fault: tables must not contradict the log, and nothing may break."""
+    """Raises `Failed` for every kind of fault, even if the tables contradict the log or code crashes."""
     draw = random.Random(seed)
     config = replace(
         CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5

@@ -1,4 +1,4 @@
-"""An org with two connections, told as facts: a hotmart shop and a sheet of a type that has no model."""
+"""An org with two connections, as facts: a hotmart shop and a sheet, whose type has no model."""
 
 from typing import Any
 

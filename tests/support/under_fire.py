@@ -29,12 +29,12 @@ def main(schedules: int, first_seed: int) -> None:
 
 
 def names(mutant: Mutant) -> tuple[str, str, str]:
-    """What a mutant is, in the words of its row."""
+    """The cells of a mutant's row that describe it."""
     return mutant.lacks, mutant.rule, mutant.removed
 
 
 def found(mutant: Mutant) -> tuple[str, str]:
-    """Which judges found it in how many of a hundred schedules, and after how many runs the first did."""
+    """Which judges found the mutant in how many of a hundred schedules, and how many runs the first finding took."""
     verdicts = [mutant.verdict(seed) for seed in range(OF_EACH)]
     judges = Counter(failed.judge for failed in verdicts if failed is not None)
     first = next((runs for runs, failed in enumerate(verdicts, start=1) if failed is not None), None)

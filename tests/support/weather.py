@@ -1,5 +1,5 @@
-"""How rough one schedule is: each seed draws its own rates, so that some schedules have much of one trouble and none of
-another.
+"""The fault rates of one schedule: each seed draws its own, so that some schedules have many faults of one kind and
+none of another.
 """
 
 import random
@@ -44,4 +44,4 @@ class Weather:
 
 
 CALM = Weather(projecting=60.0, overdue=2.0)
-"""What is on its way lands, and nothing else goes wrong."""
+"""Batches on their way land, and nothing else goes wrong."""

@@ -1,11 +1,11 @@
-"""A connection that drowns in dead letters, and what is done about it: more than a filter takes at once."""
+"""A connection flooded with more dead letters than a filter takes at once, and the commands that clear them."""
 
 from support.chain import Json
 from support.draws import Draws
 from support.publisher import Send
 
 GAP = 200
-"""Commands between two that build upon each other: the first is answered by then."""
+"""Commands between two that depend on each other, so that the first is answered in time."""
 EVERY = 4
 FLOODER = "service:flooder"
 

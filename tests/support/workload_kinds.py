@@ -53,11 +53,11 @@ NEEDS = {kind: things for things, kinds in ACTS_ON.items() for kind in kinds} | 
 }
 MAKES = {things: kind for kind, (things, _) in CREATED.items()}
 SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_EVENT", "RAISE_ALERT", "RESOLVE_ALERT"}
-"""What a service may do for nobody."""
+"""The commands that a service may send without an actor."""
 
 
 def lacking(org: Json, kind: str) -> str | None:
-    """What the command would act on or name, if there is none of it."""
+    """The kind of thing that the command needs and the org lacks, or None."""
     things = NEEDS.get(kind)
     if things == "runs":
         return None if any(run["status"] == "running" for run in org["runs"].values()) else things

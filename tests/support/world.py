@@ -8,9 +8,9 @@ from support.chain import Json, thing_id
 
 LEADERS = {"owner", "admin"}
 TIMEKEEPER = "service:daybook"
-"""Who fails a run that takes too long, and signs what policies write."""
+"""The principal that fails overdue runs and that writes the entries of policies."""
 MOST = 10_000
-"""An org has no more projects, connections or secret references, of each kind."""
+"""The limit of an org's projects, of its connections and of its secret references."""
 
 CREATED = {
     "CREATE_PROJECT": ("projects", "project_id"),
@@ -20,7 +20,7 @@ CREATED = {
     "RAISE_ALERT": ("alerts", "alert_id"),
     "CREATE_SECRET_REF": ("secret_refs", "secret_ref_id"),
 }
-"""What a create makes, and the field in which a service may choose its id."""
+"""The kind of thing that each create makes, and the field in which a service may choose its id."""
 
 
 class Refused(Exception):
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class World:
-    """`orgs`: id to what `new_org` gives. `reserved`: chosen id to the org that was the first to ask for it."""
+    """`orgs` maps ids to the results of `new_org`, `reserved` chosen ids to the org that asked first."""
 
     users: set[str] = field(default_factory=set)
     orgs: dict[str, Json] = field(default_factory=dict)
@@ -55,7 +55,7 @@ def require(right: bool, code: str = "FORBIDDEN") -> None:  # noqa: FBT001 - the
 
 
 def org_of(world: World, command: Json) -> Json:
-    """The org, if it is there and the actor may see it; a service without an actor sees every org."""
+    """The org, if it exists and the actor may see it; a service without an actor sees every org."""
     org = world.orgs.get(command["org_id"])
     actor = command["actor_user_id"]
     if org is None or (actor is not None and actor not in org["members"]):
@@ -84,7 +84,7 @@ def runs_project(org: Json, project_id: str, command: Json) -> bool:
 
 
 def works_in_project(org: Json, project_id: str, command: Json) -> bool:
-    """What a service without an actor, the org's leaders, and a project's admins and editors may."""
+    """True for a service without an actor, the org's owners and admins, and the project's admins and editors."""
     role = _project_role(org, project_id, command)
     return command["actor_user_id"] is None or leads(org, command) or role in {"admin", "editor"}
 
@@ -95,25 +95,25 @@ def _project_role(org: Json, project_id: str, command: Json) -> str | None:
 
 
 def may_choose(principal: str, command: Json) -> bool:
-    """Only a service chooses the id of what it creates, also where it acts for a user."""
+    """Only a service may choose the id of what it creates, even when it acts for a user."""
     return CREATED[command["type"]][1] not in command["data"] or principal.startswith("service:")
 
 
 def made_id(command: Json) -> str:
-    """The id of what a create makes, or would make."""
+    """The id of the thing that a create makes or would make."""
     chosen: str | None = command["data"].get(CREATED[command["type"]][1])
     return chosen or thing_id(command["org_id"], command["id"])
 
 
 def require_free(world: World, command: Json) -> None:
-    """Refuses an id that the org has in use, or that another org was the first to ask for."""
+    """Refuses an id that the org already uses, or that another org asked for first."""
     id_, (kind, _) = made_id(command), CREATED[command["type"]]
     require(world.reserved.get(id_, command["org_id"]) == command["org_id"], "ALREADY_EXISTS")
     require(all(id_ not in org[kind] for org in world.orgs.values()), "ALREADY_EXISTS")
 
 
 def reserve(world: World, command: Json) -> None:
-    """A chosen id is reserved before the command is decided, whatever comes of it."""
+    """Reserves a chosen id before the command is decided, whatever its outcome."""
     if command["type"] in CREATED and CREATED[command["type"]][1] in command["data"]:
         world.reserved.setdefault(made_id(command), command["org_id"])
 

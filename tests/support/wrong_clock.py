@@ -1,5 +1,5 @@
-"""The `daybook` command line on a machine whose clock is off: `python wrong_clock.py SECONDS ARGUMENT...`.
-Only the time of day is moved, as a clock that is set wrong would be; deadlines run on.
+"""The `daybook` command line on a machine with a wrong clock: `python wrong_clock.py SECONDS ARGUMENT...`.
+Only the time of day is shifted; deadlines are unaffected.
 """
 
 import sys
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 def program(seconds: int) -> Sequence[str]:
-    """What is started in place of `daybook`."""
+    """The program to start instead of `daybook`."""
     return sys.executable, __file__, str(seconds)
 
 
@@ -20,7 +20,7 @@ def move(seconds: int) -> None:
 
 def run(seconds: str, arguments: Sequence[str]) -> None:
     move(int(seconds))
-    # Only now: whoever takes the clock by its name at import has to get this one.
+    # Import only now, so that modules which import the clock by name get this one.
     from daybook_infra.operations.cli import main  # noqa: PLC0415 - as said above
 
     main(list(arguments))

@@ -1,4 +1,4 @@
-"""The matrix of rights, cell by cell: every command by every kind of actor, in an org where it would else succeed."""
+"""The matrix of rights, cell by cell: every command by every actor, in an org where it would otherwise succeed."""
 
 import json
 from functools import cache
@@ -49,14 +49,14 @@ def founded() -> Org:
 
 
 def tried(cell: Cell, principal: Principal | None = None) -> Outcome:
-    """By the cell's own principal, or by that one for the same actor."""
+    """The outcome of the cell's command, sent by its own principal or by `principal` for the same actor."""
     send = SCENE.attempt(cell)
     org = None if cell.row.type in OUTSIDE else founded()
     return decided(org, send, principal or parse_principal(send.principal))
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
-def test_each_cell_ends_as_the_table_of_rights_says(cell: Cell) -> None:
+def test_each_cell_gets_the_verdict_of_the_table_of_rights(cell: Cell) -> None:
     outcome = tried(cell)
     match verdict(cell.row, cell.actor):
         case Verdict.ALLOWED:
@@ -71,13 +71,13 @@ def test_each_cell_ends_as_the_table_of_rights_says(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("cell", OF_USERS, ids=str)
-def test_a_service_that_acts_for_a_user_gets_the_users_own_decision(cell: Cell) -> None:
+def test_a_service_acting_for_a_user_gets_the_users_own_decision(cell: Cell) -> None:
     assert tried(cell, LOADER).decision == tried(cell).decision
 
 
 @pytest.mark.parametrize(("by", "principal"), OUTSIDERS, ids=str)
 @pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.STRANGER], ids=str)
-def test_to_an_outsider_the_org_does_not_exist(cell: Cell, by: str | None, principal: Principal) -> None:
+def test_an_outsider_gets_the_answer_for_an_unknown_org(cell: Cell, by: str | None, principal: Principal) -> None:
     send = SCENE.attempt(cell)
     attempt = Send(send.principal, {**send.command, "actor_user_id": by})
     refused = decided(founded(), attempt, principal).then_rejected(Code.ORG_NOT_FOUND)
@@ -85,7 +85,7 @@ def test_to_an_outsider_the_org_does_not_exist(cell: Cell, by: str | None, princ
 
 
 @pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.SERVICE], ids=str)
-def test_a_service_that_names_an_unused_org_id_finds_no_org(cell: Cell) -> None:
+def test_a_service_that_names_an_unknown_org_is_told_so(cell: Cell) -> None:
     decided(None, SCENE.attempt(cell), LOADER).then_rejected(Code.ORG_NOT_FOUND)
 
 
@@ -96,7 +96,7 @@ def test_a_command_changes_the_org_if_its_row_says_so(cell: Cell) -> None:
 
 
 @pytest.mark.parametrize("role", ["member", "viewer"])
-def test_an_admin_may_not_lower_an_owner_by_adding_it_again(role: str) -> None:
+def test_an_admin_may_not_demote_an_owner_by_adding_it_again(role: str) -> None:
     row = Row("ADD_MEMBER", ({"user_id": "other owner", "role": role},))
     tried(Cell(row, 0, Actor.ADMIN)).then_rejected(Code.FORBIDDEN)
 
@@ -106,10 +106,10 @@ def test_daybook_itself_has_the_rights_of_a_service(row: Row) -> None:
     assert isinstance(tried(Cell(row, 0, Actor.SERVICE), DAYBOOK).decision, Acceptance)
 
 
-def test_every_command_has_its_rows() -> None:
+def test_every_command_has_rows_in_the_matrix() -> None:
     assert {row.type for row in ROWS} == set(MAY) == set(COMMANDS)
 
 
-def test_every_actor_and_every_verdict_is_in_the_matrix() -> None:
+def test_the_matrix_covers_every_actor_and_every_verdict() -> None:
     assert {cell.actor for cell in CELLS} == set(Actor)
     assert {verdict(cell.row, cell.actor) for cell in CELLS} == set(Verdict)
