@@ -13,8 +13,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.canaries import Canary, Mark, Scene, canaries
 from support.chain import entry_id, partition_of
-from support.driving import eventually, fresh_id
-from support.hub_org import done, made_id, new_hub_orgs
+from support.driving import done, eventually, fresh_id, made_id, new_tenant
 from support.processes import System
 from support.publisher import Door, Publisher, doors
 from support.replay import read_topic
@@ -35,11 +34,11 @@ async def instances(shared: System) -> AsyncIterator[list[Door]]:
 
 @pytest.fixture
 async def scene(door: Door, database: Connection) -> Scene:
-    (org,) = await new_hub_orgs(door, database, 1)
-    ref = org.by_owner("CREATE_SECRET_REF", key_name="key", secret_id_ref="vault:kv/key#value")
-    used = org.by_service("RECORD_DLQ_EVENT", connection_id=org.connection_id, payload=1)
+    org = await new_tenant(door, database, connections=1)
+    ref = org.by(org.owner, "CREATE_SECRET_REF", key_name="key", secret_id_ref="vault:kv/key#value")
+    used = org.by_service("RECORD_DLQ_EVENT", connection_id=org.connections[0], payload=1)
     await done(door, used)
-    return Scene(org.org_id, org.project_id, org.connection_id, made_id(await done(door, ref)), used.command["id"])
+    return Scene(org.org_id, org.project_id, org.connections[0], made_id(await done(door, ref)), used.command["id"])
 
 
 async def final_answer(door: Door, path: str, body: bytes) -> httpx.Response:

@@ -7,9 +7,9 @@ import pytest_asyncio
 
 from daybook_infra.runtime.postgres.connections import Connection
 from suites.bulk import PENDING, Bulk, BulkContract
-from support.driving import Tenant, fresh_id, post_batch, until_projected
+from support.driving import Tenant, fresh_id, new_tenant, post_batch, until_projected
 from support.processes import DAYBOOK, System, environment
-from support.publisher import Door, Publisher, Send, decided
+from support.publisher import Door, Publisher, Send
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 SERVICE = "service:source"
@@ -21,10 +21,15 @@ FROM audit_log WHERE org_id = $1 AND action = $2 AND result = 'success' ORDER BY
 """
 
 
+@pytest_asyncio.fixture
+async def tenant(door: Door, database: Connection) -> Tenant:
+    return await new_tenant(door, database, connections=1)
+
+
 async def test_all_dead_letters_are_retried_and_then_resolved(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await create_connection(door, tenant)
+    (connection_id,) = tenant.connections
     await record(door, database, tenant, connection_id)
     bulk = ("--connection", connection_id, "--principal", "service:ops")
     assert await dlq(shared, "retry", *bulk, "--dry-run") == f"{PENDING} pending dead letters match; nothing was sent"
@@ -41,7 +46,7 @@ async def test_all_dead_letters_are_retried_and_then_resolved(
 class TestServices(BulkContract):
     @pytest_asyncio.fixture
     async def bulk(self, publisher: Publisher, door: Door, database: Connection, tenant: Tenant) -> Bulk:
-        connection_id = await create_connection(door, tenant)
+        (connection_id,) = tenant.connections
         await record(door, database, tenant, connection_id)
         return Bulk(publisher, database, tenant.org_id, connection_id)
 
@@ -49,7 +54,7 @@ class TestServices(BulkContract):
 async def test_operators_see_the_alert_and_the_backlog(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
-    connection_id = await create_connection(door, tenant)
+    (connection_id,) = tenant.connections
     await record(door, database, tenant, connection_id, number=150)
     alerts, connections = await asyncio.gather(
         daybook(shared, "alerts", "--connection", connection_id),
@@ -62,21 +67,6 @@ async def test_operators_see_the_alert_and_the_backlog(
     bulk = ("--connection", connection_id, "--resolution", "manual")
     assert await dlq(shared, "resolve", *bulk) == "150 dead letters resolved"
     assert await daybook(shared, "alerts", "--connection", connection_id) == "no open alert\n"
-
-
-async def create_connection(door: Door, tenant: Tenant) -> str:
-    project = await decided(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
-    send = tenant.by(tenant.owner, "CREATE_CONNECTION", project_id=made_id(project), type="rss", name="Feed", config={})
-    return made_id(await decided(send, door))
-
-
-def made_id(answer: dict[str, object]) -> str:
-    assert answer["status"] == 200, answer
-    match answer["entries"]:
-        case [{"entity_id": str(id_)}]:
-            return id_
-        case entries:
-            raise AssertionError(entries)
 
 
 async def record(

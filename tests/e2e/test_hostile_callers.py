@@ -18,13 +18,14 @@ from support.driving import (
     Tenant,
     check_tables,
     connected,
+    done,
     eventually,
     fresh_id,
+    made_id,
     new_tenant,
     post_batch,
     until_projected,
 )
-from support.hub_org import done, made_id, new_hub_orgs
 from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, Send
@@ -123,8 +124,8 @@ async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door,
     """Anyone who knows the id of a run can compute the id of the command with which Daybook ends it."""
     stranger = bystander.tenants[0].stranger
     async with connected(system.settings) as database, Publisher(system.settings) as publisher:
-        (org,) = await new_hub_orgs(door, database, 1)
-        started = await done(door, org.start())
+        org = await new_tenant(door, database, connections=1)
+        started = await done(door, org.by_service("START_SYNC", connection_id=org.connections[0]))
         run = made_id(started)
         claimed = str(uuid5(UUID(run), "sync_stalled"))
         sends = [

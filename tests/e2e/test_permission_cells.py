@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable
-from functools import partial
 from random import Random
 from uuid import UUID
 
@@ -10,17 +9,15 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
-from support.driving import eventually, post_batch, register, send_all, through
+from support.driving import found, register, send_all, through
 from support.matrix import Cell, Verdict, cells, verdict
 from support.matrix_scene import PEOPLE, Scene, person
 from support.publisher import Door
-from support.workload import SERVICE
 
 pytestmark = pytest.mark.e2e
 SEED = 20_261_122
 SAMPLE = 200
 CONCURRENCY = 8
-UNDECIDED = {202, 503}
 ANSWERS = {
     Verdict.ALLOWED: (200, None),
     Verdict.FORBIDDEN: (403, "FORBIDDEN"),
@@ -53,19 +50,11 @@ async def create_all(door: Door, scenes: Iterable[Scene]) -> None:
 
     async def work() -> None:
         for scene in waiting:
-            # Commands that are not decided in time are sent again with the same ids.
-            await eventually(partial(create, door, scene), seconds=30)
+            await found(door, scene.founding())
 
     async with asyncio.TaskGroup() as group:
         for _ in range(CONCURRENCY):
             group.create_task(work())
-
-
-async def create(door: Door, scene: Scene) -> bool:
-    items = await post_batch(door, scene.founding(), SERVICE)
-    refused = [item for item in items if item["status"] not in {200, *UNDECIDED}]
-    assert not refused, f"seed {SEED}: {refused}"
-    return all(item["status"] == 200 for item in items)
 
 
 def matches(cell: Cell, answer: Json) -> bool:

@@ -11,9 +11,18 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json, partition_of
-from support.driving import check_tables, connected, eventually, until_projected
+from support.driving import (
+    Tenant,
+    check_tables,
+    connected,
+    done,
+    eventually,
+    fresh_ids,
+    made_id,
+    new_tenants,
+    until_projected,
+)
 from support.forging import forge
-from support.hub_org import HubOrg, done, made_id, new_hub_orgs
 from support.processes import System, Systems
 from support.publisher import Door, decided, doors
 from support.replay import by_command, entries_of, read_log
@@ -38,9 +47,12 @@ class Site:
     def door(self) -> Door:
         return self.ways[-1]
 
-    async def start_runs(self, org: HubOrg) -> list[str]:
+    async def start_runs(self, org: Tenant) -> list[str]:
         """Starts a run of each connection of the org and waits until they are in the tables."""
-        answers = [await done(self.door, org.start(connection)) for connection in org.connections]
+        answers = [
+            await done(self.door, org.by_service("START_SYNC", connection_id=connection))
+            for connection in org.connections
+        ]
         await until_projected(self.database, [answer["position"] for answer in answers])
         return [made_id(answer) for answer in answers]
 
@@ -105,7 +117,7 @@ def check_timed_out(entries: Collection[Json], connection_id: str, run_id: str) 
         assert entry["metadata_json"]["principal"] == DAYBOOK
 
 
-async def check_all_timed_out(site: Site, orgs: Collection[HubOrg], runs: dict[str, str]) -> None:
+async def check_all_timed_out(site: Site, orgs: Collection[Tenant], runs: dict[str, str]) -> None:
     """`runs` are connection ids by run id. Daybook has ended each run once, and nothing else."""
     found = await site.timeouts()
     assert found.keys() >= {timeout_id(run) for run in runs}
@@ -120,25 +132,25 @@ async def check_all_timed_out(site: Site, orgs: Collection[HubOrg], runs: dict[s
 
 async def test_an_abandoned_run_is_ended_and_the_next_success_resolves_its_alerts(short_limit: System) -> None:
     async with open_site(short_limit) as site:
-        (org,) = await new_hub_orgs(site.door, site.database, 1)
+        (org,) = await new_tenants(site.door, site.database, fresh_ids(1), 1)
         (run,) = await site.start_runs(org)
         await site.wait_until_ended([run])
-        await check_all_timed_out(site, [org], {run: org.connection_id})
+        await check_all_timed_out(site, [org], {run: org.connections[0]})
         took = "select finished_at - started_at from sync_runs where id = $1"
         assert await site.database.fetchval(took, run) >= timedelta(seconds=LIMIT)
         (again,) = await site.start_runs(org)
-        success = await done(site.ways[0], org.complete(again))
+        success = await done(site.ways[0], org.by_service("COMPLETE_SYNC", sync_run_id=again))
         assert [entry["action"] for entry in success["entries"]] == ["COMPLETE_SYNC", "RESOLVE_ALERT", "RESOLVE_ALERT"]
         await until_projected(site.database, [success["position"]])
         alerts = "select count(*) from integration_alerts where project_id = $1"
         assert await site.database.fetchval(alerts, org.project_id) == 0
-        late = await decided(org.complete(run), site.door)
+        late = await decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), site.door)
         assert (late["status"], late["code"]) == (409, "SYNC_NOT_RUNNING")
 
 
 async def test_a_run_ended_at_the_last_moment_is_ended_by_either_its_worker_or_daybook(short_limit: System) -> None:
     async with open_site(short_limit) as site:
-        orgs = await new_hub_orgs(site.door, site.database, 6, 4)
+        orgs = await new_tenants(site.door, site.database, fresh_ids(6), 4)
         runs = {run: org for org in orgs for run in await site.start_runs(org)}
         rows = await site.database.fetch(
             "select id::text, started_at from sync_runs where id = any($1::uuid[])", [*runs]
@@ -156,17 +168,17 @@ async def test_a_run_ended_at_the_last_moment_is_ended_by_either_its_worker_or_d
         await check_tables(short_limit.settings)
 
 
-async def complete_at(site: Site, org: HubOrg, run: str, moment: datetime) -> Json:
+async def complete_at(site: Site, org: Tenant, run: str, moment: datetime) -> Json:
     async def due() -> bool:
         return datetime.now(UTC) >= moment
 
     await eventually(due, 2 * LIMIT)
-    return await decided(org.complete(run), *site.ways)
+    return await decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), *site.ways)
 
 
 async def test_runs_of_an_org_in_quarantine_are_not_ended(short_limit: System) -> None:
     async with open_site(short_limit) as site:
-        quarantined, other = await new_hub_orgs(site.door, site.database, 2)
+        quarantined, other = await new_tenants(site.door, site.database, fresh_ids(2), 1)
         (kept_run,) = await site.start_runs(quarantined)
         await forge(short_limit.settings, quarantined.org_id, None, "PAINT_ORG", {})
         look = "select count(*) = 1 from daybook.quarantine where org_id = $1"
@@ -184,7 +196,7 @@ async def test_runs_of_an_org_in_quarantine_are_not_ended(short_limit: System) -
 async def test_runs_are_ended_after_a_takeover_if_the_owner_of_their_partition_dies(systems: Systems) -> None:
     system = systems.start(commands=2, projectors=1, sync_max_seconds=LIMIT)
     async with open_site(system) as site:
-        orgs = await new_hub_orgs(site.door, site.database, 8, 2)
+        orgs = await new_tenants(site.door, site.database, fresh_ids(8), 2)
         runs = {run: connection for org in orgs for run, connection in await started_on(site, org)}
         assert len({partition_of(org.org_id, system.settings.partitions) for org in orgs}) > 1
         await site.wait_until_old(runs, LIMIT)
@@ -193,14 +205,14 @@ async def test_runs_are_ended_after_a_takeover_if_the_owner_of_their_partition_d
         await check_all_timed_out(site, orgs, runs)
 
 
-async def started_on(site: Site, org: HubOrg) -> list[tuple[str, str]]:
+async def started_on(site: Site, org: Tenant) -> list[tuple[str, str]]:
     return list(zip(await site.start_runs(org), org.connections, strict=True))
 
 
 async def test_runs_that_became_overdue_without_an_instance_are_ended_after_the_start(systems: Systems) -> None:
     system = systems.start(commands=1, projectors=1, sync_max_seconds=3600)
     async with open_site(system) as site:
-        orgs = await new_hub_orgs(site.door, site.database, 3, 2)
+        orgs = await new_tenants(site.door, site.database, fresh_ids(3), 2)
         runs = {run: connection for org in orgs for run, connection in await started_on(site, org)}
         system.commands[0].stop()
         assert await site.timeouts() == {}

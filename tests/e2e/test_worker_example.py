@@ -7,11 +7,10 @@ import sys
 import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
-from support.chain import Json
 from support.documents import ROOT
-from support.driving import Tenant, until_projected
+from support.driving import Tenant, done, made_id, until_projected
 from support.processes import System, environment
-from support.publisher import Door, Send, decided
+from support.publisher import Door
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -71,7 +70,7 @@ async def test_the_worker_fails_with_the_code_of_a_rejection(
     shared: System, door: Door, database: Connection, tenant: Tenant
 ) -> None:
     connection_id = await create_hotmart_connection(door, database, tenant)
-    await done(tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id), door)
+    await done(door, tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id))
     exit_code, output, errors = await run_worker(shared, connection_id)
     assert (exit_code, output, errors.strip().splitlines()[-1]) == (1, "", "START_SYNC: CONNECTION_INACTIVE")
 
@@ -79,19 +78,12 @@ async def test_the_worker_fails_with_the_code_of_a_rejection(
 async def create_hotmart_connection(door: Door, database: Connection, tenant: Tenant) -> str:
     """The id of a new connection that is in the tables, where the worker looks up its org."""
     reference = {"key_name": "shop hottok", "secret_id_ref": "vault:kv/shop/hotmart#hottok"}
-    await done(tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference), door)
-    project = await done(tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"), door)
-    data = {"project_id": project["entries"][0]["entity_id"], "type": "hotmart", "name": "Shop", "config": CONFIG}
-    connection = await done(tenant.by(tenant.owner, "CREATE_CONNECTION", **data), door)
+    await done(door, tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference))
+    project = await done(door, tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"))
+    data = {"project_id": made_id(project), "type": "hotmart", "name": "Shop", "config": CONFIG}
+    connection = await done(door, tenant.by(tenant.owner, "CREATE_CONNECTION", **data))
     await until_projected(database, [connection["position"]])
-    connection_id: str = connection["entries"][0]["entity_id"]
-    return connection_id
-
-
-async def done(send: Send, door: Door) -> Json:
-    answer = await decided(send, door)
-    assert answer["status"] == 200, answer
-    return answer
+    return made_id(connection)
 
 
 async def run_worker(system: System, connection_id: str) -> tuple[int | None, str, str]:

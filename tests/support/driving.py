@@ -17,7 +17,7 @@ from support.chain import Json
 from support.publisher import Door, Publisher, Send, decided
 from support.replay import check_chain, entries_of, read_log
 from support.tables import differences, fold, read_tables
-from support.workload import SERVICE, by_user, registration
+from support.workload import SERVICE, by_user, command, registration
 
 Seen = TypeVar("Seen")
 Way = Callable[[Send], Awaitable[Json]]
@@ -25,6 +25,10 @@ Way = Callable[[Send], Awaitable[Json]]
 
 def fresh_id() -> str:
     return str(uuid4())
+
+
+def fresh_ids(count: int) -> tuple[str, ...]:
+    return tuple(fresh_id() for _ in range(count))
 
 
 async def eventually(look: Callable[[], Awaitable[Seen]], seconds: float = 15) -> Seen:
@@ -124,29 +128,79 @@ async def check_tables(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An org with a user in each role, and a registered user who is not a member."""
+    """An org with a user in each role, and a registered user who is not a member. It has a project if it has any
+    connections.
+    """
 
     org_id: str
+    connections: tuple[str, ...] = ()
+    project_id: str = field(default_factory=fresh_id)
     owner: str = field(default_factory=fresh_id)
     admin: str = field(default_factory=fresh_id)
     member: str = field(default_factory=fresh_id)
     viewer: str = field(default_factory=fresh_id)
     stranger: str = field(default_factory=fresh_id)
 
+    @property
+    def people(self) -> tuple[str, ...]:
+        return self.owner, self.admin, self.member, self.viewer, self.stranger
+
     def by(self, actor: str, kind: str, **data: Any) -> Send:
         """A command of a user to this org, under a new id."""
         return by_user(kind, self.org_id, actor, fresh_id(), **data)
 
+    def by_service(self, kind: str, actor: str | None = None, **data: Any) -> Send:
+        return Send(SERVICE, command(kind, self.org_id, actor, fresh_id(), **data))
+
     def rename(self, name: str) -> Send:
         return self.by(self.owner, "RENAME_ORG", name=name)
 
+    def founding(self) -> list[Send]:
+        """The commands that create the org, in order. Some choose ids, so a service sends them."""
+        roles = {"admin": self.admin, "member": self.member, "viewer": self.viewer}
+        sends = [self.by(self.owner, "CREATE_ORG", name="Org")]
+        sends += [self.by(self.owner, "ADD_MEMBER", user_id=user, role=role) for role, user in roles.items()]
+        if self.connections:
+            sends.append(self.by_service("CREATE_PROJECT", self.owner, project_id=self.project_id, name="Web"))
+        crm = {"project_id": self.project_id, "type": "crm", "config": {}}
+        return sends + [
+            self.by_service("CREATE_CONNECTION", self.owner, connection_id=id_, name=f"CRM {at}", **crm)
+            for at, id_ in enumerate(self.connections)
+        ]
 
-async def new_tenant(door: Door, connection: Connection, org_id: str | None = None) -> Tenant:
-    tenant = Tenant(org_id or fresh_id())
-    await register(door, connection, (tenant.owner, tenant.admin, tenant.member, tenant.viewer, tenant.stranger))
-    sends = [tenant.by(tenant.owner, "CREATE_ORG", name="Org")]
-    others = {"admin": tenant.admin, "member": tenant.member, "viewer": tenant.viewer}
-    sends += [tenant.by(tenant.owner, "ADD_MEMBER", user_id=user, role=role) for role, user in others.items()]
-    for send in sends:
-        assert (await decided(send, door))["status"] == 200
-    return tenant
+
+async def new_tenant(door: Door, connection: Connection, org_id: str | None = None, connections: int = 0) -> Tenant:
+    return (await new_tenants(door, connection, [org_id or fresh_id()], connections))[0]
+
+
+async def new_tenants(door: Door, connection: Connection, org_ids: Iterable[str], connections: int = 0) -> list[Tenant]:
+    """Creates orgs whose users are in the tables."""
+    tenants = [Tenant(org_id, fresh_ids(connections)) for org_id in org_ids]
+    await register(door, connection, [user for tenant in tenants for user in tenant.people])
+    for tenant in tenants:
+        await found(door, tenant.founding())
+    return tenants
+
+
+async def found(door: Door, sends: Sequence[Send]) -> None:
+    """Sends one batch by a service, again and again until every command is accepted."""
+
+    async def is_founded() -> bool:
+        items = await post_batch(door, sends, SERVICE)
+        assert {item["status"] for item in items} <= {200, 202, 503}, items
+        return all(item["status"] == 200 for item in items)
+
+    await eventually(is_founded, seconds=30)
+
+
+async def done(door: Door, send: Send) -> Json:
+    """Sends a command that must succeed; returns the answer."""
+    answer = await decided(send, door)
+    assert answer["status"] == 200, answer
+    return answer
+
+
+def made_id(answer: Json) -> str:
+    """The id of what the command created."""
+    id_: str = answer["entries"][0]["entity_id"]
+    return id_
