@@ -13,7 +13,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import heal as heal_module
 from daybook_projector.healing.org_log import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than, post_rest, start_heal
-from support.logbook import Logbook, org_in, user_in
+from support.logbook import Logbook, log_with, org_in, user_in
 from support.poison import ANN, BOB, HURT, WELL, busy
 from support.projecting import database, expected, post, quarantine, tables, until
 from support.stack import FreshSettings
@@ -71,11 +71,9 @@ async def test_all_orgs_are_projected_while_the_rows_of_one_are_healed(settings:
 
 
 async def test_only_the_partition_of_the_org_waits_for_the_last_step(fresh_settings: FreshSettings) -> None:
-    settings, log = fresh_settings(partitions=2), Logbook(2)
+    settings = fresh_settings(partitions=2)
     ann, here, neighbour, there = user_in(0, 2), org_in(0, 2), org_in(0, 2, 1), org_in(1, 2)
-    log.register(ann)
-    for org_id in (here, neighbour, there):
-        log.add(org_id, ann, facts.OrgCreated(name="a"))
+    log = log_with(here, neighbour, there, users=[ann], partitions=2)
     log.add(here, ann, facts.OrgRenamed(name="b"))
     async with database(settings) as pool:
         await post(pool, log, kind=older_than(facts.OrgRenamed))

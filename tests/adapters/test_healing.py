@@ -17,7 +17,7 @@ from daybook_projector.healing.shadow_tables import ShadowTables
 from daybook_projector.projections.fold import folds
 from support.healing import heal, older_than, post_rest
 from support.histories import logs
-from support.logbook import Logbook, thing
+from support.logbook import Logbook, log_with, thing
 from support.poison import ANN, BOB, HURT, POISONS, WELL, Poisoning, a_row_that_is_not_there, busy, founded
 from support.projecting import database, empty, expected, post, quarantine, tables
 from support.tables import Tables, differences
@@ -92,9 +92,7 @@ async def state(pool: Pool) -> tuple[Tables, list[tuple[str, int, int]]]:
 
 
 async def test_a_missing_user_can_be_added_before_healing(settings: Settings, pool: Pool) -> None:
-    log = Logbook()
-    log.register(ANN)
-    log.add(HURT, ANN, facts.OrgCreated(name="a"))
+    log = log_with(HURT)
     log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=BOB))
     await post(pool, log)
     with pytest.raises(Unhealable, match=rf"entry 0\.2 \(ADD_MEMBER\) cannot be applied: user {BOB} does not exist"):

@@ -7,7 +7,7 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.org_log import Unhealable
 from support.healing import heal, heal_at_a_shell, older_than
-from support.logbook import Logbook, org, org_in, project, thing, user_in
+from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
 from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded
 from support.projecting import database, post, quarantine, tables
 from support.shell import Ended
@@ -97,9 +97,8 @@ async def test_a_missing_row_of_audit_log_is_an_error_where_it_is_needed(setting
 
 
 async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSettings) -> None:
-    settings, log, ann, hurt = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
-    log.register(ann)
-    log.add(hurt, ann, facts.OrgCreated(name="a"))
+    settings, ann, hurt = fresh_settings(partitions=2), user_in(0, 2), org_in(0, 2)
+    log = log_with(hurt, users=[ann], partitions=2)
     log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)

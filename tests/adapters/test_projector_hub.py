@@ -6,7 +6,8 @@ from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.row_writer import CASCADE_SECONDS
 from daybook_projector.projections.fold import TABLES
-from support.logbook import Logbook, org, project, thing, user
+from support.hub_scene import connected
+from support.logbook import Logbook, log_with, org, project, thing, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
 from support.tables import differences
 
@@ -36,16 +37,13 @@ CREATE TRIGGER note AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FU
 
 
 def log_with_project() -> Logbook:
-    log = Logbook()
-    log.register(ANN)
-    log.add(ORG, ANN, facts.OrgCreated(name="a"))
+    log = log_with(ORG)
     log.add(ORG, ANN, facts.ProjectCreated(name="p", project_id=SITE))
     return log
 
 
 def connection_created(link: str = LINK, name: str = "a") -> Fact:
-    config = free_json({"deep": {"\u00fc": [1, 2.5, None, True]}})
-    return facts.ConnectionCreated(config=config, connection_id=link, name=name, project_id=SITE, type="own")
+    return connected(link, SITE, {"deep": {"\u00fc": [1, 2.5, None, True]}}, name=name)
 
 
 def with_children(link: str, run: str, letter: str, payload: object = None) -> tuple[Fact, ...]:

@@ -10,7 +10,7 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from support.logbook import Logbook, org_in, user_in
+from support.logbook import Logbook, log_with, org_in, user_in
 from support.projecting import Projector, projected, projecting, publish, tables, until, wait_for
 from support.stack import FreshSettings
 
@@ -26,10 +26,8 @@ def settings(fresh_settings: FreshSettings) -> Settings:
 
 
 async def project_once(settings: Settings, pool: Pool) -> Logbook:
-    log = Logbook(PARTITIONS)
-    log.register(ANN)
+    log = log_with(HURT, WELL, users=[ANN], partitions=PARTITIONS)
     for org_id in (HURT, WELL):
-        log.add(org_id, ANN, facts.OrgCreated(name="a"))
         log.add(org_id, ANN, facts.OrgRenamed(name="b"))
     await publish(settings, log)
     async with projecting(settings):

@@ -15,7 +15,7 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Insert
 from daybook_projector.projections.fold import folds
 from daybook_projector.projections.rule import Columns
-from support.logbook import Logbook, org, org_in, project, records, user_in
+from support.logbook import Logbook, log_with, org, org_in, project, records, user_in
 from support.poison import (
     ANN,
     BOB,
@@ -69,10 +69,8 @@ async def test_an_entry_that_cannot_be_applied_stops_its_org_only(pool: Pool, po
 async def test_an_entry_in_a_foreign_partition_quarantines_its_org_and_changes_no_row(
     fresh_settings: FreshSettings, limit: int
 ) -> None:
-    log, ann, hurt, well = Logbook(2), user_in(0, 2), org_in(0, 2), org_in(1, 2)
-    log.register(ann)
-    for org_id in (hurt, well):
-        log.add(org_id, ann, facts.OrgCreated(name="a"))
+    ann, hurt, well = user_in(0, 2), org_in(0, 2), org_in(1, 2)
+    log = log_with(hurt, well, users=[ann], partitions=2)
     place = log.add(hurt, ann, facts.OrgRenamed(name="foreign"), partition=1)[0]
     log.add(well, ann, facts.OrgRenamed(name="later"))
     async with database(fresh_settings(partitions=2)) as pool:

@@ -4,9 +4,10 @@ import pytest
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
-from daybook_contracts.entries.identity import policy_alert_id, thing_id
+from daybook_contracts.entries.identity import thing_id
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.postgres import kept_entries
+from support.hub_scene import connected, raised
 from support.logbook import command_id, org, project, thing
 from support.poison import ANN, HURT, WELL, a_row_that_is_not_there, founded
 from support.projecting import post
@@ -20,7 +21,7 @@ def facts_with_chosen_ids(site: str, first: int = 1) -> list[Fact]:
     link, run, letter, alert, ref = (thing(number) for number in range(first, first + 5))
     return [
         facts.ProjectCreated(name="a", project_id=site),
-        facts.ConnectionCreated(config=CONFIG, connection_id=link, name="a", project_id=site, type="own"),
+        connected(link, site),
         facts.SyncStarted(connection_id=link, sync_run_id=run),
         facts.DlqEventRecorded(connection_id=link, dlq_event_id=letter, payload=CONFIG),
         facts.AlertRaised(alert_id=alert, project_id=site, severity="info", message="a"),
@@ -54,18 +55,8 @@ async def test_computed_ids_and_policy_alerts_are_not_reserved(pool: Pool, monke
     log = founded()
     site, link = (thing_id(HURT, command_id(log.commands + number)) for number in (1, 2))
     log.add(HURT, ANN, facts.ProjectCreated(name="a", project_id=site))
-    log.add(
-        HURT, ANN, facts.ConnectionCreated(config=CONFIG, connection_id=link, name="a", project_id=site, type="own")
-    )
-    alert = facts.AlertRaised(
-        alert_id=policy_alert_id(link, "sync_failing"),
-        connection_id=link,
-        project_id=site,
-        severity="warning",
-        message="a",
-        rule="sync_failing",
-    )
-    log.add(HURT, ANN, alert)
+    log.add(HURT, ANN, connected(link, site))
+    log.add(HURT, ANN, raised("sync_failing", "warning", link, site))
     monkeypatch.setattr(kept_entries, "RESERVE", "no statement at all")
     assert await post(pool, log) == []
     assert await reserved(pool) == {}

@@ -15,7 +15,7 @@ from daybook_infra.stack.interface import Servers
 from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
-from support.logbook import Logbook, org, records, user
+from support.logbook import Logbook, log_with, org, records, user
 from support.processes import System
 from support.projecting import database, empty, expected, projected, projecting, publish, tables, until, wait_for
 from support.stack import FreshSettings
@@ -29,13 +29,6 @@ CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log EXECUTE FUNCTION no_roo
 """
 
 
-def log_with_org() -> Logbook:
-    log = Logbook(1)
-    log.register(ANN)
-    log.add(ORG, ANN, facts.OrgCreated(name="a"))
-    return log
-
-
 async def is_lock_awaited(pool: Pool) -> bool:
     return bool(await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
@@ -43,7 +36,7 @@ async def is_lock_awaited(pool: Pool) -> bool:
 async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_over(
     settings: Settings, pool: Pool
 ) -> None:
-    log = log_with_org()
+    log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
@@ -75,7 +68,7 @@ async def test_an_idle_projector_notices_a_restored_postgresql(
 ) -> None:
     """Shards may be waiting for its checkpoint before they append anything new."""
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
-    log = log_with_org()
+    log = log_with(ORG)
     async with projecting(settings):
         await publish(settings, log)
         await projected(pool, log)
@@ -85,7 +78,7 @@ async def test_an_idle_projector_notices_a_restored_postgresql(
 
 
 async def test_a_projector_recovers_from_lost_connections(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
@@ -108,7 +101,7 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
     fresh_settings: FreshSettings, stack: Servers
 ) -> None:
     settings = fresh_settings(partitions=1)
-    log = log_with_org()
+    log = log_with(ORG)
     async with projecting(settings) as projector:
 
         async def is_ready() -> bool:
@@ -128,7 +121,7 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
 
 
 async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
@@ -177,7 +170,7 @@ async def test_an_instance_finishes_its_batch_after_a_signal(fresh_settings: Fre
         for name in ("b", "c"):
             service = system.start("projector")
             service.wait_ready()
-            log = log_with_org()
+            log = log_with(ORG)
             log.add(ORG, ANN, facts.OrgRenamed(name=name))
             async with database(settings) as pool:
                 if name == "b":

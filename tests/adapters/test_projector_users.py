@@ -10,7 +10,7 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.users import AuthUsers
-from support.logbook import Logbook, org_in, user_in
+from support.logbook import Logbook, log_with, org_in, user_in
 from support.projecting import (
     Projector,
     checkpoints,
@@ -35,13 +35,6 @@ ANN, BOB = user_in(HERE, PARTITIONS), user_in(THERE, PARTITIONS)
 @pytest.fixture
 def settings(fresh_settings: FreshSettings) -> Settings:
     return fresh_settings(partitions=PARTITIONS)
-
-
-def log_with_org() -> Logbook:
-    log = Logbook(PARTITIONS)
-    log.register(ANN)
-    log.add(ORG, ANN, facts.OrgCreated(name="a"))
-    return log
 
 
 async def wait_until_waiting(projector: Projector, partition: int) -> None:
@@ -71,7 +64,7 @@ async def checkpoint_locked(pool: Pool, partition: int) -> AsyncIterator[None]:
 
 
 async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     log.register(BOB)
     before = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     place = log.add(ORG, ANN, facts.OrgRenamed(name="c"), facts.MemberAdded(role="admin", user_id=BOB))[-1]
@@ -90,7 +83,7 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(settin
 
 
 async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     registered = log.register(BOB)
     log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
     async with projecting(settings):
@@ -117,7 +110,7 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: 
 
 
 async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))[0]
     log.add(org_in(HERE, PARTITIONS, 1), ANN, facts.OrgCreated(name="well"))
     log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))
@@ -138,7 +131,7 @@ async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings
 
 
 async def test_an_actor_that_never_exists_stops_the_partition_only(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     place = log.add(ORG, BOB, facts.OrgRenamed(name="b"))[0]
     async with projecting(settings) as projector:
         await publish(settings, log)
@@ -154,7 +147,7 @@ async def test_an_actor_that_never_exists_stops_the_partition_only(settings: Set
 
 
 async def test_a_user_registered_later_in_the_same_partition_is_not_waited_for(settings: Settings, pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=[ANN], partitions=PARTITIONS)
     late = user_in(HERE, PARTITIONS, 1)
     place = log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=late))[0]
     log.register(late)

@@ -7,7 +7,7 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.histories import logs
-from support.logbook import Logbook, org, project, user
+from support.logbook import Logbook, log_with, org, project, user
 from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
 from support.stack import FreshSettings
 from support.tables import differences
@@ -15,16 +15,8 @@ from support.tables import differences
 ORG, ANN, BOB = org(1), user(1), user(2)
 
 
-def log_with_org() -> Logbook:
-    log = Logbook()
-    log.register(ANN)
-    log.register(BOB)
-    log.add(ORG, ANN, facts.OrgCreated(name="a"))
-    return log
-
-
 async def test_external_users_are_not_written(pool: Pool) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=(ANN, BOB))
     await pool.execute("INSERT INTO auth.users VALUES ($1, now())", ANN)
     await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
     assert await post(pool, log, managed=False) == []
@@ -46,7 +38,7 @@ async def test_any_cut_into_batches_gives_the_same_tables(
 
 
 async def test_transient_and_replaced_rows_are_written_correctly(fresh_settings: FreshSettings) -> None:
-    log = log_with_org()
+    log = log_with(ORG, users=(ANN, BOB))
     log.add(ORG, ANN, facts.ProjectCreated(name="p", project_id=project(1)))
     for _ in range(2):
         log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))

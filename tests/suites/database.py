@@ -25,7 +25,7 @@ from daybook_projector.partition.machine import Batch, PartitionLog
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from support.given import ANN, BOB, NOBODY, alert, dead_letter, secret_ref, sync_run
 from support.hub_scene import ADS, SHOP, WEB, cancelled, completed, connected, failed, recorded, started
-from support.logbook import Logbook, command_id, org, records
+from support.logbook import command_id, log_with, org, records
 from support.projecting import expected
 from support.tables import Tables, differences
 from support.taken_ids import cut_first_ids
@@ -38,11 +38,9 @@ class Database(ABC):
     """It has two orgs with a connection in each, SHOP in ORG and ADS in OTHER, once something has been written."""
 
     def __init__(self) -> None:
-        self.log, self._way = Logbook(), PartitionLog(0, NOTHING_PROJECTED, partitions=1)
-        self.log.register(ANN)
-        self.log.register(BOB)
+        self.log = log_with(ORG, OTHER, users=(ANN, BOB))
+        self._way = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
         for org_id, connection_id, project_id in ((ORG, SHOP, WEB), (OTHER, ADS, OTHER)):
-            self.log.add(org_id, ANN, facts.OrgCreated(name="Acme"))
             self.log.add(org_id, ANN, facts.ProjectCreated(project_id=project_id, name="Web"))
             self.log.add(org_id, ANN, connected(connection_id, project_id))
 
@@ -153,7 +151,7 @@ class LookUpsContract:
         one, none = await database.orgs(OrgNeeds(ORG), OrgNeeds(LATER))
         assert (none.org, none.fresh) == (None, True)
         assert one.org is not None
-        assert (one.org.name, dict(one.org.members), one.org.owners) == ("Acme", {ANN: "owner", BOB: "viewer"}, 1)
+        assert (one.org.name, dict(one.org.members), one.org.owners) == ("a", {ANN: "owner", BOB: "viewer"}, 1)
         assert {id_: (made.name, dict(made.members)) for id_, made in one.org.projects.items()} == {
             WEB: ("Web", {BOB: "viewer"})
         }

@@ -34,10 +34,11 @@ MESSAGES: dict[tuple[Rule, Severity], str] = {
 }
 
 
-def connected(connection_id: str, project_id: str) -> ConnectionCreated:
-    return ConnectionCreated(
-        connection_id=connection_id, project_id=project_id, type="sheets", name="S", config=free_json({})
-    )
+def connected(
+    connection_id: str, project_id: str, config: object = None, *, type_: str = "sheets", name: str = "S"
+) -> ConnectionCreated:
+    made = free_json({} if config is None else config)
+    return ConnectionCreated(connection_id=connection_id, project_id=project_id, type=type_, name=name, config=made)
 
 
 HUB: tuple[Fact, ...] = (

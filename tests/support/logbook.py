@@ -3,12 +3,12 @@ Void and poison records can be put between them. Ids are small numbers in the fo
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from daybook_contracts.entries.entry import EntryError
-from daybook_contracts.entries.facts import ACTION_OF, UserRegistered
+from daybook_contracts.entries.facts import ACTION_OF, OrgCreated, UserRegistered
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity, Scope
@@ -170,6 +170,16 @@ class Logbook:
             "salt": SALT,
             "scope": scope,
         }
+
+
+def log_with(*org_ids: str, users: Sequence[str] = (), partitions: int = 1) -> Logbook:
+    """A log in which user 1, or the first of the users, has created these orgs. All users are registered."""
+    people, log = users or (user(1),), Logbook(partitions)
+    for user_id in people:
+        log.register(user_id)
+    for org_id in org_ids:
+        log.add(org_id, people[0], OrgCreated(name="a"))
+    return log
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from msgspec import structs
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from support.entries_by_hand import changed, with_member
-from support.logbook import Logbook, Place, org, project, thing, user
+from support.hub_scene import connected
+from support.logbook import Logbook, Place, log_with, org, project, thing, user
 
 HURT, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
 WRONG_ID = project(99)
@@ -18,12 +19,7 @@ Poisoning = Callable[[Logbook], Place]
 
 
 def founded() -> Logbook:
-    log = Logbook()
-    log.register(ANN)
-    log.register(BOB)
-    for org_id in (HURT, WELL):
-        log.add(org_id, ANN, facts.OrgCreated(name="a"))
-    return log
+    return log_with(HURT, WELL, users=(ANN, BOB))
 
 
 def a_wrong_id(log: Logbook) -> Place:
@@ -124,11 +120,7 @@ def a_taken_key_name(log: Logbook) -> Place:
 def connect(log: Logbook) -> None:
     """Adds a connection, and its project, to an org without projects."""
     log.add(HURT, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
-    config = free_json({})
-    created = facts.ConnectionCreated(
-        config=config, connection_id=thing(1), name="a", project_id=project(3), type="own"
-    )
-    log.add(HURT, ANN, created)
+    log.add(HURT, ANN, connected(thing(1), project(3)))
 
 
 def letter(connection_id: str) -> facts.DlqEventRecorded:

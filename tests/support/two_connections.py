@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from daybook_contracts.entries.facts import ConnectionCreated, MemberAdded, OrgCreated, ProjectCreated, SecretRefCreated
-from daybook_contracts.entries.fields import free_json
+from daybook_contracts.entries.facts import MemberAdded, OrgCreated, ProjectCreated, SecretRefCreated
 from support.given import CAT, connection, project, secret_ref
+from support.hub_scene import connected
 
 WEB = project(1)
 SHOP, SHEETS = connection(1), connection(2)
@@ -35,6 +35,6 @@ FOUNDED = (
 )
 CONNECTED = (
     *FOUNDED,
-    ConnectionCreated(connection_id=SHOP, project_id=WEB, type="hotmart", name="Shop", config=free_json(HOTMART)),
-    ConnectionCreated(connection_id=SHEETS, project_id=WEB, type="sheets", name="Prices", config=free_json(PLAIN)),
+    connected(SHOP, WEB, HOTMART, type_="hotmart", name="Shop"),
+    connected(SHEETS, WEB, PLAIN, name="Prices"),
 )

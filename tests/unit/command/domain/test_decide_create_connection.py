@@ -9,8 +9,8 @@ from daybook_command.domain.decision import Rejection
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
-from daybook_contracts.entries.fields import free_json
 from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
+from support.hub_scene import connected
 from support.two_connections import CONNECTED, FOUNDED, HOTMART, META_ADS, PLAIN, SHOP, WEB
 
 MISSING, FREE = project(9), connection(7)
@@ -23,9 +23,7 @@ def create(by: str | None = ANN, **changes: Any) -> Command:
 
 
 def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -> ConnectionCreated:
-    return ConnectionCreated(
-        connection_id=connection_id, project_id=WEB, type=type_, name="Prices", config=free_json(config)
-    )
+    return connected(connection_id, WEB, config, type_=type_, name="Prices")
 
 
 def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:

@@ -12,9 +12,10 @@ from daybook_command.domain.secret_refs import SecretRef
 from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
-from daybook_contracts.entries.fields import ProjectRole, Role, free_json
+from daybook_contracts.entries.fields import ProjectRole, Role
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
 from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
+from support.hub_scene import connected
 
 WEB = project(1)
 
@@ -92,9 +93,7 @@ CREATE_REF_COMMAND = command("CREATE_SECRET_REF", by=ANN, key_name="one more", s
 
 
 def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None:
-    made = facts.ConnectionCreated(
-        connection_id=made_by(CREATE_CONNECTION_COMMAND), project_id=WEB, type="sheets", name="S", config=free_json({})
-    )
+    made = connected(made_by(CREATE_CONNECTION_COMMAND), WEB)
     hub_of(ORG_CONNECTIONS - 1, 0).when(CREATE_CONNECTION_COMMAND).then(made)
     hub_of(ORG_CONNECTIONS, 0).when(CREATE_CONNECTION_COMMAND).then_rejected(Code.LIMIT_REACHED)
 

@@ -9,6 +9,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
+from support.hub_scene import connected
 
 WEB, SHOP = project(1), connection(1)
 TOKEN, FREE, UNKNOWN = (secret_ref(number) for number in (1, 7, 9))
@@ -18,12 +19,7 @@ FOUNDED = (
     facts.ProjectCreated(project_id=WEB, name="Web"),
 )
 NAMED = (*FOUNDED, facts.SecretRefCreated(secret_ref_id=TOKEN, key_name="token", secret_id_ref="env:TOKEN"))
-USED = (
-    *NAMED,
-    facts.ConnectionCreated(
-        connection_id=SHOP, project_id=WEB, type="sheets", name="Shop", config=free_json({"secrets": {"key": "token"}})
-    ),
-)
+USED = (*NAMED, connected(SHOP, WEB, {"secrets": {"key": "token"}}))
 EMPTY, ACME = given(*FOUNDED), given(*NAMED)
 DIGEST = sha256(b"env:TOKEN").digest()
 

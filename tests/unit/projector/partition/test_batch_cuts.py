@@ -10,6 +10,7 @@ from daybook_projector.partition.batch_rows import NO_ORGS, net_changes
 from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.postgres.row_writer import statements
 from daybook_projector.projections.fold import TABLES, folds
+from support import hub_scene
 from support.histories import logs
 from support.logbook import Logbook, org, project, records, thing, user
 from support.row_tables import RowTables
@@ -68,9 +69,8 @@ def test_inserting_and_deleting_connections_with_children_takes_one_statement_pe
 
 def create_connection(link: str, project_id: str) -> list[Fact]:
     """A connection with a run and a dead letter. All three have the same id."""
-    empty, nothing = free_json({}), free_json(None)
     return [
-        facts.ConnectionCreated(config=empty, connection_id=link, name="a", project_id=project_id, type="own"),
+        hub_scene.connected(link, project_id),
         facts.SyncStarted(connection_id=link, sync_run_id=link),
-        facts.DlqEventRecorded(connection_id=link, dlq_event_id=link, payload=nothing),
+        facts.DlqEventRecorded(connection_id=link, dlq_event_id=link, payload=free_json(None)),
     ]
