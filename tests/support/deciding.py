@@ -8,9 +8,10 @@ from daybook_command.domain.state import Org
 from daybook_command.shard import recording
 from daybook_command.shard.intake import OwnCommand
 from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.commands.registry import Command
 from daybook_contracts.log.head import Head
 from daybook_contracts.routing import partition_of
-from daybook_contracts.senders.principals import parse_principal
+from daybook_contracts.senders.principals import Principal, parse_principal
 from support.given import Given, Outcome
 from support.logbook import SALT, START, Logbook
 from support.publisher import Send
@@ -26,14 +27,17 @@ class Deciders:
     owners: dict[str, str] = field(default_factory=dict)
 
     def decide(self, send: Send) -> Outcome:
-        command = parse_command(send.body)
-        _, chosen = CREATED.get(command.type, ("", ""))
+        _, chosen = CREATED.get(send.command["type"], ("", ""))
         if (id_ := send.command["data"].get(chosen)) is not None:
             self.owners.setdefault(id_, send.key)
-        outcome = self.given(send.key).when(command, parse_principal(send.principal))
-        self.orgs[send.key] = outcome.folded()
+        return self.take(parse_command(send.body), parse_principal(send.principal))
+
+    def take(self, command: Command, principal: Principal) -> Outcome:
+        """Reserves no chosen id."""
+        outcome = self.given(command.key).when(command, principal)
+        self.orgs[command.key] = outcome.folded()
         if command.type == "REGISTER_USER" and isinstance(outcome.decision, Acceptance):
-            self.users.add(send.key)
+            self.users.add(command.key)
         return outcome
 
     def given(self, org_id: str) -> Given:

@@ -6,22 +6,18 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
-from daybook_command.domain.decide import decide
-from daybook_command.domain.decision import DecisionContext, NewEntry
-from daybook_command.domain.evolve import evolve
-from daybook_command.domain.state import Org
+from daybook_command.domain.decision import NewEntry
 from daybook_command.shard.events import OverdueRun
 from daybook_command.shard.intake import time_out
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.entry import Entry, fact_of, identity_of
+from daybook_contracts.entries.entry import Entry, identity_of
 from daybook_contracts.entries.hashing import request_hash
-from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, parse_principal
 from daybook_contracts.topics import PRINCIPAL
-from support.given import entries_of, standing_of
+from support.deciding import Deciders
 
 Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
 """The commands by id; both, if an id was used twice."""
@@ -52,23 +48,14 @@ def is_of(command: Command, entry: Entry) -> bool:
 
 def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
     """Checks one partition; `owners` maps chosen ids to orgs. Raises AssertionError if a command ended otherwise."""
-    own = _timeouts(entries)
-    orgs: dict[str, Org | None] = {}
+    own, deciders = _timeouts(entries), Deciders(users={*users}, owners={**owners})
     for group in by_command(entries):
         command_id = group[0].metadata_json.command_id
         command, principal = own.get(command_id) or _sent(sent, command_id, group[0])
-        org = orgs.get(command.key)
-        taken = frozenset(id_ for id_, owner in owners.items() if owner != command.key)
-        context = DecisionContext(principal, thing_id(command.key, command.id), users, taken, managed_users=True)
-        decision = decide(command, org, context)
-        standing = standing_of(command, decision, org, str(principal))
-        assert identity_of(group[0]) == standing, command_id
-        wanted = entries_of(command, decision, org, context, standing)
-        assert [_told(entry) for entry in group] == [_drafted(entry, principal) for entry in wanted], command_id
-        for entry in group:
-            if entry.result == "success":
-                org = evolve(org, entry.actor_user_id, fact_of(entry))
-        orgs[command.key] = org
+        outcome = deciders.take(command, principal)
+        assert identity_of(group[0]) == outcome.standing, command_id
+        wanted = [_drafted(entry, principal) for entry in outcome.entries()]
+        assert [_told(entry) for entry in group] == wanted, command_id
 
 
 def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
