@@ -14,7 +14,9 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Change, Table, net_effect
 from daybook_projector.projections.fold import folds
 from daybook_projector.projections.write_phases import write_phases
-from suites.database import BacklogsContract, Database, LookUpsContract, WritesContract
+from suites.backlogs import BacklogsContract
+from suites.database import Database, WritesContract
+from suites.look_ups import LookUpsContract
 from suites.rows import DDL, TABLES, Rows, RowsContract
 from support import projecting
 from support.stack import FreshSettings

@@ -12,9 +12,11 @@ from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from daybook_projector.partition.machine import Batch
 from daybook_projector.projections.changes import Change, Table, net_effect
 from daybook_projector.projections.write_phases import write_phases
-from suites.database import BacklogsContract, Database, LookUpsContract, WritesContract
+from suites.backlogs import BacklogsContract
+from suites.database import Database, WritesContract
 from suites.door import COMMAND, RENAMED, Broker, DoorTables, DoorTablesContract, PublisherContract
 from suites.log import Log, LogContract
+from suites.look_ups import LookUpsContract
 from suites.rows import TABLES, Rows, RowsContract
 from support import simulated_log
 from support.door_doubles import ORG, DoorAlone, undecided
