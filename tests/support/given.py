@@ -19,40 +19,15 @@ from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import Command
-from daybook_contracts.entries.facts import ACTION_OF, ENTRY_DATA
+from daybook_contracts.entries.facts import ACTION_OF
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.identity import Identity, Scope, thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User
+from support.logbook import NOUNS
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-0000000000c0"
 IMPORTER = Service("importer")
-
-COLUMNS: dict[type[Fact], tuple[str, str | None]] = {
-    ENTRY_DATA[action]: columns
-    for columns, actions in {
-        ("user", "user_id"): ("REGISTER_USER",),
-        ("org", None): ("CREATE_ORG", "RENAME_ORG"),
-        ("org_member", "user_id"): ("ADD_MEMBER", "UPDATE_MEMBER", "REMOVE_MEMBER"),
-        ("project", "project_id"): ("CREATE_PROJECT", "RENAME_PROJECT"),
-        ("project_member", "user_id"): ("ADD_PROJECT_MEMBER", "UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"),
-        ("source_connection", "connection_id"): (
-            "CREATE_CONNECTION",
-            "UPDATE_CONNECTION",
-            "ACTIVATE_CONNECTION",
-            "DEACTIVATE_CONNECTION",
-            "DELETE_CONNECTION",
-            "RETRY_DLQ_EVENTS",
-            "RESOLVE_DLQ_EVENTS",
-        ),
-        ("sync_run", "sync_run_id"): ("START_SYNC", "COMPLETE_SYNC", "FAIL_SYNC", "CANCEL_SYNC"),
-        ("dlq_event", "dlq_event_id"): ("RECORD_DLQ_EVENT", "RETRY_DLQ_EVENT", "RESOLVE_DLQ_EVENT"),
-        ("integration_alert", "alert_id"): ("RAISE_ALERT", "ESCALATE_ALERT", "RESOLVE_ALERT"),
-        ("secret_ref", "secret_ref_id"): ("CREATE_SECRET_REF", "ROTATE_SECRET_REF", "DELETE_SECRET_REF"),
-    }.items()
-    for action in actions
-}
-"""For each kind of success entry, the entity type and the field with the entity's id (None: the org itself)."""
 
 
 def person(number: int) -> str:
@@ -206,12 +181,13 @@ def given(*facts: Fact) -> Given:
 
 def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
     """A success entry with the columns by the contract; `before` tells in which projects the hub's things are."""
-    entity_type, field = COLUMNS[type(fact)]
+    action = ACTION_OF[type(fact)]
+    entity_type, id_field = NOUNS[action.partition("_")[2]]
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
     return NewEntry(
-        action=ACTION_OF[type(fact)],
+        action=action,
         entity_type=entity_type,
-        entity_id=ORG if field is None else getattr(fact, field),
+        entity_id=getattr(fact, id_field, ORG),
         org_id=None if a_command.type == "REGISTER_USER" else ORG,
         project_id=_project_of(fact, before),
         actor_user_id=None if by_policy else a_command.actor_user_id,
