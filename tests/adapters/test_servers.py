@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL pass the suites that the tests' stand-ins pass (tests/unit/support/test_stand_ins.py)."""
+"""PostgreSQL passes the same contract suites as its stand-ins (tests/unit/support/test_stand_ins.py)."""
 
 from collections.abc import AsyncIterator
 

@@ -28,7 +28,7 @@ class Bulk:
     connection_id: str
 
     async def send(self, kind: str, **data: Any) -> tuple[int, int]:
-        """How many dead letters are changed, and how many are left, in the tables too."""
+        """Waits for the tables; returns how many dead letters were changed and how many are left."""
         data |= {"connection_id": self.connection_id, "filter": data.pop("filter", {})}
         sent = await self.publisher.publish(Send(SERVICE, command(kind, self.org_id, None, fresh_id(), **data)))
         answer = await asyncio.wait_for(sent, 30)

@@ -25,7 +25,7 @@ ORG, OTHER, LATER = org(1), org(2), org(3)
 
 
 class Database(ABC):
-    """It has two orgs with a connection in each, SHOP in ORG and ADS in OTHER, once something has been written."""
+    """A database and the log to write to it. The log starts with two orgs: ORG has SHOP, OTHER has ADS."""
 
     def __init__(self) -> None:
         self.log = log_with(ORG, OTHER, users=(ANN, BOB))
@@ -40,13 +40,13 @@ class Database(ABC):
 
     @abstractmethod
     async def look_up(self, needs: Needs, partition: int = 0) -> Snapshot:
-        """What a shard of the partition is told."""
+        """A shard's look-up."""
 
     @abstractmethod
     async def tables(self) -> Tables: ...
 
     async def has(self, *more: Fact) -> None:
-        """Writes the log, after these facts of ORG were added to it."""
+        """Adds these facts of ORG to the log and writes what is not written yet."""
         for fact in more:
             self.log.add(ORG, ANN, fact)
         for batch in self.batches():
@@ -138,7 +138,7 @@ def letters(numbers: Iterable[int]) -> list[str]:
 
 
 def retried(numbers: Iterable[int], times: int) -> Sequence[Fact]:
-    """Dead letters of SHOP."""
+    """Retries of SHOP's dead letters."""
     ids = tuple(letters(numbers))
     pages = [ids[at : at + 1000] for at in range(0, len(ids), 1000)]
     return [facts.DlqEventsRetried(connection_id=SHOP, ids=page) for page in pages] * times

@@ -1,4 +1,4 @@
-"""What the HTTP door stands on: the way to Kafka, and what it reads in PostgreSQL."""
+"""What the HTTP door depends on: the publisher of commands, and readers of PostgreSQL."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -46,7 +46,7 @@ class PublisherContract:
 
 
 class DoorTables(ABC):
-    """`users` and `outcomes` are the door's own readers."""
+    """The door's readers, and ways to change what they read."""
 
     users: Users
     outcomes: Outcomes
@@ -56,11 +56,11 @@ class DoorTables(ABC):
 
     @abstractmethod
     async def add_admin(self, user_id: str) -> None:
-        """Of ORG."""
+        """Makes the user an admin of ORG."""
 
     @abstractmethod
     async def add_renaming(self) -> None:
-        """The command that ended in RENAMED."""
+        """Stores the entry of RENAMED."""
 
     @abstractmethod
     async def go_away(self) -> None: ...

@@ -11,7 +11,7 @@ class Log(ABC):
     async def append(
         self, partition: int, *values: bytes, writer: int = 0
     ) -> Acknowledged | AppendUnknown | AppendRefused:
-        """By one of two writers."""
+        """`writer`: 0 or 1, two writers of the same log."""
 
     @abstractmethod
     async def read(self, partition: int, start: int, stop: int | None = None) -> list[LogRecord]: ...

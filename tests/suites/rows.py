@@ -1,4 +1,4 @@
-"""Tables that take row changes in one go, or refuse what contradicts their rows: in memory and in PostgreSQL."""
+"""Tables that apply row changes, or refuse changes that contradict their rows; in memory and in PostgreSQL."""
 
 from abc import ABC, abstractmethod
 
@@ -29,11 +29,11 @@ CREATE TABLE public.labels (id integer PRIMARY KEY, org text, name text, UNIQUE 
 class Rows(ABC):
     @abstractmethod
     async def write(self, *changes: Change) -> None:
-        """As a projector writes the changes of one owner's entries. Raises `FoldError`."""
+        """Writes like a projector, in one transaction. Raises `FoldError`."""
 
     @abstractmethod
     async def read(self, table: Table) -> list[tuple[object, ...]]:
-        """In the order of the keys."""
+        """All rows, ordered by key."""
 
 
 def parent(id_: int, name: str = "a") -> Insert:

@@ -1,5 +1,5 @@
-"""Seeded random commands over many orgs: mostly sensible, some refused, some sent twice. The generator plays its own
-commands through a model as it goes, so that later ones name things that are likely to be there.
+"""The generator of random commands, and a seeded workload for running systems. Most commands are sensible, some are
+refused, some are sent twice. The randomness is a `Random`: of a seed, or hypothesis's (support.histories).
 """
 
 from collections.abc import Mapping, Sequence
@@ -39,13 +39,13 @@ CODES = {
     "SECRET_REF_IN_USE",
     "INVALID_CONFIG",
 }
-"""All refusals that stand in a log, but for LIMIT_REACHED."""
+"""The codes of all rejections that a log may contain, except LIMIT_REACHED."""
 REPEATED_WITHIN = 60
-"""How far behind its first sending a command's second one stands."""
+"""A command that is sent twice comes again within so many others."""
 LONG_AGO = 1000
-"""What was sent so many commands before has been answered."""
+"""A command has been answered when so many others have been sent after it."""
 ELSEWHERE = "00000000-0000-4000-8000-0000000000ff"
-"""An org that no command is about."""
+"""An org that no command names."""
 
 
 def user_in(partition: int, partitions: int) -> str:
@@ -69,17 +69,19 @@ def by_user(kind: str, org_id: str, actor: str, command_id: str, **data: Any) ->
 
 
 def timeout(org_id: str, run_id: str) -> Send:
-    """The command that nobody sends: Daybook itself ends a run that takes too long, once."""
+    """The command with which Daybook itself ends a run that takes too long."""
     data = {"sync_run_id": run_id, "error_message": "TIMED_OUT"}
     return Send(TIMEKEEPER, command("FAIL_SYNC", org_id, None, str(uuid5(UUID(run_id), "sync_stalled")), **data))
 
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """Who and what random commands are about. `busy`: how often each org comes; `weights`: how often each type, of
-    WEIGHTS, `REGISTER_USER`, `CREATE_ORG` and `TIME_OUT`. `choosing`: how often a service chooses the id of what it
-    makes. `taken`: ids that an org elsewhere has chosen. `long_ago`: how many commands before another org must have
-    been the first to choose an id that is chosen again, so that it is certain which of the two was the first.
+    """The orgs and users that random commands name, and how often each kind of command comes.
+
+    `busy`: a weight for each org. `weights`: a weight for each type in WEIGHTS, for `REGISTER_USER`, `CREATE_ORG` and
+    `TIME_OUT`. `choosing`: the share of creations in which a service chooses the id. `taken`: ids chosen by ELSEWHERE.
+    `long_ago`: an org reuses the id that another org has chosen only so many commands later. By then it is certain
+    which of them was the first.
     """
 
     orgs: Sequence[str]
@@ -92,8 +94,8 @@ class Population:
 
 
 class RandomCommands:
-    """One command after another. A model plays them, so that later ones name things that are likely to be there;
-    `entries` are what it makes of them.
+    """Generates one command after another. A model decides each of them, so that later commands name things that
+    probably exist. `entries` are the model's.
     """
 
     def __init__(self, random: Random, population: Population) -> None:
@@ -114,7 +116,7 @@ class RandomCommands:
         return self.play(registration(user_id, self._draws.id()))
 
     def some(self, count: int) -> list[Send]:
-        """So many, after all users have been registered."""
+        """So many commands, after the registrations of all users."""
         return [*map(self.registration, self._population.users), *(self.next() for _ in range(count))]
 
     def creation(self, org_id: str) -> Send:
@@ -147,14 +149,14 @@ class RandomCommands:
         return self.play(Send(principal, command(kind, target, actor, self._draws.id(), **data)))
 
     def _feasible(self, org: Json, kind: str) -> str:
-        """The command, or one that makes what it needs."""
+        """The type itself, or one that creates what it needs."""
         while (things := lacking(org, kind)) is not None and self._draws.chance(0.85):
             kind = MAKES[things]
         return kind
 
     def _actor(self, kind: str, org: Json, data: Json) -> tuple[str | None, str]:
-        """A leader mostly; else somebody of a project, any member, the one who is touched, any user; a service for a
-        user or for itself.
+        """The actor and the principal. The actor is mostly an owner or admin; else a project member, any member, the
+        user whom the command changes, or any user. A service acts for a user or for itself.
         """
         members = org["members"]
         leaders = [user for user, role in members.items() if role in {"owner", "admin"}]
@@ -166,8 +168,8 @@ class RandomCommands:
         return actor, SERVICE if self._draws.chance(0.35 if kind in CREATED else 0.1) else f"user:{actor}"
 
     def _chosen_id(self, kind: str, org_id: str, principal: str) -> str:
-        """A new id; or one of the same kind that the org chose before, whether that is still there or not; or one that
-        another org was the first to choose, long ago.
+        """A new id; or one that the org has chosen for the same kind before, whether it is still in use or not; or one
+        that another org has chosen long ago.
         """
         now, long_ago = self._made, self._population.long_ago
         own = [id_ for _, made, org, id_ in self._chosen if (made, org) == (kind, org_id)]
@@ -186,8 +188,8 @@ class RandomCommands:
 
 
 class Workload:
-    """`registrations` come first and must be projected; then `sends`, in this order or near it. One org is flooded with
-    so many dead letters of one connection.
+    """Send `registrations` first and wait until they are projected; then send `sends`, roughly in this order. `flooded`
+    adds an org with a connection that gets so many dead letters.
     """
 
     def __init__(
@@ -206,7 +208,7 @@ class Workload:
 
 
 def with_repeats(random: Random, sends: Sequence[Send], share: float) -> list[Send]:
-    """So many of them come a second time, soon after."""
+    """Sends a share of them a second time, soon after."""
     places = [(float(at), send) for at, send in enumerate(sends)]
     again = random.sample(places, int(len(places) * share))
     places += [(at + random.random() * REPEATED_WITHIN, send) for at, send in again]

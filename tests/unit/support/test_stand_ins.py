@@ -1,4 +1,4 @@
-"""What tests use instead of servers passes the suites that the servers pass (tests/adapters/test_servers.py)."""
+"""The stand-ins for servers pass the same contract suites as the servers (in tests/adapters)."""
 
 import random
 
