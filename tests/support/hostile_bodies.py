@@ -75,6 +75,15 @@ def _record(payload: str, more: str = "") -> bytes:
     return _envelope("RECORD_DLQ_EVENT", f'{{"connection_id":"{_ORG}","payload":{payload}{more}}}')
 
 
+def _parameters(size: int) -> Iterator[tuple[str, bytes]]:
+    for name, unit in PARAMETERS.items():
+        text = unit * (size // len(unit))
+        yield f"{name} in a config", _connection(f'"{text}"')
+        yield f"{name} as a field's name", _connection(f'{{"{text}":"x"}}')
+        yield f"{name} in an error", _record("1", f',"error":"{text}"')
+        yield f"{name} and a secret", _record("1", f',"error":"{text}?token=a"')
+
+
 def envelopes() -> Iterator[tuple[str, bytes]]:
     """Single commands of at most 256 KiB."""
     most = ENVELOPE_BYTES
@@ -105,12 +114,7 @@ def envelopes() -> Iterator[tuple[str, bytes]]:
     yield "exponents", _connection(_filled(most, " " * 20 + "1.5e-9,"))
     yield "odd keys", _connection(_object(_keys(9_900, lambda index: chr(0x10000 + index))))
     yield "a payload of hottoks", _record(_array('{"HotTok":1}', 4_900))
-    for name, unit in PARAMETERS.items():
-        text = unit * ((most - 400) // len(unit))
-        yield f"{name} in a config", _connection(f'"{text}"')
-        yield f"{name} as a field's name", _connection(f'{{"{text}":"x"}}')
-        yield f"{name} in an error", _record("1", f',"error":"{text}"')
-        yield f"{name} and a secret", _record("1", f',"error":"{text}?token=a"')
+    yield from _parameters(most - 400)
     yield "quotes", b'"' * most
     yield "commas", b"[" + b"," * (most - 2) + b"]"
     yield "colons", b"{" + b":" * (most - 2) + b"}"

@@ -81,7 +81,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     # --- the connection
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         super().connection_made(transport)
         self.network = network_of(self.client[0]) if self.client else ""
         if not self._connections.admit(self, self.loop.time()):

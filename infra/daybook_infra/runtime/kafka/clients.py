@@ -87,10 +87,10 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def start(client: Client) -> Client:
-    """Starts a producer or consumer, or closes what has begun to connect, also where the caller is cancelled."""
+    """Start a producer or consumer. If that fails or is cancelled, close what has begun to connect."""
     try:
         await client.start()
-    except BaseException:
+    except BaseException:  # a cancellation too: a half-started client must not stay connected
         await close_quietly(client)
         raise
     return client

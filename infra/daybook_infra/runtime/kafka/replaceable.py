@@ -42,7 +42,7 @@ class ReplaceableProducer:
             async with translated(self._settings, problem, seconds=seconds, passing=passing):
                 producer = await self.get()
                 yield producer
-        except Exception:
+        except Exception:  # whatever failed, records may be of unknown outcome; raised again below
             self.discard(producer)
             raise
 
@@ -54,7 +54,7 @@ class ReplaceableProducer:
             return self._producer
 
     def discard(self, producer: AIOKafkaProducer | None) -> None:
-        """Nothing more goes through `producer`; what it still held is of unknown fate."""
+        """Send nothing more through `producer`. The outcome of what it still held is unknown."""
         if producer is None or producer is not self._producer:
             return
         self._producer = None

@@ -60,7 +60,7 @@ class Replies:
                 # Seeking is lazy: the end is fixed only when it has been asked for.
                 await consumer.seek_to_end(self._place)
                 await consumer.position(self._place)
-        except BaseException:  # a cancellation too: the consumer must not be left alive
+        except BaseException:  # a cancellation too: a half-started consumer must not stay connected
             await kafka.close_quietly(consumer)
             raise
         self._consumer = consumer
