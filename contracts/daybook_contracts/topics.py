@@ -73,7 +73,7 @@ class Topics:
 
 
 def trace_context(header: bytes | None) -> bytes | None:
-    """The `traceparent` header if it is valid. Anything else is dropped, because the log keeps its headers for ever."""
+    """The `traceparent` header if it is valid. Anything else is dropped, because the log keeps its headers forever."""
     return header if header is not None and _TRACE.fullmatch(header) else None
 
 

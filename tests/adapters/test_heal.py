@@ -134,7 +134,7 @@ async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool)
         await wait_until_blocked(pool, "daybook-heal")
         process.send_signal(signal.SIGINT)
         output = await asyncio.wait_for(process.communicate(), 20)
-    assert (process.returncode, *output) == (130, b"", b"interrupted: repeat it, and it begins anew\n")
+    assert (process.returncode, *output) == (130, b"", b"interrupted: run it again to start over\n")
     assert len(await quarantine(pool)) == 1
 
 

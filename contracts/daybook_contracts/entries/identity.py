@@ -37,7 +37,7 @@ class Identity(NamedTuple):
         return f"{self.command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
 
     def second_id(self) -> str:
-        r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): 122 bits that nobody can choose. The id of
+        r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): no sender can choose its 122 bits. The id of
         what the entry creates, and of the entry's row in `audit_log` if another entry's row has its first id.
         """
         digest = sha256(_SECOND + self._parts()).hexdigest()

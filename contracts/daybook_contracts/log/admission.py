@@ -1,4 +1,4 @@
-"""The admission rule: whether a record extends its partition's log, or why it is void. Frozen for ever.
+"""The admission rule: whether a record extends its partition's log, or why it is void. Frozen forever.
 Checks canonical form, partition, position, prev and hash, and nothing else.
 """
 

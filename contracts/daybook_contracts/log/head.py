@@ -1,4 +1,4 @@
-"""How far a partition's log has come: the head, for whoever extends it, and the checkpoint of what is projected."""
+"""How far a partition's log has come (the head), and how far it is projected (the checkpoint)."""
 
 from dataclasses import dataclass
 from typing import Final

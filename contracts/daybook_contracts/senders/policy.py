@@ -1,4 +1,4 @@
-"""The service policy: what each service may send, over HTTP and Kafka alike. Where it is stored is not known here."""
+"""The service policy: what each service may send, over HTTP and Kafka alike."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

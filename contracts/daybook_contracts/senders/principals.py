@@ -1,5 +1,5 @@
 """The sender of a command: a service or a user, written `service:<name>` or `user:<uuid>` in headers and entries; and
-the signature that proves it over Kafka. Tokens and rights are not known here.
+the signature that proves it over Kafka.
 """
 
 import hmac

@@ -1,6 +1,4 @@
-"""Publishes commands over Kafka and waits for their results: addressed commands in, one outcome each out.
-What a command says, and who printed or made it, is not known here.
-"""
+"""Publishes commands over Kafka and waits for their results: addressed commands in, one outcome each out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -80,7 +78,7 @@ async def publishing(settings: Settings, signer: Signer, seconds: float) -> Asyn
     topics = Topics(settings.topic_prefix)
     publisher = CommandPublisher(settings, topics.commands, CLIENT, seconds)
     try:
-        # Asked of Kafka: whoever sends commands need not know the setting.
+        # Read from Kafka, so that senders need not know DAYBOOK_PARTITIONS.
         partitions = await publisher.count_partitions()
         replies = Replies(settings, topics.results, CLIENT, partitions=partitions)
         await replies.start()

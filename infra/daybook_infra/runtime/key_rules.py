@@ -21,7 +21,7 @@ def check_signing_key(text: str) -> str:
 
 
 def check_keys_url(text: str) -> str:
-    """A URL of published keys. Raises ValueError where somebody on the way could answer in its place."""
+    """A URL of published keys. Raises ValueError if another server could answer in its place."""
     parts = _split(text)
     if parts is None or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
         raise ValueError("must be https, or http on loopback: whoever answers there decides whose tokens are valid")

@@ -65,8 +65,8 @@ async def _retry(
 
 
 def _raise_if_cancelled() -> None:
-    """Cleaning up after a cancellation can fail, as the rollback on a lost connection does. Then an outage comes out
-    instead of CancelledError, and a cancelled task would retry for ever.
+    """Cleaning up after a cancellation can fail, for example a rollback on a lost connection. The task then gets an
+    outage instead of CancelledError, and without this check it would retry forever.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -190,7 +190,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_service_keys(self) -> Self:
-        """Whoever can sign users' tokens must not be able to sign services' tokens."""
+        """A key that signs users' tokens must not be able to sign services' tokens."""
         secret, url = self.jwt_secret, self.jwks_url
         if secret is not None and secret == self.service_jwt_secret:
             raise ValueError("DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: " + OWN_KEYS)

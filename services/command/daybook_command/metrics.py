@@ -8,7 +8,11 @@ LOST = Counter(
     "Commands in record batches that are not read because they unpack to too much.",
     ["partition"],
 )
-ENTRIES = Counter("daybook_command_entries_total", "Entries appended to the log and admitted.", ["partition"])
+ENTRIES = Counter(
+    "daybook_command_entries_total",
+    "Entries sent to the log; those of a lost or unknown batch count each time they are sent.",
+    ["partition"],
+)
 BATCH_ENTRIES = Histogram(
     "daybook_command_batch_entries", "Entries per appended batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )

@@ -68,7 +68,7 @@ def heal(org: UUID, *, check: bool) -> None:
     try:
         sys.exit(asyncio.run(_heal(settings, str(org), check=check)))
     except KeyboardInterrupt:
-        click.echo("interrupted: repeat it, and it begins anew", err=True)
+        click.echo("interrupted: run it again to start over", err=True)
         sys.exit(INTERRUPTED)
 
 

@@ -29,7 +29,7 @@ class Metrics:
         )
         self.checkpoints_lost = Counter(
             "daybook_projector_checkpoints_lost",
-            "Batches not written because somebody else had moved the checkpoint",
+            "Batches not written because another process had moved the checkpoint",
             PARTITION,
             registry=registry,
         )

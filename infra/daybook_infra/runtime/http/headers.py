@@ -6,7 +6,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CACHE_CONTROL: Final = b"cache-control"
-# Strict-Transport-Security is for whoever ends TLS, which is the proxy in front.
+# The proxy in front terminates TLS, so it sets Strict-Transport-Security.
 SECURITY: Final = (
     (CACHE_CONTROL, b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),

@@ -1,6 +1,4 @@
-"""Kafka clients with the options that Daybook's guarantees need: settings in, unstarted aiokafka clients out.
-Which topic means what is not known here.
-"""
+"""Kafka clients with the options that Daybook's guarantees need: settings in, unstarted aiokafka clients out."""
 
 import asyncio
 import itertools
@@ -110,7 +108,7 @@ async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
 
 
 def _trouble(stopping: "asyncio.Task[None]") -> str | None:
-    """Why a client did not stop as it should; None where it did."""
+    """Why a client did not stop properly; None if it did."""
     if not stopping.done():
         stopping.cancel()
         return "deadline passed"

@@ -1,5 +1,5 @@
-"""Publishes to the commands topic: records in, what became of each out. What a command says is not known here.
-Results come back through `Replies`.
+"""Publishes to the commands topic: records in, the fate of each out. Results come back through
+`Replies`.
 """
 
 import asyncio

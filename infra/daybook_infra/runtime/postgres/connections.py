@@ -1,5 +1,5 @@
 """PostgreSQL connections with the options that Daybook needs, and asyncpg's errors translated once: settings in,
-connections out. Which tables there are is not known here.
+connections out.
 """
 
 import asyncio

@@ -1,5 +1,5 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
-What the files say is not known here. The first line of a file may say `-- only: managed`, which limits it to that value
+The first line of a file may say `-- only: managed`, which limits it to that value
 of DAYBOOK_USERS, or `-- last: ...`: then it runs again whenever any file was applied.
 """
 

@@ -1,5 +1,5 @@
 """Checks privileges in PostgreSQL before anything is done: required privileges in, a line for each missing one out,
-with the statement that grants it. Which tables there are is not known here.
+with the statement that grants it.
 """
 
 from collections.abc import Sequence

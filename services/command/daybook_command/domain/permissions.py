@@ -51,7 +51,7 @@ _PROJECT_STANDINGS: Final[Mapping[ProjectRole | None, Standings]] = {
 
 
 def is_anonymous(command: Command, principal: Principal) -> bool:
-    """Whether nobody acts: without an actor a command is its sender's own, and only a service acts for itself."""
+    """Whether the command has no actor although it needs one: only a service may send commands without an actor."""
     return command.actor_user_id is None and not isinstance(principal, Service)
 
 

@@ -1,4 +1,4 @@
-"""An org as the deciders see it, folded from its entries. It must not know topics, tables or time.
+"""An org as the deciders see it, folded from its entries.
 
 Members, projects, connections and secret references are always complete. Runs, dead letters, alerts and the activity of
 connections are there only if a command in progress names them: an org may have millions.

@@ -1,4 +1,4 @@
-"""What the outside is told of the engine: events in; log lines, metrics and health out. Decides nothing."""
+"""Reports what the engine does: events in; log lines, metrics and health out."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ log = get_logger(__name__)
 
 
 class EngineReport:
-    """As soon as it is made, the process is unready until partitions are assigned."""
+    """Once created, the process is not ready until partitions are assigned."""
 
     def __init__(self, health: Health) -> None:
         self._health = health

@@ -1,1 +1,1 @@
-"""The HTTP door: envelopes in, one clear answer to each out. It decides nothing; it publishes and waits."""
+"""The HTTP door: publishes commands, waits for their results, and answers each."""

@@ -1,4 +1,4 @@
-"""Authentication: an Authorization header in, a principal out, or a refusal. It decides nothing about rights."""
+"""Authentication: an Authorization header in, a principal out, or a refusal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

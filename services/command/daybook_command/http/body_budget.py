@@ -19,7 +19,7 @@ from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 MAX_BYTES: Final = 64 * 1024 * 1024
 # One principal gets at most one share, so at least three others can always send.
 SHARES: Final = 4
-# Overhead of a command beside its body, so that many tiny commands count too.
+# Overhead of a command in addition to its body, so that many tiny commands count too.
 COMMAND_BYTES: Final = 4 * 1024
 READ_SECONDS: Final = 30.0
 

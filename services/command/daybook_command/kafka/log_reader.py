@@ -1,4 +1,4 @@
-"""Reads stretches of the audit log for shards: a partition and offsets in, records out. It decides nothing."""
+"""Reads ranges of the audit log for shards: a partition and offsets in, records out."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Stretch:
 
 
 class LogReader:
-    """Two consumers without a group. One reads, one stretch after another. The other asks where the log ends, so that a
+    """Two consumers without a group. One reads, one range after another. The other asks where the log ends, so that a
     partition without a leader does not delay reads of other partitions.
     """
 

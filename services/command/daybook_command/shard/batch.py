@@ -30,7 +30,7 @@ MAX_BATCH_BYTES = 512 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What the outside gives a batch: this machine's clock and 16 random bytes for each command."""
+    """The time and randomness of a batch: this machine's clock, and 16 random bytes for each command."""
 
     now_us: int
     salts: bytes

@@ -88,7 +88,7 @@ class OverdueRun:
 
 @dataclass(frozen=True, slots=True)
 class RunsOverdue:
-    """Runs of this partition that were under way for too long when the outside looked."""
+    """Runs of this partition that have been running for too long."""
 
     runs: Sequence[OverdueRun]
 

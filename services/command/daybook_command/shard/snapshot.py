@@ -13,9 +13,8 @@ from daybook_contracts.log.head import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LoadedOrg:
-    """An org's rows in a snapshot; `org` is None where it does not exist, or where the shard's own copy still holds.
-
-    `children` come beside it: of an org that is not fresh too.
+    """An org's rows in a snapshot. `fresh`: whether the org was read; otherwise the shard's copy is still valid.
+    `org` is None if it was not read or does not exist. `children` are loaded in both cases.
     """
 
     org: Org | None
@@ -29,10 +28,9 @@ class LoadedOrg:
 class Snapshot:
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
-    `entries` are those that the commands ended in before; None where this version cannot read one. `pinned_users`:
-    those of `known_users` that cannot be deleted. `taken_ids`: of each org that asked, the chosen ids that another one
-    has; an id is taken for one org, and not for the next. `next_offsets`: of every partition's checkpoint, if they were
-    asked for.
+    `entries`: earlier entries of the batch's commands; None for one that this version cannot read. `pinned_users`: the
+    `known_users` who cannot be deleted. `taken_ids`: for each org, the ids that its commands chose and another org has.
+    `next_offsets`: of every partition's checkpoint, if the needs ask for them.
     """
 
     checkpoint: Checkpoint
@@ -50,12 +48,12 @@ class Snapshot:
 class OrgNeeds:
     """What a batch must know of one org.
 
-    `generation`: of the cached copy's quarantine, None if there is no copy: then the org is read afresh.
-    `named` are always read, and the connections that they belong to; `touched`, by entries of the tail, only where the
-    org is read afresh. `known`: connections whose activity the copy has.
-    `low`: those of them whose pending dead letters are counted anew if a named one belongs to them, without the
-    touched ones, up to `count_limit`; other activities are counted whole up to it.
-    `filtered`: up to 1000 are read, without the touched ones, and those beyond are counted.
+    `generation`: of the quarantine that the cached copy has seen; None if there is no copy, so that the org is read.
+    `named`: children to read in any case, with the activity of their connections. `touched`: children that entries of
+    the tail touched; read only if the org is. `known`: connections whose activity the copy has. `low`: those of them
+    whose count of pending dead letters may be too low; their untouched dead letters are counted again, if a named child
+    belongs to them. Counting stops at `count_limit`. `filtered`: up to 1000 untouched dead letters that match are read,
+    and the others are counted.
     """
 
     org_id: str
@@ -70,8 +68,8 @@ class OrgNeeds:
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a batch must know. `identities`: where entries of its commands may stand already. `chosen_ids`: table, id
-    and the org that asks for it. `next_offsets`: whether the checkpoints of all partitions are wanted.
+    """What a batch must know. `identities`: of entries that its commands may already have. `chosen_ids`: table, id, and
+    the org that asks for it. `next_offsets`: whether to read the checkpoints of all partitions.
     """
 
     identities: tuple[Identity, ...] = ()
