@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from daybook_command.shard.answers import outcome
@@ -117,24 +117,17 @@ class Judged:
                 yield record, command
 
 
-JUDGES: dict[str, Callable[[Judged], None]] = {
-    "stops": Judged.stops,
-    "once": Judged.once,
-    "decisions": Judged.decisions,
-    "answers": Judged.answers,
-    "audit_log": Judged.audit_log,
-    "tables": Judged.tables,
-}
+JUDGES = (Judged.stops, Judged.once, Judged.decisions, Judged.answers, Judged.audit_log, Judged.tables)
 
 
 def judge(world: World) -> None:
     """Raises `Failed` with the name of the first judge that finds a fault."""
     judged = Judged(world)
-    for name, finds in JUDGES.items():
+    for finds in JUDGES:
         try:
             finds(judged)
         except AssertionError as fault:
-            raise Failed(name, str(fault)) from fault
+            raise Failed(finds.__name__, str(fault)) from fault
 
 
 def identities_of(command: Command) -> list[Identity]:

@@ -1,4 +1,6 @@
-"""Removes each protection from outside, by patching the services or the simulated edge."""
+"""Removes each protection from outside, by patching the services or the simulated edge. A removal's docstring says what
+is patched, and for what: the page on fault testing has it.
+"""
 
 from dataclasses import replace
 
@@ -27,7 +29,7 @@ from support.surroundings import Surroundings
 
 
 def admit_whatever_is_sealed(patch: Patch) -> None:
-    """Every reader admits each sealed record."""
+    """`admit` in shard and projector: accepts every sealed record."""
 
     def admit(_head: Head, partition: int, value: bytes | None) -> Admitted | VoidReason:
         head = head_of(partition, value)
@@ -38,6 +40,8 @@ def admit_whatever_is_sealed(patch: Patch) -> None:
 
 
 def compare_positions_alone(patch: Patch) -> None:
+    """`admission._misfit`: ignores `prev`."""
+
     def misfit(head: Head, partition: int, claimed: object, position: object, _prev: object) -> VoidReason | None:
         return original(head, partition, claimed, position, head.hash)
 
@@ -46,11 +50,13 @@ def compare_positions_alone(patch: Patch) -> None:
 
 
 def take_any_acknowledgement(patch: Patch) -> None:
-    """As if no record written in between by others could extend the log."""
+    """`admit` in the shard's gap check: nothing extends the log."""
     patch.replace(gap, "admit", lambda *_: VoidReason.WRONG_PREV)
 
 
 def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
+    """`Shard._acknowledged`: assumes the expected offset."""
+
     def acknowledged(shard: Shard, base_offset: int | None) -> list[Effect]:
         return original(shard, shard.memory.end if base_offset is None else base_offset)
 
@@ -59,17 +65,19 @@ def take_an_acknowledgement_without_an_offset(patch: Patch) -> None:
 
 
 def look_for_ids_in_memory_alone(patch: Patch) -> None:
+    """`BatchDecision.earlier`: looks in memory only."""
     patch.replace(
         BatchDecision, "earlier", property(lambda deciding: EarlierEntries(deciding.memory.tail.by_identity, {}))
     )
 
 
 def look_for_ids_in_the_table_alone(patch: Patch) -> None:
+    """`BatchDecision.earlier`: looks in the table only."""
     patch.replace(BatchDecision, "earlier", property(lambda deciding: EarlierEntries({}, deciding.snapshot.entries)))
 
 
 def prune_before_deciding(patch: Patch) -> None:
-    """Prunes up to PostgreSQL's current checkpoint, which is further than the look-up saw."""
+    """`Shard._decide`: first prunes up to PostgreSQL's current checkpoint."""
     newest: dict[int, int] = {}
 
     def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
@@ -86,7 +94,7 @@ def prune_before_deciding(patch: Patch) -> None:
 
 
 def keep_cached_orgs(patch: Patch) -> None:
-    """Drops head, offset and tail, but keeps the orgs."""
+    """`Shard._take_over_again`, `Shard._taken_over`: keep the cache."""
 
     def start_over(shard: Shard, kind: str, detail: str) -> list[Effect]:
         kept = shard.memory.cache
@@ -111,7 +119,7 @@ def keep_cached_orgs(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Reads the checkpoint first, and the rest later."""
+    """Simulated look-up: reads the checkpoint at its start, all else at its end."""
 
     def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
         mixed = replace(around.postgres.now, checkpoints=looking.moment.checkpoints)
@@ -122,6 +130,8 @@ def read_in_two_snapshots(patch: Patch) -> None:
 
 
 def replay_the_whole_tail(patch: Patch) -> None:
+    """`Tail.replay`: replays the whole tail."""
+
     def replay(tail: Tail, org_id: str, org: Org | None, _after: int) -> Org | None:
         return original(tail, org_id, org, -1)
 
@@ -130,6 +140,8 @@ def replay_the_whole_tail(patch: Patch) -> None:
 
 
 def commit_before_appending(patch: Patch) -> None:
+    """`Shard._decide`: commits before it appends."""
+
     def decided(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
         effects = original(shard, event)
         answer = shard.in_flight.answer
@@ -140,15 +152,18 @@ def commit_before_appending(patch: Patch) -> None:
 
 
 def set_without_comparing(patch: Patch) -> None:
+    """Simulated PostgreSQL: sets the checkpoint without comparing."""
     patch.replace(simulated_postgres, "is_unmoved", lambda *_: True)
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """Writes the rows first, then the checkpoint."""
+    """Simulated projector: two transactions, the checkpoint in the second."""
     patch.replace(simulated_postgres, "ONE_TRANSACTION", ((post,), (move_checkpoint,)))
 
 
 def take_a_timeout_for_a_refusal(patch: Patch) -> None:
+    """`Shard.handle`: treats a timeout as a refusal."""
+
     def handle(shard: Shard, event: Event) -> list[Effect]:
         return original(shard, AppendRefused("timed out") if isinstance(event, AppendUnknown) else event)
 
@@ -157,6 +172,8 @@ def take_a_timeout_for_a_refusal(patch: Patch) -> None:
 
 
 def overlook_a_restore(patch: Patch) -> None:
+    """The shard's `checkpoint_fault`: accepts a checkpoint behind what memory has dropped."""
+
     def fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
         went_back = checkpoint.head.position < memory.tail.pruned_position
         return None if went_back else snapshot_checks.checkpoint_fault(memory, checkpoint)
@@ -165,10 +182,11 @@ def overlook_a_restore(patch: Patch) -> None:
 
 
 def overlook_another_head(patch: Patch) -> None:
+    """`check_head` in shard and projector: accepts any record."""
     for reader in (takeover, gap, partition_log):
         patch.replace(reader, "check_head", lambda *_: None)
 
 
 def take_any_row_with_the_id(patch: Patch) -> None:
-    """As if nobody could have an entry with another's first id."""
+    """Simulated `is_entry_of`: takes any row with the id for the entry."""
     patch.replace(simulated_postgres, "is_entry_of", lambda *_: True)

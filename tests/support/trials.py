@@ -31,8 +31,23 @@ def played(seed: int) -> World:
 
 
 def verdict(seed: int) -> Failed | None:
+    return judged(ended_world(seed))
+
+
+def ended_world(seed: int) -> World | Failed:
+    """Like `played`, but a fault is returned."""
     try:
-        judge(played(seed))
+        return played(seed)
+    except Failed as failed:
+        return failed
+
+
+def judged(ended: World | Failed) -> Failed | None:
+    """The fault that has ended the schedule, or the first one that a judge finds."""
+    if isinstance(ended, Failed):
+        return ended
+    try:
+        judge(ended)
     except Failed as failed:
         return failed
     return None
