@@ -6,45 +6,40 @@ import pytest
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.normalised import data_json
-from daybook_contracts.commands.registry import COMMANDS
+from daybook_contracts.commands.registry import COMMANDS, Command
 from daybook_contracts.limits import PAYLOAD_BYTES
 from support.commands import THING, accepted, raw, refused
+from support.creations import CREATIONS, creation
 from support.workload_kinds import DATA
+from support.world import CREATED
 
 _OTHER = "00000000-0000-4000-8000-00000000000e"
 _V8 = "00000000-0000-8000-8000-00000000000e"
 _V5 = "00000000-0000-5000-8000-00000000000e"
-
-_COMMANDS_WITH_CHOSEN_ID: dict[str, tuple[str, dict[str, Any]]] = {
-    "CREATE_PROJECT": ("project_id", {"name": "x"}),
-    "CREATE_CONNECTION": ("connection_id", {"project_id": THING, "type": "hotmart", "name": "x", "config": {}}),
-    "START_SYNC": ("sync_run_id", {"connection_id": THING}),
-    "RECORD_DLQ_EVENT": ("dlq_event_id", {"connection_id": THING, "payload": 1}),
-    "RAISE_ALERT": ("alert_id", {"project_id": THING, "severity": "info", "message": "x"}),
-    "CREATE_SECRET_REF": ("secret_ref_id", {"key_name": "x", "secret_id_ref": "env:X"}),
-}
 
 
 def test_the_strategies_cover_every_command_type() -> None:
     assert DATA.keys() == COMMANDS.keys()
 
 
-@pytest.mark.parametrize("kind", _COMMANDS_WITH_CHOSEN_ID)
+@pytest.mark.parametrize("kind", CREATIONS)
 def test_a_chosen_id_is_optional(kind: str) -> None:
-    field, data = _COMMANDS_WITH_CHOSEN_ID[kind]
-    assert getattr(accepted(kind, data).data, field) is None
-    assert accepted(kind, {**data, field: None}) == accepted(kind, data)
-    assert getattr(accepted(kind, {**data, field: _OTHER.upper()}).data, field) == _OTHER
+    assert _chosen_id(accepted(kind, CREATIONS[kind])) is None
+    assert accepted(kind, creation(kind, None)) == accepted(kind, CREATIONS[kind])
+    assert _chosen_id(accepted(kind, creation(kind, _OTHER.upper()))) == _OTHER
 
 
-@pytest.mark.parametrize("kind", _COMMANDS_WITH_CHOSEN_ID)
+@pytest.mark.parametrize("kind", CREATIONS)
 def test_a_chosen_id_must_not_look_like_a_computed_id(kind: str) -> None:
-    field, data = _COMMANDS_WITH_CHOSEN_ID[kind]
-    assert f"data.{field} must not be a UUIDv8" in refused(raw(kind, {**data, field: _V8})).detail
+    assert f"data.{CREATED[kind][1]} must not be a UUIDv8" in refused(raw(kind, creation(kind, _V8))).detail
     if kind == "RAISE_ALERT":
-        assert "must not be a UUIDv5" in refused(raw(kind, {**data, field: _V5})).detail
+        assert "must not be a UUIDv5" in refused(raw(kind, creation(kind, _V5))).detail
     else:
-        assert getattr(accepted(kind, {**data, field: _V5}).data, field) == _V5
+        assert _chosen_id(accepted(kind, creation(kind, _V5))) == _V5
+
+
+def _chosen_id(command: Command) -> object:
+    return getattr(command.data, CREATED[command.type][1])
 
 
 def test_a_reference_may_be_a_computed_id() -> None:

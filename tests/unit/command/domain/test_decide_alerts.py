@@ -8,7 +8,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import AlertRaised, AlertResolved
 from daybook_contracts.entries.fields import Severity
-from support.given import ANN, BOB, CAT, DAN, IMPORTER, alert, command, connection, given, made_by, project
+from support.given import ANN, BOB, CAT, DAN, alert, command, connection, given, made_by
 from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, by_hand, raised, recorded
 
 WITHOUT_ALERTS = given(*HUB)
@@ -43,21 +43,6 @@ def test_a_connection_outside_the_project_is_not_found_but_rights_are_checked_fi
     WITHOUT_ALERTS.when(raise_alert(CAT, connection_id=other)).then_rejected(Code.FORBIDDEN)
 
 
-def test_an_unknown_project_is_reported_before_rights_are_checked() -> None:
-    WITHOUT_ALERTS.when(raise_alert(CAT, project(9))).then_rejected(Code.PROJECT_NOT_FOUND)
-
-
-def test_only_a_service_may_choose_an_alert_id() -> None:
-    chosen = raise_alert(BOB, alert_id=alert(1))
-    WITHOUT_ALERTS.when(chosen, IMPORTER).then(MANUAL_ALERT)
-    WITHOUT_ALERTS.when(chosen).then_rejected(Code.FORBIDDEN)
-
-
-@pytest.mark.parametrize("taken", [alert(1), alert(8)], ids=["in this org", "in another"])
-def test_a_chosen_id_that_is_taken_is_rejected(taken: str) -> None:
-    WITH_ALERTS.with_taken(alert(8)).when(raise_alert(None, alert_id=taken)).then_rejected(Code.ALREADY_EXISTS)
-
-
 def test_a_missing_connection_is_reported_before_a_taken_id() -> None:
     WITH_ALERTS.when(raise_alert(None, alert_id=alert(1), connection_id=BLOG)).then_rejected(Code.CONNECTION_NOT_FOUND)
 
@@ -73,10 +58,6 @@ def test_an_alert_can_be_resolved_only_once() -> None:
 def test_an_alert_raised_by_a_policy_can_be_resolved_by_hand() -> None:
     resolved = by_hand("dlq_backlog")
     WITH_ALERTS.when(command("RESOLVE_ALERT", alert_id=resolved.alert_id)).then(resolved)
-
-
-def test_an_unknown_alert_is_reported_before_rights_are_checked() -> None:
-    WITH_ALERTS.when(command("RESOLVE_ALERT", by=CAT, alert_id=alert(9))).then_rejected(Code.ALERT_NOT_FOUND)
 
 
 def test_the_right_to_resolve_is_checked_in_the_alerts_own_project() -> None:

@@ -11,7 +11,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import DlqEventRetried, DlqEventsResolved, DlqEventsRetried, DlqFilter
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
-from support.given import ANN, BOB, CAT, DAN, Given, command, connection, dead_letter, given
+from support.given import ANN, BOB, CAT, DAN, Given, command, dead_letter, given
 from support.hub_scene import ADS, BLOG, HUB, SHOP, over, raised, recorded, resolved
 
 ONE, TWO, THREE, FOUR = (dead_letter(number) for number in range(1, 5))
@@ -87,11 +87,6 @@ def test_rights_are_checked_before_the_ids(actor: str) -> None:
     SCENE.when(retry(actor, ids=[dead_letter(9)])).then_rejected(Code.FORBIDDEN)
     SCENE.when(resolve(actor, ids=[ONE])).then_rejected(Code.FORBIDDEN)
     SCENE.when(retry(actor, filter={})).then_rejected(Code.FORBIDDEN)
-
-
-def test_an_unknown_connection_is_reported_before_rights_are_checked() -> None:
-    SCENE.when(retry(CAT, of=connection(9), filter={})).then_rejected(Code.CONNECTION_NOT_FOUND)
-    SCENE.when(resolve(CAT, of=connection(9), ids=[ONE])).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
 def test_an_empty_filter_selects_all_pending_dead_letters() -> None:

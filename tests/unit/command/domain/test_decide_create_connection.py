@@ -5,15 +5,17 @@ from typing import Any
 
 import pytest
 
+from daybook_command.domain.activity import Activity
+from daybook_command.domain.connections import Connection
 from daybook_command.domain.decision import Rejection
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
-from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
+from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, secret_ref
 from support.hub_scene import connected
 from support.two_connections import CONNECTED, FOUNDED, HOTMART, META_ADS, PLAIN, SHOP, WEB
 
-MISSING, FREE = project(9), connection(7)
+FREE = connection(7)
 EMPTY, ACME = given(*FOUNDED), given(*CONNECTED)
 
 
@@ -29,17 +31,9 @@ def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -
 def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:
     tried = create()
     after = EMPTY.when(tried).then(created(made_by(tried))).after()
-    made = after.connections[made_by(tried)]
-    assert (made.project_id, made.type, made.name, made.active, made.key_names) == (
-        WEB,
-        "sheets",
-        "Prices",
-        True,
-        frozenset(),
-    )
-    assert made.activity is not None
-    assert made.activity.config == sha256(b'{"rows":12,"sheet":"prices"}').digest()
-    assert (made.activity.running, made.activity.failures, made.activity.pending) == (None, 0, 0)
+    idle = Activity(config=sha256(b'{"rows":12,"sheet":"prices"}').digest())
+    expected = Connection(WEB, "sheets", "Prices", active=True, key_names=frozenset(), activity=idle)
+    assert after.connections[made_by(tried)] == expected
 
 
 def test_the_entry_holds_the_config_as_normalised_by_its_type() -> None:
@@ -54,17 +48,8 @@ def test_two_connections_may_have_the_same_name() -> None:
     ACME.when(tried).then(created(made_by(tried)))
 
 
-def test_an_unknown_project_is_reported_before_rights_are_checked() -> None:
-    EMPTY.when(create(by=CAT, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
-    EMPTY.when(create(by=None, project_id=MISSING)).then_rejected(Code.PROJECT_NOT_FOUND)
-
-
 def test_rights_are_checked_before_the_config() -> None:
     EMPTY.when(create(by=CAT, type="hotmart")).then_rejected(Code.FORBIDDEN)
-
-
-def test_a_service_acting_for_a_user_may_choose_the_id() -> None:
-    EMPTY.when(create(connection_id=FREE), IMPORTER).then(created(FREE))
 
 
 def test_a_user_may_not_choose_the_id_and_this_is_checked_before_the_config() -> None:
@@ -104,11 +89,6 @@ def test_a_deleted_secret_reference_can_no_longer_be_named() -> None:
 def test_missing_secret_references_are_reported_before_a_taken_id() -> None:
     named = create(connection_id=SHOP, config={"secrets": {"one": "nowhere"}})
     ACME.when(named, IMPORTER).then_rejected(Code.SECRET_REF_NOT_FOUND)
-
-
-def test_a_chosen_id_must_be_unused_in_every_org() -> None:
-    ACME.when(create(connection_id=SHOP), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
-    ACME.with_taken(FREE).when(create(connection_id=FREE), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
 
 
 def test_the_id_of_a_deleted_connection_can_be_chosen_again() -> None:

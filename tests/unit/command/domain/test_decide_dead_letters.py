@@ -10,7 +10,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Resolution, free_json
 from daybook_contracts.limits import RETRY_COUNT
-from support.given import ANN, BOB, CAT, IMPORTER, command, connection, dead_letter, given, made_by
+from support.given import ANN, BOB, CAT, command, dead_letter, given, made_by
 from support.hub_scene import HUB, SHOP, over, raised, recorded, resolved
 
 EMPTY = given(*HUB)
@@ -48,23 +48,6 @@ def test_an_inactive_connection_accepts_dead_letters() -> None:
     scene = given(*HUB, facts.ConnectionDeactivated(connection_id=SHOP))
     record = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload={"n": 5}, dlq_event_id=dead_letter(5))
     scene.when(record).then(recorded(5), WARNING)
-
-
-def test_only_a_service_may_choose_a_dead_letter_id() -> None:
-    chosen = command("RECORD_DLQ_EVENT", by=BOB, connection_id=SHOP, payload={"n": 5}, dlq_event_id=dead_letter(5))
-    PENDING.when(chosen, IMPORTER).then(recorded(5))
-    PENDING.when(chosen).then_rejected(Code.FORBIDDEN)
-
-
-@pytest.mark.parametrize("taken", [dead_letter(1), dead_letter(8)], ids=["in this org", "in another"])
-def test_a_chosen_id_that_is_taken_is_rejected(taken: str) -> None:
-    chosen = command("RECORD_DLQ_EVENT", connection_id=SHOP, payload=1, dlq_event_id=taken)
-    PENDING.with_taken(dead_letter(8)).when(chosen).then_rejected(Code.ALREADY_EXISTS)
-
-
-def test_an_unknown_connection_is_reported_before_rights_are_checked() -> None:
-    unknown = command("RECORD_DLQ_EVENT", by=CAT, connection_id=connection(9), payload=1)
-    EMPTY.when(unknown).then_rejected(Code.CONNECTION_NOT_FOUND)
 
 
 def test_each_retry_increments_the_count() -> None:
@@ -110,12 +93,6 @@ def test_a_resolved_dead_letter_cannot_be_resolved_or_retried() -> None:
 
 def test_rights_are_checked_before_the_dead_letters_state() -> None:
     given(*HUB, recorded(1), resolved(1)).when(resolve(CAT)).then_rejected(Code.FORBIDDEN)
-
-
-def test_an_unknown_dead_letter_is_reported_before_rights_are_checked() -> None:
-    PENDING.when(resolve(CAT, number=9)).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
-    retry = command("RETRY_DLQ_EVENT", by=CAT, dlq_event_id=dead_letter(9))
-    PENDING.when(retry).then_rejected(Code.DLQ_EVENT_NOT_FOUND)
 
 
 def test_deleting_a_connection_deletes_its_dead_letters() -> None:

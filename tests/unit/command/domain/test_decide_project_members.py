@@ -7,7 +7,7 @@ from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import ProjectRole
 from support.given import ANN, BOB, CAT, DAN, EVE, NOBODY, command, given, project
 
-WEB, MISSING = project(1), project(9)
+WEB = project(1)
 ACME = given(
     facts.OrgCreated(name="Acme"),
     facts.MemberAdded(user_id=BOB, role="member"),
@@ -80,13 +80,6 @@ def test_a_user_outside_the_project_is_reported_before_rights_are_checked(type_:
 def test_a_project_member_cannot_be_added_again_in_another_role() -> None:
     adding = command("ADD_PROJECT_MEMBER", by=ANN, project_id=WEB, user_id=CAT, role="viewer")
     ACME.when(adding).then_rejected(Code.ALREADY_MEMBER)
-
-
-@pytest.mark.parametrize("by", [ANN, BOB, None], ids=["owner", "member", "service"])
-@pytest.mark.parametrize("type_", MORE_DATA)
-def test_an_unknown_project_is_reported_before_anything_else(type_: str, by: str | None) -> None:
-    attempt = command(type_, by=by, project_id=MISSING, user_id=NOBODY, **MORE_DATA[type_])
-    ACME.when(attempt).then_rejected(Code.PROJECT_NOT_FOUND)
 
 
 def test_a_project_members_role_can_be_changed() -> None:

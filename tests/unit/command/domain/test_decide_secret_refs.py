@@ -8,11 +8,11 @@ from daybook_command.domain.secret_refs import SecretRef
 from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
-from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, project, secret_ref
+from support.given import ANN, CAT, command, connection, given, made_by, project, secret_ref
 from support.hub_scene import connected
 
 WEB, SHOP = project(1), connection(1)
-TOKEN, FREE, UNKNOWN = (secret_ref(number) for number in (1, 7, 9))
+TOKEN = secret_ref(1)
 FOUNDED = (
     facts.OrgCreated(name="Acme"),
     facts.MemberAdded(user_id=CAT, role="member"),
@@ -54,18 +54,6 @@ def test_the_key_name_of_a_deleted_reference_is_free_again() -> None:
     )
 
 
-def test_only_a_service_may_choose_the_id_and_it_must_be_unused() -> None:
-    chosen = command("CREATE_SECRET_REF", by=ANN, secret_ref_id=FREE, key_name="key", secret_id_ref="env:KEY")
-    taken = command("CREATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, key_name="key", secret_id_ref="env:KEY")
-    ACME.when(chosen, IMPORTER).then(
-        facts.SecretRefCreated(secret_ref_id=FREE, key_name="key", secret_id_ref="env:KEY")
-    )
-    ACME.when(chosen).then_rejected(Code.FORBIDDEN)
-    ACME.when(taken).then_rejected(Code.FORBIDDEN)
-    ACME.when(taken, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
-    ACME.with_taken(FREE).when(chosen, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
-
-
 def test_rights_are_checked_before_the_key_name() -> None:
     again = command("CREATE_SECRET_REF", by=CAT, key_name="token", secret_id_ref="env:OTHER")
     ACME.when(again).then_rejected(Code.FORBIDDEN)
@@ -88,14 +76,6 @@ def test_rotating_a_reference_to_the_same_secret_changes_nothing() -> None:
 def test_a_reference_in_use_can_be_rotated() -> None:
     rotate = command("ROTATE_SECRET_REF", by=ANN, secret_ref_id=TOKEN, secret_id_ref="env:TOKEN_2")
     given(*USED).when(rotate).then(facts.SecretRefRotated(secret_ref_id=TOKEN, secret_id_ref="env:TOKEN_2"))
-
-
-@pytest.mark.parametrize("by", [ANN, CAT, None], ids=["owner", "member", "service"])
-def test_an_unknown_reference_is_reported_before_rights_are_checked(by: str | None) -> None:
-    rotate = command("ROTATE_SECRET_REF", by=by, secret_ref_id=UNKNOWN, secret_id_ref="env:TOKEN")
-    ACME.when(rotate).then_rejected(Code.SECRET_REF_NOT_FOUND)
-    delete = command("DELETE_SECRET_REF", by=by, secret_ref_id=UNKNOWN)
-    ACME.when(delete).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
 def test_an_unused_reference_can_be_deleted() -> None:

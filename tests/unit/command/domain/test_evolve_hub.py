@@ -10,9 +10,7 @@ from daybook_command.domain.alerts import Alert
 from daybook_command.domain.connections import Connection
 from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.evolve import NotFoldable, evolve
-from daybook_command.domain.secret_refs import SecretRef
 from daybook_command.domain.state import Org
-from daybook_command.domain.syncs import Run
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
 from support.given import alert, connection, dead_letter, fold, secret_ref, sync_run
@@ -34,7 +32,6 @@ from support.hub_scene import (
 
 KEYED = free_json({"secrets": {"token": "shop key", "hook": "hook key"}, "depth": 1})
 BULK = facts.DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)), resolution="manual")
-REF = facts.SecretRefCreated(secret_ref_id=secret_ref(1), key_name="shop key", secret_id_ref="env:SHOP")
 
 
 def after(*history: Fact) -> Org:
@@ -64,18 +61,6 @@ def folded(org: Org, *history: Fact) -> Org:
     return org
 
 
-def test_a_new_connection_is_active_with_empty_activity() -> None:
-    new = facts.ConnectionCreated(config=KEYED, connection_id=connection(7), name="New", project_id=WEB, type="webshop")
-    fresh = Activity(config=sha256(bytes(KEYED)).digest())
-    expected = Connection(WEB, "webshop", "New", active=True, key_names=frozenset({"shop key", "hook key"}))
-    assert after(new).connections[connection(7)] == replace(expected, activity=fresh)
-
-
-def test_renaming_a_connection_keeps_its_config() -> None:
-    before, renamed = after(), after(facts.ConnectionUpdated(connection_id=SHOP, name="New"))
-    assert shop(renamed) == replace(shop(before), name="New")
-
-
 def test_a_new_config_replaces_the_old_one_and_its_key_names() -> None:
     rekeyed = facts.ConnectionUpdated(connection_id=SHOP, config=free_json({"secrets": {"token": "other key"}}))
     changed = shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), rekeyed))
@@ -89,17 +74,6 @@ def test_a_new_config_keeps_the_running_sync_and_the_pending_count() -> None:
     assert (busy.running, busy.pending) == (sync_run(1), 1)
 
 
-def test_a_config_without_secrets_names_no_keys() -> None:
-    plain = facts.ConnectionUpdated(connection_id=SHOP, config=free_json({"depth": 1}))
-    assert shop(after(facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), plain)).key_names == frozenset()
-
-
-def test_a_connection_is_deactivated_and_activated() -> None:
-    off = facts.ConnectionDeactivated(connection_id=SHOP)
-    assert not shop(after(off)).active
-    assert shop(after(off, facts.ConnectionActivated(connection_id=SHOP))) == shop(after())
-
-
 def test_deleting_a_connection_deletes_only_its_own_runs_and_dead_letters() -> None:
     others = (started(2, of=ADS), recorded(2, of=ADS))
     org = after(started(1), completed(1), recorded(1), raised("dlq_backlog", "warning"), *others)
@@ -107,18 +81,6 @@ def test_deleting_a_connection_deletes_only_its_own_runs_and_dead_letters() -> N
     assert SHOP not in left.connections
     assert (set(left.runs), set(left.dead_letters)) == ({sync_run(2)}, {dead_letter(2)})
     assert left.alerts == org.alerts
-
-
-def test_a_run_is_running_until_it_ends() -> None:
-    assert activity(started(1)).running == sync_run(1)
-    assert after(started(1)).runs[sync_run(1)] == Run(SHOP, "running")
-    for ended, run in (
-        (completed(1), Run(SHOP, "success")),
-        (failed(1), Run(SHOP, "failed")),
-        (cancelled(1), Run(SHOP, "cancelled")),
-    ):
-        assert activity(started(1), ended).running is None
-        assert after(started(1), ended).runs[sync_run(1)] == run
 
 
 def test_failed_runs_in_a_row_are_counted_up_to_three() -> None:
@@ -170,16 +132,6 @@ def test_an_alert_is_raised_escalated_and_resolved() -> None:
     assert dict(after(warning).alerts) == {warning.alert_id: Alert(WEB, "warning")}
     assert dict(after(warning, critical).alerts) == {warning.alert_id: Alert(WEB, "critical")}
     assert not after(warning, critical, over("sync_failing")).alerts
-
-
-def test_a_reference_is_created_rotated_and_deleted_together_with_its_key_name() -> None:
-    made = after(REF)
-    assert dict(made.secret_refs) == {secret_ref(1): SecretRef("shop key", sha256(b"env:SHOP").digest())}
-    assert dict(made.key_names) == {"shop key": secret_ref(1)}
-    rotated = folded(made, facts.SecretRefRotated(secret_ref_id=secret_ref(1), secret_id_ref="env:NEW"))
-    assert dict(rotated.secret_refs) == {secret_ref(1): SecretRef("shop key", sha256(b"env:NEW").digest())}
-    gone = folded(rotated, facts.SecretRefDeleted(secret_ref_id=secret_ref(1)))
-    assert (len(gone.secret_refs), len(gone.key_names)) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -8,27 +8,10 @@ import pytest
 from daybook_command.domain.decision import NewEntry
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.identity import Identity
-from support.given import (
-    ANN,
-    CAT,
-    EVE,
-    ORG,
-    Given,
-    Outcome,
-    alert,
-    command,
-    connection,
-    dead_letter,
-    given,
-    made_by,
-    project,
-    secret_ref,
-    sync_run,
-)
+from support.given import CAT, EVE, ORG, Given, Outcome, command, dead_letter, given, made_by, sync_run
 from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, raised, recorded, started
 
 ACME = given(*HUB, started(1), recorded(1), raised("sync_stalled", "critical"), started(2, of=BLOG))
-MISSING = project(9)
 
 
 def columns(entry: NewEntry) -> tuple[str | None, ...]:
@@ -88,56 +71,6 @@ def test_a_strangers_failure_names_only_its_target(type_: str, org: Given) -> No
     org_id = ORG if org is ACME else None
     assert columns(entry) == (entity_type, entity_id or own_id, org_id, None, EVE)
     assert json.loads(entry.data) == ({} if org is ACME else {"org_id": ORG})
-
-
-@pytest.mark.parametrize(
-    ("type_", "data", "entity_id"),
-    [
-        ("DELETE_CONNECTION", {"connection_id": connection(9)}, connection(9)),
-        ("RETRY_DLQ_EVENTS", {"connection_id": connection(9), "filter": {}}, connection(9)),
-        ("CANCEL_SYNC", {"sync_run_id": sync_run(9)}, sync_run(9)),
-        ("RETRY_DLQ_EVENT", {"dlq_event_id": dead_letter(9)}, dead_letter(9)),
-        ("RESOLVE_ALERT", {"alert_id": alert(9)}, alert(9)),
-        ("DELETE_SECRET_REF", {"secret_ref_id": secret_ref(9)}, secret_ref(9)),
-    ],
-)
-def test_a_failure_on_an_unknown_thing_names_it_and_no_project(
-    type_: str, data: dict[str, Any], entity_id: str
-) -> None:
-    entry = only(ACME.when(command(type_, ANN, **data)))
-    assert entry.error is not None
-    assert entry.error.code.endswith("_NOT_FOUND")
-    assert (entry.entity_id, entry.project_id) == (entity_id, None)
-    assert json.loads(entry.data) == data
-
-
-@pytest.mark.parametrize("type_", ["CREATE_CONNECTION", "RAISE_ALERT"])
-def test_a_failed_create_in_an_unknown_project_keeps_the_project_in_its_data(type_: str) -> None:
-    data = {**ATTEMPTS[type_][0], "project_id": MISSING}
-    entry = only(ACME.when(command(type_, ANN, **data)).then_rejected(Code.PROJECT_NOT_FOUND))
-    assert entry.project_id is None
-    assert json.loads(entry.data)["project_id"] == MISSING
-
-
-def test_a_failed_start_on_an_unknown_connection_names_no_project() -> None:
-    tried = command("START_SYNC", ANN, connection_id=connection(9))
-    entry = only(ACME.when(tried).then_rejected(Code.CONNECTION_NOT_FOUND))
-    assert columns(entry) == ("sync_run", made_by(tried), ORG, None, ANN)
-
-
-@pytest.mark.parametrize(
-    ("type_", "data", "chosen"),
-    [
-        ("CREATE_CONNECTION", ATTEMPTS["CREATE_CONNECTION"][0], {"connection_id": connection(7)}),
-        ("START_SYNC", ON_SHOP, {"sync_run_id": sync_run(7)}),
-        ("RECORD_DLQ_EVENT", {**ON_SHOP, "payload": 1}, {"dlq_event_id": dead_letter(7)}),
-        ("RAISE_ALERT", ATTEMPTS["RAISE_ALERT"][0], {"alert_id": alert(7)}),
-        ("CREATE_SECRET_REF", ATTEMPTS["CREATE_SECRET_REF"][0], {"secret_ref_id": secret_ref(7)}),
-    ],
-)
-def test_a_failed_create_names_the_chosen_id(type_: str, data: dict[str, Any], chosen: dict[str, str]) -> None:
-    entry = only(ACME.when(command(type_, ANN, **data, **chosen)).then_rejected(Code.FORBIDDEN))
-    assert [entry.entity_id] == list(chosen.values())
 
 
 def test_an_alert_resolved_by_a_policy_names_the_project_of_its_connection() -> None:

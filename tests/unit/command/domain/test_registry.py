@@ -1,29 +1,24 @@
 """The registry is complete and names what must be looked up before a command is decided."""
 
-from typing import Any
-
 import pytest
 
 from daybook_command.domain.references import ChosenId
 from daybook_command.domain.registry import NOUNS, named_by, users_named
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.entries.facts import ENTRY_DATA
+from support.creations import CREATIONS, creation
 from support.given import ANN, BOB, command, project
 
-CHOSEN, OTHER = project(1), project(2)
+CHOSEN = project(1)
 ONLY_A_SERVICE = "Chosen by services only"
 """The words with which every schema describes an id that may be chosen."""
-CREATES: dict[str, tuple[str, dict[str, Any], str]] = {
-    "CREATE_PROJECT": ("project_id", {"name": "Web"}, "projects"),
-    "CREATE_CONNECTION": (
-        "connection_id",
-        {"project_id": OTHER, "type": "sheets", "name": "S", "config": {}},
-        "source_connections",
-    ),
-    "START_SYNC": ("sync_run_id", {"connection_id": OTHER}, "sync_runs"),
-    "RECORD_DLQ_EVENT": ("dlq_event_id", {"connection_id": OTHER, "payload": "x"}, "dlq_events"),
-    "RAISE_ALERT": ("alert_id", {"project_id": OTHER, "severity": "info", "message": "x"}, "integration_alerts"),
-    "CREATE_SECRET_REF": ("secret_ref_id", {"key_name": "k", "secret_id_ref": "env:TOKEN"}, "secret_refs"),
+TABLES = {
+    "CREATE_PROJECT": "projects",
+    "CREATE_CONNECTION": "source_connections",
+    "START_SYNC": "sync_runs",
+    "RECORD_DLQ_EVENT": "dlq_events",
+    "RAISE_ALERT": "integration_alerts",
+    "CREATE_SECRET_REF": "secret_refs",
 }
 
 
@@ -50,21 +45,15 @@ def test_without_an_actor_only_the_named_user_is_looked_up() -> None:
     assert users_named(command("RENAME_ORG", name="New")) == ()
 
 
-@pytest.mark.parametrize("type_", CREATES)
-def test_a_chosen_id_is_looked_up_in_its_table(type_: str) -> None:
-    field, data, table = CREATES[type_]
-    assert named_by(command(type_, by=ANN, **{**data, field: CHOSEN})).chosen == ChosenId(table, CHOSEN)
-
-
-@pytest.mark.parametrize("type_", CREATES)
-def test_a_create_without_a_chosen_id_has_none_to_look_up(type_: str) -> None:
-    _, data, _ = CREATES[type_]
-    assert named_by(command(type_, by=ANN, **data)).chosen is None
+@pytest.mark.parametrize("type_", CREATIONS)
+def test_only_a_chosen_id_is_looked_up_in_the_table_of_its_kind(type_: str) -> None:
+    assert named_by(command(type_, by=ANN, **creation(type_, CHOSEN))).chosen == ChosenId(TABLES[type_], CHOSEN)
+    assert named_by(command(type_, by=ANN, **CREATIONS[type_])).chosen is None
 
 
 def test_every_create_that_can_choose_an_id_is_listed_here() -> None:
     choosing = {type_ for type_, model in COMMANDS.items() if ONLY_A_SERVICE in str(model.model_json_schema())}
-    assert choosing == set(CREATES)
+    assert choosing == set(CREATIONS)
 
 
 def test_the_project_named_by_a_rename_is_not_a_chosen_id() -> None:
