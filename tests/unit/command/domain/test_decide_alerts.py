@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
@@ -24,17 +25,15 @@ def raise_alert(by: str | None = BOB, in_project: str = WEB, **data: Any) -> Com
 def test_an_alert_can_be_raised_for_a_project(severity: Severity) -> None:
     raise_by_ann = raise_alert(ANN, severity=severity)
     id_ = made_by(raise_by_ann)
-    told = AlertRaised(alert_id=id_, message="look here", project_id=WEB, severity=severity)
+    told = structs.replace(MANUAL_ALERT, alert_id=id_, severity=severity)
     after = WITHOUT_ALERTS.when(raise_by_ann).then(told).after()
     assert (after.alerts[id_].project_id, after.alerts[id_].severity) == (WEB, severity)
 
 
 def test_an_alert_can_be_raised_for_a_connection_of_the_project() -> None:
     raise_for_shop = raise_alert(None, connection_id=SHOP)
-    expected = AlertRaised(
-        alert_id=made_by(raise_for_shop), connection_id=SHOP, message="look here", project_id=WEB, severity="info"
-    )
-    WITHOUT_ALERTS.when(raise_for_shop).then(expected)
+    told = structs.replace(MANUAL_ALERT, alert_id=made_by(raise_for_shop), connection_id=SHOP)
+    WITHOUT_ALERTS.when(raise_for_shop).then(told)
 
 
 @pytest.mark.parametrize("other", [BLOG, connection(9)], ids=["of another project", "unknown"])

@@ -13,6 +13,8 @@ from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP
 
 RUN = sync_run(1)
 ACME = given(*CONNECTED)
+RUNNING = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+INACTIVE = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
 
 
 def update(connection_id: str = SHEETS, by: str | None = ANN, **changes: Any) -> Command:
@@ -48,13 +50,10 @@ def test_the_same_name_and_config_change_nothing() -> None:
 
 
 def test_an_update_that_changes_only_the_name_or_the_config_writes_both() -> None:
-    config = free_json(HOTMART)
-    ACME.when(update(SHOP, name="New", config=HOTMART)).then(
-        facts.ConnectionUpdated(connection_id=SHOP, name="New", config=config)
-    )
-    ACME.when(update(SHEETS, name="Prices", config={})).then(
-        facts.ConnectionUpdated(connection_id=SHEETS, name="Prices", config=free_json({}))
-    )
+    renamed = facts.ConnectionUpdated(connection_id=SHOP, name="New", config=free_json(HOTMART))
+    ACME.when(update(SHOP, name="New", config=HOTMART)).then(renamed)
+    emptied = facts.ConnectionUpdated(connection_id=SHEETS, name="Prices", config=free_json({}))
+    ACME.when(update(SHEETS, name="Prices", config={})).then(emptied)
 
 
 def test_an_updated_config_is_validated_against_the_connections_type() -> None:
@@ -66,39 +65,33 @@ def test_an_updated_config_is_validated_against_the_connections_type() -> None:
 
 def test_a_config_can_be_changed_back() -> None:
     changed = given(*CONNECTED, facts.ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
-    changed.when(update(SHEETS, config=PLAIN)).then(
-        facts.ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN))
-    )
+    as_before = facts.ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN))
+    changed.when(update(SHEETS, config=PLAIN)).then(as_before)
 
 
 def test_a_connection_is_deactivated_and_activated_again() -> None:
     off = ACME.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="moving"))
     after = off.then(facts.ConnectionDeactivated(connection_id=SHOP, reason="moving")).after()
     assert not after.connections[SHOP].active
-    inactive = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
-    on = inactive.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    on = INACTIVE.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
     assert on.then(facts.ConnectionActivated(connection_id=SHOP)).after() == ACME.org
 
 
 def test_a_repeated_activation_or_deactivation_changes_nothing_but_records_its_reason() -> None:
     active = ACME.when(command("ACTIVATE_CONNECTION", by=ANN, connection_id=SHOP, reason="sure?"))
     active.then(facts.ConnectionActivated(connection_id=SHOP, reason="sure?", changed=False))
-    inactive = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
-    same = inactive.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    same = INACTIVE.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
     assert same.then(facts.ConnectionDeactivated(connection_id=SHOP, changed=False)).after() == same.before
 
 
 def test_a_connection_can_be_deactivated_while_its_sync_is_running() -> None:
-    running = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
-    off = running.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
+    off = RUNNING.when(command("DEACTIVATE_CONNECTION", by=ANN, connection_id=SHOP))
     after = off.then(facts.ConnectionDeactivated(connection_id=SHOP)).after()
     assert after.runs[RUN].status == "running"
 
 
 def test_a_connection_cannot_be_deleted_while_its_sync_is_running() -> None:
-    running = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
-    running.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
-    running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)).then_rejected(Code.SYNC_ALREADY_RUNNING)
-    running.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHEETS)).then(
-        facts.ConnectionDeleted(connection_id=SHEETS)
-    )
+    RUNNING.when(command("DELETE_CONNECTION", by=CAT, connection_id=SHOP)).then_rejected(Code.FORBIDDEN)
+    RUNNING.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP)).then_rejected(Code.SYNC_ALREADY_RUNNING)
+    idle = RUNNING.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHEETS))
+    idle.then(facts.ConnectionDeleted(connection_id=SHEETS))

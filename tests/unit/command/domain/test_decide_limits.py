@@ -1,7 +1,6 @@
 """Orgs at their limits: the last member, project, connection and secret reference fits, and one more is rejected."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from immutables import Map
@@ -14,6 +13,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import ProjectRole, Role
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
+from support.creations import creation
 from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
 from support.hub_scene import connected
 
@@ -66,15 +66,12 @@ def test_a_full_org_rejects_another_project(full: Given) -> None:
 
 def test_a_full_org_still_accepts_other_commands(full: Given) -> None:
     everywhere = tuple(project(number) for number in range(1, ORG_PROJECTS + 1))
-    full.when(command("RENAME_PROJECT", by=ANN, project_id=WEB, name="New")).then(
-        facts.ProjectRenamed(project_id=WEB, name="New")
-    )
-    full.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="viewer")).then(
-        facts.MemberUpdated(user_id=BOB, role="viewer", project_ids=everywhere)
-    )
-    full.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB)).then(
-        facts.MemberRemoved(user_id=BOB, project_ids=everywhere)
-    )
+    renamed = full.when(command("RENAME_PROJECT", by=ANN, project_id=WEB, name="New"))
+    renamed.then(facts.ProjectRenamed(project_id=WEB, name="New"))
+    lowered = full.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="viewer"))
+    lowered.then(facts.MemberUpdated(user_id=BOB, role="viewer", project_ids=everywhere))
+    removed = full.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB))
+    removed.then(facts.MemberRemoved(user_id=BOB, project_ids=everywhere))
 
 
 def hub_of(connections: int, secret_refs: int) -> Given:
@@ -99,22 +96,15 @@ def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None
 
 
 def test_an_org_can_have_the_maximum_number_of_secret_references_and_no_more() -> None:
-    made = facts.SecretRefCreated(
-        secret_ref_id=made_by(CREATE_REF_COMMAND), key_name="one more", secret_id_ref="env:KEY"
-    )
+    id_ = made_by(CREATE_REF_COMMAND)
+    made = facts.SecretRefCreated(secret_ref_id=id_, key_name="one more", secret_id_ref="env:KEY")
     hub_of(0, ORG_SECRET_REFS - 1).when(CREATE_REF_COMMAND).then(made)
     hub_of(0, ORG_SECRET_REFS).when(CREATE_REF_COMMAND).then_rejected(Code.LIMIT_REACHED)
 
 
 def test_in_a_full_org_existing_things_are_reported_before_the_limit() -> None:
     full = hub_of(ORG_CONNECTIONS, ORG_SECRET_REFS)
-    again: dict[str, Any] = {
-        "project_id": WEB,
-        "type": "sheets",
-        "name": "S",
-        "config": {},
-        "connection_id": connection(1),
-    }
-    full.when(command("CREATE_CONNECTION", ANN, **again), IMPORTER).then_rejected(Code.ALREADY_EXISTS)
+    again = command("CREATE_CONNECTION", ANN, **creation("CREATE_CONNECTION", connection(1)))
+    full.when(again, IMPORTER).then_rejected(Code.ALREADY_EXISTS)
     named = command("CREATE_SECRET_REF", ANN, key_name="key 1", secret_id_ref="env:KEY")
     full.when(named).then_rejected(Code.ALREADY_EXISTS)

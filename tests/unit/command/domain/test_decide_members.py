@@ -8,7 +8,9 @@ from daybook_contracts.entries.fields import Role
 from support.given import ANN, BOB, CAT, DAN, EVE, NOBODY, command, given, person, project
 
 CREATED = facts.OrgCreated(name="Acme")
-SOLE_OWNER = given(CREATED, facts.MemberAdded(user_id=BOB, role="admin"), facts.MemberAdded(user_id=CAT, role="member"))
+BOB_AS_ADMIN = facts.MemberAdded(user_id=BOB, role="admin")
+SOLE_OWNER = given(CREATED, BOB_AS_ADMIN, facts.MemberAdded(user_id=CAT, role="member"))
+WITHOUT_BOB = given(CREATED, BOB_AS_ADMIN, facts.MemberRemoved(user_id=BOB, project_ids=()))
 TWO_OWNERS = given(CREATED, facts.MemberAdded(user_id=BOB, role="owner"))
 WEB, APP, OPS = project(1), project(2), project(3)
 PROJECTS_MADE_OUT_OF_ORDER = tuple(facts.ProjectCreated(project_id=made, name="P") for made in (OPS, WEB, APP))
@@ -46,10 +48,7 @@ def test_a_member_cannot_be_added_again_in_any_role(role: Role) -> None:
 
 
 def test_a_removed_member_can_be_added_again_and_is_in_no_project() -> None:
-    back = given(
-        CREATED, facts.MemberAdded(user_id=BOB, role="admin"), facts.MemberRemoved(user_id=BOB, project_ids=())
-    )
-    outcome = back.when(command("ADD_MEMBER", by=ANN, user_id=BOB, role="viewer"))
+    outcome = WITHOUT_BOB.when(command("ADD_MEMBER", by=ANN, user_id=BOB, role="viewer"))
     outcome.then(facts.MemberAdded(user_id=BOB, role="viewer"))
 
 
@@ -136,20 +135,15 @@ def test_removing_a_member_also_removes_it_from_its_projects_listed_in_order() -
 
 
 def test_removing_a_member_without_projects_lists_none() -> None:
-    given(CREATED, facts.MemberAdded(user_id=DAN, role="viewer")).when(
-        command("REMOVE_MEMBER", by=DAN, user_id=DAN)
-    ).then(facts.MemberRemoved(user_id=DAN, project_ids=()))
+    leaving = given(CREATED, facts.MemberAdded(user_id=DAN, role="viewer"))
+    left = leaving.when(command("REMOVE_MEMBER", by=DAN, user_id=DAN))
+    left.then(facts.MemberRemoved(user_id=DAN, project_ids=()))
 
 
 def test_a_removed_member_is_a_stranger() -> None:
-    gone = given(
-        CREATED, facts.MemberAdded(user_id=BOB, role="admin"), facts.MemberRemoved(user_id=BOB, project_ids=())
-    )
-    gone.when(command("RENAME_ORG", by=BOB, name="Mine")).then_rejected(Code.ORG_NOT_FOUND)
+    WITHOUT_BOB.when(command("RENAME_ORG", by=BOB, name="Mine")).then_rejected(Code.ORG_NOT_FOUND)
 
 
 def test_a_demoted_admin_loses_its_rights() -> None:
-    demoted = given(
-        CREATED, facts.MemberAdded(user_id=BOB, role="admin"), facts.MemberUpdated(user_id=BOB, role="member")
-    )
+    demoted = given(CREATED, BOB_AS_ADMIN, facts.MemberUpdated(user_id=BOB, role="member"))
     demoted.when(command("ADD_MEMBER", by=BOB, user_id=person(77), role="viewer")).then_rejected(Code.FORBIDDEN)

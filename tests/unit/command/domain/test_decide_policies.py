@@ -83,9 +83,8 @@ def test_further_failed_runs_leave_the_critical_alert_unchanged() -> None:
 def test_a_cancelled_run_neither_counts_as_failed_nor_resets_the_count() -> None:
     scene = given(*HUB, *ONE_FAILED, started(2), cancelled(2), started(3), failed(3), started(4))
     scene.when(fail(4)).then(failed(4), escalated("sync_failing"))
-    given(*HUB, *ONE_FAILED, started(2)).when(command("CANCEL_SYNC", by=BOB, sync_run_id=sync_run(2))).then(
-        cancelled(2)
-    )
+    cancel = command("CANCEL_SYNC", by=BOB, sync_run_id=sync_run(2))
+    given(*HUB, *ONE_FAILED, started(2)).when(cancel).then(cancelled(2))
 
 
 def test_a_success_resets_the_count_and_resolves_the_alert() -> None:
@@ -113,9 +112,8 @@ def test_an_alert_resolved_by_hand_is_raised_again_at_the_severity_of_the_failur
 
 def test_each_connection_has_its_own_alerts() -> None:
     scene = given(*HUB, *ONE_FAILED, started(5, of=BLOG))
-    scene.when(command("FAIL_SYNC", sync_run_id=sync_run(5), error_message="down")).then(
-        failed(5, of=BLOG), raised("sync_failing", "warning", of=BLOG, project_id=APP)
-    )
+    by_service = command("FAIL_SYNC", sync_run_id=sync_run(5), error_message="down")
+    scene.when(by_service).then(failed(5, of=BLOG), raised("sync_failing", "warning", of=BLOG, project_id=APP))
 
 
 def test_a_run_that_daybook_times_out_raises_the_failing_and_the_stalled_alert() -> None:
@@ -194,9 +192,8 @@ def test_deleting_a_connection_resolves_its_policy_alerts_and_no_others() -> Non
 
 def test_starting_a_sync_resolves_no_alert() -> None:
     start = command("START_SYNC", by=BOB, connection_id=SHOP)
-    given(*HUB, *ONE_FAILED, STALLED).when(start).then(
-        facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(start))
-    )
+    begun = facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(start))
+    given(*HUB, *ONE_FAILED, STALLED).when(start).then(begun)
 
 
 def test_policy_entries_are_marked_as_such_and_have_no_actor() -> None:

@@ -7,7 +7,7 @@ import pytest
 from daybook_command.domain.secret_refs import SecretRef
 from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
-from daybook_contracts.entries.fields import free_json
+from daybook_contracts.entries.fields import Fact, free_json
 from support.given import ANN, CAT, command, connection, given, made_by, project, secret_ref
 from support.hub_scene import connected
 
@@ -26,19 +26,16 @@ DIGEST = sha256(b"env:TOKEN").digest()
 
 def test_a_new_secret_reference_takes_the_id_of_its_entry() -> None:
     create = command("CREATE_SECRET_REF", by=ANN, key_name=" token ", secret_id_ref="env:TOKEN")
-    made = EMPTY.when(create)
-    after = made.then(
-        facts.SecretRefCreated(secret_ref_id=made_by(create), key_name="token", secret_id_ref="env:TOKEN")
-    ).after()
+    created = facts.SecretRefCreated(secret_ref_id=made_by(create), key_name="token", secret_id_ref="env:TOKEN")
+    after = EMPTY.when(create).then(created).after()
     assert dict(after.secret_refs) == {made_by(create): SecretRef("token", DIGEST)}
     assert dict(after.key_names) == {"token": made_by(create)}
 
 
 def test_two_secret_references_may_point_to_the_same_secret() -> None:
     again = command("CREATE_SECRET_REF", by=ANN, key_name="Token", secret_id_ref="env:TOKEN")
-    ACME.when(again).then(
-        facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="Token", secret_id_ref="env:TOKEN")
-    )
+    created = facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="Token", secret_id_ref="env:TOKEN")
+    ACME.when(again).then(created)
 
 
 def test_a_key_name_is_unique_within_an_org() -> None:
@@ -49,9 +46,8 @@ def test_a_key_name_is_unique_within_an_org() -> None:
 def test_the_key_name_of_a_deleted_reference_is_free_again() -> None:
     gone = given(*NAMED, facts.SecretRefDeleted(secret_ref_id=TOKEN))
     again = command("CREATE_SECRET_REF", by=ANN, key_name="token", secret_id_ref="env:TOKEN")
-    gone.when(again).then(
-        facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="token", secret_id_ref="env:TOKEN")
-    )
+    created = facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="token", secret_id_ref="env:TOKEN")
+    gone.when(again).then(created)
 
 
 def test_rights_are_checked_before_the_key_name() -> None:
@@ -95,8 +91,6 @@ def test_a_reference_used_by_a_connection_cannot_be_deleted() -> None:
     [facts.ConnectionDeleted(connection_id=SHOP), facts.ConnectionUpdated(connection_id=SHOP, config=free_json({}))],
     ids=["deleted", "updated"],
 )
-def test_a_reference_can_be_deleted_once_no_connection_uses_it(
-    last: facts.ConnectionDeleted | facts.ConnectionUpdated,
-) -> None:
+def test_a_reference_can_be_deleted_once_no_connection_uses_it(last: Fact) -> None:
     freed = given(*USED, last).when(command("DELETE_SECRET_REF", by=ANN, secret_ref_id=TOKEN))
     freed.then(facts.SecretRefDeleted(secret_ref_id=TOKEN))

@@ -9,7 +9,7 @@ from daybook_command.domain.syncs import Run
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
-from daybook_contracts.entries.fields import free_json
+from daybook_contracts.entries.fields import Fact, free_json
 from support.given import ANN, BOB, CAT, command, given, made_by, sync_run
 from support.hub_scene import ADS, HUB, SHOP, cancelled, completed, failed, raised, started
 
@@ -20,8 +20,8 @@ START = command("START_SYNC", by=ANN, connection_id=SHOP)
 ENDS: dict[str, dict[str, Any]] = {"COMPLETE_SYNC": {}, "FAIL_SYNC": {"error_message": "down"}, "CANCEL_SYNC": {}}
 
 
-def end(type_: str, by: str | None = ANN, number: int = 1) -> Command:
-    return command(type_, by=by, sync_run_id=sync_run(number), **ENDS[type_])
+def end(type_: str, by: str | None = ANN) -> Command:
+    return command(type_, by=by, sync_run_id=sync_run(1), **ENDS[type_])
 
 
 def test_a_new_run_takes_the_id_of_its_entry() -> None:
@@ -43,9 +43,7 @@ def test_two_connections_can_sync_at_the_same_time() -> None:
 
 
 @pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)])
-def test_a_sync_can_start_after_the_previous_one_ended(
-    ended: facts.SyncCompleted | facts.SyncFailed | facts.SyncCancelled,
-) -> None:
+def test_a_sync_can_start_after_the_previous_one_ended(ended: Fact) -> None:
     scene = given(*HUB, started(1), ended)
     scene.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(START)))
 
@@ -104,9 +102,7 @@ def test_a_run_can_be_cancelled_with_or_without_a_reason() -> None:
 
 @pytest.mark.parametrize("type_", ENDS)
 @pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)], ids=["success", "failed", "cancelled"])
-def test_an_ended_run_cannot_end_again(
-    type_: str, ended: facts.SyncCompleted | facts.SyncFailed | facts.SyncCancelled
-) -> None:
+def test_an_ended_run_cannot_end_again(type_: str, ended: Fact) -> None:
     given(*HUB, started(1), ended).when(end(type_)).then_rejected(Code.SYNC_NOT_RUNNING)
 
 

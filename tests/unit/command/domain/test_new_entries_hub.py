@@ -8,6 +8,7 @@ import pytest
 from daybook_command.domain.decision import NewEntry
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.identity import Identity
+from support.creations import CREATIONS
 from support.given import CAT, EVE, ORG, Given, Outcome, command, dead_letter, given, made_by, sync_run
 from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, raised, recorded, started
 
@@ -27,12 +28,7 @@ ON_SHOP = {"connection_id": SHOP}
 RUN_1, LETTER_1 = sync_run(1), dead_letter(1)
 ALERT_1 = raised("sync_stalled", "critical").alert_id
 ATTEMPTS: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
-    "CREATE_CONNECTION": (
-        {"project_id": WEB, "type": "sheets", "name": "S", "config": {}},
-        "source_connection",
-        None,
-        WEB,
-    ),
+    "CREATE_CONNECTION": (CREATIONS["CREATE_CONNECTION"], "source_connection", None, WEB),
     "UPDATE_CONNECTION": ({**ON_SHOP, "name": "New"}, "source_connection", SHOP, WEB),
     "ACTIVATE_CONNECTION": (ON_SHOP, "source_connection", SHOP, WEB),
     "DEACTIVATE_CONNECTION": (ON_SHOP, "source_connection", SHOP, WEB),
