@@ -1,6 +1,9 @@
-"""An empty log and database for each test. Modules that need other settings, or share them, override `settings`."""
+"""A log and a database, both empty at first. `SETTINGS` of a module are its settings, with one partition by default.
+The tests of a module with `SHARED = True` have the same ones; only `pool` empties the tables for each test.
+"""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -10,20 +13,31 @@ from support import projecting
 from support.stack import FreshSettings
 
 
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=1)
-
-
 @pytest.fixture(scope="module")
-def shared_settings(lasting_settings: FreshSettings) -> Settings:
+def shared_settings(request: pytest.FixtureRequest, lasting_settings: FreshSettings) -> Settings:
     """For all tests of a module."""
-    return lasting_settings(partitions=1)
+    return lasting_settings(**wanted(request))
 
 
 @pytest.fixture
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
+def settings(request: pytest.FixtureRequest, fresh_settings: FreshSettings) -> Settings:
+    shared: Settings | None = request.getfixturevalue("shared_settings") if is_shared(request) else None
+    return shared or fresh_settings(**wanted(request))
+
+
+def wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {"partitions": 1, **getattr(request.module, "SETTINGS", {})}
+
+
+def is_shared(request: pytest.FixtureRequest) -> bool:
+    return getattr(request.module, "SHARED", False)
+
+
+@pytest.fixture
+async def pool(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Pool]:
     async with projecting.database(settings) as pool:
+        if is_shared(request):
+            await projecting.empty(pool)
         yield pool
 
 

@@ -20,18 +20,12 @@ from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lenient_records import LenientRecords
 from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 NO_SERVER = "127.0.0.1:1"
 UNCOMPRESSED, ZSTD = 0, 4
 COUNT = 50
 Stored = tuple[set[int], list[bytes | None]]
 """The codecs of the topic's record batches, and the values of its records."""
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=1)
 
 
 @asynccontextmanager

@@ -12,15 +12,10 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.kafka.clients import admin, close_quietly, producer
 from daybook_infra.runtime.postgres.connections import close_pool, connect, open_pool, translated
 from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 OPTIONS = ("application_name", "timezone", "statement_timeout", "jit")
 TERMINATE = "SELECT pg_terminate_backend(pg_backend_pid())"
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(init=False, partitions=1)
+SETTINGS = {"init": False}
 
 
 async def test_a_connection_has_its_application_name_and_uses_utc(settings: Settings) -> None:

@@ -18,7 +18,6 @@ from support.bulk_answers import refusal, services
 from support.driving import connected, eventually
 from support.publisher import Publisher
 from support.shell import Ended, at_a_shell, end, start
-from support.stack import FreshSettings
 
 ORG, PROJECT, CONNECTION = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
 TABLES = f"""
@@ -29,11 +28,7 @@ INSERT INTO dlq_events SELECT gen_random_uuid(), '{CONNECTION}', '1', 'pending',
 """
 RETRY = ("retry", "--connection", CONNECTION)
 RESOLVE = ("resolve", "--connection", CONNECTION, "--resolution", "discarded")
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=2)
+SETTINGS = {"partitions": 2}
 
 
 async def dlq(settings: Settings, *arguments: str) -> Ended:

@@ -20,12 +20,8 @@ from suites.door import Broker, PublisherContract
 from support.stack import FreshSettings
 
 NO_SERVER = "127.0.0.1:1"
+SETTINGS = {"partitions": 3}
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=3)
 
 
 def to_send(value: bytes, partition: int = 1) -> CommandToSend:

@@ -4,7 +4,6 @@ import asyncio
 import json
 from uuid import uuid4
 
-import pytest
 from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
@@ -13,20 +12,14 @@ from daybook_infra.runtime.kafka.clients import producer
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"
-PARTITIONS = 3
+SETTINGS = {"init": False, "partitions": 3}
 CHECKPOINT = """
 INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_offset) VALUES (1, 2, 1, 'x', 1)
 """
 FAULT = "the record at offset 1 is not entry 1.1, which was there"
 QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 1, 1, 'version 9 [red]')"
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(init=False, partitions=PARTITIONS)
 
 
 def daybook(settings: Settings, *arguments: str) -> Result:

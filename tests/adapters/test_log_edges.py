@@ -19,12 +19,10 @@ from daybook_infra.stack.interface import Servers
 from suites.log import Log, LogContract
 from support.entry_samples import samples
 from support.odd_headers import NotUtf8, slow_builder
-from support.stack import FreshSettings
 
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=2)
+SETTINGS = {"partitions": 2}
+ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
+"""The source of keys and headers of the records."""
 
 
 @pytest.fixture
@@ -32,10 +30,6 @@ async def reader(settings: Settings) -> AsyncIterator[LogReader]:
     reader = LogReader(settings, Topics(settings.topic_prefix).audit_log)
     yield reader
     await reader.stop()
-
-
-ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
-"""The source of keys and headers of the records."""
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
-from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS
-from daybook_infra.runtime.settings import Settings
+from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS, Pool
 from daybook_projector.postgres.row_writer import CASCADE_SECONDS
 from daybook_projector.projections.fold import TABLES
 from support.hub_scene import connected
 from support.logbook import Logbook, log_with, org, project, thing, user
-from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
-from support.tables import differences
+from support.projecting import check_cuts, post, tables
 
 ORG, ANN, SITE = org(1), user(1), project(1)
 LINK, RUN, LETTER = thing(1), thing(2), thing(3)
+SHARED = True
 
 CASCADES = """
 SELECT conrelid::regclass::text, a.attname, confrelid::regclass::text
@@ -53,18 +52,8 @@ def with_children(link: str, run: str, letter: str, payload: object = None) -> t
     )
 
 
-async def assert_any_cut_gives_the_fold(settings: Settings, log: Logbook, *limits: int) -> None:
-    async with database(settings) as pool:
-        for limit in limits:
-            await empty(pool)
-            assert await post(pool, log, limit, kind=StrictWriter) == []
-            assert differences(expected(log), await tables(pool)) == []
-            assert await quarantine(pool) == []
-
-
-async def test_declared_cascades_and_unique_keys_match_the_schema(shared_settings: Settings) -> None:
-    async with database(shared_settings) as pool:
-        cascades, unique = await pool.fetch(CASCADES), await pool.fetch(UNIQUE)
+async def test_declared_cascades_and_unique_keys_match_the_schema(pool: Pool) -> None:
+    cascades, unique = await pool.fetch(CASCADES), await pool.fetch(UNIQUE)
     with_cascade = {(table.name, *table.cascades_from) for table in TABLES if table.cascades_from is not None}
     declared = {(_bare(name), column, _bare(parent.name)) for name, column, parent in with_cascade}
     assert {tuple(row) for row in cascades} == declared
@@ -77,15 +66,14 @@ def _bare(name: str) -> str:
     return name.removeprefix("public.")
 
 
-async def test_a_null_payload_is_stored_as_json_null(shared_settings: Settings) -> None:
+async def test_a_null_payload_is_stored_as_json_null(pool: Pool) -> None:
     log = log_with_project()
     log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER, None))
-    await assert_any_cut_gives_the_fold(shared_settings, log, 5000)
-    async with database(shared_settings) as pool:
-        assert await pool.fetchval("SELECT jsonb_typeof(payload_json) FROM dlq_events") == "null"
+    await check_cuts(pool, log, 5000)
+    assert await pool.fetchval("SELECT jsonb_typeof(payload_json) FROM dlq_events") == "null"
 
 
-async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(shared_settings: Settings) -> None:
+async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(pool: Pool) -> None:
     log = log_with_project()
     for name in "abc":
         log.add(ORG, ANN, connection_created(name=name))
@@ -95,20 +83,20 @@ async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(share
         log.add(ORG, ANN, facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual"))
         if name != "c":
             log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 9, 6, 3, 1)
+    await check_cuts(pool, log, 5000, 9, 6, 3, 1)
 
 
-async def test_a_dead_letter_may_be_recorded_again_under_another_connection(shared_settings: Settings) -> None:
+async def test_a_dead_letter_may_be_recorded_again_under_another_connection(pool: Pool) -> None:
     log = log_with_project()
     other = thing(4)
     log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     log.add(ORG, ANN, facts.DlqEventRetried(connection_id=LINK, dlq_event_id=LETTER, retry_count=1))
     log.add(ORG, ANN, connection_created(other), facts.ConnectionDeleted(connection_id=LINK))
     log.add(ORG, ANN, *with_children(other, RUN, LETTER))
-    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 5, 1)
+    await check_cuts(pool, log, 5000, 5, 1)
 
 
-async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(shared_settings: Settings) -> None:
+async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(pool: Pool) -> None:
     log = log_with_project()
     raised = facts.AlertRaised(alert_id=thing(5), project_id=SITE, severity="warning", message="a")
     for number in range(10, 20):
@@ -116,33 +104,29 @@ async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(sha
         log.add(ORG, ANN, raised, facts.AlertResolved(alert_id=thing(5)))
         log.add(ORG, ANN, ref_created, facts.SecretRefDeleted(secret_ref_id=thing(number)))
     log.add(ORG, ANN, raised, ref_created)
-    await assert_any_cut_gives_the_fold(shared_settings, log, 5000, 7)
+    await check_cuts(pool, log, 5000, 7)
 
 
-async def test_a_connection_deleted_after_a_poison_entry_is_kept(shared_settings: Settings) -> None:
+async def test_a_connection_deleted_after_a_poison_entry_is_kept(pool: Pool) -> None:
     log = log_with_project()
     log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     poison = log.add(ORG, ANN, connection_created())[0]
     log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    async with database(shared_settings) as pool:
-        await empty(pool)
-        assert [found.position for found in await post(pool, log)] == [poison.position]
-        assert set((await tables(pool))["dlq_events"]) == {(LETTER,)}
+    assert [found.position for found in await post(pool, log)] == [poison.position]
+    assert set((await tables(pool))["dlq_events"]) == {(LETTER,)}
 
 
-async def test_a_cascading_delete_has_a_longer_timeout(shared_settings: Settings) -> None:
+async def test_a_cascading_delete_has_a_longer_timeout(pool: Pool) -> None:
     log = log_with_project()
     log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
     log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
-    async with database(shared_settings) as pool:
-        await empty(pool)
-        await pool.execute(RECORD_TIMEOUT)
-        try:
-            assert await post(pool, log, limit=6) == []
-            recorded = await pool.fetch("SELECT operation, seconds FROM recorded")
-            assert {row[0]: row[1] for row in recorded} == {
-                "INSERT": f"{STATEMENT_SECONDS:.0f}s",
-                "DELETE": f"{CASCADE_SECONDS / 60:.0f}min",
-            }
-        finally:
-            await pool.execute("DROP TABLE recorded; DROP FUNCTION record_timeout() CASCADE")
+    await pool.execute(RECORD_TIMEOUT)
+    try:
+        assert await post(pool, log, limit=6) == []
+        recorded = await pool.fetch("SELECT operation, seconds FROM recorded")
+        assert {row[0]: row[1] for row in recorded} == {
+            "INSERT": f"{STATEMENT_SECONDS:.0f}s",
+            "DELETE": f"{CASCADE_SECONDS / 60:.0f}min",
+        }
+    finally:
+        await pool.execute("DROP TABLE recorded; DROP FUNCTION record_timeout() CASCADE")

@@ -32,6 +32,7 @@ from support.projecting import (
     empty,
     entries_of,
     expected,
+    is_lock_awaited,
     post,
     projected,
     projecting,
@@ -45,7 +46,6 @@ from support.tables import differences
 from support.taken_ids import cut_first_ids, other_tables, plant, second_id_of, second_ids
 
 PARTITIONS = 2
-WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 def log_with_renaming(org_id: str = HURT) -> tuple[Logbook, Place]:
@@ -120,10 +120,6 @@ async def test_two_partitions_with_the_same_first_ids_are_both_projected(
         await assert_complete(pool, log, seconds=401)
         assert projector.health.ready, projector.health.reasons
         await empty(pool)
-
-
-async def is_lock_awaited(pool: Pool) -> bool:
-    return bool(await pool.fetchval(WAITING))
 
 
 @pytest.mark.parametrize("commits", [True, False])

@@ -17,9 +17,18 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 from support.logbook import Logbook, log_with, org, records, user
 from support.processes import System
-from support.projecting import database, empty, expected, projected, projecting, publish, tables, until, wait_for
+from support.projecting import (
+    check_fold,
+    database,
+    empty,
+    is_lock_awaited,
+    projected,
+    projecting,
+    publish,
+    until,
+    wait_for,
+)
 from support.stack import FreshSettings
-from support.tables import differences
 
 ORG, ANN = org(1), user(1)
 FULL_DISK = """
@@ -29,10 +38,6 @@ CREATE TRIGGER no_room BEFORE INSERT ON public.audit_log EXECUTE FUNCTION no_roo
 """
 
 
-async def is_lock_awaited(pool: Pool) -> bool:
-    return bool(await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
-
-
 async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_over(
     settings: Settings, pool: Pool
 ) -> None:
@@ -40,7 +45,6 @@ async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_ov
     async with projecting(settings) as projector:
         await publish(settings, log)
         await projected(pool, log)
-        published = [len(log.records[0])]
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         async with pool.acquire() as connection, connection.transaction():
             writer = Writer(pool, folds(managed_users=True))
@@ -49,17 +53,16 @@ async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_ov
             batch = reader.next_batch(10)
             assert batch is not None
             await writer._write_whole(connection, batch)
-            await publish(settings, log, published)
+            await publish(settings, log)
             await until(lambda: is_lock_awaited(pool), "the projector tries to write the same entry")
-        published = [len(log.records[0])]
-        await publish_one_more(settings, pool, log, published)
+        await publish_one_more(settings, pool, log)
         assert projector.metric("daybook_projector_checkpoints_lost_total", partition="0") == 1
-        assert differences(expected(log), await tables(pool)) == []
+        await check_fold(pool, log)
 
 
-async def publish_one_more(settings: Settings, pool: Pool, log: Logbook, published: list[int]) -> None:
+async def publish_one_more(settings: Settings, pool: Pool, log: Logbook) -> None:
     last = log.add(ORG, ANN, facts.OrgRenamed(name="last"))[0]
-    await publish(settings, log, published)
+    await publish(settings, log)
     await wait_for(pool, last)
 
 
@@ -74,7 +77,7 @@ async def test_an_idle_projector_notices_a_restored_postgresql(
         await projected(pool, log)
         await empty(pool)
         await projected(pool, log)
-        assert differences(expected(log), await tables(pool)) == []
+        await check_fold(pool, log)
 
 
 async def test_a_projector_recovers_from_lost_connections(settings: Settings, pool: Pool) -> None:
@@ -83,18 +86,13 @@ async def test_a_projector_recovers_from_lost_connections(settings: Settings, po
         await publish(settings, log)
         await projected(pool, log)
         for _ in range(3):
-            published = [len(log.records[0])]
             await pool.execute("""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                  WHERE application_name = 'daybook-projector' AND datname = current_database()
             """)
-            await publish_one_more(settings, pool, log, published)
-        assert differences(expected(log), await tables(pool)) == []
-
-        async def is_ready() -> bool:
-            return projector.health.ready
-
-        await until(is_ready, "it is ready again")
+            await publish_one_more(settings, pool, log)
+        await check_fold(pool, log)
+        await until(lambda: projector.health.ready, "it is ready again")
 
 
 async def test_a_projector_without_its_database_is_unready_and_recovers(
@@ -103,21 +101,14 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
     settings = fresh_settings(partitions=1)
     log = log_with(ORG)
     async with projecting(settings) as projector:
-
-        async def is_ready() -> bool:
-            return projector.health.ready
-
-        async def misses_postgres() -> bool:
-            return "postgres" in projector.health.reasons
-
-        await until(is_ready, "it is ready")
+        await until(lambda: projector.health.ready, "it is ready")
         async with renamed_away(settings, stack):
             await publish(settings, log)
-            await until(misses_postgres, "it says that Postgres is away")
+            await until(lambda: "postgres" in projector.health.reasons, "it says that Postgres is away")
         async with database(settings) as pool:
             await projected(pool, log)
-            assert differences(expected(log), await tables(pool)) == []
-        await until(is_ready, "it is ready again")
+            await check_fold(pool, log)
+        await until(lambda: projector.health.ready, "it is ready again")
 
 
 async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settings, pool: Pool) -> None:
@@ -126,18 +117,13 @@ async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settin
         await publish(settings, log)
         await projected(pool, log)
         await pool.execute(FULL_DISK)
-        published = [len(log.records[0])]
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
-        await publish(settings, log, published)
-
-        async def reports_it() -> bool:
-            return projector.health.reasons.get("postgres") == "PostgreSQL is in trouble: no room"
-
-        await until(reports_it, "it says what PostgreSQL lacks")
+        await publish(settings, log)
+        lack = "PostgreSQL is in trouble: no room"
+        await until(lambda: projector.health.reasons.get("postgres") == lack, "it says what PostgreSQL lacks")
         await pool.execute("DROP FUNCTION no_room CASCADE")
         await projected(pool, log)
-        assert differences(expected(log), await tables(pool)) == []
-        assert await pool.fetchval("SELECT count(*) FROM daybook.quarantine") == 0
+        await check_fold(pool, log)
 
 
 @asynccontextmanager

@@ -4,17 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres.users import AuthUsers
 from support.logbook import Logbook, log_with, org_in, user_in
 from support.projecting import (
-    Projector,
+    check_fold,
     checkpoints,
-    expected,
     projected,
     projecting,
     publish,
@@ -23,33 +20,12 @@ from support.projecting import (
     until,
     wait_for,
 )
-from support.stack import FreshSettings
-from support.tables import differences
 
 PARTITIONS = 2
+SETTINGS = {"partitions": PARTITIONS}
 HERE, THERE = 0, 1
 ORG = org_in(HERE, PARTITIONS)
 ANN, BOB = user_in(HERE, PARTITIONS), user_in(THERE, PARTITIONS)
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=PARTITIONS)
-
-
-async def wait_until_waiting(projector: Projector, partition: int) -> None:
-    async def is_waiting() -> bool:
-        return projector.metric("daybook_projector_waiting", partition=str(partition)) == 1
-
-    await until(is_waiting, f"partition {partition} waits")
-
-
-async def wait_for_stop(projector: Projector, partition: int) -> str:
-    async def has_stopped() -> bool:
-        return projector.metric("daybook_projector_stopped", partition=str(partition)) == 1
-
-    await until(has_stopped, f"partition {partition} stops")
-    return projector.health.reasons[f"partition {partition}"]
 
 
 @asynccontextmanager
@@ -71,15 +47,15 @@ async def test_a_partition_waits_for_a_user_whose_own_partition_is_behind(settin
     async with projecting(settings) as projector:
         async with checkpoint_locked(pool, THERE):
             await publish(settings, log)
-            await wait_until_waiting(projector, HERE)
+            name, label = "daybook_projector_waiting", str(HERE)
+            await until(lambda: projector.metric(name, partition=label) == 1, "the partition waits")
             assert projector.health.notes == {f"partition {HERE}": f"entry {place.text} waits for user {BOB}"}
             assert f"partition {HERE}" not in projector.health.reasons
             await wait_for(pool, before)
             assert (await tables(pool))["orgs"][ORG,][0] == "b"
         await wait_for(pool, place)
         assert projector.health.notes == {}
-        assert differences(expected(log), await tables(pool)) == []
-        assert await quarantine(pool) == []
+        await check_fold(pool, log)
 
 
 async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool) -> None:
@@ -91,7 +67,7 @@ async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool
             await publish(settings, log)
             await wait_for(pool, registered)
         await projected(pool, log)
-        assert differences(expected(log), await tables(pool)) == []
+        await check_fold(pool, log)
 
 
 async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: Settings, pool: Pool) -> None:
@@ -106,7 +82,7 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: 
     await publish(settings, log)
     async with projecting(settings):
         await projected(pool, log)
-        assert differences(expected(log), await tables(pool)) == []
+        await check_fold(pool, log)
 
 
 async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings, pool: Pool) -> None:
@@ -121,11 +97,7 @@ async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings
         found = await tables(pool)
         assert {name for name, _ in found["orgs"].values()} == {"a", "well", "there"}
         assert len(found["audit_log"]) == 5
-
-        async def is_noted() -> bool:
-            return ORG in projector.health.notes.get("quarantine", "")
-
-        await until(is_noted, "the quarantine is noted")
+        await until(lambda: ORG in projector.health.notes.get("quarantine", ""), "the quarantine is noted")
         assert projector.metric("daybook_projector_quarantined_orgs") == 1
         assert projector.health.ready
 
@@ -135,12 +107,10 @@ async def test_an_actor_that_never_exists_stops_the_partition_only(settings: Set
     place = log.add(ORG, BOB, facts.OrgRenamed(name="b"))[0]
     async with projecting(settings) as projector:
         await publish(settings, log)
-        assert (
-            await wait_for_stop(projector, HERE) == f"stopped: user {BOB}, actor of entry {place.text}, does not exist"
-        )
-        published = [len(values) for values in log.records]
+        reason = f"stopped: user {BOB}, actor of entry {place.text}, does not exist"
+        assert await projector.stop_reason(HERE) == reason
         last = log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))[0]
-        await publish(settings, log, published)
+        await publish(settings, log)
         await wait_for(pool, last)
         assert (await checkpoints(pool))[HERE] == place.offset
         assert not projector.health.ready

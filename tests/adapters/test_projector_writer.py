@@ -8,11 +8,10 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.histories import logs
 from support.logbook import Logbook, log_with, org, project, user
-from support.projecting import StrictWriter, database, empty, expected, post, quarantine, tables
-from support.stack import FreshSettings
-from support.tables import differences
+from support.projecting import check_cuts, database, post
 
 ORG, ANN, BOB = org(1), user(1), user(2)
+SHARED = True
 
 
 async def test_external_users_are_not_written(pool: Pool) -> None:
@@ -30,14 +29,10 @@ async def test_any_cut_into_batches_gives_the_same_tables(
     shared_settings: Settings, log: Logbook, limit: int, cut: int
 ) -> None:
     async with database(shared_settings) as pool:
-        for size in (limit, cut, 5000):
-            await empty(pool)
-            assert await post(pool, log, size, kind=StrictWriter) == []
-            assert differences(expected(log), await tables(pool)) == []
-            assert await quarantine(pool) == []
+        await check_cuts(pool, log, limit, cut, 5000)
 
 
-async def test_transient_and_replaced_rows_are_written_correctly(fresh_settings: FreshSettings) -> None:
+async def test_transient_and_replaced_rows_are_written_correctly(pool: Pool) -> None:
     log = log_with(ORG, users=(ANN, BOB))
     log.add(ORG, ANN, facts.ProjectCreated(name="p", project_id=project(1)))
     for _ in range(2):
@@ -45,7 +40,4 @@ async def test_transient_and_replaced_rows_are_written_correctly(fresh_settings:
         log.add(ORG, ANN, facts.ProjectMemberAdded(project_id=project(1), role="editor", user_id=BOB))
         log.add(ORG, ANN, facts.MemberRemoved(user_id=BOB, project_ids=(project(1),)))
     log.add(ORG, ANN, facts.MemberAdded(role="viewer", user_id=BOB))
-    for limit in (5000, 6, 7, 8):
-        async with database(fresh_settings(partitions=1)) as pool:
-            assert await post(pool, log, limit, kind=StrictWriter) == []
-            assert differences(expected(log), await tables(pool)) == []
+    await check_cuts(pool, log, 5000, 6, 7, 8)

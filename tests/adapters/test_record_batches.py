@@ -14,20 +14,15 @@ from daybook_infra.runtime.kafka.fair_fetching import PORTION_BYTES
 from daybook_infra.runtime.kafka.lost_batch import LostBatch
 from daybook_infra.runtime.settings import Settings
 from support.bombs import MIB, RawBatch, bomb, send_raw
-from support.stack import FreshSettings
 
 SMALL = bomb("zstd", 2, 10)
+SETTINGS = {"partitions": 3}
 BOMBS = {
     "zstd": bomb("zstd", 3, 400 * MIB),
     "gzip": bomb("gzip", 3, 200 * MIB),
     "lz4": bomb("lz4", 3, 200 * MIB),
     "snappy": bomb("snappy", 3, 24 * MIB),
 }
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(partitions=3)
 
 
 @pytest_asyncio.fixture

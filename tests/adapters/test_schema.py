@@ -4,10 +4,9 @@ import asyncpg
 import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection
-from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 UUID, TEXT, TIME, JSON = "uuid", "text", "timestamp with time zone", "jsonb"
+SHARED = True
 # The type of each column, and whether it is nullable.
 TABLES = {
     "orgs": {"id": (UUID, False), "name": (TEXT, False), "created_at": (TIME, False)},
@@ -125,11 +124,6 @@ INSERT INTO integration_alerts VALUES (gen_random_uuid(), '00000000-0000-4000-80
 PROJECT_MEMBER_ROW = """
 INSERT INTO project_members VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), 'owner', now())
 """
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings()
 
 
 async def test_the_tables_have_exactly_the_columns_of_the_data_dictionary(database: OwnConnection) -> None:

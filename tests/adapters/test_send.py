@@ -20,18 +20,14 @@ from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION,
 from daybook_infra.runtime.kafka.clients import consumer, producer
 from daybook_infra.runtime.settings import Settings
 from support.processes import environment
-from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 PARTITIONS = 3
+SETTINGS = {"partitions": PARTITIONS}
+SHARED = True
 Json = dict[str, object]
 Records = list[ConsumerRecord[bytes, bytes]]
 Answer = Callable[[Json], bytes | None]
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings(partitions=PARTITIONS)
 
 
 def command(number: int, **changes: object) -> Json:

@@ -1,13 +1,10 @@
 """PostgreSQL passes the same contract suites as its stand-ins (tests/unit/support/test_stand_ins.py)."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from daybook_command.postgres.snapshot_reader import SnapshotReader
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_infra.runtime.settings import Settings
 from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.row_writer import write_changes
 from daybook_projector.postgres.writer import Writer
@@ -19,13 +16,9 @@ from suites.database import Database, WritesContract
 from suites.look_ups import LookUpsContract
 from suites.rows import DDL, TABLES, Rows, RowsContract
 from support import projecting
-from support.stack import FreshSettings
 from support.tables import Tables
 
-
-@pytest.fixture(scope="module")
-def lasting(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings(partitions=1)
+SHARED = True
 
 
 class RealDatabase(Database):
@@ -46,10 +39,8 @@ class RealDatabase(Database):
 
 class TestPostgres(WritesContract, LookUpsContract, BacklogsContract):
     @pytest.fixture
-    async def database(self, lasting: Settings) -> AsyncIterator[Database]:
-        async with projecting.database(lasting) as pool:
-            await projecting.empty(pool)
-            yield RealDatabase(pool)
+    def database(self, pool: Pool) -> Database:
+        return RealDatabase(pool)
 
 
 class RowsInPostgres(Rows):
@@ -67,7 +58,6 @@ class RowsInPostgres(Rows):
 
 class TestPostgresTables(RowsContract):
     @pytest.fixture
-    async def rows(self, lasting: Settings) -> AsyncIterator[Rows]:
-        async with projecting.database(lasting) as pool:
-            await pool.execute(f"DROP TABLE IF EXISTS public.parents, public.children, public.labels; {DDL}")
-            yield RowsInPostgres(pool)
+    async def rows(self, pool: Pool) -> Rows:
+        await pool.execute(f"DROP TABLE IF EXISTS public.parents, public.children, public.labels; {DDL}")
+        return RowsInPostgres(pool)

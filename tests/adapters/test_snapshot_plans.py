@@ -10,7 +10,6 @@ from daybook_command.postgres import child_sql as sql
 from daybook_command.postgres.child_loader import load_children
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_infra.runtime.postgres.connections import OwnConnection
-from daybook_infra.runtime.settings import Settings
 from support.planted_rows import (
     ids,
     put_connection,
@@ -20,15 +19,10 @@ from support.planted_rows import (
     put_org,
     put_runs,
 )
-from support.stack import FreshSettings
 
 MANY, PENDING, TOUCHED = 10_000, 3000, 1000
 ANALYZE = "ANALYZE sync_runs, dlq_events, source_connections"
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings()
+SHARED = True
 
 
 async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:

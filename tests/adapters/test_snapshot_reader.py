@@ -1,7 +1,6 @@
 """What a shard reads from a real PostgreSQL before it decides: one consistent snapshot."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import asyncpg
@@ -13,27 +12,14 @@ from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
 from support.planted_rows import put_alert, put_connection, put_dead_letters, put_org, put_runs
-from support.projecting import database, empty
-from support.stack import FreshSettings
+from support.projecting import is_lock_awaited
 
 ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
 ORG, OTHER, PROJECT = (str(uuid4()) for _ in range(3))
 HASH = "ab" * 32
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings()
-
-
-@pytest.fixture
-async def pool(settings: Settings) -> AsyncIterator[Pool]:
-    async with database(settings) as pool:
-        await empty(pool)
-        yield pool
+SHARED = True
 
 
 @pytest.fixture
@@ -180,11 +166,3 @@ async def test_the_database_time_is_taken_after_a_slow_read(filled_pool: Pool) -
         await eventually(lambda: is_lock_awaited(filled_pool))
         released_us = await other.fetchval("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")
     assert (await reading)[3].database_us >= released_us
-
-
-async def is_lock_awaited(pool: Pool) -> bool:
-    """Whether a statement is waiting for a lock."""
-    found: bool = await pool.fetchval(
-        "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock')"
-    )
-    return found

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -23,6 +22,7 @@ K, C, A = (
     "01890000-0000-7000-8000-000000000002",
     "00000000-0000-4000-8000-00000000000a",
 )
+SHARED = True
 ENTRY_ID = "SELECT daybook.entry_id($1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
 SECOND_ID = "SELECT daybook.hashed_id(2, $1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
 OUTCOME = "SELECT id::text, metadata_json FROM daybook.outcome($1, $2, $3)"
@@ -51,12 +51,6 @@ identities = st.builds(
     st.uuids(),
     st.integers(0, 2**31 - 1),
 )
-
-
-@pytest.fixture
-async def database(shared_settings: Settings) -> AsyncIterator[OwnConnection]:
-    async with connect(shared_settings, "test") as connection:
-        yield connection
 
 
 @pytest.mark.parametrize(("statement", "identity", "golden"), GOLDEN)

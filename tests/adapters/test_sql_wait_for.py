@@ -9,10 +9,10 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 OTHER, ORG = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00000000000a"
 WAIT = "SELECT daybook.wait_for($1, $2)"
+SHARED = True
 WAIT_FOR_ORG = "SELECT daybook.wait_for($1, $2, $3)"
 NOW, SOON, LATE = timedelta(0), timedelta(milliseconds=50), timedelta(seconds=30)
 CHECKPOINT = """
@@ -22,11 +22,6 @@ ON CONFLICT (partition) DO UPDATE SET position = excluded.position
 """
 QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 3, 7, 'poison')"
 RELEASE = "UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1"
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings) -> Settings:
-    return lasting_settings()
 
 
 @pytest.fixture

@@ -11,14 +11,9 @@ from daybook_infra.runtime.errors import DaybookError, KafkaAway
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
-from support.stack import FreshSettings
 
 NAMES = ("commands", "audit_log", "results", "commands.dlq")
-
-
-@pytest.fixture
-def settings(fresh_settings: FreshSettings) -> Settings:
-    return fresh_settings(init=False, partitions=3)
+SETTINGS = {"init": False, "partitions": 3}
 
 
 @pytest.fixture

@@ -85,13 +85,17 @@ class Place:
 
 @dataclass(slots=True)
 class Logbook:
+    """`published`: how many records of each partition are in Kafka."""
+
     partitions: int = 1
     records: list[list[bytes | None]] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
+    published: list[int] = field(default_factory=list)
     commands: int = 0
 
     def __post_init__(self) -> None:
         self.records = [[] for _ in range(self.partitions)]
+        self.published = [0] * self.partitions
         self.heads = [GENESIS] * self.partitions
 
     def add(self, org_id: str | None, actor: str | None, *facts: Fact, **changes: Any) -> list[Place]:

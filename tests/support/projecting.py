@@ -25,7 +25,7 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 from support.chain import Json
 from support.logbook import Logbook, Place, records
-from support.tables import Tables, fold, read_tables
+from support.tables import Tables, differences, fold, read_tables
 
 SECONDS = 30.0
 
@@ -37,6 +37,12 @@ class Projector:
 
     def metric(self, name: str, **labels: str) -> float:
         return self.registry.get_sample_value(name, labels) or 0.0
+
+    async def stop_reason(self, partition: int) -> str:
+        """Waits until the partition is stopped; returns the reason."""
+        name, label = "daybook_projector_stopped", str(partition)
+        await until(lambda: self.metric(name, partition=label) == 1, f"partition {partition} stops")
+        return self.health.reasons[f"partition {partition}"]
 
 
 @asynccontextmanager
@@ -64,26 +70,26 @@ async def database(settings: Settings) -> AsyncIterator[Pool]:
         await close_pool(pool)
 
 
-async def publish(settings: Settings, log: Logbook, start: Iterable[int] = ()) -> None:
-    """Sends each partition's records in order, those from `start` on."""
+async def publish(settings: Settings, log: Logbook) -> None:
+    """Sends each partition's records in order, except those that were published before."""
     topic = Topics(settings.topic_prefix).audit_log
     producer = kafka.producer(settings, "test")
     await producer.start()
     try:
-        first = list(start) or [0] * log.partitions
         acks = [
             await producer.send(topic, value=value, key=b"k", partition=partition)
             for partition, values in enumerate(log.records)
-            for value in values[first[partition] :]
+            for value in values[log.published[partition] :]
         ]
         await asyncio.gather(*acks)
+        log.published = [len(values) for values in log.records]
     finally:
         await kafka.close_quietly(producer)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = SECONDS) -> None:
     deadline = time.monotonic() + seconds
-    while not await condition():
+    while not (met if isinstance(met := condition(), bool) else await met):
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {seconds} s: {what}")
         await asyncio.sleep(0.02)
@@ -97,6 +103,10 @@ async def projected(pool: Pool, log: Logbook) -> None:
         return await checkpoints(pool) == ends
 
     await until(is_done, f"checkpoints at {ends}, found {await checkpoints(pool)}")
+
+
+async def is_lock_awaited(pool: Pool) -> bool:
+    return bool(await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
 
 async def wait_for(pool: Pool, place: Place) -> None:
@@ -126,6 +136,13 @@ def expected(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
     """An independent fold of all valid entries; users first, because their partitions may come later."""
     chosen = range(log.partitions) if partitions is None else partitions
     return fold(entry for partition in chosen for entry in entries_of(log, partition))
+
+
+async def check_fold(pool: Pool, log: Logbook) -> None:
+    """Raises AssertionError unless the tables are the fold of the log, and no org is in quarantine."""
+    lines = differences(expected(log), await tables(pool))
+    assert not lines, "\n".join(lines)
+    assert await quarantine(pool) == []
 
 
 def entries_of(log: Logbook, partition: int) -> list[Json]:
@@ -160,6 +177,14 @@ async def post(
             found += await writer.write(batch)
             reader.mark_projected(batch)
     return found
+
+
+async def check_cuts(pool: Pool, log: Logbook, *limits: int) -> None:
+    """Writes the log in batches of each of these sizes; each time the tables must be its fold."""
+    for limit in limits:
+        await empty(pool)
+        assert await post(pool, log, limit, kind=StrictWriter) == []
+        await check_fold(pool, log)
 
 
 async def empty(pool: Pool) -> None:
