@@ -14,6 +14,7 @@ from daybook_contracts.entries.identity import Identity, thing_id, timeout_comma
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.routing import partition_of
 from support.flat_entries import Flat, Sealed, sealed
+from support.world import NOUNS
 
 ORG: Final = "00000000-0000-4000-8000-000000000001"
 COMMAND: Final = "01890000-0000-7000-8000-000000000002"
@@ -84,28 +85,13 @@ FACTS: Final[dict[str, Fact]] = {
     "DELETE_SECRET_REF": facts.SecretRefDeleted(secret_ref_id=THING),
 }
 
-_NOUNS: Final = (
-    ("_USER", "user", "user_id"),
-    ("_ORG", "org", ""),
-    ("_PROJECT_MEMBER", "project_member", "user_id"),
-    ("_MEMBER", "org_member", "user_id"),
-    ("_PROJECT", "project", "project_id"),
-    ("_CONNECTION", "source_connection", "connection_id"),
-    ("_SYNC", "sync_run", "sync_run_id"),
-    ("_DLQ_EVENT", "dlq_event", "dlq_event_id"),
-    ("_DLQ_EVENTS", "source_connection", "connection_id"),
-    ("_ALERT", "integration_alert", "alert_id"),
-    ("_SECRET_REF", "secret_ref", "secret_ref_id"),
-)
-"""The end of an action's name, its entity type, and the member of its fact that holds the entity's id."""
-
 _OUTSIDE_PROJECTS: Final = {"user", "org", "org_member", "secret_ref"}
 
 
 def unsealed(action: str, *, error: EntryError | None = None) -> Flat:
     """The sample fact of an action as an entry, or a failed attempt at the same."""
     fact = FACTS[action]
-    noun, id_member = next((noun, member) for end, noun, member in _NOUNS if action.endswith(end))
+    noun, id_member = NOUNS[action.partition("_")[2]]
     key, org = (USER, None) if noun == "user" else (ORG, ORG)
     identity = Identity("user" if noun == "user" else "org", key, None, COMMAND)
     data = encode_fact(fact)

@@ -23,46 +23,19 @@ from daybook_contracts.entries.facts import ACTION_OF
 from daybook_contracts.entries.fields import Fact, encode_fact
 from daybook_contracts.entries.identity import Identity, Scope, thing_id
 from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User
-from support.logbook import NOUNS
+from support.logbook import numbered
+from support.world import NOUNS
 
 ORG = "0a000000-0000-4000-8000-000000000001"
 COMMAND = "01890000-0000-7000-8000-0000000000c0"
 IMPORTER = Service("importer")
-
-
-def person(number: int) -> str:
-    return f"0b000000-0000-4000-8000-{number:012d}"
-
-
+person, project, connection, sync_run = map(numbered, ("0b", "0c", "0d", "0e"))
+dead_letter, alert, secret_ref = map(numbered, ("0f", "1a", "1b"))
 ANN, BOB, CAT, DAN, EVE = (person(number) for number in range(1, 6))
 """ANN founds the orgs; tests give BOB, CAT and DAN their roles; EVE is known but belongs to no org."""
 
 NOBODY = person(999)
 """A user that was never registered."""
-
-
-def project(number: int) -> str:
-    return f"0c000000-0000-4000-8000-{number:012d}"
-
-
-def connection(number: int) -> str:
-    return f"0d000000-0000-4000-8000-{number:012d}"
-
-
-def sync_run(number: int) -> str:
-    return f"0e000000-0000-4000-8000-{number:012d}"
-
-
-def dead_letter(number: int) -> str:
-    return f"0f000000-0000-4000-8000-{number:012d}"
-
-
-def alert(number: int) -> str:
-    return f"1a000000-0000-4000-8000-{number:012d}"
-
-
-def secret_ref(number: int) -> str:
-    return f"1b000000-0000-4000-8000-{number:012d}"
 
 
 def command(

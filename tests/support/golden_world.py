@@ -11,35 +11,7 @@ from typing import assert_never
 
 from daybook_command.kafka.answer_records import records_of
 from daybook_command.kafka.log_writer import key_and_headers
-from daybook_command.shard.effects import (
-    Answer,
-    Append,
-    Commit,
-    Effect,
-    Hold,
-    LoadSnapshot,
-    LogAppend,
-    Pin,
-    ReadGap,
-    Report,
-    Stop,
-    TakeOver,
-)
-from daybook_command.shard.events import (
-    Acknowledged,
-    Answered,
-    AppendRefused,
-    AppendUnknown,
-    CommandsArrived,
-    EndsRead,
-    Event,
-    GapRead,
-    Pinned,
-    RunsOverdue,
-    SnapshotLoaded,
-    TakenOver,
-    Tick,
-)
+from daybook_command.shard import effects, events
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord, LogRecord
 from daybook_command.shard.state import ShardConfig
@@ -128,19 +100,19 @@ class World:
         for at in self.partitions:
             self._deliver(at)
         for at in self.partitions:
-            self._tell(at, Tick())
+            self._tell(at, events.Tick())
 
     def _deliver(self, at: int) -> None:
         records, self.undelivered[at] = self.undelivered[at], []
         if records:
-            self._tell(at, CommandsArrived(records))
+            self._tell(at, events.CommandsArrived(records))
 
     def _overdue(self, at: int, draw: Random) -> None:
         """Reports two running syncs, and one that does not exist."""
         running = self.postgres.stored.running(at, self.config.partitions)
         runs = sorted(running, key=lambda run: run.sync_run_id)
         unknown = [replace(run, sync_run_id=thing(99)) for run in runs[:1]]
-        self._tell(at, RunsOverdue([*draw.sample(runs, min(2, len(runs))), *unknown]))
+        self._tell(at, events.RunsOverdue([*draw.sample(runs, min(2, len(runs))), *unknown]))
 
     def _replace_shard(self, at: int) -> None:
         """A new shard takes over the partition and reads from the committed offset."""
@@ -148,62 +120,62 @@ class World:
         self.undelivered[at] = [each for each in self.topics[at] if each.offset >= self.committed[at]]
         self._carry_out(at, self.shards[at].start())
 
-    def _tell(self, at: int, event: Event) -> None:
+    def _tell(self, at: int, event: events.Event) -> None:
         self._carry_out(at, self.shards[at].handle(event))
 
-    def _carry_out(self, at: int, effects: Iterable[Effect]) -> None:
-        todo = deque(effects)
+    def _carry_out(self, at: int, asked: Iterable[effects.Effect]) -> None:
+        todo = deque(asked)
         while todo:
             for event in self._events(at, todo.popleft()):
                 todo.extend(self.shards[at].handle(event))
 
-    def _events(self, at: int, effect: Effect) -> list[Event]:
+    def _events(self, at: int, effect: effects.Effect) -> list[events.Event]:
         """Carries out an effect; returns the events that answer it."""
         match effect:
-            case TakeOver():
+            case effects.TakeOver():
                 checkpoint, end = self.postgres.stored.checkpoint(at), len(self.book.records[at])
                 ends = {number: len(each) for number, each in enumerate(self.book.records)}
                 self.takeovers[at] += 1
-                taken_over = TakenOver(checkpoint, self._read(at, checkpoint.first_to_read, end), 0, end)
-                return [taken_over, EndsRead(self.takeovers[at] - 1, ends)]
-            case LoadSnapshot(needs, commands):
+                taken_over = events.TakenOver(checkpoint, self._read(at, checkpoint.first_to_read, end), 0, end)
+                return [taken_over, events.EndsRead(self.takeovers[at] - 1, ends)]
+            case effects.LoadSnapshot(needs, commands):
                 draw = self._draw(f"look {at} {commands > 0}")
                 database_us = self._now_us + (HOUR_US if draw.random() < 0.003 else 0)
                 snapshot = self.postgres.snapshot(at, needs, database_us)
-                return [SnapshotLoaded(snapshot, self._now_us, draw.randbytes(16 * commands))]
-            case Pin(user_ids):
-                return [Pinned(self._pin(user_ids))]
-            case Append(records):
+                return [events.SnapshotLoaded(snapshot, self._now_us, draw.randbytes(16 * commands))]
+            case effects.Pin(user_ids):
+                return [events.Pinned(self._pin(user_ids))]
+            case effects.Append(records):
                 return [self._append(at, records)]
-            case ReadGap(start, stop):
-                return [GapRead(self._read(at, start, stop))]
-            case Answer(next_offset=next_offset):
+            case effects.ReadGap(start, stop):
+                return [events.GapRead(self._read(at, start, stop))]
+            case effects.Answer(next_offset=next_offset):
                 for each in records_of(TOPICS, at, effect):
                     self.notes.published(each)
                     if each.topic == TOPICS.commands:
                         headers, now_ms = tuple(each.headers), self._now_us // 1000
                         self._add(each.partition, CommandRecord(0, each.key, each.value, headers, now_ms))
-                return [Answered(next_offset)]
-            case Commit() | Report() | Hold():
+                return [events.Answered(next_offset)]
+            case effects.Commit() | effects.Report() | effects.Hold():
                 return self._noted(at, effect)
-            case Stop():
+            case effects.Stop():
                 raise AssertionError(effect)
             case _:
                 assert_never(effect)
 
-    def _noted(self, at: int, effect: Commit | Report | Hold) -> list[Event]:
+    def _noted(self, at: int, effect: effects.Commit | effects.Report | effects.Hold) -> list[events.Event]:
         match effect:
-            case Commit(next_offset):
+            case effects.Commit(next_offset):
                 self.committed[at] = next_offset
                 self.notes.add(f"commit {at} {next_offset}")
-            case Report(kind):
+            case effects.Report(kind):
                 self.notes.add(f"report {at} {kind}")
-            case Hold(None):
+            case effects.Hold(None):
                 self.notes.add(f"go on {at}")
-            case Hold():
+            case effects.Hold():
                 self.notes.add(f"hold {at}")
                 self._project(at)
-                return [Tick()]
+                return [events.Tick()]
         return []
 
     def _read(self, at: int, start: int, stop: int) -> list[LogRecord]:
@@ -217,28 +189,28 @@ class World:
         self.notes.add(f"pin {sorted(user_ids)} gone {sorted(gone)}")
         return gone
 
-    def _append(self, at: int, records: Iterable[LogAppend]) -> Event:
+    def _append(self, at: int, records: Iterable[effects.LogAppend]) -> events.Event:
         """Most batches are appended and acknowledged."""
         draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
         for each in records:
             key, headers = key_and_headers(each)
             command_id = self.notes.appended(f"{at} {len(values)}", key, tuple(headers), each.value)
             if command_id.endswith(REFUSED):
-                return AppendRefused("refused for good")
+                return events.AppendRefused("refused for good")
             values.append(each.value)
         fate = draw.random()
         if fate < 0.02:  # not appended, not acknowledged
-            return AppendUnknown()
+            return events.AppendUnknown()
         if fate > 0.98:  # after a void record of another writer
             self.book.void(at)
         log.extend(values)
         if fate < 0.04:  # appended, not acknowledged
-            return AppendUnknown()
+            return events.AppendUnknown()
         if fate < 0.06:  # acknowledged without an offset
-            return Acknowledged(None)
+            return events.Acknowledged(None)
         if fate < 0.07:  # another writer appended the same entries first
             log.extend(values)
-        return Acknowledged(len(log) - len(values))
+        return events.Acknowledged(len(log) - len(values))
 
     def _project(self, at: int) -> None:
         way = self.ways[at]

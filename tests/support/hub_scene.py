@@ -3,22 +3,7 @@
 SHOP and ADS are connections of WEB, BLOG is one of APP. Nothing has happened on them yet.
 """
 
-from daybook_contracts.entries.facts import (
-    AlertEscalated,
-    AlertRaised,
-    AlertResolved,
-    ConnectionCreated,
-    DlqEventRecorded,
-    DlqEventResolved,
-    MemberAdded,
-    OrgCreated,
-    ProjectCreated,
-    ProjectMemberAdded,
-    SyncCancelled,
-    SyncCompleted,
-    SyncFailed,
-    SyncStarted,
-)
+from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, Rule, Severity, free_json
 from daybook_contracts.entries.identity import policy_alert_id
 from support.given import BOB, CAT, DAN, connection, dead_letter, project, sync_run
@@ -36,53 +21,55 @@ MESSAGES: dict[tuple[Rule, Severity], str] = {
 
 def connected(
     connection_id: str, project_id: str, config: object = None, *, type_: str = "sheets", name: str = "S"
-) -> ConnectionCreated:
+) -> facts.ConnectionCreated:
     made = free_json({} if config is None else config)
-    return ConnectionCreated(connection_id=connection_id, project_id=project_id, type=type_, name=name, config=made)
+    return facts.ConnectionCreated(
+        connection_id=connection_id, project_id=project_id, type=type_, name=name, config=made
+    )
 
 
 HUB: tuple[Fact, ...] = (
-    OrgCreated(name="Acme"),
-    MemberAdded(user_id=BOB, role="member"),
-    MemberAdded(user_id=CAT, role="member"),
-    MemberAdded(user_id=DAN, role="member"),
-    ProjectCreated(project_id=WEB, name="Web"),
-    ProjectCreated(project_id=APP, name="App"),
-    ProjectMemberAdded(project_id=WEB, user_id=BOB, role="editor"),
-    ProjectMemberAdded(project_id=WEB, user_id=CAT, role="viewer"),
-    ProjectMemberAdded(project_id=APP, user_id=DAN, role="editor"),
+    facts.OrgCreated(name="Acme"),
+    facts.MemberAdded(user_id=BOB, role="member"),
+    facts.MemberAdded(user_id=CAT, role="member"),
+    facts.MemberAdded(user_id=DAN, role="member"),
+    facts.ProjectCreated(project_id=WEB, name="Web"),
+    facts.ProjectCreated(project_id=APP, name="App"),
+    facts.ProjectMemberAdded(project_id=WEB, user_id=BOB, role="editor"),
+    facts.ProjectMemberAdded(project_id=WEB, user_id=CAT, role="viewer"),
+    facts.ProjectMemberAdded(project_id=APP, user_id=DAN, role="editor"),
     connected(SHOP, WEB),
     connected(ADS, WEB),
     connected(BLOG, APP),
 )
 
 
-def started(number: int, of: str = SHOP) -> SyncStarted:
-    return SyncStarted(connection_id=of, sync_run_id=sync_run(number))
+def started(number: int, of: str = SHOP) -> facts.SyncStarted:
+    return facts.SyncStarted(connection_id=of, sync_run_id=sync_run(number))
 
 
-def completed(number: int, of: str = SHOP) -> SyncCompleted:
-    return SyncCompleted(connection_id=of, sync_run_id=sync_run(number))
+def completed(number: int, of: str = SHOP) -> facts.SyncCompleted:
+    return facts.SyncCompleted(connection_id=of, sync_run_id=sync_run(number))
 
 
-def failed(number: int, of: str = SHOP, message: str = "down") -> SyncFailed:
-    return SyncFailed(connection_id=of, sync_run_id=sync_run(number), error_message=message)
+def failed(number: int, of: str = SHOP, message: str = "down") -> facts.SyncFailed:
+    return facts.SyncFailed(connection_id=of, sync_run_id=sync_run(number), error_message=message)
 
 
-def cancelled(number: int, of: str = SHOP) -> SyncCancelled:
-    return SyncCancelled(connection_id=of, sync_run_id=sync_run(number))
+def cancelled(number: int, of: str = SHOP) -> facts.SyncCancelled:
+    return facts.SyncCancelled(connection_id=of, sync_run_id=sync_run(number))
 
 
-def recorded(number: int, of: str = SHOP) -> DlqEventRecorded:
-    return DlqEventRecorded(connection_id=of, dlq_event_id=dead_letter(number), payload=free_json({"n": number}))
+def recorded(number: int, of: str = SHOP) -> facts.DlqEventRecorded:
+    return facts.DlqEventRecorded(connection_id=of, dlq_event_id=dead_letter(number), payload=free_json({"n": number}))
 
 
-def resolved(number: int, of: str = SHOP) -> DlqEventResolved:
-    return DlqEventResolved(connection_id=of, dlq_event_id=dead_letter(number), resolution="manual")
+def resolved(number: int, of: str = SHOP) -> facts.DlqEventResolved:
+    return facts.DlqEventResolved(connection_id=of, dlq_event_id=dead_letter(number), resolution="manual")
 
 
-def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> AlertRaised:
-    return AlertRaised(
+def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> facts.AlertRaised:
+    return facts.AlertRaised(
         alert_id=policy_alert_id(of, rule),
         connection_id=of,
         message=MESSAGES[rule, severity],
@@ -92,8 +79,8 @@ def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB
     )
 
 
-def escalated(rule: Rule, of: str = SHOP) -> AlertEscalated:
-    return AlertEscalated(
+def escalated(rule: Rule, of: str = SHOP) -> facts.AlertEscalated:
+    return facts.AlertEscalated(
         alert_id=policy_alert_id(of, rule),
         connection_id=of,
         message=MESSAGES[rule, "critical"],
@@ -102,11 +89,11 @@ def escalated(rule: Rule, of: str = SHOP) -> AlertEscalated:
     )
 
 
-def over(rule: Rule, of: str = SHOP) -> AlertResolved:
+def over(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
     """Resolved by its policy."""
-    return AlertResolved(alert_id=policy_alert_id(of, rule), connection_id=of, rule=rule)
+    return facts.AlertResolved(alert_id=policy_alert_id(of, rule), connection_id=of, rule=rule)
 
 
-def by_hand(rule: Rule, of: str = SHOP) -> AlertResolved:
+def by_hand(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
     """A policy's alert, resolved by hand."""
-    return AlertResolved(alert_id=policy_alert_id(of, rule))
+    return facts.AlertResolved(alert_id=policy_alert_id(of, rule))

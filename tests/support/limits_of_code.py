@@ -17,52 +17,50 @@ OF_HTTP: Final = http.HttpLimits()
 DESCRIPTORS: Final = http.RESERVED + http.BACKLOG
 ADMIN_DESCRIPTORS: Final = DESCRIPTORS + http.ADMIN_CONNECTIONS + http.BACKLOG
 
-Row = tuple[str, str, str]
+Row = tuple[str, str] | tuple[str, str, str]
+"""What is limited, the limit, and the setting that changes it, if any does."""
 
 
 def limits_table() -> str:
     """Each limit with its value and the setting that changes it."""
     rows = [*_connections(), *_commands(), *_door(), *_tokens(), *_records(), *_orgs()]
     head = ["| what | limit | setting |", "|---|---|---|"]
-    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join([*head, *(f"| {' | '.join((*row, FIXED)[:3])} |" for row in rows)])
 
 
 def _connections() -> list[Row]:
     return [
-        ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines", FIXED),
-        ("time to receive them", _seconds(OF_HTTP.head_seconds), FIXED),
+        ("request line and headers", f"{_size(OF_HTTP.head_bytes)}, {OF_HTTP.head_lines} lines"),
+        ("time to receive them", _seconds(OF_HTTP.head_seconds)),
         (
             "time to receive the body of a command or a batch; of any other request",
             f"{_seconds(body_budget.READ_SECONDS)}; {_seconds(OF_HTTP.body_seconds)}",
-            FIXED,
         ),
-        ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes), FIXED),
-        ("an idle connection", _seconds(OF_HTTP.idle_seconds), FIXED),
-        ("time to read an answer", _seconds(OF_HTTP.answer_seconds), FIXED),
+        ("chunk framing and trailers of a body", _size(OF_HTTP.head_bytes)),
+        ("an idle connection", _seconds(OF_HTTP.idle_seconds)),
+        ("time to read an answer", _seconds(OF_HTTP.answer_seconds)),
         (
             "a body sent after its request was refused",
             f"{_seconds(OF_HTTP.discard_seconds)}, {_size(OF_HTTP.discard_bytes)}",
-            FIXED,
         ),
-        ("pipelined requests", f"{OF_HTTP.pipelined}", FIXED),
+        ("pipelined requests", f"{OF_HTTP.pipelined}"),
         ("connections, per instance", f"{http.CONNECTIONS:,}", _names("max_connections")),
-        ("file descriptors besides connections", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port", FIXED),
-        ("connections to the admin port", f"{http.ADMIN_CONNECTIONS}", FIXED),
+        ("file descriptors besides connections", f"{DESCRIPTORS}; {ADMIN_DESCRIPTORS} with an admin port"),
+        ("connections to the admin port", f"{http.ADMIN_CONNECTIONS}"),
     ]
 
 
 def _commands() -> list[Row]:
     return [
-        ("a command", f"{_size(limits.ENVELOPE_BYTES)}, {limits.ENVELOPE_VALUES:,} JSON values", FIXED),
+        ("a command", f"{_size(limits.ENVELOPE_BYTES)}, {limits.ENVELOPE_VALUES:,} JSON values"),
         (
             "a batch",
             f"{_size(limits.BATCH_BYTES)}, {limits.BATCH_ITEMS:,} commands, {limits.BATCH_VALUES:,} JSON values",
-            FIXED,
         ),
-        ("JSON nesting", f"{limits.DEPTH}", FIXED),
-        ("a dead letter's `payload`; a run's `stats`", _size(limits.PAYLOAD_BYTES), FIXED),
-        ("a name; a free text", f"{limits.NAME_LENGTH}; {limits.TEXT_LENGTH:,} characters", FIXED),
-        ("dead letters per bulk command", f"{limits.BULK_IDS:,}", FIXED),
+        ("JSON nesting", f"{limits.DEPTH}"),
+        ("a dead letter's `payload`; a run's `stats`", _size(limits.PAYLOAD_BYTES)),
+        ("a name; a free text", f"{limits.NAME_LENGTH}; {limits.TEXT_LENGTH:,} characters"),
+        ("dead letters per bulk command", f"{limits.BULK_IDS:,}"),
     ]
 
 
@@ -74,38 +72,37 @@ def _door() -> list[Row]:
     return [
         ("rate-limit tokens per user and instance", f"{_default('rate')} a second", _names("rate")),
         ("rate-limit tokens that a user can save up", _default("burst"), _names("burst")),
-        ("request body per rate-limit token", _size(rate.BYTES_PER_TOKEN), FIXED),
-        ("users that the rate limiter tracks, per instance", f"{rate.MAX_BUCKETS:,}", FIXED),
-        ("requests in progress, per instance", held, FIXED),
-        ("commands waiting for their outcome, per instance", f"{command_sender.MAX_WAITING:,}", FIXED),
+        ("request body per rate-limit token", _size(rate.BYTES_PER_TOKEN)),
+        ("users that the rate limiter tracks, per instance", f"{rate.MAX_BUCKETS:,}"),
+        ("requests in progress, per instance", held),
+        ("commands waiting for their outcome, per instance", f"{command_sender.MAX_WAITING:,}"),
         ("time a request waits for its outcome", f"{_default('wait_seconds')} s", _names("wait_seconds")),
-        ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms", FIXED),
+        ("work on one request before others get a turn", f"{time_slices.SLICE_SECONDS * 1000:g} ms"),
         (
             "look-ups for callers, per instance",
             f"{connections} PostgreSQL connections, {_seconds(outcomes.MAX_LOOKUP_SECONDS)}",
-            FIXED,
         ),
     ]
 
 
 def _tokens() -> list[Row]:
     return [
-        ("leeway of `exp` and `nbf`", _seconds(auth.LEEWAY_SECONDS), FIXED),
-        ("a JWT", _size(auth.MAX_TOKEN_LENGTH), FIXED),
-        ("a verified JWT is cached for", f"{auth.TRUST_SECONDS / 60:g} min", FIXED),
-        ("fetched keys are cached for", f"{token_keys.FRESH_SECONDS / 60:g} min", FIXED),
-        ("fetched keys are trusted without their URL for", f"{token_keys.TRUSTED_SECONDS / 3600:g} h", FIXED),
+        ("leeway of `exp` and `nbf`", _seconds(auth.LEEWAY_SECONDS)),
+        ("a JWT", _size(auth.MAX_TOKEN_LENGTH)),
+        ("a verified JWT is cached for", f"{auth.TRUST_SECONDS / 60:g} min"),
+        ("fetched keys are cached for", f"{token_keys.FRESH_SECONDS / 60:g} min"),
+        ("fetched keys are trusted without their URL for", f"{token_keys.TRUSTED_SECONDS / 3600:g} h"),
     ]
 
 
 def _records() -> list[Row]:
     waiting = f"{assignment.MAX_QUEUED:,}, or {_size(assignment.MAX_QUEUED_BYTES)}"
     return [
-        ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES), FIXED),
-        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more", FIXED),
-        ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES), FIXED),
-        ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES), FIXED),
-        ("commands queued in memory, per partition", waiting, FIXED),
+        ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES)),
+        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more"),
+        ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
+        ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
+        ("commands queued in memory, per partition", waiting),
         ("weight of unprojected entries, per partition", _default("max_tail"), _names("max_tail")),
         ("fully projected orgs in memory, per process", _default("cache_orgs"), _names("cache_orgs")),
     ]
@@ -113,10 +110,10 @@ def _records() -> list[Row]:
 
 def _orgs() -> list[Row]:
     return [
-        ("members of an org", f"{limits.ORG_MEMBERS:,}", FIXED),
-        ("projects of an org", f"{limits.ORG_PROJECTS:,}", FIXED),
-        ("connections of an org", f"{limits.ORG_CONNECTIONS:,}", FIXED),
-        ("secret references of an org", f"{limits.ORG_SECRET_REFS:,}", FIXED),
+        ("members of an org", f"{limits.ORG_MEMBERS:,}"),
+        ("projects of an org", f"{limits.ORG_PROJECTS:,}"),
+        ("connections of an org", f"{limits.ORG_CONNECTIONS:,}"),
+        ("secret references of an org", f"{limits.ORG_SECRET_REFS:,}"),
         ("duration of a sync", f"{_default('sync_max_seconds')} s", _names("sync_max_seconds")),
     ]
 

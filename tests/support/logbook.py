@@ -3,7 +3,7 @@ Void and poison records can be put between them. Ids are small numbers in the fo
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
 from support.flat_entries import Flat, sealed
+from support.world import NOUNS
 
 Claimed = Mapping[str, str]
 
@@ -23,37 +24,15 @@ START = 1_790_000_000_000_000
 """Microseconds: some day in 2026."""
 
 SALT = "00112233445566778899aabbccddeeff"
-NOUNS = {
-    "USER": ("user", "user_id"),
-    "ORG": ("org", ""),
-    "MEMBER": ("org_member", "user_id"),
-    "PROJECT": ("project", "project_id"),
-    "PROJECT_MEMBER": ("project_member", "user_id"),
-    "CONNECTION": ("source_connection", "connection_id"),
-    "SYNC": ("sync_run", "sync_run_id"),
-    "DLQ_EVENT": ("dlq_event", "dlq_event_id"),
-    "DLQ_EVENTS": ("source_connection", "connection_id"),
-    "ALERT": ("integration_alert", "alert_id"),
-    "SECRET_REF": ("secret_ref", "secret_ref_id"),
-}
-"""For each noun of an action, the entity's type and the name of its id; an org's id is in no data."""
 
 
-def org(number: int) -> str:
-    return f"0a000000-0000-4000-8000-{number:012d}"
+def numbered(prefix: str) -> Callable[[int], str]:
+    """Makes UUIDs that begin with these two digits out of small numbers."""
+    return lambda number: f"{prefix}000000-0000-4000-8000-{number:012d}"
 
 
-def user(number: int) -> str:
-    return f"0b000000-0000-4000-8000-{number:012d}"
-
-
-def project(number: int) -> str:
-    return f"0c000000-0000-4000-8000-{number:012d}"
-
-
-def thing(number: int) -> str:
-    """The id of a connection, run, dead letter, alert or secret reference."""
-    return f"0d000000-0000-4000-8000-{number:012d}"
+org, user, project, thing = map(numbered, ("0a", "0b", "0c", "0d"))
+"""A thing is a connection, run, dead letter, alert or secret reference."""
 
 
 def command_id(number: int) -> str:

@@ -9,41 +9,9 @@ from support.rules import MEMBERSHIP
 from support.rules_hub import HUB
 from support.rules_policies import consequences
 from support.rules_runs import RUNS
-from support.world import CREATED, TIMEKEEPER, Refused, World, made_id, reserve
+from support.world import CREATED, NOUNS, TIMEKEEPER, Refused, World, made_id, reserve
 
 RULES = MEMBERSHIP | HUB | RUNS
-NOUNS = {
-    "user": ("REGISTER_USER",),
-    "org": ("CREATE_ORG", "RENAME_ORG"),
-    "org_member": ("ADD_MEMBER", "UPDATE_MEMBER", "REMOVE_MEMBER"),
-    "project": ("CREATE_PROJECT", "RENAME_PROJECT"),
-    "project_member": ("ADD_PROJECT_MEMBER", "UPDATE_PROJECT_MEMBER", "REMOVE_PROJECT_MEMBER"),
-    "source_connection": (
-        "CREATE_CONNECTION",
-        "UPDATE_CONNECTION",
-        "ACTIVATE_CONNECTION",
-        "DEACTIVATE_CONNECTION",
-        "DELETE_CONNECTION",
-        "RETRY_DLQ_EVENTS",
-        "RESOLVE_DLQ_EVENTS",
-    ),
-    "sync_run": ("START_SYNC", "COMPLETE_SYNC", "FAIL_SYNC", "CANCEL_SYNC"),
-    "dlq_event": ("RECORD_DLQ_EVENT", "RETRY_DLQ_EVENT", "RESOLVE_DLQ_EVENT"),
-    "integration_alert": ("RAISE_ALERT", "RESOLVE_ALERT"),
-    "secret_ref": ("CREATE_SECRET_REF", "ROTATE_SECRET_REF", "DELETE_SECRET_REF"),
-}
-ENTITY_TYPES = {kind: noun for noun, kinds in NOUNS.items() for kind in kinds}
-NAMED_BY = {
-    "user": "user_id",
-    "org_member": "user_id",
-    "project_member": "user_id",
-    "project": "project_id",
-    "source_connection": "connection_id",
-    "sync_run": "sync_run_id",
-    "dlq_event": "dlq_event_id",
-    "integration_alert": "alert_id",
-    "secret_ref": "secret_ref_id",
-}
 LEFT_OUT = {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
 """Fields left out of failures: large values and free text."""
 
@@ -70,7 +38,7 @@ class Model:
         """The entry of a failure; a success replaces the data."""
         return {
             "action": command["type"],
-            "entity_type": ENTITY_TYPES[command["type"]],
+            "entity_type": _noun(command)[0],
             "entity_id": _entity_id(command),
             "org_id": self._known_org(command),
             "project_id": project_id,
@@ -128,7 +96,7 @@ class Model:
 
     def _project(self, command: Json) -> str | None:
         """The project of the thing that the command acts on, if it exists."""
-        org, noun = self.world.orgs.get(command["org_id"]), ENTITY_TYPES[command["type"]]
+        org, noun = self.world.orgs.get(command["org_id"]), _noun(command)[0]
         if org is None or noun in {"user", "org", "org_member", "secret_ref"}:
             return None
         data = command["data"]
@@ -164,11 +132,12 @@ def _project_of(org: Json, connection_id: str | None) -> str | None:
 
 
 def _entity_id(command: Json) -> str:
-    noun = ENTITY_TYPES[command["type"]]
-    if noun == "org":
-        entity_id: str = command["org_id"]
-    elif command["type"] in CREATED:
-        entity_id = made_id(command)
-    else:
-        entity_id = command["data"][NAMED_BY[noun]]
+    _, named_by = _noun(command)
+    if command["type"] in CREATED:
+        return made_id(command)
+    entity_id: str = command["data"].get(named_by, command["org_id"])
     return entity_id
+
+
+def _noun(command: Json) -> tuple[str, str]:
+    return NOUNS[command["type"].partition("_")[2]]

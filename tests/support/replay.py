@@ -17,23 +17,8 @@ from support.publisher import Send
 from support.workload import timeout
 from support.world import TIMEKEEPER
 
-METADATA = {
-    "v",
-    "partition",
-    "position",
-    "prev",
-    "hash",
-    "scope",
-    "key",
-    "command_id",
-    "ordinal",
-    "entries",
-    "request",
-    "principal",
-    "data",
-    "salt",
-    "commit",
-}
+IDENTITY, PLACE = ("scope", "key", "command_id", "ordinal"), ("partition", "position", "prev", "hash")
+METADATA = {*IDENTITY, *PLACE, "v", "entries", "request", "principal", "data", "salt", "commit"}
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 

@@ -4,29 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import assert_never
 
-from daybook_command.shard.effects import (
-    Answer,
-    Append,
-    Commit,
-    Effect,
-    Hold,
-    LoadSnapshot,
-    Pin,
-    ReadGap,
-    Report,
-    Stop,
-    TakeOver,
-)
-from daybook_command.shard.events import (
-    Answered,
-    CommandsArrived,
-    EndsRead,
-    Event,
-    GapRead,
-    SnapshotLoaded,
-    TakenOver,
-    Tick,
-)
+from daybook_command.shard import effects, events
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.state import ShardConfig, ShardPhase
 from daybook_contracts.log.head import Checkpoint
@@ -38,7 +16,7 @@ from support.surroundings import Surroundings
 class Looking:
     """The transaction of a look-up has begun and sees `moment`."""
 
-    load: LoadSnapshot
+    load: effects.LoadSnapshot
     moment: Stored
 
 
@@ -53,7 +31,7 @@ class Taking:
 class Coming:
     """An event that has happened but has not reached the shard."""
 
-    event: Event
+    event: events.Event
 
 
 @dataclass(slots=True)
@@ -62,8 +40,8 @@ class Writer:
 
     shard: Shard
     position: int
-    todo: deque[Effect | Looking | Taking | Coming] = field(default_factory=deque)
-    answers: deque[Answer] = field(default_factory=deque)
+    todo: deque[effects.Effect | Looking | Taking | Coming] = field(default_factory=deque)
+    answers: deque[effects.Answer] = field(default_factory=deque)
     stopped: str | None = None
 
     @classmethod
@@ -82,51 +60,51 @@ class Writer:
         elif self.position < len(topic) and (not self.todo or draw.random() < 0.1):
             records = topic[self.position : self.position + draw.randint(1, 7)]
             self.position += len(records)
-            self.tell(CommandsArrived(records))
+            self.tell(events.CommandsArrived(records))
         elif self.todo:
             self._carry_out(self.todo.popleft(), around)
         else:
-            self.tell(Tick())
+            self.tell(events.Tick())
 
-    def tell(self, event: Event) -> None:
+    def tell(self, event: events.Event) -> None:
         for effect in self.shard.handle(event):
             match effect:
-                case Answer():
+                case effects.Answer():
                     self.answers.append(effect)
-                case Stop():
+                case effects.Stop():
                     self.stopped = effect.reason
                 case _:
                     self.todo.append(effect)
 
-    def _carry_out(self, what: Effect | Looking | Taking | Coming, around: Surroundings) -> None:
+    def _carry_out(self, what: effects.Effect | Looking | Taking | Coming, around: Surroundings) -> None:
         partition = self.shard.partition
         log, stored = around.logs[partition], around.postgres.now
         match what:
-            case TakeOver():
+            case effects.TakeOver():
                 self.todo.appendleft(Taking(stored.checkpoint(partition)))
             case Taking(checkpoint):
                 records = log.records(checkpoint.first_to_read)
-                self.tell(TakenOver(checkpoint, records, 0, len(log)))
+                self.tell(events.TakenOver(checkpoint, records, 0, len(log)))
                 ends = {number: len(each) for number, each in enumerate(around.logs)}
-                self.todo.append(Coming(EndsRead(self.shard.takeovers, ends)))
-            case LoadSnapshot():
+                self.todo.append(Coming(events.EndsRead(self.shard.takeovers, ends)))
+            case effects.LoadSnapshot():
                 self.todo.appendleft(Looking(what, stored))
             case Looking():
                 self.found(what, around)
-            case Append(records):
+            case effects.Append(records):
                 values = tuple(record.value for record in records)
                 self.todo.appendleft(Coming(log.append(values, around.weather, around.draw)))
-            case ReadGap(start, stop):
-                self.tell(GapRead(log.records(start, stop)))
+            case effects.ReadGap(start, stop):
+                self.tell(events.GapRead(log.records(start, stop)))
             case Coming(event):
                 self.tell(event)
-            case Commit(next_offset):
+            case effects.Commit(next_offset):
                 around.commit(partition, next_offset)
-            case Report(kind):
+            case effects.Report(kind):
                 around.reports[kind] += 1
-            case Hold():
+            case effects.Hold():
                 around.reports["hold"] += 1
-            case Answer() | Stop() | Pin():
+            case effects.Answer() | effects.Stop() | effects.Pin():
                 raise AssertionError(f"{what}: answers and stops are dealt with at once, managed users need no pins")
             case _:
                 assert_never(what)
@@ -135,8 +113,8 @@ class Writer:
         """Everything asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
         needs, partition = looking.load.needs, self.shard.partition
         snapshot = around.postgres.snapshot(looking.moment, partition, needs, around.users, around.now_us)
-        self.tell(SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
+        self.tell(events.SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
 
-    def _answer(self, answer: Answer, around: Surroundings) -> None:
+    def _answer(self, answer: effects.Answer, around: Surroundings) -> None:
         around.publish(self.shard.partition, answer)
-        self.tell(Answered(answer.next_offset))
+        self.tell(events.Answered(answer.next_offset))

@@ -22,20 +22,8 @@ from daybook_projector.metrics import Metrics
 from support.matrix import MAY, Actor, verdict
 from support.matrix_rows import ROWS
 
-# Refusals without a decision, which leave no entry.
-UNLOGGED = frozenset(
-    {
-        Code.INVALID_COMMAND,
-        Code.SECRET_IN_CONFIG,
-        Code.COMMAND_ID_REUSED,
-        Code.ORG_QUARANTINED,
-        Code.UNAUTHENTICATED,
-        Code.TOO_MANY_REQUESTS,
-        Code.NOT_FOUND,
-        Code.UNAVAILABLE,
-        Code.INTERNAL,
-    }
-)
+LOGGED = {each.code for each in vars(rejections).values() if isinstance(each, Rejection)} | {Code.INVALID_CONFIG}
+"""The codes of all rejections by deciders. Other refusals leave no entry."""
 DAY_MS = 86_400_000
 
 
@@ -52,13 +40,8 @@ def rights() -> str:
 
 
 def codes(*, logged: bool) -> str:
-    rows = [(f"`{code}`", str(HTTP_STATUS[code]), TITLE[code]) for code in Code if (code not in UNLOGGED) is logged]
+    rows = [(f"`{code}`", str(HTTP_STATUS[code]), TITLE[code]) for code in Code if (code in LOGGED) is logged]
     return _table(("code", "HTTP", "title"), rows)
-
-
-def codes_of_decisions() -> set[Code]:
-    """The codes of all rejections by deciders."""
-    return {value.code for value in vars(rejections).values() if isinstance(value, Rejection)}
 
 
 def entry_data() -> str:

@@ -18,28 +18,6 @@ from support.workload_kinds import DATA, MAKES, SERVED, WEIGHTS, lacking
 from support.world import CREATED, TIMEKEEPER
 
 SERVICE = "service:loader"
-CODES = {
-    "FORBIDDEN",
-    "ORG_NOT_FOUND",
-    "USER_NOT_FOUND",
-    "MEMBER_NOT_FOUND",
-    "PROJECT_NOT_FOUND",
-    "CONNECTION_NOT_FOUND",
-    "SYNC_RUN_NOT_FOUND",
-    "DLQ_EVENT_NOT_FOUND",
-    "ALERT_NOT_FOUND",
-    "SECRET_REF_NOT_FOUND",
-    "ALREADY_EXISTS",
-    "ALREADY_MEMBER",
-    "LAST_OWNER",
-    "CONNECTION_INACTIVE",
-    "SYNC_ALREADY_RUNNING",
-    "SYNC_NOT_RUNNING",
-    "DLQ_EVENT_RESOLVED",
-    "SECRET_REF_IN_USE",
-    "INVALID_CONFIG",
-}
-"""The codes of all rejections that a log may contain, except LIMIT_REACHED."""
 REPEATED_WITHIN = 60
 """A command that is sent twice comes again within so many others."""
 LONG_AGO = 1000

@@ -22,6 +22,21 @@ CREATED = {
 }
 """The kind of thing that each create makes, and the field in which a service may choose its id."""
 
+NOUNS = {
+    "USER": ("user", "user_id"),
+    "ORG": ("org", ""),
+    "MEMBER": ("org_member", "user_id"),
+    "PROJECT": ("project", "project_id"),
+    "PROJECT_MEMBER": ("project_member", "user_id"),
+    "CONNECTION": ("source_connection", "connection_id"),
+    "SYNC": ("sync_run", "sync_run_id"),
+    "DLQ_EVENT": ("dlq_event", "dlq_event_id"),
+    "DLQ_EVENTS": ("source_connection", "connection_id"),
+    "ALERT": ("integration_alert", "alert_id"),
+    "SECRET_REF": ("secret_ref", "secret_ref_id"),
+}
+"""For each noun of an action, the entity's type and the name of its id; an org's id is in no data."""
+
 
 class Refused(Exception):
     """A rejection; it only ends the rule early."""

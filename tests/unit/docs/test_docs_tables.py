@@ -35,9 +35,3 @@ def test_a_generated_table_is_on_its_page(name: str) -> None:
 def test_the_readme_lists_every_subcommand() -> None:
     listed = re.findall(r"^\| `(daybook [a-z ]+)` \|", section(page("README.md"), "The command line"), re.MULTILINE)
     assert sorted(listed) == sorted(of_code.command_line())
-
-
-def test_every_rejection_code_is_listed_as_logged() -> None:
-    rejections = of_code.codes_of_decisions()
-    assert rejections
-    assert not rejections & of_code.UNLOGGED
