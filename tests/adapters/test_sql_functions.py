@@ -206,8 +206,8 @@ async def test_an_outcome_is_read_by_primary_key_only(pool: Pool) -> None:
     await pool.execute(OTHER_ROWS)
     await pool.execute("ANALYZE audit_log")
     async with pool.acquire() as connection, connection.transaction():
+        before = await connection.fetchrow(SCANS) or (0, 0)
         assert len(await connection.fetch(OUTCOME, HURT, command_of(log, 4), ANN)) == 2
-        scans = await connection.fetchrow(SCANS)
+        after = await connection.fetchrow(SCANS) or (0, 0)
         # Two ids each: for the outsider (not found), for the first entry, and for both entries when they are read.
-        assert scans is not None
-        assert (scans["seq_scan"], scans["idx_scan"]) == (0, 8)
+        assert (after[0] - before[0], after[1] - before[1]) == (0, 8)

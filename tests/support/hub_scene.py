@@ -1,15 +1,19 @@
 """The scene of the hub's tests, as facts: BOB is an editor of WEB, CAT a viewer of it, DAN an editor of APP.
 
-SHOP and ADS are connections of WEB, BLOG is one of APP. Nothing has happened on them yet.
+In HUB, SHOP and ADS are connections of WEB, BLOG is one of APP. In CONFIGURED, WEB has a SHOP and SHEETS with configs.
+Nothing has happened on them yet.
 """
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, Rule, Severity, free_json
 from daybook_contracts.entries.identity import policy_alert_id
-from support.given import BOB, CAT, DAN, connection, dead_letter, project, sync_run
+from support.connection_configs import HOTMART
+from support.given import BOB, CAT, DAN, connection, dead_letter, project, secret_ref, sync_run
 
 WEB, APP = project(1), project(2)
-SHOP, ADS, BLOG = (connection(number) for number in (1, 2, 3))
+SHOP, ADS, BLOG, SHEETS = (connection(number) for number in (1, 2, 3, 4))
+PLAIN = {"sheet": "prices", "rows": 12.0}
+"""The config of a connection whose type has no model."""
 MESSAGES: dict[tuple[Rule, Severity], str] = {
     ("sync_failing", "warning"): "The last sync of this connection failed.",
     ("sync_failing", "critical"): "At least 3 syncs of this connection failed in a row.",
@@ -28,7 +32,7 @@ def connected(
     )
 
 
-HUB: tuple[Fact, ...] = (
+FOUNDED: tuple[Fact, ...] = (
     facts.OrgCreated(name="Acme"),
     facts.MemberAdded(user_id=BOB, role="member"),
     facts.MemberAdded(user_id=CAT, role="member"),
@@ -38,9 +42,17 @@ HUB: tuple[Fact, ...] = (
     facts.ProjectMemberAdded(project_id=WEB, user_id=BOB, role="editor"),
     facts.ProjectMemberAdded(project_id=WEB, user_id=CAT, role="viewer"),
     facts.ProjectMemberAdded(project_id=APP, user_id=DAN, role="editor"),
-    connected(SHOP, WEB),
-    connected(ADS, WEB),
-    connected(BLOG, APP),
+)
+HUB = (*FOUNDED, connected(SHOP, WEB), connected(ADS, WEB), connected(BLOG, APP))
+WITH_SECRETS = (
+    *FOUNDED,
+    facts.SecretRefCreated(secret_ref_id=secret_ref(1), key_name="shop_hottok", secret_id_ref="env:HOTTOK"),
+    facts.SecretRefCreated(secret_ref_id=secret_ref(2), key_name="ads_token", secret_id_ref="env:ADS"),
+)
+CONFIGURED = (
+    *WITH_SECRETS,
+    connected(SHOP, WEB, HOTMART, type_="hotmart", name="Shop"),
+    connected(SHEETS, WEB, PLAIN, name="Prices"),
 )
 
 

@@ -8,13 +8,14 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
+from support.connection_configs import HOTMART
 from support.given import ANN, CAT, command, given, sync_run
-from support.two_connections import CONNECTED, HOTMART, PLAIN, SHEETS, SHOP
+from support.hub_scene import CONFIGURED, PLAIN, SHEETS, SHOP
 
 RUN = sync_run(1)
-ACME = given(*CONNECTED)
-RUNNING = given(*CONNECTED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
-INACTIVE = given(*CONNECTED, facts.ConnectionDeactivated(connection_id=SHOP))
+ACME = given(*CONFIGURED)
+RUNNING = given(*CONFIGURED, facts.SyncStarted(connection_id=SHOP, sync_run_id=RUN))
+INACTIVE = given(*CONFIGURED, facts.ConnectionDeactivated(connection_id=SHOP))
 
 
 def update(connection_id: str = SHEETS, by: str | None = ANN, **changes: Any) -> Command:
@@ -29,12 +30,12 @@ def test_renaming_leaves_the_config_unchanged() -> None:
 
 
 def test_a_new_config_replaces_the_whole_old_one() -> None:
-    changed = ACME.when(update(SHEETS, config={"secrets": {"one": "ads-token"}}))
-    config = free_json({"secrets": {"one": "ads-token"}})
+    changed = ACME.when(update(SHEETS, config={"secrets": {"one": "ads_token"}}))
+    config = free_json({"secrets": {"one": "ads_token"}})
     after = changed.then(facts.ConnectionUpdated(connection_id=SHEETS, config=config)).after()
     made = after.connections[SHEETS]
     assert made.activity is not None
-    assert (made.key_names, made.activity.config) == (frozenset({"ads-token"}), sha256(bytes(config)).digest())
+    assert (made.key_names, made.activity.config) == (frozenset({"ads_token"}), sha256(bytes(config)).digest())
 
 
 def test_an_equivalent_config_changes_nothing() -> None:
@@ -64,7 +65,7 @@ def test_an_updated_config_is_validated_against_the_connections_type() -> None:
 
 
 def test_a_config_can_be_changed_back() -> None:
-    changed = given(*CONNECTED, facts.ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
+    changed = given(*CONFIGURED, facts.ConnectionUpdated(connection_id=SHEETS, config=free_json({})))
     as_before = facts.ConnectionUpdated(connection_id=SHEETS, config=free_json(PLAIN))
     changed.when(update(SHEETS, config=PLAIN)).then(as_before)
 

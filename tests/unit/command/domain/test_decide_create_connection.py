@@ -11,12 +11,12 @@ from daybook_command.domain.decision import Rejection
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
+from support.connection_configs import HOTMART, META_ADS
 from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, secret_ref
-from support.hub_scene import connected
-from support.two_connections import CONNECTED, FOUNDED, HOTMART, META_ADS, PLAIN, SHOP, WEB
+from support.hub_scene import CONFIGURED, PLAIN, SHOP, WEB, WITH_SECRETS, connected
 
 FREE = connection(7)
-EMPTY, ACME = given(*FOUNDED), given(*CONNECTED)
+EMPTY, ACME = given(*WITH_SECRETS), given(*CONFIGURED)
 
 
 def create(by: str | None = ANN, **changes: Any) -> Command:
@@ -37,10 +37,10 @@ def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> 
 
 
 def test_the_entry_holds_the_config_as_normalised_by_its_type() -> None:
-    tried = create(type="meta_ads", config=META_ADS)
+    tried = create(type="meta_ads", config={**META_ADS, "ad_account_ids": ["act_1", "2"]})
     after = EMPTY.when(tried).then(created(made_by(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
     org = after.after()
-    assert org.connections[made_by(tried)].key_names == {"ads-token"}
+    assert org.connections[made_by(tried)].key_names == {"ads_token"}
 
 
 def test_two_connections_may_have_the_same_name() -> None:
@@ -74,7 +74,7 @@ def test_a_config_is_validated_before_its_secret_references_are_looked_up() -> N
     ("type_", "config"),
     [
         ("hotmart", {**HOTMART, "secrets": {"hottok": "nowhere"}}),
-        ("sheets", {"secrets": {"one": "ads-token", "two": "nowhere"}}),
+        ("sheets", {"secrets": {"one": "ads_token", "two": "nowhere"}}),
     ],
 )
 def test_a_config_may_name_only_secret_references_of_the_org(type_: str, config: object) -> None:
@@ -82,7 +82,7 @@ def test_a_config_may_name_only_secret_references_of_the_org(type_: str, config:
 
 
 def test_a_deleted_secret_reference_can_no_longer_be_named() -> None:
-    without = given(*FOUNDED, SecretRefDeleted(secret_ref_id=secret_ref(1)))
+    without = given(*WITH_SECRETS, SecretRefDeleted(secret_ref_id=secret_ref(1)))
     without.when(create(type="hotmart", config=HOTMART)).then_rejected(Code.SECRET_REF_NOT_FOUND)
 
 
@@ -92,5 +92,5 @@ def test_missing_secret_references_are_reported_before_a_taken_id() -> None:
 
 
 def test_the_id_of_a_deleted_connection_can_be_chosen_again() -> None:
-    gone = given(*CONNECTED, ConnectionDeleted(connection_id=SHOP))
+    gone = given(*CONFIGURED, ConnectionDeleted(connection_id=SHOP))
     gone.when(create(connection_id=SHOP), IMPORTER).then(created(SHOP))

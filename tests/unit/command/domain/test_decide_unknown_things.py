@@ -21,7 +21,7 @@ from support.given import (
     sync_run,
 )
 from support.hub_scene import HUB
-from support.logbook import NOUNS
+from support.world import NOUNS
 
 ACME = given(*HUB)
 PROJECT, CONNECTION = {"project_id": project(9)}, {"connection_id": connection(9)}
