@@ -136,7 +136,7 @@ class Logbook:
         return {
             "action": action,
             "actor_user_id": actor,
-            "created_at": timestamp(START + 1000 * sum(map(len, self.records))),
+            "created_at": timestamp(START + 1000 * sum(map(len, self.records)) + ordinal),
             "entity_id": entity_id,
             "entity_type": NOUNS[action.partition("_")[2]][0],
             "id": Identity(scope, key, None, id_, ordinal).first_id(),

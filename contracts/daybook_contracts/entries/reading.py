@@ -140,11 +140,11 @@ def _check_columns(entry: Entry) -> None:
     required = f"{entry.entity_id!r} {metadata.command_id!r} {metadata.key!r}"
     if not _IDS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
         raise ValueError("an id is not a UUID in lower case")
-    if not _is_time(entry.created_at):
+    if not is_time(entry.created_at):
         raise ValueError("created_at is not a time with six fraction digits and Z")
 
 
-def _is_time(text: str) -> bool:
+def is_time(text: str) -> bool:
     """Whether it is a time of the years 1 to 9999, which PostgreSQL and the calendar of every language accept."""
     found = _CREATED_AT.fullmatch(text)
     if found is None:

@@ -1,0 +1,1 @@
+"""What a verifier holds of entries and rows, as pure functions (docs/verify.md)."""

@@ -1,0 +1,128 @@
+"""A finding: one thing that a verifier found wrong, and the order of findings (docs/verify.md)."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+from msgspec import UNSET, Struct, UnsetType, to_builtins
+
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes
+
+CHECKS: Final = (
+    "unreadable",
+    "canonical",
+    "partition",
+    "position",
+    "prev",
+    "hash",
+    "id",
+    "commit",
+    "columns",
+    "created_at",
+    "data",
+    "missing",
+    "surplus",
+    "row",
+)
+"""In the order in which they are tried on an entry; the last three are of places."""
+
+Check = Literal[
+    "unreadable",
+    "canonical",
+    "partition",
+    "position",
+    "prev",
+    "hash",
+    "id",
+    "commit",
+    "columns",
+    "created_at",
+    "data",
+    "missing",
+    "surplus",
+    "row",
+]
+Place = Literal["topic", "audit_log", "tables", "export", "manifest"]
+
+MAX_FINDINGS: Final = 1000
+"""A report lists so many; the rest is counted."""
+
+LONGEST_VALUE: Final = 200
+"""Bytes of JCS. In place of a longer value a finding has its hash."""
+
+_AFTER_ALL: Final = 2**63
+
+
+class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`expected`, `found`: JSON values. `key`: the primary key, as in the row. What does not apply is left out."""
+
+    check: Check
+    place: Place
+    partition: int | UnsetType = UNSET
+    position: int | UnsetType = UNSET
+    id: str | UnsetType = UNSET
+    table: str | UnsetType = UNSET
+    key: tuple[Any, ...] | UnsetType = UNSET
+    field: str | UnsetType = UNSET
+    expected: Any = UNSET
+    found: Any = UNSET
+
+    @property
+    def sort_key(self) -> tuple[Any, ...]:
+        """By partition and position, then by table and key. Findings without a partition come after all partitions,
+        and those without a position after all positions of their partition.
+        """
+        partition = _AFTER_ALL if self.partition is UNSET else self.partition
+        position = _AFTER_ALL if self.position is UNSET else self.position
+        table = "" if self.table is UNSET else self.table
+        key = "" if self.key is UNSET else canonical_bytes(list(self.key)).decode()
+        return partition, position, table, key, CHECKS.index(self.check), self.place
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = to_builtins(self)
+        return found
+
+
+def shown(value: object) -> object:
+    """The value for a finding: itself, or its hash if it is long."""
+    try:
+        text = canonical_bytes(value)
+    except NotCanonical:
+        return "not a JSON value"
+    return value if len(text) <= LONGEST_VALUE else f"sha256:{sha256(text).hexdigest()}"
+
+
+class Findings:
+    """The first `MAX_FINDINGS` in order, and how many more there are. Memory is bounded."""
+
+    def __init__(self) -> None:
+        self._first: list[Finding] = []
+        self._dropped = 0
+
+    def add(self, finding: Finding) -> None:
+        self._first.append(finding)
+        if len(self._first) >= 2 * MAX_FINDINGS:
+            self._cut()
+
+    def extend(self, findings: Iterable[Finding], more: int = 0) -> None:
+        for finding in findings:
+            self.add(finding)
+        self._dropped += more
+
+    @property
+    def listed(self) -> list[Finding]:
+        self._cut()
+        return list(self._first)
+
+    @property
+    def more(self) -> int:
+        self._cut()
+        return self._dropped
+
+    def __len__(self) -> int:
+        return len(self._first) + self._dropped
+
+    def _cut(self) -> None:
+        self._first.sort(key=lambda finding: finding.sort_key)
+        self._dropped += len(self._first[MAX_FINDINGS:])
+        del self._first[MAX_FINDINGS:]

@@ -1,0 +1,1 @@
+"""The subcommands of `daybook audit`, one module for each."""

@@ -1,0 +1,1 @@
+"""Reading a log as one stream of entries, wherever it is kept."""

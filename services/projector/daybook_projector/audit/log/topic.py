@@ -1,0 +1,100 @@
+"""Reads the log from its topic. Disturbs nobody: no group, nothing committed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import Head
+from daybook_contracts.topics import Topics
+from daybook_infra.runtime.errors import DaybookError, KafkaAway
+from daybook_infra.runtime.kafka.clients import close_quietly, consumer, start
+from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.log.place import SourceRecord
+
+ANSWER_SECONDS = 30.0
+POLL_MS = 200
+PAGE_RECORDS = 5_000
+
+Records = Sequence[ConsumerRecord[bytes, bytes]]
+
+
+class LogBroken(DaybookError):
+    """The log cannot be read as one chain of entries; `daybook audit verify` says more."""
+
+
+class TopicLog:
+    """Reads one partition at a time. Every method raises `KafkaAway`."""
+
+    def __init__(self, settings: Settings, consumer: AIOKafkaConsumer) -> None:
+        self._settings = settings
+        self._consumer = consumer
+        self.topic = Topics(settings.topic_prefix).audit_log
+
+    async def bounds(self, partition: int) -> tuple[int, int]:
+        """The first offset, and the one after the last record."""
+        place = TopicPartition(self.topic, partition)
+        async with translated(self._settings, f"{self.topic} cannot be read", seconds=ANSWER_SECONDS):
+            starts = await self._consumer.beginning_offsets([place])
+            ends = await self._consumer.end_offsets([place])
+        return starts[place], ends[place]
+
+    async def records(self, partition: int, start: int, end: int) -> AsyncIterator[Records]:
+        """All records of [start, end), voids included, in pages."""
+        place = TopicPartition(self.topic, partition)
+        if start >= end:
+            return
+        self._consumer.assign([place])
+        self._consumer.seek(place, start)
+        position, stalled_at = start, asyncio.get_running_loop().time() + ANSWER_SECONDS
+        while position < end:
+            async with translated(self._settings, f"{self.topic} cannot be read", seconds=ANSWER_SECONDS):
+                fetched = await self._consumer.getmany(place, timeout_ms=POLL_MS, max_records=PAGE_RECORDS)
+                reached = await self._consumer.position(place)
+            page = fetched.get(place, [])
+            if page:
+                yield page if page[-1].offset < end else [record for record in page if record.offset < end]
+            now = asyncio.get_running_loop().time()
+            if reached > position:
+                position, stalled_at = reached, now + ANSWER_SECONDS
+            elif now > stalled_at:
+                raise KafkaAway(f"{self.topic}, partition {partition}, gives no records from offset {position} on")
+
+    async def read(
+        self, partition: int, after: Head, until: int, *, start: int = 0
+    ) -> AsyncIterator[list[SourceRecord]]:
+        """The admitted entries after the head, to the position `until`. `start`: an offset at or before the next
+        entry's. Raises `LogBroken` if the log does not come that far.
+        """
+        head = after
+        first, end = await self.bounds(partition)
+        async for records in self.records(partition, max(start, first), end):
+            page = []
+            for record in records:
+                admitted = admit(head, partition, record.value)
+                if not isinstance(admitted, VoidReason) and admitted.head.position <= until:
+                    head = admitted.head
+                    page.append(SourceRecord(partition, head.position, record.offset, admitted.value))
+            yield page
+            if head.position >= until:
+                return
+        if head.position < until:
+            raise LogBroken(
+                f"the log of partition {partition} ends at position {head.position}, before {until}: "
+                "run `daybook audit verify`"
+            )
+
+
+@asynccontextmanager
+async def open_topic(settings: Settings) -> AsyncIterator[TopicLog]:
+    """Raises `KafkaAway`."""
+    reader = consumer(settings, "daybook-audit", bulk=True, reset="none")
+    async with translated(settings, seconds=ANSWER_SECONDS):
+        await start(reader)
+    try:
+        yield TopicLog(settings, reader)
+    finally:
+        await close_quietly(reader)

@@ -1,0 +1,1 @@
+"""What auditors are given: certificates, and findings as text and JSON."""

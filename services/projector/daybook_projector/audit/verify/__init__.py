@@ -1,0 +1,1 @@
+"""`daybook audit verify`: reads every source once, partition by partition, and compares them."""

@@ -1,0 +1,77 @@
+"""What verifying gives: per partition, per table, and in all. Plain values that pass between processes."""
+
+from dataclasses import dataclass, field
+
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_projector.audit.checks.finding import Finding
+from daybook_projector.audit.log.place import NO_OFFSET
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where verification of a partition begins: after what a certificate vouches for, or at the log's beginning."""
+
+    head: Head = GENESIS
+    offset: int = NO_OFFSET
+    entries: int = 0
+    voids: int = 0
+    digest: bytes = bytes(32)
+
+
+BEGINNING = Start()
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantine:
+    org_id: str
+    partition: int
+    position: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionReport:
+    """`offset` is Kafka's offset of the head, `voids` counts the void records before it. `digest` is that of the rows
+    of `audit_log`, or of the rows that the entries would have there.
+    """
+
+    partition: int
+    entries: int
+    head: Head
+    offset: int
+    voids: int
+    digest: bytes
+    rows: int
+    redacted: tuple[str, ...] = ()
+    unfoldable: str | None = None
+    """Why the tables cannot be compared with this partition's entries."""
+    findings: tuple[Finding, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """`name` without the schema `public`."""
+
+    name: str
+    rows: int
+    digest: bytes
+    findings: tuple[Finding, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """`unchecked`: what was asked for and could not be checked, with the reason."""
+
+    scope: tuple[str, ...]
+    partitions: tuple[PartitionReport, ...]
+    tables: tuple[TableReport, ...]
+    quarantined: tuple[Quarantine, ...]
+    findings: tuple[Finding, ...]
+    more: int
+    unchecked: tuple[str, ...] = field(default=())
+
+    @property
+    def is_valid(self) -> bool:
+        return not self.findings

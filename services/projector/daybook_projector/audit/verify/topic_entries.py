@@ -1,0 +1,115 @@
+"""The entries of one partition of the topic, under the admission rule; where the log is broken, on from there."""
+
+from collections.abc import AsyncIterator
+
+from daybook_contracts.log.admission import VoidReason
+from daybook_contracts.log.continuity import head_of
+from daybook_contracts.log.head import GENESIS, Checkpoint
+from daybook_infra.runtime.kafka.lost_batch import offsets_of
+from daybook_projector.audit.checks.chain import Chain, Followed
+from daybook_projector.audit.checks.finding import Finding, Findings
+from daybook_projector.audit.log.topic import TopicLog
+from daybook_projector.audit.verify.report import Start
+
+
+class TopicEntries:
+    """`cut`: the checkpoint to which the log must come; None reads to its end. `voids` counts the void records before
+    the log's head.
+    """
+
+    def __init__(self, topic: TopicLog, chain: Chain, start: Start, cut: Checkpoint | None, findings: Findings) -> None:
+        self._topic = topic
+        self._chain = chain
+        self._start = start
+        self._cut = cut
+        self._findings = findings
+        self._void_records = start.voids
+        self.voids = start.voids
+
+    async def read(self) -> AsyncIterator[list[Followed]]:
+        first, end = await self._topic.bounds(self._chain.partition)
+        if self._start.head != GENESIS:
+            await self._check_start(end)
+        offset: int | None = max(first, self._start.offset + 1)
+        while offset is not None:
+            break_ = _Break()
+            async for page in self._read_from(offset, end, break_):
+                yield page
+            offset = None
+            if not self._is_complete() and break_.value is not None:
+                yield [self._chain.step_over(break_.offset, break_.value)]
+                offset = break_.offset + 1
+        self._check_end()
+
+    async def _read_from(self, offset: int, end: int, break_: "_Break") -> AsyncIterator[list[Followed]]:
+        """Stops at the cut. `break_` is left at the first void after the last entry."""
+        async for records in self._topic.records(self._chain.partition, offset, end):
+            page = []
+            for record in records:
+                followed = self._chain.extend(record.offset, record.value)
+                if isinstance(followed, VoidReason):
+                    break_.note(record.offset, record.value)
+                    self._void_records += offsets_of(record.value)
+                    continue
+                break_.forget()
+                self.voids = self._void_records
+                page.append(followed)
+                if self._is_complete():
+                    break
+            yield page
+            if self._is_complete():
+                return
+
+    def _is_complete(self) -> bool:
+        return self._cut is not None and self._chain.head.position >= self._cut.head.position
+
+    async def _check_start(self, end: int) -> None:
+        """The record where the certificate ends must be the one that it names."""
+        start = self._start
+        async for records in self._topic.records(self._chain.partition, start.offset, min(end, start.offset + 1)):
+            if records and head_of(self._chain.partition, records[0].value) == start.head:
+                return
+        self._findings.add(
+            Finding(
+                check="hash",
+                place="topic",
+                partition=self._chain.partition,
+                position=start.head.position,
+                expected=start.head.hash,
+            )
+        )
+
+    def _check_end(self) -> None:
+        head, cut = self._chain.head, self._cut
+        if cut is None:
+            return
+        for position in range(head.position + 1, cut.head.position + 1):
+            self._findings.add(
+                Finding(check="missing", place="topic", partition=self._chain.partition, position=position)
+            )
+        if head.position == cut.head.position and head.hash != cut.head.hash:
+            self._findings.add(
+                Finding(
+                    check="hash",
+                    place="topic",
+                    partition=self._chain.partition,
+                    position=head.position,
+                    expected=cut.head.hash,
+                    found=head.hash,
+                )
+            )
+
+
+class _Break:
+    """The first void record after the log's last entry."""
+
+    def __init__(self) -> None:
+        self.offset = -1
+        self.value: bytes | None = None
+
+    def note(self, offset: int, value: bytes | None) -> None:
+        if self.value is None:
+            self.offset, self.value = offset, value or b""
+
+    def forget(self) -> None:
+        self.value = None
