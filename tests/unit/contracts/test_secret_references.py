@@ -13,10 +13,9 @@ from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.senders.sender_rules import SenderRules, refuse_reference
 from daybook_contracts.topics import PRINCIPAL
-from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.settings import Settings, load_settings
 from support.commands import ACTOR, COMMAND_ID, ORG, THING, accepted
 from support.door_doubles import USER, DoorAlone
+from support.variables import load_with, refusal_of
 
 SERVICE = Service("shop")
 PERSON = User(ACTOR)
@@ -66,50 +65,47 @@ def test_other_commands_are_not_checked() -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        *(
-            "",
-            PREFIX,
-            "vault:kv/{org_id}",
-            "vault:{org_id}/",
-            "vault:kv/{org_id}/shop#",
-            "vault:",
-            "va",
-            "env:DAYBOOK_",
-        ),
-        *("aws-sm:arn:aws:secretsmanager:eu-west-1:123456789012:secret:{org_id}/", "pgvault:"),
+        "",
+        PREFIX,
+        "vault:kv/{org_id}",
+        "vault:{org_id}/",
+        "vault:kv/{org_id}/shop#",
+        "vault:",
+        "va",
+        "env:DAYBOOK_",
+        "aws-sm:arn:aws:secretsmanager:eu-west-1:123456789012:secret:{org_id}/",
         "aws-sm:arn:aws:secretsmanager:eu-",
-        *("gcp-sm:projects/shop/secrets/{org_id}-", "gcp-sm:projects/{org_id}/secrets/"),
+        "pgvault:",
+        "gcp-sm:projects/shop/secrets/{org_id}-",
+        "gcp-sm:projects/{org_id}/secrets/",
     ],
 )
-def test_a_prefix_that_a_reference_can_start_with_is_accepted(template: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
-    assert load_settings().secret_ref_prefix == template
-    assert Settings(secret_ref_prefix=template).secret_ref_prefix == template
+def test_a_prefix_that_a_reference_can_start_with_is_accepted(template: str) -> None:
+    assert load_with(DAYBOOK_SECRET_REF_PREFIX=template).secret_ref_prefix == template
+
+
+@pytest.mark.parametrize("template", ["vault:kv/{org}/", "vault:kv/{org_id}/{", "vault:kv/{ORG_ID}/"])
+def test_a_prefix_with_another_placeholder_is_refused_at_start(template: str) -> None:
+    refusal = refusal_of(DAYBOOK_SECRET_REF_PREFIX=template)
+    assert refusal == "DAYBOOK_SECRET_REF_PREFIX: {org_id} is the only placeholder there is"
 
 
 @pytest.mark.parametrize(
-    ("template", "reason"),
+    "template",
     [
-        ("vault:kv/{org}/", "{org_id} is the only placeholder there is"),
-        ("vault:kv/{org_id}/{", "{org_id} is the only placeholder there is"),
-        ("vault:kv/{ORG_ID}/", "{org_id} is the only placeholder there is"),
-        ("file:/{org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("vault:kv/{org_id}//", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("vault:kv/../{org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("vault:kv/%2f/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("vault:kv {org_id}/", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("env:{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("aws-sm:shop/{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
-        ("{org_id}", "no secret reference could begin so; write it as in vault:kv/{org_id}/"),
+        "file:/{org_id}/",
+        "vault:kv/{org_id}//",
+        "vault:kv/../{org_id}/",
+        "vault:kv/%2f/",
+        "vault:kv {org_id}/",
+        "env:{org_id}",
+        "aws-sm:shop/{org_id}",
+        "{org_id}",
     ],
 )
-def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(
-    template: str, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DAYBOOK_SECRET_REF_PREFIX", template)
-    with pytest.raises(SettingsError) as refused:
-        load_settings()
-    assert str(refused.value) == f"DAYBOOK_SECRET_REF_PREFIX: {reason}"
+def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(template: str) -> None:
+    reason = "no secret reference could begin so; write it as in vault:kv/{org_id}/"
+    assert refusal_of(DAYBOOK_SECRET_REF_PREFIX=template) == f"DAYBOOK_SECRET_REF_PREFIX: {reason}"
 
 
 @pytest.mark.parametrize(
@@ -128,12 +124,10 @@ def test_a_reference_is_refused_over_kafka_as_over_http(
     value = normalised_bytes(accepted("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": reference}))
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
-    if is_accepted:
-        assert isinstance(take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX)), SentCommand)
-        return
-    refusal = take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX))
-    assert isinstance(refusal, RefusedCommand)
-    assert (refusal.code, refusal.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
+    taken = take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX))
+    assert isinstance(taken, SentCommand if is_accepted else RefusedCommand)
+    if isinstance(taken, RefusedCommand):
+        assert (taken.code, taken.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)
 
 
 def _reference(reference: str) -> dict[str, object]:

@@ -1,35 +1,32 @@
 """Server addresses: ambiguous ones are refused, and a password leaves this machine only over verified TLS."""
 
+import re
+
 import pytest
 
-from daybook_infra.runtime.errors import SettingsError
-from daybook_infra.runtime.settings import load_settings
+from support.variables import load_with, refusal_of
 
-URL, KAFKA = "DAYBOOK_DATABASE_URL", "DAYBOOK_KAFKA_BOOTSTRAP"
+PASSWORDS_OVER_PLAINTEXT = {"DAYBOOK_KAFKA_SECURITY": "SASL_PLAINTEXT"}
 
 
 @pytest.mark.parametrize("character", ["/", "?", "#", "@", "[", "]", "%"])
-def test_a_password_with_a_character_that_must_be_encoded_is_refused_and_not_shown(
-    monkeypatch: pytest.MonkeyPatch, character: str
-) -> None:
-    monkeypatch.setenv(URL, f"postgresql://daybook:hu{character}sh@127.0.0.1:5432/daybook")
-    with pytest.raises(SettingsError, match=r"^DAYBOOK_DATABASE_URL: .* must be percent-encoded \(/ is %2F") as refused:
-        load_settings()
-    assert not any(part in str(refused.value) for part in ("hu", "sh@", "127.0.0.1"))
+def test_a_password_with_a_character_that_must_be_encoded_is_refused_and_not_shown(character: str) -> None:
+    refusal = refusal_of(DAYBOOK_DATABASE_URL=f"postgresql://daybook:hu{character}sh@127.0.0.1:5432/daybook")
+    assert re.match(r"DAYBOOK_DATABASE_URL: .* must be percent-encoded \(/ is %2F", refusal)
+    assert not any(part in refusal for part in ("hu", "sh@", "127.0.0.1"))
 
 
 @pytest.mark.parametrize("password", ["hu%2Fsh", "hu:sh", "hu%40sh%3Aed", "hu sh", "hu%25sh", ""])
-def test_an_encoded_password_is_accepted(monkeypatch: pytest.MonkeyPatch, password: str) -> None:
-    monkeypatch.setenv(URL, f"postgresql://daybook:{password}@127.0.0.1:5432/daybook")
-    assert load_settings().database_url.get_secret_value().endswith("/daybook")
+def test_an_encoded_password_is_accepted(password: str) -> None:
+    settings = load_with(DAYBOOK_DATABASE_URL=f"postgresql://daybook:{password}@127.0.0.1:5432/daybook")
+    assert settings.database_url.get_secret_value().endswith("/daybook")
 
 
 @pytest.mark.parametrize("rest", ["localhost:many/x", "localhost:5432:1/x", "[::1/x", "localhost/x?sslmode"])
-def test_an_invalid_address_is_refused(monkeypatch: pytest.MonkeyPatch, rest: str) -> None:
-    monkeypatch.setenv(URL, f"postgresql://daybook:hush@{rest}")
-    with pytest.raises(SettingsError, match=r"^DAYBOOK_DATABASE_URL: is no address: expected postgresql://") as refused:
-        load_settings()
-    assert "hush" not in str(refused.value)
+def test_an_invalid_address_is_refused(rest: str) -> None:
+    refusal = refusal_of(DAYBOOK_DATABASE_URL=f"postgresql://daybook:hush@{rest}")
+    assert refusal.startswith("DAYBOOK_DATABASE_URL: is no address: expected postgresql://")
+    assert "hush" not in refusal
 
 
 @pytest.mark.parametrize(
@@ -47,11 +44,8 @@ def test_an_invalid_address_is_refused(monkeypatch: pytest.MonkeyPatch, rest: st
         "db.example.org:5432,db2.example.org:5432/x?sslrootcert=/ca.pem&sslmode=verify-full",
     ],
 )
-def test_a_password_may_be_sent_to_this_machine_or_over_verified_tls(
-    monkeypatch: pytest.MonkeyPatch, address: str
-) -> None:
-    monkeypatch.setenv(URL, f"postgresql://daybook:hush@{address}")
-    load_settings()
+def test_a_password_may_be_sent_to_this_machine_or_over_verified_tls(address: str) -> None:
+    load_with(DAYBOOK_DATABASE_URL=f"postgresql://daybook:hush@{address}")
 
 
 @pytest.mark.parametrize(
@@ -68,45 +62,34 @@ def test_a_password_may_be_sent_to_this_machine_or_over_verified_tls(
         ("127.0.0.1.example.org/x", "127.0.0.1.example.org"),
     ],
 )
-def test_a_remote_postgresql_needs_verified_tls(monkeypatch: pytest.MonkeyPatch, address: str, host: str) -> None:
-    monkeypatch.setenv(URL, f"postgresql://daybook:hush@{address}")
-    with pytest.raises(SettingsError) as refused:
-        load_settings()
-    assert str(refused.value) == (
+def test_a_remote_postgresql_needs_verified_tls(address: str, host: str) -> None:
+    remote = {"DAYBOOK_DATABASE_URL": f"postgresql://daybook:hush@{address}"}
+    assert refusal_of(**remote) == (
         f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE); "
         "or set DAYBOOK_INSECURE=allow"
     )
-    monkeypatch.setenv("DAYBOOK_INSECURE", "allow")
-    load_settings()
+    load_with(**remote, DAYBOOK_INSECURE="allow")
 
 
-def test_pghost_is_used_if_the_address_has_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(URL, "postgresql:///x")
-    load_settings()
-    monkeypatch.setenv("PGHOST", "db.example.org")
-    with pytest.raises(SettingsError, match=r"names db\.example\.org"):
-        load_settings()
+def test_pghost_is_used_if_the_address_has_no_host() -> None:
+    load_with(DAYBOOK_DATABASE_URL="postgresql:///x")
+    assert "names db.example.org" in refusal_of(DAYBOOK_DATABASE_URL="postgresql:///x", PGHOST="db.example.org")
 
 
-def test_sasl_without_tls_is_allowed_on_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DAYBOOK_KAFKA_SECURITY", "SASL_PLAINTEXT")
-    monkeypatch.setenv(KAFKA, "127.0.0.1:9092, [::1]:9092")
-    load_settings()
-    monkeypatch.setenv(KAFKA, "localhost:9092,kafka-2.example.org:9092")
-    with pytest.raises(SettingsError) as refused:
-        load_settings()
-    assert str(refused.value) == (
+def test_sasl_without_tls_is_allowed_on_this_machine_only() -> None:
+    load_with(**PASSWORDS_OVER_PLAINTEXT, DAYBOOK_KAFKA_BOOTSTRAP="127.0.0.1:9092, [::1]:9092")
+    remote = PASSWORDS_OVER_PLAINTEXT | {"DAYBOOK_KAFKA_BOOTSTRAP": "localhost:9092,kafka-2.example.org:9092"}
+    assert refusal_of(**remote) == (
         "DAYBOOK_KAFKA_BOOTSTRAP names kafka-2.example.org, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL; "
         "or set DAYBOOK_INSECURE=allow"
     )
-    monkeypatch.setenv("DAYBOOK_INSECURE", "allow")
-    load_settings()
+    load_with(**remote, DAYBOOK_INSECURE="allow")
 
 
-def test_faults_of_both_servers_are_reported_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(URL, "postgresql://daybook:hush@db.example.org/x")
-    monkeypatch.setenv("DAYBOOK_KAFKA_SECURITY", "SASL_PLAINTEXT")
-    monkeypatch.setenv(KAFKA, "kafka.example.org:9092")
-    with pytest.raises(SettingsError) as refused:
-        load_settings()
-    assert [line.partition(" ")[0] for line in str(refused.value).splitlines()] == [URL, KAFKA]
+def test_faults_of_both_servers_are_reported_together() -> None:
+    remote = {
+        "DAYBOOK_DATABASE_URL": "postgresql://daybook:hush@db.example.org/x",
+        "DAYBOOK_KAFKA_BOOTSTRAP": "kafka.example.org:9092",
+    }
+    refusals = refusal_of(**PASSWORDS_OVER_PLAINTEXT, **remote).splitlines()
+    assert [line.partition(" ")[0] for line in refusals] == [*remote]

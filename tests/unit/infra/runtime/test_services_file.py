@@ -11,7 +11,8 @@ from daybook_contracts.senders.principals import Service
 from daybook_infra.operations.service_key import service_key
 from daybook_infra.runtime.errors import SettingsError
 from daybook_infra.runtime.services_file import load_service_policy
-from daybook_infra.runtime.settings import Settings, load_settings
+from daybook_infra.runtime.settings import Settings, env_name
+from support.variables import refusal_of
 
 ORG = "00000000-0000-4000-8000-00000000000A"
 KEY, DOOR_KEY = "hush-hush-a-key-of-32-characters", "hush-hush-the-key-of-the-door-ok"
@@ -152,11 +153,11 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("setting", ["door_key", "door_key_second", "service_key"])
-def test_a_short_signing_key_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch, setting: str) -> None:
-    monkeypatch.setenv(f"DAYBOOK_{setting.upper()}", "hush-hush")
-    with pytest.raises(SettingsError, match=f"DAYBOOK_{setting.upper()}: must have at least 32 characters") as refused:
-        load_settings()
-    assert "hush" not in str(refused.value)
+def test_a_short_signing_key_is_refused_without_being_shown(setting: str) -> None:
+    variable = env_name(setting)
+    assert refusal_of(**{variable: "hush-hush"}) == (
+        f"{variable}: must have at least 32 characters, printable ASCII without spaces"
+    )
 
 
 def test_a_key_file_takes_precedence_over_the_setting(tmp_path: Path) -> None:

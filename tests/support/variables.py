@@ -1,0 +1,20 @@
+"""Settings from environment variables, as a service reads them when it starts."""
+
+import pytest
+
+from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.settings import Settings, load_settings
+
+
+def load_with(**variables: str) -> Settings:
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in variables.items():
+            patched.setenv(name, value)
+        return load_settings()
+
+
+def refusal_of(**variables: str) -> str:
+    """The message with which settings are refused."""
+    with pytest.raises(SettingsError) as refused:
+        load_with(**variables)
+    return str(refused.value)
