@@ -20,11 +20,14 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)
-def test_a_credential_in_a_published_format_is_refused_in_a_config(text: str) -> None:
-    for config in ({"note": text}, {"secrets": {"hottok": text}}, {"a": [{"b": [text]}]}, {text: 1}):
-        refusal = refused(raw("UPDATE_CONNECTION", _CONFIG | {"config": config}))
+def test_a_credential_in_a_published_format_is_refused_in_a_config_and_as_a_reference(text: str) -> None:
+    configs = ({"note": text}, {"secrets": {"hottok": text}}, {"a": [{"b": [text]}]}, {text: 1})
+    commands = [raw("UPDATE_CONNECTION", _CONFIG | {"config": config}) for config in configs]
+    for command in (*commands, raw("ROTATE_SECRET_REF", {"secret_ref_id": THING, "secret_id_ref": text})):
+        refusal = refused(command)
         assert refusal.code is Code.SECRET_IN_CONFIG
         assert text not in refusal.detail
+        assert "hunter2" not in refusal.detail
 
 
 @pytest.mark.parametrize("text", SECRETS.values(), ids=SECRETS)

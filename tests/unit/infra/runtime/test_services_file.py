@@ -155,9 +155,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", ["door_key", "door_key_second", "service_key"])
 def test_a_short_signing_key_is_refused_without_being_shown(setting: str) -> None:
     variable = env_name(setting)
-    assert refusal_of(**{variable: "hush-hush"}) == (
-        f"{variable}: must have at least 32 characters, printable ASCII without spaces"
-    )
+    refusal = refusal_of(**{variable: "hush-hush"})
+    assert refusal == f"{variable}: must have at least 32 characters, printable ASCII without spaces"
 
 
 def test_a_key_file_takes_precedence_over_the_setting(tmp_path: Path) -> None:
