@@ -51,6 +51,20 @@ NEEDS = {kind: things for things, kinds in ACTS_ON.items() for kind in kinds} | 
     "RAISE_ALERT": "projects",
     "TIME_OUT": "runs",
 }
+WITHOUT_EFFECT = {
+    "RENAME_ORG",
+    "UPDATE_MEMBER",
+    "RENAME_PROJECT",
+    "UPDATE_PROJECT_MEMBER",
+    "UPDATE_CONNECTION",
+    "ACTIVATE_CONNECTION",
+    "DEACTIVATE_CONNECTION",
+    "RETRY_DLQ_EVENTS",
+    "RESOLVE_DLQ_EVENTS",
+    "ROTATE_SECRET_REF",
+}
+"""The commands that may be accepted though they change nothing."""
+
 MAKES = {things: kind for kind, (things, _) in CREATED.items()}
 SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_EVENT", "RAISE_ALERT", "RESOLVE_ALERT"}
 """The commands that a service may send without an actor."""

@@ -10,24 +10,13 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import COMMANDS
 from support import golden
 from support.golden import EXTERNAL, MANAGED, Line
+from support.workload_kinds import WITHOUT_EFFECT
 
 NOT_OF_A_SHARD = {
     Code.UNAUTHENTICATED: "only the HTTP door checks tokens",
     Code.TOO_MANY_REQUESTS: "only the HTTP door counts requests",
     Code.NOT_FOUND: "only for paths and outcomes looked up over HTTP",
     Code.UNAVAILABLE: "only the HTTP door, when Kafka or PostgreSQL is away",
-}
-WITHOUT_EFFECT = {
-    "RENAME_ORG",
-    "UPDATE_MEMBER",
-    "RENAME_PROJECT",
-    "UPDATE_PROJECT_MEMBER",
-    "UPDATE_CONNECTION",
-    "ACTIVATE_CONNECTION",
-    "DEACTIVATE_CONNECTION",
-    "RETRY_DLQ_EVENTS",
-    "RESOLVE_DLQ_EVENTS",
-    "ROTATE_SECRET_REF",
 }
 
 
