@@ -1,28 +1,31 @@
 """One shard and one projector, driven by hand: nothing fails, and each moves only when told to."""
 
+from typing import Any
+
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.reading import read_entry
+from support.one_shard import ANN, sent
 from support.simulation import World
 from support.weather import CALM
 
 
 class FairWeather(World):
-    def __init__(self, users: frozenset[str]) -> None:
-        super().__init__(1, [], users, weather=CALM)
+    """Its only user is ANN."""
+
+    def __init__(self) -> None:
+        super().__init__(1, [], frozenset({ANN}), weather=CALM)
 
     @property
     def shard(self) -> Shard:
         return self.writers[0][0].shard
 
-    def take(self, *records: CommandRecord) -> list[Entry]:
-        """Lets the shard decide the records, one batch each, and returns their entries."""
+    def decide(self, kind: str, by: str | None = None, **data: Any) -> list[Entry]:
+        """Lets the shard decide a command in a batch of its own; returns the entries."""
         log, before = self.around.logs[0].values, len(self.around.logs[0])
-        for record in records:
-            self.send(record)
-            while self.around.committed[0] < len(self.around.topics[0]):
-                self.writers[0][0].work(self.around)
+        self.send(sent(len(self.sent), kind, by, **data))
+        while self.around.committed[0] < len(self.around.topics[0]):
+            self.writers[0][0].work(self.around)
         return [read_entry(value).entry for value in log[before:]]
 
     def replace_first(self) -> None:
@@ -33,3 +36,9 @@ class FairWeather(World):
         log, postgres = self.around.logs[0], self.around.postgres
         while postgres.now.checkpoint(0).next_offset < len(log):
             self.projectors[0][0].work(log, postgres, self.around.draw)
+
+    def project_and_forget(self) -> None:
+        """Two commands: the tail is pruned when a batch begins, and settled state is dropped when one ends."""
+        self.project()
+        self.decide("RENAME_ORG", ANN, name="b")
+        self.decide("RENAME_ORG", ANN, name="c")

@@ -22,18 +22,15 @@ NOTHING = NOTHING_PROJECTED
 Kind = TypeVar("Kind")
 
 
+def sent(offset: int, kind: str, by: str | None = ANN, org_id: str = ORG, **data: Any) -> CommandRecord:
+    """A command that a service sends for `by`, with an id of its own."""
+    envelope = {"id": str(UUID(int=offset + 1, version=4)), "type": kind, "org_id": org_id, "actor_user_id": by}
+    return command_record(offset, {**envelope, "data": data})
+
+
 def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
     """ANN's command on ORG, with an id and a name of its own."""
-    return command_record(
-        offset,
-        {
-            "id": str(UUID(int=offset + 1, version=4)),
-            "type": kind,
-            "org_id": ORG,
-            "actor_user_id": ANN,
-            "data": {"name": f"name {offset}"},
-        },
-    )
+    return sent(offset, kind, name=f"name {offset}")
 
 
 def starting(config: ShardConfig = CONFIG) -> Shard:

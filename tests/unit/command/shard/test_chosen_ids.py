@@ -1,17 +1,14 @@
 """Commands that choose ids wait until reservations can be relied on; commands of other orgs do not wait for them."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from daybook_command.shard.effects import Answer, Append, Commit, LoadSnapshot
 from daybook_command.shard.events import Acknowledged, Answered, EndsRead, TakenOver, Tick
 from daybook_command.shard.machine import Shard
-from daybook_command.shard.records import CommandRecord
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
-from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only, starting
-from support.simulation import command_record
+from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only, sent, starting
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 PROJECT = str(UUID(int=0xABC, version=4))
@@ -26,14 +23,9 @@ def taken_over() -> Shard:
     return shard
 
 
-def sent(offset: int, type_: str, org_id: str = ORG, **data: Any) -> CommandRecord:
-    envelope = {"type": type_, "org_id": org_id, "actor_user_id": ANN, "data": data}
-    return command_record(offset, {"id": str(UUID(int=offset + 1, version=4)), **envelope})
-
-
 CHOOSES_ID = sent(1, "CREATE_PROJECT", name="Web", project_id=PROJECT)
 LATER_IN_ORG = sent(2, "RENAME_ORG", name="Later")
-IN_OTHER_ORG = sent(3, "CREATE_ORG", OTHER_ORG, name="Other")
+IN_OTHER_ORG = sent(3, "CREATE_ORG", org_id=OTHER_ORG, name="Other")
 
 
 def actions(append: Append) -> list[tuple[str, str | None]]:

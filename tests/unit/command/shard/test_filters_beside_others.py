@@ -1,31 +1,26 @@
 """A command with a filter shares no batch with others of its org, so it sees the org as it is; other orgs go on."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from daybook_command.shard.effects import Append, LoadSnapshot
 from daybook_command.shard.events import Acknowledged
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.records import CommandRecord
-from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
-from support.simulation import CONFIG, command_record
+from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only, sent
+from support.simulation import CONFIG
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
+EVE = str(UUID(int=0xE, version=4))
 CONNECTION = str(UUID(int=0xCC, version=4))
 
 
-def sent(offset: int, type_: str, org_id: str = ORG, **data: Any) -> CommandRecord:
-    envelope = {"type": type_, "org_id": org_id, "actor_user_id": ANN, "data": data}
-    return command_record(offset, {"id": str(UUID(int=offset + 0x1000, version=4)), **envelope})
-
-
 def rename(offset: int, org_id: str = ORG) -> CommandRecord:
-    return sent(offset, "RENAME_ORG", org_id, name="x")
+    return sent(offset, "RENAME_ORG", org_id=org_id, name="x")
 
 
-def retry(offset: int, org_id: str = ORG) -> CommandRecord:
-    return sent(offset, "RETRY_DLQ_EVENTS", org_id, connection_id=CONNECTION, filter={})
+def retry(offset: int, org_id: str = ORG, by: str = ANN) -> CommandRecord:
+    return sent(offset, "RETRY_DLQ_EVENTS", by, org_id, connection_id=CONNECTION, filter={})
 
 
 def batches(*records: CommandRecord) -> list[list[int]]:
@@ -57,8 +52,7 @@ def test_filters_of_strangers_share_a_batch_with_later_commands() -> None:
     shard = fresh(replace(CONFIG, max_commands=500))
     decided(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
-    eve = str(UUID(int=0xE, version=4))
-    by_stranger = [replace_actor(retry(at), eve) for at in range(1, 20)]
+    by_stranger = [retry(at, by=EVE) for at in range(1, 20)]
     effects = arrive(shard, *by_stranger, rename(20))
     assert only(effects, LoadSnapshot).needs.orgs[0].filtered is None
     assert len(only(shard.handle(answer_of(effects)), Append).records) == 20
@@ -68,17 +62,11 @@ def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_batch_of_its_own
     shard = fresh()
     decided(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
-    eve = str(UUID(int=0xE, version=4))
-    add = sent(1, "ADD_MEMBER", user_id=eve, role="admin")
-    effects = arrive(shard, add, replace_actor(retry(2), eve))
-    loaded = answer_of(effects, known_users=frozenset({ANN, eve}))
+    effects = arrive(shard, sent(1, "ADD_MEMBER", user_id=EVE, role="admin"), retry(2, by=EVE))
+    loaded = answer_of(effects, known_users=frozenset({ANN, EVE}))
     assert len(only(shard.handle(loaded), Append).records) == 1
     effects = shard.handle(Acknowledged(1))
     assert only(effects, LoadSnapshot).needs.orgs[0].filtered is not None
-
-
-def replace_actor(record: CommandRecord, actor: str) -> CommandRecord:
-    return replace(record, value=(record.value or b"").replace(ANN.encode(), actor.encode()))
 
 
 def test_no_offset_is_committed_past_a_command_left_for_the_next_batch() -> None:

@@ -13,16 +13,8 @@ from support.simulated_commands import HUB, records
 from support.simulation import World
 from support.weather import Weather
 
+pytestmark = pytest.mark.usefixtures("_small_limits")
 COMMANDS, STEPS = 120, 600
-
-
-@pytest.fixture(autouse=True)
-def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of three dead letters and counts that stop at two, so that a few commands reach these limits."""
-    for place in ("domain.dead_letters_bulk", "shard.dead_letter_counts"):
-        monkeypatch.setattr(f"daybook_command.{place}.BULK_IDS", 3)
-    monkeypatch.setattr("support.rows_of_orgs.BULK_IDS", 3)
-    monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 2)
 
 
 def played(seed: int) -> World:

@@ -12,8 +12,8 @@ from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
-from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons, starting
-from support.simulation import CONFIG, command_record
+from support.one_shard import ANN, NOTHING, answer_of, arrive, command_at, decided, fresh, only, reasons, sent, starting
+from support.simulation import CONFIG
 
 CREATE = command_at(0, "CREATE_ORG")
 
@@ -154,15 +154,8 @@ def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("principal", "reserved"), [("service:test", 1), (f"user:{ANN}", 0)])
 def test_a_chosen_id_is_reserved_only_for_a_service(principal: str, reserved: int) -> None:
-    data = {"name": "Site", "project_id": str(uuid4())}
-    envelope: dict[str, object] = {
-        "id": str(uuid4()),
-        "type": "CREATE_PROJECT",
-        "org_id": ORG,
-        "actor_user_id": ANN,
-        "data": data,
-    }
-    record = replace(command_record(0, envelope), headers=((PRINCIPAL, principal.encode()),))
+    create = sent(0, "CREATE_PROJECT", name="Site", project_id=str(uuid4()))
+    record = replace(create, headers=((PRINCIPAL, principal.encode()),))
     assert len(only(arrive(fresh(), record), LoadSnapshot).needs.chosen_ids) == reserved
 
 

@@ -8,25 +8,13 @@ from daybook_command.shard.events import Acknowledged, Pinned
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord
 from daybook_command.shard.state import ShardPhase
-from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only
-from support.simulation import CONFIG, command_record
+from support.one_shard import ANN, answer_of, arrive, command_at, decided, fresh, only, sent
+from support.simulation import CONFIG
 
 EVE = str(UUID(int=0xE, version=4))
 EXTERNAL = replace(CONFIG, managed_users=False)
 CREATE = command_at(0, "CREATE_ORG")
-
-
-def member(offset: int, by: str, user_id: str = EVE) -> CommandRecord:
-    return command_record(
-        offset,
-        {
-            "id": str(UUID(int=offset + 1, version=4)),
-            "type": "ADD_MEMBER",
-            "org_id": ORG,
-            "actor_user_id": by,
-            "data": {"user_id": user_id, "role": "viewer"},
-        },
-    )
+ADD_EVE = sent(1, "ADD_MEMBER", user_id=EVE, role="viewer")
 
 
 def decide(shard: Shard, *records: CommandRecord, pinned: frozenset[str] = frozenset()) -> list[Effect]:
@@ -36,7 +24,7 @@ def decide(shard: Shard, *records: CommandRecord, pinned: frozenset[str] = froze
 
 def test_users_named_by_an_entry_are_pinned_before_it_is_appended() -> None:
     shard = fresh(EXTERNAL)
-    effects = decide(shard, CREATE, member(1, ANN))
+    effects = decide(shard, CREATE, ADD_EVE)
     assert only(effects, Pin).user_ids == {ANN, EVE}
     assert shard.phase is ShardPhase.PINNING
     assert len(only(shard.handle(Pinned(frozenset())), Append).records) == 2
@@ -44,7 +32,7 @@ def test_users_named_by_an_entry_are_pinned_before_it_is_appended() -> None:
 
 def test_a_refused_command_pins_only_its_actor() -> None:
     shard = fresh(EXTERNAL)
-    assert only(decide(shard, member(0, ANN)), Pin).user_ids == {ANN}
+    assert only(decide(shard, ADD_EVE), Pin).user_ids == {ANN}
 
 
 def test_users_already_pinned_are_not_pinned_again() -> None:
@@ -58,7 +46,7 @@ def test_managed_users_need_no_pins() -> None:
 
 def test_a_batch_that_names_a_deleted_user_is_decided_again() -> None:
     shard = fresh(EXTERNAL)
-    decide(shard, CREATE, member(1, ANN))
+    decide(shard, CREATE, ADD_EVE)
     effects = shard.handle(Pinned(frozenset({EVE})))
     assert only(effects, Report).kind == "user_gone"
     assert TakeOver() in effects
