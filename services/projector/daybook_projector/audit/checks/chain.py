@@ -18,12 +18,15 @@ from daybook_projector.partition.entry import PartitionEntry, poison_if_misplace
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """One entry of the log. `entry` is None if nothing of it can be read; `value` is its JCS bytes."""
+    """One entry of the log. `entry` is None if nothing of it can be read. `value`: its JCS bytes; `data_length`: of
+    the JCS of its data, if it has the shape of version 1.
+    """
 
     position: int
     value: bytes
     entry: PartitionEntry | None
     finding: Finding | None = None
+    data_length: int | None = None
 
 
 class Chain:
@@ -57,8 +60,8 @@ class Chain:
         created_at = "" if entry.columns is None else entry.columns.created_at
         is_right = entry.poison is None and created_at > self._created_at
         finding = None if is_right else self._judge_admitted(admitted)
-        self._append(admitted, offset, created_at)
-        return Followed(self.head.position, admitted.value, entry, finding)
+        data_length = self._append(admitted, offset, created_at)
+        return Followed(self.head.position, admitted.value, entry, finding, data_length)
 
     def follow(self, offset: int, value: bytes | None) -> Followed:
         """The next entry of a source without voids: one that does not extend the log is a finding, and the log goes on
@@ -81,13 +84,14 @@ class Chain:
         self._append(admitted, offset, "" if entry.columns is None else entry.columns.created_at)
         return Followed(judged.head.position, readable, entry, finding)
 
-    def _append(self, admitted: Admitted, offset: int, created_at: str) -> None:
+    def _append(self, admitted: Admitted, offset: int, created_at: str) -> int | None:
         data = None if admitted.entry is None else admitted.entry.metadata_json.data
         length = None if data is None else len(memoryview(data))
         self.digest = digest.extended(self.digest, admitted.value, length)
         self.head, self.head_offset = admitted.head, offset
         self.entries += 1
         self._created_at = max(created_at, self._created_at)
+        return length
 
     def _judge_admitted(self, admitted: Admitted) -> Finding | None:
         judged = judge(admitted.value, self._expected())

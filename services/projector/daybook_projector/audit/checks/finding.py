@@ -104,6 +104,12 @@ class Findings:
         if len(self._first) >= 2 * MAX_FINDINGS:
             self._cut()
 
+    def add_unless_there(self, finding: Finding) -> None:
+        """Add it if its place has no finding yet."""
+        place = (finding.partition, finding.position)
+        if all((each.partition, each.position) != place for each in self._first):
+            self.add(finding)
+
     def extend(self, findings: Iterable[Finding], more: int = 0) -> None:
         for finding in findings:
             self.add(finding)
