@@ -29,7 +29,9 @@ _SMALLEST_POWER, _LARGEST_POWER = -6, 20
 _ORJSON_DEPTH: Final = 254
 """orjson does not write deeper values."""
 
-_BRACKET_OR_STRING: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET_OR_STRING: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
+"""A string without an end is matched too. Otherwise each quote in it would start another search, in quadratic time."""
+
 _STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 

@@ -230,6 +230,11 @@ def test_integers_beyond_the_safe_range_are_read_as_doubles() -> None:
     assert parse(str(MAX_SAFE_INTEGER).encode()) == MAX_SAFE_INTEGER
 
 
+def test_a_string_without_an_end_is_refused_in_linear_time() -> None:
+    with pytest.raises(NotCanonical):  # in quadratic time, this would take hours
+        parse(b'"' + b'\\"' * 2_000_000 + b"{}" * 600)
+
+
 def test_512_levels_are_accepted_and_brackets_in_strings_do_not_count() -> None:
     deepest = b"[" * 512 + b"]" * 512
     assert canonical_bytes(parse(deepest)) == deepest
