@@ -9,31 +9,7 @@ from click.testing import CliRunner, Result
 
 from daybook_infra.operations.cli import main
 from daybook_infra.runtime.settings import Settings
-from support.hub_rows import (
-    ABOUT_ADS,
-    ACME,
-    ADS,
-    BACKLOG,
-    BLOG,
-    BY_HAND,
-    CHOSEN,
-    DONE,
-    ELSEWHERE,
-    FAILED,
-    FAILING,
-    FOREIGN,
-    HOTMART,
-    MEAN,
-    OF_OTHER,
-    OLD,
-    OTHER,
-    RUNNING,
-    SECRET,
-    SHOP,
-    SILENT,
-    an_id,
-    fill,
-)
+from support import hub_rows as hub
 from support.processes import environment
 from support.stack import FreshSettings
 
@@ -41,7 +17,7 @@ from support.stack import FreshSettings
 @pytest.fixture(scope="module")
 def settings(lasting_settings: FreshSettings) -> Settings:
     settings = lasting_settings()
-    asyncio.run(fill(settings))
+    asyncio.run(hub.fill(settings))
     return settings
 
 
@@ -52,7 +28,7 @@ def daybook(settings: Settings, *arguments: str) -> Result:
 def listed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:
     result = daybook(settings, *arguments, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert SECRET not in result.stdout
+    assert hub.SECRET not in result.stdout
     rows: list[dict[str, Any]] = json.loads(result.stdout)
     return rows
 
@@ -64,102 +40,105 @@ def ids(settings: Settings, *arguments: str) -> list[str]:
 def test_the_worst_alerts_come_first(settings: Settings) -> None:
     rows = listed(settings, "alerts")
     assert [row["severity"] for row in rows] == ["critical"] * 2 + ["warning"] * 3 + ["info"]
-    assert [row["id"] for row in rows[:2]] == [BACKLOG, OF_OTHER]
+    assert [row["id"] for row in rows[:2]] == [hub.BACKLOG, hub.OF_OTHER]
 
 
 def test_an_alert_names_its_connection_and_rule_if_known(settings: Settings) -> None:
     by_id = {row["id"]: row for row in listed(settings, "alerts")}
     subjects = {id_: (row["connection_id"], row["rule"]) for id_, row in by_id.items()}
     assert subjects == {
-        BACKLOG: (HOTMART, "dlq_backlog"),
-        FAILING: (ADS, "sync_failing"),
-        ABOUT_ADS: (ADS, None),
-        BY_HAND: (None, None),
-        CHOSEN: (ADS, None),
-        OF_OTHER: (None, None),
+        hub.BACKLOG: (hub.HOTMART, "dlq_backlog"),
+        hub.FAILING: (hub.ADS, "sync_failing"),
+        hub.ABOUT_ADS: (hub.ADS, None),
+        hub.BY_HAND: (None, None),
+        hub.CHOSEN: (hub.ADS, None),
+        hub.OF_OTHER: (None, None),
     }
-    assert by_id[BY_HAND] == {
-        "id": BY_HAND,
+    assert by_id[hub.BY_HAND] == {
+        "id": hub.BY_HAND,
         "severity": "info",
-        "org_id": ACME,
-        "project_id": BLOG,
+        "org_id": hub.ACME,
+        "project_id": hub.BLOG,
         "connection_id": None,
         "rule": None,
-        "message": MEAN,
+        "message": hub.MEAN,
     }
 
 
 def test_alerts_can_be_filtered(settings: Settings) -> None:
-    assert ids(settings, "alerts", "--org", OTHER) == [OF_OTHER]
-    assert ids(settings, "alerts", "--project", BLOG) == [BY_HAND]
-    assert set(ids(settings, "alerts", "--connection", ADS)) == {FAILING, ABOUT_ADS, CHOSEN}
-    assert ids(settings, "alerts", "--connection", HOTMART) == [BACKLOG]
-    assert ids(settings, "alerts", "--connection", an_id(9)) == []
-    assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", ACME) == [BACKLOG, BY_HAND]
+    assert ids(settings, "alerts", "--org", hub.OTHER) == [hub.OF_OTHER]
+    assert ids(settings, "alerts", "--project", hub.BLOG) == [hub.BY_HAND]
+    assert set(ids(settings, "alerts", "--connection", hub.ADS)) == {hub.FAILING, hub.ABOUT_ADS, hub.CHOSEN}
+    assert ids(settings, "alerts", "--connection", hub.HOTMART) == [hub.BACKLOG]
+    assert ids(settings, "alerts", "--connection", hub.an_id(9)) == []
+    assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", hub.ACME) == [
+        hub.BACKLOG,
+        hub.BY_HAND,
+    ]
 
 
 def test_running_and_failed_runs_are_listed_latest_first(settings: Settings) -> None:
     first, *others = listed(settings, "runs")
-    assert [row["id"] for row in others] == [RUNNING, OLD]
+    assert [row["id"] for row in others] == [hub.RUNNING, hub.OLD]
     assert first == {
-        "id": FAILED,
+        "id": hub.FAILED,
         "status": "failed",
-        "org_id": ACME,
-        "project_id": SHOP,
-        "connection_id": ADS,
+        "org_id": hub.ACME,
+        "project_id": hub.SHOP,
+        "connection_id": hub.ADS,
         "started_at": "2026-03-02T10:00:00.000000Z",
         "finished_at": "2026-03-02T12:05:00.000000Z",
-        "error_message": MEAN,
+        "error_message": hub.MEAN,
     }
     assert (others[0]["started_at"], others[0]["finished_at"]) == ("2026-03-01T10:00:00.123456Z", None)
 
 
 def test_runs_can_be_filtered(settings: Settings) -> None:
-    assert ids(settings, "runs", "--org", ACME) == [FAILED, RUNNING]
-    assert ids(settings, "runs", "--project", ELSEWHERE) == [OLD]
-    assert ids(settings, "runs", "--connection", HOTMART) == [RUNNING]
-    assert ids(settings, "runs", "--status", "success", "--status", "running") == [DONE, RUNNING]
+    assert ids(settings, "runs", "--org", hub.ACME) == [hub.FAILED, hub.RUNNING]
+    assert ids(settings, "runs", "--project", hub.ELSEWHERE) == [hub.OLD]
+    assert ids(settings, "runs", "--connection", hub.HOTMART) == [hub.RUNNING]
+    assert ids(settings, "runs", "--status", "success", "--status", "running") == [hub.DONE, hub.RUNNING]
     assert ids(settings, "runs", "--status", "cancelled") == []
 
 
 def test_inactive_connections_are_listed_unless_all_are_asked_for(settings: Settings) -> None:
-    assert ids(settings, "connections") == [ADS, SILENT, FOREIGN]
-    assert ids(settings, "connections", "--type", "hotmart") == [FOREIGN]
-    assert ids(settings, "connections", "--project", SHOP, "--all") == [ADS, HOTMART]
+    assert ids(settings, "connections") == [hub.ADS, hub.SILENT, hub.FOREIGN]
+    assert ids(settings, "connections", "--type", "hotmart") == [hub.FOREIGN]
+    assert ids(settings, "connections", "--project", hub.SHOP, "--all") == [hub.ADS, hub.HOTMART]
 
 
 def test_a_named_connection_is_listed_even_if_it_is_active(settings: Settings) -> None:
-    assert listed(settings, "connections", "--connection", HOTMART) == [
+    assert listed(settings, "connections", "--connection", hub.HOTMART) == [
         {
-            "id": HOTMART,
+            "id": hub.HOTMART,
             "type": "hotmart",
             "name": "Courses",
             "is_active": True,
-            "org_id": ACME,
-            "project_id": SHOP,
+            "org_id": hub.ACME,
+            "project_id": hub.SHOP,
             "pending_dlq_events": 1001,
         }
     ]
-    assert listed(settings, "connections", "--connection", ADS)[0]["pending_dlq_events"] == 3
+    assert listed(settings, "connections", "--connection", hub.ADS)[0]["pending_dlq_events"] == 3
 
 
-@pytest.mark.parametrize(("name", "first"), [("alerts", BACKLOG), ("runs", FAILED), ("connections", ADS)])
+@pytest.mark.parametrize(("name", "first"), [("alerts", hub.BACKLOG), ("runs", hub.FAILED), ("connections", hub.ADS)])
 def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name: str, first: str) -> None:
     result = daybook(settings, name, "--limit", "1", "--json")
     assert (result.exit_code, [row["id"] for row in json.loads(result.stdout)]) == (0, [first])
     assert result.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
-    exactly = daybook(settings, name, "--limit", "1", "--org", OTHER)
+    exactly = daybook(settings, name, "--limit", "1", "--org", hub.OTHER)
     assert (exactly.exit_code, exactly.stderr) == (0, "")
 
 
 def test_a_table_has_a_line_per_row_with_complete_ids(settings: Settings) -> None:
     alerts, runs, connections = (daybook(settings, name).stdout for name in ("alerts", "runs", "connections"))
-    assert ["critical", BACKLOG, HOTMART, "dlq_backlog", "many"] in cells(alerts)
-    assert ["info", BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
-    assert ["failed", FAILED, ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [line[:6] for line in cells(runs)]
-    assert ["no", ADS, ACME, "3", "meta_ads", "Campaigns"] in cells(connections)
+    assert ["critical", hub.BACKLOG, hub.HOTMART, "dlq_backlog", "many"] in cells(alerts)
+    assert ["info", hub.BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
+    assert ["failed", hub.FAILED, hub.ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [line[:6] for line in cells(runs)]
+    assert ["no", hub.ADS, hub.ACME, "3", "meta_ads", "Campaigns"] in cells(connections)
     assert ">1000" in daybook(settings, "connections", "--all").stdout
-    assert SECRET not in alerts + runs + connections
+    assert hub.SECRET not in alerts + runs + connections
     assert "\x1b" not in alerts + runs + connections
 
 
@@ -168,7 +147,7 @@ def cells(table: str) -> list[list[str]]:
 
 
 def test_an_empty_result_is_printed_as_a_sentence(settings: Settings) -> None:
-    unknown_org = ("--org", an_id(9))
+    unknown_org = ("--org", hub.an_id(9))
     assert daybook(settings, "alerts", *unknown_org).stdout == "no open alert\n"
     assert daybook(settings, "runs", *unknown_org).stdout == "no run is running or failed\n"
     assert daybook(settings, "connections", *unknown_org).stdout == "no inactive connection\n"

@@ -1,92 +1,33 @@
-"""The schema created by the migrations, read from the catalogue, equals the data dictionary."""
+"""The schema created by the migrations, read from the catalogue, equals the data dictionary and docs/tables.md."""
+
+import re
 
 import asyncpg
 import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection
+from support.documents import page, section
+from support.tables import SCHEMA
 
-UUID, TEXT, TIME, JSON = "uuid", "text", "timestamp with time zone", "jsonb"
 SHARED = True
-# The type of each column, and whether it is nullable.
-TABLES = {
-    "orgs": {"id": (UUID, False), "name": (TEXT, False), "created_at": (TIME, False)},
-    "org_members": {
-        "org_id": (UUID, False),
-        "user_id": (UUID, False),
-        "role": ("org_role", False),
-        "created_at": (TIME, False),
-    },
-    "projects": {"id": (UUID, False), "org_id": (UUID, False), "name": (TEXT, False), "created_at": (TIME, False)},
-    "project_members": {
-        "project_id": (UUID, False),
-        "user_id": (UUID, False),
-        "role": (TEXT, False),
-        "created_at": (TIME, False),
-    },
-    "audit_log": {
-        "id": (UUID, False),
-        "org_id": (UUID, True),
-        "project_id": (UUID, True),
-        "actor_user_id": (UUID, True),
-        "action": (TEXT, False),
-        "entity_type": (TEXT, False),
-        "entity_id": (UUID, False),
-        "result": (TEXT, False),
-        "metadata_json": (JSON, False),
-        "created_at": (TIME, False),
-    },
-    "source_connections": {
-        "id": (UUID, False),
-        "org_id": (UUID, False),
-        "project_id": (UUID, False),
-        "type": (TEXT, False),
-        "name": (TEXT, False),
-        "config_json": (JSON, False),
-        "is_active": ("boolean", False),
-    },
-    "sync_runs": {
-        "id": (UUID, False),
-        "connection_id": (UUID, False),
-        "status": (TEXT, False),
-        "started_at": (TIME, False),
-        "finished_at": (TIME, True),
-        "error_message": (TEXT, True),
-    },
-    "dlq_events": {
-        "id": (UUID, False),
-        "connection_id": (UUID, False),
-        "payload_json": (JSON, False),
-        "status": (TEXT, False),
-        "retry_count": ("integer", False),
-    },
-    "integration_alerts": {
-        "id": (UUID, False),
-        "project_id": (UUID, False),
-        "severity": (TEXT, False),
-        "message": (TEXT, False),
-    },
-    "secret_refs": {
-        "id": (UUID, False),
-        "org_id": (UUID, False),
-        "key_name": (TEXT, False),
-        "secret_id_ref": (TEXT, False),
-    },
-}
+TYPES = {"time": "timestamp with time zone"}
+"""What PostgreSQL calls the dictionary's types, where it has another word."""
 USERS = "FOREIGN KEY (%s) REFERENCES auth.users(id) ON DELETE RESTRICT"
 CONNECTION = "FOREIGN KEY (connection_id) REFERENCES source_connections(id) ON DELETE CASCADE"
 ORG, PROJECT = "FOREIGN KEY (org_id) REFERENCES orgs(id)", "FOREIGN KEY (project_id) REFERENCES projects(id)"
 KEYS = {
-    "orgs": {"PRIMARY KEY (id)"},
-    "org_members": {"PRIMARY KEY (org_id, user_id)", ORG, USERS % "user_id"},
-    "projects": {"PRIMARY KEY (id)", ORG},
-    "project_members": {"PRIMARY KEY (project_id, user_id)", PROJECT, USERS % "user_id"},
-    "audit_log": {"PRIMARY KEY (id)", ORG, PROJECT, USERS % "actor_user_id"},
-    "source_connections": {"PRIMARY KEY (id)", ORG, PROJECT},
-    "sync_runs": {"PRIMARY KEY (id)", CONNECTION},
-    "dlq_events": {"PRIMARY KEY (id)", CONNECTION},
-    "integration_alerts": {"PRIMARY KEY (id)", PROJECT},
-    "secret_refs": {"PRIMARY KEY (id)", "UNIQUE (org_id, key_name)", ORG},
+    "orgs": set(),
+    "org_members": {ORG, USERS % "user_id"},
+    "projects": {ORG},
+    "project_members": {PROJECT, USERS % "user_id"},
+    "audit_log": {ORG, PROJECT, USERS % "actor_user_id"},
+    "source_connections": {ORG, PROJECT},
+    "sync_runs": {CONNECTION},
+    "dlq_events": {CONNECTION},
+    "integration_alerts": {PROJECT},
+    "secret_refs": {"UNIQUE (org_id, key_name)", ORG},
 }
+"""Besides the primary keys."""
 COLUMNS = """
 SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type,
     NOT a.attnotnull AS nullable
@@ -98,6 +39,9 @@ CONSTRAINTS = """
 SELECT conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS definition
 FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f')
 """
+BOOKKEEPING = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'daybook'"
+# On the page: the name of a column, an optional type, and a `?` if it is nullable.
+COLUMN = re.compile(r"`(\w+)`(?: \w+)?(\?)?")
 ROLES = "SELECT enumlabel FROM pg_enum WHERE enumtypid = 'org_role'::regtype ORDER BY enumsortorder"
 ORG_ROW = "INSERT INTO orgs VALUES ('00000000-0000-4000-8000-000000000001', 'x', now())"
 PROJECT_ROW = """
@@ -127,18 +71,33 @@ INSERT INTO project_members VALUES ('00000000-0000-4000-8000-000000000002', gen_
 
 
 async def test_the_tables_have_exactly_the_columns_of_the_data_dictionary(database: OwnConnection) -> None:
-    found: dict[str, dict[str, tuple[str, bool]]] = {}
-    for row in await database.fetch(COLUMNS):
-        found.setdefault(row["table"], {})[row["column"]] = (row["type"], row["nullable"])
-    assert found == TABLES
-    assert [list(columns) for columns in found.values()] == [list(TABLES[name]) for name in found]
+    found: dict[str, list[tuple[str, str, bool]]] = {name: [] for name in KEYS}
+    for table, *column in await database.fetch(COLUMNS):
+        found[table].append(tuple(column))
+    assert found == {
+        name: [(column.name, TYPES.get(column.type, column.type), column.is_nullable) for column in SCHEMA[name]]
+        for name in KEYS
+    }
 
 
 async def test_keys_and_references_are_those_of_the_data_dictionary(database: OwnConnection) -> None:
     found: dict[str, set[str]] = {}
     for row in await database.fetch(CONSTRAINTS):
         found.setdefault(row["table"], set()).add(row["definition"])
-    assert found == KEYS
+    primary = {name: ", ".join(column.name for column in SCHEMA[name] if column.is_key) for name in KEYS}
+    assert found == {name: {f"PRIMARY KEY ({primary[name]})", *others} for name, others in KEYS.items()}
+
+
+async def test_the_page_on_tables_describes_them_as_they_are(database: OwnConnection) -> None:
+    text = page("docs/tables.md")
+    described = {
+        (table, column, nullable == "?")
+        for table, columns in re.findall(r"^\| `(\w+)` \| (.*?) \| PK", section(text, "The ten tables"), re.MULTILINE)
+        for column, nullable in COLUMN.findall(columns)
+    }
+    assert described == {(name, column.name, column.is_nullable) for name in KEYS for column in SCHEMA[name]}
+    bookkeeping = {row[0] for row in await database.fetch(BOOKKEEPING)}
+    assert set(re.findall(r"^\| `(\w+)` \|", section(text, "Schema daybook"), re.MULTILINE)) == bookkeeping
 
 
 async def test_org_roles_are_an_enum(database: OwnConnection) -> None:

@@ -4,46 +4,53 @@ two dicts. A table is {primary key: the other columns}, ids and times as text, J
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.folds import MEMBERSHIP_FOLDS, Table, Tables
 from support.folds_hub import HUB_FOLDS
 
-__all__ = ["COLUMNS", "Table", "Tables", "differences", "fold", "post", "read_tables"]
+__all__ = ["COLUMNS", "SCHEMA", "Table", "Tables", "differences", "fold", "post", "read_tables"]
 
 FOLDS = MEMBERSHIP_FOLDS | HUB_FOLDS
+DICTIONARY = {
+    "auth.users": "*id uuid, created_at time",
+    "orgs": "*id uuid, name text, created_at time",
+    "org_members": "*org_id uuid, *user_id uuid, role org_role, created_at time",
+    "projects": "*id uuid, org_id uuid, name text, created_at time",
+    "project_members": "*project_id uuid, *user_id uuid, role text, created_at time",
+    "audit_log": "*id uuid, org_id uuid?, project_id uuid?, actor_user_id uuid?, action text, entity_type text, "
+    "entity_id uuid, result text, metadata_json jsonb, created_at time",
+    "source_connections": "*id uuid, org_id uuid, project_id uuid, type text, name text, config_json jsonb, "
+    "is_active boolean",
+    "sync_runs": "*id uuid, connection_id uuid, status text, started_at time, finished_at time?, error_message text?",
+    "dlq_events": "*id uuid, connection_id uuid, payload_json jsonb, status text, retry_count integer",
+    "integration_alerts": "*id uuid, project_id uuid, severity text, message text",
+    "secret_refs": "*id uuid, org_id uuid, key_name text, secret_id_ref text",
+}
+"""The columns of each table and their types: `*` before those of the primary key, `?` behind those that may be null."""
+
+
+class Column(NamedTuple):
+    name: str
+    type: str
+    is_key: bool
+    is_nullable: bool
+
+
+def _columns(described: str) -> list[Column]:
+    pairs = [each.split() for each in described.split(", ")]
+    return [Column(name.strip("*"), type_.strip("?"), name[0] == "*", type_[-1] == "?") for name, type_ in pairs]
+
+
+SCHEMA = {name: _columns(described) for name, described in DICTIONARY.items()}
 COLUMNS = {
-    "auth.users": (("id",), ("created_at",)),
-    "orgs": (("id",), ("name", "created_at")),
-    "org_members": (("org_id", "user_id"), ("role", "created_at")),
-    "projects": (("id",), ("org_id", "name", "created_at")),
-    "project_members": (("project_id", "user_id"), ("role", "created_at")),
-    "audit_log": (
-        ("id",),
-        (
-            "org_id",
-            "project_id",
-            "actor_user_id",
-            "action",
-            "entity_type",
-            "entity_id",
-            "result",
-            "metadata_json",
-            "created_at",
-        ),
-    ),
-    "source_connections": (("id",), ("org_id", "project_id", "type", "name", "config_json", "is_active")),
-    "sync_runs": (("id",), ("connection_id", "status", "started_at", "finished_at", "error_message")),
-    "dlq_events": (("id",), ("connection_id", "payload_json", "status", "retry_count")),
-    "integration_alerts": (("id",), ("project_id", "severity", "message")),
-    "secret_refs": (("id",), ("org_id", "key_name", "secret_id_ref")),
+    name: (tuple(c.name for c in columns if c.is_key), tuple(c.name for c in columns if not c.is_key))
+    for name, columns in SCHEMA.items()
 }
 TIME = """to_char({} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-TIMES = {"created_at", "started_at", "finished_at"}
-# As text, a boolean and an integer are JSON too.
-VALUES = {"metadata_json", "config_json", "payload_json", "is_active", "retry_count"}
+TYPES = {column.name: column.type for columns in SCHEMA.values() for column in columns}
 
 
 def fold(entries: Iterable[Json]) -> Tables:
@@ -74,11 +81,12 @@ async def _read(connection: Connection, name: str, key: tuple[str, ...], others:
 
 
 def _as_text(column: str) -> str:
-    return f"{TIME.format(column)} as {column}" if column in TIMES else f"{column}::text as {column}"
+    return f"{TIME.format(column)} as {column}" if TYPES[column] == "time" else f"{column}::text as {column}"
 
 
 def _value(cell: str | None, column: str) -> Any:
-    return json.loads(cell) if column in VALUES and cell is not None else cell
+    """As text, a boolean and an integer are JSON too."""
+    return json.loads(cell) if TYPES[column] in {"jsonb", "boolean", "integer"} and cell is not None else cell
 
 
 def differences(expected: Tables, found: Tables, most: int = 5) -> list[str]:
