@@ -12,9 +12,9 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing import heal as heal_module
 from daybook_projector.healing.org_log import Unhealable
-from support.healing import heal, heal_at_a_shell, older_than, post_rest, start_heal
+from support.healing import heal, older_than, post_rest, run_heal, start_heal
 from support.logbook import Logbook, log_with, org_in, user_in
-from support.poison import ANN, BOB, HURT, WELL, busy
+from support.poison import ANN, BOB, SICK, WELL, busy
 from support.projecting import check_fold, database, post, quarantine, tables, until
 from support.stack import FreshSettings
 
@@ -25,7 +25,7 @@ BACKENDS = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE applicat
 
 
 @asynccontextmanager
-async def locked(pool: Pool, statement: str, org_id: str = HURT) -> AsyncIterator[None]:
+async def locked(pool: Pool, statement: str, org_id: str = SICK) -> AsyncIterator[None]:
     """Another transaction locks a row that the healing must change."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(statement, org_id)
@@ -47,17 +47,17 @@ async def quarantined_org(pool: Pool) -> Logbook:
     """An org in quarantine with a manually changed member, so that healing changes that row first."""
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    await pool.execute("UPDATE org_members SET role = 'viewer' WHERE org_id = $1", HURT)
+    await pool.execute("UPDATE org_members SET role = 'viewer' WHERE org_id = $1", SICK)
     return log
 
 
 async def test_all_orgs_are_projected_while_the_rows_of_one_are_healed(settings: Settings, pool: Pool) -> None:
     log = await quarantined_org(pool)
     async with locked(pool, LOCK_MEMBER):
-        healing = asyncio.create_task(heal(settings, HURT))
+        healing = asyncio.create_task(heal(settings, SICK))
         await wait_until_blocked(pool)
         log.add(WELL, ANN, facts.OrgRenamed(name="meanwhile"))
-        log.add(HURT, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
+        log.add(SICK, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
         await post_rest(pool, log)
         assert (await tables(pool))["orgs"][WELL,][0] == "meanwhile"
     assert (await healing).entries == len(log.records[0]) - 4
@@ -89,7 +89,7 @@ async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Setti
     log = await quarantined_org(pool)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM daybook.checkpoints FOR UPDATE")
-        healing = asyncio.create_task(heal(settings, HURT))
+        healing = asyncio.create_task(heal(settings, SICK))
         await wait_until_blocked(pool)
     assert (await healing).released
     await check_fold(pool, log)
@@ -97,7 +97,7 @@ async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Setti
 
 async def test_of_two_simultaneous_healings_one_finds_the_work_done(settings: Settings, pool: Pool) -> None:
     log = await quarantined_org(pool)
-    both = await asyncio.gather(heal(settings, HURT), heal(settings, HURT))
+    both = await asyncio.gather(heal(settings, SICK), heal(settings, SICK))
     assert sorted(healed.released for healed in both) == [False, True]
     await check_fold(pool, log)
     assert await pool.fetchval("SELECT generation FROM daybook.quarantine") == 2
@@ -108,7 +108,7 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
     log = await quarantined_org(pool)
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, lock):
-        process = await start_heal(settings, HURT)
+        process = await start_heal(settings, SICK)
         await wait_until_blocked(pool, "daybook-heal")
         process.kill()
         await process.communicate()
@@ -117,14 +117,14 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
         await until(lambda: is_disconnected(pool, "daybook-heal"), "the healing is disconnected", seconds=10)
     assert process.returncode == -signal.SIGKILL
     assert (await tables(pool), await quarantine(pool)) == before
-    assert (await heal_at_a_shell(settings, HURT)).code == 0
+    assert (await run_heal(settings, SICK)).code == 0
     await check_fold(pool, log)
 
 
 async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool) -> None:
     await quarantined_org(pool)
     async with locked(pool, LOCK_MEMBER):
-        process = await start_heal(settings, HURT)
+        process = await start_heal(settings, SICK)
         await wait_until_blocked(pool, "daybook-heal")
         process.send_signal(signal.SIGINT)
         output = await asyncio.wait_for(process.communicate(), 20)
@@ -140,5 +140,5 @@ async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, LOCK_MEMBER):
         with pytest.raises(Unhealable, match=r"^another transaction .*: repeat it; nothing was changed$"):
-            await heal(settings, HURT)
+            await heal(settings, SICK)
     assert (await tables(pool), await quarantine(pool)) == before

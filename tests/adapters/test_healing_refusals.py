@@ -6,11 +6,11 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.healing.org_log import Unhealable
-from support.healing import heal, heal_at_a_shell, older_than
+from support.healing import heal, older_than, run_heal
 from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
-from support.poison import ANN, BOB, HURT, WELL, busy, connect, founded
+from support.poison import ANN, BOB, SICK, WELL, busy, connect, founded
 from support.projecting import database, post, quarantine, tables
-from support.shell import Ended
+from support.shell import Completed
 from support.stack import FreshSettings
 from support.taken_ids import plant
 
@@ -22,7 +22,7 @@ ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
 UPDATE_RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
 
 
-async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = HURT) -> None:
+async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = SICK) -> None:
     before = await tables(pool), await quarantine(pool)
     with pytest.raises(Unhealable, match=reason):
         await heal(settings, org_id)
@@ -54,7 +54,7 @@ SET_SECOND_ID = "id = daybook.hashed_id(2, '{}', (metadata_json->>'command_id'):
 
 async def test_a_row_under_its_second_id_without_a_collision_is_named(settings: Settings, pool: Pool) -> None:
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
-    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format(SET_SECOND_ID.format(HURT))))
+    await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format(SET_SECOND_ID.format(SICK))))
     await assert_refused(settings, pool, r"^entry 0\.11 .*cannot be applied: the id is not that of its identity")
 
 
@@ -66,7 +66,7 @@ async def test_a_row_with_a_wrong_id_is_named(settings: Settings, pool: Pool) ->
 
 async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, pool: Pool) -> None:
     log = founded()
-    place = log.add(HURT, ANN, facts.OrgRenamed(name="b"))[0]
+    place = log.add(SICK, ANN, facts.OrgRenamed(name="b"))[0]
     await plant(pool, place.id)
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format("created_at = created_at + interval '1 second'")))
@@ -75,11 +75,11 @@ async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, p
 
 async def test_a_redacted_failure_does_not_prevent_healing(settings: Settings, pool: Pool) -> None:
     log = busy()
-    log.refuse(HURT, BOB, "RENAME_ORG", HURT, {"name": "secret"})
+    log.refuse(SICK, BOB, "RENAME_ORG", SICK, {"name": "secret"})
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     redact = 'UPDATE audit_log SET metadata_json = metadata_json || \'{"data": null, "salt": null}\' '
     await pool.execute(WITHOUT_TRIGGER.format(redact + "WHERE result = 'failure';"))
-    assert (await heal(settings, HURT)).released
+    assert (await heal(settings, SICK)).released
 
 
 async def test_a_row_without_a_position_is_an_error(settings: Settings, pool: Pool) -> None:
@@ -119,7 +119,7 @@ async def test_entries_in_a_foreign_partition_are_refused(fresh_settings: FreshS
 async def test_a_row_whose_id_belongs_to_another_org_is_an_error(settings: Settings, pool: Pool) -> None:
     log = founded()
     log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
-    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
+    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
     await post(pool, log, limit=1)
     await assert_refused(
         settings, pool, "rows of public.secret_refs cannot be written: UniqueViolationError secret_refs_pkey"
@@ -131,35 +131,35 @@ async def test_an_entry_with_a_project_of_another_org_is_refused(settings: Setti
     connect(log)
     log.add(WELL, ANN, facts.ProjectCreated(name="its", project_id=project(8)))
     foreign = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
-    place = log.add(HURT, ANN, foreign)[0]
+    place = log.add(SICK, ANN, foreign)[0]
     await post(pool, log)
     with pytest.raises(Unhealable, match=rf"^entry {place.text} .*ForeignKeyViolationError"):
-        await heal(settings, HURT, keep=False)
+        await heal(settings, SICK, keep=False)
 
 
 async def test_the_subcommand_prints_the_differences_until_none_is_left(settings: Settings, pool: Pool) -> None:
     log = busy()
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    checked = await heal_at_a_shell(settings, HURT, "--check")
-    first, second = await heal_at_a_shell(settings, HURT.upper()), await heal_at_a_shell(settings, HURT)
+    checked = await run_heal(settings, SICK, "--check")
+    first, second = await run_heal(settings, SICK.upper()), await run_heal(settings, SICK)
     expected = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
-    assert (checked.code, checked.complained) == (1, "")
-    assert checked.said.startswith(expected)
+    assert (checked.code, checked.stderr) == (1, "")
+    assert checked.stdout.startswith(expected)
     entries = len(log.records[0]) - 3
-    assert first == Ended(0, f"{checked.said}org {HURT} is released\n", "")
-    assert checked.said.endswith(f"\n{entries} entries read; tables that differed: 9\n")
-    assert second == Ended(0, f"org {HURT} is not in quarantine\n", "")
-    well = Ended(0, f"{entries} entries read; tables that differed: 0\n", "")
-    assert await heal_at_a_shell(settings, HURT, "--check") == well
+    assert first == Completed(0, f"{checked.stdout}org {SICK} is released\n", "")
+    assert checked.stdout.endswith(f"\n{entries} entries read; tables that differed: 9\n")
+    assert second == Completed(0, f"org {SICK} is not in quarantine\n", "")
+    well = Completed(0, f"{entries} entries read; tables that differed: 0\n", "")
+    assert await run_heal(settings, SICK, "--check") == well
 
 
 async def test_the_subcommand_prints_each_refusal_on_one_line(settings: Settings, pool: Pool) -> None:
     log = founded()
-    log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
+    log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
     await post(pool, log)
     expected = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
-    assert await heal_at_a_shell(settings, HURT) == Ended(1, "", expected)
-    assert await heal_at_a_shell(settings, org(9)) == Ended(0, f"org {org(9)} is not in quarantine\n", "")
-    unknown = await heal_at_a_shell(settings, org(9), "--check")
-    assert unknown == Ended(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
-    assert (await heal_at_a_shell(settings, "acme")).code == 2
+    assert await run_heal(settings, SICK) == Completed(1, "", expected)
+    assert await run_heal(settings, org(9)) == Completed(0, f"org {org(9)} is not in quarantine\n", "")
+    unknown = await run_heal(settings, org(9), "--check")
+    assert unknown == Completed(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")
+    assert (await run_heal(settings, "acme")).code == 2

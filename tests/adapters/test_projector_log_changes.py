@@ -17,12 +17,12 @@ PARTITIONS = 2
 SETTINGS = {"partitions": PARTITIONS}
 HERE, THERE = 0, 1
 ANN = user_in(THERE, PARTITIONS)
-HURT, WELL = org_in(HERE, PARTITIONS), org_in(THERE, PARTITIONS)
+ORG, OTHER = org_in(HERE, PARTITIONS), org_in(THERE, PARTITIONS)
 
 
 async def project_once(settings: Settings, pool: Pool) -> Logbook:
-    log = log_with(HURT, WELL, users=[ANN], partitions=PARTITIONS)
-    for org_id in (HURT, WELL):
+    log = log_with(ORG, OTHER, users=[ANN], partitions=PARTITIONS)
+    for org_id in (ORG, OTHER):
         log.add(org_id, ANN, facts.OrgRenamed(name="b"))
     await publish(settings, log)
     async with projecting(settings):
@@ -47,14 +47,14 @@ CHECKPOINT_CHANGES = {
 async def test_a_changed_log_stops_its_partition_only(settings: Settings, pool: Pool, change: str, reason: str) -> None:
     log = await project_once(settings, pool)
     await pool.execute(f"UPDATE daybook.checkpoints SET {change} WHERE partition = {HERE}")
-    log.add(HURT, ANN, facts.OrgRenamed(name="c"))
-    last = log.add(WELL, ANN, facts.OrgRenamed(name="c"))[0]
+    log.add(ORG, ANN, facts.OrgRenamed(name="c"))
+    last = log.add(OTHER, ANN, facts.OrgRenamed(name="c"))[0]
     async with projecting(settings) as projector:
         assert reason in await stop_reason(projector)
         await publish(settings, log)
         await wait_for(pool, last)
         found = await tables(pool)
-        assert (found["orgs"][HURT,][0], found["orgs"][WELL,][0]) == ("b", "c")
+        assert (found["orgs"][ORG,][0], found["orgs"][OTHER,][0]) == ("b", "c")
 
 
 async def test_a_truncated_log_stops_its_partition(settings: Settings, pool: Pool) -> None:

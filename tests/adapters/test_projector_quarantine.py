@@ -19,8 +19,8 @@ from support.logbook import Logbook, log_with, org, org_in, project, records, us
 from support.poison import (
     ANN,
     BOB,
-    HURT,
     POISONS,
+    SICK,
     WELL,
     WRONG_ID,
     Poisoning,
@@ -37,7 +37,7 @@ SITE = project(1)
 
 def add_later_entries(log: Logbook) -> None:
     """Entries of both orgs after the poison entry."""
-    for number, org_id in enumerate((HURT, WELL), start=1):
+    for number, org_id in enumerate((SICK, WELL), start=1):
         log.add(org_id, ANN, facts.OrgRenamed(name="later"))
         log.add(org_id, ANN, facts.ProjectCreated(name="later", project_id=project(number)))
         log.add(org_id, ANN, facts.MemberAdded(role="admin", user_id=BOB))
@@ -45,9 +45,9 @@ def add_later_entries(log: Logbook) -> None:
 
 async def assert_only_the_hurt_org_stops(pool: Pool, log: Logbook) -> None:
     found = await tables(pool)
-    assert found["orgs"][HURT,][0] == "a"
+    assert found["orgs"][SICK,][0] == "a"
     assert found["orgs"][WELL,][0] == "later"
-    assert set(found["org_members"]) == {(HURT, ANN), (WELL, ANN), (WELL, BOB)}
+    assert set(found["org_members"]) == {(SICK, ANN), (WELL, ANN), (WELL, BOB)}
     assert set(found["projects"]) - {(project(3),)} == {(project(1),), (project(2),)}
     assert len(found["audit_log"]) == len(log.records[0])
     assert await checkpoints(pool) == {0: len(log.records[0])}
@@ -60,9 +60,9 @@ async def test_an_entry_that_cannot_be_applied_stops_its_org_only(pool: Pool, po
     place = poison(log)
     add_later_entries(log)
     found = await post(pool, log, limit)
-    assert [(poison.org_id, poison.position) for poison in found] == [(HURT, place.position)]
+    assert [(poison.org_id, poison.position) for poison in found] == [(SICK, place.position)]
     await assert_only_the_hurt_org_stops(pool, log)
-    assert await quarantine(pool) == [(HURT, place.position, 1)]
+    assert await quarantine(pool) == [(SICK, place.position, 1)]
 
 
 @pytest.mark.parametrize("limit", [1, 5000])
@@ -83,9 +83,9 @@ async def test_an_entry_in_a_foreign_partition_quarantines_its_org_and_changes_n
 
 async def test_entries_before_the_poison_entry_are_applied(pool: Pool) -> None:
     log = founded()
-    log.add(HURT, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
+    log.add(SICK, ANN, facts.OrgRenamed(name="before"), facts.OrgCreated(name="poison"), facts.OrgRenamed(name="after"))
     await post(pool, log)
-    assert (await tables(pool))["orgs"][HURT,][0] == "before"
+    assert (await tables(pool))["orgs"][SICK,][0] == "before"
 
 
 async def test_a_poison_creation_still_writes_the_rows_that_audit_log_references(pool: Pool) -> None:
@@ -106,7 +106,7 @@ async def test_a_second_poison_entry_changes_nothing(pool: Pool) -> None:
     first = a_wrong_id(log)
     an_unknown_action(log)
     assert len(await post(pool, log, limit=1)) == 1
-    assert await quarantine(pool) == [(HURT, first.position, 1)]
+    assert await quarantine(pool) == [(SICK, first.position, 1)]
 
 
 async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(pool: Pool) -> None:
@@ -115,12 +115,12 @@ async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(po
     reader, writer = PartitionLog(0, NOTHING_PROJECTED, partitions=1), Writer(pool, folds(managed_users=True))
     await write_rest(reader, writer, log)
     await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
-    log.add(HURT, ANN, facts.OrgRenamed(name="healed"))
+    log.add(SICK, ANN, facts.OrgRenamed(name="healed"))
     await write_rest(reader, writer, log)
-    assert (await tables(pool))["orgs"][HURT,][0] == "healed"
+    assert (await tables(pool))["orgs"][SICK,][0] == "healed"
     place = a_row_that_is_not_there(log)
     await write_rest(reader, writer, log)
-    assert await quarantine(pool) == [(HURT, place.position, 3)]
+    assert await quarantine(pool) == [(SICK, place.position, 3)]
 
 
 async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(pool: Pool) -> None:
@@ -128,10 +128,10 @@ async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(pool: Pool) -> No
         raise ZeroDivisionError(fact.name)
 
     log = founded()
-    log.add(HURT, ANN, facts.ProjectCreated(name="p", project_id=SITE))
+    log.add(SICK, ANN, facts.ProjectCreated(name="p", project_id=SITE))
     writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
     found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
-    assert [(poison.org_id, poison.reason) for poison in found] == [(HURT, "the fold failed: ZeroDivisionError")]
+    assert [(poison.org_id, poison.reason) for poison in found] == [(SICK, "the fold failed: ZeroDivisionError")]
 
 
 async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list[Poison]:
@@ -149,15 +149,15 @@ def without_an_org(log: Logbook) -> None:
 
 
 def with_unreadable_columns(log: Logbook) -> None:
-    log.add(HURT, ANN, facts.OrgRenamed(name="a"), entity_id="nobody")
+    log.add(SICK, ANN, facts.OrgRenamed(name="a"), entity_id="nobody")
 
 
 def with_metadata_that_jsonb_refuses(log: Logbook) -> None:
-    log.add(HURT, ANN, facts.OrgRenamed(name="a"), data=b'{"name":"a\\u0000b"}')
+    log.add(SICK, ANN, facts.OrgRenamed(name="a"), data=b'{"name":"a\\u0000b"}')
 
 
 def with_a_project_that_does_not_exist(log: Logbook) -> None:
-    log.add(HURT, ANN, facts.OrgRenamed(name="a"), project_id=SITE)
+    log.add(SICK, ANN, facts.OrgRenamed(name="a"), project_id=SITE)
 
 
 @pytest.mark.parametrize("limit", [1, 5000])

@@ -16,7 +16,7 @@ from support.logbook import Logbook, Place, org, org_in, project, thing, user, u
 from support.poison import (
     ANN,
     BOB,
-    HURT,
+    SICK,
     WELL,
     a_row_that_is_not_there,
     a_second_org_with_its_id,
@@ -48,7 +48,7 @@ from support.taken_ids import cut_first_ids, other_tables, plant, second_id_of, 
 PARTITIONS = 2
 
 
-def log_with_renaming(org_id: str = HURT) -> tuple[Logbook, Place]:
+def log_with_renaming(org_id: str = SICK) -> tuple[Logbook, Place]:
     log = founded()
     place = log.add(org_id, ANN, facts.OrgRenamed(name="later"))[0]
     log.add(WELL, ANN, facts.OrgRenamed(name="after"))
@@ -72,7 +72,7 @@ async def test_an_entry_whose_first_id_is_taken_is_stored_under_its_second(
     await plant(pool, place.id, planted)
     assert await post(pool, log, limit) == []
     await assert_complete(pool, log, seconds=1)
-    second = second_id(HURT, entries_of(log, 0)[4]["metadata_json"]["command_id"])
+    second = second_id(SICK, entries_of(log, 0)[4]["metadata_json"]["command_id"])
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
 
@@ -92,8 +92,8 @@ async def test_entries_with_the_same_first_id_are_all_stored(
 async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(pool: Pool) -> None:
     log, stranger = founded(), user(9)
     places = [
-        log.refuse_outsider(HURT, BOB, "RENAME_ORG", HURT, {}),
-        log.refuse_outsider(HURT, None, "RENAME_ORG", HURT, {"actor_user_id": stranger}),
+        log.refuse_outsider(SICK, BOB, "RENAME_ORG", SICK, {}),
+        log.refuse_outsider(SICK, None, "RENAME_ORG", SICK, {"actor_user_id": stranger}),
         log.refuse_outsider(None, None, "RENAME_ORG", org(9), {"actor_user_id": stranger, "org_id": org(9)}),
         log.refuse_outsider(None, BOB, "REGISTER_USER", ANN, {}),
     ]
@@ -162,19 +162,19 @@ async def test_a_poison_entry_whose_id_is_taken_quarantines_its_org_only(
     place = poison(log)
     log.add(WELL, ANN, facts.OrgRenamed(name="later"))
     await plant(pool, place.id)
-    assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(HURT, place.position)]
+    assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(SICK, place.position)]
     assert await second_ids(pool, log) == 1
     assert (await tables(pool))["orgs"][WELL,][0] == "later"
 
 
 def a_taken_second_id(log: Logbook) -> tuple[str, str | None]:
-    place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
+    place = log.add(SICK, ANN, facts.OrgRenamed(name="poison"))[0]
     log.add(WELL, ANN, facts.OrgRenamed(name="later"))
     return place.id, second_id_of(entries_of(log, 0)[place.position])
 
 
 def an_entry_that_exists_already(log: Logbook) -> tuple[str, str | None]:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="twice"))[0].id, None
+    return log.add(SICK, ANN, facts.OrgRenamed(name="twice"))[0].id, None
 
 
 def an_entry_without_a_second_id(log: Logbook) -> tuple[str, str | None]:
@@ -226,5 +226,5 @@ async def test_an_org_is_healed_from_rows_with_second_ids(
     cut_first_ids(monkeypatch)
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    assert (await heal(settings, HURT)).released
+    assert (await heal(settings, SICK)).released
     await assert_complete(pool, log, seconds=len(log.records[0]) - 1)

@@ -14,7 +14,7 @@ from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Publisher, decided, doors, item, token
 from support.replay import entries_of, read_log
-from support.said import ask, health, status, until_ready, until_serving, until_unready, word
+from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 HOUR = 3600
@@ -46,7 +46,7 @@ async def test_an_instance_whose_clock_is_an_hour_off_decides_nothing(systems: S
                 sender = f"user:{tenants[0].owner}"
                 its_door.tokens[sender] = time.monotonic(), token(settings, sender, exp=int(time.time()) + 3 * HOUR)
                 asked = await its_door.send(tenants[0].rename("Asked"), Prefer="respond-async")
-            assert word(item(asked)) == "202"
+            assert code_of(item(asked)) == "202"
             assert (await health(right)).reasons == {}
             assert sum(each["commands_lag"] for each in (await status(system.settings))["partitions"]) >= 1
             wrong.stop()
@@ -90,7 +90,7 @@ async def test_an_entry_stamped_over_a_minute_ahead_holds_its_partition_until_th
         assert (answers.one, answers.batch, answers.outcome) == ("202", ("202", "202"), "200")
         place = partition_of(hurt.org_id, PARTITIONS)
         await until_unready(f"partition {place}", "s past this clock", command)
-        assert word(item(await door.send(well.rename("Other org")))) == "200"
+        assert code_of(item(await door.send(well.rename("Other org")))) == "200"
         assert {(await decided(send, door, seconds=120))["status"] for send in waiting} == {200}
         await until_ready(system)
     names = [

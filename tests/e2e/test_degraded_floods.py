@@ -21,7 +21,7 @@ from support.logbook import org_in
 from support.processes import Service, System, Systems
 from support.publisher import Send, doors, item
 from support.replay import by_command, entries_of, read_log
-from support.said import status, until_ready, word
+from support.reports import code_of, status, until_ready
 from support.workload import SERVICE, command
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
@@ -143,10 +143,10 @@ async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: 
         await eventually(lambda: has_refused(service, SLOW_COUNT - SHARES * BATCHES_PER_SENDER), 60)
         await eventually(lambda: is_budget_used(service), 60)
         grown = rss(service) - before
-        assert word(item(await door.send(tenant.rename("Other sender")))) == "200"
+        assert code_of(item(await door.send(tenant.rename("Other sender")))) == "200"
         end.set()
         answers = await asyncio.gather(*slow)
-        assert Counter(word(item(answer)) for answer in answers) == {
+        assert Counter(code_of(item(answer)) for answer in answers) == {
             "400 INVALID_COMMAND": SHARES * BATCHES_PER_SENDER,
             "503 UNAVAILABLE": SLOW_COUNT - SHARES * BATCHES_PER_SENDER,
         }

@@ -15,12 +15,12 @@ from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Send, decided, doors, item
 from support.replay import by_command, entries_of, read_log, read_topic
+from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
 from support.restoring import copy, put_back
-from support.said import ask, health, status, until_ready, until_serving, until_unready, word
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 PARTITIONS = 2
-HURT, WELL = range(PARTITIONS)
+BROKEN, INTACT = range(PARTITIONS)
 LOST = 2
 STOPPED, APPENDED = "daybook_projector_stopped", "daybook_command_entries_total"
 CHECKPOINTS_LOST = "daybook_projector_checkpoints_lost_total"
@@ -37,9 +37,9 @@ async def shorten_log(settings: Settings) -> Values:
     async with admin(settings) as client:
         await client.delete_topics([Topics(settings.topic_prefix).audit_log])
     await ensure_topics(settings)
-    await append(settings, WELL, values[WELL])
-    await append(settings, HURT, values[HURT][:-LOST])
-    return values[HURT][-LOST:]
+    await append(settings, INTACT, values[INTACT])
+    await append(settings, BROKEN, values[BROKEN][:-LOST])
+    return values[BROKEN][-LOST:]
 
 
 async def restart(system: System) -> None:
@@ -55,20 +55,20 @@ async def restart(system: System) -> None:
 async def check_stopped(system: System, reason: str, hurt: Tenant, well: Tenant, before: Send) -> list[Send]:
     """One partition is stopped and reported by both services, the other continues. Returns commands that now wait."""
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
-    await until_unready(f"partition {HURT}", reason, command, projector)
+    await until_unready(f"partition {BROKEN}", reason, command, projector)
     new = [hurt.rename(f"Name {number}") for number in range(3)]
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         rows = await database.fetchval(ROWS)
         responses = await ask(door, new[0], new[1:], before)
         assert (responses.one, responses.batch, responses.outcome) == ("202", ("202", "202"), "200")
         answer = item(await door.send(well.rename("Other org")))
-        assert word(answer) == "200"
+        assert code_of(answer) == "200"
         await until_projected(database, [answer["position"]])
         assert await database.fetchval(ROWS) == rows + 1
-    assert (command.metric(APPENDED, partition=str(HURT)), projector.metric(STOPPED, partition=str(HURT))) == (0, 1)
+    assert (command.metric(APPENDED, partition=str(BROKEN)), projector.metric(STOPPED, partition=str(BROKEN))) == (0, 1)
     stopped, other = (await status(system.settings))["partitions"]
     assert (reason in stopped["fault"], stopped["commands_lag"], other["fault"]) == (True, len(new), None)
-    assert {name for service in system.services for name in (await health(service)).reasons} == {f"partition {HURT}"}
+    assert {name for service in system.services for name in (await health(service)).reasons} == {f"partition {BROKEN}"}
     return new
 
 
@@ -76,7 +76,7 @@ async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings = system.settings
     async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
-        hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in (HURT, WELL)]
+        hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in (BROKEN, INTACT)]
         before = hurt.rename("Before")
         assert (await decided(before, door))["status"] == 200
     await check_tables(settings)
@@ -86,7 +86,7 @@ async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services
     await restart(system)
     waiting = await check_stopped(system, "before the checkpoint's", hurt, well, before)
     # After the lost records are restored, a restart continues normally.
-    await append(settings, HURT, lost)
+    await append(settings, BROKEN, lost)
     await restart(system)
     await until_ready(system)
     async with doors(settings, system.commands[0].url) as (door,):
@@ -95,9 +95,9 @@ async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services
     for service in system.services:
         service.stop()
     await shorten_log(settings)
-    await append(settings, HURT, [b"another", b"history"])
+    await append(settings, BROKEN, [b"another", b"history"])
     await restart(system)
-    await check_stopped(system, f"is not entry {HURT}.", hurt, well, before)
+    await check_stopped(system, f"is not entry {BROKEN}.", hurt, well, before)
 
 
 async def test_a_restored_database_catches_up_from_the_log_under_running_services(

@@ -5,12 +5,12 @@ import pytest
 from support.chain import partition_of
 from support.driving import check_tables, connected, eventually, fresh_id, new_tenant, register
 from support.forging import forge
-from support.healing import heal_at_a_shell
+from support.healing import run_heal
 from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import are_seen, decided, doors, item
 from support.replay import by_command, entries_of, read_log
-from support.said import ask, health, status, until_ready, until_unready, word
+from support.reports import ask, code_of, health, status, until_ready, until_unready
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 PARTITIONS = 2
@@ -29,15 +29,15 @@ async def test_without_a_projector_a_partition_is_decided_up_to_its_limit(system
         system.projectors.remove(projector)
         within = [busy.rename(f"Within {number}") for number in range(MAX_TAIL + 1)]
         for send in within:
-            assert word(item(await door.send(send))) == "200"
+            assert code_of(item(await door.send(send))) == "200"
         beyond = [busy.rename(f"Beyond {number}") for number in range(4)]
         answers = await ask(door, beyond[0], beyond[1:3], within[0])
         assert (answers.one, answers.batch, answers.outcome) == ("202", ("202", "202"), "404 NOT_FOUND")
-        assert word(item(await door.send(beyond[3], Prefer="respond-async"))) == "202"
+        assert code_of(item(await door.send(beyond[3], Prefer="respond-async"))) == "202"
         place = partition_of(busy.org_id, PARTITIONS)
         await until_unready(f"partition {place}", f"{len(within)} entries wait for the projector", command)
         assert command.metric(TAIL, partition=str(place)) == len(within)
-        assert word(item(await door.send(quiet.rename("Other org")))) == "200"
+        assert code_of(item(await door.send(quiet.rename("Other org")))) == "200"
         waiting = (await status(system.settings))["partitions"][place]
         assert (waiting["commands_lag"], waiting["log_lag"]) == (len(beyond), len(within))
         system.start("projector")
@@ -69,13 +69,13 @@ async def test_commands_of_an_org_in_quarantine_are_refused_and_no_others(system
         again = [hurt.rename(f"Name {number}") for number in range(2)]
         answers = await ask(door, again[0], again[1:], before)
         assert (answers.one, answers.batch, answers.outcome) == ("503 ORG_QUARANTINED", ("503 ORG_QUARANTINED",), "200")
-        assert word(item(await door.send(well.rename("Other org")))) == "200"
+        assert code_of(item(await door.send(well.rename("Other org")))) == "200"
         refused = await door.send(again[0])
         assert int(refused.headers["retry-after"]) > 0
         assert "entry_id" not in refused.json()
-        assert word(item(await door.outcome(again[0]))) == "404 NOT_FOUND"
+        assert code_of(item(await door.outcome(again[0]))) == "404 NOT_FOUND"
         await register(door, database, [newcomer])
-        assert (await heal_at_a_shell(settings, hurt.org_id)).code == 0
+        assert (await run_heal(settings, hurt.org_id)).code == 0
         assert {(await decided(send, door))["status"] for send in again} == {200}
         await eventually(lambda: is_not_noted(system), 60)
         assert projector.metric(QUARANTINED) == 0

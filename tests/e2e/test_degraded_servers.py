@@ -14,7 +14,7 @@ from support.driving import Tenant, check_tables, connected, eventually, new_ten
 from support.processes import System, Systems
 from support.publisher import Door, Send, are_seen, decided, doors, item
 from support.replay import by_command, entries_of, read_log
-from support.said import ask, status_refuses, until_ready, until_unready, word
+from support.reports import ask, code_of, status_refuses, until_ready, until_unready
 from support.servers import kill, start
 from support.stack import Fresh, own_stack
 
@@ -80,7 +80,7 @@ async def test_without_kafka_commands_are_refused_and_later_decided_once(
         answers = [asyncio.create_task(site.door.send(send)) for send in in_flight]
         await asyncio.wait(answers, return_when=asyncio.FIRST_COMPLETED)
         kill(stack, Part.KAFKA)
-        assert {word(item(answer)) for answer in await asyncio.gather(*answers)} <= {"200", "202", "503 UNAVAILABLE"}
+        assert {code_of(item(answer)) for answer in await asyncio.gather(*answers)} <= {"200", "202", "503 UNAVAILABLE"}
         await until_unready("kafka", "", *site.system.services)
         new = site.renames(4)
         responses = await ask(site.door, new[0], new[1:3], site.before)
@@ -105,7 +105,7 @@ async def test_without_postgresql_commands_are_accepted_and_decided_when_it_is_b
         new = site.renames(4)
         responses = await ask(site.door, new[0], new[1:3], site.before)
         assert (responses.one, responses.batch, responses.outcome) == ("202", ("202",) * 2, "503 UNAVAILABLE")
-        assert word(item(await site.door.send(new[3], Prefer="respond-async"))) == "202"
+        assert code_of(item(await site.door.send(new[3], Prefer="respond-async"))) == "202"
         assert "PostgreSQL" in await status_refuses(site.system.settings)
         await start(stack, Part.POSTGRES)
         await until_ready(site.system)

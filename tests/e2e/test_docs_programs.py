@@ -15,7 +15,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
 from support.documents import blocks, page, section
 from support.driving import connected, eventually, fresh_id, until_projected
-from support.healing import heal_at_a_shell
+from support.healing import run_heal
 from support.processes import System, Systems, environment
 from support.publisher import decided, doors
 from support.workload import by_user, registration
@@ -90,6 +90,6 @@ async def test_the_grants_of_the_page_are_sufficient(granted: tuple[System, str]
             await reader.execute("UPDATE orgs SET name = 'Mine'")
         as_projector = SecretStr(url_of(system, f"{prefix}projector"))
         settings = system.settings.model_copy(update={"database_url": as_projector})
-        assert (await heal_at_a_shell(settings, org, "--check")).code == 0
+        assert (await run_heal(settings, org, "--check")).code == 0
     finally:
         await reader.close()

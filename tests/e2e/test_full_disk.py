@@ -17,7 +17,7 @@ from support.chain import Json
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, post_batch
 from support.processes import Service, System, Systems
 from support.publisher import Door, Send, decided, doors, item
-from support.said import status, status_refuses, until_unready
+from support.reports import status, status_refuses, until_unready
 from support.small_disk import SmallDisk, small_disk
 from support.stack import Fresh, own_home, own_stack, stack_in
 from support.workload import SERVICE, command

@@ -8,7 +8,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, register, until_projected
 from support.forging import MIB, forge
-from support.healing import heal_at_a_shell, start_heal
+from support.healing import run_heal, start_heal
 from support.processes import System, Systems
 from support.publisher import Door, Send, decided, doors
 
@@ -68,11 +68,11 @@ async def test_each_poison_entry_quarantines_its_org_and_is_named_by_healing(sys
             await wait_for_refusal(door, hurt.rename("Later"))
             answer = await decided(well.rename(reason), door)
             await until_projected(database, [answer["position"]])
-            healing = await heal_at_a_shell(settings, hurt.org_id)
-            assert (healing.code, healing.said) == (1, "")
-            assert healing.complained.startswith(f"Error: entry {position} (")
-            assert reason in healing.complained
-            assert healing.complained.count("\n") == 1
+            healing = await run_heal(settings, hurt.org_id)
+            assert (healing.code, healing.stdout) == (1, "")
+            assert healing.stderr.startswith(f"Error: entry {position} (")
+            assert reason in healing.stderr
+            assert healing.stderr.count("\n") == 1
             await wait_for_quarantine(database, hurt, position)
             assert (await by_id(database, NAMES))[hurt.org_id] == "Org"
             assert (await by_id(database, NAMES))[well.org_id] == reason
@@ -90,10 +90,10 @@ async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) 
         early = tenant.by(newcomer, "CREATE_PROJECT", name="Mine")
         promoted = tenant.by(tenant.owner, "UPDATE_MEMBER", user_id=newcomer, role="admin")
         await wait_for_refusal(door, promoted)
-        assert f"user {newcomer} does not exist" in (await heal_at_a_shell(settings, tenant.org_id)).complained
+        assert f"user {newcomer} does not exist" in (await run_heal(settings, tenant.org_id)).stderr
         await register(door, database, [newcomer])
-        healed = await heal_at_a_shell(settings, tenant.org_id)
-        assert (healed.code, healed.said.splitlines()[-1]) == (0, f"org {tenant.org_id} is released"), healed
+        healed = await run_heal(settings, tenant.org_id)
+        assert (healed.code, healed.stdout.splitlines()[-1]) == (0, f"org {tenant.org_id} is released"), healed
         assert (await decided(early, door))["code"] == "FORBIDDEN"
         # A command refused during quarantine can be sent again with the same id.
         assert (await decided(promoted, door))["status"] == 200
@@ -118,8 +118,8 @@ async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeate
         async with other.transaction():
             await other.execute(LOCK_MEMBERS, hurt.org_id)
             await check_other_org_continues(system, door, database, well, hurt)
-        healed = await heal_at_a_shell(settings, hurt.org_id)
-        assert healed.said.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
+        healed = await run_heal(settings, hurt.org_id)
+        assert healed.stdout.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
         assert (await decided(hurt.by(hurt.admin, "RENAME_ORG", name="Healed"), door))["status"] == 200
         assert (await by_id(database, ROLES, hurt.org_id))[hurt.viewer] == "member"
     await check_tables(settings)

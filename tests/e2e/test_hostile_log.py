@@ -18,7 +18,7 @@ from support.odd_headers import NotUtf8, slow_builder
 from support.processes import System, Systems
 from support.publisher import Door, decided, doors
 from support.replay import read_log
-from support.shell import at_a_shell
+from support.shell import run_daybook
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 SECONDS = 60.0
@@ -95,8 +95,8 @@ async def test_an_invalid_entry_quarantines_its_org_and_has_one_line_in_status(s
             await check_quarantined(door, database, hurt, reason)
             await check_continues(door, database, well)
             assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
-        result = await at_a_shell(settings, "status")
-        lines = [line for line in result.said.splitlines() if line.startswith("in quarantine")]
+        result = await run_daybook(settings, "status")
+        lines = [line for line in result.stdout.splitlines() if line.startswith("in quarantine")]
     assert len(lines) == len(INVALID_ENTRIES)
     assert all(len(line) < 500 for line in lines)
 

@@ -16,7 +16,7 @@ from support.driving import connected, eventually, fresh_id, until_projected
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.processes import System
 from support.publisher import are_seen, decided, doors
-from support.said import until_ready, until_unready
+from support.reports import until_ready, until_unready
 from support.stack import FreshSettings
 from support.workload import by_user, registration
 

@@ -16,7 +16,7 @@ from support.driving import connected, eventually, fresh_id
 from support.granted import Granted, granted
 from support.processes import Service, System
 from support.publisher import Door, Send, are_seen, decided, doors, item
-from support.said import until_ready, until_unready, word
+from support.reports import code_of, until_ready, until_unready
 from support.stack import FreshSettings
 from support.workload import by_user
 
@@ -69,7 +69,7 @@ async def test_revoked_read_rights_on_users_are_an_outage_until_granted_again(
         role = site.granted.name("command")
         await site.granted.owner.execute(f"REVOKE SELECT ON auth.users FROM {role}")
         send = await site.create_org()
-        assert word(item(await site.door.send(send))) == "202"
+        assert code_of(item(await site.door.send(send))) == "202"
         await until_unready("postgres", "permission denied for table users", site.command)
         await asyncio.sleep(1)
         assert site.command.process.poll() is None
@@ -86,7 +86,7 @@ async def test_hidden_rows_of_users_are_an_outage_and_not_unknown_users(
         assert (await decided(await site.create_org(), site.door))["status"] == 200
         await site.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")
         send = await site.create_org()
-        assert word(item(await site.door.send(send))) == "202"
+        assert code_of(item(await site.door.send(send))) == "202"
         await until_unready("postgres", "row-level security", site.command)
         await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('command')} BYPASSRLS")
         await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('projector')} BYPASSRLS")

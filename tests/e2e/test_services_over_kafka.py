@@ -19,7 +19,7 @@ from support.driving import eventually, fresh_id
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, Send
 from support.replay import by_command, entries_of, read_log, read_topic
-from support.shell import at_a_shell
+from support.shell import run_daybook
 from support.stack import FreshSettings
 from support.workload import by_user, command, registration
 
@@ -142,11 +142,11 @@ async def test_daybook_send_signs_with_a_key_file(publisher: Publisher, tmp_path
     key.write_text(KEYS["registrar"], encoding="utf-8")
     lines.write_bytes(send.body)
     sender = ("--principal", "service:registrar")
-    assert (await at_a_shell(publisher.settings, "send", str(lines), *sender, "--key-file", str(key))).code == 0
+    assert (await run_daybook(publisher.settings, "send", str(lines), *sender, "--key-file", str(key))).code == 0
     assert len(await logged(publisher, send)) == 1
     lines.write_bytes(unsigned.body)
-    done = await at_a_shell(publisher.settings, "send", str(lines), *sender)
-    assert (done.code, json.loads(done.said)["code"]) == (1, "FORBIDDEN")
+    done = await run_daybook(publisher.settings, "send", str(lines), *sender)
+    assert (done.code, json.loads(done.stdout)["code"]) == (1, "FORBIDDEN")
     assert await logged(publisher, unsigned) == []
 
 

@@ -26,7 +26,7 @@ from support.chain import Json, partition_of
 from support.driving import eventually, fresh_id
 from support.processes import Service
 from support.publisher import Door, doors, item
-from support.said import health, status, status_refuses, until_unready
+from support.reports import health, status, status_refuses, until_unready
 from support.stack import Fresh, own_stack
 from support.workload import SERVICE, registration
 

@@ -28,7 +28,7 @@ from support.workload import SERVICE, Workload, command
 PARTITIONS = 4
 DOOR_KEY, LOADER_KEY, NARROW_KEY = (letter * 32 for letter in (b"d", b"l", b"n"))
 KEYS = {"service:loader": LOADER_KEY, "service:flooder": LOADER_KEY, "service:narrow": NARROW_KEY}
-HURT, SPENT, FUTURE, ANN = org(1), org(2), org(3), user(1)
+POISONED, SPENT, FUTURE, ANN = org(1), org(2), org(3), user(1)
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _RANDOM_ID = re.compile(rb"[0-9a-f]{8}-?[0-9a-f]{4}-?[48][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
@@ -60,9 +60,9 @@ def history() -> Logbook:
     """
     log = Logbook(PARTITIONS)
     log.register(ANN)
-    for org_id in (HURT, SPENT, FUTURE):
+    for org_id in (POISONED, SPENT, FUTURE):
         log.add(org_id, ANN, facts.OrgCreated(name="Planted"))
-    log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
+    log.add(POISONED, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
     log.add(SPENT, ANN, facts.ProjectCreated(project_id=project(1), name="P"))
     made = {"connection_id": thing(1), "project_id": project(1), "type": "own", "name": "C"}
     log.add(SPENT, ANN, facts.ConnectionCreated(**made, config=free_json({})))
@@ -87,7 +87,7 @@ def _to_planted(draw: Random) -> Send:
     id_, letter = new_id(draw), {"connection_id": thing(1)}
     return draw.choice(
         [
-            Send(f"user:{ANN}", command("RENAME_ORG", HURT, ANN, id_, name="Late")),
+            Send(f"user:{ANN}", command("RENAME_ORG", POISONED, ANN, id_, name="Late")),
             Send(SERVICE, command("RETRY_DLQ_EVENT", SPENT, None, id_, dlq_event_id=thing(2))),
             Send(SERVICE, command("RETRY_DLQ_EVENTS", SPENT, None, id_, **letter, ids=[thing(2)])),
             Send(SERVICE, command("RETRY_DLQ_EVENTS", SPENT, None, id_, **letter, filter={})),

@@ -13,7 +13,7 @@ from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
 from support.logbook import Logbook, records
-from support.shell import Ended, at_a_shell, start
+from support.shell import Completed, run_daybook, start
 
 
 async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
@@ -50,5 +50,5 @@ async def start_heal(settings: Settings, *arguments: str) -> asyncio.subprocess.
     return await start(settings, "projector", "heal", *arguments)
 
 
-async def heal_at_a_shell(settings: Settings, *arguments: str) -> Ended:
-    return await at_a_shell(settings, "projector", "heal", *arguments)
+async def run_heal(settings: Settings, *arguments: str) -> Completed:
+    return await run_daybook(settings, "projector", "heal", *arguments)

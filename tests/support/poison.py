@@ -12,22 +12,23 @@ from support.entries_by_hand import changed, with_member
 from support.hub_scene import connected
 from support.logbook import Logbook, Place, log_with, org, project, thing, user
 
-HURT, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
+SICK, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
+"""SICK gets an entry that cannot be applied, WELL gets none."""
 WRONG_ID = project(99)
 
 Poisoning = Callable[[Logbook], Place]
 
 
 def founded() -> Logbook:
-    return log_with(HURT, WELL, users=(ANN, BOB))
+    return log_with(SICK, WELL, users=(ANN, BOB))
 
 
 def a_wrong_id(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
+    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
 
 
 def an_unknown_action(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
 
 
 def an_unknown_version(log: Logbook) -> Place:
@@ -47,7 +48,7 @@ def an_ordinal_beyond_all_ids(log: Logbook) -> Place:
 
 
 def with_a_member(log: Logbook, name: str, member: object) -> Place:
-    place = log.add(HURT, ANN, facts.OrgRenamed(name="poison"))[0]
+    place = log.add(SICK, ANN, facts.OrgRenamed(name="poison"))[0]
     value = changed(log.records[place.partition].pop() or b"", with_member(name, member))
     head = structs.replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
     return log.append_value(place.partition, value, head, place.id)
@@ -55,72 +56,72 @@ def with_a_member(log: Logbook, name: str, member: object) -> Place:
 
 def a_name_too_long_for_an_index(log: Logbook) -> Place:
     name = Random(1).randbytes(8000).hex()
-    return log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name=name, secret_id_ref="env:A"))[0]
+    return log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name=name, secret_id_ref="env:A"))[0]
 
 
 def data_that_does_not_fit(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
+    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
 
 
 def a_row_that_is_not_there(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
+    return log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
 
 
 def a_row_that_is_there_already(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
+    return log.add(SICK, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
 
 
 def a_member_of_no_project(log: Logbook) -> Place:
     return log.add(
-        HURT, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
+        SICK, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
     )[0]
 
 
 def a_second_org_with_its_id(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.OrgCreated(name="poison"))[0]
+    return log.add(SICK, ANN, facts.OrgCreated(name="poison"))[0]
 
 
 def a_deletion_of_what_is_not_there(log: Logbook) -> Place:
-    return log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
+    return log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
 
 
 def a_dead_letter_of_no_connection(log: Logbook) -> Place:
-    return log.add(HURT, ANN, letter(thing(9)))[0]
+    return log.add(SICK, ANN, letter(thing(9)))[0]
 
 
 def a_run_that_is_there_already(log: Logbook) -> Place:
     started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
     connect(log)
-    log.add(HURT, ANN, started)
-    return log.add(HURT, ANN, started)[0]
+    log.add(SICK, ANN, started)
+    return log.add(SICK, ANN, started)[0]
 
 
 def a_run_of_a_deleted_connection(log: Logbook) -> Place:
     connect(log)
-    log.add(HURT, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(HURT, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-    return log.add(HURT, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
+    log.add(SICK, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+    return log.add(SICK, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
 
 
 def a_count_beyond_its_column(log: Logbook) -> Place:
     connect(log)
-    log.add(HURT, ANN, letter(thing(1)))
+    log.add(SICK, ANN, letter(thing(1)))
     retried = facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31)
-    return log.add(HURT, ANN, retried)[0]
+    return log.add(SICK, ANN, retried)[0]
 
 
 def a_taken_key_name(log: Logbook) -> Place:
     first, second = (
         facts.SecretRefCreated(secret_ref_id=thing(n), key_name="a", secret_id_ref="env:A") for n in (1, 2)
     )
-    log.add(HURT, ANN, first)
-    return log.add(HURT, ANN, second)[0]
+    log.add(SICK, ANN, first)
+    return log.add(SICK, ANN, second)[0]
 
 
 def connect(log: Logbook) -> None:
     """Adds a connection, and its project, to an org without projects."""
-    log.add(HURT, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
-    log.add(HURT, ANN, connected(thing(1), project(3)))
+    log.add(SICK, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
+    log.add(SICK, ANN, connected(thing(1), project(3)))
 
 
 def letter(connection_id: str) -> facts.DlqEventRecorded:
@@ -135,19 +136,19 @@ def busy() -> Logbook:
     raised = facts.AlertRaised(alert_id=thing(8), project_id=project(3), severity="info", message="a")
     started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
     joined = facts.ProjectMemberAdded(project_id=project(3), role="admin", user_id=ANN)
-    log.add(HURT, ANN, made, raised, started, joined, letter(thing(1)))
-    log.add(HURT, ANN, facts.OrgRenamed(name="unknown"))
-    log.add(HURT, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(HURT, ANN, facts.SecretRefDeleted(secret_ref_id=thing(7)))
-    log.add(HURT, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
-    log.add(HURT, ANN, facts.AlertResolved(alert_id=thing(8)))
-    log.add(HURT, ANN, facts.ProjectMemberUpdated(project_id=project(3), role="viewer", user_id=ANN))
+    log.add(SICK, ANN, made, raised, started, joined, letter(thing(1)))
+    log.add(SICK, ANN, facts.OrgRenamed(name="unknown"))
+    log.add(SICK, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(7)))
+    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
+    log.add(SICK, ANN, facts.AlertResolved(alert_id=thing(8)))
+    log.add(SICK, ANN, facts.ProjectMemberUpdated(project_id=project(3), role="viewer", user_id=ANN))
     log.add(
-        HURT, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
+        SICK, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
     )
-    log.add(HURT, ANN, facts.DlqEventResolved(connection_id=thing(1), dlq_event_id=thing(3), resolution="manual"))
-    log.add(HURT, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
-    log.add(HURT, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
+    log.add(SICK, ANN, facts.DlqEventResolved(connection_id=thing(1), dlq_event_id=thing(3), resolution="manual"))
+    log.add(SICK, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
+    log.add(SICK, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
     return log
 
 

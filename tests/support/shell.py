@@ -12,22 +12,24 @@ SECONDS = 90.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Completed:
     code: int | None
-    said: str
-    complained: str
+    stdout: str
+    stderr: str
 
 
-async def start(settings: Settings, *arguments: str) -> asyncio.subprocess.Process:
+async def start(settings: Settings, *arguments: str, **env: str) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     program = (sys.executable, "-m", "daybook_infra", *arguments)
-    return await asyncio.create_subprocess_exec(*program, env=environment(settings), stdout=pipe, stderr=pipe)
+    around = environment(settings) | env
+    return await asyncio.create_subprocess_exec(*program, env=around, stdin=pipe, stdout=pipe, stderr=pipe)
 
 
-async def end(process: asyncio.subprocess.Process) -> Ended:
-    said, complained = await asyncio.wait_for(process.communicate(), SECONDS)
-    return Ended(process.returncode, said.decode(), complained.decode())
+async def finish(process: asyncio.subprocess.Process, given: bytes = b"") -> Completed:
+    """Writes `given` to the process's input and waits for its end."""
+    stdout, stderr = await asyncio.wait_for(process.communicate(given), SECONDS)
+    return Completed(process.returncode, stdout.decode(), stderr.decode())
 
 
-async def at_a_shell(settings: Settings, *arguments: str) -> Ended:
-    return await end(await start(settings, *arguments))
+async def run_daybook(settings: Settings, *arguments: str, given: bytes = b"", **env: str) -> Completed:
+    return await finish(await start(settings, *arguments, **env), given)

@@ -1,4 +1,4 @@
-"""A command with a filter shares no batch with others of its org, so it sees the org as it is; other orgs go on."""
+"""A command with a filter shares no batch with others of its org, so it sees the org as it is. Other orgs continue."""
 
 from dataclasses import replace
 from uuid import UUID

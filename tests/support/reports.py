@@ -14,7 +14,7 @@ from support.chain import Json
 from support.driving import eventually
 from support.processes import Service, System
 from support.publisher import Door, Send, item
-from support.shell import at_a_shell
+from support.shell import run_daybook
 
 SECONDS = 60.0
 
@@ -33,19 +33,19 @@ async def health(service: Service) -> Health:
         # One after another: if a request of several at once fails, the client closes while the others still connect.
         alive, ready, metrics = [await client.get(f"{service.url}/{page}") for page in ("livez", "readyz", "metrics")]
     assert (alive.status_code, metrics.status_code) == (200, 200)
-    said: Json = ready.json()
-    assert (ready.status_code, said["status"]) == ((503, "unready") if said["reasons"] else (200, "ready"))
-    return Health(said["reasons"], said.get("notes", {}))
+    report: Json = ready.json()
+    assert (ready.status_code, report["status"]) == ((503, "unready") if report["reasons"] else (200, "ready"))
+    return Health(report["reasons"], report.get("notes", {}))
 
 
 async def until_unready(condition: str, reason: str, *services: Service, seconds: float = SECONDS) -> None:
     """Waits until each service gives a reason for the condition that contains these words."""
 
-    async def is_said() -> bool:
+    async def is_reported() -> bool:
         found = [(await health(service)).reasons for service in services]
         return all(condition in reasons and reason in reasons[condition] for reasons in found)
 
-    await eventually(is_said, seconds)
+    await eventually(is_reported, seconds)
 
 
 async def until_serving(service: Service, seconds: float = SECONDS) -> None:
@@ -65,7 +65,7 @@ async def until_ready(system: System, seconds: float = SECONDS) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Answers:
     """The door's answers as status and code: to a command, to each of a batch, and for one decided before."""
 
     one: str
@@ -73,31 +73,31 @@ class Told:
     outcome: str
 
 
-async def ask(door: Door, one: Send, batch: Sequence[Send], before: Send) -> Told:
+async def ask(door: Door, one: Send, batch: Sequence[Send], before: Send) -> Answers:
     """Sends all at the same time; `one` and `batch` are new commands."""
     body = b"[" + b",".join(send.body for send in batch) + b"]"
     single, many, outcome = await asyncio.gather(
         door.send(one), door.post("/v1/commands:batch", body, batch[0].principal), door.outcome(before)
     )
     assert many.status_code == 200, many.text
-    return Told(word(item(single)), tuple(word(each) for each in many.json()), word(item(outcome)))
+    return Answers(code_of(item(single)), tuple(code_of(each) for each in many.json()), code_of(item(outcome)))
 
 
-def word(said: Json) -> str:
+def code_of(answer: Json) -> str:
     """`200`, `202`, or the status with its code."""
-    return f"{said['status']} {said['code']}" if "code" in said else str(said["status"])
+    return f"{answer['status']} {answer['code']}" if "code" in answer else str(answer["status"])
 
 
 async def status(settings: Settings) -> dict[str, Any]:
     """What `daybook status` shows."""
-    shown = await at_a_shell(settings, "status", "--json")
-    assert (shown.code, shown.complained) == (0, ""), shown
-    found: dict[str, Any] = json.loads(shown.said)
+    shown = await run_daybook(settings, "status", "--json")
+    assert (shown.code, shown.stderr) == (0, ""), shown
+    found: dict[str, Any] = json.loads(shown.stdout)
     return found
 
 
 async def status_refuses(settings: Settings) -> str:
     """The one line with which `daybook status` says that a server is away."""
-    shown = await at_a_shell(settings, "status")
-    assert (shown.code, shown.said, shown.complained.count("\n")) == (1, "", 1), shown
-    return shown.complained
+    shown = await run_daybook(settings, "status")
+    assert (shown.code, shown.stdout, shown.stderr.count("\n")) == (1, "", 1), shown
+    return shown.stderr

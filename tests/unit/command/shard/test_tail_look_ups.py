@@ -1,4 +1,4 @@
-"""Rows that belong to a thing are looked up even if only the tail knows the thing; the tables may not have it yet."""
+"""A thing that only the tail knows, because the tables lag behind: the rows that belong to it are looked up anyway."""
 
 from uuid import UUID
 
