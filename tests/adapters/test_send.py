@@ -6,96 +6,55 @@ import hmac
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import ConsumerRecord
 
 from daybook_contracts.codes import Code
-from daybook_contracts.results import Accepted, encode_record, problem
+from daybook_contracts.results import Accepted, Result, problem
 from daybook_contracts.routing import partition_of
-from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL, REPLY_PARTITION, SIGNATURE, Topics
-from daybook_infra.runtime.kafka.clients import consumer, producer
+from daybook_contracts.topics import PRINCIPAL, SIGNATURE
 from daybook_infra.runtime.settings import Settings
+from support.answering import answering
 from support.processes import environment
+from support.shell import Completed, run_daybook
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 PARTITIONS = 3
 SETTINGS = {"partitions": PARTITIONS}
 SHARED = True
 Json = dict[str, object]
-Records = list[ConsumerRecord[bytes, bytes]]
-Answer = Callable[[Json], bytes | None]
+Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
 
 def command(number: int, **changes: object) -> Json:
-    default = {
-        "id": f"01890000-0000-7000-8000-{number:012}",
-        "type": "RENAME_ORG",
-        "org_id": ORG,
-        "data": {"name": "x"},
-    }
-    return default | changes
+    id_ = f"01890000-0000-7000-8000-{number:012}"
+    return {"id": id_, "type": "RENAME_ORG", "org_id": ORG, "data": {"name": "x"}} | changes
 
 
 def lines(*commands: object) -> bytes:
     return b"\n".join(json.dumps(each).encode() for each in commands)
 
 
-def accept(envelope: Json) -> bytes:
-    return encode_record(Accepted(str(envelope["id"]), (), "0.0"))
+async def accept(record: Record) -> Result:
+    return Accepted(id_of(record), (), "0.0")
 
 
-def refuse(envelope: Json) -> bytes:
-    return encode_record(problem(Code.FORBIDDEN, "not yours", command_id=str(envelope["id"])))
+async def refuse(record: Record) -> Result:
+    return problem(Code.FORBIDDEN, "not yours", command_id=id_of(record))
 
 
-@asynccontextmanager
-async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Records]:
-    """Reads commands and answers them, newest first within a poll. Yields the records that it has read."""
-    received: Records = []
-    reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
-    writer = producer(settings, "test")
-    await reader.start()
-    await writer.start()
-    await asyncio.gather(*(reader.position(place) for place in reader.assignment()))
-    answerer = asyncio.create_task(_answer(settings, reader, writer, answer, received))
-    yield received
-    answerer.cancel()
-    await reader.stop()
-    await writer.stop()
+def id_of(record: Record) -> str:
+    return str(json.loads(record.value or b"")["id"])
 
 
-async def _answer(
-    settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, answer: Answer, received: Records
-) -> None:
-    while True:
-        for records in (await reader.getmany(timeout_ms=100)).values():
-            received.extend(records)
-            for record in reversed(records):
-                headers = dict(record.headers)
-                value = answer(json.loads(record.value))
-                if value is not None:
-                    await writer.send(
-                        Topics(settings.topic_prefix).results,
-                        value,
-                        partition=int(headers[REPLY_PARTITION]),
-                        headers=[(CORRELATION_ID, headers[CORRELATION_ID])],
-                    )
+async def send(settings: Settings, given: bytes, *options: str, **env: str) -> Completed:
+    return await run_daybook(settings, "send", *options, given=given, **env)
 
 
-async def send(settings: Settings, given: bytes, *options: str, **more: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs the program as a process, with a pipe as input."""
-    program = [sys.executable, "-m", "daybook_infra", "send", *options]
-    env = environment(settings) | more
-    return await asyncio.to_thread(
-        subprocess.run, program, input=given, env=env, capture_output=True, check=False, timeout=60
-    )
-
-
-def outcomes(done: subprocess.CompletedProcess[bytes]) -> list[Json]:
+def outcomes(done: Completed) -> list[Json]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
@@ -103,7 +62,7 @@ async def test_outcomes_are_printed_in_the_order_of_the_input(settings: Settings
     sent = [command(number) for number in range(1200)]
     async with answering(settings, accept) as received:
         done = await send(settings, lines(*sent))
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.code, done.stderr) == (0, "")
     assert [outcome["command_id"] for outcome in outcomes(done)] == [each["id"] for each in sent]
     assert [json.loads(record.value or b"")["id"] for record in received] == [each["id"] for each in sent]
 
@@ -112,7 +71,7 @@ async def test_a_line_is_published_unchanged_with_its_key(settings: Settings) ->
     raw = json.dumps(command(1, org_id=ORG.upper())).replace(", ", " ,  ").encode()
     async with answering(settings, accept) as received:
         done = await send(settings, b"\n\n  " + raw + b"  \n\n", "--principal", "service:billing")
-    assert done.returncode == 0
+    assert done.code == 0
     (record,) = received
     assert (record.value, record.key, record.partition) == (raw, ORG.encode(), partition_of(ORG, PARTITIONS))
     assert dict(record.headers)[PRINCIPAL] == b"service:billing"
@@ -127,7 +86,7 @@ async def test_records_are_signed_if_there_is_a_key(settings: Settings, tmp_path
     more = {} if from_file else {"DAYBOOK_SERVICE_KEY": key}
     async with answering(settings, accept) as received:
         done = await send(settings, lines(command(1)), "--principal", "service:billing", *options, **more)
-    assert done.returncode == 0
+    assert done.code == 0
     (record,) = received
     text = b"service:billing\n\n" + (record.value or b"")
     assert dict(record.headers)[SIGNATURE] == hmac.new(key.encode(), text, hashlib.sha256).hexdigest().encode()
@@ -141,15 +100,14 @@ async def test_records_are_not_signed_without_a_key(settings: Settings) -> None:
 
 async def test_a_missing_key_file_is_one_clear_error(settings: Settings, tmp_path: Path) -> None:
     done = await send(settings, lines(command(1)), "--key-file", str(tmp_path / "none"))
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == f"Error: {tmp_path / 'none'} cannot be read: No such file or directory\n".encode()
+    assert done == Completed(1, "", f"Error: {tmp_path / 'none'} cannot be read: No such file or directory\n")
 
 
 async def test_a_line_without_id_or_key_is_refused_locally_and_the_rest_is_sent(settings: Settings) -> None:
     given = lines(command(1)) + b"\nnot json\n" + lines(command(2, org_id="acme"), command(3))
     async with answering(settings, accept) as received:
         done = await send(settings, given)
-    assert done.returncode == 1
+    assert done.code == 1
     assert [outcome.get("code", "accepted") for outcome in outcomes(done)] == [
         "accepted",
         "INVALID_COMMAND",
@@ -165,39 +123,36 @@ async def test_a_rejection_is_printed_and_fails_unless_allowed(settings: Setting
         done, allowed = await asyncio.gather(
             send(settings, lines(command(1))), send(settings, lines(command(1)), "--rejections-ok")
         )
-    assert (done.returncode, allowed.returncode) == (1, 0)
+    assert (done.code, allowed.code) == (1, 0)
     assert (outcomes(done)[0]["code"], outcomes(done)[0]["result"]) == ("FORBIDDEN", "failure")
 
 
 async def test_a_command_not_decided_in_time_is_pending(settings: Settings) -> None:
-    async with answering(settings, lambda envelope: None if envelope["id"] == command(2)["id"] else accept(envelope)):
+    async def accept_all_but_one(record: Record) -> Result | None:
+        return None if id_of(record) == command(2)["id"] else await accept(record)
+
+    async with answering(settings, accept_all_but_one):
         done = await send(settings, lines(command(1), command(2), command(3)), "--timeout", "1")
-    assert done.returncode == 3
+    assert done.code == 3
     assert [outcome.get("status") for outcome in outcomes(done)] == [200, 202, 200]
     assert outcomes(done)[1]["location"] == f"/v1/orgs/{ORG}/commands/{command(2)['id']}"
 
 
 async def test_without_kafka_there_is_one_clear_error(settings: Settings) -> None:
     done = await send(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), lines(command(1)))
-    assert (done.returncode, done.stdout) == (1, b"")
-    assert done.stderr == b"Error: Kafka is not reachable at 127.0.0.1:1\n"
+    assert done == Completed(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")
 
 
 async def test_empty_input_is_not_an_error(settings: Settings) -> None:
     done = await send(settings, b"")
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert done == Completed(0, "", "")
 
 
 async def test_a_closed_output_pipe_ends_it_without_a_traceback(settings: Settings) -> None:
-    many = lines(*(command(number) for number in range(3000)))
+    many = lines(*(command(number) for number in range(3000))).decode()
+    program, env = ["bash", "-c", f"'{sys.executable}' -m daybook_infra send | head -n 1"], environment(settings)
     async with answering(settings, accept):
         done = await asyncio.to_thread(
-            subprocess.run,
-            ["bash", "-c", f"'{sys.executable}' -m daybook_infra send | head -n 1"],
-            input=many,
-            env=environment(settings),
-            capture_output=True,
-            check=False,
-            timeout=60,
+            subprocess.run, program, input=many, env=env, capture_output=True, text=True, check=False, timeout=60
         )
-    assert (len(outcomes(done)), done.stderr) == (1, b"")
+    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")

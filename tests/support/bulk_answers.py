@@ -2,21 +2,19 @@
 writes the entry, moves the checkpoint and answers. Tests can tell it to do any of these differently.
 """
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
+from aiokafka import ConsumerRecord
 
 from daybook_contracts.codes import Code
-from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
-from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Topics
-from daybook_infra.runtime.kafka.clients import consumer, producer
+from daybook_contracts.results import Accepted, EntryRef, Result, problem
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
+from support.answering import answering
 from support.chain import Json, entry_id
 
 MATCHING = """
@@ -83,29 +81,7 @@ def refusal(command: Json) -> Result:
 
 @asynccontextmanager
 async def services(settings: Settings, **ways: Any) -> AsyncIterator[Services]:
-    reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
-    writer = producer(settings, "test")
-    await reader.start()
-    await writer.start()
-    await asyncio.gather(*(reader.position(place) for place in reader.assignment()))
     async with connect(settings, "test") as database:
         made = Services(database, **ways)
-        async with asyncio.TaskGroup() as group:
-            answering = group.create_task(_answer(settings, reader, writer, made))
+        async with answering(settings, made.answer):
             yield made
-            answering.cancel()
-    await reader.stop()
-    await writer.stop()
-
-
-async def _answer(settings: Settings, reader: AIOKafkaConsumer, writer: AIOKafkaProducer, made: Services) -> None:
-    async for record in reader:
-        result = await made.answer(record)
-        headers = dict(record.headers)
-        if result is not None:
-            await writer.send(
-                Topics(settings.topic_prefix).results,
-                encode_record(result),
-                partition=int(headers[REPLY_PARTITION]),
-                headers=[(CORRELATION_ID, headers[CORRELATION_ID])],
-            )
