@@ -62,7 +62,7 @@ def is_plainly_canonical(value: bytes) -> bool:
 
 def parse_canonical(value: bytes) -> object:
     """The JSON value of JCS bytes, with integers beyond 2**53 - 1 as floats. Raises NotCanonical."""
-    if _is_too_deep(value):
+    if is_too_deep(value):
         raise NotCanonical(f"nested deeper than {MAX_DEPTH}")
     try:
         parsed = parse_as_ecmascript(value.decode())
@@ -81,6 +81,18 @@ def parse_as_ecmascript(text: str) -> object:
     return parsed
 
 
+def is_too_deep(value: bytes) -> bool:
+    """Whether JSON text is nested deeper than `MAX_DEPTH`."""
+    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
+        return False
+    depth = 0
+    for found in _BRACKET_OR_STRING.finditer(value):
+        depth += _STEP.get(found.group(), 0)
+        if depth > MAX_DEPTH:
+            return True
+    return False
+
+
 def _integer(literal: str) -> float:
     """An integer literal as ECMAScript reads it: a double. An int stands for a double that is a safe integer."""
     if len(literal) > 17:  # certainly unsafe; int() would be slow for a literal of a million digits
@@ -90,17 +102,6 @@ def _integer(literal: str) -> float:
 
 
 _ECMASCRIPT: Final = json.JSONDecoder(parse_int=_integer)
-
-
-def _is_too_deep(value: bytes) -> bool:
-    if value.count(b"[") + value.count(b"{") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for found in _BRACKET_OR_STRING.finditer(value):
-        depth += _STEP.get(found.group(), 0)
-        if depth > MAX_DEPTH:
-            return True
-    return False
 
 
 class _NotPlain(Exception):

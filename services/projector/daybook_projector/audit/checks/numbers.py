@@ -1,0 +1,63 @@
+"""The numbers of PostgreSQL's jsonb: its text in, the value with doubles out, and which numbers are no doubles. jsonb
+keeps decimal numbers of any size; JCS knows doubles only (docs/verify.md).
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isinf
+from typing import Final
+
+import orjson
+
+from daybook_contracts.json.canonical import MAX_DEPTH, NotCanonical, canonical_bytes, is_too_deep
+
+_LONG_NUMBER: Final = re.compile("[0-9.]{16}")
+"""A text without such a run has only numbers of at most 15 digits, and each is its double's shortest decimal."""
+
+
+class Unhashable(ValueError):
+    """The value has no canonical form. The message gives the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonbValue:
+    """`jcs`: with every number as its double. `inexact`: the first number that is not exactly its double's shortest
+    decimal, as PostgreSQL writes it; None if there is none.
+    """
+
+    jcs: bytes
+    inexact: str | None = None
+
+
+def read_jsonb(text: str) -> JsonbValue:
+    """Raises `Unhashable` if a number overflows a double, or if the value is nested deeper than `MAX_DEPTH`."""
+    if text.count("[") + text.count("{") > MAX_DEPTH and is_too_deep(text.encode()):
+        raise Unhashable(f"nested deeper than {MAX_DEPTH}")
+    try:
+        if _LONG_NUMBER.search(text) is None:
+            return JsonbValue(canonical_bytes(orjson.loads(text)))
+        numbers = _Numbers()
+        return JsonbValue(canonical_bytes(numbers.parse(text)), numbers.inexact)
+    except (NotCanonical, orjson.JSONDecodeError) as error:
+        raise Unhashable(str(error)) from error
+
+
+class _Numbers:
+    """Remembers the first inexact number of a text. PostgreSQL writes numbers without exponents."""
+
+    def __init__(self) -> None:
+        self.inexact: str | None = None
+
+    def parse(self, text: str) -> object:
+        value: object = json.JSONDecoder(parse_int=self._double, parse_float=self._double).decode(text)
+        return value
+
+    def _double(self, literal: str) -> float:
+        number = float(literal)
+        if isinf(number):
+            raise Unhashable("a number overflows a double")
+        if self.inexact is None and Decimal(literal) != Decimal(repr(number)):
+            self.inexact = literal
+        return number
