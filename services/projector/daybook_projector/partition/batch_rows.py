@@ -30,8 +30,22 @@ def net_changes(
 ) -> list[tuple[NetChange, ...]]:
     """The changes of all orgs except the frozen ones, one write phase after another. Raises `FoldError`."""
     free = (entry for entry in entries if entry.org_id not in frozen)
-    changes = ((entry.org_id, change) for entry in free for change in _changes(folds, entry))
+    changes = ((entry.org_id, change) for entry in free for change in entry_changes(folds, entry))
     return [net_effect(phase) for phase in write_phases(changes)]
+
+
+def entry_changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
+    """The changes of one entry. Raises `FoldError`, also for a bug in the fold."""
+    if entry.poison is not None or entry.columns is None:
+        raise FoldError(entry.poison or "its columns cannot be read")
+    try:
+        return fold(folds, entry.columns, entry.fact)
+    except FoldError:
+        raise
+    except Exception as bug:
+        # One of the two places where a bug is poison: it must not stop orgs that it does not affect.
+        log.exception("fold_failed", position=entry.head.position, action=entry.columns.action)
+        raise FoldError(f"the fold failed: {type(bug).__name__}") from bug
 
 
 def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:
@@ -68,16 +82,3 @@ def group_by_org(entries: Iterable[PartitionEntry]) -> dict[str | None, list[Par
     for entry in entries:
         groups.setdefault(entry.org_id, []).append(entry)
     return groups
-
-
-def _changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
-    if entry.poison is not None or entry.columns is None:
-        raise FoldError(entry.poison or "its columns cannot be read")
-    try:
-        return fold(folds, entry.columns, entry.fact)
-    except FoldError:
-        raise
-    except Exception as bug:
-        # One of the two places where a bug is poison: it must not stop orgs that it does not affect.
-        log.exception("fold_failed", position=entry.head.position, action=entry.columns.action)
-        raise FoldError(f"the fold failed: {type(bug).__name__}") from bug

@@ -1,0 +1,131 @@
+"""Folds one partition's log into rows on disk, independently of the projector: entries in, poison out, then the rows
+of each table in key order. Only the projections' rules are shared with the projector.
+
+Each entry is applied whole or not at all, so where the log is cut into pages changes nothing. An org's first entry
+that cannot be applied, and its later ones, only insert orgs and projects, as in quarantine (docs/log.md, rule 13).
+Two reasons for quarantine are not found: a user who is missing, as users may be in another partition, and a key name
+that is too long for PostgreSQL's index.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from pathlib import Path
+from typing import Final
+
+from daybook_projector.audit.fold.kept_rows import kept_rows
+from daybook_projector.audit.fold.row_cache import RowCache
+from daybook_projector.audit.fold.storable import NUL_ESCAPE, require_storable
+from daybook_projector.audit.fold.store import RowStore
+from daybook_projector.partition.batch_rows import Poison, entry_changes
+from daybook_projector.partition.entry import PartitionEntry
+from daybook_projector.projections.changes import FoldError, Table
+from daybook_projector.projections.fold import Folds
+
+NO_ORG: Final = ""
+"""The org of a `Poison` whose entry has none. Such an entry quarantines nothing, but stops the projector."""
+
+MAX_UNWRITTEN: Final = 16 * 1024 * 1024
+"""Characters of the entries whose rows are in memory. A row takes about as many bytes as its entry has characters."""
+
+
+class PartitionFold:
+    """`folder` may have the files of an earlier fold of the partition, which is then continued. `frozen`: by org in
+    quarantine, in lower case, the position of its poison entry. One thread at a time.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        partition: int,
+        folds: Folds,
+        frozen: Mapping[str, int] | None = None,
+        *,
+        max_unwritten: int = MAX_UNWRITTEN,
+    ) -> None:
+        self._folds = folds
+        self._store = RowStore(folder / f"partition-{partition:04}.sqlite")
+        self._rows = RowCache(self._store)
+        self._max_unwritten = max_unwritten
+        self._unwritten = 0
+        self._frozen = self._store.frozen()
+        for org_id, position in (frozen or {}).items():
+            self._freeze(org_id, position)
+
+    def take(self, entries: Sequence[PartitionEntry]) -> list[Poison]:
+        """The next entries of the log. Returns each org's first entry that cannot be applied, and every such entry
+        without an org, under `NO_ORG`.
+        """
+        found: list[Poison] = []
+        for entry in entries:
+            poison = self._take(entry)
+            if poison is not None:
+                found.append(poison)
+            self._unwritten += len(entry.metadata)
+            if self._unwritten > self._max_unwritten:
+                self._write()
+                self._rows.forget()
+        return found
+
+    def rows(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
+        """Key and JCS of each row, in key order. A key is the bytes of its uuids, one after another."""
+        self._write()
+        return self._store.scan(table)
+
+    def close(self) -> None:
+        """The files stay."""
+        self._write()
+        self._store.close()
+
+    def _take(self, entry: PartitionEntry) -> Poison | None:
+        org_id, position = entry.org_id, entry.head.position
+        if entry.poison is not None and org_id is not None:
+            org_id = org_id.lower()
+        if org_id is not None and position >= self._frozen.get(org_id, position + 1):
+            return self._keep_keys(entry, org_id)
+        try:
+            has_nul = NUL_ESCAPE in entry.metadata
+            for change in entry_changes(self._folds, entry):
+                if has_nul:
+                    require_storable(change)
+                self._rows.apply(change)
+        except FoldError as error:
+            self._rows.undo()
+            if org_id is None:
+                return Poison(NO_ORG, position, str(error))
+            self._freeze(org_id, position)
+            self._keep_keys(entry, org_id)
+            return Poison(org_id, position, str(error))
+        self._rows.keep()
+        return None
+
+    def _keep_keys(self, entry: PartitionEntry, org_id: str) -> Poison | None:
+        """An org or project that exists already stays as it is."""
+        try:
+            for insert in kept_rows(entry):
+                require_storable(insert)
+                if self._rows.find(insert.table, insert.key) is None:
+                    self._rows.apply(insert)
+        except FoldError as error:
+            self._rows.undo()
+            return Poison(org_id, entry.head.position, f"audit_log cannot keep it: {error}")
+        self._rows.keep()
+        return None
+
+    def _freeze(self, org_id: str, position: int) -> None:
+        self._frozen[org_id] = min(position, self._frozen.get(org_id, position))
+        self._store.freeze(org_id, self._frozen[org_id])
+
+    def _write(self) -> None:
+        self._rows.write()
+        self._unwritten = 0
+
+
+def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Iterator[tuple[bytes, bytes]]:
+    """The rows of several partitions, in key order. If two partitions have different rows with one key, which cannot
+    both be in the table, both are given.
+    """
+    last: tuple[bytes, bytes] | None = None
+    for row in merge(*(fold.rows(table) for fold in folds)):
+        if row != last:
+            yield row
+        last = row

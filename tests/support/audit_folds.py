@@ -1,0 +1,56 @@
+"""The auditors' fold of hand-written and generated logs."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_projector.audit.fold.fold import MAX_UNWRITTEN, PartitionFold, merged_rows
+from daybook_projector.partition.batch_rows import Poison
+from daybook_projector.partition.entry import PartitionEntry
+from daybook_projector.partition.machine import PartitionLog
+from daybook_projector.projections.fold import TABLES, folds
+from support.chain import Json
+from support.logbook import Logbook, records
+
+FOLDS = folds(managed_users=True)
+
+Rows = Mapping[str, list[tuple[bytes, bytes]]]
+"""By table: the rows' keys and JCS, in the order of the keys."""
+
+
+def entries_of(log: Logbook, partition: int = 0) -> list[PartitionEntry]:
+    """The admitted entries of a partition."""
+    reader = PartitionLog(partition, NOTHING_PROJECTED, partitions=log.partitions)
+    reader.take(records(log.records[partition]))
+    batch = reader.next_batch(1_000_000)
+    return [] if batch is None else list(batch.entries)
+
+
+def json_of(log: Logbook, entries: Iterable[PartitionEntry], partition: int = 0) -> list[Json]:
+    """The records of the entries, parsed."""
+    return [json.loads(log.records[partition][entry.offset] or b"") for entry in entries]
+
+
+def take(fold: PartitionFold, entries: Sequence[PartitionEntry], limit: int = 1_000_000) -> list[Poison]:
+    """Hands the entries over in pages of `limit`."""
+    found: list[Poison] = []
+    for start in range(0, len(entries), limit):
+        found += fold.take(entries[start : start + limit])
+    return found
+
+
+def rows_of(*folded: PartitionFold) -> Rows:
+    return {table.name.removeprefix("public."): list(merged_rows(folded, table)) for table in TABLES}
+
+
+@contextmanager
+def folding(
+    folder: Path, partition: int = 0, frozen: Mapping[str, int] | None = None, max_unwritten: int = MAX_UNWRITTEN
+) -> Iterator[PartitionFold]:
+    fold = PartitionFold(folder, partition, FOLDS, frozen, max_unwritten=max_unwritten)
+    try:
+        yield fold
+    finally:
+        fold.close()

@@ -1,0 +1,90 @@
+"""What the auditors' fold must give, by the tests' own fold: rows as JCS, and the entries that cannot be applied. Each
+entry is applied to copies of the tables, so it is meant for short logs.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import rfc8785
+
+from support.chain import Json
+from support.tables import COLUMNS, Tables, post
+
+REFERENCES = {
+    "org_members": {"org_id": "orgs"},
+    "projects": {"org_id": "orgs"},
+    "project_members": {"project_id": "projects"},
+    "source_connections": {"org_id": "orgs", "project_id": "projects"},
+    "sync_runs": {"connection_id": "source_connections"},
+    "dlq_events": {"connection_id": "source_connections"},
+    "integration_alerts": {"project_id": "projects"},
+    "secret_refs": {"org_id": "orgs"},
+}
+FOLDED = [name for name in COLUMNS if name != "audit_log"]
+
+
+@dataclass(slots=True)
+class SecondFold:
+    """`frozen`: the orgs that no longer change, and from which position on. `poison`: positions of entries that could
+    not be applied.
+    """
+
+    frozen: dict[str, int] = field(default_factory=dict)
+    tables: Tables = field(default_factory=lambda: {name: {} for name in COLUMNS})
+    poison: list[int] = field(default_factory=list)
+
+    def take(self, entries: Iterable[Json]) -> "SecondFold":
+        for entry in entries:
+            self._take(entry)
+        return self
+
+    def _take(self, entry: Json) -> None:
+        org_id, position = entry["org_id"], entry["metadata_json"]["position"]
+        is_new = position < self.frozen.get(org_id, position + 1)
+        if is_new and self._fits(post, entry):
+            return
+        if is_new and org_id is not None:
+            self.frozen[org_id] = position
+        if not self._fits(keep_keys, entry) or is_new:
+            self.poison.append(position)
+
+    def _fits(self, change: Callable[[Tables, Json], None], entry: Json) -> bool:
+        """Whether the change was made."""
+        tried = {name: dict(rows) for name, rows in self.tables.items()}
+        try:
+            change(tried, entry)
+            require_parents(tried)
+        except (KeyError, AssertionError):
+            return False
+        self.tables = tried
+        return True
+
+
+def keep_keys(tables: Tables, entry: Json) -> None:
+    """What an entry of an org in quarantine still inserts."""
+    data, created_at = entry["metadata_json"]["data"], entry["created_at"]
+    if entry["result"] == "success" and entry["action"] == "CREATE_ORG":
+        tables["orgs"].setdefault((entry["org_id"],), (data["name"], created_at))
+    if entry["result"] == "success" and entry["action"] == "CREATE_PROJECT":
+        row = (entry["org_id"], data["name"], created_at)
+        tables["projects"].setdefault((data["project_id"],), row)
+
+
+def require_parents(tables: Tables) -> None:
+    for name, references in REFERENCES.items():
+        columns = [column for part in COLUMNS[name] for column in part]
+        for key, values in tables[name].items():
+            row = dict(zip(columns, (*key, *values), strict=True))
+            for column, parent in references.items():
+                assert (row[column],) in tables[parent], f"{name} {key} has no parent"
+
+
+def jcs_rows(tables: Tables) -> Mapping[str, list[tuple[bytes, bytes]]]:
+    """By table: each row's key as bytes, and its JCS, in the order of the keys."""
+    return {name: sorted(_jcs_row(name, *row) for row in tables[name].items()) for name in FOLDED}
+
+
+def _jcs_row(name: str, key: tuple[str, ...], values: tuple[object, ...]) -> tuple[bytes, bytes]:
+    columns = [column for part in COLUMNS[name] for column in part]
+    row = rfc8785.dumps(dict(zip(columns, (*key, *values), strict=True)))  # type: ignore[arg-type]  # JSON values
+    return bytes.fromhex("".join(key).replace("-", "")), row
