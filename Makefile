@@ -61,7 +61,7 @@ format: install ## format the code and regenerate the JSON Schemas
 	$(BIN)/python -m daybook_contracts.publish
 
 lock: ## add new dependencies to requirements.lock (UPGRADE=1: upgrade all)
-	$(COMPILE) $(if $(UPGRADE),--upgrade) --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
+	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock
 
 # --strict: a package that the service does not know fails the audit, so an unreachable service never looks like a clean result.
 audit: install ## check requirements.lock for known vulnerabilities (SERVICE=osv uses another service)

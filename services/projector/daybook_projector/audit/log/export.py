@@ -1,0 +1,135 @@
+"""Reads an exported folder: a folder in; its manifest, its names and its lines out (docs/verify.md). Lines are read
+whatever the manifest says. Nothing is judged here. Memory is bounded.
+"""
+
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, NamedTuple
+
+import orjson
+
+from daybook_contracts.limits import MAX_SAFE_INTEGER
+from daybook_contracts.log.head import Head
+from daybook_infra.runtime.errors import DaybookError
+from daybook_projector.audit.checks.readable import LONGEST
+from daybook_projector.audit.exports.manifest import MANIFEST, file_name
+from daybook_projector.audit.log.place import NO_OFFSET, SourceRecord
+
+PAGE_BYTES: Final = 1024 * 1024
+
+_NAME: Final = re.compile(r"partition-(\d{4,})\.jsonl", re.ASCII)
+
+
+class ExportUnreadable(DaybookError):
+    """The folder, or a file in it, cannot be read: nothing is said of the log."""
+
+
+class Line(NamedTuple):
+    """`value`: without its line feed; None if it is longer than any entry. `is_ended`: whether it has a line feed."""
+
+    value: bytes | None
+    is_ended: bool
+
+
+class ExportLog:
+    """Every method raises `ExportUnreadable`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def manifest(self) -> bytes:
+        try:
+            return (self._folder / MANIFEST).read_bytes()
+        except FileNotFoundError as error:
+            raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one") from error
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    def names(self) -> list[str]:
+        """Everything in the folder but the manifest, by name as UTF-8."""
+        try:
+            found = [path.name for path in self._folder.iterdir() if path.name != MANIFEST]
+        except OSError as error:
+            raise _unreadable(error) from error
+        return sorted(found, key=lambda name: name.encode(errors="replace"))
+
+    def partitions(self) -> list[int]:
+        """Those that have a file."""
+        named = (_NAME.fullmatch(name) for name in self.names())
+        found = (int(name[1]) for name in named if name is not None)
+        return sorted(partition for partition in found if self.has_file(partition))
+
+    def has_file(self, partition: int) -> bool:
+        return self._path(partition).is_file()
+
+    def lines(self, partition: int, note: Callable[[bytes], object] = len) -> Iterator[list[Line]]:
+        """The lines of the partition's file, in pages. `note` gets all of the file's bytes, in order."""
+        try:
+            with self._path(partition).open("rb") as file:
+                yield from _pages(file, note)
+        except OSError as error:
+            raise _unreadable(error) from error
+
+    async def read(self, partition: int, after: Head, until: int) -> AsyncIterator[list[SourceRecord]]:
+        """The entries after the head, to the position `until`. An entry that names no position stands at the one after
+        the entry before it.
+        """
+        position = -1
+        for lines in self.lines(partition) if self.has_file(partition) else ():
+            page = []
+            for line in lines:
+                claimed = _position(line)
+                position = position + 1 if claimed is None else claimed
+                if after.position < position <= until:
+                    page.append(_record(partition, position, line))
+            yield page
+
+    def _path(self, partition: int) -> Path:
+        return self._folder / file_name(partition)
+
+
+def _pages(file: BinaryIO, note: Callable[[bytes], object]) -> Iterator[list[Line]]:
+    page: list[Line] = []
+    size = 0
+    while piece := file.readline(LONGEST + 1):
+        note(piece)
+        line = Line(piece.removesuffix(b"\n"), piece.endswith(b"\n"))
+        if len(piece) > LONGEST and not line.is_ended:
+            line = _skip_rest(file, note)
+        page.append(line)
+        size += len(piece)
+        if size >= PAGE_BYTES:
+            yield page
+            page, size = [], 0
+    if page:
+        yield page
+
+
+def _skip_rest(file: BinaryIO, note: Callable[[bytes], object]) -> Line:
+    """The rest of a line that is too long."""
+    while piece := file.readline(PAGE_BYTES):
+        note(piece)
+        if piece.endswith(b"\n"):
+            return Line(None, is_ended=True)
+    return Line(None, is_ended=False)
+
+
+def _position(line: Line) -> int | None:
+    try:
+        position = orjson.loads(line.value or b"")["metadata_json"]["position"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return None
+    return position if type(position) is int and 0 <= position <= MAX_SAFE_INTEGER else None
+
+
+def _record(partition: int, position: int, line: Line) -> SourceRecord:
+    if line.value is None:
+        return SourceRecord(partition, position, NO_OFFSET, None, "the line is longer than any entry")
+    if not line.is_ended:
+        return SourceRecord(partition, position, NO_OFFSET, None, "the line has no line feed at its end")
+    return SourceRecord(partition, position, NO_OFFSET, line.value)
+
+
+def _unreadable(error: OSError) -> ExportUnreadable:
+    return ExportUnreadable(f"the export cannot be read: {error.strerror}: {error.filename}")
