@@ -32,10 +32,18 @@ class TopicLog:
     def __init__(self, settings: Settings, consumer: AIOKafkaConsumer) -> None:
         self._settings = settings
         self._consumer = consumer
+        self._is_there = False
         self.topic = Topics(settings.topic_prefix).audit_log
 
+    async def look(self) -> None:
+        """Find out whether the topic exists."""
+        async with translated(self._settings, f"{self.topic} cannot be found", seconds=ANSWER_SECONDS):
+            self._is_there = self.topic in await self._consumer.topics()
+
     async def bounds(self, partition: int) -> tuple[int, int]:
-        """The first offset, and the one after the last record."""
+        """The first offset, and the one after the last record; zeros if there is no such topic."""
+        if not self._is_there:
+            return 0, 0
         place = TopicPartition(self.topic, partition)
         async with translated(self._settings, f"{self.topic} cannot be read", seconds=ANSWER_SECONDS):
             starts = await self._consumer.beginning_offsets([place])
@@ -95,6 +103,8 @@ async def open_topic(settings: Settings) -> AsyncIterator[TopicLog]:
     async with translated(settings, seconds=ANSWER_SECONDS):
         await start(reader)
     try:
-        yield TopicLog(settings, reader)
+        topic = TopicLog(settings, reader)
+        await topic.look()
+        yield topic
     finally:
         await close_quietly(reader)

@@ -1,6 +1,6 @@
 """What verifying gives: per partition, per table, and in all. Plain values that pass between processes."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_projector.audit.checks.finding import Finding
@@ -62,7 +62,9 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`unchecked`: what was asked for and could not be checked, with the reason."""
+    """`unreached`: sources that were not asked for by name and could not be reached. `unchecked`: what could not be
+    checked although its sources are there. Both with the reason.
+    """
 
     scope: tuple[str, ...]
     partitions: tuple[PartitionReport, ...]
@@ -70,7 +72,8 @@ class Verified:
     quarantined: tuple[Quarantine, ...]
     findings: tuple[Finding, ...]
     more: int
-    unchecked: tuple[str, ...] = field(default=())
+    unreached: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
 
     @property
     def is_valid(self) -> bool:

@@ -1,0 +1,115 @@
+"""`daybook audit verify`: proves that the log, audit_log and the tables agree and were not altered."""
+
+import asyncio
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from daybook_infra.operations.commands.progress import Advance, progress
+from daybook_infra.operations.server_settings import server_settings
+from daybook_infra.runtime.errors import DaybookError
+
+if TYPE_CHECKING:
+    from daybook_projector.audit.reports.certificate import CertificateFile
+    from daybook_projector.audit.verify.report import Verified
+
+VALID, INVALID, UNCHECKED, INTERRUPTED = 0, 1, 2, 130
+SCOPES = ("topic", "audit_log", "tables")
+
+
+@click.command
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice(SCOPES),
+    multiple=True,
+    help="Verify this, and fail if it cannot be reached. Repeatable.  [default: all that can be reached]",
+)
+@click.option("--org", type=click.UUID, help="Verify the entries and rows of one org only.")
+@click.option(
+    "--since",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Verify only the entries after this certificate, and that they continue it. Tables are not compared.",
+)
+@click.option(
+    "--certificate",
+    "certificate_file",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    help="Write a certificate of the result to this file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the certificate as one line of JSON.")
+def verify(
+    *,
+    scopes: tuple[str, ...],
+    org: object,
+    since: Path | None,
+    certificate_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Prove that the topic, audit_log and the tables agree and were not altered.
+
+    Reads everything in one consistent snapshot while the system runs, and changes nothing. docs/auditing.md says what
+    is proven and what is not.
+
+    Exits with 0 if all is valid, with 1 if anything is not (the last line names the first bad place), and with 2 if
+    something could not be checked.
+    """
+    if org is not None and (since is not None or certificate_file is not None or as_json):
+        raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
+    try:
+        code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
+    except DaybookError as error:
+        click.echo(f"could not check: {error}", err=True)
+        code = UNCHECKED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _verify(
+    scopes: tuple[str, ...], org_id: str | None, since: Path | None, certificate_file: Path | None, *, as_json: bool
+) -> int:
+    from daybook_projector.audit.reports.certificate import certificate_bytes, certify
+    from daybook_projector.audit.reports.text import verified_lines
+    from daybook_projector.audit.verify import run
+
+    earlier = None if since is None else _earlier(since)
+    starts = None if earlier is None else earlier.starts()
+    request = run.Request(frozenset(scopes) or None, starts, org_id)
+    verified = asyncio.run(run.verify(server_settings(), request, _progress))
+    certificate = certify(
+        verified,
+        made_at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        daybook=version("daybook-infra"),
+        since=None if earlier is None else earlier.sha256,
+    )
+    if certificate_file is not None:
+        certificate_file.write_bytes(certificate_bytes(certificate))
+    if as_json:
+        click.echo(certificate_bytes(certificate).decode())
+    else:
+        for line in verified_lines(verified):
+            click.echo(line)
+    return _exit_code(verified)
+
+
+def _exit_code(verified: "Verified") -> int:
+    if verified.findings:
+        return INVALID
+    return UNCHECKED if verified.unchecked else VALID
+
+
+def _earlier(path: Path) -> "CertificateFile":
+    from daybook_projector.audit.reports.certificate import read_certificate
+
+    return read_certificate(path.read_bytes(), str(path))
+
+
+def _progress(total: int, word: str) -> AbstractContextManager[Advance]:
+    """On a terminal only."""
+    return progress(total, word) if sys.stderr.isatty() else nullcontext(lambda _: None)

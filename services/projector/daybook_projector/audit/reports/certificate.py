@@ -1,0 +1,144 @@
+"""Certificates: what was verified in, the bytes to keep out; and back. Everything but `made_at` is a function of the
+state that was verified (docs/auditing.md).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, Literal
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, to_builtins
+
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes, parse_canonical
+from daybook_contracts.log.head import Head
+from daybook_infra.runtime.errors import DaybookError
+from daybook_projector.audit.checks.finding import Finding
+from daybook_projector.audit.log.place import NO_OFFSET
+from daybook_projector.audit.verify.report import PartitionReport, Start, Verified
+
+VERSION: Final = 1
+KIND: Final = "daybook-certificate"
+
+
+class CertifiedPartition(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    partition: int
+    entries: int
+    position: int
+    hash: str
+    offset: int | UnsetType = UNSET
+    voids: int | UnsetType = UNSET
+    digest: str
+
+
+class CertifiedTable(Struct, frozen=True):
+    name: str
+    rows: int
+    digest: str
+
+
+class CertifiedQuarantine(Struct, frozen=True):
+    org_id: str
+    partition: int
+    position: int
+
+
+class Certificate(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """`since`: the SHA-256 of the earlier certificate that this one continues."""
+
+    v: int
+    kind: str
+    made_at: str
+    daybook: str
+    scope: tuple[str, ...]
+    since: str | None
+    partitions: tuple[CertifiedPartition, ...]
+    tables: tuple[CertifiedTable, ...] | UnsetType = UNSET
+    quarantined: tuple[CertifiedQuarantine, ...] | UnsetType = UNSET
+    redacted: tuple[str, ...] | UnsetType = UNSET
+    result: Literal["valid", "invalid"]
+    findings: tuple[Finding, ...]
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFile:
+    certificate: Certificate
+    sha256: str
+
+    def starts(self) -> dict[int, Start]:
+        """Where a verification that continues this certificate begins."""
+        return {each.partition: _start(each) for each in self.certificate.partitions}
+
+
+class UnreadableCertificate(DaybookError):
+    """The file is no certificate that this version can read."""
+
+
+def certify(verified: Verified, *, made_at: str, daybook: str, since: str | None) -> Certificate:
+    has_database = "audit_log" in verified.scope or "tables" in verified.scope
+    has_topic = "topic" in verified.scope
+    tables = tuple(CertifiedTable(each.name, each.rows, each.digest.hex()) for each in verified.tables)
+    quarantined = tuple(
+        CertifiedQuarantine(each.org_id, each.partition, each.position) for each in verified.quarantined
+    )
+    return Certificate(
+        v=VERSION,
+        kind=KIND,
+        made_at=made_at,
+        daybook=daybook,
+        scope=verified.scope,
+        since=since,
+        partitions=tuple(_partition(each, has_topic=has_topic) for each in verified.partitions),
+        tables=tables if has_database else UNSET,
+        quarantined=quarantined if has_database else UNSET,
+        redacted=_redacted(verified.partitions) if "audit_log" in verified.scope else UNSET,
+        result="valid" if verified.is_valid else "invalid",
+        findings=verified.findings,
+        more=verified.more,
+    )
+
+
+def certificate_bytes(certificate: Certificate) -> bytes:
+    """The JCS of the certificate."""
+    return canonical_bytes(to_builtins(certificate))
+
+
+def read_certificate(value: bytes, name: str) -> CertificateFile:
+    """Raises `UnreadableCertificate`."""
+    try:
+        parsed: Any = parse_canonical(value.removesuffix(b"\n"))
+        certificate = msgspec.convert(parsed, Certificate)
+    except (NotCanonical, msgspec.ValidationError) as error:
+        raise UnreadableCertificate(f"{name} is not a certificate: {error}") from error
+    if (certificate.v, certificate.kind) != (VERSION, KIND):
+        raise UnreadableCertificate(
+            f"{name} is a {certificate.kind}, version {certificate.v}: not a certificate of ours"
+        )
+    return CertificateFile(certificate, sha256(value.removesuffix(b"\n")).hexdigest())
+
+
+def _partition(report: PartitionReport, *, has_topic: bool) -> CertifiedPartition:
+    return CertifiedPartition(
+        partition=report.partition,
+        entries=report.entries,
+        position=report.head.position,
+        hash=report.head.hash,
+        offset=report.offset if has_topic else UNSET,
+        voids=report.voids if has_topic else UNSET,
+        digest=report.digest.hex(),
+    )
+
+
+def _redacted(partitions: Sequence[PartitionReport]) -> tuple[str, ...]:
+    return tuple(id_ for partition in partitions for id_ in partition.redacted)
+
+
+def _start(partition: CertifiedPartition) -> Start:
+    return Start(
+        head=Head(partition.position, partition.hash),
+        offset=NO_OFFSET if partition.offset is UNSET else partition.offset,
+        entries=partition.entries,
+        voids=0 if partition.voids is UNSET else partition.voids,
+        digest=bytes.fromhex(partition.digest),
+    )

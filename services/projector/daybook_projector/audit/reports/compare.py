@@ -1,0 +1,98 @@
+"""Compares two certificates: what changed from the first to the second, and where they contradict each other. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from msgspec import UNSET
+
+from daybook_projector.audit.reports.certificate import Certificate, CertificateFile, CertifiedPartition
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Lines for people."""
+
+    changes: tuple[str, ...]
+    contradictions: tuple[str, ...]
+
+
+def compare(first: CertificateFile, second: CertificateFile) -> Compared:
+    """Contradictions prove that a log or a table was altered, or that the certificates are of different logs."""
+    before, after = first.certificate, second.certificate
+    changes = [*_continuation(first, second), *_partition_changes(before, after), *_table_changes(before, after)]
+    changes += _list_changes("redacted", _redacted(before), _redacted(after))
+    changes += _list_changes("in quarantine", _quarantined(before), _quarantined(after))
+    if before.result != after.result:
+        changes.append(f"result: {before.result}, then {after.result}")
+    return Compared(tuple(changes), tuple(_contradictions(before, after)))
+
+
+def _continuation(first: CertificateFile, second: CertificateFile) -> Iterator[str]:
+    if second.certificate.since == first.sha256:
+        yield "the second certificate was verified as the continuation of the first"
+
+
+def _pairs(before: Certificate, after: Certificate) -> Iterator[tuple[CertifiedPartition, CertifiedPartition]]:
+    found = {each.partition: each for each in after.partitions}
+    return ((each, found[each.partition]) for each in before.partitions if each.partition in found)
+
+
+def _partition_changes(before: Certificate, after: Certificate) -> Iterator[str]:
+    for old, new in _pairs(before, after):
+        if new.position > old.position:
+            yield f"partition {new.partition}: {new.position - old.position} more entries, to position {new.position}"
+        if new.position == old.position and new.voids != old.voids and UNSET not in (old.voids, new.voids):
+            yield f"partition {new.partition}: voids {old.voids}, then {new.voids}"
+
+
+def _table_changes(before: Certificate, after: Certificate) -> Iterator[str]:
+    if before.tables is UNSET or after.tables is UNSET:
+        return
+    found = {table.name: table for table in after.tables}
+    for old in before.tables:
+        new = found.get(old.name)
+        if new is not None and new != old:
+            yield f"table {old.name}: rows {old.rows}, then {new.rows}"
+
+
+def _list_changes(word: str, before: set[str], after: set[str]) -> Iterator[str]:
+    yield from (f"{word}: {each}" for each in sorted(after - before))
+    yield from (f"no longer {word}: {each}" for each in sorted(before - after))
+
+
+def _contradictions(before: Certificate, after: Certificate) -> Iterator[str]:
+    missing = {each.partition for each in before.partitions} ^ {each.partition for each in after.partitions}
+    if missing:
+        yield f"only one of them has partition {', '.join(map(str, sorted(missing)))}"
+    for old, new in _pairs(before, after):
+        yield from _partition_contradictions(old, new)
+    if _is_same_state(before, after) and before.tables is not UNSET and after.tables is not UNSET:
+        digests = {table.name: table.digest for table in after.tables}
+        for table in before.tables:
+            if digests.get(table.name, table.digest) != table.digest:
+                yield f"table {table.name} differs, although the log is the same"
+
+
+def _partition_contradictions(old: CertifiedPartition, new: CertifiedPartition) -> Iterator[str]:
+    if new.position < old.position:
+        yield f"partition {old.partition} ends at position {new.position}, and ended at {old.position} before"
+    elif new.position == old.position:
+        if new.hash != old.hash:
+            yield f"partition {old.partition} has another entry at position {old.position}"
+        elif new.digest != old.digest:
+            yield f"partition {old.partition} has other rows in audit_log, although its last entry is the same"
+
+
+def _is_same_state(before: Certificate, after: Certificate) -> bool:
+    heads = [[(each.partition, each.position, each.hash) for each in of.partitions] for of in (before, after)]
+    return heads[0] == heads[1] and _quarantined(before) == _quarantined(after)
+
+
+def _redacted(certificate: Certificate) -> set[str]:
+    return set() if certificate.redacted is UNSET else {f"entry {id_}" for id_ in certificate.redacted}
+
+
+def _quarantined(certificate: Certificate) -> set[str]:
+    if certificate.quarantined is UNSET:
+        return set()
+    return {f"org {each.org_id} from {each.partition}.{each.position} on" for each in certificate.quarantined}

@@ -1,0 +1,56 @@
+"""The parts of a verification that run side by side, each in a process of its own if there is much to read. Each opens
+its own connections and takes the common snapshot.
+"""
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.log.table import TableLog
+from daybook_projector.audit.log.topic import open_topic
+from daybook_projector.audit.verify.partition import PartitionCheck, Task
+from daybook_projector.audit.verify.report import PartitionReport
+from daybook_projector.audit.verify.snapshot import join_snapshot
+from daybook_projector.audit.verify.workers import count_read
+from daybook_projector.projections.fold import folds
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is read. `snapshot_id` is None without PostgreSQL, `folder` (of the folds) if no tables are compared."""
+
+    settings: Settings
+    topic: bool
+    audit_log: bool
+    snapshot_id: str | None
+    folder: Path | None
+
+    @property
+    def managed_users(self) -> bool:
+        return self.settings.users == "managed"
+
+
+def check_partition(sources: Sources, task: Task) -> PartitionReport:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_check_partition(sources, task))
+
+
+async def _check_partition(sources: Sources, task: Task) -> PartitionReport:
+    async with AsyncExitStack() as stack:
+        topic = await stack.enter_async_context(open_topic(sources.settings)) if sources.topic else None
+        table = None
+        if sources.audit_log and sources.snapshot_id is not None:
+            connection = await stack.enter_async_context(join_snapshot(sources.settings, sources.snapshot_id))
+            table = TableLog(connection)
+        fold = None
+        if sources.folder is not None:
+            frozen = {each.org_id: each.position for each in task.quarantined}
+            rules = folds(managed_users=sources.managed_users)
+            fold = PartitionFold(sources.folder, task.partition, rules, frozen)
+            stack.callback(fold.close)
+        return await PartitionCheck(task, topic, table, fold, count_read).run()

@@ -1,0 +1,127 @@
+"""Verifies one partition: the entries of the topic and of `audit_log` in, a report out. Each source is read once, and
+both are compared entry by entry. The entries are folded on the way.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from daybook_contracts.log.head import Checkpoint
+from daybook_projector.audit.checks.chain import Chain, Followed
+from daybook_projector.audit.checks.finding import Finding, Findings, Place
+from daybook_projector.audit.checks.own_checks import is_redacted
+from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.log.table import TableLog
+from daybook_projector.audit.log.topic import TopicLog
+from daybook_projector.audit.verify.report import PartitionReport, Quarantine, Start
+from daybook_projector.audit.verify.table_rows import TableRows
+from daybook_projector.audit.verify.topic_entries import TopicEntries
+from daybook_projector.partition.entry import PartitionEntry
+
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to verify of a partition. `cut`: the checkpoint of the snapshot; None without PostgreSQL."""
+
+    partition: int
+    partitions: int
+    start: Start
+    cut: Checkpoint | None
+    quarantined: tuple[Quarantine, ...] = ()
+    org_id: str | None = None
+
+
+class PartitionCheck:
+    """At least one source must be there. Raises `KafkaAway` and `DatabaseAway`."""
+
+    def __init__(
+        self,
+        task: Task,
+        topic: TopicLog | None,
+        table: TableLog | None,
+        fold: PartitionFold | None,
+        progress: Progress,
+    ) -> None:
+        self._task = task
+        self._topic = topic
+        self._table = table
+        self._fold = fold
+        self._progress = progress
+        self._findings = Findings()
+        self._place: Place = "audit_log" if topic is None else "topic"
+        self._chain = Chain(task.partition, self._place, partitions=task.partitions)
+        self._chain.go_on_from(task.start.head, task.start.digest, task.start.offset)
+        self._unfoldable: str | None = None
+
+    async def run(self) -> PartitionReport:
+        rows = None if self._table is None else self._table_rows(self._table)
+        if self._topic is None:
+            if rows is not None:
+                async for page in rows.as_the_log():
+                    self._take(page)
+            return self._report(rows, 0)
+        entries = TopicEntries(self._topic, self._chain, self._task.start, self._task.cut, self._findings)
+        async for page in entries.read():
+            self._take(page)
+            if rows is not None:
+                await rows.compare(page)
+        if rows is not None:
+            await rows.finish()
+        return self._report(rows, entries.voids)
+
+    def _table_rows(self, table: TableLog) -> TableRows:
+        task = self._task
+        return TableRows(table.read(task.partition, task.start.head), self._chain, task.cut, self._findings)
+
+    def _take(self, page: Sequence[Followed]) -> None:
+        self._progress(len(page))
+        for each in page:
+            if each.finding is not None:
+                self._findings.add(each.finding)
+        if self._fold is not None:
+            self._fold_page(self._fold, page)
+
+    def _fold_page(self, fold: PartitionFold, page: Sequence[Followed]) -> None:
+        entries = [each.entry for each in page if each.entry is not None and self._is_wanted(each.entry.org_id)]
+        if self._topic is None and self._unfoldable is None:
+            redacted = next((entry for entry in entries if _is_redacted_success(entry)), None)
+            if redacted is not None:
+                self._unfoldable = f"entry {self._task.partition}.{redacted.head.position} is redacted"
+        found = {each.position for each in page if each.finding is not None}
+        for poison in fold.take(entries):
+            if poison.position not in found:
+                self._findings.add(self._poison(poison.position, poison.reason))
+
+    def _is_wanted(self, org_id: str | None) -> bool:
+        return self._task.org_id is None or org_id == self._task.org_id
+
+    def _poison(self, position: int, reason: str) -> Finding:
+        return Finding(check="data", place=self._place, partition=self._task.partition, position=position, found=reason)
+
+    def _report(self, rows: TableRows | None, voids: int) -> PartitionReport:
+        for quarantine in self._task.quarantined:
+            if quarantine.position > self._task.start.head.position:
+                self._findings.add_unless_there(self._poison(quarantine.position, quarantine.reason))
+        return PartitionReport(
+            partition=self._task.partition,
+            entries=self._task.start.entries + self._chain.entries,
+            head=self._chain.head,
+            offset=self._chain.head_offset,
+            voids=voids,
+            digest=self._chain.digest if rows is None else rows.digest,
+            rows=self._chain.entries if rows is None else rows.count,
+            redacted=tuple(self._chain.redacted if rows is None else rows.redacted),
+            unfoldable=self._unfoldable,
+            findings=tuple(self._findings.listed),
+            more=self._findings.more,
+        )
+
+
+def _is_redacted_success(entry: PartitionEntry) -> bool:
+    """A failure changes no row, so nothing is lost with its data."""
+    if entry.poison is None or entry.columns is None or entry.columns.result == "failure":
+        return False
+    return is_redacted({"metadata_json": orjson.loads(entry.metadata)})

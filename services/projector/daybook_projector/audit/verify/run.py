@@ -1,0 +1,176 @@
+"""Verifies a live Daybook: what to verify in, what was found out. All sources are cut at the checkpoints of one
+snapshot.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_contracts.routing import partition_of
+from daybook_infra.runtime.errors import DatabaseAway, DaybookError, KafkaAway, SettingsError
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.checks import digest
+from daybook_projector.audit.checks.finding import Finding, Findings
+from daybook_projector.audit.log.table import TableLog
+from daybook_projector.audit.log.topic import open_topic
+from daybook_projector.audit.verify import jobs
+from daybook_projector.audit.verify.jobs import Sources
+from daybook_projector.audit.verify.partition import Task
+from daybook_projector.audit.verify.report import BEGINNING, PartitionReport, Start, TableReport, Verified
+from daybook_projector.audit.verify.snapshot import AuditSnapshot, open_snapshot
+from daybook_projector.audit.verify.workers import Workers, open_workers
+
+SCOPES: Final = ("topic", "audit_log", "tables")
+
+ShowProgress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""Called with the amount to expect and a word for it; yields a function to call with each amount done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`scopes`: what must be verified; None for all that can be reached. `starts`: by partition, from a certificate."""
+
+    scopes: frozenset[str] | None = None
+    starts: Mapping[int, Start] | None = None
+    org_id: str | None = None
+
+    def wants(self, *scopes: str) -> bool:
+        return self.scopes is None or not self.scopes.isdisjoint(scopes)
+
+
+async def verify(settings: Settings, request: Request, show_progress: ShowProgress) -> Verified:
+    """Raises `DaybookError` if what was asked for, or everything, cannot be checked."""
+    async with AsyncExitStack() as stack:
+        found = await _find_sources(settings, request, stack)
+        run = _Run(settings, request, found)
+        with show_progress(run.expected, "entries") as advance:
+            workers = await stack.enter_async_context(open_workers(run.expected, advance))
+            return await run.verify(workers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The sources that were reached. `ends`: how many records of the topic there are, if no snapshot says so."""
+
+    sources: Sources
+    snapshot: AuditSnapshot | None
+    ends: Mapping[int, int]
+    unreached: tuple[str, ...]
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        sources = self.sources
+        held = {"topic": sources.topic, "audit_log": sources.audit_log, "tables": sources.folder is not None}
+        return tuple(scope for scope in SCOPES if held[scope])
+
+
+async def _find_sources(settings: Settings, request: Request, stack: AsyncExitStack) -> _Found:
+    unreached: list[str] = []
+    snapshot, ends = None, None
+    if request.wants("audit_log", "tables"):
+        try:
+            snapshot = await stack.enter_async_context(open_snapshot(settings))
+        except (DatabaseAway, SettingsError) as away:
+            unreached.append(f"audit_log and the tables: {away}")
+    if request.wants("topic"):
+        try:
+            ends = await _topic_ends(settings)
+        except (KafkaAway, SettingsError) as away:
+            unreached.append(f"the topic: {away}")
+    if (request.scopes is not None and unreached) or (snapshot is None and ends is None):
+        raise DaybookError("; ".join(unreached))
+    folder = None
+    if snapshot is not None and request.wants("tables") and request.starts is None:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-audit-")))
+    sources = Sources(
+        settings=settings,
+        topic=ends is not None,
+        audit_log=snapshot is not None and (request.wants("audit_log") or ends is None),
+        snapshot_id=None if snapshot is None else snapshot.id,
+        folder=folder,
+    )
+    return _Found(sources, snapshot, ends or {}, tuple(unreached))
+
+
+async def _topic_ends(settings: Settings) -> dict[int, int]:
+    async with open_topic(settings) as topic:
+        return {partition: (await topic.bounds(partition))[1] for partition in range(settings.partitions)}
+
+
+class _Run:
+    def __init__(self, settings: Settings, request: Request, found: _Found) -> None:
+        self._request = request
+        self._found = found
+        self._partitions = settings.partitions
+        self._tasks = [self._task(partition) for partition in self._numbers()]
+
+    @property
+    def expected(self) -> int:
+        """The number of entries."""
+        return sum(map(self._size, self._tasks))
+
+    async def verify(self, workers: Workers) -> Verified:
+        found, findings = self._found, Findings()
+        ordered = sorted(self._tasks, key=self._size, reverse=True)
+        reports = await workers.all(partial(jobs.check_partition, found.sources, task) for task in ordered)
+        reports.sort(key=lambda report: report.partition)
+        findings.extend(await self._rows_without_place())
+        unfoldable = tuple(each.unfoldable for each in reports if each.unfoldable is not None)
+        tables: list[TableReport] = []
+        for partition in reports:
+            findings.extend(partition.findings, partition.more)
+        for table in tables:
+            findings.extend(table.findings, table.more)
+        if found.sources.audit_log and self._request.org_id is None:
+            tables.append(_audit_log(reports))
+        return Verified(
+            scope=tuple(scope for scope in found.scope if not (unfoldable and scope == "tables")),
+            partitions=tuple(reports),
+            tables=tuple(sorted(tables, key=lambda table: table.name)),
+            quarantined=() if found.snapshot is None else found.snapshot.quarantined,
+            findings=tuple(findings.listed),
+            more=findings.more,
+            unreached=found.unreached,
+            unchecked=tuple(f"the tables: {reason}" for reason in unfoldable),
+        )
+
+    def _numbers(self) -> Iterable[int]:
+        org_id = self._request.org_id
+        return range(self._partitions) if org_id is None else [partition_of(org_id, self._partitions)]
+
+    def _task(self, partition: int) -> Task:
+        snapshot = self._found.snapshot
+        starts = self._request.starts or {}
+        return Task(
+            partition=partition,
+            partitions=self._partitions,
+            start=starts.get(partition, BEGINNING),
+            cut=None if snapshot is None else snapshot.checkpoints.get(partition, NOTHING_PROJECTED),
+            quarantined=() if snapshot is None else snapshot.quarantined_in(partition),
+            org_id=self._request.org_id,
+        )
+
+    def _size(self, task: Task) -> int:
+        if task.cut is None:
+            return self._found.ends.get(task.partition, 0)
+        return max(0, task.cut.head.position - task.start.head.position)
+
+    async def _rows_without_place(self) -> list[Finding]:
+        snapshot = self._found.snapshot
+        if snapshot is None or not self._found.sources.audit_log or self._request.org_id is not None:
+            return []
+        rows = await TableLog(snapshot.connection).rows_without_place(self._partitions)
+        return [
+            Finding(check="partition", place="audit_log", id=id_, found=f"{partition}.{position}")
+            for id_, partition, position in rows
+        ]
+
+
+def _audit_log(reports: Sequence[PartitionReport]) -> TableReport:
+    rows = sum(report.rows for report in reports)
+    return TableReport("audit_log", rows, digest.of_partitions(report.digest for report in reports))

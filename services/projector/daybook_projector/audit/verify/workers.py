@@ -1,0 +1,83 @@
+"""Runs the parts of a verification: in a process for each core, or in one thread if there is little to read."""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from multiprocessing.sharedctypes import Synchronized
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+FEW_ENTRIES: Final = 20_000
+"""These are read sooner than a process has started."""
+POLL_SECONDS: Final = 0.2
+
+_read: "Synchronized[int] | None" = None
+
+
+class Workers:
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def all(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+        """The results, in the order of the jobs. Raises the first error."""
+        loop = asyncio.get_running_loop()
+        return list(await asyncio.gather(*(loop.run_in_executor(self._executor, job) for job in jobs)))
+
+
+@asynccontextmanager
+async def open_workers(entries: int, advance: Callable[[int], None]) -> AsyncIterator[Workers]:
+    """`entries`: how many there are to read. `advance` is called with the numbers that were read."""
+    spawn = multiprocessing.get_context("spawn")
+    counter: Synchronized[int] = spawn.Value("q", 0)
+    executor: Executor
+    if entries <= FEW_ENTRIES or os.cpu_count() == 1:
+        _share(counter)
+        executor = ThreadPoolExecutor(max_workers=1)
+    else:
+        executor = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=_begin, initargs=(counter,))
+    watching = asyncio.create_task(_watch(counter, advance))
+    try:
+        yield Workers(executor)
+    finally:
+        watching.cancel()
+        _end(executor)
+    advance(counter.value)
+
+
+def _end(executor: Executor) -> None:
+    """Ends processes that are still at work, as after an error or Ctrl-C."""
+    if isinstance(executor, ProcessPoolExecutor):
+        for process in list((executor._processes or {}).values()):  # noqa: SLF001 - public only from Python 3.14 on
+            process.terminate()
+    executor.shutdown(wait=True, cancel_futures=True)
+
+
+async def _watch(counter: "Synchronized[int]", advance: Callable[[int], None]) -> None:
+    while True:
+        await asyncio.sleep(POLL_SECONDS)
+        with counter.get_lock():
+            read, counter.value = counter.value, 0
+        advance(read)
+
+
+def _begin(counter: "Synchronized[int]") -> None:
+    # Ctrl-C reaches the whole group; the main process ends the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _share(counter)
+
+
+def _share(counter: "Synchronized[int]") -> None:
+    global _read  # noqa: PLW0603 - a shared counter reaches a process only through its initializer
+    _read = counter
+
+
+def count_read(number: int) -> None:
+    """Called by jobs: so many entries more are read."""
+    if _read is not None:
+        with _read.get_lock():
+            _read.value += number
