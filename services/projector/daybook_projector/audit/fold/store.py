@@ -34,6 +34,8 @@ class RowStore:
         self._connection.executescript(_SETTINGS)
         for statement in _schema():
             self._connection.execute(statement)
+        # One transaction after another, as a read outside of one locks and unlocks the file.
+        self._connection.execute("BEGIN")
 
     def frozen(self) -> dict[str, int]:
         """The orgs that no longer change, and from which position on."""
@@ -52,7 +54,6 @@ class RowStore:
 
     def write(self, rows: Mapping[Table, Mapping[Key, StoredRow]]) -> None:
         """Puts each row in place of the one with its key, or deletes that one."""
-        self._connection.execute("BEGIN")
         for table, changed in rows.items():
             gone = [(key_bytes(key),) for key, row in changed.items() if row is None]
             self._connection.executemany(_delete(table), gone)
@@ -61,6 +62,7 @@ class RowStore:
             kept = sorted((key_bytes(key), row) for key, row in changed.items() if row is not None)
             self._connection.executemany(_insert(table), (_values(table, *each) for each in kept))
         self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN")
 
     def delete_children(self, table: Table, parent: Key) -> None:
         """Deletes the rows of a table that cascade from a row of another table, given by its key."""
@@ -74,6 +76,7 @@ class RowStore:
             yield key, make(key, values)
 
     def close(self) -> None:
+        self._connection.execute("COMMIT")
         self._connection.close()
 
 
