@@ -1,0 +1,44 @@
+"""A live table's rows in key order, streamed by binary COPY: a table and maybe an org in, pages of rows out. Memory is
+bounded.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.audit.checks.live_values import LiveRow, RowReader
+from daybook_projector.audit.log.copy_out import copied_rows
+from daybook_projector.projections.auth_users import AUTH_USERS
+from daybook_projector.projections.changes import Table
+from daybook_projector.projections.dlq_events import DLQ_EVENTS
+from daybook_projector.projections.integration_alerts import INTEGRATION_ALERTS
+from daybook_projector.projections.orgs import ORGS
+from daybook_projector.projections.project_members import PROJECT_MEMBERS
+from daybook_projector.projections.sync_runs import SYNC_RUNS
+
+_OF_ITS_PROJECTS: Final = "project_id IN (SELECT id FROM public.projects WHERE org_id = $1)"
+_OF_ITS_CONNECTIONS: Final = "connection_id IN (SELECT id FROM public.source_connections WHERE org_id = $1)"
+_OF_ORG: Final[Mapping[Table, str]] = {
+    AUTH_USERS: "false AND id = $1",
+    ORGS: "id = $1",
+    PROJECT_MEMBERS: _OF_ITS_PROJECTS,
+    INTEGRATION_ALERTS: _OF_ITS_PROJECTS,
+    SYNC_RUNS: _OF_ITS_CONNECTIONS,
+    DLQ_EVENTS: _OF_ITS_CONNECTIONS,
+}
+"""Which rows belong to an org, where the table has no org_id. Users belong to none."""
+
+
+async def live_rows(connection: Connection, table: Table, org_id: str | None = None) -> AsyncIterator[list[LiveRow]]:
+    """Nothing else may use the connection meanwhile. Wrap it in `translated`."""
+    read = RowReader(table).read
+    arguments = () if org_id is None else (org_id,)
+    async for page in copied_rows(connection, _query(table, of_org=org_id is not None), *arguments):
+        yield [read(fields) for fields in page]
+
+
+def _query(table: Table, *, of_org: bool) -> str:
+    """A key's uuids are ordered as their bytes."""
+    condition = f"WHERE {_OF_ORG.get(table, 'org_id = $1')}" if of_org else ""
+    columns, key = ", ".join(table.columns), ", ".join(table.key)
+    return f"SELECT {columns} FROM {table.name} {condition} ORDER BY {key}"  # noqa: S608 - names of our own tables
