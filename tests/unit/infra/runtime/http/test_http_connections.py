@@ -45,16 +45,14 @@ def flooding(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
 def test_other_clients_are_answered_during_a_flood_of_connections(tiny: Tiny, data: bytes) -> None:
     closed_before = tiny.metric("daybook_http_cut_total", reason="made_room")
     with tiny.connect() as idle:
-        idle.send(request("GET", "/livez"))
-        assert idle.answer().status == 200
+        assert idle.ask("GET", "/livez").status == 200
         with flooding(tiny, 5 * LIMIT, data):
             assert tiny.process.num_fds() < LIMIT + 30
             for _ in range(20):
                 started = time.monotonic()
                 assert tiny.get("/echo", seconds=5).status == 200
                 assert time.monotonic() - started < 5
-            idle.send(request("GET", "/livez"))
-            assert idle.answer().status == 200
+            assert idle.ask("GET", "/livez").status == 200
             assert tiny.metric("daybook_http_cut_total", reason="made_room") - closed_before >= 4 * LIMIT
 
 
