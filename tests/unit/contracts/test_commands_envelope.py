@@ -20,9 +20,8 @@ NOT_YOURS = "the actor is another user"
 
 
 def test_ids_are_lowercased() -> None:
-    command = accepted(
-        "RENAME_ORG", {"name": "x"}, id=COMMAND_ID.upper(), org_id=ORG.upper(), actor_user_id=ACTOR.upper()
-    )
+    upper = {"id": COMMAND_ID.upper(), "org_id": ORG.upper(), "actor_user_id": ACTOR.upper()}
+    command = accepted("RENAME_ORG", {"name": "x"}, **upper)
     assert (command.id, command.org_id, command.actor_user_id) == (COMMAND_ID, ORG, ACTOR)
 
 
@@ -117,9 +116,8 @@ def test_a_refusal_carries_the_default_id() -> None:
 
 
 def test_a_missing_actor_is_filled_in_and_a_given_actor_is_kept() -> None:
-    filled = with_actor(
-        accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None), User(THING), ENVELOPE_BYTES, NOT_YOURS
-    )
+    without = accepted("RENAME_ORG", {"name": "x"}, actor_user_id=None)
+    filled = with_actor(without, User(THING), ENVELOPE_BYTES, NOT_YOURS)
     assert filled == accepted("RENAME_ORG", {"name": "x"}, actor_user_id=THING)
     assert isinstance(filled, RenameOrg)
     assert with_actor(filled, User(THING), ENVELOPE_BYTES, NOT_YOURS) is filled
@@ -158,9 +156,8 @@ def test_an_envelope_that_is_too_large_in_its_normal_form_is_refused() -> None:
 def test_the_depth_limit_counts_from_the_envelope() -> None:
     def nested(depth: int) -> bytes:
         config = b'{"x":' * (depth - 2) + b"1" + b"}" * (depth - 2)
-        return raw("UPDATE_CONNECTION", {"connection_id": THING, "config": 0}).replace(
-            b'"config": 0', b'"config":' + config
-        )
+        empty = raw("UPDATE_CONNECTION", {"connection_id": THING, "config": 0})
+        return empty.replace(b'"config": 0', b'"config":' + config)
 
     assert parse_command(nested(32)).id == COMMAND_ID
     assert refused(nested(33)).detail.startswith("nested deeper than 32 at data.config.x")
