@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,35 +21,23 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from daybook_infra.stack.processes import read_pid
-from support.stack import remove
+from support.stack import own_home, own_stack, stack_in
 
 POSTGRES = frozenset({Part.POSTGRES})
 KAFKA = frozenset({Part.KAFKA})
 
 
-class Messages(list[str]):
-    def __call__(self, line: str) -> None:
-        self.append(line)
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedStack]:
     """A shared stack for tests that leave it running or start it again."""
-    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
-    stack.start()
-    yield stack
-    stack.stop()
-    remove(home)
+    with own_stack() as stack:
+        yield stack
 
 
 @pytest.fixture
 def fresh() -> Iterator[EmbeddedStack]:
-    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
-    yield stack
-    stack.stop()
-    remove(home)
+    with own_home() as home:
+        yield stack_in(home)
 
 
 async def test_the_servers_accept_clients(running: EmbeddedStack) -> None:
@@ -116,8 +103,8 @@ def test_stale_pid_files_are_replaced_and_their_processes_left_alone(running: Em
     kafka_pid, postgres_pid = _pid_files(running)
     kafka_pid.write_text(f"{os.getpid()}\n")
     postgres_pid.write_text(f"{os.getpid()}\n{running.home.data / 'postgres'}\n")
-    messages = Messages()
-    assert replace(running, say=messages).start() == ALL_PARTS
+    messages: list[str] = []
+    assert replace(running, say=messages.append).start() == ALL_PARTS
     assert sum("is stale" in line for line in messages) == 2
 
 
