@@ -21,6 +21,7 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from daybook_infra.stack.processes import read_pid
+from support.sql import ask
 from support.stack import own_home, own_stack, stack_in
 
 POSTGRES = frozenset({Part.POSTGRES})
@@ -44,7 +45,7 @@ async def test_the_servers_accept_clients(running: EmbeddedStack) -> None:
     found = running.servers()
     async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
         assert await client.list_topics() == []
-    assert await _ask(found.database_url, "SELECT current_database()") == "daybook"
+    assert await ask(found.database_url, "SELECT current_database()") == "daybook"
 
 
 def test_a_second_start_starts_nothing(running: EmbeddedStack) -> None:
@@ -57,7 +58,7 @@ def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
     url = urlsplit(running.servers().database_url)
     wrong = url._replace(netloc=f"daybook:wrong@{LOOPBACK}:{url.port}").geturl()
     with pytest.raises(asyncpg.InvalidPasswordError):
-        asyncio.run(_ask(wrong, "SELECT 1"))
+        asyncio.run(ask(wrong, "SELECT 1"))
 
 
 def test_the_password_file_is_readable_for_its_owner_only(running: EmbeddedStack) -> None:
@@ -76,12 +77,12 @@ def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
 
 def test_data_survives_a_restart(running: EmbeddedStack) -> None:
     before = running.servers()
-    asyncio.run(_ask(before.database_url, "CREATE TABLE kept (x int)"))
+    asyncio.run(ask(before.database_url, "CREATE TABLE kept (x int)"))
     assert running.stop() == ALL_PARTS
     assert running.servers() == Servers()
     assert running.start() == ALL_PARTS
     assert running.servers() == before
-    assert asyncio.run(_ask(before.database_url, "SELECT count(*) FROM kept")) == 0
+    assert asyncio.run(ask(before.database_url, "SELECT count(*) FROM kept")) == 0
 
 
 def test_killed_servers_are_reported_and_can_be_started_again(running: EmbeddedStack) -> None:
@@ -188,11 +189,3 @@ def _pid_files(stack: EmbeddedStack) -> tuple[Path, Path]:
 
 def _processes(stack: EmbeddedStack) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in map(read_pid, _pid_files(stack)) if pid is not None]
-
-
-async def _ask(url: str, statement: str) -> object:
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()
