@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Any
 
 import rfc8785
 
 from daybook_contracts.json.canonical import parse_canonical
-from support.chain import Json
+
+Json = dict[str, Any]
 
 
 def seal_by_hand(entry: Json) -> bytes:

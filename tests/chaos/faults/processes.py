@@ -16,7 +16,11 @@ SUSPENDED_SECONDS = (7.0, 9.0)
 async def _kill(role: Role, scene: Scene, draw: Random) -> Heal | None:
     slot = _non_veteran(role, scene, draw)
     await scene.fleet.kill(slot)
-    return partial(_start, slot, scene)
+
+    async def heal() -> None:
+        scene.fleet.start(slot)
+
+    return heal
 
 
 async def _suspend(role: Role, scene: Scene, draw: Random) -> Heal | None:
@@ -40,11 +44,11 @@ async def _join(role: Role, scene: Scene, draw: Random) -> Heal | None:
 async def _leave(role: Role, scene: Scene, draw: Random) -> Heal | None:
     slot = _non_veteran(role, scene, draw)
     await scene.fleet.stop(slot)
-    return partial(_start, slot, scene)
 
+    async def heal() -> None:
+        scene.fleet.start(slot)
 
-async def _start(slot: Slot, scene: Scene) -> None:
-    scene.fleet.start(slot)
+    return heal
 
 
 def _any_slot(role: Role, scene: Scene, draw: Random) -> Slot:

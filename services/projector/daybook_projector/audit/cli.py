@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-MODULES = ("compare", "export", "tail", "verify")
+MODULES = ("compare", "verify")
 
 
 class AuditCommands(click.Group):

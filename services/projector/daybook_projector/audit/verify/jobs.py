@@ -10,13 +10,17 @@ from pathlib import Path
 import uvloop
 
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.checks.finding import Findings
+from daybook_projector.audit.fold.compare_rows import compare_table
+from daybook_projector.audit.fold.fold import PartitionFold, merged_rows
+from daybook_projector.audit.fold.live_rows import live_rows
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import open_topic
 from daybook_projector.audit.verify.partition import PartitionCheck, Task
-from daybook_projector.audit.verify.report import PartitionReport
+from daybook_projector.audit.verify.report import PartitionReport, TableReport
 from daybook_projector.audit.verify.snapshot import join_snapshot
 from daybook_projector.audit.verify.workers import count_read
+from daybook_projector.projections.changes import Table
 from daybook_projector.projections.fold import folds
 
 
@@ -40,6 +44,11 @@ def check_partition(sources: Sources, task: Task) -> PartitionReport:
         return runner.run(_check_partition(sources, task))
 
 
+def check_table(sources: Sources, table: Table, partitions: int, org_id: str | None) -> TableReport:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_check_table(sources, table, partitions, org_id))
+
+
 async def _check_partition(sources: Sources, task: Task) -> PartitionReport:
     async with AsyncExitStack() as stack:
         topic = await stack.enter_async_context(open_topic(sources.settings)) if sources.topic else None
@@ -54,3 +63,20 @@ async def _check_partition(sources: Sources, task: Task) -> PartitionReport:
             fold = PartitionFold(sources.folder, task.partition, rules, frozen)
             stack.callback(fold.close)
         return await PartitionCheck(task, topic, table, fold, count_read).run()
+
+
+async def _check_table(sources: Sources, table: Table, partitions: int, org_id: str | None) -> TableReport:
+    rules = folds(managed_users=sources.managed_users)
+    folder, snapshot_id = sources.folder, sources.snapshot_id
+    if folder is None or snapshot_id is None:
+        raise ValueError("tables are compared with a fold, in a snapshot")
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(join_snapshot(sources.settings, snapshot_id))
+        kept = [PartitionFold(folder, partition, rules) for partition in range(partitions)]
+        for fold in kept:
+            stack.callback(fold.close)
+        findings = Findings()
+        rows = live_rows(connection, table, org_id)
+        totals = await compare_table(table, merged_rows(kept, table), rows, findings)
+    digest = bytes.fromhex(totals.digest)
+    return TableReport(totals.name, totals.rows, digest, tuple(findings.listed), findings.more)

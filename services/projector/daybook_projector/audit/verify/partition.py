@@ -9,8 +9,8 @@ import orjson
 
 from daybook_contracts.log.head import Checkpoint
 from daybook_projector.audit.checks.chain import Chain, Followed
-from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.finding import Finding, Findings, Place
+from daybook_projector.audit.checks.own_checks import is_redacted
 from daybook_projector.audit.fold.fold import PartitionFold
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import TopicLog
@@ -62,7 +62,7 @@ class PartitionCheck:
             if rows is not None:
                 async for page in rows.as_the_log():
                     self._take(page)
-            return self._report(rows, 0)
+            return await self._report(rows, 0)
         entries = TopicEntries(self._topic, self._chain, self._task.start, self._task.cut, self._findings)
         async for page in entries.read():
             self._take(page)
@@ -70,7 +70,7 @@ class PartitionCheck:
                 await rows.compare(page)
         if rows is not None:
             await rows.finish()
-        return self._report(rows, entries.voids)
+        return await self._report(rows, entries.voids)
 
     def _table_rows(self, table: TableLog) -> TableRows:
         task = self._task
@@ -101,7 +101,23 @@ class PartitionCheck:
     def _poison(self, position: int, reason: str) -> Finding:
         return Finding(check="data", place=self._place, partition=self._task.partition, position=position, found=reason)
 
-    def _report(self, rows: TableRows | None, voids: int) -> PartitionReport:
+    async def _check_displaced(self, table: TableLog) -> None:
+        """A row may have its second id only where another row has the first one (docs/log.md, rule 19)."""
+        for each in await table.needlessly_displaced():
+            self._findings.add(
+                Finding(
+                    check="id",
+                    place="audit_log",
+                    partition=each.partition,
+                    position=each.position,
+                    expected=each.first_id,
+                    found=each.second_id,
+                )
+            )
+
+    async def _report(self, rows: TableRows | None, voids: int) -> PartitionReport:
+        if self._table is not None:
+            await self._check_displaced(self._table)
         for quarantine in self._task.quarantined:
             if quarantine.position > self._task.start.head.position:
                 self._findings.add_unless_there(self._poison(quarantine.position, quarantine.reason))

@@ -24,6 +24,8 @@ from daybook_projector.audit.verify.partition import Task
 from daybook_projector.audit.verify.report import BEGINNING, PartitionReport, Start, TableReport, Verified
 from daybook_projector.audit.verify.snapshot import AuditSnapshot, open_snapshot
 from daybook_projector.audit.verify.workers import Workers, open_workers
+from daybook_projector.projections.auth_users import AUTH_USERS
+from daybook_projector.projections.fold import TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
 
@@ -121,7 +123,7 @@ class _Run:
         reports.sort(key=lambda report: report.partition)
         findings.extend(await self._rows_without_place())
         unfoldable = tuple(each.unfoldable for each in reports if each.unfoldable is not None)
-        tables: list[TableReport] = []
+        tables = [] if unfoldable else await self._tables(workers)
         for partition in reports:
             findings.extend(partition.findings, partition.more)
         for table in tables:
@@ -169,6 +171,15 @@ class _Run:
             Finding(check="partition", place="audit_log", id=id_, found=f"{partition}.{position}")
             for id_, partition, position in rows
         ]
+
+    async def _tables(self, workers: Workers) -> list[TableReport]:
+        sources, org_id = self._found.sources, self._request.org_id
+        if sources.folder is None:
+            return []
+        compared = [table for table in TABLES if table is not AUTH_USERS or (sources.managed_users and org_id is None)]
+        return await workers.all(
+            partial(jobs.check_table, sources, table, self._partitions, org_id) for table in compared
+        )
 
 
 def _audit_log(reports: Sequence[PartitionReport]) -> TableReport:

@@ -31,7 +31,7 @@ class TopicEntries:
         if self._start.head != GENESIS:
             await self._check_start(end)
         offset: int | None = max(first, self._start.offset + 1)
-        while offset is not None:
+        while offset is not None and not self._is_complete():
             break_ = _Break()
             async for page in self._read_from(offset, end, break_):
                 yield page
