@@ -103,12 +103,17 @@ def signature(key: bytes, principal: str, door: str, value: bytes) -> bytes:
     return hmac.new(key, text, hashlib.sha256).hexdigest().encode()
 
 
-def record(value: bytes, principal: str | None, door: str | None = None, signed: bytes | None = None) -> CommandRecord:
+def record(value: bytes, principal: str | None, door: str | None = None, proof: bytes | None = None) -> CommandRecord:
     named = (("daybook-principal", principal), ("daybook-door", door))
     headers = [(name, text.encode()) for name, text in named if text is not None]
-    if signed is not None:
-        headers.append(("daybook-signature", signed))
+    if proof is not None:
+        headers.append(("daybook-signature", proof))
     return CommandRecord(0, None, value, tuple(headers), 0)
+
+
+def signed(value: bytes, principal: str, key: bytes, door: str | None = None) -> CommandRecord:
+    """A record with the signature of this key."""
+    return record(value, principal, door, signature(key, principal, door or "", value))
 
 
 def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
@@ -122,22 +127,19 @@ def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] |
             raise AssertionError(other)
 
 
-def test_a_record_with_a_valid_signature_comes_from_that_service() -> None:
+def test_a_record_with_a_valid_proofcomes_from_that_service() -> None:
     value = envelope()
     for key in (BILLING_KEY, NEXT_KEY):
-        signed = signature(key, "service:billing", "", value)
-        assert outcome_of(record(value, "service:billing", signed=signed)) == ("service:billing", False)
-        assert outcome_of(record(value, "service:billing", door="", signed=signed.upper())) == (
-            "service:billing",
-            False,
-        )
+        in_capitals = signature(key, "service:billing", "", value).upper()
+        for item in (signed(value, "service:billing", key), record(value, "service:billing", "", in_capitals)):
+            assert outcome_of(item) == ("service:billing", False)
 
 
 def test_a_record_signed_by_the_door_is_trusted_and_not_checked_again() -> None:
     for key in (DOOR_KEY, NEXT_DOOR_KEY):
         for principal in (f"user:{ANN}", "service:billing", "service:stranger"):
             for value in (envelope(), REGISTER):
-                item = record(value, principal, "http", signature(key, principal, "http", value))
+                item = signed(value, principal, key, "http")
                 partition = HOME if value != REGISTER else partition_of(ANN, PARTITIONS)
                 assert outcome_of(item, partition) == (principal, True)
 
@@ -150,30 +152,26 @@ FORGED = {
     "no signature, a user": record(VALUE, f"user:{ANN}"),
     "no signature, the door's mark": record(VALUE, "service:billing", "http"),
     "no signature, the door's mark, a user": record(VALUE, f"user:{ANN}", "http"),
-    "no principal": record(VALUE, None, signed=SIGNED),
-    "a principal that is none": record(VALUE, "billing", signed=signature(BILLING_KEY, "billing", "", VALUE)),
-    "another value": record(envelope(data={"name": "y"}), "service:billing", signed=SIGNED),
-    "a value with a space more": record(VALUE + b" ", "service:billing", signed=SIGNED),
-    "another principal": record(VALUE, "service:root", signed=SIGNED),
+    "no principal": record(VALUE, None, proof=SIGNED),
+    "a principal that is none": signed(VALUE, "billing", BILLING_KEY),
+    "another value": record(envelope(data={"name": "y"}), "service:billing", proof=SIGNED),
+    "a value with a space more": record(VALUE + b" ", "service:billing", proof=SIGNED),
+    "another principal": record(VALUE, "service:root", proof=SIGNED),
     "a mark that was not signed": record(VALUE, "service:billing", "http", SIGNED),
-    "a mark that a service signed": record(
-        VALUE, "service:billing", "http", signature(BILLING_KEY, "service:billing", "http", VALUE)
-    ),
-    "a user whom a service signed": record(
-        VALUE, f"user:{ANN}", signed=signature(BILLING_KEY, f"user:{ANN}", "", VALUE)
-    ),
+    "a mark that a service signed": signed(VALUE, "service:billing", BILLING_KEY, "http"),
+    "a user whom a service signed": signed(VALUE, f"user:{ANN}", BILLING_KEY),
     "another user than the door's": record(VALUE, f"user:{ORG}", "http", BY_DOOR),
-    "the door's signature without its mark": record(VALUE, f"user:{ANN}", signed=BY_DOOR),
+    "the door's signature without its mark": record(VALUE, f"user:{ANN}", proof=BY_DOOR),
     "the door's record as a service's": record(VALUE, "service:billing", "http", BY_DOOR),
-    "another mark": record(VALUE, f"user:{ANN}", "kafka", signature(DOOR_KEY, f"user:{ANN}", "kafka", VALUE)),
+    "another mark": signed(VALUE, f"user:{ANN}", DOOR_KEY, "kafka"),
     "a mark that takes part of the value": record(
         b"x\n" + VALUE, f"user:{ANN}", "http\nx", signature(DOOR_KEY, f"user:{ANN}", "http\nx", VALUE)
     ),
-    "the key of nobody": record(VALUE, "service:billing", signed=signature(b"x" * 32, "service:billing", "", VALUE)),
-    "an empty key": record(VALUE, "service:root", signed=signature(b"", "service:root", "", VALUE)),
-    "half a signature": record(VALUE, "service:billing", signed=SIGNED[:32]),
-    "no hex": record(VALUE, "service:billing", signed=b"\xff" * 64),
-    "an empty signature": record(VALUE, "service:billing", signed=b""),
+    "the key of nobody": signed(VALUE, "service:billing", b"x" * 32),
+    "an empty key": signed(VALUE, "service:root", b""),
+    "half a signature": record(VALUE, "service:billing", proof=SIGNED[:32]),
+    "no hex": record(VALUE, "service:billing", proof=b"\xff" * 64),
+    "an empty signature": record(VALUE, "service:billing", proof=b""),
 }
 
 
@@ -196,24 +194,23 @@ def test_a_forged_record_gets_the_grant_of_unnamed() -> None:
 
 def test_a_value_over_the_limit_is_not_hashed() -> None:
     value = b" " * (ENVELOPE_BYTES + 1)
-    item = record(value, "service:billing", signed=signature(BILLING_KEY, "service:billing", "", value))
+    item = signed(value, "service:billing", BILLING_KEY)
     assert "daybook-principal" not in POLICY.trusted_headers(dict(item.headers), value)
     assert outcome_of(item) == "INVALID_COMMAND"
 
 
 def test_a_record_without_a_value_can_be_signed() -> None:
-    item = record(b"", "service:billing", signed=signature(BILLING_KEY, "service:billing", "", b""))
+    item = signed(b"", "service:billing", BILLING_KEY)
     assert outcome_of(replace(item, value=None)) == "INVALID_COMMAND"
 
 
 def test_a_signed_record_is_checked_against_the_grant() -> None:
-    value = envelope(org_id=OTHER_ORG)
-    item = record(value, "service:billing", signed=signature(BILLING_KEY, "service:billing", "", value))
+    item = signed(envelope(org_id=OTHER_ORG), "service:billing", BILLING_KEY)
     assert outcome_of(item, partition_of(OTHER_ORG, PARTITIONS)) == "FORBIDDEN"
 
 
 def test_a_record_in_the_wrong_partition_is_forwarded_with_its_signature() -> None:
-    item = record(VALUE, "service:billing", signed=SIGNED)
+    item = record(VALUE, "service:billing", proof=SIGNED)
     forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, SenderRules(POLICY))
     assert forwarded == MisroutedCommand(item, HOME)
 
