@@ -64,6 +64,15 @@ async def status(authenticator: Authenticator, jwt_text: str) -> int:
     return 200
 
 
+def problem_of(answer: httpx.Response) -> tuple[int, str]:
+    """The status and the code of a problem that is consistent."""
+    assert answer.headers["content-type"] == "application/problem+json"
+    body = answer.json()
+    assert body["type"] == f"urn:daybook:problem:{body['code']}"
+    assert body["status"] == answer.status_code
+    return answer.status_code, body["code"]
+
+
 def accepted(command: dict[str, Any]) -> Result:
     entity = command["org_id"] or command["data"]["user_id"]
     return Accepted(command["id"], (EntryRef(ENTRY, command["type"], "org", entity),), "6.7")

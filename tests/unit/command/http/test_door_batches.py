@@ -6,7 +6,7 @@ import pytest
 
 from daybook_contracts.limits import BATCH_BYTES
 from daybook_infra.runtime.kafka.command_publisher import Fate
-from support.door_doubles import OTHER, USER, DoorAlone, accepted, rejected, rename, undecided
+from support.door_doubles import OTHER, USER, DoorAlone, accepted, problem_of, rejected, rename, undecided
 
 ORG_2 = "00000000-0000-4000-8000-000000000002"
 
@@ -58,8 +58,7 @@ async def test_an_item_that_is_not_json_is_refused_alone(door: DoorAlone) -> Non
 )
 async def test_a_body_that_is_not_a_batch_is_refused_as_a_whole(door: DoorAlone, body: object, status: int) -> None:
     answer = await door.send_batch(body)
-    assert (answer.status_code, answer.json()["code"]) == (status, "INVALID_COMMAND")
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert problem_of(answer) == (status, "INVALID_COMMAND")
 
 
 async def test_a_batch_with_respond_async_gets_a_location_per_item(door: DoorAlone) -> None:

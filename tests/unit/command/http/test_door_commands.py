@@ -3,25 +3,16 @@
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
-import httpx
 import pytest
 from starlette.types import Message
 
 from daybook_command.http.command_sender import MAX_WAITING
 from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.kafka.command_publisher import Fate
-from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, rejected, rename, undecided
+from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, problem_of, rejected, rename, undecided
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 SERVICE = "service:billing"
-
-
-def problem_of(answer: httpx.Response) -> tuple[int, str]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert body["type"] == f"urn:daybook:problem:{body['code']}"
-    assert body["status"] == answer.status_code
-    return answer.status_code, body["code"]
 
 
 async def test_an_accepted_command_is_answered_with_its_entries_and_position(door: DoorAlone) -> None:

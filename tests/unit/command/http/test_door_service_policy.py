@@ -7,7 +7,7 @@ import pytest
 
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.senders.policy import Grant, ServicePolicy
-from support.door_doubles import ORG, OTHER, SECRET, USER, DoorAlone, accepted, rename, token
+from support.door_doubles import ORG, OTHER, SECRET, USER, DoorAlone, accepted, problem_of, rename, token
 
 DOOR_KEY = "the-key-of-the-door-32-characters"
 POLICY = ServicePolicy(
@@ -45,8 +45,7 @@ async def test_a_service_may_send_what_its_grant_allows(door: DoorAlone) -> None
 )
 async def test_a_service_may_send_nothing_else(door: DoorAlone, service: str, command: dict[str, object]) -> None:
     answer = await door.send(command, f"service:{service}")
-    assert (answer.status_code, answer.json()["code"]) == (403, "FORBIDDEN")
-    assert answer.json()["type"] == "urn:daybook:problem:FORBIDDEN"
+    assert problem_of(answer) == (403, "FORBIDDEN")
     assert f"service:{service}" in answer.json()["detail"]
     assert door.kafka.calls == []
 

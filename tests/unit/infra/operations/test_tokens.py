@@ -80,5 +80,4 @@ def test_a_token_has_the_issuer_from_the_settings() -> None:
 def test_the_subcommand_prints_a_valid_token() -> None:
     shown = CliRunner().invoke(main, ["token", "--user", USER], env={"DAYBOOK_JWT_SECRET": SECRET})
     assert shown.exit_code == 0
-    decoded = jwt.decode(shown.stdout.strip(), SECRET, algorithms=["HS256"], audience="daybook")
-    assert decoded["sub"] == USER.lower()
+    assert claims(shown.stdout.strip())["sub"] == USER.lower()
