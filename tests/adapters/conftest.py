@@ -3,11 +3,13 @@ The tests of a module with `SHARED = True` have the same ones; only `pool` empti
 """
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, connect
+from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
 from support import projecting
 from support.stack import FreshSettings
@@ -49,3 +51,11 @@ async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
         await transaction.start()
         yield connection
         await transaction.rollback()
+
+
+@pytest.fixture
+def migrations_folder(tmp_path: Path) -> Path:
+    """Copies of the migrations, to which a test may add more."""
+    for migration in read_migrations():
+        (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
+    return tmp_path

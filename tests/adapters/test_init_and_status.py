@@ -4,14 +4,13 @@ import asyncio
 import json
 from uuid import uuid4
 
-from click.testing import CliRunner, Result
 from pydantic import SecretStr
 
-from daybook_infra.operations.cli import main
 from daybook_infra.runtime.kafka.clients import producer
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
+from support.shell import invoke
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 SETTINGS = {"init": False, "partitions": 3}
@@ -20,16 +19,6 @@ INSERT INTO daybook.checkpoints (partition, next_offset, position, hash, head_of
 """
 FAULT = "the record at offset 1 is not entry 1.1, which was there"
 QUARANTINE = "INSERT INTO daybook.quarantine (org_id, partition, position, reason) VALUES ($1, 1, 1, 'version 9 [red]')"
-
-
-def daybook(settings: Settings, *arguments: str) -> Result:
-    env = {
-        "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
-        "DAYBOOK_TOPIC_PREFIX": settings.topic_prefix,
-        "DAYBOOK_PARTITIONS": str(settings.partitions),
-    }
-    return CliRunner().invoke(main, arguments, env=env)
 
 
 async def _publish_three_entries_and_project_two(settings: Settings) -> None:
@@ -45,7 +34,7 @@ async def _publish_three_entries_and_project_two(settings: Settings) -> None:
 
 
 def test_init_prints_what_it_did_and_then_that_there_is_nothing_to_do(settings: Settings) -> None:
-    first, second = daybook(settings, "init"), daybook(settings, "init")
+    first, second = invoke(settings, "init"), invoke(settings, "init")
     assert (first.exit_code, second.exit_code) == (0, 0)
     assert first.stdout.splitlines() == [
         *(
@@ -68,17 +57,17 @@ def test_init_creates_no_topic_if_rights_are_missing_in_the_database(settings: S
             await connection.execute(f"DROP ROLE {role}")
 
     role = f"r{uuid4().hex[:8]}"
-    refused = daybook(settings.model_copy(update={"database_url": asyncio.run(create_role())}), "init")
+    refused = invoke(settings.model_copy(update={"database_url": asyncio.run(create_role())}), "init")
     asyncio.run(drop_role())
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith(f"Error: PostgreSQL's role {role} lacks rights")
-    assert "topics: nothing to do" not in daybook(settings, "init").stdout
+    assert "topics: nothing to do" not in invoke(settings, "init").stdout
 
 
 def test_status_json_has_positions_lag_quarantine_and_versions(settings: Settings) -> None:
-    daybook(settings, "init")
+    invoke(settings, "init")
     asyncio.run(_publish_three_entries_and_project_two(settings))
-    result = daybook(settings, "status", "--json")
+    result = invoke(settings, "status", "--json")
     assert result.exit_code == 0
     status = json.loads(result.stdout)
     assert [each["partition"] for each in status["partitions"]] == [0, 1, 2]
@@ -93,9 +82,9 @@ def test_status_json_has_positions_lag_quarantine_and_versions(settings: Setting
 
 
 def test_status_prints_faults_quarantine_and_lag(settings: Settings) -> None:
-    daybook(settings, "init")
+    invoke(settings, "init")
     asyncio.run(_publish_three_entries_and_project_two(settings))
-    result = daybook(settings, "status")
+    result = invoke(settings, "status")
     assert result.exit_code == 0
     assert f"the log is not the one that was projected, partition 1: {FAULT}\n" in result.stdout
     assert f"in quarantine org {ORG} since 1.1: version 9 [red]\n" in result.stdout
@@ -103,17 +92,17 @@ def test_status_prints_faults_quarantine_and_lag(settings: Settings) -> None:
 
 
 def test_status_before_init_says_to_run_it(settings: Settings) -> None:
-    result = daybook(settings, "status")
+    result = invoke(settings, "status")
     assert result.exit_code == 1
     assert result.stderr == f"Error: topic {settings.topic_prefix}commands does not exist: run `daybook init`\n"
 
 
 def test_status_without_a_server_is_one_clear_error(settings: Settings) -> None:
-    daybook(settings, "init")
-    kafka = daybook(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), "status")
+    invoke(settings, "init")
+    kafka = invoke(settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"}), "status")
     assert (kafka.exit_code, kafka.stderr) == (1, "Error: Kafka is not reachable at 127.0.0.1:1\n")
     nowhere = SecretStr("postgresql://a:b@127.0.0.1:1/c")
-    postgres = daybook(settings.model_copy(update={"database_url": nowhere}), "status")
+    postgres = invoke(settings.model_copy(update={"database_url": nowhere}), "status")
     assert postgres.exit_code == 1
     assert postgres.stderr.startswith("Error: PostgreSQL at 127.0.0.1:1/c is away: ")
     assert len(postgres.stderr.splitlines()) == 1

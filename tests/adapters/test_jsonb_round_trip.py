@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from daybook_contracts.entries.reading import raw_metadata
 from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
-from support.entries_by_hand import Json
+from support.chain import Json
 from support.entry_samples import samples, unsealed
 from support.flat_entries import sealed
 from support.json_values import json_objects

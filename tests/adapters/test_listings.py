@@ -5,12 +5,10 @@ import json
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 
-from daybook_infra.operations.cli import main
 from daybook_infra.runtime.settings import Settings
 from support import hub_rows as hub
-from support.processes import environment
+from support.shell import invoke
 from support.stack import FreshSettings
 
 
@@ -21,12 +19,8 @@ def settings(lasting_settings: FreshSettings) -> Settings:
     return settings
 
 
-def daybook(settings: Settings, *arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, env=environment(settings))
-
-
 def listed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:
-    result = daybook(settings, *arguments, "--json")
+    result = invoke(settings, *arguments, "--json")
     assert (result.exit_code, result.stderr) == (0, "")
     assert hub.SECRET not in result.stdout
     rows: list[dict[str, Any]] = json.loads(result.stdout)
@@ -124,20 +118,20 @@ def test_a_named_connection_is_listed_even_if_it_is_active(settings: Settings) -
 
 @pytest.mark.parametrize(("name", "first"), [("alerts", hub.BACKLOG), ("runs", hub.FAILED), ("connections", hub.ADS)])
 def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name: str, first: str) -> None:
-    result = daybook(settings, name, "--limit", "1", "--json")
+    result = invoke(settings, name, "--limit", "1", "--json")
     assert (result.exit_code, [row["id"] for row in json.loads(result.stdout)]) == (0, [first])
     assert result.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
-    exactly = daybook(settings, name, "--limit", "1", "--org", hub.OTHER)
+    exactly = invoke(settings, name, "--limit", "1", "--org", hub.OTHER)
     assert (exactly.exit_code, exactly.stderr) == (0, "")
 
 
 def test_a_table_has_a_line_per_row_with_complete_ids(settings: Settings) -> None:
-    alerts, runs, connections = (daybook(settings, name).stdout for name in ("alerts", "runs", "connections"))
+    alerts, runs, connections = (invoke(settings, name).stdout for name in ("alerts", "runs", "connections"))
     assert ["critical", hub.BACKLOG, hub.HOTMART, "dlq_backlog", "many"] in cells(alerts)
     assert ["info", hub.BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
     assert ["failed", hub.FAILED, hub.ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [line[:6] for line in cells(runs)]
     assert ["no", hub.ADS, hub.ACME, "3", "meta_ads", "Campaigns"] in cells(connections)
-    assert ">1000" in daybook(settings, "connections", "--all").stdout
+    assert ">1000" in invoke(settings, "connections", "--all").stdout
     assert hub.SECRET not in alerts + runs + connections
     assert "\x1b" not in alerts + runs + connections
 
@@ -148,14 +142,14 @@ def cells(table: str) -> list[list[str]]:
 
 def test_an_empty_result_is_printed_as_a_sentence(settings: Settings) -> None:
     unknown_org = ("--org", hub.an_id(9))
-    assert daybook(settings, "alerts", *unknown_org).stdout == "no open alert\n"
-    assert daybook(settings, "runs", *unknown_org).stdout == "no run is running or failed\n"
-    assert daybook(settings, "connections", *unknown_org).stdout == "no inactive connection\n"
-    assert daybook(settings, "connections", "--all", *unknown_org).stdout == "no connection\n"
+    assert invoke(settings, "alerts", *unknown_org).stdout == "no open alert\n"
+    assert invoke(settings, "runs", *unknown_org).stdout == "no run is running or failed\n"
+    assert invoke(settings, "connections", *unknown_org).stdout == "no inactive connection\n"
+    assert invoke(settings, "connections", "--all", *unknown_org).stdout == "no connection\n"
 
 
 def test_a_database_without_migrations_is_one_clear_error(fresh_settings: FreshSettings) -> None:
-    result = daybook(fresh_settings(init=False), "alerts")
+    result = invoke(fresh_settings(init=False), "alerts")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith("Error: the database lacks ")
     assert len(result.stderr.splitlines()) == 1

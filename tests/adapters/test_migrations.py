@@ -15,6 +15,7 @@ from daybook_infra.runtime.postgres.migrations import (
     verify_migrations,
 )
 from daybook_infra.runtime.settings import Settings
+from support.sql import run
 from support.stack import FreshSettings
 
 ALL = tuple(migration.name for migration in read_migrations())
@@ -26,16 +27,8 @@ def empty(fresh_settings: FreshSettings) -> Settings:
     return fresh_settings(init=False)
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for migration in read_migrations():
-        (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
-    return tmp_path
-
-
-async def run(settings: Settings, sql: str) -> None:
-    async with connect(settings, "test") as connection:
-        await connection.execute(sql)
+def url_of(settings: Settings) -> str:
+    return settings.database_url.get_secret_value()
 
 
 async def applied(settings: Settings) -> tuple[str, ...]:
@@ -55,32 +48,32 @@ async def test_of_two_simultaneous_runs_one_applies_the_migrations(empty: Settin
     assert sorted(both) == [(), ALL]
 
 
-async def test_an_edited_file_is_refused(empty: Settings, folder: Path) -> None:
-    await migrate(empty, folder)
-    edited = folder / "0004_tenancy.sql"
+async def test_an_edited_file_is_refused(empty: Settings, migrations_folder: Path) -> None:
+    await migrate(empty, migrations_folder)
+    edited = migrations_folder / "0004_tenancy.sql"
     edited.write_text(edited.read_text(encoding="utf-8") + "-- a thought\n", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match=r"^0004_tenancy\.sql was edited after it was applied"):
-        await migrate(empty, folder)
+        await migrate(empty, migrations_folder)
 
 
-async def test_only_a_new_file_is_applied(empty: Settings, folder: Path) -> None:
-    await migrate(empty, folder)
-    (folder / "0100_new.sql").write_text("CREATE INDEX orgs_name ON orgs (name);", encoding="utf-8")
-    assert await migrate(empty, folder) == ("0100_new.sql",)
+async def test_only_a_new_file_is_applied(empty: Settings, migrations_folder: Path) -> None:
+    await migrate(empty, migrations_folder)
+    (migrations_folder / "0100_new.sql").write_text("CREATE INDEX orgs_name ON orgs (name);", encoding="utf-8")
+    assert await migrate(empty, migrations_folder) == ("0100_new.sql",)
     await verify_migrations(empty)
 
 
-async def test_a_broken_file_leaves_nothing_behind(empty: Settings, folder: Path) -> None:
-    (folder / "0100_broken.sql").write_text("CREATE TABLE public.orgs ();", encoding="utf-8")
+async def test_a_broken_file_leaves_nothing_behind(empty: Settings, migrations_folder: Path) -> None:
+    (migrations_folder / "0100_broken.sql").write_text("CREATE TABLE public.orgs ();", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match=r'^0100_broken\.sql: relation "orgs" already exists$'):
-        await migrate(empty, folder)
+        await migrate(empty, migrations_folder)
     assert await applied(empty) == ()
 
 
-async def test_two_files_with_the_same_number_are_refused(empty: Settings, folder: Path) -> None:
-    (folder / "0001_again.sql").write_text("SELECT 1;", encoding="utf-8")
+async def test_two_files_with_the_same_number_are_refused(empty: Settings, migrations_folder: Path) -> None:
+    (migrations_folder / "0001_again.sql").write_text("SELECT 1;", encoding="utf-8")
     with pytest.raises(MigrationMismatch, match="same number"):
-        await migrate(empty, folder)
+        await migrate(empty, migrations_folder)
 
 
 async def test_a_missing_migration_is_an_error(empty: Settings) -> None:
@@ -92,26 +85,25 @@ async def test_external_users_are_referenced_and_not_created(fresh_settings: Fre
     external = fresh_settings(init=False, users="external")
     with pytest.raises(MigrationMismatch, match=r"^DAYBOOK_USERS=external, but there is no table auth\.users"):
         await migrate(external)
-    await run(external, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
+    await run(url_of(external), "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
     assert await migrate(external) == tuple(name for name in ALL if name != USERS)
     await verify_migrations(external)
 
 
 async def test_managed_users_are_refused_if_there_is_another_table_of_users(empty: Settings) -> None:
-    await run(empty, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
+    await run(url_of(empty), "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text);")
     with pytest.raises(MigrationMismatch, match="DAYBOOK_USERS=external"):
         await migrate(empty)
 
 
 async def test_a_missing_database_is_a_clear_error(empty: Settings) -> None:
-    url = empty.database_url.get_secret_value()
-    missing = empty.model_copy(update={"database_url": type(empty.database_url)(url + "_gone")})
+    missing = empty.model_copy(update={"database_url": type(empty.database_url)(f"{url_of(empty)}_gone")})
     with pytest.raises(DatabaseAway, match=r"^PostgreSQL at .* refuses the connection: database .* does not exist$"):
         await migrate(missing)
 
 
 async def test_external_users_without_a_primary_key_are_a_clear_error(fresh_settings: FreshSettings) -> None:
     external = fresh_settings(init=False, users="external")
-    await run(external, "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid);")
+    await run(url_of(external), "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid);")
     with pytest.raises(MigrationMismatch, match=r"^0003_known_users\.sql: there is no primary key"):
         await migrate(external)

@@ -28,6 +28,7 @@ from support.projecting import (
     until,
     wait_for,
 )
+from support.sql import connected_to
 from support.stack import FreshSettings
 
 ORG, ANN = org(1), user(1)
@@ -130,23 +131,20 @@ async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settin
 async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None]:
     """The database has another name meanwhile, so that clients do not find it."""
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
-    connection = await asyncpg.connect(stack.database_url)
+    async with connected_to(stack.database_url) as connection:
 
-    async def is_renamed() -> bool:
-        await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        try:
-            await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
-        except asyncpg.ObjectInUseError:
-            # A client has reconnected meanwhile.
-            return False
-        return True
+        async def is_renamed() -> bool:
+            await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            try:
+                await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
+            except asyncpg.ObjectInUseError:
+                # A client has reconnected meanwhile.
+                return False
+            return True
 
-    try:
         await until(is_renamed, "the database is renamed")
         yield
         await connection.execute(f'ALTER DATABASE "{name}_away" RENAME TO "{name}"')
-    finally:
-        await connection.close()
 
 
 async def test_an_instance_finishes_its_batch_after_a_signal(fresh_settings: FreshSettings, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from uuid import uuid4
 
-import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -14,7 +13,8 @@ from daybook_infra.runtime.postgres.migrations import MigrationMismatch, migrate
 from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, RequiredPrivilege, verify_privileges
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres import privileges as projector_privileges
-from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, run, supabase
+from support.sql import connected_to, run
+from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, supabase
 
 AUTH = """
 CREATE SCHEMA auth AUTHORIZATION supabase_auth_admin;
@@ -45,10 +45,9 @@ def name() -> str:
 async def admin(superuser: str, name: str) -> AsyncIterator[OwnConnection]:
     """A superuser's connection to a new database without any grants."""
     await run(superuser, f'CREATE DATABASE "{name}"')
-    connection = await asyncpg.connect(in_database(superuser, name))
-    await connection.execute(AUTH)
-    yield connection
-    await connection.close()
+    async with connected_to(in_database(superuser, name)) as connection:
+        await connection.execute(AUTH)
+        yield connection
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home, checkout
 from daybook_infra.stack.processes import Child, run
 from support.containers import containers
+from support.sql import run as run_sql
 
 DOCKER = shutil.which("docker")
 ANSWERS = DOCKER is not None and run(Child([DOCKER, "compose", "ls"], env=os.environ), seconds=20).code == 0
@@ -136,8 +137,7 @@ async def test_the_containers_of_the_tests_take_clients() -> None:
     with containers() as found:
         async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
             assert await client.list_topics() == []
-        connection = await asyncpg.connect(found.database_url)
-        await connection.close()
+        await run_sql(found.database_url, "SELECT 1")
 
 
 @pytest.mark.docker
@@ -147,11 +147,11 @@ async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerSta
     assert docker_stack.start() == frozenset()
     async with admin(Settings(kafka_bootstrap=docker_stack.servers().kafka_bootstrap)) as client:
         assert await client.list_topics() == []
-    await _execute(docker_stack, "CREATE TABLE kept ()")
+    await run_sql(docker_stack.servers().database_url, "CREATE TABLE kept ()")
     assert docker_stack.stop() == ALL_PARTS
     assert docker_stack.servers() == Servers()
     docker_stack.start(frozenset({Part.POSTGRES}))
-    await _execute(docker_stack, "TABLE kept")
+    await run_sql(docker_stack.servers().database_url, "TABLE kept")
     with pytest.raises(StackError, match="in use"):
         docker_stack.delete_data()
     docker_stack.stop()
@@ -159,7 +159,7 @@ async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerSta
     assert docker_stack.data() == []
     docker_stack.start(frozenset({Part.POSTGRES}))
     with pytest.raises(asyncpg.UndefinedTableError):
-        await _execute(docker_stack, "TABLE kept")
+        await run_sql(docker_stack.servers().database_url, "TABLE kept")
 
 
 @pytest.mark.docker
@@ -188,14 +188,6 @@ esac
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     return calls
-
-
-async def _execute(stack: DockerStack, statement: str) -> None:
-    connection = await asyncpg.connect(stack.servers().database_url)
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 def _dockerfile(service: str) -> str:

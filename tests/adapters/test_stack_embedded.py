@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -22,42 +21,31 @@ from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
 from daybook_infra.stack.processes import read_pid
-from support.stack import remove
+from support.sql import ask
+from support.stack import own_home, own_stack, stack_in
 
 POSTGRES = frozenset({Part.POSTGRES})
 KAFKA = frozenset({Part.KAFKA})
 
 
-class Messages(list[str]):
-    def __call__(self, line: str) -> None:
-        self.append(line)
-
-
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmbeddedStack]:
     """A shared stack for tests that leave it running or start it again."""
-    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
-    stack.start()
-    yield stack
-    stack.stop()
-    remove(home)
+    with own_stack() as stack:
+        yield stack
 
 
 @pytest.fixture
 def fresh() -> Iterator[EmbeddedStack]:
-    home = Home(Path(tempfile.mkdtemp(prefix="daybook-stack-")))
-    stack = EmbeddedStack(home, Messages(), durable=False, jars=Home.of_checkout())
-    yield stack
-    stack.stop()
-    remove(home)
+    with own_home() as home:
+        yield stack_in(home)
 
 
 async def test_the_servers_accept_clients(running: EmbeddedStack) -> None:
     found = running.servers()
     async with admin(Settings(kafka_bootstrap=found.kafka_bootstrap)) as client:
         assert await client.list_topics() == []
-    assert await _ask(found.database_url, "SELECT current_database()") == "daybook"
+    assert await ask(found.database_url, "SELECT current_database()") == "daybook"
 
 
 def test_a_second_start_starts_nothing(running: EmbeddedStack) -> None:
@@ -70,7 +58,7 @@ def test_the_database_requires_its_password(running: EmbeddedStack) -> None:
     url = urlsplit(running.servers().database_url)
     wrong = url._replace(netloc=f"daybook:wrong@{LOOPBACK}:{url.port}").geturl()
     with pytest.raises(asyncpg.InvalidPasswordError):
-        asyncio.run(_ask(wrong, "SELECT 1"))
+        asyncio.run(ask(wrong, "SELECT 1"))
 
 
 def test_the_password_file_is_readable_for_its_owner_only(running: EmbeddedStack) -> None:
@@ -89,12 +77,12 @@ def test_the_servers_listen_on_loopback_only(running: EmbeddedStack) -> None:
 
 def test_data_survives_a_restart(running: EmbeddedStack) -> None:
     before = running.servers()
-    asyncio.run(_ask(before.database_url, "CREATE TABLE kept (x int)"))
+    asyncio.run(ask(before.database_url, "CREATE TABLE kept (x int)"))
     assert running.stop() == ALL_PARTS
     assert running.servers() == Servers()
     assert running.start() == ALL_PARTS
     assert running.servers() == before
-    assert asyncio.run(_ask(before.database_url, "SELECT count(*) FROM kept")) == 0
+    assert asyncio.run(ask(before.database_url, "SELECT count(*) FROM kept")) == 0
 
 
 def test_killed_servers_are_reported_and_can_be_started_again(running: EmbeddedStack) -> None:
@@ -116,8 +104,8 @@ def test_stale_pid_files_are_replaced_and_their_processes_left_alone(running: Em
     kafka_pid, postgres_pid = _pid_files(running)
     kafka_pid.write_text(f"{os.getpid()}\n")
     postgres_pid.write_text(f"{os.getpid()}\n{running.home.data / 'postgres'}\n")
-    messages = Messages()
-    assert replace(running, say=messages).start() == ALL_PARTS
+    messages: list[str] = []
+    assert replace(running, say=messages.append).start() == ALL_PARTS
     assert sum("is stale" in line for line in messages) == 2
 
 
@@ -201,11 +189,3 @@ def _pid_files(stack: EmbeddedStack) -> tuple[Path, Path]:
 
 def _processes(stack: EmbeddedStack) -> list[psutil.Process]:
     return [psutil.Process(pid) for pid in map(read_pid, _pid_files(stack)) if pid is not None]
-
-
-async def _ask(url: str, statement: str) -> object:
-    connection = await asyncpg.connect(url, timeout=10)
-    try:
-        return await connection.fetchval(statement)
-    finally:
-        await connection.close()

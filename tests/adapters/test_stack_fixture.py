@@ -1,9 +1,8 @@
 """The servers of the test session: every test gets its own topics and database."""
 
-import asyncpg
-
 from daybook_infra.runtime.kafka.topics import verify_topics
 from daybook_infra.runtime.settings import Settings
+from support.sql import ask
 from support.stack import FreshSettings
 
 
@@ -21,8 +20,5 @@ async def test_two_fresh_settings_share_nothing(fresh_settings: FreshSettings) -
 
 
 async def _tables(settings: Settings) -> int:
-    connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    try:
-        return int(await connection.fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"))
-    finally:
-        await connection.close()
+    count = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+    return int(await ask(settings.database_url.get_secret_value(), count))

@@ -8,9 +8,10 @@ import asyncpg
 import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection
-from daybook_infra.runtime.postgres.migrations import migrate, read_migrations
+from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
-from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, run, supabase
+from support.sql import connected_to, run
+from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, supabase
 
 OTHER_ROLES = (*API_ROLES, PASSER_BY)
 RELATIONS = """
@@ -76,9 +77,8 @@ async def owner(superuser: str) -> Settings:
 async def database(superuser: str, owner: Settings) -> AsyncIterator[OwnConnection]:
     """A superuser's connection, which can act as any role. The owner has run `daybook init`."""
     await migrate(owner)
-    connection = await asyncpg.connect(in_database(superuser, name_of(owner)))
-    yield connection
-    await connection.close()
+    async with connected_to(in_database(superuser, name_of(owner))) as connection:
+        yield connection
 
 
 def name_of(settings: Settings) -> str:
@@ -125,24 +125,20 @@ async def test_no_other_role_has_a_privilege(database: OwnConnection) -> None:
 
 
 async def test_objects_of_a_later_migration_are_closed_in_the_same_run(
-    database: OwnConnection, owner: Settings, tmp_path: Path
+    database: OwnConnection, owner: Settings, migrations_folder: Path
 ) -> None:
-    for migration in read_migrations():
-        (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
-    (tmp_path / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
-    assert await migrate(owner, tmp_path) == ("0900_later.sql",)
+    (migrations_folder / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
+    assert await migrate(owner, migrations_folder) == ("0900_later.sql",)
     assert [row[0] for row in await database.fetch(PRIVILEGES)] == []
 
 
 async def test_grants_to_a_custom_role_survive_later_migrations(
-    database: OwnConnection, owner: Settings, tmp_path: Path
+    database: OwnConnection, owner: Settings, migrations_folder: Path
 ) -> None:
     role = f"reporting_{uuid4().hex[:8]}"
     await run(owner.database_url.get_secret_value(), f"CREATE ROLE {role}; GRANT SELECT ON orgs TO {role}")
-    for migration in read_migrations():
-        (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
-    (tmp_path / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
-    await migrate(owner, tmp_path)
+    (migrations_folder / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
+    await migrate(owner, migrations_folder)
     assert await allowed(database, role, ["SELECT * FROM orgs"]) == ["SELECT * FROM orgs"]
 
 
@@ -151,11 +147,10 @@ async def test_managed_users_are_closed_to_other_roles(superuser: str) -> None:
     settings = (await hub(superuser, name)).model_copy(update={"users": "managed"})
     await run(in_database(superuser, name), "DROP SCHEMA auth CASCADE")
     await migrate(settings)
-    connection = await asyncpg.connect(in_database(superuser, name))
     attempts = ["SELECT * FROM auth.users", "DELETE FROM auth.users", "CREATE TABLE auth.mine (id uuid)"]
-    for role in OTHER_ROLES:
-        assert await allowed(connection, role, attempts) == []
-    await connection.close()
+    async with connected_to(in_database(superuser, name)) as connection:
+        for role in OTHER_ROLES:
+            assert await allowed(connection, role, attempts) == []
 
 
 async def test_the_owner_keeps_its_rights(database: OwnConnection) -> None:

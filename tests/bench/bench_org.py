@@ -110,18 +110,16 @@ async def new_org(
     """A new org with a project, in the partition of `beside` or in another one."""
     org_id = str(uuid4())
     partitions = system.settings.partitions
-    while beside is not None and (_place(org_id, partitions) == _place(beside.org_id, partitions)) != same_partition:
-        org_id = str(uuid4())
+    if beside is not None:
+        partition = partition_of(beside.org_id, partitions)
+        while (partition_of(org_id, partitions) == partition) != same_partition:
+            org_id = str(uuid4())
     # Valid for longer than any run.
     bearer = token(system.settings, "service:bench", exp=int(time.time()) + 86_400)
     async with connected(system.settings) as database, json_connection(system.commands[0].url, bearer) as http:
         org = BenchOrg(system, http, database, org_id)
         await _create(org)
         yield org
-
-
-def _place(org_id: str, partitions: int) -> int:
-    return partition_of(org_id, partitions)
 
 
 async def _create(org: BenchOrg) -> None:

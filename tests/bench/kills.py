@@ -49,7 +49,7 @@ class Pair:
         return [place for place in self.places if after.get(place.partition, 0) > before.get(place.partition, 0)]
 
     async def _decide_one(self, place: Place) -> None:
-        send = place.send("RECORD_DLQ_EVENT", connection_id=place.connection_id, payload={"event": "x"})
+        send = place.send("RECORD_DLQ_EVENT", connection_id=place.tenant.connections[0], payload={"event": "x"})
         answer = await over_kafka(self.publisher, DECIDED_SECONDS)(send)
         assert answer["status"] == 200, answer
 

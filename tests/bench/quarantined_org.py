@@ -66,10 +66,10 @@ class QuarantinedOrg:
     async def quarantine(self) -> None:
         """Deletes a member from the tables, but not from the shard's memory: the next entry cannot be applied."""
         await self.send_and_wait(self.place.send("RENAME_ORG", name=fresh_id()))
-        await self.database.execute(DELETE_MEMBER, self.place.org_id, self.member)
+        await self.database.execute(DELETE_MEMBER, self.place.tenant.org_id, self.member)
         role = "viewer" if len(self.heals.seconds) % 2 else "admin"
         await self.send_and_wait(self.place.send("UPDATE_MEMBER", user_id=self.member, role=role))
-        await eventually(lambda: self.database.fetch(QUARANTINED, self.place.org_id), DEADLINE_SECONDS)
+        await eventually(lambda: self.database.fetch(QUARANTINED, self.place.tenant.org_id), DEADLINE_SECONDS)
 
     async def send_and_wait(self, send: Send) -> None:
         answer = await self.way(send)
@@ -98,7 +98,7 @@ class QuarantinedOrg:
     async def healing(self) -> AsyncIterator[asyncio.subprocess.Process]:
         """Runs and times `daybook projector heal`."""
         start = time.perf_counter()
-        process = await start_heal(self.settings, self.place.org_id)
+        process = await start_heal(self.settings, self.place.tenant.org_id)
         ended = asyncio.create_task(process.communicate())
         yield process
         output, errors = await ended

@@ -3,23 +3,20 @@
 import io
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from datetime import UTC, datetime, timedelta
 from functools import cache
 
 import pytest
 
 from chaos.checker import Evidence, judge
 from chaos.history import History
-from support.chain import Chain, Json, entry_id, jcs, partition_of, request_hash, sealed
-from support.model import Model
-from support.publisher import Send
+from support.chain import Chain, Json, partition_of, sealed
+from support.deciding import Deciders, record
+from support.logbook import Logbook
 from support.replay import entries_of, status_of
 from support.tables import fold
 from support.workload import Workload
 
 PARTITIONS = 4
-SALT = "00112233445566778899aabbccddeeff"
-START = datetime(2026, 11, 22, tzinfo=UTC)
 DETAIL = "as it is"
 
 
@@ -27,38 +24,14 @@ DETAIL = "as it is"
 def correct_run() -> tuple[History, Evidence]:
     """History and evidence of a workload without faults."""
     workload, history = Workload(1, orgs=4, users=6, commands=120), History(io.StringIO())
-    chains, model, tick = [Chain(partition) for partition in range(PARTITIONS)], Model(), 0
+    deciders, log, chains = Deciders(), Logbook(PARTITIONS), [Chain(partition) for partition in range(PARTITIONS)]
     for send in [*workload.registrations, *workload.distinct]:
         history.send(send, "insist")
-        decided = model.decide(send.principal, send.command)
-        written = []
-        for ordinal, decision in enumerate(decided):
-            tick += 1
-            chain = chains[partition_of(send.key, PARTITIONS)]
-            written.append(
-                append_entry(chain, send, decision, ordinal, len(decided), START + timedelta(microseconds=tick))
-            )
-        history.answer(send, answer_to(written))
+        chain, values = chains[partition_of(send.key, PARTITIONS)], record(log, deciders.decide(send))
+        for value in values:
+            chain.take(len(chain.entries), value)
+        history.answer(send, answer_to(chain.entries[-len(values) :]))
     return history, Evidence(chains, fold(entries_of(chains)))
-
-
-def append_entry(chain: Chain, send: Send, decision: Json, ordinal: int, entries: int, moment: datetime) -> Json:
-    """Appends an entry that the model has decided."""
-    command_id, data = send.command["id"], dict(decision["data"])
-    if ordinal > 0 and decision["action"] != "RESOLVE_ALERT":
-        data["message"] = DETAIL
-    metadata: Json = {"v": 1, "partition": chain.partition, "command_id": command_id, "ordinal": ordinal}
-    metadata |= {"entries": entries, "request": request_hash(SALT, send.command), "principal": decision["principal"]}
-    metadata |= {"data": data, "salt": SALT, "scope": decision["scope"], "key": send.key}
-    if decision["code"] is not None:
-        metadata["error"] = {"code": decision["code"], "detail": DETAIL}
-    entry = {name: value for name, value in decision.items() if name not in {"code", "data", "principal", "scope"}}
-    actor = send.command["actor_user_id"] if decision["scope"] == "outsider" else None
-    entry |= {"id": entry_id(send.key, command_id, ordinal, decision["scope"], actor), "metadata_json": metadata}
-    entry["created_at"] = moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    position, prev = chain.head
-    chain.take(position + 1, jcs(sealed(entry, position + 1, prev)))
-    return chain.entries[-1]
 
 
 def answer_to(entries: list[Json]) -> Json:

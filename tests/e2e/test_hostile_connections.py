@@ -10,7 +10,7 @@ import pytest
 from support.driving import connected, new_tenant
 from support.processes import Service, System, Systems
 from support.publisher import doors
-from support.raw_http import MIB, Raw, Tiny, request
+from support.raw_http import MIB, Raw, Tiny
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 LIMIT, FLOOD, COMMANDS = 100, 400, 30
@@ -62,6 +62,5 @@ def test_an_endless_head_is_not_buffered_by_either_service(shared: System, role:
         raw.send(HALF_A_HEAD)
         assert raw.send_until_cut(b"y" * 65_536, most=64 * MIB) < 64 * MIB
     with service.connect() as raw:
-        raw.send(request("GET", "/livez", "x: " + "y" * 40_000))
-        assert raw.answer().status == 431
+        assert raw.ask("GET", "/livez", "x: " + "y" * 40_000).status == 431
     assert service.mib - before < 20

@@ -20,8 +20,8 @@ def test_every_step_of_the_tour_has_the_shown_output() -> None:
     assert TOUR.count(DOOR) == 1
     tour = steps(TOUR)
     assert sum(step.answer is not None for step in tour) >= 9
-    with running_clone() as running, Shell(running) as shell:
-        for step in (Step(each.lines.replace(DOOR, running.door), each.answer) for each in tour):
+    with running_clone() as clone, Shell(clone) as shell:
+        for step in (Step(each.lines.replace(DOOR, clone.door), each.answer) for each in tour):
             check_step(shell, step)
 
 

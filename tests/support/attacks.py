@@ -2,8 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -61,41 +61,35 @@ async def hostile_envelopes(system: System, door: Door) -> None:
         assert set(await asyncio.gather(*sent)) <= {400, 413, 429, 503}
 
 
-async def raw(system: System, count: int) -> list[socket.socket]:
+@asynccontextmanager
+async def raw(system: System, count: int) -> AsyncIterator[list[socket.socket]]:
     address = urlsplit(system.commands[0].url)
-    made = [socket.socket() for _ in range(count)]
     loop = asyncio.get_running_loop()
-    for one in made:
-        one.setblocking(False)
-        # Non-blocking: a send that waits until it is accepted would delay the bystander itself.
-        await asyncio.wait_for(loop.sock_connect(one, (address.hostname, address.port)), 5)
-    return made
+    with ExitStack() as closing:
+        made = [closing.enter_context(socket.socket()) for _ in range(count)]
+        for one in made:
+            one.setblocking(False)
+            # Non-blocking: a send that waits until it is accepted would delay the bystander itself.
+            await asyncio.wait_for(loop.sock_connect(one, (address.hostname, address.port)), 5)
+        yield made
 
 
-async def feed(one: socket.socket, piece: bytes, times: int) -> None:
-    loop = asyncio.get_running_loop()
+async def feed(one: socket.socket, data: bytes) -> None:
     with suppress(OSError):
-        for _ in range(times):
-            await loop.sock_sendall(one, piece)
+        await asyncio.get_running_loop().sock_sendall(one, data)
 
 
 async def unfinished_heads(system: System, door: Door) -> None:
     """Headers that never end, and one very long header."""
-    sockets = await raw(system, HEADS)
     lines = b"".join(b"x-%d: y\r\n" % at for at in range(2_000))
-    try:
-        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\nx: " + b"y" * MIB, 1) for one in sockets[: HEADS // 2]))
-        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\n" + lines * 20, 1) for one in sockets[HEADS // 2 :]))
-    finally:
-        for one in sockets:
-            one.close()
+    async with raw(system, HEADS) as sockets:
+        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\nx: " + b"y" * MIB) for one in sockets[: HEADS // 2]))
+        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\n" + lines * 20) for one in sockets[HEADS // 2 :]))
 
 
 async def idle_connections(system: System, door: Door) -> None:
-    sockets = await raw(system, IDLE)
-    await asyncio.sleep(2)
-    for one in sockets:
-        one.close()
+    async with raw(system, IDLE):
+        await asyncio.sleep(2)
 
 
 async def slow_bodies(system: System, door: Door) -> None:
@@ -104,13 +98,9 @@ async def slow_bodies(system: System, door: Door) -> None:
     head = (
         f"POST /v1/commands:batch HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nContent-Length: {4 * MIB}\r\n\r\n"
     )
-    sockets = await raw(system, SLOW)
-    try:
-        await asyncio.gather(*(feed(one, head.encode() + b"[" * (3 * MIB), 1) for one in sockets))
+    async with raw(system, SLOW) as sockets:
+        await asyncio.gather(*(feed(one, head.encode() + b"[" * (3 * MIB)) for one in sockets))
         await asyncio.sleep(2)
-    finally:
-        for one in sockets:
-            one.close()
 
 
 async def outcomes_without_end(system: System, door: Door) -> None:

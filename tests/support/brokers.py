@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.kafka import Cluster, Kafka, answers, new_cluster_id
@@ -59,7 +60,7 @@ def three_brokers() -> Iterator[Brokers]:
         nodes = {}
         for number, home in enumerate(homes, start=1):
             cluster = Cluster(controllers, number, cluster_id, SESSION_MS, HEAP_MIB)
-            nodes[number] = _node(home, ports[number - 1]["kafka"], cluster)
+            nodes[number] = Kafka(**node(home, ports[number - 1]["kafka"], cluster))
         with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
             list(threads.map(Kafka.prepare, nodes.values()))
         brokers = Brokers(nodes)
@@ -69,15 +70,8 @@ def three_brokers() -> Iterator[Brokers]:
         yield brokers
 
 
-def _node(home: Home, port: int, cluster: Cluster) -> Kafka:
+def node(home: Home, port: int, cluster: Cluster) -> dict[str, Any]:
+    """The fields of a Kafka whose data are in this home."""
     account = service_account()
-    return Kafka(
-        data=data_folder(home, account),
-        jars_home=Home.of_checkout(),
-        log=home.log("kafka"),
-        account=account,
-        port=port,
-        advertised_port=port,
-        cluster=cluster,
-        say=print,
-    )
+    places = {"data": data_folder(home, account), "jars_home": Home.of_checkout(), "log": home.log("kafka")}
+    return {**places, "account": account, "port": port, "advertised_port": port, "cluster": cluster, "say": print}

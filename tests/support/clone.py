@@ -1,10 +1,11 @@
-"""A checkout of its own with `daybook up` running in it, and a shell like a reader's beside it."""
+"""A checkout of its own to run `daybook up` in, and a shell like a reader's beside it."""
 
 import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,67 +15,95 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
+
 from daybook_infra.stack.places import Home, checkout
 from support.stack import remove
 
 READY = "Ctrl-C ends it all"
 READY_SECONDS = 90
-STOP_SECONDS = 60
 DONE = "--- done ---"
 
 
 @dataclass(frozen=True, slots=True)
-class Running:
-    folder: Path
-    door: str
-
-
-@contextmanager
-def running_clone() -> Iterator[Running]:
+class Clone:
     """A copy of the checkout's infra, whose `.daybook/` is its own; the services are the installed ones, and Kafka's
-    jars are shared. Everything is ended and deleted afterwards.
+    jars are shared.
     """
-    folder = Path(tempfile.mkdtemp(prefix="daybook-tour-"))
-    shutil.copytree(checkout() / "infra", folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
-    home = Home(folder / ".daybook")
-    home.folder.mkdir()
-    if (jars := Home.of_checkout().folder / "kafka").is_dir():
-        (home.folder / "kafka").symlink_to(jars)
-    (folder / ".venv").symlink_to(checkout() / ".venv")
-    try:
-        with (folder / "output").open("wb") as output:
-            up = subprocess.Popen(
-                [folder / ".venv/bin/daybook", "up"],
-                cwd=folder,
-                env=environment(folder),
+
+    folder: Path
+
+    @property
+    def home(self) -> Home:
+        return Home(self.folder / ".daybook")
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The clone's code before the checkout's, and no server or secret from outside."""
+        return {**os.environ, "PYTHONPATH": str(self.folder / "infra")}
+
+    @property
+    def output(self) -> str:
+        """What `daybook up` has printed so far."""
+        return (self.folder / "output").read_text(encoding="utf-8")
+
+    @property
+    def door(self) -> str:
+        found = re.search(r"commands +(http://\S+)/v1/commands", self.output)
+        assert found is not None, self.output
+        return found[1]
+
+    def up(self) -> psutil.Popen:
+        """Starts `daybook up` without waiting for it."""
+        with (self.folder / "output").open("wb") as output:
+            return psutil.Popen(
+                command("up"),
+                cwd=self.folder,
+                env=self.env,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def await_ready(self, up: psutil.Popen) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        while READY not in self.output:
+            assert up.poll() is None, self.output
+            assert time.monotonic() < deadline, self.output
+            time.sleep(0.05)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "daybook_infra", *arguments]
+
+
+@contextmanager
+def cloned() -> Iterator[Clone]:
+    """Its folder is deleted afterwards; then no server may run in it."""
+    clone = Clone(Path(tempfile.mkdtemp(prefix="daybook-clone-")))
+    shutil.copytree(checkout() / "infra", clone.folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
+    clone.home.folder.mkdir()
+    if (jars := Home.of_checkout().folder / "kafka").is_dir():
+        (clone.home.folder / "kafka").symlink_to(jars)
+    try:
+        yield clone
+    finally:
+        remove(clone.home)
+        shutil.rmtree(clone.folder)
+
+
+@contextmanager
+def running_clone() -> Iterator[Clone]:
+    """With `daybook up`, and the checkout's virtual environment, as a reader of the tour has it."""
+    with cloned() as clone:
+        (clone.folder / ".venv").symlink_to(checkout() / ".venv")
+        up = clone.up()
         try:
-            yield Running(folder, _door(up, folder / "output"))
+            clone.await_ready(up)
+            yield clone
         finally:
             up.send_signal(signal.SIGINT)
-            up.wait(STOP_SECONDS)
-    finally:
-        remove(home)
-        shutil.rmtree(folder)
-
-
-def environment(folder: Path) -> dict[str, str]:
-    """The clone's code before the checkout's, and no server or secret from outside."""
-    return {**os.environ, "PYTHONPATH": str(folder / "infra")}
-
-
-def _door(up: subprocess.Popen[bytes], output: Path) -> str:
-    deadline = time.monotonic() + READY_SECONDS
-    while READY not in (said := output.read_text(encoding="utf-8")):
-        assert up.poll() is None, said
-        assert time.monotonic() < deadline, said
-        time.sleep(0.05)
-    found = re.search(r"commands +(http://\S+)/v1/commands", said)
-    assert found is not None, said
-    return found[1]
+            up.wait(60)
 
 
 class Shell:
@@ -82,13 +111,13 @@ class Shell:
     on where the shell should.
     """
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, clone: Clone) -> None:
         self._script, write = os.pipe()
         self._lines = os.fdopen(write, "w", encoding="utf-8")
         self._process = subprocess.Popen(
             ["/bin/bash", "-euo", "pipefail", f"/dev/fd/{self._script}"],
-            cwd=running.folder,
-            env=environment(running.folder),
+            cwd=clone.folder,
+            env=clone.env,
             pass_fds=(self._script,),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -112,9 +141,9 @@ class Shell:
         self._lines.write(f"{lines}\necho '{DONE}'\n")
         self._lines.flush()
         assert self._process.stdout is not None
-        said = ""
+        printed = ""
         for line in self._process.stdout:
             if line.strip() == DONE:
-                return said
-            said += line
-        raise AssertionError(f"the shell ended with {self._process.wait(10)} in:\n{lines}\n{said}")
+                return printed
+            printed += line
+        raise AssertionError(f"the shell ended with {self._process.wait(10)} in:\n{lines}\n{printed}")

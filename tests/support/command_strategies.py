@@ -6,11 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from daybook_contracts.commands.registry import COMMANDS
+from support.chain import Json
 from support.draws import Draws, EvenRandom
 from support.workload_kinds import DATA
 from support.world import CREATED, new_org
-
-Json = dict[str, Any]
 
 _SAFE = 2**53 - 1
 

@@ -16,11 +16,12 @@ THING = "00000000-0000-4000-8000-00000000000d"
 
 
 def envelope(kind: str = "RENAME_ORG", data: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
-    """A valid envelope with `members` replaced or added."""
+    """A valid envelope with `members` replaced or added; a member given as `...` is left out."""
     around = {"id": COMMAND_ID, "type": kind, "org_id": ORG, "actor_user_id": ACTOR}
     if kind == "REGISTER_USER":
         del around["org_id"]
-    return {**around, "data": {"name": "x"} if data is None else data, **members}
+    whole = {**around, "data": {"name": "x"} if data is None else data, **members}
+    return {name: member for name, member in whole.items() if member is not ...}
 
 
 def raw(kind: str = "RENAME_ORG", data: dict[str, Any] | None = None, **members: Any) -> bytes:

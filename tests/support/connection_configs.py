@@ -1,15 +1,14 @@
 """Connection configs: a minimal and a full sample of each type, and strategies."""
 
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from hypothesis import strategies as st
 
 from daybook_contracts.connection_types.configs import InvalidConfig, checked_config
+from support.chain import Json
 from support.command_strategies import keys, names, optional, values
 from support.rules_configs import HOTMART_EVENTS
-
-Json = dict[str, Any]
 
 EVENTS: Final = tuple(sorted(HOTMART_EVENTS))
 HOTMART: Json = {

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
 
-import asyncpg
-
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.publisher import Door, Publisher, Send, decided
 from support.replay import check_chain, entries_of, read_log
+from support.sql import connected_to
 from support.tables import differences, fold, read_tables
 from support.workload import SERVICE, by_user, command, registration
 
@@ -107,11 +106,8 @@ async def until_projected(connection: Connection, positions: Iterable[str], seco
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Connection]:
-    connection = await asyncpg.connect(settings.database_url.get_secret_value())
-    try:
+    async with connected_to(settings.database_url.get_secret_value()) as connection:
         yield connection
-    finally:
-        await connection.close()
 
 
 async def check_tables(settings: Settings) -> None:

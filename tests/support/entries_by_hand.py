@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Any
 
 import rfc8785
 
 from daybook_contracts.json.canonical import parse_canonical
-
-Json = dict[str, Any]
+from support.chain import Json
 
 
 def seal_by_hand(entry: Json) -> bytes:

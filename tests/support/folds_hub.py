@@ -5,7 +5,7 @@ alerts, secret references. It shares no code with the projector.
 from typing import Any
 
 from support.chain import Json
-from support.folds import Fold, Table, Tables, insert
+from support.folds import Fold, Tables, insert
 
 
 def _create_connection(tables: Tables, entry: Json, data: Json) -> None:
@@ -98,23 +98,19 @@ def _resolve_alert(tables: Tables, entry: Json, data: Json) -> None:
 
 
 def _create_secret_ref(tables: Tables, entry: Json, data: Json) -> None:
-    taken = {row[:2] for row in _secret_refs(tables).values()}
+    taken = {row[:2] for row in tables["secret_refs"].values()}
     assert (entry["org_id"], data["key_name"]) not in taken, f"{data['key_name']} is taken"
     row = (entry["org_id"], data["key_name"], data["secret_id_ref"])
-    insert(_secret_refs(tables), (data["secret_ref_id"],), row)
+    insert(tables["secret_refs"], (data["secret_ref_id"],), row)
 
 
 def _rotate_secret_ref(tables: Tables, entry: Json, data: Json) -> None:
-    org_id, key_name, _ = _secret_refs(tables)[data["secret_ref_id"],]
-    _secret_refs(tables)[data["secret_ref_id"],] = (org_id, key_name, data["secret_id_ref"])
+    org_id, key_name, _ = tables["secret_refs"][data["secret_ref_id"],]
+    tables["secret_refs"][data["secret_ref_id"],] = (org_id, key_name, data["secret_id_ref"])
 
 
 def _delete_secret_ref(tables: Tables, entry: Json, data: Json) -> None:
-    del _secret_refs(tables)[data["secret_ref_id"],]
-
-
-def _secret_refs(tables: Tables) -> Table:
-    return tables["secret_refs"]
+    del tables["secret_refs"][data["secret_ref_id"],]
 
 
 HUB_FOLDS: dict[str, Fold] = {

@@ -120,31 +120,21 @@ class Outcome:
         return org
 
     def entries(self) -> tuple[NewEntry, ...]:
-        return entries_of(self.command, self.decision, self.before, self.context, self.standing)
+        """The entries that a shard writes for the decision."""
+        if isinstance(self.decision, Acceptance):
+            return self.decision.entries
+        return (failed_entry(self.command, self.decision, self.before, self.context, self.standing),)
 
     @property
     def standing(self) -> Identity:
-        return standing_of(self.command, self.decision, self.before, str(self.context.principal))
-
-
-def entries_of(
-    a_command: Command, decision: Decision, before: Org | None, context: DecisionContext, standing: Identity
-) -> tuple[NewEntry, ...]:
-    """The entries that a shard writes for the decision."""
-    if isinstance(decision, Acceptance):
-        return decision.entries
-    return (failed_entry(a_command, decision, before, context, standing),)
-
-
-def standing_of(a_command: Command, decision: Decision, before: Org | None, principal: str) -> Identity:
-    """The identity of the command's first entry."""
-    if principal == str(DAYBOOK):
-        return Identity("policy", a_command.key, None, a_command.id)
-    actor = a_command.actor_user_id
-    if isinstance(decision, Rejection) and actor is not None and is_outsider(a_command, before):
-        return Identity("outsider", a_command.key, actor, a_command.id)
-    scope: Scope = "user" if a_command.type == "REGISTER_USER" else "org"
-    return Identity(scope, a_command.key, None, a_command.id)
+        """The identity of the command's first entry."""
+        key, command_id, actor = self.command.key, self.command.id, self.command.actor_user_id
+        if self.context.principal == DAYBOOK:
+            return Identity("policy", key, None, command_id)
+        if isinstance(self.decision, Rejection) and actor is not None and is_outsider(self.command, self.before):
+            return Identity("outsider", key, actor, command_id)
+        scope: Scope = "user" if self.command.type == "REGISTER_USER" else "org"
+        return Identity(scope, key, None, command_id)
 
 
 def given(*facts: Fact) -> Given:

@@ -2,7 +2,7 @@
 what an ACL allows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
-from daybook_infra.stack.data import data_folder, service_account
 from daybook_infra.stack.kafka import Cluster, Kafka
-from daybook_infra.stack.places import EVERYBODY_READS, Home, write_file
+from daybook_infra.stack.places import EVERYBODY_READS, write_file
 from daybook_infra.stack.ports import LOOPBACK, remembered_ports
+from support.brokers import node
 from support.driving import eventually
 from support.stack import own_home
 
@@ -85,21 +85,23 @@ class GuardedKafka(Kafka):
         return self.settings(kafka_bootstrap=self.bootstrap, kafka_security="PLAINTEXT", **changes)
 
     async def allow(self, resource: Resource, name: str, *operations: Operation) -> None:
-        async with admin(self.superuser()) as client:
-            for operation in operations:
-                acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
+        for acl in acls(resource, name, operations):
+            async with admin(self.superuser()) as client:
                 answer: Any = await client._send_request(CreateAclsRequest(*acl))
                 assert [each[0] for each in answer.creation_responses] == [0], answer
                 await applied(client, acl, is_there=True)
 
     async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
         """Revokes what was allowed."""
-        async with admin(self.superuser()) as client:
-            for operation in operations:
-                acl = (resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW)
+        for acl in acls(resource, name, operations):
+            async with admin(self.superuser()) as client:
                 answer: Any = await client._send_request(DeleteAclsRequest(*acl))
                 assert [each[0] for each in answer.filter_responses] == [0], answer
                 await applied(client, acl, is_there=False)
+
+
+def acls(resource: Resource, name: str, operations: Iterable[Operation]) -> list[Acl]:
+    return [(resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW) for operation in operations]
 
 
 async def applied(client: AIOKafkaAdminClient, acl: Acl, *, is_there: bool) -> None:
@@ -117,18 +119,8 @@ def guarded_kafka() -> Iterator[GuardedKafka]:
     with own_home() as home:
         home.make()
         ports = remembered_ports(home.ports, ("kafka", "kafka_controller", "guarded"))
-        account = service_account()
-        kafka = GuardedKafka(
-            data=data_folder(home, account),
-            jars_home=Home.of_checkout(),
-            log=home.log("kafka"),
-            account=account,
-            port=ports["kafka"],
-            advertised_port=ports["kafka"],
-            cluster=Cluster((ports["kafka_controller"],)),
-            say=print,
-            guarded_port=ports["guarded"],
-        )
+        cluster = Cluster((ports["kafka_controller"],))
+        kafka = GuardedKafka(**node(home, ports["kafka"], cluster), guarded_port=ports["guarded"])
         kafka.prepare()
         kafka.launch()
         try:

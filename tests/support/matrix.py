@@ -1,6 +1,4 @@
-"""The matrix of rights, from the one table in the code. Enters: a row (a command and whom it is aimed at) and an actor.
-Leaves: what the answer must be.
-"""
+"""The matrix of rights: what the answer to each command by each actor must be, by the table of rights in the code."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,11 +14,11 @@ MAY: Final[Mapping[str, Standings]] = {type_: HANDLERS[model].may for type_, mod
 """The table of rights, by command type."""
 
 OUTSIDE: Final = frozenset({"REGISTER_USER", "CREATE_ORG"})
-"""Whoever sends these need not see an org."""
+"""Their sender need not be a member of an org."""
 
 
 class Actor(StrEnum):
-    """The project's people are plain members of the org. The plain member is an admin, but of another project."""
+    """People of the project have the role `member` in the org. MEMBER is an admin of another project."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -44,7 +42,7 @@ class Verdict(StrEnum):
 class Cell:
     row: Row
     variant: int
-    """Which of the row's commands."""
+    """The index of the command in the row."""
     actor: Actor
 
     def __str__(self) -> str:
@@ -62,7 +60,7 @@ _ROLES: Final[Mapping[Actor, Standing]] = {
 
 
 def verdict(row: Row, actor: Actor) -> Verdict | None:
-    """None where there is no such case: a service that acts for nobody is no user."""
+    """None if there is no such case: a service without an actor cannot act on itself."""
     if actor is Actor.SERVICE and row.aim is Aim.ONESELF:
         return None
     if actor is Actor.STRANGER and row.type not in OUTSIDE:
@@ -86,7 +84,7 @@ def _standings(row: Row, actor: Actor) -> set[Standing]:
 
 
 def cells(rows: Iterable[Row] = ROWS) -> list[Cell]:
-    """Each command of each row by each actor, where there is such a case."""
+    """Each command of each row by each actor, if there is such a case."""
     return [
         Cell(row, variant, actor)
         for row in rows

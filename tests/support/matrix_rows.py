@@ -1,6 +1,7 @@
-"""The rows of the matrix of rights: every command, in the scene's names for people and things.
+"""The rows of the matrix of rights: every command, with names of the scene (support.matrix_scene) in place of ids.
 
-`oneself` is whoever acts, `its project` one in which the actor is. All of them succeed for whoever may.
+`oneself` stands for the actor, `its project` for a project of the actor. Each command succeeds if the actor has the
+right.
 """
 
 from dataclasses import dataclass
@@ -24,18 +25,22 @@ class Aim(StrEnum):
 class Row:
     type: str
     commands: tuple[Json, ...]
-    """The data of each; the verdict is the same on all."""
+    """The data of each. All get the same verdict."""
     aim: Aim | None = None
     policy: tuple[str, ...] = ()
-    """The actions that follow the command's own."""
+    """The actions of the entries that policies add."""
     elsewhere: bool = False
-    """It is about a project in which nobody is more than a viewer."""
+    """Whether it acts on the lounge, in which everybody is a viewer."""
     changes: bool = True
     """Whether it changes anything if it succeeds."""
 
 
 def _row(type_: str, *commands: Json, **more: Any) -> Row:
     return Row(type_, commands, **more)
+
+
+def _user(name: str, role: str) -> Json:
+    return {"user_id": name, "role": role}
 
 
 _NEW: Final = {"type": "sheets", "name": "New", "config": {}}
@@ -52,43 +57,18 @@ ROWS: Final = (
     _row("REGISTER_USER", {"user_id": "unregistered"}, aim=Aim.ANOTHER),
     _row("CREATE_ORG", {"name": "New"}),
     _row("RENAME_ORG", {"name": "New"}),
+    _row("ADD_MEMBER", _user("newcomer", "member"), _user("newcomer", "viewer"), aim=Aim.BELOW),
+    _row("ADD_MEMBER", _user("newcomer", "owner"), _user("newcomer", "admin"), aim=Aim.ABOVE),
+    _row("UPDATE_MEMBER", _user("other member", "viewer"), _user("other viewer", "member"), aim=Aim.BELOW),
+    _row("UPDATE_MEMBER", _user("other member", "admin"), _user("other viewer", "owner"), aim=Aim.RAISED),
     _row(
-        "ADD_MEMBER",
-        {"user_id": "newcomer", "role": "member"},
-        {"user_id": "newcomer", "role": "viewer"},
-        aim=Aim.BELOW,
-    ),
-    _row(
-        "ADD_MEMBER",
-        {"user_id": "newcomer", "role": "owner"},
-        {"user_id": "newcomer", "role": "admin"},
+        "UPDATE_MEMBER",
+        _user("other owner", "viewer"),
+        _user("other admin", "member"),
+        _user("other admin", "owner"),
         aim=Aim.ABOVE,
     ),
-    _row(
-        "UPDATE_MEMBER",
-        {"user_id": "other member", "role": "viewer"},
-        {"user_id": "other viewer", "role": "member"},
-        aim=Aim.BELOW,
-    ),
-    _row(
-        "UPDATE_MEMBER",
-        {"user_id": "other member", "role": "admin"},
-        {"user_id": "other viewer", "role": "owner"},
-        aim=Aim.RAISED,
-    ),
-    _row(
-        "UPDATE_MEMBER",
-        {"user_id": "other owner", "role": "viewer"},
-        {"user_id": "other admin", "role": "member"},
-        {"user_id": "other admin", "role": "owner"},
-        aim=Aim.ABOVE,
-    ),
-    _row(
-        "UPDATE_MEMBER",
-        {"user_id": "oneself", "role": "admin"},
-        {"user_id": "oneself", "role": "viewer"},
-        aim=Aim.ONESELF,
-    ),
+    _row("UPDATE_MEMBER", _user("oneself", "admin"), _user("oneself", "viewer"), aim=Aim.ONESELF),
     _row("REMOVE_MEMBER", {"user_id": "other member"}, {"user_id": "other viewer"}, aim=Aim.BELOW),
     _row("REMOVE_MEMBER", {"user_id": "other owner"}, {"user_id": "other admin"}, aim=Aim.ABOVE),
     _row("REMOVE_MEMBER", {"user_id": "oneself"}, aim=Aim.ONESELF),
@@ -131,14 +111,14 @@ ROWS: Final = (
     _row("ROTATE_SECRET_REF", {"secret_ref_id": "token", "secret_id_ref": "vault:kv/hub#NEW"}),
     _row("DELETE_SECRET_REF", {"secret_ref_id": "token"}),
 )
-"""Those of the page on commands (docs/commands.md)."""
+"""The rows that docs/commands.md shows."""
 
 MORE_ROWS: Final = (
     _row("RENAME_ORG", {"name": "Acme"}, changes=False),
-    _row("UPDATE_MEMBER", {"user_id": "other member", "role": "member"}, aim=Aim.BELOW, changes=False),
-    _row("UPDATE_MEMBER", {"user_id": "other admin", "role": "admin"}, aim=Aim.ABOVE, changes=False),
-    _row("UPDATE_MEMBER", {"user_id": "oneself", "role": "member"}, aim=Aim.ONESELF),
-    _row("UPDATE_MEMBER", {"user_id": "oneself", "role": "owner"}, aim=Aim.ONESELF, changes=False),
+    _row("UPDATE_MEMBER", _user("other member", "member"), aim=Aim.BELOW, changes=False),
+    _row("UPDATE_MEMBER", _user("other admin", "admin"), aim=Aim.ABOVE, changes=False),
+    _row("UPDATE_MEMBER", _user("oneself", "member"), aim=Aim.ONESELF),
+    _row("UPDATE_MEMBER", _user("oneself", "owner"), aim=Aim.ONESELF, changes=False),
     _row("RENAME_PROJECT", {"project_id": "web", "name": "web"}, changes=False),
     _row("RENAME_PROJECT", {**_LOUNGE, "name": "New"}, elsewhere=True),
     _row("ADD_PROJECT_MEMBER", {**_LOUNGE, "user_id": "other member", "role": "viewer"}, elsewhere=True),
@@ -158,4 +138,4 @@ MORE_ROWS: Final = (
     _row("RESOLVE_ALERT", {"alert_id": "far alert"}, elsewhere=True),
     _row("ROTATE_SECRET_REF", _TOKEN, changes=False),
 )
-"""What each would change, it changes elsewhere, or not at all."""
+"""Further rows; most change nothing or act on the lounge."""

@@ -1,6 +1,6 @@
-"""An org in which every command of the matrix of rights has what it needs, told as commands; and who tries them.
+"""The org of the matrix of rights, as the commands that create it; and the command of each cell.
 
-Ids follow from the org's and a name, so an org is founded and used without anything being handed on.
+Ids are computed from the org's id and a name, so that tests need not pass them on.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ ROLES: Final[Mapping[str, str]] = {
     "web editor": "member",
 }
 PEOPLE: Final = ("owner", *ROLES, "stranger", "newcomer")
-"""All of them registered; the same ones in every org."""
+"""Registered users, the same in every org."""
 
 _IN_PROJECTS: Final = (
     ("web", "project admin", "admin"),
@@ -39,7 +39,7 @@ _IN_PROJECTS: Final = (
     ("app", "member", "admin"),
     *(("lounge", name, "viewer") for name in ("owner", "admin", "member", "viewer")),
 )
-"""The lounge is where those are who are not in web, so that everybody can leave a project."""
+"""Whoever is not in web is in the lounge, so that everybody can leave a project."""
 _CONNECTIONS: Final = ("quiet", "inactive", "busy", "backlog")
 
 
@@ -59,8 +59,8 @@ class Scene:
         return person(name) if name in PEOPLE else _id(self.org_id, name)
 
     def founding(self, *, elsewhere: bool = False) -> list[Send]:
-        """In this order, by a service for the owner: the only way to both have all rights and choose ids. `elsewhere`:
-        with what is in the lounge.
+        """The commands that create the org, in order. A service sends them for the owner, because only services may
+        choose ids. `elsewhere` adds what is in the lounge.
         """
         steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub(), *(_in_the_lounge() if elsewhere else ())]
         return [
@@ -85,7 +85,7 @@ class Scene:
                 return self.org_id
 
     def _data(self, data: Json, seen: Mapping[str, str]) -> Json:
-        """With ids in place of names."""
+        """Replaces names by ids."""
         return {name: self._value(name, value, seen) for name, value in data.items()}
 
     def _value(self, name: str, value: Any, seen: Mapping[str, str]) -> Any:
@@ -105,7 +105,7 @@ def _user(actor: Actor) -> str | None:
 
 
 def _seen_by(name: str | None) -> Mapping[str, str]:
-    """What the words mean that depend on who speaks. A stranger means a project that is there."""
+    """What `oneself` and `its project` stand for. A stranger's project is the lounge, which exists."""
     if name is None:
         return {}
     in_web = ("web", name) in {(project, member) for project, member, _ in _IN_PROJECTS}

@@ -47,8 +47,7 @@ class Tiny:
 
     def get(self, path: str, seconds: float = 10, source: str = "127.0.0.1") -> Answer:
         with self.connect(seconds, source=source) as raw:
-            raw.send(request("GET", path))
-            return raw.answer()
+            return raw.ask("GET", path)
 
     def metric(self, name: str, **labels: str) -> float:
         families = text_string_to_metric_families(self.get("/metrics").body.decode())
@@ -108,6 +107,10 @@ class Raw:
             self._more()
         body, self._read = self._read[:length], self._read[length:]
         return Answer(int(first.split(" ")[1]), headers, body)
+
+    def ask(self, method: str, path: str, *lines: str, body: bytes = b"") -> Answer:
+        self.send(request(method, path, *lines, body=body))
+        return self.answer()
 
     def is_closed(self, seconds: float) -> bool:
         """Whether the server closes the connection in time; reads what it sends before."""

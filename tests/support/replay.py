@@ -8,12 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, chains, commit_hash, entry_id, jcs, request_hash
 from support.model import Model
 from support.publisher import Send
+from support.topics import records_of
 from support.workload import timeout
 from support.world import TIMEKEEPER
 
@@ -24,22 +23,7 @@ INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 async def read_topic(settings: Settings, name: str) -> list[tuple[int, int, bytes | None, dict[str, bytes]]]:
     """All records of a topic up to its end now: (partition, offset, value, headers)."""
-    places = [TopicPartition(settings.topic_prefix + name, partition) for partition in range(settings.partitions)]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        found = []
-        for place in places:
-            while await consumer.position(place) < ends[place]:
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    found += [(r.partition, r.offset, r.value, dict(r.headers)) for r in records]
-        return found
-    finally:
-        await consumer.stop()
+    return [(r.partition, r.offset, r.value, dict(r.headers)) for r in await records_of(settings, name)]
 
 
 async def read_log(settings: Settings) -> list[Chain]:

@@ -6,11 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-import asyncpg
-
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
+from support.sql import connected_to
 
 ENDED = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1"
 
@@ -31,11 +30,8 @@ async def put_back(settings: Settings, servers: Servers) -> None:
 @asynccontextmanager
 async def _alone(settings: Settings, servers: Servers) -> AsyncIterator[tuple[Connection, str]]:
     """A connection to the server, and the name of the settings' database, which refuses connections meanwhile."""
-    connection = await asyncpg.connect(servers.database_url)
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
-    try:
+    async with connected_to(servers.database_url) as connection:
         await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         await connection.execute(ENDED, name)
         yield connection, name
-    finally:
-        await connection.close()

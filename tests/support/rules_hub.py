@@ -60,19 +60,12 @@ def _update_connection(world: World, principal: str, command: Json) -> Json:
     return data
 
 
-def _activate_connection(world: World, principal: str, command: Json) -> Json:
-    return _switch(_connection(org_of(world, command), command), command["data"], active=True)
-
-
-def _deactivate_connection(world: World, principal: str, command: Json) -> Json:
-    return _switch(_connection(org_of(world, command), command), command["data"], active=False)
-
-
-def _switch(connection: Json, data: Json, *, active: bool) -> Json:
+def _switch_connection(world: World, principal: str, command: Json) -> Json:
+    connection, active = _connection(org_of(world, command), command), command["type"] == "ACTIVATE_CONNECTION"
     if connection["active"] is active:
-        return unchanged(data)
+        return unchanged(command["data"])
     connection["active"] = active
-    return dict(data)
+    return dict(command["data"])
 
 
 def _delete_connection(world: World, principal: str, command: Json) -> Json:
@@ -124,8 +117,8 @@ def _delete_secret_ref(world: World, principal: str, command: Json) -> Json:
 HUB: dict[str, Rule] = {
     "CREATE_CONNECTION": _create_connection,
     "UPDATE_CONNECTION": _update_connection,
-    "ACTIVATE_CONNECTION": _activate_connection,
-    "DEACTIVATE_CONNECTION": _deactivate_connection,
+    "ACTIVATE_CONNECTION": _switch_connection,
+    "DEACTIVATE_CONNECTION": _switch_connection,
     "DELETE_CONNECTION": _delete_connection,
     "CREATE_SECRET_REF": _create_secret_ref,
     "ROTATE_SECRET_REF": _rotate_secret_ref,

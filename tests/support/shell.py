@@ -4,6 +4,9 @@ import asyncio
 import sys
 from dataclasses import dataclass
 
+from click.testing import CliRunner, Result
+
+from daybook_infra.operations.cli import main
 from daybook_infra.runtime.settings import Settings
 from support.processes import environment
 
@@ -33,3 +36,8 @@ async def finish(process: asyncio.subprocess.Process, given: bytes = b"") -> Com
 
 async def run_daybook(settings: Settings, *arguments: str, given: bytes = b"", **env: str) -> Completed:
     return await finish(await start(settings, *arguments, **env), given)
+
+
+def invoke(settings: Settings, *arguments: str) -> Result:
+    """Runs it in this process."""
+    return CliRunner().invoke(main, arguments, env=environment(settings))

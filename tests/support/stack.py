@@ -30,6 +30,7 @@ from daybook_infra.stack.local_settings import parts_needed
 from daybook_infra.stack.lock import is_held, lock_or_refuse
 from daybook_infra.stack.places import Home
 from support.small_disk import unmount
+from support.sql import run
 
 FreshSettings = Callable[..., Settings]
 HOME_PREFIX = "daybook-tests-"
@@ -145,11 +146,7 @@ class Fresh:
             await migrate(settings)
 
     async def _execute(self, statement: str) -> None:
-        connection = await asyncpg.connect(self._servers.database_url, timeout=10)
-        try:
-            await connection.execute(statement, timeout=30)
-        finally:
-            await connection.close(timeout=10)
+        await run(self._servers.database_url, statement)
 
 
 async def _delete_topics(settings: Settings) -> None:

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 from pydantic import SecretStr
 
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
+from support.sql import run
 from support.stack import own_stack
 
 API_ROLES = ("anon", "authenticated", "service_role")
@@ -70,11 +70,3 @@ def in_database(url: str, name: str) -> str:
 def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{role}:{PASSWORD.replace(' ', '%20')}@{parts.hostname}:{parts.port}"))
-
-
-async def run(url: str, statements: str) -> None:
-    connection = await asyncpg.connect(url)
-    try:
-        await connection.execute(statements)
-    finally:
-        await connection.close()

@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
 from daybook_infra.runtime.settings import Settings
 from support.driving import connected
 from support.processes import System
+from support.topics import records_of
 
 TOPICS = ("audit_log", "results", "commands.dlq", "commands")
 SCHEMAS = ("public", "daybook", "auth")
@@ -49,22 +48,8 @@ async def _rows(settings: Settings) -> AsyncIterator[Written]:
 
 
 async def _records(settings: Settings) -> AsyncIterator[Written]:
-    """Of all topics, up to their ends now: keys, values, and headers with their names."""
-    names = {settings.topic_prefix + name: name for name in TOPICS}
-    places = [TopicPartition(name, partition) for name in names for partition in range(settings.partitions)]
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, auto_offset_reset="earliest"
-    )
-    await consumer.start()
-    try:
-        consumer.assign(places)
-        ends = await consumer.end_offsets(places)
-        left = {place for place in places if ends[place] > await consumer.position(place)}
-        while left:
-            for place, records in (await consumer.getmany(*left, timeout_ms=200)).items():
-                for record in records:
-                    headers = (part for name, value in record.headers for part in (name.encode(), value or b""))
-                    yield names[place.topic], b"\n".join([record.key or b"", record.value or b"", *headers])
-            left = {place for place in left if ends[place] > await consumer.position(place)}
-    finally:
-        await consumer.stop()
+    """Keys, values, and headers with their names."""
+    for name in TOPICS:
+        for record in await records_of(settings, name):
+            headers = (part for name, value in record.headers for part in (name.encode(), value or b""))
+            yield name, b"\n".join([record.key or b"", record.value or b"", *headers])

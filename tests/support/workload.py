@@ -1,5 +1,5 @@
 """The generator of random commands, and a seeded workload for running systems. Most commands are sensible, some are
-refused, some are sent twice. The randomness is a `Random`: of a seed, or hypothesis's (support.histories).
+refused, some are sent twice. The source of randomness is a `Random`, seeded or of hypothesis (support.histories).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from support.world import CREATED, TIMEKEEPER
 
 SERVICE = "service:loader"
 REPEATED_WITHIN = 60
-"""A command that is sent twice comes again within so many others."""
+"""A command is sent the second time at most this many commands later."""
 LONG_AGO = 1000
-"""A command has been answered when so many others have been sent after it."""
+"""After this many further commands, a command has certainly been answered."""
 ELSEWHERE = "00000000-0000-4000-8000-0000000000ff"
 """An org that no command names."""
 
@@ -58,8 +58,8 @@ class Population:
 
     `busy`: a weight for each org. `weights`: a weight for each type in WEIGHTS, for `REGISTER_USER`, `CREATE_ORG` and
     `TIME_OUT`. `choosing`: the share of creations in which a service chooses the id. `taken`: ids chosen by ELSEWHERE.
-    `long_ago`: an org reuses the id that another org has chosen only so many commands later. By then it is certain
-    which of them was the first.
+    `long_ago`: how many commands later an org may reuse an id that another org has chosen. By then it is certain which
+    org was first.
     """
 
     orgs: Sequence[str]
@@ -94,7 +94,7 @@ class RandomCommands:
         return self.play(registration(user_id, self._draws.id()))
 
     def some(self, count: int) -> list[Send]:
-        """So many commands, after the registrations of all users."""
+        """The registrations of all users, then this many commands."""
         return [*map(self.registration, self._population.users), *(self.next() for _ in range(count))]
 
     def creation(self, org_id: str) -> Send:
@@ -167,7 +167,7 @@ class RandomCommands:
 
 class Workload:
     """Send `registrations` first and wait until they are projected; then send `sends`, roughly in this order. `flooded`
-    adds an org with a connection that gets so many dead letters.
+    adds an org with a connection that gets this many dead letters.
     """
 
     def __init__(

@@ -5,13 +5,13 @@ from support.draws import Draws
 from support.publisher import Send
 
 GAP = 200
-"""Commands between two that depend on each other, so that the first is answered in time."""
+"""How far apart commands are that depend on each other, so that the first is answered in time."""
 EVERY = 4
 FLOODER = "service:flooder"
 
 
 def flood(draws: Draws, letters: int) -> dict[int, Send]:
-    """Each command with its place among a workload's own."""
+    """The commands, each by its place in the workload."""
     org_id, owner, project_id, connection_id = draws.id(), draws.one_of(draws.users), draws.id(), draws.id()
     connection = {"connection_id": connection_id, "type": "warehouse", "name": "Flooded", "config": {"depth": 3}}
     sends = {

@@ -1,4 +1,4 @@
-"""The data of random integration commands: an org as the model has it in, the data of a command to it out."""
+"""Random data of integration commands, made from an org as the model has it."""
 
 from support.chain import Json
 from support.draws import Draws
@@ -34,7 +34,7 @@ def _switch_connection(draws: Draws, org: Json) -> Json:
 
 
 def _start_sync(draws: Draws, org: Json) -> Json:
-    """Of one that is free for it, mostly; often of the one that fails and fails."""
+    """Usually for a connection without a running sync; often for the one that failed most."""
     busy = {run["connection_id"] for run in org["runs"].values() if run["status"] == "running"}
     free = {id_: made for id_, made in org["connections"].items() if made["active"] and id_ not in busy}
     if free and draws.chance(0.4):

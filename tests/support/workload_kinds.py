@@ -1,4 +1,4 @@
-"""The types of random commands: how often each comes, what makes its data, and what it needs to succeed."""
+"""The types of random commands: how often each is drawn, the function that makes its data, and what it needs."""
 
 from support.chain import Json
 from support.workload_hub import HUB_DATA

@@ -1,4 +1,4 @@
-"""The data of random membership commands: an org as the model has it in, the data of a command to it out."""
+"""Random data of membership commands, made from an org as the model has it."""
 
 from collections.abc import Callable
 

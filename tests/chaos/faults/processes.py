@@ -16,11 +16,7 @@ SUSPENDED_SECONDS = (7.0, 9.0)
 async def _kill(role: Role, scene: Scene, draw: Random) -> Heal | None:
     slot = _non_veteran(role, scene, draw)
     await scene.fleet.kill(slot)
-
-    async def heal() -> None:
-        scene.fleet.start(slot)
-
-    return heal
+    return partial(_start, slot, scene)
 
 
 async def _suspend(role: Role, scene: Scene, draw: Random) -> Heal | None:
@@ -44,11 +40,11 @@ async def _join(role: Role, scene: Scene, draw: Random) -> Heal | None:
 async def _leave(role: Role, scene: Scene, draw: Random) -> Heal | None:
     slot = _non_veteran(role, scene, draw)
     await scene.fleet.stop(slot)
+    return partial(_start, slot, scene)
 
-    async def heal() -> None:
-        scene.fleet.start(slot)
 
-    return heal
+async def _start(slot: Slot, scene: Scene) -> None:
+    scene.fleet.start(slot)
 
 
 def _any_slot(role: Role, scene: Scene, draw: Random) -> Slot:

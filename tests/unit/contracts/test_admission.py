@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.log.admission import Admitted, VoidReason, admit, admit_generic
 from daybook_contracts.log.head import GENESIS, Head
-from support.entries_by_hand import Json, changed, seal_by_hand, with_data, with_member
+from support.chain import Json
+from support.entries_by_hand import changed, seal_by_hand, with_data, with_member
 from support.entry_samples import samples, unsealed
 from support.flat_entries import sealed
 from support.json_values import doubles, json_objects, json_values, texts

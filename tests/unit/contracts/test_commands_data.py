@@ -87,10 +87,9 @@ def test_invalid_data_is_refused(kind: str, data: dict[str, Any]) -> None:
 
 def test_free_text_is_not_normalised() -> None:
     text = "  e\u0301\n\t\x01" + "\U0001f680" * 3990
-    assert (
-        data_json(accepted("FAIL_SYNC", {"sync_run_id": THING, "error_message": text})).decode().count("e\u0301") == 1
-    )
     assert len(text) <= 4000
+    data = data_json(accepted("FAIL_SYNC", {"sync_run_id": THING, "error_message": text}))
+    assert data.decode().count("e\u0301") == 1
 
 
 @pytest.mark.parametrize(
@@ -126,11 +125,7 @@ def test_payload_and_stats_are_at_most_64_kib_in_canonical_form(kind: str, field
 
 def test_bulk_ids_are_lowercased_and_a_filter_may_be_empty() -> None:
     by_id = accepted("RETRY_DLQ_EVENTS", {"connection_id": THING, "ids": [THING.upper(), _OTHER]})
-    assert data_json(by_id) == b'{"connection_id":"%b","ids":["%b","%b"]}' % (
-        THING.encode(),
-        THING.encode(),
-        _OTHER.encode(),
-    )
+    assert data_json(by_id) == f'{{"connection_id":"{THING}","ids":["{THING}","{_OTHER}"]}}'.encode()
     everything = accepted("RETRY_DLQ_EVENTS", {"connection_id": THING, "filter": {"max_retry_count": None}})
     assert data_json(everything) == b'{"connection_id":"%b","filter":{}}' % THING.encode()
 

@@ -14,7 +14,8 @@ from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.commands.normalised import data_json, normalised_bytes
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import COMMANDS
-from support.command_strategies import Json, envelopes, values
+from support.chain import Json
+from support.command_strategies import envelopes, values
 
 
 @pytest.mark.parametrize("kind", COMMANDS)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from daybook_contracts import publish
 from daybook_contracts.connection_types.configs import CONNECTION_TYPES, checked_config, key_names_of
+from support.chain import Json
 from support.command_strategies import values
-from support.connection_configs import CONFIGS, META_ADS_WHOLE, OTHER, SAMPLES, Json, detail_of, refusal
+from support.connection_configs import CONFIGS, META_ADS_WHOLE, OTHER, SAMPLES, detail_of, refusal
 
 _VALUE = "a text of nobody else's"
 

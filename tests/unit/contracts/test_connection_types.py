@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from daybook_contracts.connection_types.configs import checked_config
-from support.connection_configs import EVENTS, HOTMART, HOTMART_WHOLE, META_ADS, META_ADS_WHOLE, SAMPLES, Json, refusal
+from support.chain import Json
+from support.connection_configs import EVENTS, HOTMART, HOTMART_WHOLE, META_ADS, META_ADS_WHOLE, SAMPLES, refusal
 
 _EVERY_SAMPLE = [(type_, sample) for type_, samples in SAMPLES.items() for sample in samples]
 _OPTIONAL = [(type_, field) for type_, (least, whole) in SAMPLES.items() for field in whole.keys() - least.keys()]

@@ -17,7 +17,8 @@ from daybook_contracts.json.canonical import canonical_bytes, parse_canonical
 from daybook_contracts.limits import ENTRIES
 from daybook_contracts.log.admission import Admitted, admit
 from daybook_contracts.log.head import GENESIS, Head
-from support.entries_by_hand import Json, changed, commit_by_hand, seal_by_hand, with_data, with_member
+from support.chain import Json
+from support.entries_by_hand import changed, commit_by_hand, seal_by_hand, with_data, with_member
 from support.entry_samples import COMMAND, ORG, USER, attempt_of_outsider, samples, unsealed
 from support.flat_entries import Flat, sealed
 from support.json_values import json_objects, texts

@@ -66,12 +66,8 @@ def test_each_pattern_matches_its_example_and_not_its_counterexample(pattern: Pa
 
 
 def test_redaction_keeps_the_rest_of_the_text() -> None:
-    shown = redacted(
-        "GET https://shop:hunter2@example.com/o?page=2&access_token=hunter2#top: 401, sent Bearer mF_9.B5f4"
-    )
-    assert shown == (
-        "GET https://shop:[redacted]@example.com/o?page=2&access_token=[redacted]#top: 401, sent Bearer [redacted]"
-    )
+    sent = "GET https://shop:hunter2@example.com/o?page=2&access_token=hunter2#top: 401, sent Bearer hunter2"
+    assert redacted(sent) == sent.replace("hunter2", REDACTED)
 
 
 _PIECES = st.one_of(

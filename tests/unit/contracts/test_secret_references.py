@@ -118,9 +118,7 @@ def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(template:
         ("env:SHOP_HOTTOK", PERSON, False),
     ],
 )
-def test_a_reference_is_refused_over_kafka_as_over_http(
-    reference: str, principal: Principal, *, is_accepted: bool
-) -> None:
+def test_a_reference_is_refused_over_kafka_too(reference: str, principal: Principal, *, is_accepted: bool) -> None:
     value = normalised_bytes(accepted("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": reference}))
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)

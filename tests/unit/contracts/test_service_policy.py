@@ -88,9 +88,7 @@ def test_a_service_may_send_what_its_grant_allows(service: str, value: bytes, re
         ("stranger", ANN, "REGISTER_USER", False),
     ],
 )
-def test_a_service_sees_outcomes_in_its_orgs_and_of_registrations_it_may_send(
-    service: str, key: str, action: str, *, is_visible: bool
-) -> None:
+def test_a_service_sees_what_its_grant_covers(service: str, key: str, action: str, *, is_visible: bool) -> None:
     assert POLICY.sees(Service(service), key, action) is is_visible
 
 

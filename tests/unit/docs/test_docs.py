@@ -122,7 +122,5 @@ def test_the_example_envelope_is_a_valid_command() -> None:
         ("text", "a", "a\nb", False),
     ],
 )
-def test_the_output_of_a_tour_step_is_compared_with_the_page(
-    language: str, shown: str, actual: str, *, matches: bool
-) -> None:
+def test_output_of_the_tour_must_match_the_page(language: str, shown: str, actual: str, *, matches: bool) -> None:
     assert (difference(Block(language, shown), actual) is None) is matches

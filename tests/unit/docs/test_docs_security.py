@@ -27,7 +27,6 @@ def test_every_metric_named_on_a_page_exists(path: str) -> None:
 
 
 def test_the_recommended_number_of_descriptors_is_correct() -> None:
-    advice = (
-        f"Allow {CONNECTIONS + DESCRIPTORS:,} (`LimitNOFILE`, `ulimit -n`), or {CONNECTIONS + ADMIN_DESCRIPTORS:,} "
-    )
+    without_port, with_port = CONNECTIONS + DESCRIPTORS, CONNECTIONS + ADMIN_DESCRIPTORS
+    advice = f"Allow {without_port:,} (`LimitNOFILE`, `ulimit -n`), or {with_port:,} "
     assert advice in page("docs/security.md")

@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-MODULES = ("compare", "verify")
+MODULES = ("compare", "export", "tail", "verify")
 
 
 class AuditCommands(click.Group):

@@ -103,9 +103,7 @@ def test_a_critical_alert_is_never_lowered_to_a_warning() -> None:
 
 
 @pytest.mark.parametrize(("before", "again"), [(ONE_FAILED, FAILING), (TWO_FAILED, FAILING_BADLY)])
-def test_an_alert_resolved_by_hand_is_raised_again_at_the_severity_of_the_failure_count(
-    before: tuple[Fact, ...], again: facts.AlertRaised
-) -> None:
+def test_the_next_failure_raises_an_alert_resolved_by_hand(before: tuple[Fact, ...], again: facts.AlertRaised) -> None:
     scene = given(*HUB, *before, by_hand("sync_failing"), started(9))
     scene.when(fail(9)).then(failed(9), again)
 
@@ -152,9 +150,7 @@ def test_the_hundredth_pending_dead_letter_makes_the_alert_critical() -> None:
 
 
 @pytest.mark.parametrize(("pending", "again"), [(50, BACKLOG), (101, LONG_BACKLOG)])
-def test_a_backlog_alert_resolved_by_hand_is_raised_again_by_the_next_dead_letter(
-    pending: int, again: facts.AlertRaised
-) -> None:
+def test_the_next_dead_letter_raises_a_backlog_alert_resolved_by_hand(pending: int, again: facts.AlertRaised) -> None:
     with_pending(pending).when(record(1)).then(recorded(1), again)
 
 

@@ -6,27 +6,15 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from support.given import (
-    ANN,
-    CAT,
-    NOBODY,
-    alert,
-    command,
-    connection,
-    dead_letter,
-    given,
-    made_by,
-    project,
-    secret_ref,
-    sync_run,
-)
+from support.given import ANN, CAT, NOBODY, command, given, made_by
 from support.hub_scene import HUB
 from support.world import NOUNS
 
 ACME = given(*HUB)
-PROJECT, CONNECTION = {"project_id": project(9)}, {"connection_id": connection(9)}
-RUN, LETTER = {"sync_run_id": sync_run(9)}, {"dlq_event_id": dead_letter(9)}
-ALERT, SECRET_REF = {"alert_id": alert(9)}, {"secret_ref_id": secret_ref(9)}
+NOWHERE = "1c000000-0000-4000-8000-000000000009"
+PROJECT, CONNECTION = {"project_id": NOWHERE}, {"connection_id": NOWHERE}
+RUN, LETTER = {"sync_run_id": NOWHERE}, {"dlq_event_id": NOWHERE}
+ALERT, SECRET_REF = {"alert_id": NOWHERE}, {"secret_ref_id": NOWHERE}
 UNKNOWN: list[tuple[str, dict[str, str], dict[str, Any], Code]] = [
     ("RENAME_PROJECT", PROJECT, {"name": "New"}, Code.PROJECT_NOT_FOUND),
     ("ADD_PROJECT_MEMBER", PROJECT, {"user_id": NOBODY, "role": "viewer"}, Code.PROJECT_NOT_FOUND),
@@ -41,7 +29,7 @@ UNKNOWN: list[tuple[str, dict[str, str], dict[str, Any], Code]] = [
     ("START_SYNC", CONNECTION, {}, Code.CONNECTION_NOT_FOUND),
     ("RECORD_DLQ_EVENT", CONNECTION, {"payload": 1}, Code.CONNECTION_NOT_FOUND),
     ("RETRY_DLQ_EVENTS", CONNECTION, {"filter": {}}, Code.CONNECTION_NOT_FOUND),
-    ("RESOLVE_DLQ_EVENTS", CONNECTION, {"ids": [dead_letter(9)], "resolution": "manual"}, Code.CONNECTION_NOT_FOUND),
+    ("RESOLVE_DLQ_EVENTS", CONNECTION, {"ids": [NOWHERE], "resolution": "manual"}, Code.CONNECTION_NOT_FOUND),
     ("COMPLETE_SYNC", RUN, {}, Code.SYNC_RUN_NOT_FOUND),
     ("FAIL_SYNC", RUN, {"error_message": "down"}, Code.SYNC_RUN_NOT_FOUND),
     ("CANCEL_SYNC", RUN, {}, Code.SYNC_RUN_NOT_FOUND),
@@ -60,7 +48,7 @@ def test_an_unknown_thing_is_reported_before_anything_else(
     type_: str, thing: dict[str, str], more: dict[str, Any], code: Code, by: str | None
 ) -> None:
     tried = command(type_, by, **thing, **more)
-    ACME.with_taken(*thing.values()).when(tried).then_rejected(code)
+    ACME.with_taken(NOWHERE).when(tried).then_rejected(code)
     (entry,) = ACME.when(tried).then_rejected(code).entries()
     _, own_id = NOUNS[type_.partition("_")[2]]
     assert (entry.entity_id, entry.project_id) == ((thing | more).get(own_id, made_by(tried)), None)

@@ -40,11 +40,6 @@ async def test_a_refused_item_does_not_stop_the_others(door: DoorAlone) -> None:
     assert [command["id"] for command in door.kafka.commands] == [command["id"] for command in good]
 
 
-async def test_an_item_that_is_not_json_is_refused_alone(door: DoorAlone) -> None:
-    answer = await door.send_batch(b'[{"data": NaN}, {"a":1,"a":2}]')
-    assert [item["status"] for item in answer.json()] == [400, 400]
-
-
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -57,9 +57,7 @@ async def test_a_user_can_only_ask_for_its_own_attempts_as_an_outsider(door: Doo
     ("query", "actor", "status"),
     [("", None, 200), ("", USER, 200), (f"?actor={USER.upper()}", USER, 200), (f"?actor={OTHER}", USER, 404)],
 )
-async def test_a_service_may_ask_for_the_commands_of_one_actor(
-    door: DoorAlone, query: str, actor: str | None, status: int
-) -> None:
+async def test_a_service_may_ask_about_one_actor(door: DoorAlone, query: str, actor: str | None, status: int) -> None:
     store(door, actor)
     answer = await door.outcome(ORG, f"{COMMAND}{query}", "service:audit")
     assert answer.status_code == status

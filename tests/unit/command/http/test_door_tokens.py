@@ -57,9 +57,7 @@ async def test_a_token_issued_in_the_future_is_accepted(by_secret: Authenticator
         {"role": "service_role", "sub": "x" * 64},
     ],
 )
-async def test_a_token_with_a_missing_or_invalid_claim_is_refused(
-    by_secret: Authenticator, changes: dict[str, Any]
-) -> None:
+async def test_a_missing_or_invalid_claim_is_refused(by_secret: Authenticator, changes: dict[str, Any]) -> None:
     refused = await refusal(by_secret, f"Bearer {token(**changes)}")
     assert (refused.rejected.status, refused.rejected.code) == (401, "UNAUTHENTICATED")
     assert refused.headers is not None
@@ -108,9 +106,7 @@ async def test_a_refused_token_gets_a_problem_with_a_challenge(door: DoorAlone) 
 
 
 @pytest.mark.parametrize("anonymous", [True, "true", 1, []])
-async def test_an_anonymous_user_is_refused_unless_allowed(
-    verifier: Verifier, by_secret: Authenticator, anonymous: object
-) -> None:
+async def test_anonymous_users_need_permission(verifier: Verifier, by_secret: Authenticator, anonymous: object) -> None:
     refused = await refusal(by_secret, f"Bearer {token(is_anonymous=anonymous)}")
     assert (refused.rejected.status, refused.rejected.code) == (403, "FORBIDDEN")
     assert await status(by_secret, token(is_anonymous=False)) == 200
@@ -140,9 +136,7 @@ async def test_a_cached_token_expires_with_the_same_leeway(by_secret: Authentica
     assert by_secret._verified[cached].expires_at == expires_at + LEEWAY_SECONDS == expires_at + 5
 
 
-async def test_setting_the_wall_clock_back_does_not_extend_a_cached_token(
-    by_secret: Authenticator, wall: Clock, clock: Clock
-) -> None:
+async def test_a_clock_set_back_extends_no_cached_token(by_secret: Authenticator, wall: Clock, clock: Clock) -> None:
     cached = token()
     await status(by_secret, cached)
     before = by_secret._verified[cached]

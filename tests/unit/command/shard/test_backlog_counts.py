@@ -74,9 +74,7 @@ def test_dead_letters_leave_memory_once_they_are_projected(world: FairWeather) -
 
 
 @pytest.mark.parametrize("pending", [98, 99])
-def test_an_incomplete_count_is_redone_only_if_it_cannot_tell_a_warning_from_a_critical_alert(
-    pending: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_incomplete_count_is_redone_if_it_hides_the_severity(pending: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 101)
     needed = pending + 1 < CRITICAL
     recorded = command("RECORD_DLQ_EVENT", connection_id=CONNECTION, payload=1)

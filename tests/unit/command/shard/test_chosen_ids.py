@@ -8,6 +8,7 @@ from daybook_command.shard.events import Acknowledged, Answered, EndsRead, Taken
 from daybook_command.shard.machine import Shard
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
+from daybook_contracts.topics import PRINCIPAL
 from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only, sent, starting
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
@@ -82,10 +83,9 @@ def test_a_command_with_a_computed_id_does_not_wait() -> None:
 
 def test_a_user_who_chooses_an_id_is_rejected_at_once() -> None:
     shard = taken_over()
-    by_user = tuple(
-        (name, f"user:{ANN}".encode() if name == "daybook-principal" else value) for name, value in CHOOSES_ID.headers
-    )
-    effects = arrive(shard, command_at(0, "CREATE_ORG"), replace(CHOOSES_ID, headers=by_user))
+    headers = dict(CHOOSES_ID.headers) | {PRINCIPAL: f"user:{ANN}".encode()}
+    by_user = replace(CHOOSES_ID, headers=tuple(headers.items()))
+    effects = arrive(shard, command_at(0, "CREATE_ORG"), by_user)
     assert len(only(shard.handle(answer_of(effects, next_offsets=BEHIND_END)), Append).records) == 2
 
 
@@ -109,9 +109,8 @@ def test_a_revoked_partition_is_not_committed_past_a_waiting_command() -> None:
 
 def test_more_waiting_commands_than_one_batch_parses_do_not_delay_other_orgs() -> None:
     shard = taken_over()
-    waiting = [
-        sent(at, "CREATE_PROJECT", name="n" * 200, project_id=str(UUID(int=at, version=4))) for at in range(1, 900)
-    ]
+    ids = [str(UUID(int=at, version=4)) for at in range(1, 900)]
+    waiting = [sent(at, "CREATE_PROJECT", name="n" * 200, project_id=id_) for at, id_ in enumerate(ids, start=1)]
     elsewhere = replace(IN_OTHER_ORG, offset=900)
     effects = arrive(shard, *waiting, elsewhere)
     while not (appends := [effect for effect in effects if isinstance(effect, Append)]):

@@ -125,9 +125,7 @@ def test_a_refused_batch_is_retried_one_by_one_and_a_command_that_fails_alone_is
     assert only(effects, LoadSnapshot).commands == 1
 
 
-def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 

@@ -27,12 +27,9 @@ CREATE = {"type": "CREATE_ORG", "data": {"name": "Acme"}}
 RENAME = {"type": "RENAME_ORG", "data": {"name": "Emca"}}
 
 
-def sent(
-    offset: int, by: str | None, envelope: dict[str, Any], id_: str | None = None, org: str = ORG
-) -> CommandRecord:
-    return command_record(
-        offset, {"id": id_ or str(UUID(int=offset + 1, version=4)), "org_id": org, "actor_user_id": by, **envelope}
-    )
+def sent(offset: int, by: str, envelope: dict[str, Any], id_: str | None = None, org: str = ORG) -> CommandRecord:
+    own = {"id": id_ or str(UUID(int=offset + 1, version=4)), "org_id": org, "actor_user_id": by}
+    return command_record(offset, own | envelope)
 
 
 def sample(type_: str) -> dict[str, Any]:
@@ -41,12 +38,10 @@ def sample(type_: str) -> dict[str, Any]:
     return {"type": type_, "data": data} | ({"org_id": None} if type_ == "REGISTER_USER" else {})
 
 
-def run(
-    shard: Shard, base: int, *records: CommandRecord, known: frozenset[str] = KNOWN
-) -> tuple[list[Entry], list[Any]]:
+def run(shard: Shard, at: int, *records: CommandRecord, known: frozenset[str] = KNOWN) -> tuple[list[Entry], list[Any]]:
     """The entries and the answers of one batch."""
     entries = [read_entry(each.value).entry for each in decided(shard, *records, known_users=known).records]
-    answer = only(shard.handle(Acknowledged(base)), Answer)
+    answer = only(shard.handle(Acknowledged(at)), Answer)
     return entries, [json.loads(reply.value) for reply in answer.replies]
 
 

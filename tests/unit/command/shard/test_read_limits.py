@@ -53,9 +53,7 @@ def large(offset: int) -> CommandRecord:
 
 
 @pytest.mark.parametrize(("made_at", "most"), [(command_at, MAX_QUEUED), (large, MAX_QUEUED_BYTES // LARGE)])
-def test_reading_pauses_at_a_full_queue_and_resumes_below_half(
-    made_at: Callable[[int], CommandRecord], most: int
-) -> None:
+def test_reading_pauses_at_a_full_queue_until_below_half(made_at: Callable[[int], CommandRecord], most: int) -> None:
     engine, assignment, consumer = reading()
     records = [made_at(offset) for offset in range(1, most + 1)]
     engine.take(0, records[:-1])

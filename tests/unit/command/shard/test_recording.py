@@ -20,9 +20,7 @@ def test_a_recorded_entry_reads_back_from_its_bytes() -> None:
 
 
 @pytest.mark.parametrize("damage", [(b'"v":1', b'"v":2'), (b"{", b"{ "), (b"RENAME", b"Rename")])
-def test_an_entry_that_would_be_void_is_not_appended(
-    damage: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_void_entry_is_not_appended(damage: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     def damaged(entry: Entry) -> bytes:
         return seal(entry).replace(*damage, 1)
 

@@ -90,9 +90,7 @@ def test_nothing_is_sent_if_nothing_matches(work: BulkAction) -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=30), st.integers(0, 3), st.integers(0, 9))
-def test_an_interrupted_and_repeated_retry_has_the_result_of_an_uninterrupted_one(
-    counts: list[int], max_retry_count: int, commands: int
-) -> None:
+def test_an_interrupted_retry_can_simply_be_repeated(counts: list[int], max_retry_count: int, commands: int) -> None:
     uninterrupted, interrupted = Pending(*counts), Pending(*counts)
     whole = run_to_end(uninterrupted, Retry(max_retry_count))
     first = run_to_end(interrupted, Retry(max_retry_count), commands=commands)

@@ -40,9 +40,8 @@ def test_a_payload_at_the_bound_is_decompressed_and_one_more_byte_is_refused(nam
 @given(st.lists(st.binary(min_size=1), min_size=2, max_size=4))
 def test_streams_of_several_parts_are_decompressed(parts: list[bytes]) -> None:
     assert decompression.decompress_gzip(b"".join(map(gzip.compress, parts))) == b"".join(parts)
-    assert decompression.decompress_zstd(b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)) == b"".join(
-        parts
-    )
+    frames = b"".join(bytes(cramjam.zstd.compress(part)) for part in parts)
+    assert decompression.decompress_zstd(frames) == b"".join(parts)
     assert decompression.decompress_snappy(bytes(cramjam.snappy.compress_raw(parts[0]))) == parts[0]
 
 

@@ -36,9 +36,7 @@ def ignore(_: Outage) -> None:
 
 
 @pytest.mark.usefixtures("_without_pauses")
-async def test_an_outage_is_retried_until_it_ends_and_each_failure_is_reported(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_an_outage_is_retried_until_it_ends_and_each_failure_reported(caplog: pytest.LogCaptureFixture) -> None:
     outages = [DatabaseAway("one"), KafkaAway("other"), *(KafkaAway("long") for _ in range(2_000))]
     reported: list[Outage] = []
     server = Server(*outages)

@@ -1,22 +1,19 @@
-"""A partition followed entry by entry: each kind of fault is named, at its place, and the log goes on after it."""
+"""A partition followed entry by entry: findings at their places, and what is carried along after a broken entry."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.hashing import ZERO_HASH
+from daybook_contracts.log.admission import VoidReason
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.chain import Chain, Followed
-from daybook_projector.audit.checks.finding import MAX_FINDINGS, Finding, Findings
-from support.chain import Json, commit_hash, entry_hash, jcs
-from support.logbook import Logbook, org, project, user
-
-ORG, ANN, BOB = org(1), user(1), user(2)
-ALTERED = 2
-"""The position of the entry that the tests alter: a project is made."""
+from daybook_projector.audit.checks.finding import Finding
+from support.altered_log import ALTERED, LENGTH, REDACTED, a_log, altered, in_columns, in_metadata, resealed, without
+from support.chain import jcs, partition_of
+from support.logbook import Logbook, org, project, thing, user
 
 GOLDEN_ENTRY = (
     b'{"action":"RENAME_ORG","actor_user_id":null,"created_at":"2026-11-22T15:10:13.123456Z",'
@@ -33,48 +30,29 @@ GOLDEN_ENTRY = (
 GOLDEN_DIGEST = "4f494ad83509039ae8cdddc76fdc35dfdfb537d2e82744426281d9c9aa8091a6"
 
 
-def a_log() -> list[bytes]:
-    log = Logbook()
-    log.register(ANN)
-    log.add(ORG, ANN, facts.OrgCreated(name="a"), facts.ProjectCreated(name="b", project_id=project(1)))
-    log.add(ORG, ANN, facts.OrgRenamed(name="c"))
-    log.refuse(ORG, ANN, "ADD_MEMBER", BOB, {"user_id": BOB})
-    return [value for value in log.records[0] if value is not None]
-
-
-def followed(values: list[bytes], partitions: int = 1) -> tuple[Chain, list[Followed]]:
-    chain = Chain(0, "export", partitions=partitions)
+def followed(values: list[bytes], *, is_filtered: bool = False) -> tuple[Chain, list[Followed]]:
+    chain = Chain(0, "export", is_filtered=is_filtered)
     return chain, [chain.follow(-1, value) for value in values]
 
 
-def findings(values: list[bytes], partitions: int = 1) -> list[Finding]:
-    return [each.finding for each in followed(values, partitions)[1] if each.finding is not None]
+def findings(values: list[bytes], *, is_filtered: bool = False) -> list[Finding]:
+    return [each.finding for each in followed(values, is_filtered=is_filtered)[1] if each.finding is not None]
 
 
-def altered(change: Callable[[Json], None], *, sealed: bool = False) -> list[bytes]:
-    """The log with one entry changed; `sealed`: with a hash that fits, and all that follow linked to it."""
-    values = a_log()
-    prev = None
-    for at in range(ALTERED, len(values)):
-        entry = json.loads(values[at])
-        if at == ALTERED:
-            change(entry)
-        elif not sealed:
-            break
-        else:
-            entry["metadata_json"]["prev"] = prev
-        if sealed:
-            entry["metadata_json"]["hash"] = prev = entry_hash(entry)
-        values[at] = jcs(entry)
-    return values
+def brief(found: list[Finding]) -> list[tuple[Any, ...]]:
+    return [(each.check, each.position) for each in found]
+
+
+def metadata_of(value: bytes) -> Any:
+    return json.loads(value)["metadata_json"]
 
 
 def test_a_right_log_has_no_findings() -> None:
     chain, entries = followed(a_log())
-    assert [each.finding for each in entries] == [None] * 5
-    assert [each.position for each in entries] == [0, 1, 2, 3, 4]
+    assert [each.finding for each in entries] == [None] * LENGTH
+    assert [each.position for each in entries] == list(range(LENGTH))
     assert all(each.entry is not None and each.entry.poison is None for each in entries)
-    assert chain.entries == 5
+    assert chain.entries == LENGTH
 
 
 def test_the_digest_has_its_golden_value() -> None:
@@ -91,84 +69,200 @@ def test_the_digest_of_any_shape_is_the_same() -> None:
         assert digest.extended(digest.EMPTY, value, length) == digest.extended(digest.EMPTY, value, None)
 
 
-def in_metadata(**members: Any) -> Callable[[Json], None]:
-    return lambda entry: entry["metadata_json"].update(members)
-
-
-def in_columns(**members: Any) -> Callable[[Json], None]:
-    return lambda entry: entry.update(members)
-
-
-def with_other_data(data: Any) -> Callable[[Json], None]:
-    def change(entry: Json) -> None:
-        metadata = entry["metadata_json"]
-        metadata["data"] = data
-        metadata["commit"] = commit_hash(metadata["salt"], data)
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("check", "change", "sealed"),
-    [
-        ("partition", in_metadata(partition=1), False),
-        ("position", in_metadata(position=7), False),
-        ("prev", in_metadata(prev=ZERO_HASH), False),
-        ("hash", in_metadata(hash=ZERO_HASH), False),
-        ("hash", in_columns(action="RENAME_ORG"), False),
-        ("id", in_columns(id=project(1)), True),
-        ("id", in_metadata(command_id="x"), True),
-        ("commit", in_metadata(data={"name": "z"}), False),
-        ("commit", in_metadata(salt="ff" * 16), False),
-        ("columns", in_columns(result="failure"), True),
-        ("columns", in_columns(actor_user_id="ann"), True),
-        ("columns", in_columns(org_id=org(2)), True),
-        ("columns", in_metadata(entries=1), True),
-        ("created_at", in_columns(created_at="2026-01-01T00:00:00.000000Z"), True),
-        ("created_at", in_columns(created_at="yesterday"), True),
-        ("data", with_other_data({"name": 1}), True),
-        ("data", in_metadata(v=2), True),
-        ("data", in_columns(action="PAINT_ORG"), True),
-    ],
-)
-def test_the_first_fault_of_an_altered_entry_is_named(
-    check: str, change: Callable[[Json], None], *, sealed: bool
-) -> None:
-    first = findings(altered(change, sealed=sealed))[0]
-    assert (first.check, first.partition, first.position) == (check, 0, ALTERED)
-
-
 def test_an_entry_in_a_partition_that_is_not_its_orgs_is_a_fault_of_its_columns() -> None:
-    assert {each.check for each in findings(a_log(), partitions=12)} <= {"columns"}
-    assert len(findings(a_log(), partitions=5)) > 0 or len(findings(a_log(), partitions=7)) > 0
+    log = Logbook()
+    log.add(org(1), user(1), facts.OrgCreated(name="a"))
+    chain = Chain(0, "topic", partitions=12)
+    finding = chain.follow(0, log.records[0][0]).finding
+    assert finding is not None
+    assert (finding.check, finding.field) == ("columns", "metadata_json.partition")
+    assert (finding.expected, finding.found) == (partition_of(org(1), 12), 0)
 
 
-@pytest.mark.parametrize(("value", "check"), [(b"garbage", "unreadable"), (b"[]", "unreadable"), (None, "canonical")])
-def test_bytes_that_are_no_canonical_entry_are_named(value: bytes | None, check: str) -> None:
-    values = a_log()
-    values[ALTERED] = json.dumps(json.loads(values[ALTERED])).encode() if value is None else value
-    first = findings(values)[0]
-    assert (first.check, first.position) == (check, ALTERED)
+def test_where_the_number_of_partitions_is_known_other_rules_of_the_columns_come_first() -> None:
+    chain = Chain(0, "topic", partitions=12)
+    values = altered(in_columns(entity_id="x"), sealed=True)
+    found = [chain.follow(0, value).finding for value in values]
+    assert [each and each.field for each in found[1:]] == ["metadata_json.partition", "entity_id"] + [
+        "metadata_json.partition"
+    ] * 2
 
 
-def test_verification_goes_on_from_the_own_position_and_hash_of_the_entry_after_a_break() -> None:
+def test_a_removed_entry_gives_one_finding_where_it_was() -> None:
     values = a_log()
     del values[ALTERED]
     (only,) = findings(values)
     assert (only.check, only.position, only.expected, only.found) == ("position", ALTERED, ALTERED, ALTERED + 1)
 
 
+def test_a_repeated_entry_gives_one_finding_at_the_position_after_it() -> None:
+    values = a_log()
+    values.insert(ALTERED, values[ALTERED])
+    (only,) = findings(values)
+    assert (only.check, only.position, only.expected, only.found) == ("position", ALTERED + 1, ALTERED + 1, ALTERED)
+
+
+def test_swapped_neighbours_give_a_finding_at_the_position_of_the_first_of_them() -> None:
+    values = a_log()
+    values[2], values[3] = values[3], values[2]
+    found = findings(values)
+    assert [(each.check, each.position, each.found) for each in found] == [
+        ("position", 2, 3),
+        ("position", 4, 2),
+        ("position", 3, 4),
+    ]
+
+
+def test_after_unreadable_bytes_the_next_entry_follows_at_any_prev() -> None:
+    values = a_log()
+    values[ALTERED] = b"garbage"
+    assert brief(findings(values)) == [("unreadable", ALTERED)]
+
+
+def test_after_unreadable_bytes_the_other_checks_are_made() -> None:
+    for change, field in ((in_metadata(prev=1), "metadata_json.prev"), (in_columns(entity_type=1), "entity_type")):
+        values = altered(change, sealed=True)
+        values[ALTERED - 1] = b"garbage"
+        first, second = findings(values)
+        assert (first.check, second.check, second.field) == ("unreadable", "columns", field)
+
+
+@pytest.mark.parametrize("gone", [".hash", ".position", "created_at"])
+def test_after_an_entry_that_names_no_place_the_next_one_follows(gone: str) -> None:
+    (only,) = findings(altered(without(gone)))
+    assert only.position == ALTERED
+
+
+def test_an_entry_without_metadata_is_not_in_its_partition() -> None:
+    (only,) = findings(altered(in_columns(metadata_json=[])))
+    assert (only.check, only.position, only.expected) == ("partition", ALTERED, 0)
+    assert "found" not in only.as_json()
+
+
+def test_after_an_altered_hash_the_next_prev_does_not_fit() -> None:
+    found = findings(altered(in_metadata(hash="ab" * 32)))
+    assert brief(found) == [("hash", ALTERED), ("prev", ALTERED + 1)]
+    assert (found[1].expected, found[1].found) == ("ab" * 32, metadata_of(a_log()[ALTERED])["hash"])
+
+
+def test_after_an_earlier_time_the_next_one_is_compared_with_it() -> None:
+    past = "2020-01-01T00:00:00.000000Z"
+    found = findings(altered(in_columns(created_at=past), sealed=True))
+    assert brief(found) == [("created_at", ALTERED)]
+    before = json.loads(a_log()[ALTERED - 1])["created_at"]
+    assert (found[0].expected, found[0].found) == (f"later than {before}", past)
+
+
+def test_after_a_later_time_the_next_one_is_compared_with_it() -> None:
+    future = "2099-01-01T00:00:00.000000Z"
+    assert brief(findings(altered(in_columns(created_at=future), sealed=True))) == [("created_at", ALTERED + 1)]
+
+
+def test_after_what_is_no_time_every_time_is_late_enough() -> None:
+    values = altered(in_columns(created_at="2099-01-01T00:00:00.000000Z"), sealed=True, at=ALTERED - 1)
+    values[ALTERED] = jcs(json.loads(values[ALTERED]) | {"created_at": "soon"})
+    assert brief(findings(resealed(values, ALTERED))) == [("created_at", ALTERED)]
+
+
+def test_the_position_after_the_last_count_is_the_last_one_that_is_expected() -> None:
+    last, unplaced = (
+        jcs({"metadata_json": {"partition": 0, "position": 2**53 - 1}}),
+        jcs({"metadata_json": {"partition": 0}}),
+    )
+    found = findings([last, unplaced, unplaced, unplaced])
+    assert [each.expected for each in found] == [0, 2.0**53, 2.0**53, 2.0**53]
+    assert [each.position for each in found] == [0, 2.0**53, 2.0**53, 2.0**53]
+    assert b'"position":9007199254740992' in jcs(found[-1].as_json())
+
+
+def test_numbers_are_read_as_doubles_where_an_entry_goes_on() -> None:
+    values = a_log()
+    values[ALTERED] = values[ALTERED].replace(b'"position":2,', b'"position":0.2e1,')
+    assert brief(findings(values)) == [("canonical", ALTERED)]
+
+
 def test_a_redacted_entry_is_listed_and_keeps_its_hash() -> None:
-    chain, entries = followed(altered(in_metadata(data=None, salt=None)))
-    assert [each.finding for each in entries] == [None] * 5
+    chain, entries = followed(altered(REDACTED))
+    assert [each.finding for each in entries] == [None] * LENGTH
     assert chain.redacted == [json.loads(a_log()[ALTERED])["id"]]
     assert chain.digest == followed(a_log())[0].digest
 
 
-def test_a_report_lists_the_first_findings_and_counts_the_others() -> None:
-    found = Findings()
-    for position in reversed(range(3 * MAX_FINDINGS)):
-        found.add(Finding(check="hash", place="topic", partition=0, position=position))
-    found.extend([Finding(check="hash", place="topic", partition=1)], more=5)
-    assert [each.position for each in found.listed] == list(range(MAX_FINDINGS))
-    assert found.more == 2 * MAX_FINDINGS + 1 + 5
+def test_a_redacted_entry_is_listed_if_a_check_after_its_commit_fails_and_only_then() -> None:
+    late, early = in_columns(entity_id="x"), in_columns(id=thing(1))
+    assert len(followed(altered(REDACTED, late, sealed=True))[0].redacted) == 1
+    assert followed(altered(REDACTED, early, sealed=True))[0].redacted == []
+    assert followed(altered(REDACTED, early))[0].redacted == []
+
+
+def test_a_record_that_follows_at_any_prev_extends_the_log_of_the_topic() -> None:
+    values = a_log()
+    chain = Chain(0, "topic", partitions=1)
+    for value in values[:ALTERED]:
+        chain.extend(0, value)
+    assert chain.extend(0, b"garbage") == VoidReason.NOT_CANONICAL
+    chain.step_over(0, b"garbage")
+    assert chain.extend(0, values[ALTERED]) == VoidReason.WRONG_POSITION
+    followed = chain.extend(0, values[ALTERED + 1])
+    assert isinstance(followed, Followed)
+    assert followed.finding is None
+
+
+def test_after_a_certificate_the_log_goes_on_from_its_place() -> None:
+    values = a_log()
+    chain, _ = followed(values[:3])
+    later = Chain(0, "export")
+    later.go_on_from(chain.head, chain.digest)
+    assert [later.follow(-1, value).finding for value in values[3:]] == [None, None]
+    assert later.digest == followed(values)[0].digest
+
+
+def chosen(*positions: int) -> list[bytes]:
+    return [a_log()[position] for position in positions]
+
+
+def test_a_filtered_export_has_no_chain() -> None:
+    chain, entries = followed(chosen(1, 2, 4), is_filtered=True)
+    assert [each.finding for each in entries] == [None] * 3
+    assert (chain.entries, chain.head.position) == (3, 4)
+    assert findings(altered(in_metadata(prev=ZERO_HASH), sealed=True)[2:], is_filtered=True) == []
+
+
+def test_positions_of_a_filtered_export_rise() -> None:
+    found = findings(chosen(2, 1, 3, 3), is_filtered=True)
+    assert [(each.check, each.position, each.expected, each.found) for each in found] == [
+        ("position", 1, "above 2", 1),
+        ("position", 3, "above 3", 3),
+    ]
+
+
+def test_entries_of_a_filtered_export_without_a_position_have_findings_without_one() -> None:
+    (only,) = findings(altered(in_metadata(position="x"))[2:], is_filtered=True)
+    assert only.as_json() == {
+        "check": "position",
+        "place": "export",
+        "partition": 0,
+        "id": json.loads(a_log()[2])["id"],
+        "found": "x",
+    }
+
+
+def test_after_unreadable_bytes_in_a_filtered_export_the_last_position_stays() -> None:
+    found = findings([*chosen(2), b"garbage", *chosen(2)], is_filtered=True)
+    assert [(each.check, each.expected) for each in found][1:] == [("position", "above 2")]
+    assert "position" not in found[0].as_json()
+
+
+def test_each_entry_of_a_filtered_export_is_checked_by_itself() -> None:
+    values = altered(in_columns(entity_type=1), sealed=True)[2:]
+    assert brief(findings(values, is_filtered=True)) == [("columns", ALTERED)]
+    values = altered(in_columns(project_id=project(7)))[2:]
+    assert brief(findings(values, is_filtered=True)) == [("hash", ALTERED)]
+    early = altered(in_columns(created_at="2020-01-01T00:00:00.000000Z"), sealed=True)[1:]
+    assert brief(findings(early, is_filtered=True)) == [("created_at", ALTERED)]
+
+
+def test_an_altered_entry_with_a_hash_of_its_own_breaks_the_chain_after_it() -> None:
+    values = altered(in_columns(project_id=project(7)))
+    values[ALTERED] = resealed(values[ALTERED : ALTERED + 1], 0)[0]
+    assert brief(findings(values)) == [("prev", ALTERED + 1)]

@@ -47,15 +47,13 @@ def test_renaming_an_org_updates_only_its_name() -> None:
 
 
 def test_a_member_is_inserted_with_its_role() -> None:
-    assert folded(facts.MemberAdded(role="admin", user_id=BOB)) == [
-        Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": BOB, "role": "admin", "created_at": AT})
-    ]
+    (change,) = folded(facts.MemberAdded(role="admin", user_id=BOB))
+    assert change == Insert(ORG_MEMBERS, {"org_id": ORG, "user_id": BOB, "role": "admin", "created_at": AT})
 
 
 def test_a_new_role_updates_only_the_role() -> None:
-    assert folded(facts.MemberUpdated(role="admin", user_id=BOB)) == [
-        Update(ORG_MEMBERS, (ORG, BOB), {"role": "admin"})
-    ]
+    (change,) = folded(facts.MemberUpdated(role="admin", user_id=BOB))
+    assert change == Update(ORG_MEMBERS, (ORG, BOB), {"role": "admin"})
 
 
 def test_demoting_to_viewer_also_demotes_in_the_listed_projects() -> None:
@@ -75,9 +73,8 @@ def test_removing_a_member_also_removes_it_from_the_listed_projects() -> None:
 
 
 def test_a_project_is_inserted_without_members() -> None:
-    assert folded(facts.ProjectCreated(name="Site", project_id=ONE)) == [
-        Insert(PROJECTS, {"id": ONE, "org_id": ORG, "name": "Site", "created_at": AT})
-    ]
+    (change,) = folded(facts.ProjectCreated(name="Site", project_id=ONE))
+    assert change == Insert(PROJECTS, {"id": ONE, "org_id": ORG, "name": "Site", "created_at": AT})
 
 
 def test_renaming_a_project_updates_only_its_name() -> None:
@@ -85,12 +82,10 @@ def test_renaming_a_project_updates_only_its_name() -> None:
 
 
 def test_project_members_are_inserted_updated_and_deleted() -> None:
-    assert folded(facts.ProjectMemberAdded(project_id=ONE, role="editor", user_id=BOB)) == [
-        Insert(PROJECT_MEMBERS, {"project_id": ONE, "user_id": BOB, "role": "editor", "created_at": AT})
-    ]
-    assert folded(facts.ProjectMemberUpdated(project_id=ONE, role="admin", user_id=BOB)) == [
-        Update(PROJECT_MEMBERS, (ONE, BOB), {"role": "admin"})
-    ]
+    (change,) = folded(facts.ProjectMemberAdded(project_id=ONE, role="editor", user_id=BOB))
+    assert change == Insert(PROJECT_MEMBERS, {"project_id": ONE, "user_id": BOB, "role": "editor", "created_at": AT})
+    (change,) = folded(facts.ProjectMemberUpdated(project_id=ONE, role="admin", user_id=BOB))
+    assert change == Update(PROJECT_MEMBERS, (ONE, BOB), {"role": "admin"})
     assert folded(facts.ProjectMemberRemoved(project_id=ONE, user_id=BOB)) == [Delete(PROJECT_MEMBERS, (ONE, BOB))]
 
 

@@ -43,25 +43,20 @@ def test_a_new_connection_is_active_and_its_config_unchanged() -> None:
 
 def test_an_updated_connection_changes_only_the_given_columns() -> None:
     config = free_json({})
-    assert folded(facts.ConnectionUpdated(connection_id=LINK, name="b")) == [
-        Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b"})
-    ]
-    assert folded(facts.ConnectionUpdated(connection_id=LINK, config=config)) == [
-        Update(SOURCE_CONNECTIONS, (LINK,), {"config_json": "{}"})
-    ]
-    assert folded(facts.ConnectionUpdated(connection_id=LINK, name="b", config=config)) == [
-        Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b", "config_json": "{}"})
-    ]
+    (change,) = folded(facts.ConnectionUpdated(connection_id=LINK, name="b"))
+    assert change == Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b"})
+    (change,) = folded(facts.ConnectionUpdated(connection_id=LINK, config=config))
+    assert change == Update(SOURCE_CONNECTIONS, (LINK,), {"config_json": "{}"})
+    (change,) = folded(facts.ConnectionUpdated(connection_id=LINK, name="b", config=config))
+    assert change == Update(SOURCE_CONNECTIONS, (LINK,), {"name": "b", "config_json": "{}"})
     assert folded(facts.ConnectionUpdated(connection_id=LINK)) == []
 
 
 def test_a_connection_is_activated_and_deactivated() -> None:
-    assert folded(facts.ConnectionActivated(connection_id=LINK)) == [
-        Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": True})
-    ]
-    assert folded(facts.ConnectionDeactivated(connection_id=LINK, reason="rest")) == [
-        Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": False})
-    ]
+    (change,) = folded(facts.ConnectionActivated(connection_id=LINK))
+    assert change == Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": True})
+    (change,) = folded(facts.ConnectionDeactivated(connection_id=LINK, reason="rest"))
+    assert change == Update(SOURCE_CONNECTIONS, (LINK,), {"is_active": False})
 
 
 def test_deleting_a_connection_deletes_only_its_own_row() -> None:
@@ -143,12 +138,10 @@ def test_an_alert_is_inserted_escalated_and_deleted() -> None:
 
 def test_a_secret_reference_is_inserted_rotated_and_deleted() -> None:
     created = facts.SecretRefCreated(secret_ref_id=OTHER, key_name="hottok", secret_id_ref="env:A")
-    assert folded(created) == [
-        Insert(SECRET_REFS, {"id": OTHER, "org_id": ORG, "key_name": "hottok", "secret_id_ref": "env:A"})
-    ]
-    assert folded(facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:B")) == [
-        Update(SECRET_REFS, (OTHER,), {"secret_id_ref": "env:B"})
-    ]
+    (change,) = folded(created)
+    assert change == Insert(SECRET_REFS, {"id": OTHER, "org_id": ORG, "key_name": "hottok", "secret_id_ref": "env:A"})
+    (change,) = folded(facts.SecretRefRotated(secret_ref_id=OTHER, secret_id_ref="env:B"))
+    assert change == Update(SECRET_REFS, (OTHER,), {"secret_id_ref": "env:B"})
     assert folded(facts.SecretRefDeleted(secret_ref_id=OTHER)) == [Delete(SECRET_REFS, (OTHER,))]
 
 

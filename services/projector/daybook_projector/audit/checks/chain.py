@@ -1,17 +1,19 @@
 """Follows one partition's log entry by entry: records in, entries to fold and findings out. Pure."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Final
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct, json
 
-from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
+from daybook_contracts.json.canonical import NotCanonical, canonical_bytes
 from daybook_contracts.log.admission import Admitted, VoidReason, admit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_projector.audit.checks import digest
-from daybook_projector.audit.checks.entry_checks import Judged, judge
+from daybook_projector.audit.checks.entry_checks import Judged, judge, next_position
 from daybook_projector.audit.checks.finding import Finding, Place, shown
-from daybook_projector.audit.checks.own_checks import Expected, is_redacted
+from daybook_projector.audit.checks.forms import as_json
+from daybook_projector.audit.checks.own_checks import NO_HASH, NO_TIME, Expected
+from daybook_projector.audit.checks.readable import readable_object
 from daybook_projector.audit.log.place import NO_OFFSET
 from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 
@@ -29,21 +31,37 @@ class Followed:
     data_length: int | None = None
 
 
+class _Place(Struct, gc=False):
+    position: int = -1
+    prev: str = NO_HASH
+
+
+class _Placed(Struct, gc=False):
+    metadata_json: _Place
+
+
+_PLACED: Final = json.Decoder(_Placed)
+
+
 class Chain:
-    """`head` is that of the log so far, `head_offset` Kafka's offset of its entry, `digest` that of the rows so far.
-    `partitions` is None where their number is not known.
+    """`head` is that of the log so far, with NO_HASH after an entry that names no hash; `head_offset` is Kafka's offset
+    of its entry, `digest` that of the rows so far. `redacted`: ids. `partitions` is None where their number is not
+    known. `is_filtered`: entries were left out, so each is judged by itself and positions only rise.
     """
 
-    def __init__(self, partition: int, place: Place, *, partitions: int | None) -> None:
+    def __init__(
+        self, partition: int, place: Place, *, partitions: int | None = None, is_filtered: bool = False
+    ) -> None:
         self.partition = partition
         self.place = place
         self.partitions = partitions
+        self.is_filtered = is_filtered
         self.head: Head = GENESIS
         self.head_offset = NO_OFFSET
         self.digest = digest.EMPTY
         self.entries = 0
         self.redacted: list[str] = []
-        self._created_at = ""
+        self._created_at = NO_TIME
 
     def go_on_from(self, head: Head, rows_digest: bytes, head_offset: int = NO_OFFSET) -> None:
         """Start after the entries that a certificate vouches for."""
@@ -51,17 +69,18 @@ class Chain:
 
     def extend(self, offset: int, value: bytes | None) -> Followed | VoidReason:
         """The next entry, if the record extends the log."""
-        admitted = admit(self.head, self.partition, value)
+        admitted = admit(self._head_before(value), self.partition, value)
         if isinstance(admitted, VoidReason):
             return admitted
         entry = read_partition_entry(offset, admitted)
         if self.partitions is not None:
             entry = poison_if_misplaced(entry, self.partition, self.partitions)
-        created_at = "" if entry.columns is None else entry.columns.created_at
-        is_right = entry.poison is None and created_at > self._created_at
-        finding = None if is_right else self._judge_admitted(admitted)
-        data_length = self._append(admitted, offset, created_at)
-        return Followed(self.head.position, admitted.value, entry, finding, data_length)
+        created_at = NO_TIME if entry.poison is not None or entry.columns is None else entry.columns.created_at
+        is_right = created_at > self._created_at
+        judged = Judged(None, admitted.head, created_at=created_at) if is_right else self._judge(admitted.value)
+        finding = self._finding(judged, admitted.head.position)
+        data_length = self._append(admitted, offset, judged)
+        return Followed(admitted.head.position, admitted.value, entry, finding, data_length)
 
     def follow(self, offset: int, value: bytes | None) -> Followed:
         """The next entry of a source without voids: one that does not extend the log is a finding, and the log goes on
@@ -70,60 +89,72 @@ class Chain:
         followed = self.extend(offset, value)
         return followed if isinstance(followed, Followed) else self.step_over(offset, value)
 
-    def step_over(self, offset: int, value: bytes | None) -> Followed:
-        """Report a record that does not extend the log, and go on from it."""
-        position = self.head.position + 1
-        judged = judge(value, self._expected())
-        finding = self._finding(judged, position)
+    def step_over(self, offset: int, value: bytes | None, *, is_whole: bool = True) -> Followed:
+        """Report a record that does not extend the log, and go on from it. `is_whole`: see `judge`."""
+        judged = self._judge(value, is_whole=is_whole)
+        finding = self._finding(judged, next_position(self.head))
         readable = _readable(value)
         if readable is None:
-            self.head, self.entries = judged.head, self.entries + 1
-            return Followed(position, value or b"", None, finding)
+            self._go_on(judged)
+            return Followed(judged.head.position, value or b"", None, finding)
         admitted = Admitted(judged.head, readable, None)
         entry = read_partition_entry(offset, admitted)
-        self._append(admitted, offset, "" if entry.columns is None else entry.columns.created_at)
+        self._append(admitted, offset, judged)
         return Followed(judged.head.position, readable, entry, finding)
 
-    def _append(self, admitted: Admitted, offset: int, created_at: str) -> int | None:
+    def _head_before(self, value: bytes | None) -> Head:
+        """The head that the record must extend. As far as it may have any place, its own."""
+        if not self.is_filtered and self.head.hash != NO_HASH:
+            return self.head
+        try:
+            own = _PLACED.decode(value or b"").metadata_json
+        except (ValueError, RecursionError):
+            return self.head
+        is_anywhere = self.is_filtered and own.position > self.head.position
+        return Head(own.position - 1 if is_anywhere else self.head.position, own.prev)
+
+    def _judge(self, value: bytes | None, *, is_whole: bool = True) -> Judged:
+        expected = Expected(self.partition, self.head, self._created_at, self.partitions, self.is_filtered)
+        return judge(value, expected, is_whole=is_whole)
+
+    def _append(self, admitted: Admitted, offset: int, judged: Judged) -> int | None:
         data = None if admitted.entry is None else admitted.entry.metadata_json.data
         length = None if data is None else len(memoryview(data))
         self.digest = digest.extended(self.digest, admitted.value, length)
-        self.head, self.head_offset = admitted.head, offset
-        self.entries += 1
-        self._created_at = max(created_at, self._created_at)
+        self.head_offset = offset
+        self._go_on(judged)
         return length
 
-    def _judge_admitted(self, admitted: Admitted) -> Finding | None:
-        judged = judge(admitted.value, self._expected())
-        parsed: Any = parse_as_ecmascript(admitted.value.decode())
-        if is_redacted(parsed):
-            self.redacted.append(parsed["id"])
-        return self._finding(judged, admitted.head.position)
-
-    def _expected(self) -> Expected:
-        return Expected(self.partition, self.head, self._created_at, self.partitions)
+    def _go_on(self, judged: Judged) -> None:
+        self.head, self._created_at = judged.head, judged.created_at
+        self.entries += 1
+        if judged.is_redacted and judged.entry_id is not None:
+            self.redacted.append(judged.entry_id)
 
     def _finding(self, judged: Judged, position: int) -> Finding | None:
+        """`position`: the one that was to come next."""
         if judged.fault is None:
             return None
-        check, expected, found = judged.fault
+        check, expected, found, field = judged.fault
+        place = judged.position if self.is_filtered else position
         return Finding(
             check=check,
             place=self.place,
             partition=self.partition,
-            position=position,
+            position=UNSET if place is None else as_json(place),
             id=UNSET if judged.entry_id is None else judged.entry_id,
-            expected=expected if expected is UNSET else shown(expected),
-            found=found if found is UNSET else shown(found),
+            field=field,
+            expected=shown(expected),
+            found=shown(found),
         )
 
 
 def _readable(value: bytes | None) -> bytes | None:
     """The JCS bytes of an entry that did not extend the log; None if it is no entry."""
-    try:
-        parsed: Any = parse_as_ecmascript((value or b"").decode())
-        canonical = canonical_bytes(parsed)
-    except (ValueError, RecursionError):
+    entry = readable_object(value or b"")
+    if entry is None or not isinstance(entry.get("metadata_json"), dict):
         return None
-    is_entry = isinstance(parsed, dict) and isinstance(parsed.get("metadata_json"), dict)
-    return canonical if is_entry else None
+    try:
+        return canonical_bytes(entry)
+    except NotCanonical:
+        return None

@@ -59,7 +59,7 @@ class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
     check: Check
     place: Place
     partition: int | UnsetType = UNSET
-    position: int | UnsetType = UNSET
+    position: float | UnsetType = UNSET
     id: str | UnsetType = UNSET
     table: str | UnsetType = UNSET
     key: tuple[Any, ...] | UnsetType = UNSET
@@ -70,21 +70,24 @@ class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
     @property
     def sort_key(self) -> tuple[Any, ...]:
         """By partition and position, then by table and key. Findings without a partition come after all partitions,
-        and those without a position after all positions of their partition.
+        and those without a position after all positions of their partition. Equal ones keep the order in which they
+        were found, so sorting must be stable.
         """
         partition = _AFTER_ALL if self.partition is UNSET else self.partition
         position = _AFTER_ALL if self.position is UNSET else self.position
         table = "" if self.table is UNSET else self.table
         key = "" if self.key is UNSET else canonical_bytes(list(self.key)).decode()
-        return partition, position, table, key, CHECKS.index(self.check), self.place
+        return partition, position, table, key
 
     def as_json(self) -> dict[str, Any]:
         found: dict[str, Any] = to_builtins(self)
         return found
 
 
-def shown(value: object) -> object:
-    """The value for a finding: itself, or its hash if it is long."""
+def shown(value: object) -> Any:
+    """The value for a finding: itself, or its hash if it is long. UNSET stays."""
+    if value is UNSET:
+        return UNSET
     try:
         text = canonical_bytes(value)
     except NotCanonical:

@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
-from msgspec import UNSET
-
 from daybook_contracts.entries.reading import is_time
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes
 from daybook_contracts.limits import MAX_SAFE_INTEGER
@@ -106,12 +104,14 @@ def _unreadable() -> CheckedManifest:
 
 def _findings(value: bytes, members: dict[str, Any]) -> Iterable[Finding]:
     try:
-        is_canonical = canonical_bytes(members) == value
-        digest: Any = _digest({name: member for name, member in members.items() if name != "digest"})
+        canonical: bytes | None = canonical_bytes(members)
     except NotCanonical:
-        is_canonical, digest = False, UNSET
-    if not is_canonical:
+        canonical = None
+    if canonical != value:
         yield Finding(check="canonical", place="manifest")
+    if canonical is None:
+        return
+    digest = _digest({name: member for name, member in members.items() if name != "digest"})
     if members["digest"] != digest:
         found = shown(members["digest"])
         yield Finding(check="hash", place="manifest", field="digest", expected=digest, found=found)

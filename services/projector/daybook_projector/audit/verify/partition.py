@@ -9,8 +9,8 @@ import orjson
 
 from daybook_contracts.log.head import Checkpoint
 from daybook_projector.audit.checks.chain import Chain, Followed
+from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.finding import Finding, Findings, Place
-from daybook_projector.audit.checks.own_checks import is_redacted
 from daybook_projector.audit.fold.fold import PartitionFold
 from daybook_projector.audit.log.table import TableLog
 from daybook_projector.audit.log.topic import TopicLog

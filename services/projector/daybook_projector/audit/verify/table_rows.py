@@ -13,9 +13,10 @@ from daybook_contracts.log.admission import VoidReason
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.chain import Chain, Followed
+from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.entry_checks import judge
 from daybook_projector.audit.checks.finding import Check, Finding, Findings, shown
-from daybook_projector.audit.checks.own_checks import Expected, is_redacted
+from daybook_projector.audit.checks.own_checks import Expected
 from daybook_projector.audit.log.place import SourceRecord
 
 Pages = AsyncIterator[list[SourceRecord]]
@@ -104,8 +105,9 @@ class TableRows:
         before = Head(entry.position - 1, logged["metadata_json"]["prev"])
         judged = judge(value, Expected(self._chain.partition, before, "", self._chain.partitions))
         if judged.fault is not None:
-            check, expected, found = judged.fault
-            self._findings.add(self._finding(check, entry.position, id=judged.entry_id, expected=expected, found=found))
+            check, expected, found, field = judged.fault
+            said = {"id": judged.entry_id, "field": field, "expected": expected, "found": found}
+            self._findings.add(self._finding(check, entry.position, **said))
             return
         own, theirs = row["metadata_json"]["hash"], logged["metadata_json"]["hash"]
         if own != theirs:

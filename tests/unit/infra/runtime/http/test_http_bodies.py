@@ -28,8 +28,7 @@ def tiny() -> Iterator[Tiny]:
 def test_a_body_is_received_completely(tiny: Tiny, size: int) -> None:
     with tiny.connect() as raw:
         for _ in range(2):
-            raw.send(request("POST", "/echo", f"content-length: {size}", body=bytes(size)))
-            assert raw.answer().body.startswith(b"%d " % size)
+            assert raw.ask("POST", "/echo", f"content-length: {size}", body=bytes(size)).body.startswith(b"%d " % size)
 
 
 @pytest.mark.parametrize("chunk", [10, 1_000, 200_000])
@@ -37,8 +36,7 @@ def test_a_chunked_body_is_received_completely(tiny: Tiny, chunk: int) -> None:
     pieces = 1_000_000 // chunk
     body = (b"%x\r\n" % chunk + bytes(chunk) + b"\r\n") * pieces + b"0\r\n\r\n"
     with tiny.connect() as raw:
-        raw.send(request("POST", "/echo", CHUNKED, body=body))
-        assert raw.answer().body.startswith(b"1000000 ")
+        assert raw.ask("POST", "/echo", CHUNKED, body=body).body.startswith(b"1000000 ")
 
 
 @pytest.mark.parametrize(
@@ -61,16 +59,15 @@ def test_the_framing_of_a_chunked_body_is_bounded(tiny: Tiny, first: bytes, rest
 
 def test_expect_100_continue_is_answered(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("POST", "/echo", "content-length: 5", "expect: 100-continue"))
-        assert raw.answer().status == 100
+        assert raw.ask("POST", "/echo", "content-length: 5", "expect: 100-continue").status == 100
         raw.send(b"hello")
         assert raw.answer().body.startswith(b"5 ")
 
 
 def test_trailers_do_not_become_headers(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("POST", "/echo", CHUNKED, body=b"1\r\nx\r\n0\r\nauthorization: me\r\n\r\n"))
-        assert raw.answer().body == b"1 ['host', 'transfer-encoding']"
+        answer = raw.ask("POST", "/echo", CHUNKED, body=b"1\r\nx\r\n0\r\nauthorization: me\r\n\r\n")
+        assert answer.body == b"1 ['host', 'transfer-encoding']"
 
 
 def test_an_incomplete_body_ends_the_connection(tiny: Tiny) -> None:
@@ -82,23 +79,19 @@ def test_an_incomplete_body_ends_the_connection(tiny: Tiny) -> None:
 def test_an_unread_body_is_discarded_and_the_connection_stays_open(tiny: Tiny) -> None:
     with tiny.connect() as raw:
         for _ in range(5):
-            raw.send(request("POST", "/unread", f"content-length: {2 * MIB}", body=bytes(2 * MIB)))
-            assert raw.answer().status == 401
-        raw.send(request("GET", "/livez"))
-        assert raw.answer().status == 200
+            assert raw.ask("POST", "/unread", f"content-length: {2 * MIB}", body=bytes(2 * MIB)).status == 401
+        assert raw.ask("GET", "/livez").status == 200
 
 
 def test_an_endless_unread_body_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("POST", "/unread", CHUNKED))
-        assert raw.answer().status == 401
+        assert raw.ask("POST", "/unread", CHUNKED).status == 401
         assert raw.send_until_cut(b"8000\r\n" + bytes(32_768) + b"\r\n", most=64 * MIB) < 64 * MIB
 
 
 def test_an_incomplete_body_after_the_answer_ends_the_connection(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("POST", "/unread", "content-length: 10", body=b"1"))
-        assert raw.answer().status == 401
+        assert raw.ask("POST", "/unread", "content-length: 10", body=b"1").status == 401
         assert raw.is_closed(DISCARD_SECONDS + 2)
 
 

@@ -45,16 +45,14 @@ def flooding(tiny: Tiny, number: int, data: bytes = b"") -> Iterator[list[Raw]]:
 def test_other_clients_are_answered_during_a_flood_of_connections(tiny: Tiny, data: bytes) -> None:
     closed_before = tiny.metric("daybook_http_cut_total", reason="made_room")
     with tiny.connect() as idle:
-        idle.send(request("GET", "/livez"))
-        assert idle.answer().status == 200
+        assert idle.ask("GET", "/livez").status == 200
         with flooding(tiny, 5 * LIMIT, data):
             assert tiny.process.num_fds() < LIMIT + 30
             for _ in range(20):
                 started = time.monotonic()
                 assert tiny.get("/echo", seconds=5).status == 200
                 assert time.monotonic() - started < 5
-            idle.send(request("GET", "/livez"))
-            assert idle.answer().status == 200
+            assert idle.ask("GET", "/livez").status == 200
             assert tiny.metric("daybook_http_cut_total", reason="made_room") - closed_before >= 4 * LIMIT
 
 
@@ -154,8 +152,6 @@ def test_descriptors_are_reserved_for_kafka_and_postgres() -> None:
 
 
 def test_more_connections_than_the_system_allows_are_refused() -> None:
-    error = limits_in_process(1_024, 1_024, "max_connections=1000")
-    assert error.startswith(
-        "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
-    )
+    expected = "DAYBOOK_MAX_CONNECTIONS: 1000 connections need 1512 descriptors, and this process may have 1024"
+    assert limits_in_process(1_024, 1_024, "max_connections=1000").startswith(expected)
     assert limits_in_process(400, 400).startswith("this process may have 400 descriptors and needs 528")

@@ -41,10 +41,7 @@ def test_an_endless_header_value_is_cut_off_early_and_uses_little_cpu(tiny: Tiny
         pytest.param(b"GET /" + b"a" * 33_000 + b" HTTP/1.1\r\n\r\n", id="request line"),
         pytest.param(FIRST_LINE + b"x: " + b"y" * 33_000 + b"\r\n\r\n", id="one value"),
         pytest.param(FIRST_LINE + b"x" * 33_000 + b": y\r\n\r\n", id="one name"),
-        pytest.param(
-            FIRST_LINE + b"xxxxxxxx: " + b"y" * 400 + b"\r\n" * 1 + (b"a: " + b"b" * 400 + b"\r\n") * 90 + b"\r\n",
-            id="many lines",
-        ),
+        pytest.param(FIRST_LINE + (b"a: " + b"b" * 400 + b"\r\n") * 91 + b"\r\n", id="many lines"),
         pytest.param(FIRST_LINE + b"x: y\r\n" * 101 + b"\r\n", id="101 short lines"),
     ],
 )
@@ -61,8 +58,7 @@ def test_a_too_large_head_is_answered_with_431_and_the_connection_ends(tiny: Tin
 def test_a_head_just_below_the_limits_is_accepted(tiny: Tiny) -> None:
     lines = [f"x-{number}: {'y' * 310}" for number in range(99)]
     with tiny.connect() as raw:
-        raw.send(request("GET", "/livez", *lines))
-        assert raw.answer().status == 200
+        assert raw.ask("GET", "/livez", *lines).status == 200
 
 
 def test_a_too_large_head_after_a_pipelined_request_ends_the_connection(tiny: Tiny) -> None:
@@ -105,16 +101,14 @@ def test_empty_lines_do_not_keep_a_connection_open(tiny: Tiny) -> None:
 
 def test_an_idle_connection_is_closed_after_the_idle_time(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("GET", "/livez"))
-        assert raw.answer().status == 200
+        assert raw.ask("GET", "/livez").status == 200
         assert not raw.is_closed(IDLE_SECONDS - 0.5)
         assert raw.is_closed(2)
 
 
 def test_the_head_of_a_second_request_has_the_same_time_limit(tiny: Tiny) -> None:
     with tiny.connect() as raw:
-        raw.send(request("GET", "/livez"))
-        assert raw.answer().status == 200
+        assert raw.ask("GET", "/livez").status == 200
         raw.send(FIRST_LINE)
         assert raw.answer().status == 408
         assert raw.is_closed(3)
@@ -143,8 +137,7 @@ def test_anything_but_http_1_1_is_answered_with_400(tiny: Tiny, bad: bytes) -> N
 @pytest.mark.parametrize("protocol", ["websocket", "h2c"])
 def test_an_upgrade_is_ignored_and_the_connection_ends(tiny: Tiny, protocol: str) -> None:
     with tiny.connect() as raw:
-        raw.send(request("GET", "/livez", f"upgrade: {protocol}", "connection: upgrade", "sec-websocket-key: x"))
-        answer = raw.answer()
+        answer = raw.ask("GET", "/livez", f"upgrade: {protocol}", "connection: upgrade", "sec-websocket-key: x")
         assert (answer.status, answer.headers["connection"]) == (200, "close")
         assert raw.is_closed(3)
 

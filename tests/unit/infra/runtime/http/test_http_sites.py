@@ -104,10 +104,9 @@ async def test_another_origin_gets_no_cors_headers_unless_configured() -> None:
 async def test_a_configured_web_app_may_use_the_headers_it_needs() -> None:
     door = DoorAlone(cors_origins=f"{APP}, http://localhost:5173")
     headers = "authorization, content-type, idempotency-key, prefer, traceparent"
+    with_headers = PREFLIGHT | {"Access-Control-Request-Headers": headers}
     async with served(door) as client:
-        preflight = await client.options(
-            "/v1/commands", headers=PREFLIGHT | {"Access-Control-Request-Headers": headers}
-        )
+        preflight = await client.options("/v1/commands", headers=with_headers)
         answer = await client.post("/v1/commands", json=rename(), headers=door.bearer() | {"Origin": APP})
         refused = await client.post("/v1/commands", json=rename(), headers={"Origin": APP})
         other = await client.options("/v1/commands", headers=PREFLIGHT | {"Origin": "https://evil.example.org"})
@@ -178,7 +177,6 @@ async def test_an_admin_port_in_use_is_named_with_its_setting() -> None:
     port = free_port()
     settings = Settings(admin_port=port)
     all_sites = sites(DoorAlone().app, ("127.0.0.1", port), settings, Health(), CollectorRegistry())
-    with pytest.raises(
-        DaybookError, match=rf"^cannot listen on 127.0.0.1:{port} .*; name another with DAYBOOK_ADMIN_PORT$"
-    ):
+    expected = rf"^cannot listen on 127.0.0.1:{port} .*; name another with DAYBOOK_ADMIN_PORT$"
+    with pytest.raises(DaybookError, match=expected):
         await serve(all_sites, asyncio.Event())

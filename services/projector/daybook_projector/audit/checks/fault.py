@@ -1,0 +1,16 @@
+"""What is wrong with one entry: the check that failed first, and what a finding says of it."""
+
+from typing import Any, NamedTuple
+
+from msgspec import UNSET
+
+from daybook_projector.audit.checks.finding import Check
+
+
+class Fault(NamedTuple):
+    """`expected` and `found` are JSON values. `field` names the column that is wrong. UNSET: left out."""
+
+    check: Check
+    expected: Any = UNSET
+    found: Any = UNSET
+    field: Any = UNSET

@@ -1,0 +1,66 @@
+"""Prints how long an export takes and its peak of memory, for a log that grows: the peak must not grow along.
+`python tests/bench/audit_export.py [--entries FEW MANY ...]`.
+"""
+
+import argparse
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench.figures import say
+from bench.long_log import append_entries, create_orgs
+from bench.systems import own_systems
+from daybook_infra.runtime.settings import Settings
+from support.driving import connected, over_kafka
+from support.processes import PROGRAM, System, environment
+from support.publisher import Publisher
+
+KINDS = (("topic", "jsonl"), ("audit_log", "jsonl"), ("audit_log", "csv"), ("audit_log", "parquet"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, nargs="+", default=[10_000, 100_000], help="lengths of the log, rising")
+    args = parser.parse_args()
+    with own_systems() as systems:
+        asyncio.run(run(systems.start(), args.entries))
+
+
+async def run(system: System, lengths: list[int]) -> None:
+    async with Publisher(system.settings) as publisher, connected(system.settings) as database:
+        places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
+        # No shard may run while entries are appended from outside.
+        await asyncio.to_thread(system.commands.pop().stop)
+        before = 0
+        for length in lengths:
+            await append_entries(system.settings, database, places, length - before)
+            before = length
+            for source, format_ in KINDS:
+                await asyncio.to_thread(measure, system.settings, length, source, format_)
+
+
+def measure(settings: Settings, length: int, source: str, format_: str) -> None:
+    with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+        options = ("--from", source, "--format", format_)
+        begun = time.perf_counter()
+        process = subprocess.Popen([*PROGRAM, "audit", "export", folder, *options], env=environment(settings))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            raise RuntimeError(f"exited with {process.returncode}")
+        seconds = time.perf_counter() - begun
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+    say(
+        f"{length:>9,} entries from {source:9} as {format_:7}: {seconds:7.1f} s, {usage.ru_utime:6.1f} s of its CPU, "
+        f"{size / 2**20:6.0f} MiB written, peak {usage.ru_maxrss / 1024:4.0f} MiB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A short log of one partition with one entry altered, as a forger would: bytes out, and the ways to alter them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from daybook_contracts.entries import facts
+from support.chain import Json, commit_hash, entry_hash, jcs
+from support.logbook import Logbook, org, project, user
+
+ORG, ANN, BOB = org(1), user(1), user(2)
+ALTERED = 2
+"""The position of the entry that is altered: a project is made."""
+
+LENGTH = 5
+
+Change = Callable[[Json], None]
+
+
+def a_log() -> list[bytes]:
+    log = Logbook()
+    log.register(ANN)
+    log.add(ORG, ANN, facts.OrgCreated(name="a"), facts.ProjectCreated(name="b", project_id=project(1)))
+    log.add(ORG, ANN, facts.OrgRenamed(name="c"))
+    log.refuse(ORG, ANN, "ADD_MEMBER", BOB, {"user_id": BOB})
+    return [value for value in log.records[0] if value is not None]
+
+
+def altered(*changes: Change, sealed: bool = False, at: int = ALTERED) -> list[bytes]:
+    """The log with one entry changed; `sealed`: with a hash that fits, and all that follow linked to it."""
+    values = a_log()
+    entry = json.loads(values[at])
+    for change in changes:
+        change(entry)
+    values[at] = jcs(entry)
+    return resealed(values, at) if sealed else values
+
+
+def resealed(values: list[bytes], start: int) -> list[bytes]:
+    """The entries from `start` on get hashes that fit, and all but the first of these are linked to the one before."""
+    prev = None
+    for at in range(start, len(values)):
+        entry = json.loads(values[at])
+        if prev is not None:
+            entry["metadata_json"]["prev"] = prev
+        entry["metadata_json"]["hash"] = prev = entry_hash(entry)
+        values[at] = jcs(entry)
+    return values
+
+
+def in_metadata(**members: Any) -> Change:
+    return lambda entry: entry["metadata_json"].update(members)
+
+
+def in_columns(**members: Any) -> Change:
+    return lambda entry: entry.update(members)
+
+
+def without(name: str) -> Change:
+    """Without a column, or without a member of the metadata if the name starts with a dot."""
+
+    def change(entry: Json) -> None:
+        del (entry["metadata_json"] if name.startswith(".") else entry)[name.removeprefix(".")]
+
+    return change
+
+
+def with_other_data(data: Any) -> Change:
+    def change(entry: Json) -> None:
+        metadata = entry["metadata_json"]
+        metadata["data"] = data
+        metadata["commit"] = commit_hash(metadata["salt"], data)
+
+    return change
+
+
+REDACTED = in_metadata(data=None, salt=None)

@@ -1,0 +1,32 @@
+"""Reads whole topics, by their names without the prefix."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from daybook_infra.runtime.settings import Settings
+
+
+@asynccontextmanager
+async def reading(settings: Settings, name: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of all partitions, from their start on."""
+    bootstrap = settings.kafka_bootstrap
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(settings.topic_prefix + name, at) for at in range(settings.partitions)])
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def records_of(settings: Settings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
+    """All records up to the topic's end now, each partition's in order."""
+    found: list[ConsumerRecord[bytes, bytes]] = []
+    async with reading(settings, name) as consumer:
+        for place, end in (await consumer.end_offsets(consumer.assignment())).items():
+            while await consumer.position(place) < end:
+                for records in (await consumer.getmany(timeout_ms=200)).values():
+                    found += records
+    return found

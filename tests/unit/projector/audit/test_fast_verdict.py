@@ -1,0 +1,92 @@
+"""The fast verdict on an entry (admitted, trusted, later than the last) is the verdict of the checks one by one."""
+
+from collections import Counter
+from random import Random
+from typing import Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from daybook_contracts.log.admission import VoidReason, admit
+from daybook_contracts.log.head import GENESIS, Head
+from daybook_projector.audit.checks.chain import Chain
+from daybook_projector.audit.checks.entry_checks import Judged, judge
+from daybook_projector.audit.checks.own_checks import Expected
+from daybook_projector.partition.entry import poison_if_misplaced, read_partition_entry
+from support.entry_mutations import mutated
+from support.entry_samples import samples
+
+PARTITIONS: Final = 12
+ENTRIES: Final = [sample.value for sample in samples().values()]
+PLACES: Final = {
+    "unreadable": {VoidReason.NOT_CANONICAL},
+    "canonical": {VoidReason.NOT_CANONICAL},
+    "partition": {VoidReason.WRONG_PARTITION},
+    "position": {VoidReason.WRONG_POSITION},
+    "prev": {VoidReason.WRONG_PREV},
+    "hash": {VoidReason.WRONG_HASH},
+}
+EARLY, LATE = "", "2026-11-22T15:10:13.123456Z"
+"""The last time: none, and that of the samples."""
+
+
+def partition_of_sample(value: bytes) -> int:
+    return int(value.split(b'"partition":')[1].split(b",")[0])
+
+
+def fast_verdict(value: bytes, partition: int, last_time: str) -> VoidReason | bool:
+    """Why the entry is void; else whether it is right."""
+    admitted = admit(GENESIS, partition, value)
+    if isinstance(admitted, VoidReason):
+        return admitted
+    entry = poison_if_misplaced(read_partition_entry(-1, admitted), partition, PARTITIONS)
+    return entry.poison is None and entry.columns is not None and entry.columns.created_at > last_time
+
+
+def slow_verdict(value: bytes, partition: int, last_time: str) -> Judged:
+    return judge(value, Expected(partition, GENESIS, last_time, PARTITIONS))
+
+
+def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
+    """Both verdicts agree. Returns the verdict's name."""
+    fast, slow = fast_verdict(value, partition, last_time), slow_verdict(value, partition, last_time)
+    check = "right" if slow.fault is None else slow.fault.check
+    if check in PLACES:
+        assert fast in PLACES[check], value
+    else:
+        # Nothing can be said of redacted data, so no fold trusts it, but it is right.
+        assert fast == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
+    chain = Chain(partition, "export", partitions=PARTITIONS)
+    chain._created_at = last_time
+    finding = chain.follow(-1, value).finding
+    assert (finding and finding.check) == (slow.fault and slow.fault.check)
+    assert chain.head == slow.head
+    assert chain._created_at == slow.created_at
+    return check
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.sampled_from(ENTRIES), st.randoms(use_true_random=False), st.sampled_from([EARLY, LATE]))
+def test_a_mutated_entry_has_one_verdict(value: bytes, random: Random, last_time: str) -> None:
+    assert_agreed(mutated(random, value), partition_of_sample(value), last_time)
+
+
+def test_the_mutations_reach_every_verdict() -> None:
+    random, seen = Random(1), Counter[str]()
+    for _ in range(3000):
+        value = random.choice(ENTRIES)
+        seen[assert_agreed(mutated(random, value), partition_of_sample(value), EARLY)] += 1
+    expected = {*PLACES, "id", "commit", "columns", "created_at", "data", "right"}
+    assert {check for check, times in seen.items() if times >= 5} == expected, seen
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(ENTRIES), st.randoms(use_true_random=False), st.integers(-1, 1))
+def test_in_a_filtered_export_too(value: bytes, random: Random, last: int) -> None:
+    value, partition = mutated(random, value), partition_of_sample(value)
+    chain = Chain(partition, "export", partitions=PARTITIONS, is_filtered=True)
+    chain.head = Head(last, "")
+    slow = judge(value, Expected(partition, chain.head, "", PARTITIONS, is_filtered=True))
+    finding = chain.follow(-1, value).finding
+    assert (finding and finding.check) == (slow.fault and slow.fault.check)
+    assert chain.head == slow.head
