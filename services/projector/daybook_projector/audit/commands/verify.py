@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from daybook_projector.audit.verify.report import Verified
 
 VALID, INVALID, UNCHECKED, INTERRUPTED = 0, 1, 2, 130
+LINE_FEED = "\n"
 SCOPES = ("topic", "audit_log", "tables")
 
 
@@ -42,13 +43,23 @@ SCOPES = ("topic", "audit_log", "tables")
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Write a certificate of the result to this file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the certificate as one line of JSON.")
+@click.option(
+    "--export",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Verify the export in this folder instead. Needs no server.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one line of JSON: the certificate, or the report on the export."
+)
 def verify(
     *,
     scopes: tuple[str, ...],
     org: object,
     since: Path | None,
     certificate_file: Path | None,
+    folder: Path | None,
     as_json: bool,
 ) -> None:
     """Prove that the topic, audit_log and the tables agree and were not altered.
@@ -56,15 +67,23 @@ def verify(
     Reads everything in one consistent snapshot while the system runs, and changes nothing. docs/auditing.md says what
     is proven and what is not.
 
+    With --export it verifies an exported folder, and docs/verify.md says what is checked and printed. An export can
+    also be verified by a program of your own: docs/examples/verify.mjs is one.
+
     Exits with 0 if all is valid, with 1 if anything is not (the last line names the first bad place), and with 2 if
     something could not be checked.
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
+    if folder is not None and (scopes or org is not None or since is not None or certificate_file is not None):
+        raise click.UsageError("--export is verified by itself: use it with no option but --json")
     try:
-        code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
+        if folder is None:
+            code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
+        else:
+            code = _verify_export(folder, as_json=as_json)
     except DaybookError as error:
-        click.echo(f"could not check: {error}", err=True)
+        click.echo(f"could not check: {str(error).replace(LINE_FEED, ' ')}", err=True)
         code = UNCHECKED
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -96,6 +115,18 @@ def _verify(
         for line in verified_lines(verified):
             click.echo(line)
     return _exit_code(verified)
+
+
+def _verify_export(folder: Path, *, as_json: bool) -> int:
+    from daybook_contracts.json.canonical import canonical_bytes
+    from daybook_projector.audit.reports.text import export_lines
+    from daybook_projector.audit.verify.export import verify_export
+
+    verified = asyncio.run(verify_export(folder, _progress))
+    lines = [canonical_bytes(verified.as_json())] if as_json else map(str.encode, export_lines(verified))
+    for line in lines:
+        click.echo(line)  # bytes: in UTF-8 whatever the locale
+    return INVALID if verified.findings else VALID
 
 
 def _exit_code(verified: "Verified") -> int:

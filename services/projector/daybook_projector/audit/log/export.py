@@ -2,7 +2,10 @@
 whatever the manifest says. Nothing is judged here. Memory is bounded.
 """
 
+import errno
+import os
 import re
+import stat
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
@@ -18,6 +21,7 @@ from daybook_projector.audit.log.place import NO_OFFSET, SourceRecord
 
 PAGE_BYTES: Final = 1024 * 1024
 
+_NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 _NAME: Final = re.compile(r"partition-(\d{4,})\.jsonl", re.ASCII)
 
 
@@ -39,20 +43,23 @@ class ExportLog:
         self._folder = folder
 
     def manifest(self) -> bytes:
+        """If it is longer than any entry, only its beginning."""
+        path = self._folder / MANIFEST
+        if not _is_file(path):
+            raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one")
         try:
-            return (self._folder / MANIFEST).read_bytes()
-        except FileNotFoundError as error:
-            raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one") from error
+            with path.open("rb") as file:
+                return file.read(LONGEST + 1)
         except OSError as error:
             raise _unreadable(error) from error
 
     def names(self) -> list[str]:
-        """Everything in the folder but the manifest, by name as UTF-8."""
+        """Everything in the folder but the manifest, by name as bytes. What is not UTF-8 is replaced."""
         try:
-            found = [path.name for path in self._folder.iterdir() if path.name != MANIFEST]
+            found = [os.fsencode(path.name) for path in self._folder.iterdir() if path.name != MANIFEST]
         except OSError as error:
             raise _unreadable(error) from error
-        return sorted(found, key=lambda name: name.encode(errors="replace"))
+        return [name.decode(errors="replace") for name in sorted(found)]
 
     def partitions(self) -> list[int]:
         """Those that have a file."""
@@ -61,7 +68,7 @@ class ExportLog:
         return sorted(partition for partition in found if self.has_file(partition))
 
     def has_file(self, partition: int) -> bool:
-        return self._path(partition).is_file()
+        return _is_file(self._path(partition))
 
     def lines(self, partition: int, note: Callable[[bytes], object] = len) -> Iterator[list[Line]]:
         """The lines of the partition's file, in pages. `note` gets all of the file's bytes, in order."""
@@ -87,6 +94,16 @@ class ExportLog:
 
     def _path(self, partition: int) -> Path:
         return self._folder / file_name(partition)
+
+
+def _is_file(path: Path) -> bool:
+    """Raises `ExportUnreadable` if that cannot be known. (From Python 3.14 on, `Path.is_file` says False then.)"""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        if error.errno in _NOT_THERE:
+            return False
+        raise _unreadable(error) from error
 
 
 def _pages(file: BinaryIO, note: Callable[[bytes], object]) -> Iterator[list[Line]]:

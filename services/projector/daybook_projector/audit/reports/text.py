@@ -1,18 +1,24 @@
 """Findings and results as lines for people (docs/verify.md gives a finding's form)."""
 
+import re
 from collections.abc import Iterator
+from typing import Final
 
 from msgspec import UNSET
 
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_projector.audit.checks.finding import Finding
+from daybook_projector.audit.verify.export import VerifiedExport
 from daybook_projector.audit.verify.report import Verified
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:-]+")
+"""Other fields are quoted: the name of a surplus file may have line feeds, and must not look like another line."""
 
 
 def finding_text(finding: Finding) -> str:
     place = "" if finding.partition is UNSET else f" {finding.partition}"
     if finding.position is not UNSET:
-        place += f".{finding.position}"
+        place += f".{_json(finding.position)}"
     parts = [f"{finding.check}: {finding.place}{place}"]
     if finding.id is not UNSET:
         parts.append(f"id {finding.id}")
@@ -21,7 +27,7 @@ def finding_text(finding: Finding) -> str:
     if finding.key is not UNSET:
         parts.append(f"key {' '.join(map(str, finding.key))}")
     if finding.field is not UNSET:
-        parts.append(f"field {finding.field}")
+        parts.append(f"field {finding.field if _PLAIN.fullmatch(finding.field) else _json(finding.field)}")
     if finding.expected is not UNSET:
         parts.append(f"expected {_json(finding.expected)}")
     if finding.found is not UNSET:
@@ -44,14 +50,23 @@ def verified_lines(verified: Verified) -> Iterator[str]:
     yield from (f"redacted {id_}" for partition in verified.partitions for id_ in partition.redacted)
     yield from (f"not reached: {reason}" for reason in verified.unreached)
     yield from (f"could not check {reason}" for reason in verified.unchecked)
+    yield from _findings_lines(verified, f"valid: {', '.join(verified.scope)}")
+
+
+def export_lines(verified: VerifiedExport) -> Iterator[str]:
+    """The last line says the result, and names the first finding."""
+    for partition in verified.partitions:
+        head = "".join(f", {name} {value}" for name, value in partition.head.items())
+        yield f"partition {partition.partition}: entries {partition.entries}{head}"
+    yield from (f"redacted {id_}" for id_ in verified.redacted)
+    yield from _findings_lines(verified, "valid")
+
+
+def _findings_lines(verified: Verified | VerifiedExport, valid: str) -> Iterator[str]:
     yield from map(finding_text, verified.findings)
     if verified.more:
         yield f"and {verified.more} more findings"
-    yield f"invalid: {finding_text(verified.findings[0])}" if verified.findings else _valid(verified)
-
-
-def _valid(verified: Verified) -> str:
-    return f"valid: {', '.join(verified.scope)}"
+    yield f"invalid: {finding_text(verified.findings[0])}" if verified.findings else valid
 
 
 def _json(value: object) -> str:

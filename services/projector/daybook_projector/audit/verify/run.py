@@ -3,8 +3,8 @@ snapshot.
 """
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +23,11 @@ from daybook_projector.audit.verify.jobs import Sources
 from daybook_projector.audit.verify.partition import Task
 from daybook_projector.audit.verify.report import BEGINNING, PartitionReport, Start, TableReport, Verified
 from daybook_projector.audit.verify.snapshot import AuditSnapshot, open_snapshot
-from daybook_projector.audit.verify.workers import Workers, open_workers
+from daybook_projector.audit.verify.workers import ShowProgress, Workers, open_workers
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.fold import TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
-
-ShowProgress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the amount to expect and a word for it; yields a function to call with each amount done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager
 from multiprocessing.sharedctypes import Synchronized
 from typing import Final, TypeVar
 
 T = TypeVar("T")
+
+ShowProgress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
+"""Called with the amount to expect and a word for it; yields a function to call with each amount done."""
 
 FEW_ENTRIES: Final = 20_000
 """These are read sooner than a process has started."""

@@ -1,0 +1,109 @@
+"""`daybook audit verify --export`: what it prints and how it exits, on the export of docs/verify.md and on others."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from daybook_projector.audit.cli import audit
+from daybook_projector.audit.exports.entry_filter import EntryFilter
+from daybook_projector.audit.verify import workers
+from support.documents import blocks, page, section
+from support.listed_log import a_log, listed, write_export
+from support.logbook import org_in
+
+PAGE = page("docs/verify.md")
+ENTRY = blocks(section(PAGE, "An entry"), "json")[0].text.encode()
+MANIFEST, VALID, INVALID = (block.text for block in blocks(section(PAGE, "Values to try"), "json"))
+TEXT, LAST_LINE = (block.text for block in blocks(section(PAGE, "Output"), "text"))
+
+
+def run(*args: str | Path) -> Result:
+    return CliRunner().invoke(audit, ["verify", "--export", *map(str, args)])
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The export of the page."""
+    (tmp_path / "partition-0006.jsonl").write_bytes(ENTRY)
+    (tmp_path / "manifest.json").write_text(MANIFEST.strip())
+    return tmp_path
+
+
+def test_the_export_of_the_page_is_valid(folder: Path) -> None:
+    as_json, as_text = run(folder, "--json"), run(folder)
+    assert (as_json.exit_code, as_json.output) == (0, VALID)
+    assert (as_text.exit_code, as_text.output) == (0, TEXT)
+
+
+def test_the_altered_export_of_the_page_is_invalid(folder: Path) -> None:
+    (folder / "partition-0006.jsonl").write_bytes(ENTRY.replace(b'{"name":"x"}', b'{"name":"y"}'))
+    as_json, as_text = run(folder, "--json"), run(folder)
+    assert (as_json.exit_code, as_json.output) == (1, INVALID)
+    assert as_text.exit_code == 1
+    first, commit, _, last = as_text.output.splitlines(keepends=True)
+    assert first == "partition 6: entries 1\n"
+    assert last == LAST_LINE == f"invalid: {commit}"
+
+
+def test_the_name_of_a_surplus_file_does_not_look_like_another_line(folder: Path) -> None:
+    (folder / "a\nvalid").write_bytes(b"")
+    assert run(folder).output.splitlines()[-1] == r'invalid: surplus: export, field "a\nvalid"'
+
+
+def test_redacted_entries_are_listed_and_valid(folder: Path) -> None:
+    entry = json.loads(ENTRY)
+    line = ENTRY.replace(b'"data":{"name":"x"}', b'"data":null').replace(
+        b'"salt":"00112233445566778899aabbccddeeff"', b'"salt":null'
+    )
+    (folder / "partition-0006.jsonl").write_bytes(line)
+    shown = run(folder).output.splitlines()
+    assert shown[1] == f"redacted {entry['id']}"
+    assert shown[-1].startswith("invalid: hash: manifest 6, field sha256")
+
+
+@pytest.mark.parametrize("left", [[], ["partition-0006.jsonl"]])
+def test_a_folder_without_a_manifest_cannot_be_checked(folder: Path, left: list[str]) -> None:
+    for path in folder.iterdir():
+        if path.name not in left:
+            path.unlink()
+    found = run(folder)
+    assert (found.exit_code, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+
+
+def test_another_kind_of_export_cannot_be_checked(folder: Path) -> None:
+    (folder / "manifest.json").write_text(MANIFEST.strip().replace("daybook-export", "daybook-copy"))
+    found = run(folder, "--json")
+    assert (found.exit_code, found.stdout, found.stderr.count("\n")) == (2, "", 1)
+
+
+def test_other_options_do_not_apply_to_an_export(folder: Path) -> None:
+    found = run(folder, "--scope", "topic")
+    assert found.exit_code == 2
+    assert "--export is verified by itself" in found.stderr
+
+
+def test_what_the_product_exports_is_valid(tmp_path: Path) -> None:
+    whole, chosen = tmp_path / "whole", tmp_path / "chosen"
+    asyncio.run(write_export(whole, listed(a_log())))
+    successes = EntryFilter(org_id=org_in(1, 4), results=frozenset({"success"}))
+    asyncio.run(write_export(chosen, listed(a_log()), successes))
+    for folder in (whole, chosen):
+        report = json.loads(CliRunner().invoke(audit, ["verify", "--export", str(folder), "--json"]).output)
+        assert report["findings"] == []
+        assert all("digest" in partition for partition in report["partitions"])
+
+
+def test_a_large_export_is_verified_by_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "export"
+    asyncio.run(write_export(folder, listed(a_log())))
+    file = next(folder.glob("partition-0003*"))
+    file.write_bytes(file.read_bytes().replace(b'"RENAME_ORG"', b'"RENAME_ORH"') + b"{}")
+    alone = run(folder, "--json")
+    monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    together = run(folder, "--json")
+    assert [finding["check"] for finding in json.loads(alone.output)["findings"]][:1] == ["hash"]
+    assert together.output == alone.output
