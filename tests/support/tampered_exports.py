@@ -1,0 +1,23 @@
+"""Every export that verifiers are tested on, with the finding that each must give first (None: valid). To check another
+verifier, write each to a folder and compare: its finding, or its whole report with that of the example verifier.
+"""
+
+from collections.abc import Iterator
+
+from support.broken_rules import broken_rules
+from support.exports import Export, honest_exports
+from support.tampered_folders import tampered_folders, uncheckable_exports
+from support.tampered_lines import tampered_lines
+
+__all__ = ["checkable_exports", "honest_exports", "tampered_exports", "uncheckable_exports"]
+
+
+def tampered_exports() -> Iterator[Export]:
+    yield from tampered_lines()
+    yield from tampered_folders()
+    yield from broken_rules()
+
+
+def checkable_exports() -> Iterator[Export]:
+    yield from honest_exports()
+    yield from tampered_exports()

@@ -1,0 +1,181 @@
+"""Exports whose files of entries were tampered with, each with the finding that a verifier must give first.
+All start from the honest log of `exports`; its partition 2 is the one that is tampered with.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+
+from support import chain
+from support.chain import ZEROS, Json, jcs
+from support.exports import (
+    LOG,
+    ORG,
+    Export,
+    chained,
+    entry,
+    export_of,
+    file_name,
+    honest_lines,
+    lines,
+    resealed,
+)
+from support.logbook import SALT
+from support.tampered_texts import (
+    FILE,
+    LAST,
+    SECOND,
+    in_line,
+    missing,
+    not_canonical,
+    not_readable,
+    replaced,
+    with_file,
+    with_line,
+)
+
+Lines = list[bytes]
+
+
+def altered(position: int, old: str, new: str) -> Json:
+    """The entry that results, if the altered line is still JSON."""
+    entry: Json = json.loads(replaced(jcs(SECOND[position]), old, new))
+    return entry
+
+
+def bytes_altered() -> Iterator[Export]:
+    """One byte or a few of a line altered."""
+    metadata = SECOND[1]["metadata_json"]
+    for name, old, new, data in (
+        ("a digit of the data", "{7}", "{8}", {"name": "Coffee {8}"}),
+        ("a letter of the data", "Coffee", "Coffey", {"name": "Coffey {7}"}),
+        ("a brace in a text of the data", "{7}", "[7}", {"name": "Coffee [7}"}),
+        ("an escaped line feed in the data", "Coffee ", "Coffee\\n", {"name": "Coffee\n{7}"}),
+    ):
+        found = in_line(1, check="commit", expected=chain.commit_hash(SALT, data), found=metadata["commit"])
+        yield Export(name, with_line(1, old, new), found)
+    salt = SALT.replace("0011", "0012")
+    commit = chain.commit_hash(salt, metadata["data"])
+    yield Export(
+        "a digit of the salt",
+        with_line(1, SALT, salt),
+        in_line(1, check="commit", expected=commit, found=metadata["commit"]),
+    )
+    for name, old, new in (
+        ("a letter of the action", "CREATE_ORG", "CREATE_ORH"),
+        ("a digit of the time", "13.000001Z", "13.000002Z"),
+        ("a digit of the entity's id", f'"entity_id":"{ORG}"', f'"entity_id":"{ORG[:-1]}2"'),
+        ("a letter of a column's name", '"result"', '"resulu"'),
+        ("a letter of the result", "success", "succesr"),
+        ("a member that the page does not know", '"result"', '"rest":1,"result"'),
+        ("a column left out", '"project_id":null,', ""),
+        ("a digit of the commit", metadata["commit"], f"{ZEROS[:63]}1"),
+        ("a digit of the id", SECOND[1]["id"], f"{SECOND[1]['id'][:-1]}!"),
+    ):
+        entry = altered(1, old, new)
+        found = in_line(1, check="hash", expected=chain.entry_hash(entry), found=metadata["hash"])
+        found = {key: value for key, value in found.items() if key != "id"} if name == "a digit of the id" else found
+        yield Export(name, with_line(1, old, new), found)
+    for member, found_value in (("prev", f"{ZEROS[:63]}1"), ("hash", f"{ZEROS[:63]}2")):
+        yield Export(
+            f"a digit of {member}",
+            with_line(1, f'"{member}":"{metadata[member]}"', f'"{member}":"{found_value}"'),
+            in_line(1, check=member, expected=metadata[member], found=found_value),
+        )
+    for member, old, new in (
+        ("position", "1", "7"),
+        ("position", "1", '"1"'),
+        ("partition", "2", "3"),
+        ("partition", "2", "{}"),
+    ):
+        found = in_line(1, check=member, expected=int(old), found=json.loads(new))
+        yield Export(f"{member} {new}", with_line(1, f'"{member}":{old},', f'"{member}":{new},'), found)
+    gone = {"check": "position", "expected": 1}
+    yield Export("position left out", with_line(1, '"position":1,', ""), in_line(1, **gone))
+    yield Export(
+        "metadata_json a list",
+        with_file([*lines(SECOND[:1]), jcs(SECOND[1] | {"metadata_json": [2]}) + b"\n"]),
+        in_line(1, check="partition", expected=2),
+    )
+    long = "x" * 300
+    value = f"sha256:{hashlib.sha256(jcs(long)).hexdigest()}"
+    yield Export(
+        "a long value",
+        with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{long}"'),
+        in_line(1, check="hash", expected=metadata["hash"], found=value),
+    )
+    fits = "é" * 99
+    yield Export(
+        "a value of 200 bytes",
+        with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{fits}"'),
+        in_line(1, check="hash", expected=metadata["hash"], found=fits),
+    )
+
+
+def moved() -> Iterator[Export]:
+    """Whole lines removed, added or moved."""
+    whole = honest_lines()[2]
+
+    def case(name: str, edit: Callable[[Lines], Lines], first: Json) -> Export:
+        return Export(name, with_file(edit(list(whole))), first)
+
+    def gap(position: int, found: int) -> Json:
+        return in_line(found, check="position", position=position, expected=position, found=found)
+
+    yield case("the first line removed", lambda file: file[1:], gap(0, 1))
+    yield case("a line removed", lambda file: file[:3] + file[4:], gap(3, 4))
+    yield case("the last line removed", lambda file: file[:-1], missing(LAST))
+    yield case("all lines but one removed", lambda file: file[:1], missing(1))
+    yield case("all lines removed", lambda file: file[:0], missing(0))
+    yield case("a line twice", lambda file: [*file[:2], *file[1:]], gap(2, 1))
+    yield case("the last line twice", lambda file: [*file, file[-1]], gap(LAST + 1, LAST))
+    yield case("neighbours swapped", lambda file: [file[0], file[2], file[1], *file[3:]], gap(1, 2))
+    yield case("all lines turned round", lambda file: file[::-1], gap(0, LAST))
+    foreign = LOG[0][1]
+    stranger = in_line(1, check="partition", id=foreign["id"], expected=2, found=0)
+    yield case("a line of another partition", lambda file: [file[0], *lines([foreign]), *file[1:]], stranger)
+    files = export_of(honest_lines())
+    swapped = files | {FILE: files[file_name(0)], file_name(0): files[FILE]}
+    first = {
+        "check": "partition",
+        "expected": 0,
+        "found": 2,
+        "id": SECOND[0]["id"],
+        "partition": 0,
+        "place": "export",
+        "position": 0,
+    }
+    yield Export("two files swapped", swapped, first)
+
+
+def sealed_again() -> Iterator[Export]:
+    """Hashes computed again, as somebody would who wants to hide an alteration."""
+    own = resealed(SECOND[2] | {"entity_id": ORG[:-1] + "3"})
+    old, new = SECOND[2]["metadata_json"]["hash"], own["metadata_json"]["hash"]
+    after = in_line(3, check="prev", expected=new, found=old)
+    yield Export("an entry's own hash", with_file(lines([*SECOND[:2], own, *SECOND[3:]])), after)
+    committed = resealed(SECOND[2], data={"name": "y"}, commit=chain.commit_hash(SALT, {"name": "y"}))
+    after = in_line(3, check="prev", expected=committed["metadata_json"]["hash"], found=old)
+    yield Export("an entry's commit and hash", with_file(lines([*SECOND[:2], committed, *SECOND[3:]])), after)
+    rest = chained([({}, {"data": {"name": "other"}})] * len(SECOND))
+    whole, other = export_of(honest_lines()), export_of(honest_lines() | {2: lines(rest)})
+    sums = [json.loads(files["manifest.json"] or b"")["files"][1]["sha256"] for files in (other, whole)]
+    fault = {
+        "check": "hash",
+        "partition": 2,
+        "place": "manifest",
+        "field": "sha256",
+        "expected": sums[0],
+        "found": sums[1],
+    }
+    yield Export("the whole chain", whole | {FILE: other[FILE]}, fault)
+    inserted = resealed(entry(3, SECOND[2]["metadata_json"]["hash"]))
+    file = [*SECOND[:3], inserted, *SECOND[3:]]
+    yield Export(
+        "an entry inserted", with_file(lines(file)), in_line(3, check="position", position=4, expected=4, found=3)
+    )
+
+
+def tampered_lines() -> Iterator[Export]:
+    for made in (bytes_altered, not_readable, not_canonical, moved, sealed_again):
+        yield from made()
