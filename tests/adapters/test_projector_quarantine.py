@@ -7,15 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from daybook_contracts.entries import facts
-from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_projector.partition.batch_rows import Poison
-from daybook_projector.partition.machine import PartitionLog, PartitionStopped
+from daybook_projector.partition.machine import PartitionStopped
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.changes import Insert
-from daybook_projector.projections.fold import folds
+from daybook_projector.projections.fold import Folds
 from daybook_projector.projections.rule import Columns
-from support.logbook import Logbook, log_with, org, org_in, project, records, user_in
+from support.healing import post_rest
+from support.logbook import Logbook, log_with, org, org_in, project, user_in
 from support.poison import (
     ANN,
     BOB,
@@ -112,14 +111,13 @@ async def test_a_second_poison_entry_changes_nothing(pool: Pool) -> None:
 async def test_a_released_org_is_projected_again_and_can_be_quarantined_again(pool: Pool) -> None:
     log = founded()
     a_row_that_is_not_there(log)
-    reader, writer = PartitionLog(0, NOTHING_PROJECTED, partitions=1), Writer(pool, folds(managed_users=True))
-    await write_rest(reader, writer, log)
+    await post_rest(pool, log)
     await pool.execute("UPDATE daybook.quarantine SET released_at = now(), generation = generation + 1")
     log.add(SICK, ANN, facts.OrgRenamed(name="healed"))
-    await write_rest(reader, writer, log)
+    await post_rest(pool, log)
     assert (await tables(pool))["orgs"][SICK,][0] == "healed"
     place = a_row_that_is_not_there(log)
-    await write_rest(reader, writer, log)
+    await post_rest(pool, log)
     assert await quarantine(pool) == [(SICK, place.position, 3)]
 
 
@@ -127,21 +125,14 @@ async def test_a_bug_in_a_fold_quarantines_the_orgs_it_affects(pool: Pool) -> No
     def buggy(_columns: Columns, fact: facts.ProjectCreated) -> tuple[Insert]:
         raise ZeroDivisionError(fact.name)
 
+    class Buggy(Writer):
+        def __init__(self, pool: Pool, rules: Folds) -> None:
+            super().__init__(pool, {**rules, facts.ProjectCreated: (buggy,)})
+
     log = founded()
     log.add(SICK, ANN, facts.ProjectCreated(name="p", project_id=SITE))
-    writer = Writer(pool, {**folds(managed_users=True), facts.ProjectCreated: (buggy,)})
-    found = await write_rest(PartitionLog(0, NOTHING_PROJECTED, partitions=1), writer, log)
+    found = await post(pool, log, kind=Buggy)
     assert [(poison.org_id, poison.reason) for poison in found] == [(SICK, "the fold failed: ZeroDivisionError")]
-
-
-async def write_rest(reader: PartitionLog, writer: Writer, log: Logbook) -> list[Poison]:
-    """Writes the entries that have not been read yet."""
-    reader.take(records(log.records[0][reader.next_to_read :], start=reader.next_to_read))
-    batch = reader.next_batch(5000)
-    assert batch is not None
-    found = await writer.write(batch)
-    reader.mark_projected(batch)
-    return found
 
 
 def without_an_org(log: Logbook) -> None:

@@ -117,20 +117,17 @@ class WritesContract:
         }
 
 
-def children(
-    *,
-    connections: Iterable[str] = (),
-    runs: Iterable[str] = (),
-    letters: Iterable[str] = (),
-    alerts: Iterable[str] = (),
-) -> frozenset[ChildRef]:
-    named = (
-        (ChildKind.CONNECTION, connections),
-        (ChildKind.RUN, runs),
-        (ChildKind.DEAD_LETTER, letters),
-        (ChildKind.ALERT, alerts),
-    )
-    return frozenset(ChildRef(kind, id_) for kind, ids in named for id_ in ids)
+KINDS = {
+    "connections": ChildKind.CONNECTION,
+    "runs": ChildKind.RUN,
+    "letters": ChildKind.DEAD_LETTER,
+    "alerts": ChildKind.ALERT,
+}
+
+
+def children(**named: Iterable[str]) -> frozenset[ChildRef]:
+    """The things with these ids; `named` by KINDS."""
+    return frozenset(ChildRef(KINDS[name], id_) for name, ids in named.items() for id_ in ids)
 
 
 def letters(numbers: Iterable[int]) -> list[str]:

@@ -2,7 +2,6 @@
 The replies are the real ones.
 """
 
-import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +26,7 @@ from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
+from support.publisher import claims_of
 
 SECRET = "a secret of at least thirty-two bytes"
 USER = "00000000-0000-4000-8000-0000000000a1"
@@ -193,11 +193,7 @@ class DoorAlone:
 
 
 def claims(principal: str = f"user:{USER}", **changes: Any) -> dict[str, Any]:
-    """The claims of a valid token; a claim given as None is left out."""
-    kind, _, subject = principal.partition(":")
-    role = "authenticated" if kind == "user" else "service_role"
-    good = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + 600}
-    return {name: value for name, value in (good | changes).items() if value is not None}
+    return claims_of(principal, **changes)
 
 
 def token(principal: str = f"user:{USER}", **changes: Any) -> str:

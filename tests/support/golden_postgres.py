@@ -14,7 +14,7 @@ from daybook_contracts.entries.identity import Identity
 from daybook_projector.partition.batch_rows import audit_rows, key_inserts, net_changes
 from daybook_projector.partition.machine import Batch
 from daybook_projector.projections.fold import folds
-from support.simulated_postgres import Stored
+from support.simulated_postgres import Stored, taken
 
 REDACTED, UNREADABLE = "3", "4"
 """Projected entries of commands whose id ends like this are redacted, or cannot be read by this version."""
@@ -32,9 +32,6 @@ class Postgres:
 
     def snapshot(self, at: int, needs: Needs, database_us: int) -> Snapshot:
         registered = frozenset(str(key[0]) for key in self.stored.rows.rows["auth.users"])
-        asked = [(org_id, chosen_id) for _, chosen_id, org_id in needs.chosen_ids]
-        for org_id, chosen_id in sorted(asked):
-            self.owners.setdefault(chosen_id, org_id)
         orgs = self.stored.orgs_needed(needs).items()
         return Snapshot(
             checkpoint=self.stored.checkpoint(at),
@@ -42,7 +39,7 @@ class Postgres:
             entries=self._entries(needs.identities),
             orgs={org_id: replace(org, quarantined=org_id in self.frozen) for org_id, org in orgs},
             known_users=registered if self.managed_users else self.users,
-            taken_ids=frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0]),
+            taken_ids=taken(needs.chosen_ids, self.owners),
             pinned_users=frozenset(self.pinned),
             next_offsets={each: self.stored.checkpoint(each).next_offset for each in range(self.partitions)},
         )

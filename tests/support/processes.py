@@ -44,6 +44,14 @@ def free_port() -> int:
     return port
 
 
+def sum_of(metrics: str, name: str, **labels: str) -> float:
+    """The sum of the samples of that name with at least these labels."""
+    families = text_string_to_metric_families(metrics)
+    samples = (one for family in families for one in family.samples if one.name == name)
+    found: list[float] = [one.value for one in samples if labels.items() <= one.labels.items()]
+    return sum(found)
+
+
 @dataclass(slots=True)
 class Service:
     """One running instance. `stop` acts like an operator, `kill` like a crash of the machine."""
@@ -75,11 +83,7 @@ class Service:
         return httpx.get(f"{self.url}/metrics", timeout=5).raise_for_status().text
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of the samples of that name with at least these labels."""
-        families = text_string_to_metric_families(self.metrics())
-        samples = (one for family in families for one in family.samples if one.name == name)
-        found: list[float] = [one.value for one in samples if labels.items() <= one.labels.items()]
-        return sum(found)
+        return sum_of(self.metrics(), name, **labels)
 
     def stop(self, seconds: float = 15) -> int:
         """Sends SIGTERM, and SIGKILL after `seconds`. Returns the exit code."""

@@ -44,14 +44,17 @@ class Send:
 
 
 def token(settings: Settings, principal: str, **claims: Any) -> str:
-    """A JWT for the principal, valid for TOKEN_SECONDS; `claims` replace or (None) remove."""
+    assert settings.jwt_secret is not None
+    made = claims_of(principal, **{"aud": settings.jwt_audience, **claims})
+    return jwt.encode(made, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+
+
+def claims_of(principal: str, **changes: Any) -> dict[str, Any]:
+    """The claims of a JWT that is valid for TOKEN_SECONDS; a claim given as None is left out."""
     kind, _, subject = principal.partition(":")
     role = "service_role" if kind == "service" else "authenticated"
-    expires = int(time.time()) + TOKEN_SECONDS
-    made = {"sub": subject, "role": role, "aud": settings.jwt_audience, "exp": expires} | claims
-    assert settings.jwt_secret is not None
-    kept = {name: value for name, value in made.items() if value is not None}
-    return jwt.encode(kept, settings.jwt_secret.get_secret_value(), algorithm="HS256")
+    good = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + TOKEN_SECONDS}
+    return {name: value for name, value in (good | changes).items() if value is not None}
 
 
 @dataclass(slots=True)

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Self
 
 import psutil
-from prometheus_client.parser import text_string_to_metric_families
 
-from support.processes import free_port
+from support.processes import free_port, sum_of
 
 PROGRAM = Path(__file__).with_name("tiny_service.py")
 MIB = 1024 * 1024
@@ -50,13 +49,7 @@ class Tiny:
             return raw.ask("GET", path)
 
     def metric(self, name: str, **labels: str) -> float:
-        families = text_string_to_metric_families(self.get("/metrics").body.decode())
-        return sum(
-            one.value
-            for family in families
-            for one in family.samples
-            if one.name == name and labels.items() <= one.labels.items()
-        )
+        return sum_of(self.get("/metrics").body.decode(), name, **labels)
 
     def connections(self) -> int:
         """The number of connections that the process holds."""

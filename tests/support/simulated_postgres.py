@@ -125,16 +125,17 @@ class Postgres:
             entries=moment.entries_of_commands(needs.identities),
             orgs=moment.orgs_needed(needs),
             known_users=users,
-            taken_ids=self._taken(needs.chosen_ids),
+            taken_ids=taken(needs.chosen_ids, self.owners),
             next_offsets={each: checkpoint.next_offset for each, checkpoint in moment.checkpoints.items()},
         )
 
-    def _taken(self, chosen: Iterable[tuple[str, str, str]]) -> frozenset[tuple[str, str]]:
-        """A chosen id belongs to the first org that asks for it, as in PostgreSQL; in id order within one look-up."""
-        asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
-        for org_id, chosen_id in sorted(asked):
-            self.owners.setdefault(chosen_id, org_id)
-        return frozenset(pair for pair in asked if self.owners[pair[1]] != pair[0])
+
+def taken(chosen: Iterable[tuple[str, str, str]], owners: dict[str, str]) -> frozenset[tuple[str, str]]:
+    """A chosen id belongs to the first org that asks for it, as in PostgreSQL; in id order within one look-up."""
+    asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
+    for org_id, chosen_id in sorted(asked):
+        owners.setdefault(chosen_id, org_id)
+    return frozenset(pair for pair in asked if owners[pair[1]] != pair[0])
 
 
 def move_checkpoint(stored: Stored, batch: Batch) -> None:
