@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -18,17 +19,18 @@ from daybook_infra.runtime.settings import Settings
 from suites.bulk import PENDING, Bulk, BulkContract
 from support.bulk_answers import Services, refusal, services
 from support.driving import connected
+from support.planted_rows import Rows, plant
 from support.projecting import until
 from support.publisher import Publisher
 from support.shell import Completed, finish, run_daybook, start
 
 ORG, PROJECT, CONNECTION = (f"00000000-0000-4000-8000-00000000000{number}" for number in (1, 2, 3))
-TABLES = f"""
-INSERT INTO orgs VALUES ('{ORG}', 'o', now());
-INSERT INTO projects VALUES ('{PROJECT}', '{ORG}', 'p', now());
-INSERT INTO source_connections VALUES ('{CONNECTION}', '{ORG}', '{PROJECT}', 'hotmart', 'c', '{{}}', true);
-INSERT INTO dlq_events SELECT gen_random_uuid(), '{CONNECTION}', '1', 'pending', 0 FROM generate_series(1, {PENDING});
-"""
+ROWS: Rows = {
+    "orgs": [(ORG, "o", "now")],
+    "projects": [(PROJECT, ORG, "p", "now")],
+    "source_connections": [(CONNECTION, ORG, PROJECT, "hotmart", "c", {}, True)],
+    "dlq_events": [(str(UUID(int=number)), CONNECTION, 1, "pending", 0) for number in range(1, PENDING + 1)],
+}
 RETRY = ("retry", "--connection", CONNECTION)
 RESOLVE = ("resolve", "--connection", CONNECTION, "--resolution", "discarded")
 SETTINGS = {"partitions": 2}
@@ -38,7 +40,7 @@ SETTINGS = {"partitions": 2}
 async def hub(settings: Settings, **ways: Any) -> AsyncIterator[Services]:
     """The stand-in, with PENDING dead letters in the tables."""
     async with services(settings, **ways) as given:
-        await given.database.execute(TABLES)
+        await plant(given.database, ROWS)
         yield given
 
 
@@ -170,5 +172,5 @@ async def test_an_unknown_connection_is_an_error(settings: Settings, arguments: 
 async def test_without_kafka_there_is_a_clear_error(settings: Settings) -> None:
     without_kafka = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
     async with connect(settings, "test") as database:
-        await database.execute(TABLES)
+        await plant(database, ROWS)
     assert await dlq(without_kafka, *RETRY) == Completed(1, "", "Error: Kafka is not reachable at 127.0.0.1:1\n")

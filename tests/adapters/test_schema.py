@@ -7,6 +7,7 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import OwnConnection
 from support.documents import page, section
+from support.planted_rows import Rows, plant
 from support.tables import SCHEMA
 
 SHARED = True
@@ -43,31 +44,12 @@ BOOKKEEPING = "SELECT table_name FROM information_schema.tables WHERE table_sche
 # On the page: the name of a column, an optional type, and a `?` if it is nullable.
 COLUMN = re.compile(r"`(\w+)`(?: \w+)?(\?)?")
 ROLES = "SELECT enumlabel FROM pg_enum WHERE enumtypid = 'org_role'::regtype ORDER BY enumsortorder"
-ORG_ROW = "INSERT INTO orgs VALUES ('00000000-0000-4000-8000-000000000001', 'x', now())"
-PROJECT_ROW = """
-INSERT INTO projects VALUES ('00000000-0000-4000-8000-000000000002', '00000000-0000-4000-8000-000000000001', 'x', now())
-"""
-CONNECTION_ROW = """
-INSERT INTO source_connections VALUES ('00000000-0000-4000-8000-000000000003', '00000000-0000-4000-8000-000000000001',
-    '00000000-0000-4000-8000-000000000002', 'hotmart', 'x', '{}', true)
-"""
-ENTRY_ROW = """
-INSERT INTO audit_log
-VALUES (gen_random_uuid(), null, null, null, 'A', 'org', gen_random_uuid(), 'success', '{}', now())
-"""
-RUN_ROW = """
-INSERT INTO sync_runs VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000003', 'running', now(), null, null)
-"""
-LETTER_ROW = """
-INSERT INTO dlq_events VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000003', '{}', 'pending', 0)
-"""
-# An alert and a membership with a value that their column does not allow.
-ALERT_ROW = """
-INSERT INTO integration_alerts VALUES (gen_random_uuid(), '00000000-0000-4000-8000-000000000002', 'fatal', 'x')
-"""
-PROJECT_MEMBER_ROW = """
-INSERT INTO project_members VALUES ('00000000-0000-4000-8000-000000000002', gen_random_uuid(), 'owner', now())
-"""
+ORG_ID, PROJECT_ID, CONNECTION_ID, OTHER_ID = (f"00000000-0000-4000-8000-00000000000{number}" for number in range(1, 5))
+PARENTS: Rows = {
+    "orgs": [(ORG_ID, "x", "now")],
+    "projects": [(PROJECT_ID, ORG_ID, "x", "now")],
+    "source_connections": [(CONNECTION_ID, ORG_ID, PROJECT_ID, "hotmart", "x", {}, True)],
+}
 
 
 async def test_the_tables_have_exactly_the_columns_of_the_data_dictionary(database: OwnConnection) -> None:
@@ -107,33 +89,32 @@ async def test_org_roles_are_an_enum(database: OwnConnection) -> None:
 @pytest.mark.parametrize("change", ["UPDATE audit_log SET action = 'B'", "DELETE FROM audit_log", "TRUNCATE audit_log"])
 @pytest.mark.parametrize("role", ["origin", "replica"])
 async def test_the_audit_log_refuses_every_change(database: OwnConnection, change: str, role: str) -> None:
-    await database.execute(ENTRY_ROW)
+    await plant(database, {"audit_log": [(OTHER_ID, None, None, None, "A", "org", OTHER_ID, "success", {}, "now")]})
     await database.execute(f"SET LOCAL session_replication_role = {role}")
     with pytest.raises(asyncpg.RestrictViolationError, match="audit_log is append-only"):
         await database.execute(change)
 
 
 @pytest.mark.parametrize(
-    "row",
+    ("table", "row"),
     [
-        RUN_ROW.replace("running", "paused"),
-        LETTER_ROW.replace("pending", "lost"),
-        LETTER_ROW.replace("0)", "-1)"),
-        ENTRY_ROW.replace("success", "maybe"),
-        ALERT_ROW,
-        PROJECT_MEMBER_ROW,
+        ("sync_runs", (OTHER_ID, CONNECTION_ID, "paused", "now", None, None)),
+        ("dlq_events", (OTHER_ID, CONNECTION_ID, {}, "lost", 0)),
+        ("dlq_events", (OTHER_ID, CONNECTION_ID, {}, "pending", -1)),
+        ("audit_log", (OTHER_ID, None, None, None, "A", "org", OTHER_ID, "maybe", {}, "now")),
+        ("integration_alerts", (OTHER_ID, PROJECT_ID, "fatal", "x")),
+        ("project_members", (PROJECT_ID, OTHER_ID, "owner", "now")),
     ],
 )
-async def test_an_invalid_value_is_refused(database: OwnConnection, row: str) -> None:
-    for parent in (ORG_ROW, PROJECT_ROW, CONNECTION_ROW):
-        await database.execute(parent)
+async def test_an_invalid_value_is_refused(database: OwnConnection, table: str, row: tuple[object, ...]) -> None:
+    await plant(database, PARENTS)
     with pytest.raises(asyncpg.CheckViolationError):
-        await database.execute(row)
+        await plant(database, {table: [row]})
 
 
 async def test_runs_and_dead_letters_are_deleted_with_their_connection(database: OwnConnection) -> None:
-    for row in (ORG_ROW, PROJECT_ROW, CONNECTION_ROW, RUN_ROW, LETTER_ROW):
-        await database.execute(row)
+    run = (OTHER_ID, CONNECTION_ID, "running", "now", None, None)
+    await plant(database, {**PARENTS, "sync_runs": [run], "dlq_events": [(OTHER_ID, CONNECTION_ID, {}, "pending", 0)]})
     await database.execute("DELETE FROM source_connections")
     assert await database.fetchval("SELECT count(*) FROM sync_runs") == 0
     assert await database.fetchval("SELECT count(*) FROM dlq_events") == 0

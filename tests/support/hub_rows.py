@@ -1,11 +1,12 @@
 """Rows of the integration hub's tables: two orgs with connections, runs, dead letters and alerts."""
 
 import json
-from typing import Any, Final
+from typing import Final
 
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.settings import Settings
+from support.planted_rows import Rows, plant
 
 
 def an_id(number: int) -> str:
@@ -23,8 +24,8 @@ SECRET: Final = "of-the-config-or-payload"
 # Terminals interpret the first, rich the second.
 MEAN = "late\x1b[31m [bold]since noon"
 
-CONFIG = json.dumps({"note": SECRET})
-ROWS: dict[str, list[tuple[Any, ...]]] = {
+CONFIG = {"note": SECRET}
+ROWS: Rows = {
     "orgs": [(org, "o", "2026-01-01Z") for org in (ACME, OTHER)],
     "projects": [
         (project, org, "p", "2026-01-01Z") for project, org in ((SHOP, ACME), (BLOG, ACME), (ELSEWHERE, OTHER))
@@ -66,16 +67,11 @@ ENTRY = """
 INSERT INTO audit_log
 VALUES (gen_random_uuid(), $1, null, null, 'RAISE_ALERT', 'integration_alert', $2, $3, $4, now() - interval '1d' * $5)
 """
-COLUMN_NAMES = "SELECT attname FROM pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 ORDER BY attnum"
-FILL = "INSERT INTO {0} SELECT * FROM json_populate_recordset(null::{0}, $1)"
 
 
 async def fill(settings: Settings) -> None:
     async with connect(settings, "test") as database:
-        for table, rows in ROWS.items():
-            names = [row["attname"] for row in await database.fetch(COLUMN_NAMES, table)]
-            objects = json.dumps([dict(zip(names, row, strict=True)) for row in rows])
-            await database.execute(FILL.format(table), objects)
+        await plant(database, ROWS)
         for alert_id, result, connection_id, days in RAISED:
             data = {"project_id": SHOP} | ({} if connection_id is None else {"connection_id": connection_id})
             await database.execute(ENTRY, ACME, alert_id, result, json.dumps({"data": data}), days)

@@ -1,10 +1,15 @@
-"""Rows of the integration hub, written straight into the tables as a projector would leave them."""
+"""Rows written straight into the tables, as a projector would leave them."""
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
 from daybook_infra.runtime.postgres.connections import Connection, Pool
+from support.tables import SCHEMA
+
+Rows = Mapping[str, Iterable[tuple[Any, ...]]]
+POPULATED = "json_populate_recordset(null::{}, $1)"
 
 
 def ids(count: int, start: int = 0) -> list[str]:
@@ -12,18 +17,24 @@ def ids(count: int, start: int = 0) -> list[str]:
     return [str(UUID(int=(0x0189_0000_0000_7000_8000 << 48) + number)) for number in range(start, start + count)]
 
 
+async def plant(database: Connection | Pool, rows: Rows) -> None:
+    """Rows by table, parents before children; each has all columns in order, JSON as values, `now` as a time."""
+    for table, tuples in rows.items():
+        objects = [{c.name: value for c, value in zip(SCHEMA[table], row, strict=True)} for row in tuples]
+        await database.execute(f"INSERT INTO {table} SELECT * FROM {POPULATED.format(table)}", json.dumps(objects))
+
+
 async def put_org(pool: Connection | Pool) -> tuple[str, str]:
     """An org and its project."""
     org_id, project_id = str(uuid4()), str(uuid4())
-    await pool.execute("INSERT INTO orgs VALUES ($1, 'Org', now())", org_id)
-    await pool.execute("INSERT INTO projects VALUES ($1, $2, 'Site', now())", project_id, org_id)
+    await plant(pool, {"orgs": [(org_id, "Org", "now")], "projects": [(project_id, org_id, "Site", "now")]})
     return org_id, project_id
 
 
 async def put_connection(pool: Connection | Pool, org_id: str, project_id: str, config: str = "{}") -> str:
     connection_id = str(uuid4())
-    row: tuple[Any, ...] = (connection_id, org_id, project_id, config)
-    await pool.execute("INSERT INTO source_connections VALUES ($1, $2, $3, 'hotmart', 'Shop', $4, true)", *row)
+    row = (connection_id, org_id, project_id, "hotmart", "Shop", json.loads(config), True)
+    await plant(pool, {"source_connections": [row]})
     return connection_id
 
 
@@ -49,17 +60,11 @@ async def put_dead_letters(
     status: str = "pending",
     retry_count: int = 0,
 ) -> None:
-    await pool.execute(
-        "INSERT INTO dlq_events SELECT id, $2, '{}', $3, $4 FROM unnest($1::uuid[]) AS id",
-        list(letters),
-        connection_id,
-        status,
-        retry_count,
-    )
+    await plant(pool, {"dlq_events": [(id_, connection_id, {}, status, retry_count) for id_ in letters]})
 
 
 async def put_alert(pool: Connection | Pool, project_id: str, alert_id: str, severity: str = "warning") -> str:
-    await pool.execute("INSERT INTO integration_alerts VALUES ($1, $2, $3, 'x')", alert_id, project_id, severity)
+    await plant(pool, {"integration_alerts": [(alert_id, project_id, severity, "x")]})
     return alert_id
 
 
