@@ -10,8 +10,8 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.healing import heal as heal_module
-from daybook_projector.healing.org_log import Unhealable
+from daybook_projector.rebuild import sessions
+from daybook_projector.rebuild.refusal import RebuildRefused
 from support.healing import heal, older_than, post_rest, run_heal, start_heal
 from support.logbook import Logbook, log_with, org_in, user_in
 from support.poison import ANN, BOB, SICK, WELL, busy
@@ -135,10 +135,10 @@ async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool)
 async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heal_module, "SESSION", "SET lock_timeout = '100ms'")
+    monkeypatch.setattr(sessions, "SESSION", "SET lock_timeout = '100ms'")
     await quarantined_org(pool)
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, LOCK_MEMBER):
-        with pytest.raises(Unhealable, match=r"^another transaction .*: repeat it; nothing was changed$"):
+        with pytest.raises(RebuildRefused, match=r"^another transaction .*: repeat it; nothing was changed$"):
             await heal(settings, SICK)
     assert (await tables(pool), await quarantine(pool)) == before

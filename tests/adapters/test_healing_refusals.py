@@ -5,7 +5,7 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.healing.org_log import Unhealable
+from daybook_projector.rebuild.refusal import RebuildRefused
 from support.healing import heal, older_than, run_heal
 from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
 from support.poison import ANN, BOB, SICK, WELL, busy, connect, founded
@@ -25,7 +25,7 @@ UPDATE_RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
 
 async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = SICK) -> None:
     before = await tables(pool), await quarantine(pool)
-    with pytest.raises(Unhealable, match=reason):
+    with pytest.raises(RebuildRefused, match=reason):
         await heal(settings, org_id)
     assert (await tables(pool), await quarantine(pool)) == before
 
@@ -80,7 +80,9 @@ async def test_a_missing_row_of_audit_log_is_an_error_where_it_is_needed(setting
     await post(pool, busy(), kind=older_than(facts.OrgRenamed))
     await pool.execute(WITHOUT_TRIGGER.format("DELETE FROM audit_log WHERE action = 'CREATE_SECRET_REF';"))
     await assert_refused(
-        settings, pool, r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row to change is missing"
+        settings,
+        pool,
+        r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: a row of public.secret_refs to change is missing",
     )
 
 
@@ -121,7 +123,9 @@ async def test_an_entry_with_a_project_of_another_org_is_refused(settings: Setti
     foreign = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
     place = log.add(SICK, ANN, foreign)[0]
     await post(pool, log)
-    with pytest.raises(Unhealable, match=rf"^entry {place.text} .*ForeignKeyViolationError"):
+    with pytest.raises(
+        RebuildRefused, match=rf"^entry {place.text} .* has a project_id that is not in public.projects"
+    ):
         await heal(settings, SICK, keep=False)
 
 

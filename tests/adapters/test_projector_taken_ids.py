@@ -8,7 +8,6 @@ import pytest
 from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.healing import org_log
 from daybook_projector.partition.machine import PartitionStopped
 from support.chain import second_id
 from support.healing import heal, older_than
@@ -218,11 +217,9 @@ async def test_a_collision_in_a_batch_with_poison_does_not_affect_other_orgs(
     assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
 
 
-@pytest.mark.parametrize("page", [1, 500])
 async def test_an_org_is_healed_from_rows_with_second_ids(
-    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch, page: int
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(org_log, "PAGE_ENTRIES", page)
     cut_first_ids(monkeypatch)
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1

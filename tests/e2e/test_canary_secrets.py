@@ -20,6 +20,7 @@ from support.replay import read_topic
 from support.traces import holds, traces
 from support.workload import SERVICE
 
+pytestmark = pytest.mark.e2e
 HEADERS = [("daybook-principal", SERVICE.encode()), ("reply-partition", b"1"), ("correlation-id", b"canary")]
 Origin = tuple[int, int]
 
@@ -48,10 +49,6 @@ async def final_answer(door: Door, path: str, body: bytes) -> httpx.Response:
 
     (answer,) = await eventually(answer_if_final, 40)
     return answer
-
-
-async def final_batch_answer(door: Door, *sent: Canary) -> httpx.Response:
-    return await final_answer(door, "/v1/commands:batch", b"[" + b",".join(canary.body for canary in sent) + b"]")
 
 
 async def until_logged(database: Connection, sent: Sequence[Canary]) -> None:
@@ -85,9 +82,14 @@ async def test_a_secret_sent_in_a_batch_appears_nowhere(
     mark = Mark.new()
     sent = canaries(scene, mark)
     whole, torn = [canary for canary in sent if canary.whole], [canary for canary in sent if not canary.whole]
-    answer = await final_batch_answer(instances[0], *whole)
+    answer = await final_answer(
+        instances[0], "/v1/commands:batch", b"[" + b",".join(canary.body for canary in whole) + b"]"
+    )
     assert [item["status"] for item in answer.json()] == [canary.status for canary in whole]
-    answers = [answer, *[await final_batch_answer(instances[1], canary) for canary in torn]]
+    answers = [
+        answer,
+        *[await final_answer(instances[1], "/v1/commands:batch", b"[" + canary.body + b"]") for canary in torn],
+    ]
     assert not [answer.text for answer in answers if holds(answer.content, mark.needles)]
     await until_logged(database, whole)
     assert await traces(shared, mark.needles) == {}

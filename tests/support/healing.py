@@ -6,19 +6,23 @@ from contextlib import contextmanager
 
 from daybook_contracts.entries.fields import Fact
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
-from daybook_infra.runtime.postgres.connections import Pool, connect
+from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.healing.heal import Healed, Healing
 from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
+from daybook_projector.rebuild.org_rebuild import Rebuilt, open_org_rebuild
 from support.logbook import Logbook, records
 from support.shell import Completed, run_daybook, start
 
 
-async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Healed:
-    async with connect(settings, "heal") as connection:
-        return await Healing(connection, folds(managed_users=True), org_id, settings.partitions, unseen).run(keep=keep)
+async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Rebuilt:
+    """Only compares if `keep` is False."""
+    async with open_org_rebuild(settings, "audit_log", org_id, unseen, name="heal") as rebuilding:
+        found = await rebuilding.compare()
+        if keep:
+            return await rebuilding.apply(release_only=True)
+        return Rebuilt(rebuilding.entries, found.differences, released=False)
 
 
 def older_than(*unknown: type[Fact]) -> type[Writer]:

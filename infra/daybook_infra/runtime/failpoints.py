@@ -16,6 +16,10 @@ Point = Literal[
     "after-rows",  # all rows are written, but not committed
     "after-commit",  # committed in PostgreSQL, while Kafka's offset is behind
     "amid-takeover",  # the checkpoint is read, but the log is not
+    "rebuild-filled",  # all tables are built beside the live ones, but have no keys
+    "rebuild-compared",  # what differs is known, and nothing is locked
+    "rebuild-locked",  # all partitions wait, and no row is corrected
+    "rebuild-corrected",  # all rows are corrected, but not committed
 ]
 
 _NAME, _, _COUNT = os.environ.get("DAYBOOK_FAILPOINT", "").partition(":")

@@ -16,8 +16,9 @@ MIGRATIONS = "infra/postgres/migrations/"
 
 
 def changes() -> list[tuple[str, list[str]]]:
-    table = section(page("docs/architecture.md"), "I want to change ...")
-    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \|$", section(page("docs/architecture.md"), "I want to change ..."), re.MULTILINE
+    )
     return [(what, re.findall(r"`([^`]+)`", where)) for what, where in rows if "`" in where]
 
 

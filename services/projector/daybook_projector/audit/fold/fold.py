@@ -10,7 +10,7 @@ that is too long for PostgreSQL's index.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from daybook_projector.audit.fold.kept_rows import kept_rows
 from daybook_projector.audit.fold.row_cache import RowCache
@@ -18,7 +18,7 @@ from daybook_projector.audit.fold.storable import NUL_ESCAPE, require_storable
 from daybook_projector.audit.fold.store import RowStore
 from daybook_projector.partition.batch_rows import Poison, entry_changes
 from daybook_projector.partition.entry import PartitionEntry
-from daybook_projector.projections.changes import FoldError, Table
+from daybook_projector.projections.changes import FoldError, Key, Row, Table
 from daybook_projector.projections.fold import Folds
 
 NO_ORG: Final = ""
@@ -70,6 +70,15 @@ class PartitionFold:
         """Key and JCS of each row, in key order. A key is the bytes of its uuids, one after another."""
         self._write()
         return self._store.scan(table)
+
+    def stored_rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
+        """The key's bytes and the other columns of each row, as `find` gives them but for booleans, in key order."""
+        self._write()
+        return self._store.stored(table)
+
+    def find(self, table: Table, key: Key) -> Row | None:
+        """JSON columns as JCS text."""
+        return self._rows.find(table, key)
 
     def close(self) -> None:
         """The files stay."""

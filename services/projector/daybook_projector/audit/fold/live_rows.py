@@ -16,11 +16,11 @@ from daybook_projector.projections.orgs import ORGS
 from daybook_projector.projections.project_members import PROJECT_MEMBERS
 from daybook_projector.projections.sync_runs import SYNC_RUNS
 
-_OF_ITS_PROJECTS: Final = "project_id IN (SELECT id FROM public.projects WHERE org_id = $1)"
-_OF_ITS_CONNECTIONS: Final = "connection_id IN (SELECT id FROM public.source_connections WHERE org_id = $1)"
+_OF_ITS_PROJECTS: Final = "{row}.project_id IN (SELECT id FROM public.projects WHERE org_id = $1)"
+_OF_ITS_CONNECTIONS: Final = "{row}.connection_id IN (SELECT id FROM public.source_connections WHERE org_id = $1)"
 _OF_ORG: Final[Mapping[Table, str]] = {
-    AUTH_USERS: "false AND id = $1",
-    ORGS: "id = $1",
+    AUTH_USERS: "false AND {row}.id = $1",
+    ORGS: "{row}.id = $1",
     PROJECT_MEMBERS: _OF_ITS_PROJECTS,
     INTEGRATION_ALERTS: _OF_ITS_PROJECTS,
     SYNC_RUNS: _OF_ITS_CONNECTIONS,
@@ -37,8 +37,13 @@ async def live_rows(connection: Connection, table: Table, org_id: str | None = N
         yield [read(fields) for fields in page]
 
 
+def is_of_org(table: Table, row: str) -> str:
+    """A condition in SQL: that this row of the table belongs to the org $1."""
+    return _OF_ORG.get(table, "{row}.org_id = $1").format(row=row)
+
+
 def _query(table: Table, *, of_org: bool) -> str:
     """A key's uuids are ordered as their bytes."""
-    condition = f"WHERE {_OF_ORG.get(table, 'org_id = $1')}" if of_org else ""
+    condition = f"WHERE {is_of_org(table, 'live')}" if of_org else ""
     columns, key = ", ".join(table.columns), ", ".join(table.key)
-    return f"SELECT {columns} FROM {table.name} {condition} ORDER BY {key}"  # noqa: S608 - names of our own tables
+    return f"SELECT {columns} FROM {table.name} AS live {condition} ORDER BY {key}"  # noqa: S608 - names of our own tables

@@ -72,8 +72,14 @@ class RowStore:
     def scan(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         """Key and JCS of each row, in the order of the keys. Nothing may be written meanwhile."""
         make = _row_maker(table)
-        for key, *values in self._connection.execute(_scan(table)):
+        for key, *values in self.stored(table):
             yield key, make(key, values)
+
+    def stored(self, table: Table) -> Iterator[tuple[Any, ...]]:
+        """Key and other columns of each row as they are stored, in the order of the keys. Nothing may be written
+        meanwhile.
+        """
+        yield from self._connection.execute(_scan(table))
 
     def close(self) -> None:
         self._connection.execute("COMMIT")

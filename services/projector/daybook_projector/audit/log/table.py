@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from daybook_contracts.entries.reading import loose_entry
-from daybook_contracts.log.head import Head
+from daybook_contracts.log.head import GENESIS, Head
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.audit.checks.live_values import RowReader
 from daybook_projector.audit.log.copy_out import Fields, copied_rows
@@ -26,7 +26,8 @@ OF_PARTITION: Final = f"""
  ORDER BY metadata_json->'position', id
 """
 OF_ORG: Final = f"""
-{SELECT} WHERE org_id = $1 AND metadata_json->'partition' = $2::jsonb ORDER BY metadata_json->'position', id
+{SELECT} WHERE org_id = $1 AND metadata_json->'partition' = $2::jsonb AND metadata_json->'position' > $3::jsonb
+ ORDER BY metadata_json->'position', id
 """
 # jsonb sorts any other kind of value before or after all numbers.
 WITHOUT_PLACE: Final = """
@@ -67,8 +68,8 @@ class TableLog:
         async for page in rows:
             yield [self._record(partition, fields) for fields in page]
 
-    async def read_org(self, partition: int, org_id: str) -> AsyncIterator[list[SourceRecord]]:
-        async for page in copied_rows(self._connection, OF_ORG, org_id, str(partition)):
+    async def read_org(self, partition: int, org_id: str, after: Head = GENESIS) -> AsyncIterator[list[SourceRecord]]:
+        async for page in copied_rows(self._connection, OF_ORG, org_id, str(partition), str(after.position)):
             yield [self._record(partition, fields) for fields in page]
 
     async def needlessly_displaced(self) -> list[Displaced]:

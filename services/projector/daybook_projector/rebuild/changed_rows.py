@@ -1,0 +1,72 @@
+"""Brings shadow tables up to a fold that has gone on: the keys of the rows that its new entries touch in, and the rows
+that the fold has for them out.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from daybook_infra.runtime.postgres.connections import Connection
+from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.fold.kept_rows import kept_rows
+from daybook_projector.partition.batch_rows import entry_changes
+from daybook_projector.partition.entry import PartitionEntry
+from daybook_projector.postgres import statements as sql
+from daybook_projector.projections.changes import FoldError, Key, Row, Table
+from daybook_projector.projections.fold import Folds
+from daybook_projector.rebuild.shadow_tables import ShadowTables
+
+CHUNK_ROWS: Final = 1000
+
+TouchedKeys = dict[Table, set[Key]]
+
+
+def note_touched(touched: TouchedKeys, folds: Folds, entries: Iterable[PartitionEntry]) -> None:
+    """Also keys of rows that an entry touches in vain. Rows that cascade are left to the foreign keys."""
+    for entry in entries:
+        try:
+            for change in entry_changes(folds, entry):
+                touched.setdefault(change.table, set()).add(change.key)
+        except FoldError:
+            pass
+        try:
+            for insert in kept_rows(entry):
+                touched.setdefault(insert.table, set()).add(insert.key)
+        except FoldError:
+            pass
+
+
+async def write_touched(
+    connection: Connection, shadows: ShadowTables, fold: PartitionFold, touched: TouchedKeys
+) -> None:
+    """Also notes the keys, for the correction. Deleted first, children before parents: a deleted row may hold a value
+    that another one needs.
+    """
+    present: dict[Table, list[Row]] = defaultdict(list)
+    for table in reversed(shadows.tables):
+        keys = sorted(touched.get(table, ()), key=str)
+        rows = {key: row for key in keys if (row := fold.find(table, key)) is not None}
+        present[table] = list(rows.values())
+        await _note(connection, table, shadows, keys)
+        gone = keys if table.unique else [key for key in keys if key not in rows]
+        await _run(connection, sql.delete(shadows.of(table)), gone)
+    for table in shadows.tables:
+        values = [tuple(row[column] for column in table.columns) for row in present[table]]
+        await _run(connection, _upsert(shadows.of(table)), values)
+
+
+async def _note(connection: Connection, table: Table, shadows: ShadowTables, keys: Sequence[Key]) -> None:
+    columns = ", ".join(table.key)
+    arrays = ", ".join(f"${number}::uuid[]" for number in range(1, 1 + len(table.key)))
+    statement = f"INSERT INTO {shadows.keys(table)} ({columns}) SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608 - names of our own tables
+    await _run(connection, statement, keys)
+
+
+async def _run(connection: Connection, statement: str, rows: Sequence[Sequence[object]]) -> None:
+    for start in range(0, len(rows), CHUNK_ROWS):
+        await connection.execute(statement, *zip(*rows[start : start + CHUNK_ROWS], strict=True))
+
+
+def _upsert(table: Table) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in table.columns if column not in table.key)
+    return f"{sql.insert(table)} ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {changes}"

@@ -1,0 +1,36 @@
+"""Why a rebuild stops. Until it commits, it has changed nothing."""
+
+from dataclasses import dataclass
+
+from daybook_infra.runtime.errors import DaybookError
+from daybook_projector.partition.entry import PartitionEntry
+
+
+class RebuildRefused(DaybookError):
+    """The message names the entry or the row, and what is wrong with it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}; nothing was changed")
+        self._reason = reason
+
+    def __reduce__(self) -> tuple[type["RebuildRefused"], tuple[str]]:
+        """It may come from another process."""
+        return RebuildRefused, (self._reason,)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unappliable:
+    """An entry that cannot be applied. Ordered as the log is."""
+
+    partition: int
+    position: int
+    action: str
+    reason: str
+
+    def refusal(self) -> RebuildRefused:
+        action = f" ({self.action})" if self.action else ""
+        return RebuildRefused(f"entry {self.partition}.{self.position}{action} cannot be applied: {self.reason}")
+
+
+def unappliable(partition: int, entry: PartitionEntry, reason: str) -> Unappliable:
+    return Unappliable(partition, entry.head.position, "" if entry.columns is None else entry.columns.action, reason)

@@ -1,0 +1,158 @@
+"""Rebuilds all tables: settings and the log's source in; what differs, and then the corrected tables, out."""
+
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+
+from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_infra.runtime.failpoints import failpoint
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.log.topic import open_topic
+from daybook_projector.audit.verify.report import Quarantine
+from daybook_projector.audit.verify.snapshot import NO_LIMITS, QUARANTINED, open_snapshot
+from daybook_projector.audit.verify.workers import open_workers
+from daybook_projector.projections.fold import folds
+from daybook_projector.rebuild import jobs
+from daybook_projector.rebuild.corrections import Corrections, renew
+from daybook_projector.rebuild.differences import Comparison, Difference, compare
+from daybook_projector.rebuild.jobs import NAME, FoldTask, Source, Work
+from daybook_projector.rebuild.log_entries import KeptEntries, LogEntries, LoggedEntries
+from daybook_projector.rebuild.refusal import RebuildRefused
+from daybook_projector.rebuild.sessions import ShowProgress, begin_session, refused_locks
+from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys, refuse_any, require_same
+from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables, drop_left_over
+
+FEW_ENTRIES: Final = 2_000
+"""With so many or fewer to take, the projector can be made to wait."""
+
+# Any number that no other program uses; kept by the session, so that it ends with the process.
+ALONE: Final = "SELECT pg_try_advisory_lock(7236228440312)"
+LOCK_QUARANTINED: Final = "SELECT FROM daybook.quarantine WHERE released_at IS NULL ORDER BY org_id FOR UPDATE"
+LOCK_CHECKPOINTS: Final = "SELECT FROM daybook.checkpoints ORDER BY partition FOR UPDATE"
+
+
+class WholeRebuild:
+    """`connection` has the advisory lock. Raises `RebuildRefused`, `LogBroken`, `KafkaAway` and `DatabaseAway`."""
+
+    def __init__(self, connection: OwnConnection, work: Work, state: ShadowFold, progress: ShowProgress) -> None:
+        self._connection = connection
+        self._work = work
+        self._state = state
+        self._progress = progress
+
+    async def compare(self) -> Comparison:
+        """Builds the tables beside the live ones, and compares them at one checkpoint of each partition."""
+        await self._build()
+        while True:
+            async with self._connection.transaction(isolation="repeatable_read"):
+                await self._connection.execute(NO_LIMITS)
+                if await self._catch_up() <= FEW_ENTRIES:
+                    found = await compare(self._connection, self._state.shadows, None)
+                    break
+        failpoint("rebuild-compared")
+        return found
+
+    async def apply(self) -> list[Difference]:
+        """Corrects the rows that differ, in one transaction for which all partitions wait."""
+        while True:
+            async with self._connection.transaction(isolation="repeatable_read"):
+                await self._connection.execute(NO_LIMITS)
+                if await self._catch_up() <= FEW_ENTRIES:
+                    break
+        with refused_locks("the tables"):
+            async with self._connection.transaction():
+                await self._connection.execute(NO_LIMITS)
+                await self._connection.execute(LOCK_QUARANTINED)
+                await self._connection.execute(LOCK_CHECKPOINTS)
+                await self._catch_up()
+                failpoint("rebuild-locked")
+                corrections = Corrections(self._connection, self._state.shadows, None)
+                await renew(self._connection, await corrections.corrected_orgs(), self._state.folded)
+                found = await corrections.apply(self._state.shadows.tables)
+                failpoint("rebuild-corrected")
+        return found
+
+    async def _build(self) -> None:
+        state, work = self._state, self._work
+        async with open_snapshot(work.settings) as snapshot:
+            work = replace(work, snapshot_id=snapshot.id)
+            cuts = {each: snapshot.checkpoints.get(each, NOTHING_PROJECTED) for each in state.folded}
+            state.frozen = {each: _positions(snapshot.quarantined_in(each)) for each in cuts}
+            total = sum(cut.head.position + 1 for cut in cuts.values())
+            ordered = sorted(cuts, key=lambda each: cuts[each].head.position, reverse=True)
+            parts = [FoldTask(each, cuts[each], state.frozen[each]) for each in ordered]
+            with self._progress(total) as advance:
+                async with open_workers(total, advance) as workers:
+                    folded = await workers.all(partial(jobs.fold_and_fill, work, part) for part in parts)
+        refuse_any([each.unappliable for each in folded])
+        state.folded.update(cuts)
+        failpoint("rebuild-filled")
+        await add_keys(self._connection, state.shadows)
+        async with open_workers(total, _unseen) as workers:
+            found = await workers.all(partial(jobs.read_back, work, table) for table in work.tables)
+        require_same(chain.from_iterable(found))
+
+    async def _catch_up(self) -> int:
+        await self._follow_quarantine()
+        return await self._state.catch_up()
+
+    async def _follow_quarantine(self) -> None:
+        """Orgs that went into quarantine since stay as they were before it. An org that was healed meanwhile has rows
+        that this fold has passed.
+        """
+        now = [Quarantine(*row) for row in await self._connection.fetch(QUARANTINED)]
+        for partition, known in self._state.frozen.items():
+            found = _positions(each for each in now if each.partition == partition)
+            passed = self._state.folded[partition].head.position
+            for org_id in known.keys() | found.keys():
+                if known.get(org_id) != found.get(org_id) and not found.get(org_id, -1) > passed:
+                    raise RebuildRefused(f"org {org_id} was healed meanwhile: run the command again")
+            self._state.frozen[partition] = found
+
+
+async def _drop(connection: OwnConnection, shadows: ShadowTables) -> None:
+    """If somebody is looking at them, the next run drops them."""
+    with suppress(asyncpg.LockNotAvailableError):
+        await shadows.drop(connection)
+
+
+def _positions(quarantined: Iterable[Quarantine]) -> dict[str, int]:
+    return {each.org_id: each.position for each in quarantined}
+
+
+def _unseen(_number: int) -> None:
+    pass
+
+
+@asynccontextmanager
+async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowProgress) -> AsyncIterator[WholeRebuild]:
+    """Raises `RebuildRefused` if another one is running. What was built is removed at the end."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
+        connection = await stack.enter_async_context(connect(settings, NAME, statement_seconds=0))
+        await begin_session(connection)
+        if not await connection.fetchval(ALONE):
+            raise RebuildRefused("another rebuild is running")
+        entries: LogEntries = KeptEntries(settings.partitions)
+        if source == "topic":
+            entries = LoggedEntries(await stack.enter_async_context(open_topic(settings)), settings.partitions)
+        work = Work(settings, source, "", folder, f"{PREFIX}_{secrets.token_hex(4)}")
+        shadows = ShadowTables(work.schema, work.tables)
+        rules = folds(managed_users=settings.users == "managed")
+        beginning = dict.fromkeys(range(settings.partitions), NOTHING_PROJECTED)
+        with refused_locks("the tables"):
+            await drop_left_over(connection)
+            await shadows.create(connection)
+        stack.push_async_callback(_drop, connection, shadows)
+        yield WholeRebuild(
+            connection, work, ShadowFold(connection, shadows, entries, folder, rules, folded=beginning), progress
+        )
