@@ -86,6 +86,8 @@ def commits_broken() -> Iterator[Export]:
     yield alone("commit: another", other, "commit", expected=commit, found=ZEROS)
     gone = without(whole, "commit")
     yield alone("commit: left out", gone, "commit", expected=commit)
+    bare = {key: value for key, value in metadata.items() if key not in {"salt", "commit"}}
+    yield alone("commit: left out, with the salt", resealed(whole | {"metadata_json": bare}), "commit")
     nothing = entry(metadata={"data": None})
     yield alone("data: null with a salt", nothing, "data")
 
@@ -156,6 +158,10 @@ def filtered_broken() -> Iterator[Export]:
             "id": whole[1]["id"],
         },
     )
+    fraction = file[1].replace(b'"position":1', b'"position":1.5')
+    stated = {"check": "position", "found": 1.5, "id": whole[1]["id"]}
+    yield case("a fraction", [fraction], (0, 0), stated)
+    yield case("unreadable before the very first", [b"x\n", file[0]], (0, 0), {"check": "unreadable"})
     yield case("unreadable first", [b"x\n", file[3]], (3, 3), {"check": "unreadable"})
     yield case("unreadable only", [b"x\n"], (5, 5), {"check": "unreadable"})
     claims = {"check": "columns", "place": "manifest"}

@@ -158,7 +158,10 @@ def _odd_payload() -> Json:
         "": "\x00\x1f\x7f\u2028",
     }
     numbers = [0, 1e-7, 1e-6, 1e21, 123456789012345680000.0, 4.5, 5e-324, 1.7976931348623157e308, -1]
-    return names | {"numbers": numbers, "deep": [[{"a": [True, False, None]}]], "text": 'quote " slash / \\ é'}
+    brackets = {"brackets": '"' + "[" * 600}
+    return (
+        names | brackets | {"numbers": numbers, "deep": [[{"a": [True, False, None]}]], "text": 'quote " slash / \\ é'}
+    )
 
 
 def _log() -> dict[int, list[Json]]:

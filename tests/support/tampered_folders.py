@@ -133,6 +133,8 @@ def files_altered() -> Iterator[Export]:
     yield Export("a file renamed", without | {"partition-2.jsonl": HONEST[file_name(2)]}, gone)
     third = {"check": "missing", "partition": 2, "place": "export", "position": 3}
     yield Export("a file missing that starts later", without | {MANIFEST: with_file_members(first=3)[MANIFEST]}, third)
+    spaced = HONEST | {MANIFEST: TEXT.replace(b'{"digest"', b'{ "digest"')}
+    yield Export("a file missing and white space in the manifest", spaced | {file_name(2): None}, gone)
     yield Export("an unlisted file of entries", HONEST | {file_name(1): b""}, surplus(file_name(1)))
     yield Export("a hidden file", HONEST | {".DS_Store": b""}, surplus(".DS_Store"))
     yield Export("a folder", HONEST | {"more": None}, surplus("more"))

@@ -97,19 +97,13 @@ def bytes_altered() -> Iterator[Export]:
         with_file([*lines(SECOND[:1]), jcs(SECOND[1] | {"metadata_json": [2]}) + b"\n"]),
         in_line(1, check="partition", expected=2),
     )
-    long = "x" * 300
-    value = f"sha256:{hashlib.sha256(jcs(long)).hexdigest()}"
-    yield Export(
-        "a long value",
-        with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{long}"'),
-        in_line(1, check="hash", expected=metadata["hash"], found=value),
-    )
+    for name, value in (("a long value", "x" * 300), ("a value of 201 bytes", "é" * 99 + "x")):
+        digest = f"sha256:{hashlib.sha256(jcs(value)).hexdigest()}"
+        found = in_line(1, check="hash", expected=metadata["hash"], found=digest)
+        yield Export(name, with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{value}"'), found)
     fits = "é" * 99
-    yield Export(
-        "a value of 200 bytes",
-        with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{fits}"'),
-        in_line(1, check="hash", expected=metadata["hash"], found=fits),
-    )
+    found = in_line(1, check="hash", expected=metadata["hash"], found=fits)
+    yield Export("a value of 200 bytes", with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{fits}"'), found)
 
 
 def moved() -> Iterator[Export]:
@@ -169,6 +163,9 @@ def sealed_again() -> Iterator[Export]:
         "found": sums[1],
     }
     yield Export("the whole chain", whole | {FILE: other[FILE]}, fault)
+    elsewhere = entry(0, "1" * 64)
+    found = {"expected": ZEROS, "found": "1" * 64, "id": elsewhere["id"]}
+    yield Export("a start elsewhere", with_file(lines([elsewhere, *SECOND[1:]])), in_line(0, check="prev", **found))
     inserted = resealed(entry(3, SECOND[2]["metadata_json"]["hash"]))
     file = [*SECOND[:3], inserted, *SECOND[3:]]
     yield Export(

@@ -90,6 +90,42 @@ def test_a_tampered_export_gives_this_finding_first(export: Export, answers: dic
     assert (findings[0] if findings else None) == export.first
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a long value", [("hash", 1), ("hash", None)]),
+        ("a digit of hash", [("hash", 1), ("prev", 2), ("hash", None)]),
+        ("NaN", [("unreadable", 1), ("hash", None)]),
+        ("a line removed", [("position", 3), ("hash", None), ("columns", None)]),
+        ("neighbours swapped", [("position", 1), ("position", 2), ("position", 3), ("hash", None)]),
+        ("all lines removed", [("missing", 0), ("hash", None), ("columns", None)]),
+        ("created_at after one that is no time", [("created_at", 1)]),
+        ("filtered: unreadable first", [("unreadable", None)]),
+        ("filtered: unreadable only", [("unreadable", None)]),
+        ("manifest a number too large", [("canonical", None)]),
+        ("manifest a lone surrogate in the digest", [("canonical", None)]),
+        ("manifest a name twice", [("canonical", None)]),
+        ("folder: a file missing and white space in the manifest", [("missing", 0), ("canonical", None)]),
+    ],
+)
+def test_one_fault_does_not_condemn_the_rest(
+    name: str, expected: list[tuple[str, int | None]], answers: dict[str, Answer]
+) -> None:
+    findings = report_in(answers[name])["findings"]
+    assert [(finding["check"], finding.get("position")) for finding in findings] == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [("columns: a redacted entry of another org", 1), ("id: a redacted outsider without an actor", 0)],
+)
+def test_a_redacted_entry_is_listed_if_its_commit_was_looked_at(
+    name: str, listed: int, answers: dict[str, Answer]
+) -> None:
+    report = report_in(answers[name])
+    assert report["redacted"] == [finding["id"] for finding in report["findings"]][:listed]
+
+
 @pytest.mark.parametrize("export", UNCHECKABLE, ids=lambda export: export.name)
 def test_what_is_no_export_cannot_be_checked(export: Export, answers: dict[str, Answer]) -> None:
     answer = answers[export.name]

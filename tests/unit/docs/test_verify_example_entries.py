@@ -42,6 +42,12 @@ def other(byte: bytes) -> bytes:
     return byte.swapcase() if byte.isalpha() else b"!"
 
 
+def test_a_file_may_be_longer_than_what_is_read_at_once(tmp_path: Path) -> None:
+    file = lines(chained([({"created_at": f"2026-11-22T15:10:13.{n:06}Z"}, {}) for n in range(3000)]))
+    assert sum(map(len, file)) > 2 * 2**20
+    assert report_on(export_of({2: file}), tmp_path)["result"] == "valid"
+
+
 def test_at_most_a_thousand_findings_are_given_and_the_rest_are_counted(tmp_path: Path) -> None:
     foreign = lines(chained([({}, {"partition": 0})] * 1100))
     files = export_of({1: [b"x\n"] * 500, 2: foreign}) | {"a": b"", "b": b""}
