@@ -11,7 +11,18 @@ from daybook_contracts.log.admission import VoidReason
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.finding import Finding
-from support.altered_log import ALTERED, LENGTH, REDACTED, a_log, altered, in_columns, in_metadata, resealed, without
+from support.altered_log import (
+    ALTERED,
+    LENGTH,
+    REDACTED,
+    Change,
+    a_log,
+    altered,
+    in_columns,
+    in_metadata,
+    resealed,
+    without,
+)
 from support.chain import jcs, partition_of
 from support.logbook import Logbook, org, project, thing, user
 
@@ -127,9 +138,20 @@ def test_after_unreadable_bytes_the_other_checks_are_made() -> None:
         assert (first.check, second.check, second.field) == ("unreadable", "columns", field)
 
 
-@pytest.mark.parametrize("gone", [".hash", ".position", "created_at"])
-def test_after_an_entry_that_names_no_place_the_next_one_follows(gone: str) -> None:
-    (only,) = findings(altered(without(gone)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        without(".hash"),
+        without(".position"),
+        without("created_at"),
+        in_metadata(position=True),
+        in_metadata(position=1.5),
+        in_metadata(position=-1),
+        in_metadata(hash="x"),
+    ],
+)
+def test_after_an_entry_that_names_no_place_the_next_one_follows(change: Change) -> None:
+    (only,) = findings(altered(change))
     assert only.position == ALTERED
 
 

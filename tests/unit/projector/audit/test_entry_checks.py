@@ -1,6 +1,7 @@
 """Each check of an entry and each rule of its columns, with what the finding says (docs/verify.md)."""
 
 import json
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from support.altered_log import (
     with_other_data,
     without,
 )
-from support.chain import Json, commit_hash, entry_hash, entry_id
+from support.chain import Json, commit_hash, entry_hash, entry_id, jcs
 from support.logbook import project
 
 ENTRY = json.loads(a_log()[ALTERED])
@@ -253,6 +254,11 @@ def test_the_rules_of_the_columns_are_tried_in_order() -> None:
 )
 def test_a_member_that_is_absent_is_a_fault_without_what_was_found(gone: str, field: str) -> None:
     assert finding(without(gone)) == {"check": "columns", "field": field}
+
+
+def test_a_long_value_is_shown_as_its_hash() -> None:
+    long = "x" * 300
+    assert finding(in_columns(result=long)) == at_fault("result", "sha256:" + sha256(jcs(long)).hexdigest())
 
 
 @pytest.mark.parametrize("change", [in_columns(more=1), in_metadata(more=None)])
