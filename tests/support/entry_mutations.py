@@ -85,12 +85,22 @@ NAMES: Final = (
 )
 """Of members that are added."""
 
+
+def parsed(value: bytes | str) -> Any:
+    """JSON with its numbers as doubles, so that it has a canonical form."""
+    return json.loads(value, parse_int=_number)
+
+
+def _number(text: str) -> float:
+    return int(text) if len(text) < 16 or abs(int(text)) < 2**53 else float(text)
+
+
 Step = Callable[[Random, Json], None]
 
 
 def mutated(random: Random, value: bytes) -> bytes:
     """One or a few changes; now and then of the bytes themselves."""
-    entry = json.loads(value)
+    entry = parsed(value)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         random.choice(_STEPS)(random, entry)
     for seal in _SEALS:
@@ -143,9 +153,9 @@ _STEPS: Final[tuple[Step, ...]] = (_set, _set, _set, _set, _remove, _add, _redac
 def _value(random: Random, entry: Json) -> Any:
     """An odd value, or one that stands elsewhere in the entry. A copy, so that no value holds itself."""
     if random.random() < 0.7:
-        return json.loads(json.dumps(random.choice(ODD_VALUES)))
+        return parsed(json.dumps(random.choice(ODD_VALUES)))
     taken = random.choice(_objects(entry))
-    return json.loads(json.dumps(taken[random.choice(sorted(taken))])) if taken else None
+    return parsed(json.dumps(taken[random.choice(sorted(taken))])) if taken else None
 
 
 def _metadata(entry: Json) -> Json:

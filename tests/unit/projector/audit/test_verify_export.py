@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from daybook_projector.audit.cli import audit
 from daybook_projector.audit.exports.entry_filter import EntryFilter
 from daybook_projector.audit.verify import workers
 from support.documents import blocks, page, section
+from support.exports import digested
 from support.listed_log import a_log, listed, write_export
 from support.logbook import org_in
 
@@ -107,3 +109,16 @@ def test_a_large_export_is_verified_by_several_processes(tmp_path: Path, monkeyp
     together = run(folder, "--json")
     assert [finding["check"] for finding in json.loads(alone.output)["findings"]][:1] == ["hash"]
     assert together.output == alone.output
+
+
+def test_a_small_export_starts_no_processes_whatever_its_manifest_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = json.loads(MANIFEST)
+    manifest["files"][0]["entries"] = 2**53 - 1
+    (folder / "manifest.json").write_bytes(digested(manifest))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(ProcessPoolExecutor, "__init__", None)
+    assert run(folder).output.splitlines()[-1] == (
+        "invalid: columns: manifest 6, field entries, expected 1, found 9007199254740991"
+    )

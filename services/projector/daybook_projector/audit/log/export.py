@@ -70,6 +70,11 @@ class ExportLog:
     def has_file(self, partition: int) -> bool:
         return _is_file(self._path(partition))
 
+    def size(self, partition: int) -> int:
+        """Of the partition's file, in bytes; 0 if it has none."""
+        found = _stat(self._path(partition))
+        return 0 if found is None else found.st_size
+
     def lines(self, partition: int, note: Callable[[bytes], object] = len) -> Iterator[list[Line]]:
         """The lines of the partition's file, in pages. `note` gets all of the file's bytes, in order."""
         try:
@@ -97,12 +102,19 @@ class ExportLog:
 
 
 def _is_file(path: Path) -> bool:
-    """Raises `ExportUnreadable` if that cannot be known. (From Python 3.14 on, `Path.is_file` says False then.)"""
+    found = _stat(path)
+    return found is not None and stat.S_ISREG(found.st_mode)
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """None if there is nothing. Raises `ExportUnreadable` if that cannot be known: `Path.is_file` says False then, from
+    Python 3.14 on.
+    """
     try:
-        return stat.S_ISREG(path.stat().st_mode)
+        return path.stat()
     except OSError as error:
         if error.errno in _NOT_THERE:
-            return False
+            return None
         raise _unreadable(error) from error
 
 

@@ -5,10 +5,12 @@ import multiprocessing
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
 from multiprocessing.sharedctypes import Synchronized
 from typing import Final, TypeVar
+
+from daybook_infra.runtime.errors import DaybookError
 
 T = TypeVar("T")
 
@@ -22,14 +24,23 @@ POLL_SECONDS: Final = 0.2
 _read: "Synchronized[int] | None" = None
 
 
+class WorkerLost(DaybookError):
+    """A process ended before it was done, so nothing is known of its part."""
+
+
 class Workers:
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
 
     async def all(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
-        """The results, in the order of the jobs. Raises the first error."""
+        """The results, in the order of the jobs. Raises the first error, and `WorkerLost`."""
         loop = asyncio.get_running_loop()
-        return list(await asyncio.gather(*(loop.run_in_executor(self._executor, job) for job in jobs)))
+        try:
+            return list(await asyncio.gather(*(loop.run_in_executor(self._executor, job) for job in jobs)))
+        except BrokenExecutor as error:
+            raise WorkerLost(
+                "a process that was verifying was killed, perhaps for lack of memory: try again"
+            ) from error
 
 
 @asynccontextmanager
