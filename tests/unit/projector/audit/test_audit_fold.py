@@ -11,8 +11,12 @@ from msgspec import Raw
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.facts import ENTRY_DATA
 from daybook_contracts.entries.fields import Fact
-from daybook_projector.audit.fold.fold import NO_ORG
-from support.audit_folds import Rows, entries_of, folding, json_of, rows_of, take
+from daybook_projector.audit.fold.fold import NO_ORG, PartitionFold
+from daybook_projector.projections.changes import Change, Delete, Insert, Update
+from daybook_projector.projections.orgs import ORGS
+from daybook_projector.projections.secret_refs import SECRET_REFS
+from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS
+from support.audit_folds import FOLDS, Rows, entries_of, folding, json_of, rows_of, take
 from support.histories import logs
 from support.hub_scene import connected
 from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
@@ -24,6 +28,7 @@ from support.poison import (
     WELL,
     Poisoning,
     a_name_too_long_for_an_index,
+    a_row_that_is_not_there,
     busy,
     connect,
     founded,
@@ -92,6 +97,21 @@ def test_orgs_in_quarantine_only_get_orgs_and_projects_from_their_position_on(
         assert rows_of(fold) == jcs_rows(second.tables)
 
 
+def test_an_org_that_has_stopped_stays_so_when_the_fold_is_opened_again(tmp_path: Path) -> None:
+    log = founded()
+    a_row_that_is_not_there(log)
+    before = len(entries_of(log))
+    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    log.add(SICK, ANN, facts.OrgCreated(name="again"))
+    log.add(WELL, ANN, facts.MemberAdded(role="member", user_id=ANN))
+    for part, expected_poison in ((slice(before), 1), (slice(before, None), 1)):
+        with folding(tmp_path) as fold:
+            assert len(take(fold, entries_of(log)[part])) == expected_poison
+            found = rows_of(fold)
+    assert b'"name":"a"' in found["orgs"][0][1]
+    assert len(found["org_members"]) == 2
+
+
 def test_every_action_is_folded() -> None:
     log = busy()
     rest: list[Fact] = [
@@ -123,14 +143,14 @@ def test_every_action_is_folded() -> None:
     assert folded(log) == (expected(log), [])
 
 
-@pytest.mark.parametrize("limit", [1, 1000])
+@pytest.mark.parametrize("max_unwritten", [0, 2**24])
 @pytest.mark.parametrize("poison", FOUND, ids=lambda poison: poison.__name__)
-def test_an_entry_that_cannot_be_applied_stops_its_org_only(poison: Poisoning, limit: int) -> None:
+def test_an_entry_that_cannot_be_applied_stops_its_org_only(poison: Poisoning, max_unwritten: int) -> None:
     log = founded()
     place = poison(log)
     log.add(WELL, ANN, facts.OrgRenamed(name="later"))
     log.add(SICK, ANN, facts.OrgRenamed(name="later"))
-    rows, found = folded(log, limit)
+    rows, found = folded(log, max_unwritten=max_unwritten)
     assert found == [(SICK, place.position)]
     names = [row.partition(b'"name":')[2] for _, row in rows["orgs"]]
     assert names == [b'"a"}', b'"later"}']
@@ -145,6 +165,29 @@ def test_an_entry_is_applied_whole_or_not_at_all() -> None:
     assert found == [(SICK, log.heads[0].position)]
     assert len(rows["org_members"]) == 3
     assert rows == expected(log)
+
+
+def test_what_an_entry_that_cannot_be_applied_has_done_is_undone() -> None:
+    """Its rows, unique values and deletions, all of which entries of other orgs may find."""
+    log, leaving = founded(), facts.ConnectionDeleted(connection_id=thing(1))
+    connect(log)
+    log.add(SICK, ANN, letter(thing(1)))
+
+    def fold_of_all(_columns: object, _fact: object) -> list[Change]:
+        row = {"id": thing(9), "org_id": WELL, "key_name": "a", "secret_id_ref": "env:A"}
+        gone = Delete(SOURCE_CONNECTIONS, (thing(1),))
+        return [Insert(SECRET_REFS, row), gone, Update(ORGS, (WELL,), {"name": "b"}), Delete(ORGS, (org(9),))]
+
+    log.add(SICK, ANN, leaving)
+    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
+    with TemporaryDirectory() as folder:
+        fold = PartitionFold(Path(folder), 0, {**FOLDS, type(leaving): (fold_of_all,)})
+        assert [each.org_id for each in take(fold, entries_of(log))] == [SICK]
+        rows = rows_of(fold)
+        fold.close()
+    assert b'"secret_id_ref":"env:B"' in rows["secret_refs"][0][1]
+    assert (len(rows["source_connections"]), len(rows["dlq_events"])) == (1, 1)
+    assert {row.partition(b'"name":')[2] for _, row in rows["orgs"]} == {b'"a"}'}
 
 
 def test_children_of_a_connection_that_is_created_again_are_gone() -> None:

@@ -24,7 +24,7 @@ from daybook_projector.projections.fold import Folds
 NO_ORG: Final = ""
 """The org of a `Poison` whose entry has none. Such an entry quarantines nothing, but stops the projector."""
 
-MAX_UNWRITTEN: Final = 16 * 1024 * 1024
+MAX_UNWRITTEN: Final = 32 * 1024 * 1024
 """Characters of the entries whose rows are in memory. A row takes about as many bytes as its entry has characters."""
 
 

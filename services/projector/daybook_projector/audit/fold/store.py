@@ -30,6 +30,7 @@ class RowStore:
     """One thread at a time. A file that exists is continued."""
 
     def __init__(self, path: Path) -> None:
+        self.is_new = not path.exists()
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.executescript(_SETTINGS)
         for statement in _schema():
@@ -87,7 +88,8 @@ class RowStore:
 
 
 def key_bytes(key: Key) -> bytes:
-    return bytes.fromhex("".join(map(str, key)).replace("-", ""))
+    digits = f"{key[0]}" if len(key) == 1 else "".join(map(str, key))
+    return bytes.fromhex(digits.replace("-", ""))
 
 
 def key_texts(key: bytes) -> list[str]:
