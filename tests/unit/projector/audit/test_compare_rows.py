@@ -72,7 +72,13 @@ def test_findings_have_the_row_or_the_first_column_that_differs() -> None:
 
 
 def test_the_first_differing_column_is_that_of_the_table_not_of_the_alphabet() -> None:
-    found = dlq_differences(letter(1, {"a": 1}), LiveRow(*letter(1, {"a": True}, "resolved")))
+    (key, folded), (_, renamed) = org(1), org(1, "b")
+    later = renamed.replace(b"2026", b"2027")
+    assert [each.field for each in compared([(key, folded)], [LiveRow(key, later)])] == ["name"]
+
+
+def test_true_is_not_one() -> None:
+    found = dlq_differences(letter(1, {"a": 1}), LiveRow(*letter(1, {"a": True})))
     assert found == [{"field": "payload_json", "expected": {"a": 1}, "found": {"a": True}}]
 
 
@@ -82,6 +88,12 @@ def test_an_inexact_number_is_found_though_its_double_is_right() -> None:
     assert dlq_differences(folded, live) == [
         {"field": "payload_json", "expected": 9007199254740992.0, "found": "9007199254740993"}
     ]
+
+
+def test_an_inexact_number_that_is_also_wrong_is_one_finding() -> None:
+    live = LiveRow(*letter(1, 2, "resolved"), (OddValue("payload_json", "2.00000000000000001"),))
+    found = dlq_differences(letter(1, 1), live)
+    assert found == [{"field": "payload_json", "expected": 1, "found": "2.00000000000000001"}]
 
 
 def test_an_inexact_number_and_another_column_are_two_findings() -> None:
@@ -121,8 +133,8 @@ async def test_a_table_is_compared_page_by_page() -> None:
             yield [LiveRow(*org(number))]
 
     findings = Findings()
-    totals = await compare_table(AUTH_USERS, [org(1), org(2)], pages(), findings)
+    totals = await compare_table(AUTH_USERS, [org(1), org(2), org(4)], pages(), findings)
     digest = TableDigest()
     digest.add(row_hash(org(number)[1]) for number in (1, 3))
     assert (totals.name, totals.rows, totals.digest) == ("auth.users", 2, digest.hexdigest())
-    assert [each.check for each in findings.listed] == ["missing", "surplus"]
+    assert [each.check for each in findings.listed] == ["missing", "surplus", "missing"]
