@@ -112,6 +112,35 @@ def test_an_org_that_has_stopped_stays_so_when_the_fold_is_opened_again(tmp_path
     assert len(found["org_members"]) == 2
 
 
+def test_the_earlier_of_two_positions_stops_an_org(tmp_path: Path) -> None:
+    log = founded()
+    a_row_that_is_not_there(log)
+    with folding(tmp_path) as fold:
+        take(fold, entries_of(log))
+    before = len(entries_of(log))
+    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    with folding(tmp_path, frozen={SICK: before + 10}) as fold:
+        take(fold, entries_of(log)[before:])
+        assert b'"name":"a"' in rows_of(fold)["orgs"][0][1]
+
+
+def test_an_org_is_one_however_its_id_is_written() -> None:
+    log = founded()
+    place = log.add(SICK.upper(), ANN, facts.OrgRenamed(name="poison"))[0]
+    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    rows, found = folded(log)
+    assert found == [(SICK, place.position)]
+    assert b'"name":"a"' in rows["orgs"][0][1]
+
+
+def test_an_org_without_a_founder_is_kept_without_members() -> None:
+    log = founded()
+    place = log.add(org(3), None, facts.OrgCreated(name="a"))[0]
+    rows, found = folded(log)
+    assert found == [(org(3), place.position)]
+    assert (len(rows["orgs"]), len(rows["org_members"])) == (3, 2)
+
+
 def test_every_action_is_folded() -> None:
     log = busy()
     rest: list[Fact] = [
@@ -274,3 +303,14 @@ def test_rows_of_partitions_are_merged_in_the_order_of_their_keys(tmp_path: Path
     for name, rows in found.items():
         assert rows == sorted(row for part in parts for row in jcs_rows(part)[name])
     assert len(found["orgs"]) == 12
+
+
+def test_of_two_partitions_equal_rows_are_given_once_and_different_ones_both(tmp_path: Path) -> None:
+    names = ("a", "a", "b")
+    with folding(tmp_path, 0) as one, folding(tmp_path, 1) as two, folding(tmp_path, 2) as three:
+        for name, fold in zip(names, (one, two, three), strict=True):
+            log = founded()
+            log.add(SICK, ANN, facts.OrgRenamed(name=name))
+            take(fold, entries_of(log))
+        assert len(rows_of(one, two)["orgs"]) == 2
+        assert len(rows_of(one, two, three)["orgs"]) == 3
