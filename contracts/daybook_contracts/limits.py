@@ -12,6 +12,7 @@ NAME_LENGTH = 200
 TEXT_LENGTH = 4000
 BULK_IDS = 1000
 RETRY_COUNT = 2**31 - 1  # the column is an integer
+LOG_BATCH_BYTES = 512 * 1024  # a Kafka batch of entries closes here, or holds one command
 IDEMPOTENCY_KEY_LENGTH = 255
 ENTRIES = 1000  # of one command; Daybook writes a handful, and a reader computes an id for each claimed one
 

@@ -8,12 +8,13 @@ from aiokafka import AIOKafkaProducer
 
 from chaos.proxy import LOOPBACK, NORMAL, Behaviour, Proxy
 from daybook_command.kafka.log_reader import LogReader
-from daybook_command.kafka.log_writer import BATCH_BYTES, LogWriter
+from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
 from daybook_command.shard.records import LogRecord
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
+from daybook_infra.runtime.kafka.entry_batches import MAX_BATCH_BYTES
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 from suites.log import Log, LogContract
@@ -70,7 +71,7 @@ class TestKafkaLog(LogContract):
 async def test_a_batch_that_kafka_refuses_does_not_affect_the_next_one(writers: tuple[LogWriter, LogWriter]) -> None:
     one, _ = writers
     # The first record fills the batch, so the second does not fit.
-    assert isinstance(await one.append(0, batch(b"x" * (BATCH_BYTES + 1), b"y")), AppendRefused)
+    assert isinstance(await one.append(0, batch(b"x" * (MAX_BATCH_BYTES + 1), b"y")), AppendRefused)
     assert await one.append(0, batch(b"z")) == Acknowledged(0)
 
 

@@ -10,7 +10,7 @@ from random import Random
 from typing import assert_never
 
 from daybook_command.kafka.answer_records import records_of
-from daybook_command.kafka.log_writer import key_and_headers
+from daybook_command.kafka.log_writer import log_record
 from daybook_command.shard import effects, events
 from daybook_command.shard.machine import Shard
 from daybook_command.shard.records import CommandRecord, LogRecord
@@ -193,8 +193,8 @@ class World:
         """Most batches are appended and acknowledged."""
         draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
         for each in records:
-            key, headers = key_and_headers(each)
-            command_id = self.notes.appended(f"{at} {len(values)}", key, tuple(headers), each.value)
+            key, value, headers = log_record(each)
+            command_id = self.notes.appended(f"{at} {len(values)}", key or b"", tuple(headers), value)
             if command_id.endswith(REFUSED):
                 return events.AppendRefused("refused for good")
             values.append(each.value)

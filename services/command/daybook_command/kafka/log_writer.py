@@ -2,21 +2,18 @@
 
 import asyncio
 
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
     CorruptRecordException,
     InvalidTopicError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
 )
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
-from daybook_contracts.topics import Headers, entry_headers
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
-from daybook_infra.runtime.kafka.options import MIB
+from daybook_infra.runtime.kafka.entry_batches import MAX_BATCH_BYTES, EntryRecord, entry_batch, entry_record
 from daybook_infra.runtime.kafka.refusals import describe_error
 from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.settings import Settings
@@ -24,8 +21,6 @@ from daybook_infra.runtime.settings import Settings
 APPEND_SECONDS = 10.0
 # Longer than it takes until the same batch has been tried once more, by a shard that has folded the log again.
 FAULT_SECONDS = 20.0
-# A Kafka batch of ours closes at 512 KiB, or holds one command, whose entries stay under 1 MiB; the topic takes 4 MiB.
-BATCH_BYTES = 4 * MIB
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 
 AppendOutcome = Acknowledged | AppendUnknown | AppendRefused
@@ -36,7 +31,7 @@ class LogWriter:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
-        self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=BATCH_BYTES)
+        self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=MAX_BATCH_BYTES)
         self._settings = settings
         self._unknown_at: dict[int, float] = {}
         self._reason = ""
@@ -65,7 +60,7 @@ class LogWriter:
         try:
             problem = f"entries of partition {partition} are not acknowledged"
             async with self._producers.use(problem, seconds=APPEND_SECONDS, passing=_REFUSALS) as producer:
-                batch = self._batch(producer, append)
+                batch = entry_batch(producer, map(log_record, append.records))
                 failpoint("before-append")
                 metadata = await (await producer.send_batch(batch, self._topic, partition=partition))
                 failpoint("after-append")
@@ -77,18 +72,6 @@ class LogWriter:
         # An idempotent retry that the broker had already taken is acknowledged without an offset.
         return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)
 
-    def _batch(self, producer: AIOKafkaProducer, append: Append) -> BatchBuilder:
-        batch: BatchBuilder = producer.create_batch()
-        for record in append.records:
-            key, headers = key_and_headers(record)
-            taken = batch.append(timestamp=None, key=key, value=record.value, headers=headers)
-            if taken is None:
-                raise MessageSizeTooLargeError(f"a batch of {len(append.records)} entries is over {BATCH_BYTES} bytes")
-        batch.close()
-        return batch
 
-
-def key_and_headers(record: LogAppend) -> tuple[bytes, Headers]:
-    entry = record.trusted.entry
-    key = entry.metadata_json.key
-    return key.encode(), entry_headers(entry.id, key, entry.created_at, record.traceparent)
+def log_record(append: LogAppend) -> EntryRecord:
+    return entry_record(append.trusted.entry, append.value, append.traceparent)

@@ -23,9 +23,7 @@ from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.identity import Identity
-
-# A Kafka batch closes here, or holds one command (whose entries stay under 1 MiB); the topic takes 4 MiB.
-MAX_BATCH_BYTES = 512 * 1024
+from daybook_contracts.limits import LOG_BATCH_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ class BatchDecision:
         place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
         recorded = record(item, decided.standing, decided.entries, salt, place)
         size = sum(len(made.value) for made in recorded)
-        if self.appends and self.size + size > MAX_BATCH_BYTES:
+        if self.appends and self.size + size > LOG_BATCH_BYTES:
             return False
         self.size += size
         for made in recorded:

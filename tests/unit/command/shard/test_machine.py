@@ -143,7 +143,7 @@ def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(m
 
 
 def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batch, "MAX_BATCH_BYTES", 2_000)
+    monkeypatch.setattr(batch, "LOG_BATCH_BYTES", 2_000)
     shard = fresh(replace(CONFIG, max_commands=100))
     append = decided(shard, CREATE, *(command_at(offset) for offset in range(1, 9)))
     assert sum(len(record.value) for record in append.records) <= 2_000
