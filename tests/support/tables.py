@@ -11,7 +11,7 @@ from support.chain import Json
 from support.folds import MEMBERSHIP_FOLDS, Table, Tables
 from support.folds_hub import HUB_FOLDS
 
-__all__ = ["COLUMNS", "SCHEMA", "Table", "Tables", "differences", "fold", "post", "read_tables"]
+__all__ = ["COLUMNS", "SCHEMA", "Table", "Tables", "differences", "fold", "post", "read_table", "read_tables"]
 
 FOLDS = MEMBERSHIP_FOLDS | HUB_FOLDS
 DICTIONARY = {
@@ -71,10 +71,10 @@ def post(tables: Tables, entry: Json) -> None:
 async def read_tables(connection: Connection) -> Tables:
     """Reads all tables from one snapshot."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        return {name: await _read(connection, name, *columns) for name, columns in COLUMNS.items()}
+        return {name: await read_table(connection, name, *columns) for name, columns in COLUMNS.items()}
 
 
-async def _read(connection: Connection, name: str, key: tuple[str, ...], others: tuple[str, ...]) -> Table:
+async def read_table(connection: Connection, name: str, key: tuple[str, ...], others: tuple[str, ...]) -> Table:
     wanted = ", ".join(_as_text(column) for column in (*key, *others))
     rows = await connection.fetch(f"select {wanted} from {name}")
     return {tuple(row[c] for c in key): tuple(_value(row[c], c) for c in others) for row in rows}

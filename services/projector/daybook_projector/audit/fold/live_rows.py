@@ -2,7 +2,8 @@
 bounded.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Final
 
 from daybook_infra.runtime.postgres.connections import Connection
@@ -29,12 +30,15 @@ _OF_ORG: Final[Mapping[Table, str]] = {
 """Which rows belong to an org, where the table has no org_id. Users belong to none."""
 
 
-async def live_rows(connection: Connection, table: Table, org_id: str | None = None) -> AsyncIterator[list[LiveRow]]:
-    """Nothing else may use the connection meanwhile. Wrap it in `translated`."""
+async def live_rows(
+    connection: Connection, table: Table, org_id: str | None = None
+) -> AsyncGenerator[list[LiveRow], None]:
+    """Nothing else may use the connection until all are read or this is closed. Wrap it in `translated`."""
     read = RowReader(table).read
     arguments = () if org_id is None else (org_id,)
-    async for page in copied_rows(connection, _query(table, of_org=org_id is not None), *arguments):
-        yield [read(fields) for fields in page]
+    async with aclosing(copied_rows(connection, _query(table, of_org=org_id is not None), *arguments)) as rows:
+        async for page in rows:
+            yield [read(fields) for fields in page]
 
 
 def is_of_org(table: Table, row: str) -> str:

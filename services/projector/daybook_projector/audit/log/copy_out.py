@@ -5,8 +5,7 @@ The reader's pace is the server's pace, so memory is bounded.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator
 from struct import Struct
 from typing import Final
 
@@ -24,21 +23,15 @@ _END: Final = -1
 _NULL: Final = -1
 
 
-async def copied_rows(connection: Connection, query: str, *arguments: object) -> AsyncIterator[list[Fields]]:
-    """The rows of a SELECT, in pages. Nothing else may use the connection meanwhile. Wrap it in `translated`."""
-    chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING_CHUNKS)
-
-    async def copy() -> None:
-        try:
-            await connection.copy_from_query(query, *arguments, output=chunks.put, format="binary")
-        finally:
-            await chunks.put(None)
-
-    copying = asyncio.create_task(copy())
+async def copied_rows(connection: Connection, query: str, *arguments: object) -> AsyncGenerator[list[Fields], None]:
+    """The rows of a SELECT, in pages. Nothing else may use the connection meanwhile. Wrap it in `translated`. If it is
+    closed before its end, the connection is closed too.
+    """
+    copying = _Copying(connection, query, arguments)
     rest = b""
     is_begun = False
     try:
-        while (chunk := await chunks.get()) is not None:
+        while (chunk := await copying.next_chunk()) is not None:
             rest += chunk
             if not is_begun:
                 if len(rest) < _HEADER_BYTES:
@@ -47,11 +40,44 @@ async def copied_rows(connection: Connection, query: str, *arguments: object) ->
             rows, rest = _split(rest)
             if rows:
                 yield rows
-        await copying
     finally:
-        copying.cancel()
-        with suppress(asyncio.CancelledError):
-            await copying
+        await copying.end()
+
+
+class _Copying:
+    def __init__(self, connection: Connection, query: str, arguments: tuple[object, ...]) -> None:
+        self._connection = connection
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue(_WAITING_CHUNKS)
+        self._is_ended = False
+        self._task = asyncio.create_task(self._copy(query, arguments))
+
+    async def next_chunk(self) -> bytes | None:
+        """None at the end. Raises the error of the COPY."""
+        chunk = await self._chunks.get()
+        if chunk is None:
+            await self._task
+        return chunk
+
+    async def end(self) -> None:
+        """Gives up the connection if not all was read: asyncpg 0.32 loses it when it ends a COPY early."""
+        self._is_ended = True
+        while not self._chunks.empty():
+            self._chunks.get_nowait()
+        if not self._task.done():
+            self._connection.terminate()
+        await asyncio.wait({self._task})
+        if not self._task.cancelled():
+            self._task.exception()
+
+    async def _copy(self, query: str, arguments: tuple[object, ...]) -> None:
+        try:
+            await self._connection.copy_from_query(query, *arguments, output=self._take, format="binary")
+        finally:
+            await self._take(None)
+
+    async def _take(self, chunk: bytes | None) -> None:
+        if not self._is_ended:
+            await self._chunks.put(chunk)
 
 
 def _split(data: bytes) -> tuple[list[Fields], bytes]:

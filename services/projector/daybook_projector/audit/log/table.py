@@ -1,6 +1,7 @@
 """Reads the log from the rows of `audit_log`, in the caller's snapshot. Each row becomes the JCS bytes of its entry."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -62,15 +63,20 @@ class TableLog:
         self._read = RowReader(AUDIT_LOG).read
         self.displaced: list[Displaced] = []
 
-    async def read(self, partition: int, after: Head, until: int = END) -> AsyncIterator[list[SourceRecord]]:
+    async def read(self, partition: int, after: Head, until: int = END) -> AsyncGenerator[list[SourceRecord], None]:
         """The rows of the partition, in the order of their positions, wherever they come from."""
         rows = copied_rows(self._connection, OF_PARTITION, str(partition), str(after.position), str(until))
-        async for page in rows:
-            yield [self._record(partition, fields) for fields in page]
+        async with aclosing(rows):
+            async for page in rows:
+                yield [self._record(partition, fields) for fields in page]
 
-    async def read_org(self, partition: int, org_id: str, after: Head = GENESIS) -> AsyncIterator[list[SourceRecord]]:
-        async for page in copied_rows(self._connection, OF_ORG, org_id, str(partition), str(after.position)):
-            yield [self._record(partition, fields) for fields in page]
+    async def read_org(
+        self, partition: int, org_id: str, after: Head = GENESIS
+    ) -> AsyncGenerator[list[SourceRecord], None]:
+        rows = copied_rows(self._connection, OF_ORG, org_id, str(partition), str(after.position))
+        async with aclosing(rows):
+            async for page in rows:
+                yield [self._record(partition, fields) for fields in page]
 
     async def needlessly_displaced(self) -> list[Displaced]:
         """Those of the displaced rows whose first ids no other row has."""

@@ -17,6 +17,8 @@ QUARANTINED = """
 SELECT org_id::text, partition, position, reason FROM daybook.quarantine WHERE released_at IS NULL
  ORDER BY partition, position
 """
+# Ends with the connection, which may be lost already: a COPY that is given up closes it.
+BEGIN = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 # The holder of the snapshot waits while others read, and a large table takes as long as it takes.
 NO_LIMITS = "SET LOCAL idle_in_transaction_session_timeout = 0"
 
@@ -36,10 +38,8 @@ class AuditSnapshot:
 async def open_snapshot(settings: Settings) -> AsyncIterator[AuditSnapshot]:
     """Raises `DatabaseAway`, and `DaybookError` if the migrations are not this version's."""
     await verify_migrations(settings)
-    async with (
-        connect(settings, "daybook-audit", statement_seconds=0) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with connect(settings, "daybook-audit", statement_seconds=0) as connection:
+        await connection.execute(BEGIN)
         await connection.execute(NO_LIMITS)
         quarantined = tuple(Quarantine(*row) for row in await connection.fetch(QUARANTINED))
         yield AuditSnapshot(
@@ -53,10 +53,8 @@ async def open_snapshot(settings: Settings) -> AsyncIterator[AuditSnapshot]:
 @asynccontextmanager
 async def join_snapshot(settings: Settings, snapshot_id: str) -> AsyncIterator[OwnConnection]:
     """Another connection that sees the same state."""
-    async with (
-        connect(settings, "daybook-audit", statement_seconds=0) as connection,
-        connection.transaction(isolation="repeatable_read", readonly=True),
-    ):
+    async with connect(settings, "daybook-audit", statement_seconds=0) as connection:
+        await connection.execute(BEGIN)
         # The id comes from the server; SET takes no parameters.
         await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot_id}'")
         await connection.execute(NO_LIMITS)
