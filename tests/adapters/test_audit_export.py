@@ -19,9 +19,10 @@ from daybook_contracts.log.head import GENESIS
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.exports.manifest import check_manifest, file_name
-from support.logbook import Logbook, log_with, org_in, project, thing, user_in
+from support.logbook import Logbook, log_with, org_in, project, thing, user, user_in
 from support.projecting import post, publish, until
 from support.shell import Completed, finish, run_daybook, start
+from support.taken_ids import plant
 
 PARTITIONS = 4
 SETTINGS = {"partitions": PARTITIONS}
@@ -60,6 +61,7 @@ def a_log() -> Logbook:
     )
     log.refuse(THERE, ANN, "ADD_MEMBER", ANN, {"user_id": ANN})
     log.void(3)
+    log.refuse_outsider(THERE, None, "RENAME_ORG", THERE, {"actor_user_id": user(99)})
     return log
 
 
@@ -107,7 +109,7 @@ async def test_both_sources_give_the_projected_log_byte_for_byte(
     for source in ("topic", "audit_log"):
         done = await export(settings, tmp_path / source, "--from", source)
         assert (done.code, done.stderr) == (0, "")
-        assert done.stdout == f"entries 7, files 3, in {tmp_path / source}\n"
+        assert done.stdout == f"entries 8, files 3, in {tmp_path / source}\n"
         assert files(tmp_path / source) == expected
         checked = check_manifest((tmp_path / source / "manifest.json").read_bytes())
         assert checked.findings == ()
@@ -119,8 +121,8 @@ async def test_both_sources_give_the_projected_log_byte_for_byte(
 @pytest.mark.parametrize(
     ("arguments", "filter_", "kept"),
     [
-        (("--org", THERE), {"org_id": THERE}, {3: [0, 1]}),
-        (("--result", "failure"), {"results": ["failure"]}, {3: [1]}),
+        (("--org", THERE), {"org_id": THERE}, {3: [0, 1, 2]}),
+        (("--result", "failure"), {"results": ["failure"]}, {3: [1, 2]}),
         (("--action", "CREATE_ORG", "--action", "REGISTER_USER"), {"actions": ["CREATE_ORG", "REGISTER_USER"]}, None),
         (("--until", "2026-01-01T02:00:00+02:00"), {"until": "2026-01-01T00:00:00.000000Z"}, {}),
         (
@@ -158,6 +160,19 @@ async def test_a_copy_as_a_table_has_every_entry(settings: Settings, log: Logboo
         assert [row["id"] for row in found] == [entry["id"] for entry in expected]
         data = [canonical_bytes(entry["metadata_json"]["data"]).decode() for entry in expected]
         assert [row["data"] for row in found] == data
+
+
+async def test_entries_are_exported_under_their_first_ids(settings: Settings, pool: Pool, tmp_path: Path) -> None:
+    """Also those whose rows have the second one, because the first was taken."""
+    log = a_log()
+    taken = [json.loads(value)["id"] for value in (entries(log, 1)[1], entries(log, 3)[2])]
+    for id_ in taken:
+        await plant(pool, id_)
+    assert await post(pool, log) == []
+    rows = await pool.fetch("SELECT id::text FROM audit_log WHERE metadata_json ? 'position'")
+    assert not {row[0] for row in rows} & set(taken)
+    assert (await export(settings, tmp_path)).code == 0
+    assert files(tmp_path) == {file_name(number): content(entries(log, number)) for number in (0, 1, 3)}
 
 
 async def test_a_redacted_entry_is_exported_as_it_is(
