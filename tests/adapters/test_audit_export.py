@@ -111,6 +111,8 @@ async def test_both_sources_give_the_projected_log_byte_for_byte(
         assert (done.code, done.stderr) == (0, "")
         assert done.stdout == f"entries 8, files 3, in {tmp_path / source}\n"
         assert files(tmp_path / source) == expected
+        verified = await run_daybook(settings, "audit", "verify", "--export", str(tmp_path / source))
+        assert (verified.code, verified.stdout.splitlines()[-1]) == (0, "valid")
         checked = check_manifest((tmp_path / source / "manifest.json").read_bytes())
         assert checked.findings == ()
         assert checked.manifest is not None

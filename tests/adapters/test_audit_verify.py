@@ -5,13 +5,13 @@ everything is valid again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
 
-from daybook_infra.runtime.postgres.connections import Connection, Pool
+from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.checks.finding import Finding
 from daybook_projector.audit.verify.report import Verified
@@ -19,6 +19,7 @@ from daybook_projector.audit.verify.run import Request, verify
 from daybook_projector.projections.audit_log import AUDIT_LOG
 from daybook_projector.projections.changes import Table
 from daybook_projector.projections.fold import TABLES
+from support.auditing import silent, unguarded
 from support.deciding import written
 from support.logbook import Logbook
 from support.projecting import database, projected, projecting, publish
@@ -170,10 +171,6 @@ def changed(member: str) -> str:
     )
 
 
-def silent(_total: int, _word: str) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _: None)
-
-
 async def verified(settings: Settings, *scopes: str) -> Verified:
     return await verify(settings, Request(frozenset(scopes) or None), silent)
 
@@ -220,15 +217,6 @@ async def tampered(pool: Pool, statement: str) -> AsyncIterator[None]:
 
 def bare(name: str) -> str:
     return name.replace(".", "_")
-
-
-async def unguarded(connection: Connection, *statements: str) -> list[str]:
-    async with connection.transaction():
-        await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
-        await connection.execute("SET LOCAL session_replication_role = replica")
-        tags = [await connection.execute(statement) for statement in statements]
-        await connection.execute("ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only")
-    return tags
 
 
 async def test_what_was_projected_is_valid(settings: Settings, log: Logbook) -> None:

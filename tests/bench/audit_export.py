@@ -4,7 +4,6 @@
 
 import argparse
 import asyncio
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,8 +17,17 @@ from bench.long_log import append_entries, create_orgs
 from bench.systems import own_systems
 from daybook_infra.runtime.settings import Settings
 from support.driving import connected, over_kafka
-from support.processes import PROGRAM, System, environment
+from support.processes import System, environment
 from support.publisher import Publisher
+
+EXPORT = """
+import sys
+from daybook_infra.operations.cli import main
+main(["audit", "export", *sys.argv[1:]], standalone_mode=False)
+(peak,) = (line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(peak)
+"""
+"""What a process that was started reports of itself begins with the memory of the process that started it."""
 
 KINDS = (("topic", "jsonl"), ("audit_log", "jsonl"), ("audit_log", "csv"), ("audit_log", "parquet"))
 
@@ -49,16 +57,18 @@ def measure(settings: Settings, length: int, source: str, format_: str) -> None:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         options = ("--from", source, "--format", format_)
         begun = time.perf_counter()
-        process = subprocess.Popen([*PROGRAM, "audit", "export", folder, *options], env=environment(settings))
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            raise RuntimeError(f"exited with {process.returncode}")
+        done = subprocess.run(
+            [sys.executable, "-c", EXPORT, folder, *options],
+            env=environment(settings),
+            stdout=subprocess.PIPE,
+            check=True,
+        )
         seconds = time.perf_counter() - begun
+        said, peak = done.stdout.decode().splitlines()
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
     say(
-        f"{length:>9,} entries from {source:9} as {format_:7}: {seconds:7.1f} s, {usage.ru_utime:6.1f} s of its CPU, "
-        f"{size / 2**20:6.0f} MiB written, peak {usage.ru_maxrss / 1024:4.0f} MiB"
+        f"{length:>9,} entries from {source:9} as {format_:7}: {seconds:7.1f} s, {size / 2**20:6.0f} MiB written, "
+        f"peak {int(peak) / 1024:4.0f} MiB ({said.partition(',')[0]})"
     )
 
 

@@ -16,6 +16,10 @@ from support.publisher import Door, Publisher, doors
 from support.stack import FreshSettings
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.e2e)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Function, call: pytest.CallInfo[Any]
@@ -36,6 +40,14 @@ def shared(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFac
         yield systems.start(commands=2, projectors=2)
     finally:
         systems.stop()
+
+
+@pytest.fixture(scope="module")
+def lasting_systems(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systems]:
+    """Starts systems for the tests of one module."""
+    systems = Systems(lasting_settings, tmp_path_factory.mktemp("lasting"))
+    yield systems
+    systems.stop()
 
 
 @pytest.fixture

@@ -17,10 +17,9 @@ from support.driving import done, eventually, fresh_id, made_id, new_tenant
 from support.processes import System
 from support.publisher import Door, Publisher, doors
 from support.replay import read_topic
-from support.traces import contains_any, count_traces
+from support.traces import holds, traces
 from support.workload import SERVICE
 
-pytestmark = pytest.mark.e2e
 HEADERS = [("daybook-principal", SERVICE.encode()), ("reply-partition", b"1"), ("correlation-id", b"canary")]
 Origin = tuple[int, int]
 
@@ -51,6 +50,10 @@ async def final_answer(door: Door, path: str, body: bytes) -> httpx.Response:
     return answer
 
 
+async def final_batch_answer(door: Door, *sent: Canary) -> httpx.Response:
+    return await final_answer(door, "/v1/commands:batch", b"[" + b",".join(canary.body for canary in sent) + b"]")
+
+
 async def until_logged(database: Connection, sent: Sequence[Canary]) -> None:
     """Waits until all decided commands are in the tables, so that nothing more is written about them."""
     logged = [(json.loads(canary.body)["org_id"], canary.command_id) for canary in sent if canary.logged]
@@ -69,15 +72,11 @@ async def test_a_secret_sent_over_http_appears_nowhere(
         assert answer.status_code == canary.status, (canary.name, answer.text)
         address = f"{door.url}/v1/orgs/{scene.org_id}/commands/{canary.command_id}"
         outcome = await door.client.get(address, headers=door.bearer(SERVICE))
-        assert not contains_any(answer.content + outcome.content, mark.needles), (
-            canary.name,
-            answer.text,
-            outcome.text,
-        )
+        assert not holds(answer.content + outcome.content, mark.needles), (canary.name, answer.text, outcome.text)
     await until_logged(database, sent)
     kept = "select count(*) from dlq_events where connection_id = $1 and payload_json = '{\"kept\": 1}'"
     assert await database.fetchval(kept, scene.connection_id) == 1
-    assert await count_traces(shared, mark.needles) == {}
+    assert await traces(shared, mark.needles) == {}
 
 
 async def test_a_secret_sent_in_a_batch_appears_nowhere(
@@ -86,17 +85,12 @@ async def test_a_secret_sent_in_a_batch_appears_nowhere(
     mark = Mark.new()
     sent = canaries(scene, mark)
     whole, torn = [canary for canary in sent if canary.whole], [canary for canary in sent if not canary.whole]
-    answer = await final_answer(
-        instances[0], "/v1/commands:batch", b"[" + b",".join(canary.body for canary in whole) + b"]"
-    )
+    answer = await final_batch_answer(instances[0], *whole)
     assert [item["status"] for item in answer.json()] == [canary.status for canary in whole]
-    answers = [
-        answer,
-        *[await final_answer(instances[1], "/v1/commands:batch", b"[" + canary.body + b"]") for canary in torn],
-    ]
-    assert not [answer.text for answer in answers if contains_any(answer.content, mark.needles)]
+    answers = [answer, *[await final_batch_answer(instances[1], canary) for canary in torn]]
+    assert not [answer.text for answer in answers if holds(answer.content, mark.needles)]
     await until_logged(database, whole)
-    assert await count_traces(shared, mark.needles) == {}
+    assert await traces(shared, mark.needles) == {}
 
 
 async def test_a_secret_sent_over_kafka_is_only_in_its_own_record(
@@ -108,10 +102,10 @@ async def test_a_secret_sent_over_kafka_is_only_in_its_own_record(
     origins = {await put(publisher, canary, home): canary for canary in sent}
     refused = {origin: canary for origin, canary in origins.items() if not canary.logged}
     letters = await dead_letters(shared.settings, refused)
-    leaked = {origins[origin].name for origin, written in letters.items() if contains_any(written, mark.needles)}
+    leaked = {origins[origin].name for origin, written in letters.items() if holds(written, mark.needles)}
     assert leaked == set()
     await until_logged(database, sent)
-    assert set(await count_traces(shared, mark.needles)) == {"commands"}
+    assert set(await traces(shared, mark.needles)) == {"commands"}
 
 
 async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
@@ -126,7 +120,7 @@ async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
     forwarded_before = ("daybook-forwarded-from", b"elsewhere")
     forwarded_twice = [await put(publisher, canary, wrong, forwarded_before) for canary in sent]
     await dead_letters(shared.settings, forwarded_twice)
-    assert set(await count_traces(shared, mark.needles)) == {"commands"}
+    assert set(await traces(shared, mark.needles)) == {"commands"}
 
 
 async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_record(
@@ -141,7 +135,7 @@ async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_recor
     ]
     letters = await dead_letters(shared.settings, origins)
     assert set(letters.values()) == {b""}
-    assert set(await count_traces(shared, mark.needles)) == {"commands"}
+    assert set(await traces(shared, mark.needles)) == {"commands"}
 
 
 async def put(publisher: Publisher, canary: Canary, partition: int, *more: tuple[str, bytes]) -> Origin:

@@ -15,8 +15,6 @@ from support.publisher import Publisher, Send, doors
 from support.replay import by_command, check_against_model, check_answer, entries_of, read_log
 from support.workload import Workload
 
-pytestmark = pytest.mark.e2e
-
 
 def harming(way: Way, harm: Callable[[], None], after: int) -> Way:
     """The same way of sending, but `harm` is called before the command number `after`."""
@@ -43,9 +41,7 @@ async def check(settings: Settings, workload: Workload, outcomes: list[tuple[Sen
 
 
 @pytest.mark.parametrize("role", ["command", "projector"])
-async def test_after_a_kill_the_other_instance_continues_and_each_command_is_decided_once(
-    systems: Systems, role: Literal["command", "projector"]
-) -> None:
+async def test_another_instance_continues_after_a_kill(systems: Systems, role: Literal["command", "projector"]) -> None:
     workload = Workload(7, orgs=30, users=40, commands=600)
     settings = (system := systems.start(commands=2, projectors=2)).settings
     victim = (system.commands if role == "command" else system.projectors)[0]

@@ -24,7 +24,7 @@ from support.replay import by_command, entries_of, read_log
 from support.reports import code_of, status, until_ready
 from support.workload import SERVICE, command
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 SMALL, LARGE = 0, 1
 """The partition flooded with many small commands, and the one flooded with fewer large commands."""
 SMALL_COUNT, LARGE_COUNT, LARGE_BYTES = 6_000, 1_500, 48 * 1024

@@ -18,7 +18,7 @@ from support.replay import by_command, entries_of, read_log, read_topic
 from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
 from support.restoring import copy, put_back
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 PARTITIONS = 2
 BROKEN, INTACT = range(PARTITIONS)
 LOST = 2
@@ -100,9 +100,7 @@ async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services
     await check_stopped(system, f"is not entry {BROKEN}.", hurt, well, before)
 
 
-async def test_a_restored_database_catches_up_from_the_log_under_running_services(
-    systems: Systems, stack: Servers
-) -> None:
+async def test_a_restored_database_catches_up_while_services_run(systems: Systems, stack: Servers) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=2)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,):

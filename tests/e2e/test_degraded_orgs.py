@@ -12,7 +12,7 @@ from support.publisher import are_seen, decided, doors, item
 from support.replay import by_command, entries_of, read_log
 from support.reports import ask, code_of, health, status, until_ready, until_unready
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 PARTITIONS = 2
 MAX_TAIL = 3
 TAIL, LAG = "daybook_command_tail_entries", "daybook_projector_lag_records"

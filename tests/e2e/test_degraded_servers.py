@@ -18,7 +18,7 @@ from support.reports import ask, code_of, status_refuses, until_ready, until_unr
 from support.servers import kill, start
 from support.stack import Fresh, own_stack
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 IN_FLIGHT = 60
 
 
@@ -72,9 +72,7 @@ async def check_each_is_decided_once(site: Site, sends: Sequence[Send]) -> None:
     await check_tables(site.system.settings)
 
 
-async def test_without_kafka_commands_are_refused_and_later_decided_once(
-    stack: EmbeddedStack, systems: Systems
-) -> None:
+async def test_without_kafka_commands_are_refused_and_decided_later(stack: EmbeddedStack, systems: Systems) -> None:
     async with open_site(stack, systems) as site:
         in_flight = site.renames(IN_FLIGHT)
         answers = [asyncio.create_task(site.door.send(send)) for send in in_flight]
@@ -96,9 +94,7 @@ async def test_without_kafka_commands_are_refused_and_later_decided_once(
         await check_each_is_decided_once(site, [*in_flight, *new])
 
 
-async def test_without_postgresql_commands_are_accepted_and_decided_when_it_is_back(
-    stack: EmbeddedStack, systems: Systems
-) -> None:
+async def test_without_postgresql_commands_wait_and_are_decided_later(stack: EmbeddedStack, systems: Systems) -> None:
     async with open_site(stack, systems) as site:
         kill(stack, Part.POSTGRES)
         await until_unready("postgres", "", *site.system.services)

@@ -1,9 +1,7 @@
 """A foreign program writes to the log: records that do not extend it are void for every reader, and counted."""
 
-import pytest
-
 from support.chain import jcs, partition_of, sealed
-from support.driving import check_tables, connected, new_tenant, until_projected
+from support.driving import check_tables, connected, new_tenant, projected
 from support.forgeries import VOID, forged
 from support.forging import append, later
 from support.processes import Systems
@@ -11,7 +9,6 @@ from support.publisher import decided, doors
 from support.replay import read_log
 from support.tables import read_tables
 
-pytestmark = pytest.mark.e2e
 VOIDS, SKIPPED = "daybook_command_voids_total", "daybook_projector_voids_total"
 
 
@@ -24,9 +21,8 @@ async def test_records_that_do_not_extend_the_log_are_void_and_counted(systems: 
         before = await read_tables(database)
         chain = (await read_log(settings))[partition_of(tenant.org_id, 2)]
         await append(settings, chain.partition, [make(chain) for make in VOID])
-        answer = await decided(tenant.rename("Still here"), door)
+        answer = await projected(door, database, tenant.rename("Still here"))
         assert answer["position"] == f"{chain.partition}.{chain.head[0] + 1}"
-        await until_projected(database, [answer["position"]])
         after = await read_tables(database)
         assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == "Still here"
     assert len(after["audit_log"]) == len(before["audit_log"]) + 1

@@ -22,7 +22,7 @@ from support.small_disk import SmallDisk, small_disk
 from support.stack import Fresh, own_home, own_stack, stack_in
 from support.workload import SERVICE, command
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 MEBIBYTES = 120
 SECONDS = 60
 # Enough for the log and the tables to need new pages.

@@ -6,13 +6,23 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
-from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, register, until_projected
+from support.driving import (
+    Tenant,
+    check_tables,
+    connected,
+    eventually,
+    fresh_id,
+    new_tenant,
+    projected,
+    register,
+    until_projected,
+)
 from support.forging import MIB, forge
 from support.healing import run_heal, start_heal
 from support.processes import System, Systems
 from support.publisher import Door, Send, decided, doors
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 QUARANTINE = """
 SELECT partition || '.' || position FROM daybook.quarantine WHERE org_id = $1::uuid AND released_at IS NULL
 """
@@ -70,8 +80,7 @@ async def test_each_poison_entry_quarantines_its_org_and_is_named_by_healing(sys
             position = await forge(settings, hurt.org_id, hurt.owner, **poisons(hurt)[reason])
             await wait_for_quarantine(database, hurt, position)
             await wait_for_refusal(door, hurt.rename("Later"))
-            answer = await decided(well.rename(reason), door)
-            await until_projected(database, [answer["position"]])
+            await projected(door, database, well.rename(reason))
             healing = await run_heal(settings, hurt.org_id)
             assert (healing.code, healing.stdout) == (1, "")
             assert healing.stderr.startswith(f"Error: entry {position} (")
@@ -101,8 +110,7 @@ async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) 
         assert (await decided(early, door))["code"] == "FORBIDDEN"
         # A command refused during quarantine can be sent again with the same id.
         assert (await decided(promoted, door))["status"] == 200
-        created = await decided(tenant.by(newcomer, "CREATE_PROJECT", name="Mine"), door)
-        await until_projected(database, [created["position"]])
+        await projected(door, database, tenant.by(newcomer, "CREATE_PROJECT", name="Mine"))
         assert (await by_id(database, ROLES, tenant.org_id))[newcomer] == "admin"
         assert (await by_id(database, NAMES))[tenant.org_id] == "Behind"
     await check_tables(settings)
@@ -121,7 +129,7 @@ async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeate
         await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", hurt.admin)
         async with other.transaction():
             await other.execute(LOCK_MEMBERS, hurt.org_id)
-            await check_other_org_continues(system, door, database, well, hurt)
+            await check_others_continue(system, door, database, well, hurt)
         healed = await run_heal(settings, hurt.org_id)
         assert healed.stdout.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
         assert (await decided(hurt.by(hurt.admin, "RENAME_ORG", name="Healed"), door))["status"] == 200
@@ -129,14 +137,11 @@ async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeate
     await check_tables(settings)
 
 
-async def check_other_org_continues(
-    system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant
-) -> None:
+async def check_others_continue(system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant) -> None:
     """While a healing waits for a row, another org is decided and projected. Then the healing is killed."""
     process = await start_heal(system.settings, hurt.org_id)
     await eventually(lambda: database.fetch(BLOCKED))
-    answer = await decided(well.rename("Meanwhile"), door)
-    await until_projected(database, [answer["position"]])
+    await projected(door, database, well.rename("Meanwhile"))
     await wait_for_refusal(door, hurt.rename("Later"))
     process.kill()
     await process.communicate()
@@ -150,9 +155,8 @@ async def test_an_entry_over_a_megabyte_is_applied(systems: Systems) -> None:
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         large = "".join(fresh_id() for _ in range(3 * MIB // 36))
-        await until_projected(
-            database, [await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": large})]
-        )
+        position = await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": large})
+        await until_projected(database, [position])
         assert (await by_id(database, NAMES))[tenant.org_id] == large
         assert (await decided(tenant.rename("Small"), door))["status"] == 200
     await check_tables(settings)

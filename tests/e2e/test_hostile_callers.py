@@ -5,7 +5,6 @@ test_services_over_kafka.py.
 
 import asyncio
 import json
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -29,20 +28,15 @@ from support.driving import (
 from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, Send
-from support.stack import FreshSettings
 from support.workload import SERVICE, by_user, command
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 SYNC_SECONDS = 3
 
 
 @pytest.fixture(scope="module")
-def system(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    systems = Systems(lasting_settings, tmp_path_factory.mktemp("hostile"))
-    try:
-        yield systems.start(partitions=PARTITIONS, sync_max_seconds=SYNC_SECONDS)
-    finally:
-        systems.stop()
+def system(lasting_systems: Systems) -> System:
+    return lasting_systems.start(partitions=PARTITIONS, sync_max_seconds=SYNC_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +55,7 @@ async def bystander(system: System, door: Door, tenants: list[Tenant]) -> Bystan
     return bystander
 
 
-async def test_a_bystander_is_answered_in_time_during_every_attack(
-    system: System, door: Door, bystander: Bystander
-) -> None:
+async def test_a_bystander_is_answered_during_every_attack(system: System, door: Door, bystander: Bystander) -> None:
     for attack in ATTACKS:
         try:
             async with undisturbed(bystander):
@@ -74,9 +66,7 @@ async def test_a_bystander_is_answered_in_time_during_every_attack(
     await check_tables(system.settings)
 
 
-async def test_an_attacker_who_knows_the_next_ids_of_an_owner_cannot_use_them_up(
-    system: System, door: Door, bystander: Bystander
-) -> None:
+async def test_an_attacker_cannot_use_up_the_ids_of_an_owner(system: System, door: Door, bystander: Bystander) -> None:
     """A stranger is first to send a command with the id, or the `Idempotency-Key`, of the owner's next command."""
     tenant = bystander.tenants[0]
     for number in range(10):

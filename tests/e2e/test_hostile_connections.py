@@ -12,7 +12,7 @@ from support.processes import Service, System, Systems
 from support.publisher import doors
 from support.raw_http import MIB, Raw, Tiny
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 LIMIT, FLOOD, COMMANDS = 100, 400, 30
 HALF_A_HEAD = b"POST /v1/commands HTTP/1.1\r\nhost: daybook\r\nx: "
 OTHER_ADDRESS = "127.0.0.2"

@@ -12,15 +12,24 @@ from aiokafka import AIOKafkaProducer
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, jcs, partition_of
-from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, until_projected
+from support.driving import (
+    Tenant,
+    check_tables,
+    connected,
+    eventually,
+    fresh_id,
+    new_tenant,
+    projected,
+    until_projected,
+)
 from support.forging import MIB, append, forge, forged
 from support.odd_headers import NotUtf8, slow_builder
 from support.processes import System, Systems
-from support.publisher import Door, decided, doors
+from support.publisher import Door, doors
 from support.replay import read_log
 from support.shell import run_daybook
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 SECONDS = 60.0
 # Incompressible.
 NOISE = random.Random(5).randbytes(4 * MIB - 1024)
@@ -44,9 +53,7 @@ async def system(systems: Systems) -> AsyncIterator[System]:
 
 async def check_continues(door: Door, database: Connection, *tenants: Tenant) -> None:
     for tenant in tenants:
-        answer = await decided(tenant.rename(fresh_id()), door)
-        assert answer["status"] == 200, answer
-        await until_projected(database, [answer["position"]], SECONDS)
+        await projected(door, database, tenant.rename(fresh_id()), SECONDS)
 
 
 async def two_orgs(door: Door, database: Connection) -> tuple[Tenant, Tenant]:

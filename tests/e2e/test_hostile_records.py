@@ -10,11 +10,10 @@ from support.deadletters import dead_letter
 from support.driving import fresh_id, over_kafka
 from support.malformed import INVALID
 from support.odd_headers import NotUtf8, slow_builder
-from support.publisher import Headers, Publisher, Send
+from support.publisher import Headers, Publisher
 from support.replay import by_command, entries_of, read_log
-from support.workload import registration, user_in
+from support.workload import registration_in
 
-pytestmark = pytest.mark.e2e
 PARTITION = 4
 MIB = 1024 * 1024
 # Incompressible.
@@ -43,27 +42,21 @@ ODD_HEADERS = {
 }
 
 
-def valid_command(publisher: Publisher) -> Send:
-    return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
-
-
 async def check_partition_continues(publisher: Publisher) -> None:
-    assert (await over_kafka(publisher, 20)(valid_command(publisher)))["status"] == 200
+    assert (await over_kafka(publisher, 20)(registration_in(PARTITION, publisher.settings.partitions)))["status"] == 200
 
 
 @pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS.keys())
 async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, header: tuple[str, bytes | None]) -> None:
-    send = valid_command(publisher)
+    send = registration_in(PARTITION, publisher.settings.partitions)
     await publisher.raw(send.key, send.body, [*REPLY, header])
     await check_partition_continues(publisher)
     entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
     assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
 
 
-async def test_a_header_name_that_is_not_utf_8_does_not_stop_the_partition(
-    publisher: Publisher, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    send = valid_command(publisher)
+async def test_a_header_name_may_be_other_than_utf_8(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
+    send = registration_in(PARTITION, publisher.settings.partitions)
     with slow_builder(monkeypatch):
         await publisher.raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
         partition, offset = await publisher.raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
@@ -85,9 +78,7 @@ async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publish
     [LARGEST, b'{"id":"' + HUGE.hex()[: 3 * MIB].encode() + b'"}', b"[" * len(LARGEST)],
     ids=["noise", "a string", "brackets"],
 )
-async def test_a_record_as_large_as_the_topic_takes_becomes_a_dead_letter_without_its_value(
-    publisher: Publisher, value: bytes
-) -> None:
+async def test_the_largest_records_become_dead_letters_without_values(publisher: Publisher, value: bytes) -> None:
     partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert not letter.value
@@ -96,9 +87,7 @@ async def test_a_record_as_large_as_the_topic_takes_becomes_a_dead_letter_withou
     await check_partition_continues(publisher)
 
 
-async def test_a_secret_at_the_end_of_a_huge_path_becomes_a_dead_letter_with_a_short_reason(
-    publisher: Publisher,
-) -> None:
+async def test_a_secret_at_the_end_of_a_huge_path_gets_a_dead_letter_with_a_short_reason(publisher: Publisher) -> None:
     value = json.dumps({"id": fresh_id(), "data": {"config": {"x" * 2 * MIB: {"password": "hunter2"}}}}).encode()
     partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
@@ -109,16 +98,14 @@ async def test_a_secret_at_the_end_of_a_huge_path_becomes_a_dead_letter_with_a_s
 
 
 @pytest.mark.parametrize("name", ["daybook-reason", "daybook-origin"])
-async def test_a_record_that_claims_to_be_a_dead_letter_gets_its_own_reason_and_origin(
-    publisher: Publisher, name: str
-) -> None:
+async def test_a_claimed_dead_letter_gets_its_own_reason_and_origin(publisher: Publisher, name: str) -> None:
     partition, offset = await publisher.raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
 
 
 async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter(publisher: Publisher) -> None:
-    send = valid_command(publisher)
+    send = registration_in(PARTITION, publisher.settings.partitions)
     room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # bytes that the batch and the record need themselves
     header = ("x-own", random.Random(4).randbytes(room))
     partition, offset = await publisher.raw(send.key, send.body, [header], partition=PARTITION + 1)
@@ -128,9 +115,7 @@ async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter
     await check_partition_continues(publisher)
 
 
-async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_letter_with_its_origin(
-    publisher: Publisher,
-) -> None:
+async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_letter(publisher: Publisher) -> None:
     partition, offset = await publish_compressed(publisher, b"x" * 20 * MIB, [])
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
@@ -140,7 +125,7 @@ async def test_a_record_that_decompresses_beyond_every_limit_becomes_a_dead_lett
 
 
 async def test_a_correlation_id_that_decompresses_beyond_every_limit_gets_no_answer(publisher: Publisher) -> None:
-    send = valid_command(publisher)
+    send = registration_in(PARTITION, publisher.settings.partitions)
     await publish_compressed(publisher, send.body, [("reply-partition", b"1"), ("correlation-id", b"c" * 20 * MIB)])
     await check_partition_continues(publisher)
     entries_by_command = by_command(entries_of(await read_log(publisher.settings)))

@@ -1,18 +1,13 @@
-"""Single commands over HTTP: repeats, ids, waiting or not, and reading what was written."""
+"""Commands over HTTP on real servers: repeats, waiting or not, batches, and reading what was written."""
 
 import json
-from uuid import UUID
-
-import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
-from support.driving import Tenant, eventually, fresh_id
+from support.driving import Tenant, eventually, fresh_id, post_batch
 from support.processes import System
-from support.publisher import Door, Send, doors, item
-from support.workload import SERVICE, command
-
-pytestmark = pytest.mark.e2e
+from support.publisher import Door, Send, are_seen, doors, item
+from support.workload import SERVICE, command, registration
 
 
 def body_with(send: Send, **changes: object) -> bytes:
@@ -48,39 +43,9 @@ async def test_a_reused_id_is_refused_and_the_first_outcome_stays(door: Door, te
 
 async def test_one_id_in_two_orgs_is_two_commands(door: Door, tenant: Tenant) -> None:
     command_id = fresh_id()
-    orgs = [fresh_id(), fresh_id()]
-    for org_id in orgs:
+    for org_id in (fresh_id(), fresh_id()):
         send = Send(f"user:{tenant.owner}", command("CREATE_ORG", org_id, tenant.owner, command_id, name="Twin"))
         assert (await door.send(send)).json()["entries"][0]["id"] == entry_id(org_id, command_id)
-
-
-async def test_a_command_without_an_id_gets_a_uuid_v7(door: Door, tenant: Tenant) -> None:
-    send = tenant.rename("No id")
-    answer = await door.post("/v1/commands", body_with(send, id=None), send.principal)
-    assert answer.status_code == 200
-    assert UUID(answer.json()["command_id"]).version == 7
-
-
-async def test_a_uuid_as_idempotency_key_becomes_the_id(door: Door, tenant: Tenant) -> None:
-    send, key = tenant.rename("By key"), fresh_id()
-    body = body_with(send, id=None)
-    answers = [await door.post("/v1/commands", body, send.principal, Idempotency_Key=key) for key in (key, f'"{key}"')]
-    assert [answer.json()["command_id"] for answer in answers] == [key, key]
-    assert answers[0].content == answers[1].content
-
-
-async def test_any_other_idempotency_key_gives_one_id_per_principal(door: Door, tenant: Tenant) -> None:
-    send = tenant.rename("By text")
-    body = body_with(send, id=None)
-    mine = [await door.post("/v1/commands", body, send.principal, Idempotency_Key="order 42") for _ in range(2)]
-    theirs = await door.post("/v1/commands", body, SERVICE, Idempotency_Key="order 42")
-    assert mine[0].content == mine[1].content
-    assert theirs.json()["command_id"] != mine[0].json()["command_id"]
-
-
-async def test_an_idempotency_key_that_contradicts_the_id_is_refused(door: Door, tenant: Tenant) -> None:
-    answer = await door.send(tenant.rename("Both"), Idempotency_Key=fresh_id())
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
 
 
 async def test_respond_async_gets_202_and_the_location_of_the_outcome(door: Door, tenant: Tenant) -> None:
@@ -88,23 +53,15 @@ async def test_respond_async_gets_202_and_the_location_of_the_outcome(door: Door
     answer = await door.send(send, Prefer="respond-async")
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/v1/orgs/{tenant.org_id}/commands/{send.command['id']}"
-
-    async def outcome() -> object:
-        found = await door.outcome(send)
-        return found.json() if found.status_code == 200 else None
-
-    assert await eventually(outcome) == item(await door.send(send))
+    await eventually(lambda: are_seen(door, [send]))
+    assert (await door.outcome(send)).json() == item(await door.send(send))
 
 
 async def test_an_outcome_is_visible_to_its_sender_owners_admins_and_services(door: Door, tenant: Tenant) -> None:
     send = tenant.by(tenant.member, "RENAME_ORG", name="Mine")
     refused = item(await door.send(send))
     assert refused["code"] == "FORBIDDEN"
-
-    async def outcome() -> object:
-        return (await door.outcome(send)).status_code == 200
-
-    await eventually(outcome)
+    await eventually(lambda: are_seen(door, [send]))
     for principal in (f"user:{tenant.member}", f"user:{tenant.owner}", f"user:{tenant.admin}", SERVICE):
         assert (await door.outcome(send, principal)).json() == refused
     for principal in (f"user:{tenant.viewer}", f"user:{tenant.stranger}"):
@@ -112,15 +69,7 @@ async def test_an_outcome_is_visible_to_its_sender_owners_admins_and_services(do
         assert (hidden.status_code, hidden.json()["code"]) == (404, "NOT_FOUND")
 
 
-async def test_an_unknown_outcome_is_not_found(door: Door, tenant: Tenant) -> None:
-    answer = await door.outcome(tenant.rename("Never sent"))
-    assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
-    assert answer.headers["content-type"] == "application/problem+json"
-
-
-async def test_waiting_for_the_position_of_an_answer_makes_the_write_visible(
-    door: Door, tenant: Tenant, database: Connection
-) -> None:
+async def test_a_write_is_visible_after_waiting_for_it(door: Door, tenant: Tenant, database: Connection) -> None:
     for number in range(20):
         answer = await door.send(tenant.rename(f"Name {number}"))
         assert await database.fetchval("select daybook.wait_for($1, interval '5 seconds')", answer.json()["position"])
@@ -129,3 +78,15 @@ async def test_waiting_for_the_position_of_an_answer_makes_the_write_visible(
 
 async def test_waiting_for_a_position_that_never_comes_gives_false(tenant: Tenant, database: Connection) -> None:
     assert not await database.fetchval("select daybook.wait_for('0.999999', interval '0.1 seconds')")
+
+
+async def test_a_batch_is_answered_and_decided_in_order(door: Door, tenant: Tenant, database: Connection) -> None:
+    sends = [tenant.rename(f"Name {number}") for number in range(50)]
+    others = [registration(fresh_id(), fresh_id()) for _ in sends]
+    mixed = [send for pair in zip(sends, others, strict=True) for send in pair]
+    items = await post_batch(door, mixed, SERVICE)
+    assert [result["command_id"] for result in items] == [send.command["id"] for send in mixed]
+    positions = [int(result["position"].partition(".")[2]) for result in items[::2]]
+    assert positions == sorted(positions)
+    assert await database.fetchval("select daybook.wait_for($1)", items[-2]["position"])
+    assert await database.fetchval("select name from orgs where id = $1", tenant.org_id) == "Name 49"

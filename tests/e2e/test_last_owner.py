@@ -2,15 +2,12 @@
 
 import asyncio
 
-import pytest
-
 from daybook_infra.runtime.postgres.connections import Connection
 from support.driving import fresh_id, register, until_projected
 from support.processes import System
 from support.publisher import Door, Send, decided, doors
 from support.workload import SERVICE, command
 
-pytestmark = pytest.mark.e2e
 RACES = 200
 AT_ONCE = 20
 OWNERLESS = """

@@ -14,7 +14,7 @@ from support.processes import Role, System, Systems
 from support.publisher import doors
 from support.workload import Workload
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 PASSWORD = "of-a-throw-away-role"
 SERVICES: tuple[Role, ...] = ("command", "projector")

@@ -20,7 +20,7 @@ from support.reports import code_of, until_ready, until_unready
 from support.stack import FreshSettings
 from support.workload import by_user
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 IDENTITY_PROVIDER = "CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)"
 
@@ -61,9 +61,7 @@ async def running_site(fresh_settings: FreshSettings, folder: Path) -> AsyncIter
             await asyncio.to_thread(system.stop)
 
 
-async def test_revoked_read_rights_on_users_are_an_outage_until_granted_again(
-    fresh_settings: FreshSettings, tmp_path: Path
-) -> None:
+async def test_revoked_read_rights_are_an_outage_until_granted(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     async with running_site(fresh_settings, tmp_path) as site:
         assert (await decided(await site.create_org(), site.door))["status"] == 200
         role = site.granted.name("command")
@@ -79,9 +77,7 @@ async def test_revoked_read_rights_on_users_are_an_outage_until_granted_again(
         assert (await decided(send, site.door))["status"] == 200
 
 
-async def test_hidden_rows_of_users_are_an_outage_and_not_unknown_users(
-    fresh_settings: FreshSettings, tmp_path: Path
-) -> None:
+async def test_hidden_rows_are_an_outage_and_not_unknown_users(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     async with running_site(fresh_settings, tmp_path) as site:
         assert (await decided(await site.create_org(), site.door))["status"] == 200
         await site.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")

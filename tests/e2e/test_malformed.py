@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from support.deadletters import DeadLetter, dead_letter
-from support.driving import fresh_id, over_kafka, post_batch
+from support.driving import fresh_id, over_kafka
 from support.malformed import CASES, Case
 from support.processes import System
-from support.publisher import Door, Publisher, Send
+from support.publisher import Door, Publisher
 from support.replay import entries_of, read_log
-from support.workload import SERVICE, by_user, registration, user_in
+from support.workload import SERVICE, by_user, registration_in
 
-pytestmark = pytest.mark.e2e
 PARTITION = 2
 HEADERS = [("daybook-principal", b"service:careless"), ("x-trace", b"42")]
 
@@ -37,9 +36,7 @@ async def test_a_malformed_command_over_http_gets_a_problem(door: Door, case: Ca
 
 
 @pytest.mark.parametrize("case", **params(CASES))
-async def test_a_malformed_command_over_kafka_becomes_a_dead_letter_and_the_next_is_decided(
-    publisher: Publisher, case: Case
-) -> None:
+async def test_a_malformed_command_over_kafka_becomes_a_dead_letter(publisher: Publisher, case: Case) -> None:
     partition, offset = await publisher.raw("some key", case.body, HEADERS, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.key == b"some key"
@@ -47,12 +44,12 @@ async def test_a_malformed_command_over_kafka_becomes_a_dead_letter_and_the_next
     assert letter.headers.items() >= dict(HEADERS).items()
     assert (letter.value or b"") == (case.body if case.kept else b"")
     assert "hunter2" not in letter.reason
-    assert (await over_kafka(publisher)(valid_command_in(PARTITION, publisher)))["status"] == 200
+    assert (await over_kafka(publisher)(registration_in(PARTITION, publisher.settings.partitions)))["status"] == 200
 
 
 @pytest.mark.parametrize("principal", ["service:daybook", "service:", "service:UPPER", "user:ada", "root"])
 async def test_an_invalid_principal_becomes_a_dead_letter(publisher: Publisher, principal: str) -> None:
-    body = valid_command_in(PARTITION, publisher).body
+    body = registration_in(PARTITION, publisher.settings.partitions).body
     letter = await dead_letter_of(publisher, body, ("daybook-principal", principal.encode()))
     assert letter.reason.startswith("INVALID_COMMAND: ")
     assert letter.value == body
@@ -72,26 +69,6 @@ async def test_a_malformed_command_with_an_id_is_answered(publisher: Publisher) 
     assert answer["command_id"] == send.command["id"]
 
 
-async def test_a_malformed_item_of_a_batch_is_refused_alone(door: Door, publisher: Publisher) -> None:
-    sends = [valid_command_in(number, publisher) for number in (0, 1)]
-    bad = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="")
-    items = await post_batch(door, [sends[0], bad, sends[1]], SERVICE)
-    assert [item["status"] for item in items] == [200, 400, 200]
-    assert items[1]["code"] == "INVALID_COMMAND"
-    assert items[1]["command_id"] == bad.command["id"]
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[]", b"[" + b",".join([b"{}"] * 1001) + b"]"])
-async def test_a_batch_must_be_an_array_of_1_to_1000_items(door: Door, body: bytes) -> None:
-    answer = await door.post("/v1/commands:batch", body, SERVICE)
-    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_COMMAND")
-
-
-async def test_a_batch_over_4_mib_is_refused(door: Door) -> None:
-    answer = await door.post("/v1/commands:batch", b"[" + b" " * 4 * 1024 * 1024 + b"{}]", SERVICE)
-    assert (answer.status_code, answer.json()["code"]) == (413, "INVALID_COMMAND")
-
-
 async def test_no_malformed_command_is_in_the_log(shared: System) -> None:
     ids = set()
     for case in CASES:
@@ -100,11 +77,6 @@ async def test_no_malformed_command_is_in_the_log(shared: System) -> None:
     logged = {entry["metadata_json"]["command_id"] for entry in entries_of(await read_log(shared.settings))}
     assert len(ids) > len(CASES) / 2
     assert not ids & logged
-
-
-def valid_command_in(partition: int, publisher: Publisher) -> Send:
-    """A valid command of this partition."""
-    return registration(user_in(partition, publisher.settings.partitions), fresh_id())
 
 
 async def dead_letter_of(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:

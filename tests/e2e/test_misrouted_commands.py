@@ -14,16 +14,12 @@ from support.publisher import Door, Publisher, Send, item
 from support.replay import by_command, entries_of, read_log, read_topic
 from support.workload import SERVICE, registration
 
-pytestmark = pytest.mark.e2e
-
 
 def wrong_partition(publisher: Publisher, send: Send) -> int:
     return (partition_of(send.key, publisher.settings.partitions) + 1) % publisher.settings.partitions
 
 
-async def test_a_misrouted_command_is_forwarded_once_and_decided_in_its_partition(
-    publisher: Publisher, database: Connection
-) -> None:
+async def test_a_misrouted_command_is_forwarded_once_and_decided(publisher: Publisher, database: Connection) -> None:
     send = registration(fresh_id(), fresh_id())
     answer = await asyncio.wait_for(await publisher.publish(send, partition=wrong_partition(publisher, send)), 20)
     assert answer["status"] == 200
@@ -51,9 +47,7 @@ async def test_the_partition_follows_the_envelope_not_the_key_of_the_record(publ
 
 
 @pytest.mark.parametrize("reply_partition", [b"4096", b"-1", b"x", b""])
-async def test_a_command_with_an_invalid_reply_partition_is_decided_without_reply(
-    publisher: Publisher, door: Door, reply_partition: bytes
-) -> None:
+async def test_a_wrong_reply_partition_gets_no_reply(publisher: Publisher, door: Door, reply_partition: bytes) -> None:
     send = registration(fresh_id(), fresh_id())
     await publisher.raw(send.key, send.body, [("reply-partition", reply_partition), ("correlation-id", b"lost")])
     again = await over_kafka(publisher)(send)
@@ -87,9 +81,7 @@ async def test_a_result_has_the_trace_and_cloud_events_headers(publisher: Publis
     assert entry["ce_subject"].decode() == send.key
 
 
-async def test_an_outcome_is_found_by_the_id_that_a_publisher_computes(
-    publisher: Publisher, tenant: Tenant, database: Connection
-) -> None:
+async def test_outcomes_are_found_by_computed_ids(publisher: Publisher, tenant: Tenant, database: Connection) -> None:
     send = tenant.by(tenant.owner, "CREATE_PROJECT", name="Ledger")
     answer = await over_kafka(publisher)(send)
     await until_projected(database, [answer["position"]])

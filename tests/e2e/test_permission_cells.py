@@ -5,8 +5,6 @@ from collections.abc import Iterable
 from random import Random
 from uuid import UUID
 
-import pytest
-
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import Json
 from support.driving import found, register, send_all, through
@@ -14,7 +12,6 @@ from support.matrix import Cell, Verdict, cells, verdict
 from support.matrix_scene import PEOPLE, Scene, person
 from support.publisher import Door
 
-pytestmark = pytest.mark.e2e
 SEED = 20_261_122
 SAMPLE = 200
 CONCURRENCY = 8

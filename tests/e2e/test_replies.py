@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -15,10 +14,9 @@ from daybook_infra.runtime.kafka.lenient_records import LenientRecords
 from daybook_infra.runtime.kafka.options import connection_options
 from support.driving import fresh_id
 from support.malformed import CASES, INVALID, Case
-from support.publisher import Publisher, Send
-from support.workload import by_user, registration, user_in
+from support.publisher import Publisher
+from support.workload import by_user, registration_in
 
-pytestmark = pytest.mark.e2e
 PARTITION = 2
 UNCOMPRESSED = 0
 Record = ConsumerRecord[bytes, bytes]
@@ -50,10 +48,6 @@ async def find_reply(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
                     return record
 
 
-def valid(publisher: Publisher) -> Send:
-    return registration(user_in(PARTITION, publisher.settings.partitions), fresh_id())
-
-
 def check_key(record: Record, answer: dict[str, Any]) -> None:
     """Checks that the key is the id of the command, or empty if there is none."""
     assert record.key == (answer["command_id"] or "").encode()
@@ -72,9 +66,7 @@ async def test_every_malformed_command_is_answered_by_its_correlation_id(publish
 @pytest.mark.parametrize(
     "value", [None, b"", b"\xff", b"[]", b'{"id":7}', b'{"id":"x"}', b"{" * 300_000, b"x" * 3_000_000], ids=range(8)
 )
-async def test_a_value_without_a_readable_id_gets_a_reply_with_a_null_id_and_an_empty_key(
-    publisher: Publisher, value: bytes | None
-) -> None:
+async def test_without_a_readable_id_the_reply_has_none_and_no_key(publisher: Publisher, value: bytes | None) -> None:
     record = await reply_to(publisher, value)
     answer = json.loads(record.value or b"")
     assert (answer["code"], answer["command_id"], record.key) == (INVALID, None, b"")
@@ -82,7 +74,7 @@ async def test_a_value_without_a_readable_id_gets_a_reply_with_a_null_id_and_an_
 
 @pytest.mark.parametrize("principal", [b"service:daybook", b"user:ada", b"\xff", b""])
 async def test_an_invalid_principal_is_answered(publisher: Publisher, principal: bytes) -> None:
-    send = valid(publisher)
+    send = registration_in(PARTITION, publisher.settings.partitions)
     record = await reply_to(publisher, send.body, ("daybook-principal", principal))
     answer = json.loads(record.value or b"")
     assert (answer["code"], answer["command_id"]) == (INVALID, send.command["id"])
@@ -102,12 +94,8 @@ async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pyt
     connection_options(publisher.settings, "test")
     monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
     monkeypatch.setattr(fetcher, "MemoryRecords", Observed)
-    bodies: Sequence[bytes] = (valid(publisher).body, by_user("RENAME_ORG", *ids(3), name="y" * 150).body, b"[]")
-    for body in bodies:
+    rename = by_user("RENAME_ORG", fresh_id(), fresh_id(), fresh_id(), name="y" * 150)
+    for body in (registration_in(PARTITION, publisher.settings.partitions).body, rename.body, b"[]"):
         await reply_to(publisher, body)
     assert codecs
     assert set(codecs) == {UNCOMPRESSED}
-
-
-def ids(count: int) -> list[str]:
-    return [fresh_id() for _ in range(count)]

@@ -3,14 +3,12 @@
 import asyncio
 
 import httpx
-import pytest
 
 from support.driving import check_tables, connected, fresh_id, new_tenant, post_batch
 from support.processes import Systems
 from support.publisher import Send, doors, item
 from support.workload import SERVICE, command
 
-pytestmark = pytest.mark.e2e
 SENDS = 200
 
 

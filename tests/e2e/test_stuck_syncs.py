@@ -1,7 +1,7 @@
 """Runs whose worker is gone: Daybook ends each of them exactly once, even if instances die."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,15 +20,14 @@ from support.driving import (
     fresh_ids,
     made_id,
     new_tenants,
+    projected,
     until_projected,
 )
 from support.forging import forge
 from support.processes import System, Systems
 from support.publisher import Door, decided, doors
 from support.replay import by_command, entries_of, read_log
-from support.stack import FreshSettings
 
-pytestmark = pytest.mark.e2e
 LIMIT = 3
 """The time limit of a run in seconds: enough for a run that is started and ended at once."""
 DAYBOOK = "service:daybook"
@@ -81,13 +80,9 @@ async def open_site(system: System) -> AsyncIterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def short_limit(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+def short_limit(lasting_systems: Systems) -> System:
     """Two instances of the command service with a short limit for runs."""
-    systems = Systems(lasting_settings, tmp_path_factory.mktemp("impatient"))
-    try:
-        yield systems.start(commands=2, projectors=1, sync_max_seconds=LIMIT)
-    finally:
-        systems.stop()
+    return lasting_systems.start(commands=2, projectors=1, sync_max_seconds=LIMIT)
 
 
 def timeout_id(run_id: str) -> str:
@@ -139,9 +134,8 @@ async def test_an_abandoned_run_is_ended_and_the_next_success_resolves_its_alert
         took = "select finished_at - started_at from sync_runs where id = $1"
         assert await site.database.fetchval(took, run) >= timedelta(seconds=LIMIT)
         (again,) = await site.start_runs(org)
-        success = await done(site.ways[0], org.by_service("COMPLETE_SYNC", sync_run_id=again))
+        success = await projected(site.ways[0], site.database, org.by_service("COMPLETE_SYNC", sync_run_id=again))
         assert [entry["action"] for entry in success["entries"]] == ["COMPLETE_SYNC", "RESOLVE_ALERT", "RESOLVE_ALERT"]
-        await until_projected(site.database, [success["position"]])
         alerts = "select count(*) from integration_alerts where project_id = $1"
         assert await site.database.fetchval(alerts, org.project_id) == 0
         late = await decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), site.door)
@@ -152,9 +146,8 @@ async def test_a_run_ended_at_the_last_moment_is_ended_by_either_its_worker_or_d
     async with open_site(short_limit) as site:
         orgs = await new_tenants(site.door, site.database, fresh_ids(6), 4)
         runs = {run: org for org in orgs for run in await site.start_runs(org)}
-        rows = await site.database.fetch(
-            "select id::text, started_at from sync_runs where id = any($1::uuid[])", [*runs]
-        )
+        look = "select id::text, started_at from sync_runs where id = any($1::uuid[])"
+        rows = await site.database.fetch(look, [*runs])
         due = {row["id"]: row["started_at"] + timedelta(seconds=LIMIT) for row in rows}
         # Daybook looks every LIMIT / 4 seconds. The workers end before, between and after its looks.
         ends = {run: due[run] + timedelta(seconds=LIMIT * (number / 24 - 0.3)) for number, run in enumerate(due)}

@@ -30,7 +30,7 @@ from support.reports import health, status, status_refuses, until_unready
 from support.stack import Fresh, own_stack
 from support.workload import SERVICE, registration
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 REPLICATION: dict[str, Any] = {"replication_factor": 3, "min_insync_replicas": 2}
 PARTITIONS = 6
 ANSWERS = 40
@@ -85,9 +85,7 @@ async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> Asyn
             await scene.fleet.stop_all()
 
 
-async def test_with_one_broker_down_commands_are_decided_with_two_refused_and_none_is_lost(
-    brokers: Brokers, fresh: Fresh, tmp_path: Path
-) -> None:
+async def test_nothing_is_lost_while_one_or_two_brokers_stop(brokers: Brokers, fresh: Fresh, tmp_path: Path) -> None:
     settings = await asyncio.to_thread(fresh, partitions=PARTITIONS, **REPLICATION, **NO_RATE_LIMIT)
     async with under_load(brokers, settings, tmp_path) as scene:
         await check_continues(scene, *range(PARTITIONS))

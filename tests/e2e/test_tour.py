@@ -7,7 +7,7 @@ import pytest
 from support.clone import Shell, running_clone
 from support.documents import Step, difference, page, section, steps
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 TOUR = section(page("README.md"), "A tour of five minutes")
 DOOR = "http://127.0.0.1:8000"

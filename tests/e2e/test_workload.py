@@ -21,7 +21,6 @@ from support.replay import by_command, check_against_model, check_answer, entrie
 from support.tables_of_code import LOGGED
 from support.workload import Workload
 
-pytestmark = pytest.mark.e2e
 SEED = 20_261_122
 
 

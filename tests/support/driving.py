@@ -196,6 +196,13 @@ async def done(door: Door, send: Send) -> Json:
     return answer
 
 
+async def projected(door: Door, connection: Connection, send: Send, seconds: float = 30) -> Json:
+    """Sends a command that must succeed, and waits until the tables have it; returns the answer."""
+    answer = await done(door, send)
+    await until_projected(connection, [answer["position"]], seconds)
+    return answer
+
+
 def made_id(answer: Json) -> str:
     """The id of what the command created."""
     id_: str = answer["entries"][0]["entity_id"]

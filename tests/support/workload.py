@@ -32,6 +32,11 @@ def user_in(partition: int, partitions: int) -> str:
     return next(user for user in users if partition_of(user, partitions) == partition)
 
 
+def registration_in(partition: int, partitions: int) -> Send:
+    """The registration of a new user, decided in this partition."""
+    return registration(user_in(partition, partitions), str(uuid4()))
+
+
 def registration(user_id: str, command_id: str) -> Send:
     data = {"user_id": user_id}
     command = {"id": command_id, "type": "REGISTER_USER", "org_id": None, "actor_user_id": None, "data": data}

@@ -16,9 +16,8 @@ MIGRATIONS = "infra/postgres/migrations/"
 
 
 def changes() -> list[tuple[str, list[str]]]:
-    rows = re.findall(
-        r"^\| (.+?) \| (.+?) \|$", section(page("docs/architecture.md"), "I want to change ..."), re.MULTILINE
-    )
+    table = section(page("docs/architecture.md"), "I want to change ...")
+    rows = re.findall(r"^\| (.+?) \| (.+?) \|$", table, re.MULTILINE)
     return [(what, re.findall(r"`([^`]+)`", where)) for what, where in rows if "`" in where]
 
 

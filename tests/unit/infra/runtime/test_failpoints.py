@@ -20,7 +20,6 @@ PASSES = "from daybook_infra.runtime.failpoints import failpoint\nfor n in range
     ],
 )
 def test_a_process_dies_at_the_nth_pass_of_its_failpoint(armed: str, code: int, passed: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-u", "-c", PASSES], env={"DAYBOOK_FAILPOINT": armed}, capture_output=True, check=False
-    )
+    python = [sys.executable, "-u", "-c", PASSES]
+    done = subprocess.run(python, env={"DAYBOOK_FAILPOINT": armed}, capture_output=True, check=False)
     assert (done.returncode, len(done.stdout.split())) == (code, passed)

@@ -76,6 +76,11 @@ def test_a_line_longer_than_any_entry_is_not_kept(
     assert digest.digest() == sha256((tmp_path / "partition-0000.jsonl").read_bytes()).digest()
 
 
+def test_the_longest_line_is_kept_even_without_its_line_feed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export_module, "LONGEST", 8)
+    assert lines(write_lines(tmp_path, b"12345678")) == [Line(b"12345678", is_ended=False)]
+
+
 async def test_a_line_that_names_no_position_follows_the_one_before_it(tmp_path: Path) -> None:
     entry = b'{"metadata_json":{"position":%d}}\n'
     write_lines(tmp_path, entry % 4 + b"garbage\n" + entry % 7 + b"1")

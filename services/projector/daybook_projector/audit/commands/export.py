@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never, get_args
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import click
 
 from daybook_contracts.entries.facts import ENTRY_DATA
-from daybook_infra.operations.commands.progress import progress
+from daybook_infra.operations.commands.progress import Advance, progress
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.commands.times import moment
@@ -103,11 +104,16 @@ async def _export(
     made_at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     with writer:
         async with open_source(settings, source) as (log, cut):
-            with progress(sum(cut.values()) + len(cut), "entries read") as advance:
+            with _progress(sum(cut.values()) + len(cut)) as advance:
                 files = await write_files(log, cut, writer, chosen, advance)
         manifest = Manifest(made_at, source, chosen.as_json(), files)
         writer.finish(manifest, None if format_ == "jsonl" else format_)
     return manifest
+
+
+def _progress(total: int) -> AbstractContextManager[Advance]:
+    """On a terminal only."""
+    return progress(total, "entries") if sys.stderr.isatty() else nullcontext(lambda _: None)
 
 
 def _writer(folder: Path, format_: Format) -> "FolderWriter":

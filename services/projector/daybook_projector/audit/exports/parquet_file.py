@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # A row group is held in memory as a whole.
-GROUP_ROWS: Final = 20_000
-GROUP_BYTES: Final = 16 * 1024 * 1024
+GROUP_ROWS: Final = 10_000
+GROUP_BYTES: Final = 4 * 1024 * 1024
 
 
 class ParquetMissing(DaybookError):

@@ -52,12 +52,14 @@ class PartitionCheck:
         self._progress = progress
         self._findings = Findings()
         self._place: Place = "audit_log" if topic is None else "topic"
-        self._chain = Chain(task.partition, self._place, partitions=task.partitions)
+        is_filtered = topic is None and task.org_id is not None
+        self._chain = Chain(task.partition, self._place, partitions=task.partitions, is_filtered=is_filtered)
         self._chain.go_on_from(task.start.head, task.start.digest, task.start.offset)
         self._unfoldable: str | None = None
 
     async def run(self) -> PartitionReport:
         rows = None if self._table is None else self._table_rows(self._table)
+        self._check_start()
         if self._topic is None:
             if rows is not None:
                 async for page in rows.as_the_log():
@@ -65,16 +67,35 @@ class PartitionCheck:
             return await self._report(rows, 0)
         entries = TopicEntries(self._topic, self._chain, self._task.start, self._task.cut, self._findings)
         async for page in entries.read():
-            self._take(page)
+            wanted = [each for each in page if self._is_wanted(each)]
+            self._take(wanted)
             if rows is not None:
-                await rows.compare(page)
+                await rows.compare(wanted)
         if rows is not None:
             await rows.finish()
         return await self._report(rows, entries.voids)
 
     def _table_rows(self, table: TableLog) -> TableRows:
         task = self._task
-        return TableRows(table.read(task.partition, task.start.head), self._chain, task.cut, self._findings)
+        if task.org_id is None:
+            pages = table.read(task.partition, task.start.head)
+        else:
+            pages = table.read_org(task.partition, task.org_id)
+        return TableRows(pages, self._chain, task.cut, self._findings, is_of_org=task.org_id is not None)
+
+    def _check_start(self) -> None:
+        """The tables may not be behind what a certificate vouches for."""
+        start, cut = self._task.start.head.position, self._task.cut
+        projected = start if cut is None else cut.head.position
+        for position in range(projected + 1, start + 1):
+            self._findings.add(
+                Finding(check="missing", place="audit_log", partition=self._task.partition, position=position)
+            )
+
+    def _is_wanted(self, each: Followed) -> bool:
+        """Of one org: its entries, and where the log is broken."""
+        org_id = self._task.org_id
+        return org_id is None or each.entry is None or each.entry.org_id == org_id
 
     def _take(self, page: Sequence[Followed]) -> None:
         self._progress(len(page))
@@ -85,18 +106,17 @@ class PartitionCheck:
             self._fold_page(self._fold, page)
 
     def _fold_page(self, fold: PartitionFold, page: Sequence[Followed]) -> None:
-        entries = [each.entry for each in page if each.entry is not None and self._is_wanted(each.entry.org_id)]
+        entries = [each.entry for each in page if each.entry is not None]
         if self._topic is None and self._unfoldable is None:
             redacted = next((entry for entry in entries if _is_redacted_success(entry)), None)
             if redacted is not None:
                 self._unfoldable = f"entry {self._task.partition}.{redacted.head.position} is redacted"
+        if self._unfoldable is not None:
+            return
         found = {each.position for each in page if each.finding is not None}
         for poison in fold.take(entries):
             if poison.position not in found:
                 self._findings.add(self._poison(poison.position, poison.reason))
-
-    def _is_wanted(self, org_id: str | None) -> bool:
-        return self._task.org_id is None or org_id == self._task.org_id
 
     def _poison(self, position: int, reason: str) -> Finding:
         return Finding(check="data", place=self._place, partition=self._task.partition, position=position, found=reason)
@@ -119,7 +139,8 @@ class PartitionCheck:
         if self._table is not None:
             await self._check_displaced(self._table)
         for quarantine in self._task.quarantined:
-            if quarantine.position > self._task.start.head.position:
+            is_of_org = self._task.org_id in (None, quarantine.org_id)
+            if is_of_org and quarantine.position > self._task.start.head.position:
                 self._findings.add_unless_there(self._poison(quarantine.position, quarantine.reason))
         return PartitionReport(
             partition=self._task.partition,
@@ -128,7 +149,7 @@ class PartitionCheck:
             offset=self._chain.head_offset,
             voids=voids,
             digest=self._chain.digest if rows is None else rows.digest,
-            rows=self._chain.entries if rows is None else rows.count,
+            rows=self._task.start.entries + (self._chain.entries if rows is None else rows.count),
             redacted=tuple(self._chain.redacted if rows is None else rows.redacted),
             unfoldable=self._unfoldable,
             findings=tuple(self._findings.listed),

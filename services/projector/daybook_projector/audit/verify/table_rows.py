@@ -25,11 +25,14 @@ Pages = AsyncIterator[list[SourceRecord]]
 class TableRows:
     """`rows`: pages in the order of positions. `chain`: the topic's log, or the one that these rows are to form."""
 
-    def __init__(self, rows: Pages, chain: Chain, cut: Checkpoint | None, findings: Findings) -> None:
+    def __init__(
+        self, rows: Pages, chain: Chain, cut: Checkpoint | None, findings: Findings, *, is_of_org: bool = False
+    ) -> None:
         self._rows = rows
         self._chain = chain
         self._cut = cut
         self._findings = findings
+        self._is_of_org = is_of_org
         self._waiting: list[SourceRecord] = []
         self._is_at_end = False
         self.digest = chain.digest
@@ -55,7 +58,8 @@ class TableRows:
         chain = Chain(self._chain.partition, "audit_log", partitions=self._chain.partitions)
         chain.go_on_from(self._chain.head, self._chain.digest)
         for row in await self._until(None):
-            is_logged = row.value is not None and not isinstance(chain.extend(row.offset, row.value), VoidReason)
+            is_next = self._is_of_org and row.position > chain.head.position
+            is_logged = is_next or not isinstance(chain.extend(row.offset, row.value), VoidReason)
             if not is_logged or self._cut is None or row.position > self._cut.head.position:
                 self._add(row, "surplus")
 
@@ -72,7 +76,8 @@ class TableRows:
             yield page
         self.digest, self.count = self._chain.digest, self._chain.entries
         self.redacted = self._chain.redacted
-        self._check_end()
+        if not self._is_of_org:
+            self._check_end()
 
     def _check_end(self) -> None:
         head, cut = self._chain.head, self._cut
@@ -86,6 +91,10 @@ class TableRows:
             self._findings.add(self._finding("surplus", cut.head.position + 1))
 
     def _compare(self, entry: Followed, rows: list[SourceRecord]) -> None:
+        if entry.entry is None:  # what stands in the topic is no entry, which is a finding already
+            for row in rows:
+                self._extend_digest(row, None)
+            return
         if not rows:
             self._findings.add(self._finding("missing", entry.position, id=_id(entry.value)))
             return

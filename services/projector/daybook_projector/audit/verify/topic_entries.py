@@ -8,6 +8,8 @@ from daybook_contracts.log.head import GENESIS, Checkpoint
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.finding import Finding, Findings
+from daybook_projector.audit.checks.forms import count
+from daybook_projector.audit.checks.readable import readable_object
 from daybook_projector.audit.log.topic import TopicLog
 from daybook_projector.audit.verify.report import Start
 
@@ -48,7 +50,7 @@ class TopicEntries:
             for record in records:
                 followed = self._chain.extend(record.offset, record.value)
                 if isinstance(followed, VoidReason):
-                    break_.note(record.offset, record.value)
+                    break_.note(record.offset, record.value, self._chain.head.position)
                     self._void_records += offsets_of(record.value)
                     continue
                 break_.forget()
@@ -101,15 +103,25 @@ class TopicEntries:
 
 
 class _Break:
-    """The first void record after the log's last entry."""
+    """The first void record after the log's last entry that claims a place after it. A late writer's records claim
+    earlier places, and what claims none says nothing of where the log goes on.
+    """
 
     def __init__(self) -> None:
         self.offset = -1
         self.value: bytes | None = None
 
-    def note(self, offset: int, value: bytes | None) -> None:
-        if self.value is None:
-            self.offset, self.value = offset, value or b""
+    def note(self, offset: int, value: bytes | None, last_position: int) -> None:
+        if self.value is None and value is not None and _claimed_position(value) > last_position:
+            self.offset, self.value = offset, value
 
     def forget(self) -> None:
         self.value = None
+
+
+def _claimed_position(value: bytes) -> int:
+    """-1 if there is none."""
+    entry = readable_object(value)
+    metadata = {} if entry is None else entry.get("metadata_json")
+    claimed = count(metadata.get("position")) if isinstance(metadata, dict) else None
+    return -1 if claimed is None else claimed
