@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
-from daybook_projector.audit.fold.fold import MAX_UNWRITTEN, PartitionFold, merged_rows
+from daybook_projector.audit.fold.fold import MAX_HELD, PartitionFold, merged_rows
 from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.partition.machine import PartitionLog
@@ -47,9 +47,9 @@ def rows_of(*folded: PartitionFold) -> Rows:
 
 @contextmanager
 def folding(
-    folder: Path, partition: int = 0, frozen: Mapping[str, int] | None = None, max_unwritten: int = MAX_UNWRITTEN
+    folder: Path, partition: int = 0, frozen: Mapping[str, int] | None = None, max_held: int = MAX_HELD
 ) -> Iterator[PartitionFold]:
-    fold = PartitionFold(folder, partition, FOLDS, frozen, max_unwritten=max_unwritten)
+    fold = PartitionFold(folder, partition, FOLDS, frozen, max_held=max_held)
     try:
         yield fold
     finally:

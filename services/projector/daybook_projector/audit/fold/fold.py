@@ -21,11 +21,15 @@ from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.projections.changes import FoldError, Key, Row, Table
 from daybook_projector.projections.fold import Folds
 
+CHANGING_KIB: Final = 32 * 1024
+READING_KIB: Final = 1024
+"""SQLite's cache, while entries are taken and while rows are read in order."""
+
 NO_ORG: Final = ""
 """The org of a `Poison` whose entry has none. Such an entry quarantines nothing, but stops the projector."""
 
-MAX_UNWRITTEN: Final = 32 * 1024 * 1024
-"""Characters of the entries whose rows are in memory. A row takes about as many bytes as its entry has characters."""
+MAX_HELD: Final = 32 * 1024 * 1024
+"""Characters of entries and rows in memory. An entry's metadata has all values of the rows that it inserts."""
 
 
 class PartitionFold:
@@ -40,13 +44,12 @@ class PartitionFold:
         folds: Folds,
         frozen: Mapping[str, int] | None = None,
         *,
-        max_unwritten: int = MAX_UNWRITTEN,
+        max_held: int = MAX_HELD,
     ) -> None:
         self._folds = folds
         self._store = RowStore(folder / f"partition-{partition:04}.sqlite")
         self._rows = RowCache(self._store)
-        self._max_unwritten = max_unwritten
-        self._unwritten = 0
+        self._max_held = max_held
         self._frozen = self._store.frozen()
         for org_id, position in (frozen or {}).items():
             self._freeze(org_id, position)
@@ -55,34 +58,34 @@ class PartitionFold:
         """The next entries of the log. Returns each org's first entry that cannot be applied, and every such entry
         without an org, under `NO_ORG`.
         """
+        self._store.set_cache(CHANGING_KIB)
         found: list[Poison] = []
         for entry in entries:
             poison = self._take(entry)
             if poison is not None:
                 found.append(poison)
-            self._unwritten += len(entry.metadata)
-            if self._unwritten > self._max_unwritten:
-                self._write()
-                self._rows.forget()
+            self._rows.held += len(entry.metadata)
+            self._bound()
         return found
 
     def rows(self, table: Table) -> Iterator[tuple[bytes, bytes]]:
         """Key and JCS of each row, in key order. A key is the bytes of its uuids, one after another."""
-        self._write()
+        self._prepare_scan()
         return self._store.scan(table)
 
     def stored_rows(self, table: Table) -> Iterator[tuple[Any, ...]]:
         """The key's bytes and the other columns of each row, as `find` gives them but for booleans, in key order."""
-        self._write()
+        self._prepare_scan()
         return self._store.stored(table)
 
     def find(self, table: Table, key: Key) -> Row | None:
         """JSON columns as JCS text."""
+        self._bound()
         return self._rows.find(table, key)
 
     def close(self) -> None:
         """The files stay."""
-        self._write()
+        self._rows.write()
         self._store.close()
 
     def _take(self, entry: PartitionEntry) -> Poison | None:
@@ -124,9 +127,14 @@ class PartitionFold:
         self._frozen[org_id] = min(position, self._frozen.get(org_id, position))
         self._store.freeze(org_id, self._frozen[org_id])
 
-    def _write(self) -> None:
-        self._rows.write()
-        self._unwritten = 0
+    def _bound(self) -> None:
+        if self._rows.held > self._max_held:
+            self._rows.empty()
+
+    def _prepare_scan(self) -> None:
+        """Many folds may be read side by side, so each has little memory then."""
+        self._rows.empty()
+        self._store.set_cache(READING_KIB)
 
 
 def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Iterator[tuple[bytes, bytes]]:

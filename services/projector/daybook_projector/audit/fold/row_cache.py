@@ -14,6 +14,9 @@ from daybook_projector.projections.fold import TABLES
 LARGEST_INTEGER: Final = 2**31 - 1
 """Of a column of type integer."""
 
+ROW_CHARACTERS: Final = 500
+"""What a row takes besides its text."""
+
 _CHILDREN: Final[Mapping[Table, tuple[Table, ...]]] = {
     parent: tuple(table for table in TABLES if table.cascades_from is not None and table.cascades_from[1] is parent)
     for parent in TABLES
@@ -46,9 +49,12 @@ class MadeKeys:
 
 
 class RowCache:
-    """`keep` or `undo` ends each group of changes: those of one entry."""
+    """`keep` or `undo` ends each group of changes: those of one entry. `held`: how many characters of rows are in
+    memory. Whoever applies changes adds those of the changes.
+    """
 
     def __init__(self, store: RowStore) -> None:
+        self.held = 0
         self._store = store
         self._made = MadeKeys(is_complete=store.is_new)
         self._rows: dict[Table, dict[Key, StoredRow]] = {table: {} for table in TABLES}
@@ -62,6 +68,8 @@ class RowCache:
         if key in rows:
             return rows[key]
         row = rows[key] = self._store.read(table, key) if self._made.may_have(key) else None
+        if row is not None:
+            self.held += ROW_CHARACTERS + sum(len(value) for value in row.values() if isinstance(value, str))
         return row
 
     def apply(self, change: Change) -> None:
@@ -97,10 +105,12 @@ class RowCache:
             keys.clear()
         self._taken.clear()
 
-    def forget(self) -> None:
-        """Everything must be written."""
+    def empty(self) -> None:
+        """Writes what has changed, and forgets all rows."""
+        self.write()
         for rows in self._rows.values():
             rows.clear()
+        self.held = 0
 
     def _insert(self, table: Table, key: Key, row: Row) -> None:
         if None in key:

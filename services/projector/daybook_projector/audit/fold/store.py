@@ -12,13 +12,7 @@ from daybook_projector.audit.checks.row_hash import json_value, row_bytes
 from daybook_projector.projections.changes import Key, Row, Table, Value
 from daybook_projector.projections.fold import TABLES
 
-CACHE_KIB: Final = 32 * 1024
-
-_SETTINGS: Final = f"""
-PRAGMA journal_mode = OFF;
-PRAGMA synchronous = OFF;
-PRAGMA cache_size = -{CACHE_KIB};
-"""
+_SETTINGS: Final = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"
 _FROZEN: Final = "CREATE TABLE IF NOT EXISTS frozen (org_id TEXT PRIMARY KEY, position INTEGER NOT NULL)"
 _FREEZE: Final = "INSERT OR REPLACE INTO frozen VALUES (?, ?)"
 
@@ -31,12 +25,20 @@ class RowStore:
 
     def __init__(self, path: Path) -> None:
         self.is_new = not path.exists()
+        self._cache_kib = 0
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.executescript(_SETTINGS)
         for statement in _schema():
             self._connection.execute(statement)
         # One transaction after another, as a read outside of one locks and unlocks the file.
         self._connection.execute("BEGIN")
+
+    def set_cache(self, kib: int) -> None:
+        """How many pages of the file stay in memory."""
+        if kib != self._cache_kib:
+            self._cache_kib = kib
+            self._connection.execute(f"PRAGMA cache_size = -{kib}")
+            self._connection.execute("PRAGMA shrink_memory")
 
     def frozen(self) -> dict[str, int]:
         """The orgs that no longer change, and from which position on."""
@@ -55,6 +57,8 @@ class RowStore:
 
     def write(self, rows: Mapping[Table, Mapping[Key, StoredRow]]) -> None:
         """Puts each row in place of the one with its key, or deletes that one."""
+        if not rows:
+            return
         for table, changed in rows.items():
             gone = [(key_bytes(key),) for key, row in changed.items() if row is None]
             self._connection.executemany(_delete(table), gone)
