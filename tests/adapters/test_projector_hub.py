@@ -1,4 +1,4 @@
-"""The hub's tables on a real PostgreSQL: cascading deletes, and ids and names that are used again."""
+"""The hub's tables on a real PostgreSQL: cascading deletes, and reused ids and names."""
 
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
@@ -10,7 +10,7 @@ from support.logbook import Logbook, log_with, org, project, thing, user
 from support.projecting import check_cuts, post, tables
 
 ORG, ANN, SITE = org(1), user(1), project(1)
-LINK, RUN, LETTER = thing(1), thing(2), thing(3)
+CONNECTION, RUN, LETTER = thing(1), thing(2), thing(3)
 SHARED = True
 
 CASCADES = """
@@ -31,7 +31,7 @@ BEGIN
     INSERT INTO recorded VALUES (TG_OP, current_setting('statement_timeout'));
     RETURN NULL;
 END $$;
-CREATE TRIGGER note AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FUNCTION record_timeout();
+CREATE TRIGGER record_timeout AFTER INSERT OR DELETE ON dlq_events FOR EACH ROW EXECUTE FUNCTION record_timeout();
 """
 
 
@@ -41,14 +41,14 @@ def log_with_project() -> Logbook:
     return log
 
 
-def connection_created(link: str = LINK, name: str = "a") -> Fact:
-    return connected(link, SITE, {"deep": {"\u00fc": [1, 2.5, None, True]}}, name=name)
+def connection_created(connection_id: str = CONNECTION, name: str = "a") -> Fact:
+    return connected(connection_id, SITE, {"deep": {"\u00fc": [1, 2.5, None, True]}}, name=name)
 
 
-def with_children(link: str, run: str, letter: str, payload: object = None) -> tuple[Fact, ...]:
+def with_children(connection_id: str, run: str, letter: str, payload: object = None) -> tuple[Fact, ...]:
     return (
-        facts.SyncStarted(connection_id=link, sync_run_id=run),
-        facts.DlqEventRecorded(connection_id=link, dlq_event_id=letter, payload=free_json(payload)),
+        facts.SyncStarted(connection_id=connection_id, sync_run_id=run),
+        facts.DlqEventRecorded(connection_id=connection_id, dlq_event_id=letter, payload=free_json(payload)),
     )
 
 
@@ -68,7 +68,7 @@ def _bare(name: str) -> str:
 
 async def test_a_null_payload_is_stored_as_json_null(pool: Pool) -> None:
     log = log_with_project()
-    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER, None))
+    log.add(ORG, ANN, connection_created(), *with_children(CONNECTION, RUN, LETTER, None))
     await check_cuts(pool, log, 5000)
     assert await pool.fetchval("SELECT jsonb_typeof(payload_json) FROM dlq_events") == "null"
 
@@ -77,21 +77,21 @@ async def test_a_deleted_connection_may_be_created_again_with_the_same_ids(pool:
     log = log_with_project()
     for name in "abc":
         log.add(ORG, ANN, connection_created(name=name))
-        log.add(ORG, ANN, *with_children(LINK, RUN, LETTER, name))
-        log.add(ORG, ANN, facts.DlqEventsRetried(connection_id=LINK, ids=(LETTER,)))
-        log.add(ORG, ANN, facts.SyncFailed(connection_id=LINK, sync_run_id=RUN, error_message=name))
-        log.add(ORG, ANN, facts.DlqEventResolved(connection_id=LINK, dlq_event_id=LETTER, resolution="manual"))
+        log.add(ORG, ANN, *with_children(CONNECTION, RUN, LETTER, name))
+        log.add(ORG, ANN, facts.DlqEventsRetried(connection_id=CONNECTION, ids=(LETTER,)))
+        log.add(ORG, ANN, facts.SyncFailed(connection_id=CONNECTION, sync_run_id=RUN, error_message=name))
+        log.add(ORG, ANN, facts.DlqEventResolved(connection_id=CONNECTION, dlq_event_id=LETTER, resolution="manual"))
         if name != "c":
-            log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
+            log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=CONNECTION))
     await check_cuts(pool, log, 5000, 9, 6, 3, 1)
 
 
 async def test_a_dead_letter_may_be_recorded_again_under_another_connection(pool: Pool) -> None:
     log = log_with_project()
     other = thing(4)
-    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
-    log.add(ORG, ANN, facts.DlqEventRetried(connection_id=LINK, dlq_event_id=LETTER, retry_count=1))
-    log.add(ORG, ANN, connection_created(other), facts.ConnectionDeleted(connection_id=LINK))
+    log.add(ORG, ANN, connection_created(), *with_children(CONNECTION, RUN, LETTER))
+    log.add(ORG, ANN, facts.DlqEventRetried(connection_id=CONNECTION, dlq_event_id=LETTER, retry_count=1))
+    log.add(ORG, ANN, connection_created(other), facts.ConnectionDeleted(connection_id=CONNECTION))
     log.add(ORG, ANN, *with_children(other, RUN, LETTER))
     await check_cuts(pool, log, 5000, 5, 1)
 
@@ -109,17 +109,17 @@ async def test_an_alert_and_a_key_name_may_be_reused_many_times_in_one_batch(poo
 
 async def test_a_connection_deleted_after_a_poison_entry_is_kept(pool: Pool) -> None:
     log = log_with_project()
-    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
+    log.add(ORG, ANN, connection_created(), *with_children(CONNECTION, RUN, LETTER))
     poison = log.add(ORG, ANN, connection_created())[0]
-    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=CONNECTION))
     assert [found.position for found in await post(pool, log)] == [poison.position]
     assert set((await tables(pool))["dlq_events"]) == {(LETTER,)}
 
 
 async def test_a_cascading_delete_has_a_longer_timeout(pool: Pool) -> None:
     log = log_with_project()
-    log.add(ORG, ANN, connection_created(), *with_children(LINK, RUN, LETTER))
-    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=LINK))
+    log.add(ORG, ANN, connection_created(), *with_children(CONNECTION, RUN, LETTER))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=CONNECTION))
     await pool.execute(RECORD_TIMEOUT)
     try:
         assert await post(pool, log, limit=6) == []

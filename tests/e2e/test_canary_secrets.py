@@ -17,7 +17,7 @@ from support.driving import done, eventually, fresh_id, made_id, new_tenant
 from support.processes import System
 from support.publisher import Door, Publisher, doors
 from support.replay import read_topic
-from support.traces import holds, traces
+from support.traces import contains_any, count_traces
 from support.workload import SERVICE
 
 HEADERS = [("daybook-principal", SERVICE.encode()), ("reply-partition", b"1"), ("correlation-id", b"canary")]
@@ -72,11 +72,15 @@ async def test_a_secret_sent_over_http_appears_nowhere(
         assert answer.status_code == canary.status, (canary.name, answer.text)
         address = f"{door.url}/v1/orgs/{scene.org_id}/commands/{canary.command_id}"
         outcome = await door.client.get(address, headers=door.bearer(SERVICE))
-        assert not holds(answer.content + outcome.content, mark.needles), (canary.name, answer.text, outcome.text)
+        assert not contains_any(answer.content + outcome.content, mark.needles), (
+            canary.name,
+            answer.text,
+            outcome.text,
+        )
     await until_logged(database, sent)
     kept = "select count(*) from dlq_events where connection_id = $1 and payload_json = '{\"kept\": 1}'"
     assert await database.fetchval(kept, scene.connection_id) == 1
-    assert await traces(shared, mark.needles) == {}
+    assert await count_traces(shared, mark.needles) == {}
 
 
 async def test_a_secret_sent_in_a_batch_appears_nowhere(
@@ -88,9 +92,9 @@ async def test_a_secret_sent_in_a_batch_appears_nowhere(
     answer = await final_batch_answer(instances[0], *whole)
     assert [item["status"] for item in answer.json()] == [canary.status for canary in whole]
     answers = [answer, *[await final_batch_answer(instances[1], canary) for canary in torn]]
-    assert not [answer.text for answer in answers if holds(answer.content, mark.needles)]
+    assert not [answer.text for answer in answers if contains_any(answer.content, mark.needles)]
     await until_logged(database, whole)
-    assert await traces(shared, mark.needles) == {}
+    assert await count_traces(shared, mark.needles) == {}
 
 
 async def test_a_secret_sent_over_kafka_is_only_in_its_own_record(
@@ -102,10 +106,10 @@ async def test_a_secret_sent_over_kafka_is_only_in_its_own_record(
     origins = {await put(publisher, canary, home): canary for canary in sent}
     refused = {origin: canary for origin, canary in origins.items() if not canary.logged}
     letters = await dead_letters(shared.settings, refused)
-    leaked = {origins[origin].name for origin, written in letters.items() if holds(written, mark.needles)}
+    leaked = {origins[origin].name for origin, written in letters.items() if contains_any(written, mark.needles)}
     assert leaked == set()
     await until_logged(database, sent)
-    assert set(await traces(shared, mark.needles)) == {"commands"}
+    assert set(await count_traces(shared, mark.needles)) == {"commands"}
 
 
 async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
@@ -120,7 +124,7 @@ async def test_a_secret_in_a_misrouted_record_is_only_in_the_commands_topic(
     forwarded_before = ("daybook-forwarded-from", b"elsewhere")
     forwarded_twice = [await put(publisher, canary, wrong, forwarded_before) for canary in sent]
     await dead_letters(shared.settings, forwarded_twice)
-    assert set(await traces(shared, mark.needles)) == {"commands"}
+    assert set(await count_traces(shared, mark.needles)) == {"commands"}
 
 
 async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_record(
@@ -135,7 +139,7 @@ async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_recor
     ]
     letters = await dead_letters(shared.settings, origins)
     assert set(letters.values()) == {b""}
-    assert set(await traces(shared, mark.needles)) == {"commands"}
+    assert set(await count_traces(shared, mark.needles)) == {"commands"}
 
 
 async def put(publisher: Publisher, canary: Canary, partition: int, *more: tuple[str, bytes]) -> Origin:

@@ -1,5 +1,5 @@
 """Tables in memory that take net changes and refuse what PostgreSQL would refuse: a taken key, a missing row or parent,
-a unique value that another row has. A deleted row takes along what hangs on it.
+a unique value that another row has. Deleting a row deletes its children.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,22 +31,22 @@ class RowTables:
             self.rows[table.name] = {table.key_of(row): row for row in present}
 
     def try_batches(self, batches: Iterable[Sequence[tuple[Owner, Change]]]) -> bool:
-        """Returns whether all of them could be applied."""
+        """Applies the batches until one is refused. Returns whether all were applied."""
         try:
             for batch in batches:
-                for stretch in write_phases(batch):
-                    self.apply(net_effect(stretch))
+                for phase in write_phases(batch):
+                    self.apply(net_effect(phase))
         except FoldError:
             return False
         return True
 
     def apply(self, changes: Iterable[NetChange]) -> None:
-        """Applies them in the order of the statements: insert, update, delete, insert again."""
+        """Applies the changes in the order of the projector's statements: insert, update, delete, insert again."""
         net = list(changes)
         for table in self._tables:
             for change in net:
-                if change.table is table and (row := made_first(change)) is not None:
-                    self._make(table, row)
+                if change.table is table and (row := row_to_insert_first(change)) is not None:
+                    self._insert(table, row)
         for change in net:
             if isinstance(change, Update):
                 self._update(change)
@@ -56,12 +56,12 @@ class RowTables:
                     self._delete(table, change.key)
         for change in net:
             if isinstance(change, Replace):
-                self._make(change.table, change.row)
+                self._insert(change.table, change.row)
 
-    def _make(self, table: Table, row: Row) -> None:
+    def _insert(self, table: Table, row: Row) -> None:
         rows, key = self.rows[table.name], table.key_of(row)
         _expect(key not in rows, f"{key} is taken")
-        _expect(not _is_taken(table.unique, row, rows.values()), f"{key} has a taken value")
+        _expect(not _has_taken_value(table.unique, row, rows.values()), f"{key} has a taken value")
         if table.cascades_from is not None:
             column, parent = table.cascades_from
             _expect((row[column],) in self.rows[parent.name], f"{key} has no parent")
@@ -85,8 +85,8 @@ class RowTables:
                 self.rows[table.name] = {own: row for own, row in rows.items() if (row[column],) != key}
 
 
-def made_first(change: NetChange) -> Row | None:
-    """The row that must be inserted before anything is deleted."""
+def row_to_insert_first(change: NetChange) -> Row | None:
+    """The row that the change inserts before any row is deleted, or None."""
     match change:
         case Insert() | Transient():
             return change.row
@@ -103,5 +103,5 @@ def _expect(fits: bool, why_not: str) -> None:  # noqa: FBT001 - the condition i
         raise FoldError(why_not)
 
 
-def _is_taken(unique: Sequence[str], wanted: Row, rows: Iterable[Row]) -> bool:
-    return bool(unique) and any(all(row[column] == wanted[column] for column in unique) for row in rows)
+def _has_taken_value(unique: Sequence[str], new: Row, rows: Iterable[Row]) -> bool:
+    return bool(unique) and any(all(row[column] == new[column] for column in unique) for row in rows)

@@ -10,20 +10,21 @@ from support.topics import records_of
 
 TOPICS = ("audit_log", "results", "commands.dlq", "commands")
 SCHEMAS = ("public", "daybook", "auth")
+# A place (a table, topic, log or metrics) and what is written there.
 Written = tuple[str, bytes]
 
 
-async def traces(system: System, needles: Iterable[bytes]) -> dict[str, int]:
-    """How often any of the needles was found, by place; places without one are left out."""
+async def count_traces(system: System, needles: Iterable[bytes]) -> dict[str, int]:
+    """For each place, how many of its rows, records or files contain a needle. Places without any are left out."""
     sought, found = tuple(needles), dict[str, int]()
     async for place, written in _everything(system):
-        if holds(written, sought):
+        if contains_any(written, sought):
             found[place] = found.get(place, 0) + 1
     return found
 
 
-def holds(written: bytes, needles: Iterable[bytes]) -> bool:
-    # In UTF-16 every second byte is a NUL.
+def contains_any(written: bytes, needles: Iterable[bytes]) -> bool:
+    # This finds needles in UTF-16 too: there, every second byte of ASCII text is a NUL.
     plain = written.replace(b"\0", b"")
     return any(needle in plain for needle in needles)
 
@@ -41,8 +42,8 @@ async def _everything(system: System) -> AsyncIterator[Written]:
 
 async def _rows(settings: Settings) -> AsyncIterator[Written]:
     async with connected(settings) as connection:
-        named = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = any($1)"
-        for (table,) in await connection.fetch(named, SCHEMAS):
+        list_tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = any($1)"
+        for (table,) in await connection.fetch(list_tables, SCHEMAS):
             for (row,) in await connection.fetch(f"select t::text from {table} t"):
                 yield table, row.encode()
 

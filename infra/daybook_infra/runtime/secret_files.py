@@ -1,5 +1,5 @@
 """Secrets in files: for every setting that is a secret, `DAYBOOK_<NAME>_FILE` may name a file that holds it.
-No message quotes what is in a file.
+No error message quotes the content of a file.
 """
 
 import os
@@ -33,7 +33,7 @@ class SecretFiles(PydanticBaseSettingsSource):
         return found
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:
-        """The value, or None if no file is named."""
+        """The triple that pydantic-settings expects. Its first member is the secret, or None if no file is named."""
         plain = f"{self.config.get('env_prefix', '')}{field_name}".upper()
         path = os.environ.get(plain + SUFFIX) if is_secret(field) else None
         if not path:

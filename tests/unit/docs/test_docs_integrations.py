@@ -116,7 +116,7 @@ def test_the_numbers_on_the_page_are_correct() -> None:
     limit = Settings.model_fields["sync_max_seconds"].default
     for sentence in (
         f"`DAYBOOK_SYNC_MAX_SECONDS` ({limit:,}, a day)",
-        f"looks every {PAUSE_SECONDS:g} seconds",
+        f"looks for such runs every {PAUSE_SECONDS:g} seconds",
         f"touch up to {BULK_IDS} in one entry",
         f"exact up to {REMAINING_COUNTED:,}; {REMAINING_COUNTED + 1} means more",
     ):

@@ -15,13 +15,13 @@ from daybook_infra.runtime.http.config import BoundedConfig
 from daybook_infra.runtime.http.connections import Connections
 from daybook_infra.runtime.http.limits import BACKLOG
 
-# Limits on time are kept to about this.
+# A tick is 0.1 s, so connections are closed up to half a second after their time limits.
 TICKS_PER_SWEEP = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is served at one address. `port_from` is how a user says another port."""
+    """An application and its address. `port_from` names the option or variable that sets the port."""
 
     app: ASGIApp
     host: str
@@ -37,7 +37,7 @@ class _Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
-        """The original raises a captured signal again in the end, which would be an exit code of failure."""
+        """Captures nothing. uvicorn's own method raises the signal again at the end, which would be an error exit."""
         yield
 
     async def on_tick(self, counter: int) -> bool:
@@ -48,9 +48,9 @@ class _Server(uvicorn.Server):
 
 
 async def serve(sites: Sequence[Site], stop: asyncio.Event) -> None:
-    """Returns once `stop` is set, or a signal came, and the requests under way are answered.
+    """Serves until `stop` is set or a signal arrives. Then answers the requests under way and returns.
 
-    Raises DaybookError where an address is taken or not ours.
+    Raises DaybookError if an address is taken or does not belong to this machine.
     """
     with contextlib.ExitStack() as closing:
         listeners = [closing.enter_context(bind(site.host, site.port, site.port_from)) for site in sites]
@@ -73,24 +73,24 @@ async def serve(sites: Sequence[Site], stop: asyncio.Event) -> None:
 
 
 def bind(host: str, port: int, port_from: str = "--port") -> socket.socket:
-    """A listening address; raises DaybookError that says what to do."""
+    """Returns a socket that listens at the address. Raises DaybookError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-        # Here, because two may bind an address at a time, but only one may listen.
+        # Listen here and not later: several sockets can bind one address, but only one can listen at it.
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
         raise DaybookError(
-            f"cannot listen on {host}:{port} ({error.strerror}); name another with {port_from}"
+            f"cannot listen on {host}:{port} ({error.strerror}); choose another port with {port_from}"
         ) from error
     return listener
 
 
 async def cancel_and_wait(task: "asyncio.Task[None]") -> None:
-    """Raises what ended the task, unless that was the cancellation."""
+    """Cancels the task and waits for its end. Raises the task's own exception if it failed."""
     task.cancel()
     try:
         await task

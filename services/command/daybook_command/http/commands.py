@@ -1,6 +1,7 @@
 """`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
 
-The order of the checks: token, rate limit, body budget, the body's price, the command, whether the token allows it.
+The checks, in this order: the token, the rate limit, the body budget, the rate limit again for the body's size, the
+command, and whether the token allows it.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from daybook_command.http.body_budget import BodyBudget, read_body
 from daybook_command.http.command_sender import Answer, Caller, CommandSender
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
-from daybook_command.http.problems import invalid, problem_response, refuse_unlisted
+from daybook_command.http.problems import invalid, problem_response, refuse_unlisted_service
 from daybook_command.http.rate import BYTES_PER_TOKEN, UserRate
 from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
@@ -43,7 +44,7 @@ class CommandRoutes:
         self._rules = SenderRules(deps.policy, deps.settings.secret_ref_prefix)
 
     async def single(self, request: Request) -> Response:
-        caller = await self._admit(request)
+        caller = await self._identify_caller(request)
         given_id = idempotent_id(request, caller.principal)
         with self._budget.reserve(str(caller.principal)) as reservation:
             body = await read_body(request, ENVELOPE_BYTES, reservation)
@@ -60,7 +61,7 @@ class CommandRoutes:
                 return Response(encode_body(answer), media_type=JSON)
 
     async def batch(self, request: Request) -> Response:
-        caller = await self._admit(request)
+        caller = await self._identify_caller(request)
         with self._budget.reserve(str(caller.principal)) as reservation:
             body = await read_body(request, BATCH_BYTES, reservation)
             self._rate.charge_body(caller.principal, body)
@@ -71,15 +72,15 @@ class CommandRoutes:
             encoded = encode_items(await self._slices.map(caller.principal, encode_item, answers))
         return Response(encoded, 200 if caller.wait else 202, _preference_applied(caller), media_type=JSON)
 
-    async def _admit(self, request: Request) -> Caller:
-        """Raises RequestRefused if the token or the rate limit does not admit the request."""
+    async def _identify_caller(self, request: Request) -> Caller:
+        """Raises RequestRefused if the token is not valid or the rate limit is reached."""
         principal = await self._authenticator.principal(request.headers.get("authorization"))
-        refuse_unlisted(principal, self._policy)
+        refuse_unlisted_service(principal, self._policy)
         self._rate.charge_request(principal)
         return Caller(principal, traceparent(request), wait=not wants_no_wait(request))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. A body that is not small takes a time slice for each step, publishing included."""
+        """Raises InvalidCommand. A larger body waits for a time slice before each step, publishing included."""
         if len(body) <= BYTES_PER_TOKEN:
             return _check(_parse_single(body, given_id), principal, self._rules, len(body))
         await self._slices.wait(principal)
@@ -90,7 +91,7 @@ class CommandRoutes:
         return command
 
     async def _answer_items(self, items: Sequence[bytes], caller: Caller) -> list[Answer]:
-        """One answer per item: an item that is refused stops no other."""
+        """One answer per item, in order. A refused item does not affect the others."""
         principal = caller.principal
         parsed = await self._slices.map(principal, lambda item: _parse_item(item, principal, self._rules), items)
         commands = [item for item in parsed if not isinstance(item, Rejected)]
@@ -108,7 +109,7 @@ def _parse_single(body: bytes, given_id: str | None) -> Command:
 
 
 def _parse_item(raw: bytes, principal: Principal, rules: SenderRules) -> Command | Rejected:
-    """An item of a batch, or its refusal."""
+    """The command of a batch's item, or the refusal of the item."""
     item = parse_item(raw, default_id=_new_id, check_size=False)
     if isinstance(item, InvalidCommand):
         return invalid(item)
@@ -123,8 +124,8 @@ def _check(command: Command, principal: Principal, rules: SenderRules, size: int
     `size`: the command's bytes as received.
     """
     rules.check(command, principal)
-    acting = with_actor(command, principal, size, "actor_user_id: your token is another user's")
-    if acting is command:  # otherwise with_actor has measured it
+    acting = with_actor(command, principal, size, "actor_user_id: your token belongs to another user")
+    if acting is command:  # otherwise with_actor has checked the size
         refuse_oversize(command, size)
     return acting
 

@@ -10,7 +10,7 @@ from daybook_command.http import examples
 from daybook_command.http.auth import Authenticator
 from daybook_command.http.dependencies import DoorDependencies, Outcomes
 from daybook_command.http.openapi import REF, SECURED, answer, problems
-from daybook_command.http.problems import RequestRefused, refusal, refuse_unlisted
+from daybook_command.http.problems import RequestRefused, refusal, refuse_unlisted_service
 from daybook_command.http.rate import UserRate
 from daybook_command.http.route_metrics import MeasuredRoute
 from daybook_command.postgres.outcomes import Outcome
@@ -54,7 +54,7 @@ def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: U
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response:
         principal = await authenticator.principal(authorization)
-        refuse_unlisted(principal, deps.policy)
+        refuse_unlisted_service(principal, deps.policy)
         rate.charge_request(principal)
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()

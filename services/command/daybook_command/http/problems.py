@@ -38,7 +38,7 @@ def refusal(
     return RequestRefused(problem(code, detail, status=status), headers)
 
 
-def refuse_unlisted(principal: Principal, policy: ServicePolicy | None) -> None:
+def refuse_unlisted_service(principal: Principal, policy: ServicePolicy | None) -> None:
     """Raises RequestRefused (403) for a service that the policy does not list."""
     if policy is not None and isinstance(principal, Service) and not policy.lists(principal):
         raise refusal(Code.FORBIDDEN, unlisted(principal))

@@ -27,12 +27,12 @@ async def count_untouched(connection: Connection, pairs: Sequence[Pair], needs: 
     if not pairs:
         return {}
     limits = _limits(needs)
-    rows = await fetch_asked(connection, sql.UNTOUCHED, pairs, max(limits.values()), touched_letters(needs))
+    rows = await fetch_asked(connection, sql.COUNT_UNTOUCHED, pairs, max(limits.values()), touched_letters(needs))
     return by_org(rows, lambda row: min(row["pending"], limits[row["org_id"]]))
 
 
 def touched_letters(needs: Iterable[OrgNeeds]) -> list[str]:
-    """Of all orgs together, since an id belongs to one org."""
+    """The ids of touched dead letters, of all orgs together: an id belongs to one org only."""
     return [ref.id for need in needs for ref in need.touched if ref.kind is ChildKind.DEAD_LETTER]
 
 

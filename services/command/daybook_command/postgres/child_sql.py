@@ -1,16 +1,16 @@
-"""The statements that look up what is too many to be loaded with its org. Where $1 are ids, they may be of any org; the
-rows' `org_id` says of which.
+"""The statements that look up sync runs, dead letters and alerts: too many to be loaded with their org. Ids in $1 may
+belong to any org; the column `org_id` of the result says to which.
 
-A connection may have a million rows of each kind, so what counts them reads the index (connection_id, status, …) in its
-own order and stops early. `status BETWEEN x AND x ORDER BY status` says so to PostgreSQL: no other index has this order
-and no partial one fits, so outdated statistics cannot lead to another plan. `retry_count BETWEEN n AND n` does the same
-for the index of what is pending by retry_count.
+A connection may have a million rows of each kind. So a statement that counts them reads the index (connection_id,
+status, …) in its order and stops at a LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use this index:
+no other has this order and no partial index fits the condition, so outdated statistics cannot lead to another plan.
+`retry_count BETWEEN n AND n` does the same for the index of pending dead letters by retry_count.
 """
 
 from typing import Final
 
-# A plan that was made while a table was small is kept when it has grown. What is sorted is read whole: not where an
-# index has that order.
+# PostgreSQL keeps a plan that it made while the table was small. So these settings rule out plans that read every
+# matching row: a scan of an index in the right order stops early.
 BY_INDEX: Final = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
         set_config('enable_sort', 'off', true)
@@ -34,7 +34,7 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# $2: how many failures in a row, $3: how many pending dead letters are counted.
+# What policies need to know of the connections $1. Counts at most $2 failures in a row and $3 pending dead letters.
 ACTIVITIES: Final = """
     SELECT c.org_id::text, c.id::text, c.config_json,
         (
@@ -67,8 +67,9 @@ ACTIVITIES: Final = """
     FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
 """
 
-# $2: how many are counted, $3: touched dead letters. NOT IN is hashed whatever their number.
-UNTOUCHED: Final = """
+# Counts at most $2 pending dead letters of each connection, without those in $3: entries in memory have changed them.
+# PostgreSQL hashes the list of NOT IN, however long it is.
+COUNT_UNTOUCHED: Final = """
     SELECT c.org_id::text, c.id::text,
         (
             SELECT count(*) FROM (
@@ -81,8 +82,8 @@ UNTOUCHED: Final = """
     FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
 """
 
-# $1: orgs, $2: a connection of each, $3: touched dead letters, $4: rows of a page, $5: how many are counted, the page
-# included.
+# A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each,
+# $3: dead letters to leave out, as above, $4: rows of a page, $5: how many are counted at most, the page included.
 MATCHING: Final = """
     SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
         page.matching
@@ -100,8 +101,8 @@ MATCHING: Final = """
     ) AS page
 """
 
-# As above, and $6: the highest retry_count of each. Those that were retried more often are not read: it goes from one
-# retry_count that there is to the next, and takes a page of each.
+# The same for dead letters with a retry_count of at most $6 (one value for each connection). Those with a higher one
+# are not read: `level` goes from each existing retry_count to the next, and one page of each is read.
 RETRIED_AT_MOST: Final = """
     WITH RECURSIVE asked AS (
         SELECT each.org_id, each.connection_id, each.most

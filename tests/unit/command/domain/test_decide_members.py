@@ -127,7 +127,7 @@ def test_one_of_two_owners_may_be_removed(user_id: str) -> None:
     assert (user_id in after.members, after.owners) == (False, 1)
 
 
-def test_removing_a_member_also_removes_it_from_its_projects_listed_in_order() -> None:
+def test_removing_a_member_removes_it_from_its_projects_and_lists_their_ids_in_order() -> None:
     removed = BUSY_BOB.when(command("REMOVE_MEMBER", by=ANN, user_id=BOB))
     after = removed.then(facts.MemberRemoved(user_id=BOB, project_ids=(WEB, APP, OPS))).after()
     assert BOB not in after.members

@@ -177,6 +177,6 @@ async def test_an_admin_port_in_use_is_named_with_its_setting() -> None:
     port = free_port()
     settings = Settings(admin_port=port)
     all_sites = sites(DoorAlone().app, ("127.0.0.1", port), settings, Health(), CollectorRegistry())
-    expected = rf"^cannot listen on 127.0.0.1:{port} .*; name another with DAYBOOK_ADMIN_PORT$"
+    expected = rf"^cannot listen on 127.0.0.1:{port} .*; choose another port with DAYBOOK_ADMIN_PORT$"
     with pytest.raises(DaybookError, match=expected):
         await serve(all_sites, asyncio.Event())
