@@ -13,12 +13,13 @@ from click.testing import CliRunner
 from daybook_projector.audit.checks.finding import CHECKS
 from daybook_projector.audit.cli import audit
 from support.example_verifier import Answer, needs_node, verify, verify_each
-from support.exports import Export
+from support.exports import Export, Files, export_of
 from support.random_tampering import randomly_tampered, with_each_class_of_bytes
 from support.tampered_exports import checkable_exports, tampered_exports, uncheckable_exports
 
 SEED = 20261122
 BATCHES, BATCH = 4, 150
+SURPLUS: Files = {f"{number}": b"" for number in range(1200)}
 
 pytestmark = needs_node
 
@@ -45,6 +46,14 @@ def differences(exports: Iterable[Export], root: Path) -> list[tuple[str, Answer
 
 def test_they_agree_on_every_export_with_a_known_finding(tmp_path: Path) -> None:
     assert differences([*checkable_exports(), *uncheckable_exports()], tmp_path) == []
+
+
+def test_they_agree_on_more_findings_than_are_given(tmp_path: Path) -> None:
+    files = {partition: [b"garbage\n"] * (1500 if partition == 2 else 300) for partition in (0, 2, 5)}
+    assert (
+        differences([Export("garbage", export_of(files)), Export("surplus", export_of({}) | SURPLUS)], tmp_path) == []
+    )
+    assert orjson.loads(own_answer(tmp_path / "0", "--json").stdout)["more"] == 1100
 
 
 @pytest.mark.parametrize("batch", range(BATCHES))

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from click.testing import CliRunner, Result
 from daybook_projector.audit.cli import audit
 from daybook_projector.audit.exports.entry_filter import EntryFilter
 from daybook_projector.audit.verify import workers
+from daybook_projector.audit.verify.export import verify_export
 from support.documents import blocks, page, section
 from support.exports import digested
 from support.listed_log import a_log, listed, write_export
@@ -122,3 +125,16 @@ def test_a_small_export_starts_no_processes_whatever_its_manifest_says(
     assert run(folder).output.splitlines()[-1] == (
         "invalid: columns: manifest 6, field entries, expected 1, found 9007199254740991"
     )
+
+
+def test_the_progress_is_the_number_of_lines(folder: Path) -> None:
+    shown: list[object] = []
+
+    @contextmanager
+    def show_progress(total: int, word: str) -> Iterator[Callable[[int], None]]:
+        shown.append((total, word))
+        yield shown.append
+
+    asyncio.run(verify_export(folder, show_progress))
+    assert shown[0] == (1, "entries")
+    assert sum(number for number in shown[1:] if isinstance(number, int)) == 1
