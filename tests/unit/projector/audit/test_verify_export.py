@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -14,6 +15,7 @@ from daybook_projector.audit.cli import audit
 from daybook_projector.audit.exports.entry_filter import EntryFilter
 from daybook_projector.audit.verify import workers
 from daybook_projector.audit.verify.export import verify_export
+from support.chain import Json, jcs
 from support.documents import blocks, page, section
 from support.exports import digested
 from support.listed_log import a_log, listed, write_export
@@ -87,7 +89,7 @@ def test_another_kind_of_export_cannot_be_checked(folder: Path) -> None:
 def test_other_options_do_not_apply_to_an_export(folder: Path) -> None:
     found = run(folder, "--scope", "topic")
     assert found.exit_code == 2
-    assert "--export is verified by itself" in found.stderr
+    assert "--export is verified as it is" in found.stderr
 
 
 def test_what_the_product_exports_is_valid(tmp_path: Path) -> None:
@@ -138,3 +140,30 @@ def test_the_progress_is_the_number_of_lines(folder: Path) -> None:
     asyncio.run(verify_export(folder, show_progress))
     assert shown[0] == (1, "entries")
     assert sum(number for number in shown[1:] if isinstance(number, int)) == 1
+
+
+def test_an_export_has_a_certificate_that_a_later_one_continues(folder: Path, tmp_path_factory: Any) -> None:
+    certificate = tmp_path_factory.mktemp("kept") / "certificate.json"
+    assert run(folder, "--certificate", certificate).exit_code == 0
+    certified = json.loads(certificate.read_bytes())
+    assert (certified["scope"], certified["result"], certified["since"]) == (["export"], "valid", None)
+    assert certified["partitions"][0].keys() == {"partition", "entries", "position", "hash", "digest"}
+    assert "tables" not in certified
+    assert run(folder, "--since", certificate).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [({"hash": "0" * 64}, "hash"), ({"position": 1}, "missing"), ({"partition": 7}, "missing")],
+)
+def test_an_export_that_does_not_continue_a_certificate_is_invalid(
+    folder: Path, tmp_path_factory: Any, change: Json, check: str
+) -> None:
+    certificate = tmp_path_factory.mktemp("kept") / "certificate.json"
+    run(folder, "--certificate", certificate)
+    certified = json.loads(certificate.read_bytes())
+    certified["partitions"][0] |= change
+    certificate.write_bytes(jcs(certified))
+    found = run(folder, "--since", certificate)
+    assert found.exit_code == 1
+    assert f"invalid: {check}: export" in found.output

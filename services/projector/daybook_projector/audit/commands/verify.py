@@ -35,7 +35,8 @@ SCOPES = ("topic", "audit_log", "tables")
 @click.option(
     "--since",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Verify only the entries after this certificate, and that they continue it. Tables are not compared.",
+    help="Verify only the entries after this certificate, and that they continue it. Tables are not compared. "
+    "An export is read whole, and must have the certified entries.",
 )
 @click.option(
     "--certificate",
@@ -75,13 +76,13 @@ def verify(
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
-    if folder is not None and (scopes or org is not None or since is not None or certificate_file is not None):
-        raise click.UsageError("--export is verified by itself: use it with no option but --json")
+    if folder is not None and (scopes or org is not None):
+        raise click.UsageError("--export is verified as it is: use it without --scope and --org")
     try:
         if folder is None:
             code = _verify(scopes, None if org is None else str(org), since, certificate_file, as_json=as_json)
         else:
-            code = _verify_export(folder, as_json=as_json)
+            code = _verify_export(folder, since, certificate_file, as_json=as_json)
     except DaybookError as error:
         click.echo(f"could not check: {str(error).replace(LINE_FEED, ' ')}", err=True)
         code = UNCHECKED
@@ -93,40 +94,45 @@ def verify(
 def _verify(
     scopes: tuple[str, ...], org_id: str | None, since: Path | None, certificate_file: Path | None, *, as_json: bool
 ) -> int:
-    from daybook_projector.audit.reports.certificate import certificate_bytes, certify
     from daybook_projector.audit.reports.text import verified_lines
     from daybook_projector.audit.verify import run
 
     earlier = None if since is None else _earlier(since)
-    starts = None if earlier is None else earlier.starts()
-    request = run.Request(frozenset(scopes) or None, starts, org_id)
+    request = run.Request(frozenset(scopes) or None, None if earlier is None else earlier.starts(), org_id)
     verified = asyncio.run(run.verify(server_settings(), request, _progress))
+    certificate = _certificate(verified, earlier)
+    if certificate_file is not None:
+        certificate_file.write_bytes(certificate)
+    for line in [certificate.decode()] if as_json else verified_lines(verified):
+        click.echo(line)
+    return _exit_code(verified)
+
+
+def _verify_export(folder: Path, since: Path | None, certificate_file: Path | None, *, as_json: bool) -> int:
+    from daybook_contracts.json.canonical import canonical_bytes
+    from daybook_projector.audit.reports.text import export_lines
+    from daybook_projector.audit.verify.export import verify_export
+
+    earlier = None if since is None else _earlier(since)
+    verified = asyncio.run(verify_export(folder, _progress, None if earlier is None else earlier.starts()))
+    if certificate_file is not None:
+        certificate_file.write_bytes(_certificate(verified.for_certificate(), earlier))
+    lines = [canonical_bytes(verified.as_json())] if as_json else map(str.encode, export_lines(verified))
+    for line in lines:
+        click.echo(line)  # bytes: in UTF-8 whatever the locale
+    return INVALID if verified.findings else VALID
+
+
+def _certificate(verified: "Verified", earlier: "CertificateFile | None") -> bytes:
+    from daybook_projector.audit.reports.certificate import certificate_bytes, certify
+
     certificate = certify(
         verified,
         made_at=datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
         daybook=version("daybook-infra"),
         since=None if earlier is None else earlier.sha256,
     )
-    if certificate_file is not None:
-        certificate_file.write_bytes(certificate_bytes(certificate))
-    if as_json:
-        click.echo(certificate_bytes(certificate).decode())
-    else:
-        for line in verified_lines(verified):
-            click.echo(line)
-    return _exit_code(verified)
-
-
-def _verify_export(folder: Path, *, as_json: bool) -> int:
-    from daybook_contracts.json.canonical import canonical_bytes
-    from daybook_projector.audit.reports.text import export_lines
-    from daybook_projector.audit.verify.export import verify_export
-
-    verified = asyncio.run(verify_export(folder, _progress))
-    lines = [canonical_bytes(verified.as_json())] if as_json else map(str.encode, export_lines(verified))
-    for line in lines:
-        click.echo(line)  # bytes: in UTF-8 whatever the locale
-    return INVALID if verified.findings else VALID
+    return certificate_bytes(certificate)
 
 
 def _exit_code(verified: "Verified") -> int:

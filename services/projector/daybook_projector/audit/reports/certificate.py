@@ -92,7 +92,7 @@ def certify(verified: Verified, *, made_at: str, daybook: str, since: str | None
         partitions=tuple(_partition(each, has_topic=has_topic) for each in verified.partitions),
         tables=tables if has_database else UNSET,
         quarantined=quarantined if has_database else UNSET,
-        redacted=_redacted(verified.partitions) if "audit_log" in verified.scope else UNSET,
+        redacted=UNSET if verified.scope in ((), ("topic",)) else _redacted(verified.partitions),
         result="valid" if verified.is_valid else "invalid",
         findings=verified.findings,
         more=verified.more,

@@ -56,8 +56,8 @@ def verified_lines(verified: Verified) -> Iterator[str]:
 def export_lines(verified: VerifiedExport) -> Iterator[str]:
     """The last line says the result, and names the first finding."""
     for partition in verified.partitions:
-        head = "".join(f", {name} {value}" for name, value in partition.head.items())
-        yield f"partition {partition.partition}: entries {partition.entries}{head}"
+        number, *others = (f"{name} {value}" for name, value in partition.as_json().items())
+        yield f"{number}: {', '.join(others)}"
     yield from (f"redacted {id_}" for id_ in verified.redacted)
     yield from _findings_lines(verified, "valid")
 

@@ -2,40 +2,47 @@
 process for each core if there is much to read.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from daybook_contracts.log.head import GENESIS, Head
 from daybook_projector.audit.checks.chain import Chain
+from daybook_projector.audit.checks.digest import EMPTY
 from daybook_projector.audit.checks.entry_checks import next_position
 from daybook_projector.audit.checks.finding import Check, Finding, Findings, shown
 from daybook_projector.audit.checks.forms import as_json
 from daybook_projector.audit.exports.manifest import ExportFile, check_manifest
-from daybook_projector.audit.log.export import ExportLog
+from daybook_projector.audit.log.export import ExportLog, Line
 from daybook_projector.audit.log.place import NO_OFFSET
+from daybook_projector.audit.verify.report import PartitionReport, Start, Verified
 from daybook_projector.audit.verify.workers import ShowProgress, count_read, open_workers
 
 SHORTEST_ENTRY: Final = 500
 """Bytes; no entry is shorter."""
 
-_NOTHING: Final[dict[str, Any]] = {}
-
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """`head`: position, hash and digest of the partition, if it has lines and none has a finding."""
+    """`is_sound`: the file has lines, and none has a finding."""
 
     partition: int
-    entries: int
-    head: dict[str, Any]
-    redacted: tuple[str, ...]
-    findings: tuple[Finding, ...]
-    more: int
+    entries: int = 0
+    head: Head = GENESIS
+    digest: bytes = EMPTY
+    is_sound: bool = False
+    redacted: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    more: int = 0
 
     def as_json(self) -> dict[str, Any]:
-        return {"partition": self.partition, "entries": self.entries, **self.head}
+        counted = {"partition": self.partition, "entries": self.entries}
+        if not self.is_sound:
+            return counted
+        return {**counted, "position": self.head.position, "hash": self.head.hash, "digest": self.digest.hex()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +68,24 @@ class VerifiedExport:
             "more": self.more,
         }
 
+    def for_certificate(self) -> Verified:
+        return Verified(
+            scope=("export",),
+            partitions=tuple(map(_certified, self.partitions)),
+            tables=(),
+            quarantined=(),
+            findings=self.findings,
+            more=self.more,
+        )
 
-async def verify_export(folder: Path, show_progress: ShowProgress) -> VerifiedExport:
-    """Raises `ExportUnreadable` and `OtherKind`: nothing can be said of the log."""
+
+async def verify_export(
+    folder: Path, show_progress: ShowProgress, starts: Mapping[int, Start] | None = None
+) -> VerifiedExport:
+    """`starts`: by partition, where a certificate ends; the export must have these entries, too. Raises
+    `ExportUnreadable` and `OtherKind`: nothing can be said of the log.
+    """
+    vouched = {at: start.head for at, start in (starts or {}).items() if start.head != GENESIS}
     log = ExportLog(folder)
     names = log.names()
     manifest, faults = check_manifest(log.manifest())
@@ -74,48 +96,80 @@ async def verify_export(folder: Path, show_progress: ShowProgress) -> VerifiedEx
     expected = sum(min(file.entries, log.size(file.partition) // SHORTEST_ENTRY) for file in files)
     with show_progress(expected, "entries") as advance:
         async with open_workers(expected, advance) as workers:
-            checks = [partial(check_file, folder, file, is_filtered=manifest.filter is not None) for file in files]
+            is_filtered = manifest.filter is not None
+            checks = [partial(check_file, folder, file, vouched.get(file.partition), is_filtered) for file in files]
             reports = await workers.all(checks)
     findings = Findings()
     findings.extend(faults)
     for report in reports:
         findings.extend(report.findings, report.more)
+    there = {file.partition for file in files}
+    findings.extend(_missing(partition, 0) for partition in vouched if partition not in there)
     listed = {file.name for file in files}
     findings.extend(Finding(check="surplus", place="export", field=shown(name)) for name in names if name not in listed)
     return VerifiedExport(tuple(reports), tuple(findings.listed), findings.more)
 
 
-def check_file(folder: Path, file: ExportFile, *, is_filtered: bool) -> FileReport:
+def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered: bool) -> FileReport:  # noqa: FBT001 - by position only, for another process
     """One file of entries, and what the manifest says of it. Raises `ExportUnreadable`."""
     log, findings = ExportLog(folder), Findings()
     if not log.has_file(file.partition):
-        findings.add(_missing(file.partition, file.first))
-        return FileReport(file.partition, 0, _NOTHING, (), tuple(findings.listed), 0)
+        return FileReport(file.partition, findings=(_missing(file.partition, file.first),))
     chain = Chain(file.partition, "export", is_filtered=is_filtered)
     digest = sha256()
     first: int | None = None
     for lines in log.lines(file.partition, digest.update):
         for line in lines:
-            if line.is_ended:
-                finding = chain.follow(NO_OFFSET, line.value).finding
-            else:
-                finding = chain.step_over(NO_OFFSET, line.value, is_whole=False).finding
+            finding = _follow(chain, line)
             if finding is not None:
                 findings.add(finding)
             if first is None and not (is_filtered and finding is not None and finding.check == "unreadable"):
                 first = chain.head.position
+            if vouched is not None and chain.head.position == vouched.position and chain.head != vouched:
+                findings.add(_other(file.partition, vouched, chain.head))
         count_read(len(lines))
-    head = _NOTHING if len(findings) > 0 or chain.entries == 0 else _head(chain)
-    if not is_filtered and chain.head.position < file.last:
+    is_sound = len(findings) == 0 and chain.entries > 0
+    end = file.last if vouched is None else max(file.last, vouched.position)
+    if not is_filtered and chain.head.position < end:
         findings.add(_missing(file.partition, next_position(chain.head)))
     last = None if first is None else chain.head.position
     has = {"sha256": digest.hexdigest(), "first": first, "last": last, "entries": chain.entries}
     findings.extend(_claim(file, name, found) for name, found in has.items() if found not in (None, _said(file, name)))
-    return FileReport(file.partition, chain.entries, head, tuple(chain.redacted), tuple(findings.listed), findings.more)
+    redacted, listed = tuple(chain.redacted), tuple(findings.listed)
+    return FileReport(
+        file.partition, chain.entries, chain.head, chain.digest, is_sound, redacted, listed, findings.more
+    )
 
 
-def _head(chain: Chain) -> dict[str, Any]:
-    return {"position": chain.head.position, "hash": chain.head.hash, "digest": chain.digest.hex()}
+def _follow(chain: Chain, line: Line) -> Finding | None:
+    if line.is_ended:
+        return chain.follow(NO_OFFSET, line.value).finding
+    return chain.step_over(NO_OFFSET, line.value, is_whole=False).finding
+
+
+def _other(partition: int, vouched: Head, found: Head) -> Finding:
+    """The export has another entry where the certificate ends."""
+    return Finding(
+        check="hash",
+        place="export",
+        partition=partition,
+        position=as_json(vouched.position),
+        expected=vouched.hash,
+        found=found.hash,
+    )
+
+
+def _certified(file: FileReport) -> PartitionReport:
+    return PartitionReport(
+        partition=file.partition,
+        entries=file.entries,
+        head=file.head,
+        offset=NO_OFFSET,
+        voids=0,
+        digest=file.digest,
+        rows=file.entries,
+        redacted=file.redacted,
+    )
 
 
 def _missing(partition: int, position: int) -> Finding:

@@ -1,0 +1,82 @@
+"""`daybook audit verify` and `compare` as their users run them: exit codes, last lines, certificates."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
+from support.auditing import unguarded
+from support.logbook import log_with, org, project
+from support.projecting import projected, projecting, publish
+from support.shell import run_daybook
+
+ORG = org(1)
+
+
+@pytest.fixture(autouse=True)
+async def _log(settings: Settings, pool: Pool) -> None:
+    log = log_with(ORG)
+    await publish(settings, log)
+    async with projecting(settings):
+        await projected(pool, log)
+
+
+async def rename(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await unguarded(connection, f"UPDATE orgs SET name = 'altered' WHERE id = '{ORG}'")
+
+
+async def test_valid_is_the_last_line_and_exit_code_0(settings: Settings) -> None:
+    done = await run_daybook(settings, "audit", "verify")
+    assert (done.code, done.stderr, done.stdout.splitlines()[-1]) == (0, "", "valid: topic, audit_log, tables")
+
+
+async def test_the_last_line_names_the_first_bad_place(settings: Settings, pool: Pool) -> None:
+    await rename(pool)
+    done = await run_daybook(settings, "audit", "verify")
+    assert done.code == 1
+    assert done.stdout.splitlines()[-1] == (
+        f'invalid: row: tables, table orgs, key {ORG}, field name, expected "a", found "altered"'
+    )
+
+
+async def test_what_cannot_be_checked_is_exit_code_2(settings: Settings) -> None:
+    away = settings.model_copy(update={"kafka_bootstrap": "127.0.0.1:1"})
+    done = await run_daybook(away, "audit", "verify", "--scope", "topic")
+    assert (done.code, done.stdout) == (2, "")
+    assert done.stderr.startswith("could not check: the topic: ")
+    others = await run_daybook(away, "audit", "verify")
+    assert (others.code, others.stdout.splitlines()[-1]) == (0, "valid: audit_log, tables")
+    assert "not reached: the topic" in others.stdout
+
+
+async def test_certificates_are_written_printed_and_compared(settings: Settings, pool: Pool, tmp_path: Path) -> None:
+    kept = [str(tmp_path / name) for name in ("first.json", "second.json")]
+    assert (await run_daybook(settings, "audit", "verify", "--certificate", kept[0])).code == 0
+    printed = await run_daybook(settings, "audit", "verify", "--json", "--since", kept[0])
+    assert json.loads(printed.stdout)["result"] == "valid"
+    await rename(pool)
+    assert (await run_daybook(settings, "audit", "verify", "--certificate", kept[1])).code == 1
+    same = await run_daybook(settings, "audit", "compare", kept[0], kept[0])
+    assert (same.code, same.stdout) == (0, "no change\n")
+    other = await run_daybook(settings, "audit", "compare", *kept)
+    assert other.code == 1
+    assert other.stdout.splitlines()[-1] == "contradiction: table orgs differs, although the log is the same"
+
+
+async def test_a_file_that_is_no_certificate_is_refused(settings: Settings, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"kind":"x"}')
+    for command in (("verify", "--since", str(other)), ("compare", str(other), str(other))):
+        done = await run_daybook(settings, "audit", *command)
+        assert (done.code, done.stdout) == (2, "")
+        assert "is not a certificate" in done.stderr
+
+
+async def test_an_org_alone_gives_no_certificate(settings: Settings) -> None:
+    assert (await run_daybook(settings, "audit", "verify", "--org", ORG)).code == 0
+    refused = await run_daybook(settings, "audit", "verify", "--org", project(1), "--json")
+    assert refused.code == 2
+    assert "--org gives no certificate" in refused.stderr
