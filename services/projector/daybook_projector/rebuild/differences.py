@@ -118,7 +118,6 @@ def keep_referenced_users(shadows: ShadowTables) -> str:
         for name, column in (
             (shadows.of(ORG_MEMBERS).name, "user_id"),
             (shadows.of(PROJECT_MEMBERS).name, "user_id"),
-            ("daybook.known_users", "user_id"),
             ("public.audit_log", "actor_user_id"),
         )
     )

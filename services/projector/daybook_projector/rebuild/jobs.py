@@ -69,8 +69,10 @@ def fold_and_fill(work: Work, task: FoldTask) -> Folded:
         return runner.run(_fold_and_fill(work, task))
 
 
-def read_back(work: Work, table: Table) -> list[Finding]:
-    """Compares what PostgreSQL holds in a shadow table with the fold, by the digests' rows: none may differ."""
+def read_back(work: Work, name: str) -> list[Finding]:
+    """Compares what PostgreSQL holds in the shadow of a table with the fold, row by row: none may differ."""
+    # By name, since tables are compared by identity, which another process does not know.
+    table = next(table for table in work.tables if table.name == name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_read_back(work, table))
 
@@ -85,13 +87,15 @@ async def _fold_and_fill(work: Work, task: FoldTask) -> Folded:
 
 
 async def _fold(work: Work, task: FoldTask, fold: PartitionFold) -> Folded:
+    partitions = work.settings.partitions
     async with AsyncExitStack() as stack:
-        connection = await stack.enter_async_context(join_snapshot(work.settings, work.snapshot_id))
-        entries: LogEntries = KeptEntries(work.settings.partitions)
+        entries: LogEntries
         if work.source == "topic":
-            topic = await stack.enter_async_context(open_topic(work.settings))
-            entries = LoggedEntries(topic, work.settings.partitions)
-        pages = entries.read(connection, task.partition, NOTHING_PROJECTED, task.until)
+            entries = LoggedEntries(await stack.enter_async_context(open_topic(work.settings)), partitions)
+        else:
+            connection = join_snapshot(work.settings, work.snapshot_id)
+            entries = KeptEntries(await stack.enter_async_context(connection), partitions)
+        pages = entries.read(task.partition, NOTHING_PROJECTED, task.until)
         return await fold_pages(pages, fold, task.partition, lambda page: count_read(len(page)))
 
 

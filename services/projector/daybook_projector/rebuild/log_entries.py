@@ -21,10 +21,8 @@ Pages = AsyncIterator[list[PartitionEntry]]
 
 
 class LogEntries(Protocol):
-    def read(self, connection: Connection, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
-        """Reads PostgreSQL, if at all, by this connection. Raises `LogBroken`, `RebuildRefused`, `KafkaAway` and
-        `DatabaseAway`.
-        """
+    def read(self, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
+        """Raises `LogBroken`, `RebuildRefused`, `KafkaAway` and `DatabaseAway`."""
         ...
 
 
@@ -36,7 +34,7 @@ class LoggedEntries:
         self._partitions = partitions
         self._org_id = org_id
 
-    async def read(self, _connection: Connection, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
+    async def read(self, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
         head = after.head
         first, end = await self._topic.bounds(partition)
         if not first <= after.next_offset <= until.next_offset <= end:
@@ -54,14 +52,17 @@ class LoggedEntries:
 
 
 class KeptEntries:
-    """Every row of `audit_log`. It has no index on positions, so each call reads all of it."""
+    """Every row of `audit_log`, in the connection's snapshot. It has no index on positions, so each call reads all of
+    it.
+    """
 
-    def __init__(self, partitions: int) -> None:
+    def __init__(self, connection: Connection, partitions: int) -> None:
+        self._connection = connection
         self._partitions = partitions
 
-    async def read(self, connection: Connection, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
+    async def read(self, partition: int, after: Checkpoint, until: Checkpoint) -> Pages:
         head = after.head
-        log = TableLog(connection)
+        log = TableLog(self._connection)
         async for records in log.read(partition, after.head, until.head.position):
             page = []
             for record in records:
@@ -78,12 +79,13 @@ class KeptEntries:
 class OrgEntries:
     """The rows of one org in `audit_log`, found by their org. What is between them is not read."""
 
-    def __init__(self, org_id: str, partitions: int) -> None:
+    def __init__(self, connection: Connection, org_id: str, partitions: int) -> None:
+        self._connection = connection
         self._org_id = org_id
         self._partitions = partitions
 
-    async def read(self, connection: Connection, partition: int, after: Checkpoint, _until: Checkpoint) -> Pages:
-        log = TableLog(connection)
+    async def read(self, partition: int, after: Checkpoint, _until: Checkpoint) -> Pages:
+        log = TableLog(self._connection)
         async for records in log.read_org(partition, self._org_id, after.head):
             yield [read_row(record, self._partitions).entry for record in records]
         await _require_first_ids(log)

@@ -113,7 +113,7 @@ class OrgRebuild:
             partition, entries = await self._place()
             until = await load_checkpoint(self._connection, partition)
             requirements = OrgRequirements(partition)
-            pages = state.entries.read(self._connection, partition, NOTHING_PROJECTED, until)
+            pages = state.entries.read(partition, NOTHING_PROJECTED, until)
             with self._progress(entries) as advance, closing(state.open_fold(partition)) as fold:
                 folded = await fold_pages(pages, fold, partition, requirements.note, lambda page: advance(len(page)))
                 refuse_any([folded.unappliable, *await requirements.unmet(self._connection)])
@@ -144,7 +144,7 @@ async def open_org_rebuild(
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
         connection = await stack.enter_async_context(connect(settings, name, statement_seconds=0))
-        entries: LogEntries = OrgEntries(org_id, settings.partitions)
+        entries: LogEntries = OrgEntries(connection, org_id, settings.partitions)
         if source == "topic":
             topic = await stack.enter_async_context(open_topic(settings))
             entries = LoggedEntries(topic, settings.partitions, org_id)

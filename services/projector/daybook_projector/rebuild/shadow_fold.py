@@ -61,7 +61,7 @@ class ShadowFold:
         requirements = OrgRequirements(partition)
         with closing(self.open_fold(partition)) as fold:
             folded = await fold_pages(
-                self.entries.read(self.connection, partition, before, after),
+                self.entries.read(partition, before, after),
                 fold,
                 partition,
                 lambda page: note_touched(touched, self.rules, page),

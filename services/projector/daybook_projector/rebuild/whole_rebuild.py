@@ -82,23 +82,22 @@ class WholeRebuild:
         return found
 
     async def _build(self) -> None:
-        state, work = self._state, self._work
-        async with open_snapshot(work.settings) as snapshot:
-            work = replace(work, snapshot_id=snapshot.id)
+        state = self._state
+        async with open_snapshot(self._work.settings) as snapshot:
             cuts = {each: snapshot.checkpoints.get(each, NOTHING_PROJECTED) for each in state.folded}
             state.frozen = {each: _positions(snapshot.quarantined_in(each)) for each in cuts}
-            total = sum(cut.head.position + 1 for cut in cuts.values())
+            work = replace(self._work, snapshot_id=snapshot.id)
             ordered = sorted(cuts, key=lambda each: cuts[each].head.position, reverse=True)
-            parts = [FoldTask(each, cuts[each], state.frozen[each]) for each in ordered]
+            tasks = [FoldTask(each, cuts[each], state.frozen[each]) for each in ordered]
+            total = sum(cut.head.position + 1 for cut in cuts.values())
             with self._progress(total) as advance:
                 async with open_workers(total, advance) as workers:
-                    folded = await workers.all(partial(jobs.fold_and_fill, work, part) for part in parts)
-        refuse_any([each.unappliable for each in folded])
-        state.folded.update(cuts)
-        failpoint("rebuild-filled")
-        await add_keys(self._connection, state.shadows)
-        async with open_workers(total, _unseen) as workers:
-            found = await workers.all(partial(jobs.read_back, work, table) for table in work.tables)
+                    folded = await workers.all(partial(jobs.fold_and_fill, work, task) for task in tasks)
+                    refuse_any([each.unappliable for each in folded])
+                    state.folded.update(cuts)
+                    failpoint("rebuild-filled")
+                    await add_keys(self._connection, state.shadows)
+                    found = await workers.all(partial(jobs.read_back, work, table.name) for table in work.tables)
         require_same(chain.from_iterable(found))
 
     async def _catch_up(self) -> int:
@@ -129,10 +128,6 @@ def _positions(quarantined: Iterable[Quarantine]) -> dict[str, int]:
     return {each.org_id: each.position for each in quarantined}
 
 
-def _unseen(_number: int) -> None:
-    pass
-
-
 @asynccontextmanager
 async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowProgress) -> AsyncIterator[WholeRebuild]:
     """Raises `RebuildRefused` if another one is running. What was built is removed at the end."""
@@ -142,7 +137,7 @@ async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowP
         await begin_session(connection)
         if not await connection.fetchval(ALONE):
             raise RebuildRefused("another rebuild is running")
-        entries: LogEntries = KeptEntries(settings.partitions)
+        entries: LogEntries = KeptEntries(connection, settings.partitions)
         if source == "topic":
             entries = LoggedEntries(await stack.enter_async_context(open_topic(settings)), settings.partitions)
         work = Work(settings, source, "", folder, f"{PREFIX}_{secrets.token_hex(4)}")
