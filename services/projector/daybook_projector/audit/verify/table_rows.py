@@ -16,7 +16,7 @@ from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.columns import is_redacted
 from daybook_projector.audit.checks.entry_checks import judge
 from daybook_projector.audit.checks.finding import Check, Finding, Findings, shown
-from daybook_projector.audit.checks.own_checks import Expected
+from daybook_projector.audit.checks.own_checks import NO_HASH, Expected
 from daybook_projector.audit.log.place import SourceRecord
 
 Pages = AsyncIterator[list[SourceRecord]]
@@ -85,7 +85,7 @@ class TableRows:
             return
         for position in range(head.position + 1, cut.head.position + 1):
             self._findings.add(self._finding("missing", position))
-        if head.position == cut.head.position and head.hash != cut.head.hash:
+        if head.position == cut.head.position and head.hash not in (NO_HASH, cut.head.hash):
             self._findings.add(self._finding("hash", head.position, expected=cut.head.hash, found=head.hash))
         if head.position > cut.head.position:
             self._findings.add(self._finding("surplus", cut.head.position + 1))

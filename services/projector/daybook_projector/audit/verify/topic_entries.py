@@ -9,6 +9,7 @@ from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_projector.audit.checks.chain import Chain, Followed
 from daybook_projector.audit.checks.finding import Finding, Findings
 from daybook_projector.audit.checks.forms import count
+from daybook_projector.audit.checks.own_checks import NO_HASH
 from daybook_projector.audit.checks.readable import readable_object
 from daybook_projector.audit.log.topic import TopicLog
 from daybook_projector.audit.verify.report import Start
@@ -89,7 +90,7 @@ class TopicEntries:
             self._findings.add(
                 Finding(check="missing", place="topic", partition=self._chain.partition, position=position)
             )
-        if head.position == cut.head.position and head.hash != cut.head.hash:
+        if head.position == cut.head.position and head.hash not in (NO_HASH, cut.head.hash):
             self._findings.add(
                 Finding(
                     check="hash",
