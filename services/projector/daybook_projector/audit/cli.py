@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-MODULES = ("compare", "export", "replay", "tail", "verify")
+MODULES = ("compare", "explain", "export", "replay", "tail", "verify")
 
 
 class AuditCommands(click.Group):

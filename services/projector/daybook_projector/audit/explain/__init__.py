@@ -1,0 +1,1 @@
+"""`daybook audit explain`: the entries that made a row what it is."""

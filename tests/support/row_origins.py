@@ -1,0 +1,55 @@
+"""What the auditors' `explain` must say of every row, by the tests' own fold: all tables are compared before and after
+each entry.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from support.chain import Json
+from support.tables import COLUMNS, Tables, post
+
+RowKey = tuple[str, tuple[str, ...]]
+"""Table and key."""
+
+
+@dataclass(slots=True)
+class Origins:
+    """`places`: of the entries that changed the row. `columns`: by column, its present or last value, and the place of
+    the entry that set it.
+    """
+
+    exists: bool = True
+    places: list[str] = field(default_factory=list)
+    columns: dict[str, tuple[Any, str]] = field(default_factory=dict)
+
+
+def row_origins(entries: Iterable[Json]) -> dict[RowKey, Origins]:
+    """Of every row that ever was, except those of `audit_log`."""
+    found: dict[RowKey, Origins] = {}
+    tables: Tables = {name: {} for name in COLUMNS}
+    for entry in entries:
+        before = {name: dict(rows) for name, rows in tables.items()}
+        post(tables, entry)
+        place = f"{entry['metadata_json']['partition']}.{entry['metadata_json']['position']}"
+        for name in COLUMNS:
+            if name != "audit_log" and tables[name] != before[name]:
+                _note(found, name, before[name], tables[name], place)
+    return found
+
+
+def _note(found: dict[RowKey, Origins], name: str, before: Any, after: Any, place: str) -> None:
+    keys, others = COLUMNS[name]
+    for key in before.keys() | after.keys():
+        old, new = before.get(key), after.get(key)
+        if old == new:
+            continue
+        row = found.setdefault((name, key), Origins())
+        row.places.append(place)
+        row.exists = new is not None
+        if new is not None:
+            values = dict(zip((*keys, *others), (*key, *new), strict=True))
+            earlier = {} if old is None else dict(zip((*keys, *others), (*key, *old), strict=True))
+            row.columns |= {
+                column: (value, place) for column, value in values.items() if old is None or value != earlier[column]
+            }
