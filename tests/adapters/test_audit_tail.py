@@ -14,7 +14,7 @@ from daybook_contracts.log.continuity import LogChanged
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
-from daybook_projector.audit.exports.tail import follow
+from daybook_projector.audit.exports.tail import LogReading, follow
 from daybook_projector.audit.exports.tail_starts import find_places
 from daybook_projector.audit.log import earlier_heads
 from support.logbook import Logbook, log_with, org_in, user_in
@@ -128,8 +128,19 @@ async def test_a_log_that_is_not_the_projected_one_is_refused(settings: Settings
 
 async def test_a_log_that_was_cut_is_refused(settings: Settings, pool: Pool) -> None:
     await post(pool, a_log())
-    with pytest.raises(LogChanged, match="partition 0: the log ends at offset 0"):
-        await find_places(settings, [0], {}, print)
+    ended = await run_daybook(settings, "audit", "tail")
+    assert (ended.code, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        "Error: partition 0: the log ends at offset 0, before the checkpoint's 3; run `daybook audit verify`\n"
+    )
+
+
+async def test_a_log_that_is_cut_while_it_is_followed_is_noticed(settings: Settings) -> None:
+    log = a_log()
+    await publish(settings, log)
+    places = {0: LogReading(log.heads[0], next_offset=len(log.records[0]) + 1)}
+    with pytest.raises(LogChanged, match="partition 0: the log ends at offset 3"):
+        await anext(follow(settings, places, print))
 
 
 @asynccontextmanager
