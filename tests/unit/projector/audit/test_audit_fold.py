@@ -308,6 +308,25 @@ def test_an_untrusted_creation_is_kept_as_postgresql_stores_it() -> None:
     assert b'"created_at":"2026-11-22T13:10:13.000000Z"' in rows["orgs"][-1][1]
 
 
+def test_an_untrusted_project_is_kept_under_the_org_in_lower_case() -> None:
+    log = founded()
+    place = log.add(SICK.upper(), ANN, facts.ProjectCreated(name="a", project_id=project(1)))[0]
+    rows, found = folded(log)
+    assert found == [(SICK, place.position)]
+    assert f'"org_id":"{SICK}"'.encode() in rows["projects"][0][1]
+
+
+def test_a_row_is_found_as_it_was_folded(tmp_path: Path) -> None:
+    log = founded()
+    connect(log)
+    with folding(tmp_path, max_held=0) as fold:
+        take(fold, entries_of(log))
+        found = fold.find(SOURCE_CONNECTIONS, (thing(1),))
+    assert found is not None
+    assert found["is_active"] is True
+    assert found["config_json"] == "{}"
+
+
 def test_rows_of_partitions_are_merged_in_the_order_of_their_keys(tmp_path: Path) -> None:
     log = log_with(*(org_in(at, 3, nth) for nth in range(4) for at in range(3)), users=[user_in(1, 3)], partitions=3)
     parts = [SecondFold().take(json_of(log, entries_of(log, at), at)).tables for at in range(3)]
