@@ -34,70 +34,70 @@ def ids(settings: Settings, *arguments: str) -> list[str]:
 def test_the_worst_alerts_come_first(settings: Settings) -> None:
     rows = listed(settings, "alerts")
     assert [row["severity"] for row in rows] == ["critical"] * 2 + ["warning"] * 3 + ["info"]
-    assert [row["id"] for row in rows[:2]] == [hub.BACKLOG, hub.OF_OTHER]
+    assert [row["id"] for row in rows[:2]] == [hub.BACKLOG_ALERT, hub.OTHER_ALERT]
 
 
 def test_an_alert_names_its_connection_and_rule_if_known(settings: Settings) -> None:
     by_id = {row["id"]: row for row in listed(settings, "alerts")}
     subjects = {id_: (row["connection_id"], row["rule"]) for id_, row in by_id.items()}
     assert subjects == {
-        hub.BACKLOG: (hub.HOTMART, "dlq_backlog"),
-        hub.FAILING: (hub.ADS, "sync_failing"),
-        hub.ABOUT_ADS: (hub.ADS, None),
-        hub.BY_HAND: (None, None),
-        hub.CHOSEN: (hub.ADS, None),
-        hub.OF_OTHER: (None, None),
+        hub.BACKLOG_ALERT: (hub.HOTMART, "dlq_backlog"),
+        hub.FAILING_ALERT: (hub.ADS, "sync_failing"),
+        hub.ADS_ALERT: (hub.ADS, None),
+        hub.MANUAL_ALERT: (None, None),
+        hub.REUSED_ALERT: (hub.ADS, None),
+        hub.OTHER_ALERT: (None, None),
     }
-    assert by_id[hub.BY_HAND] == {
-        "id": hub.BY_HAND,
+    assert by_id[hub.MANUAL_ALERT] == {
+        "id": hub.MANUAL_ALERT,
         "severity": "info",
         "org_id": hub.ACME,
         "project_id": hub.BLOG,
         "connection_id": None,
         "rule": None,
-        "message": hub.MEAN,
+        "message": hub.MARKUP,
     }
 
 
 def test_alerts_can_be_filtered(settings: Settings) -> None:
-    assert ids(settings, "alerts", "--org", hub.OTHER) == [hub.OF_OTHER]
-    assert ids(settings, "alerts", "--project", hub.BLOG) == [hub.BY_HAND]
-    assert set(ids(settings, "alerts", "--connection", hub.ADS)) == {hub.FAILING, hub.ABOUT_ADS, hub.CHOSEN}
-    assert ids(settings, "alerts", "--connection", hub.HOTMART) == [hub.BACKLOG]
+    assert ids(settings, "alerts", "--org", hub.OTHER) == [hub.OTHER_ALERT]
+    assert ids(settings, "alerts", "--project", hub.BLOG) == [hub.MANUAL_ALERT]
+    assert set(ids(settings, "alerts", "--connection", hub.ADS)) == {hub.FAILING_ALERT, hub.ADS_ALERT, hub.REUSED_ALERT}
+    assert ids(settings, "alerts", "--connection", hub.HOTMART) == [hub.BACKLOG_ALERT]
     assert ids(settings, "alerts", "--connection", hub.an_id(9)) == []
     assert ids(settings, "alerts", "--severity", "info", "--severity", "critical", "--org", hub.ACME) == [
-        hub.BACKLOG,
-        hub.BY_HAND,
+        hub.BACKLOG_ALERT,
+        hub.MANUAL_ALERT,
     ]
 
 
 def test_running_and_failed_runs_are_listed_latest_first(settings: Settings) -> None:
     first, *others = listed(settings, "runs")
-    assert [row["id"] for row in others] == [hub.RUNNING, hub.OLD]
+    assert [row["id"] for row in others] == [hub.RUNNING_SYNC, hub.OTHER_SYNC]
     assert first == {
-        "id": hub.FAILED,
+        "id": hub.FAILED_SYNC,
         "status": "failed",
         "org_id": hub.ACME,
         "project_id": hub.SHOP,
         "connection_id": hub.ADS,
         "started_at": "2026-03-02T10:00:00.000000Z",
         "finished_at": "2026-03-02T12:05:00.000000Z",
-        "error_message": hub.MEAN,
+        "error_message": hub.MARKUP,
     }
     assert (others[0]["started_at"], others[0]["finished_at"]) == ("2026-03-01T10:00:00.123456Z", None)
 
 
 def test_runs_can_be_filtered(settings: Settings) -> None:
-    assert ids(settings, "runs", "--org", hub.ACME) == [hub.FAILED, hub.RUNNING]
-    assert ids(settings, "runs", "--project", hub.ELSEWHERE) == [hub.OLD]
-    assert ids(settings, "runs", "--connection", hub.HOTMART) == [hub.RUNNING]
-    assert ids(settings, "runs", "--status", "success", "--status", "running") == [hub.DONE, hub.RUNNING]
+    assert ids(settings, "runs", "--org", hub.ACME) == [hub.FAILED_SYNC, hub.RUNNING_SYNC]
+    assert ids(settings, "runs", "--project", hub.OTHER_PROJECT) == [hub.OTHER_SYNC]
+    assert ids(settings, "runs", "--connection", hub.HOTMART) == [hub.RUNNING_SYNC]
+    assert ids(settings, "runs", "--status", "success", "--status", "running") == [hub.COMPLETED_SYNC, hub.RUNNING_SYNC]
     assert ids(settings, "runs", "--status", "cancelled") == []
 
 
 def test_inactive_connections_are_listed_unless_all_are_asked_for(settings: Settings) -> None:
-    assert ids(settings, "connections") == [hub.ADS, hub.SILENT, hub.FOREIGN]
-    assert ids(settings, "connections", "--type", "hotmart") == [hub.FOREIGN]
+    assert ids(settings, "connections") == [hub.ADS, hub.FEED, hub.OTHER_SHOP]
+    assert ids(settings, "connections", "--type", "hotmart") == [hub.OTHER_SHOP]
     assert ids(settings, "connections", "--project", hub.SHOP, "--all") == [hub.ADS, hub.HOTMART]
 
 
@@ -116,7 +116,9 @@ def test_a_named_connection_is_listed_even_if_it_is_active(settings: Settings) -
     assert listed(settings, "connections", "--connection", hub.ADS)[0]["pending_dlq_events"] == 3
 
 
-@pytest.mark.parametrize(("name", "first"), [("alerts", hub.BACKLOG), ("runs", hub.FAILED), ("connections", hub.ADS)])
+@pytest.mark.parametrize(
+    ("name", "first"), [("alerts", hub.BACKLOG_ALERT), ("runs", hub.FAILED_SYNC), ("connections", hub.ADS)]
+)
 def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name: str, first: str) -> None:
     result = invoke(settings, name, "--limit", "1", "--json")
     assert (result.exit_code, [row["id"] for row in json.loads(result.stdout)]) == (0, [first])
@@ -127,9 +129,11 @@ def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name
 
 def test_a_table_has_a_line_per_row_with_complete_ids(settings: Settings) -> None:
     alerts, runs, connections = (invoke(settings, name).stdout for name in ("alerts", "runs", "connections"))
-    assert ["critical", hub.BACKLOG, hub.HOTMART, "dlq_backlog", "many"] in cells(alerts)
-    assert ["info", hub.BY_HAND, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
-    assert ["failed", hub.FAILED, hub.ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [line[:6] for line in cells(runs)]
+    assert ["critical", hub.BACKLOG_ALERT, hub.HOTMART, "dlq_backlog", "many"] in cells(alerts)
+    assert ["info", hub.MANUAL_ALERT, "-", "-", *["late", "[31m", "[bold]since", "noon"]] in cells(alerts)
+    assert ["failed", hub.FAILED_SYNC, hub.ADS, "2026-03-02T10:00:00Z", "2h", "5m"] in [
+        line[:6] for line in cells(runs)
+    ]
     assert ["no", hub.ADS, hub.ACME, "3", "meta_ads", "Campaigns"] in cells(connections)
     assert ">1000" in invoke(settings, "connections", "--all").stdout
     assert hub.SECRET not in alerts + runs + connections

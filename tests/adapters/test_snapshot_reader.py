@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from daybook_command.postgres.snapshot_reader import SnapshotReader
-from daybook_command.postgres.snapshot_sql import HOLDERS
+from daybook_command.postgres.snapshot_sql import HOLDERS_BY_TABLE
 from daybook_command.shard.snapshot import Needs, OrgNeeds
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.errors import DatabaseAway
@@ -58,15 +58,15 @@ async def test_a_cached_org_is_read_again_only_after_a_quarantine(filled_pool: P
     assert (after.fresh, after.quarantined, after.generation) == (True, False, 2)
 
 
-@pytest.mark.parametrize("table", HOLDERS)
+@pytest.mark.parametrize("table", HOLDERS_BY_TABLE)
 @pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
 async def test_an_id_chosen_by_two_orgs_at_once_goes_to_one_of_them(pool: Pool, table: str, *, backwards: bool) -> None:
     reader, chosen = SnapshotReader(pool), str(uuid4())
-    asking = sorted([ORG, OTHER], reverse=backwards)
-    needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in asking))}
-    owner = min(asking)
+    org_ids = sorted([ORG, OTHER], reverse=backwards)
+    needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in org_ids))}
+    owner = min(org_ids)
     for _ in range(2):
-        assert (await reader.read(needs))[3].taken_ids == {(max(asking), chosen)}
+        assert (await reader.read(needs))[3].taken_ids == {(max(org_ids), chosen)}
     assert await pool.fetchval("SELECT org_id::text FROM daybook.reserved_ids WHERE id = $1", chosen) == owner
 
 
@@ -115,8 +115,8 @@ async def test_a_chosen_id_held_by_another_org_is_taken(pool: Pool, table: str) 
     other_id, free = str(uuid4()), str(uuid4())
     needs = ((table, held[table], other_id), (table, held[table], org_id), (table, free, org_id))
     await pool.execute("INSERT INTO daybook.reserved_ids (id, org_id) VALUES ($1, $2)", held[table], org_id)
-    for asking in (needs, needs[::-1]):
-        found = await reader.read({3: Needs(chosen_ids=asking)})
+    for in_some_order in (needs, needs[::-1]):
+        found = await reader.read({3: Needs(chosen_ids=in_some_order)})
         assert found[3].taken_ids == {(other_id, held[table])}
 
 
@@ -137,7 +137,7 @@ async def test_a_pinned_user_cannot_be_deleted_and_a_missing_user_is_returned(fi
     await filled_pool.execute("DELETE FROM auth.users WHERE id = $1", ANN)
 
 
-async def test_pinning_a_user_that_is_being_deleted_is_an_outage_to_retry(filled_pool: Pool) -> None:
+async def test_pinning_a_user_that_is_being_deleted_raises_an_error_to_retry(filled_pool: Pool) -> None:
     reader = SnapshotReader(filled_pool)
     deleted = str(uuid4())
     await filled_pool.execute("INSERT INTO auth.users VALUES ($1, now())", deleted)

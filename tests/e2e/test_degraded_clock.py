@@ -9,7 +9,7 @@ import pytest
 from support import wrong_clock
 from support.chain import partition_of
 from support.driving import check_tables, connected, eventually, new_tenant
-from support.forging import forge, stamp
+from support.forging import forge, timestamp
 from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Publisher, decided, doors, item, token
@@ -75,7 +75,7 @@ async def test_an_entry_stamped_a_minute_ahead_holds_its_partition_until_the_clo
         earlier = hurt.rename("Before")
         assert (await decided(earlier, door))["status"] == 200
         await check_tables(settings)
-        ahead = stamp(datetime.now(UTC) + AHEAD)
+        ahead = timestamp(datetime.now(UTC) + AHEAD)
         await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "Ahead"}, created_at=ahead)
         waiting = [hurt.rename(f"Name {number}") for number in range(3)]
         answers = await ask(door, waiting[0], waiting[1:], earlier)

@@ -3,13 +3,13 @@
 from support.chain import jcs, partition_of, sealed
 from support.driving import check_tables, connected, new_tenant, projected
 from support.forgeries import VOID, forged
-from support.forging import append, later
+from support.forging import append, time_after
 from support.processes import Systems
 from support.publisher import decided, doors
 from support.replay import read_log
 from support.tables import read_tables
 
-VOIDS, SKIPPED = "daybook_command_voids_total", "daybook_projector_voids_total"
+COMMAND_VOIDS, PROJECTOR_VOIDS = "daybook_command_voids_total", "daybook_projector_voids_total"
 
 
 async def test_records_that_do_not_extend_the_log_are_void_and_counted(systems: Systems) -> None:
@@ -28,7 +28,7 @@ async def test_records_that_do_not_extend_the_log_are_void_and_counted(systems: 
     assert len(after["audit_log"]) == len(before["audit_log"]) + 1
     assert all(after[name] == before[name] for name in ("org_members", "projects", "project_members"))
     assert len((await read_log(settings))[chain.partition].voids) == len(VOID)
-    assert (command.metric(VOIDS), projector.metric(SKIPPED)) == (len(VOID), len(VOID))
+    assert (command.metric(COMMAND_VOIDS), projector.metric(PROJECTOR_VOIDS)) == (len(VOID), len(VOID))
     assert "void" in command.log.read_text()
     assert "void" in projector.log.read_text()
     await check_tables(settings)
@@ -41,11 +41,12 @@ async def test_a_well_formed_entry_after_the_head_is_admitted_and_folded_by_the_
         tenant = await new_tenant(door, database)
         chain = (await read_log(settings))[partition_of(tenant.org_id, 2)]
         forgery = forged(chain, chain.head[0] + 1, chain.head[1])
-        forgery |= {"actor_user_id": tenant.owner, "created_at": later(chain)}
+        forgery |= {"actor_user_id": tenant.owner, "created_at": time_after(chain)}
         await append(settings, chain.partition, [jcs(sealed(forgery, chain.head[0] + 1, chain.head[1]))])
         answer = await decided(tenant.rename("Forged"), door)
         assert answer["position"] == f"{chain.partition}.{chain.head[0] + 2}"
     entry = (await read_log(settings))[chain.partition].entries[-1]
     assert entry["metadata_json"]["data"] == {"name": "Forged", "changed": False}
-    assert command.metric(VOIDS) <= 1
+    # One is void if the shard appended its batch before it had read the forged entry.
+    assert command.metric(COMMAND_VOIDS) <= 1
     await check_tables(settings)

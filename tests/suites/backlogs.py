@@ -47,14 +47,14 @@ class BacklogsContract:
         twice = await database.children(replace(need, filtered=PendingLetters(SHOP, 2)))
         assert sorted(twice.dead_letters) == letters(matching)[:1000]
         assert set(twice.dead_letters.values()) == {DeadLetter(SHOP, pending=True, retry_count=2)}
-        assert twice.beyond == 5
+        assert twice.unread_matches == 5
         every = await database.children(replace(need, filtered=PendingLetters(SHOP, None)))
         assert sorted(every.dead_letters) == [*letters(often), *letters(matching)[:990]]
-        assert every.beyond == 15
+        assert every.unread_matches == 15
         afresh = await database.children(replace(need, generation=None, filtered=PendingLetters(SHOP, 2)))
         assert sorted(afresh.dead_letters) == [*letters(touched), *letters(matching)[:1000]]
         never = await database.children(replace(need, filtered=PendingLetters(SHOP, 1)))
-        assert (never.dead_letters, never.beyond) == ({}, 0)
+        assert (never.dead_letters, never.unread_matches) == ({}, 0)
 
     async def test_a_page_is_ordered_by_id_whatever_the_retry_counts(self, database: Database) -> None:
         await database.has(*map(recorded, range(1800)))
@@ -63,7 +63,7 @@ class BacklogsContract:
         for most, matching in ((4, upto_two), (5, letters(range(1800)))):
             found = await database.children(OrgNeeds(ORG, 0, filtered=PendingLetters(SHOP, most)))
             assert sorted(found.dead_letters) == matching[:1000]
-            assert found.beyond == max(0, len(matching) - 1000)
+            assert found.unread_matches == max(0, len(matching) - 1000)
 
     async def test_a_filter_on_a_connection_of_another_org_matches_nothing(self, database: Database) -> None:
         await database.has(recorded(1))
@@ -73,7 +73,7 @@ class BacklogsContract:
     async def test_the_rest_is_counted_up_to_10001(self, database: Database) -> None:
         await database.has(*map(recorded, range(11_000)))
         need = OrgNeeds(ORG, 0, filtered=PendingLetters(SHOP, None))
-        assert (await database.children(need)).beyond == 10_000
+        assert (await database.children(need)).unread_matches == 10_000
         await database.has(*map(recorded, range(11_000, 11_005)))
         found = await database.children(need)
-        assert (found.beyond, len(found.dead_letters)) == (10_001, 1000)
+        assert (found.unread_matches, len(found.dead_letters)) == (10_001, 1000)

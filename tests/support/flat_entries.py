@@ -1,4 +1,4 @@
-"""Entries as flat dicts of columns and metadata, which are appended to a log's head and sealed."""
+"""Entries as flat dicts of columns and metadata; `sealed` makes one the record that follows a log's head."""
 
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ Flat = dict[str, Any]
 
 
 class Sealed(NamedTuple):
-    """A record's value, and the head of the log with it."""
+    """A record's value, and the head of the log after it."""
 
     value: bytes
     head: Head

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from support.chain import Chain, Json, entry_id, jcs, request_hash, sealed
-from support.forging import later, stamp
+from support.forging import time_after, timestamp
 from support.publisher import Send
 
 FORBIDDEN = "The actor has no right to do this."
@@ -98,6 +98,6 @@ def usurping(chain: Chain, org_id: str) -> tuple[Send, bytes]:
     metadata |= {"scope": "org", "key": org_id, "error": {"code": "FORBIDDEN", "detail": FORBIDDEN}}
     entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None, "actor_user_id": None}
     entry |= {"action": "RENAME_ORG", "entity_type": "org", "entity_id": org_id, "result": "failure"}
-    entry |= {"metadata_json": metadata, "created_at": max(stamp(datetime.now(UTC)), later(chain))}
+    entry |= {"metadata_json": metadata, "created_at": max(timestamp(datetime.now(UTC)), time_after(chain))}
     position, prev = chain.head
     return Send("service:usurper", command), jcs(sealed(entry, position + 1, prev))

@@ -1,4 +1,4 @@
-"""Well-formed entries that extend the log but were not written by its shard, whatever they say."""
+"""Appends well-formed entries that extend the log, but that its shard did not write. Their content may be wrong."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -14,7 +14,10 @@ MIB = 1024 * 1024
 
 
 async def forge(settings: Settings, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> str:
-    """Returns the entry's position. `changes` of metadata start with an underscore. Nobody else may write meanwhile."""
+    """Appends one entry and returns its position. Nothing else may write to the partition meanwhile.
+
+    `changes` replace columns of the entry or, if the name starts with an underscore, members of its metadata.
+    """
     chain = (await read_log(settings))[partition_of(org_id, settings.partitions)]
     entry = forged(chain, org_id, actor, action, data, **changes)
     await append(settings, chain.partition, [jcs(entry)])
@@ -27,17 +30,17 @@ def forged(chain: Chain, org_id: str, actor: str | None, action: str, data: Json
     metadata |= {"scope": "org", "key": org_id, "command_id": command_id, "data": data, "ordinal": 0, "entries": 1}
     entry: Json = {"id": entry_id(org_id, command_id), "org_id": org_id, "project_id": None}
     entry |= {"actor_user_id": actor, "action": action, "entity_type": "org", "entity_id": org_id}
-    entry |= {"result": "success", "created_at": later(chain)}
+    entry |= {"result": "success", "created_at": time_after(chain)}
     for name, value in changes.items():
         (metadata if name.startswith("_") else entry)[name.removeprefix("_")] = value
     return sealed(entry | {"metadata_json": metadata}, chain.head[0] + 1, chain.head[1])
 
 
-def later(chain: Chain) -> str:
-    return stamp(datetime.fromisoformat(chain.entries[-1]["created_at"]) + timedelta(microseconds=1))
+def time_after(chain: Chain) -> str:
+    return timestamp(datetime.fromisoformat(chain.entries[-1]["created_at"]) + timedelta(microseconds=1))
 
 
-def stamp(moment: datetime) -> str:
+def timestamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

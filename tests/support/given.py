@@ -65,7 +65,7 @@ class Given:
     known: frozenset[str]
     taken: frozenset[str] = frozenset()
     managed: bool = True
-    beyond: int = 0
+    unread_matches: int = 0
 
     def with_taken(self, *ids: str) -> Self:
         """The ids that another org has reserved or uses."""
@@ -74,15 +74,15 @@ class Given:
     def with_external_users(self) -> Self:
         return replace(self, managed=False)
 
-    def with_beyond(self, count: int) -> Self:
+    def with_unread_matches(self, count: int) -> Self:
         """`count` more dead letters match the filter than are loaded."""
-        return replace(self, beyond=count)
+        return replace(self, unread_matches=count)
 
     def when(self, a_command: Command, principal: Principal | None = None) -> "Outcome":
         """Sent by `principal`; by default the actor itself, or a service if there is no actor."""
         actor = a_command.actor_user_id
         sender = principal or (IMPORTER if actor is None else User(actor))
-        context = DecisionContext(sender, made_by(a_command), self.known, self.taken, self.managed, self.beyond)
+        context = DecisionContext(sender, made_by(a_command), self.known, self.taken, self.managed, self.unread_matches)
         return Outcome(a_command, self.org, context, decide(a_command, self.org, context))
 
 

@@ -50,7 +50,7 @@ def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
             for id_ in wanted
             if not fresh and id_ in need.low
         },
-        beyond=min(COUNTED_BEYOND, max(0, len(matching) - BULK_IDS)),
+        unread_matches=min(COUNTED_BEYOND, max(0, len(matching) - BULK_IDS)),
     )
 
 

@@ -1,4 +1,4 @@
-"""A tiny service on the real HTTP server, run as a program on the real event loop: limits as JSON and a port in."""
+"""A program that runs a tiny service on Daybook's HTTP server and event loop. Arguments: limits as JSON, a port."""
 
 import asyncio
 import json
@@ -17,7 +17,6 @@ from daybook_infra.runtime.http.serving import Site, serve
 
 MIB = 1024 * 1024
 REGISTRY = CollectorRegistry()
-SEEN: list[list[str]] = []
 
 
 async def livez(_: Request) -> Response:
@@ -38,7 +37,7 @@ async def echo(request: Request) -> Response:
     return PlainTextResponse(f"{len(body)} {sorted(request.headers)}")
 
 
-async def unread(_: Request) -> Response:
+async def refuse_unread(_: Request) -> Response:
     return PlainTextResponse("who are you?", status_code=401)
 
 
@@ -60,7 +59,7 @@ APP = Starlette(
         Route("/metrics", metrics),
         Route("/slow", slow),
         Route("/echo", echo, methods=["GET", "POST"]),
-        Route("/unread", unread, methods=["GET", "POST"]),
+        Route("/unread", refuse_unread, methods=["GET", "POST"]),
         Route("/big", big),
         Route("/stream", stream),
     ]

@@ -1,6 +1,7 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
-The first line of a file may say `-- only: managed`, which limits it to that value
-of DAYBOOK_USERS, or `-- last: ...`: then it runs again whenever any file was applied.
+
+The first line of a file may be one of two marks. With `-- only: managed` the file is applied only if DAYBOOK_USERS has
+that value. With `-- last: ...` the file runs again at the end of every run that applied any file.
 """
 
 import hashlib
@@ -16,9 +17,9 @@ from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, find
 from daybook_infra.runtime.postgres.privileges import ROLE, find_missing_privileges, raise_if_missing
 from daybook_infra.runtime.settings import Settings, env_name
 
-# Next to the package in a checkout, inside it when it is installed from a wheel.
+# Inside the package if it was installed from a wheel; next to it in a checkout.
 FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
-# Any number that nobody else locks: "daybook" in ASCII.
+# The key of the advisory lock: any number that no other program locks. This one is "daybook" in ASCII.
 LOCK = int.from_bytes(b"daybook")
 ONLY = "-- only: "
 LAST = "-- last: "
@@ -42,8 +43,9 @@ class Migration:
 
 
 async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, ...]:
-    """Applies what is missing, all or nothing, and returns the names of the files applied. Idempotent; of two callers
-    the second waits. Raises `MigrationMismatch` if an applied file was edited, `PrivilegesMissing`, `DatabaseAway`.
+    """Applies all missing files in one transaction and returns their names. If two callers run at once, the second
+    waits and finds nothing missing. Raises `MigrationMismatch` if an applied file was edited, `PrivilegesMissing`,
+    `DatabaseAway`.
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
@@ -60,7 +62,7 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
 
 
 async def verify_can_migrate(settings: Settings) -> None:
-    """Call it before anything else is made. Raises what `migrate` raises before it applies anything."""
+    """Raises what `migrate` would raise before it applies a file. Call this before anything else is created."""
     async with connect(settings, "daybook-init") as connection:
         await _check_privileges(connection, read_migrations(), settings)
         await _check_users_table(connection, settings)
@@ -78,7 +80,7 @@ async def verify_migrations(settings: Settings) -> None:
 
 
 async def applied_migrations(connection: Connection) -> list[str]:
-    """Names, in order; empty if Daybook was never set up here."""
+    """Returns the names in order; none if Daybook was never set up in this database."""
     applied = await _applied(connection)
     return [name for _, (name, _) in sorted(applied.items())]
 
@@ -108,7 +110,9 @@ async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
 def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], users: str) -> list[Migration]:
     for migration in known:
         if migration.number in applied and applied[migration.number][1] != migration.sha256:
-            raise MigrationMismatch(f"{migration.name} was edited after it was applied: put it back, add a new file")
+            raise MigrationMismatch(
+                f"{migration.name} was edited after it was applied: restore the file, and add a new one for the change"
+            )
     return [each for each in known if each.number not in applied and each.only in {None, users}]
 
 
@@ -126,7 +130,7 @@ async def _check_users_table(connection: Connection, settings: Settings) -> None
         return
     if await connection.fetchval("SELECT to_regclass('auth.users')") is None:
         raise MigrationMismatch(
-            f"{env_name('users')}=external, but there is no table auth.users: the identity provider makes it"
+            f"{env_name('users')}=external, but there is no table auth.users: let the identity provider create it first"
         )
 
 
@@ -144,7 +148,7 @@ async def _run(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:
-        # A name that is taken, or a missing privilege or reference: the database's owner can put it right.
-        anothers = isinstance(error, DuplicateTableError) and migration.only is not None
-        hint = f" (is it an identity provider's? then {env_name('users')}=external)" if anothers else ""
+        # A taken name, a missing privilege or a missing reference. The owner of the database can fix these.
+        table_exists = isinstance(error, DuplicateTableError) and migration.only is not None
+        hint = f" (if an identity provider owns it, set {env_name('users')}=external)" if table_exists else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error

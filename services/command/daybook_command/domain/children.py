@@ -19,7 +19,7 @@ Child = TypeVar("Child")
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Rows as of a snapshot. `beyond`: how many more dead letters the batch's filter matches; 10001 means more.
+    """Rows as of a snapshot. `unread_matches`: how many more dead letters the batch's filter matches; 10001 means more.
 
     `recounted`: by connection, the pending dead letters that no entry in memory has touched, up to the limit asked for.
     """
@@ -29,7 +29,7 @@ class Children:
     alerts: Mapping[str, Alert] = field(default_factory=dict)
     activities: Mapping[str, Activity] = field(default_factory=dict)
     recounted: Mapping[str, int] = field(default_factory=dict)
-    beyond: int = 0
+    unread_matches: int = 0
 
     def refs(self) -> Iterable[ChildRef]:
         """The children that can be dropped after the batch. A connection's activity is kept."""

@@ -82,7 +82,7 @@ def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, context: Dec
         for id_, letter in org.dead_letters.items()
         if letter.connection_id == connection_id and letter.pending and letter.retry_count <= most
     )
-    left = len(matching[BULK_IDS:]) + context.beyond
+    left = len(matching[BULK_IDS:]) + context.unread_matches
     return _Selection(
         ids=tuple(matching[:BULK_IDS]),
         filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),

@@ -1,4 +1,4 @@
-"""What a decision is given besides the org, and its result. Plain values; no rule is here."""
+"""What a decision gets besides the org, and what it returns. Plain values, no rules."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -17,18 +17,19 @@ class DecisionContext:
     new_id: str
     """The id of what the command creates, unless it chose one (identity.thing_id)."""
     known_users: Container[str]
-    """Users who exist now. Only users that the command names, its actor included, are looked up in it."""
+    """Users who exist. A decision asks only about the users that the command names, its actor included."""
     taken_ids: Container[str]
-    """The id that the command chose, if another org has reserved it or holds it."""
+    """Contains the id that the command chose if another org has reserved it or uses it."""
     managed_users: bool
-    beyond: int = 0
-    """How many dead letters a bulk command's filter matches besides those in the org; 10001 means more."""
+    """Whether Daybook keeps the users itself (DAYBOOK_USERS=managed)."""
+    unread_matches: int = 0
+    """How many dead letters a bulk command's filter matches that were not read into the org; 10001 means more."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry without what the shard adds to it: its place, time, salt and hashes. A column names only what exists
-    after the command, so that its foreign key always holds.
+    """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist after
+    the command, so their foreign keys always hold.
     """
 
     action: str
@@ -38,12 +39,12 @@ class NewEntry:
     project_id: str | None
     actor_user_id: str | None
     data: bytes
-    """JCS"""
+    """The canonical JSON (JCS) of what happened."""
     fact: Fact | None = None
     """What a success says and changes; None for a failure."""
     error: EntryError | None = None
     by_policy: bool = False
-    """A policy wrote it after somebody's command: its principal is Daybook, and it has no actor."""
+    """Whether a policy adds it after a sender's command. Its principal is then Daybook, and it has no actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """`detail`: what the code alone does not say, for the first answer only."""
+    """`detail` says more than the code. Only the first answer has it: the entry has the code's fixed sentence."""
 
     code: Code
     detail: str | None = None

@@ -1,7 +1,7 @@
-"""What Daybook itself answers to a success entry: a connection has at most one open alert per rule, and its severity
-only rises.
+"""The entries that policies add after a success entry. A connection has at most one open alert for each rule. While it
+is open, its severity only rises.
 
-Enters: the data of a command's entry, the org before and after it. Leaves: the entries that follow it.
+Enters: the data of a command's entry, and the org before and after it. Leaves: the policies' entries.
 """
 
 from collections.abc import Mapping
@@ -25,10 +25,10 @@ Watched = (
     | facts.DlqEventsResolved
     | facts.ConnectionDeleted
 )
-"""No policy follows other entries."""
+"""The entries that policies react to."""
 
-Wanted = Mapping[Rule, Severity | None]
-"""The severity at which a rule's alert should be open, None if it should be closed; in the order of the entries."""
+Severities = Mapping[Rule, Severity | None]
+"""For each rule, the severity that its alert should have, or None if no alert should be open. In the entries' order."""
 
 _CRITICAL_PENDING: Final = 100
 _BY_SEVERITY: Final[tuple[Severity, ...]] = get_args(Severity)
@@ -46,8 +46,8 @@ def policy_entries(
     command: Command, fact: Watched, before: Org, after: Org, principal: Principal
 ) -> tuple[NewEntry, ...]:
     connection_id = fact.connection_id
-    wanted = _wanted(fact, after, principal)
-    changes = (_change(rule, severity, connection_id, before) for rule, severity in wanted.items())
+    severities = _severities(fact, after, principal)
+    changes = (_change(rule, severity, connection_id, before) for rule, severity in severities.items())
     project_id = before.connections[connection_id].project_id
     return tuple(
         successful_entry(
@@ -62,7 +62,7 @@ def policy_entries(
     )
 
 
-def _wanted(fact: Watched, after: Org, principal: Principal) -> Wanted:
+def _severities(fact: Watched, after: Org, principal: Principal) -> Severities:
     match fact:
         case facts.ConnectionDeleted():
             return {"sync_failing": None, "dlq_backlog": None, "sync_stalled": None}
@@ -70,7 +70,7 @@ def _wanted(fact: Watched, after: Org, principal: Principal) -> Wanted:
             return {"sync_failing": None, "sync_stalled": None}
         case facts.SyncFailed():
             failures = activity_of(after, fact.connection_id).failures
-            failing: Wanted = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
+            failing: Severities = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
             # A publisher may also send TIMED_OUT, but only Daybook's own command says that the run took too long.
             return {**failing, "sync_stalled": "critical"} if principal == DAYBOOK else failing
         case facts.DlqEventRecorded():
@@ -85,7 +85,7 @@ def _wanted(fact: Watched, after: Org, principal: Principal) -> Wanted:
 def _change(
     rule: Rule, severity: Severity | None, connection_id: str, org: Org
 ) -> facts.AlertRaised | facts.AlertEscalated | facts.AlertResolved | None:
-    """The entry that brings the alert there; None if it is there already, or open at a higher severity."""
+    """The data of the entry that gives the alert this severity. None if it has this or a higher one already."""
     alert_id = policy_alert_id(connection_id, rule)
     alert = org.alerts.get(alert_id)
     if severity is None:

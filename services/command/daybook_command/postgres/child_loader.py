@@ -36,7 +36,7 @@ async def load_children(
     await connection.execute(sql.BY_INDEX)
     runs = by_org(await fetch_asked(connection, sql.RUNS, _pairs(asked, ChildKind.RUN)), run)
     letters = by_org(await fetch_asked(connection, sql.DEAD_LETTERS, _pairs(asked, ChildKind.DEAD_LETTER)), dead_letter)
-    beyond = await _add_matching(connection, needs, letters)
+    unread_matches = await _add_matching(connection, needs, letters)
     busy = _pairs(asked, ChildKind.CONNECTION) | _parents(runs) | _parents(letters)
     alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(busy))
     alerts = by_org(alert_rows, alert)
@@ -49,7 +49,7 @@ async def load_children(
             alerts=alerts.get(org_id, {}),
             activities=activities.get(org_id, {}),
             recounted=recounted.get(org_id, {}),
-            beyond=beyond.get(org_id, 0),
+            unread_matches=unread_matches.get(org_id, 0),
         )
         for org_id in asked
     }

@@ -147,7 +147,7 @@ async def _find_taken_ids(connection: Connection, need: Needs) -> frozenset[tupl
     chosen = sorted({chosen_id for _, chosen_id, _ in need.chosen_ids})
     rows = await connection.fetch(sql.RESERVED, chosen)
     for table in sorted({table for table, _, _ in need.chosen_ids}):
-        rows += await connection.fetch(sql.HOLDERS[table], chosen)
+        rows += await connection.fetch(sql.HOLDERS_BY_TABLE[table], chosen)
     holders: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows:
         holders[row["id"]].add(row["org_id"])

@@ -78,8 +78,8 @@ _OF_CONNECTION: Final = """
     SELECT t.id::text, c.org_id::text FROM public.{table} t JOIN public.source_connections c ON c.id = t.connection_id
     WHERE t.id = ANY($1::uuid[])
 """
-# By table: which of these ids it has, and of which orgs they are.
-HOLDERS: Final = {
+# For each table, the statement that finds which of the ids $1 it has, and the orgs that hold them.
+HOLDERS_BY_TABLE: Final = {
     "projects": "SELECT id::text, org_id::text FROM public.projects WHERE id = ANY($1::uuid[])",
     "source_connections": "SELECT id::text, org_id::text FROM public.source_connections WHERE id = ANY($1::uuid[])",
     "sync_runs": _OF_CONNECTION.format(table="sync_runs"),

@@ -187,7 +187,7 @@ class BatchDecision:
             known_users=UsersAtHead(self.snapshot.known_users, self.memory.tail.users),
             taken_ids=self._taken_ids(command),
             managed_users=self.managed_users,
-            beyond=self._matching_beyond(command.org_id),
+            unread_matches=self._unread_matches(command.org_id),
         )
         match decide(command, org, context):
             case Acceptance(entries=entries):
@@ -218,6 +218,6 @@ class BatchDecision:
             return True
         return any(need.filtered == wanted for need in self.needs.orgs if need.org_id == command.org_id)
 
-    def _matching_beyond(self, org_id: str | None) -> int:
+    def _unread_matches(self, org_id: str | None) -> int:
         """How many more dead letters match the filter of the org's only command."""
-        return sum(self.memory.beyond(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)
+        return sum(self.memory.unread_matches(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)

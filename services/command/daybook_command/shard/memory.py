@@ -114,13 +114,13 @@ class Memory:
         cached = None if command.org_id is None else self.cache.get(command.org_id)
         return cached is not None and is_outsider(command, cached.org)
 
-    def beyond(self, need: OrgNeeds, snapshot: Snapshot) -> int:
-        """How many dead letters the filter matches beyond those read; none if the connection was deleted since."""
+    def unread_matches(self, need: OrgNeeds, snapshot: Snapshot) -> int:
+        """How many dead letters the filter matches besides those read; none if the connection was deleted since."""
         if need.filtered is None:
             return 0
         deleted = self.tail.deleted.get(need.filtered.connection_id, -1)
         gone = deleted > snapshot.checkpoint.head.position
-        return 0 if gone else snapshot.orgs[need.org_id].children.beyond
+        return 0 if gone else snapshot.orgs[need.org_id].children.unread_matches
 
     def append(self, trusted: TrustedEntry) -> None:
         """Fold an entry of our own before it is acknowledged; if the append fails, the whole memory is dropped."""

@@ -112,9 +112,9 @@ def test_a_filter_takes_the_first_thousand_by_id_and_counts_the_rest() -> None:
     outcome.then(DlqEventsRetried(connection_id=SHOP, filter=EVERYTHING, ids=ids, remaining=3))
 
 
-@pytest.mark.parametrize(("beyond", "remaining"), [(4, 7), (9_997, 10_000), (9_998, 10_001), (10_001, 10_001)])
-def test_the_remaining_count_is_exact_up_to_ten_thousand(beyond: int, remaining: int) -> None:
-    outcome = with_more_pending(BULK_IDS).with_beyond(beyond).when(resolve(filter={}))
+@pytest.mark.parametrize(("unread_matches", "remaining"), [(4, 7), (9_997, 10_000), (9_998, 10_001), (10_001, 10_001)])
+def test_the_remaining_count_is_exact_up_to_ten_thousand(unread_matches: int, remaining: int) -> None:
+    outcome = with_more_pending(BULK_IDS).with_unread_matches(unread_matches).when(resolve(filter={}))
     (entry,) = outcome.entries()
     assert isinstance(entry.fact, DlqEventsResolved)
     assert (len(entry.fact.ids), entry.fact.remaining) == (BULK_IDS, remaining)

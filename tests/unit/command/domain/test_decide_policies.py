@@ -173,7 +173,7 @@ def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
     some = facts.DlqEventsResolved(
         connection_id=SHOP, filter=facts.DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"
     )
-    scene.with_beyond(10_001).when(everything).then(some)
+    scene.with_unread_matches(10_001).when(everything).then(some)
 
 
 def test_deleting_a_connection_resolves_its_policy_alerts_and_no_others() -> None:
