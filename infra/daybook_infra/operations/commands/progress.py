@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar on a terminal, otherwise a line every few seconds."""
+"""Progress of long work on stderr: a bar with rate and time left on a terminal, otherwise a line every few seconds."""
 
 import sys
 import time
@@ -16,10 +16,29 @@ Advance = Callable[[int], None]
 def progress(total: int, word: str) -> Iterator[Advance]:
     """`total`: the expected amount, which may be exceeded. Yields a function to call with each amount done."""
     if sys.stderr.isatty():
-        with click.progressbar(length=total, label=word, file=sys.stderr, show_pos=True) as bar:
-            yield bar.update
+        with click.progressbar(
+            length=total, label=word, file=sys.stderr, show_pos=True, item_show_func=_rate_since(time.monotonic())
+        ) as bar:
+            done = 0
+
+            def advance(number: int) -> None:
+                nonlocal done
+                done += number
+                bar.update(number, done)
+
+            yield advance
     else:
         yield _lines(total, word)
+
+
+def _rate_since(begun: float) -> Callable[[int | None], str | None]:
+    """What the bar shows of the amount that is done."""
+
+    def rate(done: int | None) -> str | None:
+        seconds = time.monotonic() - begun
+        return None if done is None or seconds <= 0 else f"{done / seconds:,.0f}/s"
+
+    return rate
 
 
 def _lines(total: int, word: str) -> Advance:

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import traceback
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -88,6 +89,9 @@ def verify(
         code = UNCHECKED
     except KeyboardInterrupt:
         code = INTERRUPTED
+    except Exception:  # noqa: BLE001 - a bug must not look like the exit code of an altered log
+        traceback.print_exc()
+        code = UNCHECKED
     sys.exit(code)
 
 
