@@ -255,6 +255,7 @@ def test_large_rows_that_small_entries_change_do_not_pile_up_in_memory(tmp_path:
             assert fold.take([entry]) == []
             # One entry beyond the bound.
             assert len(fold._rows._rows[DLQ_EVENTS]) <= 5
+            assert fold._rows.held < 300_000
         assert all(b'"retry_count":1' in row for _, row in fold.rows(DLQ_EVENTS))
 
 
