@@ -2,7 +2,7 @@
 
 from support.chain import jcs, partition_of, sealed
 from support.driving import check_tables, connected, new_tenant, projected
-from support.forgeries import VOID, forged
+from support.forgeries import VOID, forged_rename
 from support.forging import append, time_after
 from support.processes import Systems
 from support.publisher import decided, doors
@@ -40,7 +40,7 @@ async def test_a_well_formed_entry_after_the_head_is_admitted_and_folded_by_the_
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         chain = (await read_log(settings))[partition_of(tenant.org_id, 2)]
-        forgery = forged(chain, chain.head[0] + 1, chain.head[1])
+        forgery = forged_rename(chain, chain.head[0] + 1, chain.head[1])
         forgery |= {"actor_user_id": tenant.owner, "created_at": time_after(chain)}
         await append(settings, chain.partition, [jcs(sealed(forgery, chain.head[0] + 1, chain.head[1]))])
         answer = await decided(tenant.rename("Forged"), door)

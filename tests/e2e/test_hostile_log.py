@@ -22,7 +22,7 @@ from support.driving import (
     projected,
     until_projected,
 )
-from support.forging import MIB, append, forge, forged
+from support.forging import MIB, append, forge, forged_entry
 from support.odd_headers import NotUtf8, slow_builder
 from support.processes import System, Systems
 from support.publisher import Door, doors
@@ -83,7 +83,7 @@ async def test_an_entry_that_decompresses_beyond_the_limit_of_the_topic_is_appli
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         tenant = await new_tenant(door, database)
         chain = await chain_of(settings, tenant)
-        value = jcs(forged(chain, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "x" * 9 * MIB}))
+        value = jcs(forged_entry(chain, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "x" * 9 * MIB}))
         await publish_compressed(settings, chain.partition, value)
         await until_projected(database, [f"{chain.partition}.{chain.head[0] + 1}"], SECONDS)
         assert await database.fetchval("SELECT length(name) FROM orgs WHERE id = $1", tenant.org_id) == 9 * MIB
@@ -113,7 +113,7 @@ async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: 
     async with doors(settings, command.url) as (door,), connected(settings) as database:
         hurt, well = await two_orgs(door, database)
         foreign = (await read_log(settings))[1 - partition_of(hurt.org_id, 2)]
-        entry = forged(foreign, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "foreign"})
+        entry = forged_entry(foreign, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "foreign"})
         await append(settings, foreign.partition, [jcs(entry)])
         await check_quarantined(door, database, hurt, f"it stands in partition {foreign.partition}")
         assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"

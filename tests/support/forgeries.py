@@ -13,7 +13,7 @@ from support.publisher import Send
 FORBIDDEN = "The actor has no right to do this."
 
 
-def forged(chain: Chain, position: int, prev: str) -> Json:
+def forged_rename(chain: Chain, position: int, prev: str) -> Json:
     """A well-formed RENAME_ORG entry for the last entry's org, under a new command id, at a place of the chain."""
     last, command_id = chain.entries[-1], str(uuid4())
     metadata = last["metadata_json"] | {"command_id": command_id, "data": {"name": "Forged"}}
@@ -23,37 +23,37 @@ def forged(chain: Chain, position: int, prev: str) -> Json:
 
 
 def wrong_prev(chain: Chain) -> bytes:
-    return jcs(forged(chain, chain.head[0] + 1, "ab" * 32))
+    return jcs(forged_rename(chain, chain.head[0] + 1, "ab" * 32))
 
 
 def repeated_position(chain: Chain) -> bytes:
     last = chain.entries[-1]["metadata_json"]
-    return jcs(forged(chain, last["position"], last["prev"]))
+    return jcs(forged_rename(chain, last["position"], last["prev"]))
 
 
 def old_head(chain: Chain) -> bytes:
     old = chain.entries[-2]["metadata_json"]
-    return jcs(forged(chain, old["position"] + 1, old["hash"]))
+    return jcs(forged_rename(chain, old["position"] + 1, old["hash"]))
 
 
 def skipped_position(chain: Chain) -> bytes:
-    return jcs(forged(chain, chain.head[0] + 2, chain.head[1]))
+    return jcs(forged_rename(chain, chain.head[0] + 2, chain.head[1]))
 
 
 def wrong_hash(chain: Chain) -> bytes:
-    entry = forged(chain, chain.head[0] + 1, chain.head[1])
+    entry = forged_rename(chain, chain.head[0] + 1, chain.head[1])
     entry["metadata_json"]["hash"] = "cd" * 32
     return jcs(entry)
 
 
 def wrong_partition(chain: Chain) -> bytes:
     other = Chain(chain.partition + 1, chain.entries)
-    entry = forged(other, chain.head[0] + 1, chain.head[1])
+    entry = forged_rename(other, chain.head[0] + 1, chain.head[1])
     return jcs(sealed(entry | {"metadata_json": entry["metadata_json"] | {"partition": other.partition}}, *chain.head))
 
 
 def not_canonical(chain: Chain) -> bytes:
-    return json.dumps(forged(chain, chain.head[0] + 1, chain.head[1])).encode()
+    return json.dumps(forged_rename(chain, chain.head[0] + 1, chain.head[1])).encode()
 
 
 def again(chain: Chain) -> bytes:
@@ -65,7 +65,7 @@ def garbage(_: Chain) -> bytes:
 
 
 def not_utf8(chain: Chain) -> bytes:
-    return jcs(forged(chain, chain.head[0] + 1, chain.head[1])).replace(b'"Forged"', b'"Forg\xe9d"')
+    return jcs(forged_rename(chain, chain.head[0] + 1, chain.head[1])).replace(b'"Forged"', b'"Forg\xe9d"')
 
 
 def tombstone(_: Chain) -> None:

@@ -19,12 +19,12 @@ async def forge(settings: Settings, org_id: str, actor: str | None, action: str,
     `changes` replace columns of the entry or, if the name starts with an underscore, members of its metadata.
     """
     chain = (await read_log(settings))[partition_of(org_id, settings.partitions)]
-    entry = forged(chain, org_id, actor, action, data, **changes)
+    entry = forged_entry(chain, org_id, actor, action, data, **changes)
     await append(settings, chain.partition, [jcs(entry)])
     return f"{chain.partition}.{chain.head[0] + 1}"
 
 
-def forged(chain: Chain, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> Json:
+def forged_entry(chain: Chain, org_id: str, actor: str | None, action: str, data: Json, **changes: object) -> Json:
     command_id, last = fresh_id(), chain.entries[-1]["metadata_json"]
     metadata = {name: member for name, member in last.items() if name != "error"}
     metadata |= {"scope": "org", "key": org_id, "command_id": command_id, "data": data, "ordinal": 0, "entries": 1}
