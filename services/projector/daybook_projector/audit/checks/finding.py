@@ -8,24 +8,6 @@ from msgspec import UNSET, Struct, UnsetType, to_builtins
 
 from daybook_contracts.json.canonical import NotCanonical, canonical_bytes
 
-CHECKS: Final = (
-    "unreadable",
-    "canonical",
-    "partition",
-    "position",
-    "prev",
-    "hash",
-    "id",
-    "commit",
-    "columns",
-    "created_at",
-    "data",
-    "missing",
-    "surplus",
-    "row",
-)
-"""In the order in which they are tried on an entry; the last three are of places."""
-
 Check = Literal[
     "unreadable",
     "canonical",
@@ -42,6 +24,8 @@ Check = Literal[
     "surplus",
     "row",
 ]
+"""In the order in which they are tried on an entry; the last three are of places."""
+
 Place = Literal["topic", "audit_log", "tables", "export", "manifest"]
 
 MAX_FINDINGS: Final = 1000
