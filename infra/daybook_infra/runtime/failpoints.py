@@ -20,6 +20,8 @@ Point = Literal[
     "rebuild-compared",  # what differs is known, and nothing is locked
     "rebuild-locked",  # all partitions wait, and no row is corrected
     "rebuild-corrected",  # all rows are corrected, but not committed
+    "restore-begun",  # a batch of a restored topic is written, others may not be
+    "restore-written",  # the topic is restored, but the checkpoints are not set
 ]
 
 _NAME, _, _COUNT = os.environ.get("DAYBOOK_FAILPOINT", "").partition(":")

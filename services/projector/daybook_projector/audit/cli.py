@@ -5,7 +5,7 @@ from typing import cast
 
 import click
 
-MODULES = ("compare", "explain", "export", "replay", "tail", "verify")
+MODULES = ("compare", "explain", "export", "replay", "restore-topic", "tail", "verify")
 
 
 class AuditCommands(click.Group):

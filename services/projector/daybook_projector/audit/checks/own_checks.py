@@ -41,7 +41,7 @@ def own_fault(entry: Json, metadata: Json, expected: Expected) -> Fault | None:
     """The first of these checks that fails."""
     return (
         _id_fault(entry, metadata)
-        or _commit_fault(entry, metadata)
+        or commit_fault(entry, metadata)
         or column_fault(entry, metadata, expected.partition, expected.partitions)
         or _time_fault(entry, expected)
         or _data_fault(entry, metadata)
@@ -74,7 +74,7 @@ def _actor(entry: Json, metadata: Json) -> Any:
     return member_of_data(metadata, "actor_user_id") if column is None else column
 
 
-def _commit_fault(entry: Json, metadata: Json) -> Fault | None:
+def commit_fault(entry: Json, metadata: Json) -> Fault | None:
     if is_redacted(entry):
         return None
     salt, found = metadata.get("salt"), metadata.get("commit", UNSET)

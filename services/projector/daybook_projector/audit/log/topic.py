@@ -32,17 +32,17 @@ class TopicLog:
     def __init__(self, settings: Settings, consumer: AIOKafkaConsumer) -> None:
         self._settings = settings
         self._consumer = consumer
-        self._is_there = False
+        self.is_there = False
         self.topic = Topics(settings.topic_prefix).audit_log
 
     async def look(self) -> None:
         """Find out whether the topic exists."""
         async with translated(self._settings, f"{self.topic} cannot be found", seconds=ANSWER_SECONDS):
-            self._is_there = self.topic in await self._consumer.topics()
+            self.is_there = self.topic in await self._consumer.topics()
 
     async def bounds(self, partition: int) -> tuple[int, int]:
         """The first offset, and the one after the last record; zeros if there is no such topic."""
-        if not self._is_there:
+        if not self.is_there:
             return 0, 0
         place = TopicPartition(self.topic, partition)
         async with translated(self._settings, f"{self.topic} cannot be read", seconds=ANSWER_SECONDS):

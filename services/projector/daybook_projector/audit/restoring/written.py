@@ -1,0 +1,45 @@
+"""What a partition of the topic holds, as a sum of all its records: to compare it with entries of `audit_log`."""
+
+from hashlib import sha256
+from typing import NamedTuple
+
+from daybook_projector.audit.log.topic import TopicLog
+from daybook_projector.audit.restoring.refused import OtherRecords
+
+
+class Written(NamedTuple):
+    """`records` at the offsets from 0 on, and the sum of their values."""
+
+    records: int
+    sum: bytes
+
+
+class ValuesSum:
+    """Of values in their order, wherever they are cut into pages."""
+
+    def __init__(self) -> None:
+        self._sum = sha256()
+
+    def add(self, value: bytes) -> None:
+        self._sum.update(len(value).to_bytes(8, "big"))
+        self._sum.update(value)
+
+    def digest(self) -> bytes:
+        return self._sum.digest()
+
+
+async def read_written(topic: TopicLog, partition: int, most: int) -> Written:
+    """Raises `OtherRecords` if there are more than `most` records, or offsets without one; `KafkaAway`."""
+    first, end = await topic.bounds(partition)
+    if first > 0:
+        raise OtherRecords(topic.topic, partition, f"starts at offset {first}, not at 0")
+    if end > most:
+        raise OtherRecords(topic.topic, partition, f"has {end} records, and audit_log {most} entries")
+    values, count = ValuesSum(), 0
+    async for page in topic.records(partition, 0, end):
+        for record in page:
+            if record.offset != count:
+                raise OtherRecords(topic.topic, partition, f"has no record at offset {count}")
+            values.add(record.value or b"")
+            count += 1
+    return Written(count, values.digest())
