@@ -15,8 +15,9 @@ from support.logbook import org_in
 from support.processes import System, Systems
 from support.publisher import Send, decided, doors, item
 from support.replay import by_command, entries_of, read_log, read_topic
-from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
+from support.reports import ask, code_of, health, restart, status, until_ready, until_unready
 from support.restoring import copy, put_back
+from support.shell import run_daybook
 
 pytestmark = pytest.mark.timeout(240)
 PARTITIONS = 2
@@ -40,16 +41,6 @@ async def shorten_log(settings: Settings) -> Values:
     await append(settings, INTACT, values[INTACT])
     await append(settings, BROKEN, values[BROKEN][:-LOST])
     return values[BROKEN][-LOST:]
-
-
-async def restart(system: System) -> None:
-    """Restarts all services; does not wait until they are ready."""
-    for service in system.services:
-        service.stop()
-    system.commands.clear()
-    system.projectors.clear()
-    for role in ("command", "projector"):
-        await until_serving(system.start(role))
 
 
 async def check_stopped(system: System, reason: str, hurt: Tenant, well: Tenant, before: Send) -> list[Send]:
@@ -125,3 +116,5 @@ async def test_a_restored_database_catches_up_while_services_run(systems: System
     renames = [entries for entries in entries_by_command.values() if entries[0]["action"] == "RENAME_ORG"]
     assert len(renames) == len(sends) + 3
     await check_tables(settings)
+    verified = await run_daybook(settings, "audit", "verify")
+    assert verified.code == 0, verified

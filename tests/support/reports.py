@@ -12,11 +12,12 @@ import httpx
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import eventually
-from support.processes import Service, System
+from support.processes import Role, Service, System
 from support.publisher import Door, Send, item
 from support.shell import run_daybook
 
 SECONDS = 60.0
+ROLES: tuple[Role, ...] = ("command", "projector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,15 @@ async def until_serving(service: Service, seconds: float = SECONDS) -> None:
 
 async def until_ready(system: System, seconds: float = SECONDS) -> None:
     await asyncio.to_thread(system.wait_ready, seconds)
+
+
+async def restart(system: System) -> None:
+    """Stops all services, and starts one of each. Does not wait until they are ready."""
+    system.stop()
+    system.commands.clear()
+    system.projectors.clear()
+    for role in ROLES:
+        await until_serving(system.start(role))
 
 
 @dataclass(frozen=True, slots=True)

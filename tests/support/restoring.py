@@ -27,6 +27,13 @@ async def put_back(settings: Settings, servers: Servers) -> None:
         await connection.execute(f'ALTER DATABASE "{name}_old" RENAME TO "{name}"')
 
 
+async def lose(settings: Settings, servers: Servers) -> None:
+    """Replaces the database by an empty one."""
+    async with _alone(settings, servers) as (connection, name):
+        await connection.execute(f'DROP DATABASE "{name}"')
+        await connection.execute(f'CREATE DATABASE "{name}"')
+
+
 @asynccontextmanager
 async def _alone(settings: Settings, servers: Servers) -> AsyncIterator[tuple[Connection, str]]:
     """A connection to the server, and the name of the settings' database, which refuses connections meanwhile."""

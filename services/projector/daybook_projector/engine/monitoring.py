@@ -29,6 +29,9 @@ async def monitor(
 
 async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
+        # An instance may rightly have no partitions, but without its topic the log has none.
+        if not consumer.projected_to:
+            await bounds.require_topic()
         ends = await bounds.read_ends(consumer.projected_to)
     except KafkaAway as away:
         report.away(away)

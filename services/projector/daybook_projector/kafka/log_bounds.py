@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from daybook_contracts.topics import Topics
+from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.settings import Settings
 
@@ -18,6 +19,14 @@ class LogBounds:
         self._settings = settings
         self._consumer = consumer
         self._topic = Topics(settings.topic_prefix).audit_log
+
+    async def require_topic(self) -> None:
+        async with translated(
+            self._settings, f"Kafka does not say whether {self._topic} exists", seconds=ANSWER_SECONDS
+        ):
+            topics = await self._consumer.topics()
+        if self._topic not in topics:
+            raise KafkaAway(f"topic {self._topic} does not exist, or an ACL (Describe) is missing")
 
     async def read_bounds(self, partition: int) -> tuple[int, int]:
         """The first offset, and the one after the last record."""
