@@ -2,20 +2,22 @@
 
 from collections.abc import Iterator
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.audit.log.source import LOGS, LogName
 from daybook_projector.audit.replay.as_of import MalformedMoment
 from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
+from daybook_projector.audit.verify import workers
 from support.chain import Json
 from support.logbook import Logbook
-from support.replaying import all_entries, long_log, past_tables, replay, replayed_tables, write
+from support.replaying import all_entries, diff, long_log, past_tables, replay, replayed_tables, write
 from support.stack import FreshSettings
-from support.tables import COLUMNS, differences
+from support.tables import COLUMNS, Tables, differences
 from support.workload import Workload
 
 PARTITIONS = 3
@@ -163,3 +165,44 @@ async def test_an_org_needs_a_position_of_its_own_partition_and_an_entry(
         await replay(settings, f"{(home + 1) % PARTITIONS}.0", org_id=created["org_id"])
     with pytest.raises(DaybookError, match="has no entry up to then"):
         await replay(settings, "2000-01-01T00:00:00Z", org_id=created["org_id"])
+
+
+@pytest.mark.parametrize("source", LOGS)
+async def test_processes_find_what_one_thread_finds(
+    settings: Settings, entries: list[Json], monkeypatch: pytest.MonkeyPatch, source: LogName
+) -> None:
+    monkeypatch.setattr(workers, "FEW_ENTRIES", 0)
+    at = len(entries) // 2
+    await replay(settings, entries[at]["created_at"], log=source)
+    assert not differences(past_tables(entries[: at + 1]), await replayed_tables(settings))
+
+
+async def test_the_diff_is_the_difference_of_then_and_now(settings: Settings, entries: list[Json]) -> None:
+    random = Random(SEED + 2)
+    orgs = sorted({str(entry["org_id"]) for entry in entries if entry["org_id"] is not None})
+    for org_id in (None, None, None, *random.sample(orgs, 3)):
+        at = random.randrange(len(entries) // 2, len(entries))
+        then, now = past_tables(entries[: at + 1], org_id), past_tables(entries, org_id)
+        found = await diff(settings, entries[at]["created_at"], org_id=org_id)
+        for name, each in found.items():
+            if name == "audit_log":
+                assert each.added == len(now[name]) - len(then[name])
+            else:
+                assert [(row.kind, row.key, row.then, row.now) for row in each.rows] == row_diffs(name, then, now)
+                assert each.more == 0
+        assert set(found) == set(COLUMNS) - (set() if org_id is None else {"auth.users"})
+
+
+def row_diffs(name: str, then: Tables, now: Tables) -> list[tuple[Any, ...]]:
+    """In the order of the keys: kind, key, and the columns that differ, as they were and as they are."""
+    columns, found = COLUMNS[name][1], list[tuple[Any, ...]]()
+    for key in sorted(then[name].keys() | now[name].keys()):
+        old, new = then[name].get(key), now[name].get(key)
+        one = None if old is None else dict(zip(columns, old, strict=True))
+        other = None if new is None else dict(zip(columns, new, strict=True))
+        if one is None or other is None:
+            found.append(("added" if one is None else "removed", key, one, other))
+        elif one != other:
+            names = [column for column in columns if one[column] != other[column]]
+            found.append(("changed", key, {c: one[c] for c in names}, {c: other[c] for c in names}))
+    return found

@@ -61,7 +61,7 @@ async def replay(
         async with open_snapshot(settings) as snapshot:
             found = await find_past(settings, snapshot, request, Path(name), silent)
         with closing(PastRows(Path(name), found.partitions)) as past:
-            await make_schema(settings, DEFAULT_SCHEMA, described(request), past, replace=replace)
+            await make_schema(settings, DEFAULT_SCHEMA, described(request), past, lambda _: None, replace=replace)
     return found
 
 

@@ -132,8 +132,7 @@ async def _replay(options: Options) -> None:
             await require_free(snapshot.connection, options.schema, replace=options.replace)
             found = await find_past(settings, snapshot, request, Path(name), progress)
         with closing(PastRows(Path(name), found.partitions)) as past, progress(past.entries, "entries written") as done:
-            counts = await make_schema(settings, options.schema, what, past, replace=options.replace)
-            done(past.entries)
+            counts = await make_schema(settings, options.schema, what, past, done, replace=options.replace)
     _say(found)
     click.echo(f"schema {options.schema}: {what}")
     click.echo(f"positions: {found.positions or 'none'}")

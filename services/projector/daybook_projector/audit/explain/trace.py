@@ -149,8 +149,6 @@ class RowTrace:
         history.row = after
         if after is not None:
             history.last_row = after
-            if before is None:
-                history.origins = {}
             history.origins |= dict.fromkeys(changed, len(history.steps) - 1)
 
 

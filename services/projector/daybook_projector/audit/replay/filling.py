@@ -2,7 +2,7 @@
 is bounded.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
@@ -30,6 +30,8 @@ from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
 from daybook_projector.projections.fold import TABLES
 
+Advance = Callable[[int], None]
+
 # If this process is killed, the server must notice.
 _SESSION: Final = """
 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_connection_check_interval = '1s'
@@ -46,18 +48,20 @@ _MOVE: Final = "UPDATE {0}.audit_log SET id = $1 WHERE id = $2 AND metadata_json
 
 
 async def make_schema(
-    settings: Settings, schema: str, description: str, past: PastRows, *, replace: bool
+    settings: Settings, schema: str, description: str, past: PastRows, advance: Advance, *, replace: bool
 ) -> dict[str, int]:
-    """In one transaction. Returns the number of rows by table. Raises `SchemaRefused` and `DatabaseAway`."""
+    """In one transaction. `advance` is called with the numbers of entries written. Returns the number of rows by table.
+    Raises `SchemaRefused` and `DatabaseAway`.
+    """
     async with connect(settings, "daybook-replay", statement_seconds=0) as connection, connection.transaction():
         await connection.execute(_SESSION)
         if replace:
             await drop_schema(connection, schema)
         await create_schema(connection, schema, description)
-        return await _fill(connection, schema, past)
+        return await _fill(connection, schema, past, advance)
 
 
-async def _fill(connection: Connection, schema: str, past: PastRows) -> dict[str, int]:
+async def _fill(connection: Connection, schema: str, past: PastRows, advance: Advance) -> dict[str, int]:
     counts = {}
     for table in TABLES:
         counts[replay_name(table)] = await _copy(connection, schema, table, past)
@@ -65,7 +69,7 @@ async def _fill(connection: Connection, schema: str, past: PastRows) -> dict[str
         AUDIT_LOG.name.partition(".")[2],
         schema_name=schema,
         columns=list(AUDIT_LOG.columns),
-        source=_sent(past.audit_rows()),
+        source=_sent(past.audit_rows(advance)),
         format="binary",
     )
     counts["audit_log"] = _number(tag)

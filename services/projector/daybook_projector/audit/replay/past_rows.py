@@ -1,6 +1,6 @@
 """The rows of a past state: the scratch files of its partitions in; each table's rows in key order out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from heapq import merge
 from itertools import groupby, repeat
@@ -10,7 +10,7 @@ import orjson
 
 from daybook_projector.audit.fold.fold import PartitionFold, merged_rows
 from daybook_projector.audit.replay.past import PastPartition, spill_paths
-from daybook_projector.audit.replay.spilled import NamedUsers, spilled_rows
+from daybook_projector.audit.replay.spilled import COPY_HEADER, COPY_TRAILER, NamedUsers, spilled_rows
 from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.changes import Table
 
@@ -48,9 +48,13 @@ class PastRows:
             for key, found in groupby(merge(registered, named), key=lambda each: each[0]):
                 yield key, max(text for _, text in found) or None
 
-    def audit_rows(self) -> Iterator[bytes]:
-        """A body of binary COPY."""
-        return spilled_rows(spill_paths(self._folder, past.partition)[0] for past in self.partitions)
+    def audit_rows(self, advance: Callable[[int], None]) -> Iterator[bytes]:
+        """A body of binary COPY, in pieces. `advance` is called with the numbers of rows that were taken."""
+        yield COPY_HEADER
+        for past in self.partitions:
+            yield from spilled_rows(spill_paths(self._folder, past.partition)[0])
+            advance(past.entries)
+        yield COPY_TRAILER
 
     def close(self) -> None:
         self._stack.close()

@@ -3,7 +3,7 @@ of PostgreSQL's binary COPY, and the users that they name. Memory is bounded.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from struct import Struct
@@ -44,14 +44,11 @@ class SpilledRows:
         self._file.close()
 
 
-def spilled_rows(paths: Iterable[Path]) -> Iterator[bytes]:
-    """All rows of these files as one COPY, in pieces."""
-    yield COPY_HEADER
-    for path in paths:
-        with path.open("rb") as file:
-            while piece := file.read(PIECE_BYTES):
-                yield piece
-    yield COPY_TRAILER
+def spilled_rows(path: Path) -> Iterator[bytes]:
+    """The rows of a file, in pieces: without the header and trailer of a COPY."""
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
 
 
 class NamedUsers:

@@ -1,0 +1,54 @@
+"""The commands that docs/auditing.md shows for the past and for rows, each run on a real Kafka and PostgreSQL."""
+
+import re
+import shlex
+
+import pytest
+from click.testing import CliRunner
+
+from daybook_infra.operations.cli import main
+from daybook_infra.runtime.settings import Settings
+from support.documents import blocks, page, section
+from support.logbook import Logbook, thing
+from support.poison import ANN, SICK, busy
+from support.processes import environment
+from support.replaying import write
+from support.stack import FreshSettings
+
+PAST, ROW = (
+    [line for block in blocks(section(page("docs/auditing.md"), title), "text") for line in block.text.splitlines()]
+    for title in ("The past", "Explain a row")
+)
+IDS = {"orgs": SICK, "dlq_events": thing(3)}
+
+
+@pytest.fixture(scope="module")
+def log() -> Logbook:
+    return busy()
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings, log: Logbook) -> Settings:
+    made = lasting_settings(partitions=1)
+    write(made, log)
+    return made
+
+
+@pytest.mark.parametrize("line", [*PAST, *ROW])
+def test_each_line_does_what_the_page_says(settings: Settings, line: str) -> None:
+    """In their order: the last line on the past removes what the others made."""
+    command, _, does = re.split(r"(  +)", line, maxsplit=1)
+    assert does, line
+    words = shlex.split(command.replace("ORG USER", f"{SICK} {ANN}").replace("3.1042", "0.9"))
+    table = next((word for word in words if word in IDS), "orgs")
+    words = [IDS[table] if word == "ID" else word for word in words]
+    assert words[:2] == ["daybook", "audit"]
+    replaces = ["--replace"] if "--as-of" in words and "--diff" not in words else []
+    result = CliRunner().invoke(main, [*words[1:], *replaces], env=environment(settings))
+    assert (result.exit_code, result.stderr) == (0, ""), line
+    assert result.stdout
+
+
+def test_the_page_shows_both_commands() -> None:
+    assert len(PAST) >= 5
+    assert len(ROW) >= 3
