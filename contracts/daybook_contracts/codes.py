@@ -1,6 +1,6 @@
 """The stable codes of all refusals, each with its HTTP status, its title, and its sentence in the log.
 
-This is the only table of statuses: nothing else in Daybook pairs a code with a number.
+No other module assigns an HTTP status to a code.
 """
 
 from collections.abc import Mapping
@@ -42,7 +42,7 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
 
 
-_ANSWERS: dict[Code, tuple[int, str]] = {
+_STATUS_AND_TITLE: dict[Code, tuple[int, str]] = {
     Code.FORBIDDEN: (403, "Not allowed"),
     Code.ORG_NOT_FOUND: (404, "No such org"),
     Code.USER_NOT_FOUND: (404, "No such user"),
@@ -98,14 +98,14 @@ SENTENCE: Mapping[Code, str] = MappingProxyType(
         Code.INVALID_CONFIG: "The config does not fit the connection's type.",
     }
 )
-"""What the log says of a rejection, in at most 200 characters. The entry's hash covers it, so it can never be redacted
-and must not quote anything that a sender wrote. Only the first answer to a command says more.
+"""The text of a rejection in the log, at most 200 characters. The entry's hash covers the text, so it can never be
+redacted and must not quote anything that a sender wrote. Only the first answer to a command has a more detailed text.
 """
 
-HTTP_STATUS: Mapping[Code, int] = MappingProxyType({code: status for code, (status, _) in _ANSWERS.items()})
-TITLE: Mapping[Code, str] = MappingProxyType({code: title for code, (_, title) in _ANSWERS.items()})
+HTTP_STATUS: Mapping[Code, int] = MappingProxyType({code: status for code, (status, _) in _STATUS_AND_TITLE.items()})
+TITLE: Mapping[Code, str] = MappingProxyType({code: title for code, (_, title) in _STATUS_AND_TITLE.items()})
 
-TOO_LARGE_STATUS = 413  # of INVALID_COMMAND if the command is too large
+TOO_LARGE_STATUS = 413  # instead of INVALID_COMMAND's 400 if the command is too large
 
 
 def problem_type(code: Code) -> str:

@@ -4,23 +4,23 @@ ENVELOPE_BYTES = 256 * 1024
 PAYLOAD_BYTES = 64 * 1024  # a dead letter's payload, and a run's stats, in canonical JSON (RFC 8785)
 BATCH_BYTES = 4 * 1024 * 1024
 BATCH_ITEMS = 1000
-ENVELOPE_VALUES = 10_000  # JSON values, arrays and objects included: the cost of a body grows with their number
+ENVELOPE_VALUES = 10_000  # JSON values, including arrays and objects; the time to check a body grows with their number
 BATCH_VALUES = 100_000
 DEPTH = 32  # levels of nesting; the envelope is the first
-MAX_SAFE_INTEGER = 2**53 - 1  # beyond it a double cannot hold every integer, so two readers would disagree
+MAX_SAFE_INTEGER = 2**53 - 1  # larger integers may not fit in a double, so two JSON readers could disagree on them
 NAME_LENGTH = 200
 TEXT_LENGTH = 4000
 BULK_IDS = 1000
-RETRY_COUNT = 2**31 - 1  # the column is an integer
-LOG_BATCH_BYTES = 512 * 1024  # a Kafka batch of entries closes here, or holds one command
+RETRY_COUNT = 2**31 - 1  # the largest value of PostgreSQL's type integer
+LOG_BATCH_BYTES = 512 * 1024  # of a Kafka batch of entries; only a batch of a single command may be larger
 IDEMPOTENCY_KEY_LENGTH = 255
-ENTRIES = 1000  # of one command; Daybook writes a handful, and a reader computes an id for each claimed one
+ENTRIES = 1000  # of one command; Daybook writes fewer than 10, but readers compute an id for each that an entry claims
 
-REMAINING_COUNTED = 10_000  # the items that a filter leaves are counted up to here; one more stands for more
+REMAINING_COUNTED = 10_000  # a bulk command counts the items that still match its filter; 10,001 means more than this
 
 ORG_MEMBERS = 100_000
 ORG_PROJECTS = 10_000
 ORG_CONNECTIONS = 10_000
 ORG_SECRET_REFS = 10_000
 
-DEAD_LETTER_BYTES = 5 * 1024 * 1024  # the largest record of the dead-letter topic; no producer here sends more
+DEAD_LETTER_BYTES = 5 * 1024 * 1024  # the largest record of the dead-letter topic, and of any producer of Daybook

@@ -1,6 +1,6 @@
 """Writes the JSON Schemas of commands, configs, entries and results: `python -m daybook_contracts.publish [--check]`.
 
-With `--check` it writes nothing: it names the files that differ from the models, and exits with 1 if there are any.
+With `--check` it writes nothing: it lists the files that differ from the models, and exits with 1 if there are any.
 """
 
 import json
@@ -22,7 +22,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def schemas() -> dict[str, str]:
     """The text of each schema, by its path in the folder."""
-    named = {
+    by_path = {
         **{f"commands/{kind}.v1.json": model.model_json_schema() for kind, model in COMMANDS.items()},
         **{f"connection_types/{kind}.v1.json": model.model_json_schema() for kind, model in CONNECTION_TYPES.items()},
         **{f"entries/{action}.v1.json": msgspec.json.schema(data) for action, data in ENTRY_DATA.items()},
@@ -32,55 +32,57 @@ def schemas() -> dict[str, str]:
         "results/pending.v1.json": msgspec.json.schema(Pending),
         "results/record.v1.json": record_schema(),
     }
-    return {path: _text(path, schema) for path, schema in named.items()}
+    return {path: _schema_text(path, schema) for path, schema in by_path.items()}
 
 
 def rejected_schema() -> dict[str, Any]:
-    """The body of a rejection. It has no `command_id` if none could be read."""
+    """The body of a rejection. It has no `command_id` if Daybook could not read the command's id."""
     schema = msgspec.json.schema(Rejected)
     schema["$defs"]["Rejected"]["properties"]["command_id"] = {"type": "string"}
     return schema
 
 
 def record_schema() -> dict[str, Any]:
-    """The value of a results record: the body of a single call, with `status` and `result` on both kinds."""
+    """The value of a results record: the body of a single call. Acceptances and rejections both have `status` and
+    `result`.
+    """
     (accepted, rejected), defs = msgspec.json.schema_components((Accepted, Rejected), ref_template="#/$defs/{name}")
-    _add(defs["Accepted"], "result", {"const": "success"})
-    _add(defs["Accepted"], "status", {"const": 200})
-    _add(defs["Rejected"], "result", {"const": "failure"})
+    _add_required_member(defs["Accepted"], "result", {"const": "success"})
+    _add_required_member(defs["Accepted"], "status", {"const": 200})
+    _add_required_member(defs["Rejected"], "result", {"const": "failure"})
     defs["Rejected"]["required"] = [*defs["Rejected"]["required"], "command_id"]
     return {"anyOf": [accepted, rejected], "$defs": defs}
 
 
-def _add(schema: dict[str, Any], member: str, value: dict[str, Any]) -> None:
+def _add_required_member(schema: dict[str, Any], member: str, value: dict[str, Any]) -> None:
     schema["properties"][member] = value
     schema["required"] = [*schema["required"], member]
 
 
-def _text(path: str, schema: dict[str, Any]) -> str:
+def _schema_text(path: str, schema: dict[str, Any]) -> str:
     name = path.removesuffix(".json").replace("/", ":").replace(".", ":")
     whole = {"$schema": _DIALECT, "$id": f"urn:daybook:schema:{name}", **schema}
     return json.dumps(whole, indent=2, ensure_ascii=False) + "\n"
 
 
-def drift(folder: Path) -> list[str]:
-    """The paths of schemas that are missing, that differ, or that no longer have a model."""
-    wanted = schemas()
+def outdated_paths(folder: Path) -> list[str]:
+    """The paths of files that are missing, that differ from the schema, or whose model no longer exists."""
+    expected = schemas()
     found = {path.relative_to(folder).as_posix(): path.read_text("utf-8") for path in folder.rglob("*.json")}
-    return sorted(path for path in wanted.keys() | found.keys() if wanted.get(path) != found.get(path))
+    return sorted(path for path in expected.keys() | found.keys() if expected.get(path) != found.get(path))
 
 
 def publish(folder: Path) -> list[str]:
     """Updates the folder and returns the paths that it changed."""
-    stale, wanted = drift(folder), schemas()
-    for path in stale:
+    outdated, expected = outdated_paths(folder), schemas()
+    for path in outdated:
         target = folder / path
-        if path in wanted:
+        if path in expected:
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(wanted[path], "utf-8")
+            target.write_text(expected[path], "utf-8")
         else:
             target.unlink()
-    return stale
+    return outdated
 
 
 def main(arguments: list[str]) -> int:
@@ -88,10 +90,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("usage: python -m daybook_contracts.publish [--check]\n")
         return 2
     check = bool(arguments)
-    stale = drift(FOLDER) if check else publish(FOLDER)
-    for path in stale:
+    paths = outdated_paths(FOLDER) if check else publish(FOLDER)
+    for path in paths:
         sys.stdout.write(f"{'out of date' if check else 'written'}: {path}\n")
-    return 1 if check and stale else 0
+    return 1 if check and paths else 0
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The results of commands: accepted, rejected, or not decided yet.
 
-Each is encoded in three forms: the body of a single call, an item of a batch (the body and `status`), and a record of
-the results topic (a batch item that has `result` on rejections too).
+A result is encoded in three forms: the body of a single call; an item of a batch, which adds `status` to an acceptance;
+and a record of the results topic, which is a batch item that adds `result` to a rejection.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from daybook_contracts.codes import HTTP_STATUS, TITLE, Code, problem_type
 
 
 class EntryRef(msgspec.Struct, frozen=True):
-    """One entry of the command; `id` is its id in the log."""
+    """One entry of the command; `id` is the entry's id in the log."""
 
     id: str
     action: str
@@ -23,7 +23,7 @@ class EntryRef(msgspec.Struct, frozen=True):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """`position`: of the last entry, as `partition.position`."""
+    """`position`: the last entry's place in the log, written `partition.position`."""
 
     command_id: str
     entries: tuple[EntryRef, ...]
@@ -32,7 +32,7 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A problem (RFC 9457). `entry_id` and `position`: only if logged. `command_id`: null only on the results topic."""
+    """A problem (RFC 9457). `entry_id`, `position`: only if it is in the log. `command_id`: null only in a record."""
 
     type: str
     title: str
@@ -74,7 +74,7 @@ def problem(
     position: str | None = None,
     status: int | None = None,
 ) -> Rejected:
-    """Any refusal of the API. `status` is given only if it is not the one of the code (405, 413)."""
+    """The problem for any refusal. `status` is needed only if it differs from the code's own (405, 413)."""
     return Rejected(
         type=problem_type(code),
         title=TITLE[code],
@@ -107,12 +107,12 @@ def encode_record(result: Result) -> bytes:
     """The value of a results record."""
     if isinstance(result, Accepted):
         return encode_item(result)
-    named = structs.replace(result, command_id=None) if result.command_id is UNSET else result
-    return encode_item(named)[:-1] + b',"result":"failure"}'
+    with_id = structs.replace(result, command_id=None) if result.command_id is UNSET else result
+    return encode_item(with_id)[:-1] + b',"result":"failure"}'
 
 
 def decode_result(record: bytes) -> Result:
-    """The result of a results record's value. Raises msgspec.DecodeError for any other text."""
+    """The result in the value of a results record. Raises msgspec.DecodeError if the value holds none."""
     if _TAG.decode(record).result == "success":
         return _ACCEPTED.decode(record)
     rejected = _REJECTED.decode(record)

@@ -1,4 +1,4 @@
-"""Ids and names: text as publishers write it comes in, the one form that Daybook stores goes out."""
+"""Normalises ids and names: takes text as publishers write it and returns the form that Daybook stores."""
 
 import re
 import unicodedata
@@ -12,9 +12,9 @@ UUID_PATTERN: Final = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 _UUID_ANY_CASE: Final = re.compile(UUID_PATTERN, re.IGNORECASE | re.ASCII)
 _NIL_AND_MAX = frozenset({"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"})
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")  # all of category Cc
-# NFC combines at most four code points into one. A longer name is not normalised: Python's time for it grows with the
-# square of the length, to minutes for a text as long as an envelope.
-_LONGEST_UNCOMPOSED = 4 * NAME_LENGTH
+# NFC combines at most four code points into one, so a text above this length is too long in NFC too and is not
+# normalised. Python's time for NFC grows with the square of the length: minutes for a text as long as an envelope.
+_LONGEST_BEFORE_NFC = 4 * NAME_LENGTH
 
 
 def is_uuid(text: str) -> bool:
@@ -23,8 +23,8 @@ def is_uuid(text: str) -> bool:
 
 
 def printable(text: str, longest: int = 300) -> str:
-    """Text that others chose, made safe for a log line and for PostgreSQL: cut to `longest` characters, with each
-    character that cannot be printed replaced.
+    """Text from outside Daybook, made safe for a log line and for PostgreSQL: cut to `longest` characters, with each
+    unprintable character replaced.
     """
     shown = text if len(text) <= longest else text[:longest] + "…"
     return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in shown)
@@ -39,14 +39,14 @@ def uuid_text(text: str) -> str:
 
 
 def uuid_version(canonical: str) -> int | None:
-    """The version of an id in canonical form; None if its variant is not the one of RFC 9562."""
+    """The version of an id in canonical form; None if the id does not have the variant of RFC 9562."""
     return int(canonical[14], 16) if canonical[19] in "89ab" else None
 
 
 def name_text(text: str) -> str:
     """The name, stripped and in NFC. Raises ValueError unless it has 1 to 200 code points, none a control character."""
     stripped = text.strip()
-    name = unicodedata.normalize("NFC", stripped) if len(stripped) <= _LONGEST_UNCOMPOSED else stripped
+    name = unicodedata.normalize("NFC", stripped) if len(stripped) <= _LONGEST_BEFORE_NFC else stripped
     if not 1 <= len(name) <= NAME_LENGTH:
         raise ValueError(f"must have 1 to {NAME_LENGTH} characters after trimming")
     if _CONTROL.search(name):

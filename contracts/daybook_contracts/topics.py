@@ -1,5 +1,6 @@
 """The names that services and publishers share: topics, consumer groups and record headers.
-Only the headers about the door and the reply affect what Daybook does; the others are informative.
+Only some headers change what Daybook does: those about the principal, the door, the signature and the reply. The others
+are for information.
 """
 
 import re
@@ -32,7 +33,7 @@ SOURCE: Final = b"/daybook/command"
 
 Headers = list[tuple[str, bytes]]
 
-# W3C Trace Context, version 00 and what later versions keep of it. An id of zeros and version ff are invalid.
+# W3C Trace Context: the fields of version 00, which later versions keep. An id of zeros and version ff are invalid.
 _TRACE: Final = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 _SPECVERSION: Final = (CE_SPECVERSION, b"1.0")
@@ -73,7 +74,7 @@ class Topics:
 
 
 def trace_context(header: bytes | None) -> bytes | None:
-    """The `traceparent` header if it is valid. Anything else is dropped, because the log keeps its headers forever."""
+    """The `traceparent` header if it is valid, else None, because the log keeps an entry's headers forever."""
     return header if header is not None and _TRACE.fullmatch(header) else None
 
 

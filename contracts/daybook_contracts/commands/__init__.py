@@ -1,1 +1,1 @@
-"""Commands: what publishers send, one file per noun. `parse.parse_command` reads one, `normalised` writes one."""
+"""Commands: what publishers send, one file per noun. `parse.parse_command` reads a command, `normalised` writes it."""

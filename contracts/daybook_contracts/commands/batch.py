@@ -1,4 +1,4 @@
-"""A batch's body in, its commands and refusals out, in order. The whole body is refused only if it is not a batch.
+"""Parses a batch's body into commands and refusals, in order. The whole body is refused only if it is not a batch.
 
 The work is split into steps, so that an event loop can run other tasks in between.
 """
@@ -19,10 +19,11 @@ Steps = Generator[None, None, T]
 """Work that pauses every few milliseconds, and returns its result at the end."""
 
 _WHITE_SPACE: Final = b" \t\r\n"
-# Up to the next bracket, or to a comma between items, past any strings. All quantifiers are possessive.
+# Each matches up to the next mark outside strings: a bracket, or for _TO_MARK also a comma. All quantifiers are
+# possessive.
 _TO_MARK: Final = re.compile(rb'[^"\[\]{},]*+(?:"[^"]*+"[^"\[\]{},]*+)*+([\[\]{},])')
 _TO_BRACKET: Final = re.compile(rb'[^"\[\]{}]*+(?:"[^"]*+"[^"\[\]{}]*+)*+([\[\]{}])')
-_BRACKETS_IN_A_STEP: Final = 4096
+_MARKS_PER_STEP: Final = 4096
 
 
 def parse_batch(raw: bytes, *, default_id: MakeId | None = None) -> list[Command | InvalidCommand]:
@@ -31,7 +32,7 @@ def parse_batch(raw: bytes, *, default_id: MakeId | None = None) -> list[Command
 
 
 def parse_item(item: bytes, *, default_id: MakeId | None = None, check_size: bool = True) -> Command | InvalidCommand:
-    """What `parse_command` makes of the item, as if it had been sent alone."""
+    """The command or the refusal of an item, as if the item had been sent alone."""
     try:
         return parse_command(item, default_id=default_id, check_size=check_size)
     except InvalidCommand as refusal:
@@ -41,16 +42,16 @@ def parse_item(item: bytes, *, default_id: MakeId | None = None, check_size: boo
 def split_batch(raw: bytes) -> Steps[list[bytes]]:
     """The bytes of each item, in time linear in the body's length. Raises InvalidCommand if the body is not a batch.
 
-    An item may be invalid JSON (NaN) or nested too deeply; that does not affect the others.
+    Items are not parsed, so one that is invalid JSON (NaN) or nested too deeply does not affect the others.
     """
     if len(raw) > BATCH_BYTES:
         detail = f"a batch must be at most {BATCH_BYTES // 1024 // 1024} MiB"
         raise InvalidCommand(Code.INVALID_COMMAND, detail, too_large=True)
     body = raw.strip(_WHITE_SPACE)
     if not (len(body) >= 2 and body.startswith(b"[") and body.endswith(b"]")):
-        raise _no_array()
+        raise _not_an_array()
     if not body[1:-1].strip(_WHITE_SPACE):
-        raise _wrong_number()
+        raise _wrong_item_count()
     for count in counting_values(body, BATCH_VALUES):
         if count > BATCH_VALUES:
             raise InvalidCommand(Code.INVALID_COMMAND, f"a batch holds at most {BATCH_VALUES:,} JSON values")
@@ -59,13 +60,13 @@ def split_batch(raw: bytes) -> Steps[list[bytes]]:
     for window in windows(body):
         text.append(window)
         yield
-    ends = yield from _ends(b"".join(text))
+    ends = yield from _item_ends(b"".join(text))
     starts = [1, *(end + 1 for end in ends[:-1])]
-    return [_item(body, start, end) for start, end in zip(starts, ends, strict=True)]
+    return [_item_bytes(body, start, end) for start, end in zip(starts, ends, strict=True)]
 
 
 def run_steps(steps: Steps[T]) -> T:
-    """Does the work without pausing."""
+    """Runs all steps without a pause and returns their result."""
     while True:
         try:
             next(steps)
@@ -74,13 +75,13 @@ def run_steps(steps: Steps[T]) -> T:
             return result
 
 
-def _ends(text: bytes) -> Steps[list[int]]:
-    """Where each item ends. No string in `text` holds a quote."""
-    depth, at, ends, brackets = 1, 1, list[int](), 0
+def _item_ends(text: bytes) -> Steps[list[int]]:
+    """The index at which each item ends. No string in `text` contains a quote: `windows` has replaced escaped ones."""
+    depth, at, ends, marks = 1, 1, list[int](), 0
     while depth:
         found = (_TO_MARK if depth == 1 else _TO_BRACKET).match(text, at)
         if found is None:
-            raise _no_array()
+            raise _not_an_array()
         at = found.end()
         mark = text[at - 1]
         if mark in b"[{":
@@ -90,25 +91,25 @@ def _ends(text: bytes) -> Steps[list[int]]:
         else:
             ends.append(at - 1)
             if len(ends) >= BATCH_ITEMS:
-                raise _wrong_number()
-        brackets += 1
-        if brackets % _BRACKETS_IN_A_STEP == 0:
+                raise _wrong_item_count()
+        marks += 1
+        if marks % _MARKS_PER_STEP == 0:
             yield
     if at != len(text):
-        raise _no_array()
+        raise _not_an_array()
     return [*ends, at - 1]
 
 
-def _item(body: bytes, start: int, end: int) -> bytes:
+def _item_bytes(body: bytes, start: int, end: int) -> bytes:
     item = body[start:end].strip(_WHITE_SPACE)
     if not item:
-        raise _no_array()
+        raise _not_an_array()
     return item
 
 
-def _no_array() -> InvalidCommand:
+def _not_an_array() -> InvalidCommand:
     return InvalidCommand(Code.INVALID_COMMAND, "a batch is a JSON array of commands")
 
 
-def _wrong_number() -> InvalidCommand:
+def _wrong_item_count() -> InvalidCommand:
     return InvalidCommand(Code.INVALID_COMMAND, f"a batch holds 1 to {BATCH_ITEMS} commands")

@@ -72,11 +72,11 @@ class PendingFilter(Data):
     )
 
 
-# Only the first bad id is named: to name all of them would cost more than the rest of the command.
+# An error names only the first bad id: naming all of them would take longer than parsing the rest of the command.
 _Ids = Annotated[tuple[Uuid, ...], Field(strict=False, fail_fast=True, min_length=1, max_length=BULK_IDS)]
 
 
-class _Bulk(Data):
+class _BulkData(Data):
     connection_id: Uuid
     ids: _Ids | None = Field(default=None, description="Dead letters of the connection. Duplicate ids count once.")
     filter: PendingFilter | None = Field(default=None, description="Either ids or a filter, never both.")
@@ -93,7 +93,7 @@ class _Bulk(Data):
         return {**super().to_json(), **chosen, **matched}
 
 
-class RetryDlqEventsData(_Bulk):
+class RetryDlqEventsData(_BulkData):
     pass
 
 
@@ -104,7 +104,7 @@ class RetryDlqEvents(Envelope):
     data: RetryDlqEventsData
 
 
-class ResolveDlqEventsData(_Bulk):
+class ResolveDlqEventsData(_BulkData):
     resolution: Resolution
     reason: FreeText | None = ReasonField
 

@@ -1,4 +1,4 @@
-"""What is wrong with a command, in words for people. They name fields and rules, never values."""
+"""Texts for people that say what is wrong with a command. They name fields and rules, never values."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -26,32 +26,34 @@ class InvalidCommand(Exception):
         self.too_large = too_large
 
 
-_MOST_NAMED = 5  # faults in one answer
+_MAX_FAULTS = 5  # in one answer
 _FIELD_NAME = re.compile("[a-z][a-z_]{0,39}")
 _LONGEST_KEY = 60  # characters; a path quotes keys that the publisher chose
-_LONGEST_SCANNED = 4096  # characters of a key that are searched for secrets; nothing of a longer key is shown
-_LONGEST_PATH = 40  # steps; a command with deeper nesting is refused, but the path of its secret is named
+_LONGEST_SCANNED = 4096  # characters; a longer key is not searched for secrets but replaced as a whole
+_LONGEST_PATH = 40  # keys and indexes; longer than any valid path, but the path of a secret may be longer
 
 
 def fault_text(error: pydantic.ValidationError) -> str:
-    """The first faults of a command."""
-    return _text(error, lambda fault: _fault(fault, fault["loc"], "command"))
+    """Describes the first faults of a command."""
+    return _join_faults(error, lambda fault: _describe(fault, fault["loc"], "command"))
 
 
 def config_fault_text(error: pydantic.ValidationError) -> str:
-    """The first faults of a config. The text is logged, so it quotes only keys that look like the name of a field."""
-    return _text(error, lambda fault: _fault(fault, ("data", "config", *_shown(fault["loc"])), "connection type"))
+    """Describes the first faults of a config. The text is logged, so it quotes only keys that look like field names."""
+    return _join_faults(
+        error, lambda fault: _describe(fault, ("data", "config", *_quotable(fault["loc"])), "connection type")
+    )
 
 
-def _text(error: pydantic.ValidationError, worded: Callable[[ErrorDetails], str]) -> str:
+def _join_faults(error: pydantic.ValidationError, describe: Callable[[ErrorDetails], str]) -> str:
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    named = [worded(fault) for fault in faults[:_MOST_NAMED]]
-    more = len(faults) - len(named)
-    return "; ".join([*named, f"and {more} more"] if more else named)
+    described = [describe(fault) for fault in faults[:_MAX_FAULTS]]
+    more = len(faults) - len(described)
+    return "; ".join([*described, f"and {more} more"] if more else described)
 
 
-def dotted(path: Sequence[str | int]) -> str:
-    """A path as text, such as `data.ids.3`. Long keys and long paths are cut, and a secret in a key is redacted."""
+def dotted_path(path: Sequence[str | int]) -> str:
+    """A path as text, such as `data.ids.3`. Cuts long keys and long paths, and redacts a secret in a key."""
     steps = [printable(_without_secret(str(step)), _LONGEST_KEY) for step in path[:_LONGEST_PATH]]
     return ".".join(steps if len(path) <= _LONGEST_PATH else [*steps, "…"])
 
@@ -60,13 +62,13 @@ def _without_secret(key: str) -> str:
     return redacted(key) if len(key) <= _LONGEST_SCANNED else REDACTED
 
 
-def _shown(path: Sequence[str | int]) -> Iterator[str | int]:
+def _quotable(path: Sequence[str | int]) -> Iterator[str | int]:
     for step in path:
         yield step if isinstance(step, int) or _FIELD_NAME.fullmatch(step) else "(a key)"
 
 
-def _fault(fault: ErrorDetails, path: Sequence[str | int], owner: str) -> str:
-    where = dotted(path)
+def _describe(fault: ErrorDetails, path: Sequence[str | int], owner: str) -> str:
+    where = dotted_path(path)
     match fault["type"]:
         case "missing":
             return f"{where} is required"

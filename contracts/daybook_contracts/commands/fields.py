@@ -1,5 +1,5 @@
-"""The types of commands' fields, and the base classes of commands. Each type takes what a publisher writes and stores
-Daybook's one form of it.
+"""The types of commands' fields, and the base classes of commands. Each type checks what a publisher wrote and
+normalises it to the form that Daybook stores.
 """
 
 from typing import Annotated, Any
@@ -8,28 +8,28 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.limits import NAME_LENGTH, PAYLOAD_BYTES, TEXT_LENGTH
-from daybook_contracts.secrets.redaction import holds_secret, redacted
+from daybook_contracts.secrets.redaction import contains_secret, redacted
 from daybook_contracts.secrets.references import JSON_SCHEMA_PATTERN, UUID_ANY_CASE, secret_id_ref
 from daybook_contracts.secrets.scan import without_hottok, without_secrets
 from daybook_contracts.text import name_text, uuid_text, uuid_version
 
 
-def _chosen(text: str) -> str:
+def _check_chosen_id(text: str) -> str:
     chosen = uuid_text(text)
     if uuid_version(chosen) == 8:
         raise ValueError("must not be a UUIDv8: those are computed")
     return chosen
 
 
-def _chosen_alert(text: str) -> str:
-    chosen = _chosen(text)
+def _check_chosen_alert_id(text: str) -> str:
+    chosen = _check_chosen_id(text)
     if uuid_version(chosen) == 5:
         raise ValueError("must not be a UUIDv5: the ids of policies' alerts are computed so")
     return chosen
 
 
-def _no_secret(name: str) -> str:
-    if holds_secret(name):
+def _refuse_secret(name: str) -> str:
+    if contains_secret(name):
         raise ValueError("must not hold a secret")
     return name
 
@@ -38,7 +38,7 @@ def _redacted(value: Any) -> Any:
     return redacted(value) if isinstance(value, str) else value
 
 
-def _small(value: Any) -> Any:
+def _refuse_large(value: Any) -> Any:
     if len(canonical_bytes(value)) > PAYLOAD_BYTES:
         raise ValueError(f"must be at most {PAYLOAD_BYTES // 1024} KiB as canonical JSON (RFC 8785)")
     return value
@@ -50,17 +50,17 @@ _REF_SCHEMA = WithJsonSchema({"type": "string", "pattern": JSON_SCHEMA_PATTERN})
 _ANY_SCHEMA = WithJsonSchema({})
 
 Uuid = Annotated[str, AfterValidator(uuid_text), _UUID_SCHEMA]
-ChosenId = Annotated[str, AfterValidator(_chosen), _UUID_SCHEMA]
-ChosenAlertId = Annotated[str, AfterValidator(_chosen_alert), _UUID_SCHEMA]
-Name = Annotated[str, AfterValidator(name_text), AfterValidator(_no_secret), _NAME_SCHEMA]
+ChosenId = Annotated[str, AfterValidator(_check_chosen_id), _UUID_SCHEMA]
+ChosenAlertId = Annotated[str, AfterValidator(_check_chosen_alert_id), _UUID_SCHEMA]
+Name = Annotated[str, AfterValidator(name_text), AfterValidator(_refuse_secret), _NAME_SCHEMA]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=TEXT_LENGTH)]
 FreeText = Annotated[Text, BeforeValidator(_redacted)]
 """Text that people and workers write. Secrets are redacted before its length is checked."""
 SecretIdRef = Annotated[str, AfterValidator(secret_id_ref), _REF_SCHEMA]
 ConnectionType = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{1,62}$")]
 Config = dict[str, Any]
-Stats = Annotated[dict[str, Any], AfterValidator(without_secrets), AfterValidator(_small)]
-Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_small), _ANY_SCHEMA]
+Stats = Annotated[dict[str, Any], AfterValidator(without_secrets), AfterValidator(_refuse_large)]
+Payload = Annotated[Any, AfterValidator(without_hottok), AfterValidator(_refuse_large), _ANY_SCHEMA]
 
 ChosenIdField = Field(
     default=None,
@@ -72,17 +72,17 @@ STRICT = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
 class Data(BaseModel):
-    """A command's own fields. An optional that is None is absent."""
+    """A command's own fields. An optional field that is None counts as absent."""
 
     model_config = STRICT
 
     def to_json(self) -> dict[str, Any]:
-        """The normalised data: absent optionals absent."""
+        """The normalised data, without optional fields that are None."""
         return {name: value for name, value in self.__dict__.items() if value is not None}
 
 
 class Envelope(BaseModel):
-    """The fields of all commands but REGISTER_USER's `org_id`."""
+    """The fields of all commands except REGISTER_USER, which has no org."""
 
     model_config = STRICT
 

@@ -1,4 +1,4 @@
-"""All commands, as one union and by type. A new command is one line here."""
+"""All commands: as one union, and by type. To add a command, add its model to the union."""
 
 from collections.abc import Mapping
 from types import MappingProxyType, UnionType

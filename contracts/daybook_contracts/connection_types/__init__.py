@@ -1,1 +1,1 @@
-"""The configs of connections, one model per type; `configs.checked_config` checks one."""
+"""The configs of connections, one model per type; `configs.checked_config` checks a config."""

@@ -1,5 +1,5 @@
-"""A config in, its normal form out, or InvalidConfig. Only the config is checked, not whether the secrets that it names
-exist in the org.
+"""Checks a connection's config and returns its normal form, or raises InvalidConfig. Does not check whether the org has
+the secret references that the config names.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from daybook_contracts.connection_types.hotmart import Hotmart
 from daybook_contracts.connection_types.meta_ads import MetaAds
 
 
-class General(BaseModel):
+class AnyConfig(BaseModel):
     """The config of a type without a model: any object in which `secrets`, if present, maps purposes to key_names."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -25,12 +25,12 @@ class General(BaseModel):
 
     def to_json(self) -> dict[str, Any]:
         """The config as given, but with normalised key_names, and without `secrets` if that is null."""
-        named = {} if self.secrets is None else {"secrets": self.secrets}
-        return {**(self.model_extra or {}), **named}
+        secrets = {} if self.secrets is None else {"secrets": self.secrets}
+        return {**(self.model_extra or {}), **secrets}
 
 
 CONNECTION_TYPES: Mapping[str, type[Closed]] = MappingProxyType({"hotmart": Hotmart, "meta_ads": MetaAds})
-"""The model of each type's config. A new type is one file, and one line here."""
+"""The model of each type's config. To add a type, write its file and add a line here."""
 
 
 class InvalidConfig(Exception):
@@ -42,10 +42,10 @@ class InvalidConfig(Exception):
 
 
 def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
-    """The config as it is stored: key_names and `act_` ids normalised, without optionals that are null. Raises
-    InvalidConfig.
+    """The config as Daybook stores it: with normalised key_names, with `act_` removed from the ids of ad accounts, and
+    without optional fields that are null. Raises InvalidConfig.
     """
-    model = CONNECTION_TYPES.get(type_, General)
+    model = CONNECTION_TYPES.get(type_, AnyConfig)
     try:
         return model.model_validate(config).to_json()
     except pydantic.ValidationError as error:
@@ -53,7 +53,7 @@ def checked_config(type_: str, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def key_names_of(config: dict[str, Any]) -> frozenset[str]:
-    """The key_names of the secret references that a config names. Old rows may hold an invalid config."""
+    """The key_names of the secret references that a config names. Accepts invalid configs, which old rows may have."""
     secrets = config.get("secrets")
-    named = secrets.values() if isinstance(secrets, dict) else ()
-    return frozenset(name for name in named if isinstance(name, str))
+    key_names = secrets.values() if isinstance(secrets, dict) else ()
+    return frozenset(name for name in key_names if isinstance(name, str))

@@ -1,4 +1,6 @@
-"""The types of configs' fields, and the base class of configs. Each type's schema says the same as its validator."""
+"""The types of configs' fields, and the base class of configs. A type's JSON Schema and its validator accept the same
+values.
+"""
 
 import re
 from collections.abc import Hashable
@@ -18,19 +20,19 @@ _OFFSET: Final = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
 _TIME: Final = f"{_DAY}[Tt]{_CLOCK}{_OFFSET}"
 
 
-def _day(text: str) -> str:
-    if re.fullmatch(_DAY, text) is None or not _in_calendar(text):
+def _check_day(text: str) -> str:
+    if re.fullmatch(_DAY, text) is None or not _is_in_calendar(text):
         raise ValueError("must be a date, YYYY-MM-DD")
     return text
 
 
-def _time(text: str) -> str:
-    if re.fullmatch(_TIME, text) is None or not _in_calendar(text[:10]):
+def _check_time(text: str) -> str:
+    if re.fullmatch(_TIME, text) is None or not _is_in_calendar(text[:10]):
         raise ValueError("must be an RFC 3339 time with its offset, as 2026-11-22T15:10:13Z")
     return text
 
 
-def _in_calendar(day: str) -> bool:
+def _is_in_calendar(day: str) -> bool:
     try:
         date.fromisoformat(day)
     except ValueError:
@@ -38,7 +40,7 @@ def _in_calendar(day: str) -> bool:
     return True
 
 
-def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+def _check_distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     if not items:
         raise ValueError("must not be empty")
     if len(set(items)) < len(items):
@@ -46,22 +48,24 @@ def _distinct(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     return items
 
 
-Day = Annotated[str, AfterValidator(_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"})]
+Day = Annotated[
+    str, AfterValidator(_check_day), WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DAY}$"})
+]
 Time = Annotated[
-    str, AfterValidator(_time), WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME}$"})
+    str, AfterValidator(_check_time), WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_TIME}$"})
 ]
 Digits = Annotated[str, StringConstraints(pattern="^[0-9]+$")]
 Distinct = Annotated[
     tuple[_Item, ...],
-    # pydantic's own `min_length` would also complain of a list whose items are wrong.
+    # pydantic's own `min_length` would also report a list whose items are wrong.
     Field(strict=False, json_schema_extra={"minItems": 1, "uniqueItems": True}),
-    AfterValidator(_distinct),
+    AfterValidator(_check_distinct),
 ]
 """A non-empty list of different items."""
 
 
 class Closed(BaseModel):
-    """An object without unknown fields. An optional that is None is absent."""
+    """An object without unknown fields. An optional field that is None counts as absent."""
 
     model_config = STRICT
 

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 from daybook_contracts.commands.fields import Name, Text
 from daybook_contracts.connection_types.fields import Closed, Day, Digits, Distinct, Time
 
-_LONGEST_LOOKBACK = 3650  # ten years; Meta keeps about three
+_MAX_LOOKBACK_DAYS = 3650  # ten years; Meta keeps data for about three
 
 
 def _without_act(value: object) -> object:
@@ -39,7 +39,7 @@ class MetaAds(Closed):
         default=None, description="Fields of the insights; the reader chooses if absent."
     )
     breakdowns: Distinct[Text] | None = None
-    lookback_days: Annotated[int, Field(ge=1, le=_LONGEST_LOOKBACK)] | None = Field(
+    lookback_days: Annotated[int, Field(ge=1, le=_MAX_LOOKBACK_DAYS)] | None = Field(
         default=None, description="How many past days to read again, because their figures still change."
     )
     token_expires_at: Time | None = Field(default=None, description="Stored as written.")

@@ -1,1 +1,1 @@
-"""Entries: their shape, ids and hashes, and the data of each action. `reading.read_entry` reads one."""
+"""Entries: their shape, ids and hashes, and the data of each action. `reading.read_entry` reads an entry."""

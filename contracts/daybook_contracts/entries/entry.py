@@ -1,5 +1,5 @@
-"""The shape of an entry in the log: structs with their fields in JCS order, encoded to bytes and decoded from them.
-Only the shape is checked here.
+"""The shape of an entry in the log: structs with their fields in JCS order. Encodes and decodes entries, and checks
+nothing but their shape.
 """
 
 from typing import Annotated, Final, Literal
@@ -22,7 +22,7 @@ class EntryError(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Metadata(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, gc=False):
-    """`data`: JCS bytes; null in a redacted entry (in tables and exports only), like the salt."""
+    """`data`: JCS bytes. In a redacted entry, `data` and `salt` are null; only tables and exports have such entries."""
 
     command_id: str
     commit: str
@@ -72,18 +72,20 @@ def encode_entry(entry: Entry) -> bytes:
 
 
 def decode_entry(value: bytes) -> Entry:
-    """Reads an entry of version 1 and checks its shape only. Raises ValueError (msgspec's, or a UnicodeDecodeError)."""
+    """Reads an entry of version 1. Checks only its shape. Raises ValueError (msgspec's or UnicodeDecodeError)."""
     return _DECODER.decode(value)
 
 
 def fact_of(entry: Entry) -> Fact:
-    """What a success entry says. Raises KeyError for an unknown action, ValueError if the data does not fit."""
+    """The fact that a success entry states. Raises KeyError for an unknown action, and ValueError if `data` does not
+    have the action's shape.
+    """
     return decode_fact(entry.action, entry.metadata_json.data)
 
 
 def actor_of(entry: Entry) -> str | None:
-    """The user who acted: the column, or the id that a refused command claimed; None if a service acted. Raises
-    ValueError if `data` is not an object.
+    """The user who acted; None if a service acted. A failure without the column `actor_user_id` has the id that the
+    command claimed in its `data`. Raises ValueError if that is not an object.
     """
     if entry.actor_user_id is not None or entry.result == "success" or entry.metadata_json.salt is None:
         return entry.actor_user_id
@@ -91,7 +93,7 @@ def actor_of(entry: Entry) -> str | None:
 
 
 def identity_of(entry: Entry) -> Identity:
-    """What identifies the entry. Raises ValueError if an outsider's `data` is not an object."""
+    """The entry's identity. Raises ValueError if an outsider's `data` is not an object."""
     metadata = entry.metadata_json
     actor = actor_of(entry) if metadata.scope == "outsider" else None
     return Identity(metadata.scope, metadata.key, actor, metadata.command_id, metadata.ordinal)

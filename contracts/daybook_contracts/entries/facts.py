@@ -1,5 +1,5 @@
-"""What each success entry says: one struct per action with its fields in JCS order, read from the entry's `data`.
-Over 250 lines, because all actions are in one file, where a new one is added.
+"""The facts that success entries state: one struct per action, with its fields in JCS order, read from the entry's
+`data`. Over 250 lines, because the facts of all actions belong together.
 """
 
 from typing import Final
@@ -173,7 +173,7 @@ class DlqFilter(Fact, frozen=True, kw_only=True):
 
 
 class DlqEventsRetried(Changeable, frozen=True, kw_only=True):
-    """`ids`: those retried once more. `remaining`: how many still match the filter; 10001 means more."""
+    """`ids`: the retried dead letters. `remaining`: how many others match the filter; 10001 means over 10000."""
 
     connection_id: Uuid
     filter: DlqFilter | UnsetType = UNSET
@@ -182,7 +182,7 @@ class DlqEventsRetried(Changeable, frozen=True, kw_only=True):
 
 
 class DlqEventsResolved(Changeable, frozen=True, kw_only=True):
-    """`ids`: those resolved. `remaining`: how many still match the filter; 10001 means more."""
+    """`ids`: the resolved dead letters. `remaining`: how many others match the filter; 10001 means over 10000."""
 
     connection_id: Uuid
     filter: DlqFilter | UnsetType = UNSET
@@ -193,7 +193,7 @@ class DlqEventsResolved(Changeable, frozen=True, kw_only=True):
 
 
 class AlertRaised(Fact, frozen=True, kw_only=True):
-    """`rule`: only if a policy raised it."""
+    """`rule`: set only if a policy raised the alert."""
 
     alert_id: Uuid
     connection_id: Uuid | UnsetType = UNSET
@@ -204,7 +204,7 @@ class AlertRaised(Fact, frozen=True, kw_only=True):
 
 
 class AlertEscalated(Fact, frozen=True, kw_only=True):
-    """Only policies escalate."""
+    """Only policies escalate alerts; there is no command for it."""
 
     alert_id: Uuid
     connection_id: Uuid
@@ -214,7 +214,7 @@ class AlertEscalated(Fact, frozen=True, kw_only=True):
 
 
 class AlertResolved(Fact, frozen=True, kw_only=True):
-    """`connection_id` and `rule`: only if a policy resolved it."""
+    """`connection_id` and `rule`: set only if a policy resolved the alert."""
 
     alert_id: Uuid
     connection_id: Uuid | UnsetType = UNSET
@@ -269,7 +269,9 @@ ENTRY_DATA: Final[dict[str, type[Fact]]] = {
     "ROTATE_SECRET_REF": SecretRefRotated,
     "DELETE_SECRET_REF": SecretRefDeleted,
 }
-"""All actions of success entries. A failure's action is the type of its command, which is one of these too."""
+"""All actions, each with the fact of its success entries. A failure's action is the type of its command, so it is one
+of these too.
+"""
 
 ACTION_OF: Final = {kind: action for action, kind in ENTRY_DATA.items()}
 
@@ -277,5 +279,7 @@ _DECODERS: Final = {action: msgspec.json.Decoder(kind) for action, kind in ENTRY
 
 
 def decode_fact(action: str, data: bytes | Raw) -> Fact:
-    """Reads a success entry's `data`. Raises KeyError for an unknown action, ValueError if the data does not fit."""
+    """Reads a success entry's `data`. Raises KeyError for an unknown action, and ValueError if the data does not have
+    the action's shape.
+    """
     return _DECODERS[action].decode(data)

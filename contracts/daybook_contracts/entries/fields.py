@@ -1,5 +1,5 @@
 """What all facts (the `data` of success entries) have in common: field types, base classes and their canonical bytes.
-Free JSON (config, payload, stats) is held as canonical bytes.
+Facts keep free JSON (config, payload, stats) as canonical bytes.
 """
 
 from typing import Annotated, Final, Literal, TypeVar
@@ -40,7 +40,7 @@ class Fact(Struct, frozen=True, forbid_unknown_fields=True, gc=False):
 
 
 class Changeable(Fact, frozen=True, kw_only=True):
-    """A fact whose command may have found nothing to change: then `changed` is false, otherwise it is absent."""
+    """A fact whose command may have changed nothing. In that case `changed` is false, otherwise it is absent."""
 
     changed: Annotated[bool, msgspec.Meta(extra_json_schema={"const": False})] | UnsetType = UNSET
 
@@ -50,8 +50,8 @@ class Changeable(Fact, frozen=True, kw_only=True):
 
 
 def require_object(free: Raw | UnsetType) -> None:
-    """Raises ValueError if the free JSON is not an object. Canonical bytes have no space before the brace."""
-    if free is not UNSET and bytes(free)[:1] != b"{":
+    """Raises ValueError if the free JSON is not an object."""
+    if free is not UNSET and bytes(free)[:1] != b"{":  # canonical bytes have no white space before the brace
         raise ValueError("expected an object")
 
 
@@ -63,15 +63,15 @@ def require_config(free: Raw | UnsetType) -> None:
 
 
 def unless_none(value: T | None) -> T | UnsetType:
-    """An optional value as facts hold it: UNSET for None."""
+    """The value, but UNSET for None: facts use UNSET for an absent field."""
     return UNSET if value is None else value
 
 
 def free_json(value: object) -> Raw:
-    """A config, payload or stats as facts hold it. Raises NotCanonical."""
+    """A config, a payload or stats as canonical bytes, for a fact. Raises NotCanonical."""
     return Raw(canonical_bytes(value))
 
 
 def encode_fact(fact: Struct) -> bytes:
-    """The JCS bytes of a fact: its fields are in order, and its free JSON is canonical (`free_json`)."""
+    """The JCS bytes of a fact. Its class has the fields in JCS order, and `free_json` made free JSON canonical."""
     return msgspec.json.encode(fact)

@@ -12,17 +12,17 @@ ZERO_HASH: Final = "0" * 64
 
 
 def request_hash(salt: bytes, type_: str, org_id: str | None, actor_user_id: str | None, data: bytes) -> str:
-    """Tells a repeat from a reuse of a command id; `data` is what `commands.normalised.request_json` returns: the
-    normalised data without free text, as JCS bytes.
+    """If two commands have the same id, the hash tells whether the second is a repeat or another command. `data` is the
+    result of `commands.normalised.request_json`: the normalised data without free text, as JCS bytes.
     """
-    actor, org, name = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
-    members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, name)
+    actor, org, kind = (msgspec.json.encode(text) for text in (actor_user_id, org_id, type_))
+    members = b'{"actor_user_id":%b,"data":%b,"org_id":%b,"type":%b}' % (actor, data, org, kind)
     return sha256(b"daybook-request/v1\n" + salt + members).hexdigest()
 
 
 def commit_hash(salt: bytes, data: bytes) -> str:
-    """Commits an entry to its `data` (JCS bytes). The entry hash covers the commit instead of the data, so data can be
-    redacted without breaking the chain.
+    """Commits an entry to its `data` (JCS bytes). The entry hash covers this commit hash, not the data itself, so the
+    data can be redacted without breaking the chain.
     """
     return sha256(b"daybook-data/v1\n" + salt + data).hexdigest()
 

@@ -1,23 +1,26 @@
-"""Computed ids: an entry's ids follow from its identity, so repeating a command cannot make a second entry. Ids are
-UUIDs as lower-case text. Nothing here is random.
+"""Computed ids. An entry's ids are computed from its identity, so a repeated command cannot make a second entry. Ids
+are UUIDs as lower-case text, and none is random.
 """
 
 from hashlib import sha256
 from typing import Final, Literal, NamedTuple
 from uuid import UUID, uuid5
 
-_FIRST: Final = b"daybook-id/v1\n"
-_SECOND: Final = b"daybook-id/v2\n"
+_FIRST_ID: Final = b"daybook-id/v1\n"
+_SECOND_ID: Final = b"daybook-id/v2\n"
 _NO_ACTOR: Final = "0" * 32
 _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
-"""Each hex digit with its upper two bits set to 10, the variant of RFC 9562."""
+"""Maps each hex digit to the one whose upper two bits are 10, the variant of RFC 9562."""
 
 Scope = Literal["org", "user", "outsider", "policy"]
-"""Command ids are unique within a scope: of an org, of a user, of one outsider, or of the service's own commands."""
+"""Command ids are unique within a scope: the commands on one org, those on one user, those of one outsider on an org or
+user, or those of policies on an org.
+"""
 
 
 class Identity(NamedTuple):
-    """What identifies an entry. Two entries are the same one only if all parts are equal; equal ids are not enough.
+    """What identifies an entry. Two records are of the same entry only if all parts are equal; equal ids are not
+    enough.
 
     Ids are in lower-case canonical form, `actor` is None unless the scope is `outsider`, and `ordinal` is below 2**32.
     """
@@ -33,14 +36,14 @@ class Identity(NamedTuple):
         SHA-256("daybook-id/v1\n" || parts), with version and variant set. With UUIDv7 command ids, new ids are close to
         each other in an index.
         """
-        digest = sha256(_FIRST + self._parts()).hexdigest()
+        digest = sha256(_FIRST_ID + self._parts()).hexdigest()
         return f"{self.command_id[:13]}-8{digest[1:4]}-{_VARIANT[digest[4]]}{digest[5:8]}-{digest[8:20]}"
 
     def second_id(self) -> str:
-        r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): no sender can choose its 122 bits. The id of
-        what the entry creates, and of the entry's row in `audit_log` if another entry's row has its first id.
+        r"""A UUIDv8 of bytes 0..15 of SHA-256("daybook-id/v2\n" || parts): no sender can choose its 122 bits. It is the
+        id of what the entry creates, and of the entry's row in `audit_log` if another entry's row has the first id.
         """
-        digest = sha256(_SECOND + self._parts()).hexdigest()
+        digest = sha256(_SECOND_ID + self._parts()).hexdigest()
         variant = _VARIANT[digest[16]]
         return f"{digest[:8]}-{digest[8:12]}-8{digest[13:16]}-{variant}{digest[17:20]}-{digest[20:32]}"
 
@@ -55,15 +58,19 @@ class Identity(NamedTuple):
 
 
 def thing_id(key: str, command_id: str) -> str:
-    """The id of what a command on an org creates, unless a service chose one. A publisher can compute it beforehand."""
+    """The id of what a command on an org creates, unless a service chose one. Publishers can compute it in advance."""
     return Identity("org", key, None, command_id).second_id()
 
 
 def policy_alert_id(connection_id: str, rule: str) -> str:
-    """The UUIDv5 of a policy's alert, in the namespace of its connection. So one look-up by key tells if it is open."""
+    """The id of a policy's alert: the UUIDv5 of the rule, in the namespace of the connection. Because it is computed,
+    one look-up by primary key tells whether the alert is open.
+    """
     return str(uuid5(UUID(connection_id), rule))
 
 
 def timeout_command_id(sync_run_id: str) -> str:
-    """The UUIDv5 of the command that fails an overdue run. It happens once, whichever instance owns the partition."""
+    """The id of the command that fails an overdue run, a UUIDv5. Because it is computed, the run fails only once, even
+    if several instances send the command.
+    """
     return str(uuid5(UUID(sync_run_id), "sync_stalled"))

@@ -1,5 +1,5 @@
-"""Reads an admitted record: an entry that every fold can trust, or PoisonEntry with the reason and the columns that can
-be read. Admission is not checked here.
+"""Reads an admitted record and returns an entry that every fold can trust, or raises PoisonEntry with the reason and
+the columns that can be read. Does not check admission.
 """
 
 import re
@@ -15,10 +15,10 @@ from daybook_contracts.entries.hashing import commit_hash
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.text import UUID_PATTERN, printable
 
-_POLICY_ONLY: Final = "ESCALATE_ALERT"
+_POLICY_ACTION: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
-_IDS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
-"""Entity, command and key, then the nullable org, project and actor, all as repr() writes them."""
+_ID_COLUMNS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
+"""An entry's ids as repr() writes them: entity, command and key, then org, project and actor, which may be None."""
 
 _METADATA: Final = b',"metadata_json":'
 _ORG_ID: Final = b',"org_id":'
@@ -33,7 +33,7 @@ _CREATED_AT: Final = re.compile(
 
 
 class LooseEntry(Struct, frozen=True, gc=False):
-    """The columns of an entry of any version, with its metadata as raw JSON: enough for a row of `audit_log`."""
+    """The columns of an entry of any version, with its metadata as raw JSON. They suffice for a row of `audit_log`."""
 
     action: str
     created_at: str
@@ -55,14 +55,14 @@ class _ClaimedOrg(Struct, gc=False):
     org_id: str | None = None
 
 
-_LOOSE: Final = msgspec.json.Decoder(LooseEntry)
+_LOOSE_ENTRY: Final = msgspec.json.Decoder(LooseEntry)
 _VERSION_ONLY: Final = msgspec.json.Decoder(_VersionOnly)
 _CLAIMED_ORG: Final = msgspec.json.Decoder(_ClaimedOrg)
 
 
 class PoisonEntry(Exception):
     """An admitted entry that no fold can apply. `entry` has its columns, if they can be read. `reason` is one short
-    line, whatever it quotes of the entry.
+    line, even if it quotes a long text of the entry.
     """
 
     def __init__(self, reason: str, entry: LooseEntry | None) -> None:
@@ -76,7 +76,7 @@ class PoisonEntry(Exception):
 
 
 class TrustedEntry(Struct, frozen=True, gc=False):
-    """An entry that every fold can trust, its identity, and what a success says; `fact` is None for a failure."""
+    """An entry that every fold can trust, its fact (None for a failure), and its identity."""
 
     entry: Entry
     fact: Fact | None
@@ -84,9 +84,11 @@ class TrustedEntry(Struct, frozen=True, gc=False):
 
 
 def read_entry(value: bytes, entry: Entry | None = None) -> TrustedEntry:
-    """Reads an admitted record fully; raises PoisonEntry. `entry`: the decoded value, if the caller has it already."""
+    """Reads an admitted record and checks it fully. `entry`: the decoded value, if the caller has it already. Raises
+    PoisonEntry.
+    """
     try:
-        return _trusted(decode_entry(value) if entry is None else entry)
+        return _check_all(decode_entry(value) if entry is None else entry)
     except ValueError as error:
         loose = loose_entry(value)
         raise PoisonEntry(_unknown_version(loose) or str(error), loose) from error
@@ -95,19 +97,20 @@ def read_entry(value: bytes, entry: Entry | None = None) -> TrustedEntry:
 def loose_entry(value: bytes) -> LooseEntry | None:
     """The columns of a record of any version, or None if they cannot be read."""
     try:
-        return _LOOSE.decode(value)
+        return _LOOSE_ENTRY.decode(value)
     except ValueError:
         return None
 
 
 def raw_metadata(value: bytes) -> bytes:
-    """The JSON of `metadata_json` as it stands in the record of an entry of version 1."""
-    # A quote inside a string follows a backslash, and after the metadata there are only strings and nulls.
+    """The bytes of `metadata_json` in the record of an entry of version 1."""
+    # The marks do not occur inside a string, where a backslash precedes every quote. Only strings and nulls follow the
+    # metadata, so its end is the last mark.
     return value[value.index(_METADATA) + len(_METADATA) : value.rindex(_ORG_ID)]
 
 
 def _unknown_version(loose: LooseEntry | None) -> str | None:
-    """The fault, if an unknown version is why the shape was not understood."""
+    """The reason, if the entry has an unknown version; else None."""
     try:
         version = VERSION if loose is None else _VERSION_ONLY.decode(loose.metadata_json).v
     except ValueError:
@@ -115,7 +118,7 @@ def _unknown_version(loose: LooseEntry | None) -> str | None:
     return None if version == VERSION else f"unknown version {version!r}"
 
 
-def _trusted(entry: Entry) -> TrustedEntry:
+def _check_all(entry: Entry) -> TrustedEntry:
     """Raises ValueError with the first reason not to trust the entry."""
     _check_commit(entry)
     _check_columns(entry)
@@ -126,7 +129,7 @@ def _check_commit(entry: Entry) -> None:
     metadata = entry.metadata_json
     if metadata.v != VERSION:
         raise ValueError(f"unknown version {metadata.v}")
-    if entry.action not in ENTRY_DATA or (entry.result == "failure" and entry.action == _POLICY_ONLY):
+    if entry.action not in ENTRY_DATA or (entry.result == "failure" and entry.action == _POLICY_ACTION):
         raise ValueError(f"unknown action {entry.action!r}")
     salt = metadata.salt or ""
     if not _SALT.fullmatch(salt):
@@ -138,14 +141,14 @@ def _check_commit(entry: Entry) -> None:
 def _check_columns(entry: Entry) -> None:
     metadata = entry.metadata_json
     required = f"{entry.entity_id!r} {metadata.command_id!r} {metadata.key!r}"
-    if not _IDS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
+    if not _ID_COLUMNS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
         raise ValueError("an id is not a UUID in lower case")
     if not is_time(entry.created_at):
         raise ValueError("created_at is not a time with six fraction digits and Z")
 
 
 def is_time(text: str) -> bool:
-    """Whether it is a time of the years 1 to 9999, which PostgreSQL and the calendar of every language accept."""
+    """Whether the text is a `created_at` of the years 1 to 9999, which PostgreSQL and all languages can represent."""
     found = _CREATED_AT.fullmatch(text)
     if found is None:
         return False
@@ -174,15 +177,15 @@ def _checked_identity(entry: Entry) -> Identity:
     if metadata.ordinal >= metadata.entries:
         raise ValueError(f"ordinal {metadata.ordinal} of {metadata.entries} entries")
     identity = identity_of(entry)
-    if not _fits(identity, entry):
+    if not _has_right_scope_and_key(identity, entry):
         raise ValueError(f"scope {metadata.scope} and key do not fit the entry")
     if entry.id != identity.first_id():
         raise ValueError("the id is not that of its identity")
     return identity
 
 
-def _fits(identity: Identity, entry: Entry) -> bool:
-    """Whether the scope is one of the action's, and the key is the org or the user that the entry is about."""
+def _has_right_scope_and_key(identity: Identity, entry: Entry) -> bool:
+    """Whether the action allows the scope, and the key is the org or the user that the entry is about."""
     if identity.scope == "outsider" and (entry.result == "success" or not _is_id(identity.actor)):
         return False
     if entry.action == _USER_ACTION:

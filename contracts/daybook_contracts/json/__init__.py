@@ -1,1 +1,1 @@
-"""JSON as Daybook takes it (`strict`), counts it before parsing (`counts`) and hashes it (`canonical`, RFC 8785)."""
+"""JSON: parsing (`strict`), counting its values before parsing (`counts`), and hashing it (`canonical`, RFC 8785)."""

@@ -1,7 +1,7 @@
-"""Canonical JSON (RFC 8785, JCS): a JSON value comes in, its one byte string goes out, and the other way round.
+"""Encodes JSON values to their only canonical form (RFC 8785, JCS), and decodes them.
 
-orjson writes every value for which its output equals JCS. Numbers that it formats differently are given to it as text.
-A value that differs in another way (unusual keys, great depth) is written by `rfc8785` as a whole.
+orjson writes every value for which its output equals JCS. Numbers that orjson would format differently are passed to it
+as text. If a value would differ in another way (unusual keys, great depth), `rfc8785` writes the whole value.
 """
 
 import json
@@ -15,24 +15,25 @@ import rfc8785
 from daybook_contracts.limits import MAX_SAFE_INTEGER
 
 MAX_DEPTH: Final = 512
-"""Deeper JSON is not read. Far above the depth of any entry (35), and far below where parsers differ or overflow."""
+"""Deeper JSON is not parsed. Entries have a depth of at most 35; at depths far above 512, parsers differ or overflow.
+"""
 
-_FIRST_KEY_OUT_OF_ORDER: Final = "\ue000"
-"""From here on, UTF-16 order (JCS) and code point order (orjson) may differ."""
+_FIRST_CHAR_OUT_OF_ORDER: Final = "\ue000"
+"""For keys with this or a later character, UTF-16 order (JCS) and code point order (orjson) may differ."""
 
-_SMALLEST_PLAIN, _BEYOND_PLAIN = 1e-5, 2.0**53
-"""Between these, orjson writes a float with a fraction as JCS does, without an exponent. No larger float has one."""
+_SMALLEST_PLAIN, _FIRST_NOT_PLAIN = 1e-5, 2.0**53
+"""Between these, orjson writes a float that has a fraction as JCS does, without an exponent. Larger ones are whole."""
 
-_SMALLEST_POWER, _LARGEST_POWER = -6, 20
+_SMALLEST_PLAIN_POWER, _LARGEST_PLAIN_POWER = -6, 20
 """Powers of ten between which ECMAScript writes a number without an exponent."""
 
 _ORJSON_DEPTH: Final = 254
-"""orjson does not write deeper values."""
+"""orjson refuses to write deeper values."""
 
 _BRACKET_OR_STRING: Final = re.compile(rb'[\[{\]}]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
-"""A string without an end is matched too. Otherwise each quote in it would start another search, in quadratic time."""
+"""Also matches a string without an end; otherwise a search would start at each quote in it, in quadratic time."""
 
-_STEP: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
+_DEPTH_CHANGE: Final = {b"[": 1, b"{": 1, b"]": -1, b"}": -1}
 
 
 class NotCanonical(ValueError):
@@ -43,9 +44,9 @@ class NotCanonical(ValueError):
 
 def canonical_bytes(value: object) -> bytes:
     """The JCS bytes of a JSON value (None, bool, int, float, str, list, dict with str keys). Raises NotCanonical."""
-    written = _by_orjson(value)
-    if written is not None:
-        return written
+    encoded = _by_orjson(value)
+    if encoded is not None:
+        return encoded
     try:
         return rfc8785.dumps(value)  # type: ignore[arg-type]  # checks types itself
     except ValueError as error:
@@ -53,7 +54,7 @@ def canonical_bytes(value: object) -> bytes:
 
 
 def is_plainly_canonical(value: bytes) -> bool:
-    """True only for JCS bytes; False may also mean that only `parse_canonical` can tell. About ten times faster."""
+    """True only for JCS bytes. If it is False, `parse_canonical` has to decide. About ten times faster than that."""
     try:
         return _by_orjson(orjson.loads(value)) == value
     except orjson.JSONDecodeError:
@@ -74,8 +75,9 @@ def parse_canonical(value: bytes) -> object:
 
 
 def parse_as_ecmascript(text: str) -> object:
-    """The value of any JSON text, with numbers as ECMAScript reads them. So a value comes back equal from PostgreSQL's
-    jsonb, which writes 1e+21 in full. Raises ValueError, but accepts NaN and infinities, which have no canonical form.
+    """The value of any JSON text, with numbers as ECMAScript reads them. PostgreSQL's jsonb writes 1e+21 in full, so
+    only then does a value read from it equal the value written. Raises ValueError, but accepts NaN and infinities,
+    which have no canonical form.
     """
     parsed: object = _ECMASCRIPT.decode(text)
     return parsed
@@ -87,33 +89,33 @@ def is_too_deep(value: bytes) -> bool:
         return False
     depth = 0
     for found in _BRACKET_OR_STRING.finditer(value):
-        depth += _STEP.get(found.group(), 0)
+        depth += _DEPTH_CHANGE.get(found.group(), 0)
         if depth > MAX_DEPTH:
             return True
     return False
 
 
-def _integer(literal: str) -> float:
-    """An integer literal as ECMAScript reads it: a double. An int stands for a double that is a safe integer."""
+def _ecmascript_integer(literal: str) -> float:
+    """An integer literal as ECMAScript reads it: a double. Returns an int if the double is a safe integer."""
     if len(literal) > 17:  # certainly unsafe; int() would be slow for a literal of a million digits
         return float(literal)
     number = int(literal)
     return number if abs(number) <= MAX_SAFE_INTEGER else float(number)
 
 
-_ECMASCRIPT: Final = json.JSONDecoder(parse_int=_integer)
+_ECMASCRIPT: Final = json.JSONDecoder(parse_int=_ecmascript_integer)
 
 
 class _NotPlain(Exception):
-    """Only rfc8785 can write or refuse the value."""
+    """orjson cannot write the value as JCS; `rfc8785` has to write or refuse it."""
 
 
 def _by_orjson(value: object) -> bytes | None:
-    """The JCS of the value, or None if orjson cannot write it."""
+    """The JCS of the value, or None if orjson cannot write the value as JCS."""
     try:
         plain = value if _is_plain(value) else _with_plain_numbers(value, 0)
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-    except (_NotPlain, orjson.JSONEncodeError):  # the latter for a lone surrogate, or too deep for orjson
+    except (_NotPlain, orjson.JSONEncodeError):  # orjson raises the latter for a lone surrogate, and for a deep value
         return None
 
 
@@ -151,15 +153,15 @@ def _with_plain_numbers(value: object, depth: int) -> object:
 
 
 def _is_plain_key(key: object) -> bool:
-    return type(key) is str and (key.isascii() or max(key) < _FIRST_KEY_OUT_OF_ORDER)
+    return type(key) is str and (key.isascii() or max(key) < _FIRST_CHAR_OUT_OF_ORDER)
 
 
 def _is_plain_number(node: object) -> bool:
-    """Whether it is a safe integer, or a float that orjson writes without an exponent and not as `-0.0` or `1.0`."""
+    """Whether the node is a safe integer, or a float that orjson writes as JCS does."""
     if type(node) is int:
         return -MAX_SAFE_INTEGER <= node <= MAX_SAFE_INTEGER
     if type(node) is float:
-        return _SMALLEST_PLAIN <= abs(node) < _BEYOND_PLAIN and not node.is_integer()
+        return _SMALLEST_PLAIN <= abs(node) < _FIRST_NOT_PLAIN and not node.is_integer()
     return False
 
 
@@ -168,12 +170,12 @@ def _plain_number(number: float) -> int | orjson.Fragment:
         return int(number)  # JCS writes 1.0 as 1 and -0.0 as 0
     if not isfinite(number):
         raise _NotPlain
-    return orjson.Fragment(_ecmascript(number))
+    return orjson.Fragment(_ecmascript_text(number))
 
 
-def _ecmascript(number: float) -> str:
-    """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but uses
-    an exponent in other cases. Faster than `rfc8785` for a value with many numbers.
+def _ecmascript_text(number: float) -> str:
+    """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but
+    other numbers get an exponent. Faster than `rfc8785` for a value with many numbers.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")
@@ -181,8 +183,8 @@ def _ecmascript(number: float) -> str:
         return text.removesuffix(".0")
     power = int(exponent)
     sign, digits = "-" if number < 0 else "", mantissa.lstrip("-").replace(".", "")
-    if _SMALLEST_POWER <= power < 0:
+    if _SMALLEST_PLAIN_POWER <= power < 0:
         return f"{sign}0.{'0' * (-power - 1)}{digits}"
-    if 0 <= power <= _LARGEST_POWER:
+    if 0 <= power <= _LARGEST_PLAIN_POWER:
         return f"{sign}{digits:0<{power + 1}}"
     return f"{mantissa}e{power:+d}"

@@ -1,13 +1,13 @@
 """Counts the values and members of a JSON text before a parser builds them.
 
-The counts are exact for valid JSON; for any other text they are only a bound. They take linear time, with the C
-functions of `bytes`: no loop here runs once per character.
+The counts are exact for valid JSON; for any other text they are only a bound. Counting takes linear time and uses the C
+functions of `bytes`: no Python loop runs once per character.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-# An even number, so that a window of nothing but backslashes does not split an escape.
+# An even number, so that a window that consists only of backslashes does not split an escape.
 WINDOW: Final = 64 * 1024
 _WHITE_SPACE: Final = b" \t\r\n"
 _ALL_BUT_MARKS: Final = bytes(set(range(256)) - set(b",[{"))
@@ -24,7 +24,7 @@ def has_more_values(raw: bytes, most: int) -> bool:
 def counting_values(raw: bytes, most: int) -> Iterator[int]:
     """Yields the number of values found so far after each window, until there are more than `most`.
 
-    Yields nothing if the number of commas and brackets shows that there cannot be more.
+    Yields nothing if the numbers of commas, brackets and quotes show that there cannot be more than `most`.
     """
     # Every value except the first follows a comma or an opening bracket.
     marks, quotes = len(raw.translate(None, _ALL_BUT_MARKS)), raw.count(b'"')
@@ -44,8 +44,8 @@ def counting_values(raw: bytes, most: int) -> Iterator[int]:
 
 
 def has_members(raw: bytes, members: int) -> bool:
-    """Whether the objects of a JSON text have `members` members in all, as many as a parser kept. Of a member that is
-    given twice, a parser keeps one.
+    """Whether the objects of a JSON text have `members` members in all, the number that a parser kept. If not, a key is
+    given twice: a parser keeps only one of the two.
     """
     if raw.count(b":") == members:
         return True
@@ -67,8 +67,8 @@ def windows(raw: bytes) -> Iterator[bytes]:
 
 
 def _outside_strings(raw: bytes) -> Iterator[bytes]:
-    """The text of each window without white space, and with one quote in the place of each string. A string that
-    continues in the next window has its quote in the first.
+    """The text of each window without white space, and with one quote in the place of each string. For a string that
+    continues in the next window, the quote is in the first window.
     """
     inside = 0
     for window in windows(raw):

@@ -1,7 +1,7 @@
-"""Bytes in, a JSON value out that JCS, PostgreSQL and every other reader understand alike, or NotStrictJson.
+"""Parses bytes into a JSON value that JCS, PostgreSQL and every other reader understand alike, or raises NotStrictJson.
 
-Refuses what JSON libraries may accept: NUL, lone surrogates, NaN, infinity, duplicate keys, more than 32 levels, and
-integers beyond 2^53-1. `1.0` becomes `1` and `-0.0` becomes `0`, as in JCS.
+Refuses some things that JSON libraries may accept: NUL, lone surrogates, NaN, infinity, duplicate keys, more than 32
+levels, and integers beyond 2^53-1. `1.0` becomes `1` and `-0.0` becomes `0`, as in JCS.
 """
 
 import json
@@ -19,7 +19,7 @@ _STRING: Final = re.compile(rb'"([^"\\]*+(?:\\.[^"\\]*+)*+)"([ \t\r\n]*+:)?', re
 
 
 class NotStrictJson(ValueError):
-    """`path`: keys and indexes from the top to the fault. `value`: what could be read despite it."""
+    """`path`: keys and indexes from the top to the fault. `value`: the part of the text that could be read, or None."""
 
     def __init__(self, reason: str, path: tuple[str | int, ...] = (), value: Any = None) -> None:
         super().__init__(reason)
@@ -33,7 +33,7 @@ class Members(list[tuple[str, Any]]):
 
 
 def parse_strictly(raw: bytes) -> Any:
-    """The value of the text. Raises NotStrictJson. Parses the text once, whatever is wrong with it."""
+    """The value of the text. Raises NotStrictJson. Parses the text only once, even if it has a fault."""
     if has_more_values(raw, ENVELOPE_VALUES):
         raise NotStrictJson(f"more than {ENVELOPE_VALUES:,} JSON values")
     try:
@@ -42,19 +42,21 @@ def parse_strictly(raw: bytes) -> Any:
         raise NotStrictJson(f"not JSON: {error.msg}") from error
     top = [value]
     try:
-        # Without `\u0000` in the text no string holds a NUL, so the strings need no check.
+        # A string can contain a NUL only if the text contains `\u0000`; otherwise the strings need no check.
         members = _check_inside(top, 0, nul=b"\\u0000" in raw)
     except NotStrictJson as fault:
         fault.path, fault.value = fault.path[1:], value
         raise
-    # The parser keeps one member of each name: a name that is given twice can be seen in the text only.
+    # The parser keeps only one member of each name, so the value does not show a name that is given twice.
     if not has_members(raw, members):
-        raise _given_twice(raw, value)
+        raise _duplicate_key(raw, value)
     return top[0]
 
 
 def parse_loosely(raw: bytes) -> Any:
-    """Whatever can be read of a refused text, with objects as Members. None if it cannot be read or is too large."""
+    """The value of a refused text, read as leniently as possible, with objects as Members. None if the text cannot be
+    read or is too large.
+    """
     if len(raw) > ENVELOPE_BYTES or has_more_values(raw, ENVELOPE_VALUES):
         return None
     try:
@@ -64,7 +66,7 @@ def parse_loosely(raw: bytes) -> Any:
 
 
 def members(value: Any) -> Iterator[tuple[str, Any]]:
-    """The members of an object of `parse_strictly` or `parse_loosely`; none if the value is no object."""
+    """The members of an object that `parse_strictly` or `parse_loosely` returned. Yields none for any other value."""
     match value:
         case dict():
             yield from value.items()
@@ -113,8 +115,10 @@ def _refuse_unsafe(number: float) -> None:
         raise NotStrictJson("an integer beyond 2^53-1")
 
 
-def _given_twice(raw: bytes, value: Any) -> NotStrictJson:
-    """Names the key if only one is given twice. An `id` that may be given twice is left out of what was read."""
+def _duplicate_key(raw: bytes, value: Any) -> NotStrictJson:
+    """The error for a key given twice. Its `path` names the key if there is only one; its `value` has no `id` if `id`
+    may be given twice.
+    """
     written = Counter(orjson.loads(b'"%b"' % name) for name, colon in _STRING.findall(raw) if colon)
     surplus = written - Counter(_names(value))
     readable = {name: member for name, member in members(value) if name != "id" or "id" not in surplus}

@@ -1,1 +1,1 @@
-"""The chain of entries in a partition: sealing an entry onto it, the admission rule, and checkpoints."""
+"""The chain of entries in a partition: sealing an entry, the admission rule, heads and checkpoints."""

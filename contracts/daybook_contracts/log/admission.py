@@ -27,7 +27,7 @@ class VoidReason(StrEnum):
 
 
 class Admitted(Struct, frozen=True, gc=False):
-    """`head` is the log's head with this record. `entry` is None if the record does not have the shape of version 1."""
+    """`head` is the log's head after this record. `entry` is None if the record lacks the shape of version 1."""
 
     head: Head
     value: bytes
@@ -35,7 +35,7 @@ class Admitted(Struct, frozen=True, gc=False):
 
 
 def admit(head: Head, partition: int, value: bytes | None) -> Admitted | VoidReason:
-    """Applies the rule to the next record of a partition in offset order. Gives the verdict of `admit_generic`, faster
+    """Applies the rule to the next record of a partition in offset order. Decides as `admit_generic` does, but faster
     for entries of version 1.
     """
     if value is None:
@@ -55,7 +55,7 @@ def admit(head: Head, partition: int, value: bytes | None) -> Admitted | VoidRea
 
 
 def admit_generic(head: Head, partition: int, value: bytes) -> Head | VoidReason:
-    """The rule as it is defined: over any JSON object, whatever its fields and version. JSON nested deeper than 512 is
+    """The rule as it is defined, for a JSON object with any fields and of any version. JSON nested deeper than 512 is
     void.
     """
     try:
@@ -82,7 +82,7 @@ def _decoded(value: bytes) -> Entry | None:
 
 
 def _is_plainly_canonical(entry: Entry, value: bytes) -> bool:
-    """Whether the value is certainly canonical; False may also mean that only `admit_generic` can tell."""
+    """True only if the value is canonical. If it is False, `admit_generic` has to decide."""
     return encode_entry(entry) == value and is_plainly_canonical(bytes(entry.metadata_json.data))
 
 

@@ -1,6 +1,4 @@
-"""Checks that a log is still the one that was projected. If it is not, LogChanged is raised, and the caller decides
-what to do.
-"""
+"""Checks that a log is still the one that was projected. Raises LogChanged if not; the caller decides what to do."""
 
 from typing import Any
 
@@ -9,8 +7,8 @@ import orjson
 from daybook_contracts.log.admission import Admitted, admit
 from daybook_contracts.log.head import GENESIS, Head
 
-# A batch that lost its race has fewer than 1,000 records. So many voids in a row mean that the log's continuation is
-# gone.
+# If two batches race for the same place, the records of the loser are void: fewer than 1,000. 100,000 voids in a row
+# mean that entries which they would extend are gone.
 MAX_VOIDS_IN_A_ROW = 100_000
 
 
@@ -27,7 +25,7 @@ def check_bounds(next_offset: int, log_start: int, log_end: int) -> None:
 
 
 def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:
-    """Raises LogChanged if `value`, the record at `head_offset`, is not the entry that was the log's head there."""
+    """Raises LogChanged if `value`, the record at `head_offset`, is not the entry of `head`, which was there."""
     if head_of(partition, value) != head:
         raise LogChanged(
             f"the record at offset {head_offset} is not entry {partition}.{head.position}, which was there"
@@ -35,13 +33,15 @@ def check_head(head: Head, head_offset: int, partition: int, value: bytes | None
 
 
 def check_voids(voids_in_a_row: int) -> None:
-    """Raises LogChanged if there are too many."""
+    """Raises LogChanged if there are `MAX_VOIDS_IN_A_ROW` or more."""
     if voids_in_a_row >= MAX_VOIDS_IN_A_ROW:
         raise LogChanged(f"{voids_in_a_row} records in a row do not extend the log")
 
 
 def head_of(partition: int, value: bytes | None) -> Head | None:
-    """The log's head with this record, if its position and prev are taken as right; None if it is void even so."""
+    """The log's head after this record, assuming that its position and prev are right. None if the record is void for
+    another reason.
+    """
     try:
         metadata: dict[str, Any] = orjson.loads(value or b"")["metadata_json"]
         before = Head(metadata["position"] - 1, metadata["prev"])

@@ -23,7 +23,7 @@ NO_ENTRY: Final = -1
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Everything below `next_offset` is projected. `head` is the last entry of it, at the offset `head_offset`."""
+    """All records below `next_offset` are projected. `head` is the last entry among them, at `head_offset`."""
 
     next_offset: int
     head: Head
@@ -31,7 +31,7 @@ class Checkpoint:
 
     @property
     def first_to_read(self) -> int:
-        """The head is read again, to check that the log is still the one that was projected."""
+        """The offset at which to read on. This reads the head again, to check that the log is the projected one."""
         return self.next_offset if self.head_offset == NO_ENTRY else self.head_offset
 
 

@@ -1,4 +1,4 @@
-"""Sealing: makes the record of an entry that has its place after a log's head."""
+"""Sealing: makes the record of an entry whose place in the log is known."""
 
 from typing import Final
 
@@ -13,9 +13,9 @@ _SCOPE: Final = b',"scope":'
 
 
 def seal(entry: Entry) -> bytes:
-    """The entry's JCS bytes with the right hash in the place of its `hash`, which may be any 64 hex digits.
+    """The entry's JCS bytes with the computed hash in place of its `hash`, which may be any 64 hex digits.
 
-    `position` and `prev` must follow the log's head, and `commit` must fit `data` and `salt`: none of them is checked.
+    `position` and `prev` must follow the log's head, and `commit` must fit `data` and `salt`. This is not checked.
     """
     metadata, value = entry.metadata_json, encode_entry(entry)
     length = len(memoryview(metadata.data))
@@ -25,10 +25,10 @@ def seal(entry: Entry) -> bytes:
 
 
 def hash_preimage(value: bytes, data_length: int) -> bytes:
-    """The JCS of an entry without data, hash and salt, cut out of what encode_entry wrote.
+    """The JCS of an entry without data, hash and salt: `value`, from encode_entry, with these members cut out.
 
-    The marks cannot occur inside a string, where a backslash precedes every quote. Only `data` may have such members;
-    it is skipped by its length.
+    The marks that this searches for (`_HASH`, ...) cannot occur inside a string, where a backslash precedes every
+    quote. They can occur in `data`, which is skipped by its length.
     """
     data = value.index(_DATA)
     after_data = data + len(_DATA) + data_length

@@ -1,1 +1,1 @@
-"""Secrets in commands: finding them, taking them out, and the references that stand for them."""
+"""Secrets in commands: finding them, removing them, and the references that are used instead of them."""

@@ -1,4 +1,4 @@
-"""Names that tell that their value is a secret, such as `accessToken`, `api-key` and `smtp.password`."""
+"""Recognises names whose values are secrets, such as `accessToken`, `api-key` and `smtp.password`."""
 
 import re
 from itertools import pairwise
@@ -11,16 +11,18 @@ _ONE_WORD: Final = frozenset(
         *("authorization", "auth", "credential", "credentials", "signature", "sig", "cookie"),
     }
 )
-# Two words that may be written as one.
+# Two words each, which may be written as one.
 _TWO_WORDS: Final = frozenset(
     {
         *("apikey", "privatekey", "accesskey", "accountkey", "clientsecret"),
         *("appsecret", "accesstoken", "refreshtoken", "authtoken"),
     }
 )
-_WORDS: Final = _ONE_WORD | _TWO_WORDS
-# A name with such an end is about a secret, but its value is none: `token_type`, `access_key_id`, `secret_id_ref`.
-_LAST_WORDS: Final = frozenset({"id", "ids", "type", "expires", "at", "url", "ref", "name", "version", "environment"})
+_SECRET_WORDS: Final = _ONE_WORD | _TWO_WORDS
+# The value of a name that ends in one of these is not secret: `token_type`, `access_key_id`, `secret_id_ref`.
+_HARMLESS_LAST_WORDS: Final = frozenset(
+    {"id", "ids", "type", "expires", "at", "url", "ref", "name", "version", "environment"}
+)
 
 # Every secret name contains one of these, and most other names do not.
 _STEMS: Final = (
@@ -40,7 +42,7 @@ _STEMS: Final = (
 STEM: Final = re.compile("|".join(_STEMS))
 _DIGIT: Final = re.compile("[0-9]")
 # `password2` is a password; Auth0 is a company.
-_NUMBER: Final = re.compile(r"(?<=[^\W\d_])(?<!\bauth)[0-9]+\b")
+_TRAILING_NUMBER: Final = re.compile(r"(?<=[^\W\d_])(?<!\bauth)[0-9]+\b")
 # A word ends where the case changes: `apiKEY`, `APIKey`, `tokenIDs`.
 _WORD: Final = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[^A-Z\W_]+|[A-Z]+")
 
@@ -52,21 +54,21 @@ def may_hold_secret_name(text: str) -> bool:
 
 
 def is_secret_name(name: str) -> bool:
-    """Decides by the words of the name. They end where the case changes, and at each character that is no letter or
-    digit.
+    """Whether the value of the name is a secret, judged by the words of the name. A word ends where the case changes,
+    and at each character that is neither a letter nor a digit.
     """
     if not STEM.search(name.lower()):
         return False
     words = _words(unquote(name) if "%" in name else name)
-    if words[-1] in _LAST_WORDS:
+    if words[-1] in _HARMLESS_LAST_WORDS:
         return False
-    if not _WORDS.isdisjoint(words):
+    if not _SECRET_WORDS.isdisjoint(words):
         return True
     # Pairs of words, for names such as `api_key` and `hotTok`.
-    return len(words) > 1 and not _WORDS.isdisjoint(map("".join, pairwise(words)))
+    return len(words) > 1 and not _SECRET_WORDS.isdisjoint(map("".join, pairwise(words)))
 
 
 def _words(name: str) -> list[str]:
     """The words in lower case, without the numbers at their ends."""
     joined = " ".join(_WORD.findall(name)).lower()
-    return (_NUMBER.sub("", joined) if _DIGIT.search(joined) else joined).split(" ")
+    return (_TRAILING_NUMBER.sub("", joined) if _DIGIT.search(joined) else joined).split(" ")

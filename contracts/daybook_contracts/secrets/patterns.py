@@ -1,8 +1,8 @@
 """The published formats of credentials, as a table of regular expressions.
 
 Each expression takes time linear in the length of the text. It starts with a literal or a small class, so that a search
-skips quickly, and looks behind for what must precede that. A repetition without an upper bound is possessive, and no
-second match can start inside it. With `re.ASCII`, a letter outside ASCII is a boundary.
+skips other text quickly; a look-behind then checks what precedes. A repetition without an upper bound is possessive,
+and no second match can start inside it. With `re.ASCII`, a letter outside ASCII ends a token.
 """
 
 import re
@@ -11,9 +11,9 @@ from typing import Final, NamedTuple
 _MIXED: Final = "aB3dE5gH7jK9mN1pQ2sT4vW6yZ8" * 4
 _HEX: Final = "0f1e2d3c4b5a69788796a5b4c3d2e1f0" * 2
 
-# Neither a placeholder nor masked already.
+# A value that is neither a placeholder nor masked already.
 NOT_MASKED: Final = r"(?!(?:\$?\{{1,2}[\w. -]{0,60}\}{1,2}|\*++)(?:[@&#;\s\"'\0]|\Z))"
-# Four characters of base64 that encode three of printable ASCII. English words rarely consist of them.
+# Four characters of base64 that encode three printable ASCII characters. English words rarely consist of such groups.
 _BASE64_OF_ASCII: Final = "[I-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][A-Za-z0-9+/]"
 _GAP: Final = r"(?:[\s:\"']|%20){1,4}"
 _VALUE: Final = r"[\w.~+/=-]"
@@ -21,26 +21,29 @@ _PORT: Final = r"(?![0-9]{1,5}[?#,;)\]])"
 
 
 class Pattern(NamedTuple):
-    """`hint`: lower-case text that every match contains. The secret is the group `secret`, or else the whole match.
-    `named`: the match ends before a value, which is a secret if the first group is the name of one. `example` and
-    `other` are for tests: a text with a secret, and one without.
+    """`hint`: a lower-case text that every match contains, ignoring case. The secret is the group `secret` if there is
+    one, otherwise the whole match.
+    `by_name`: the match ends before a value, which is a secret if `is_secret_name` says so of the first group.
+    `example` and `counterexample` are for tests: a text with a secret, and a similar one without.
     """
 
     name: str
     hint: str
     expression: re.Pattern[str]
     example: str
-    other: str
-    named: bool = False
+    counterexample: str
+    by_name: bool = False
 
 
 def _prefixed(prefix: str, body: str, before: str = "A-Za-z0-9") -> str:
-    """A token that starts with `prefix` (of fixed width) and `body`, and extends over all characters of tokens."""
+    """A token that starts with `prefix` (of fixed width) and `body`, and extends to the last character that tokens may
+    contain. No character of the class `before` precedes it.
+    """
     return rf"{prefix}(?<![{before}]{prefix}){body}[\w-]*+"
 
 
-def _pattern(name: str, hint: str, expression: str, example: str, other: str) -> Pattern:
-    return Pattern(name, hint, re.compile(expression, re.ASCII), example, other)
+def _pattern(name: str, hint: str, expression: str, example: str, counterexample: str) -> Pattern:
+    return Pattern(name, hint, re.compile(expression, re.ASCII), example, counterexample)
 
 
 _KEYS_AND_TOKENS: Final = (
@@ -206,7 +209,7 @@ _IN_CONTEXT: Final = (
         re.compile(r"[?&#;]([\w.%\[\]-]{1,100}+)=", re.ASCII),
         "https://example.com/cb?access_token=hunter2&page=2",
         "https://example.com/cb?token_type=user&page=2",
-        named=True,
+        by_name=True,
     ),
 )
 

@@ -1,5 +1,5 @@
-"""Finds secrets in commands, and takes them out of dead letters and stats. The input is JSON as parsed, strictly or
-loosely. Answers name the path of a secret, never the secret.
+"""Finds secrets in commands, and removes them from dead letters and stats. The input is JSON from `parse_strictly` or
+`parse_loosely`. The functions return the path of a secret, never the secret.
 """
 
 import re
@@ -10,23 +10,24 @@ from typing import Any, Final
 
 from daybook_contracts.json.strict import members, parse_loosely
 from daybook_contracts.secrets.names import STEM, is_secret_name, may_hold_secret_name
-from daybook_contracts.secrets.redaction import all_redacted, first_secret, holds_secret
+from daybook_contracts.secrets.redaction import all_redacted, contains_secret, first_secret
 from daybook_contracts.secrets.references import is_secret_id_ref
 
 HOTTOK: Final = "hottok"
 _MOST_IN_STATS: Final = 5_000
-_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; to check more would take long
+_MOST_IN_NAMES: Final = 64 * 1024  # characters of different names that may be secret; checking more would take long
 
 Path = tuple[str | int, ...]
-# The link of the parent, and the last step of a path. To build a path for each value would take time for its depth.
+# The link of the parent, and the last step of a path. Building the whole path of each value would take longer.
 _Link = tuple[Any, str | int]
 
-# Members whose keys tell nothing: `config.secrets` maps purposes such as `access_token` to names of references, and the
-# keys of a payload are its source's.
-_SECRETS: Final = frozenset({"secrets"})
-_FREE: Final = frozenset({"secrets", "payload"})
+# Members inside which keys are not checked: `config.secrets` maps purposes such as `access_token` to names of
+# references, and the source of a payload chooses its keys.
+_UNCHECKED_IN_CONFIG: Final = frozenset({"secrets"})
+_UNCHECKED_ANYWHERE: Final = frozenset({"secrets", "payload"})
 
-# For texts that are not JSON. Nothing here looks far ahead, because such a text may be long and made to be slow.
+# For texts that are not JSON. These expressions look ahead only a little, because a sender may send a long text in
+# order to make them slow.
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([/nrt]))")
 _SEPARATORS: Final = str.maketrans("", "", "-_.")
 _SECRET_NAME: Final = re.compile(
@@ -36,28 +37,28 @@ _SECRET_NAME: Final = re.compile(
 
 
 def find_secret(envelope: Any) -> Path | None:
-    """The path of the first secret in `data.config` or `data.secret_id_ref`, for any type of command."""
+    """The path of the first secret in `data.config` or `data.secret_id_ref`, whatever the type of the command."""
     for member, data in members(envelope):
         if member == "data":
             for field, value in members(data):
                 if field in {"config", "secret_id_ref"}:
-                    found = _scan(value, free=_SECRETS, at_any_depth=False)
+                    found = _scan(value, unchecked=_UNCHECKED_IN_CONFIG, at_any_depth=False)
                     if found is not None:
                         return "data", field, *found
     return None
 
 
-def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | None:
-    """The path of a secret in the value. Keys inside the `free` members tell nothing: at the top of the value, or
-    `at_any_depth`.
+def _scan(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> Path | None:
+    """The path of a secret in the value. Keys inside the members `unchecked` are not checked. This applies to the
+    members of the value itself or, `at_any_depth`, also to those of values inside it.
     """
     texts = _texts(value)
-    # One search for all texts, because a search for each of them would have too much overhead.
+    # One search for all texts, because a search for each text would have too much overhead.
     joined = "\0".join(texts)
     place = first_secret(joined)
     if place is None and not may_hold_secret_name(joined):
         return None
-    links, under_name = _links(value, free=free, at_any_depth=at_any_depth)
+    links, under_name = _links(value, unchecked=unchecked, at_any_depth=at_any_depth)
     if under_name is not None:
         return _path(under_name)
     if place is None:
@@ -69,7 +70,7 @@ def _scan(value: Any, *, free: frozenset[str], at_any_depth: bool) -> Path | Non
 def _texts(value: Any) -> list[str]:
     """The keys and strings of the value, in the order of `_links`."""
     texts: list[str] = []
-    # A stack instead of recursion: a loosely parsed text may be nested deeper than Python recurses.
+    # A stack instead of recursion: a loosely parsed text may be nested deeper than Python's recursion limit.
     stack = [value]
     while stack:
         node = stack.pop()
@@ -84,40 +85,42 @@ def _texts(value: Any) -> list[str]:
     return texts
 
 
-def _links(value: Any, *, free: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
-    """The links of all keys and strings. Ends at the first string under the name of a secret, with its link."""
+def _links(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> tuple[list[_Link | None], _Link | None]:
+    """The links of all keys and strings, and None. If a string has the name of a secret, stops there and returns the
+    link of that string instead of None.
+    """
     links: list[_Link | None] = []
-    names = _Names()
-    # Each value, with its link, whether its key is the name of a secret, and whether keys inside it tell.
+    names = _SecretNames()
+    # Each value, with its link, whether its key is the name of a secret, and whether the keys inside it are checked.
     stack: list[tuple[Any, _Link | None, bool, bool]] = [(value, None, False, True)]
     while stack:
-        node, link, named, keys_tell = stack.pop()
+        node, link, has_secret_name, check_keys = stack.pop()
         if isinstance(node, str):
-            if named and node:
+            if has_secret_name and node:
                 return links, link
             links.append(link)
         elif type(node) is list:
-            stack += [(inner, (link, at), named, keys_tell) for at, inner in enumerate(node)]
+            stack += [(inner, (link, at), has_secret_name, check_keys) for at, inner in enumerate(node)]
         else:
             for key, inner in members(node):
                 below = (link, key)
                 links.append(below)
-                tell = keys_tell and (key not in free or not (at_any_depth or link is None))
-                named = tell and type(inner) in {str, list} and names.are_secret(key)
-                stack.append((inner, below, named, tell))
+                check = check_keys and (key not in unchecked or not (at_any_depth or link is None))
+                is_secret = check and type(inner) in {str, list} and key in names
+                stack.append((inner, below, is_secret, check))
     return links, None
 
 
-class _Names:
-    """Checks each name once, because the objects of a list have the same names. Beyond the limit, a name that may be
-    secret counts as secret.
+class _SecretNames:
+    """The names whose values are secrets. Checks each name once, because the objects of a list have the same names.
+    Beyond the limit, a name that may be secret counts as secret.
     """
 
     def __init__(self) -> None:
         self._known: dict[str, bool] = {}
         self._left = _MOST_IN_NAMES
 
-    def are_secret(self, name: str) -> bool:
+    def __contains__(self, name: str) -> bool:
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = self._is_secret(name)
@@ -150,61 +153,61 @@ def without_hottok(payload: Any) -> Any:
 
 
 def without_secrets(stats: dict[str, Any]) -> dict[str, Any]:
-    """A copy with `[redacted]` for each secret in its strings and keys. Raises ValueError if two keys become equal, or
-    if there are more secrets than fit into stats of the allowed size.
+    """A copy with `[redacted]` in place of each secret in its strings and keys. Raises ValueError if two keys become
+    equal, or if there are more secrets than fit into stats of the allowed size.
     """
-    texts = list(_in_order(stats))
-    shown = all_redacted(texts, _MOST_IN_STATS)
-    if shown is None:
+    texts = list(_keys_and_strings(stats))
+    cleaned = all_redacted(texts, _MOST_IN_STATS)
+    if cleaned is None:
         raise ValueError(f"must not hold more than {_MOST_IN_STATS} secrets")
-    if shown == texts:
+    if cleaned == texts:
         return stats
-    copy: dict[str, Any] = _rebuilt(stats, iter(shown))
+    copy: dict[str, Any] = _with_texts(stats, iter(cleaned))
     return copy
 
 
-def _in_order(value: Any) -> Iterator[str]:
+def _keys_and_strings(value: Any) -> Iterator[str]:
     match value:
         case str():
             yield value
         case dict():
             for key, inner in value.items():
                 yield key
-                yield from _in_order(inner)
+                yield from _keys_and_strings(inner)
         case list():
             for inner in value:
-                yield from _in_order(inner)
+                yield from _keys_and_strings(inner)
         case _:
             pass
 
 
-def _rebuilt(value: Any, texts: Iterator[str]) -> Any:
-    """The value with these strings in place of its own, in the order of `_in_order`."""
+def _with_texts(value: Any, texts: Iterator[str]) -> Any:
+    """The value with its keys and strings replaced by `texts`, in the order of `_keys_and_strings`."""
     match value:
         case str():
             return next(texts)
         case dict():
-            copy = {next(texts): _rebuilt(inner, texts) for inner in value.values()}
+            copy = {next(texts): _with_texts(inner, texts) for inner in value.values()}
             if len(copy) < len(value):
                 raise ValueError("must not have keys that differ in a secret only")
             return copy
         case list():
-            return [_rebuilt(inner, texts) for inner in value]
+            return [_with_texts(inner, texts) for inner in value]
         case _:
             return value
 
 
 def carries_secret(raw: bytes) -> bool:
-    """Whether a text that was refused for another reason holds a secret anywhere: a member named `hottok`, a
-    `secret_id_ref` that is no reference, or anything that looks like a secret. A text that is not JSON is searched for
-    names of secrets too, because a false alarm is better than a leaked secret.
+    """Whether a text that was refused for another reason contains a secret: a member named `hottok`, a `secret_id_ref`
+    that is no reference, or anything that looks like a secret. If the text is not JSON, a name of a secret counts too,
+    because a false alarm is better than a leaked secret.
     """
     value = parse_loosely(raw)
     return _text_has_secret(raw) if value is None else _value_has_secret(value)
 
 
 def _value_has_secret(value: Any) -> bool:
-    return _scan(value, free=_FREE, at_any_depth=True) is not None or any(
+    return _scan(value, unchecked=_UNCHECKED_ANYWHERE, at_any_depth=True) is not None or any(
         key.lower() == HOTTOK or _is_no_reference(key, inner) for key, inner in _all_members(value)
     )
 
@@ -225,9 +228,9 @@ def _is_no_reference(key: str, value: Any) -> bool:
 
 
 def _text_has_secret(raw: bytes) -> bool:
-    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs, UTF-16 can be read too
+    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs, ASCII in UTF-16 can be read too
     text = _ESCAPE.sub(_unescaped, text)
-    return holds_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
+    return contains_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
 
 
 def _unescaped(escape: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""Who acts: a command and its sender in, the command with its actor out. HTTP and Kafka apply the same rule."""
+"""Sets the actor of a command, by its sender. HTTP and Kafka apply the same rule."""
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
@@ -8,11 +8,11 @@ from daybook_contracts.senders.principals import Principal, Service
 
 
 def with_actor(command: Command, principal: Principal, written: int, refusal: str) -> Command:
-    """A user acts only as itself, so its commands need not name it. A service acts for the user whom the command names,
-    or as itself.
+    """The command with its actor. A user acts only as itself, so its commands need not name an actor. A service acts
+    for the user whom the command names, or else as itself.
 
-    `written`: how many bytes the command was parsed from. Raises InvalidCommand if a user names another user
-    (`refusal` is the detail), or if the command with its actor is too large.
+    `written`: the length of the command's text in bytes. Raises InvalidCommand if a user names another user (with the
+    detail `refusal`), or if the command with its actor is too large.
     """
     if isinstance(principal, Service) or command.actor_user_id == principal.user_id:
         return command

@@ -1,4 +1,4 @@
-"""The command id that an `Idempotency-Key` header stands for."""
+"""Turns an `Idempotency-Key` header into a command id."""
 
 from uuid import NAMESPACE_OID, uuid5
 
@@ -9,9 +9,10 @@ from daybook_contracts.senders.principals import Principal
 from daybook_contracts.text import is_uuid, uuid_text
 
 
-def idempotency_key(principal: Principal, header: str) -> str:
-    """A UUID is the id itself. Any other text of 1 to 255 characters, with or without quotes, is a key of the
-    principal: its id is the UUIDv5, in NAMESPACE_OID, of the principal, a newline and the key. Raises InvalidCommand.
+def id_of_idempotency_key(principal: Principal, header: str) -> str:
+    """The command id. If the key is a UUID, that is the id. From any other key of 1 to 255 characters, the id is the
+    UUIDv5, in NAMESPACE_OID, of the principal, a newline and the key. The header may have quotes around the key. Raises
+    InvalidCommand.
     """
     key = header.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':

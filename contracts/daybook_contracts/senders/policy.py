@@ -24,8 +24,8 @@ _REGISTER_USER = "REGISTER_USER"
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """What one service may send; None means all types, or all orgs. Over Kafka, a signature with one of `keys` proves
-    the service's name.
+    """What one service may send. None for `commands` means all types, None for `orgs` all orgs. Over Kafka, a signature
+    with one of `keys` proves the service's name.
     """
 
     commands: frozenset[str] | None
@@ -33,10 +33,10 @@ class Grant:
     act_for_users: bool
     keys: tuple[bytes, ...] = field(default=(), repr=False)
 
-    def sends(self, type_: str) -> bool:
+    def allows_type(self, type_: str) -> bool:
         return self.commands is None or type_ in self.commands
 
-    def covers(self, org_id: str) -> bool:
+    def allows_org(self, org_id: str) -> bool:
         return self.orgs is None or org_id in self.orgs
 
 
@@ -54,26 +54,26 @@ class ServicePolicy:
         """Why the service may not send the command; None if it may."""
         grant = self.grants.get(service.name)
         if grant is None:
-            return unlisted(service)
-        if not grant.sends(command.type):
+            return unlisted_detail(service)
+        if not grant.allows_type(command.type):
             return f"the service policy does not let {service} send {command.type}"
         if command.actor_user_id is not None and not grant.act_for_users:
             return f"the service policy does not let {service} act for users: leave actor_user_id out"
-        if not isinstance(command, RegisterUser) and not grant.covers(command.key):
+        if not isinstance(command, RegisterUser) and not grant.allows_org(command.key):
             return f"the service policy does not let {service} act on this org"
         return None
 
-    def sees(self, service: Service, key: str, action: str) -> bool:
-        """Whether the service may look up the outcome of a command of type `action` with routing key `key`: the user
-        for REGISTER_USER, otherwise the org, which need not exist.
+    def may_look_up(self, service: Service, key: str, action: str) -> bool:
+        """Whether the service may look up the outcome of a command of type `action` with the routing key `key`. The key
+        is the user's id for REGISTER_USER, otherwise the id of an org, which need not exist.
         """
         grant = self.grants.get(service.name)
         if grant is None:
             return False
-        return grant.sends(action) if action == _REGISTER_USER else grant.covers(key)
+        return grant.allows_type(action) if action == _REGISTER_USER else grant.allows_org(key)
 
     def trusted_headers(self, headers: dict[str, bytes], value: bytes) -> dict[str, bytes]:
-        """The record's headers that can be trusted: without a valid signature, neither the principal nor the door."""
+        """The record's headers that can be trusted. Without a valid signature, removes the principal and the door."""
         if self._is_signed(headers, value):
             return headers
         return {name: text for name, text in headers.items() if name not in {PRINCIPAL, DOOR}}
@@ -108,6 +108,6 @@ def check_service(policy: ServicePolicy | None, principal: Principal, command: C
         raise InvalidCommand(Code.FORBIDDEN, reason, command.id)
 
 
-def unlisted(service: Service) -> str:
+def unlisted_detail(service: Service) -> str:
     hint = " (over Kafka: the record's signature is missing or wrong)" if service == UNNAMED else ""
     return f"the service policy does not list {service}{hint}"

@@ -1,5 +1,5 @@
-"""The sender of a command: a service or a user, written `service:<name>` or `user:<uuid>` in headers and entries; and
-the signature that proves it over Kafka.
+"""The sender of a command, a service or a user, written `service:<name>` or `user:<uuid>` in headers and entries. Also
+the signature that proves the sender over Kafka.
 """
 
 import hmac
@@ -14,7 +14,7 @@ SERVICE_NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 class InvalidPrincipal(ValueError):
-    """The text is neither `service:<name>` nor `user:<uuid>`, or takes a reserved name."""
+    """The text is neither `service:<name>` nor `user:<uuid>`, or uses a reserved name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class User:
 Principal = Service | User
 
 DAYBOOK: Final = Service("daybook")
-"""The principal of what policies do. No sender may claim it."""
+"""The principal of the entries that policies make. No sender may claim it."""
 
 UNNAMED: Final = Service("unnamed")
 """A Kafka publisher that gave no name."""
@@ -53,7 +53,7 @@ def parse_principal(text: str) -> Principal:
 
 
 def parse_publisher(header: bytes | None) -> Principal:
-    """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for the reserved name."""
+    """Reads the principal that a publisher's header claims. Raises InvalidPrincipal, also for `service:daybook`."""
     if header is None:
         return UNNAMED
     try:

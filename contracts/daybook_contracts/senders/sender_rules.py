@@ -1,4 +1,4 @@
-"""What the operator's settings forbid in addition to the contract. HTTP and Kafka apply the same rules."""
+"""Rules for senders from the operator's settings, in addition to the contract. HTTP and Kafka apply the same rules."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,15 @@ from daybook_contracts.senders.principals import Principal, Service
 
 @dataclass(frozen=True, slots=True)
 class SenderRules:
-    """`policy`: what each service may send; with None, services may send all that the permissions of commands allow.
-    `secret_ref_prefix`: a template of the prefix that an org's secret references must have; empty for any.
+    """`policy`: what each service may send; None does not restrict services.
+    `secret_ref_prefix`: a template of the prefix that an org's secret references must have; empty allows any prefix.
     """
 
     policy: ServicePolicy | None = None
     secret_ref_prefix: str = ""
 
     def check(self, command: Command, principal: Principal, *, policy_checked: bool = False) -> None:
-        """Raises InvalidCommand. `policy_checked`: the HTTP door has applied the policy already."""
+        """Raises InvalidCommand if a rule is broken. `policy_checked`: the HTTP door has applied the policy already."""
         if not policy_checked:
             check_service(self.policy, principal, command)
         refuse_reference(command, principal, self.secret_ref_prefix)
@@ -32,7 +32,7 @@ NO_RULES = SenderRules()
 
 def refuse_reference(command: Command, principal: Principal, prefix: str) -> None:
     """Raises InvalidCommand for an `env:` reference from a user, and for a reference without the org's prefix. `prefix`
-    is the template of all orgs; if it is empty, any prefix is allowed.
+    is the template for all orgs; if it is empty, any prefix is allowed.
     """
     if not isinstance(command, CreateSecretRef | RotateSecretRef):
         return

@@ -87,7 +87,7 @@ def test_a_prefix_that_a_reference_can_start_with_is_accepted(template: str) -> 
 @pytest.mark.parametrize("template", ["vault:kv/{org}/", "vault:kv/{org_id}/{", "vault:kv/{ORG_ID}/"])
 def test_a_prefix_with_another_placeholder_is_refused_at_start(template: str) -> None:
     refusal = refusal_of(DAYBOOK_SECRET_REF_PREFIX=template)
-    assert refusal == "DAYBOOK_SECRET_REF_PREFIX: {org_id} is the only placeholder there is"
+    assert refusal == "DAYBOOK_SECRET_REF_PREFIX: {org_id} is the only placeholder that is allowed"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_prefix_with_another_placeholder_is_refused_at_start(template: str) ->
     ],
 )
 def test_a_prefix_that_no_reference_can_start_with_is_refused_at_start(template: str) -> None:
-    reason = "no secret reference could begin so; write it as in vault:kv/{org_id}/"
+    reason = "no secret reference can start with this prefix; use one such as vault:kv/{org_id}/"
     assert refusal_of(DAYBOOK_SECRET_REF_PREFIX=template) == f"DAYBOOK_SECRET_REF_PREFIX: {reason}"
 
 

@@ -89,7 +89,7 @@ def test_a_service_may_send_what_its_grant_allows(service: str, value: bytes, re
     ],
 )
 def test_a_service_sees_what_its_grant_covers(service: str, key: str, action: str, *, is_visible: bool) -> None:
-    assert POLICY.sees(Service(service), key, action) is is_visible
+    assert POLICY.may_look_up(Service(service), key, action) is is_visible
 
 
 def test_the_repr_of_a_policy_shows_no_key() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daybook_contracts.commands.parse import unread_id
+from daybook_contracts.commands.parse import find_command_id
 from daybook_contracts.limits import ENVELOPE_BYTES
 from support.commands import COMMAND_ID, THING
 
@@ -22,7 +22,7 @@ ID = b'"id":"%b"' % COMMAND_ID.encode()
     ],
 )
 def test_a_single_top_level_id_is_found(text: bytes) -> None:
-    assert unread_id(text) == COMMAND_ID
+    assert find_command_id(text) == COMMAND_ID
 
 
 @pytest.mark.parametrize(
@@ -43,4 +43,4 @@ def test_a_single_top_level_id_is_found(text: bytes) -> None:
     ],
 )
 def test_anything_else_gives_no_id(text: bytes) -> None:
-    assert unread_id(text) is None
+    assert find_command_id(text) is None

@@ -18,7 +18,7 @@ from daybook_contracts.connection_types.hotmart import Event
 from daybook_contracts.entries.facts import ACTION_OF
 from daybook_contracts.entries.fields import Rule
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
-from daybook_contracts.secrets.names import _LAST_WORDS, _WORDS
+from daybook_contracts.secrets.names import _HARMLESS_LAST_WORDS, _SECRET_WORDS
 from daybook_contracts.secrets.patterns import PATTERNS
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.projections import dlq_events, integration_alerts, secret_refs, source_connections, sync_runs
@@ -83,9 +83,9 @@ def test_every_form_of_a_secret_reference_has_a_valid_example() -> None:
 def test_the_keys_that_name_a_secret_are_listed() -> None:
     text = part_of_page("What counts as a secret")
     words, rest = text.split("in any case: ", 1)[1].split(". Words end", 1)
-    assert set(re.findall(r"`(\w+)`", words)) == _WORDS
+    assert set(re.findall(r"`(\w+)`", words)) == _SECRET_WORDS
     last = rest.split("last word is one of ", 1)[1].split(" names no secret", 1)[0]
-    assert set(re.findall(r"`(\w+)`", last)) == _LAST_WORDS
+    assert set(re.findall(r"`(\w+)`", last)) == _HARMLESS_LAST_WORDS
 
 
 def test_the_secret_formats_are_listed() -> None:

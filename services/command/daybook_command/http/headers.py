@@ -6,7 +6,7 @@ from starlette.requests import Request
 
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
-from daybook_contracts.senders.idempotency import idempotency_key
+from daybook_contracts.senders.idempotency import id_of_idempotency_key
 from daybook_contracts.senders.principals import Principal
 from daybook_contracts.topics import TRACEPARENT, trace_context
 
@@ -32,6 +32,6 @@ def idempotent_id(request: Request, principal: Principal) -> str | None:
         return None
     try:
         # Starlette decodes headers as Latin-1, whatever the client sent.
-        return idempotency_key(principal, header.encode("latin-1").decode())
+        return id_of_idempotency_key(principal, header.encode("latin-1").decode())
     except UnicodeDecodeError as error:
         raise InvalidCommand(Code.INVALID_COMMAND, "Idempotency-Key must be UTF-8") from error

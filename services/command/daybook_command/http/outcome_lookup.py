@@ -73,7 +73,7 @@ async def _may_see(
     """A service that names an actor sees only that actor's commands."""
     match principal:
         case Service():
-            if policy is not None and not policy.sees(principal, key, outcome.action):
+            if policy is not None and not policy.may_look_up(principal, key, outcome.action):
                 return False
             return actor in {None, outcome.actor}
         case User(user_id):

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.results import Rejected, encode_body, problem
-from daybook_contracts.senders.policy import ServicePolicy, unlisted
+from daybook_contracts.senders.policy import ServicePolicy, unlisted_detail
 from daybook_contracts.senders.principals import Principal, Service
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
@@ -41,7 +41,7 @@ def refusal(
 def refuse_unlisted_service(principal: Principal, policy: ServicePolicy | None) -> None:
     """Raises RequestRefused (403) for a service that the policy does not list."""
     if policy is not None and isinstance(principal, Service) and not policy.lists(principal):
-        raise refusal(Code.FORBIDDEN, unlisted(principal))
+        raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
 
 
 def invalid(fault: InvalidCommand) -> Rejected:
