@@ -2,8 +2,6 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 
@@ -12,31 +10,22 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.rebuild import sessions
 from daybook_projector.rebuild.refusal import RebuildRefused
-from support.healing import heal, older_than, post_rest, run_heal, start_heal
+from support.healing import (
+    BACKENDS,
+    LOCK_MEMBER,
+    LOCK_ORG,
+    heal,
+    locked,
+    older_than,
+    post_rest,
+    run_heal,
+    start_heal,
+    wait_until_blocked,
+)
 from support.logbook import Logbook, log_with, org_in, user_in
 from support.poison import ANN, BOB, SICK, WELL, busy
 from support.projecting import check_fold, database, post, quarantine, tables, until
 from support.stack import FreshSettings
-
-LOCK_MEMBER = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
-# This lock does not block foreign keys that reference the org.
-LOCK_ORG = "SELECT FROM orgs WHERE id = $1 FOR NO KEY UPDATE"
-BACKENDS = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE application_name = $1"
-
-
-@asynccontextmanager
-async def locked(pool: Pool, statement: str, org_id: str = SICK) -> AsyncIterator[None]:
-    """Another transaction locks a row that the healing must change."""
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute(statement, org_id)
-        yield
-
-
-async def wait_until_blocked(pool: Pool, name: str = "heal") -> None:
-    async def is_blocked() -> bool:
-        return any(row[0] for row in await pool.fetch(BACKENDS, name))
-
-    await until(is_blocked, f"{name} waits for a lock")
 
 
 async def is_disconnected(pool: Pool, name: str) -> bool:

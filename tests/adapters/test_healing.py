@@ -20,6 +20,7 @@ from support.histories import logs
 from support.logbook import Logbook, log_with, thing
 from support.poison import ANN, BOB, POISONS, SICK, WELL, Poisoning, a_row_that_is_not_there, busy, founded
 from support.projecting import check_fold, database, empty, expected, post, quarantine, tables
+from support.rebuilding import damage, full, hurt
 from support.tables import Tables, differences
 
 ALL = folds(managed_users=True)
@@ -128,6 +129,15 @@ async def test_manually_changed_rows_are_restored_from_the_log(settings: Setting
     found = await tables(pool)
     assert found["secret_refs"] == good["secret_refs"]
     assert differences(expected(log), found) == []
+
+
+async def test_missing_rows_that_others_refer_to_are_restored(settings: Settings, pool: Pool) -> None:
+    log = full()
+    await post(pool, log, kind=older_than(facts.OrgRenamed))
+    gone = damage("gone", [f"DELETE FROM {table}" for table in ("project_members", "integration_alerts", "projects")])
+    await hurt(pool, gone)
+    assert (await heal(settings, SICK)).released
+    await check_fold(pool, log)
 
 
 async def test_a_healed_org_is_projected_again_and_can_be_quarantined_again(settings: Settings, pool: Pool) -> None:

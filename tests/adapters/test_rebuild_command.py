@@ -1,6 +1,9 @@
 """`daybook projector rebuild`: where the log is read, what is asked and printed, and when it refuses."""
 
+import asyncio
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +20,10 @@ from daybook_projector.projections.orgs import renamed
 from daybook_projector.projections.rule import Columns
 from daybook_projector.rebuild.differences import Difference
 from daybook_projector.rebuild.refusal import RebuildRefused
+from support.chain import Json
 from support.granted import granted
 from support.healing import older_than, post_rest
-from support.logbook import user
+from support.logbook import log_with, org_in, user, user_in
 from support.poison import ANN, SICK, WELL
 from support.projecting import check_fold, database, post, publish, quarantine, tables
 from support.rebuilding import (
@@ -33,7 +37,7 @@ from support.rebuilding import (
     rebuild,
     run_rebuild,
 )
-from support.shell import Completed
+from support.shell import Completed, run_daybook
 from support.sql import run
 from support.stack import FreshSettings
 
@@ -68,7 +72,7 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     await hurt(pool, *TWO)
     before = await tables(pool)
     asked, checked = await run_rebuild(settings), await run_rebuild(settings, "--check")
-    reminder = "nothing was changed: repeat it with --yes to correct these rows\n"
+    reminder = "nothing was changed: repeat it with --yes\n"
     assert (asked, checked) == (Completed(1, TOLD, reminder), Completed(1, TOLD, ""))
     assert await tables(pool) == before
     assert await run_rebuild(settings, "--yes") == Completed(0, f"{TOLD}2 rows corrected\n", "")
@@ -76,6 +80,26 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     for arguments in ((), ("--check",), ("--yes",), ("--from", "audit_log")):
         assert await run_rebuild(settings, *arguments) == Completed(0, "the tables hold what the log says\n", "")
     assert await generations(pool) == {SICK: 1, WELL: 1}
+
+
+async def test_the_certificate_after_a_rebuild_is_the_one_before_the_damage(
+    settings: Settings, pool: Pool, tmp_path: Path
+) -> None:
+    log = full()
+    await publish(settings, log)
+    await post(pool, log)
+    before = await certificate(settings, tmp_path / "before.json", 0)
+    await hurt(pool, EMPTIED)
+    assert (await certificate(settings, tmp_path / "damaged.json", 1))["tables"] != before["tables"]
+    await rebuild(settings, "topic")
+    assert await certificate(settings, tmp_path / "after.json", 0) == before
+
+
+async def certificate(settings: Settings, path: Path, code: int) -> Json:
+    done = await run_daybook(settings, "audit", "verify", "--certificate", str(path))
+    assert done.code == code, done
+    found: Json = json.loads(await asyncio.to_thread(path.read_bytes))
+    return {name: member for name, member in found.items() if name != "made_at"}
 
 
 async def test_one_org_is_rebuilt_from_either_source(settings: Settings, pool: Pool) -> None:
@@ -92,6 +116,21 @@ async def test_one_org_is_rebuilt_from_either_source(settings: Settings, pool: P
         assert await run_rebuild(settings, *arguments, "--check") == done
         assert await generations(pool) == {SICK: number}
     assert (await tables(pool))["orgs"][WELL,][0] == "x"
+
+
+async def test_an_org_of_another_partition_is_rebuilt(fresh_settings: FreshSettings) -> None:
+    settings, ann, hurt_org = fresh_settings(partitions=3), user_in(2, 3), org_in(2, 3)
+    log = log_with(hurt_org, org_in(0, 3), users=[user_in(0, 3), ann], partitions=3)
+    log.add(hurt_org, ann, facts.MemberAdded(role="admin", user_id=ann))
+    async with database(settings) as pool:
+        assert await post(pool, log) == []
+        await pool.execute("UPDATE orgs SET name = 'x'")
+        done = await run_rebuild(settings, "--org", hurt_org, "--yes")
+        assert (done.code, done.stdout.splitlines()[-1]) == (0, "1 row corrected")
+        assert await generations(pool) == {hurt_org: 1}
+        assert (await rebuild(settings)) == [Difference("public.orgs", other=1)]
+        assert await generations(pool) == {hurt_org: 1, org_in(0, 3): 1}
+        await check_fold(pool, log)
 
 
 async def test_the_rebuild_of_an_org_in_quarantine_releases_it(settings: Settings, pool: Pool) -> None:

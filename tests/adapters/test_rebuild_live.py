@@ -11,13 +11,17 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.failpoints import Point
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.rebuild import sessions
+from daybook_projector.rebuild.differences import Difference
+from daybook_projector.rebuild.jobs import read_back
 from daybook_projector.rebuild.refusal import RebuildRefused
+from daybook_projector.rebuild.shadow_fold import require_same
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
-from support.healing import heal, older_than, post_rest, unseen
+from support.healing import LOCK_MEMBER, heal, locked, older_than, post_rest, unseen, wait_until_blocked
 from support.logbook import Logbook, log_with, org_in, project, thing, user_in
 from support.poison import ANN, BOB, SICK, WELL
 from support.projecting import check_fold, database, post, projected, projecting, publish, quarantine, tables
-from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, compare, full, hurt, rebuild, run_rebuild
+from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, compare, full, hurt, rebuild, run_rebuild, start_rebuild
 from support.stack import FreshSettings
 
 POINTS = [point for point in get_args(Point) if point.startswith("rebuild-")]
@@ -36,8 +40,10 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
         log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(31), key_name="b", secret_id_ref="env:M"))
         log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
         log.add(SICK, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
+        # This row was damaged; now it has another value than the one that was compared.
+        log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
-        assert {each.table for each in await rebuilding.apply() if each} == {"public.secret_refs", "public.org_members"}
+        assert [each for each in await rebuilding.apply() if each] == [Difference("public.secret_refs", missing=1)]
     await check_fold(pool, log)
     assert not await compare(settings)
 
@@ -101,6 +107,78 @@ async def test_a_killed_rebuild_changes_nothing_and_can_be_repeated(
     assert repeated.code == 0, repeated
     await check_fold(pool, log)
     assert await pool.fetchval(LEFT_OVER) == 0
+
+
+async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Settings, pool: Pool) -> None:
+    log = full()
+    await post(pool, log)
+    await hurt(pool, COLUMN)
+    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+        await rebuilding.compare()
+        async with locked(pool, LOCK_MEMBER):
+            applying = asyncio.create_task(rebuilding.apply())
+            await wait_until_blocked(pool, "daybook-rebuild")
+            # Its rows are locked by nobody.
+            log.add(WELL, ANN, facts.OrgRenamed(name="after"))
+            waiting = asyncio.create_task(post_rest(pool, log))
+            await wait_until_blocked(pool, "test")
+            assert (await tables(pool))["orgs"][WELL,][0] != "after"
+        await asyncio.gather(applying, waiting)
+    await check_fold(pool, log)
+
+
+async def test_a_rebuild_gives_up_on_a_row_that_stays_locked_and_changes_nothing(
+    settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "SESSION", "SET lock_timeout = '100ms'")
+    await post(pool, full())
+    await hurt(pool, *DAMAGES[:3], COLUMN)
+    before = await tables(pool)
+    async with locked(pool, LOCK_MEMBER):
+        with pytest.raises(RebuildRefused, match=r"^another transaction .*: repeat it; nothing was changed$"):
+            await rebuild(settings)
+    assert await tables(pool) == before
+
+
+async def test_an_interrupted_rebuild_says_so_and_cleans_up(settings: Settings, pool: Pool) -> None:
+    await post(pool, full())
+    await hurt(pool, COLUMN)
+    before = await tables(pool)
+    async with locked(pool, LOCK_MEMBER):
+        process = await start_rebuild(settings, "--yes", "--from", "audit_log")
+        await wait_until_blocked(pool, "daybook-rebuild")
+        process.send_signal(signal.SIGINT)
+        _, errors = await asyncio.wait_for(process.communicate(), 20)
+    assert (process.returncode, errors) == (130, b"interrupted: run it again to start over\n")
+    assert await tables(pool) == before
+    assert await pool.fetchval(LEFT_OVER) == 0
+
+
+async def test_a_row_that_postgresql_does_not_give_back_as_it_was_copied_is_noticed(
+    settings: Settings, pool: Pool
+) -> None:
+    await post(pool, full())
+    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+        await rebuilding.compare()
+        work = rebuilding.work
+        assert await asyncio.to_thread(read_back, work, "public.orgs") == []
+        await pool.execute(f"UPDATE {work.schema}.shadow_orgs SET created_at = created_at + interval '1 microsecond'")
+        found = await asyncio.to_thread(read_back, work, "public.orgs")
+        assert [(each.check, each.table, each.key) for each in found] == [
+            ("row", "orgs", (SICK,)),
+            ("row", "orgs", (WELL,)),
+        ]
+        with pytest.raises(RebuildRefused, match=r"^PostgreSQL does not hold what was copied into it: orgs"):
+            require_same(found)
+
+
+async def test_a_checkpoint_that_was_set_back_meanwhile_refuses_the_rebuild(settings: Settings, pool: Pool) -> None:
+    await post(pool, full())
+    async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
+        await rebuilding.compare()
+        await pool.execute("UPDATE daybook.checkpoints SET position = 3")
+        with pytest.raises(RebuildRefused, match=r"^the checkpoint of partition 0 was set back: run the command again"):
+            await rebuilding.apply()
 
 
 async def test_of_two_rebuilds_the_second_is_refused(settings: Settings, pool: Pool) -> None:

@@ -1,8 +1,8 @@
 """Healing in this process on a real PostgreSQL, and the same from the command line."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from daybook_contracts.entries.fields import Fact
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoint
@@ -13,7 +13,14 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
 from daybook_projector.rebuild.org_rebuild import Rebuilt, open_org_rebuild
 from support.logbook import Logbook, records
+from support.poison import SICK
+from support.projecting import until
 from support.shell import Completed, run_daybook, start
+
+LOCK_MEMBER = "SELECT FROM org_members WHERE org_id = $1 FOR UPDATE"
+# This lock does not block foreign keys that reference the org.
+LOCK_ORG = "SELECT FROM orgs WHERE id = $1 FOR NO KEY UPDATE"
+BACKENDS = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE application_name = $1"
 
 
 async def heal(settings: Settings, org_id: str, *, keep: bool = True) -> Rebuilt:
@@ -56,3 +63,18 @@ async def start_heal(settings: Settings, *arguments: str) -> asyncio.subprocess.
 
 async def run_heal(settings: Settings, *arguments: str) -> Completed:
     return await run_daybook(settings, "projector", "heal", *arguments)
+
+
+@asynccontextmanager
+async def locked(pool: Pool, statement: str, org_id: str = SICK) -> AsyncIterator[None]:
+    """Another transaction locks a row that the healing must change."""
+    async with pool.acquire() as connection, connection.transaction():
+        await connection.execute(statement, org_id)
+        yield
+
+
+async def wait_until_blocked(pool: Pool, name: str = "heal") -> None:
+    async def is_blocked() -> bool:
+        return any(row[0] for row in await pool.fetch(BACKENDS, name))
+
+    await until(is_blocked, f"{name} waits for a lock")

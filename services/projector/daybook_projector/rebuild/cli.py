@@ -98,9 +98,7 @@ async def _rebuild_all(settings: Settings, source: "Source | None", *, check: bo
         if not found:
             click.echo("the tables hold what the log says")
             return 0
-        if check:
-            return DIFFERS
-        if not _confirmed(yes, "Correct these rows?"):
+        if check or not _confirmed(yes, "Correct these rows?"):
             return DIFFERS
         click.echo(corrected_line(await rebuilding.apply()))
     return 0
@@ -116,13 +114,13 @@ async def _rebuild_org(org_id: str, settings: Settings, source: "Source | None",
     async with open_org_rebuild(settings, source or "audit_log", org_id, reading) as rebuilding:
         found = await rebuilding.compare()
         _print(comparison_lines(found))
-        is_sick = await rebuilding.is_quarantined()
-        if not found and not is_sick:
+        if not found:
             click.echo(f"the rows of org {org_id} are what the log says")
-            return 0
-        if check:
+        is_sick = await rebuilding.is_quarantined()
+        if check or not (found or is_sick):
             return DIFFERS if found else 0
-        question = "Correct these rows and release the org?" if is_sick else "Correct these rows?"
+        question = "Correct these rows?" if found else ""
+        question = f"{question} Release the org from quarantine?".strip() if is_sick else question
         if not _confirmed(yes, question):
             return DIFFERS
         rebuilt = await rebuilding.apply()
@@ -170,5 +168,5 @@ def _confirmed(yes: bool, question: str) -> bool:  # noqa: FBT001 - as click giv
         return True
     if sys.stdin.isatty():
         return click.confirm(question)
-    click.echo("nothing was changed: repeat it with --yes to correct these rows", err=True)
+    click.echo("nothing was changed: repeat it with --yes", err=True)
     return False

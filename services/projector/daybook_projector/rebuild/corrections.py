@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from daybook_contracts.log.head import Checkpoint
-from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.audit.fold.live_rows import is_of_org
 from daybook_projector.postgres.row_writer import translated_refusals
@@ -42,11 +41,10 @@ ON CONFLICT (org_id) DO UPDATE SET generation = q.generation + 1 WHERE q.release
 """
 
 
-async def renew(connection: Connection, org_ids: Sequence[str], folded: Mapping[int, Checkpoint]) -> None:
-    """Makes shards read these orgs again."""
-    partitions = [partition_of(org_id, len(folded)) for org_id in org_ids]
-    positions = [folded[partition].head.position for partition in partitions]
-    await connection.execute(RENEW, org_ids, partitions, positions)
+async def renew(connection: Connection, orgs: Mapping[str, int], folded: Mapping[int, Checkpoint]) -> None:
+    """Makes shards read these orgs again. `orgs`: each with its partition."""
+    positions = [folded[partition].head.position for partition in orgs.values()]
+    await connection.execute(RENEW, list(orgs), list(orgs.values()), positions)
 
 
 class Corrections:

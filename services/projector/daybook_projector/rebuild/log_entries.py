@@ -67,7 +67,7 @@ class KeptEntries:
             page = []
             for record in records:
                 row = read_row(record, self._partitions)
-                if record.position != head.position + 1 or row.prev != head.hash:
+                if row.prev != head.hash:
                     raise _broken(partition, head.position + 1, "audit_log")
                 head = row.entry.head
                 page.append(row.entry)

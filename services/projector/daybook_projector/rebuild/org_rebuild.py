@@ -62,15 +62,16 @@ class OrgRebuild:
         self._partitions = partitions
         self._progress = progress
         self._corrections = Corrections(state.connection, state.shadows, org_id)
-        self.entries = 0
 
     async def compare(self) -> Comparison:
         await self._build()
-        while True:
-            async with self._connection.transaction(isolation="repeatable_read"):
-                await self._connection.execute(NO_LIMITS)
-                if await self._catch_up() <= FEW_ENTRIES:
-                    return await compare(self._connection, self._state.shadows, self._org_id)
+        async with self._state.caught_up(FEW_ENTRIES):
+            return await compare(self._connection, self._state.shadows, self._org_id)
+
+    @property
+    def entries(self) -> int:
+        """How many were read."""
+        return self._state.entries_read
 
     async def is_quarantined(self, *, lock: bool = False) -> bool:
         """With `lock`, a second rebuild of the org waits for the end of the first."""
@@ -82,6 +83,8 @@ class OrgRebuild:
         is locked, and the partition waits only for the entries since, which are few, as the org's commands are
         refused. `release_only`: nothing is changed if the org is not in quarantine any more.
         """
+        async with self._state.caught_up(FEW_ENTRIES):
+            pass
         with refused_locks(f"org {self._org_id}"):
             async with self._connection.transaction():
                 await self._connection.execute(NO_LIMITS)
@@ -99,10 +102,11 @@ class OrgRebuild:
         is_early = quarantined and not await self._corrections.is_missing(KEY_TABLES)
         found = await self._corrections.apply(OTHER_TABLES) if is_early else []
         await self._connection.execute(LOCK_CHECKPOINT, *self._state.folded)
-        is_more = await self._catch_up() > 0
+        is_more = await self._state.catch_up() > 0
         failpoint("rebuild-locked")
-        if not quarantined:
-            await renew(self._connection, await self._corrections.corrected_orgs(), self._state.folded)
+        if not quarantined and await self._corrections.corrected_orgs():
+            home = dict.fromkeys([self._org_id], *self._state.folded)
+            await renew(self._connection, home, self._state.folded)
         found += await self._corrections.apply(KEY_TABLES if is_early and not is_more else TABLES_OF_ORGS)
         return [total_difference(table.name, found) for table in TABLES_OF_ORGS]
 
@@ -122,18 +126,13 @@ class OrgRebuild:
                 for table in TABLES_OF_ORGS:
                     require_same(await differing_rows(self._connection, state.shadows, [fold], table))
             state.folded[partition] = until
-            self.entries += folded.entries
+            state.entries_read += folded.entries
 
     async def _place(self) -> tuple[int, int]:
         """The org's partition, and about how many entries it has."""
         if isinstance(self._state.entries, OrgEntries):
             return await find_org(self._connection, self._org_id)
         return partition_of(self._org_id, self._partitions), 0
-
-    async def _catch_up(self) -> int:
-        found = await self._state.catch_up()
-        self.entries += found
-        return found
 
 
 @asynccontextmanager

@@ -2,8 +2,8 @@
 the projector goes on.
 """
 
-from collections.abc import Iterable, Mapping
-from contextlib import closing
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from daybook_infra.runtime.postgres.checkpoints import load_checkpoints
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.audit.checks.finding import Finding
 from daybook_projector.audit.fold.fold import PartitionFold
+from daybook_projector.audit.verify.report import Quarantine
+from daybook_projector.audit.verify.snapshot import NO_LIMITS, QUARANTINED
 from daybook_projector.postgres.row_writer import translated_refusals
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
@@ -37,6 +39,7 @@ class ShadowFold:
     org_id: str | None = None
     folded: dict[int, Checkpoint] = field(default_factory=dict)
     frozen: dict[int, Mapping[str, int]] = field(default_factory=dict)
+    entries_read: int = 0
 
     def open_fold(self, partition: int) -> PartitionFold:
         return PartitionFold(self.folder, partition, self.rules, self.frozen.get(partition, {}))
@@ -46,6 +49,8 @@ class ShadowFold:
         `RebuildRefused`.
         """
         checkpoints = await load_checkpoints(self.connection, list(self.folded))
+        if self.org_id is None:
+            await self._follow_quarantine()
         found = 0
         for partition, before in list(self.folded.items()):
             after = checkpoints.get(partition, NOTHING_PROJECTED)
@@ -54,7 +59,32 @@ class ShadowFold:
             if after.head != before.head:
                 found += await self._catch_up(partition, before, after)
             self.folded[partition] = after
+        self.entries_read += found
         return found
+
+    @asynccontextmanager
+    async def caught_up(self, few: int) -> AsyncIterator[None]:
+        """A snapshot with whose checkpoints the shadows agree. It takes rounds until one has only `few` entries."""
+        found = few + 1
+        while found > few:
+            async with self.connection.transaction(isolation="repeatable_read"):
+                await self.connection.execute(NO_LIMITS)
+                found = await self.catch_up()
+                if found <= few:
+                    yield
+
+    async def _follow_quarantine(self) -> None:
+        """Orgs that went into quarantine since stay as they were before it. An org that was healed meanwhile has rows
+        that this fold has passed.
+        """
+        now = [Quarantine(*row) for row in await self.connection.fetch(QUARANTINED)]
+        for partition, known in self.frozen.items():
+            found = poison_positions(each for each in now if each.partition == partition)
+            passed = self.folded[partition].head.position
+            for org_id in known.keys() | found.keys():
+                if known.get(org_id) != found.get(org_id) and not found.get(org_id, -1) > passed:
+                    raise RebuildRefused(f"org {org_id} was healed meanwhile: run the command again")
+            self.frozen[partition] = found
 
     async def _catch_up(self, partition: int, before: Checkpoint, after: Checkpoint) -> int:
         touched: TouchedKeys = {}
@@ -70,6 +100,10 @@ class ShadowFold:
             refuse_any([folded.unappliable, *await requirements.unmet(self.connection)])
             await write_touched(self.connection, self.shadows, fold, touched)
         return folded.entries
+
+
+def poison_positions(quarantined: Iterable[Quarantine]) -> dict[str, int]:
+    return {each.org_id: each.position for each in quarantined}
 
 
 def refuse_any(found: list[Unappliable | None]) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
@@ -13,12 +13,12 @@ from typing import Final
 import asyncpg
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
+from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.log.topic import open_topic
-from daybook_projector.audit.verify.report import Quarantine
-from daybook_projector.audit.verify.snapshot import NO_LIMITS, QUARANTINED, open_snapshot
+from daybook_projector.audit.verify.snapshot import NO_LIMITS, open_snapshot
 from daybook_projector.audit.verify.workers import open_workers
 from daybook_projector.projections.fold import folds
 from daybook_projector.rebuild import jobs
@@ -28,7 +28,7 @@ from daybook_projector.rebuild.jobs import NAME, FoldTask, Source, Work
 from daybook_projector.rebuild.log_entries import KeptEntries, LogEntries, LoggedEntries
 from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.sessions import ShowProgress, begin_session, refused_locks
-from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys, refuse_any, require_same
+from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys, poison_positions, refuse_any, require_same
 from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables, drop_left_over
 
 FEW_ENTRIES: Final = 2_000
@@ -45,48 +45,43 @@ class WholeRebuild:
 
     def __init__(self, connection: OwnConnection, work: Work, state: ShadowFold, progress: ShowProgress) -> None:
         self._connection = connection
-        self._work = work
-        self._state = state
+        self.work = work
+        self.state = state
         self._progress = progress
 
     async def compare(self) -> Comparison:
         """Builds the tables beside the live ones, and compares them at one checkpoint of each partition."""
         await self._build()
-        while True:
-            async with self._connection.transaction(isolation="repeatable_read"):
-                await self._connection.execute(NO_LIMITS)
-                if await self._catch_up() <= FEW_ENTRIES:
-                    found = await compare(self._connection, self._state.shadows, None)
-                    break
+        async with self.state.caught_up(FEW_ENTRIES):
+            found = await compare(self._connection, self.state.shadows, None)
         failpoint("rebuild-compared")
         return found
 
     async def apply(self) -> list[Difference]:
         """Corrects the rows that differ, in one transaction for which all partitions wait."""
-        while True:
-            async with self._connection.transaction(isolation="repeatable_read"):
-                await self._connection.execute(NO_LIMITS)
-                if await self._catch_up() <= FEW_ENTRIES:
-                    break
+        async with self.state.caught_up(FEW_ENTRIES):
+            pass
         with refused_locks("the tables"):
             async with self._connection.transaction():
                 await self._connection.execute(NO_LIMITS)
                 await self._connection.execute(LOCK_QUARANTINED)
                 await self._connection.execute(LOCK_CHECKPOINTS)
-                await self._catch_up()
+                await self.state.catch_up()
                 failpoint("rebuild-locked")
-                corrections = Corrections(self._connection, self._state.shadows, None)
-                await renew(self._connection, await corrections.corrected_orgs(), self._state.folded)
-                found = await corrections.apply(self._state.shadows.tables)
+                corrections = Corrections(self._connection, self.state.shadows, None)
+                corrected = await corrections.corrected_orgs()
+                homes = {org_id: partition_of(org_id, len(self.state.folded)) for org_id in corrected}
+                await renew(self._connection, homes, self.state.folded)
+                found = await corrections.apply(self.state.shadows.tables)
                 failpoint("rebuild-corrected")
         return found
 
     async def _build(self) -> None:
-        state = self._state
-        async with open_snapshot(self._work.settings) as snapshot:
+        state = self.state
+        async with open_snapshot(self.work.settings) as snapshot:
             cuts = {each: snapshot.checkpoints.get(each, NOTHING_PROJECTED) for each in state.folded}
-            state.frozen = {each: _positions(snapshot.quarantined_in(each)) for each in cuts}
-            work = replace(self._work, snapshot_id=snapshot.id)
+            state.frozen = {each: poison_positions(snapshot.quarantined_in(each)) for each in cuts}
+            work = replace(self.work, snapshot_id=snapshot.id)
             ordered = sorted(cuts, key=lambda each: cuts[each].head.position, reverse=True)
             tasks = [FoldTask(each, cuts[each], state.frozen[each]) for each in ordered]
             total = sum(cut.head.position + 1 for cut in cuts.values())
@@ -100,32 +95,11 @@ class WholeRebuild:
                     found = await workers.all(partial(jobs.read_back, work, table.name) for table in work.tables)
         require_same(chain.from_iterable(found))
 
-    async def _catch_up(self) -> int:
-        await self._follow_quarantine()
-        return await self._state.catch_up()
-
-    async def _follow_quarantine(self) -> None:
-        """Orgs that went into quarantine since stay as they were before it. An org that was healed meanwhile has rows
-        that this fold has passed.
-        """
-        now = [Quarantine(*row) for row in await self._connection.fetch(QUARANTINED)]
-        for partition, known in self._state.frozen.items():
-            found = _positions(each for each in now if each.partition == partition)
-            passed = self._state.folded[partition].head.position
-            for org_id in known.keys() | found.keys():
-                if known.get(org_id) != found.get(org_id) and not found.get(org_id, -1) > passed:
-                    raise RebuildRefused(f"org {org_id} was healed meanwhile: run the command again")
-            self._state.frozen[partition] = found
-
 
 async def _drop(connection: OwnConnection, shadows: ShadowTables) -> None:
     """If somebody is looking at them, the next run drops them."""
     with suppress(asyncpg.LockNotAvailableError):
         await shadows.drop(connection)
-
-
-def _positions(quarantined: Iterable[Quarantine]) -> dict[str, int]:
-    return {each.org_id: each.position for each in quarantined}
 
 
 @asynccontextmanager
