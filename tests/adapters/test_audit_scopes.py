@@ -230,3 +230,9 @@ async def test_what_is_asked_for_by_name_must_be_there(settings: Settings, log: 
         await verified(away, "topic")
     found = await verified(away)
     assert (found.scope, found.findings, len(found.unreached)) == (("audit_log", "tables"), (), 1)
+
+
+async def test_another_number_of_partitions_than_the_topics_is_refused(settings: Settings, log: Logbook) -> None:
+    other = settings.model_copy(update={"partitions": 3})
+    with pytest.raises(DaybookError, match="has 1 partitions, and DAYBOOK_PARTITIONS is 3"):
+        await verified(other)
