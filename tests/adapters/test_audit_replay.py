@@ -16,6 +16,7 @@ from daybook_projector.audit.verify import workers
 from support.chain import Json
 from support.logbook import Logbook
 from support.replaying import all_entries, diff, long_log, past_tables, replay, replayed_tables, write
+from support.row_origins import are_same
 from support.stack import FreshSettings
 from support.tables import COLUMNS, Tables, differences
 from support.workload import Workload
@@ -202,7 +203,6 @@ def row_diffs(name: str, then: Tables, now: Tables) -> list[tuple[Any, ...]]:
         other = None if new is None else dict(zip(columns, new, strict=True))
         if one is None or other is None:
             found.append(("added" if one is None else "removed", key, one, other))
-        elif one != other:
-            names = [column for column in columns if one[column] != other[column]]
+        elif names := [column for column in columns if not are_same(one[column], other[column])]:
             found.append(("changed", key, {c: one[c] for c in names}, {c: other[c] for c in names}))
     return found

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.chain import Json
+from support.chain import Json, jcs
 from support.tables import COLUMNS, Tables, post
 
 RowKey = tuple[str, tuple[str, ...]]
@@ -33,7 +33,7 @@ def row_origins(entries: Iterable[Json]) -> dict[RowKey, Origins]:
         post(tables, entry)
         place = f"{entry['metadata_json']['partition']}.{entry['metadata_json']['position']}"
         for name in COLUMNS:
-            if name != "audit_log" and tables[name] != before[name]:
+            if name != "audit_log":
                 _note(found, name, before[name], tables[name], place)
     return found
 
@@ -42,7 +42,7 @@ def _note(found: dict[RowKey, Origins], name: str, before: Any, after: Any, plac
     keys, others = COLUMNS[name]
     for key in before.keys() | after.keys():
         old, new = before.get(key), after.get(key)
-        if old == new:
+        if old is new or are_same(old, new):
             continue
         row = found.setdefault((name, key), Origins())
         row.places.append(place)
@@ -51,5 +51,12 @@ def _note(found: dict[RowKey, Origins], name: str, before: Any, after: Any, plac
             values = dict(zip((*keys, *others), (*key, *new), strict=True))
             earlier = {} if old is None else dict(zip((*keys, *others), (*key, *old), strict=True))
             row.columns |= {
-                column: (value, place) for column, value in values.items() if old is None or value != earlier[column]
+                column: (value, place)
+                for column, value in values.items()
+                if old is None or not are_same(value, earlier[column])
             }
+
+
+def are_same(one: Any, other: Any) -> bool:
+    """As JSON: false is not 0."""
+    return jcs(one) == jcs(other)

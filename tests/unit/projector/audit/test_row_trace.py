@@ -40,7 +40,7 @@ def deeds(history: RowHistory) -> list[tuple[str, str | None]]:
     return [(step.deed, step.reason) for step in history.steps]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(logs)
 def test_every_row_of_any_log_has_the_history_that_the_second_fold_gives(log: Logbook) -> None:
     expected = row_origins(json_of(log, entries_of(log)))
