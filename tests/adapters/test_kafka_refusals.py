@@ -52,7 +52,7 @@ async def create_topics(guarded: GuardedKafka, settings: Settings, *operations: 
             {"kafka_password": SecretStr("hush")},
             rf"refuses user {USER}: SASL authentication failed; check DAYBOOK_KAFKA_USER and DAYBOOK_KAFKA_PASSWORD$",
         ),
-        ({"kafka_sasl": "SCRAM-SHA-512"}, r"does not take SCRAM-SHA-512: check DAYBOOK_KAFKA_SASL$"),
+        ({"kafka_sasl": "SCRAM-SHA-512"}, r"does not accept SCRAM-SHA-512: check DAYBOOK_KAFKA_SASL$"),
         (
             {"kafka_security": "PLAINTEXT"},
             r"closes the connection: does it speak PLAINTEXT\? check DAYBOOK_KAFKA_SECURITY$",
@@ -67,7 +67,7 @@ async def test_a_refused_client_gets_the_reason(settings: Settings, changes: dic
 
 
 async def test_sasl_on_a_port_without_it_is_named(guarded: GuardedKafka) -> None:
-    with pytest.raises(KafkaAway, match=r"takes no SASL at this port: check DAYBOOK_KAFKA_SECURITY$"):
+    with pytest.raises(KafkaAway, match=r"does not use SASL at this port: check DAYBOOK_KAFKA_SECURITY$"):
         await verify_topics(guarded.settings(kafka_bootstrap=guarded.bootstrap))
 
 

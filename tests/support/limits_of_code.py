@@ -14,7 +14,7 @@ from daybook_infra.runtime.settings import Settings, env_name
 
 FIXED: Final = "fixed"
 OF_HTTP: Final = http.HttpLimits()
-DESCRIPTORS: Final = http.RESERVED + http.BACKLOG
+DESCRIPTORS: Final = http.RESERVED_DESCRIPTORS + http.BACKLOG
 ADMIN_DESCRIPTORS: Final = DESCRIPTORS + http.ADMIN_CONNECTIONS + http.BACKLOG
 
 Row = tuple[str, str] | tuple[str, str, str]

@@ -1,4 +1,6 @@
-"""Errors that a command line reports in one clear line, and a service reports before it stops. All others are bugs."""
+"""Errors whose messages are for users: the command line prints them, a service reports them and stops. Any other error
+is a bug.
+"""
 
 
 class DaybookError(Exception):
@@ -6,7 +8,7 @@ class DaybookError(Exception):
 
 
 class SettingsError(DaybookError):
-    """One line for each fault, which names its environment variable."""
+    """A setting is wrong. The message has one line for each fault, with the name of the environment variable."""
 
 
 class KafkaAway(DaybookError):
@@ -14,6 +16,6 @@ class KafkaAway(DaybookError):
 
 
 class DatabaseAway(DaybookError):
-    """PostgreSQL could not be reached, broke off, lacks room, or did not answer in time. The statement may or may not
-    have been carried out: retry.
+    """PostgreSQL could not be reached, closed the connection, lacks disk space or memory, or did not answer in time. It
+    may or may not have carried out the statement: retry.
     """

@@ -1,5 +1,5 @@
-"""Whether a process lives and is ready: named conditions in, `/livez`, `/readyz` and `/metrics` out.
-Each service names its own conditions.
+"""Reports whether a process is alive and ready: named conditions in, `/livez`, `/readyz` and `/metrics` out. Each
+service names its own conditions.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,8 @@ Check = Callable[[], str | None]
 class Health:
     """Ready while no condition has failed. Each change is logged once.
 
-    `by` tells reporters of the same condition apart. The condition is ok once each of them has reported so.
+    `by` names the reporter, if several report the same condition. It is ok once every reporter that reported a failure
+    has reported `ok`.
     """
 
     _reasons: dict[str, dict[object, str]] = field(default_factory=dict)
@@ -35,7 +36,7 @@ class Health:
             self._reasons.setdefault(condition, {None: STARTING})
 
     def ok(self, condition: str, by: object = None) -> None:
-        """Forgets the condition, too: a partition that was given away no longer counts."""
+        """Also call it for a condition that no longer applies, such as that of a partition that was given away."""
         reasons = self._reasons.get(condition, {})
         if reasons.pop(by, None) is not None and not reasons:
             del self._reasons[condition]
@@ -48,11 +49,11 @@ class Health:
         reasons[by] = reason
 
     def watch(self, condition: str, check: Check) -> None:
-        """`check` is called whenever readiness is asked for. It returns at once: the reason of a failure, or None."""
+        """Calls `check` whenever readiness is requested. It must return at once: the reason of a failure, or None."""
         self._checks[condition] = check
 
     def note(self, subject: str, text: str | None) -> None:
-        """Trouble that `/readyz` tells people of while the process stays ready. None removes the note."""
+        """A problem that `/readyz` shows although the process stays ready. None removes the note."""
         if text is None:
             self._notes.pop(subject, None)
             return
@@ -76,10 +77,10 @@ class Health:
 
 
 def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, details: bool = True) -> APIRouter:
-    """`details` is False where strangers may ask: no reasons, no metrics."""
+    """Without `details` there are no reasons and no metrics, for a port that strangers can reach."""
     router = APIRouter(tags=["health"])
 
-    @router.get("/livez", summary="200 while the process turns")
+    @router.get("/livez", summary="200 while the process runs")
     async def livez() -> JSONResponse:
         return JSONResponse({"status": "alive"})
 

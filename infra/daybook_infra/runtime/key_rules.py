@@ -7,7 +7,8 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-# As long as the hash. Printable, so that a key is the same text in TOML, in the environment and in a file of its own.
+# A key is at least as long as the hash. It is printable, so that it is the same text in TOML, in the environment and in
+# a file of its own.
 SIGNING_KEY_LENGTH: Final = 32
 _SIGNING_KEY: Final = re.compile(rf"[!-~]{{{SIGNING_KEY_LENGTH},}}")
 _PORTS: Final = {"https": 443, "http": 80}
@@ -29,7 +30,7 @@ def check_keys_url(text: str) -> str:
 
 
 def lead_to_same_keys(one: str, other: str) -> bool:
-    """Both are URLs that `check_keys_url` accepts."""
+    """Both must be URLs that `check_keys_url` accepts."""
     return _normalise(one) == _normalise(other)
 
 
@@ -41,10 +42,10 @@ def _normalise(text: str) -> tuple[object, ...]:
 
 
 def _split(text: str) -> SplitResult | None:
-    """None if it is no URL with a host."""
+    """None if the text is not a URL with a host."""
     try:
         parts = urlsplit(text)
-        parts.port  # noqa: B018 - raises if it is no port
+        parts.port  # noqa: B018 - raises if the port is invalid
     except ValueError:
         return None
     return parts if parts.hostname else None

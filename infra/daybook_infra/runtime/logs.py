@@ -1,5 +1,5 @@
-"""Logging of a process: events in, JSON lines on stderr out, those of the standard library's loggers included.
-Callers must not log payloads or secrets: this module cannot recognise them.
+"""Logs a process's events as JSON lines on stderr, including those of the standard library's loggers. Callers must not
+log payloads or secrets: this module cannot recognise them.
 """
 
 import logging
@@ -9,9 +9,9 @@ import structlog
 
 from daybook_infra.runtime.settings import Settings
 
-# At INFO, these libraries repeat what our own events say better.
+# At INFO, these libraries log what our own events already say better.
 QUIET = ("aiokafka", "faststream", "httpcore", "httpx", "uvicorn.access")
-# While Kafka is away, its client says so dozens of times a second.
+# While Kafka is away, its client logs the same lines dozens of times a second.
 REPEATING = "aiokafka"
 REPEAT_SECONDS = 10.0
 
@@ -22,11 +22,12 @@ _SHARED: tuple[structlog.typing.Processor, ...] = (
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),
-    # Never with the frames' locals: those hold payloads.
+    # Tracebacks without local variables, which may hold payloads.
     structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False)),
 )
 
-# At import: a process that sets up no logging, such as the command line, prints no events of its libraries to stdout.
+# Set at import, so that a process that configures no logging, such as the command line, prints no library events to
+# stdout.
 structlog.configure(
     processors=[structlog.stdlib.filter_by_level, *_SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
     logger_factory=structlog.stdlib.LoggerFactory(),
@@ -51,8 +52,8 @@ def configure_logging(settings: Settings, *, service: str | None = None) -> None
 
 
 class RepeatFilter(logging.Filter):
-    """Passes one line in `REPEAT_SECONDS` from each place in the named library's code, with the number of lines that
-    were `left_out` before it. Lines of other loggers all pass.
+    """Passes one line per `REPEAT_SECONDS` from each place in the named library's code. Its field `left_out` is the
+    number of lines that were dropped before it. All lines of other loggers pass.
     """
 
     def __init__(self, name: str) -> None:

@@ -1,5 +1,5 @@
-"""Finds servers to which a password would travel readably: addresses in, a fault out. Nothing is connected to.
-Database addresses that asyncpg would misread are refused here, too.
+"""Finds servers to which a password would be sent without verified TLS, and database addresses that asyncpg would
+misread: addresses in, a fault out. Opens no connection.
 """
 
 import os
@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 SCHEMES = ("postgresql://", "postgres://")
 ENCODED = "/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B, ] is %5D, % is %25"
-# In a password, one of these ends the address too early, or makes part of the password the host.
+# If a password has one of these unencoded, the address ends too early, or a part of the password is read as the host.
 _UNENCODED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:\d{1,5})?")
 
 
 def find_address_fault(url: str) -> str | None:
-    """What is wrong with a database's address. It is never quoted."""
+    """What is wrong with a database's address; None if nothing is. The text never quotes the address."""
     if not url.startswith(SCHEMES):
         return "must begin with postgresql://"
     userinfo = url.partition("://")[2].rpartition("@")[0]
@@ -42,7 +42,7 @@ def find_unverified_host(url: str) -> str | None:
     hosts = parts.netloc.rpartition("@")[2] or options.get("host", "")
     if not hosts and ("service" in options or "PGSERVICE" in os.environ):
         return "a host that a service file names"
-    # Without a host asyncpg takes the one of the environment, else this machine.
+    # If the address has no host, asyncpg uses PGHOST, or else this machine.
     return _first_remote(hosts or os.environ.get("PGHOST", ""))
 
 
@@ -62,7 +62,7 @@ def _host(address: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """A Unix socket is a path, or has no name."""
+    """An empty name and a path stand for a Unix socket."""
     if not host or host.startswith("/") or host == "localhost":
         return True
     try:

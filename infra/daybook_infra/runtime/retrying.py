@@ -1,4 +1,4 @@
-"""Retries of what a service needs of Kafka and PostgreSQL. stamina computes the pauses and sleeps."""
+"""Retries calls that fail because Kafka or PostgreSQL is away. The library stamina computes the pauses and sleeps."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ from daybook_infra.runtime.logs import get_logger
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
-# Servers that are started together with a service get this long to come up.
+# At start, a service waits this long for servers that may be starting too.
 START_SECONDS = 60.0
 START_PAUSE_SECONDS = 0.5
 
@@ -34,19 +34,21 @@ _at_start: Final = stamina.AsyncRetryingCaller(
     wait_max=START_PAUSE_SECONDS,
     wait_jitter=0.0,
 )
-# They would log each retry a second time, with the call's arguments, and count it in a metric of stamina's own.
+# stamina's hooks would log each retry a second time, with the call's arguments, and count it in an extra metric.
 stamina.instrumentation.set_on_retry_hooks([])
 
 log = get_logger(__name__)
 
 
 async def retry_forever(attempt: Callable[[], Awaitable[T]], note_failure: Callable[[Outage], None]) -> T:
-    """Tries until it succeeds, with longer and longer pauses. `note_failure` is called for each outage."""
+    """Calls `attempt` until it succeeds, with growing pauses of at most LONGEST_PAUSE_SECONDS. Passes each outage to
+    `note_failure`.
+    """
     return await _retry(_forever, attempt, note_failure)
 
 
 async def retry_at_start(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Tries while a server is away; raises the last error after START_SECONDS."""
+    """Calls `attempt` until it succeeds. Raises the last outage after START_SECONDS."""
     return await _retry(_at_start, attempt, lambda away: log.warning("waiting_for_server", reason=str(away)))
 
 

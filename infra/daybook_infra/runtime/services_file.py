@@ -1,5 +1,5 @@
-"""Reads the file that DAYBOOK_SERVICES names: TOML in, a service policy or every fault out.
-A fault names the file, the service and the field, but no value, since the file holds keys.
+"""Reads the file that DAYBOOK_SERVICES names: TOML in, a service policy or every fault out. A fault names the file, the
+service and the field, but no value, because the file contains keys.
 """
 
 import os
@@ -22,9 +22,10 @@ from daybook_infra.runtime.key_rules import check_signing_key
 from daybook_infra.runtime.settings import Settings, env_name
 
 ALL: Final = "*"
-# One in use, and a second one while the key is changed.
+# A service has one key, and a second one while its key is changed.
 MOST_KEYS: Final = 2
-# The group may read it: mounted secrets often belong to root, and the service's group reads them.
+# Permissions that a file with keys must not have. Its group may read it: mounted secrets often belong to root and are
+# read through the service's group.
 _OPEN_TO_OTHERS: Final = stat.S_IRWXO | stat.S_IWGRP
 _WORDING: Final = {
     "missing": "is required",
@@ -44,16 +45,16 @@ def load_service_policy(settings: Settings) -> ServicePolicy | None:
             "give all instances the same key"
         )
     path = Path(settings.services)
-    tables = _parsed(path, _read(path))
-    faults = [*_bad_names(tables), *_shared_keys(tables, settings)]
+    tables = _parse_tables(path, _read(path))
+    faults = [*_name_faults(tables), *_shared_key_faults(tables, settings)]
     if faults:
-        raise _refused(path, faults)
+        raise _policy_error(path, faults)
     grants = {name: Grant(each.commands, each.orgs, each.act_for_users, each.keys) for name, each in tables.items()}
     door_keys = [key for key in (settings.door_key, settings.door_key_second) if key is not None]
     return ServicePolicy(grants, tuple(key.get_secret_value().encode() for key in door_keys))
 
 
-def _items(value: object) -> Sequence[str]:
+def _string_list(value: object) -> Sequence[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise ValueError('must be "*" or a list of strings')
     return value
@@ -62,7 +63,7 @@ def _items(value: object) -> Sequence[str]:
 def _command_types(value: object) -> frozenset[str] | None:
     if value == ALL:
         return None
-    types = _items(value)
+    types = _string_list(value)
     for number, type_ in enumerate(types, start=1):
         if type_ not in COMMANDS:
             raise ValueError(f"item {number} is no command type")
@@ -73,7 +74,7 @@ def _org_ids(value: object) -> frozenset[str] | None:
     if value == ALL:
         return None
     ids = []
-    for number, text in enumerate(_items(value), start=1):
+    for number, text in enumerate(_string_list(value), start=1):
         try:
             ids.append(uuid_text(text))
         except ValueError as error:
@@ -108,24 +109,24 @@ def _read(path: Path) -> dict[str, Any]:
             mode = os.fstat(file.fileno()).st_mode
             text = file.read().decode()
     except OSError as error:
-        raise _refused(path, [f"cannot be read: {error.strerror}"]) from None
+        raise _policy_error(path, [f"cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
-        raise _refused(path, ["is not UTF-8"]) from None
+        raise _policy_error(path, ["is not UTF-8"]) from None
     try:
         parsed = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _refused(path, [f"is not TOML: {_where(error)}"]) from None
+        raise _policy_error(path, [f"is not TOML: {_place_in_file(error)}"]) from None
     if _holds_key(parsed) and mode & _OPEN_TO_OTHERS:
-        raise _refused(
+        raise _policy_error(
             path, ["holds keys, and others can read or write it: chmod 600, or 640 for a group that reads it"]
         )
     if mode & stat.S_IWOTH:
-        raise _refused(path, ["can be written by everybody: chmod o-w"])
+        raise _policy_error(path, ["can be written by everybody: chmod o-w"])
     return parsed
 
 
-def _where(error: tomllib.TOMLDecodeError) -> str:
-    """Line and column alone: the rest of the message may quote the file."""
+def _place_in_file(error: tomllib.TOMLDecodeError) -> str:
+    """Only line and column, because the rest of the message may quote the file."""
     found = re.search(r"\((at .*)\)$", str(error))
     return found[1] if found else "it cannot be parsed"
 
@@ -134,20 +135,20 @@ def _holds_key(parsed: Mapping[str, Any]) -> bool:
     return any(isinstance(table, dict) and "key" in table for table in parsed.values())
 
 
-def _parsed(path: Path, parsed: dict[str, Any]) -> dict[str, _Table]:
+def _parse_tables(path: Path, parsed: dict[str, Any]) -> dict[str, _Table]:
     try:
         return _TABLES.validate_python(parsed)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False, include_context=False)
-        raise _refused(path, [_fault(fault) for fault in faults]) from None
+        raise _policy_error(path, [_fault_text(fault) for fault in faults]) from None
 
 
-def _fault(fault: ErrorDetails) -> str:
+def _fault_text(fault: ErrorDetails) -> str:
     where = ".".join(printable(str(step), 80) for step in fault["loc"])
     return f"{where} {_WORDING.get(fault['type'], fault['msg'].removeprefix('Value error, '))}"
 
 
-def _bad_names(tables: Mapping[str, _Table]) -> Iterator[str]:
+def _name_faults(tables: Mapping[str, _Table]) -> Iterator[str]:
     for name, table in tables.items():
         if SERVICE_NAME.fullmatch(name) is None:
             yield f"{printable(name, 80)} is no service's name, {SERVICE_NAME.pattern}"
@@ -157,8 +158,8 @@ def _bad_names(tables: Mapping[str, _Table]) -> Iterator[str]:
             yield f"{name}.key must be absent: it stands for records without a valid signature"
 
 
-def _shared_keys(tables: Mapping[str, _Table], settings: Settings) -> Iterator[str]:
-    """Two services with one key could pass for each other."""
+def _shared_key_faults(tables: Mapping[str, _Table], settings: Settings) -> Iterator[str]:
+    """Faults for equal keys: two services with the same key could act as each other."""
     owners: dict[bytes, str] = {}
     for field in ("door_key", "door_key_second", "jwt_secret", "service_jwt_secret"):
         secret: SecretStr | None = getattr(settings, field)
@@ -171,5 +172,5 @@ def _shared_keys(tables: Mapping[str, _Table], settings: Settings) -> Iterator[s
                 yield f"{name}.key equals {owner}: each needs a key of its own"
 
 
-def _refused(path: Path, faults: Sequence[str]) -> SettingsError:
+def _policy_error(path: Path, faults: Sequence[str]) -> SettingsError:
     return SettingsError("\n".join(f"{env_name('services')}: {path}: {fault}" for fault in faults))

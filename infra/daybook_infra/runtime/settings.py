@@ -24,7 +24,7 @@ ORIGIN = r"[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?"
 # RFC 7518, section 3.2: an HS256 key is at least as long as its hash.
 HS256_KEY_BYTES = 32
 NO_SERVER = 'name a server, or start a local one (`daybook stack up`) and load it with `eval "$(daybook stack env)"`'
-OWN_KEYS = "users and services need keys of their own; leave it out where both have the same"
+OWN_KEYS = "users and services need different keys; unset it if both use the same key"
 
 Positive = Annotated[int, Ge(1)]
 Port = Annotated[int, Ge(1), Le(65_535)]
@@ -32,7 +32,9 @@ Seconds = Annotated[float, Gt(0), Le(86_400)]
 
 
 class Settings(BaseSettings):
-    """Load it once, in a `main`, with `load_settings`, which words pydantic's `ValidationError` for people."""
+    """Load it once, in a `main`, with `load_settings`, which turns pydantic's `ValidationError` into a readable
+    `SettingsError`.
+    """
 
     model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, env_ignore_empty=True, extra="ignore")
 
@@ -185,7 +187,9 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_replicas(self) -> Self:
         if self.min_insync_replicas > self.replication_factor:
-            raise ValueError("DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: nothing could be acked")
+            raise ValueError(
+                "DAYBOOK_MIN_INSYNC_REPLICAS is above DAYBOOK_REPLICATION_FACTOR: no write could be acknowledged"
+            )
         return self
 
     @model_validator(mode="after")

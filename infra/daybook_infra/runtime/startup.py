@@ -1,4 +1,4 @@
-"""What a service does before it serves: waits for its servers, and checks that they are as it needs them."""
+"""What a service does before it accepts requests: it waits for its servers and checks how they are set up."""
 
 import gc
 from collections.abc import Sequence
@@ -20,7 +20,9 @@ async def verify_servers(settings: Settings, required: Sequence[RequiredPrivileg
 
 
 def freeze_startup_objects() -> None:
-    """What start-up made stays: the garbage collector must not visit it again, nor run every few hundred entries."""
+    """Exempts the objects that exist now from garbage collection, and raises the thresholds: with Python's defaults, a
+    collection would run every few hundred entries.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)

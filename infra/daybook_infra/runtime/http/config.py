@@ -6,7 +6,7 @@ from starlette.types import ASGIApp
 from daybook_infra.runtime.http.connections import Connections
 from daybook_infra.runtime.http.limits import BACKLOG
 
-# Requests wait at most DAYBOOK_WAIT_SECONDS for a decision; connections that are still open after this are closed.
+# At a stop, requests in progress have this long to be answered; then their connections are closed.
 STOP_SECONDS = 10
 
 

@@ -17,9 +17,10 @@ from daybook_infra.runtime.logs import get_logger
 # A provider gives each customer a /64 of IPv6 addresses.
 IPV6_NETWORK_BYTES: Final = 8
 IPV4_IN_IPV6: Final = bytes(10) + b"\xff\xff"
-# The order of closing is kept for this long, so a new connection has at least this long to send its request.
+# A computed order of closing is used for this long, so a new connection has at least this long to send its request.
 ORDER_SECONDS: Final = 1.0
-ORDER_PART: Final = 4
+# Only the first quarter of a computed order is used.
+ORDER_DIVISOR: Final = 4
 # Pause after a search that found no connection to close.
 SEARCH_SECONDS: Final = 0.1
 FULL_LOG_SECONDS: Final = 10.0
@@ -71,26 +72,26 @@ class HttpMetrics:
 class Connections:
     def __init__(self, limits: HttpLimits, metrics: HttpMetrics) -> None:
         self.limits = limits
-        # Requests that have come whole and are not answered yet.
-        self.working = 0
+        # Requests that have arrived completely and are not answered yet.
+        self.requests_in_progress = 0
         self._metrics = metrics
         self._open: set[ClientConnection] = set()
         self._networks: Counter[str] = Counter()
         self._to_close: list[ClientConnection] = []
-        self._ordered_at = self._search_at = self._logged_at = float("-inf")
+        self._ordered_at = self._next_search_at = self._logged_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._open)
 
     def admit(self, newcomer: ClientConnection, now: float) -> bool:
-        """Whether the newcomer may stay. If all places are taken, a connection that waits for its client is closed
-        instead, unless the newcomer's network has more connections than that one's.
+        """Whether the new connection may stay. If the limit is reached, closes a connection that waits for its client
+        instead, unless the new connection's network has more connections than the other one's.
         """
         if len(self._open) >= self.limits.connections:
             self._log_full(now)
             found = self._next_to_close(now)
             if found is None or self._networks[found.network] < self._networks[newcomer.network]:
-                self.count(Cut.NO_ROOM)
+                self.count_cut(Cut.NO_ROOM)
                 return False
             self.forget(found)
             found.drop(Cut.MADE_ROOM)
@@ -111,12 +112,12 @@ class Connections:
         for connection in list(self._open):
             connection.check(now)
 
-    def count(self, reason: Cut) -> None:
+    def count_cut(self, reason: Cut) -> None:
         self._metrics.cut.labels(reason.value).inc()
 
     @property
-    def busy(self) -> bool:
-        return self.working >= self.limits.working
+    def overloaded(self) -> bool:
+        return self.requests_in_progress >= self.limits.requests_in_progress
 
     def _next_to_close(self, now: float) -> ClientConnection | None:
         if now - self._ordered_at > ORDER_SECONDS:
@@ -126,22 +127,22 @@ class Connections:
                 found = self._to_close.pop()
                 if found in self._open and found.waiting_since is not None:
                     return found
-            if now < self._search_at:
+            if now < self._next_search_at:
                 return None
-            self._order(now)
+            self._compute_order(now)
 
-    def _order(self, now: float) -> None:
-        """Keeps the first part only: connections made while it is used up may have to be closed before the rest."""
+    def _compute_order(self, now: float) -> None:
+        """Keeps only the first part, because newer connections may have to be closed before the rest."""
         order = order_of_closing(self._open)
-        self._to_close = order[: len(order) // ORDER_PART + 1][::-1]
+        self._to_close = order[: len(order) // ORDER_DIVISOR + 1][::-1]
         self._ordered_at = now
         if not order:
-            self._search_at = now + SEARCH_SECONDS
+            self._next_search_at = now + SEARCH_SECONDS
 
     def _log_full(self, now: float) -> None:
         if now - self._logged_at > FULL_LOG_SECONDS:
             self._logged_at = now
-            log.warning("connections_full", limit=self.limits.connections, working=self.working)
+            log.warning("connections_full", limit=self.limits.connections, working=self.requests_in_progress)
 
 
 def order_of_closing(connections: Iterable[ClientConnection]) -> list[ClientConnection]:
@@ -165,7 +166,7 @@ def order_of_closing(connections: Iterable[ClientConnection]) -> list[ClientConn
 
 
 def network_of(address: str) -> str:
-    """What counts as one place: an IPv4 address, the /64 of an IPv6 address."""
+    """The network that an address belongs to: an IPv4 address itself, or the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])

@@ -1,4 +1,4 @@
-"""Headers that every answer carries, and cross-origin access for web apps: an ASGI app in, the same with them out."""
+"""Adds security headers to every answer, and cross-origin access for web apps: an ASGI app in, a wrapped app out."""
 
 from typing import Final
 
@@ -14,14 +14,16 @@ SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
-# What a browser may send to the door and read of its answers.
+# Headers that a browser may send to the HTTP door, and may read in its answers.
 REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "traceparent")
 ANSWER_HEADERS: Final = ("Location", "Retry-After", "Preference-Applied")
 PREFLIGHT_SECONDS: Final = 600
 
 
 def with_security_headers(app: ASGIApp) -> ASGIApp:
-    """An answer's own header wins; one with an ETag may be kept by caches, which ask again."""
+    """Keeps a header that the answer already has. An answer with an ETag gets no Cache-Control, so caches may store and
+    revalidate it.
+    """
 
     async def secured(scope: Scope, receive: Receive, send: Send) -> None:
         async def sending(message: Message) -> None:
@@ -39,7 +41,9 @@ def with_security_headers(app: ASGIApp) -> ASGIApp:
 
 
 def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """Without origins the app itself. Tokens are headers, never cookies, so credentials are not allowed."""
+    """Returns the app itself if there are no origins. Tokens are sent in headers, never in cookies, so credentials are
+    not allowed.
+    """
     if not origins:
         return app
     return CORSMiddleware(

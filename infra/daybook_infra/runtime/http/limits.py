@@ -12,14 +12,15 @@ MIB: Final = 1024 * KIB
 
 # Default of DAYBOOK_MAX_CONNECTIONS. A connection with a full head costs about 50 KiB: 200 MiB at worst.
 CONNECTIONS: Final = 4_000
-# The kernel's queue of connections not accepted yet; all of it may be accepted before one can be closed again.
+# The kernel's queue of connections that are not accepted yet. All of them may be accepted before one is closed, so each
+# needs a descriptor.
 BACKLOG: Final = 256
-# Kafka clients (up to nine, with a connection for each broker), PostgreSQL pools, listeners, files.
-RESERVED: Final = 256
-# For probes, scrapers and one or two people.
+# Descriptors for Kafka clients (up to nine, with a connection to each broker), PostgreSQL pools, listeners and files.
+RESERVED_DESCRIPTORS: Final = 256
+# Enough for health probes, metric scrapers and one or two people.
 ADMIN_CONNECTIONS: Final = 64
-# With fewer the service does not start.
-FEWEST: Final = 16
+# The service does not start with fewer.
+FEWEST_CONNECTIONS: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +35,27 @@ class HttpLimits:
     # The command routes refuse a slow body themselves after 30 s; this bounds all other routes.
     body_seconds: float = 60.0
     idle_seconds: float = 30.0
-    # For the client to read an answer; what fits into the kernel's buffer counts as read.
+    # The time for the client to read an answer. Bytes in the kernel's buffer count as read.
     answer_seconds: float = 30.0
-    # What a client sends after its answer is discarded: it may still be writing before it reads the answer.
+    # A client may still be sending its body when it gets the answer. The server discards the rest, up to these limits.
     discard_seconds: float = 10.0
     discard_bytes: int = 8 * MIB
-    # The same after the server itself refused: honest clients are never far over a limit.
+    # The same after the server itself refused the request: honest clients exceed a limit only by a little.
     refused_bytes: int = 256 * KIB
     # Requests that arrived before the previous one was answered.
     pipelined: int = 8
 
     @property
-    def working(self) -> int:
-        """Beyond so many requests only health is answered, so some connections can always be closed for new ones."""
+    def requests_in_progress(self) -> int:
+        """With this many requests in progress, only health is answered. So some connections always wait for their
+        client and can be closed for new ones.
+        """
         return self.connections - max(1, min(64, self.connections // 16))
 
 
 def main_limits(settings: Settings) -> HttpLimits:
     """Raises SettingsError if the process may not have as many descriptors as the settings need."""
-    reserved = RESERVED + BACKLOG + (0 if settings.admin_port is None else ADMIN_CONNECTIONS + BACKLOG)
+    reserved = RESERVED_DESCRIPTORS + BACKLOG + (0 if settings.admin_port is None else ADMIN_CONNECTIONS + BACKLOG)
     asked = settings.max_connections
     allowed = _descriptors((asked or CONNECTIONS) + reserved) - reserved
     if asked is not None and allowed < asked:
@@ -60,9 +63,9 @@ def main_limits(settings: Settings) -> HttpLimits:
             f"DAYBOOK_MAX_CONNECTIONS: {asked} connections need {asked + reserved} descriptors, and this process "
             f"may have {allowed + reserved}; lower it, or raise the limit (`ulimit -n`, systemd's LimitNOFILE)"
         )
-    if allowed < FEWEST:
+    if allowed < FEWEST_CONNECTIONS:
         raise SettingsError(
-            f"this process may have {allowed + reserved} descriptors and needs {FEWEST + reserved}; "
+            f"this process may have {allowed + reserved} descriptors and needs {FEWEST_CONNECTIONS + reserved}; "
             "raise the limit (`ulimit -n`, systemd's LimitNOFILE)"
         )
     return HttpLimits(connections=min(asked or CONNECTIONS, allowed))

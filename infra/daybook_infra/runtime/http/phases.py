@@ -11,7 +11,7 @@ class Phase(Enum):
     BODY = auto()
     WORK = auto()
     IDLE = auto()
-    # Answered before the request had ended: the rest of it is discarded.
+    # The request was answered before it had arrived completely; the rest is discarded.
     DISCARD = auto()
 
 

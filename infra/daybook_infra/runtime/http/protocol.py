@@ -1,5 +1,5 @@
-"""uvicorn's HTTP/1.1 protocol on httptools, with a bound on all that a client may send, hold open or leave unread.
-Over 250 lines because the bounds share the state of one connection and its parser.
+"""uvicorn's HTTP/1.1 protocol on httptools, with limits on everything that a client may send, hold open or leave
+unread. Over 250 lines because the limits share the state of one connection and its parser.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ from daybook_infra.runtime.http.connections import Cut, network_of
 from daybook_infra.runtime.http.phases import NO_TRAILERS, HeadTooLarge, Phase, TooManyPipelined, UnknownVersion
 from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, MALFORMED, overloaded
 
-# A parser is never fed more at a time, so no head or chunk grows unseen by more than this.
-SLICE: Final = 32 * 1024
-# Answered however much is under way.
-HEALTH: Final = frozenset({b"/livez", b"/readyz", b"/metrics"})
-VERSIONS: Final = frozenset({"1.0", "1.1"})
+# The parser gets at most this much at a time, and the limits are checked after each slice.
+SLICE_BYTES: Final = 32 * 1024
+# These are answered even during overload.
+HEALTH_PATHS: Final = frozenset({b"/livez", b"/readyz", b"/metrics"})
+HTTP_VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -34,39 +34,39 @@ class BoundedProtocol(HttpToolsProtocol):
         self._connections = config.connections
         self._limits = config.connections.limits
         self._phase = Phase.HEAD
-        self._since = self.loop.time()
+        self._phase_since = self.loop.time()
         self.network = ""
-        # Since when an answer could not be written, and the transport should have been closed.
+        # Since when an answer could not be written, and since when the transport has been closing.
         self._stalled_since: float | None = None
         self._closing_since: float | None = None
         self._running: RequestResponseCycle | None = None
-        self._in_head = self._head_starts_inside = False
-        # Nothing that still comes is parsed.
-        self._over = False
-        self._slice = 0
-        # Bytes since a head, a piece of a body or a message was complete; whether this slice completed one.
-        self._gap = 0
-        self._advanced = False
+        self._in_head = self._head_starts_mid_slice = False
+        # If true, further input is discarded without parsing.
+        self._ignores_input = False
+        self._slice_bytes = 0
+        # Bytes since a head, a piece of a body or a message was completed, and whether the current slice completed one.
+        self._bytes_since_progress = 0
+        self._made_progress = False
         self._raw_bytes = self._body_bytes = self._discarded = 0
 
-    # --- what the server asks
+    # --- called by `Connections`
 
     @property
     def waiting_since(self) -> float | None:
-        return self._stalled_since if self._phase is Phase.WORK else self._since
+        return self._stalled_since if self._phase is Phase.WORK else self._phase_since
 
     def check(self, now: float) -> None:
-        limits, waited = self._limits, now - self._since
-        if self._has_not_read(now):
+        limits, waited = self._limits, now - self._phase_since
+        if self._has_unread_answer(now):
             self.drop(Cut.ANSWER_NOT_READ)
         elif self._phase is Phase.HEAD and waited > limits.head_seconds:
-            self._head_is_late()
+            self._end_late_head()
         elif self._phase is Phase.BODY and waited > limits.body_seconds:
             self.drop(Cut.BODY_TOO_SLOW)
-        elif waited > self._patience():
+        elif waited > self._longest_silence_seconds():
             self._abort()
 
-    def _patience(self) -> float:
+    def _longest_silence_seconds(self) -> float:
         match self._phase:
             case Phase.IDLE:
                 return self._limits.idle_seconds
@@ -76,7 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
                 return math.inf
 
     def drop(self, reason: Cut) -> None:
-        self._connections.count(reason)
+        self._connections.count_cut(reason)
         self._abort()
 
     # --- the connection
@@ -94,15 +94,15 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._over:
+        if self._ignores_input:
             self._discard(len(data))
             return
-        if len(data) <= SLICE:
+        if len(data) <= SLICE_BYTES:
             self._feed(data)
             return
         view = memoryview(data)
-        for start in range(0, len(data), SLICE):
-            if not self._feed(view[start : start + SLICE]):
+        for start in range(0, len(data), SLICE_BYTES):
+            if not self._feed(view[start : start + SLICE_BYTES]):
                 return
 
     def pause_writing(self) -> None:
@@ -119,19 +119,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.pipeline) >= self._limits.pipelined:
             raise TooManyPipelined
         self._in_head = True
-        self._head_starts_inside = self._advanced
+        self._head_starts_mid_slice = self._made_progress
         if self._phase is Phase.IDLE:
             self._enter(Phase.HEAD)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._advanced = False, True
+        self._in_head, self._made_progress = False, True
         self._raw_bytes = self._body_bytes = 0
         if self._head_is_too_large():
             raise HeadTooLarge
-        if self.parser.get_http_version() not in VERSIONS:
+        if self.parser.get_http_version() not in HTTP_VERSIONS:
             raise UnknownVersion
-        self.app = overloaded if self._is_too_much() else self.config.loaded_app
+        self.app = overloaded if self._refuses_for_overload() else self.config.loaded_app
         queued = len(self.pipeline)
         super().on_headers_complete()
         self.headers = NO_TRAILERS
@@ -140,12 +140,12 @@ class BoundedProtocol(HttpToolsProtocol):
             self._enter(Phase.BODY)
 
     def on_body(self, body: bytes) -> None:
-        self._advanced = True
+        self._made_progress = True
         self._body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._advanced = True
+        self._made_progress = True
         super().on_message_complete()
         if self._phase is Phase.BODY:
             self._enter(Phase.WORK)
@@ -154,7 +154,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._enter(Phase.IDLE)
 
     def on_response_complete(self) -> None:
-        """Called by the cycle; the timers of the original are `check`'s here."""
+        """Called by uvicorn's request cycle. uvicorn's own method sets timers; here `check` replaces them."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._enter(Phase.IDLE)
@@ -169,57 +169,60 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             self._enter(Phase.HEAD if self._in_head else Phase.IDLE)
 
-    # --- the bounds
+    # --- the limits
 
     def _enter(self, phase: Phase) -> None:
-        self._connections.working += (phase is Phase.WORK) - (self._phase is Phase.WORK)
+        self._connections.requests_in_progress += (phase is Phase.WORK) - (self._phase is Phase.WORK)
         self._phase = phase
-        self._since = self.loop.time()
+        self._phase_since = self.loop.time()
 
     def _feed(self, data: bytes | memoryview) -> bool:
-        """Whether what follows is to be parsed too."""
-        self._slice, self._advanced = len(data), False
+        """Whether to parse the next slice too."""
+        self._slice_bytes, self._made_progress = len(data), False
         in_body = self._phase in {Phase.BODY, Phase.DISCARD}
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # There is no other protocol here: the request is answered as any, and what comes after it is not HTTP.
+            # Upgrades are not supported. The request is answered like any other, and the bytes after it are not HTTP.
             self._end_after_answers()
             return False
         except httptools.HttpParserError as error:
-            self._refuse_parsed(error.__context__)
+            self._refuse_for(error.__context__)
             return False
-        self._gap = 0 if self._advanced else self._gap + self._slice
+        self._bytes_since_progress = 0 if self._made_progress else self._bytes_since_progress + self._slice_bytes
         if in_body:
-            self._raw_bytes += self._slice
+            self._raw_bytes += self._slice_bytes
         self._check_growth()
-        return not self._over
+        return not self._ignores_input
 
     def _check_growth(self) -> None:
-        """After each slice: what is not complete yet has a bound too."""
+        """Called after each slice, because an incomplete head, chunk or trailer has a limit too."""
         most = self._limits.head_bytes
-        if self._in_head and (self._gap > most or len(self.headers) > self._limits.head_lines):
+        if self._in_head and (self._bytes_since_progress > most or len(self.headers) > self._limits.head_lines):
             self._refuse(Cut.HEAD_TOO_LARGE, HEAD_TOO_LARGE)
-        elif self._gap > most or self._raw_bytes - self._body_bytes > most + self._body_bytes:
-            # Extensions of chunks, trailers, chunks of a byte each.
+        elif self._bytes_since_progress > most or self._raw_bytes - self._body_bytes > most + self._body_bytes:
+            # Too many bytes that are not body: chunk extensions, trailers, or the framing of tiny chunks.
             self._refuse(Cut.MALFORMED, MALFORMED)
         elif self._phase is Phase.DISCARD:
-            self._discard(self._slice)
+            self._discard(self._slice_bytes)
 
     def _head_is_too_large(self) -> bool:
         if len(self.headers) > self._limits.head_lines:
             return True
-        if self._gap + self._slice <= self._limits.head_bytes and not self._head_starts_inside:
+        if (
+            self._bytes_since_progress + self._slice_bytes <= self._limits.head_bytes
+            and not self._head_starts_mid_slice
+        ):
             return False
         return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > self._limits.head_bytes
 
-    def _is_too_much(self) -> bool:
-        if not self._connections.busy or self.url.partition(b"?")[0] in HEALTH:
+    def _refuses_for_overload(self) -> bool:
+        if not self._connections.overloaded or self.url.partition(b"?")[0] in HEALTH_PATHS:
             return False
-        self._connections.count(Cut.OVERLOADED)
+        self._connections.count_cut(Cut.OVERLOADED)
         return True
 
-    def _refuse_parsed(self, cause: BaseException | None) -> None:
+    def _refuse_for(self, cause: BaseException | None) -> None:
         match cause:
             case HeadTooLarge():
                 self._refuse(Cut.HEAD_TOO_LARGE, HEAD_TOO_LARGE)
@@ -228,7 +231,7 @@ class BoundedProtocol(HttpToolsProtocol):
             case _:
                 self._refuse(Cut.MALFORMED, MALFORMED)
 
-    def _head_is_late(self) -> None:
+    def _end_late_head(self) -> None:
         if self._in_head:
             self._refuse(Cut.HEAD_TOO_SLOW, HEAD_TOO_SLOW)
         else:
@@ -236,8 +239,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self.drop(Cut.HEAD_TOO_SLOW)
 
     def _refuse(self, reason: Cut, answer: bytes) -> None:
-        """Answers, unless requests ahead of it are still to be answered: then the connection ends after those."""
-        self._connections.count(reason)
+        """Answers and closes. If earlier requests are not answered yet, closes after their answers instead."""
+        self._connections.count_cut(reason)
         while self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
         running = self._running
@@ -254,32 +257,32 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end_after_answers()
 
     def _refuse_and_close(self, answer: bytes) -> None:
-        self._over = True
+        self._ignores_input = True
         if self.transport.is_closing():
             return
         self.transport.write(answer)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-        # Closed by the client once it has read that, or by `check`: closing now could take the answer from it.
+        # The client closes after it has read the answer, or `check` closes later. Closing now could destroy the answer.
         self._enter(Phase.DISCARD)
 
     def _end_after_answers(self) -> None:
-        self._over = True
+        self._ignores_input = True
         last = self.pipeline[0][0] if self.pipeline else self._running
         if last is not None:
             last.keep_alive = False
 
     def _discard(self, size: int) -> None:
         self._discarded += size
-        if self._discarded > (self._limits.refused_bytes if self._over else self._limits.discard_bytes):
+        if self._discarded > (self._limits.refused_bytes if self._ignores_input else self._limits.discard_bytes):
             self.drop(Cut.TOO_MUCH_UNREAD)
 
-    def _has_not_read(self, now: float) -> bool:
+    def _has_unread_answer(self, now: float) -> bool:
         if self.transport.is_closing():
             self._closing_since = self._closing_since or now
         since = self._stalled_since or self._closing_since
         return since is not None and now - since > self._limits.answer_seconds
 
     def _abort(self) -> None:
-        self._over = True
+        self._ignores_input = True
         self.transport.abort()

@@ -1,4 +1,4 @@
-"""What the server itself says to a client that broke a limit: bytes for the wire, and an app for overload."""
+"""The server's answers to clients that exceed a limit: raw bytes to send, and an ASGI app for overload."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ PROBLEM_JSON: Final = b"application/problem+json"
 _Headers = list[tuple[bytes, bytes]]
 
 
-def _answer(code: Code, detail: str, status: int) -> tuple[bytes, _Headers]:
+def _body_and_headers(code: Code, detail: str, status: int) -> tuple[bytes, _Headers]:
     body = encode_body(problem(code, detail, status=status))
     retry = [(b"retry-after", b"%d" % RETRY_SECONDS)] if code is Code.UNAVAILABLE else []
     headers = [
@@ -27,21 +27,23 @@ def _answer(code: Code, detail: str, status: int) -> tuple[bytes, _Headers]:
     return body, headers
 
 
-def _wire(detail: str, status: int, phrase: bytes) -> bytes:
-    body, headers = _answer(Code.INVALID_COMMAND, detail, status)
+def _raw_answer(detail: str, status: int, phrase: bytes) -> bytes:
+    body, headers = _body_and_headers(Code.INVALID_COMMAND, detail, status)
     lines = b"".join(b"%s: %s\r\n" % header for header in headers)
     return b"HTTP/1.1 %d %s\r\n%s\r\n%s" % (status, phrase, lines, body)
 
 
-MALFORMED: Final = _wire("This is not an HTTP/1.1 request.", 400, b"Bad Request")
-HEAD_TOO_SLOW: Final = _wire("The request's head did not arrive in time.", 408, b"Request Timeout")
-HEAD_TOO_LARGE: Final = _wire(
+MALFORMED: Final = _raw_answer("This is not an HTTP/1.1 request.", 400, b"Bad Request")
+HEAD_TOO_SLOW: Final = _raw_answer("The request's head did not arrive in time.", 408, b"Request Timeout")
+HEAD_TOO_LARGE: Final = _raw_answer(
     "The request line and the headers must be at most 32 KiB, in at most 100 lines.",
     431,
     b"Request Header Fields Too Large",
 )
 
-_BUSY, _BUSY_HEADERS = _answer(Code.UNAVAILABLE, "Too many requests are under way here; nothing was done.", 503)
+_BUSY, _BUSY_HEADERS = _body_and_headers(
+    Code.UNAVAILABLE, "Too many requests are under way here; nothing was done.", 503
+)
 
 
 async def overloaded(_: Scope, __: Receive, send: Send) -> None:

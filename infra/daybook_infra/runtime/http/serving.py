@@ -1,4 +1,4 @@
-"""Serving HTTP until SIGTERM or SIGINT: applications and their addresses in, a clean return out."""
+"""Serves HTTP until SIGTERM or SIGINT: applications and their addresses in. Returns after a clean stop."""
 
 import asyncio
 import contextlib
@@ -41,7 +41,7 @@ class _Server(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Every 0.1 s."""
+        """Called by uvicorn every 0.1 s."""
         if counter % TICKS_PER_SWEEP == 0:
             self._connections.sweep(asyncio.get_running_loop().time())
         return await super().on_tick(counter)

@@ -1,4 +1,4 @@
-"""Where a service's HTTP is put together: its app and the settings in, what to serve at which address out."""
+"""Assembles a service's HTTP sites: its app and the settings in, applications with their addresses out."""
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
@@ -15,7 +15,7 @@ from daybook_infra.runtime.settings import Settings, env_name
 def sites(
     app: ASGIApp, address: tuple[str, int], settings: Settings, health: Health, registry: CollectorRegistry
 ) -> list[Site]:
-    """The service's own site and, if the settings name a port for it, the admin's. Raises SettingsError."""
+    """The service's own site and, if the settings have an admin port, the admin site. Raises SettingsError."""
     metrics = HttpMetrics(registry)
     host, port = address
     own = Connections(main_limits(settings), metrics)

@@ -17,9 +17,10 @@ from daybook_infra.runtime.settings import Settings
 
 # The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
 MAX_REQUEST_BYTES = 5 * MIB
-# A dead member is noticed after the session; brokers refuse less than 6 s by default.
+# The group notices a dead member after this time. By default, brokers refuse less than 6 s.
 SESSION_TIMEOUT_MS = 6_000
-# Other members learn of a new generation at their next heartbeat. Apart from the session, most of a takeover is that.
+# Other members learn of a new generation at their next heartbeat. Apart from the session timeout, this is most of the
+# time that a takeover takes.
 HEARTBEAT_MS = 250
 
 log = get_logger(__name__)
@@ -35,8 +36,9 @@ Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
 def producer(
     settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
 ) -> AIOKafkaProducer:
-    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. Sends never expire
-    by themselves: give each a deadline and, once one has passed, close the producer (its sequence is lost).
+    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. A send has no
+    timeout of its own: give each a deadline. If a deadline passes, close the producer, because its sequence numbers are
+    no longer valid.
     """
     return AIOKafkaProducer(
         **connection_options(settings, client_id),
@@ -57,8 +59,8 @@ def consumer(
     bulk: bool = False,
     reset: Literal["earliest", "latest", "none"] = "earliest",
 ) -> AIOKafkaConsumer:
-    """Commits nothing by itself. `bulk`: fetches for throughput (projector, auditor), else for latency.
-    Without topics and group it is a reader: `assign` and `seek` it.
+    """Commits nothing by itself. `bulk`: fetches for throughput (projector, auditor), else for latency. Without topics
+    and a group, call `assign` and `seek`.
     """
     return AIOKafkaConsumer(
         *topics,
@@ -74,7 +76,7 @@ def consumer(
 
 @asynccontextmanager
 async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client. What it raises is translated."""
+    """A started admin client. Errors of the body are translated."""
     client = AIOKafkaAdminClient(**connection_options(settings, "daybook-admin"))
     async with translated(settings):
         try:
@@ -85,7 +87,7 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def start(client: Client) -> Client:
-    """Start a producer or consumer. If that fails or is cancelled, close what has begun to connect."""
+    """Starts a producer or consumer. If that fails or is cancelled, closes the client."""
     try:
         await client.start()
     except BaseException:  # a cancellation too: a half-started client must not stay connected
@@ -95,24 +97,24 @@ async def start(client: Client) -> Client:
 
 
 async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
-    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own.
-    What a producer still held is then of unknown outcome.
+    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own. The
+    outcome of records that a producer still held is then unknown.
     """
     stopping = asyncio.create_task(client.stop())
     await asyncio.wait([stopping], timeout=seconds)
-    trouble = _trouble(stopping)
-    if trouble is not None:
-        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=trouble)
+    fault = _stop_fault(stopping)
+    if fault is not None:
+        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=fault)
         if isinstance(client, AIOKafkaProducer):
             await _abandon(client, seconds)
 
 
-def _trouble(stopping: "asyncio.Task[None]") -> str | None:
+def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
     """Why a client did not stop properly; None if it did."""
     if not stopping.done():
         stopping.cancel()
         return "deadline passed"
-    # A consumer that Kafka has gone away from may end in a cancellation of its own making.
+    # If Kafka is away, a consumer's `stop` may cancel itself.
     error = None if stopping.cancelled() else stopping.exception()
     if error is not None and not isinstance(error, OUTAGES):
         raise error
@@ -120,8 +122,8 @@ def _trouble(stopping: "asyncio.Task[None]") -> str | None:
 
 
 async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
-    # By its private parts: aiokafka has no hard close, and a sender left alive would go on retrying, maybe into a log
-    # that moved on.
+    # Uses private attributes, because aiokafka cannot close a producer at once. Its sender task would go on retrying,
+    # and could append to a log that other writers have extended meanwhile.
     accumulator = producer._message_accumulator  # noqa: SLF001 - as said above
     accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
     for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above

@@ -1,6 +1,4 @@
-"""Publishes to the commands topic: records in, the fate of each out. Results come back through
-`Replies`.
-"""
+"""Publishes to the commands topic: records in, the fate of each out. `Replies` receives the results."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -19,12 +17,14 @@ from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
 START_SECONDS = 30.0
-# How long `fault` tells of a failure: a process that is not ready gets no command that could show it is well again.
+# `fault` reports a failure for this long, not for ever: an unready process gets no commands, so it could never show
+# that publishing works again.
 FAULT_SECONDS = 10.0
-# The producer takes 30 to 100 µs for a record: this many, a few milliseconds.
+# After this many records, other tasks get a turn. The producer takes 30 to 100 µs for a record, so a few milliseconds
+# for all of them.
 RECORDS_IN_A_TURN = 50
 PROBLEM = "commands cannot be published to Kafka"
-# The broker answered, and what it answered is final.
+# Final answers of the broker: it has not written the record.
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
 Ack = asyncio.Future[object]
@@ -49,7 +49,9 @@ class Fate(StrEnum):
 
 
 class CommandPublisher:
-    """`seconds`: for a connection, if there is none, and again for the acknowledgements of a call."""
+    """`seconds` limits the wait for a connection, if there is none, and then the wait for the acknowledgements of a
+    call.
+    """
 
     def __init__(self, settings: Settings, topic: str, client_id: str, seconds: float) -> None:
         self._topic = topic
@@ -79,8 +81,8 @@ class CommandPublisher:
         return await (await self.hand_over(records))
 
     async def hand_over(self, records: Sequence[CommandToSend]) -> Awaitable[list[Fate]]:
-        """Gives the records to the producer, in order; what is returned waits for their fates. Of records in one
-        partition, none overtakes those that an earlier call, if it was awaited, has handed over.
+        """Gives the records to the producer, in order. Await the returned object for their fates. Records of one
+        partition also keep the order of calls, if each call is awaited before the next one.
         """
         try:
             async with translated(self._settings, PROBLEM, seconds=self._seconds):
@@ -95,11 +97,11 @@ class CommandPublisher:
             async with translated(self._settings, PROBLEM, seconds=self._seconds):
                 for number, each in enumerate(records):
                     if number % RECORDS_IN_A_TURN == RECORDS_IN_A_TURN - 1:
-                        await asyncio.sleep(0)  # the producer itself waits for nothing while it has room
-                    acks.append(await self._send(producer, each))  # those taken must survive a raise
+                        await asyncio.sleep(0)  # `send` never yields to other tasks while its buffer has room
+                    acks.append(await self._send(producer, each))  # one by one: earlier acks must survive an exception
         except KafkaAway as away:
             log.warning("commands_not_published", reason=str(away))
-        return self._fates(producer, acks, len(records), deadline)
+        return self._await_fates(producer, acks, len(records), deadline)
 
     async def _send(self, producer: AIOKafkaProducer, each: CommandToSend) -> Ack:
         ack: Ack = await producer.send(
@@ -107,15 +109,17 @@ class CommandPublisher:
         )
         return ack
 
-    async def _fates(self, producer: AIOKafkaProducer, acks: Sequence[Ack], count: int, deadline: float) -> list[Fate]:
-        """The producer took as many of `count` records as there are `acks`."""
+    async def _await_fates(
+        self, producer: AIOKafkaProducer, acks: Sequence[Ack], count: int, deadline: float
+    ) -> list[Fate]:
+        """The producer took the first `len(acks)` of `count` records; nothing was done about the others."""
         if acks:
             await asyncio.wait(acks, timeout=max(0.0, deadline - asyncio.get_running_loop().time()))
-        fates = [_fate(ack) for ack in acks]
+        fates = [_fate_of(ack) for ack in acks]
         if fates == [Fate.PUBLISHED] * count:
             self._failed_at = None
         else:
-            error = next(filter(None, map(_error, acks)), TimeoutError("not acknowledged in time"))
+            error = next(filter(None, map(_error_of, acks)), TimeoutError("not acknowledged in time"))
             self._note_failure(f"{PROBLEM}: {describe_error(self._settings, error)}")
             log.warning(
                 "producer_discarded",
@@ -135,13 +139,13 @@ async def _nothing_done(count: int) -> list[Fate]:
     return [Fate.NOTHING_DONE] * count
 
 
-def _error(ack: Ack) -> BaseException | None:
+def _error_of(ack: Ack) -> BaseException | None:
     return ack.exception() if ack.done() and not ack.cancelled() else None
 
 
-def _fate(ack: Ack) -> Fate:
+def _fate_of(ack: Ack) -> Fate:
     if not ack.done():
-        ack.cancel()  # or asyncio would complain of an error that is never retrieved
+        ack.cancel()  # otherwise asyncio logs an error that nobody retrieves
         return Fate.UNKNOWN
     error = ack.exception()
     if error is None:

@@ -17,7 +17,8 @@ from aiokafka.record import default_records, legacy_records
 MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
 """Of one batch. Daybook's own have about 1 MiB, and no topic takes a request above 5 MiB."""
 
-# Batches of JSON decompress to 3 to 6 times their size; what needs more is tried again with a larger buffer.
+# Batches of JSON decompress to 3 to 6 times their size. A batch that needs more is decompressed again into a larger
+# buffer.
 _FIRST_GUESS = 8
 _SMALLEST_GUESS = 64 * 1024
 _GUESS_GROWTH = 8
@@ -30,7 +31,9 @@ _Decode = Callable[[Any], bytearray]
 
 @dataclass(slots=True)
 class Totals:
-    """What this process has decompressed so far, and how long that took. A refused batch counts with the bound."""
+    """What this process has decompressed so far, and how long that took. A refused batch counts as
+    MAX_DECOMPRESSED_BYTES.
+    """
 
     decompressed_bytes: int = 0
     seconds: float = 0.0
@@ -104,7 +107,7 @@ def decompress_gzip(payload: Any) -> bytearray:
 def decompress_snappy(payload: Any) -> bytearray:
     """One raw block, or the blocks of a stream in the framing of the Java library."""
     data = bytes(payload)
-    if not codec._detect_xerial_stream(data):  # noqa: SLF001 - the detection that this stands in for
+    if not codec._detect_xerial_stream(data):  # noqa: SLF001 - aiokafka's own detection
         return _snappy_block(data, 0)
     decompressed = bytearray()
     at = _XERIAL_HEADER_BYTES

@@ -13,7 +13,8 @@ from daybook_contracts.entries.entry import Entry
 from daybook_contracts.topics import Headers, entry_headers
 from daybook_infra.runtime.kafka.options import MIB
 
-# A batch closes at LOG_BATCH_BYTES, or holds one command, whose entries stay under 1 MiB; the topic takes 4 MiB.
+# A batch has at most LOG_BATCH_BYTES; only a batch of a single command may be larger, up to 1 MiB. The topic accepts 4
+# MiB.
 MAX_BATCH_BYTES = 4 * MIB
 
 
@@ -24,7 +25,7 @@ class EntryRecord(NamedTuple):
 
 
 def entry_record(entry: Entry, value: bytes, traceparent: bytes | None = None) -> EntryRecord:
-    """`value`: the entry's canonical JSON. `traceparent`: the trace that it is part of."""
+    """`value`: the entry's canonical JSON. `traceparent`: the trace of its command."""
     key = entry.metadata_json.key
     return EntryRecord(key.encode(), value, entry_headers(entry.id, key, entry.created_at, traceparent))
 

@@ -1,6 +1,6 @@
-"""Bounds what a consumer decompresses before it gives the event loop back, and takes its partitions in turn.
-aiokafka fetches compressed batches and decompresses them when records are asked for. One response of a few MiB can hold
-hundreds of batches, each of which decompresses to just below its bound.
+"""Limits how much a consumer decompresses before other tasks get a turn, and serves its partitions in turn. aiokafka
+fetches compressed batches and decompresses them when records are asked for. One response of a few MiB can hold hundreds
+of batches, each of which decompresses to just below its bound.
 """
 
 import asyncio
@@ -11,15 +11,15 @@ from aiokafka.consumer import consumer, fetcher
 from daybook_infra.runtime.kafka.decompression import totals
 
 PORTION_BYTES: Final = 16 * 1024 * 1024
-"""One `getmany` returns once it has decompressed this much, exceeded by one batch at most."""
+"""One `getmany` stops once it has decompressed this much. Its last batch may exceed the limit."""
 
-# A shorter debt is not worth a timer.
-_DEBT_SECONDS = 0.005
+# A shorter pause is not worth a timer.
+_SHORTEST_PAUSE_SECONDS = 0.005
 
 _Record = Any
 
 
-class _Share:
+class _Portion:
     """The total of decompressed bytes at which the current call of `fetched_records` stops."""
 
     stop_at = PORTION_BYTES
@@ -29,20 +29,20 @@ class _Share:
         return totals.decompressed_bytes >= self.stop_at
 
 
-_share: Final = _Share()
+_portion: Final = _Portion()
 
 
 class PortionedResult(fetcher.FetchResult):
-    """What was fetched from one partition. `getall` is aiokafka's, except that it stops when the share is used up."""
+    """What was fetched from one partition. `getall` works as aiokafka's does, but stops when the portion is used up."""
 
     def getall(self, max_records: int | None = None) -> list[_Record]:
-        if not self._may_be_handed_over() or _share.is_used_up:
+        if not self._may_be_handed_over() or _portion.is_used_up:
             return []
         taken: list[_Record] = []
         is_exhausted = False
         for record in self._partition_records:
             taken.append(record)
-            if len(taken) == max_records or _share.is_used_up:
+            if len(taken) == max_records or _portion.is_used_up:
                 break
         else:
             is_exhausted = True
@@ -57,11 +57,11 @@ class PortionedResult(fetcher.FetchResult):
 
 
 class FairFetcher(fetcher.Fetcher):
-    """Each call first waits as long as the last one decompressed, so others get at least half of the loop's time. A
-    partition that was not read to its end goes behind the others.
+    """Each call first sleeps as long as the previous call decompressed, so other tasks get at least half of the event
+    loop's time. A partition with records left goes behind the others.
     """
 
-    _debt_seconds = 0.0
+    _pause_seconds = 0.0
 
     async def fetched_records(
         self,
@@ -69,15 +69,15 @@ class FairFetcher(fetcher.Fetcher):
         timeout: float = 0,  # noqa: ASYNC109 - as in aiokafka
         max_records: int | None = None,
     ) -> dict[Any, list[_Record]]:
-        debt, self._debt_seconds = self._debt_seconds, 0.0
-        if debt > _DEBT_SECONDS:
-            await asyncio.sleep(debt)
+        pause, self._pause_seconds = self._pause_seconds, 0.0
+        if pause > _SHORTEST_PAUSE_SECONDS:
+            await asyncio.sleep(pause)
         before = totals.seconds
-        _share.stop_at = totals.decompressed_bytes + PORTION_BYTES
+        _portion.stop_at = totals.decompressed_bytes + PORTION_BYTES
         drained: dict[Any, list[_Record]] = await super().fetched_records(  # type: ignore[no-untyped-call]  # aiokafka's
             partitions, timeout, max_records
         )
-        self._debt_seconds = totals.seconds - before
+        self._pause_seconds = totals.seconds - before
         for place in drained:
             if place in self._records:
                 self._records.move_to_end(place)
@@ -86,5 +86,5 @@ class FairFetcher(fetcher.Fetcher):
 
 def install() -> None:
     """Affects every consumer made in this process from now on."""
-    fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka offers no other place
+    fetcher.FetchResult = PortionedResult  # type: ignore[misc]  # aiokafka has no other hook for this
     consumer.Fetcher = FairFetcher  # type: ignore[attr-defined]  # as above

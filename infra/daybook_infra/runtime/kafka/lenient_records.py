@@ -1,6 +1,6 @@
 """Reads what Kafka accepts and aiokafka cannot read: header names that are not UTF-8, and batches that decompress to
-gigabytes. Without it one such record would stop its partition. Unreadable names are kept with U+FFFD; a `LostBatch`
-record replaces a batch that is too large.
+gigabytes. aiokafka alone would stop a partition at such a record. Here, an unreadable name gets U+FFFD in it, and a
+`LostBatch` record replaces a batch that is too large.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from daybook_infra.runtime.kafka.lost_batch import LostBatch
 
 
 class _LenientBuffer(bytearray):
-    """Bytes whose slices become text with U+FFFD for what is not UTF-8."""
+    """Bytes that decode to text with U+FFFD instead of bytes that are not UTF-8."""
 
     def __getitem__(self, where: SupportsIndex | slice) -> Any:
         found = super().__getitem__(where)
@@ -36,7 +36,7 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # final in it
 
 @dataclass(frozen=True, slots=True)
 class _LostRecord:
-    """As aiokafka's fetcher uses a record."""
+    """Has the attributes of a record that aiokafka's fetcher reads."""
 
     offset: int
     timestamp: int
@@ -48,7 +48,9 @@ class _LostRecord:
 
 
 class _Batch:
-    """A record batch as aiokafka's fetcher uses it. The slow reader reads names that the fast one cannot decode."""
+    """A record batch for aiokafka's fetcher. Falls back to the slow reader for header names that the fast reader cannot
+    decode.
+    """
 
     def __init__(self, batch: Any, data: bytes, number: int) -> None:
         self._batch = batch
@@ -79,7 +81,7 @@ class _Batch:
         batches = _MemoryRecordsPy(self._data)
         for _ in range(self._number):
             batches.next_batch()
-        # aiokafka has no public access to a batch's bytes. They are there: the fast reader has read them.
+        # aiokafka has no public access to a batch's bytes. They exist, because the fast reader has read them already.
         return iter(_LenientBatch(batches._next_slice or b""))  # noqa: SLF001 - as said above
 
 

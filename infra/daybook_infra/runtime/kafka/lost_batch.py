@@ -1,10 +1,10 @@
-"""The record that replaces a batch which is too large to be read.
-Not in `lenient_records`, which makes it, because state machines that import no Kafka client have to know it, too.
+"""The record that replaces a batch which is too large to be read. `lenient_records` creates it. It has its own module
+because state machines use it too, and they import no Kafka client.
 """
 
 
 class LostBatch(bytes):
-    """An empty value, of the record at `last_offset`. No sender can make one."""
+    """The empty value of the record at `last_offset`, which stands for the whole batch. No sender can produce one."""
 
     first_offset: int
     last_offset: int

@@ -1,4 +1,4 @@
-"""How Kafka is reached and fetched from: settings in, the keyword arguments of aiokafka's clients out."""
+"""Options for connecting to Kafka and fetching from it: settings in, keyword arguments of aiokafka's clients out."""
 
 import ssl
 from typing import Any
@@ -8,15 +8,16 @@ from daybook_infra.runtime.settings import Settings, require_kafka
 
 MIB = 1024 * 1024
 REQUEST_TIMEOUT_MS = 10_000
-# A broker answers one fetch at a time: a partition just taken over may have to wait for one that went out for others.
+# A broker answers a client's fetches one at a time, so a partition that was just taken over may wait this long for an
+# earlier fetch of other partitions.
 FETCH_WAIT_MS = 100
 
 
 def connection_options(settings: Settings, client_id: str) -> dict[str, Any]:
-    """The keyword arguments that all of aiokafka's clients share. Raises `SettingsError` where no server is named."""
+    """The keyword arguments that all of aiokafka's clients share. Raises `SettingsError` if no server is named."""
     lenient_records.install()
     options: dict[str, Any] = {
-        # A list: FastStream takes a string for one server, whatever it holds.
+        # A list, because FastStream takes a string for a single server, even if it contains commas.
         "bootstrap_servers": [server.strip() for server in require_kafka(settings).split(",")],
         "client_id": client_id,
         "request_timeout_ms": REQUEST_TIMEOUT_MS,
@@ -35,5 +36,6 @@ def fetch_options(*, bulk: bool) -> dict[str, int]:
     """`bulk`: for throughput (projector, auditor), else for latency."""
     if bulk:
         return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": FETCH_WAIT_MS}
-    # A partition's share must hold the largest batch, 4 MiB, or the fetch would not move on from it.
+    # The limit for a partition must be at least the largest batch, 4 MiB, or fetching would never get past such a
+    # batch.
     return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": FETCH_WAIT_MS}

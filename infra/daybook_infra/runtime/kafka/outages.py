@@ -1,4 +1,4 @@
-"""aiokafka's errors translated once, as postgres/connections.py does with asyncpg's: errors in, `KafkaAway` out."""
+"""Translates aiokafka's errors, as postgres/connections.py translates asyncpg's: errors in, `KafkaAway` out."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -18,7 +18,7 @@ from daybook_infra.runtime.kafka.refusals import describe_denial, describe_error
 from daybook_infra.runtime.settings import Settings
 
 OUTAGES: Final = (KafkaError, OSError)
-"""What aiokafka raises where Kafka fails. A TimeoutError is an OSError, and an ACL that is missing a KafkaError."""
+"""What aiokafka raises if Kafka fails. TimeoutError is an OSError, and the error for a missing ACL is a KafkaError."""
 
 
 @asynccontextmanager
@@ -29,11 +29,11 @@ async def translated(
     seconds: float | None = None,
     passing: tuple[type[Exception], ...] = (),
 ) -> AsyncIterator[None]:
-    """Raises `KafkaAway`, with its cause, where Kafka cannot be reached, does not answer within `seconds`, answers with
-    an error, has fenced a producer, or denies this client something. All of that may pass, so callers retry.
+    """Raises `KafkaAway`, with its cause, if Kafka cannot be reached, does not answer within `seconds`, answers with an
+    error, has fenced a producer, or refuses this client a right. All of these may be temporary, so callers retry.
 
-    `problem` says what cannot be done. Without it the message says why Kafka cannot be reached; to find that out, each
-    server may be asked once more, for `refusals.ASK_SECONDS`.
+    `problem` says what cannot be done. Without it, the message says why Kafka cannot be reached; to find the reason,
+    this may ask each server once more, for up to `refusals.ASK_SECONDS`.
 
     Left as they are:
     - `passing`: final answers that the caller acts on, such as a record that is too large for its topic.

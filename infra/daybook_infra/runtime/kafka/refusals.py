@@ -1,5 +1,5 @@
-"""Why Kafka refuses a client, in words: aiokafka's errors in, a sentence out. A client that fails to start does not say
-why, so `find_refusal` opens a connection of its own to find out.
+"""Says why Kafka refuses a client: aiokafka's errors in, a sentence out. A client that fails to start gives no reason,
+so `find_refusal` opens a connection of its own to find the reason.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def describe_error(settings: Settings, error: BaseException) -> str:
 
 
 async def find_refusal(settings: Settings) -> str | None:
-    """Why a reachable broker refuses this client; None if none says why."""
+    """Why a reachable broker refuses this client; None if no broker gives a reason."""
     options = connection_options(settings, "daybook-asks-why")
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
@@ -80,12 +80,12 @@ def _reason(settings: Settings, error: Exception) -> str | None:
             check = f"check {env_name('kafka_user')} and {env_name('kafka_password')}"
             return f"refuses {_client_name(settings)}: SASL authentication failed; {check}"
         case UnsupportedSaslMechanismError():
-            return f"does not take {settings.kafka_sasl}: check {env_name('kafka_sasl')}"
+            return f"does not accept {settings.kafka_sasl}: check {env_name('kafka_sasl')}"
         case IllegalSaslStateError():
-            return f"takes no SASL at this port: check {env_name('kafka_security')}"
+            return f"does not use SASL at this port: check {env_name('kafka_security')}"
         case ssl.SSLError():
             settings_of_tls = f"{env_name('kafka_security')} and {env_name('kafka_ca_file')}"
-            return f"could not be spoken to over TLS ({error.reason}): check {settings_of_tls}"
+            return f"refuses TLS or has an untrusted certificate ({error.reason}): check {settings_of_tls}"
         case _Closed() | ConnectionResetError():
             return f"closes the connection: does it speak {settings.kafka_security}? check {env_name('kafka_security')}"
         case _:

@@ -18,7 +18,9 @@ class ProducerOptions(TypedDict):
 
 
 class ReplaceableProducer:
-    """After a send of unknown fate its sequence numbers are lost (they do not roll back): `discard` it."""
+    """`discard` the producer after a send of unknown outcome: its sequence numbers do not roll back, so they are no
+    longer valid.
+    """
 
     def __init__(
         self, settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
@@ -34,8 +36,9 @@ class ReplaceableProducer:
     async def use(
         self, problem: str, *, seconds: float, passing: tuple[type[Exception], ...] = ()
     ) -> AsyncIterator[AIOKafkaProducer]:
-        """A started producer, for `seconds`. What the body raises is translated (see `translated`), and the producer is
-        discarded. A cancelled body leaves it to those who use it at the same time.
+        """A started producer; the body has to end within `seconds`. If the body raises, the error is translated (see
+        `translated`) and the producer is discarded. If the body is cancelled, the producer is kept, because others may
+        be using it.
         """
         producer: AIOKafkaProducer | None = None
         try:
@@ -47,14 +50,14 @@ class ReplaceableProducer:
             raise
 
     async def get(self) -> AIOKafkaProducer:
-        """A started one. Raises what aiokafka raises: call it inside `translated`, with a deadline."""
+        """A started producer. Raises aiokafka's errors: call it inside `translated`, with a deadline."""
         async with self._starting:
             if self._producer is None:
                 self._producer = await kafka.start(kafka.producer(self._settings, self._client_id, **self._options))
             return self._producer
 
     def discard(self, producer: AIOKafkaProducer | None) -> None:
-        """Send nothing more through `producer`. The outcome of what it still held is unknown."""
+        """Sends nothing more through `producer`. The outcome of records that it still held is unknown."""
         if producer is None or producer is not self._producer:
             return
         self._producer = None
@@ -78,7 +81,9 @@ class ReplaceableConsumer:
 
     @asynccontextmanager
     async def use(self, problem: str) -> AsyncIterator[AIOKafkaConsumer]:
-        """A started consumer. Where Kafka fails in the body, raises `KafkaAway` (see `translated`) and stops it."""
+        """A started consumer. If Kafka fails in the body, the consumer is stopped and `KafkaAway` is raised (see
+        `translated`).
+        """
         async with translated(self._settings, problem):
             try:
                 yield await self._get()

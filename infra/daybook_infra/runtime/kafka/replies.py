@@ -1,5 +1,5 @@
-"""Matches results to the callers that wait for them: correlation ids in, a future of a result's record out.
-Each process reads one partition of the results topic, drawn when it starts. Several processes may share one.
+"""Matches results to the callers that wait for them: correlation ids in, futures of the results' records out. Each
+process reads one partition of the results topic, chosen at random when it starts. Several processes may share one.
 """
 
 import asyncio
@@ -22,10 +22,10 @@ log = get_logger(__name__)
 
 
 class Replies:
-    """A reply that no caller expects is dropped; its outcome is in the log nevertheless."""
+    """Drops replies that no caller expects; their outcomes are still in the log."""
 
     def __init__(self, settings: Settings, topic: str, client_id: str, *, partitions: int | None = None) -> None:
-        """`partitions`: how many the topic has, where that is not what the settings say."""
+        """`partitions`: the topic's number of partitions, if it may differ from the settings."""
         self._settings = settings
         self._client_id = client_id
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
@@ -57,7 +57,7 @@ class Replies:
             async with translated(self._settings, seconds=START_SECONDS):
                 await consumer.start()
                 consumer.assign([self._place])
-                # Seeking is lazy: the end is fixed only when it has been asked for.
+                # Seeking is lazy: only asking for the position fixes the end.
                 await consumer.seek_to_end(self._place)
                 await consumer.position(self._place)
         except BaseException:  # a cancellation too: a half-started consumer must not stay connected
@@ -76,11 +76,11 @@ class Replies:
             await kafka.close_quietly(consumer)
 
     def headers(self, correlation_id: str) -> Headers:
-        """What a command's record says so that its reply comes here."""
+        """The headers of a command's record that direct its reply to this process."""
         return [(REPLY_PARTITION, str(self.partition).encode()), (CORRELATION_ID, correlation_id.encode())]
 
     def expect(self, correlation_id: str) -> asyncio.Future[bytes]:
-        """Call it before the command is sent, and `forget` in the end."""
+        """Call it before you send the command, and call `forget` when you no longer wait."""
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[correlation_id] = future
         return future

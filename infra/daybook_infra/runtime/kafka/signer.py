@@ -1,4 +1,4 @@
-"""Says in a command's headers who sends it, and proves it: a record's value in, headers out. No I/O."""
+"""Builds the headers that name and prove a command's sender: a record's value in, headers out. No I/O."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from daybook_contracts.topics import DOOR, PRINCIPAL, SIGNATURE, Headers
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """`door` is empty where the command came through none. Without a `key` nothing is signed."""
+    """`door` names the door that the command came through; empty if none. Without a `key`, records are not signed."""
 
     principal: Principal
     key: bytes | None = field(repr=False)

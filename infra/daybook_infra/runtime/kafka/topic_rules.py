@@ -1,5 +1,5 @@
-"""What the four topics must be, and what is wrong with one that exists. Rules 6 and 8 of docs/log.md: without them the
-log is not safe.
+"""The settings that the four topics must have, and the faults of a topic that exists. The log is not safe without them
+(docs/log.md, rules 6 and 8).
 """
 
 from collections.abc import Mapping

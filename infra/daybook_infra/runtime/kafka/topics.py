@@ -29,7 +29,7 @@ from daybook_infra.runtime.kafka.topic_rules import (
 from daybook_infra.runtime.settings import Settings
 
 _DENIED = TopicAuthorizationFailedError.errno
-_NOT_THERE = {_DENIED, UnknownTopicOrPartitionError.errno}
+_MISSING_OR_HIDDEN = {_DENIED, UnknownTopicOrPartitionError.errno}
 SETTLE_SECONDS = 10.0
 
 
@@ -62,7 +62,7 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequen
     missing = [spec for spec in specs if spec.name not in existing]
     if not missing:
         return ()
-    response = await client.create_topics([_new(settings, spec) for spec in missing])
+    response = await client.create_topics([_new_topic(settings, spec) for spec in missing])
     made, refused = [], []
     for topic in response.to_object()["topic_errors"]:
         if topic["error_code"] == 0:
@@ -78,7 +78,7 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequen
     return tuple(made)
 
 
-def _new(settings: Settings, spec: TopicSpec) -> NewTopic:
+def _new_topic(settings: Settings, spec: TopicSpec) -> NewTopic:
     return NewTopic(
         spec.name,
         num_partitions=settings.partitions,
@@ -88,12 +88,14 @@ def _new(settings: Settings, spec: TopicSpec) -> NewTopic:
 
 
 async def _wait_until_settled(client: AIOKafkaAdminClient, settings: Settings, made: Sequence[str]) -> None:
-    """Wait until all brokers know the new topics, their settings and their leaders; Kafka does not tell when they do.
+    """Waits until all brokers know the new topics, their settings and their leaders, which Kafka does not announce.
     Raises `TopicMismatch` after SETTLE_SECONDS.
     """
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS if made else 0
     while True:
-        if set(made) <= await _with_leaders(client) and not await _faults(client, settings, _names(settings)):
+        if set(made) <= await _topics_with_leaders(client) and not await _find_faults(
+            client, settings, _topic_names(settings)
+        ):
             return
         if asyncio.get_running_loop().time() > deadline:
             break
@@ -101,7 +103,7 @@ async def _wait_until_settled(client: AIOKafkaAdminClient, settings: Settings, m
     await _verify(client, settings)
 
 
-async def _with_leaders(client: AIOKafkaAdminClient) -> set[str]:
+async def _topics_with_leaders(client: AIOKafkaAdminClient) -> set[str]:
     described = await client.describe_topics()
     return {
         topic["topic"]
@@ -110,12 +112,12 @@ async def _with_leaders(client: AIOKafkaAdminClient) -> set[str]:
     }
 
 
-def _names(settings: Settings) -> list[str]:
+def _topic_names(settings: Settings) -> list[str]:
     return [spec.name for spec in topic_specs(settings)]
 
 
 async def _verify(client: AIOKafkaAdminClient, settings: Settings) -> None:
-    found = await _faults(client, settings, _names(settings))
+    found = await _find_faults(client, settings, _topic_names(settings))
     if found:
         raise TopicMismatch("; ".join(found))
 
@@ -126,11 +128,11 @@ async def _verify_group(client: AIOKafkaAdminClient, settings: Settings, group: 
     except GroupAuthorizationFailedError as error:
         raise DaybookError(describe_denial(settings, GroupAuthorizationFailedError(group))) from error
     except BrokerResponseError:
-        # Kafka creates its offsets topic on the first request for a group: there is no coordinator yet.
+        # There is no coordinator yet: Kafka creates its offsets topic on the first request for a group.
         return
 
 
-async def _faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> list[str]:
+async def _find_faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> list[str]:
     seen = await _describe(client, names)
     specs = [spec for spec in topic_specs(settings) if spec.name in names]
     return [fault for spec in specs for fault in topic_faults(settings, spec, seen.get(spec.name))]
@@ -139,12 +141,14 @@ async def _faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequen
 async def _describe(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, TopicState | Denied]:
     """Topics are requested by name: a list of all omits those that the client may not see."""
     answers = await client.describe_topics(list(names))
-    described = {topic["topic"]: topic["partitions"] for topic in answers if topic["error_code"] not in _NOT_THERE}
+    described = {
+        topic["topic"]: topic["partitions"] for topic in answers if topic["error_code"] not in _MISSING_OR_HIDDEN
+    }
     hidden = {topic["topic"]: Denied("Describe") for topic in answers if topic["error_code"] == _DENIED}
     present = [name for name in names if name in described]
     if not present:
         return {**hidden}
-    configs = await _configs(client, present)
+    configs = await _read_configs(client, present)
     unread = {name: Denied("DescribeConfigs") for name, found in configs.items() if found is None}
     return {
         **hidden,
@@ -164,7 +168,7 @@ def _states(described: Mapping[str, Any], configs: Mapping[str, Mapping[str, str
     }
 
 
-async def _configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
+async def _read_configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
     """None for topics whose settings may not be read; topics that this broker does not know yet are omitted."""
     (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     found: dict[str, dict[str, str] | None] = {}

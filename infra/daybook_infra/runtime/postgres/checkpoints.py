@@ -6,7 +6,7 @@ from typing import Final
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_infra.runtime.postgres.connections import Connection, Pool
 
-# A null asks for all partitions.
+# NULL selects all partitions.
 CHECKPOINTS: Final = """
 SELECT partition, next_offset, position, hash, head_offset FROM daybook.checkpoints
  WHERE $1::int[] IS NULL OR partition = ANY ($1::int[])
@@ -16,7 +16,7 @@ SELECT partition, next_offset, position, hash, head_offset FROM daybook.checkpoi
 async def load_checkpoints(
     connection: Connection | Pool, partitions: Collection[int] | None = None
 ) -> dict[int, Checkpoint]:
-    """By partition, those that are stored: of the partitions given, or of all. Wrap it in `translated`."""
+    """The stored checkpoints by partition: of the given partitions, or of all. Wrap the call in `translated`."""
     rows = await connection.fetch(CHECKPOINTS, None if partitions is None else list(partitions))
     return {
         row["partition"]: Checkpoint(row["next_offset"], Head(row["position"], row["hash"]), row["head_offset"])
@@ -25,5 +25,5 @@ async def load_checkpoints(
 
 
 async def load_checkpoint(connection: Connection | Pool, partition: int) -> Checkpoint:
-    """NOTHING_PROJECTED where none is stored. Wrap it in `translated`."""
+    """The partition's checkpoint; NOTHING_PROJECTED if none is stored. Wrap the call in `translated`."""
     return (await load_checkpoints(connection, [partition])).get(partition, NOTHING_PROJECTED)

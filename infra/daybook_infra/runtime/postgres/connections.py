@@ -1,4 +1,4 @@
-"""PostgreSQL connections with the options that Daybook needs, and asyncpg's errors translated once: settings in,
+"""Opens PostgreSQL connections with the options that Daybook needs, and translates asyncpg's errors: settings in,
 connections out.
 """
 
@@ -16,11 +16,12 @@ from daybook_infra.runtime.settings import Settings, env_name, require_database
 
 CONNECT_SECONDS = 10.0
 STATEMENT_SECONDS = 30.0
-# The server cancels first. The client's own deadline is for a network that loses everything.
+# The client's deadline is this much later than the server's statement timeout. It passes only if the network loses the
+# server's answer.
 GRACE_SECONDS = 5.0
 
 if TYPE_CHECKING:
-    # asyncpg's classes take parameters in their stubs only.
+    # asyncpg's classes are generic only in their stubs.
     OwnConnection = asyncpg.Connection[asyncpg.Record]
     Connection = OwnConnection | PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
@@ -29,12 +30,12 @@ else:
     Connection = OwnConnection | PoolConnectionProxy
     Pool = asyncpg.Pool
 
-# These say nothing about the statement, only that it was not, or may not have been, carried out: retry.
+# Errors that are not the statement's fault. The server did not carry it out, or it is unknown whether it did: retry.
 _OUTAGES = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
-    # Shutdowns, cancelled statements, a dropped database, sessions that idled for too long.
+    # Shutdowns, cancelled statements, a dropped database, sessions that were idle for too long.
     asyncpg.OperatorInterventionError,
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.TransactionTimeoutError,
@@ -43,27 +44,29 @@ _OUTAGES = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
-    # A statement on an idle connection: asyncpg has read the server's FATAL message, but not the connection's end.
+    # A statement on an idle connection, after asyncpg has read the server's FATAL message but before it has seen that
+    # the connection is closed.
     asyncpg.InternalClientError,
 )
-# The server's own trouble: a full disk, no memory, too many connections, a file that cannot be read.
+# The server has a problem: a full disk, no memory, too many connections, a file that it cannot read.
 _SERVER_TROUBLE = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError)
-# A wrong password, a missing database, one that takes no connections: an outage until people put it right.
+# A wrong password, a missing database, or a database that accepts no connections: an outage until an operator corrects
+# it.
 _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.ObjectNotInPrerequisiteStateError,
 )
-# A privilege that was revoked, rows that row-level security hides, a schema or a table that a restore has yet to make:
-# the statement is right, and people have to put the database right.
+# A revoked privilege, rows that row-level security hides, or a schema or table that a restore has not created yet: the
+# statement is right, and an operator has to correct the database.
 _DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, asyncpg.UndefinedTableError)
 
 
 @contextmanager
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
-    """Raises `DatabaseAway`, with its cause, where the connection or the server failed or lacks room, or where the
-    statement took too long, lost to another one, or is no longer permitted. All else, such as a violated constraint,
-    passes unchanged.
+    """Raises `DatabaseAway`, with its cause, if the connection or the server fails, if the server lacks resources, or
+    if the statement takes too long, conflicts with another one, or is no longer permitted. Other errors, such as a
+    violated constraint, pass unchanged.
     """
     try:
         yield
@@ -78,7 +81,7 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
     except asyncpg.ClientConfigurationError as error:
         raise SettingsError(f"{env_name('database_url')}: {_reason(error)}") from error
     except asyncpg.InterfaceError as error:
-        # asyncpg has one class for a lost connection and for misuse, which is a bug.
+        # asyncpg raises the same class for a lost connection and for misuse of its API, which is a bug.
         if not _is_of_lost_connection(error):
             raise
         raise DatabaseAway(f"{where} is away: {error}") from error
@@ -88,7 +91,7 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
 async def connect(
     settings: Settings, application: str, *, statement_seconds: float = STATEMENT_SECONDS
 ) -> AsyncIterator[OwnConnection]:
-    """One connection to the primary. What its body raises is `translated`. `statement_seconds=0` sets no limit."""
+    """One connection to the primary. Errors of the body are `translated`. `statement_seconds=0` sets no limit."""
     with translated(_server_name(settings)):
         connection = await asyncpg.connect(**_options(settings, application, statement_seconds))
         try:
@@ -104,14 +107,16 @@ async def open_pool(
     max_size: int = 4,
     statement_seconds: float = STATEMENT_SECONDS,
 ) -> Pool:
-    """A pool of connections to the primary; one is open. Raises `DatabaseAway`. Wrap its use in `translated`."""
+    """A pool of connections to the primary, with one open connection. Raises `DatabaseAway`. Wrap uses of the pool in
+    `translated`.
+    """
     with translated(_server_name(settings)):
         options = _options(settings, application, statement_seconds)
         return await asyncpg.create_pool(**options, min_size=1, max_size=max_size)
 
 
 async def close_pool(pool: Pool, seconds: float = GRACE_SECONDS) -> None:
-    """Waits `seconds` for connections in use, then breaks them off."""
+    """Waits up to `seconds` for connections in use, then aborts them."""
     try:
         async with asyncio.timeout(seconds):
             await pool.close()
@@ -141,23 +146,26 @@ def _options(settings: Settings, application: str, statement_seconds: float) -> 
         "dsn": require_database(settings),
         "timeout": CONNECT_SECONDS,
         "command_timeout": statement_seconds + GRACE_SECONDS if statement_seconds else None,
-        # A standby lags, and decisions need current rows.
+        # Decisions need current rows, and a standby lags behind.
         "target_session_attrs": "primary",
         "server_settings": {
             "application_name": application,
             "timezone": "UTC",
             "statement_timeout": str(int(statement_seconds * 1000)),
             "idle_in_transaction_session_timeout": "60000",
-            # Rows that row-level security would hide are an error instead: a decision on half of them would be final.
+            # If row-level security would hide rows, the statement fails instead: a decision made without them would be
+            # final.
             "row_security": "off",
-            # Statements are short and repeated: to compile them costs more than it saves.
+            # Statements are short and repeated, so compiling them costs more than it saves.
             "jit": "off",
         },
     }
 
 
 def _is_of_lost_connection(error: asyncpg.InterfaceError) -> bool:
-    """Also where the rollback, and then the pool, use a connection that an outage left amid an operation."""
+    """Also true if an outage came before: it can leave the connection in the middle of an operation, and then the
+    rollback and the pool fail to use that connection.
+    """
     context: BaseException | None = error
     while context is not None and not isinstance(context, _OUTAGES):
         context = context.__context__
@@ -165,5 +173,5 @@ def _is_of_lost_connection(error: asyncpg.InterfaceError) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    """The first line. The server's detail and hint may quote values, and stand in its own log."""
+    """The first line only. The server's detail and hint may quote values; operators find them in the server's log."""
     return str(error).partition("\n")[0] or type(error).__name__

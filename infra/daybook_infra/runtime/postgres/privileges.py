@@ -10,8 +10,8 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.settings import Settings
 
-# Asks the catalogue alone, which everybody may read: to name a table takes USAGE on its schema.
-HELD: Final = """
+# Reads only the catalogue, which every role may read: naming a table in a statement takes USAGE on its schema.
+PRIVILEGES_HELD: Final = """
 SELECT need.at, need.schema, need.privilege,
     has_schema_privilege(s.oid, 'USAGE') AS may_name,
     CASE
@@ -33,7 +33,7 @@ class PrivilegesMissing(DaybookError):
 
 @dataclass(frozen=True, slots=True)
 class RequiredPrivilege:
-    """On a table, as `schema.name`. With a `column`, privileges on that column are enough."""
+    """Privileges on a table, named `schema.name`. If `column` is set, privileges on that column are enough."""
 
     table: str
     privileges: tuple[str, ...]
@@ -55,14 +55,16 @@ def raise_if_missing(role: str, missing: Sequence[str]) -> None:
 
 
 async def find_missing_privileges(connection: Connection, required: Sequence[RequiredPrivilege]) -> list[str]:
-    """Schemas first, then tables in the order given, then rows that row-level security hides."""
+    """One line for each missing privilege: first schemas, then tables in the order given, then rows that row-level
+    security hides.
+    """
     role: str = await connection.fetchval(ROLE)
     asked = [
         (at, *each.table.split("."), each.column, privilege)
         for at, each in enumerate(required)
         for privilege in each.privileges
     ]
-    rows = await connection.fetch(HELD, *zip(*asked, strict=True))
+    rows = await connection.fetch(PRIVILEGES_HELD, *zip(*asked, strict=True))
     schemas = dict.fromkeys(row["schema"] for row in rows if not row["may_name"])
     lacking = {(row["at"], row["privilege"]) for row in rows if not row["may_use"]}
     grants = [
