@@ -17,14 +17,19 @@ from daybook_contracts.text import UUID_PATTERN, printable
 
 _POLICY_ACTION: Final = "ESCALATE_ALERT"
 _USER_ACTION: Final = "REGISTER_USER"
-_ID_COLUMNS: Final = re.compile(f"('{UUID_PATTERN}' ){{3}}" + " ".join([f"('{UUID_PATTERN}'|None)"] * 3))
-"""An entry's ids as repr() writes them: entity, command and key, then org, project and actor, which may be None."""
+_TO_SHAPE: Final = bytes(
+    ord("x") if code in b"0123456789abcdef" else code if code in b"- " else ord("?") for code in range(256)
+)
+"""For `bytes.translate`: `x` for a lower-case hex digit; `-` and the space stay."""
+_SIX_IDS: Final = b" ".join([b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"] * 6)
+_A_SALT: Final = b"x" * 32
+_NO_ID: Final = "00000000-0000-0000-0000-000000000000"
+"""In the place of an id that is null."""
 
 _METADATA: Final = b',"metadata_json":'
 _ORG_ID: Final = b',"org_id":'
 
 _ID: Final = re.compile(UUID_PATTERN)
-_SALT: Final = re.compile("[0-9a-f]{32}")
 _CREATED_AT: Final = re.compile(
     r"(?!0000)(\d{4})-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)|02-(?:0[1-9]|[12]\d))"
     r"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{6}Z",
@@ -132,29 +137,40 @@ def _check_commit(entry: Entry) -> None:
     if entry.action not in ENTRY_DATA or (entry.result == "failure" and entry.action == _POLICY_ACTION):
         raise ValueError(f"unknown action {entry.action!r}")
     salt = metadata.salt or ""
-    if not _SALT.fullmatch(salt):
+    if salt.encode().translate(_TO_SHAPE) != _A_SALT:
         raise ValueError("the salt is not 32 hex digits")
     if commit_hash(bytes.fromhex(salt), bytes(metadata.data)) != metadata.commit:
         raise ValueError("the commit does not fit the data")
 
 
 def _check_columns(entry: Entry) -> None:
-    metadata = entry.metadata_json
-    required = f"{entry.entity_id!r} {metadata.command_id!r} {metadata.key!r}"
-    if not _ID_COLUMNS.fullmatch(f"{required} {entry.org_id!r} {entry.project_id!r} {entry.actor_user_id!r}"):
+    if not _has_right_ids(entry):
         raise ValueError("an id is not a UUID in lower case")
     if not is_time(entry.created_at):
         raise ValueError("created_at is not a time with six fraction digits and Z")
 
 
+def _has_right_ids(entry: Entry) -> bool:
+    """Whether all ids are UUIDs in lower case. All are checked in one pass, which is five times faster than a search of
+    each: with a space between them, only six ids of the right length have this shape.
+    """
+    metadata, org_id, project_id, actor_id = entry.metadata_json, entry.org_id, entry.project_id, entry.actor_user_id
+    nullable = (
+        f"{_NO_ID if org_id is None else org_id} {_NO_ID if project_id is None else project_id} "
+        f"{_NO_ID if actor_id is None else actor_id}"
+    )
+    ids = f"{entry.entity_id} {metadata.command_id} {metadata.key} {nullable}"
+    return ids.encode().translate(_TO_SHAPE) == _SIX_IDS
+
+
 def is_time(text: str) -> bool:
     """Whether the text is a `created_at` of the years 1 to 9999, which PostgreSQL and all languages can represent."""
-    found = _CREATED_AT.fullmatch(text)
-    if found is None:
+    if _CREATED_AT.fullmatch(text) is None:
         return False
-    year = int(found[1])
-    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-    return is_leap or text[5:10] != "02-29"
+    if text[5:10] != "02-29":
+        return True
+    year = int(text[:4])
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def _checked_fact(entry: Entry) -> Fact | None:

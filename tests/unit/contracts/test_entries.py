@@ -122,6 +122,12 @@ def test_the_actor_is_part_of_the_identity_of_outsiders_only() -> None:
     assert read_entry(REGISTERED).identity == ("user", USER, None, COMMAND, 0)
 
 
+def shift_ids(entry: Json) -> None:
+    """Two ids that are UUIDs only if one ends where the other begins."""
+    entry["entity_id"] += "0"
+    entry["metadata_json"]["command_id"] = entry["metadata_json"]["command_id"][1:]
+
+
 POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("unknown version 2", RENAMED, with_member(".v", 2)),
     ("unknown action 'RENAME_MOON'", RENAMED, with_member("action", "RENAME_MOON")),
@@ -173,6 +179,11 @@ POISON: list[tuple[str, bytes, Callable[[Json], None]]] = [
     ("not a UUID", RENAMED, with_member("entity_id", ORG + "\n")),
     ("not a UUID", RENAMED, with_member("actor_user_id", ORG.replace("-", ""))),
     ("not a UUID", RENAMED, with_member("project_id", "None")),
+    ("not a UUID", RENAMED, with_member("project_id", "")),
+    ("not a UUID", RENAMED, with_member("project_id", f"{ORG} {ORG}")),
+    ("not a UUID", RENAMED, with_member("entity_id", ORG.replace("0", "A", 1))),
+    ("not a UUID", RENAMED, with_member("entity_id", ORG.replace("0", "x", 1))),
+    ("not a UUID", RENAMED, shift_ids),
     ("created_at", RENAMED, with_member("created_at", "2026-11-22T15:10:13Z")),
     ("created_at", RENAMED, with_member("created_at", "2026-13-22T15:10:13.123456Z")),
 ]

@@ -4,14 +4,18 @@ from collections import Counter
 from random import Random
 from typing import Final
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.log.admission import VoidReason, admit
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_projector.audit.checks.chain import Chain
+from daybook_projector.audit.checks.digest import entry_row_hash
 from daybook_projector.audit.checks.entry_checks import Judged, judge
 from daybook_projector.audit.checks.own_checks import Expected
+from daybook_projector.audit.checks.right_entry import RightEntry, right_entry
 from daybook_projector.partition.entry import poison_if_misplaced, read_partition_entry
 from support.entry_mutations import mutated
 from support.entry_samples import samples
@@ -56,6 +60,7 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     else:
         # Nothing can be said of redacted data, so no fold trusts it, but it is right.
         assert fast == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
+    assert_sound(right_entry(value, partition, GENESIS, last_time, PARTITIONS), value, fast=fast)
     chain = Chain(partition, "export", partitions=PARTITIONS)
     chain._created_at = last_time
     finding = chain.follow(-1, value).finding
@@ -63,6 +68,19 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     assert chain.head == slow.head
     assert chain._created_at == slow.created_at
     return check
+
+
+def assert_sound(right: RightEntry | None, value: bytes, *, fast: VoidReason | bool) -> None:
+    """What is said to be right is what the log's own rules read and trust."""
+    if right is not None:
+        assert fast is True, value
+        assert right.trusted == read_entry(value)
+        assert right.row_hash == entry_row_hash(value)
+
+
+@pytest.mark.parametrize("value", ENTRIES)
+def test_every_sample_is_right_without_the_checks_one_by_one(value: bytes) -> None:
+    assert right_entry(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
 
 
 @settings(max_examples=1000, deadline=None)

@@ -1,6 +1,5 @@
 """Follows one partition's log entry by entry: records in, entries to fold and findings out. Pure."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from msgspec import UNSET, Struct, json
@@ -14,21 +13,27 @@ from daybook_projector.audit.checks.finding import Finding, Place, shown
 from daybook_projector.audit.checks.forms import as_json
 from daybook_projector.audit.checks.own_checks import NO_HASH, NO_TIME, Expected
 from daybook_projector.audit.checks.readable import readable_object
+from daybook_projector.audit.checks.right_entry import RightEntry, right_entry
 from daybook_projector.audit.log.place import NO_OFFSET
-from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
+from daybook_projector.partition.entry import (
+    PartitionEntry,
+    poison_if_misplaced,
+    read_partition_entry,
+    trusted_partition_entry,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Followed:
-    """One entry of the log. `entry` is None if nothing of it can be read. `value`: its JCS bytes; `data_length`: of
-    the JCS of its data, if it has the shape of version 1.
+class Followed(Struct, frozen=True, gc=False):
+    """One entry of the log. `value`: its JCS bytes. `row_hash`: of its row in `audit_log`; None if nothing of it can be
+    read. `entry`: for the fold; None if that is so, or if nothing is folded.
     """
 
     position: int
     value: bytes
-    entry: PartitionEntry | None
+    row_hash: bytes | None
+    org_id: str | None = None
+    entry: PartitionEntry | None = None
     finding: Finding | None = None
-    data_length: int | None = None
 
 
 class _Place(Struct, gc=False):
@@ -46,16 +51,24 @@ _PLACED: Final = json.Decoder(_Placed)
 class Chain:
     """`head` is that of the log so far, with NO_HASH after an entry that names no hash; `head_offset` is Kafka's offset
     of its entry, `digest` that of the rows so far. `redacted`: ids. `partitions` is None where their number is not
-    known. `is_filtered`: entries were left out, so each is judged by itself and positions only rise.
+    known. `is_filtered`: entries were left out, so each is judged by itself and positions only rise. `is_folded`: what
+    is followed has entries for a fold.
     """
 
     def __init__(
-        self, partition: int, place: Place, *, partitions: int | None = None, is_filtered: bool = False
+        self,
+        partition: int,
+        place: Place,
+        *,
+        partitions: int | None = None,
+        is_filtered: bool = False,
+        is_folded: bool = False,
     ) -> None:
         self.partition = partition
         self.place = place
         self.partitions = partitions
         self.is_filtered = is_filtered
+        self.is_folded = is_folded
         self.head: Head = GENESIS
         self.head_offset = NO_OFFSET
         self.digest = digest.EMPTY
@@ -69,18 +82,20 @@ class Chain:
 
     def extend(self, offset: int, value: bytes | None) -> Followed | VoidReason:
         """The next entry, if the record extends the log."""
-        admitted = admit(self._head_before(value), self.partition, value)
+        head = self._head_before(value)
+        if value is not None:
+            right = right_entry(value, self.partition, head, self._created_at, self.partitions)
+            if right is not None:
+                return self._append_right(offset, value, right)
+        admitted = admit(head, self.partition, value)
         if isinstance(admitted, VoidReason):
             return admitted
         entry = read_partition_entry(offset, admitted)
         if self.partitions is not None:
             entry = poison_if_misplaced(entry, self.partition, self.partitions)
-        created_at = NO_TIME if entry.poison is not None or entry.columns is None else entry.columns.created_at
-        is_right = created_at > self._created_at
-        judged = Judged(None, admitted.head, created_at=created_at) if is_right else self._judge(admitted.value)
+        judged = self._judge(admitted.value)
         finding = self._finding(judged, admitted.head.position)
-        data_length = self._append(admitted, offset, judged)
-        return Followed(admitted.head.position, admitted.value, entry, finding, data_length)
+        return self._append(admitted, entry, judged, finding)
 
     def follow(self, offset: int, value: bytes | None) -> Followed:
         """The next entry of a source without voids: one that does not extend the log is a finding, and the log goes on
@@ -96,11 +111,9 @@ class Chain:
         readable = _readable(value)
         if readable is None:
             self._go_on(judged)
-            return Followed(judged.head.position, value or b"", None, finding)
+            return Followed(judged.head.position, value or b"", None, finding=finding)
         admitted = Admitted(judged.head, readable, None)
-        entry = read_partition_entry(offset, admitted)
-        self._append(admitted, offset, judged)
-        return Followed(judged.head.position, readable, entry, finding)
+        return self._append(admitted, read_partition_entry(offset, admitted), judged, finding)
 
     def _head_before(self, value: bytes | None) -> Head:
         """The head that the record must extend. As far as it may have any place, its own."""
@@ -117,13 +130,23 @@ class Chain:
         expected = Expected(self.partition, self.head, self._created_at, self.partitions, self.is_filtered)
         return judge(value, expected, is_whole=is_whole)
 
-    def _append(self, admitted: Admitted, offset: int, judged: Judged) -> int | None:
+    def _append_right(self, offset: int, value: bytes, right: RightEntry) -> Followed:
+        entry, row_hash = right.trusted.entry, right.row_hash
+        head = Head(entry.metadata_json.position, entry.metadata_json.hash)
+        self.digest = digest.extended(self.digest, row_hash)
+        self.head, self.head_offset, self._created_at = head, offset, entry.created_at
+        self.entries += 1
+        folded = trusted_partition_entry(offset, head, value, right.trusted) if self.is_folded else None
+        return Followed(head.position, value, row_hash, entry.org_id, folded)
+
+    def _append(self, admitted: Admitted, entry: PartitionEntry, judged: Judged, finding: Finding | None) -> Followed:
         data = None if admitted.entry is None else admitted.entry.metadata_json.data
-        length = None if data is None else len(memoryview(data))
-        self.digest = digest.extended(self.digest, admitted.value, length)
-        self.head_offset = offset
+        row_hash = digest.entry_row_hash(admitted.value, None if data is None else len(memoryview(data)))
+        self.digest = digest.extended(self.digest, row_hash)
+        self.head_offset = entry.offset
         self._go_on(judged)
-        return length
+        folded = entry if self.is_folded else None
+        return Followed(admitted.head.position, admitted.value, row_hash, entry.org_id, folded, finding)
 
     def _go_on(self, judged: Judged) -> None:
         self.head, self._created_at = judged.head, judged.created_at

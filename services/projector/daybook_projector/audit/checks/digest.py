@@ -9,18 +9,25 @@ from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascrip
 EMPTY: Final = bytes(32)
 """The digest of a partition without rows."""
 
-_ROW: Final = b"daybook-row/v1\n"
+ROW: Final = b"daybook-row/v1\n"
+"""Precedes a row's bytes where its hash is computed."""
+
 _DATA: Final = b',"data":'
 _SALT: Final = b',"salt":'
 _SCOPE: Final = b',"scope":'
 
 
-def extended(digest: bytes, value: bytes, data_length: int | None) -> bytes:
-    """The digest with one more entry, given as its JCS bytes. `data_length`: of the JCS of `data`, where the entry has
+def extended(digest: bytes, row_hash: bytes) -> bytes:
+    """The digest with one more row."""
+    return sha256(digest + row_hash).digest()
+
+
+def entry_row_hash(value: bytes, data_length: int | None = None) -> bytes:
+    """The hash of the row of an entry, given as its JCS bytes. `data_length`: of the JCS of `data`, where the entry has
     the shape of version 1; else None, which is slower.
     """
     row = _generic_row(value) if data_length is None else _row(value, data_length)
-    return sha256(digest + sha256(_ROW + row).digest()).digest()
+    return sha256(ROW + row).digest()
 
 
 def of_partitions(digests: Iterable[bytes]) -> bytes:

@@ -53,7 +53,13 @@ class PartitionCheck:
         self._findings = Findings()
         self._place: Place = "audit_log" if topic is None else "topic"
         is_filtered = topic is None and task.org_id is not None
-        self._chain = Chain(task.partition, self._place, partitions=task.partitions, is_filtered=is_filtered)
+        self._chain = Chain(
+            task.partition,
+            self._place,
+            partitions=task.partitions,
+            is_filtered=is_filtered,
+            is_folded=fold is not None,
+        )
         self._chain.go_on_from(task.start.head, task.start.digest, task.start.offset)
         self._unfoldable: str | None = None
 
@@ -95,7 +101,7 @@ class PartitionCheck:
     def _is_wanted(self, each: Followed) -> bool:
         """Of one org: its entries, and where the log is broken."""
         org_id = self._task.org_id
-        return org_id is None or each.entry is None or each.entry.org_id == org_id
+        return org_id is None or each.row_hash is None or each.org_id == org_id
 
     def _take(self, page: Sequence[Followed]) -> None:
         self._progress(len(page))

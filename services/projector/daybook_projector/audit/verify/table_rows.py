@@ -91,7 +91,7 @@ class TableRows:
             self._findings.add(self._finding("surplus", cut.head.position + 1))
 
     def _compare(self, entry: Followed, rows: list[SourceRecord]) -> None:
-        if entry.entry is None:  # what stands in the topic is no entry, which is a finding already
+        if entry.row_hash is None:  # what stands in the topic is no entry, which is a finding already
             for row in rows:
                 self._extend_digest(row, None)
             return
@@ -137,7 +137,8 @@ class TableRows:
     def _extend_digest(self, row: SourceRecord, entry: Followed | None) -> None:
         self.count += 1
         if row.value is not None:
-            self.digest = digest.extended(self.digest, row.value, None if entry is None else entry.data_length)
+            row_hash = None if entry is None else entry.row_hash
+            self.digest = digest.extended(self.digest, row_hash or digest.entry_row_hash(row.value))
 
     def _finding(self, check: Check, position: int, **members: Any) -> Finding:
         given: dict[str, Any] = {
