@@ -124,10 +124,6 @@ class Restoration:
         with show_progress(plan.entries, "entries read back") as advance:
             await self._read_back(plan, advance)
         failpoint("restore-written")
-        try:
-            await refuse_running(self._settings)
-        except Refused as refused:
-            raise DaybookError(f"the topic is written, but {refused}; then begin again") from refused
         return Restored(made, plan.to_write, await set_places(self._settings, self._checkpoints))
 
     def _head(self, partition: int) -> Head:
