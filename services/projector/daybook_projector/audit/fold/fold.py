@@ -7,7 +7,7 @@ Two reasons for quarantine are not found: a user who is missing, as users may be
 that is too long for PostgreSQL's index.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from pathlib import Path
 from typing import Any, Final
@@ -137,9 +137,9 @@ class PartitionFold:
         self._store.set_cache(READING_KIB)
 
 
-def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Iterator[tuple[bytes, bytes]]:
+def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Generator[tuple[bytes, bytes], None, None]:
     """The rows of several partitions, in key order. If two partitions have different rows with one key, which cannot
-    both be in the table, both are given.
+    both be in the table, both are given. Close it before the folds.
     """
     last: tuple[bytes, bytes] | None = None
     for row in merge(*(fold.rows(table) for fold in folds)):

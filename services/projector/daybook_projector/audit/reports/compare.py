@@ -41,7 +41,7 @@ def _partition_changes(before: Certificate, after: Certificate) -> Iterator[str]
     for old, new in _pairs(before, after):
         if new.position > old.position:
             yield f"partition {new.partition}: {new.position - old.position} more entries, to position {new.position}"
-        if new.position == old.position and new.voids != old.voids and UNSET not in (old.voids, new.voids):
+        if new.voids != old.voids and UNSET not in (old.voids, new.voids):
             yield f"partition {new.partition}: voids {old.voids}, then {new.voids}"
 
 

@@ -3,7 +3,7 @@ its own connections and takes the common snapshot.
 """
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,7 +76,7 @@ async def _check_table(sources: Sources, table: Table, partitions: int, org_id: 
         for fold in kept:
             stack.callback(fold.close)
         findings = Findings()
-        rows = live_rows(connection, table, org_id)
-        totals = await compare_table(table, merged_rows(kept, table), rows, findings)
+        folded = stack.enter_context(closing(merged_rows(kept, table)))
+        totals = await compare_table(table, folded, live_rows(connection, table, org_id), findings)
     digest = bytes.fromhex(totals.digest)
     return TableReport(totals.name, totals.rows, digest, tuple(findings.listed), findings.more)
