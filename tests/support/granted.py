@@ -1,4 +1,6 @@
-"""Roles with the grants of docs/tables.md, under fresh names, and settings for logging in as one of them."""
+"""Roles with the grants of docs/tables.md and docs/auditing.md, under fresh names, and settings for logging in
+as one of them.
+"""
 
 import re
 from collections.abc import AsyncIterator
@@ -13,7 +15,7 @@ from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
 from support.driving import connected
 
-ROLES = ("reader", "command", "projector")
+ROLES = ("reader", "command", "projector", "auditor")
 PASSWORD = "of-a-throw-away-role"
 
 
@@ -36,14 +38,19 @@ class Granted:
 @asynccontextmanager
 async def granted(settings: Settings) -> AsyncIterator[Granted]:
     """The roles are dropped afterwards; nobody may be logged in as one of them then."""
-    (grants,) = blocks(section(page("docs/tables.md"), "Grants"), "sql")
+    grants = _grants("docs/tables.md", "Grants") + _grants("docs/auditing.md", "Rights")
     prefix = f"t{uuid4().hex[:10]}_"
-    named = grants.text.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")
+    named = grants.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")
     async with connected(settings) as owner:
-        await owner.execute(re.sub(r"daybook_(reader|command|projector)", rf"{prefix}\1", named))
+        await owner.execute(re.sub(rf"daybook_({'|'.join(ROLES)})", rf"{prefix}\1", named))
         try:
             yield Granted(settings, owner, prefix)
         finally:
             for role in ROLES:
                 await owner.execute(f"DROP OWNED BY {prefix}{role}")
                 await owner.execute(f"DROP ROLE {prefix}{role}")
+
+
+def _grants(path: str, title: str) -> str:
+    (grants,) = blocks(section(page(path), title), "sql")
+    return grants.text

@@ -1,0 +1,157 @@
+"""The grants and ACLs of docs/auditing.md: the auditors' commands need them, all of them, and nothing else."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from daybook_contracts.topics import Topics
+from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.settings import Settings
+from support.documents import blocks, page, section
+from support.driving import connected
+from support.granted import Granted, granted
+from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
+from support.logbook import Logbook, log_with, org, user
+from support.projecting import database, post, publish
+from support.shell import finish, invoke, start
+from support.stack import FreshSettings
+
+ORG = org(1)
+(GRANTS,) = blocks(section(page("docs/auditing.md"), "Rights"), "sql")
+EVERYTHING = ("--scope", "topic", "--scope", "audit_log", "--scope", "tables")
+READING = [
+    ("audit", "verify"),
+    ("audit", "verify", "--org", ORG),
+    ("audit", "explain", "orgs", ORG),
+    ("audit", "explain", "orgs", ORG, "--from", "audit_log"),
+    ("audit", "replay", "--as-of", "0.1", "--diff"),
+    ("audit", "replay", "--as-of", "0.1", "--diff", "--from", "audit_log"),
+]
+WRITING = """
+SELECT grantee || ': ' || privilege_type || ' on ' || table_name FROM information_schema.role_table_grants
+ WHERE grantee = $1 AND privilege_type <> 'SELECT'
+"""
+
+
+def each_right() -> list[str]:
+    """One for each schema and table, such as `SELECT ON orgs`."""
+    found = re.findall(r"GRANT (USAGE|SELECT) ON (SCHEMA )?([^;]+?) TO daybook_auditor;", GRANTS.text)
+    return [f"{right} ON {kind}{name.strip()}" for right, kind, names in found for name in names.split(",")]
+
+
+RIGHTS = each_right()
+
+
+@pytest.fixture(scope="module")
+def settings(lasting_settings: FreshSettings) -> Settings:
+    return lasting_settings(partitions=1)
+
+
+@pytest.fixture(scope="module")
+def log(settings: Settings) -> Logbook:
+    log = log_with(ORG)
+    asyncio.run(write(settings, log))
+    return log
+
+
+async def write(settings: Settings, log: Logbook) -> None:
+    await publish(settings, log)
+    async with database(settings) as pool:
+        assert await post(pool, log, managed=settings.users == "managed") == []
+
+
+@pytest.fixture
+async def roles(settings: Settings, log: Logbook) -> AsyncIterator[Granted]:
+    async with granted(settings) as roles:
+        yield roles
+
+
+def auditor(roles: Granted) -> Settings:
+    return roles.settings.model_copy(update={"database_url": roles.url("auditor")})
+
+
+async def run(settings: Settings, *arguments: str) -> tuple[int, str]:
+    """In this process, which is quicker. Returns the exit code and all output."""
+    result = await asyncio.to_thread(invoke, settings, *arguments)
+    return result.exit_code, result.output
+
+
+@pytest.mark.parametrize("arguments", READING, ids=" ".join)
+async def test_the_auditors_rights_are_sufficient(roles: Granted, arguments: tuple[str, ...]) -> None:
+    code, output = await run(auditor(roles), *arguments)
+    assert code == 0, output
+
+
+@pytest.mark.parametrize("source", ["topic", "audit_log"])
+async def test_the_auditors_rights_are_sufficient_for_exports(roles: Granted, tmp_path: Path, source: str) -> None:
+    code, output = await run(auditor(roles), "audit", "export", str(tmp_path / "export"), "--from", source)
+    assert (code, output.splitlines()[-1][:10]) == (0, "entries 2,"), output
+
+
+async def test_the_auditors_rights_are_sufficient_for_following(roles: Granted) -> None:
+    tail = await start(auditor(roles), "audit", "tail", "--after", "0.-1")
+    assert tail.stdout is not None
+    first = await asyncio.wait_for(tail.stdout.readline(), 30)
+    tail.terminate()
+    assert (await finish(tail)).code == 0
+    assert b" 0.0 success REGISTER_USER " in first
+
+
+async def test_the_auditor_cannot_write(roles: Granted) -> None:
+    assert await roles.owner.fetch(WRITING, roles.name("auditor")) == []
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+async def test_verify_needs_each_of_the_auditors_rights(roles: Granted, right: str) -> None:
+    name = roles.name("auditor")
+    await roles.owner.execute(f"REVOKE {right} FROM {name}")
+    if right.endswith("SCHEMA public"):
+        await roles.owner.execute("REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    code, output = await run(auditor(roles), "audit", "verify", *EVERYTHING)
+    await roles.owner.execute("GRANT USAGE ON SCHEMA public TO PUBLIC")
+    assert code == 2, output
+    assert "could not check: " in output
+
+
+async def test_nothing_of_an_identity_provider_is_needed(fresh_settings: FreshSettings) -> None:
+    settings = fresh_settings(init=False, partitions=1, users="external")
+    async with connected(settings) as owner:
+        await owner.execute("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)")
+        await owner.execute("INSERT INTO auth.users VALUES ($1)", user(1))
+    await ensure_topics(settings)
+    await migrate(settings)
+    await write(settings, log_with(ORG))
+    async with granted(settings) as roles:
+        name = roles.name("auditor")
+        await roles.owner.execute(f"REVOKE ALL ON auth.users FROM {name}; REVOKE ALL ON SCHEMA auth FROM {name}")
+        for arguments in (*READING, ("audit", "verify", *EVERYTHING)):
+            code, output = await run(auditor(roles), *arguments)
+            assert code == 0, output
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[GuardedKafka]:
+    with guarded_kafka() as started:
+        yield started
+
+
+async def test_the_auditors_acls_are_sufficient(
+    guarded: GuardedKafka, settings: Settings, log: Logbook, tmp_path: Path
+) -> None:
+    reading = guarded.settings(database_url=settings.database_url, topic_prefix=settings.topic_prefix, partitions=1)
+    superuser = guarded.superuser(topic_prefix=settings.topic_prefix).model_copy(update={"partitions": 1})
+    await ensure_topics(superuser)
+    log.published = [0]
+    await publish(superuser, log)
+    topic, operations = Topics(settings.topic_prefix).audit_log, (Operation.DESCRIBE, Operation.READ)
+    await guarded.allow(Resource.TOPIC, topic, *operations)
+    for arguments in (*READING, ("audit", "export", str(tmp_path / "export"), "--from", "topic")):
+        code, output = await run(reading, *arguments)
+        assert code == 0, output
+    await guarded.forbid(Resource.TOPIC, topic, Operation.READ)
+    code, output = await run(reading, "audit", "verify", "--scope", "topic")
+    assert (code, "not authorised" in output) == (2, True), output
