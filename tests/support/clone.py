@@ -94,9 +94,10 @@ def cloned() -> Iterator[Clone]:
 
 @contextmanager
 def running_clone() -> Iterator[Clone]:
-    """With `daybook up`, and the checkout's virtual environment, as a reader of the tour has it."""
+    """With `daybook up`, and the checkout's virtual environment and documents, as a reader of the tours has them."""
     with cloned() as clone:
-        (clone.folder / ".venv").symlink_to(checkout() / ".venv")
+        for shared in (".venv", "docs"):
+            (clone.folder / shared).symlink_to(checkout() / shared)
         up = clone.up()
         try:
             clone.await_ready(up)

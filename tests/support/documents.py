@@ -86,9 +86,13 @@ def _lines(text: str) -> list[str]:
 
 
 def _fits(shown: list[str], got: list[str]) -> bool:
-    """Line by line; a line `...` stands for any number of lines."""
+    """Line by line; a line `...` stands for any number of lines, and `…` for one or more characters of a line."""
     if not shown:
         return not got
     if shown[0] == "...":
         return any(_fits(shown[1:], got[skipped:]) for skipped in range(len(got) + 1))
-    return bool(got) and shown[0] == got[0] and _fits(shown[1:], got[1:])
+    return bool(got) and _is_line(shown[0], got[0]) and _fits(shown[1:], got[1:])
+
+
+def _is_line(shown: str, got: str) -> bool:
+    return re.fullmatch(".+".join(map(re.escape, shown.split("…"))), got) is not None

@@ -120,6 +120,10 @@ def test_the_example_envelope_is_a_valid_command() -> None:
         ("text", " a |  b\n...\n z", "a | b\n\nc\nd\nz\n", True),
         ("text", "a\n...\nz", "a\nc", False),
         ("text", "a", "a\nb", False),
+        ("text", "hash …, voids 1", "hash 0a1b, voids 1", True),
+        ("text", "hash …, voids 1", "hash 0a1b, voids 11", False),
+        ("text", "hash …", "hash 0a\n1b", False),
+        ("text", "a.c…", "abcd", False),
     ],
 )
 def test_output_of_the_tour_must_match_the_page(language: str, shown: str, actual: str, *, matches: bool) -> None:
