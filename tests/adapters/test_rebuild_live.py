@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-from itertools import count
 from typing import get_args
 
 import pytest
@@ -18,11 +17,10 @@ from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.shadow_fold import require_same
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
 from support.healing import LOCK_MEMBER, heal, locked, older_than, post_rest, unseen, wait_until_blocked
-from support.logbook import Logbook, log_with, org_in, project, thing, user_in
+from support.logbook import project, thing
 from support.poison import ANN, BOB, SICK, WELL
-from support.projecting import check_fold, database, post, projected, projecting, publish, quarantine, tables
+from support.projecting import check_fold, post, quarantine, tables
 from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, compare, full, hurt, rebuild, run_rebuild, start_rebuild
-from support.stack import FreshSettings
 
 POINTS = [point for point in get_args(Point) if point.startswith("rebuild-")]
 BY_NAME = {damage.name: damage for damage in DAMAGES}
@@ -32,18 +30,23 @@ COLUMN = BY_NAME["a column of public.org_members"]
 async def test_entries_after_the_comparison_are_included(settings: Settings, pool: Pool) -> None:
     log = full()
     await post(pool, log)
-    await hurt(pool, BY_NAME["a missing row of public.secret_refs"], COLUMN)
+    await hurt(pool, BY_NAME["a missing row of public.integration_alerts"], COLUMN)
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         assert len((await rebuilding.compare()).differences) == 2
         log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(30), key_name="later", secret_id_ref="env:L"))
-        log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(22)))
-        log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(31), key_name="b", secret_id_ref="env:M"))
+        for secret in (22, 9):
+            log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(secret)))
+        for secret, name in ((22, "a"), (9, "b")):
+            made = facts.SecretRefCreated(secret_ref_id=thing(secret), key_name=name, secret_id_ref="env:M")
+            log.add(SICK, ANN, made)
         log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
         log.add(SICK, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
         # This row was damaged; now it has another value than the one that was compared.
         log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
-        assert [each for each in await rebuilding.apply() if each] == [Difference("public.secret_refs", missing=1)]
+        assert [each for each in await rebuilding.apply() if each] == [
+            Difference("public.integration_alerts", missing=1)
+        ]
     await check_fold(pool, log)
     assert not await compare(settings)
 
@@ -189,74 +192,3 @@ async def test_of_two_rebuilds_the_second_is_refused(settings: Settings, pool: P
             await compare(settings)
         assert await pool.fetchval(LEFT_OVER) == 1
     assert not await compare(settings)
-
-
-SEEN = """
-SELECT (SELECT count(*) FROM orgs WHERE id = ANY ($1::uuid[])), (SELECT count(*) FROM org_members WHERE role = 'owner'),
-       (SELECT count(*) FROM secret_refs WHERE secret_id_ref = 'env:THROUGHOUT')
-"""
-
-
-class Traffic:
-    """Commands' entries in both partitions, until it is stopped. Their rows are others than those that are damaged."""
-
-    def __init__(self, settings: Settings, log: Logbook, actor: str, org_ids: list[str]) -> None:
-        self._settings = settings
-        self._log = log
-        self._actor = actor
-        self._org_ids = org_ids
-        self.stopped = asyncio.Event()
-
-    async def run(self) -> None:
-        for number in count(1000):
-            for at, org_id in enumerate(self._org_ids):
-                self._log.add(org_id, self._actor, facts.OrgRenamed(name=f"name {number}"))
-                created = facts.ProjectCreated(name="a", project_id=project(10 * number + at))
-                self._log.add(org_id, self._actor, created)
-                self._log.add(org_id, self._actor, facts.ProjectRenamed(name="b", project_id=created.project_id))
-            await publish(self._settings, self._log)
-            if self.stopped.is_set():
-                return
-
-
-async def watch(pool: Pool, org_ids: list[str], stopped: asyncio.Event) -> int:
-    """Reads again and again what is there throughout; returns how often."""
-    for polls in count(1):
-        assert tuple(await pool.fetchrow(SEEN, org_ids) or ()) == (4, 4, 2)
-        if stopped.is_set():
-            return polls
-    raise AssertionError
-
-
-async def test_readers_and_the_projector_go_on_during_a_rebuild(fresh_settings: FreshSettings) -> None:
-    settings = fresh_settings(partitions=2)
-    ann, bob = user_in(0, 2), user_in(1, 2)
-    calm, busy = ([org_in(partition, 2, number) for partition in (0, 1)] for number in (0, 1))
-    log = log_with(*calm, *busy, users=[ann, bob], partitions=2)
-    for number, org_id in enumerate(calm):
-        log.add(org_id, ann, facts.MemberAdded(role="admin", user_id=bob))
-        kept = facts.SecretRefCreated(secret_ref_id=thing(number), key_name="a", secret_id_ref="env:THROUGHOUT")
-        log.add(org_id, ann, kept, facts.ProjectCreated(name="a", project_id=project(number)))
-    async with database(settings) as pool, projecting(settings):
-        await publish(settings, log)
-        await projected(pool, log)
-        for statement in (
-            "UPDATE org_members SET role = 'viewer' WHERE user_id = $1",
-            "DELETE FROM org_members WHERE user_id = $1 AND org_id = (SELECT min(org_id::text)::uuid FROM org_members)",
-        ):
-            await pool.execute(statement, bob)
-        await pool.execute("UPDATE secret_refs SET key_name = 'x' WHERE id = $1", thing(1))
-        await pool.execute("UPDATE orgs SET name = 'x' WHERE id = $1", calm[1])
-        await pool.execute("UPDATE projects SET name = 'x' WHERE id = $1", project(0))
-        traffic = Traffic(settings, log, ann, busy)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(traffic.run())
-            watching = group.create_task(watch(pool, [*calm, *busy], traffic.stopped))
-            done = await run_rebuild(settings, "--yes")
-            traffic.stopped.set()
-        assert (done.code, done.stderr) == (0, ""), done
-        assert done.stdout.splitlines()[-1] == "5 rows corrected"
-        assert watching.result() > 10
-        await projected(pool, log)
-        await check_fold(pool, log)
-        assert not await compare(settings, "topic")

@@ -174,3 +174,8 @@ NINE_TABLES = (
     "integration_alerts",
 )
 EMPTIED = damage("all tables emptied", [f"DELETE FROM {table}" for table in (*NINE_TABLES, "auth.users")])
+TWO = (
+    damage("members", f"DELETE FROM org_members WHERE user_id = '{BOB}'"),
+    damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{WELL}'"),
+)
+"""Damage to two rows, each of another org."""
