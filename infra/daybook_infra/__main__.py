@@ -1,4 +1,4 @@
-"""`python -m daybook_infra` is `daybook`: for starting it with the very interpreter that runs already."""
+"""`python -m daybook_infra` runs the `daybook` command line, so a program can start it with its own interpreter."""
 
 from daybook_infra.operations.cli import main
 

@@ -57,7 +57,7 @@ async def test_computed_ids_and_policy_alerts_are_not_reserved(pool: Pool, monke
     log.add(SICK, ANN, facts.ProjectCreated(name="a", project_id=site))
     log.add(SICK, ANN, connected(link, site))
     log.add(SICK, ANN, raised("sync_failing", "warning", link, site))
-    monkeypatch.setattr(kept_entries, "RESERVE", "no statement at all")
+    monkeypatch.setattr(kept_entries, "RESERVE_IDS", "no statement at all")
     assert await post(pool, log) == []
     assert await reserved(pool) == {}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daybook_infra.stack.interface import StackError
-from daybook_infra.stack.ports import CHOICE, LOOPBACK, check_free, is_free, next_free, remembered_ports
+from daybook_infra.stack.ports import CANDIDATE_PORTS, LOOPBACK, check_free, is_free, next_free, remembered_ports
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_ports_are_chosen_once(tmp_path: Path) -> None:
     first = remembered_ports(file, ("kafka", "postgres"))
     assert remembered_ports(file, ("kafka", "postgres")) == first
     assert len(set(first.values())) == 2
-    assert all(port in CHOICE for port in first.values())
+    assert all(port in CANDIDATE_PORTS for port in first.values())
 
 
 def test_adding_a_name_keeps_the_known_ports(tmp_path: Path) -> None:

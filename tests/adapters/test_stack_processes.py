@@ -68,7 +68,7 @@ def test_a_child_gets_only_the_environment_it_is_given(monkeypatch: pytest.Monke
 def test_a_program_that_exceeds_its_deadline_has_failed() -> None:
     done = run(Child([sys.executable, "-c", "import signal; signal.pause()"]), seconds=0.5)
     assert done.code != 0
-    assert done.last_line().startswith("no end after")
+    assert done.last_line().startswith("did not end within")
 
 
 def test_a_program_that_does_not_exist_has_failed(tmp_path: Path) -> None:

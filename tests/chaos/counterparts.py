@@ -16,7 +16,7 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres import checkpoints
 from daybook_projector.postgres.checkpoints import move_checkpoint
 from daybook_projector.postgres.org_writer import quarantined_orgs
-from daybook_projector.postgres.row_writer import Met
+from daybook_projector.postgres.row_writer import Conflicts
 from daybook_projector.postgres.writer import Writer
 from support import removals
 from support.patching import Patch
@@ -26,21 +26,25 @@ Remove = Callable[[Patch], None]
 
 def set_without_comparing(patch: Patch) -> None:
     compared = "next_offset = $2 AND position = $3 AND hash = $4"
-    assert compared in checkpoints.MOVE
+    assert compared in checkpoints.MOVE_CHECKPOINT
     anything = "($2::bigint, $3::bigint, $4::text) IS NOT NULL"
-    patch.replace(checkpoints, "MOVE", checkpoints.MOVE.replace(compared, anything))
+    patch.replace(checkpoints, "MOVE_CHECKPOINT", checkpoints.MOVE_CHECKPOINT.replace(compared, anything))
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
     """Commits first the checkpoint, then the rows: rows lost in between are missing, and no key conflict reveals it."""
 
-    async def write_whole(writer: Writer, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
+    async def write_whole(
+        writer: Writer, connection: Connection, batch: Batch, conflicts: Conflicts = frozenset()
+    ) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
         async with connection.transaction():
             if batch.entries:
                 failpoint("before-rows")
-                await writer._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), met)
+                await writer._write_rows(
+                    connection, batch, await quarantined_orgs(connection, batch.entries), conflicts
+                )
                 failpoint("after-rows")
 
     patch.replace(Writer, "_write_whole", write_whole)

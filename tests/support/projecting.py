@@ -20,7 +20,7 @@ from daybook_projector.main import project
 from daybook_projector.metrics import Metrics
 from daybook_projector.partition.batch_rows import Poison
 from daybook_projector.partition.machine import Batch, PartitionLog
-from daybook_projector.postgres.row_writer import Met
+from daybook_projector.postgres.row_writer import Conflicts
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 from support.chain import Json
@@ -161,8 +161,8 @@ def _parsed(value: bytes | None) -> Json | None:
 class StrictWriter(Writer):
     """Fails on a retry org by org: it would give the right tables too, but without poison nothing should cause one."""
 
-    async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
-        raise AssertionError(f"the batch up to {batch.after} could not be written whole, after {met}")
+    async def _write_by_org(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
+        raise AssertionError(f"the batch up to {batch.after} could not be written whole, after {conflicts}")
 
 
 async def post(

@@ -38,8 +38,8 @@ class Pass:
 
     @property
     def commands(self) -> int:
-        """The most commands to send: one more than needed, for dead letters that arrive meanwhile. A connection that
-        keeps getting new ones does not keep the pass from ending.
+        """The maximum number of commands to send: one more than needed, for dead letters that arrive meanwhile. With
+        this limit, the pass ends even if dead letters keep arriving.
         """
         return -(-self.matching // BULK_IDS) + 1
 
@@ -48,7 +48,8 @@ def plan_passes(action: BulkAction, pending: Mapping[int, int]) -> tuple[Pass, .
     """`pending`: the number of dead letters by retry count. Passes without a match are omitted.
 
     A retried dead letter stays pending; only its retry count changes. Retries therefore go up level by level: first
-    those never retried, then those retried at most once, and so on. Running it again after an interruption continues.
+    those never retried, then those retried at most once, and so on. After an interruption, a new plan continues where
+    the old one stopped.
     """
     match action:
         case Retry(most):

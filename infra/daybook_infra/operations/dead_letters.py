@@ -1,4 +1,4 @@
-"""Counts a connection's dead letters, and executes bulk commands on them. bulk.py plans which."""
+"""Counts a connection's dead letters, and executes bulk commands on them, which bulk.py plans."""
 
 import asyncio
 import json
@@ -83,7 +83,7 @@ def envelope(ref: ConnectionRef, type_: str, data: dict[str, Any]) -> AddressedC
 async def execute(
     client: CommandClient, database: OwnConnection, ref: ConnectionRef, command: AddressedCommand
 ) -> BulkResult:
-    """Return when the tables show the effect. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
+    """Returns when the tables show the effect. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
     outcome = await (await client.publish(command))
     accepted = _accepted(outcome)
     await _wait_until_projected(database, ref, accepted.position, client.seconds)

@@ -1,5 +1,5 @@
-"""The demo user of a local stack, and a curl command to try.
-The user registers itself through the HTTP door: no service policy can forbid that.
+"""The demo user of a local stack, and a curl command to try. The user registers itself through the HTTP door, because
+no service policy can forbid that.
 """
 
 import http.client
@@ -17,7 +17,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import StackError
 
 USER_ID = "0199f000-0000-7000-8000-00000000da7e"
-# Constant, so that the second `daybook up` gets the first one's answer.
+# Constant, so that a later `daybook up` gets the answer of the first one.
 COMMAND_ID = "0199f000-0000-7000-8000-000000000001"
 VALID = timedelta(hours=24)
 ANSWER_SECONDS = 30
@@ -35,7 +35,7 @@ class Demo:
         return sign(self.settings, signing_secret(self.settings, principal, None), principal, datetime.now(UTC), VALID)
 
     async def register(self) -> None:
-        """Return once the user is in the tables, so that commands can name it."""
+        """Returns once the user is in the tables, so that commands can name it."""
         position = self._register_user()
         async with connect(self.settings, "daybook-up") as connection:
             seen = await connection.fetchval(

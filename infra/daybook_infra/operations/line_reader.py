@@ -10,7 +10,7 @@ READ_AHEAD = 100
 
 
 async def read_lines(file: BinaryIO) -> AsyncGenerator[bytes]:
-    """Yield stripped lines and skip blank ones. Raises OSError if reading fails. `file` must have a descriptor.
+    """Yields stripped lines and skips blank ones. Raises OSError if reading fails. `file` must have a descriptor.
 
     The reading thread is a daemon, so that an idle terminal does not keep the program from ending.
     """
@@ -25,7 +25,8 @@ async def read_lines(file: BinaryIO) -> AsyncGenerator[bytes]:
 
     def read() -> None:
         try:
-            # A separate reader: Python closes stdin's own reader on exit, and cannot while a thread waits in it.
+            # Opens a separate reader: at exit, Python closes stdin's own reader, which blocks while a thread waits in
+            # it.
             for line in open(file.fileno(), "rb", closefd=False):  # noqa: SIM115 - nothing to close
                 unread.acquire()
                 hand_over(line)

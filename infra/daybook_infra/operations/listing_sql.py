@@ -1,5 +1,5 @@
-"""SQL of the listings. Each returns a bounded number of rows, never a config or a payload. A NULL parameter is no
-restriction: PostgreSQL drops its condition when it plans the statement.
+"""SQL of the listings. Each statement returns a bounded number of rows, never a config or a payload. A NULL parameter
+restricts nothing: PostgreSQL drops its condition when it plans the statement.
 """
 
 from dataclasses import dataclass
@@ -21,8 +21,8 @@ class Scope:
     limit: int
 
 
-# Severities, org, project, connection, the ids of the connection's policy alerts, limit.
-# For an alert raised by hand, only its entry names the connection. If an id was used again, the latest entry counts.
+# Parameters: severities, org, project, connection, the ids of the connection's policy alerts, limit. For an alert
+# raised by hand, only its entry names the connection. If an id was used again, the latest entry counts.
 ALERTS: Final = """
 SELECT id, severity, org_id, project_id, (
     SELECT e.metadata_json->'data'->>'connection_id' FROM audit_log AS e
@@ -50,10 +50,11 @@ FROM (
 ORDER BY rank, org_id, project_id, id
 """
 
-# Projects, limit.
+# Parameters: projects, limit.
 CONNECTIONS_OF_PROJECTS: Final = "SELECT id FROM source_connections WHERE project_id = ANY($1::uuid[]) LIMIT $2"
 
-# Statuses, org, project, connection, limit. Each status is read from its own index; one not asked for costs nothing.
+# Parameters: statuses, org, project, connection, limit. Each status is read from its own index; a status that is not
+# requested costs nothing.
 _RUNS_OF_A_STATUS = """
 (SELECT r.id, r.status, c.org_id, c.project_id, r.connection_id, r.started_at, r.finished_at, r.error_message
 FROM sync_runs AS r
@@ -70,8 +71,9 @@ RUNS: Final = (
     + "ORDER BY started_at DESC, id DESC LIMIT $5"
 )
 
-# Active ones too, type, org, project, connection, limit, how far to count. ORDER BY d.id makes PostgreSQL count in the
-# index: where one connection has most dead letters, it would otherwise scan the table for those of another.
+# Parameters: whether to list active ones too, type, org, project, connection, limit, how far to count. ORDER BY d.id
+# makes PostgreSQL count in the index. Otherwise, if one connection has most dead letters, it would scan the table to
+# count those of another connection.
 CONNECTIONS: Final = """
 SELECT c.id, c.type, c.name, c.is_active, c.org_id, c.project_id, (
     SELECT count(*) FROM (

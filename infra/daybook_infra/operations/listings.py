@@ -23,7 +23,7 @@ from daybook_infra.runtime.settings import Settings
 
 APPLICATION: Final = "daybook-listing"
 RULES: Final[tuple[str, ...]] = get_args(Rule)
-# Two full orgs. Bounds the search for the connection of a policy's alert.
+# The connections of two full orgs. Limits the search for the connection of a policy's alert.
 CONNECTIONS_TRIED: Final = 20_000
 
 Row = TypeVar("Row")
@@ -92,7 +92,7 @@ async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Pag
 async def connections(
     settings: Settings, scope: Scope, type_: str | None, *, active_too: bool
 ) -> Page[SourceConnection]:
-    """Ordered by org, project and name. A connection that the scope names is listed even if it is active."""
+    """Ordered by org, project and name. A connection that `scope` names is listed even if it is active."""
     also_active = active_too or scope.connection_id is not None
     async with _tables(settings) as tables:
         rows = await tables.fetch(CONNECTIONS, also_active, type_, *_ids(scope), scope.limit + 1, PENDING_COUNTED)
@@ -123,7 +123,9 @@ def _alert(row: Any) -> ListedAlert:
 
 
 async def _with_rules(tables: OwnConnection, found: Sequence[ListedAlert]) -> tuple[ListedAlert, ...]:
-    """A policy's alert id is a UUIDv5 of connection and rule; it is resolved by computing those of its project."""
+    """Adds the rules and connections of policies' alerts. Their ids are UUIDv5 of connection and rule, so this computes
+    the ids for all connections of the alerts' projects, and compares them.
+    """
     projects = {alert.project_id for alert in found if UUID(alert.id).version == 5}
     if not projects:
         return tuple(found)

@@ -1,4 +1,4 @@
-"""Publishes commands over Kafka and waits for their results: addressed commands in, one outcome each out."""
+"""Publishes commands over Kafka and waits for their results: addressed commands in, an outcome for each out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -23,7 +23,7 @@ Outcome = Result | Pending
 
 @dataclass(frozen=True, slots=True)
 class CommandClient:
-    """`seconds`: how long each command may wait for its outcome, and before that for Kafka."""
+    """`seconds`: how long to wait for Kafka, and then for the outcome of each command."""
 
     signer: Signer
     seconds: float
@@ -68,13 +68,13 @@ class CommandClient:
 
 
 def is_known(outcome: Outcome) -> bool:
-    """False where the command may or may not have been, or yet be, decided."""
+    """False if it is unknown whether the command has been or will be decided."""
     return not isinstance(outcome, Pending) and (isinstance(outcome, Accepted) or outcome.code != Code.UNAVAILABLE)
 
 
 @asynccontextmanager
 async def publishing(settings: Settings, signer: Signer, seconds: float) -> AsyncIterator[CommandClient]:
-    """A client that listens for its results. Raises `KafkaAway` where there is no Kafka."""
+    """A client that receives its commands' results. Raises `KafkaAway` if Kafka cannot be reached."""
     topics = Topics(settings.topic_prefix)
     publisher = CommandPublisher(settings, topics.commands, CLIENT, seconds)
     try:

@@ -1,4 +1,6 @@
-"""Settings for commands that need servers: from the environment, else from the local stack. Starts nothing."""
+"""Finds the settings of commands that need servers: from the environment, or else from the local stack. Starts
+nothing.
+"""
 
 from pathlib import Path
 

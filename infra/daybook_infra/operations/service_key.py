@@ -1,4 +1,4 @@
-"""The key with which a command line signs its records."""
+"""Finds the key with which `daybook send` and `daybook dlq` sign their records."""
 
 from pathlib import Path
 

@@ -41,9 +41,9 @@ FROM daybook.quarantine WHERE released_at IS NULL ORDER BY quarantined_at
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """Offsets are Kafka's; `position` is the last projected entry's, -1 where there is none.
+    """The ends are Kafka's offsets. `position` is that of the last projected entry, -1 if there is none.
 
-    `fault`: why the log is not the one that was projected; the partition is stopped then.
+    `fault`: why the log is not the one that was projected. Such a partition is stopped.
     """
 
     partition: int
@@ -106,7 +106,7 @@ async def collect_status(settings: Settings) -> SystemStatus:
     """Raises `DaybookError` if a server does not answer or was never set up."""
     kafka = await _read_kafka(settings)
     database = await _read_database(settings)
-    # Read after the checkpoints, so that it is never behind them.
+    # The log's ends are read after the checkpoints, so that they are never behind them.
     log = await _read_log(settings, kafka.log_partitions, database.checkpoints)
     return SystemStatus(
         versions={

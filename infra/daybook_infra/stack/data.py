@@ -1,5 +1,6 @@
-"""Who runs the servers, and where their data is. If root starts them, they run as a system user, because PostgreSQL
-refuses to run as root. The data is then outside the checkout, whose parent folders that user may not be able to enter.
+"""Says which user runs the servers, and where their data is. If root starts them, they run as a system user, because
+PostgreSQL refuses to run as root. Their data is then outside the checkout, because that user may not be able to enter
+the checkout's parent folders.
 """
 
 import hashlib

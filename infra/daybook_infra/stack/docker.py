@@ -34,7 +34,7 @@ class DockerStack:
             self._check_ports(missing)
             if missing:
                 self.say(f"starting {titles(missing)} in Docker")
-            if parts:  # those that run may not be healthy yet
+            if parts:  # parts that run already may not be healthy yet
                 self._compose("up", "--detach", "--wait", *sorted(parts), seconds=UP_SECONDS)
         return missing
 
@@ -66,7 +66,7 @@ class DockerStack:
         return [*(f"Docker volume {name}" for name in self._volumes()), *map(str, passwords)]
 
     def delete_data(self) -> None:
-        """Stopped containers go first: Docker deletes no volume that a container uses."""
+        """Deletes the stopped containers first, because Docker deletes no volume that a container uses."""
         if volumes := self._volumes():
             self._compose("rm", "--force")
             self._docker("volume", "rm", *volumes)
@@ -74,7 +74,9 @@ class DockerStack:
 
     @property
     def project(self) -> str:
-        """The compose project, of this checkout alone: PostgreSQL's volume has the password that is in its home."""
+        """The compose project. Each checkout has its own, because PostgreSQL's volume was created with the password in
+        this checkout's home.
+        """
         return f"daybook-{hashlib.sha256(os.fsencode(self.home.folder)).hexdigest()[:8]}"
 
     @property

@@ -112,7 +112,9 @@ class Kafka:
         return find_process(read_pid(self.pid_file), str(self._settings))
 
     def prepare(self) -> None:
-        """Formats the node's folder under another name first, so that an interrupted run leaves no broken folder."""
+        """Formats the node's folder under another name and then renames it, so that an interrupted run leaves no broken
+        folder.
+        """
         logs = self.data / "kafka"
         if (logs / "meta.properties").is_file():
             return
@@ -125,7 +127,7 @@ class Kafka:
         unfinished = self.data / "kafka.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._write_settings(unfinished)
-        # One argument, because one id in 64 begins with a dash.
+        # Option and id are one argument, because one id in 64 begins with a dash.
         format_it = ["kafka.tools.StorageTool", "format", f"--cluster-id={self.cluster.id}", "-c", str(self._settings)]
         done = run(self._java(format_it))
         if done.code != 0:

@@ -1,4 +1,4 @@
-"""What the local stack adds to the settings: which stack, which of its servers, and the JWT secret. Starts nothing."""
+"""Adds the local stack's servers and JWT secret to the settings, and chooses the stack. Starts nothing."""
 
 import secrets
 from typing import assert_never
@@ -27,7 +27,7 @@ def stack_of(settings: Settings, say: Say = lambda _: None) -> Stack:
 
 
 def parts_needed(settings: Settings) -> frozenset[Part]:
-    """The servers that the settings do not name, so that the local stack has to run them."""
+    """The servers that the local stack has to run, because the settings do not name them."""
     named = {Part.KAFKA: settings.kafka_bootstrap, Part.POSTGRES: settings.database_url.get_secret_value()}
     return frozenset(part for part in ALL_PARTS if not named[part])
 

@@ -12,7 +12,7 @@ from daybook_infra.stack.interface import Say, StackError
 
 @contextmanager
 def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None]:
-    """For short work. Raises `StackError` if another process keeps the lock for longer than `seconds`."""
+    """For short operations. Raises `StackError` if another process keeps the lock for longer than `seconds`."""
     lock = FileLock(file)
     if not _acquired(lock):
         say(f"waiting for another daybook that holds {file}")
@@ -26,7 +26,9 @@ def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None
 
 @contextmanager
 def lock_or_refuse(file: Path, refusal: str) -> Iterator[None]:
-    """For as long as a program runs. Raises `StackError` with `refusal`, where `{pid}` stands for the holder's pid."""
+    """For locks that a program holds as long as it runs. If another process holds it, raises `StackError` with
+    `refusal`, in which `{pid}` stands for the holder's pid.
+    """
     lock = FileLock(file, on_acquired=_write_pid)
     if not _acquired(lock):
         raise StackError(refusal.format(pid=file.read_text(encoding="utf-8") or "unknown"))

@@ -55,7 +55,9 @@ class Home:
         return self.folder / f"{name}.lock"
 
     def make(self) -> None:
-        """Raises `StackError` if this user may not write there, before any later step fails for that reason."""
+        """Creates the folders. Raises `StackError` if this user may not write there, so that no later step fails for
+        this reason.
+        """
         try:
             for folder in (self.folder, self.folder / "logs", self.folder / "run"):
                 folder.mkdir(parents=True, exist_ok=True)

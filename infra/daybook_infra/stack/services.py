@@ -1,4 +1,6 @@
-"""Daybook's two services as children of `daybook up`, and what an `up` that was killed has left running."""
+"""Daybook's two services as children of `daybook up`, and the services and servers that a killed `up` has left
+running.
+"""
 
 import http.client
 import os
@@ -102,7 +104,7 @@ def refuse_while_up_runs(home: Home) -> None:
 
 
 def end_services(home: Home, say: Say) -> None:
-    """Only while no `up` runs: then the services that still run are those of one that was killed."""
+    """Call it only while no `up` runs. Services that still run then were left behind by an `up` that was killed."""
     for service, process in services_left_behind(home).items():
         say(f"ending a {service} service that was left behind (pid {process.pid})")
         end_process(process, service, say)

@@ -26,7 +26,7 @@ def projector() -> None:
 @click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
 def run(port: int, host: str | None) -> None:
     """Run one instance until SIGTERM or Ctrl-C. You can run several: they share the partitions."""
-    # Here, because `daybook --help` needs none of it.
+    # Imported here, because `daybook --help` does not need it.
     from daybook_projector.main import run_service
 
     settings = load_settings()

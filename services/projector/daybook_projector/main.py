@@ -1,4 +1,4 @@
-"""The composition root of the projector: settings in, one running instance. Nothing is wired anywhere else."""
+"""Wires one instance of the projector together: settings in, a running instance out. No other module wires parts."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,15 +30,19 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
 
 NAME = "daybook-projector"
-# Two connections write, so that Python and PostgreSQL overlap; the others look up users and quarantined orgs.
+# Two connections write, so that Python and PostgreSQL work at the same time. The others look up users and quarantined
+# orgs.
 WRITERS = 2
 CONNECTIONS = WRITERS + 2
-# For batches under way and for leaving the group. What is not finished by then is done again by the next owner.
+# For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
+# finished by then.
 STOP_SECONDS = 20.0
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
-    """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start; a bug ends it."""
+    """Runs one instance until SIGTERM or SIGINT. Raises `DaybookError` if it cannot start, and any exception that is a
+    bug.
+    """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
     projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
@@ -73,7 +77,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Pro
         users=AuthUsers(pool, settings.partitions, bounds.read_end, managed=managed),
         report=report,
         partitions=settings.partitions,
-        slots=asyncio.Semaphore(WRITERS),
+        write_slots=asyncio.Semaphore(WRITERS),
     )
     return lambda partition, feed: Worker(partition, feed, context)
 

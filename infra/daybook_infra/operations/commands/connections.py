@@ -1,4 +1,4 @@
-"""`daybook connections`: the inactive ones, or all."""
+"""`daybook connections`: lists the inactive connections, or all."""
 
 import asyncio
 from typing import TYPE_CHECKING

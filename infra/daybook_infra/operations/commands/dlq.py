@@ -1,4 +1,6 @@
-"""`daybook dlq retry|resolve`: all of a connection's pending dead letters, by one bulk command after the other."""
+"""`daybook dlq retry|resolve`: retries or resolves all pending dead letters of a connection, with one bulk command
+after another.
+"""
 
 import asyncio
 import sys
@@ -140,7 +142,7 @@ def resolve(options: DlqOptions, resolution: str, reason: str | None, max_retry_
 
 
 def _execute_all(options: DlqOptions, action: BulkAction) -> None:
-    """Reports how many dead letters are done, however it ends."""
+    """Executes the action, and reports how many dead letters are done even if it fails or is interrupted."""
     from daybook_infra.operations.dead_letters import OutcomeUnknown
     from daybook_infra.runtime.errors import DaybookError
 

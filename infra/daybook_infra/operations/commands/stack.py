@@ -1,4 +1,4 @@
-"""`daybook stack up|down|env|reset`: only the local Kafka and PostgreSQL."""
+"""`daybook stack up|down|env|reset`: controls the local Kafka and PostgreSQL, without Daybook's services."""
 
 import shlex
 import sys

@@ -1,4 +1,4 @@
-"""`daybook up`: all of Daybook in the foreground. What it has started ends with it."""
+"""`daybook up`: runs all of Daybook in the foreground. At its end it stops everything that it has started."""
 
 import asyncio
 import signal
@@ -75,7 +75,7 @@ def _run(home: Home, undo: ExitStack) -> None:
 
 
 def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitStack) -> None:
-    """First notes which servers it starts, so that they are stopped even if the start is interrupted."""
+    """Notes first which servers it will start, so that they are stopped even if the start is interrupted."""
     mine = (local - stack.servers().parts()) | (local & started_by_killed_up(home))
     undo.callback(forget_started, home)
     undo.callback(stack.stop, mine)
@@ -92,7 +92,9 @@ async def _init(settings: Settings) -> None:
 
 
 def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[ServiceProcess, ServiceProcess]:
-    """Starts both, then waits for both. The command service is stopped first, as it may still have to answer."""
+    """Starts both services, then waits for both. At the end, the command service is stopped first, because it may still
+    have to answer.
+    """
     command_port = next_free(COMMAND_PORT)
     projector_port = next_free(PROJECTOR_PORT, besides=frozenset({command_port}))
     projector = ServiceProcess("projector", home, settings.host, projector_port)
@@ -112,10 +114,11 @@ def _environment(settings: Settings) -> dict[str, str]:
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
         "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
-        # Read here already; a service refuses to start if a setting comes in both ways.
+        # This process has read the files already. A service refuses to start if a setting and its _FILE variant are
+        # both set.
         "DAYBOOK_DATABASE_URL_FILE": "",
         "DAYBOOK_JWT_SECRET_FILE": "",
-        # Both services would use the same port.
+        # Unset, because both services would use the same port.
         "DAYBOOK_ADMIN_PORT": "",
     }
 

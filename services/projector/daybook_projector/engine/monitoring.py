@@ -1,4 +1,4 @@
-"""Polls lag, quarantined orgs and the servers' availability, which no batch reports."""
+"""Polls what no batch reports: lag, quarantined orgs and whether the servers are available."""
 
 import asyncio
 

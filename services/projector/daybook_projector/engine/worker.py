@@ -1,5 +1,6 @@
-"""Projects one partition as long as this process owns it: takes over at the checkpoint, then writes batch after batch.
-Waits for users, retries outages, starts again after a lost checkpoint, and stops where an operator is needed.
+"""Projects one partition while this process owns it: takes the partition over at its checkpoint, then writes batch
+after batch. Waits for users, retries outages, takes over again after a lost checkpoint, and stops if an operator is
+needed.
 """
 
 import asyncio
@@ -23,9 +24,10 @@ from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 
 BATCH_ENTRIES = 5_000
-# Reading a record takes about 25 µs; this bounds how long the event loop is blocked.
+# Reading a record takes about 25 µs, so the event loop is blocked for at most 12 ms.
 SLICE_RECORDS = 500
-# How soon a restored PostgreSQL is noticed on an idle partition: shards may wait for its checkpoint.
+# An idle partition checks its stored checkpoint this often, to notice a restored PostgreSQL: shards may be waiting for
+# the checkpoint to advance.
 IDLE_SECONDS = 5.0
 
 T = TypeVar("T")
@@ -33,14 +35,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class WorkerContext:
-    """What the workers of a process share. `slots` bounds how many of them write at the same time."""
+    """What the workers of a process share. `write_slots` limits how many of them write at the same time."""
 
     bounds: LogBounds
     writer: Writer
     users: AuthUsers
     report: ProjectorReport
     partitions: int
-    slots: asyncio.Semaphore
+    write_slots: asyncio.Semaphore
 
 
 class Worker:
@@ -92,7 +94,7 @@ class Worker:
             await self._project(log)
 
     async def _verify_checkpoint(self, log: PartitionLog) -> None:
-        """Raises `CheckpointLost`, as the next write would."""
+        """Raises `CheckpointLost` if the stored checkpoint has changed, as the next write would."""
         stored = await self._retry(lambda: self._context.writer.checkpoint(self.partition))
         if stored != log.checkpoint:
             raise CheckpointLost(f"partition {self.partition} is no longer at offset {log.checkpoint.next_offset}")
@@ -106,7 +108,9 @@ class Worker:
                 self.projected_to = ready.after.next_offset
 
     async def _writable_part(self, log: PartitionLog, batch: Batch) -> Batch | None:
-        """The part of the batch whose users exist; None after waiting for a user, to try again."""
+        """The batch up to the first command that names a missing user. If the batch begins with that command, waits for
+        the user and returns None: try again.
+        """
         required = list(required_users(batch.entries))
         absent = await self._retry(lambda: self._context.users.find_absent({one.user_id for one in required}))
         first = first_absent(required, absent)
@@ -131,7 +135,7 @@ class Worker:
 
     async def _write(self, batch: Batch) -> None:
         begun_at = perf_counter()
-        async with self._context.slots:
+        async with self._context.write_slots:
             poisons = await self._retry(lambda: self._context.writer.write(batch))
         failpoint("after-commit")
         self._report.projected(batch, perf_counter() - begun_at)
@@ -139,7 +143,7 @@ class Worker:
             self._report.quarantined(self.partition, poison)
 
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The process is not ready while it retries."""
+        """Retries `attempt` during outages. Meanwhile the process is not ready."""
         try:
             return await retry_forever(attempt, partial(self._report.away, by=self))
         finally:

@@ -1,5 +1,5 @@
 """A bounded queue of one partition's records between the shared consumer and the partition's worker, in offset order.
-It drops records until its worker has found the checkpoint and opens it.
+The queue drops records until the worker has read the checkpoint and calls `open_at`.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-# The partition is paused above this; one more fetch of up to 8 MiB may arrive.
+# Above this, the partition is paused; one more fetch of up to 8 MiB may still arrive.
 PAUSE_BYTES = 8 * 1024 * 1024
 
 Record = ConsumerRecord[bytes, bytes]
@@ -34,7 +34,7 @@ class Feed:
             self._consumer.pause(self._source)
 
     async def take(self, limit: int, seconds: float) -> list[Record] | None:
-        """Up to `limit` records; empty after `seconds` without any; None after `finish`."""
+        """Up to `limit` records; an empty list if none arrives within `seconds`; None after `finish`."""
         try:
             async with asyncio.timeout(seconds):
                 while not self._records and not self._is_finished:
@@ -60,7 +60,7 @@ class Feed:
             self._resume()
 
     def close(self) -> None:
-        """Drop all records; `open_at` opens the feed again."""
+        """Drops all records. `open_at` opens the feed again."""
         self._is_open = False
         self._records.clear()
         self._bytes = 0

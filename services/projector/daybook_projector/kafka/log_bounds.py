@@ -29,7 +29,7 @@ class LogBounds:
             raise KafkaAway(f"topic {self._topic} does not exist, or an ACL (Describe) is missing")
 
     async def read_bounds(self, partition: int) -> tuple[int, int]:
-        """The first offset, and the one after the last record."""
+        """The first offset, and the offset after the last record."""
         source = TopicPartition(self._topic, partition)
         problem = f"Kafka does not say where {self._topic} begins"
         async with translated(self._settings, problem, seconds=ANSWER_SECONDS):

@@ -1,5 +1,5 @@
-"""The consumer of the audit log, with a worker for each assigned partition.
-Offsets are committed for lag displays only: the checkpoint in PostgreSQL says where to begin.
+"""The consumer of the audit log, with a worker for each assigned partition. It commits offsets only for tools that
+display lag: workers begin at the checkpoint in PostgreSQL.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = get_logger(__name__)
 
 
 class PartitionWorker(Protocol):
-    """Projects the records that `feed` gets. `projected_to`: the next offset."""
+    """Projects the records of its `feed`. `projected_to`: the offset after the last projected record."""
 
     feed: Feed
 
@@ -65,7 +65,7 @@ class LogConsumer(ConsumerRebalanceListener):
 
     @property
     def projected_to(self) -> dict[int, int]:
-        """The next offset of each assigned partition."""
+        """For each assigned partition, the offset after the last projected record."""
         return {partition: worker.projected_to for partition, worker in self._workers.items()}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -79,8 +79,8 @@ class LogConsumer(ConsumerRebalanceListener):
             await self._drain()
 
     async def _fetch(self) -> Mapping[TopicPartition, list[ConsumerRecord[bytes, bytes]]]:
-        """Nothing while an ACL is missing: the consumer recovers by itself once it is granted. It would not recover
-        from any other error, which therefore ends the process.
+        """Fetches records; none while an ACL is missing. Once the ACL is granted, the consumer recovers by itself. It
+        does not recover from any other error, so such an error ends the process.
         """
         try:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
@@ -100,11 +100,11 @@ class LogConsumer(ConsumerRebalanceListener):
                 await self._consumer.commit(offsets)
             self._committed = offsets
         except KafkaAway as away:
-            # During a rebalance or an outage. Nothing depends on these offsets.
+            # This happens during a rebalance or an outage. Nothing depends on these offsets.
             log.debug("offsets_not_committed", reason=str(away))
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        # The checkpoint decides about a write in progress, not the assignment.
+        # A write in progress may still succeed: the checkpoint, not the assignment, decides that.
         for source in revoked:
             self._workers.pop(source.partition, None)
             task = self._tasks.pop(source.partition, None)
@@ -113,8 +113,8 @@ class LogConsumer(ConsumerRebalanceListener):
             self._report.given_away(source.partition)
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        # Pause first: records can be handed over before this callback has finished. It must not wait, because no
-        # heartbeats are sent meanwhile.
+        # Pauses first, because the consumer can return records before this callback ends. The callback must not wait,
+        # because the client sends no heartbeats meanwhile.
         self._consumer.pause(*assigned)
         self._report.assigned([source.partition for source in assigned])
         for source in assigned:
@@ -124,7 +124,7 @@ class LogConsumer(ConsumerRebalanceListener):
                 self._tasks[source.partition] = self._group.create_task(worker.run())
 
     async def _drain(self) -> None:
-        # Partitions assigned from now on are soon reassigned to others.
+        # From now on, no worker starts: partitions that are assigned to this instance soon go to another one.
         self._group = None
         for worker in self._workers.values():
             worker.feed.finish()

@@ -43,13 +43,13 @@ def entry_changes(folds: Folds, entry: PartitionEntry) -> Sequence[Change]:
     except FoldError:
         raise
     except Exception as bug:
-        # One of the two places where a bug is poison: it must not stop orgs that it does not affect.
+        # A bug in the fold counts as a poison entry, so that it does not stop other orgs.
         log.exception("fold_failed", position=entry.head.position, action=entry.columns.action)
         raise FoldError(f"the fold failed: {type(bug).__name__}") from bug
 
 
 def key_inserts(entries: Iterable[PartitionEntry]) -> Iterator[Insert]:
-    """The rows that entries of a quarantined org insert besides `audit_log`, if they do not exist yet."""
+    """The rows that entries of a quarantined org still insert besides `audit_log`, unless they exist already."""
     for entry in entries:
         if entry.columns is not None:
             yield from key_rows(entry.columns, entry.fact)
@@ -77,7 +77,9 @@ def chosen_ids(entries: Iterable[PartitionEntry]) -> list[tuple[str, str]]:
 
 
 def group_by_org(entries: Iterable[PartitionEntry]) -> dict[str | None, list[PartitionEntry]]:
-    """Entries without an org come first, because they make users; then orgs in the order in which they first appear."""
+    """Entries without an org come first, because they create users; then orgs in the order in which they first
+    appear.
+    """
     groups: dict[str | None, list[PartitionEntry]] = {None: []}
     for entry in entries:
         groups.setdefault(entry.org_id, []).append(entry)

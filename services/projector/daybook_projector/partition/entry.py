@@ -1,5 +1,5 @@
-"""An entry of a partition's log as the projector handles it: an admitted record in; columns, fact and fault out.
-What cannot be read of it is None; nothing is raised.
+"""An entry of a partition's log as the projector handles it: an admitted record in; columns, fact and fault out. Parts
+that cannot be read are None; no function here raises.
 """
 
 import msgspec
@@ -18,8 +18,9 @@ from daybook_projector.projections.rule import Columns
 
 
 class PartitionEntry(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """`head` is the log's head with this entry. `columns` is None if no row of `audit_log` can be made of it.
-    `fact` is what a success says. A poison entry has a fact too if it can be read, but only its keys are used.
+    """`head` is the log's head after this entry. `columns` is None if the entry cannot become a row of `audit_log`.
+    `fact` is what a success entry states. A poison entry has its fact too, if it can be read; only the fact's keys are
+    used.
     """
 
     offset: int
@@ -70,8 +71,8 @@ def trusted_partition_entry(offset: int, head: Head, value: bytes, trusted: Trus
 
 
 def poison_if_misplaced(entry: PartitionEntry, partition: int, partitions: int) -> PartitionEntry:
-    """The entry, or poison if its org's entries belong to another partition: it has no place in their order, and the
-    shard that decides for the org does not see it.
+    """The entry, marked as poison if its org belongs to another partition: it has no place in the order of the org's
+    entries, and the shard that decides for the org does not see it.
     """
     if entry.org_id is None or entry.poison is not None:
         return entry
@@ -94,7 +95,7 @@ def _poisoned(offset: int, head: Head, poison: PoisonEntry) -> PartitionEntry:
         fact=_loose_fact(columns, metadata),
         poison=poison.reason,
         command_id=metadata.command_id,
-        # A command that claims more entries than any command has is not waited for.
+        # Do not wait for the rest of a command that claims more entries than a command can have.
         ends_command=not metadata.ordinal + 1 < metadata.entries <= ENTRIES,
     )
 

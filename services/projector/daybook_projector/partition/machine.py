@@ -1,5 +1,5 @@
-"""How far one partition's log is projected, as a plain state machine: records in, batches of whole commands out.
-Applies the admission rule, and notices a log that is no longer the one that was projected.
+"""Tracks how far one partition's log is projected, as a plain state machine: records in, batches of whole commands out.
+Applies the admission rule, and raises `LogChanged` if the log is no longer the one that was projected.
 """
 
 from collections import Counter
@@ -17,8 +17,8 @@ from daybook_projector.partition.entry import PartitionEntry, poison_if_misplace
 
 
 class PartitionStopped(Exception):
-    """The partition cannot go on without an operator: going on would lose or invent data. Other partitions do go on.
-    The message names the entry or the user.
+    """The partition needs an operator: projecting further would lose or invent data. Other partitions continue. The
+    message names the entry or the user.
     """
 
 
@@ -31,7 +31,9 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Entries in log order, and the checkpoints before and after them. A batch without entries only skips voids."""
+    """Entries in log order, and the checkpoints before and after them. A batch without entries only moves the
+    checkpoint past void records.
+    """
 
     partition: int
     entries: tuple[PartitionEntry, ...]
@@ -47,7 +49,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Voids:
-    """The records of one call of `take` that do not extend the log."""
+    """The void records of one call of `take`."""
 
     first_offset: int | None = None
     last_offset: int | None = None
@@ -78,7 +80,7 @@ class PartitionLog:
         return self._next_to_read
 
     def take(self, records: Iterable[Record]) -> Voids:
-        """Admits the records that extend the log and returns the others. Raises `LogChanged`."""
+        """Admits the records that extend the log, and returns the void ones. Raises `LogChanged`."""
         voids = Voids()
         for record in records:
             self._follow(record.offset)
@@ -99,7 +101,7 @@ class PartitionLog:
         return None if after == self.checkpoint else Batch(self.partition, entries, self.checkpoint, after)
 
     def mark_projected(self, batch: Batch) -> None:
-        """The tables have the batch: what `next_batch` returned, or the beginning of it."""
+        """Call it once the tables have the batch: the one that `next_batch` returned, or its first part."""
         del self._pending[: len(batch.entries)]
         self.checkpoint = batch.after
 
@@ -108,7 +110,8 @@ class PartitionLog:
         self._pending[index] = replace(self._pending[index], poison=reason)
 
     def _follow(self, offset: int) -> None:
-        # A consumer whose offset is gone, because the log was truncated, starts at the beginning again.
+        # If the log was truncated and the consumer's offset no longer exists, the consumer starts again at the
+        # beginning.
         if offset < self._next_to_read:
             raise LogChanged(f"offset {offset} was read where {self._next_to_read} should follow")
         if self._next_to_read <= self.checkpoint.head_offset < offset:
@@ -126,8 +129,8 @@ class PartitionLog:
 
 
 def whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
-    """How many of the first `limit` entries are whole commands. A command with more than `limit` entries, which Daybook
-    never writes, is split.
+    """How many of the first `limit` entries form whole commands. A command with more than `limit` entries is split;
+    Daybook never writes one.
     """
     end = min(len(entries), limit)
     for last in range(end - 1, -1, -1):
@@ -144,6 +147,6 @@ def start_of_command(entries: Sequence[PartitionEntry], index: int) -> int:
 
 
 def _ends_command(entries: Sequence[PartitionEntry], index: int) -> bool:
-    """Whether the next entry, if it is there, belongs to another command."""
+    """Whether the entry is the last one of its command, as far as the entries show."""
     is_followed = index + 1 < len(entries)
     return entries[index].ends_command or (is_followed and entries[index + 1].command_id != entries[index].command_id)

@@ -9,7 +9,7 @@ from daybook_projector.projections.required_users import registered_user, requir
 
 @dataclass(frozen=True, slots=True)
 class RequiredUser:
-    """A user that the batch's entry `index` names: as its actor, or only in the rows that it changes."""
+    """A user whom the batch's entry `index` names, as its actor or only in the rows that it changes."""
 
     index: int
     user_id: str
@@ -17,7 +17,9 @@ class RequiredUser:
 
 
 def required_users(entries: Sequence[PartitionEntry]) -> Iterator[RequiredUser]:
-    """The users that the entries name and that no entry up to there creates. Of a poison entry, only the actor."""
+    """The users whom the entries name, except users whom the same or an earlier entry registers. Of a poison entry,
+    only the actor.
+    """
     made: set[str] = set()
     for index, entry in enumerate(entries):
         if entry.columns is None:

@@ -1,5 +1,5 @@
-"""Writes what every entry leaves, even for a quarantined org: its row in `audit_log`, and the reservation of the id
-that a service chose for a new thing (docs/log.md, rules 18 and 19).
+"""Writes what is written for every entry, even in a quarantined org: its row in `audit_log`, and the reservation of an
+id that a service chose for a new thing (docs/log.md, rules 18 and 19).
 """
 
 from daybook_infra.runtime.postgres.connections import Connection
@@ -9,14 +9,14 @@ from daybook_projector.postgres.row_ids import row_ids
 from daybook_projector.postgres.row_writer import copy_audit_log, translated_refusals
 
 # Ordered, so that two transactions that reserve the same ids do not deadlock.
-RESERVE = """
+RESERVE_IDS = """
 INSERT INTO daybook.reserved_ids (id, org_id)
 SELECT * FROM unnest($1::uuid[], $2::uuid[]) AS chosen (id, org_id) ORDER BY id ON CONFLICT DO NOTHING
 """
 
 
 async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: bool) -> None:
-    """`look_up_ids`: set after an attempt failed because an id is taken. Raises `FoldError`, `IdTaken`, and
+    """`look_up_ids`: true if an earlier attempt failed because an id is taken. Raises `FoldError`, `IdTaken`, and
     `PartitionStopped` if both ids of an entry are taken.
     """
     rows = audit_rows(batch.entries)
@@ -26,5 +26,5 @@ async def keep_entries(connection: Connection, batch: Batch, *, look_up_ids: boo
     chosen = chosen_ids(batch.entries)
     if chosen:
         with translated_refusals():
-            await connection.execute(RESERVE, *zip(*chosen, strict=True))
+            await connection.execute(RESERVE_IDS, *zip(*chosen, strict=True))
     await copy_audit_log(connection, rows)

@@ -1,4 +1,4 @@
-"""What the projector must be allowed to do in PostgreSQL: write the tables, and add rows to `audit_log`."""
+"""The privileges that the projector needs in PostgreSQL: to write the tables, and to add rows to `audit_log`."""
 
 from daybook_infra.runtime.postgres.privileges import RequiredPrivilege
 from daybook_projector.projections.audit_log import AUDIT_LOG

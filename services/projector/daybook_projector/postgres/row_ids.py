@@ -1,5 +1,5 @@
 """The ids of entries' rows in `audit_log`: the first id, or the second if another entry's row has the first
-(docs/log.md, rule 19). Used only after a batch failed because an id is taken.
+(docs/log.md, rule 19). Needed only after a batch has failed because an id is taken.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,33 +22,33 @@ _METADATA: Final = msgspec.json.Decoder(Metadata)
 
 
 async def row_ids(connection: Connection, partition: int, entries: Sequence[PartitionEntry]) -> list[str]:
-    """One id for each entry; all must have columns. Raises `PartitionStopped` if an entry is in the table already, or
-    if other entries have both of its ids.
+    """One id for each entry. All entries must have columns. Raises `PartitionStopped` if an entry is in the table
+    already, or if other entries have both of its ids.
     """
     ids = ["" if entry.columns is None else entry.columns.id.lower() for entry in entries]
-    stored = await hashes(connection, ids)
+    stored = await read_entry_hashes(connection, ids)
     used, displaced = set(stored), []
     for at, entry in enumerate(entries):
         if stored.get(ids[at]) == entry.head.hash:
-            raise PartitionStopped(f"{_named(partition, entry)} is in audit_log already: row {ids[at]}")
+            raise PartitionStopped(f"{_entry_name(partition, entry)} is in audit_log already: row {ids[at]}")
         if ids[at] in used:
             displaced.append(at)
         used.add(ids[at])
     seconds = {at: _second_id(partition, entries[at]) for at in displaced}
-    used.update(await hashes(connection, seconds.values()))
+    used.update(await read_entry_hashes(connection, seconds.values()))
     for at, second in seconds.items():
         if second in used:
             raise PartitionStopped(
-                f"{_named(partition, entries[at])} cannot be kept in audit_log: other rows have its ids {ids[at]} and "
-                f"{second}"
+                f"{_entry_name(partition, entries[at])} cannot be kept in audit_log: other rows have its ids {ids[at]} "
+                f"and {second}"
             )
         used.add(second)
         ids[at] = second
     return ids
 
 
-async def hashes(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
-    """By id of an existing row: the hash of its entry, None if the row has none."""
+async def read_entry_hashes(connection: Connection, ids: Iterable[str]) -> dict[str, str | None]:
+    """Maps the id of each existing row to the hash of its entry, or to None if the row has no hash."""
     return {row["id"]: row["hash"] for row in await connection.fetch(HASHES, list(ids))}
 
 
@@ -56,16 +56,16 @@ def _second_id(partition: int, entry: PartitionEntry) -> str:
     identity = None if entry.columns is None else readable_identity(entry.columns)
     if identity is None:
         raise PartitionStopped(
-            f"{_named(partition, entry)} cannot be kept in audit_log: another row has its id, and what it would need "
-            f"for a second id cannot be read ({entry.poison})"
+            f"{_entry_name(partition, entry)} cannot be kept in audit_log: another row has its id, and its second id "
+            f"cannot be computed, because the entry cannot be read ({entry.poison})"
         )
     return identity.second_id()
 
 
 def readable_identity(columns: Columns) -> Identity | None:
-    """The entry's identity; None if this version cannot read it."""
+    """The entry's identity; None if this version of Daybook cannot read it."""
     try:
-        entry = columns if isinstance(columns, Entry) else _entry(columns)
+        entry = columns if isinstance(columns, Entry) else _to_entry(columns)
         identity = identity_of(entry)
     except ValueError:
         return None
@@ -74,7 +74,7 @@ def readable_identity(columns: Columns) -> Identity | None:
     return identity if is_readable else None
 
 
-def _entry(columns: LooseEntry) -> Entry:
+def _to_entry(columns: LooseEntry) -> Entry:
     metadata = _METADATA.decode(columns.metadata_json)
     return Entry(
         action=columns.action,
@@ -94,5 +94,5 @@ def _is_plain(id_: str) -> bool:
     return is_uuid(id_) and id_ == id_.lower()
 
 
-def _named(partition: int, entry: PartitionEntry) -> str:
+def _entry_name(partition: int, entry: PartitionEntry) -> str:
     return f"entry {partition}.{entry.head.position}"

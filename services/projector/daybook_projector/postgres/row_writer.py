@@ -1,5 +1,5 @@
-"""Writes net changes and rows of `audit_log` in the caller's transaction: set-based, parents before children.
-PostgreSQL's objections to a row are raised as `Unwritable`.
+"""Writes net changes and rows of `audit_log` in the caller's transaction, with one statement for many rows, parents
+before children. Raises `Unwritable` if PostgreSQL refuses a row.
 """
 
 from collections import defaultdict
@@ -32,8 +32,8 @@ Values = tuple[Value, ...]
 Statement = tuple[str, list[Values]]
 
 CASCADING = frozenset(sql.delete(table.cascades_from[1]) for table in TABLES if table.cascades_from is not None)
-# A cascade over a million rows takes about a second, and many times that if none is in memory. With a shorter limit it
-# could fail forever, and block its partition.
+# A cascade over a million rows takes about a second, and much longer if the rows are not in memory. With a shorter
+# limit, it could fail each time and block its partition for ever.
 CASCADE_SECONDS = 600.0
 
 
@@ -42,7 +42,7 @@ class Unwritable(FoldError):
 
 
 class Contended(Unwritable):
-    """A row has a unique value of another row, maybe of another projector's transaction."""
+    """A row has the same unique value as another row, which another projector's transaction may have written."""
 
 
 class IdTaken(Exception):
@@ -50,9 +50,11 @@ class IdTaken(Exception):
 
 
 CONTENTION = (Contended, IdTaken, asyncpg.DeadlockDetectedError)
-"""Errors that another projector's transaction may have caused: the batch is tried again first."""
-Met = frozenset[type[Exception]]
-"""The kinds of contention that ended earlier attempts at a batch."""
+"""Errors that another projector's transaction may have caused, so the batch is tried again before it is treated as
+faulty.
+"""
+Conflicts = frozenset[type[Exception]]
+"""The errors in `CONTENTION` that ended earlier attempts at a batch."""
 
 
 @contextmanager
@@ -69,7 +71,8 @@ def translated_refusals() -> Iterator[None]:
     ) as error:
         raise Unwritable(f"{type(error).__name__} {error.constraint_name or error.sqlstate}") from error
     except asyncpg.InterfaceError as error:
-        # asyncpg's "invalid input for query argument" is a ValueError too; its other errors are misuse: bugs.
+        # asyncpg's "invalid input for query argument" is a ValueError too. Its other InterfaceErrors come from misuse,
+        # which is a bug.
         if isinstance(error, ValueError):
             raise Unwritable("a value that the driver cannot send") from error
         raise
@@ -78,7 +81,7 @@ def translated_refusals() -> Iterator[None]:
 async def write_changes(
     connection: Connection, phases: Iterable[Iterable[NetChange]], tables: Sequence[Table] = TABLES
 ) -> None:
-    """`tables`: parents before children. Raises `Unwritable`, even if a row to change does not exist."""
+    """`tables`: parents before children. Raises `Unwritable`, also if a row to change does not exist."""
     with translated_refusals():
         for statement, rows in chain.from_iterable(statements(phase, tables) for phase in phases):
             tag = await _execute(connection, statement, rows)
@@ -94,7 +97,7 @@ async def _execute(connection: Connection, statement: str, rows: list[Values]) -
 
 
 async def write_missing(connection: Connection, inserts: Iterable[Insert]) -> None:
-    """Insert the rows that do not exist yet. Raises `Unwritable`."""
+    """Inserts the rows that do not exist yet. Raises `Unwritable`."""
     rows = list(inserts)
     with translated_refusals():
         for table in TABLES:
@@ -117,7 +120,7 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
 
 def statements(changes: Iterable[NetChange], tables: Sequence[Table] = TABLES) -> list[Statement]:
     """The statements in order: inserts, parents first; updates; deletes, children first; and inserts of replaced rows.
-    Rows that refer to a deleted row exist until it is deleted.
+    Updates run before deletes, because a delete may cascade to a row that is updated.
     """
     inserted, updated, deleted, reinserted = (defaultdict[Any, list[Values]](list) for _ in range(4))
     for change in changes:

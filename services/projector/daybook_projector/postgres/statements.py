@@ -1,5 +1,5 @@
 """SQL statements over sets of rows, generated from a projection's Table. They contain no values: each takes one array
-per column. Types that the driver cannot send in an array are sent as text and cast by the server.
+per column. The driver cannot send some types in an array: it sends them as text, and the server casts them.
 """
 
 from functools import cache
@@ -21,7 +21,9 @@ def insert_missing(table: Table) -> str:
 
 @cache
 def update(table: Table, columns: tuple[str, ...], added: tuple[str, ...] = ()) -> str:
-    """Arrays in order: key columns, changed columns, amounts to add to further columns."""
+    """The parameters are arrays, in this order: key columns, changed columns, and amounts to add to the columns in
+    `added`.
+    """
     changes = [f"{column} = news.{column}" for column in columns]
     changes += [f"{column} = old.{column} + news.{column}" for column in added]
     sent = (*table.key, *columns, *added)

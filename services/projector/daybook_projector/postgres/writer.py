@@ -1,5 +1,5 @@
-"""Writes one batch in one transaction: compares and moves the checkpoint, writes rows and `audit_log`.
-A batch that cannot be written whole is written org by org instead.
+"""Writes one batch in one transaction: compares and moves the checkpoint, writes the rows and `audit_log`. If the batch
+cannot be written whole, writes it org by org.
 """
 
 from daybook_contracts.log.head import Checkpoint
@@ -13,11 +13,19 @@ from daybook_projector.partition.machine import Batch
 from daybook_projector.postgres.checkpoints import move_checkpoint
 from daybook_projector.postgres.kept_entries import keep_entries
 from daybook_projector.postgres.org_writer import quarantined_orgs, write_by_org
-from daybook_projector.postgres.row_writer import CONTENTION, Contended, IdTaken, Met, write_changes, write_missing
+from daybook_projector.postgres.row_writer import (
+    CONTENTION,
+    Conflicts,
+    Contended,
+    IdTaken,
+    write_changes,
+    write_missing,
+)
 from daybook_projector.projections.changes import FoldError
 from daybook_projector.projections.fold import Folds
 
-# Each failure means that another projector committed conflicting rows, so the second attempt nearly always succeeds.
+# Each failed attempt means that another projector has committed conflicting rows, so the second attempt nearly always
+# succeeds.
 ATTEMPTS = 10
 
 
@@ -32,51 +40,51 @@ class Writer:
             return await load_checkpoint(self._pool, partition)
 
     async def write(self, batch: Batch) -> list[Poison]:
-        """Return what was newly quarantined. Raises `CheckpointLost`, `PartitionStopped` and `DatabaseAway`. After the
-        last one the batch may have been written; the checkpoint tells.
+        """Returns the poison entries that put their orgs into quarantine. Raises `CheckpointLost`, `PartitionStopped`
+        and `DatabaseAway`. After `DatabaseAway` the batch may have been written: the checkpoint shows whether it was.
         """
         with translated():
             async with self._pool.acquire() as connection:
-                met: Met = frozenset()
+                conflicts: Conflicts = frozenset()
                 for _ in range(ATTEMPTS):
                     try:
-                        return await self._attempt(connection, batch, met)
+                        return await self._attempt(connection, batch, conflicts)
                     except CONTENTION as error:
-                        met |= {type(error)}
-        names = ", ".join(sorted(kind.__name__ for kind in met))
+                        conflicts |= {type(error)}
+        names = ", ".join(sorted(kind.__name__ for kind in conflicts))
         raise DatabaseAway(f"partition {batch.partition} keeps conflicting with rows that others are writing ({names})")
 
-    async def _attempt(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+    async def _attempt(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         """Raises the errors in `CONTENTION`."""
         try:
-            await self._write_whole(connection, batch, met)
+            await self._write_whole(connection, batch, conflicts)
         except FoldError as error:
-            if isinstance(error, Contended) and Contended not in met:
+            if isinstance(error, Contended) and Contended not in conflicts:
                 raise
-            return await self._write_by_org(connection, batch, met)
+            return await self._write_by_org(connection, batch, conflicts)
         return []
 
-    async def _write_whole(self, connection: Connection, batch: Batch, met: Met = frozenset()) -> None:
+    async def _write_whole(self, connection: Connection, batch: Batch, conflicts: Conflicts = frozenset()) -> None:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             if batch.entries:
                 failpoint("before-rows")
-                await self._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), met)
+                await self._write_rows(connection, batch, await quarantined_orgs(connection, batch.entries), conflicts)
                 failpoint("after-rows")
 
     async def _write_rows(
-        self, connection: Connection, batch: Batch, quarantined: frozenset[str | None], met: Met
+        self, connection: Connection, batch: Batch, quarantined: frozenset[str | None], conflicts: Conflicts
     ) -> None:
         await write_changes(connection, net_changes(self._folds, batch.entries, quarantined))
         if quarantined:
             await write_missing(connection, key_inserts(_entries_of(batch, quarantined)))
-        await keep_entries(connection, batch, look_up_ids=IdTaken in met)
+        await keep_entries(connection, batch, look_up_ids=IdTaken in conflicts)
 
-    async def _write_by_org(self, connection: Connection, batch: Batch, met: Met) -> list[Poison]:
+    async def _write_by_org(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         async with connection.transaction():
             await move_checkpoint(connection, batch.partition, batch.before, batch.after)
             quarantined = await quarantined_orgs(connection, batch.entries)
-            return await write_by_org(connection, self._folds, batch, quarantined, met)
+            return await write_by_org(connection, self._folds, batch, quarantined, conflicts)
 
 
 def _entries_of(batch: Batch, org_ids: frozenset[str | None]) -> list[PartitionEntry]:

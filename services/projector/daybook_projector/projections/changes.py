@@ -59,8 +59,8 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Deleted and inserted again, so rows that referred to the old one are gone. `first`: the old row, if these changes
-    inserted it.
+    """The row is deleted and inserted again; the delete cascades to rows that refer to it. `first`: the deleted row, if
+    these changes also inserted it.
     """
 
     table: Table
@@ -74,8 +74,8 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Transient:
-    """Inserted and deleted within these changes. Leaves no row, but the insert must be possible: otherwise detecting a
-    contradiction would depend on where batches are cut.
+    """The row is inserted and deleted within these changes. It leaves no row, but is still inserted: otherwise the
+    batch boundaries would decide whether a contradiction is noticed.
     """
 
     table: Table
@@ -141,7 +141,7 @@ def _after_update(before: Update, change: Change) -> NetChange:
 
 
 def _combine_updates(before: Update, change: Update) -> Update:
-    """An amount added to a known value gives a known value; other amounts are summed."""
+    """An amount is added to the column's new value if `values` has one. Other amounts are summed."""
     values = {**before.values, **change.values}
     known = {column: amount for column, amount in change.added.items() if column in values}
     added = {

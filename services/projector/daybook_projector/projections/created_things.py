@@ -36,5 +36,7 @@ def created_thing(fact: Fact | None) -> str | None:
 
 
 def is_chosen(thing_id: str) -> bool:
-    """Computed ids are UUIDv8, and a service may not choose one of those (RFC 9562, 5.8)."""
+    """Whether a service chose the id. Computed ids are UUIDv8 (RFC 9562, 5.8), and a service may not choose a
+    UUIDv8.
+    """
     return thing_id[_VERSION_INDEX] != "8"

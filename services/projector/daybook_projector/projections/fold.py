@@ -1,4 +1,4 @@
-"""The fold of one entry: columns and fact in, the row changes of all tables out. Pure: it looks up nothing."""
+"""The fold of one entry: columns and fact in, the row changes of all tables out. Pure: it does no look-ups."""
 
 from collections.abc import Iterable, Mapping
 from itertools import chain
@@ -72,7 +72,7 @@ def fold(folds: Folds, columns: Columns, fact: Fact | None) -> tuple[Change, ...
 
 
 def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:
-    """The rows that a quarantined org's entry still writes: those to which its row in `audit_log` refers."""
+    """The rows that an entry of a quarantined org still inserts, because its row in `audit_log` refers to them."""
     match fact:
         case OrgCreated():
             return orgs.created(columns, fact)

@@ -1,4 +1,6 @@
-"""project_members: the members of each project. Entries of the org's members list the projects that they affect."""
+"""project_members: the members of each project. Entries that change or remove a member of the org list the member's
+projects.
+"""
 
 from collections.abc import Iterable
 
@@ -35,7 +37,7 @@ def removed(_entry: Columns, fact: ProjectMemberRemoved) -> Iterable[Change]:
 
 
 def org_member_lowered(_entry: Columns, fact: MemberUpdated) -> Iterable[Change]:
-    """An org's viewer is at most a viewer in its projects."""
+    """A user who becomes a viewer of the org becomes a viewer in its projects."""
     project_ids = () if fact.project_ids is UNSET else fact.project_ids
     return tuple(Update(PROJECT_MEMBERS, (project_id, fact.user_id), {"role": "viewer"}) for project_id in project_ids)
 

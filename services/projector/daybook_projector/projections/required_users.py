@@ -6,12 +6,12 @@ from daybook_projector.projections.rule import Columns
 
 
 def required_actor(columns: Columns, fact: Fact | None) -> str | None:
-    """The actor, to whom the row in `audit_log` refers; None if the entry registers that user."""
+    """The actor, because the row in `audit_log` refers to it; None if the entry itself registers that user."""
     return None if registered_user(fact) == columns.actor_user_id else columns.actor_user_id
 
 
 def required_member(fact: Fact | None) -> str | None:
-    """The user to whom a new row of another table refers. An org's founder is the actor already."""
+    """The user to whom a new row of another table refers. For a new org this is the actor, so None is returned."""
     match fact:
         case MemberAdded() | ProjectMemberAdded():
             return fact.user_id

@@ -11,8 +11,8 @@ Owner = str | None
 
 
 def write_phases(changes: Iterable[tuple[Owner, Change]]) -> list[list[Change]]:
-    """Rows of different owners never conflict, so phases are counted for each owner by itself: one phase holds the
-    deletes of many owners, and the owner with the most phases gives their number.
+    """Rows of different owners never conflict, so each owner's changes are split separately. Phase n holds the n-th
+    phase of every owner; there are as many phases as the owner with the most has.
     """
     phases: list[list[Change]] = []
     current: dict[Owner, int] = defaultdict(int)
@@ -31,7 +31,9 @@ def write_phases(changes: Iterable[tuple[Owner, Change]]) -> list[list[Change]]:
 
 
 def _must_wait(change: Change, deleted_from: set[Table]) -> bool:
-    """A cascade may have deleted the row before, or a delete may have freed its id or unique value."""
+    """Whether the change needs an earlier delete to run first: the delete may cascade to the same row, or free its id
+    or unique value.
+    """
     table = change.table
     if table.cascades_from is not None and table.cascades_from[1] in deleted_from:
         return True
