@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from daybook_infra.stack.data import SYSTEM, data_folder, data_paths, delete, service_account
+from daybook_infra.stack.data import SYSTEM_FOLDER, data_folder, data_paths, delete, service_account
 from daybook_infra.stack.interface import StackError
 from daybook_infra.stack.places import OWNER_ONLY, Home, write_file
 from daybook_infra.stack.processes import Account, Child, run
@@ -54,7 +54,7 @@ def test_a_secret_is_readable_for_its_owner_only_and_follows_no_link(home: Home,
 @AS_ROOT
 def test_the_data_of_root_belongs_to_the_system_user_and_is_linked_from_the_home(home: Home, account: Account) -> None:
     folder = data_folder(home, account)
-    assert folder.parent == SYSTEM
+    assert folder.parent == SYSTEM_FOLDER
     assert home.data.resolve() == folder
     assert (folder.stat().st_uid, _mode(folder)) == (account.uid, 0o700)
     assert data_folder(home, account) == folder
@@ -69,7 +69,7 @@ def test_parent_folders_keep_their_mode(home: Home, account: Account) -> None:
 
 @AS_ROOT
 def test_the_data_of_another_checkout_is_refused(home: Home, account: Account) -> None:
-    home.data.symlink_to(SYSTEM / "0123456789abcdef")
+    home.data.symlink_to(SYSTEM_FOLDER / "0123456789abcdef")
     with pytest.raises(StackError, match="another checkout: delete that link"):
         data_folder(home, account)
     home.data.unlink()
@@ -114,11 +114,11 @@ def test_the_data_of_root_is_found_without_its_link_and_deleted_with_it(home: Ho
     data_folder(home, account)
     delete(data_paths(home, as_root=True))
     assert data_paths(home, as_root=True) == []
-    assert SYSTEM.is_dir()
+    assert SYSTEM_FOLDER.is_dir()
 
 
 def test_the_data_of_another_checkout_or_user_is_not_deleted(home: Home) -> None:
-    home.data.symlink_to(SYSTEM / "0123456789abcdef")
+    home.data.symlink_to(SYSTEM_FOLDER / "0123456789abcdef")
     with pytest.raises(StackError, match="another checkout"):
         data_paths(home, as_root=True)
     with pytest.raises(StackError, match="run this as root"):

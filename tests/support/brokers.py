@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from daybook_infra.stack.data import data_folder, service_account
-from daybook_infra.stack.kafka import Cluster, Kafka, answers, new_cluster_id
+from daybook_infra.stack.kafka import Cluster, Kafka, accepts_requests, new_cluster_id
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import remembered_ports
 from support.stack import own_home
@@ -36,7 +36,7 @@ class Brokers:
             self.nodes[number].launch()
         deadline = time.monotonic() + START_SECONDS
         for node in (self.nodes[number] for number in numbers):
-            while not answers(node.port):
+            while not accepts_requests(node.port):
                 assert node.process() is not None, node.log.read_text()
                 assert time.monotonic() < deadline, f"no answer at port {node.port}"
                 time.sleep(0.1)

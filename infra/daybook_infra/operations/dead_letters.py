@@ -69,7 +69,7 @@ async def pending_by_retries(database: OwnConnection, ref: ConnectionRef, most: 
     return {row["retry_count"]: row["count"] for row in rows}
 
 
-def envelope(ref: ConnectionRef, type_: str, data: dict[str, Any]) -> AddressedCommand:
+def build_command(ref: ConnectionRef, type_: str, data: dict[str, Any]) -> AddressedCommand:
     """A command without an actor. Raises `DaybookError` if it would be malformed."""
     command_id, org_id = str(uuid_utils.uuid7()), str(ref.org_id)
     raw = json.dumps({"id": command_id, "type": type_, "org_id": org_id, "data": data}).encode()
@@ -85,13 +85,13 @@ async def execute(
 ) -> BulkResult:
     """Returns when the tables show the effect. Raises `OutcomeUnknown`, and `DaybookError` for a rejection."""
     outcome = await (await client.publish(command))
-    accepted = _accepted(outcome)
+    accepted = _require_accepted(outcome)
     await _wait_until_projected(database, ref, accepted.position, client.seconds)
     ids, remaining = await database.fetchrow(TOUCHED, ref.org_id, UUID(command.command_id)) or (0, 0)
     return BulkResult(ids, remaining)
 
 
-def _accepted(outcome: Outcome) -> Accepted:
+def _require_accepted(outcome: Outcome) -> Accepted:
     if isinstance(outcome, Accepted):
         return outcome
     if isinstance(outcome, Rejected) and is_known(outcome):

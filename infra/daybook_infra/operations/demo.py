@@ -19,11 +19,11 @@ from daybook_infra.stack.interface import StackError
 USER_ID = "0199f000-0000-7000-8000-00000000da7e"
 # Constant, so that a later `daybook up` gets the answer of the first one.
 COMMAND_ID = "0199f000-0000-7000-8000-000000000001"
-VALID = timedelta(hours=24)
+TOKEN_LIFETIME = timedelta(hours=24)
 ANSWER_SECONDS = 30
 REQUEST_SECONDS = 10
 OK = 200
-NOT_YET = (202, 503)
+UNDECIDED_STATUSES = (202, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,8 @@ class Demo:
     door: str
 
     def token(self, principal: Principal) -> str:
-        return sign(self.settings, signing_secret(self.settings, principal, None), principal, datetime.now(UTC), VALID)
+        secret = signing_secret(self.settings, principal, None)
+        return sign(self.settings, secret, principal, datetime.now(UTC), TOKEN_LIFETIME)
 
     async def register(self) -> None:
         """Returns once the user is in the tables, so that commands can name it."""
@@ -54,7 +55,7 @@ class Demo:
     def _register_user(self) -> str:
         deadline = time.monotonic() + ANSWER_SECONDS
         status, answer = self._post()
-        while status in NOT_YET and time.monotonic() < deadline:
+        while status in UNDECIDED_STATUSES and time.monotonic() < deadline:
             time.sleep(0.2)
             status, answer = self._post()
         if status != OK:

@@ -76,16 +76,16 @@ class SourceConnection:
 async def alerts(settings: Settings, scope: Scope, severities: Sequence[str]) -> Page[ListedAlert]:
     """Ordered by severity, critical first, then by org and project."""
     of_policies = [] if scope.connection_id is None else list(_policy_alerts(str(scope.connection_id)))
-    async with _tables(settings) as tables:
-        rows = await tables.fetch(ALERTS, list(severities), *_ids(scope), of_policies, scope.limit + 1)
-        found = _page([_alert(row) for row in rows], scope)
+    async with _open_tables(settings) as tables:
+        rows = await tables.fetch(ALERTS, list(severities), *_scope_ids(scope), of_policies, scope.limit + 1)
+        found = _page([_listed_alert(row) for row in rows], scope)
         return replace(found, rows=await _with_rules(tables, found.rows))
 
 
 async def runs(settings: Settings, scope: Scope, statuses: Sequence[str]) -> Page[ListedRun]:
     """Newest first, by their start."""
-    async with _tables(settings) as tables:
-        rows = await tables.fetch(RUNS, list(statuses), *_ids(scope), scope.limit + 1)
+    async with _open_tables(settings) as tables:
+        rows = await tables.fetch(RUNS, list(statuses), *_scope_ids(scope), scope.limit + 1)
     return _page([ListedRun(**_with_ids_as_text(row)) for row in rows], scope)
 
 
@@ -94,19 +94,19 @@ async def connections(
 ) -> Page[SourceConnection]:
     """Ordered by org, project and name. A connection that `scope` names is listed even if it is active."""
     also_active = active_too or scope.connection_id is not None
-    async with _tables(settings) as tables:
-        rows = await tables.fetch(CONNECTIONS, also_active, type_, *_ids(scope), scope.limit + 1, PENDING_COUNTED)
+    async with _open_tables(settings) as tables:
+        rows = await tables.fetch(CONNECTIONS, also_active, type_, *_scope_ids(scope), scope.limit + 1, PENDING_COUNTED)
     return _page([SourceConnection(**_with_ids_as_text(row)) for row in rows], scope)
 
 
 @asynccontextmanager
-async def _tables(settings: Settings) -> AsyncIterator[OwnConnection]:
+async def _open_tables(settings: Settings) -> AsyncIterator[OwnConnection]:
     await verify_migrations(settings)
     async with connect(settings, APPLICATION) as connection:
         yield connection
 
 
-def _ids(scope: Scope) -> tuple[UUID | None, UUID | None, UUID | None]:
+def _scope_ids(scope: Scope) -> tuple[UUID | None, UUID | None, UUID | None]:
     return scope.org_id, scope.project_id, scope.connection_id
 
 
@@ -118,7 +118,7 @@ def _with_ids_as_text(row: Any) -> dict[str, Any]:
     return {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
 
 
-def _alert(row: Any) -> ListedAlert:
+def _listed_alert(row: Any) -> ListedAlert:
     return ListedAlert(**_with_ids_as_text(row), rule=None)
 
 

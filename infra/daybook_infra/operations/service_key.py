@@ -8,7 +8,9 @@ from daybook_infra.runtime.settings import Settings
 
 
 def service_key(settings: Settings, file: Path | None) -> bytes | None:
-    """The content of `file`, else DAYBOOK_SERVICE_KEY, else None (records are not signed). Raises `SettingsError`."""
+    """The content of `file`, or else DAYBOOK_SERVICE_KEY, or else None: then records are not signed. Raises
+    `SettingsError`.
+    """
     if file is None:
         return None if settings.service_key is None else settings.service_key.get_secret_value().encode()
     try:

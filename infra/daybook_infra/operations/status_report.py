@@ -115,12 +115,12 @@ async def collect_status(settings: Settings) -> SystemStatus:
             "postgresql": database.version,
             "migrations": str(database.migrations),
         },
-        partitions=tuple(_partition(number, kafka, database, log) for number in sorted(log.ends)),
+        partitions=tuple(_partition_state(number, kafka, database, log) for number in sorted(log.ends)),
         quarantine=database.quarantine,
     )
 
 
-def _partition(number: int, kafka: KafkaState, database: DatabaseState, log: LogState) -> PartitionState:
+def _partition_state(number: int, kafka: KafkaState, database: DatabaseState, log: LogState) -> PartitionState:
     checkpoint = database.checkpoints.get(number)
     return PartitionState(
         partition=number,
@@ -145,9 +145,9 @@ async def _read_kafka(settings: Settings) -> KafkaState:
         if missing:
             raise DaybookError(f"topic {missing[0]} does not exist: run `daybook init`")
         cluster = await client.describe_cluster()
-        committed = await _committed(client, topics)
+        committed = await _read_committed_offsets(client, topics)
     # Commands that retention deleted count as done: nothing waits for them any more.
-    first, end = await _bounds(settings, topics.commands, counts[topics.commands])
+    first, end = await _read_bounds(settings, topics.commands, counts[topics.commands])
     return KafkaState(
         cluster=f"cluster {cluster['cluster_id']}, brokers: {len(cluster['brokers'])}",
         commands_done={number: max(offset, committed.get(number, 0)) for number, offset in first.items()},
@@ -156,7 +156,7 @@ async def _read_kafka(settings: Settings) -> KafkaState:
     )
 
 
-async def _committed(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, int]:
+async def _read_committed_offsets(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, int]:
     for _ in range(COORDINATOR_TRIES):
         try:
             found = await client.list_consumer_group_offsets(topics.command_group)
@@ -169,18 +169,18 @@ async def _committed(client: AIOKafkaAdminClient, topics: Topics) -> dict[int, i
 
 async def _read_log(settings: Settings, count: int, checkpoints: Mapping[int, Checkpoint]) -> LogState:
     topic = Topics(settings.topic_prefix).audit_log
-    async with _reader(settings) as reader:
-        starts, ends = await _offsets(reader, topic, count)
+    async with _started_reader(settings) as reader:
+        starts, ends = await _read_offsets(reader, topic, count)
         bounds = {number: (starts[number], end) for number, end in ends.items()}
         return LogState(ends, await find_log_faults(reader, topic, bounds, checkpoints))
 
 
-async def _bounds(settings: Settings, topic: str, count: int) -> tuple[Offsets, Offsets]:
-    async with _reader(settings) as reader:
-        return await _offsets(reader, topic, count)
+async def _read_bounds(settings: Settings, topic: str, count: int) -> tuple[Offsets, Offsets]:
+    async with _started_reader(settings) as reader:
+        return await _read_offsets(reader, topic, count)
 
 
-async def _offsets(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offsets, Offsets]:
+async def _read_offsets(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Offsets, Offsets]:
     """First and next offset of each partition."""
     places = [TopicPartition(topic, number) for number in range(count)]
     found = await reader.beginning_offsets(places), await reader.end_offsets(places)
@@ -189,7 +189,7 @@ async def _offsets(reader: AIOKafkaConsumer, topic: str, count: int) -> tuple[Of
 
 
 @asynccontextmanager
-async def _reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+async def _started_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     """A started consumer. Raises what `translated` raises."""
     reader = consumer(settings, "daybook-status")
     try:

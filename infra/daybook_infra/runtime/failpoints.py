@@ -17,7 +17,7 @@ Point = Literal[
     "after-commit",  # committed in PostgreSQL, while Kafka's offset is behind
     "amid-takeover",  # the checkpoint is read, but the log is not
     "rebuild-filled",  # all tables are built beside the live ones, but have no keys
-    "rebuild-compared",  # what differs is known, and nothing is locked
+    "rebuild-compared",  # the differences are known, and nothing is locked
     "rebuild-locked",  # all partitions wait, and no row is corrected
     "rebuild-corrected",  # all rows are corrected, but not committed
     "restore-begun",  # a batch of a restored topic is written, others may not be

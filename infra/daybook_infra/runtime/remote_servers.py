@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 SCHEMES = ("postgresql://", "postgres://")
 ENCODED = "/ is %2F, ? is %3F, # is %23, @ is %40, [ is %5B, ] is %5D, % is %25"
 # If a password has one of these unencoded, the address ends too early, or a part of the password is read as the host.
-_UNENCODED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
+_MUST_BE_ENCODED = re.compile(r"[/?#@\[\]]|%(?![0-9A-Fa-f]{2})")
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(:\d{1,5})?")
 
 
@@ -19,7 +19,7 @@ def find_address_fault(url: str) -> str | None:
     if not url.startswith(SCHEMES):
         return "must begin with postgresql://"
     userinfo = url.partition("://")[2].rpartition("@")[0]
-    if _UNENCODED.search(userinfo):
+    if _MUST_BE_ENCODED.search(userinfo):
         return f"the user or password holds a character that must be percent-encoded ({ENCODED})"
     try:
         parts = urlsplit(url)

@@ -15,7 +15,7 @@ from daybook_infra.stack.places import Home
 from daybook_infra.stack.processes import Account, Child, run
 
 SYSTEM_USER = "daybook"
-SYSTEM = Path("/var/lib/daybook")
+SYSTEM_FOLDER = Path("/var/lib/daybook")
 ALL_MAY_ENTER = 0o755
 OWNER_MAY_ENTER = 0o700
 
@@ -74,7 +74,7 @@ def _verify_own(folder: Path) -> None:
 
 
 def _system_folder(home: Home) -> Path:
-    return SYSTEM / hashlib.sha256(os.fsencode(home.folder)).hexdigest()[:16]
+    return SYSTEM_FOLDER / hashlib.sha256(os.fsencode(home.folder)).hexdigest()[:16]
 
 
 def _verify_linked(home: Home, folder: Path) -> None:
@@ -87,7 +87,7 @@ def _verify_linked(home: Home, folder: Path) -> None:
 def _make_system_folder(home: Home, account: Account) -> Path:
     folder = _system_folder(home)
     _verify_linked(home, folder)
-    make_open_folder(SYSTEM)
+    make_open_folder(SYSTEM_FOLDER)
     if not folder.is_dir():
         folder.mkdir(mode=OWNER_MAY_ENTER)
         os.chown(folder, account.uid, account.gid)

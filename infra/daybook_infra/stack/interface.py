@@ -36,7 +36,7 @@ def titles(parts: Iterable[Part]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Addresses of the running servers; empty for one that does not run."""
+    """The servers' addresses. The address of a server that does not run is empty."""
 
     kafka_bootstrap: str = ""
     database_url: str = field(default="", repr=False)

@@ -29,7 +29,7 @@ from daybook_infra.stack.processes import (
 from daybook_infra.stack.programs import JAVA, KAFKA_JARS, java, kafka, readable_root
 
 LOG4J = "log4j2.properties"
-JVM = (
+JVM_OPTIONS = (
     *("-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"),
     # Without these, Java 25 prints warnings about how Kafka 4.3 frees mapped buffers and loads zstd.
     *("--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"),
@@ -38,7 +38,7 @@ READY_SECONDS = 60
 PROBE_SECONDS = 2
 # An ApiVersions request, version 0. A broker answers it as soon as it accepts requests.
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)
-SETTINGS = """\
+SETTINGS_TEMPLATE = """\
 process.roles=broker,controller
 node.id={node_id}
 controller.quorum.voters={voters}
@@ -145,7 +145,7 @@ class Kafka:
 
     def await_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
-        while not answers(self.port):
+        while not accepts_requests(self.port):
             if self.process() is None:
                 raise StackError(f"Kafka ended while starting ({last_error_line(self.log)}); its log: {self.log}")
             if time.monotonic() > deadline:
@@ -169,7 +169,7 @@ class Kafka:
 
     def _write_settings(self, logs: Path) -> None:
         ports = {"port": self.port, "advertised_port": self.advertised_port}
-        text = SETTINGS.format(host=LOOPBACK, logs=logs, **ports, **self.cluster.settings())
+        text = SETTINGS_TEMPLATE.format(host=LOOPBACK, logs=logs, **ports, **self.cluster.settings())
         write_file(self._settings, text, EVERYBODY_READS)
         log4j = checkout() / "infra" / "kafka" / LOG4J  # copied, because the account may not be able to read it
         write_file(self.data / LOG4J, log4j.read_text(encoding="utf-8"), EVERYBODY_READS)
@@ -179,11 +179,11 @@ class Kafka:
         runtime = readable_root(java(), self.account, self.say) / JAVA
         classpath = os.pathsep.join(map(str, sorted(jars.glob("*.jar"))))
         heap = ["-Xms256m", f"-Xmx{self.cluster.heap_mib}m"]
-        options = [*heap, *JVM, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
+        options = [*heap, *JVM_OPTIONS, f"-Dlog4j2.configurationFile={self.data / LOG4J}", "-cp", classpath]
         return Child([str(runtime / "bin" / "java"), *options, *arguments], self.account)
 
 
-def answers(port: int) -> bool:
+def accepts_requests(port: int) -> bool:
     """Whether a broker accepts requests on this port."""
     try:
         with socket.create_connection((LOOPBACK, port), PROBE_SECONDS) as connection:

@@ -33,7 +33,7 @@ def parts_needed(settings: Settings) -> frozenset[Part]:
 
 
 def with_local_servers(settings: Settings, servers: Servers) -> Settings:
-    """Servers that the settings name win over local ones."""
+    """Adds the local servers' addresses where the settings name no server."""
     return settings.model_copy(
         update={
             "kafka_bootstrap": settings.kafka_bootstrap or servers.kafka_bootstrap,
@@ -43,7 +43,7 @@ def with_local_servers(settings: Settings, servers: Servers) -> Settings:
 
 
 def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
-    """The settings' JWT secret, or else the one of this home, which is created at the first call."""
+    """The settings' JWT secret, or else this home's secret, which the first call creates."""
     if settings.jwt_secret is not None:
         return settings.jwt_secret
     home.make()

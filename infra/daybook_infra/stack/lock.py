@@ -1,4 +1,4 @@
-"""File locks that one process holds at a time. The system releases them when the holder dies, however it dies."""
+"""File locks that one process holds at a time. The system releases them when the holder ends, even if it was killed."""
 
 import os
 from collections.abc import Iterator

@@ -26,7 +26,7 @@ SUPERUSER = DATABASE = "daybook"
 START_SECONDS = STOP_SECONDS = 60
 OWN_SETTINGS = "daybook.conf"
 # No Unix socket: its path could not exceed 107 bytes, and its file mode would decide who may connect.
-SETTINGS = """\
+SETTINGS_TEMPLATE = """\
 listen_addresses = '{host}'
 port = {port}
 unix_socket_directories = ''
@@ -80,7 +80,7 @@ class Postgres:
     def launch(self) -> None:
         """Returns when the server accepts connections: `pg_ctl` waits for that."""
         self._clear_stale_pid()
-        settings = SETTINGS.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
+        settings = SETTINGS_TEMPLATE.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
         write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)
         start_new_log(self.log)
         done = self._pg_ctl("start", "-t", str(START_SECONDS))

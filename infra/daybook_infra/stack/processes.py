@@ -19,7 +19,8 @@ from daybook_infra.stack.interface import Say, StackError
 # The working folder of a child: its account may not be able to enter the caller's working folder.
 OPEN_TO_ALL = "/"
 KILL_SECONDS = 10
-EXEC_SECONDS = EXIT_SECONDS = 1
+EXEC_SECONDS = 1  # for a new process to get its command line
+EXIT_STATUS_SECONDS = 1  # for the exit status of an ended child
 TAIL_BYTES = 65_536
 TAIL_LINES = 20
 FAILED_TO_RUN = 127  # as a shell reports a program that it cannot run
@@ -176,7 +177,7 @@ def end_of_log(log: Path) -> str:
 def _how_it_ended(pid: int | None) -> str:
     """Only a parent learns the exit status of its child, and only once."""
     try:
-        code = psutil.Process(pid).wait(EXIT_SECONDS) if pid is not None else None
+        code = psutil.Process(pid).wait(EXIT_STATUS_SECONDS) if pid is not None else None
     except (psutil.Error, psutil.TimeoutExpired):
         code = None
     if code is None:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from daybook_infra.stack.data import SYSTEM, make_open_folder
+from daybook_infra.stack.data import SYSTEM_FOLDER, make_open_folder
 from daybook_infra.stack.interface import Say, StackError
 from daybook_infra.stack.lock import lock_or_wait
 from daybook_infra.stack.places import Home, checkout
@@ -42,7 +42,7 @@ def readable_root(programs: Programs, account: Account | None, say: Say) -> Path
     probe = Child(["/bin/sh", "-c", 'test -r "$0"', str(programs.root / programs.probe)], account)
     if account is None or run(probe).code == 0:
         return programs.root
-    copy = SYSTEM / "programs" / programs.label
+    copy = SYSTEM_FOLDER / "programs" / programs.label
     if not copy.is_dir():
         say(f"copying {programs.label} to {copy}, once: the user {account.name} cannot read {programs.root}")
         _copy(programs, copy)

@@ -30,7 +30,7 @@ READY_SECONDS = 60
 STOP_SECONDS = 20
 PROBE_SECONDS = 2
 OK = 200
-WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not listened on
+LOOPBACK_OF_WILDCARD = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - replaced, not listened on
 SERVICES = ("command", "projector")
 UP_RUNS = "`daybook up` runs on this stack: end that first (Ctrl-C there)"
 
@@ -80,7 +80,7 @@ class ServiceProcess:
 
     @property
     def _address(self) -> str:
-        return WILDCARDS.get(self.host, self.host)
+        return LOOPBACK_OF_WILDCARD.get(self.host, self.host)
 
     @property
     def _pid_file(self) -> Path:
@@ -119,20 +119,20 @@ def services_left_behind(home: Home) -> dict[str, psutil.Process]:
 
 def note_started(home: Home, parts: frozenset[Part]) -> None:
     """Notes the servers that the running `up` must stop. If it is killed, the next one reads the note."""
-    write_file(_note(home), " ".join(sorted(parts)), EVERYBODY_READS)
+    write_file(_note_file(home), " ".join(sorted(parts)), EVERYBODY_READS)
 
 
 def started_by_killed_up(home: Home) -> frozenset[Part]:
     """The servers that an earlier `up` started and could not stop, because it was killed."""
-    file = _note(home)
+    file = _note_file(home)
     noted = file.read_text(encoding="utf-8").split() if file.is_file() else []
     return frozenset(part for part in Part if part in noted)
 
 
 def forget_started(home: Home) -> None:
     """From now on the servers run until `stack down`."""
-    _note(home).unlink(missing_ok=True)
+    _note_file(home).unlink(missing_ok=True)
 
 
-def _note(home: Home) -> Path:
+def _note_file(home: Home) -> Path:
     return home.folder / "run" / "up.started"

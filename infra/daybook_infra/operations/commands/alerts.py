@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from daybook_contracts.entries.fields import Severity
-from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
+from daybook_infra.operations.commands.listing import Columns, one_line, show, with_scope_options
 from daybook_infra.operations.listing_sql import Scope
 from daybook_infra.operations.server_settings import server_settings
 
@@ -17,7 +17,7 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 
 @click.command
-@scoped
+@with_scope_options
 @click.option(
     "--severity",
     "severities",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daybook_infra.operations.commands.listing import Columns, one_line, scoped, show
+from daybook_infra.operations.commands.listing import Columns, one_line, show, with_scope_options
 from daybook_infra.operations.listing_sql import PENDING_COUNTED, Scope
 from daybook_infra.operations.server_settings import server_settings
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command
-@scoped
+@with_scope_options
 @click.option("--all", "active_too", is_flag=True, help="List active ones too.")
 @click.option("--type", "type_", metavar="TYPE", help="Only of this type, for example hotmart.")
 def connections(scope: Scope, type_: str | None, *, active_too: bool, as_json: bool) -> None:

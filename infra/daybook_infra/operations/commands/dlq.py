@@ -188,7 +188,7 @@ async def _send_all(
     bulk: Progress,
     on: "tuple[OwnConnection, ConnectionRef]",
 ) -> None:
-    from daybook_infra.operations.dead_letters import envelope, execute
+    from daybook_infra.operations.dead_letters import build_command, execute
     from daybook_infra.operations.publishing import publishing
     from daybook_infra.operations.service_key import service_key
 
@@ -197,7 +197,7 @@ async def _send_all(
     async with publishing(settings, signer, options.seconds) as client:
         with progress(bulk.total, _unit(action)) as advance:
             while (current := bulk.current) is not None:
-                command = envelope(ref, command_type(action), command_data(action, ref.connection_id, current))
+                command = build_command(ref, command_type(action), command_data(action, ref.connection_id, current))
                 touched = await execute(client, database, ref, command)
                 bulk.record(touched.ids, touched.remaining)
                 advance(touched.ids)

@@ -26,7 +26,7 @@ Row = TypeVar("Row")
 Columns = Mapping[str, Callable[[Row], str]]
 
 
-def scoped(command: Callable[..., None]) -> Callable[..., None]:
+def with_scope_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add --org, --project, --connection, --limit and --json. The command gets `scope` and `as_json`."""
 
     @wraps(command)

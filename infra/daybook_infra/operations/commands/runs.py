@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from daybook_infra.operations.commands.listing import Columns, duration, one_line, scoped, show, utc
+from daybook_infra.operations.commands.listing import Columns, duration, one_line, show, utc, with_scope_options
 from daybook_infra.operations.listing_sql import STATUSES, Scope
 from daybook_infra.operations.server_settings import server_settings
 
@@ -17,7 +17,7 @@ DEFAULT_STATUSES = ("running", "failed")
 
 
 @click.command
-@scoped
+@with_scope_options
 @click.option(
     "--status",
     "statuses",

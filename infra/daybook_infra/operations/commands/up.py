@@ -32,7 +32,7 @@ from daybook_infra.stack.services import (
 
 COMMAND_PORT, PROJECTOR_PORT = 8000, 8001
 CHECK_SERVERS_SECONDS = 5
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def say(line: str) -> None:
@@ -60,27 +60,27 @@ def up() -> None:
 
 
 def _run(home: Home, undo: ExitStack) -> None:
-    asked = load_settings()
+    given_settings = load_settings()
     end_services(home, say)
-    stack, local = stack_of(asked, say), parts_needed(asked)
-    _start_servers(home, stack, local, undo)
-    secret = local_secret(asked, home, say)
-    settings = with_local_servers(asked, stack.servers()).model_copy(update={"jwt_secret": secret})
+    stack, local_parts = stack_of(given_settings, say), parts_needed(given_settings)
+    _start_servers(home, stack, local_parts, undo)
+    secret = local_secret(given_settings, home, say)
+    settings = with_local_servers(given_settings, stack.servers()).model_copy(update={"jwt_secret": secret})
     asyncio.run(_init(settings))
     command, projector = _start_services(home, settings, undo)
-    _introduce(settings, home, command, projector)
-    if local == ALL_PARTS and settings.users == "managed":
+    _print_addresses(settings, home, command, projector)
+    if local_parts == ALL_PARTS and settings.users == "managed":
         _show_demo(settings, command)
-    _watch(stack, local, (command, projector))
+    _watch(stack, local_parts, (command, projector))
 
 
-def _start_servers(home: Home, stack: Stack, local: frozenset[Part], undo: ExitStack) -> None:
+def _start_servers(home: Home, stack: Stack, local_parts: frozenset[Part], undo: ExitStack) -> None:
     """Notes first which servers it will start, so that they are stopped even if the start is interrupted."""
-    mine = (local - stack.servers().parts()) | (local & started_by_killed_up(home))
+    to_stop = (local_parts - stack.servers().parts()) | (local_parts & started_by_killed_up(home))
     undo.callback(forget_started, home)
-    undo.callback(stack.stop, mine)
-    note_started(home, mine)
-    stack.start(local)
+    undo.callback(stack.stop, to_stop)
+    note_started(home, to_stop)
+    stack.start(local_parts)
 
 
 async def _init(settings: Settings) -> None:
@@ -123,7 +123,7 @@ def _environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _introduce(settings: Settings, home: Home, command: ServiceProcess, projector: ServiceProcess) -> None:
+def _print_addresses(settings: Settings, home: Home, command: ServiceProcess, projector: ServiceProcess) -> None:
     click.echo(f"\nDaybook is up.\n  commands    {command.url}/v1/commands, described at {command.url}/docs")
     click.echo(f"  projector   {projector.url}/readyz")
     click.echo(f"  Kafka       {settings.kafka_bootstrap}\n  PostgreSQL  {address(settings)}")
@@ -138,12 +138,12 @@ def _show_demo(settings: Settings, command: ServiceProcess) -> None:
     click.echo("\nCtrl-C ends it all; the data stays.")
 
 
-def _watch(stack: Stack, local: frozenset[Part], services: tuple[ServiceProcess, ...]) -> None:
+def _watch(stack: Stack, local_parts: frozenset[Part], services: tuple[ServiceProcess, ...]) -> None:
     """Runs until a signal comes. Raises `StackError` if a service or a server ends by itself."""
     for second in count():
         for service in services:
             service.verify_running()
-        missing = local - stack.servers().parts() if second % CHECK_SERVERS_SECONDS == 0 else frozenset()
+        missing = local_parts - stack.servers().parts() if second % CHECK_SERVERS_SECONDS == 0 else frozenset()
         for part in missing:
             raise StackError(stack.explain_end(part))
         time.sleep(1)
@@ -152,7 +152,7 @@ def _watch(stack: Stack, local: frozenset[Part], services: tuple[ServiceProcess,
 @contextmanager
 def _until_signalled() -> Iterator[None]:
     """Turns the signals that mean "end" into KeyboardInterrupt, and catches it."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING_SIGNALS}
     try:
         yield
     except KeyboardInterrupt:
@@ -163,6 +163,6 @@ def _until_signalled() -> Iterator[None]:
 
 
 def _ignore_signals() -> None:
-    for number in ENDING:
+    for number in ENDING_SIGNALS:
         signal.signal(number, lambda _number, _frame: None)
     say("\nending what was started here ...")

@@ -91,7 +91,7 @@ class LenientRecords:
     def __init__(self, data: bytes) -> None:
         self._records = MemoryRecords(data)
         self._data = data
-        self._taken = 0
+        self._batches_read = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._records, name)
@@ -100,8 +100,8 @@ class LenientRecords:
         batch = self._records.next_batch()
         if batch is None:
             return None
-        self._taken += 1
-        return _Batch(batch, self._data, self._taken - 1)
+        self._batches_read += 1
+        return _Batch(batch, self._data, self._batches_read - 1)
 
 
 def install() -> None:

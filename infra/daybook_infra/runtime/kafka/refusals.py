@@ -42,7 +42,7 @@ def describe_denial(settings: Settings, error: BaseException) -> str | None:
 
 
 def describe_error(settings: Settings, error: BaseException) -> str:
-    """For health and logs: the missing ACL, else the error itself."""
+    """A text for health and logs: the missing ACL, or else the error itself."""
     return describe_denial(settings, error) or repr(error)
 
 

@@ -45,7 +45,7 @@ class ReplaceableProducer:
             async with translated(self._settings, problem, seconds=seconds, passing=passing):
                 producer = await self.get()
                 yield producer
-        except Exception:  # whatever failed, records may be of unknown outcome; raised again below
+        except Exception:  # after any error, the outcome of records may be unknown; raised again below
             self.discard(producer)
             raise
 

@@ -32,7 +32,7 @@ class Replies:
         self._place = TopicPartition(topic, secrets.randbelow(partitions or settings.partitions))
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: asyncio.Task[None] | None = None
-        self._interrupted: str | None = None
+        self._read_fault: str | None = None
 
     @property
     def partition(self) -> int:
@@ -48,7 +48,7 @@ class Replies:
         """Why no reply would come, for health."""
         if self._reading is None or self._reading.done():
             return "the results topic is not being read"
-        return self._interrupted
+        return self._read_fault
 
     async def start(self) -> None:
         """Returns once every reply from now on will be seen. Raises KafkaAway."""
@@ -103,11 +103,11 @@ class Replies:
                 async with translated(self._settings, "the results topic cannot be read"):
                     polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
             except KafkaAway as away:
-                self._interrupted = str(away)
+                self._read_fault = str(away)
                 log.warning("replies_interrupted", reason=str(away))
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
-            self._interrupted = None
+            self._read_fault = None
             for record in polled.get(self._place, ()):
                 correlation_id = dict(record.headers).get(CORRELATION_ID)
                 if correlation_id is not None and record.value is not None:

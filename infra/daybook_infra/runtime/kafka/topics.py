@@ -139,7 +139,7 @@ async def _find_faults(client: AIOKafkaAdminClient, settings: Settings, names: S
 
 
 async def _describe(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, TopicState | Denied]:
-    """Topics are requested by name: a list of all omits those that the client may not see."""
+    """Requests topics by name, because a list of all topics omits those that the client may not see."""
     answers = await client.describe_topics(list(names))
     described = {
         topic["topic"]: topic["partitions"] for topic in answers if topic["error_code"] not in _MISSING_OR_HIDDEN
@@ -169,7 +169,7 @@ def _states(described: Mapping[str, Any], configs: Mapping[str, Mapping[str, str
 
 
 async def _read_configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str] | None]:
-    """None for topics whose settings may not be read; topics that this broker does not know yet are omitted."""
+    """Each topic's settings; None if this client may not read them. Omits topics that the broker does not know yet."""
     (response,) = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
     found: dict[str, dict[str, str] | None] = {}
     for topic in response.to_object()["resources"]:

@@ -20,9 +20,9 @@ from daybook_infra.runtime.settings import Settings, env_name
 # Inside the package if it was installed from a wheel; next to it in a checkout.
 FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
 # The key of the advisory lock: any number that no other program locks. This one is "daybook" in ASCII.
-LOCK = int.from_bytes(b"daybook")
-ONLY = "-- only: "
-LAST = "-- last: "
+ADVISORY_LOCK = int.from_bytes(b"daybook")
+ONLY_MARK = "-- only: "
+LAST_MARK = "-- last: "
 
 
 class MigrationMismatch(DaybookError):
@@ -48,17 +48,17 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
     `DatabaseAway`.
     """
     async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
         known = read_migrations(folder)
         await _check_privileges(connection, known, settings)
         await _check_users_table(connection, settings)
-        waiting = _missing(known, await _applied(connection), settings.users)
-        for migration in waiting:
+        missing = _missing(known, await _read_applied(connection), settings.users)
+        for migration in missing:
             await _apply(connection, migration)
-        for migration in known if waiting else ():
+        for migration in known if missing else ():
             if migration.last:
-                await _run(connection, migration)
-    return tuple(migration.name for migration in waiting)
+                await _run_sql(connection, migration)
+    return tuple(migration.name for migration in missing)
 
 
 async def verify_can_migrate(settings: Settings) -> None:
@@ -73,7 +73,7 @@ async def verify_migrations(settings: Settings) -> None:
     the schema only grows, and old instances run on while new ones start.
     """
     async with connect(settings, "daybook-init") as connection:
-        missing = _missing(read_migrations(), await _applied(connection), settings.users)
+        missing = _missing(read_migrations(), await _read_applied(connection), settings.users)
     if missing:
         names = ", ".join(migration.name for migration in missing)
         raise MigrationMismatch(f"the database lacks {names}: run `daybook init`")
@@ -81,7 +81,7 @@ async def verify_migrations(settings: Settings) -> None:
 
 async def applied_migrations(connection: Connection) -> list[str]:
     """Returns the names in order; none if Daybook was never set up in this database."""
-    applied = await _applied(connection)
+    applied = await _read_applied(connection)
     return [name for _, (name, _) in sorted(applied.items())]
 
 
@@ -96,11 +96,11 @@ def read_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
 def _read(path: Path) -> Migration:
     sql = path.read_text(encoding="utf-8")
     first = sql.partition("\n")[0]
-    only = first.removeprefix(ONLY) if first.startswith(ONLY) else None
-    return Migration(int(path.name.partition("_")[0]), path.name, sql, only, first.startswith(LAST))
+    only = first.removeprefix(ONLY_MARK) if first.startswith(ONLY_MARK) else None
+    return Migration(int(path.name.partition("_")[0]), path.name, sql, only, first.startswith(LAST_MARK))
 
 
-async def _applied(connection: Connection) -> dict[int, tuple[str, str]]:
+async def _read_applied(connection: Connection) -> dict[int, tuple[str, str]]:
     if await connection.fetchval("SELECT to_regclass('daybook.migrations')") is None:
         return {}
     rows = await connection.fetch("SELECT number, name, sha256 FROM daybook.migrations")
@@ -118,7 +118,7 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], us
 
 async def _check_privileges(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
     readable = not await find_missing_privileges(connection, [MIGRATIONS])
-    pending = not readable or bool(_missing(known, await _applied(connection), settings.users))
+    pending = not readable or bool(_missing(known, await _read_applied(connection), settings.users))
     raise_if_missing(
         await connection.fetchval(ROLE),
         await find_missing_migration_privileges(connection, settings.users, pending=pending),
@@ -135,7 +135,7 @@ async def _check_users_table(connection: Connection, settings: Settings) -> None
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
-    await _run(connection, migration)
+    await _run_sql(connection, migration)
     await connection.execute(
         "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
         migration.number,
@@ -144,7 +144,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
     )
 
 
-async def _run(connection: Connection, migration: Migration) -> None:
+async def _run_sql(connection: Connection, migration: Migration) -> None:
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:

@@ -1,1 +1,1 @@
-"""The engine: one worker for each partition, and what it reports."""
+"""The engine: a worker for each partition, and the reports to health, metrics and logs."""

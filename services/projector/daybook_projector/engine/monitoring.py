@@ -34,9 +34,9 @@ async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: Projecto
             await bounds.require_topic()
         ends = await bounds.read_ends(consumer.projected_to)
     except KafkaAway as away:
-        report.away(away)
+        report.server_away(away)
         return
-    report.back(KafkaAway)
+    report.server_back(KafkaAway)
     for partition, projected_to in consumer.projected_to.items():
         if partition in ends:
             report.lag(partition, max(0, ends[partition] - projected_to))
@@ -48,7 +48,7 @@ async def _poll_quarantine(pool: Pool, report: ProjectorReport) -> None:
         with translated():
             rows = await pool.fetch(IN_QUARANTINE)
     except DatabaseAway as away:
-        report.away(away)
+        report.server_away(away)
         return
-    report.back(DatabaseAway)
+    report.server_back(DatabaseAway)
     report.in_quarantine([row[0] for row in rows])

@@ -85,10 +85,10 @@ class ProjectorReport:
         self._health.fail(condition(partition), f"stopped: {reason}")
         log.error("partition_stopped", partition=partition, reason=reason)
 
-    def away(self, error: DatabaseAway | KafkaAway, by: object = None) -> None:
+    def server_away(self, error: DatabaseAway | KafkaAway, by: object = None) -> None:
         self._health.fail(SERVERS[type(error)], str(error), by)
 
-    def back(self, kind: type[DatabaseAway | KafkaAway], by: object = None) -> None:
+    def server_back(self, kind: type[DatabaseAway | KafkaAway], by: object = None) -> None:
         self._health.ok(SERVERS[kind], by)
 
     def lag(self, partition: int, records: int) -> None:

@@ -119,10 +119,10 @@ class Worker:
         start = start_of_command(batch.entries, first.index)
         if start > 0:
             return batch.until(start)
-        await self._wait(log, batch, first)
+        await self._wait_for_user(log, batch, first)
         return None
 
-    async def _wait(self, log: PartitionLog, batch: Batch, user: RequiredUser) -> None:
+    async def _wait_for_user(self, log: PartitionLog, batch: Batch, user: RequiredUser) -> None:
         position = batch.entries[user.index].head.position
         self._report.waiting_for_user(self.partition, position, user.user_id)
         is_there = await self._retry(lambda: self._context.users.wait_until_known(user.user_id, self.partition))
@@ -145,7 +145,7 @@ class Worker:
     async def _retry(self, attempt: Callable[[], Awaitable[T]]) -> T:
         """Retries `attempt` during outages. Meanwhile the process is not ready."""
         try:
-            return await retry_forever(attempt, partial(self._report.away, by=self))
+            return await retry_forever(attempt, partial(self._report.server_away, by=self))
         finally:
             for server in (DatabaseAway, KafkaAway):
-                self._report.back(server, by=self)
+                self._report.server_back(server, by=self)

@@ -41,9 +41,9 @@ class ConsumerReport(Protocol):
 
     def given_away(self, partition: int) -> None: ...
 
-    def away(self, away: KafkaAway, *, by: object) -> None: ...
+    def server_away(self, away: KafkaAway, *, by: object) -> None: ...
 
-    def back(self, kind: type[KafkaAway], *, by: object) -> None: ...
+    def server_back(self, kind: type[KafkaAway], *, by: object) -> None: ...
 
 
 MakeWorker = Callable[[int, Feed], PartitionWorker]
@@ -61,7 +61,7 @@ class LogConsumer(ConsumerRebalanceListener):
         self._workers: dict[int, PartitionWorker] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._group: asyncio.TaskGroup | None = None
-        self._committed: dict[TopicPartition, int] = {}
+        self._committed_offsets: dict[TopicPartition, int] = {}
 
     @property
     def projected_to(self) -> dict[int, int]:
@@ -85,20 +85,20 @@ class LogConsumer(ConsumerRebalanceListener):
         try:
             fetched = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=FETCHED_RECORDS)
         except DENIALS as error:
-            self._report.away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
+            self._report.server_away(KafkaAway(f"Kafka refuses the log: {error}"), by=self)
             await asyncio.sleep(DENIED_PAUSE_SECONDS)
             return {}
-        self._report.back(KafkaAway, by=self)
+        self._report.server_back(KafkaAway, by=self)
         return fetched
 
     async def commit(self) -> None:
         offsets = {TopicPartition(self._topic, partition): offset for partition, offset in self.projected_to.items()}
-        if offsets in ({}, self._committed):
+        if offsets in ({}, self._committed_offsets):
             return
         try:
             async with translated(self._settings, "offsets cannot be committed", seconds=COMMIT_SECONDS):
                 await self._consumer.commit(offsets)
-            self._committed = offsets
+            self._committed_offsets = offsets
         except KafkaAway as away:
             # This happens during a rebalance or an outage. Nothing depends on these offsets.
             log.debug("offsets_not_committed", reason=str(away))

@@ -83,7 +83,7 @@ class PartitionLog:
         """Admits the records that extend the log, and returns the void ones. Raises `LogChanged`."""
         voids = Voids()
         for record in records:
-            self._follow(record.offset)
+            self._verify_offset(record.offset)
             if record.offset >= self.checkpoint.next_offset:
                 self._admit(record, voids)
             elif record.offset == self.checkpoint.head_offset:
@@ -93,7 +93,7 @@ class PartitionLog:
 
     def next_batch(self, limit: int) -> Batch | None:
         """Up to `limit` entries of whole commands; None if there is nothing to project."""
-        entries = tuple(self._pending[: whole_commands(self._pending, limit)])
+        entries = tuple(self._pending[: count_whole_commands(self._pending, limit)])
         last = entries[-1] if entries else None
         following = self._pending[len(entries)].offset if len(entries) < len(self._pending) else self._next_to_read
         head, head_offset = (last.head, last.offset) if last else (self.checkpoint.head, self.checkpoint.head_offset)
@@ -109,7 +109,7 @@ class PartitionLog:
         """Makes a pending entry poison. `index` counts from the checkpoint."""
         self._pending[index] = replace(self._pending[index], poison=reason)
 
-    def _follow(self, offset: int) -> None:
+    def _verify_offset(self, offset: int) -> None:
         # If the log was truncated and the consumer's offset no longer exists, the consumer starts again at the
         # beginning.
         if offset < self._next_to_read:
@@ -128,7 +128,7 @@ class PartitionLog:
         self._head, self._head_offset = admitted.head, record.offset
 
 
-def whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
+def count_whole_commands(entries: Sequence[PartitionEntry], limit: int) -> int:
     """How many of the first `limit` entries form whole commands. A command with more than `limit` entries is split;
     Daybook never writes one.
     """

@@ -19,7 +19,7 @@ VALUES ($1, 0, -1, repeat('0', 64), -1, clock_timestamp()) ON CONFLICT DO NOTHIN
 
 
 class CheckpointLost(Exception):
-    """The checkpoint has moved: by another process, or by a commit of this one whose answer was lost."""
+    """Another process has moved the checkpoint, or this process has, with a commit whose answer was lost."""
 
 
 async def move_checkpoint(connection: Connection, partition: int, before: Checkpoint, after: Checkpoint) -> None:

@@ -1,4 +1,4 @@
-"""Writes what is written for every entry, even in a quarantined org: its row in `audit_log`, and the reservation of an
+"""Writes the rows that every entry gets, even in a quarantined org: its row in `audit_log`, and the reservation of an
 id that a service chose for a new thing (docs/log.md, rules 18 and 19).
 """
 

@@ -1,4 +1,6 @@
-"""auth.users in managed mode: one row per registered user. With an external identity provider nothing is written."""
+"""auth.users in managed mode: one row per registered user. With an external identity provider, the projector does not
+write this table.
+"""
 
 from collections.abc import Iterable
 
