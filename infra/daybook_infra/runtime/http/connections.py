@@ -109,6 +109,7 @@ class Connections:
             self._metrics.open.dec()
 
     def sweep(self, now: float) -> None:
+        """Ends the connections whose clients have kept the server waiting for too long."""
         for connection in list(self._open):
             connection.check(now)
 
@@ -159,6 +160,7 @@ def order_of_closing(connections: Iterable[ClientConnection]) -> list[ClientConn
             waiting[connection.network].append((since, connection))
     ranked: list[tuple[int, float, ClientConnection]] = []
     for network, members in waiting.items():
+        # A connection's rank is the number of connections that its network keeps if it and older waiting ones close.
         members.sort(key=lambda member: -member[0])
         ranked += [(-rank, since, connection) for rank, (since, connection) in enumerate(members, working[network])]
     ranked.sort(key=lambda one: one[:2])

@@ -39,6 +39,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # Since when an answer could not be written, and since when the transport has been closing.
         self._stalled_since: float | None = None
         self._closing_since: float | None = None
+        # The request that the app is answering, or has answered last.
         self._running: RequestResponseCycle | None = None
         self._in_head = self._head_starts_mid_slice = False
         # If true, further input is discarded without parsing.
@@ -47,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         # Bytes since a head, a piece of a body or a message was completed, and whether the current slice completed one.
         self._bytes_since_progress = 0
         self._made_progress = False
+        # Bytes of the current body with and without its framing, and bytes that were discarded.
         self._raw_bytes = self._body_bytes = self._discarded = 0
 
     # --- called by `Connections`
@@ -201,12 +203,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._in_head and (self._bytes_since_progress > most or len(self.headers) > self._limits.head_lines):
             self._refuse(Cut.HEAD_TOO_LARGE, HEAD_TOO_LARGE)
         elif self._bytes_since_progress > most or self._raw_bytes - self._body_bytes > most + self._body_bytes:
-            # Too many bytes that are not body: chunk extensions, trailers, or the framing of tiny chunks.
+            # Chunk extensions, trailers or the framing of tiny chunks take more bytes than the body and `head_bytes`
+            # together.
             self._refuse(Cut.MALFORMED, MALFORMED)
         elif self._phase is Phase.DISCARD:
             self._discard(self._slice_bytes)
 
     def _head_is_too_large(self) -> bool:
+        """Adds up the lines only if the head's slices exceed the limit, or also hold bytes of an earlier request."""
         if len(self.headers) > self._limits.head_lines:
             return True
         if (
@@ -241,6 +245,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, reason: Cut, answer: bytes) -> None:
         """Answers and closes. If earlier requests are not answered yet, closes after their answers instead."""
         self._connections.count_cut(reason)
+        # A request that has not arrived completely gets no answer.
         while self.pipeline and self.pipeline[0][0].more_body:
             self.pipeline.popleft()
         running = self._running
