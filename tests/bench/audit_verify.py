@@ -1,5 +1,6 @@
 """Prints what verifying costs: CPU per entry of the topic, beside a plain loop of `orjson.loads` and SHA-256 over the
-same bytes, and the memory of verifying everything for a log that grows.
+same bytes, and the memory of verifying everything for a log that grows. The cost of a further entry is the difference
+between two lengths; the rest is fixed: starting processes.
 `python tests/bench/audit_verify.py [--entries FEW MANY ...]`.
 """
 
@@ -50,6 +51,16 @@ class Cost:
     peak: float
 
 
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """CPU seconds for a log of so many entries."""
+
+    length: int
+    floor: float
+    topic: float
+    whole: float
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, nargs="+", default=[50_000, 200_000], help="lengths of the log, rising")
@@ -63,14 +74,17 @@ async def run(system: System, lengths: list[int]) -> None:
         places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
         # No shard may run while entries are appended from outside.
         await asyncio.to_thread(system.commands.pop().stop)
-        before = 0
+        before, costs = 0, []
         for length in lengths:
             await append_entries(system.settings, database, places, length - before)
             before = length
             floor = await floor_of(system.settings)
             topic = await asyncio.to_thread(verify, system.settings, "--scope", "topic")
             whole = await asyncio.to_thread(verify, system.settings)
-            say_all(length, floor, topic, whole)
+            costs.append(Costs(length, floor, topic.cpu, whole.cpu))
+            say_all(costs[-1], topic, whole)
+            if len(costs) > 1:
+                say_further(*costs[-2:])
 
 
 async def floor_of(settings: Settings) -> float:
@@ -92,11 +106,26 @@ def verify(settings: Settings, *options: str) -> Cost:
     return Cost(seconds, float(cpu), (int(own) + int(worker) * (os.cpu_count() or 1)) / 1024)
 
 
-def say_all(length: int, floor: float, topic: Cost, whole: Cost) -> None:
-    each, least = (seconds / length * 1e6 for seconds in (topic.cpu, floor))
-    say(f"{length:>9,} entries: topic {each:5.1f} us CPU each, floor {least:5.1f}, ratio {each / least:4.1f}")
-    each = whole.cpu / length * 1e6
-    say(f"{length:>9,} entries: all {each:5.1f} us CPU each, {whole.seconds:.1f} s, peak {whole.peak:.0f} MiB")
+def say_all(costs: Costs, topic: Cost, whole: Cost) -> None:
+    each, least = (seconds / costs.length * 1e6 for seconds in (costs.topic, costs.floor))
+    start = f"{costs.length:>9,} entries:"
+    say(f"{start} topic {each:5.1f} us CPU each, {topic.seconds:.1f} s, floor {least:5.1f}, peak {topic.peak:.0f} MiB")
+    each = costs.whole / costs.length * 1e6
+    say(f"{start} all {each:5.1f} us CPU each, {whole.seconds:.1f} s, peak {whole.peak:.0f} MiB")
+
+
+def say_further(fewer: Costs, more: Costs) -> None:
+    """What one more entry costs, and what verifying costs whatever the length."""
+    entries = more.length - fewer.length
+    floor, topic, whole = (
+        (after - before) / entries
+        for before, after in ((fewer.floor, more.floor), (fewer.topic, more.topic), (fewer.whole, more.whole))
+    )
+    fixed = more.topic - topic * more.length
+    say(
+        f"a further entry: topic {topic * 1e6:.1f} us CPU, floor {floor * 1e6:.1f}, ratio {topic / floor:.1f}; "
+        f"all {whole * 1e6:.1f} us; fixed {fixed:.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -18,12 +18,18 @@ EXACT = {
     "0.00000000000000000000000000001": b"1e-29",
     "123456789012345.0000000000000000": b"123456789012345",
     '{"id": "12345678901234567890"}': b'{"id":"12345678901234567890"}',
+    '{"id": " 12345678901234567890", "a": 123456789012345}': b'{"a":123456789012345,"id":" 12345678901234567890"}',
+    '{"bb": -0.50, "a": [-1, 2.0], "c": "\\" 1.0"}': b'{"a":[-1,2],"bb":-0.5,"c":"\\" 1.0"}',
+    '{"\ue000": 1, "\U0001f600": 2}': '{"\U0001f600":2,"\ue000":1}'.encode(),
 }
 INEXACT = {
     "9007199254740993": b"9007199254740992",
     "[1, 0.30000000000000001, 12345678901234567890]": b"[1,0.3,12345678901234567000]",
     f"0.{'0' * 400}1": b"0",
     "1.00000000000000001": b"1",
+    '{"a": 9007199254740993}': b'{"a":9007199254740992}',
+    '{"a": {"b": [-1.00000000000000001]}}': b'{"a":{"b":[-1]}}',
+    '{"a": "\\"", "b": 9007199254740993}': b'{"a":"\\"","b":9007199254740992}',
 }
 
 
@@ -55,6 +61,7 @@ def test_a_number_beyond_doubles_makes_the_value_unhashable(text: str) -> None:
 def test_a_value_nested_deeper_than_an_entry_can_be_is_unhashable(number: str) -> None:
     deepest = f"{'[' * MAX_DEPTH}{number}{']' * MAX_DEPTH}"
     assert read_jsonb(deepest).jcs == deepest.encode()
+    assert read_jsonb(f'{{"a": {deepest[1:-1]}}}').jcs == f'{{"a":{deepest[1:-1]}}}'.encode()
     assert read_jsonb(f'["{"[" * MAX_DEPTH}"]').inexact is None
     with pytest.raises(Unhashable, match="512"):
         read_jsonb(f"[{deepest}]")

@@ -21,14 +21,14 @@ from daybook_projector.partition.entry import PartitionEntry
 from daybook_projector.projections.changes import FoldError, Key, Row, Table
 from daybook_projector.projections.fold import Folds
 
-CHANGING_KIB: Final = 32 * 1024
+CHANGING_KIB: Final = 16 * 1024
 READING_KIB: Final = 1024
 """SQLite's cache, while entries are taken and while rows are read in order."""
 
 NO_ORG: Final = ""
 """The org of a `Poison` whose entry has none. Such an entry quarantines nothing, but stops the projector."""
 
-MAX_HELD: Final = 32 * 1024 * 1024
+MAX_HELD: Final = 8 * 1024 * 1024
 """Characters of entries and rows in memory. An entry's metadata has all values of the rows that it inserts."""
 
 

@@ -17,7 +17,7 @@ from daybook_projector.audit.log.place import SourceRecord
 
 ANSWER_SECONDS = 30.0
 POLL_MS = 200
-PAGE_RECORDS = 5_000
+PAGE_RECORDS = 1_000
 
 Records = Sequence[ConsumerRecord[bytes, bytes]]
 
