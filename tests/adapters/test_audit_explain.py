@@ -17,10 +17,11 @@ from daybook_projector.audit.explain.row_name import read_row_name
 from daybook_projector.audit.explain.run import Explained, explain_row
 from daybook_projector.audit.explain.trace import shown
 from daybook_projector.audit.log.source import LogName
+from support.auditing import silent
 from support.chain import Json, partition_of
 from support.logbook import Logbook
 from support.processes import environment
-from support.replaying import all_entries, long_log, silent, write
+from support.replaying import all_entries, long_log, write
 from support.row_origins import Origins, RowKey, row_origins
 from support.shell import Completed
 from support.stack import FreshSettings

@@ -12,6 +12,7 @@ from daybook_projector.audit.log.source import LOGS
 from daybook_projector.audit.log.topic import LogBroken
 from daybook_projector.audit.replay.past import Redacted
 from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
+from support.auditing import silent
 from support.logbook import Logbook, Place, project
 from support.poison import (
     ANN,
@@ -25,7 +26,7 @@ from support.poison import (
     founded,
 )
 from support.projecting import database, entries_of, post, publish, quarantine
-from support.replaying import past_tables, replay, replayed_tables, silent
+from support.replaying import past_tables, replay, replayed_tables
 from support.second_fold import FOLDED, SecondFold
 from support.stack import FreshSettings
 from support.tables import COLUMNS, Tables, differences

@@ -2,8 +2,8 @@
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from daybook_projector.audit.replay.past_rows import PastRows
 from daybook_projector.audit.replay.run import FoundPast, PastRequest, described, find_past
 from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
 from daybook_projector.audit.verify.snapshot import open_snapshot
+from support.auditing import silent
 from support.chain import Json
 from support.deciding import Deciders, record
 from support.logbook import Logbook
@@ -47,10 +48,6 @@ def write(settings: Settings, log: Logbook) -> None:
             assert await quarantine(pool) == []
 
     asyncio.run(published_and_projected())
-
-
-def silent(_total: int, _word: str) -> AbstractContextManager[Callable[[int], None]]:
-    return nullcontext(lambda _: None)
 
 
 async def replay(
