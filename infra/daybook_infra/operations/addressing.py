@@ -44,15 +44,15 @@ def address(raw: bytes) -> AddressedCommand | Rejected:
         user = msgspec.json.decode(envelope.data, type=_Data).user_id if envelope.type == "REGISTER_USER" else None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return problem(Code.INVALID_COMMAND, f"not an envelope: {error}")
-    command_id = _uuid(envelope.id)
+    command_id = _lower_case_uuid(envelope.id)
     if command_id is None:
         return problem(Code.INVALID_COMMAND, "id: must be a UUID")
-    key = _uuid(user if envelope.type == "REGISTER_USER" else envelope.org_id)
+    key = _lower_case_uuid(user if envelope.type == "REGISTER_USER" else envelope.org_id)
     if key is None:
         field = "data.user_id" if envelope.type == "REGISTER_USER" else "org_id"
         return problem(Code.INVALID_COMMAND, f"{field}: must be a UUID", command_id=command_id)
     return AddressedCommand(raw, command_id, key)
 
 
-def _uuid(value: object) -> str | None:
+def _lower_case_uuid(value: object) -> str | None:
     return value.lower() if isinstance(value, str) and is_uuid(value) else None

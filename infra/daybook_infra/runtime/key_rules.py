@@ -23,7 +23,7 @@ def check_signing_key(text: str) -> str:
 
 def check_keys_url(text: str) -> str:
     """A URL of published keys. Raises ValueError if another server could answer in its place."""
-    parts = _split(text)
+    parts = _split_url(text)
     if parts is None or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
         raise ValueError("must be https, or http on loopback: whoever answers there decides whose tokens are valid")
     return text
@@ -31,17 +31,17 @@ def check_keys_url(text: str) -> str:
 
 def lead_to_same_keys(one: str, other: str) -> bool:
     """Both must be URLs that `check_keys_url` accepts."""
-    return _normalise(one) == _normalise(other)
+    return _normal_form(one) == _normal_form(other)
 
 
-def _normalise(text: str) -> tuple[object, ...]:
-    parts = _split(text)
+def _normal_form(text: str) -> tuple[object, ...]:
+    parts = _split_url(text)
     if parts is None:
         return (text,)
     return parts.scheme, parts.hostname, parts.port or _PORTS.get(parts.scheme), parts.path or "/", parts.query
 
 
-def _split(text: str) -> SplitResult | None:
+def _split_url(text: str) -> SplitResult | None:
     """None if the text is not a URL with a host."""
     try:
         parts = urlsplit(text)

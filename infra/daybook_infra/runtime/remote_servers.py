@@ -52,11 +52,11 @@ def find_remote_broker(bootstrap: str) -> str | None:
 
 
 def _first_remote(hosts: str) -> str | None:
-    names = (unquote(_host(each.strip())) for each in hosts.split(","))
+    names = (unquote(_host_of(each.strip())) for each in hosts.split(","))
     return next((name for name in names if not _is_local(name)), None)
 
 
-def _host(address: str) -> str:
+def _host_of(address: str) -> str:
     found = _HOST.fullmatch(address)
     return address if found is None else found[1].strip("[]")
 

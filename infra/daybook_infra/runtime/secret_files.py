@@ -40,14 +40,14 @@ class SecretFiles(PydanticBaseSettingsSource):
             return None, field_name, False
         if os.environ.get(plain):
             raise SettingsError(f"{plain} and {plain}{SUFFIX} are both set: unset one of them")
-        return _read(Path(path), plain + SUFFIX), field_name, False
+        return _read_secret(Path(path), plain + SUFFIX), field_name, False
 
 
 def is_secret(field: FieldInfo) -> bool:
     return SecretStr in {field.annotation, *get_args(field.annotation)}
 
 
-def _read(path: Path, setting: str) -> str:
+def _read_secret(path: Path, setting: str) -> str:
     try:
         text = path.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as error:

@@ -45,7 +45,7 @@ def load_service_policy(settings: Settings) -> ServicePolicy | None:
             "give all instances the same key"
         )
     path = Path(settings.services)
-    tables = _parse_tables(path, _read(path))
+    tables = _parse_tables(path, _read_file(path))
     faults = [*_name_faults(tables), *_shared_key_faults(tables, settings)]
     if faults:
         raise _policy_error(path, faults)
@@ -60,7 +60,7 @@ def _string_list(value: object) -> Sequence[str]:
     return value
 
 
-def _command_types(value: object) -> frozenset[str] | None:
+def _parse_command_types(value: object) -> frozenset[str] | None:
     if value == ALL:
         return None
     types = _string_list(value)
@@ -70,7 +70,7 @@ def _command_types(value: object) -> frozenset[str] | None:
     return frozenset(types)
 
 
-def _org_ids(value: object) -> frozenset[str] | None:
+def _parse_org_ids(value: object) -> frozenset[str] | None:
     if value == ALL:
         return None
     ids = []
@@ -82,7 +82,7 @@ def _org_ids(value: object) -> frozenset[str] | None:
     return frozenset(ids)
 
 
-def _keys(value: object) -> tuple[bytes, ...]:
+def _parse_keys(value: object) -> tuple[bytes, ...]:
     given = [value] if isinstance(value, str) else value
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_KEYS:
         raise ValueError("must be a key, or a list of the key in use and another one")
@@ -94,16 +94,16 @@ def _keys(value: object) -> tuple[bytes, ...]:
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
 
-    commands: Annotated[frozenset[str] | None, PlainValidator(_command_types)]
-    orgs: Annotated[frozenset[str] | None, PlainValidator(_org_ids)] = frozenset()
+    commands: Annotated[frozenset[str] | None, PlainValidator(_parse_command_types)]
+    orgs: Annotated[frozenset[str] | None, PlainValidator(_parse_org_ids)] = frozenset()
     act_for_users: bool = False
-    keys: Annotated[tuple[bytes, ...], PlainValidator(_keys)] = Field((), alias="key", repr=False)
+    keys: Annotated[tuple[bytes, ...], PlainValidator(_parse_keys)] = Field((), alias="key", repr=False)
 
 
 _TABLES: Final = TypeAdapter(dict[str, _Table])
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode

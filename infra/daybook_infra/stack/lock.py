@@ -14,9 +14,9 @@ from daybook_infra.stack.interface import Say, StackError
 def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None]:
     """For short operations. Raises `StackError` if another process keeps the lock for longer than `seconds`."""
     lock = FileLock(file)
-    if not _acquired(lock):
+    if not _try_to_acquire(lock):
         say(f"waiting for another daybook that holds {file}")
-        if not _acquired(lock, seconds):
+        if not _try_to_acquire(lock, seconds):
             raise StackError(f"another daybook has held {file} for {seconds:.0f} s: end it and try again")
     try:
         yield
@@ -30,7 +30,7 @@ def lock_or_refuse(file: Path, refusal: str) -> Iterator[None]:
     `refusal`, in which `{pid}` stands for the holder's pid.
     """
     lock = FileLock(file, on_acquired=_write_pid)
-    if not _acquired(lock):
+    if not _try_to_acquire(lock):
         raise StackError(refusal.format(pid=file.read_text(encoding="utf-8") or "unknown"))
     try:
         yield
@@ -42,12 +42,12 @@ def is_held(file: Path) -> bool:
     if not file.exists():
         return False
     lock = FileLock(file)
-    free = _acquired(lock)
+    free = _try_to_acquire(lock)
     lock.release()
     return not free
 
 
-def _acquired(lock: FileLock, seconds: float = 0) -> bool:
+def _try_to_acquire(lock: FileLock, seconds: float = 0) -> bool:
     try:
         lock.acquire(timeout=seconds)
     except Timeout:

@@ -42,10 +42,10 @@ def next_free(port: int, besides: frozenset[int] = frozenset()) -> int:
 
 def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
     """The ports stored under these names. Missing ones are chosen and stored."""
-    known = _read(file)
+    known = _read_ports(file)
     missing = [name for name in names if name not in known]
     for name in missing:
-        known[name] = _choose(frozenset(known.values()))
+        known[name] = _choose_port(frozenset(known.values()))
     if missing:
         write_file(file, json.dumps(known, indent=2) + "\n", EVERYBODY_READS)
     return {name: known[name] for name in names}
@@ -54,12 +54,12 @@ def remembered_ports(file: Path, names: tuple[str, ...]) -> dict[str, int]:
 def check_free(port: int, title: str, file: Path) -> None:
     if not is_free(port):
         raise StackError(
-            f"port {port}, remembered for {title} in {file}, is taken{_holder(port)}: "
+            f"port {port}, remembered for {title} in {file}, is taken{_holder_text(port)}: "
             f"end that program, or run `daybook stack down`, delete {file}, and new ports are chosen"
         )
 
 
-def _read(file: Path) -> dict[str, int]:
+def _read_ports(file: Path) -> dict[str, int]:
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         return {str(name): int(port) for name, port in found.items()}
@@ -69,7 +69,7 @@ def _read(file: Path) -> dict[str, int]:
         raise StackError(f"{file} is damaged: delete it, and new ports are chosen") from None
 
 
-def _choose(besides: frozenset[int]) -> int:
+def _choose_port(besides: frozenset[int]) -> int:
     draw = random.SystemRandom()
     for _ in range(TRIES):
         port = draw.choice(CANDIDATE_PORTS)
@@ -80,7 +80,7 @@ def _choose(besides: frozenset[int]) -> int:
     )
 
 
-def _holder(port: int) -> str:
+def _holder_text(port: int) -> str:
     """The program that listens there, if this user may know it."""
     try:
         for connection in psutil.net_connections("tcp"):

@@ -171,7 +171,7 @@ def explain_end(title: str, pid: int | None, port: int, log: Path) -> str:
 
 
 def end_of_log(log: Path) -> str:
-    return "\n".join([f"the end of its log, {log}:", *_tail(log)[-TAIL_LINES:]])
+    return "\n".join([f"the end of its log, {log}:", *_last_lines(log)[-TAIL_LINES:]])
 
 
 def _how_it_ended(pid: int | None) -> str:
@@ -189,11 +189,11 @@ def _how_it_ended(pid: int | None) -> str:
 
 def last_error_line(log: Path) -> str:
     """The last line of a log that looks like an error, or else the last line."""
-    lines = _tail(log)
+    lines = _last_lines(log)
     return next((line for line in reversed(lines) if re.search("ERROR|FATAL|Exception", line)), "".join(lines[-1:]))
 
 
-def _tail(log: Path) -> list[str]:
+def _last_lines(log: Path) -> list[str]:
     try:
         text = log.read_bytes()[-TAIL_BYTES:].decode("utf-8", "replace")
     except FileNotFoundError:

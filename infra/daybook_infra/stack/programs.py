@@ -45,7 +45,7 @@ def readable_root(programs: Programs, account: Account | None, say: Say) -> Path
     copy = SYSTEM_FOLDER / "programs" / programs.label
     if not copy.is_dir():
         say(f"copying {programs.label} to {copy}, once: the user {account.name} cannot read {programs.root}")
-        _copy(programs, copy)
+        _copy_programs(programs, copy)
     return copy
 
 
@@ -115,7 +115,7 @@ def _find_in_wheel(wheel: str, folder: str, probe: str, libraries: tuple[str, ..
     return Programs(root, folders, f"{folder}/{probe}", f"{wheel}-{version(wheel)}")
 
 
-def _copy(programs: Programs, copy: Path) -> None:
+def _copy_programs(programs: Programs, copy: Path) -> None:
     make_open_folder(copy.parent)
     unfinished = copy.with_name(f".{copy.name}.{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)

@@ -60,7 +60,7 @@ async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Eve
     await verify_servers(
         settings, required_privileges(managed_users=settings.users == "managed"), topics.projector_group
     )
-    async with _pool(settings) as pool, _consumer(settings) as consumer:
+    async with _opened_pool(settings) as pool, _running_consumer(settings) as consumer:
         bounds = LogBounds(settings, consumer)
         log = LogConsumer(settings, consumer, _worker_maker(settings, pool, bounds, report), report)
         freeze_startup_objects()
@@ -83,7 +83,7 @@ def _worker_maker(settings: Settings, pool: Pool, bounds: LogBounds, report: Pro
 
 
 @asynccontextmanager
-async def _pool(settings: Settings) -> AsyncIterator[Pool]:
+async def _opened_pool(settings: Settings) -> AsyncIterator[Pool]:
     pool = await retry_at_start(lambda: open_pool(settings, NAME, max_size=CONNECTIONS))
     try:
         yield pool
@@ -92,7 +92,7 @@ async def _pool(settings: Settings) -> AsyncIterator[Pool]:
 
 
 @asynccontextmanager
-async def _consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
+async def _running_consumer(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
     consumer = await retry_at_start(lambda: _started_consumer(settings))
     try:
         yield consumer

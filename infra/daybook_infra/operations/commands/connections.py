@@ -34,11 +34,11 @@ def _columns() -> "Columns[SourceConnection]":
         "active": lambda found: "yes" if found.is_active else "no",
         "connection": lambda found: found.id,
         "org": lambda found: found.org_id,
-        "pending": lambda found: _pending(found.pending_dlq_events),
+        "pending": lambda found: _pending_text(found.pending_dlq_events),
         "type": lambda found: found.type,
         "name": lambda found: one_line(found.name),
     }
 
 
-def _pending(count: int) -> str:
+def _pending_text(count: int) -> str:
     return str(count) if count < PENDING_COUNTED else f">{PENDING_COUNTED - 1}"

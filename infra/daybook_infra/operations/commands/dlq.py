@@ -47,7 +47,7 @@ def dlq() -> None:
     """Retry or resolve the pending dead letters of a connection, however many there are."""
 
 
-def _service(_context: click.Context, _option: click.Parameter, text: str) -> Service:
+def _parse_service(_context: click.Context, _option: click.Parameter, text: str) -> Service:
     try:
         principal = parse_publisher(text.encode())
     except InvalidPrincipal as error:
@@ -60,7 +60,11 @@ def _service(_context: click.Context, _option: click.Parameter, text: str) -> Se
 OPTIONS = (
     click.option("--connection", type=click.UUID, required=True, metavar="ID", help="Whose dead letters."),
     click.option(
-        "--principal", default="service:cli", show_default=True, callback=_service, help="Who sends: service:NAME."
+        "--principal",
+        default="service:cli",
+        show_default=True,
+        callback=_parse_service,
+        help="Who sends: service:NAME.",
     ),
     click.option(
         "--key-file",
@@ -148,20 +152,20 @@ def _execute_all(options: DlqOptions, action: BulkAction) -> None:
 
     bulk = Progress(())
     try:
-        asyncio.run(_run(server_settings(), options, action, bulk))
+        asyncio.run(_plan_and_execute(server_settings(), options, action, bulk))
     except KeyboardInterrupt:
-        click.echo(f"interrupted, {_report(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(f"interrupted, {_done_text(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
         sys.exit(INTERRUPTED)
     except OutcomeUnknown as error:
-        click.echo(f"Error: {error}; {_report(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(f"Error: {error}; {_done_text(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
         sys.exit(UNKNOWN)
     except DaybookError as error:
         if not bulk.done:
             raise
-        raise DaybookError(f"{error}; {_report(action, bulk)} before") from error
+        raise DaybookError(f"{error}; {_done_text(action, bulk)} before") from error
 
 
-async def _run(settings: Settings, options: DlqOptions, action: BulkAction, bulk: Progress) -> None:
+async def _plan_and_execute(settings: Settings, options: DlqOptions, action: BulkAction, bulk: Progress) -> None:
     from daybook_infra.operations.dead_letters import find_connection, pending_by_retries
     from daybook_infra.runtime.postgres.connections import connect
     from daybook_infra.runtime.postgres.migrations import verify_migrations
@@ -172,13 +176,13 @@ async def _run(settings: Settings, options: DlqOptions, action: BulkAction, bulk
         pending = await pending_by_retries(database, ref, action.max_retry_count)
         bulk.passes = plan_passes(action, pending)
         if options.dry_run:
-            click.echo(_preview(sum(pending.values()), bulk))
+            click.echo(_dry_run_text(sum(pending.values()), bulk))
         elif not pending:
             click.echo(f"connection {options.connection_id} has no pending dead letter that matches")
         else:
             await _send_all(settings, options, action, bulk, (database, ref))
             left = await pending_by_retries(database, ref, action.max_retry_count)
-            click.echo(_report(action, bulk) + _arrived(sum(left.values())))
+            click.echo(_done_text(action, bulk) + _arrivals_text(sum(left.values())))
 
 
 async def _send_all(
@@ -195,7 +199,7 @@ async def _send_all(
     database, ref = on
     signer = Signer(options.principal, service_key(settings, options.key_file))
     async with publishing(settings, signer, options.seconds) as client:
-        with progress(bulk.total, _unit(action)) as advance:
+        with progress(bulk.total, _done_unit(action)) as advance:
             while (current := bulk.current) is not None:
                 command = build_command(ref, command_type(action), command_data(action, ref.connection_id, current))
                 touched = await execute(client, database, ref, command)
@@ -203,18 +207,18 @@ async def _send_all(
                 advance(touched.ids)
 
 
-def _preview(matching: int, bulk: Progress) -> str:
+def _dry_run_text(matching: int, bulk: Progress) -> str:
     times = f", in {bulk.total} retries" if bulk.total != matching else ""
     return f"{matching} pending dead letters match{times}; nothing was sent"
 
 
-def _arrived(left: int) -> str:
+def _arrivals_text(left: int) -> str:
     return f"; {left} arrived meanwhile and are left: repeat it for them" if left else ""
 
 
-def _report(action: BulkAction, bulk: Progress) -> str:
-    return f"{bulk.done} {_unit(action)}"
+def _done_text(action: BulkAction, bulk: Progress) -> str:
+    return f"{bulk.done} {_done_unit(action)}"
 
 
-def _unit(action: BulkAction) -> str:
+def _done_unit(action: BulkAction) -> str:
     return "retries done" if isinstance(action, Retry) else "dead letters resolved"

@@ -23,11 +23,11 @@ async def _init(settings: Settings) -> None:
     from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
 
     await verify_can_migrate(settings)
-    _print("topics", await ensure_topics(settings), "made")
-    _print("migrations", await migrate(settings), "applied")
+    _print_done("topics", await ensure_topics(settings), "made")
+    _print_done("migrations", await migrate(settings), "applied")
 
 
-def _print(what: str, names: tuple[str, ...], done: str) -> None:
+def _print_done(what: str, names: tuple[str, ...], done: str) -> None:
     for name in names:
         click.echo(f"{what}: {name} {done}")
     if not names:

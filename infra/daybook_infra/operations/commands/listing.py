@@ -50,7 +50,7 @@ def show(page: "Page[Row]", columns: Columns[Row], nothing: str, *, as_json: boo
     if as_json:
         click.echo(json.dumps([as_object(row) for row in page.rows], indent=2))
     elif page.rows:
-        _print(page, columns)
+        _print_table(page, columns)
     else:
         click.echo(nothing)
     if page.more:
@@ -82,7 +82,7 @@ def duration(passed: timedelta) -> str:
     return f"{seconds}s"
 
 
-def _print(page: "Page[Row]", columns: Columns[Row]) -> None:
+def _print_table(page: "Page[Row]", columns: Columns[Row]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table

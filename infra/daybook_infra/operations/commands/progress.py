@@ -28,7 +28,7 @@ def progress(total: int, word: str) -> Iterator[Advance]:
 
             yield advance
     else:
-        yield _lines(total, word)
+        yield _line_printer(total, word)
 
 
 def _rate_since(begun: float) -> Callable[[int | None], str | None]:
@@ -41,7 +41,7 @@ def _rate_since(begun: float) -> Callable[[int | None], str | None]:
     return rate
 
 
-def _lines(total: int, word: str) -> Advance:
+def _line_printer(total: int, word: str) -> Advance:
     done, said_at = 0, time.monotonic()
 
     def advance(number: int) -> None:

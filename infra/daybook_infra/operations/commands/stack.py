@@ -91,7 +91,7 @@ def stack_reset(*, yes: bool) -> None:
         click.echo(f"nothing to delete: the {settings.stack} stack has no data")
         return
     click.echo("\n  ".join([f"This deletes the data of the {settings.stack} stack:", *data]))
-    if not (yes or _confirmed()):
+    if not (yes or _ask_for_confirmation()):
         click.echo("nothing was deleted")
         sys.exit(1)
     with lock_or_refuse(home.lock("up"), UP_RUNS), lock_or_wait(home.lock("stack"), say):
@@ -108,7 +108,7 @@ def _refuse_while_running(home: Home, chosen: Stack) -> None:
         raise StackError(f"the stack runs ({titles(running)}): stop it with `daybook stack down`")
 
 
-def _confirmed() -> bool:
+def _ask_for_confirmation() -> bool:
     if not sys.stdin.isatty():
         raise StackError("there is no terminal to ask on: add --yes to delete this data")
     return click.confirm("Delete it?", default=False)

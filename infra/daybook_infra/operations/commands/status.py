@@ -27,7 +27,7 @@ def status(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(_as_json(found), indent=2))
     else:
-        _print(found)
+        _print_tables(found)
 
 
 def _as_json(found: "SystemStatus") -> dict[str, Any]:
@@ -60,14 +60,14 @@ def _as_json(found: "SystemStatus") -> dict[str, Any]:
     }
 
 
-def _print(found: "SystemStatus") -> None:
+def _print_tables(found: "SystemStatus") -> None:
     from rich.console import Console
     from rich.markup import escape
 
     console = Console(highlight=False)
     for name, text in found.versions.items():
         console.print(f"{name:<12} {escape(text)}")
-    console.print(_partitions(found))
+    console.print(_partition_table(found))
     for partition in found.partitions:
         if partition.fault is not None:
             what = f"partition {partition.partition}: {partition.fault}"
@@ -81,7 +81,7 @@ def _print(found: "SystemStatus") -> None:
         )
 
 
-def _partitions(found: "SystemStatus") -> Any:
+def _partition_table(found: "SystemStatus") -> Any:
     from rich import box
     from rich.table import Table
 

@@ -51,7 +51,7 @@ def up() -> None:
     refusal = "`daybook up` runs here already (pid {pid}): end that first"
     with lock_or_refuse(home.lock("up"), refusal), _until_signalled(), ExitStack() as undo:
         try:
-            _run(home, undo)
+            _run_until_signalled(home, undo)
         except DaybookError as error:  # printed before the servers and services stop, which may take a minute
             say(f"Error: {error}")
             sys.exit(1)
@@ -59,14 +59,14 @@ def up() -> None:
             _ignore_signals()  # a second Ctrl-C must not leave anything running; every stop has a deadline
 
 
-def _run(home: Home, undo: ExitStack) -> None:
+def _run_until_signalled(home: Home, undo: ExitStack) -> None:
     given_settings = load_settings()
     end_services(home, say)
     stack, local_parts = stack_of(given_settings, say), parts_needed(given_settings)
     _start_servers(home, stack, local_parts, undo)
     secret = local_secret(given_settings, home, say)
     settings = with_local_servers(given_settings, stack.servers()).model_copy(update={"jwt_secret": secret})
-    asyncio.run(_init(settings))
+    asyncio.run(_init_servers(settings))
     command, projector = _start_services(home, settings, undo)
     _print_addresses(settings, home, command, projector)
     if local_parts == ALL_PARTS and settings.users == "managed":
@@ -83,7 +83,7 @@ def _start_servers(home: Home, stack: Stack, local_parts: frozenset[Part], undo:
     stack.start(local_parts)
 
 
-async def _init(settings: Settings) -> None:
+async def _init_servers(settings: Settings) -> None:
     await verify_can_migrate(settings)
     for name in await ensure_topics(settings):
         say(f"made topic {name}")
@@ -102,13 +102,13 @@ def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[Se
     for service in (projector, command):
         say(f"starting the {service.name} service on {service.url}")
         undo.callback(service.stop, say)
-        service.launch(_environment(settings))
+        service.launch(_service_environment(settings))
     for service in (projector, command):
         service.await_ready()
     return command, projector
 
 
-def _environment(settings: Settings) -> dict[str, str]:
+def _service_environment(settings: Settings) -> dict[str, str]:
     secret = settings.jwt_secret.get_secret_value() if settings.jwt_secret is not None else ""
     return {
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,

@@ -57,7 +57,7 @@ def main_limits(settings: Settings) -> HttpLimits:
     """Raises SettingsError if the process may not have as many descriptors as the settings need."""
     reserved = RESERVED_DESCRIPTORS + BACKLOG + (0 if settings.admin_port is None else ADMIN_CONNECTIONS + BACKLOG)
     asked = settings.max_connections
-    allowed = _descriptors((asked or CONNECTIONS) + reserved) - reserved
+    allowed = _raise_descriptor_limit((asked or CONNECTIONS) + reserved) - reserved
     if asked is not None and allowed < asked:
         raise SettingsError(
             f"DAYBOOK_MAX_CONNECTIONS: {asked} connections need {asked + reserved} descriptors, and this process "
@@ -71,14 +71,14 @@ def main_limits(settings: Settings) -> HttpLimits:
     return HttpLimits(connections=min(asked or CONNECTIONS, allowed))
 
 
-def _descriptors(wanted: int) -> int:
+def _raise_descriptor_limit(wanted: int) -> int:
     """How many descriptors this process may have, after raising its soft limit to `wanted` or to the hard limit."""
-    soft, hard = (_finite(limit, wanted) for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
+    soft, hard = (_finite_limit(limit, wanted) for limit in resource.getrlimit(resource.RLIMIT_NOFILE))
     if soft < wanted and soft < hard:
         soft = min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     return soft
 
 
-def _finite(limit: int, wanted: int) -> int:
+def _finite_limit(limit: int, wanted: int) -> int:
     return wanted if limit == resource.RLIM_INFINITY else limit

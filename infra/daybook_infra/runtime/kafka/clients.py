@@ -106,7 +106,7 @@ async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
     if fault is not None:
         log.warning("kafka_client_abandoned", client=type(client).__name__, reason=fault)
         if isinstance(client, AIOKafkaProducer):
-            await _abandon(client, seconds)
+            await _close_at_once(client, seconds)
 
 
 def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
@@ -121,7 +121,7 @@ def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
     return None if error is None else repr(error)
 
 
-async def _abandon(producer: AIOKafkaProducer, seconds: float) -> None:
+async def _close_at_once(producer: AIOKafkaProducer, seconds: float) -> None:
     # Uses private attributes, because aiokafka cannot close a producer at once. Its sender task would go on retrying,
     # and could append to a log that other writers have extended meanwhile.
     accumulator = producer._message_accumulator  # noqa: SLF001 - as said above

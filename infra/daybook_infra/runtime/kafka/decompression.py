@@ -54,10 +54,10 @@ def install() -> None:
     for module in _modules_that_read_batches():
         for name, decode in decoders.items():
             if hasattr(module, f"{name}_decode"):
-                setattr(module, f"{name}_decode", _counted(decode))
+                setattr(module, f"{name}_decode", _with_counting(decode))
 
 
-def _counted(decode: _Decode) -> _Decode:
+def _with_counting(decode: _Decode) -> _Decode:
     @wraps(decode)
     def counting(payload: Any) -> bytearray:
         started_at = time.perf_counter()

@@ -52,15 +52,15 @@ async def find_refusal(settings: Settings) -> str | None:
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                await _ask(host, port, options)
+                await _request_metadata(host, port, options)
         except (KafkaError, OSError) as error:
-            reason = _reason(settings, error)
+            reason = _refusal_text(settings, error)
             if reason is not None:
                 return f"Kafka at {host}:{port} {reason}"
     return None
 
 
-async def _ask(host: str, port: int, options: Mapping[str, Any]) -> None:
+async def _request_metadata(host: str, port: int, options: Mapping[str, Any]) -> None:
     connection = await create_conn(host, port, **options)
     try:
         await connection.send(MetadataRequest([]))
@@ -74,7 +74,7 @@ class _Closed(KafkaError):
     """The broker closed the connection after the API versions exchange."""
 
 
-def _reason(settings: Settings, error: Exception) -> str | None:
+def _refusal_text(settings: Settings, error: Exception) -> str | None:
     match error:
         case SaslAuthenticationFailed() | AuthenticationFailedError():
             check = f"check {env_name('kafka_user')} and {env_name('kafka_password')}"

@@ -42,7 +42,7 @@ async def ensure_topics(settings: Settings) -> tuple[str, ...]:
     Raises `TopicMismatch` and `KafkaAway`.
     """
     async with admin(settings) as client:
-        made = await _create(client, settings, topic_specs(settings))
+        made = await _create_missing(client, settings, topic_specs(settings))
         await _wait_until_settled(client, settings, made)
     return made
 
@@ -57,7 +57,9 @@ async def verify_topics(settings: Settings, group: str | None = None) -> None:
             await _verify_group(client, settings, group)
 
 
-async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequence[TopicSpec]) -> tuple[str, ...]:
+async def _create_missing(
+    client: AIOKafkaAdminClient, settings: Settings, specs: Sequence[TopicSpec]
+) -> tuple[str, ...]:
     existing = set(await client.list_topics())
     missing = [spec for spec in specs if spec.name not in existing]
     if not missing:
@@ -72,7 +74,7 @@ async def _create(client: AIOKafkaAdminClient, settings: Settings, specs: Sequen
                 f"{not_authorised(settings, topic['topic'])}: an ACL is missing (Create, or Describe if it exists)"
             )
         elif topic["error_code"] != TopicAlreadyExistsError.errno:
-            refused.append(f"topic {topic['topic']} could not be created: {_reason(topic)}")
+            refused.append(f"topic {topic['topic']} could not be created: {_error_text(topic)}")
     if refused:
         raise DaybookError("; ".join(refused))
     return tuple(made)
@@ -133,12 +135,12 @@ async def _verify_group(client: AIOKafkaAdminClient, settings: Settings, group: 
 
 
 async def _find_faults(client: AIOKafkaAdminClient, settings: Settings, names: Sequence[str]) -> list[str]:
-    seen = await _describe(client, names)
+    seen = await _read_states(client, names)
     specs = [spec for spec in topic_specs(settings) if spec.name in names]
     return [fault for spec in specs for fault in topic_faults(settings, spec, seen.get(spec.name))]
 
 
-async def _describe(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, TopicState | Denied]:
+async def _read_states(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, TopicState | Denied]:
     """Requests topics by name, because a list of all topics omits those that the client may not see."""
     answers = await client.describe_topics(list(names))
     described = {
@@ -153,11 +155,11 @@ async def _describe(client: AIOKafkaAdminClient, names: Sequence[str]) -> dict[s
     return {
         **hidden,
         **unread,
-        **_states(described, {name: found for name, found in configs.items() if found is not None}),
+        **_to_states(described, {name: found for name, found in configs.items() if found is not None}),
     }
 
 
-def _states(described: Mapping[str, Any], configs: Mapping[str, Mapping[str, str]]) -> dict[str, TopicState]:
+def _to_states(described: Mapping[str, Any], configs: Mapping[str, Mapping[str, str]]) -> dict[str, TopicState]:
     return {
         name: TopicState(
             partitions=len(described[name]),
@@ -179,11 +181,11 @@ async def _read_configs(client: AIOKafkaAdminClient, names: Sequence[str]) -> di
             found[topic["resource_name"]] = None
             continue
         if topic["error_code"] != 0:
-            raise DaybookError(f"topic {topic['resource_name']} could not be read: {_reason(topic)}")
+            raise DaybookError(f"topic {topic['resource_name']} could not be read: {_error_text(topic)}")
         entries = topic["config_entries"]
         found[topic["resource_name"]] = {entry["config_names"]: entry["config_value"] for entry in entries}
     return found
 
 
-def _reason(answer: Mapping[str, Any]) -> str:
+def _error_text(answer: Mapping[str, Any]) -> str:
     return str(answer.get("error_message") or for_code(answer["error_code"]).__name__)

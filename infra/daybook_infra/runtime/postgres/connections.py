@@ -71,15 +71,15 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
     try:
         yield
     except _OUTAGES as error:
-        raise DatabaseAway(f"{where} is away: {_reason(error)}") from error
+        raise DatabaseAway(f"{where} is away: {_first_line(error)}") from error
     except _SERVER_TROUBLE as error:
-        raise DatabaseAway(f"{where} is in trouble: {_reason(error)}") from error
+        raise DatabaseAway(f"{where} is in trouble: {_first_line(error)}") from error
     except _REFUSALS as error:
         raise DatabaseAway(f"{where} refuses the connection: {error}") from error
     except _DENIALS as error:
-        raise DatabaseAway(f"{where} refuses a statement: {_reason(error)}") from error
+        raise DatabaseAway(f"{where} refuses a statement: {_first_line(error)}") from error
     except asyncpg.ClientConfigurationError as error:
-        raise SettingsError(f"{env_name('database_url')}: {_reason(error)}") from error
+        raise SettingsError(f"{env_name('database_url')}: {_first_line(error)}") from error
     except asyncpg.InterfaceError as error:
         # asyncpg raises the same class for a lost connection and for misuse of its API, which is a bug.
         if not _is_of_lost_connection(error):
@@ -93,7 +93,7 @@ async def connect(
 ) -> AsyncIterator[OwnConnection]:
     """One connection to the primary. Errors of the body are `translated`. `statement_seconds=0` sets no limit."""
     with translated(_server_name(settings)):
-        connection = await asyncpg.connect(**_options(settings, application, statement_seconds))
+        connection = await asyncpg.connect(**_connection_options(settings, application, statement_seconds))
         try:
             yield connection
         finally:
@@ -111,7 +111,7 @@ async def open_pool(
     `translated`.
     """
     with translated(_server_name(settings)):
-        options = _options(settings, application, statement_seconds)
+        options = _connection_options(settings, application, statement_seconds)
         return await asyncpg.create_pool(**options, min_size=1, max_size=max_size)
 
 
@@ -141,7 +141,7 @@ def _server_name(settings: Settings) -> str:
     return f"PostgreSQL at {address(settings)}"
 
 
-def _options(settings: Settings, application: str, statement_seconds: float) -> dict[str, Any]:
+def _connection_options(settings: Settings, application: str, statement_seconds: float) -> dict[str, Any]:
     return {
         "dsn": require_database(settings),
         "timeout": CONNECT_SECONDS,
@@ -172,6 +172,6 @@ def _is_of_lost_connection(error: asyncpg.InterfaceError) -> bool:
     return context is not None or "closed" in str(error) or "closing" in str(error)
 
 
-def _reason(error: Exception) -> str:
+def _first_line(error: Exception) -> str:
     """The first line only. The server's detail and hint may quote values; operators find them in the server's log."""
     return str(error).partition("\n")[0] or type(error).__name__

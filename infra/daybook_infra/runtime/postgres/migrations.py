@@ -52,7 +52,7 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
         known = read_migrations(folder)
         await _check_privileges(connection, known, settings)
         await _check_users_table(connection, settings)
-        missing = _missing(known, await _read_applied(connection), settings.users)
+        missing = _find_missing(known, await _read_applied(connection), settings.users)
         for migration in missing:
             await _apply(connection, migration)
         for migration in known if missing else ():
@@ -73,7 +73,7 @@ async def verify_migrations(settings: Settings) -> None:
     the schema only grows, and old instances run on while new ones start.
     """
     async with connect(settings, "daybook-init") as connection:
-        missing = _missing(read_migrations(), await _read_applied(connection), settings.users)
+        missing = _find_missing(read_migrations(), await _read_applied(connection), settings.users)
     if missing:
         names = ", ".join(migration.name for migration in missing)
         raise MigrationMismatch(f"the database lacks {names}: run `daybook init`")
@@ -87,13 +87,13 @@ async def applied_migrations(connection: Connection) -> list[str]:
 
 def read_migrations(folder: Path | None = None) -> tuple[Migration, ...]:
     where = folder or next(place for place in FOLDERS if place.is_dir())
-    found = tuple(_read(path) for path in sorted(where.glob("*.sql")))
+    found = tuple(_read_file(path) for path in sorted(where.glob("*.sql")))
     if len({migration.number for migration in found}) != len(found):
         raise MigrationMismatch(f"two migrations have the same number in {where}")
     return found
 
 
-def _read(path: Path) -> Migration:
+def _read_file(path: Path) -> Migration:
     sql = path.read_text(encoding="utf-8")
     first = sql.partition("\n")[0]
     only = first.removeprefix(ONLY_MARK) if first.startswith(ONLY_MARK) else None
@@ -107,7 +107,7 @@ async def _read_applied(connection: Connection) -> dict[int, tuple[str, str]]:
     return {row["number"]: (row["name"], row["sha256"]) for row in rows}
 
 
-def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], users: str) -> list[Migration]:
+def _find_missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], users: str) -> list[Migration]:
     for migration in known:
         if migration.number in applied and applied[migration.number][1] != migration.sha256:
             raise MigrationMismatch(
@@ -118,7 +118,7 @@ def _missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]], us
 
 async def _check_privileges(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
     readable = not await find_missing_privileges(connection, [MIGRATIONS])
-    pending = not readable or bool(_missing(known, await _read_applied(connection), settings.users))
+    pending = not readable or bool(_find_missing(known, await _read_applied(connection), settings.users))
     raise_if_missing(
         await connection.fetchval(ROLE),
         await find_missing_migration_privileges(connection, settings.users, pending=pending),

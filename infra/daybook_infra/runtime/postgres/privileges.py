@@ -68,7 +68,7 @@ async def find_missing_privileges(connection: Connection, required: Sequence[Req
     schemas = dict.fromkeys(row["schema"] for row in rows if not row["may_name"])
     lacking = {(row["at"], row["privilege"]) for row in rows if not row["may_use"]}
     grants = [
-        _grant(each, [privilege for privilege in each.privileges if (at, privilege) in lacking], role)
+        _grant_line(each, [privilege for privilege in each.privileges if (at, privilege) in lacking], role)
         for at, each in enumerate(required)
     ]
     hidden = dict.fromkeys(required[row["at"]].table for row in rows if row["hidden"])
@@ -79,7 +79,7 @@ async def find_missing_privileges(connection: Connection, required: Sequence[Req
     ]
 
 
-def _grant(required: RequiredPrivilege, privileges: Sequence[str], role: str) -> str | None:
+def _grant_line(required: RequiredPrivilege, privileges: Sequence[str], role: str) -> str | None:
     if not privileges:
         return None
     column = "" if required.column is None else f" ({required.column})"

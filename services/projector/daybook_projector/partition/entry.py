@@ -52,7 +52,7 @@ def read_partition_entry(offset: int, admitted: Admitted) -> PartitionEntry:
     try:
         trusted = read_entry(admitted.value, admitted.entry)
     except PoisonEntry as poison:
-        return _poisoned(offset, admitted.head, poison)
+        return _read_poison_entry(offset, admitted.head, poison)
     return trusted_partition_entry(offset, admitted.head, admitted.value, trusted)
 
 
@@ -82,7 +82,7 @@ def poison_if_misplaced(entry: PartitionEntry, partition: int, partitions: int) 
     return replace(entry, poison=f"it stands in partition {partition}, and of {partitions} its org belongs to {home}")
 
 
-def _poisoned(offset: int, head: Head, poison: PoisonEntry) -> PartitionEntry:
+def _read_poison_entry(offset: int, head: Head, poison: PoisonEntry) -> PartitionEntry:
     columns = poison.entry
     if columns is None or not _fits_audit_log(columns):
         return PartitionEntry(offset=offset, head=head, poison=poison.reason)

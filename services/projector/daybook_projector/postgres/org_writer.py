@@ -45,18 +45,18 @@ async def write_by_org(
     for org_id, entries in group_by_org(batch.entries).items():
         kept = entries
         if org_id not in quarantined:
-            applied, reason = await _apply(connection, folds, entries, conflicts)
+            applied, reason = await _apply_until_fault(connection, folds, entries, conflicts)
             kept = entries[applied:]
             if kept:
                 poisons.append(_poison_of(batch, kept[0], reason))
-        await _keep_keys(connection, batch, kept)
+        await _write_key_rows(connection, batch, kept)
     await _keep_entries(connection, batch, conflicts)
     for poison in poisons:
         await connection.execute(ENTER_QUARANTINE, poison.org_id, batch.partition, poison.position, poison.reason)
     return poisons
 
 
-async def _apply(
+async def _apply_until_fault(
     connection: Connection, folds: Folds, entries: Sequence[PartitionEntry], conflicts: Conflicts
 ) -> tuple[int, str]:
     """How many of an org's entries can be applied, and why the next one cannot."""
@@ -89,27 +89,29 @@ async def _write_changes_of(connection: Connection, folds: Folds, entries: Seque
 
 def _poison_of(batch: Batch, entry: PartitionEntry, reason: str) -> Poison:
     if entry.org_id is None:
-        raise PartitionStopped(f"entry {_position(batch, entry)} has no org and cannot be applied: {reason}")
+        raise PartitionStopped(f"entry {_position_text(batch, entry)} has no org and cannot be applied: {reason}")
     return Poison(entry.org_id, entry.head.position, reason)
 
 
-async def _keep_keys(connection: Connection, batch: Batch, kept: Sequence[PartitionEntry]) -> None:
+async def _write_key_rows(connection: Connection, batch: Batch, kept: Sequence[PartitionEntry]) -> None:
     try:
         await write_missing(connection, key_inserts(kept))
     except FoldError as error:
-        raise PartitionStopped(f"orgs or projects of {_span(batch, kept)} cannot be written: {error}") from error
+        raise PartitionStopped(f"orgs or projects of {_span_text(batch, kept)} cannot be written: {error}") from error
 
 
 async def _keep_entries(connection: Connection, batch: Batch, conflicts: Conflicts) -> None:
     try:
         await keep_entries(connection, batch, look_up_ids=IdTaken in conflicts)
     except FoldError as error:
-        raise PartitionStopped(f"audit_log rows of {_span(batch, batch.entries)} cannot be written: {error}") from error
+        raise PartitionStopped(
+            f"audit_log rows of {_span_text(batch, batch.entries)} cannot be written: {error}"
+        ) from error
 
 
-def _span(batch: Batch, entries: Sequence[PartitionEntry]) -> str:
-    return f"entries {_position(batch, entries[0])} to {_position(batch, entries[-1])}"
+def _span_text(batch: Batch, entries: Sequence[PartitionEntry]) -> str:
+    return f"entries {_position_text(batch, entries[0])} to {_position_text(batch, entries[-1])}"
 
 
-def _position(batch: Batch, entry: PartitionEntry) -> str:
+def _position_text(batch: Batch, entry: PartitionEntry) -> str:
     return f"{batch.partition}.{entry.head.position}"

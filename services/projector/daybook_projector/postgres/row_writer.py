@@ -112,7 +112,7 @@ async def copy_audit_log(connection: Connection, rows: Sequence[AuditRow]) -> No
     try:
         with translated_refusals():
             await connection.copy_records_to_table(
-                name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_record, rows)
+                name, schema_name=schema, columns=list(AUDIT_LOG.columns), records=map(_copy_record, rows)
             )
     except Contended as error:
         raise IdTaken("an id in audit_log is taken") from error
@@ -155,6 +155,6 @@ def _values(table: Table, row: Row) -> Values:
     return tuple(row[column] for column in table.columns)
 
 
-def _record(row: AuditRow) -> tuple[Any, ...]:
+def _copy_record(row: AuditRow) -> tuple[Any, ...]:
     *others, created_at = row
     return (*others, datetime.fromisoformat(created_at or ""))

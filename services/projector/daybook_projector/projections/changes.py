@@ -164,10 +164,10 @@ def _after_delete(before: Delete | Transient, change: Change) -> NetChange:
 
 
 def _add_amounts(row: Row, added: Amounts) -> Row:
-    return {**row, **{column: _number(row[column]) + amount for column, amount in added.items()}} if added else row
+    return {**row, **{column: _as_number(row[column]) + amount for column, amount in added.items()}} if added else row
 
 
-def _number(value: Value) -> int:
+def _as_number(value: Value) -> int:
     if not isinstance(value, int):
         raise FoldError("an amount is added to a value that is not a number")
     return value

@@ -53,7 +53,7 @@ Folds = Mapping[type[Fact], tuple[Rule, ...]]
 
 def folds(*, managed_users: bool) -> Folds:
     """All rules by type of fact. Users are not written if an identity provider manages them."""
-    users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _ignore)
+    users = auth_users.RULES if managed_users else dict.fromkeys(auth_users.RULES, _no_changes)
     tables = (users, *RULES)
     kinds = dict.fromkeys(chain.from_iterable(tables))
     return {kind: tuple(rules[kind] for rules in tables if kind in rules) for kind in kinds}
@@ -82,5 +82,5 @@ def key_rows(columns: Columns, fact: Fact | None) -> tuple[Insert, ...]:
             return ()
 
 
-def _ignore(_columns: Columns, _fact: Fact) -> Iterable[Change]:
+def _no_changes(_columns: Columns, _fact: Fact) -> Iterable[Change]:
     return ()
