@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daybook_contracts.entries.entry import decode_entry
+from daybook_contracts.entries.hashing import commit_hash, entry_hash
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.log.admission import VoidReason, admit
 from daybook_contracts.log.head import GENESIS, Head
+from daybook_contracts.log.sealing import hash_preimage
 from daybook_projector.audit.checks.chain import Chain
 from daybook_projector.audit.checks.digest import entry_row_hash
 from daybook_projector.audit.checks.entry_checks import Judged, judge
@@ -81,6 +84,43 @@ def assert_sound(right: RightEntry | None, value: bytes, *, fast: VoidReason | b
 @pytest.mark.parametrize("value", ENTRIES)
 def test_every_sample_is_right_without_the_checks_one_by_one(value: bytes) -> None:
     assert right_entry(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
+
+
+def sealed_as_it_is(value: bytes) -> bytes:
+    """With the commit and the hash of the bytes that stand there, canonical or not."""
+    metadata = decode_entry(value).metadata_json
+    data = bytes(metadata.data)
+    commit = commit_hash(bytes.fromhex(metadata.salt or ""), data)
+    value = value.replace(metadata.commit.encode(), commit.encode())
+    return value.replace(metadata.hash.encode(), entry_hash(hash_preimage(value, len(data))).encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("RENAME_ORG", b'"result":"success"', b'"result": "success"'),
+        ("RENAME_ORG", b'"data":{"name":', b'"data":{"name": '),
+        ("RECORD_DLQ_EVENT", b'"payload":{', b'"payload":{ '),
+        ("CREATE_CONNECTION", b'"config":{', b'"config":{ '),
+    ],
+)
+def test_bytes_that_are_not_canonical_are_not_right_whatever_was_hashed(name: str, old: bytes, new: bytes) -> None:
+    right = samples()[f"{name}.v1.json"].value
+    forged = sealed_as_it_is(right.replace(old, new))
+    partition = partition_of_sample(right)
+    assert forged != right
+    assert sealed_as_it_is(right) == right
+    assert right_entry(forged, partition, GENESIS, EARLY, PARTITIONS) is None
+    finding = Chain(partition, "topic", partitions=PARTITIONS).follow(0, forged).finding
+    assert finding is not None
+    assert finding.check == "canonical"
+
+
+def test_an_entry_of_another_partitions_org_is_not_right() -> None:
+    value = samples()["RENAME_ORG.v1.json"].value
+    partition = partition_of_sample(value)
+    assert right_entry(value, partition, GENESIS, EARLY, None) is not None
+    assert right_entry(value, partition, GENESIS, EARLY, PARTITIONS + 1) is None
 
 
 @settings(max_examples=1000, deadline=None)
