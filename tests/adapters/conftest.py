@@ -1,5 +1,6 @@
-"""A log and a database, both empty at first. `SETTINGS` of a module are its settings, with one partition by default.
-The tests of a module with `SHARED = True` have the same ones; only `pool` empties the tables for each test.
+"""Fixtures for tests on real servers. Each test gets a new log and a new database, with one partition. A module can
+change the settings with `SETTINGS`. With `SHARED_DATABASE = True`, all tests of a module use the same log and database;
+then `pool` empties the tables before each test.
 """
 
 from collections.abc import AsyncIterator
@@ -17,35 +18,35 @@ from support.stack import FreshSettings
 
 @pytest.fixture(scope="module")
 def shared_settings(request: pytest.FixtureRequest, lasting_settings: FreshSettings) -> Settings:
-    """For all tests of a module."""
-    return lasting_settings(**wanted(request))
+    """Settings for all tests of a module."""
+    return lasting_settings(**module_settings(request))
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, fresh_settings: FreshSettings) -> Settings:
     shared: Settings | None = request.getfixturevalue("shared_settings") if is_shared(request) else None
-    return shared or fresh_settings(**wanted(request))
+    return shared or fresh_settings(**module_settings(request))
 
 
-def wanted(request: pytest.FixtureRequest) -> dict[str, Any]:
+def module_settings(request: pytest.FixtureRequest) -> dict[str, Any]:
     return {"partitions": 1, **getattr(request.module, "SETTINGS", {})}
 
 
 def is_shared(request: pytest.FixtureRequest) -> bool:
-    return getattr(request.module, "SHARED", False)
+    return getattr(request.module, "SHARED_DATABASE", False)
 
 
 @pytest.fixture
 async def pool(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[Pool]:
     async with projecting.database(settings) as pool:
         if is_shared(request):
-            await projecting.empty(pool)
+            await projecting.empty_tables(pool)
         yield pool
 
 
 @pytest.fixture
 async def database(settings: Settings) -> AsyncIterator[OwnConnection]:
-    """Changes of a test are rolled back."""
+    """A connection whose transaction is rolled back after the test."""
     async with connect(settings, "test") as connection:
         transaction = connection.transaction()
         await transaction.start()

@@ -1,4 +1,6 @@
-"""What the outbox of a shard publishes: uncompressed results for any client, everything else compressed."""
+"""The answer publisher of a shard: results are published uncompressed, so that any client can read them; everything
+else is compressed.
+"""
 
 import asyncio
 import json
@@ -49,7 +51,7 @@ async def stored(settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
             return batch
 
     place = TopicPartition(settings.topic_prefix + topic, 0)
-    # The first consumer replaces aiokafka's batch reader; only then can the observed one take its place.
+    # The first consumer replaces aiokafka's batch reader. Only after that can the test replace it again.
     reader = kafka.consumer(settings, "test")
     monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
     monkeypatch.setattr(fetcher, "MemoryRecords", Observed)

@@ -9,7 +9,7 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.auditing import unguarded
 from support.logbook import log_with, org, project
-from support.projecting import projected, projecting, publish
+from support.projecting import projecting, publish, until_projected
 from support.shell import run_daybook
 
 ORG = org(1)
@@ -20,7 +20,7 @@ async def _log(settings: Settings, pool: Pool) -> None:
     log = log_with(ORG)
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
 
 
 async def rename(pool: Pool) -> None:

@@ -25,7 +25,7 @@ from support.taken_ids import plant
 
 PARTITIONS = 4
 SETTINGS = {"partitions": PARTITIONS}
-SHARED = True
+SHARED_DATABASE = True
 ANN = user_in(0, PARTITIONS)
 HERE, THERE = org_in(1, PARTITIONS), org_in(3, PARTITIONS)
 PAYLOAD = [

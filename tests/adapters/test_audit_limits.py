@@ -14,11 +14,11 @@ from daybook_projector.audit.verify.export import verify_export
 from daybook_projector.audit.verify.report import Verified
 from daybook_projector.audit.verify.run import Request, verify
 from support.auditing import silent, unguarded
-from support.driving import connected
+from support.driving import open_database
 from support.exports import Export, export_of
 from support.logbook import Logbook, thing
 from support.poison import ANN, SICK, WELL, busy
-from support.projecting import database, post, projected, projecting, publish
+from support.projecting import database, post, projecting, publish, until_projected
 from support.stack import FreshSettings
 
 COUNTED = facts.DlqEventRecorded(connection_id=thing(1), dlq_event_id=thing(4), payload=free_json({"n": 1}))
@@ -70,7 +70,7 @@ def certified(found: Verified) -> CertificateFile:
 @pytest.mark.parametrize("what", NOT_FOUND)
 async def test_what_is_not_found_is_valid(settings: Settings, log: Logbook, what: str) -> None:
     before = certified(await verified(settings))
-    async with connected(settings) as owner:
+    async with open_database(settings) as owner:
         (tag,) = await unguarded(owner, NOT_FOUND[what])
     assert not tag.endswith(" 0"), tag
     after = await verified(settings)
@@ -84,7 +84,7 @@ async def test_what_came_before_a_certificate_is_not_read_again(settings: Settin
         f"UPDATE audit_log SET action = reverse(action) WHERE entity_id = '{WELL}'",
         f"UPDATE orgs SET name = reverse(name) WHERE id = '{SICK}'",
     )
-    async with connected(settings) as owner:
+    async with open_database(settings) as owner:
         await unguarded(owner, *altered)
         assert (await verified(settings, starts=earlier.starts())).findings == ()
         assert [(each.check, each.place) for each in (await verified(settings)).findings] == [
@@ -103,7 +103,7 @@ async def test_records_that_keep_every_rule_are_valid_whoever_wrote_them(setting
     log.add(WELL, ANN, facts.OrgRenamed(name="forged"))
     await publish(settings, log)
     async with database(settings) as pool, projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
     found = await verified(settings)
     assert found.findings == ()
     changes = compare(earlier, certified(found)).changes

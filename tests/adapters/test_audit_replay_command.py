@@ -22,7 +22,7 @@ from support.processes import environment
 from support.projecting import is_lock_awaited, post, until
 from support.shell import Completed, start
 
-SHARED = True
+SHARED_DATABASE = True
 CLEAN = """
 DROP SCHEMA IF EXISTS daybook_replay, other_name, mine CASCADE;
 ALTER DEFAULT PRIVILEGES REVOKE USAGE ON SCHEMAS FROM PUBLIC;

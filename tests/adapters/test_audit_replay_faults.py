@@ -21,7 +21,7 @@ from support.poison import (
     SICK,
     WELL,
     Poisoning,
-    an_unknown_member_that_postgresql_cannot_name,
+    an_unknown_member_with_a_huge_name,
     busy,
     founded,
 )
@@ -32,7 +32,7 @@ from support.stack import FreshSettings
 from support.tables import COLUMNS, Tables, differences
 from support.taken_ids import cut_first_ids, other_tables, second_id_of
 
-SHARED = True
+SHARED_DATABASE = True
 # As only the owner can.
 CHANGED = """
 ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
@@ -62,9 +62,7 @@ def folded(tables: Tables) -> Tables:
 
 
 # audit_log has no column for an unknown member, so the hash of such an entry can only be checked in the topic.
-@pytest.mark.parametrize(
-    "poison", [each for each in POISONS if each is not an_unknown_member_that_postgresql_cannot_name]
-)
+@pytest.mark.parametrize("poison", [each for each in POISONS if each is not an_unknown_member_with_a_huge_name])
 async def test_an_org_in_quarantine_is_as_it_was(settings: Settings, pool: Pool, poison: Poisoning) -> None:
     log = founded()
     place = poison(log)

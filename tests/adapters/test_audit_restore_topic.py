@@ -23,7 +23,7 @@ from support.auditing import silent, unguarded
 from support.chain import Json
 from support.forging import append
 from support.logbook import Logbook, log_with, org_in, project, user, user_in
-from support.projecting import entries_of, projected, projecting, publish, tables, until, wait_for
+from support.projecting import entries_of, projecting, publish, tables, until, until_projected, wait_for
 from support.shell import Completed, run_daybook
 from support.taken_ids import plant, second_ids
 from support.topics import records_of
@@ -58,7 +58,7 @@ async def log(settings: Settings, pool: Pool) -> Logbook:
     log = a_log()
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
     return log
 
 
@@ -132,7 +132,7 @@ async def test_a_row_with_its_second_id_is_written_under_its_first(settings: Set
     await plant(pool, log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0].id)
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
     assert await second_ids(pool, log) == 1
     await lose_topic(settings)
     assert (await restore(settings, *LOSE)).code == 0

@@ -12,7 +12,7 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
-from support.driving import connected
+from support.driving import open_database
 from support.granted import Granted, granted
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.logbook import Logbook, log_with, org, user
@@ -120,7 +120,7 @@ async def test_verify_needs_each_of_the_auditors_rights(roles: Granted, right: s
 
 async def test_nothing_of_an_identity_provider_is_needed(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False, partitions=1, users="external")
-    async with connected(settings) as owner:
+    async with open_database(settings) as owner:
         await owner.execute("CREATE SCHEMA auth; CREATE TABLE auth.users (id uuid PRIMARY KEY, email text)")
         await owner.execute("INSERT INTO auth.users VALUES ($1)", user(1))
     await ensure_topics(settings)

@@ -18,7 +18,7 @@ from daybook_projector.audit.verify.report import Verified
 from daybook_projector.audit.verify.run import Request, verify
 from support.auditing import silent, unguarded
 from support.logbook import Logbook, log_with, org, project, user
-from support.projecting import projected, projecting, publish
+from support.projecting import projecting, publish, until_projected
 
 ORG, OTHER, ANN = org(1), org(2), user(1)
 
@@ -43,7 +43,7 @@ async def log(settings: Settings, pool: Pool) -> Logbook:
 async def project_all(settings: Settings, pool: Pool, log: Logbook) -> None:
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
 
 
 async def verified(settings: Settings, *scopes: str, **request: object) -> Verified:
@@ -86,7 +86,7 @@ async def test_two_certificates_of_one_state_differ_in_their_time_only(
     assert certificate_of(await verified(settings)) == before
     await empty(pool)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
     assert certificate_of(await verified(settings)) == before
 
 

@@ -19,7 +19,7 @@ from daybook_projector.audit.fold.parents import PARENTS
 from daybook_projector.projections.changes import Table
 from daybook_projector.projections.fold import TABLES
 from support.audit_folds import entries_of, folding, take
-from support.deciding import Deciders, record
+from support.deciding import Deciders, append_decision
 from support.logbook import Logbook, org_in, project, thing, user_in
 from support.poison import ANN, BOB, POISONS, SICK, WELL, Poisoning, a_name_too_long_for_an_index, connect, founded
 from support.projecting import StrictWriter, database, post
@@ -75,7 +75,7 @@ def history(seed: int, commands: int) -> Logbook:
     users = [user_in(0, 3, number) for number in range(4)]
     log, deciders = Logbook(3), Deciders()
     for send in RandomCommands(Random(seed), Population(orgs, users)).some(commands):
-        record(log, deciders.decide(send))
+        append_decision(log, deciders.decide(send))
     return log
 
 

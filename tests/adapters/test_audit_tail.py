@@ -19,7 +19,7 @@ from daybook_projector.audit.exports.tail_starts import find_places
 from daybook_projector.audit.log import earlier_heads
 from support.logbook import Logbook, log_with, org_in, user_in
 from support.processes import environment
-from support.projecting import empty, post, publish
+from support.projecting import empty_tables, post, publish
 from support.servers import kill
 from support.servers import start as start_server
 from support.shell import finish, run_daybook, start
@@ -98,7 +98,7 @@ async def test_it_begins_after_a_position(settings: Settings, pool: Pool, monkey
     await publish(settings, log)
     assert (log.heads[0].position, len(log.records[0])) == (7, 15)
     for projected in (0, 3, 9, 15):
-        await empty(pool)
+        await empty_tables(pool)
         early = Logbook(PARTITIONS)
         early.records = [values[:projected] for values in log.records]
         await post(pool, early)

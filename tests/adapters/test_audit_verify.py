@@ -17,9 +17,9 @@ from daybook_projector.audit.verify.run import Request, verify
 from daybook_projector.projections.audit_log import AUDIT_LOG
 from daybook_projector.projections.fold import TABLES
 from support.auditing import silent, unguarded
-from support.deciding import written
+from support.deciding import log_of
 from support.logbook import Logbook
-from support.projecting import database, projected, projecting, publish
+from support.projecting import database, projecting, publish, until_projected
 from support.stack import FreshSettings
 from support.tamper_matrix import Case, audit_log_cases, checks_of_the_page, table_cases
 from support.workload import Workload
@@ -39,7 +39,7 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 @pytest.fixture(scope="module")
 def log(settings: Settings) -> Logbook:
     workload = Workload(7, orgs=3, users=6, commands=400, repeated=0)
-    log = written([*workload.registrations, *workload.sends])
+    log = log_of([*workload.registrations, *workload.sends])
     asyncio.run(project(settings, log))
     return log
 
@@ -47,7 +47,7 @@ def log(settings: Settings) -> Logbook:
 async def project(settings: Settings, log: Logbook) -> None:
     await publish(settings, log)
     async with database(settings) as pool, projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ async def test_using_a_closed_connection_is_an_outage(settings: Settings) -> Non
 
 @pytest.mark.parametrize("cause", [asyncpg.InternalClientError("cannot switch to state 21"), OSError("reset")])
 def test_a_failed_rollback_on_a_lost_connection_is_an_outage(cause: Exception) -> None:
-    """Raised by asyncpg's transaction while it handles the error that ended the transaction."""
+    """Asyncpg's transaction raises a second error when it cannot roll back after the first one."""
     refused = asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
     refused.__context__ = cause
     with pytest.raises(DatabaseAway), translated():

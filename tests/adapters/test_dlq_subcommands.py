@@ -1,5 +1,5 @@
-"""`daybook dlq retry` and `resolve` as processes, with a real Kafka and PostgreSQL. A stand-in for the services
-rejects, stops answering or lags behind whenever a test asks for it.
+"""`daybook dlq retry` and `resolve` as processes, with a real Kafka and PostgreSQL. A stand-in for the services carries
+out the commands; tests can make it reject them, stop answering, or fall behind.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.settings import Settings
 from suites.bulk import PENDING, Bulk, BulkContract
 from support.bulk_answers import Services, refusal, services
-from support.driving import connected
+from support.driving import open_database
 from support.planted_rows import Rows, plant
 from support.projecting import until
 from support.publisher import Publisher
@@ -56,7 +56,7 @@ async def dead_letters(database: OwnConnection) -> Counter[tuple[str, int]]:
 class TestServices(BulkContract):
     @pytest.fixture
     async def bulk(self, settings: Settings) -> AsyncIterator[Bulk]:
-        async with hub(settings), Publisher(settings) as publisher, connected(settings) as database:
+        async with hub(settings), Publisher(settings) as publisher, open_database(settings) as database:
             yield Bulk(publisher, database, ORG, CONNECTION)
 
 

@@ -49,7 +49,7 @@ async def replying(settings: Settings) -> AsyncIterator[Replies]:
 
 @asynccontextmanager
 async def shard(settings: Settings) -> AsyncIterator[Callable[[int, str, bytes], Awaitable[None]]]:
-    """Publishes results like a shard."""
+    """Yields a function that publishes results as a shard does."""
     producer: AIOKafkaProducer = kafka.producer(settings, "test-shard")
     await producer.start()
 
@@ -84,7 +84,7 @@ async def delete_commands(settings: Settings) -> None:
 
 
 async def publish_until(publisher: CommandPublisher, fate: Fate) -> None:
-    """Publishes until both records have this fate: brokers learn of a change after a moment."""
+    """Publishes until both records have this fate, because brokers apply a change only after a moment."""
     async with asyncio.timeout(20):
         while await publisher.publish([to_send(b"1"), to_send(b"2")]) != [fate] * 2:
             pass
@@ -158,7 +158,7 @@ async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Sett
                 assert await future in {b"not expected yet", b"after"}
 
 
-async def test_only_the_first_reply_counts_and_a_forgotten_request_gets_no_reply(settings: Settings) -> None:
+async def test_only_the_first_reply_counts_and_a_request_that_ended_gets_no_reply(settings: Settings) -> None:
     replies = Replies(settings, "results", "test")
     future = replies.expect("mine")
     assert replies.resolve("mine", b"1")

@@ -26,7 +26,7 @@ async def add_org(pool: Pool) -> None:
 async def add_entry(
     pool: Pool, action: str, identity: Identity = IDENTITY, row_id: str | None = None, **metadata: object
 ) -> None:
-    """Adds a row like the projector."""
+    """Adds a row as the projector does."""
     entry = {
         "v": 1, "partition": 6, "position": 7 + identity.ordinal, "prev": "0" * 64, "hash": "0" * 64,
         "command_id": identity.command_id, "key": identity.key, "scope": identity.scope, "ordinal": identity.ordinal,

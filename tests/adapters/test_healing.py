@@ -19,13 +19,13 @@ from support.healing import heal, older_than, post_rest
 from support.histories import logs
 from support.logbook import Logbook, log_with, thing
 from support.poison import ANN, BOB, POISONS, SICK, WELL, Poisoning, a_row_that_is_not_there, busy, founded
-from support.projecting import check_fold, database, empty, expected, post, quarantine, tables
+from support.projecting import check_fold, database, empty_tables, expected_tables, post, quarantine, tables
 from support.rebuilding import damage, full, hurt
 from support.tables import Tables, differences
 
 ALL = folds(managed_users=True)
 SKIPPABLE = sorted({fact for fact in ALL if fact is not facts.UserRegistered}, key=lambda fact: fact.__name__)
-SHARED = True
+SHARED_DATABASE = True
 STATE = "SELECT generation, released_at IS NULL FROM daybook.quarantine WHERE org_id = $1"
 
 
@@ -66,7 +66,7 @@ async def test_orgs_with_any_entries_unknown_to_an_older_version_are_healed(
     shared_settings: Settings, log: Logbook, unknown: set[type[Fact]]
 ) -> None:
     async with database(shared_settings) as pool:
-        await empty(pool)
+        await empty_tables(pool)
         hurt = await post(pool, log, limit=7, kind=older_than(*unknown))
         for poison in hurt:
             assert (await heal(shared_settings, poison.org_id)).released
@@ -128,7 +128,7 @@ async def test_manually_changed_rows_are_restored_from_the_log(settings: Setting
     assert (await heal(settings, SICK)).released
     found = await tables(pool)
     assert found["secret_refs"] == good["secret_refs"]
-    assert differences(expected(log), found) == []
+    assert differences(expected_tables(log), found) == []
 
 
 async def test_missing_rows_that_others_refer_to_are_restored(settings: Settings, pool: Pool) -> None:

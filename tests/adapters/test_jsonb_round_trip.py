@@ -11,7 +11,7 @@ from daybook_contracts.entries.reading import raw_metadata
 from daybook_contracts.json.canonical import canonical_bytes, parse_as_ecmascript
 from support.chain import Json
 from support.entry_samples import samples, unsealed
-from support.flat_entries import sealed
+from support.flat_entries import seal_flat
 from support.json_values import json_objects
 from support.stack import FreshSettings
 
@@ -29,7 +29,7 @@ def through_jsonb(lasting_settings: FreshSettings) -> Iterator[ThroughJsonb]:
 
 
 def read_back(value: bytes, through_jsonb: ThroughJsonb) -> bytes:
-    """The bytes of the record, rebuilt from the row of the entry like an auditor would."""
+    """The bytes of the record, computed again from the entry's row, as an auditor does."""
     entry = parse_as_ecmascript(value.decode())
     assert isinstance(entry, dict)
     return canonical_bytes(entry | {"metadata_json": parse_as_ecmascript(through_jsonb(raw_metadata(value)))})
@@ -49,5 +49,5 @@ def without_nul(value: Json) -> bool:
 @given(data=json_objects().filter(without_nul))
 @example(data={"n": [1e21, 1e22, 5e-324, 1.7976931348623157e308, -0.0, 1.0, 0.1, 2.0**53, 1e-7, 1e300]})
 def test_an_entry_with_any_data_round_trips_byte_for_byte(data: Json, through_jsonb: ThroughJsonb) -> None:
-    value = sealed(unsealed("RENAME_ORG") | {"data": canonical_bytes(data)}).value
+    value = seal_flat(unsealed("RENAME_ORG") | {"data": canonical_bytes(data)}).value
     assert read_back(value, through_jsonb) == value

@@ -98,7 +98,7 @@ async def test_topics_that_may_not_be_described_are_not_reported_as_missing(
             await verify_topics(settings)
         return str(refused.value).split("; ") == faults
 
-    await eventually(are_reported)  # the broker may apply an ACL a moment after it lists it
+    await eventually(are_reported)  # the broker may list an ACL a moment before it applies it
 
 
 async def test_status_reports_a_missing_acl(guarded: GuardedKafka, settings: Settings) -> None:
@@ -122,7 +122,7 @@ async def test_a_publisher_without_write_rights_has_a_fault_until_they_are_grant
     guarded: GuardedKafka, settings: Settings
 ) -> None:
     topics = await create_topics(guarded, settings, Operation.DESCRIBE)
-    # A producer does not even start without Write on some topic.
+    # A producer cannot start without the right to write to at least one topic.
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
     publisher = CommandPublisher(settings, topics.commands, "test", 5.0)
     record = CommandToSend(0, b"key", b"value", [])

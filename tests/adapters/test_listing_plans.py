@@ -1,4 +1,4 @@
-"""How the listings read large tables: only the rows that are asked for."""
+"""The listings read only the rows that they print, also from large tables."""
 
 import asyncio
 import json

@@ -23,7 +23,7 @@ from support.odd_headers import NotUtf8, slow_builder
 
 SETTINGS = {"partitions": 2}
 ENTRY = read_entry(samples()["RENAME_ORG.v1.json"].value)
-"""The source of keys and headers of the records."""
+"""The entry from which the records of these tests take their keys and headers."""
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool
 from support.planted_rows import put_connection, put_org, put_runs
 
-# Short, since the interval between looks is a quarter of it.
+# Short, because the service looks for overdue runs once in a quarter of it.
 LIMIT_SECONDS = 1
 
 
@@ -50,7 +50,7 @@ async def test_runs_of_an_org_in_quarantine_are_reported_after_its_release(pool:
     assert await next_runs(watch) == {0: [stuck]}
 
 
-async def test_many_overdue_runs_are_reported_over_several_looks(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_overdue_runs_are_reported_in_several_steps(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "MAX_RUNS", 2)
     runs = [await put_overdue(pool, hours) for hours in (4, 3, 2)]
     watch = OverdueRuns(pool, partitions=1, limit_seconds=LIMIT_SECONDS)

@@ -1,4 +1,6 @@
-"""The projector on a real Kafka and PostgreSQL: a log in, tables out, despite void records, restarts and rebalances."""
+"""The projector on a real Kafka and PostgreSQL: the tables equal the log, despite void records, restarts and
+rebalances.
+"""
 
 import pytest
 
@@ -6,7 +8,7 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, project, user
-from support.projecting import check_fold, checkpoints, database, projected, projecting, publish, until, wait_for
+from support.projecting import check_fold, checkpoints, database, projecting, publish, until, until_projected, wait_for
 from support.stack import FreshSettings
 
 ANN, BOB, CAT = user(1), user(2), user(3)
@@ -43,7 +45,7 @@ async def test_the_tables_are_the_fold_of_the_log(settings: Settings, pool: Pool
     log.refuse(None, ANN, "RENAME_ORG", org(99), {"org_id": org(99), "name": "x"})
     await publish(settings, log)
     async with projecting(settings) as projector:
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)
         assert projector.health.ready
         entries = sum(projector.metric("daybook_projector_entries_total", partition=str(p)) for p in range(PARTITIONS))
@@ -98,7 +100,7 @@ async def test_a_projector_continues_where_the_last_one_ended(settings: Settings
         some_orgs(log, numbers)
         await publish(settings, log)
         async with projecting(settings) as projector:
-            await projected(pool, log)
+            await until_projected(pool, log)
             assert projector.health.ready
     await check_fold(pool, log)
 
@@ -134,13 +136,13 @@ async def test_two_projectors_share_the_partitions(settings: Settings, pool: Poo
     some_orgs(log, range(1, 20))
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
         async with projecting(settings) as second:
             some_orgs(log, range(20, 40))
             await until(lambda: second.health.ready, "the second projector has its partitions")
             await publish(settings, log)
-            await projected(pool, log)
+            await until_projected(pool, log)
         some_orgs(log, range(40, 50))
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)

@@ -5,13 +5,13 @@ from daybook_contracts.entries.fields import Fact, free_json
 from daybook_infra.runtime.postgres.connections import STATEMENT_SECONDS, Pool
 from daybook_projector.postgres.row_writer import CASCADE_SECONDS
 from daybook_projector.projections.fold import TABLES
-from support.hub_scene import connected
+from support import hub_scene
 from support.logbook import Logbook, log_with, org, project, thing, user
 from support.projecting import check_cuts, post, tables
 
 ORG, ANN, SITE = org(1), user(1), project(1)
 CONNECTION, RUN, LETTER = thing(1), thing(2), thing(3)
-SHARED = True
+SHARED_DATABASE = True
 
 CASCADES = """
 SELECT conrelid::regclass::text, a.attname, confrelid::regclass::text
@@ -42,7 +42,7 @@ def log_with_project() -> Logbook:
 
 
 def connection_created(connection_id: str = CONNECTION, name: str = "a") -> Fact:
-    return connected(connection_id, SITE, {"deep": {"\u00fc": [1, 2.5, None, True]}}, name=name)
+    return hub_scene.connection_created(connection_id, SITE, {"deep": {"\u00fc": [1, 2.5, None, True]}}, name=name)
 
 
 def with_children(connection_id: str, run: str, letter: str, payload: object = None) -> tuple[Fact, ...]:

@@ -11,7 +11,7 @@ from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, log_with, org_in, user_in
-from support.projecting import Projector, projected, projecting, publish, tables, wait_for
+from support.projecting import Projector, projecting, publish, tables, until_projected, wait_for
 
 PARTITIONS = 2
 SETTINGS = {"partitions": PARTITIONS}
@@ -26,7 +26,7 @@ async def project_once(settings: Settings, pool: Pool) -> Logbook:
         log.add(org_id, ANN, facts.OrgRenamed(name="b"))
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
     return log
 
 

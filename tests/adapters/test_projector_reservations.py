@@ -7,7 +7,7 @@ from daybook_contracts.entries.fields import Fact, free_json
 from daybook_contracts.entries.identity import thing_id
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_projector.postgres import kept_entries
-from support.hub_scene import connected, raised
+from support.hub_scene import alert_raised, connection_created
 from support.logbook import command_id, org, project, thing
 from support.poison import ANN, SICK, WELL, a_row_that_is_not_there, founded
 from support.projecting import post
@@ -21,7 +21,7 @@ def facts_with_chosen_ids(site: str, first: int = 1) -> list[Fact]:
     link, run, letter, alert, ref = (thing(number) for number in range(first, first + 5))
     return [
         facts.ProjectCreated(name="a", project_id=site),
-        connected(link, site),
+        connection_created(link, site),
         facts.SyncStarted(connection_id=link, sync_run_id=run),
         facts.DlqEventRecorded(connection_id=link, dlq_event_id=letter, payload=CONFIG),
         facts.AlertRaised(alert_id=alert, project_id=site, severity="info", message="a"),
@@ -55,8 +55,8 @@ async def test_computed_ids_and_policy_alerts_are_not_reserved(pool: Pool, monke
     log = founded()
     site, link = (thing_id(SICK, command_id(log.commands + number)) for number in (1, 2))
     log.add(SICK, ANN, facts.ProjectCreated(name="a", project_id=site))
-    log.add(SICK, ANN, connected(link, site))
-    log.add(SICK, ANN, raised("sync_failing", "warning", link, site))
+    log.add(SICK, ANN, connection_created(link, site))
+    log.add(SICK, ANN, alert_raised("sync_failing", "warning", link, site))
     monkeypatch.setattr(kept_entries, "RESERVE_IDS", "no statement at all")
     assert await post(pool, log) == []
     assert await reserved(pool) == {}
@@ -64,7 +64,7 @@ async def test_computed_ids_and_policy_alerts_are_not_reserved(pool: Pool, monke
 
 @pytest.mark.parametrize("limit", [1, 5000])
 async def test_ids_of_an_org_in_quarantine_are_reserved(pool: Pool, limit: int) -> None:
-    """Their rows are written when the org is healed."""
+    """The ids are reserved at once; the rows are written when the org is healed."""
     log = founded()
     log.add(SICK, ANN, facts.ProjectCreated(name="a", project_id=SITE))
     a_row_that_is_not_there(log)

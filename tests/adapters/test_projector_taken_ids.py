@@ -1,4 +1,6 @@
-"""Entries whose first id another row has, on a real PostgreSQL and Kafka: they are stored all the same (rule 19)."""
+"""Entries whose first id another row already has, on a real PostgreSQL and Kafka: they are stored with their second id
+(docs/log.md, rule 19).
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -28,17 +30,17 @@ from support.poison import (
 from support.projecting import (
     checkpoints,
     database,
-    empty,
+    empty_tables,
     entries_of,
-    expected,
+    expected_tables,
     is_lock_awaited,
     post,
-    projected,
     projecting,
     publish,
     quarantine,
     tables,
     until,
+    until_projected,
 )
 from support.stack import FreshSettings
 from support.tables import differences
@@ -55,9 +57,9 @@ def log_with_renaming(org_id: str = SICK) -> tuple[Logbook, Place]:
 
 
 async def assert_complete(pool: Pool, log: Logbook, seconds: int) -> None:
-    """The tables equal the fold of the log, and `seconds` rows have their second id."""
+    """Asserts that the tables equal the fold of the log, and that `seconds` rows have their second id."""
     assert await second_ids(pool, log) == seconds
-    assert differences({**expected(log), "audit_log": {}}, await other_tables(pool)) == []
+    assert differences({**expected_tables(log), "audit_log": {}}, await other_tables(pool)) == []
     assert await checkpoints(pool) == {number: len(values) for number, values in enumerate(log.records) if values}
     assert await quarantine(pool) == []
 
@@ -115,10 +117,10 @@ async def test_two_partitions_with_the_same_first_ids_are_both_projected(
         log.add(org_id, actor, facts.OrgRenamed(name=f"{number}") if number > 1 else facts.OrgCreated(name="a"))
     async with database(settings) as pool, projecting(settings) as projector:
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         await assert_complete(pool, log, seconds=401)
         assert projector.health.ready, projector.health.reasons
-        await empty(pool)
+        await empty_tables(pool)
 
 
 @pytest.mark.parametrize("commits", [True, False])
@@ -136,7 +138,9 @@ async def test_a_row_of_an_uncommitted_transaction_is_waited_for(pool: Pool, *, 
 
 
 async def test_a_deadlock_with_another_projector_is_retried(pool: Pool) -> None:
-    """The other transaction holds the later id and wants the earlier one: PostgreSQL aborts one of the two."""
+    """Another transaction has locked the later id and waits for the earlier one, so PostgreSQL aborts one of
+    the two.
+    """
     log, place = log_with_renaming()
     last = entries_of(log, 0)[-1]["id"]
     async with pool.acquire() as other:

@@ -1,4 +1,4 @@
-"""Trouble around the projector, on real servers: another writer, outages of PostgreSQL, signals."""
+"""The projector on real servers, with another writer of the tables, outages of PostgreSQL, and signals."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -20,15 +20,15 @@ from support.processes import System
 from support.projecting import (
     check_fold,
     database,
-    empty,
+    empty_tables,
     is_lock_awaited,
-    projected,
     projecting,
     publish,
     until,
+    until_projected,
     wait_for,
 )
-from support.sql import connected_to
+from support.sql import open_connection
 from support.stack import FreshSettings
 
 ORG, ANN = org(1), user(1)
@@ -45,7 +45,7 @@ async def test_a_projector_that_lost_its_checkpoint_writes_nothing_and_starts_ov
     log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         async with pool.acquire() as connection, connection.transaction():
             writer = Writer(pool, folds(managed_users=True))
@@ -70,14 +70,14 @@ async def publish_one_more(settings: Settings, pool: Pool, log: Logbook) -> None
 async def test_an_idle_projector_notices_a_restored_postgresql(
     settings: Settings, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Shards may be waiting for its checkpoint before they append anything new."""
+    """No new entries come, because shards may wait for the projector's checkpoint before they append."""
     monkeypatch.setattr("daybook_projector.engine.worker.IDLE_SECONDS", 0.2)
     log = log_with(ORG)
     async with projecting(settings):
         await publish(settings, log)
-        await projected(pool, log)
-        await empty(pool)
-        await projected(pool, log)
+        await until_projected(pool, log)
+        await empty_tables(pool)
+        await until_projected(pool, log)
         await check_fold(pool, log)
 
 
@@ -85,7 +85,7 @@ async def test_a_projector_recovers_from_lost_connections(settings: Settings, po
     log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         for _ in range(3):
             await pool.execute("""
                 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -107,7 +107,7 @@ async def test_a_projector_without_its_database_is_unready_and_recovers(
             await publish(settings, log)
             await until(lambda: "postgres" in projector.health.reasons, "it says that Postgres is away")
         async with database(settings) as pool:
-            await projected(pool, log)
+            await until_projected(pool, log)
             await check_fold(pool, log)
         await until(lambda: projector.health.ready, "it is ready again")
 
@@ -116,29 +116,29 @@ async def test_a_full_disk_is_waited_for_and_quarantines_no_org(settings: Settin
     log = log_with(ORG)
     async with projecting(settings) as projector:
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         await pool.execute(FULL_DISK)
         log.add(ORG, ANN, facts.OrgRenamed(name="b"))
         await publish(settings, log)
         lack = "PostgreSQL is in trouble: no room"
         await until(lambda: projector.health.reasons.get("postgres") == lack, "it says what PostgreSQL lacks")
         await pool.execute("DROP FUNCTION no_room CASCADE")
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)
 
 
 @asynccontextmanager
 async def renamed_away(settings: Settings, stack: Servers) -> AsyncIterator[None]:
-    """The database has another name meanwhile, so that clients do not find it."""
+    """Gives the database another name while the block runs, so that clients do not find it."""
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
-    async with connected_to(stack.database_url) as connection:
+    async with open_connection(stack.database_url) as connection:
 
         async def is_renamed() -> bool:
             await connection.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
             try:
                 await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_away"')
             except asyncpg.ObjectInUseError:
-                # A client has reconnected meanwhile.
+                # A client has connected again, so the database cannot be renamed yet.
                 return False
             return True
 
@@ -159,7 +159,7 @@ async def test_an_instance_finishes_its_batch_after_a_signal(fresh_settings: Fre
             async with database(settings) as pool:
                 if name == "b":
                     await publish(settings, log)
-                    await projected(pool, log)
+                    await until_projected(pool, log)
             assert 'daybook_projector_position{partition="0"} 2.0' in service.metrics()
             assert service.stop() == 0, service.tail()
     finally:

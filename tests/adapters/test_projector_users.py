@@ -12,12 +12,12 @@ from support.logbook import Logbook, log_with, org_in, user_in
 from support.projecting import (
     check_fold,
     checkpoints,
-    projected,
     projecting,
     publish,
     quarantine,
     tables,
     until,
+    until_projected,
     wait_for,
 )
 
@@ -30,7 +30,7 @@ ANN, BOB = user_in(HERE, PARTITIONS), user_in(THERE, PARTITIONS)
 
 @asynccontextmanager
 async def checkpoint_locked(pool: Pool, partition: int) -> AsyncIterator[None]:
-    """The checkpoint of the partition cannot move meanwhile."""
+    """Locks the checkpoint of the partition while the block runs, so that it cannot move."""
     await pool.execute(
         "INSERT INTO daybook.checkpoints VALUES ($1, 0, -1, repeat('0', 64), -1) ON CONFLICT DO NOTHING", partition
     )
@@ -66,7 +66,7 @@ async def test_an_existing_user_is_not_waited_for(settings: Settings, pool: Pool
         async with checkpoint_locked(pool, HERE):
             await publish(settings, log)
             await wait_for(pool, registered)
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)
 
 
@@ -81,7 +81,7 @@ async def test_partitions_that_wait_for_each_other_in_turn_all_finish(settings: 
         log.add(here, bob, facts.OrgCreated(name="here"))
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)
 
 
@@ -92,7 +92,7 @@ async def test_a_member_that_never_exists_quarantines_the_org(settings: Settings
     log.add(org_in(THERE, PARTITIONS), ANN, facts.OrgCreated(name="there"))
     await publish(settings, log)
     async with projecting(settings) as projector:
-        await projected(pool, log)
+        await until_projected(pool, log)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
         found = await tables(pool)
         assert {name for name, _ in found["orgs"].values()} == {"a", "well", "there"}
@@ -123,7 +123,7 @@ async def test_a_user_registered_later_in_the_same_partition_is_not_waited_for(s
     log.register(late)
     await publish(settings, log)
     async with projecting(settings):
-        await projected(pool, log)
+        await until_projected(pool, log)
         assert await quarantine(pool) == [(ORG, place.position, 1)]
         assert (late,) in (await tables(pool))["auth.users"]
 

@@ -1,4 +1,6 @@
-"""The writer on a real PostgreSQL: batches in, rows out, compared with an independent fold of the same entries."""
+"""The projector's writer on a real PostgreSQL: the rows that it writes equal an independent fold of the same
+entries.
+"""
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from support.logbook import Logbook, log_with, org, project, user
 from support.projecting import check_cuts, database, post
 
 ORG, ANN, BOB = org(1), user(1), user(2)
-SHARED = True
+SHARED_DATABASE = True
 
 
 async def test_external_users_are_not_written(pool: Pool) -> None:

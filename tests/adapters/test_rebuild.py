@@ -9,7 +9,7 @@ from support.healing import unseen
 from support.projecting import check_fold, post, tables
 from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, Damage, compare, full, hurt, rebuild
 
-SHARED = True
+SHARED_DATABASE = True
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)

@@ -7,7 +7,7 @@ from daybook_contracts.entries import facts
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, log_with, org_in, project, thing, user_in
-from support.projecting import check_fold, database, projected, projecting, publish
+from support.projecting import check_fold, database, projecting, publish, until_projected
 from support.rebuilding import compare, run_rebuild
 from support.stack import FreshSettings
 
@@ -59,7 +59,7 @@ async def test_readers_and_the_projector_go_on_during_a_rebuild(fresh_settings: 
         log.add(org_id, ann, kept, facts.ProjectCreated(name="a", project_id=project(number)))
     async with database(settings) as pool, projecting(settings):
         await publish(settings, log)
-        await projected(pool, log)
+        await until_projected(pool, log)
         for statement in (
             "UPDATE org_members SET role = 'viewer' WHERE user_id = $1",
             "DELETE FROM org_members WHERE user_id = $1 AND org_id = (SELECT min(org_id::text)::uuid FROM org_members)",
@@ -77,6 +77,6 @@ async def test_readers_and_the_projector_go_on_during_a_rebuild(fresh_settings: 
         assert (done.code, done.stderr) == (0, ""), done
         assert done.stdout.splitlines()[-1] == "5 rows corrected"
         assert watching.result() > 10
-        await projected(pool, log)
+        await until_projected(pool, log)
         await check_fold(pool, log)
         assert not await compare(settings, "topic")

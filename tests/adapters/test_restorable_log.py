@@ -27,7 +27,7 @@ from support.poison import (
 from support.projecting import post
 from support.taken_ids import cut_first_ids, plant
 
-SHARED = True
+SHARED_DATABASE = True
 ORG, ANN = org(1), user(1)
 AT = 3
 """The position of the entry that cases damage."""

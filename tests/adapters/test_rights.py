@@ -13,7 +13,7 @@ from daybook_infra.runtime.postgres.migrations import MigrationMismatch, migrate
 from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, RequiredPrivilege, verify_privileges
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.postgres import privileges as projector_privileges
-from support.sql import connected_to, run
+from support.sql import open_connection, run
 from support.supabase import OWNER, PASSWORD, as_role, hub, in_database, supabase
 
 AUTH = """
@@ -45,7 +45,7 @@ def name() -> str:
 async def admin(superuser: str, name: str) -> AsyncIterator[OwnConnection]:
     """A superuser's connection to a new database without any grants."""
     await run(superuser, f'CREATE DATABASE "{name}"')
-    async with connected_to(in_database(superuser, name)) as connection:
+    async with open_connection(in_database(superuser, name)) as connection:
         await connection.execute(AUTH)
         yield connection
 
@@ -128,7 +128,7 @@ async def test_only_the_missing_right_is_named(superuser: str, name: str, right:
     assert str(await refusal(settings)).splitlines()[1:] == [f"  {line.format(role=OWNER)}"]
 
 
-async def test_another_role_than_the_owner_gets_the_name_of_the_role_it_needs(
+async def test_a_role_that_is_not_the_owner_is_told_which_role_it_needs(
     superuser: str, name: str, settings: Settings, admin: OwnConnection, role: str
 ) -> None:
     await admin.execute(f"GRANT CREATE ON DATABASE {name} TO {OWNER}; GRANT CREATE, USAGE ON SCHEMA public TO {OWNER}")

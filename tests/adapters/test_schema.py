@@ -10,9 +10,9 @@ from support.documents import page, section
 from support.planted_rows import Rows, plant
 from support.tables import SCHEMA
 
-SHARED = True
+SHARED_DATABASE = True
 TYPES = {"time": "timestamp with time zone"}
-"""What PostgreSQL calls the dictionary's types, where it has another word."""
+"""PostgreSQL's name of a type, if the data dictionary has another name for it."""
 USERS = "FOREIGN KEY (%s) REFERENCES auth.users(id) ON DELETE RESTRICT"
 CONNECTION = "FOREIGN KEY (connection_id) REFERENCES source_connections(id) ON DELETE CASCADE"
 ORG, PROJECT = "FOREIGN KEY (org_id) REFERENCES orgs(id)", "FOREIGN KEY (project_id) REFERENCES projects(id)"
@@ -28,7 +28,7 @@ KEYS = {
     "integration_alerts": {PROJECT},
     "secret_refs": {"UNIQUE (org_id, key_name)", ORG},
 }
-"""Besides the primary keys."""
+"""The foreign keys and unique keys of each table, without its primary key."""
 COLUMNS = """
 SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type,
     NOT a.attnotnull AS nullable
@@ -70,7 +70,7 @@ async def test_keys_and_references_are_those_of_the_data_dictionary(database: Ow
     assert found == {name: {f"PRIMARY KEY ({primary[name]})", *others} for name, others in KEYS.items()}
 
 
-async def test_the_page_on_tables_describes_them_as_they_are(database: OwnConnection) -> None:
+async def test_the_page_on_tables_has_the_columns_of_the_tables(database: OwnConnection) -> None:
     text = page("docs/tables.md")
     described = {
         (table, column, nullable == "?")

@@ -1,4 +1,4 @@
-"""`daybook send` on a real Kafka. The test answers like a shard."""
+"""`daybook send` on a real Kafka. The tests answer the commands instead of a shard."""
 
 import asyncio
 import hashlib
@@ -24,7 +24,7 @@ from support.shell import Completed, run_daybook
 ORG = "00000000-0000-4000-8000-00000000000a"
 PARTITIONS = 3
 SETTINGS = {"partitions": PARTITIONS}
-SHARED = True
+SHARED_DATABASE = True
 Json = dict[str, object]
 Record: TypeAlias = "ConsumerRecord[bytes, bytes]"
 
@@ -148,7 +148,7 @@ async def test_empty_input_is_not_an_error(settings: Settings) -> None:
     assert done == Completed(0, "", "")
 
 
-async def test_a_closed_output_pipe_ends_it_without_a_traceback(settings: Settings) -> None:
+async def test_a_closed_output_pipe_ends_the_command_without_a_traceback(settings: Settings) -> None:
     many = lines(*(command(number) for number in range(3000))).decode()
     program, env = ["bash", "-c", f"'{sys.executable}' -m daybook_infra send | head -n 1"], environment(settings)
     async with answering(settings, accept):

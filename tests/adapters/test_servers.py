@@ -18,7 +18,7 @@ from suites.rows import DDL, TABLES, Rows, RowsContract
 from support import projecting
 from support.tables import Tables
 
-SHARED = True
+SHARED_DATABASE = True
 
 
 class RealDatabase(Database):

@@ -1,4 +1,4 @@
-"""A shard reads only a few of a connection's many rows, whatever PostgreSQL's statistics say."""
+"""A shard reads only the rows that it needs of a connection with many rows, also if PostgreSQL's statistics are old."""
 
 import json
 from collections.abc import Iterator
@@ -22,12 +22,13 @@ from support.planted_rows import (
 
 MANY, PENDING, TOUCHED = 10_000, 3000, 1000
 ANALYZE = "ANALYZE sync_runs, dlq_events, source_connections"
-SHARED = True
+SHARED_DATABASE = True
 
 
 async def fill(database: OwnConnection, statistics: str) -> tuple[str, str]:
-    """An org with a connection that has many cancelled runs and many resolved dead letters, and another connection with
-    many running and failed runs. `statistics` are "new", "old" (from before most rows were added) or "none".
+    """Inserts an org with a connection that has many cancelled runs and many resolved dead letters, and with another
+    connection that has many running and failed runs. `statistics` are "new", "old" (from before most rows were
+    inserted) or "none".
     """
     org_id, project_id = await put_org(database)
     connection_id, other_id = [await put_connection(database, org_id, project_id) for _ in range(2)]

@@ -19,7 +19,7 @@ from support.projecting import is_lock_awaited
 ANN, BOB, NOBODY = (str(uuid4()) for _ in range(3))
 ORG, OTHER, PROJECT = (str(uuid4()) for _ in range(3))
 HASH = "ab" * 32
-SHARED = True
+SHARED_DATABASE = True
 
 
 @pytest.fixture
@@ -60,7 +60,9 @@ async def test_a_cached_org_is_read_again_only_after_a_quarantine(filled_pool: P
 
 @pytest.mark.parametrize("table", HOLDERS_BY_TABLE)
 @pytest.mark.parametrize("backwards", [False, True], ids=["ascending", "descending"])
-async def test_an_id_chosen_by_two_orgs_at_once_goes_to_one_of_them(pool: Pool, table: str, *, backwards: bool) -> None:
+async def test_an_id_that_two_orgs_choose_at_the_same_time_goes_to_one_of_them(
+    pool: Pool, table: str, *, backwards: bool
+) -> None:
     reader, chosen = SnapshotReader(pool), str(uuid4())
     org_ids = sorted([ORG, OTHER], reverse=backwards)
     needs = {3: Needs(chosen_ids=tuple((table, chosen, org_id) for org_id in org_ids))}

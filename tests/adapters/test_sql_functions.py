@@ -22,7 +22,7 @@ K, C, A = (
     "01890000-0000-7000-8000-000000000002",
     "00000000-0000-4000-8000-00000000000a",
 )
-SHARED = True
+SHARED_DATABASE = True
 ENTRY_ID = "SELECT daybook.entry_id($1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
 SECOND_ID = "SELECT daybook.hashed_id(2, $1::text::uuid, $2::text::uuid, $3, $4, $5::text::uuid)::text"
 OUTCOME = "SELECT id::text, metadata_json FROM daybook.outcome($1, $2, $3)"
@@ -91,7 +91,7 @@ async def test_sql_and_python_agree_on_the_id_of_a_thing(database: OwnConnection
 
 
 async def outcome_rows(pool: Pool, key: str, command_id: str, actor: str | None = None) -> list[tuple[str, str, int]]:
-    """Principal, scope and ordinal of each row."""
+    """The principal, scope and ordinal of each row of the outcome."""
     rows = [json.loads(row["metadata_json"]) for row in await pool.fetch(OUTCOME, key, command_id, actor)]
     return [(row["principal"], row["scope"], row["ordinal"]) for row in rows]
 
@@ -169,7 +169,7 @@ async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its
 
 
 async def test_an_entry_that_differs_in_one_part_of_its_identity_is_not_found(pool: Pool) -> None:
-    """Even if its row has the id of the other entry."""
+    """It is not found even if its row has the id that is looked up."""
     log = founded()
     log.add(SICK, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log)
@@ -209,5 +209,5 @@ async def test_an_outcome_is_read_by_primary_key_only(pool: Pool) -> None:
         before = await connection.fetchrow(SCANS) or (0, 0)
         assert len(await connection.fetch(OUTCOME, SICK, command_of(log, 4), ANN)) == 2
         after = await connection.fetchrow(SCANS) or (0, 0)
-        # Two ids each: for the outsider (not found), for the first entry, and for both entries when they are read.
+        # Each look-up tries two ids: for the outsider (not found), for the first entry, and for both entries.
         assert (after[0] - before[0], after[1] - before[1]) == (0, 8)

@@ -12,7 +12,7 @@ from daybook_infra.runtime.settings import Settings
 
 OTHER, ORG = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-00000000000a"
 WAIT = "SELECT daybook.wait_for($1, $2)"
-SHARED = True
+SHARED_DATABASE = True
 WAIT_FOR_ORG = "SELECT daybook.wait_for($1, $2, $3)"
 NOW, SOON, LATE = timedelta(0), timedelta(milliseconds=50), timedelta(seconds=30)
 CHECKPOINT = """

@@ -1,4 +1,6 @@
-"""The compose file, the images and the containers of the tests: read here, run only where a Docker daemon answers."""
+"""The compose file, the images, and the containers that tests use. Without a Docker daemon, they are read but
+not run.
+"""
 
 import os
 import re
@@ -173,7 +175,7 @@ def test_the_compose_file_is_valid(tmp_path: Path) -> None:
 
 
 def _fake_docker(folder: Path, monkeypatch: pytest.MonkeyPatch, *, volumes: str, refusal: str = "") -> Path:
-    """First on the path; returns where it notes its calls. It names `volumes`, and refuses to delete any."""
+    """Puts a `docker` on the path that lists `volumes` and refuses to delete any; returns the file with its calls."""
     calls, program = folder / "calls", folder / "bin" / "docker"
     program.parent.mkdir()
     program.write_text(

@@ -91,7 +91,7 @@ def test_killed_servers_are_reported_and_can_be_started_again(running: EmbeddedS
     postgres.kill()
     assert f"Kafka (pid {kafka.pid}, port" in (end := running.explain_end(Part.KAFKA))
     assert "was ended by SIGKILL; the end of its log" in end
-    # Not a child of this process, so how it ended is unknown.
+    # The server is not a child of this process, so its exit code is unknown.
     assert f"PostgreSQL (pid {postgres.pid}, port" in (end := running.explain_end(Part.POSTGRES))
     assert "has ended; the end of its log" in end
     postgres.wait(10)

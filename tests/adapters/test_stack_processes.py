@@ -1,4 +1,4 @@
-"""Processes of the stack: recognised by more than their pid, ended within a deadline, not reached by Ctrl-C."""
+"""Processes of the stack: they are recognised by more than their pid, end within a deadline, and do not get Ctrl-C."""
 
 import os
 import sys

@@ -1,4 +1,6 @@
-"""`daybook up` in a copy of the checkout: from nothing to an accepted command, without any process left at its end."""
+"""`daybook up` in a copy of the checkout: it starts everything, a command is accepted, and its end leaves no
+process.
+"""
 
 import json
 import os
@@ -21,7 +23,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
 
 def run(clone: Clone, *arguments: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a subcommand, at a terminal if `typed` is given."""
+    """Runs a subcommand. If `typed` is given, runs it in a terminal and types this text."""
     keyboard, terminal = os.openpty()
     stdin = subprocess.DEVNULL if typed is None else terminal
     try:

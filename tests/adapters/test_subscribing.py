@@ -18,7 +18,7 @@ from support.stack import FreshSettings
 
 
 class NoShards:
-    """Fails if it is assigned a partition."""
+    """Fails the test if it is assigned a partition."""
 
     def assign(self, partitions: Iterable[int]) -> None:
         raise AssertionError(partitions)

@@ -10,7 +10,7 @@ import pytest
 from daybook_infra.runtime.postgres.connections import OwnConnection
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
-from support.sql import connected_to, run
+from support.sql import open_connection, run
 from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, supabase
 
 OTHER_ROLES = (*API_ROLES, PASSER_BY)
@@ -77,7 +77,7 @@ async def owner(superuser: str) -> Settings:
 async def database(superuser: str, owner: Settings) -> AsyncIterator[OwnConnection]:
     """A superuser's connection, which can act as any role. The owner has run `daybook init`."""
     await migrate(owner)
-    async with connected_to(in_database(superuser, name_of(owner))) as connection:
+    async with open_connection(in_database(superuser, name_of(owner))) as connection:
         yield connection
 
 
@@ -86,7 +86,7 @@ def name_of(settings: Settings) -> str:
 
 
 async def allowed(database: OwnConnection, role: str, statements: list[str]) -> list[str]:
-    """The statements that PostgreSQL does not refuse to the role for a missing right."""
+    """The statements for which the role does not lack a right."""
     permitted = []
     for statement in statements:
         transaction = database.transaction()
@@ -148,7 +148,7 @@ async def test_managed_users_are_closed_to_other_roles(superuser: str) -> None:
     await run(in_database(superuser, name), "DROP SCHEMA auth CASCADE")
     await migrate(settings)
     attempts = ["SELECT * FROM auth.users", "DELETE FROM auth.users", "CREATE TABLE auth.mine (id uuid)"]
-    async with connected_to(in_database(superuser, name)) as connection:
+    async with open_connection(in_database(superuser, name)) as connection:
         for role in OTHER_ROLES:
             assert await allowed(connection, role, attempts) == []
 

@@ -23,7 +23,7 @@ async def kafka(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 async def refusal(settings: Settings) -> str:
-    """Why the topics are refused, if they are. Brokers see a change a moment after the controller accepted it."""
+    """The reason why the topics are refused, else "". Brokers apply a change only a moment after the controller."""
     try:
         await verify_topics(settings)
     except TopicMismatch as error:

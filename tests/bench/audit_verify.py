@@ -22,7 +22,7 @@ from bench.figures import say
 from bench.long_log import append_entries, create_orgs
 from bench.systems import own_systems
 from daybook_infra.runtime.settings import Settings
-from support.driving import connected, over_kafka
+from support.driving import open_database, over_kafka
 from support.processes import System, environment
 from support.publisher import Publisher
 from support.topics import records_of
@@ -70,7 +70,7 @@ def main() -> None:
 
 
 async def run(system: System, lengths: list[int]) -> None:
-    async with Publisher(system.settings) as publisher, connected(system.settings) as database:
+    async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
         places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
         # No shard may run while entries are appended from outside.
         await asyncio.to_thread(system.commands.pop().stop)

@@ -1,7 +1,7 @@
-"""An org in a running system, with connections that have few and very many dead letters.
+"""An org in a running system, with connections that have few or very many dead letters.
 
-The many are inserted straight into `dlq_events`, to avoid a million commands. The log does not contain them, so these
-tables cannot be compared with it.
+The dead letters are inserted into `dlq_events` directly, because a million commands would take too long. The log does
+not have them, so the tables do not match it.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from bench.json_connection import JsonConnection, json_connection
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
-from support.driving import connected, until_projected
+from support.driving import open_database, until_projected
 from support.processes import DAYBOOK, System, environment
 from support.publisher import token
 
 PROJECTED_SECONDS = 300.0
-# Ids ascend with time like computed ids. One in $4 dead letters was never retried, the others were retried once.
+# Ids rise with time, as computed ids do. One in $4 dead letters was never retried; the others were retried once.
 PLANT = """
 INSERT INTO dlq_events
 SELECT (lpad(to_hex(x'019000000000'::bigint + n), 12, '0') || '8' || substr(md5($1::uuid::text || n), 1, 19))::uuid,
@@ -31,7 +31,7 @@ SELECT (lpad(to_hex(x'019000000000'::bigint + n), 12, '0') || '8' || substr(md5(
 FROM generate_series(1, $2) AS n
 """
 PAYLOAD = "HP17715690036014 " * 16
-# Does now what autovacuum would do sooner or later.
+# Does at once what autovacuum would do later.
 SETTLE = "VACUUM (ANALYZE) dlq_events, source_connections"
 PLANTED = "SELECT id::text FROM dlq_events WHERE connection_id = $1 AND status = 'pending' ORDER BY id DESC LIMIT $2"
 
@@ -54,7 +54,7 @@ class BenchOrg:
         return self.system.commands[0].process.pid
 
     def envelope(self, kind: str, **data: Any) -> Json:
-        """The envelope of a service that acts for the owner of the org."""
+        """The envelope of a command that a service sends for the org's owner."""
         envelope = {"id": str(uuid_utils.uuid7()), "type": kind, "org_id": self.org_id, "actor_user_id": self.owner}
         return envelope | {"data": data}
 
@@ -63,7 +63,7 @@ class BenchOrg:
         return answer
 
     async def create(self, kind: str, **data: Any) -> str:
-        """Sends a command; returns the id of what it has created."""
+        """Sends a command; returns the id of the thing that it has created."""
         id_: str = (await self.send(kind, **data))["entries"][0]["entity_id"]
         return id_
 
@@ -87,7 +87,7 @@ class BenchOrg:
         await until_projected(self.database, [position], PROJECTED_SECONDS)
 
     async def settle(self) -> None:
-        """Waits until the tables have everything and the shard knows it."""
+        """Waits until everything is projected, and the shard has seen the checkpoint."""
         for _ in range(2):
             await self.wait_until_projected((await self.send("RENAME_ORG", name=f"Org {time.monotonic()}"))["position"])
 
@@ -114,9 +114,12 @@ async def new_org(
         partition = partition_of(beside.org_id, partitions)
         while (partition_of(org_id, partitions) == partition) != same_partition:
             org_id = str(uuid4())
-    # Valid for longer than any run.
+    # The token is valid for longer than any run takes.
     bearer = token(system.settings, "service:bench", exp=int(time.time()) + 86_400)
-    async with connected(system.settings) as database, json_connection(system.commands[0].url, bearer) as http:
+    async with (
+        open_database(system.settings) as database,
+        json_connection(system.commands[0].url, bearer) as http,
+    ):
         org = BenchOrg(system, http, database, org_id)
         await _create(org)
         yield org

@@ -1,5 +1,5 @@
-"""Operations on connections with few and with many dead letters, and their cost, as printed lines.
-The compared operations alternate, so that other load on the machine affects both.
+"""Measures operations on connections with few and with many dead letters, and prints their cost. The compared
+operations alternate, so that other load on the machine affects both.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Sizes:
 
     @property
     def middle(self) -> int:
-        """Dead letters of the connection of middle size: enough for all bulk commands."""
+        """The number of dead letters of the middle connection: just enough for all bulk commands."""
         return (RETRIES + RESOLVES) * BULK
 
     @property
@@ -33,7 +33,7 @@ class Sizes:
 
     @property
     def program(self) -> int:
-        """Dead letters for `daybook dlq`, and for the bulk commands of the memory test."""
+        """The number of dead letters for `daybook dlq`, and for the bulk commands of the memory test."""
         return self.rows // 10
 
     @property
@@ -42,7 +42,9 @@ class Sizes:
 
 
 async def singles(org: BenchOrg, few: str, many: str, sizes: Sizes) -> None:
-    """Each round records a dead letter on each connection, retries another one, and resolves the oldest known one."""
+    """Times single commands. Each round records a dead letter on each connection, retries one, and resolves the
+    oldest.
+    """
     known = {few: deque(await org.planted_ids(few, 10)), many: deque(await org.planted_ids(many, sizes.commands + 10))}
     spent = {(id_, kind): Timings() for id_ in known for kind in ("RECORD", "RETRY", "RESOLVE")}
     for _ in range(sizes.commands):
@@ -59,7 +61,9 @@ async def singles(org: BenchOrg, few: str, many: str, sizes: Sizes) -> None:
 
 
 async def bulks(org: BenchOrg, middle: str, many: str, sizes: Sizes) -> None:
-    """Retries match a retry_count that few of the dead letters have. The tables catch up before each command."""
+    """Times bulk commands. Retries match only the few dead letters that were never retried. Each command is projected
+    before the next one is sent.
+    """
     unretried: dict[str, Any] = {"filter": {"max_retry_count": 0}}
     every: dict[str, Any] = {"filter": {}, "resolution": "manual"}
     for kind, data, rounds in (("RETRY", unretried, RETRIES), ("RESOLVE", every, RESOLVES)):
@@ -80,7 +84,7 @@ async def programs(org: BenchOrg, connection_id: str, sizes: Sizes) -> None:
 
 
 async def memory(org: BenchOrg, many: str, sizes: Sizes) -> None:
-    """Everything twice, because the first time includes growth of the process itself."""
+    """Measures memory. It does everything twice, because the first time includes growth of the process itself."""
     letters = await org.planted_ids(many, 2 * sizes.touched)
     await org.settle()
     before = rss(org.command_pid)
@@ -108,7 +112,7 @@ async def _report_growth(org: BenchOrg, name: str, before: int, touched: int) ->
 
 
 async def deletion(org: BenchOrg, many: str) -> None:
-    """Deletes the connection with its remaining dead letters, and times two other orgs meanwhile."""
+    """Deletes the connection with its remaining dead letters, and times commands of two other orgs at the same time."""
     left = await org.database.fetchval("SELECT count(*) FROM dlq_events WHERE connection_id = $1", many)
     async with new_org(org.system, beside=org) as near, new_org(org.system, beside=org, same_partition=False) as far:
         answer_times, table_times = Timings(), Timings()

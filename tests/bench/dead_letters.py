@@ -1,5 +1,5 @@
 """Prints what a million dead letters cost: `python tests/bench/dead_letters.py [--rows N]`. It starts its own stack and
-services. It asserts nothing about time: compare the ratios, since absolute times depend on the machine.
+services. It asserts nothing about time: compare the ratios, because absolute times depend on the machine.
 """
 
 import argparse
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument("--commands", type=int, default=300, help="single commands of each kind and connection")
     args = parser.parse_args()
     if args.rows < MIN_ROWS:
-        parser.error(f"--rows: at least {MIN_ROWS}, or the bulk commands run out of them")
+        parser.error(f"--rows must be at least {MIN_ROWS}, so that the bulk commands have enough dead letters")
     sizes = Sizes(args.rows, args.commands)
     with own_systems() as systems:
         asyncio.run(run(systems.start(), sizes))

@@ -1,4 +1,4 @@
-"""Prints the CPU time of an entry in Python: `python tests/bench/entry_timing.py`. Best of five; asserts nothing."""
+"""Prints how much CPU time one entry takes, the best of five runs: `python tests/bench/entry_timing.py`."""
 
 import sys
 import timeit
@@ -18,12 +18,10 @@ from daybook_contracts.log.head import GENESIS
 from daybook_contracts.log.sealing import seal
 from daybook_contracts.topics import entry_headers
 from support.entry_samples import COMMAND, ORG, SALT, unsealed
-from support.flat_entries import sealed
+from support.flat_entries import seal_flat
 
 TIMES = 20_000
-
-
-# Numbers in the payload of a dead letter, compared with the integer 19.
+# Numbers in the payload of a dead letter. Each is compared with the first, an integer.
 PRICES = ("19", "19.5", "0.00001", "0.0000012", "1e-7", "1e+21")
 
 
@@ -34,7 +32,7 @@ def report(name: str, step: Callable[[], object]) -> float:
 
 
 def report_entry(action: str) -> None:
-    value = sealed(unsealed(action)).value
+    value = seal_flat(unsealed(action)).value
     entry = decode_entry(value)
     sys.stdout.write(f"{action}, {len(value)} bytes\n")
     report("seal", lambda: seal(entry))
@@ -57,7 +55,7 @@ def report_numbers() -> None:
     sys.stdout.write("admit, by a number in the payload\n")
     seconds = {}
     for price in PRICES:
-        value = sealed(flat | {"data": b'{"payload":{"price":%b}}' % price.encode()}).value
+        value = seal_flat(flat | {"data": b'{"payload":{"price":%b}}' % price.encode()}).value
         seconds[price] = report(price, partial(admit, GENESIS, flat["partition"], value))
     ratios = ", ".join(f"{price} {seconds[price] / seconds[PRICES[0]]:.2f}" for price in PRICES[1:])
     sys.stdout.write(f"times the integer: {ratios}\n")
@@ -68,7 +66,7 @@ def main() -> None:
         report_entry(action)
     report_numbers()
     salt = bytes.fromhex(SALT)
-    sys.stdout.write("by the way\n")
+    sys.stdout.write("single steps\n")
     report("first id", Identity("org", ORG, None, COMMAND).first_id)
     report("request_hash", lambda: request_hash(salt, "RENAME_ORG", ORG, None, b'{"name":"x"}'))
     report("entry_headers", lambda: entry_headers(COMMAND, ORG, "2026-11-22T15:10:13.123456Z"))

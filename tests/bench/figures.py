@@ -1,4 +1,4 @@
-"""Formats measurements as lines of a table: seconds and bytes in, text out. Also reads the memory of a process."""
+"""Prints measurements as lines of a table, and reads the memory of a process."""
 
 import os
 import sys
@@ -15,7 +15,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 @dataclass(slots=True)
 class Timings:
-    """Times of one operation, in seconds."""
+    """How long each run of one operation took, in seconds."""
 
     seconds: list[float] = field(default_factory=list)
 

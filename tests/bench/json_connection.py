@@ -1,4 +1,6 @@
-"""One HTTP connection that posts JSON. It needs little CPU, so that the service itself is measured."""
+"""One HTTP connection that posts JSON. It uses little CPU, so that a benchmark measures the service and not the
+client.
+"""
 
 import asyncio
 import json
@@ -8,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ANSWER_SECONDS = 60.0
-# The service closes a connection that was idle for 5 s.
+# The service closes a connection that is idle for 5 s. An older one is replaced well before.
 IDLE_SECONDS = 2.0
 
 
@@ -20,7 +22,7 @@ class JsonConnection:
         self._used_at = 0.0
 
     async def post(self, path: str, body: object) -> Any:
-        """Posts and returns the JSON of the answer. Raises RuntimeError unless the status is 200."""
+        """Posts JSON, and returns the JSON of the answer. Raises RuntimeError if the status is not 200."""
         content = json.dumps(body).encode()
         head = f"POST {path} HTTP/1.1\r\n{self._head}Content-Length: {len(content)}\r\n\r\n"
         reader, writer = await self._open()

@@ -1,4 +1,4 @@
-"""Two instances of the command service on one log: one after the other is killed and replaced, with timings."""
+"""Kills and replaces two instances of the command service in turn, and times how the other one takes over."""
 
 import asyncio
 import re
@@ -17,9 +17,9 @@ TAKEOVERS = re.compile(r"^daybook_command_takeover_seconds_(?:count|sum) (\S+)$"
 
 @dataclass(slots=True)
 class Pair:
-    """`first_decision`: from the kill to the first decision in each partition of the killed instance. `takeover`: from
-    the assignment of a partition to the end of its takeover, measured by the survivor; a mean for each kill. `ready`:
-    from the start of a process until /readyz is 200.
+    """`first_decision`: the time from the kill to the first decision in each partition of the killed instance.
+    `takeover`: the time from the assignment of a partition to the end of its takeover, as the survivor's metrics give
+    it; the mean for each kill. `ready`: the time from the start of a process until /readyz answers 200.
     """
 
     system: System
@@ -42,7 +42,7 @@ class Pair:
         await self.ready.of(self._start_replacement())
 
     async def _partitions_of(self, service: Service) -> list[Place]:
-        """The partitions whose commands this instance decides. Each partition decides one command."""
+        """The partitions whose commands this instance decides. To find them, sends a command to each partition."""
         before, way = await _commands_by_partition(service), over_kafka(self.publisher, DECIDED_SECONDS)
         await asyncio.gather(*(way(place.send("RENAME_ORG", name=fresh_id())) for place in self.places))
         after = await _commands_by_partition(service)

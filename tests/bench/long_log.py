@@ -1,5 +1,5 @@
-"""An org in each partition, created by commands, and a log of any length: entries are sealed here and appended to the
-topic while no shard runs. The projector projects them like any others.
+"""Makes a log of any length. It creates an org in each partition with commands; then it seals entries itself and
+appends them to the topic while no shard runs. The projector projects them like all others.
 """
 
 import asyncio
@@ -22,17 +22,17 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of
 from support.driving import Tenant, Way, fresh_id, fresh_ids, until_projected
-from support.flat_entries import Flat, sealed
+from support.flat_entries import Flat, seal_flat
 from support.publisher import Send
 from support.workload import SERVICE, registration
 
 SALT, KIND = "00112233445566778899aabbccddeeff", "RECORD_DLQ_EVENT"
 PAYLOAD = b'{"event":"PURCHASE_APPROVED"}'
-# Entries of one partition in a row, and the maximum of unacknowledged ones, which limits memory.
-RUN, UNACKED = 200, 5_000
+# How many entries in a row go to one partition, and how many may be unacknowledged, which bounds memory.
+IN_A_ROW, MAX_UNACKED = 200, 5_000
 PROJECTED_SECONDS = 900.0
 HEADS = "SELECT partition, position, hash FROM daybook.checkpoints"
-# Does now what autovacuum would do sooner or later.
+# Does at once what autovacuum would do later.
 SETTLE = "VACUUM (ANALYZE) audit_log, dlq_events"
 
 
@@ -78,7 +78,7 @@ class Place:
 
 
 async def create_orgs(way: Way, database: Connection, partitions: int) -> list[Place]:
-    """Creates an org with a project and a connection in each partition; returns once they are in the tables."""
+    """Creates an org with a project and a connection in each partition, and waits until they are projected."""
     org_ids = [
         next(each for each in iter(fresh_id, "") if partition_of(each, partitions) == at) for at in range(partitions)
     ]
@@ -92,18 +92,18 @@ async def create_orgs(way: Way, database: Connection, partitions: int) -> list[P
 
 
 async def append_entries(settings: Settings, database: Connection, places: list[Place], entries: int) -> None:
-    """Appends this many dead letters, to each place in turn; returns once they are in the tables."""
+    """Appends this many dead letters, to the places in turn, and waits until they are projected."""
     heads = {row["partition"]: Head(row["position"], row["hash"]) for row in await database.fetch(HEADS)}
     producer = kafka.producer(settings, "daybook-bench")
     await producer.start()
     try:
         acks: list[asyncio.Future[Any]] = []
         for number in range(entries):
-            place = places[number // RUN % len(places)]
-            value, heads[place.partition] = sealed(place.dead_letter(), heads[place.partition])
+            place = places[number // IN_A_ROW % len(places)]
+            value, heads[place.partition] = seal_flat(place.dead_letter(), heads[place.partition])
             record = {"value": value, "key": place.tenant.org_id.encode(), "partition": place.partition}
             acks.append(await producer.send(Topics(settings.topic_prefix).audit_log, **record))
-            if len(acks) == UNACKED:
+            if len(acks) == MAX_UNACKED:
                 await asyncio.gather(*acks)
                 acks.clear()
         await asyncio.gather(*acks)

@@ -1,7 +1,7 @@
 """Prints how long hostile bodies block the event loop of the HTTP API, compared with valid bodies of the same size.
 
-`python tests/bench/loop_stalls.py [--rounds 3]`. Times are CPU time of the loop's thread between two turns, so that
-other load does not matter. The best round of each body counts. The targets are in docs/commands.md.
+`python tests/bench/loop_stalls.py [--rounds 3]`. It measures the CPU time of the loop's thread between two turns of the
+loop, so that other load does not matter. The best round of each body counts. The targets are in docs/commands.md.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Message = MutableMapping[str, Any]
 
 @dataclass(slots=True)
 class AnsweringKafka:
-    """A Kafka double that acknowledges and answers every record, a few in each turn of the loop."""
+    """A stand-in for Kafka that acknowledges and answers every record, 20 in each turn of the loop."""
 
     replies: Replies
 
@@ -74,7 +74,9 @@ class Ticker:
 
 
 async def post(door: DoorAlone, path: str, body: bytes) -> int:
-    """Posts a body and returns the status. Without an HTTP client, whose work would be measured, too."""
+    """Posts a body and returns the status. It calls the app directly, because the work of an HTTP client would be
+    measured too.
+    """
     chunks = [body[start : start + CHUNK] for start in range(0, len(body), CHUNK)]
     status = 0
 

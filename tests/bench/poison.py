@@ -1,5 +1,5 @@
 """Prints what an org in quarantine, and its healing, cost other orgs: `python tests/bench/poison.py [--entries N]
-[--rounds N] [--samples N]`. The three states alternate. It asserts nothing about time: compare the ratios.
+[--rounds N] [--samples N]`. It measures three states in turn. It asserts nothing about time: compare the ratios.
 """
 
 import argparse
@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from bench.figures import say
 from bench.quarantined_org import Neighbours, QuarantinedOrg, new_neighbours, new_org
 from bench.systems import own_systems
-from support.driving import connected
+from support.driving import open_database
 from support.processes import System
 from support.publisher import Publisher
 
@@ -21,16 +21,16 @@ STATES = ("nothing in quarantine", "an org in quarantine", "while it is healed")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entries", type=int, default=20_000, help="of the org that is healed")
-    parser.add_argument("--rounds", type=int, default=5, help="of all three states")
-    parser.add_argument("--samples", type=int, default=20, help="of each neighbour, a round and state")
+    parser.add_argument("--entries", type=int, default=20_000, help="entries of the org that is healed")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds of all three states")
+    parser.add_argument("--samples", type=int, default=20, help="commands of each other org, in each round and state")
     args = parser.parse_args()
     with own_systems() as systems:
         asyncio.run(run(systems.start(partitions=2), args.entries, args.rounds, args.samples))
 
 
 async def run(system: System, entries: int, rounds: int, samples: int) -> None:
-    async with Publisher(system.settings) as publisher, connected(system.settings) as database:
+    async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
         org = await new_org(system, publisher, database, entries)
         states = {state: await new_neighbours(publisher, database, system.settings.partitions) for state in STATES}
         for _ in range(rounds):
@@ -39,7 +39,7 @@ async def run(system: System, entries: int, rounds: int, samples: int) -> None:
 
 
 async def one_round(org: QuarantinedOrg, states: list[Neighbours], samples: int) -> None:
-    """Commands of the org are sent in all three states, so that only their outcome differs."""
+    """Sends commands of the org in all three states, so that only their outcomes differ."""
     calm, quarantined, healed = states
     async with org.under_commands():
         await calm.sample(samples)

@@ -1,5 +1,5 @@
-"""An org that is quarantined because of a deleted row, stays so under commands, and is healed; and other orgs, timed
-from publishing to the tables.
+"""An org that gets into quarantine because a row was deleted, is sent commands, and is healed. For other orgs, it times
+commands from publishing until they are projected.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from support.publisher import Publisher, Send
 from support.workload import registration
 
 DEADLINE_SECONDS = 60.0
-# Publishers of the org: each waits for its answer, and then pauses.
+# Publishers of the quarantined org. Each waits for its answer, and then pauses.
 PUBLISHERS, PAUSE_SECONDS = 4, 0.05
 DELETE_MEMBER = "DELETE FROM org_members WHERE org_id = $1 AND user_id = $2"
 QUARANTINED = "SELECT FROM daybook.quarantine WHERE org_id = $1 AND released_at IS NULL"
@@ -64,7 +64,9 @@ class QuarantinedOrg:
     refused: int = 0
 
     async def quarantine(self) -> None:
-        """Deletes a member from the tables, but not from the shard's memory: the next entry cannot be applied."""
+        """Deletes a member from the tables, but not from the shard's memory, so that the next entry of this member
+        cannot be projected.
+        """
         await self.send_and_wait(self.place.send("RENAME_ORG", name=fresh_id()))
         await self.database.execute(DELETE_MEMBER, self.place.tenant.org_id, self.member)
         role = "viewer" if len(self.heals.seconds) % 2 else "admin"
@@ -78,7 +80,7 @@ class QuarantinedOrg:
 
     @asynccontextmanager
     async def under_commands(self) -> AsyncIterator[None]:
-        """Keeps sending commands of the org."""
+        """Keeps sending commands of the org while the block runs."""
         tasks = [asyncio.create_task(self._publish()) for _ in range(PUBLISHERS)]
         try:
             yield
@@ -108,7 +110,7 @@ class QuarantinedOrg:
 
 
 async def new_org(system: System, publisher: Publisher, database: Connection, entries: int) -> QuarantinedOrg:
-    """A new org in the first partition with this many entries; not in quarantine yet."""
+    """Creates an org in the first partition with this many entries. It is not in quarantine yet."""
     way, settings = over_kafka(publisher, DEADLINE_SECONDS), system.settings
     place = (await create_orgs(way, database, settings.partitions))[0]
     org = QuarantinedOrg(settings, way, database, place, fresh_id())

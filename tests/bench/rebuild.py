@@ -28,9 +28,9 @@ from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys
 from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
 from support.healing import unseen
-from support.hub_scene import connected
+from support.hub_scene import connection_created
 from support.logbook import Logbook, org_in, project, thing, user_in
-from support.projecting import database, empty, post, publish
+from support.projecting import database, empty_tables, post, publish
 from support.rebuilding import NINE_TABLES
 from support.stack import Fresh, own_stack
 
@@ -80,7 +80,7 @@ def history(entries: int) -> Logbook:
             org_id,
             people[0],
             facts.ProjectCreated(project_id=project(at), name="Web"),
-            connected(thing(at), project(at)),
+            connection_created(thing(at), project(at)),
         )
     number = 1000
     while sum(map(len, log.records)) < entries:
@@ -122,7 +122,7 @@ def export(settings: Settings, folder: Path) -> None:
 
 
 async def one_round(filled: Settings, copied: Settings, other: Pool, folder: Path) -> dict[str, float]:
-    await empty(other)
+    await empty_tables(other)
     psql(copied, f"\\copy auth.users FROM '{folder / 'auth.users'}' WITH (FORMAT binary)")
     began = time.perf_counter()
     psql(copied, *(f"\\copy {table} FROM '{folder / table}' WITH (FORMAT binary)" for table in NINE_TABLES))

@@ -1,6 +1,6 @@
 """Prints what the death of an instance costs with a short and with a long log: `python tests/bench/recovery.py
-[--entries FEW MANY] [--kills N]`. Entries are sealed here, because a million commands would take long, and projected by
-the projector. It asserts nothing about time: compare the ratios.
+[--entries FEW MANY] [--kills N]`. It appends the entries to the topic itself, because a million commands would take
+long. It asserts nothing about time: compare the ratios.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from bench.kills import Pair
 from bench.long_log import append_entries, create_orgs
 from bench.systems import own_systems
 from daybook_infra.runtime.kafka.clients import HEARTBEAT_MS, SESSION_TIMEOUT_MS
-from support.driving import connected, over_kafka
+from support.driving import open_database, over_kafka
 from support.processes import System
 from support.publisher import Publisher
 
@@ -35,8 +35,8 @@ def main() -> None:
 async def run(short: System, long: System, few: int, many: int, *, kills: int) -> None:
     async with AsyncExitStack() as closing:
         pairs = await _pair(short, few, closing), await _pair(long, many, closing)
-        # The logs alternate, so that other load affects both. The time until a death is noticed depends on the last
-        # heartbeat, so the kills are spread over the heartbeat interval, equally for both.
+        # The two systems alternate, so that other load affects both. How soon Kafka notices a death depends on the last
+        # heartbeat; so the kills are spread over the heartbeat interval, in the same way for both.
         for number in range(kills):
             for pair in pairs:
                 await pair.kill_one(HEARTBEAT_MS / 1e3 * number / kills)
@@ -46,7 +46,7 @@ async def run(short: System, long: System, few: int, many: int, *, kills: int) -
 async def _pair(system: System, entries: int, closing: AsyncExitStack) -> Pair:
     publisher = await closing.enter_async_context(Publisher(system.settings))
     start = time.perf_counter()
-    async with connected(system.settings) as database:
+    async with open_database(system.settings) as database:
         places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
         # No shard may run while entries are appended from outside.
         await asyncio.to_thread(system.commands.pop().stop)

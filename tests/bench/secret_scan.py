@@ -1,4 +1,6 @@
-"""What the scan for secrets costs for 256 KiB that are made to be slow, compared with ordinary text."""
+"""Prints how long the scan for secrets takes for texts of 256 KiB that are made to be slow, compared with plain
+text.
+"""
 
 import sys
 import time
@@ -33,7 +35,7 @@ def texts() -> Iterator[tuple[str, float]]:
 
 
 def names() -> Iterator[tuple[str, float]]:
-    """Times for field names of a config."""
+    """Times the scan of a config's field names."""
     for length in (100, 4_000, ENVELOPE_BYTES):
         fields = [(f"{number}" + "?k1key=a&" * length)[:length] for number in range(ENVELOPE_BYTES // length)]
         value = {"data": {"config": dict.fromkeys(fields, "x")}}
@@ -51,7 +53,7 @@ def time_of_text(unit: str) -> float:
 
 
 def quickest(work: Callable[[], object]) -> float:
-    """CPU seconds of the best of three runs."""
+    """The CPU seconds of the fastest of three runs."""
 
     def once() -> float:
         started = time.process_time()

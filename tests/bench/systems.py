@@ -1,4 +1,4 @@
-"""Systems with a stack of their own, for one benchmark."""
+"""Systems with their own stack, for one benchmark."""
 
 import tempfile
 from collections.abc import Iterator

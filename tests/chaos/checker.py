@@ -1,5 +1,5 @@
-"""Judges a run by the publishers' history, the log and the tables. It shares no code with the services: hash chain,
-model and fold are those of tests/support, written from the specification.
+"""Judges a run from the publishers' history, the log and the tables. It shares no code with the services: the hash
+chain, the model and the fold are those of tests/support, which are written from the contract.
 """
 
 import json
@@ -13,7 +13,7 @@ import asyncpg
 from chaos.history import History
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain, Json, jcs, partition_of
-from support.driving import connected, until_projected
+from support.driving import open_database, until_projected
 from support.replay import (
     by_command,
     check_against_model,
@@ -26,13 +26,14 @@ from support.replay import (
 from support.tables import Tables, differences, fold, read_tables
 
 PROJECTED_SECONDS = 60
-SHOWN = 5
+MAX_SHOWN = 5
+"""At most this many problems of each kind are listed."""
 P = ParamSpec("P")
 
 
 @dataclass(slots=True)
 class Evidence:
-    """The log, the tables and what else is checked after a run."""
+    """The log, the tables, and everything else that is checked after a run."""
 
     log: list[Chain]
     tables: Tables
@@ -44,7 +45,7 @@ class Evidence:
 async def gather_evidence(settings: Settings) -> Evidence:
     log = await read_log(settings)
     dead = [_dead_letter(headers) for _, _, _, headers in await read_topic(settings, "commands.dlq")]
-    async with connected(settings) as connection:
+    async with open_database(settings) as connection:
         heads = [f"{chain.partition}.{chain.head[0]}" for chain in log if chain.entries]
         unprojected = ""
         try:
@@ -60,7 +61,7 @@ def _dead_letter(headers: dict[str, bytes]) -> str:
 
 
 def judge(history: History, found: Evidence) -> list[str]:
-    """The problems, a few lines for each kind; empty if the run passed."""
+    """The problems of a run, a few lines for each kind; empty if the run passed."""
     decisions = by_command(entries_of(found.log))
     partitions = len(found.log)
     lost = [name for name in history.promised if (partition_of(name[0], partitions), name[1]) not in decisions]
@@ -86,7 +87,9 @@ def _differences(found: Evidence) -> list[str]:
 
 
 def _wrong_answers(history: History, decisions: dict[tuple[int, str], list[Json]], partitions: int) -> Iterable[str]:
-    """Answers that do not match the entries of their command, and repeats with another answer (except for `detail`)."""
+    """Answers that do not agree with their command's entries, and repeats that got another answer (but for
+    `detail`).
+    """
     given = defaultdict[tuple[str, str], set[bytes]](set)
     for send, answer in history.answers:
         entries = decisions.get((partition_of(send.key, partitions), send.command["id"]))
@@ -101,8 +104,8 @@ def _wrong_answers(history: History, decisions: dict[tuple[int, str], list[Json]
 
 def _listed(title: str, things: Iterable[object]) -> list[str]:
     listed = list(things)
-    more = [f"{title}: {len(listed) - SHOWN} more"] if len(listed) > SHOWN else []
-    return [*(f"{title}: {item}" for item in listed[:SHOWN]), *more]
+    more = [f"{title}: {len(listed) - MAX_SHOWN} more"] if len(listed) > MAX_SHOWN else []
+    return [*(f"{title}: {item}" for item in listed[:MAX_SHOWN]), *more]
 
 
 def _failure_of(title: str, check: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> list[str]:
@@ -114,6 +117,6 @@ def _failure_of(title: str, check: Callable[P, object], *args: P.args, **kwargs:
 
 
 def as_json(tables: Tables) -> str:
-    """The tables for people who look for the cause of a failed run."""
+    """The tables as JSON, for people who look for the cause of a failed run."""
     listed = {name: [[*key, *row] for key, row in sorted(table.items())] for name, table in tables.items()}
     return json.dumps(listed, ensure_ascii=False, indent=1)

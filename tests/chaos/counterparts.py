@@ -1,6 +1,4 @@
-"""Counterparts of the removals that tests/support makes in simulated servers: they remove the same protections from the
-real code.
-"""
+"""Removes from the real services the protections that support.removals removes from simulated servers."""
 
 from collections.abc import Callable, Mapping
 
@@ -32,7 +30,9 @@ def set_without_comparing(patch: Patch) -> None:
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """Commits first the checkpoint, then the rows: rows lost in between are missing, and no key conflict reveals it."""
+    """Commits the checkpoint first, then the rows. If the projector dies in between, the rows are missing, and no key
+    conflict shows it.
+    """
 
     async def write_whole(
         writer: Writer, connection: Connection, batch: Batch, conflicts: Conflicts = frozenset()
@@ -51,7 +51,7 @@ def move_the_checkpoint_alone(patch: Patch) -> None:
 
 
 def read_in_two_snapshots(patch: Patch) -> None:
-    """Each statement has its own snapshot, and the checkpoint is read first."""
+    """Reads the checkpoint first, and each statement in a snapshot of its own."""
 
     async def read(reader: SnapshotReader, needs: Mapping[int, Needs]) -> dict[int, Snapshot]:
         with translated():

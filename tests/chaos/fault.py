@@ -1,4 +1,4 @@
-"""What a fault is: a name, its targets, and a function that injects it and returns a function that heals it."""
+"""A fault: its name, its targets, and a function that injects it and returns another one that heals it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ Inject = Callable[[Scene, Random], Awaitable[Heal | None]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Faults with a common target never overlap. A fault lasts between `seconds` and is then healed. If there is
-    nothing to harm, `inject` returns None and the fault does not count.
+    """Faults with a common target never overlap. `seconds` is the range of a fault's duration; then it is healed. If
+    the fault has no effect at this moment, `inject` returns None, and the fault does not count.
     """
 
     name: str

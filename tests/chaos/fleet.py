@@ -1,5 +1,5 @@
-"""The instances of both services. Each has a slot with its own port, in which it is started again after it has ended.
-An instance that ends without having been killed is recorded as a crash: that is a bug, whatever the tables say.
+"""The instances of both services. Each runs in a slot with its own port, and is started again in this slot after its
+end. An instance that ends although nothing killed it is recorded as a crash, which is always a bug.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from support.processes import PROGRAM, Role, Service, free_port, launch
 
 INSTANCES = 2
 STOP_SECONDS = 40
-# SIGTERM itself ends an instance only while it is still starting.
-ENDED_AS_ASKED = {0, -signal.SIGTERM}
+# The exit codes of an instance that was asked to stop. SIGTERM itself ends an instance only while it is still starting.
+STOPPED_CODES = {0, -signal.SIGTERM}
 
 
 @dataclass(slots=True, eq=False)
@@ -52,7 +52,7 @@ class Fleet:
         return [slot for slot in self.slots if slot.role == role]
 
     def urls(self) -> list[str]:
-        """The URLs of the slots that are usually occupied."""
+        """The URLs of the slots that normally have an instance."""
         return [f"http://127.0.0.1:{slot.port}" for slot in self.of("command")[:INSTANCES]]
 
     def start(self, slot: Slot, failpoint: str = "") -> Service:
@@ -63,11 +63,11 @@ class Fleet:
         return slot.service
 
     async def stop(self, slot: Slot) -> None:
-        """Stops the instance like an operator would."""
+        """Stops the instance as an operator would."""
         service, slot.service = slot.service, None
         if service is not None and not self._has_crashed(slot, service):
             code = await asyncio.to_thread(service.stop, STOP_SECONDS)
-            if code not in ENDED_AS_ASKED:
+            if code not in STOPPED_CODES:
                 self.crashes.append(f"{slot.name} was asked to stop and ended with {code}")
 
     async def kill(self, slot: Slot) -> None:
@@ -76,7 +76,7 @@ class Fleet:
             await asyncio.to_thread(service.kill)
 
     async def kills_itself(self, slot: Slot, seconds: float) -> bool:
-        """Whether the instance kills itself within `seconds`, or while it is stopped after that. Empties its slot."""
+        """Whether the instance kills itself within `seconds`, or while it is stopped afterwards. Empties the slot."""
         service = slot.service
         assert service is not None
         with suppress(subprocess.TimeoutExpired):
@@ -86,7 +86,7 @@ class Fleet:
         return code == -signal.SIGKILL
 
     def resume(self) -> None:
-        """Resumes suspended instances, and starts one in each slot that is usually occupied."""
+        """Resumes suspended instances, and starts one in each empty slot that normally has an instance."""
         for slot in self.slots:
             if slot.service is not None:
                 slot.service.process.send_signal(signal.SIGCONT)

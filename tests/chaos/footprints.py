@@ -1,4 +1,4 @@
-"""Resident memory and open file descriptors of instances during a run, and whether they grow."""
+"""Measures the resident memory and open file descriptors of instances during a run, and judges whether they grow."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from chaos.scene import Scene
 
 EVERY_SECONDS = 5.0
 MIB = 1024 * 1024
-# A shorter life is not judged: the instance may still be filling its caches.
+# Instances with fewer samples are not judged, because they may still be filling their caches.
 JUDGED_SAMPLES = 36
 MORE_MEMORY, MORE_BYTES = 0.10, 8 * MIB
 MORE_DESCRIPTORS = 5
@@ -34,7 +34,9 @@ Life = list[Footprint]
 
 @dataclass(slots=True)
 class Footprints:
-    """The lives of all instances, by slot and number of starts. `report` gets a line each minute."""
+    """`lives`: the samples of each instance, by slot and number of starts. `report` is called with a line each
+    minute.
+    """
 
     report: Callable[[str], None]
     lives: dict[str, Life] = field(default_factory=dict)
@@ -68,8 +70,8 @@ class Footprints:
 
 
 def growth(life: Sequence[Footprint]) -> str | None:
-    """How the last third of a life exceeds its second, if it does. Caches fill in the first third. Thirds are compared
-    by their medians, because a fault may increase anything for a while.
+    """Describes how an instance used more in the last third of its life than in the second third; None if it did not.
+    In the first third, caches fill. Thirds are compared by their medians, because a fault may increase use for a while.
     """
     _, before, after = thirds(life)
     more = after.memory - before.memory

@@ -1,4 +1,4 @@
-"""What publishers sent and were answered, in memory for the checker and as JSON lines for people."""
+"""The commands that publishers sent and the answers they got: in memory for the checker, as JSON lines for people."""
 
 import json
 import time
@@ -18,7 +18,9 @@ def name_of(send: Send) -> Name:
 
 @dataclass(slots=True)
 class History:
-    """`promised` commands were acknowledged by Kafka or accepted over HTTP, so they must not be lost."""
+    """`promised`: commands that Kafka acknowledged or an instance accepted, and that must not be lost. `waiting`: how
+    many publishers still wait for the answer to a command.
+    """
 
     file: IO[str]
     sent: dict[Name, Send] = field(default_factory=dict)
@@ -31,7 +33,7 @@ class History:
         self.waiting[name_of(send)] = self.waiting.get(name_of(send), 0) + 1
 
     def expect(self, send: Send, way: str) -> None:
-        """Records a command that may or may not be decided and has no publisher waiting for it."""
+        """Records a command that may be decided or not, and for whose answer no publisher waits."""
         self.sent[name_of(send)] = send
         self.note("sent", way=way, principal=send.principal, command=send.command)
 

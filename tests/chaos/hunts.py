@@ -1,5 +1,5 @@
-"""How each mutant (support.mutants) is hunted in real runs: with the faults that matter for the missing protection, so
-that it is found soon, and with small caches where a large cache would hide it.
+"""How each mutant (support.mutants) is hunted in real runs. A hunt injects only faults that the missing protection
+would handle, so that it soon finds the mutant. It sets small caches if a large cache would hide the mutant.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ HUNTS = {
     "treating a timeout as unknown": Hunt(("hold kafka", "kill kafka")),
 }
 NOT_HUNTED = {
-    "comparing identities": "no fault searches for days for two equal first ids",
+    "comparing identities": "to find two equal first ids would take days",
     "detecting a restored PostgreSQL": "no fault restores a backup",
     "detecting a log that grew again": "no fault truncates the log",
 }

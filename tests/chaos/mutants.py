@@ -1,6 +1,6 @@
-"""`make mutants`: runs real services that each lack one protection until the checker notices, then repeats that run
-with the same faults on unchanged services. Prints a table (docs/fault-testing.md has a short one). Exits with 1 if a
-mutant was not found, or if anything was found on unchanged services.
+"""`make mutants`: for each mutant, runs real services that lack one protection until the checker finds a problem. Then
+repeats that run, with the same faults, on unchanged services. Prints a table (docs/fault-testing.md has a short one).
+Exits with 1 if a mutant was not found, or if a problem was found on unchanged services.
 """
 
 import argparse
@@ -29,7 +29,9 @@ HEAD = ("without", "faults", "found by", "runs", "faults till then", "the same r
 
 @dataclass(slots=True)
 class HuntResult:
-    """The verdict of the last run, and the runs and faults until then. `control` is that of unchanged services."""
+    """The verdict of the last run, and the number of runs and faults until then. `control` is the verdict on unchanged
+    services.
+    """
 
     verdict: Verdict
     runs: int
@@ -58,9 +60,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make mutants", description=__doc__)
-    parser.add_argument("--mutant", help="what it lacks; all of them if left out")
-    parser.add_argument("--runs", type=int, default=4, help="how many at most for each mutant, seeds from 1 on")
-    parser.add_argument("--seconds", type=float, default=40.0, help="how long the faults of a run go on")
+    parser.add_argument("--mutant", help="hunt only the mutant that lacks this protection")
+    parser.add_argument("--runs", type=int, default=4, help="maximum number of runs for each mutant, seeds from 1 on")
+    parser.add_argument("--seconds", type=float, default=40.0, help="how long a run injects faults")
     return parser.parse_args()
 
 

@@ -1,5 +1,5 @@
-"""`python -m chaos.mutated PROTECTION ...` is `daybook ...` without that protection. It applies the removal of the
-simulation (support.removals), or its counterpart if the removal patches a simulated server.
+"""`python -m chaos.mutated PROTECTION ...` runs `daybook ...` without that protection. It applies the patch from
+support.removals, or the one from chaos.counterparts if the former patches a simulated server.
 """
 
 import sys
@@ -15,7 +15,7 @@ TESTS = Path(__file__).parent.parent
 
 
 def program_without(lacks: str) -> Sequence[str]:
-    """The command that is started instead of `daybook`, in any folder."""
+    """The program to start instead of `daybook`. It works in any folder."""
     return "env", f"PYTHONPATH={TESTS}", sys.executable, "-m", "chaos.mutated", lacks
 
 

@@ -1,5 +1,5 @@
-"""Injects faults drawn from a seed: a few at a time, but never two on the same target. Reports each in a line, and
-counts those that did harm.
+"""Injects faults drawn from a seed: a few at a time, but never two on the same target. Reports each fault in a line,
+and counts those that had an effect.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from chaos.faults.servers import SERVERS
 from chaos.scene import Scene
 
 FAULTS: Sequence[Fault] = [*PROCESSES, *SERVERS, *NETWORK, *RECORDS, *FAILPOINTS]
-# A fault that finds nothing to harm is tried again.
+# A fault that has no effect is tried again, this many times in all.
 TRIES = 3
 
 
 def for_seconds(seconds: float, faults: Sequence[Fault], random: Random) -> Iterator[Fault]:
-    """Draws faults like cards from a deck that is reshuffled when empty, so that all kinds are equally frequent."""
+    """Draws all faults once in random order, then again in another order, and so on; so all are equally frequent."""
     until = time.monotonic() + seconds
     while True:
         for fault in random.sample(faults, len(faults)):
@@ -54,7 +54,7 @@ class Nemesis:
     _free: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
 
     async def inject_all(self, faults: Iterable[Fault]) -> None:
-        """Injects the faults; when this returns, all are healed."""
+        """Injects the faults. When it returns, all faults are healed."""
         drawn = ((fault, Random(self.random.random())) for fault in faults)
         async with asyncio.TaskGroup() as group:
             for _ in range(self.pace.at_once):

@@ -1,5 +1,5 @@
-"""A TCP proxy between the services and a server that misbehaves on demand, whatever the protocol.
-Each connection has a random rank in [0, 1). A fault that hits a share of the connections hits the lowest ranks.
+"""A TCP proxy between the services and a server, for any protocol, that causes faults on demand. Each connection has a
+random rank in [0, 1). A fault on a share of the connections affects those with the lowest ranks.
 """
 
 import asyncio
@@ -20,9 +20,9 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
-    """What happens to the `share` of connections with the lowest ranks. `delay`: seconds for every chunk. `swallowed`:
-    directions whose data is discarded. `held`: data waits until the behaviour changes. `refused`: new connections are
-    closed at once.
+    """What the proxy does to connections with a rank below `share`. `delay`: seconds before it forwards a chunk.
+    `swallowed`: directions whose data it discards. `held`: it keeps data until the behaviour changes. `refused`: it
+    closes new connections at once.
     """
 
     share: float = 1.0
@@ -37,7 +37,7 @@ NORMAL = Behaviour(share=0.0)
 
 @dataclass(slots=True, eq=False)
 class Link:
-    """One connection. A link that has lost data is `broken`, and is cut when the behaviour changes."""
+    """One connection. If it has lost data, it is `broken`, and is cut when the behaviour changes."""
 
     rank: float
     client: StreamWriter
@@ -79,7 +79,7 @@ class Proxy:
             await asyncio.gather(*self._serving, return_exceptions=True)
 
     def behave(self, behaviour: Behaviour) -> None:
-        """Changes the behaviour. Data that was held is forwarded, and broken links are cut."""
+        """Changes the behaviour. Forwards held data, and cuts broken links."""
         self._behaviour = behaviour
         self._changed.set()
         self._changed = asyncio.Event()
@@ -87,7 +87,7 @@ class Proxy:
             link.cut()
 
     def cut(self, share: float) -> int:
-        """Resets this share of the connections; returns how many."""
+        """Resets this share of the connections; returns their number."""
         chosen = self._chosen(share)
         for link in chosen:
             link.cut()
@@ -139,7 +139,7 @@ class Proxy:
             writer.write_eof()
 
     async def _admit_chunk(self, link: Link, direction: Direction) -> bool:
-        """Waits while a chunk is held or delayed; returns whether it is to be forwarded."""
+        """Waits while a chunk is held or delayed; returns whether to forward it."""
         while self._behaviour.held and link.rank < self._behaviour.share:
             await self._changed.wait()
         behaviour = self._behaviour

@@ -1,6 +1,6 @@
-"""Publishers written like careful clients: they choose the ids and continue until each command is answered. `insist`
-sends again after any answer that is not final. `trust` and `publish` never send a promised command again, so that a
-lost command stays lost and is noticed.
+"""Publishers that act like careful clients: they choose command ids, and continue until each command is answered.
+`insist` sends a command until it gets a final answer. `trust` and `publish` do not send a promised command again, so
+that the checker notices if it is lost.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from chaos.history import History
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
 from support.driving import without_failure
-from support.publisher import Door, Publisher, Send, decided, doors
+from support.publisher import Door, Publisher, Send, doors, send_until_decided
 
-# Longer than any fault and the recovery from it.
+# Longer than any fault and the recovery from it take.
 PATIENCE_SECONDS = 150.0
 PUBLISH_SECONDS = 12.0
 PAUSE_SECONDS = 0.2
@@ -37,7 +37,7 @@ class Publishers:
 
     async def insist(self, send: Send) -> Json:
         self.history.send(send, "insist")
-        answer = await decided(send, *self._doors(), seconds=self.patience_seconds)
+        answer = await send_until_decided(send, *self._doors(), seconds=self.patience_seconds)
         self.history.answer(send, answer)
         return answer
 
@@ -91,11 +91,13 @@ class Publishers:
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     return await publisher.publish(send)
             except (KafkaError, TimeoutError):
-                # Its fate is unknown. The next producer sends it again, with the same id.
+                # The command may have been published or not. The next producer sends it again, with the same id.
                 await self._retire(publisher)
 
     async def _open_publisher(self) -> Publisher:
-        """The current publisher, or a new one once Kafka is reachable. Old ones keep waiting for their results."""
+        """The current publisher, or a new one as soon as Kafka is reachable. Old ones keep waiting for their
+        results.
+        """
         async with self._renewing:
             while self._publisher is None:
                 publisher = Publisher(self.settings)
@@ -106,7 +108,7 @@ class Publishers:
                     await publisher.__aexit__()
                     await asyncio.sleep(PAUSE_SECONDS)
                 else:
-                    # Closed at the end only: by then nothing waits for its unacknowledged records.
+                    # Closed only at the end of the run, when nothing waits for its unacknowledged records.
                     self._open.push_async_callback(publisher.__aexit__)
                     self._publisher = publisher
             return self._publisher

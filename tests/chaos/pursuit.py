@@ -1,4 +1,4 @@
-"""A foreign writer that reads a log up to its end and appends at once, before the shard appends again."""
+"""A foreign writer that reads a log to its end and appends at once, before the shard appends again."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from daybook_infra.runtime.settings import Settings
 from support.chain import Chain
 
-# How long to wait for a head to move. A head that does not move can be used, too.
+# How long to wait for new records. If none come, the head is up to date.
 MOVES_WITHIN_MS = 500
 
 
@@ -20,7 +20,7 @@ class Pursuit:
     topic: str
 
     async def catch_up(self, chain: Chain) -> None:
-        """Reads until the head of the chain has just moved, if it moves: records fetched earlier may be outdated."""
+        """Reads all records, then waits for new ones, because the records fetched before may be out of date."""
         while await self._take(chain, 0):
             pass
         await self._take(chain, MOVES_WITHIN_MS)
@@ -38,7 +38,7 @@ class Pursuit:
 
 @asynccontextmanager
 async def pursuing(settings: Settings, chains: Sequence[Chain]) -> AsyncIterator[Pursuit]:
-    """Starts at the ends of the chains, which were read from the beginning of the topic."""
+    """Opens a pursuit that starts at the ends of these chains. They must have been read from the topic's beginning."""
     topic = f"{settings.topic_prefix}audit_log"
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all")
     consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False)

@@ -35,9 +35,9 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="how many, each with a seed of its own")
-    parser.add_argument("--seed", type=int, default=1, help="of the first run; the others follow")
-    parser.add_argument("--minutes", type=float, default=2.0, help="how long the faults of a run go on")
+    parser.add_argument("--runs", type=int, default=3, help="number of runs, each with its own seed")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the first run; each further run adds 1")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long a run injects faults")
     return parser.parse_args()
 
 
@@ -62,7 +62,7 @@ def _sum_up(verdicts: list[Verdict]) -> None:
     total, commands = counts.total(), sum(verdict.commands for verdict in verdicts)
     say(f"{total} faults and {commands} commands in {len(verdicts)} runs; failed seeds: {failed or 'none'}")
     if not failed and total:
-        # The rule of three: n trials without a failure bound its probability by 3 / n.
+        # The rule of three: after n trials without a failure, its probability is below 3 / n (at 95 % confidence).
         say(f"at 95 %, less than {3 / total:.2%} of faults do harm, in less than {3 / len(verdicts):.0%} of runs")
 
 

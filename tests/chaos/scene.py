@@ -19,7 +19,7 @@ from support.processes import PROGRAM, Role
 from support.stack import Fresh, own_stack
 
 PARTITIONS = 4
-# Users send fast here. The rate limit has its own tests.
+# Publishers send fast, and the rate limit has its own tests.
 NO_RATE_LIMIT: dict[str, Any] = {"rate": 1e6, "burst": 1_000_000}
 ROLES: tuple[Role, ...] = ("command", "projector")
 READY_SECONDS = 60
@@ -27,8 +27,8 @@ READY_SECONDS = 60
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """`program` is started as `daybook`, with `changes` to the settings. `veterans` instances of each role are never
-    killed and never leave.
+    """`program` is started instead of `daybook`, with `changes` to the settings. The first `veterans` instances of each
+    role are never killed or stopped.
     """
 
     program: Sequence[str] = PROGRAM
@@ -50,7 +50,7 @@ class Scene:
 
 @asynccontextmanager
 async def open_scene(folder: Path, random: Random, history: History, setup: Setup = DEFAULT) -> AsyncIterator[Scene]:
-    """A running system that is ready. Its instances log to the folder."""
+    """Starts a system and waits until it is ready. Its instances log to the folder."""
     async with AsyncExitStack() as closing:
         proxies = {part: Proxy(Random(random.random())) for part in Part}
         for proxy in proxies.values():
@@ -71,7 +71,7 @@ async def open_scene(folder: Path, random: Random, history: History, setup: Setu
 
 
 def _behind_proxies(proxies: dict[Part, Proxy], found: Servers) -> Servers:
-    """The addresses of the proxies in front of the servers."""
+    """Puts the proxies in front of the servers; returns the proxies' addresses."""
     url = urlsplit(found.database_url)
     proxies[Part.KAFKA].target = int(found.kafka_bootstrap.rpartition(":")[2])
     proxies[Part.POSTGRES].target = url.port or 0

@@ -1,5 +1,5 @@
-"""`make soak`: steady traffic and one fault a minute for as long as you like, judged like every run. In addition, no
-long-lived instance may use more and more memory or descriptors. Exits with 1 if there is a problem.
+"""`make soak`: steady traffic and one fault a minute for as long as you like, judged like every run. It also checks
+that memory and file descriptors of long-lived instances do not grow. Exits with 1 if there is a problem.
 """
 
 import argparse
@@ -17,21 +17,21 @@ from chaos.run import report, say
 from chaos.scene import Setup
 from chaos.trial import Plan, run_once
 
-# About a minute together with the fault itself.
+# With the duration of the fault itself, about a minute.
 ONE_A_MINUTE = Pace(at_once=1, pauses=(48.0, 58.0))
 # 15 to 20 commands a second from all publishers together.
 PAUSE_SECONDS = 1.0
-# A small cache is full after a few minutes, so that any later growth has another cause.
+# A small cache is full after a few minutes, so later growth has another cause.
 SETUP = Setup(changes={"cache_orgs": 40}, veterans=1)
 
 
 @dataclass(slots=True)
-class Chronicle:
-    """Prints a line each minute: memory and descriptors, and the faults that have ended since the last line."""
+class MinuteReport:
+    """Prints a line each minute: memory and descriptors, and the faults that have ended since the line before."""
 
     faults: list[str] = field(default_factory=list)
 
-    def minute(self, line: str) -> None:
+    def show(self, line: str) -> None:
         say(f"{line}; {', '.join(self.faults) or 'no fault'}")
         self.faults.clear()
 
@@ -39,12 +39,12 @@ class Chronicle:
 def main() -> int:
     args = _arguments()
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it logs every fault
-    folder, chronicle = Path(tempfile.mkdtemp(prefix="daybook-soak-")), Chronicle()
-    watch = Footprints(chronicle.minute)
+    folder, minutes = Path(tempfile.mkdtemp(prefix="daybook-soak-")), MinuteReport()
+    watch = Footprints(minutes.show)
     draw = partial(for_seconds, args.minutes * 60, FAULTS)
     plan = Plan(draw, SETUP, ONE_A_MINUTE, PAUSE_SECONDS, watch=watch)
     say(f"seed {args.seed}, {args.minutes:g} minutes")
-    verdict = asyncio.run(run_once(args.seed, plan, folder, chronicle.faults.append))
+    verdict = asyncio.run(run_once(args.seed, plan, folder, minutes.faults.append))
     for name, count in sorted(verdict.faults.items()):
         say(f"{count:6} {name}")
     say("medians of the thirds of each life that was long enough to be judged")
@@ -56,8 +56,8 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="of faults and commands")
-    parser.add_argument("--minutes", type=float, default=30.0, help="how long the faults go on")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the faults and commands")
+    parser.add_argument("--minutes", type=float, default=30.0, help="how long the run injects faults")
     return parser.parse_args()
 
 

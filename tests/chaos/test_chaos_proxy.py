@@ -1,4 +1,4 @@
-"""The proxy shows each behaviour in front of an echo server."""
+"""Each behaviour of the proxy, in front of an echo server."""
 
 import asyncio
 from asyncio import StreamReader, StreamWriter
@@ -39,7 +39,7 @@ class Client:
         self.writer.write(data)
 
     async def receive(self, seconds: float = SECONDS) -> bytes | None:
-        """None if nothing arrives in time; empty at the end of the connection."""
+        """Returns the data that arrives; None if none arrives in time, and b"" at the end of the connection."""
         try:
             return await asyncio.wait_for(self.reader.read(100), seconds)
         except TimeoutError:
@@ -50,7 +50,7 @@ class Client:
 
 @pytest_asyncio.fixture
 async def client(proxy: Proxy) -> AsyncIterator[Client]:
-    """A client that has been answered once."""
+    """A connected client that has already got one answer."""
     client = await _connect(proxy)
     client.send(b"one")
     assert await client.receive() == b"ONE"

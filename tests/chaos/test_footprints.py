@@ -1,4 +1,4 @@
-"""When the life of an instance counts as flat: its last third uses no more than its second."""
+"""An instance grows if it uses more in the last third of its life than in the second third."""
 
 import pytest
 
@@ -8,11 +8,12 @@ BASE = Footprint(80 * MIB, 30)
 
 
 def life(*thirds: Footprint) -> Life:
+    """Samples of an instance that had these values in the thirds of its life."""
     return [each for each in thirds for _ in range(JUDGED_SAMPLES // 3)]
 
 
 def more(memory: float, descriptors: int = 0) -> Footprint:
-    """BASE plus MiB of memory and descriptors."""
+    """BASE plus so many MiB of memory and so many descriptors."""
     return Footprint(BASE.memory + int(memory * MIB), BASE.descriptors + descriptors)
 
 

@@ -1,4 +1,4 @@
-"""Services that are hunted in real runs lack exactly the named protection."""
+"""The services that are hunted in real runs lack the protection that their mutant names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from support.logbook import Logbook, user
 from support.mutants import MUTANTS
 from support.patching import Patch
 from support.processes import PROGRAM, free_port, launch
-from support.projecting import database, projected, publish
+from support.projecting import database, publish, until_projected
 from support.stack import FreshSettings
 
 
@@ -22,7 +22,7 @@ from support.stack import FreshSettings
 async def test_a_service_started_without_a_protection_lacks_it(
     started: Sequence[str], users: int, fresh_settings: FreshSettings, tmp_path: Path
 ) -> None:
-    """The second of two entries does not name the first as its predecessor."""
+    """The second of two entries has a wrong `prev`, so only a projector that does not check `prev` projects it."""
     log, settings = Logbook(), fresh_settings(partitions=1)
     first = log.register(user(1))
     log.heads[0] = Head(first.position, "ab" * 32)
@@ -31,7 +31,7 @@ async def test_a_service_started_without_a_protection_lacks_it(
     service = launch(settings, "projector", tmp_path / "projector.log", free_port(), started)
     try:
         async with database(settings) as pool:
-            await projected(pool, log)
+            await until_projected(pool, log)
             assert await pool.fetchval("SELECT count(*) FROM auth.users") == users
     finally:
         service.stop()

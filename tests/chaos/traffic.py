@@ -1,4 +1,4 @@
-"""Endless traffic: one random workload after another, each with its own orgs, until it is told to stop."""
+"""Sends one random workload after another, each with its own orgs, until it is told to stop."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,15 @@ import asyncpg
 from chaos.publishers import Publishers
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
-from support.driving import Way, connected, eventually, send_all
+from support.driving import Way, eventually, open_database, send_all
 from support.publisher import Send
 from support.workload import Workload
 
 AT_ONCE = 32
-# Limits what has to be judged afterwards: a run is about its faults, not about load.
+# Bounds the number of commands that must be judged afterwards. A run tests faults, not load.
 PAUSE_SECONDS = 0.1
-# Below the distance at which the generator repeats old ids, so that one log alone tells who asked for an id first.
+# So few that the generator does not reuse ids of other orgs (support.workload.LONG_AGO). Otherwise the model would have
+# to know which org chose an id first, and the logs of two partitions do not tell.
 COMMANDS = 700
 
 
@@ -49,13 +50,13 @@ class Traffic:
             yield send
 
     async def _wait_until_projected(self, positions: Sequence[str]) -> None:
-        """Commands may name these users once they are in the tables."""
+        """Waits until the users are projected; only then may commands name them."""
         for position in positions:
             await eventually(partial(self._is_projected, position), self.publishers.patience_seconds)
 
     async def _is_projected(self, position: str) -> bool:
         try:
-            async with connected(self.settings) as connection:
+            async with open_database(self.settings) as connection:
                 return bool(await connection.fetchval("select daybook.wait_for($1, interval '5 seconds')", position))
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False

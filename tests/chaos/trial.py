@@ -1,5 +1,5 @@
-"""One run: a system, traffic and faults at the same time, then the verdict. If there is a problem, logs, history,
-topics and tables are kept in the folder of the run.
+"""One run: starts a system, injects faults while publishers send, and judges the result. If there is a problem, the
+run's folder keeps logs, history, topics and tables.
 """
 
 import asyncio
@@ -27,21 +27,21 @@ from chaos.scene import DEFAULT, READY_SECONDS, Scene, Setup, open_scene
 from chaos.traffic import PAUSE_SECONDS, Traffic
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import StackError
-from support.driving import connected
+from support.driving import open_database
 from support.replay import read_topic
 from support.servers import start
 from support.tables import read_tables
 
-# Longer than any pause of the services between two attempts.
+# Longer than the services ever wait between two attempts.
 QUIET_SECONDS = 10.0
 SETTLED_WITHIN_SECONDS = 120.0
 TOPICS = ("commands", "audit_log", "results", "commands.dlq")
 Draw = Callable[[Random], Iterable[Fault]]
-"""Gives the faults of a run, once everything is ready."""
+"""Returns the faults of a run. Called when everything is ready."""
 
 
 class Watch(Protocol):
-    """Observes a run, and reports afterwards which problems it has seen."""
+    """Observes a run, and afterwards reports the problems that it has seen."""
 
     async def observe(self, scene: Scene) -> None: ...
 
@@ -58,8 +58,8 @@ class NoWatch:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run without its seed: services, faults and pace. Each publisher waits `patience_seconds` for an answer, and
-    `pause_seconds` after it. With `warm`, faults start once the first users are in the tables.
+    """Everything about a run but its seed. Each publisher waits up to `patience_seconds` for an answer, and then pauses
+    for `pause_seconds`. With `warm`, faults begin only when the first users are projected.
     """
 
     draw: Draw
@@ -84,7 +84,7 @@ class Verdict:
 
 
 async def run_once(seed: int, plan: Plan, folder: Path, say: Callable[[str], None]) -> Verdict:
-    """Runs once. The folder must exist; it is deleted if there was no problem."""
+    """Does one run. The folder must exist. It is deleted if there was no problem."""
     verdict, random = Verdict(seed, folder), Random(seed)
     with (folder / "history.jsonl").open("w", encoding="utf-8") as file:
         history = History(file)
@@ -116,7 +116,9 @@ async def _run_and_judge(scene: Scene, nemesis: Nemesis, plan: Plan, verdict: Ve
 
 
 async def _settle(scene: Scene) -> None:
-    """Heals interrupted faults and waits until the log stops growing: commands in flight must not count as lost."""
+    """Heals interrupted faults, and waits until the log stops growing, so that commands in flight do not count
+    as lost.
+    """
     for part, proxy in scene.proxies.items():
         proxy.behave(NORMAL)
         with suppress(StackError):
@@ -132,7 +134,9 @@ async def _settle(scene: Scene) -> None:
 
 
 async def _run_with_faults(scene: Scene, nemesis: Nemesis, plan: Plan, seed: int) -> None:
-    """Injects faults under traffic; then waits until every instance is ready and every publisher has its answer."""
+    """Injects faults while publishers send. Then waits until every instance is ready and every publisher is
+    answered.
+    """
     urls = scene.fleet.urls()
     async with open_publishers(scene.settings, scene.history, urls, plan.patience_seconds) as publishers:
         traffic = Traffic(scene.settings, seed, publishers, plan.pause_seconds)
@@ -148,12 +152,12 @@ async def _run_with_faults(scene: Scene, nemesis: Nemesis, plan: Plan, seed: int
 
 
 async def _save_evidence(scene: Scene, folder: Path) -> None:
-    """Saves topics, tables and server logs. The logs of instances and the history are in the folder already."""
+    """Saves topics, tables and the servers' logs. The instances' logs and the history are in the folder already."""
     for name in ("kafka", "postgres"):
         shutil.copy(scene.stack.home.log(name), folder)
     with suppress(KafkaError, OSError, TimeoutError, asyncpg.PostgresError):
         await _save_topics(scene.settings, folder)
-        async with connected(scene.settings) as connection:
+        async with open_database(scene.settings) as connection:
             (folder / "tables.json").write_text(as_json(await read_tables(connection)), encoding="utf-8")
 
 

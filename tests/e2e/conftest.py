@@ -1,5 +1,5 @@
-"""Running systems for the tests: a shared one for most, and fresh ones for tests that break something.
-The report of a failed test has the last lines of the logs of its services.
+"""Fixtures with running systems: most tests share one; tests that break something start their own. The report of a
+failed test ends with the last lines of its services' logs.
 """
 
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from daybook_infra.runtime.postgres.connections import Connection
-from support.driving import Tenant, connected, new_tenant
+from support.driving import Tenant, new_tenant, open_database
 from support.processes import System, Systems
 from support.publisher import Door, Publisher, doors
 from support.stack import FreshSettings
@@ -34,7 +34,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def shared(lasting_settings: FreshSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    """Two instances of each service. No test may harm them."""
+    """Two instances of each service. Tests must not stop or damage them."""
     systems = Systems(lasting_settings, tmp_path_factory.mktemp("shared"))
     try:
         yield systems.start(commands=2, projectors=2)
@@ -52,7 +52,7 @@ def lasting_systems(lasting_settings: FreshSettings, tmp_path_factory: pytest.Te
 
 @pytest.fixture
 def systems(fresh_settings: FreshSettings, tmp_path: Path) -> Iterator[Systems]:
-    """Starts systems for one test alone."""
+    """Starts systems for one test only."""
     systems = Systems(fresh_settings, tmp_path)
     yield systems
     systems.stop()
@@ -60,7 +60,7 @@ def systems(fresh_settings: FreshSettings, tmp_path: Path) -> Iterator[Systems]:
 
 @pytest.fixture
 def system(shared: System) -> System:
-    """The one that clients connect to. Modules with a system of their own override it."""
+    """The system that the clients below connect to. Modules that start their own system override this fixture."""
     return shared
 
 
@@ -78,7 +78,7 @@ async def publisher(system: System) -> AsyncIterator[Publisher]:
 
 @pytest_asyncio.fixture
 async def database(system: System) -> AsyncIterator[Connection]:
-    async with connected(system.settings) as connection:
+    async with open_database(system.settings) as connection:
         yield connection
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.settings import Settings
-from support.driving import connected, eventually, over_kafka, register_all, send_all, through, until_projected
+from support.driving import eventually, open_database, over_http, over_kafka, register_all, send_all, until_projected
 from support.granted import granted
 from support.processes import Service, Systems
 from support.publisher import Publisher, doors
@@ -33,14 +33,14 @@ async def test_a_running_system_is_always_valid_and_not_disturbed(systems: Syste
     async with (
         doors(settings, system.commands[0].url) as (door,),
         Publisher(settings) as publisher,
-        connected(settings) as database,
+        open_database(settings) as database,
         granted(settings) as roles,
     ):
         await register_all(door, database, workload.registrations)
         groups = await consumer_groups(settings)
         auditor = settings.model_copy(update={"database_url": roles.url("auditor")})
         async with verified_meanwhile(auditor) as runs:
-            outcomes = await send_all(workload.sends, [through(door), over_kafka(publisher)], at_once=24)
+            outcomes = await send_all(workload.sends, [over_http(door), over_kafka(publisher)], at_once=24)
         await until_projected(database, [answer["position"] for _, answer in outcomes])
         await eventually(lambda: is_caught_up(system.projectors[0]))
         assert [run.stdout.splitlines()[-1] for run in runs] == ["valid: topic, audit_log, tables"] * len(runs)

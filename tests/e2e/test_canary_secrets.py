@@ -1,5 +1,5 @@
-"""A secret that a publisher sends never appears anywhere again, whatever the outcome of its command: it is only in the
-record that the publisher itself wrote.
+"""A secret in a command is never written anywhere by Daybook, whatever the command's outcome. It is only in the record
+that the sender itself wrote.
 """
 
 import json
@@ -13,7 +13,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.canaries import Canary, Mark, Scene, canaries
 from support.chain import entry_id, partition_of
-from support.driving import done, eventually, fresh_id, made_id, new_tenant
+from support.driving import created_id, eventually, fresh_id, new_tenant, send_accepted
 from support.processes import System
 from support.publisher import Door, Publisher, doors
 from support.replay import read_topic
@@ -36,8 +36,10 @@ async def scene(door: Door, database: Connection) -> Scene:
     org = await new_tenant(door, database, connections=1)
     ref = org.by(org.owner, "CREATE_SECRET_REF", key_name="key", secret_id_ref="vault:kv/key#value")
     used = org.by_service("RECORD_DLQ_EVENT", connection_id=org.connections[0], payload=1)
-    await done(door, used)
-    return Scene(org.org_id, org.project_id, org.connections[0], made_id(await done(door, ref)), used.command["id"])
+    await send_accepted(door, used)
+    return Scene(
+        org.org_id, org.project_id, org.connections[0], created_id(await send_accepted(door, ref)), used.command["id"]
+    )
 
 
 async def final_answer(door: Door, path: str, body: bytes) -> httpx.Response:
@@ -55,7 +57,7 @@ async def final_batch_answer(door: Door, *sent: Canary) -> httpx.Response:
 
 
 async def until_logged(database: Connection, sent: Sequence[Canary]) -> None:
-    """Waits until all decided commands are in the tables, so that nothing more is written about them."""
+    """Waits until all decided commands are projected; after that, nothing more is written about them."""
     logged = [(json.loads(canary.body)["org_id"], canary.command_id) for canary in sent if canary.logged]
     ids = [entry_id(org_id, command_id) for org_id, command_id in logged]
     look = "select count(*) = cardinality($1::uuid[]) from audit_log where id = any($1)"
@@ -88,10 +90,10 @@ async def test_a_secret_sent_in_a_batch_appears_nowhere(
 ) -> None:
     mark = Mark.new()
     sent = canaries(scene, mark)
-    whole, torn = [canary for canary in sent if canary.whole], [canary for canary in sent if not canary.whole]
+    whole, invalid = [canary for canary in sent if canary.whole], [canary for canary in sent if not canary.whole]
     answer = await final_batch_answer(instances[0], *whole)
     assert [item["status"] for item in answer.json()] == [canary.status for canary in whole]
-    answers = [answer, *[await final_batch_answer(instances[1], canary) for canary in torn]]
+    answers = [answer, *[await final_batch_answer(instances[1], canary) for canary in invalid]]
     assert not [answer.text for answer in answers if contains_any(answer.content, mark.needles)]
     await until_logged(database, whole)
     assert await count_traces(shared, mark.needles) == {}
@@ -135,7 +137,8 @@ async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_recor
     bodies = [json.dumps(json.loads(canary.body) | {"actor_user_id": fresh_id()}).encode() for canary in sent]
     home, stranger = partition_of(scene.org_id, shared.settings.partitions), f"user:{fresh_id()}".encode()
     origins = [
-        await publisher.raw(scene.org_id, body, [("daybook-principal", stranger)], partition=home) for body in bodies
+        await publisher.publish_raw(scene.org_id, body, [("daybook-principal", stranger)], partition=home)
+        for body in bodies
     ]
     letters = await dead_letters(shared.settings, origins)
     assert set(letters.values()) == {b""}
@@ -143,7 +146,7 @@ async def test_a_secret_sent_without_the_right_to_do_so_is_only_in_its_own_recor
 
 
 async def put(publisher: Publisher, canary: Canary, partition: int, *more: tuple[str, bytes]) -> Origin:
-    return await publisher.raw("some key", canary.body, [*HEADERS, *more], partition=partition)
+    return await publisher.publish_raw("some key", canary.body, [*HEADERS, *more], partition=partition)
 
 
 async def dead_letters(settings: Settings, origins: Collection[Origin]) -> dict[Origin, bytes]:
@@ -153,7 +156,7 @@ async def dead_letters(settings: Settings, origins: Collection[Origin]) -> dict[
         for partition, offset in origins
     }
 
-    async def all_of_them() -> dict[Origin, bytes]:
+    async def letters_if_all_found() -> dict[Origin, bytes]:
         records = await read_topic(settings, "commands.dlq")
         found = {
             expected[headers["daybook-origin"]]: value or b""
@@ -162,4 +165,4 @@ async def dead_letters(settings: Settings, origins: Collection[Origin]) -> dict[
         }
         return found if len(found) == len(expected) else {}
 
-    return await eventually(all_of_them, 40)
+    return await eventually(letters_if_all_found, 40)

@@ -1,4 +1,4 @@
-"""Instances that are killed, or suspended and resumed, under load."""
+"""Instances are killed, or suspended and resumed, under load. No command is lost or decided twice."""
 
 import asyncio
 import signal
@@ -9,29 +9,31 @@ import pytest
 
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json, partition_of
-from support.driving import Way, check_tables, connected, over_kafka, register_all, send_all, through
+from support.driving import Way, check_tables, open_database, over_http, over_kafka, register_all, send_all
 from support.processes import Systems
 from support.publisher import Publisher, Send, doors
 from support.replay import by_command, check_against_model, check_answer, entries_of, read_log
 from support.workload import Workload
 
 
-def harming(way: Way, harm: Callable[[], None], after: int) -> Way:
-    """The same way of sending, but `harm` is called before the command number `after`."""
+def with_fault(way: Way, fault: Callable[[], None], after: int) -> Way:
+    """The same way of sending, but the `after`-th call first calls `fault`."""
     left = after
 
     async def send(one: Send) -> Json:
         nonlocal left
         left -= 1
         if left == 0:
-            harm()
+            fault()
         return await way(one)
 
     return send
 
 
 async def check(settings: Settings, workload: Workload, outcomes: list[tuple[Send, Json]]) -> None:
-    """Every answered command is in the log once, as the model says, and the tables match."""
+    """Asserts that the log has each command once, as the model decides it and as it was answered, and that the tables
+    equal its fold.
+    """
     log = await read_log(settings)
     check_against_model(log, [*workload.registrations, *workload.distinct])
     entries = by_command(entries_of(log))
@@ -48,10 +50,10 @@ async def test_another_instance_continues_after_a_kill(systems: Systems, role: L
     async with (
         doors(settings, *(service.url for service in system.commands)) as (dying, living),
         Publisher(settings) as publisher,
-        connected(settings) as database,
+        open_database(settings) as database,
     ):
         await register_all(living, database, workload.registrations)
-        ways = [harming(through(dying, living), victim.kill, after=70), through(living), over_kafka(publisher)]
+        ways = [with_fault(over_http(dying, living), victim.kill, after=70), over_http(living), over_kafka(publisher)]
         outcomes = await send_all(workload.sends, ways, at_once=24)
     assert victim.process.returncode == -signal.SIGKILL
     await check(settings, workload, outcomes)
@@ -64,15 +66,19 @@ async def test_a_suspended_instance_that_was_replaced_does_no_harm_when_resumed(
     async with (
         doors(settings, *(service.url for service in system.commands)) as (sleeping, waking),
         Publisher(settings) as publisher,
-        connected(settings) as database,
+        open_database(settings) as database,
     ):
         await register_all(waking, database, workload.registrations)
         half = len(workload.sends) // 2
-        # The suspended instance answers what it had accepted once it is resumed, which is after its replacement.
-        first = [harming(through(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50), over_kafka(publisher)]
+        # The suspended instance answers the commands that it had accepted only after it is resumed. By then, another
+        # instance owns its partitions.
+        first = [
+            with_fault(over_http(waking), lambda: sleeper.send_signal(signal.SIGSTOP), after=50),
+            over_kafka(publisher),
+        ]
         outcomes = await send_all(workload.sends[:half], first, at_once=24)
         sleeper.send_signal(signal.SIGCONT)
-        second = [through(sleeping, waking), through(waking), over_kafka(publisher)]
+        second = [over_http(sleeping, waking), over_http(waking), over_kafka(publisher)]
         outcomes += await send_all(workload.sends[half:], second, at_once=24)
     await asyncio.to_thread(system.wait_ready)
     await check(settings, workload, outcomes)

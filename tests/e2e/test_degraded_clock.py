@@ -1,4 +1,6 @@
-"""An instance with a wrong clock reports it and appends nothing; an instance with a right clock decides (rule 9)."""
+"""An instance with a wrong clock reports this and appends nothing; instances with a right clock decide (docs/log.md,
+rule 9).
+"""
 
 import asyncio
 import time
@@ -8,11 +10,11 @@ import pytest
 
 from support import wrong_clock
 from support.chain import partition_of
-from support.driving import check_tables, connected, eventually, new_tenant
+from support.driving import check_tables, eventually, new_tenant, open_database
 from support.forging import forge, timestamp
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Publisher, decided, doors, item, token
+from support.publisher import Publisher, doors, item, send_until_decided, token
 from support.replay import entries_of, read_log
 from support.reports import ask, code_of, health, status, until_ready, until_serving, until_unready
 
@@ -21,19 +23,23 @@ HOUR = 3600
 PARTITIONS = 2
 APPENDED = "daybook_command_entries_total"
 OWNED = "daybook_command_partitions"
-# Long enough to observe the refusal before the clock is within a minute of the stamp.
+# An entry may be at most a minute ahead of the clock. So the test has 30 s to observe that the shard waits.
 AHEAD = timedelta(seconds=90)
 
 
 async def test_an_instance_whose_clock_is_an_hour_off_decides_nothing(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS)
     settings, right = system.settings, system.commands[0]
-    async with doors(settings, right.url) as (door,), connected(settings) as database, Publisher(settings) as publisher:
+    async with (
+        doors(settings, right.url) as (door,),
+        open_database(settings) as database,
+        Publisher(settings) as publisher,
+    ):
         tenants = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
         for off in (HOUR, -HOUR):
             wrong = system.start("command", wrong_clock.program(off))
             await until_serving(wrong)
-            # It is reported even before there is a command.
+            # The instance reports the wrong clock even before a command arrives.
             await until_unready("clock", f"the clock is {off:+}.", wrong)
             await eventually(lambda: partitions_are_shared(system), 60)
             answers = [await publisher.publish(tenant.rename(f"At {off}")) for tenant in tenants]
@@ -62,7 +68,7 @@ async def partitions_are_shared(system: System) -> bool:
 
 
 async def is_held_by_clock(system: System) -> bool:
-    """Whether the instance with the wrong clock reports why its partition waits."""
+    """Whether the instance with the wrong clock reports that its partition waits because of the clock."""
     reasons = (await health(system.commands[1])).reasons
     return any("off PostgreSQL's" in reason for name, reason in reasons.items() if name.startswith("partition"))
 
@@ -70,25 +76,27 @@ async def is_held_by_clock(system: System) -> bool:
 async def test_an_entry_stamped_a_minute_ahead_holds_its_partition_until_the_clock_is_near(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
-        earlier = hurt.rename("Before")
-        assert (await decided(earlier, door))["status"] == 200
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
+        affected, unaffected = [
+            await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)
+        ]
+        earlier = affected.rename("Before")
+        assert (await send_until_decided(earlier, door))["status"] == 200
         await check_tables(settings)
         ahead = timestamp(datetime.now(UTC) + AHEAD)
-        await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "Ahead"}, created_at=ahead)
-        waiting = [hurt.rename(f"Name {number}") for number in range(3)]
+        await forge(settings, affected.org_id, affected.owner, "RENAME_ORG", {"name": "Ahead"}, created_at=ahead)
+        waiting = [affected.rename(f"Name {number}") for number in range(3)]
         answers = await ask(door, waiting[0], waiting[1:], earlier)
         assert (answers.one, answers.batch, answers.outcome) == ("202", ("202", "202"), "200")
-        place = partition_of(hurt.org_id, PARTITIONS)
+        place = partition_of(affected.org_id, PARTITIONS)
         await until_unready(f"partition {place}", "s past this clock", command)
-        assert code_of(item(await door.send(well.rename("Other org")))) == "200"
-        assert {(await decided(send, door, seconds=120))["status"] for send in waiting} == {200}
+        assert code_of(item(await door.send(unaffected.rename("Other org")))) == "200"
+        assert {(await send_until_decided(send, door, seconds=120))["status"] for send in waiting} == {200}
         await until_ready(system)
     names = [
         entry["metadata_json"]["data"]["name"]
         for entry in entries_of(await read_log(settings))
-        if entry["action"] == "RENAME_ORG" and entry["org_id"] == hurt.org_id
+        if entry["action"] == "RENAME_ORG" and entry["org_id"] == affected.org_id
     ]
     assert sorted(names) == sorted(["Before", "Ahead", *(send.command["data"]["name"] for send in waiting)])
     await check_tables(settings)

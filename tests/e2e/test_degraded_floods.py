@@ -1,4 +1,6 @@
-"""Commands arrive faster than they can be decided: they stay in Kafka or are refused, and memory stays bounded."""
+"""Commands arrive faster than the service can decide them. They wait in Kafka or are refused, and memory stays
+bounded.
+"""
 
 import asyncio
 import secrets
@@ -16,7 +18,7 @@ from daybook_contracts.limits import BATCH_BYTES
 from daybook_infra.runtime.kafka.options import MIB
 from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of
-from support.driving import check_tables, connected, eventually, fresh_id, new_tenant
+from support.driving import check_tables, eventually, fresh_id, new_tenant, open_database
 from support.logbook import org_in
 from support.processes import Service, System, Systems
 from support.publisher import Send, doors, item
@@ -30,21 +32,21 @@ SMALL, LARGE = 0, 1
 SMALL_COUNT, LARGE_COUNT, LARGE_BYTES = 6_000, 1_500, 48 * 1024
 SLOW_COUNT, CHUNK = 48, 64 * 1024
 FLOODING = [f"service:flood-{number}" for number in range(SHARES)]
-"""Each of them may use a quarter of the budget for bodies."""
+"""Each of these services may use one share (a quarter) of the body budget."""
 BATCHES_PER_SENDER = 4
-"""The number of almost complete batches of 4 MiB that one sender may have in memory."""
+"""So many almost complete batches of 4 MiB fit into one sender's share of the body budget."""
 LOCK_AUDIT_LOG = "LOCK TABLE audit_log IN ACCESS EXCLUSIVE MODE"
 DOOR_HELD, DOOR_WAITING = "daybook_door_held_bytes", "daybook_door_waiting_commands"
 DOOR_ANSWERS = "daybook_door_request_seconds_count"
 QUEUED, QUEUED_BYTES = "daybook_command_queued_commands", "daybook_command_queued_bytes"
-# A queue that is not yet full may exceed its limit by one poll of the consumer.
+# A queue that is not full takes all records of one poll, so it may exceed its limit by so many.
 POLLED, POLLED_BYTES = 2_000, 5 * MIB
 
 
 @asynccontextmanager
 async def nothing_is_decided(settings: Settings) -> AsyncIterator[None]:
     """Locks a table that every decision reads."""
-    async with connected(settings) as connection, connection.transaction():
+    async with open_database(settings) as connection, connection.transaction():
         await connection.execute(LOCK_AUDIT_LOG)
         yield
 
@@ -69,7 +71,7 @@ async def check_each_is_decided_once(settings: Settings, sends: Sequence[Send]) 
 
 
 async def publish(settings: Settings, sends: Sequence[Send]) -> None:
-    """Publishes as fast as Kafka accepts."""
+    """Publishes commands as fast as Kafka accepts them."""
     async with AIOKafkaProducer(bootstrap_servers=settings.kafka_bootstrap, acks="all", max_batch_size=MIB) as producer:
         acks = [
             await producer.send(
@@ -84,14 +86,14 @@ async def publish(settings: Settings, sends: Sequence[Send]) -> None:
         await asyncio.gather(*acks)
 
 
-async def undecided(system: System) -> int:
+async def count_undecided(system: System) -> int:
     return sum(each["commands_lag"] for each in (await status(system.settings))["partitions"])
 
 
 async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (service,) = system.settings, system.commands
-    async with doors(settings, service.url) as (door,), connected(settings) as database:
+    async with doors(settings, service.url) as (door,), open_database(settings) as database:
         tenants = [await new_tenant(door, database, org_in(number, 2)) for number in (SMALL, LARGE)]
     sends = [tenants[SMALL].rename(f"Name {number}") for number in range(SMALL_COUNT)]
     sends += [large_command(tenants[LARGE].org_id, LARGE_BYTES) for _ in range(LARGE_COUNT)]
@@ -99,7 +101,7 @@ async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:
     async with nothing_is_decided(settings):
         await publish(settings, sends)
         await eventually(lambda: is_full(service), 60)
-        assert await undecided(system) == SMALL_COUNT + LARGE_COUNT
+        assert await count_undecided(system) == SMALL_COUNT + LARGE_COUNT
         assert service.metric(QUEUED, partition=str(SMALL)) <= MAX_QUEUED + POLLED
         assert service.metric(QUEUED_BYTES, partition=str(LARGE)) <= MAX_QUEUED_BYTES + POLLED_BYTES
         grown = rss(service) - before
@@ -110,7 +112,7 @@ async def test_a_flood_over_kafka_waits_in_kafka(systems: Systems) -> None:
 
 
 async def is_done(system: System) -> bool:
-    return await undecided(system) == 0
+    return await count_undecided(system) == 0
 
 
 async def is_full(service: Service) -> bool:
@@ -131,7 +133,7 @@ async def slow_body(end: asyncio.Event) -> AsyncIterator[bytes]:
 async def test_a_flood_over_http_is_refused_before_it_fills_the_memory(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (service,) = system.settings, system.commands
-    async with doors(settings, service.url) as (door,), connected(settings) as database:
+    async with doors(settings, service.url) as (door,), open_database(settings) as database:
         tenant, before = await new_tenant(door, database), rss(service)
         end = asyncio.Event()
         url = f"{service.url}/v1/commands:batch"

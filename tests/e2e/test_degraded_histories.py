@@ -1,4 +1,4 @@
-"""Kafka and PostgreSQL no longer match: a log that is not the one that was projected stops its partition; a database
+"""Kafka and PostgreSQL no longer match. If the log is not the one that was projected, its partition stops. A database
 that was restored to an older state catches up from the log.
 """
 
@@ -9,11 +9,11 @@ from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
-from support.driving import Tenant, check_tables, connected, new_tenant, until_projected
+from support.driving import Tenant, check_tables, new_tenant, open_database, until_projected
 from support.forging import append
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Send, decided, doors, item
+from support.publisher import Send, doors, item, send_until_decided
 from support.replay import by_command, entries_of, read_log, read_topic
 from support.reports import ask, code_of, health, restart, status, until_ready, until_unready
 from support.restoring import copy, put_back
@@ -43,16 +43,18 @@ async def shorten_log(settings: Settings) -> Values:
     return values[BROKEN][-LOST:]
 
 
-async def check_stopped(system: System, reason: str, hurt: Tenant, well: Tenant, before: Send) -> list[Send]:
-    """One partition is stopped and reported by both services, the other continues. Returns commands that now wait."""
+async def check_stopped(system: System, reason: str, affected: Tenant, unaffected: Tenant, before: Send) -> list[Send]:
+    """Asserts that both services have stopped one partition and report it, and that the other one continues. Returns
+    commands that now wait.
+    """
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     await until_unready(f"partition {BROKEN}", reason, command, projector)
-    new = [hurt.rename(f"Name {number}") for number in range(3)]
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    new = [affected.rename(f"Name {number}") for number in range(3)]
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         rows = await database.fetchval(ROWS)
         responses = await ask(door, new[0], new[1:], before)
         assert (responses.one, responses.batch, responses.outcome) == ("202", ("202", "202"), "200")
-        answer = item(await door.send(well.rename("Other org")))
+        answer = item(await door.send(unaffected.rename("Other org")))
         assert code_of(answer) == "200"
         await until_projected(database, [answer["position"]])
         assert await database.fetchval(ROWS) == rows + 1
@@ -66,49 +68,51 @@ async def check_stopped(system: System, reason: str, hurt: Tenant, well: Tenant,
 async def test_a_log_that_was_not_projected_stops_its_partition_in_both_services(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=1)
     settings = system.settings
-    async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
-        hurt, well = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in (BROKEN, INTACT)]
-        before = hurt.rename("Before")
-        assert (await decided(before, door))["status"] == 200
+    async with doors(settings, system.commands[0].url) as (door,), open_database(settings) as database:
+        affected, unaffected = [
+            await new_tenant(door, database, org_in(number, PARTITIONS)) for number in (BROKEN, INTACT)
+        ]
+        before = affected.rename("Before")
+        assert (await send_until_decided(before, door))["status"] == 200
     await check_tables(settings)
     for service in system.services:
         service.stop()
     lost = await shorten_log(settings)
     await restart(system)
-    waiting = await check_stopped(system, "before the checkpoint's", hurt, well, before)
+    waiting = await check_stopped(system, "before the checkpoint's", affected, unaffected, before)
     # After the lost records are restored, a restart continues normally.
     await append(settings, BROKEN, lost)
     await restart(system)
     await until_ready(system)
     async with doors(settings, system.commands[0].url) as (door,):
-        assert {(await decided(send, door))["status"] for send in waiting} == {200}
+        assert {(await send_until_decided(send, door))["status"] for send in waiting} == {200}
     await check_tables(settings)
     for service in system.services:
         service.stop()
     await shorten_log(settings)
     await append(settings, BROKEN, [b"another", b"history"])
     await restart(system)
-    await check_stopped(system, f"is not entry {BROKEN}.", hurt, well, before)
+    await check_stopped(system, f"is not entry {BROKEN}.", affected, unaffected, before)
 
 
 async def test_a_restored_database_catches_up_while_services_run(systems: Systems, stack: Servers) -> None:
     system = systems.start(partitions=PARTITIONS, wait_seconds=2)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
     async with doors(settings, command.url) as (door,):
-        async with connected(settings) as database:
+        async with open_database(settings) as database:
             tenants = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
         await check_tables(settings)
         await copy(settings, stack)
         sends = [tenant.rename(f"Name {number}") for tenant in tenants for number in range(5)]
-        answers = [await decided(send, door) for send in sends]
+        answers = [await send_until_decided(send, door) for send in sends]
         await check_tables(settings)
         await put_back(settings, stack)
         # One partition has a new command, the other one has none.
         new = tenants[0].rename("New")
-        assert (await decided(new, door))["status"] == 200
+        assert (await send_until_decided(new, door))["status"] == 200
         await until_ready(system)
         await check_tables(settings)
-        assert [await decided(send, door) for send in sends] == answers
+        assert [await send_until_decided(send, door) for send in sends] == answers
         responses = await ask(door, tenants[1].rename("One"), [tenants[1].rename("Many")], sends[-1])
         assert (responses.one, responses.batch, responses.outcome) == ("200", ("200",), "200")
     assert projector.metric(CHECKPOINTS_LOST) >= 1

@@ -1,14 +1,16 @@
-"""A projector that falls behind, and an org in quarantine: the partition or org is reported, all others continue."""
+"""A projector falls behind, or an org is in quarantine: the services report the partition or the org, and all others
+continue.
+"""
 
 import pytest
 
 from support.chain import partition_of
-from support.driving import check_tables, connected, eventually, fresh_id, new_tenant, register
+from support.driving import check_tables, eventually, fresh_id, new_tenant, open_database, register
 from support.forging import forge
 from support.healing import run_heal
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import are_seen, decided, doors, item
+from support.publisher import are_projected, doors, item, send_until_decided
 from support.replay import by_command, entries_of, read_log
 from support.reports import ask, code_of, health, status, until_ready, until_unready
 
@@ -22,7 +24,7 @@ QUARANTINED = "daybook_projector_quarantined_orgs"
 async def test_without_a_projector_a_partition_is_decided_up_to_its_limit(systems: Systems) -> None:
     system = systems.start(partitions=PARTITIONS, max_tail=MAX_TAIL, wait_seconds=1)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         busy, quiet = [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
         await check_tables(settings)
         projector.stop()
@@ -42,50 +44,50 @@ async def test_without_a_projector_a_partition_is_decided_up_to_its_limit(system
         assert (waiting["commands_lag"], waiting["log_lag"]) == (len(beyond), len(within))
         system.start("projector")
         await until_ready(system)
-        await eventually(lambda: are_seen(door, [*within, *beyond]), 60)
+        await eventually(lambda: are_projected(door, [*within, *beyond]), 60)
     decisions = by_command(entries_of(await read_log(settings)))
     assert sum(entries[0]["action"] == "RENAME_ORG" for entries in decisions.values()) == len(within) + len(beyond) + 1
     await check_tables(settings)
 
 
-async def test_commands_of_an_org_in_quarantine_are_refused_and_no_others(systems: Systems) -> None:
+async def test_only_commands_of_the_org_in_quarantine_are_refused(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,), (projector,) = system.settings, system.commands, system.projectors
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = await new_tenant(door, database), await new_tenant(door, database)
-        before = hurt.rename("Before")
-        assert (await decided(before, door))["status"] == 200
-        await eventually(lambda: are_seen(door, [before]))
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
+        affected, unaffected = await new_tenant(door, database), await new_tenant(door, database)
+        before = affected.rename("Before")
+        assert (await send_until_decided(before, door))["status"] == 200
+        await eventually(lambda: are_projected(door, [before]))
         newcomer = fresh_id()
         joined = {"user_id": newcomer, "role": "member"}
-        position = await forge(settings, hurt.org_id, hurt.owner, "ADD_MEMBER", joined)
-        await eventually(lambda: is_noted(system), 60)
-        assert hurt.org_id in (await health(projector)).notes["quarantine"]
+        position = await forge(settings, affected.org_id, affected.owner, "ADD_MEMBER", joined)
+        await eventually(lambda: is_quarantine_reported(system), 60)
+        assert affected.org_id in (await health(projector)).notes["quarantine"]
         assert projector.metric(QUARANTINED) == 1
         # All instances stay ready, since a restart would not help.
         assert [(await health(service)).reasons for service in system.services] == [{}, {}]
         (listed,) = (await status(system.settings))["quarantine"]
-        assert (listed["org_id"], listed["position"]) == (hurt.org_id, position)
-        again = [hurt.rename(f"Name {number}") for number in range(2)]
+        assert (listed["org_id"], listed["position"]) == (affected.org_id, position)
+        again = [affected.rename(f"Name {number}") for number in range(2)]
         answers = await ask(door, again[0], again[1:], before)
         assert (answers.one, answers.batch, answers.outcome) == ("503 ORG_QUARANTINED", ("503 ORG_QUARANTINED",), "200")
-        assert code_of(item(await door.send(well.rename("Other org")))) == "200"
+        assert code_of(item(await door.send(unaffected.rename("Other org")))) == "200"
         refused = await door.send(again[0])
         assert int(refused.headers["retry-after"]) > 0
         assert "entry_id" not in refused.json()
         assert code_of(item(await door.outcome(again[0]))) == "404 NOT_FOUND"
         await register(door, database, [newcomer])
-        assert (await run_heal(settings, hurt.org_id)).code == 0
-        assert {(await decided(send, door))["status"] for send in again} == {200}
-        await eventually(lambda: is_not_noted(system), 60)
+        assert (await run_heal(settings, affected.org_id)).code == 0
+        assert {(await send_until_decided(send, door))["status"] for send in again} == {200}
+        await eventually(lambda: is_quarantine_over(system), 60)
         assert projector.metric(QUARANTINED) == 0
         assert (await status(system.settings))["quarantine"] == []
     await check_tables(settings)
 
 
-async def is_not_noted(system: System) -> bool:
-    return not await is_noted(system)
+async def is_quarantine_over(system: System) -> bool:
+    return not await is_quarantine_reported(system)
 
 
-async def is_noted(system: System) -> bool:
+async def is_quarantine_reported(system: System) -> bool:
     return "quarantine" in (await health(system.projectors[0])).notes

@@ -1,4 +1,4 @@
-"""Kafka or PostgreSQL is down: what each endpoint answers meanwhile, and that everything recovers without losses."""
+"""Kafka or PostgreSQL is down: what each endpoint answers during the outage, and that nothing is lost."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -10,9 +10,9 @@ import pytest
 
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part
-from support.driving import Tenant, check_tables, connected, eventually, new_tenant
+from support.driving import Tenant, check_tables, eventually, new_tenant, open_database
 from support.processes import System, Systems
-from support.publisher import Door, Send, are_seen, decided, doors, item
+from support.publisher import Door, Send, are_projected, doors, item, send_until_decided
 from support.replay import by_command, entries_of, read_log
 from support.reports import ask, code_of, status_refuses, until_ready, until_unready
 from support.servers import kill, start
@@ -24,7 +24,7 @@ IN_FLIGHT = 60
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A system with its own servers. `before` is a command that is in the tables."""
+    """A system with its own servers. `before` is a command that was projected before the outage."""
 
     stack: EmbeddedStack
     system: System
@@ -44,8 +44,7 @@ def stack() -> Iterator[EmbeddedStack]:
 
 @pytest.fixture
 def systems(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Systems]:
-    # Servers that an earlier failed test has left down.
-    stack.start()
+    stack.start()  # an earlier test that failed may have left servers down
     systems = Systems(Fresh(stack.servers()), tmp_path)
     yield systems
     systems.stop()
@@ -55,17 +54,17 @@ def systems(stack: EmbeddedStack, tmp_path: Path) -> Iterator[Systems]:
 async def open_site(stack: EmbeddedStack, systems: Systems) -> AsyncIterator[Site]:
     system = systems.start(partitions=2, wait_seconds=2)
     async with doors(system.settings, system.commands[0].url) as (door,):
-        async with connected(system.settings) as database:
+        async with open_database(system.settings) as database:
             tenant = await new_tenant(door, database)
         before = tenant.rename("Before")
-        assert (await decided(before, door))["status"] == 200
-        await eventually(lambda: are_seen(door, [before]))
+        assert (await send_until_decided(before, door))["status"] == 200
+        await eventually(lambda: are_projected(door, [before]))
         yield Site(stack, system, door, tenant, before)
 
 
 async def check_each_is_decided_once(site: Site, sends: Sequence[Send]) -> None:
-    """Each command is decided once, however often it was sent, and is in the tables."""
-    answers = [await decided(send, site.door) for send in sends]
+    """Asserts that each command is decided once, although some were sent twice, and that the tables equal the log."""
+    answers = [await send_until_decided(send, site.door) for send in sends]
     assert {answer["status"] for answer in answers} == {200}
     entries_by_command = by_command(entries_of(await read_log(site.system.settings)))
     assert sum(entries[0]["action"] == "RENAME_ORG" for entries in entries_by_command.values()) == len(sends) + 1
@@ -105,5 +104,5 @@ async def test_without_postgresql_commands_wait_and_are_decided_later(stack: Emb
         assert "PostgreSQL" in await status_refuses(site.system.settings)
         await start(stack, Part.POSTGRES)
         await until_ready(site.system)
-        await eventually(lambda: are_seen(site.door, new), 60)
+        await eventually(lambda: are_projected(site.door, new), 60)
         await check_each_is_decided_once(site, new)

@@ -15,11 +15,11 @@ from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
 from support.chain import Json
-from support.driving import Tenant, check_tables, connected, new_tenants, until_projected
+from support.driving import Tenant, check_tables, new_tenants, open_database, until_projected
 from support.forging import append
 from support.logbook import org_in
 from support.processes import System, Systems
-from support.publisher import Send, decided, doors
+from support.publisher import Send, doors, send_until_decided
 from support.replay import read_topic
 from support.reports import restart, until_ready, until_unready
 from support.restoring import lose
@@ -45,7 +45,7 @@ class Company:
     async def work(self) -> None:
         """Every tenant sends some commands, and all of them are projected."""
         positions = await self.send()
-        async with connected(self.settings) as database:
+        async with open_database(self.settings) as database:
             await until_projected(database, positions)
 
     async def send(self) -> list[str]:
@@ -53,7 +53,7 @@ class Company:
         sends = [tenant.rename(f"{len(self.answers)} {number}") for tenant in self.tenants for number in range(5)]
         sends += [tenant.by(tenant.viewer, "RENAME_ORG", name="no") for tenant in self.tenants]
         async with doors(self.settings, self.system.commands[0].url) as (door,):
-            answers = [await decided(send, door) for send in sends]
+            answers = [await send_until_decided(send, door) for send in sends]
         assert {answer["status"] for answer in answers} == {200, 403}
         self.answers += zip(sends, answers, strict=True)
         return [answer["position"] for answer in answers]
@@ -61,14 +61,16 @@ class Company:
     async def check_goes_on(self) -> None:
         """Repeats get their first answers, new commands are decided, and the tables are the fold of the log."""
         async with doors(self.settings, self.system.commands[0].url) as (door,):
-            assert [await decided(send, door) for send, _ in self.answers] == [answer for _, answer in self.answers]
+            assert [await send_until_decided(send, door) for send, _ in self.answers] == [
+                answer for _, answer in self.answers
+            ]
         await self.work()
         await check_tables(self.settings)
 
 
 async def found_company(systems: Systems) -> Company:
     system = systems.start(partitions=PARTITIONS, wait_seconds=2)
-    async with doors(system.settings, system.commands[0].url) as (door,), connected(system.settings) as database:
+    async with doors(system.settings, system.commands[0].url) as (door,), open_database(system.settings) as database:
         orgs = [org_in(number, PARTITIONS) for number in range(PARTITIONS)]
         company = Company(system, await new_tenants(door, database, orgs, connections=1))
     # A void record, so that offsets are not positions.
@@ -131,7 +133,7 @@ async def test_a_lost_database_is_filled_again_from_the_topic(systems: Systems, 
     await until_unready("postgres", "", *system.services)
     assert (await run_daybook(settings, "init")).code == 0
     await until_ready(system)
-    async with connected(settings) as database:
+    async with open_database(settings) as database:
         await until_projected(database, ends)
     assert await certificate(settings, tmp_path) == before
     await company.check_goes_on()
@@ -191,6 +193,6 @@ async def test_a_cut_topic_is_completed_from_audit_log(systems: Systems, tmp_pat
     await decide_again(settings)
     await restart(system)
     await until_ready(system)
-    async with connected(settings) as database:
+    async with open_database(settings) as database:
         await until_projected(database, lost)
     await company.check_goes_on()

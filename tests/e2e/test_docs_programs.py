@@ -1,4 +1,6 @@
-"""Programs from the documentation, run against a system: publishers of docs/topics.md, grants of docs/tables.md."""
+"""Runs programs from the documentation against a system: the publishers in docs/topics.md, the grants in
+docs/tables.md.
+"""
 
 import asyncio
 import subprocess
@@ -10,7 +12,7 @@ import pytest
 from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
 from support.documents import blocks, page, section
-from support.driving import connected, done, eventually, fresh_id, projected
+from support.driving import eventually, fresh_id, open_database, send_accepted, send_and_project
 from support.granted import Granted, granted
 from support.healing import run_heal
 from support.processes import System, Systems, environment
@@ -23,7 +25,7 @@ WITH_AIOKAFKA, WITH_FASTSTREAM = blocks(section(page("docs/topics.md"), "Publish
 
 
 def run(program: str, last_line: str, system: System) -> str:
-    """Runs the program of the page, followed by one line, in a Python process; returns its output."""
+    """Runs a program from a page, with one more line at its end, in a Python process; returns its output."""
     python = [sys.executable, "-c", f"{program}\n{last_line}\n"]
     env = environment(system.settings)
     finished = subprocess.run(python, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -59,15 +61,17 @@ async def test_the_grants_of_the_page_are_sufficient(systems: Systems) -> None:
 
 
 async def check_rights(system: System, roles: Granted) -> None:
-    """Both services work, the reader reads and writes nothing, and the projector's role may heal."""
+    """Asserts that both services work, that the reader can read but not write, and that the projector's role
+    can heal.
+    """
     reader, projector = (
         system.settings.model_copy(update={"database_url": roles.url(role)}) for role in ("reader", "projector")
     )
     org, owner = fresh_id(), fresh_id()
-    async with doors(system.settings, system.commands[0].url) as (door,), connected(reader) as reading:
-        await projected(door, reading, registration(owner, fresh_id()))
-        await projected(door, reading, by_user("CREATE_ORG", org, owner, fresh_id(), name="Granted"))
-        await done(door, by_user("CREATE_PROJECT", org, owner, fresh_id(), name="Kept"))
+    async with doors(system.settings, system.commands[0].url) as (door,), open_database(reader) as reading:
+        await send_and_project(door, reading, registration(owner, fresh_id()))
+        await send_and_project(door, reading, by_user("CREATE_ORG", org, owner, fresh_id(), name="Granted"))
+        await send_accepted(door, by_user("CREATE_PROJECT", org, owner, fresh_id(), name="Kept"))
         assert await reading.fetchval("SELECT name FROM orgs WHERE id = $1", org) == "Granted"
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await reading.execute("UPDATE orgs SET name = 'Mine'")

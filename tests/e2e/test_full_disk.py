@@ -1,5 +1,5 @@
-"""The disk of a server is full: the service that needs it waits and reports it, the other continues, and with space
-again the tables match the log. Only root may mount the small disk.
+"""The disk of Kafka or PostgreSQL is full. Services that need the server wait and report it. When there is space again,
+the tables match the log. Only root may mount the small disk.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ import pytest
 from daybook_infra.stack.embedded import EmbeddedStack
 from daybook_infra.stack.interface import Part, Servers, StackError
 from support.chain import Json
-from support.driving import Tenant, check_tables, connected, eventually, fresh_id, new_tenant, post_batch
+from support.driving import Tenant, check_tables, eventually, fresh_id, new_tenant, open_database, post_batch
 from support.processes import Service, System, Systems
-from support.publisher import Door, Send, decided, doors, item
+from support.publisher import Door, Send, doors, item, send_until_decided
 from support.reports import status, status_refuses, until_unready
 from support.small_disk import SmallDisk, small_disk
 from support.stack import Fresh, own_home, own_stack, stack_in
@@ -25,11 +25,11 @@ from support.workload import SERVICE, command
 pytestmark = pytest.mark.timeout(300)
 MEBIBYTES = 120
 SECONDS = 60
-# Enough for the log and the tables to need new pages.
+# So many renames that the log and the tables need new disk pages.
 RENAMES = 120
-# Segments of write-ahead log: more than a new cluster has.
+# More segments of write-ahead log than a new cluster has.
 SEGMENTS = 8
-LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+CONNECTION_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,9 @@ class Scene:
         return self.stack.servers() == Servers()
 
     async def recover(self) -> None:
-        """The server does not start while the disk is full. With space again, everything recovers by itself."""
+        """Asserts that the server does not start while the disk is full, and that everything recovers when it
+        is not.
+        """
         self.disk.fill()
         with pytest.raises(StackError, match="No space left on device"):
             await asyncio.to_thread(self.stack.start, self.part)
@@ -121,7 +123,7 @@ async def test_a_full_disk_of_kafka_refuses_commands_and_loses_no_accepted_one(s
 
 
 async def create_tenant(scene: Scene, door: Door) -> Tenant:
-    async with connected(scene.system.settings) as database:
+    async with open_database(scene.system.settings) as database:
         return await new_tenant(door, database)
 
 
@@ -137,20 +139,22 @@ def command_with_chosen_id(tenant: Tenant) -> Send:
 
 
 async def fill_wal(scene: Scene) -> None:
-    """Fills the write-ahead log, without which PostgreSQL can neither continue nor recover, until the server ends."""
-    with suppress(*LOST):
-        async with connected(scene.system.settings) as connection:
+    """Makes PostgreSQL write more write-ahead log than the disk can take, until the server ends."""
+    with suppress(*CONNECTION_ERRORS):
+        async with open_database(scene.system.settings) as connection:
             for number in range(SEGMENTS):
                 await connection.execute(f"CREATE TABLE filler_{number} (x int); SELECT pg_switch_wal()")
     await eventually(scene.has_server_ended, SECONDS)
 
 
 async def check_nothing_is_lost(scene: Scene, door: Door, sends: Sequence[Send], answers: Sequence[Json]) -> None:
-    """Answered commands get the same answer again, the others are decided, and the tables equal the fold of the log."""
-    final = [await decided(send, door) for send in sends]
+    """Asserts that answered commands get the same answer again, that all others are decided, and that the tables equal
+    the fold of the log.
+    """
+    final = [await send_until_decided(send, door) for send in sends]
     assert {each["status"] for each in final} == {200}
     assert [each for each in answers if each not in final] == []
     await check_tables(scene.system.settings)
-    async with connected(scene.system.settings) as database:
+    async with open_database(scene.system.settings) as database:
         assert await database.fetch("SELECT org_id, reason FROM daybook.quarantine") == []
     assert [service.process.poll() for service in scene.system.services] == [None, None]

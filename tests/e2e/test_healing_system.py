@@ -1,5 +1,5 @@
-"""A running system with an org in quarantine: its commands are refused, other orgs continue, and after healing it
-continues in the state of its log.
+"""A running system with an org in quarantine. Commands of this org are refused, and other orgs continue. After healing,
+the org continues in the state of its log.
 """
 
 import pytest
@@ -9,18 +9,18 @@ from support.chain import Json
 from support.driving import (
     Tenant,
     check_tables,
-    connected,
     eventually,
     fresh_id,
     new_tenant,
-    projected,
+    open_database,
     register,
+    send_and_project,
     until_projected,
 )
 from support.forging import MIB, forge
 from support.healing import run_heal, start_heal
 from support.processes import System, Systems
-from support.publisher import Door, Send, decided, doors
+from support.publisher import Door, Send, doors, send_until_decided
 
 pytestmark = pytest.mark.timeout(180)
 QUARANTINE = """
@@ -34,7 +34,7 @@ NAMES = "SELECT id::text, name FROM orgs"
 
 
 def poisons(tenant: Tenant) -> dict[str, Json]:
-    """Entries that cannot be applied, by the error that healing reports."""
+    """Entries that cannot be projected, by the error that healing reports."""
     member = {"user_id": tenant.admin, "role": "admin"}
     key = {"secret_ref_id": fresh_id(), "key_name": "".join(fresh_id() for _ in range(500)), "secret_id_ref": "env:A"}
     return {
@@ -73,28 +73,28 @@ async def by_id(database: Connection, query: str, *arguments: str) -> dict[str, 
 async def test_each_poison_entry_quarantines_its_org_and_is_named_by_healing(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
-        well = await new_tenant(door, database)
-        for reason in poisons(well):
-            hurt = await new_tenant(door, database)
-            position = await forge(settings, hurt.org_id, hurt.owner, **poisons(hurt)[reason])
-            await wait_for_quarantine(database, hurt, position)
-            await wait_for_refusal(door, hurt.rename("Later"))
-            await projected(door, database, well.rename(reason))
-            healing = await run_heal(settings, hurt.org_id)
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
+        healthy = await new_tenant(door, database)
+        for reason in poisons(healthy):
+            poisoned = await new_tenant(door, database)
+            position = await forge(settings, poisoned.org_id, poisoned.owner, **poisons(poisoned)[reason])
+            await wait_for_quarantine(database, poisoned, position)
+            await wait_for_refusal(door, poisoned.rename("Later"))
+            await send_and_project(door, database, healthy.rename(reason))
+            healing = await run_heal(settings, poisoned.org_id)
             assert (healing.code, healing.stdout) == (1, "")
             assert healing.stderr.startswith(f"Error: entry {position} (")
             assert reason in healing.stderr
             assert healing.stderr.count("\n") == 1
-            await wait_for_quarantine(database, hurt, position)
-            assert (await by_id(database, NAMES))[hurt.org_id] == "Org"
-            assert (await by_id(database, NAMES))[well.org_id] == reason
+            await wait_for_quarantine(database, poisoned, position)
+            assert (await by_id(database, NAMES))[poisoned.org_id] == "Org"
+            assert (await by_id(database, NAMES))[healthy.org_id] == reason
 
 
 async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) -> None:
     system = systems.start(partitions=2)
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         tenant, newcomer = await new_tenant(door, database), fresh_id()
         joined = {"user_id": newcomer, "role": "member"}
         position = await forge(settings, tenant.org_id, tenant.owner, "ADD_MEMBER", joined)
@@ -107,10 +107,10 @@ async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) 
         await register(door, database, [newcomer])
         healed = await run_heal(settings, tenant.org_id)
         assert (healed.code, healed.stdout.splitlines()[-1]) == (0, f"org {tenant.org_id} is released"), healed
-        assert (await decided(early, door))["code"] == "FORBIDDEN"
+        assert (await send_until_decided(early, door))["code"] == "FORBIDDEN"
         # A command refused during quarantine can be sent again with the same id.
-        assert (await decided(promoted, door))["status"] == 200
-        await projected(door, database, tenant.by(newcomer, "CREATE_PROJECT", name="Mine"))
+        assert (await send_until_decided(promoted, door))["status"] == 200
+        await send_and_project(door, database, tenant.by(newcomer, "CREATE_PROJECT", name="Mine"))
         assert (await by_id(database, ROLES, tenant.org_id))[newcomer] == "admin"
         assert (await by_id(database, NAMES))[tenant.org_id] == "Behind"
     await check_tables(settings)
@@ -119,44 +119,53 @@ async def test_a_healed_org_continues_in_the_state_of_its_log(systems: Systems) 
 async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeated(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database, connected(settings) as other:
-        well, hurt = await new_tenant(door, database), await new_tenant(door, database)
+    async with (
+        doors(settings, command.url) as (door,),
+        open_database(settings) as database,
+        open_database(settings) as other,
+    ):
+        healthy, poisoned = await new_tenant(door, database), await new_tenant(door, database)
         await check_tables(settings)
-        await database.execute("DELETE FROM org_members WHERE user_id = $1", hurt.viewer)
-        raised = {"user_id": hurt.viewer, "role": "member"}
-        position = await forge(settings, hurt.org_id, hurt.owner, "UPDATE_MEMBER", raised)
-        await wait_for_quarantine(database, hurt, position)
-        await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", hurt.admin)
+        await database.execute("DELETE FROM org_members WHERE user_id = $1", poisoned.viewer)
+        raised = {"user_id": poisoned.viewer, "role": "member"}
+        position = await forge(settings, poisoned.org_id, poisoned.owner, "UPDATE_MEMBER", raised)
+        await wait_for_quarantine(database, poisoned, position)
+        await database.execute("UPDATE org_members SET role = 'viewer' WHERE user_id = $1", poisoned.admin)
         async with other.transaction():
-            await other.execute(LOCK_MEMBERS, hurt.org_id)
-            await check_others_continue(system, door, database, well, hurt)
-        healed = await run_heal(settings, hurt.org_id)
+            await other.execute(LOCK_MEMBERS, poisoned.org_id)
+            await check_others_continue(system, door, database, healthy, poisoned)
+        healed = await run_heal(settings, poisoned.org_id)
         assert healed.stdout.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
-        assert (await decided(hurt.by(hurt.admin, "RENAME_ORG", name="Healed"), door))["status"] == 200
-        assert (await by_id(database, ROLES, hurt.org_id))[hurt.viewer] == "member"
+        renamed = await send_until_decided(poisoned.by(poisoned.admin, "RENAME_ORG", name="Healed"), door)
+        assert renamed["status"] == 200
+        assert (await by_id(database, ROLES, poisoned.org_id))[poisoned.viewer] == "member"
     await check_tables(settings)
 
 
-async def check_others_continue(system: System, door: Door, database: Connection, well: Tenant, hurt: Tenant) -> None:
-    """While a healing waits for a row, another org is decided and projected. Then the healing is killed."""
-    process = await start_heal(system.settings, hurt.org_id)
+async def check_others_continue(
+    system: System, door: Door, database: Connection, healthy: Tenant, poisoned: Tenant
+) -> None:
+    """Asserts that another org's command is decided and projected while a healing waits for a locked row. Then kills
+    the healing.
+    """
+    process = await start_heal(system.settings, poisoned.org_id)
     await eventually(lambda: database.fetch(BLOCKED))
-    await projected(door, database, well.rename("Meanwhile"))
-    await wait_for_refusal(door, hurt.rename("Later"))
+    await send_and_project(door, database, healthy.rename("Meanwhile"))
+    await wait_for_refusal(door, poisoned.rename("Later"))
     process.kill()
     await process.communicate()
     await eventually(lambda: database.fetchval(BACKENDS))
-    assert await database.fetchval(QUARANTINE, hurt.org_id) is not None
+    assert await database.fetchval(QUARANTINE, poisoned.org_id) is not None
 
 
 async def test_an_entry_over_a_megabyte_is_applied(systems: Systems) -> None:
     system = systems.start(partitions=1)
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         tenant = await new_tenant(door, database)
         large = "".join(fresh_id() for _ in range(3 * MIB // 36))
         position = await forge(settings, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": large})
         await until_projected(database, [position])
         assert (await by_id(database, NAMES))[tenant.org_id] == large
-        assert (await decided(tenant.rename("Small"), door))["status"] == 200
+        assert (await send_until_decided(tenant.rename("Small"), door))["status"] == 200
     await check_tables(settings)

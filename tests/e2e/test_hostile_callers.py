@@ -1,6 +1,5 @@
-"""Attackers with a user's token, with a service's token or without any, against a running instance: a bystander who
-sends valid commands meanwhile is not affected. Which records are trusted under a service policy is tested in
-test_services_over_kafka.py.
+"""Callers with a user's token, a service's token or no token attack a running instance. A bystander who sends valid
+commands at the same time is not affected. test_services_over_kafka.py tests which records a service policy trusts.
 """
 
 import asyncio
@@ -11,18 +10,18 @@ from uuid import UUID, uuid5
 import pytest
 import pytest_asyncio
 
-from support.attacks import ATTACKS, PARTITIONS, published
+from support.attacks import ATTACKS, PARTITIONS, publish
 from support.bystander import Bystander, undisturbed
 from support.driving import (
     Tenant,
     check_tables,
-    connected,
-    done,
+    created_id,
     eventually,
     fresh_id,
-    made_id,
     new_tenant,
+    open_database,
     post_batch,
+    send_accepted,
     until_projected,
 )
 from support.logbook import org_in
@@ -41,17 +40,17 @@ def system(lasting_systems: Systems) -> System:
 
 @pytest.fixture(scope="module")
 def tenants() -> list[Tenant]:
-    """Filled by the first test that uses a bystander."""
+    """The bystander's orgs. The first test that uses a bystander creates them."""
     return []
 
 
 @pytest_asyncio.fixture
 async def bystander(system: System, door: Door, tenants: list[Tenant]) -> Bystander:
     if not tenants:
-        async with connected(system.settings) as database:
+        async with open_database(system.settings) as database:
             tenants += [await new_tenant(door, database, org_in(number, PARTITIONS)) for number in range(PARTITIONS)]
     bystander = Bystander(door, tenants)
-    await bystander.look_around()
+    await bystander.measure_usual()
     return bystander
 
 
@@ -67,7 +66,7 @@ async def test_a_bystander_is_answered_during_every_attack(system: System, door:
 
 
 async def test_an_attacker_cannot_use_up_the_ids_of_an_owner(system: System, door: Door, bystander: Bystander) -> None:
-    """A stranger is first to send a command with the id, or the `Idempotency-Key`, of the owner's next command."""
+    """A user who is not a member sends commands with the id, or the `Idempotency-Key`, of the owner's next command."""
     tenant = bystander.tenants[0]
     for number in range(10):
         send = tenant.rename(f"Mine {number}")
@@ -92,31 +91,31 @@ async def test_a_stranger_learns_nothing_and_leaves_little(system: System, door:
         for varying in ("command_id", "entry_id", "position"):
             del answer[varying]
     assert answers[0] == answers[1]
-    async with connected(system.settings) as database:
+    async with open_database(system.settings) as database:
         look = "select length(metadata_json::text) from audit_log where metadata_json->>'command_id' = $1"
         size = await eventually(lambda: database.fetchval(look, real.command["id"]))
     assert size < 1024
 
 
-async def test_the_name_of_the_service_itself_cannot_be_claimed(system: System, bystander: Bystander) -> None:
+async def test_a_sender_cannot_claim_the_name_of_daybook_itself(system: System, bystander: Bystander) -> None:
     """`service:daybook` is the principal of policies. A record that claims it becomes a dead letter."""
     tenant = bystander.tenants[0]
     forged = command("RESOLVE_ALERT", tenant.org_id, None, fresh_id(), alert_id=fresh_id())
-    await published(system, [(Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])] * PARTITIONS)
+    await publish(system, [(Send(SERVICE, forged).body, [("daybook-principal", b"service:daybook")])] * PARTITIONS)
     async with undisturbed(bystander):
         await asyncio.sleep(0.5)
-    async with connected(system.settings) as database:
+    async with open_database(system.settings) as database:
         look = "select count(*) from audit_log where metadata_json->>'command_id' = $1"
         assert await database.fetchval(look, forged["id"]) == 0
 
 
 async def test_the_id_of_a_timeout_cannot_be_used_up(system: System, door: Door, bystander: Bystander) -> None:
-    """Anyone who knows the id of a run can compute the id of the command with which Daybook ends it."""
+    """Anybody who knows a run's id can compute the id of the command with which Daybook ends the run."""
     stranger = bystander.tenants[0].stranger
-    async with connected(system.settings) as database, Publisher(system.settings) as publisher:
+    async with open_database(system.settings) as database, Publisher(system.settings) as publisher:
         org = await new_tenant(door, database, connections=1)
-        started = await done(door, org.by_service("START_SYNC", connection_id=org.connections[0]))
-        run = made_id(started)
+        started = await send_accepted(door, org.by_service("START_SYNC", connection_id=org.connections[0]))
+        run = created_id(started)
         claimed = str(uuid5(UUID(run), "sync_stalled"))
         sends = [
             by_user("RENAME_ORG", org.org_id, stranger, claimed, name="x"),

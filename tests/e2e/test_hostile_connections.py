@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import psutil
 import pytest
 
-from support.driving import connected, new_tenant
+from support.driving import new_tenant, open_database
 from support.processes import Service, System, Systems
 from support.publisher import doors
 from support.raw_http import MIB, Raw, Tiny
@@ -24,7 +24,7 @@ def port(service: Service) -> Tiny:
 
 @contextmanager
 def flooding(*services: Service) -> Iterator[None]:
-    """Opens far more connections than allowed, from another address. Each sends half a head and stops."""
+    """Opens far more connections than allowed, from another address. Each sends half of a request's head and stops."""
     with ExitStack() as closing:
         for number in range(FLOOD):
             raw: Raw = closing.enter_context(port(services[number % len(services)]).connect(source=OTHER_ADDRESS))
@@ -35,7 +35,10 @@ def flooding(*services: Service) -> Iterator[None]:
 async def test_other_clients_are_answered_during_a_flood_of_connections(systems: Systems) -> None:
     system = systems.start(max_connections=LIMIT)
     services = system.commands[0], system.projectors[0]
-    async with doors(system.settings, system.commands[0].url) as (door,), connected(system.settings) as database:
+    async with (
+        doors(system.settings, system.commands[0].url) as (door,),
+        open_database(system.settings) as database,
+    ):
         tenant = await new_tenant(door, database)
         with flooding(*services):
             assert all(port(service).process.num_fds() < LIMIT + 60 for service in services)
@@ -51,7 +54,7 @@ async def test_other_clients_are_answered_during_a_flood_of_connections(systems:
 
 @pytest.mark.parametrize("role", ["commands", "projectors"])
 def test_an_endless_head_is_not_buffered_by_either_service(shared: System, role: str) -> None:
-    """It may use `shared`, because it does no harm."""
+    """Uses the shared system, because this does not damage it."""
     service = port(getattr(shared, role)[0])
     service.get("/livez")
     before, lines = service.mib, b"".join(b"x-%06d: %s\r\n" % (number, b"y" * 90) for number in range(1_000))

@@ -1,5 +1,5 @@
-"""Records that a broken or hostile writer may append to the log: none ends a service or stops its partition. An entry
-that extends the log and cannot be applied quarantines only its org.
+"""Records that a broken or hostile writer may append to the log. None of them ends a service or stops its partition. An
+entry that extends the log but cannot be projected quarantines only its org.
 """
 
 import random
@@ -15,11 +15,11 @@ from support.chain import Chain, Json, jcs, partition_of
 from support.driving import (
     Tenant,
     check_tables,
-    connected,
     eventually,
     fresh_id,
     new_tenant,
-    projected,
+    open_database,
+    send_and_project,
     until_projected,
 )
 from support.forging import MIB, append, forge, forged_entry
@@ -31,7 +31,7 @@ from support.shell import run_daybook
 
 pytestmark = pytest.mark.timeout(240)
 SECONDS = 60.0
-# Incompressible.
+# Random bytes, so that compression does not make the record small.
 NOISE = random.Random(5).randbytes(4 * MIB - 1024)
 REASONS = "SELECT org_id::text, reason FROM daybook.quarantine WHERE released_at IS NULL"
 INVALID_ENTRIES: dict[str, Json] = {
@@ -45,7 +45,7 @@ INVALID_ENTRIES: dict[str, Json] = {
 
 @pytest_asyncio.fixture
 async def system(systems: Systems) -> AsyncIterator[System]:
-    """Checks after the test that its services still run."""
+    """Checks after each test that the services are still running."""
     system = systems.start(partitions=2)
     yield system
     assert [service.process.poll() for service in system.services] == [None, None]
@@ -53,20 +53,20 @@ async def system(systems: Systems) -> AsyncIterator[System]:
 
 async def check_continues(door: Door, database: Connection, *tenants: Tenant) -> None:
     for tenant in tenants:
-        await projected(door, database, tenant.rename(fresh_id()), SECONDS)
+        await send_and_project(door, database, tenant.rename(fresh_id()), SECONDS)
 
 
 async def two_orgs(door: Door, database: Connection) -> tuple[Tenant, Tenant]:
-    """Two orgs in one partition."""
+    """Creates two orgs in the same partition."""
     first = second = await new_tenant(door, database)
     while second is first or partition_of(second.org_id, 2) != partition_of(first.org_id, 2):
         second = await new_tenant(door, database)
     return first, second
 
 
-async def test_records_that_are_no_entries_are_skipped(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_records_that_are_not_entries_are_skipped(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         tenant = await new_tenant(door, database)
         partition = partition_of(tenant.org_id, 2)
         await append(settings, partition, [NOISE, b"[" * len(NOISE), b'{"a":' * 700_000, b""])
@@ -80,7 +80,7 @@ async def test_records_that_are_no_entries_are_skipped(system: System, monkeypat
 
 async def test_an_entry_that_decompresses_beyond_the_limit_of_the_topic_is_applied(system: System) -> None:
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         tenant = await new_tenant(door, database)
         chain = await chain_of(settings, tenant)
         value = jcs(forged_entry(chain, tenant.org_id, tenant.owner, "RENAME_ORG", {"name": "x" * 9 * MIB}))
@@ -93,15 +93,15 @@ async def test_an_entry_that_decompresses_beyond_the_limit_of_the_topic_is_appli
 
 async def test_an_invalid_entry_quarantines_its_org_and_has_one_line_in_status(system: System) -> None:
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
         for reason, changes in INVALID_ENTRIES.items():
-            hurt, well = await two_orgs(door, database)
+            poisoned, healthy = await two_orgs(door, database)
             data = changes.get("data", {"name": "poison"})
             rest = {name: value for name, value in changes.items() if name != "data"}
-            await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", data, **rest)
-            await check_quarantined(door, database, hurt, reason)
-            await check_continues(door, database, well)
-            assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
+            await forge(settings, poisoned.org_id, poisoned.owner, "RENAME_ORG", data, **rest)
+            await check_quarantined(door, database, poisoned, reason)
+            await check_continues(door, database, healthy)
+            assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", poisoned.org_id) == "Org"
         result = await run_daybook(settings, "status")
         lines = [line for line in result.stdout.splitlines() if line.startswith("in quarantine")]
     assert len(lines) == len(INVALID_ENTRIES)
@@ -110,38 +110,38 @@ async def test_an_invalid_entry_quarantines_its_org_and_has_one_line_in_status(s
 
 async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: System) -> None:
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = await two_orgs(door, database)
-        foreign = (await read_log(settings))[1 - partition_of(hurt.org_id, 2)]
-        entry = forged_entry(foreign, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "foreign"})
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
+        poisoned, healthy = await two_orgs(door, database)
+        foreign = (await read_log(settings))[1 - partition_of(poisoned.org_id, 2)]
+        entry = forged_entry(foreign, poisoned.org_id, poisoned.owner, "RENAME_ORG", {"name": "foreign"})
         await append(settings, foreign.partition, [jcs(entry)])
-        await check_quarantined(door, database, hurt, f"it stands in partition {foreign.partition}")
-        assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", hurt.org_id) == "Org"
-        await check_continues(door, database, well, await new_tenant(door, database))
+        await check_quarantined(door, database, poisoned, f"it stands in partition {foreign.partition}")
+        assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", poisoned.org_id) == "Org"
+        await check_continues(door, database, healthy, await new_tenant(door, database))
 
 
-async def test_a_huge_number_of_entries_claimed_by_an_entry_is_not_looped_over(system: System) -> None:
-    """Repeats a command whose forged entry claims 2^53 entries."""
+async def test_an_entry_that_claims_a_huge_number_of_entries_does_not_block_a_repeat(system: System) -> None:
+    """Sends a command again whose forged entry claims to be one of 2^53 - 1 entries."""
     settings, (command,) = system.settings, system.commands
-    async with doors(settings, command.url) as (door,), connected(settings) as database:
-        hurt, well = await two_orgs(door, database)
-        await forge(settings, hurt.org_id, hurt.owner, "RENAME_ORG", {"name": "poison"}, _entries=2**53 - 1)
-        await check_quarantined(door, database, hurt, "Expected `int` <= 1000")
-        entry = (await chain_of(settings, hurt)).entries[-1]
-        again = hurt.rename("poison")
+    async with doors(settings, command.url) as (door,), open_database(settings) as database:
+        poisoned, healthy = await two_orgs(door, database)
+        await forge(settings, poisoned.org_id, poisoned.owner, "RENAME_ORG", {"name": "poison"}, _entries=2**53 - 1)
+        await check_quarantined(door, database, poisoned, "Expected `int` <= 1000")
+        entry = (await chain_of(settings, poisoned)).entries[-1]
+        again = poisoned.rename("poison")
         again.command["id"] = entry["metadata_json"]["command_id"]
         answer = (await door.send(again)).json()
         assert answer["code"] == "INTERNAL", answer
-        await check_continues(door, database, well)
+        await check_continues(door, database, healthy)
 
 
-async def check_quarantined(door: Door, database: Connection, hurt: Tenant, reason: str) -> None:
+async def check_quarantined(door: Door, database: Connection, poisoned: Tenant, reason: str) -> None:
     async def is_quarantined() -> bool:
         found = {row[0]: row[1] for row in await database.fetch(REASONS)}
-        return reason in found.get(hurt.org_id, "")
+        return reason in found.get(poisoned.org_id, "")
 
     await eventually(is_quarantined, SECONDS)
-    answer = await door.send(hurt.rename("Later"))
+    answer = await door.send(poisoned.rename("Later"))
     assert answer.json()["code"] == "ORG_QUARANTINED", answer.text
 
 
@@ -152,7 +152,7 @@ async def chain_of(settings: Settings, tenant: Tenant) -> Chain:
 async def publish_compressed(
     settings: Settings, partition: int, value: bytes | None, *, key: bytes = b"foreign", name: str = "name"
 ) -> None:
-    """Publishes a record that is small in the topic, whatever its size."""
+    """Publishes a record that is compressed to a small size in the topic."""
     async with AIOKafkaProducer(
         bootstrap_servers=settings.kafka_bootstrap, max_request_size=64 * MIB, compression_type="zstd"
     ) as producer:

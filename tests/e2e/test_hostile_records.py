@@ -1,4 +1,4 @@
-"""Records that a broken or hostile publisher may put on the commands topic: none of them stops its partition."""
+"""Records that a broken or hostile sender may publish to the commands topic. None of them stops its partition."""
 
 import json
 import random
@@ -16,7 +16,7 @@ from support.workload import registration_in
 
 PARTITION = 4
 MIB = 1024 * 1024
-# Incompressible.
+# Random bytes, so that compression does not make the records small.
 HUGE = random.Random(1).randbytes(2 * MIB)
 LARGEST = random.Random(2).randbytes(4 * MIB - 1024)
 REPLY = [("reply-partition", b"1"), ("correlation-id", b"unread")]
@@ -49,7 +49,7 @@ async def check_partition_continues(publisher: Publisher) -> None:
 @pytest.mark.parametrize("header", ODD_HEADERS.values(), ids=ODD_HEADERS.keys())
 async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, header: tuple[str, bytes | None]) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
-    await publisher.raw(send.key, send.body, [*REPLY, header])
+    await publisher.publish_raw(send.key, send.body, [*REPLY, header])
     await check_partition_continues(publisher)
     entries_by_command = by_command(entries_of(await read_log(publisher.settings)))
     assert len(entries_by_command[PARTITION, send.command["id"]]) == 1
@@ -58,15 +58,15 @@ async def test_a_command_with_an_odd_header_is_decided(publisher: Publisher, hea
 async def test_a_header_name_may_be_other_than_utf_8(publisher: Publisher, monkeypatch: pytest.MonkeyPatch) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
     with slow_builder(monkeypatch):
-        await publisher.raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
-        partition, offset = await publisher.raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
+        await publisher.publish_raw(send.key, send.body, [*REPLY, (NotUtf8("xx"), b"v")], partition=PARTITION)
+        partition, offset = await publisher.publish_raw("some key", b"[]", [(NotUtf8("xx"), b"v")], partition=PARTITION)
     assert (await dead_letter(publisher.settings, partition, offset)).value == b"[]"
     await check_partition_continues(publisher)
 
 
 @pytest.mark.parametrize("key", ["some key", None])
 async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publisher, key: str | None) -> None:
-    partition, offset = await publisher.raw(key, None, [], partition=PARTITION)
+    partition, offset = await publisher.publish_raw(key, None, [], partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
     assert not letter.value
@@ -79,7 +79,7 @@ async def test_a_record_without_a_value_becomes_a_dead_letter(publisher: Publish
     ids=["noise", "a string", "brackets"],
 )
 async def test_the_largest_records_become_dead_letters_without_values(publisher: Publisher, value: bytes) -> None:
-    partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
+    partition, offset = await publisher.publish_raw("some key", value, REPLY, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert not letter.value
     assert letter.reason.startswith(f"{INVALID}: ")
@@ -89,7 +89,7 @@ async def test_the_largest_records_become_dead_letters_without_values(publisher:
 
 async def test_a_secret_at_the_end_of_a_huge_path_gets_a_dead_letter_with_a_short_reason(publisher: Publisher) -> None:
     value = json.dumps({"id": fresh_id(), "data": {"config": {"x" * 2 * MIB: {"password": "hunter2"}}}}).encode()
-    partition, offset = await publisher.raw("some key", value, REPLY, partition=PARTITION)
+    partition, offset = await publisher.publish_raw("some key", value, REPLY, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
     assert "xx" not in letter.reason
@@ -99,16 +99,16 @@ async def test_a_secret_at_the_end_of_a_huge_path_gets_a_dead_letter_with_a_shor
 
 @pytest.mark.parametrize("name", ["daybook-reason", "daybook-origin"])
 async def test_a_claimed_dead_letter_gets_its_own_reason_and_origin(publisher: Publisher, name: str) -> None:
-    partition, offset = await publisher.raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
+    partition, offset = await publisher.publish_raw("some key", b"{}", [(name, b"claimed")], partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.reason.startswith(f"{INVALID}: ")
 
 
 async def test_a_command_that_is_too_large_to_be_forwarded_becomes_a_dead_letter(publisher: Publisher) -> None:
     send = registration_in(PARTITION, publisher.settings.partitions)
-    room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # bytes that the batch and the record need themselves
+    room = 4 * MIB - 61 - len(send.body) - len(send.key) - 60  # 61 and 60 bytes: frames of the batch and the record
     header = ("x-own", random.Random(4).randbytes(room))
-    partition, offset = await publisher.raw(send.key, send.body, [header], partition=PARTITION + 1)
+    partition, offset = await publisher.publish_raw(send.key, send.body, [header], partition=PARTITION + 1)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.value == send.body
     assert "too large to be forwarded" in letter.reason
@@ -133,7 +133,7 @@ async def test_a_correlation_id_that_decompresses_beyond_every_limit_gets_no_ans
 
 
 async def publish_compressed(publisher: Publisher, value: bytes, headers: Headers) -> tuple[int, int]:
-    """Publishes a record that is small in the topic, whatever its size; returns its partition and offset."""
+    """Publishes a record that is compressed to a small size in the topic; returns its partition and offset."""
     producer = AIOKafkaProducer(
         bootstrap_servers=publisher.settings.kafka_bootstrap, max_request_size=64 * MIB, compression_type="zstd"
     )

@@ -1,4 +1,6 @@
-"""Commands over HTTP on real servers: repeats, waiting or not, batches, and reading what was written."""
+"""Commands over HTTP on real servers: repeats, answers with and without waiting, batches, and reading one's own
+writes.
+"""
 
 import json
 
@@ -6,7 +8,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from support.chain import entry_id
 from support.driving import Tenant, eventually, fresh_id, post_batch
 from support.processes import System
-from support.publisher import Door, Send, are_seen, doors, item
+from support.publisher import Door, Send, are_projected, doors, item
 from support.workload import SERVICE, command, registration
 
 
@@ -53,7 +55,7 @@ async def test_respond_async_gets_202_and_the_location_of_the_outcome(door: Door
     answer = await door.send(send, Prefer="respond-async")
     assert answer.status_code == 202
     assert answer.headers["location"] == f"/v1/orgs/{tenant.org_id}/commands/{send.command['id']}"
-    await eventually(lambda: are_seen(door, [send]))
+    await eventually(lambda: are_projected(door, [send]))
     assert (await door.outcome(send)).json() == item(await door.send(send))
 
 
@@ -61,7 +63,7 @@ async def test_an_outcome_is_visible_to_its_sender_owners_admins_and_services(do
     send = tenant.by(tenant.member, "RENAME_ORG", name="Mine")
     refused = item(await door.send(send))
     assert refused["code"] == "FORBIDDEN"
-    await eventually(lambda: are_seen(door, [send]))
+    await eventually(lambda: are_projected(door, [send]))
     for principal in (f"user:{tenant.member}", f"user:{tenant.owner}", f"user:{tenant.admin}", SERVICE):
         assert (await door.outcome(send, principal)).json() == refused
     for principal in (f"user:{tenant.viewer}", f"user:{tenant.stranger}"):

@@ -1,4 +1,6 @@
-"""Who may send what: tokens, services that act for users, ids that they choose, and users that register themselves."""
+"""Who may send which commands: tokens, services that act for users, services that choose ids, and users who register
+themselves.
+"""
 
 import jwt
 import pytest

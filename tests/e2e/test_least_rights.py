@@ -1,4 +1,6 @@
-"""The rights that a service checks at its start: without them it ends and names them, with only them it works."""
+"""A service checks its rights in PostgreSQL when it starts. If rights are missing, it names them and ends; with exactly
+these rights it works.
+"""
 
 import asyncio
 import re
@@ -9,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from support.driving import check_tables, connected, register_all, send_all, through
+from support.driving import check_tables, open_database, over_http, register_all, send_all
 from support.processes import Role, System, Systems
 from support.publisher import doors
 from support.workload import Workload
@@ -26,7 +28,7 @@ async def bare(systems: Systems) -> AsyncIterator[tuple[System, dict[Role, Secre
     system = systems.start(commands=0, projectors=0, partitions=3)
     names = {role: f"t{uuid4().hex[:10]}_{role}" for role in SERVICES}
     url = system.settings.database_url.get_secret_value()
-    async with connected(system.settings) as owner:
+    async with open_database(system.settings) as owner:
         await owner.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
         for name in names.values():
             await owner.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
@@ -52,7 +54,7 @@ async def grants_asked_for(system: System, role: Role, login: SecretStr) -> list
 
 async def test_the_rights_named_by_services_are_sufficient(bare: tuple[System, dict[Role, SecretStr]]) -> None:
     system, logins = bare
-    async with connected(system.settings) as database:
+    async with open_database(system.settings) as database:
         for role, login in logins.items():
             for grant in await grants_asked_for(system, role, login):
                 await database.execute(grant)
@@ -64,5 +66,5 @@ async def test_the_rights_named_by_services_are_sufficient(bare: tuple[System, d
         workload = Workload(11, orgs=8, users=12, commands=400)
         async with doors(system.settings, system.commands[0].url) as (door,):
             await register_all(door, database, workload.registrations)
-            await send_all(workload.sends, [through(door)], at_once=16)
+            await send_all(workload.sends, [over_http(door)], at_once=16)
     await check_tables(system.settings)

@@ -1,5 +1,5 @@
-"""Kafka ACLs are removed while services run: they are reported, no service ends, and everything recovers once they are
-granted again.
+"""Kafka ACLs are removed while services run. The services report the missing ACLs and keep running, and recover when
+the ACLs are granted again.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
-from support.driving import connected, done, eventually, fresh_id, projected
+from support.driving import eventually, fresh_id, open_database, send_accepted, send_and_project
 from support.guarded_kafka import GuardedKafka, Operation, Resource, guarded_kafka
 from support.processes import System
-from support.publisher import are_seen, decided, doors
+from support.publisher import are_projected, doors, send_until_decided
 from support.reports import until_ready, until_unready
 from support.stack import FreshSettings
 from support.workload import by_user, registration
@@ -53,22 +53,22 @@ async def test_removed_acls_are_an_outage(guarded: GuardedKafka, fresh_settings:
     command, projector = system.start("command"), system.start("projector")
     try:
         await until_ready(system)
-        async with doors(settings, command.url) as (door,), connected(settings) as database:
+        async with doors(settings, command.url) as (door,), open_database(settings) as database:
             owner, org = fresh_id(), fresh_id()
-            await projected(door, database, registration(owner, fresh_id()))
-            await done(door, by_user("CREATE_ORG", org, owner, fresh_id(), name="Org"))
+            await send_and_project(door, database, registration(owner, fresh_id()))
+            await send_accepted(door, by_user("CREATE_ORG", org, owner, fresh_id(), name="Org"))
             await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.READ)
             await until_unready("kafka", f"TopicAuthorizationFailedError: {topics.audit_log}", projector)
             renamed = by_user("RENAME_ORG", org, owner, fresh_id(), name="Renamed")
-            assert (await decided(renamed, door))["status"] == 200
+            assert (await send_until_decided(renamed, door))["status"] == 200
             await guarded.forbid(Resource.TOPIC, topics.audit_log, Operation.WRITE)
             later_command = by_user("RENAME_ORG", org, owner, fresh_id(), name="Later")
-            later = asyncio.create_task(decided(later_command, door, seconds=60))
+            later = asyncio.create_task(send_until_decided(later_command, door, seconds=60))
             reason = f"user hub is not authorised for topic {topics.audit_log}: an ACL is missing"
             await until_unready("log", reason, command)
             await guarded.allow(Resource.TOPIC, topics.audit_log, Operation.READ, Operation.WRITE)
             assert (await later)["status"] == 200
             await until_ready(system)
-            assert await eventually(lambda: are_seen(door, [renamed]), 30)
+            assert await eventually(lambda: are_projected(door, [renamed]), 30)
     finally:
         await asyncio.to_thread(system.stop)

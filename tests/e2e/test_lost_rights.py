@@ -1,5 +1,5 @@
-"""Rights in PostgreSQL are revoked while services run, with users of an identity provider: no service ends, nothing is
-decided on hidden rows, and everything recovers once they are granted again.
+"""Rights in PostgreSQL are revoked while services run; an identity provider manages the users. The services keep
+running and decide nothing while rows are hidden from them, and they recover when the rights are granted again.
 """
 
 import asyncio
@@ -12,10 +12,10 @@ import pytest
 
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.migrations import migrate
-from support.driving import connected, eventually, fresh_id
+from support.driving import eventually, fresh_id, open_database
 from support.granted import Granted, granted
 from support.processes import Service, System
-from support.publisher import Door, Send, are_seen, decided, doors, item
+from support.publisher import Door, Send, are_projected, doors, item, send_until_decided
 from support.reports import code_of, until_ready, until_unready
 from support.stack import FreshSettings
 from support.workload import by_user
@@ -45,7 +45,7 @@ class Site:
 @asynccontextmanager
 async def running_site(fresh_settings: FreshSettings, folder: Path) -> AsyncIterator[Site]:
     settings = fresh_settings(init=False, users="external", partitions=2, wait_seconds=2)
-    async with connected(settings) as owner:
+    async with open_database(settings) as owner:
         await owner.execute(IDENTITY_PROVIDER)
     await ensure_topics(settings)
     await migrate(settings)
@@ -63,7 +63,7 @@ async def running_site(fresh_settings: FreshSettings, folder: Path) -> AsyncIter
 
 async def test_revoked_read_rights_are_an_outage_until_granted(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     async with running_site(fresh_settings, tmp_path) as site:
-        assert (await decided(await site.create_org(), site.door))["status"] == 200
+        assert (await send_until_decided(await site.create_org(), site.door))["status"] == 200
         role = site.granted.name("command")
         await site.granted.owner.execute(f"REVOKE SELECT ON auth.users FROM {role}")
         send = await site.create_org()
@@ -73,13 +73,13 @@ async def test_revoked_read_rights_are_an_outage_until_granted(fresh_settings: F
         assert site.command.process.poll() is None
         await site.granted.owner.execute(f"GRANT SELECT ON auth.users TO {role}")
         await until_ready(site.system)
-        assert await eventually(lambda: are_seen(site.door, [send]), 30)
-        assert (await decided(send, site.door))["status"] == 200
+        assert await eventually(lambda: are_projected(site.door, [send]), 30)
+        assert (await send_until_decided(send, site.door))["status"] == 200
 
 
 async def test_hidden_rows_are_an_outage_and_not_unknown_users(fresh_settings: FreshSettings, tmp_path: Path) -> None:
     async with running_site(fresh_settings, tmp_path) as site:
-        assert (await decided(await site.create_org(), site.door))["status"] == 200
+        assert (await send_until_decided(await site.create_org(), site.door))["status"] == 200
         await site.granted.owner.execute("ALTER TABLE auth.users ENABLE ROW LEVEL SECURITY")
         send = await site.create_org()
         assert code_of(item(await site.door.send(send))) == "202"
@@ -87,7 +87,7 @@ async def test_hidden_rows_are_an_outage_and_not_unknown_users(fresh_settings: F
         await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('command')} BYPASSRLS")
         await site.granted.owner.execute(f"ALTER ROLE {site.granted.name('projector')} BYPASSRLS")
         await until_ready(site.system)
-        assert (await decided(send, site.door))["status"] == 200
+        assert (await send_until_decided(send, site.door))["status"] == 200
 
 
 @pytest.mark.parametrize(
@@ -105,9 +105,9 @@ async def test_revoked_rights_of_the_projector_are_an_outage_until_granted_again
         role = site.granted.name("projector")
         await site.granted.owner.execute(f"REVOKE {right} FROM {role}")
         send = await site.create_org()
-        assert (await decided(send, site.door))["status"] == 200
+        assert (await send_until_decided(send, site.door))["status"] == 200
         await until_unready("postgres", reason, site.projector)
         assert (await site.door.outcome(send)).status_code == 404
         await site.granted.owner.execute(f"GRANT {right} TO {role}")
         await until_ready(site.system)
-        assert await eventually(lambda: are_seen(site.door, [send]), 30)
+        assert await eventually(lambda: are_projected(site.door, [send]), 30)

@@ -1,4 +1,4 @@
-"""Malformed commands are refused over HTTP and Kafka, with a reason, and do not affect others."""
+"""Malformed commands are refused over HTTP and Kafka, with a reason. They do not affect other commands."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ async def test_a_malformed_command_over_http_gets_a_problem(door: Door, case: Ca
 
 @pytest.mark.parametrize("case", **params(CASES))
 async def test_a_malformed_command_over_kafka_becomes_a_dead_letter(publisher: Publisher, case: Case) -> None:
-    partition, offset = await publisher.raw("some key", case.body, HEADERS, partition=PARTITION)
+    partition, offset = await publisher.publish_raw("some key", case.body, HEADERS, partition=PARTITION)
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.key == b"some key"
     assert letter.reason.startswith(f"{case.code}: ")
@@ -80,5 +80,5 @@ async def test_no_malformed_command_is_in_the_log(shared: System) -> None:
 
 
 async def dead_letter_of(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> DeadLetter:
-    partition, offset = await publisher.raw(None, value, list(headers), partition=PARTITION)
+    partition, offset = await publisher.publish_raw(None, value, list(headers), partition=PARTITION)
     return await dead_letter(publisher.settings, partition, offset)

@@ -1,4 +1,4 @@
-"""Commands over Kafka: where they are decided, and where their outcomes are published."""
+"""Commands over Kafka: in which partition they are decided, and where their outcomes are published."""
 
 import asyncio
 import json
@@ -33,7 +33,9 @@ async def test_a_misrouted_command_is_forwarded_once_and_decided(publisher: Publ
 async def test_a_forwarded_command_in_a_wrong_partition_becomes_a_dead_letter(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
     headers = [("daybook-principal", SERVICE.encode()), ("daybook-forwarded-from", b"5")]
-    partition, offset = await publisher.raw(send.key, send.body, headers, partition=wrong_partition(publisher, send))
+    partition, offset = await publisher.publish_raw(
+        send.key, send.body, headers, partition=wrong_partition(publisher, send)
+    )
     letter = await dead_letter(publisher.settings, partition, offset)
     assert letter.value == send.body
     assert letter.reason
@@ -49,7 +51,9 @@ async def test_the_partition_follows_the_envelope_not_the_key_of_the_record(publ
 @pytest.mark.parametrize("reply_partition", [b"4096", b"-1", b"x", b""])
 async def test_a_wrong_reply_partition_gets_no_reply(publisher: Publisher, door: Door, reply_partition: bytes) -> None:
     send = registration(fresh_id(), fresh_id())
-    await publisher.raw(send.key, send.body, [("reply-partition", reply_partition), ("correlation-id", b"lost")])
+    await publisher.publish_raw(
+        send.key, send.body, [("reply-partition", reply_partition), ("correlation-id", b"lost")]
+    )
     again = await over_kafka(publisher)(send)
     assert again["status"] == 200
     results = await read_topic(publisher.settings, "results")
@@ -58,7 +62,7 @@ async def test_a_wrong_reply_partition_gets_no_reply(publisher: Publisher, door:
 
 async def test_a_command_without_a_principal_comes_from_the_unnamed_service(publisher: Publisher) -> None:
     send = registration(fresh_id(), fresh_id())
-    await publisher.raw(send.key, send.body, [])
+    await publisher.publish_raw(send.key, send.body, [])
     assert (await over_kafka(publisher)(send))["status"] == 200
     home = partition_of(send.key, publisher.settings.partitions)
     (entry,) = by_command(entries_of(await read_log(publisher.settings)))[home, send.command["id"]]

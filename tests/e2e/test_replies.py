@@ -1,4 +1,4 @@
-"""Every refused record gets a reply that any client can read."""
+"""Every refused record that asks for a reply gets one, and any Kafka client can read it."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ Record = ConsumerRecord[bytes, bytes]
 
 
 async def reply_to(publisher: Publisher, value: bytes | None, *headers: tuple[str, bytes]) -> Record:
-    """Publishes a record to the commands topic; returns the reply with its correlation id."""
+    """Publishes a record to the commands topic; returns the reply to it."""
     correlation = uuid4().hex.encode()
     place = TopicPartition(publisher.settings.topic_prefix + "results", 0)
     reader = kafka.consumer(publisher.settings, "replies-test")
@@ -33,7 +33,7 @@ async def reply_to(publisher: Publisher, value: bytes | None, *headers: tuple[st
         await reader.seek_to_end(place)
         await reader.position(place)
         reply_headers = [("reply-partition", b"0"), ("correlation-id", correlation)]
-        await publisher.raw("some key", value, [*reply_headers, *headers], partition=PARTITION)
+        await publisher.publish_raw("some key", value, [*reply_headers, *headers], partition=PARTITION)
         async with asyncio.timeout(20):
             return await find_reply(reader, correlation)
     finally:
@@ -49,7 +49,7 @@ async def find_reply(reader: AIOKafkaConsumer, correlation: bytes) -> Record:
 
 
 def check_key(record: Record, answer: dict[str, Any]) -> None:
-    """Checks that the key is the id of the command, or empty if there is none."""
+    """Asserts that the reply's key is the id of the command, or empty if the command has no readable id."""
     assert record.key == (answer["command_id"] or "").encode()
     assert dict(record.headers)["ce_id"]
 
@@ -90,7 +90,7 @@ async def test_replies_are_not_compressed(publisher: Publisher, monkeypatch: pyt
             codecs.extend([] if batch is None else [batch.compression_type])
             return batch
 
-    # Installs its own batch reader once. It must not replace the observed one later.
+    # The first call installs a batch reader. Called now, so that it does not replace the observed reader later.
     connection_options(publisher.settings, "test")
     monkeypatch.setattr("daybook_infra.runtime.kafka.lenient_records.LenientRecords", Observed)
     monkeypatch.setattr(fetcher, "MemoryRecords", Observed)

@@ -1,5 +1,5 @@
-"""A service policy on real servers: which records are trusted over Kafka, and what a listed service may send over HTTP
-and Kafka. Signatures are computed here with the standard library alone.
+"""A service policy on real servers: which records are trusted over Kafka, and which commands a listed service may send
+over HTTP and Kafka. The test computes signatures with the standard library only.
 """
 
 import hashlib
@@ -60,7 +60,7 @@ async def logged(publisher: Publisher, send: Send) -> list[Json]:
 
 
 async def check_refused_over_kafka(publisher: Publisher, send: Send, *headers: tuple[str, bytes]) -> None:
-    """Checks that there is a dead letter and a reply, both FORBIDDEN, and no entry."""
+    """Asserts that the command gets a dead letter and a reply, both FORBIDDEN, and no entry."""
     answer = await (await publisher.publish(send, *headers))
     assert (answer["status"], answer["code"], answer.get("entry_id")) == (403, "FORBIDDEN", None)
 
@@ -125,7 +125,9 @@ async def test_the_demo_user_of_a_local_stack_is_not_affected(system: System) ->
 
 async def test_an_unsigned_record_becomes_a_dead_letter_with_its_headers(publisher: Publisher) -> None:
     send = registered_by("service:registrar")
-    place = await publisher.raw(send.key, send.body, [("daybook-door", b"http"), ("daybook-principal", b"user:x")])
+    place = await publisher.publish_raw(
+        send.key, send.body, [("daybook-door", b"http"), ("daybook-principal", b"user:x")]
+    )
     letter = await dead_letter(publisher.settings, *place)
     assert letter.reason.startswith("FORBIDDEN: the service policy does not list service:unnamed")
     assert letter.headers["daybook-door"] == b"http"

@@ -1,10 +1,10 @@
-"""A stopping instance finishes the commands it has accepted, and the others take over at once."""
+"""An instance that is stopped finishes the commands that it has accepted. The other instances take over at once."""
 
 import asyncio
 
 import httpx
 
-from support.driving import check_tables, connected, fresh_id, new_tenant, post_batch
+from support.driving import check_tables, fresh_id, new_tenant, open_database, post_batch
 from support.processes import Systems
 from support.publisher import Send, doors, item
 from support.workload import SERVICE, command
@@ -15,7 +15,7 @@ SENDS = 200
 async def test_a_stopped_instance_answers_what_it_accepted_and_leaves_cleanly(systems: Systems) -> None:
     system = systems.start(commands=2, projectors=2)
     settings, (stopping, remaining) = system.settings, system.commands
-    async with doors(settings, stopping.url, remaining.url) as (door, other), connected(settings) as database:
+    async with doors(settings, stopping.url, remaining.url) as (door, other), open_database(settings) as database:
         tenant = await new_tenant(other, database)
         sends = [rename_by_service(tenant.org_id, tenant.owner, f"Name {number}") for number in range(SENDS)]
         answers = [asyncio.create_task(door.send(send)) for send in sends]
@@ -23,12 +23,12 @@ async def test_a_stopped_instance_answers_what_it_accepted_and_leaves_cleanly(sy
         stops = [asyncio.to_thread(service.stop) for service in (stopping, system.projectors[0])]
         assert await asyncio.gather(*stops) == [0, 0]
         outcomes = await asyncio.gather(*answers, return_exceptions=True)
-        # Requests that it had not read yet are lost with their connection. It has answered all others.
+        # Requests that the stopped instance had not read yet are lost with their connections. All others are answered.
         items = [item(answer) for answer in outcomes if isinstance(answer, httpx.Response)]
         lost = [answer for answer in outcomes if isinstance(answer, httpx.TransportError)]
         assert len(items) + len(lost) == SENDS
         assert {answer["status"] for answer in items} <= {200, 202, 503}
-        # This takes no longer than usual: the session of the stopped instance does not have to time out.
+        # The other instance need not wait until the session of the stopped one times out, so this takes no extra time.
         final = await post_batch(other, sends, SERVICE)
     assert {answer["status"] for answer in final} == {200}
     assert [answer for answer in items if answer["status"] == 200 and answer not in final] == []

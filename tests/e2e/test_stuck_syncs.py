@@ -1,4 +1,4 @@
-"""Runs whose worker is gone: Daybook ends each of them exactly once, even if instances die."""
+"""Sync runs whose worker never ends them: Daybook ends each of them exactly once, even if instances die."""
 
 import asyncio
 from collections.abc import AsyncIterator, Collection
@@ -14,29 +14,29 @@ from support.chain import Json, partition_of
 from support.driving import (
     Tenant,
     check_tables,
-    connected,
-    done,
+    created_id,
     eventually,
     fresh_ids,
-    made_id,
     new_tenants,
-    projected,
+    open_database,
+    send_accepted,
+    send_and_project,
     until_projected,
 )
 from support.forging import forge
 from support.processes import System, Systems
-from support.publisher import Door, decided, doors
+from support.publisher import Door, doors, send_until_decided
 from support.replay import by_command, entries_of, read_log
 
 LIMIT = 3
-"""The time limit of a run in seconds: enough for a run that is started and ended at once."""
+"""The time limit of a run in seconds. A test can start and end a run within it."""
 DAYBOOK = "service:daybook"
 LOOKUPS = "daybook_command_lookup_seconds_count"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A system and clients of it."""
+    """A system, and clients of its instances."""
 
     system: System
     ways: list[Door]
@@ -47,13 +47,13 @@ class Site:
         return self.ways[-1]
 
     async def start_runs(self, org: Tenant) -> list[str]:
-        """Starts a run of each connection of the org and waits until they are in the tables."""
+        """Starts a run of each connection of the org, and waits until the runs are projected."""
         answers = [
-            await done(self.door, org.by_service("START_SYNC", connection_id=connection))
+            await send_accepted(self.door, org.by_service("START_SYNC", connection_id=connection))
             for connection in org.connections
         ]
         await until_projected(self.database, [answer["position"] for answer in answers])
-        return [made_id(answer) for answer in answers]
+        return [created_id(answer) for answer in answers]
 
     async def wait_until_ended(self, runs: Collection[str], seconds: float = 30) -> None:
         look = "select count(*) = 0 from sync_runs where id = any($1::uuid[]) and status = 'running'"
@@ -75,7 +75,7 @@ class Site:
 @asynccontextmanager
 async def open_site(system: System) -> AsyncIterator[Site]:
     urls = [service.url for service in system.commands]
-    async with doors(system.settings, *urls) as ways, connected(system.settings) as database:
+    async with doors(system.settings, *urls) as ways, open_database(system.settings) as database:
         yield Site(system, ways, database)
 
 
@@ -100,7 +100,7 @@ def summary(entries: Collection[Json]) -> list[tuple[str, str, str | None, str |
 
 
 def check_timed_out(entries: Collection[Json], connection_id: str, run_id: str) -> None:
-    """The run was failed by Daybook, which raised both alerts in the same command."""
+    """Asserts that Daybook itself failed the run, and raised both alerts in the same command."""
     failing, stalled = alert_id(connection_id, "sync_failing"), alert_id(connection_id, "sync_stalled")
     assert summary(entries) == [
         ("FAIL_SYNC", run_id, None, None),
@@ -113,7 +113,9 @@ def check_timed_out(entries: Collection[Json], connection_id: str, run_id: str) 
 
 
 async def check_all_timed_out(site: Site, orgs: Collection[Tenant], runs: dict[str, str]) -> None:
-    """`runs` are connection ids by run id. Daybook has ended each run once, and nothing else."""
+    """Asserts that Daybook has ended each run once, and that no other alerts were raised. `runs` maps the ids of runs
+    to the ids of their connections.
+    """
     found = await site.timeouts()
     assert found.keys() >= {timeout_id(run) for run in runs}
     for run, connection_id in runs.items():
@@ -134,11 +136,13 @@ async def test_an_abandoned_run_is_ended_and_the_next_success_resolves_its_alert
         took = "select finished_at - started_at from sync_runs where id = $1"
         assert await site.database.fetchval(took, run) >= timedelta(seconds=LIMIT)
         (again,) = await site.start_runs(org)
-        success = await projected(site.ways[0], site.database, org.by_service("COMPLETE_SYNC", sync_run_id=again))
+        success = await send_and_project(
+            site.ways[0], site.database, org.by_service("COMPLETE_SYNC", sync_run_id=again)
+        )
         assert [entry["action"] for entry in success["entries"]] == ["COMPLETE_SYNC", "RESOLVE_ALERT", "RESOLVE_ALERT"]
         alerts = "select count(*) from integration_alerts where project_id = $1"
         assert await site.database.fetchval(alerts, org.project_id) == 0
-        late = await decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), site.door)
+        late = await send_until_decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), site.door)
         assert (late["status"], late["code"]) == (409, "SYNC_NOT_RUNNING")
 
 
@@ -149,7 +153,7 @@ async def test_a_run_ended_at_the_last_moment_is_ended_by_either_its_worker_or_d
         look = "select id::text, started_at from sync_runs where id = any($1::uuid[])"
         rows = await site.database.fetch(look, [*runs])
         due = {row["id"]: row["started_at"] + timedelta(seconds=LIMIT) for row in rows}
-        # Daybook looks every LIMIT / 4 seconds. The workers end before, between and after its looks.
+        # Daybook looks for overdue runs every LIMIT / 4 seconds. Workers end their runs at different times around it.
         ends = {run: due[run] + timedelta(seconds=LIMIT * (number / 24 - 0.3)) for number, run in enumerate(due)}
         outcomes = await asyncio.gather(*(complete_at(site, runs[run], run, moment) for run, moment in ends.items()))
         await site.wait_until_ended(runs)
@@ -166,7 +170,7 @@ async def complete_at(site: Site, org: Tenant, run: str, moment: datetime) -> Js
         return datetime.now(UTC) >= moment
 
     await eventually(due, 2 * LIMIT)
-    return await decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), *site.ways)
+    return await send_until_decided(org.by_service("COMPLETE_SYNC", sync_run_id=run), *site.ways)
 
 
 async def test_runs_of_an_org_in_quarantine_are_not_ended(short_limit: System) -> None:
@@ -180,7 +184,7 @@ async def test_runs_of_an_org_in_quarantine_are_not_ended(short_limit: System) -
         before = sum(service.metric(LOOKUPS) for service in short_limit.commands)
         (run,) = await site.start_runs(other)
         await site.wait_until_ended([run])
-        # One lookup to start this run and one to end it. The looks at overdue runs meanwhile have caused none.
+        # One lookup starts this run and one ends it. Looking for overdue runs, which goes on all the time, needs none.
         assert sum(service.metric(LOOKUPS) for service in short_limit.commands) - before < 6
         assert await site.database.fetchval("select status from sync_runs where id = $1", kept_run) == "running"
         assert timeout_id(kept_run) not in await site.timeouts()

@@ -1,5 +1,5 @@
-"""Three brokers, two of which must have a record before it is acknowledged: one is killed under load, then a second
-one, then both return. The checker of the chaos runs verifies that nothing acknowledged is lost.
+"""Three Kafka brokers; a record is acknowledged when two of them have it. One broker is killed under load, then a
+second one; then both start again. The checker of the chaos runs verifies that no acknowledged record is lost.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ def fresh(brokers: Brokers) -> Iterator[Fresh]:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Two instances of each service, and three kinds of publishers that send all the time."""
+    """Two instances of each service, while three kinds of publishers keep sending commands."""
 
     settings: Settings
     brokers: Brokers
@@ -66,7 +66,9 @@ class Scene:
 
 @asynccontextmanager
 async def under_load(brokers: Brokers, settings: Settings, folder: Path) -> AsyncIterator[Scene]:
-    """Runs publishers. At its end all instances are ready and every publisher has its answers."""
+    """Runs services and publishers. In the end, waits until all instances are ready and every publisher has its
+    answers.
+    """
     with (folder / "history.jsonl").open("w") as file:
         scene = Scene(settings, brokers, Fleet(settings, folder), History(file))
         try:
@@ -95,11 +97,11 @@ async def test_nothing_is_lost_while_one_or_two_brokers_stop(brokers: Brokers, f
         brokers.kill(first)
         await check_continues(scene, *led)
         await status(settings)
-        # Partition 0 keeps its leader, so asking that leader alone would not notice the outage.
+        # Partition 0 keeps its leader. A service that asks only this leader would not notice the outage.
         (second,) = {1, 2, 3} - {first, (await leaders(settings))[0]}
         brokers.kill(second)
         await until_unready("kafka", "", *scene.services, seconds=SECONDS)
-        # They stay unready although one broker is reachable.
+        # The services stay unready although one broker answers.
         for service in scene.services:
             assert "kafka" in (await health(service)).reasons
         async with doors(settings, *scene.fleet.urls()) as open_doors:
@@ -134,7 +136,7 @@ async def check_continues(scene: Scene, *partitions: int) -> None:
 
 
 async def check_refuses(scene: Scene, door: Door) -> None:
-    """Every way of sending gets 503 with Retry-After, and no command is promised a later decision."""
+    """Asserts that every way of sending gets 503, single commands with Retry-After, and that no command gets 202."""
     sends = [registration(fresh_id(), fresh_id()) for _ in range(3)]
     for send in sends:
         scene.history.expect(send, "once")

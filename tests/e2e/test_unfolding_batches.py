@@ -1,5 +1,5 @@
-"""Record batches that decompress to more than a service's memory: each becomes a dead letter or is skipped, at a
-bounded cost, and other senders are answered.
+"""Decompression bombs: record batches that decompress to more than a service's memory. Each becomes a dead letter or is
+skipped, costs little, and does not stop other senders from being answered.
 """
 
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from support.bombs import MIB, bomb, send_raw
 from support.deadletters import DeadLetter, dead_letter
-from support.driving import check_tables, connected, fresh_id, new_tenant, over_kafka, projected
+from support.driving import check_tables, fresh_id, new_tenant, open_database, over_kafka, send_and_project
 from support.processes import Service, System, Systems
 from support.publisher import Publisher, doors
 from support.workload import registration_in
@@ -19,7 +19,7 @@ from support.workload import registration_in
 pytestmark = pytest.mark.timeout(240)
 SECONDS = 60.0
 GIB_IN_MIB = 1024
-# Zeros, as many as each codec can compress into a record batch of 4 MiB.
+# As many zeros as each codec can compress into a record batch of 4 MiB.
 BOMBS = {
     "zstd": bomb("zstd", 3, 400 * MIB),
     "gzip": bomb("gzip", 3, 200 * MIB),
@@ -30,7 +30,9 @@ BOMBS = {
 
 @pytest_asyncio.fixture
 async def system(systems: Systems) -> AsyncIterator[System]:
-    """Checks after the test that its services still run, and that none has used as much memory as one bomb would."""
+    """Checks after each test that the services are still running and have never used 1 GiB, which is less than
+    a bomb.
+    """
     system = systems.start(partitions=2)
     yield system
     assert [service.process.poll() for service in system.services] == [None, None]
@@ -69,7 +71,7 @@ async def test_each_bomb_becomes_one_dead_letter_and_later_commands_are_answered
 
 
 async def test_many_batches_just_below_the_bound_do_not_delay_others_for_long(system: System) -> None:
-    """A hundred such batches, 6 GB in all, and as many that are too large, in one fetch."""
+    """One fetch has a hundred batches just below the limit, 6 GB in all, and a hundred above it."""
     settings, (command,) = system.settings, system.commands
     below, above = bomb("zstd", 1, 60 * MIB), bomb("zstd", 1, 70 * MIB)
     topic = settings.topic_prefix + "commands"
@@ -85,18 +87,18 @@ async def test_many_batches_just_below_the_bound_do_not_delay_others_for_long(sy
 
 async def test_a_bomb_on_the_log_is_void_for_the_projector_and_for_a_takeover(system: System) -> None:
     settings = system.settings
-    async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
+    async with doors(settings, system.commands[0].url) as (door,), open_database(settings) as database:
         tenant = await new_tenant(door, database)
         for batch in BOMBS.values():
             for partition in range(2):
                 await send_raw(settings.kafka_bootstrap, settings.topic_prefix + "audit_log", partition, batch)
-            await projected(door, database, tenant.rename(fresh_id()), SECONDS)
+            await send_and_project(door, database, tenant.rename(fresh_id()), SECONDS)
     voids = 2 * sum(batch.records for batch in BOMBS.values())
     assert await metric(system.projectors[0], "daybook_projector_voids_total") == voids
     system.commands[0].process.terminate()
     system.commands[0].stop()
     system.commands.clear()
     system.start("command").wait_ready(SECONDS)
-    async with doors(settings, system.commands[0].url) as (door,), connected(settings) as database:
-        await projected(door, database, tenant.rename(fresh_id()), SECONDS)
+    async with doors(settings, system.commands[0].url) as (door,), open_database(settings) as database:
+        await send_and_project(door, database, tenant.rename(fresh_id()), SECONDS)
     await check_tables(settings)

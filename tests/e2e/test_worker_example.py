@@ -1,4 +1,4 @@
-"""The example worker of the page on integrations, run as a process against a running system, and its rows."""
+"""Runs docs/examples/sync_worker.py against a running system, and checks the rows that result."""
 
 import asyncio
 import json
@@ -8,7 +8,7 @@ import pytest
 
 from daybook_infra.runtime.postgres.connections import Connection
 from support.documents import ROOT
-from support.driving import Tenant, done, made_id, projected
+from support.driving import Tenant, created_id, send_accepted, send_and_project
 from support.processes import System, environment
 from support.publisher import Door
 
@@ -68,22 +68,24 @@ async def test_the_worker_succeeds_at_the_second_attempt_and_its_rows_are_in_the
 
 async def test_the_worker_reports_a_rejection(shared: System, door: Door, database: Connection, tenant: Tenant) -> None:
     connection_id = await create_hotmart_connection(door, database, tenant)
-    await done(door, tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id))
+    await send_accepted(door, tenant.by(tenant.owner, "DEACTIVATE_CONNECTION", connection_id=connection_id))
     exit_code, output, errors = await run_worker(shared, connection_id)
     assert (exit_code, output, errors.strip().splitlines()[-1]) == (1, "", "START_SYNC: CONNECTION_INACTIVE")
 
 
 async def create_hotmart_connection(door: Door, database: Connection, tenant: Tenant) -> str:
-    """The id of a new connection that is in the tables, where the worker looks up its org."""
+    """Creates a connection, and waits until it is projected, because the worker looks up its org in the tables. Returns
+    its id.
+    """
     reference = {"key_name": "shop hottok", "secret_id_ref": "vault:kv/shop/hotmart#hottok"}
-    await done(door, tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference))
-    project = await done(door, tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"))
-    data = {"project_id": made_id(project), "type": "hotmart", "name": "Shop", "config": CONFIG}
-    return made_id(await projected(door, database, tenant.by(tenant.owner, "CREATE_CONNECTION", **data)))
+    await send_accepted(door, tenant.by(tenant.owner, "CREATE_SECRET_REF", **reference))
+    project = await send_accepted(door, tenant.by(tenant.owner, "CREATE_PROJECT", name="Shop"))
+    data = {"project_id": created_id(project), "type": "hotmart", "name": "Shop", "config": CONFIG}
+    return created_id(await send_and_project(door, database, tenant.by(tenant.owner, "CREATE_CONNECTION", **data)))
 
 
 async def run_worker(system: System, connection_id: str) -> tuple[int | None, str, str]:
-    """Exit code, stdout and stderr of the worker, which gets only Daybook's settings."""
+    """Runs the worker with Daybook's settings only; returns its exit code, stdout and stderr."""
     env = {name: value for name, value in environment(system.settings).items() if name.startswith("DAYBOOK_")}
     pipe = asyncio.subprocess.PIPE
     program = (sys.executable, str(WORKER), connection_id)

@@ -1,4 +1,6 @@
-"""Many mixed commands over HTTP and Kafka at once, compared with the model and with the tables."""
+"""Many mixed commands are sent over HTTP and Kafka at the same time. Their outcomes must be the model's, and the tables
+must match the log.
+"""
 
 from collections import defaultdict
 
@@ -7,12 +9,12 @@ import pytest
 from support.chain import Json, partition_of
 from support.driving import (
     check_tables,
-    connected,
     eventually,
+    open_database,
+    over_http,
     over_kafka,
     register_all,
     send_all,
-    through,
     until_projected,
 )
 from support.processes import Systems
@@ -31,10 +33,10 @@ async def test_ten_thousand_mixed_commands_have_the_outcomes_of_the_model(system
     async with (
         doors(settings, *(service.url for service in system.commands)) as (one, other),
         Publisher(settings) as publisher,
-        connected(settings) as database,
+        open_database(settings) as database,
     ):
         await register_all(one, database, workload.registrations)
-        ways = [through(one, other), through(other, one), over_kafka(publisher)]
+        ways = [over_http(one, other), over_http(other, one), over_kafka(publisher)]
         outcomes = await send_all(workload.sends, ways, at_once=96)
     log = await read_log(settings)
     check_against_model(log, [*workload.registrations, *workload.distinct])
@@ -48,10 +50,10 @@ async def test_overdue_runs_are_failed_once_under_load(systems: Systems) -> None
     settings = (system := systems.start(commands=2, projectors=1, sync_max_seconds=1)).settings
     async with (
         doors(settings, *(service.url for service in system.commands)) as (one, other),
-        connected(settings) as database,
+        open_database(settings) as database,
     ):
         await register_all(one, database, workload.registrations)
-        outcomes = await send_all(workload.sends, [through(one, other), through(other, one)], at_once=24)
+        outcomes = await send_all(workload.sends, [over_http(one, other), over_http(other, one)], at_once=24)
 
         async def none_is_running() -> bool:
             return not await database.fetchval("select exists (select from sync_runs where status = 'running')")
@@ -69,7 +71,9 @@ async def test_overdue_runs_are_failed_once_under_load(systems: Systems) -> None
 def check_answers(
     outcomes: list[tuple[Send, Json]], entries: dict[tuple[int, str], list[Json]], partitions: int
 ) -> None:
-    """Each answer matches the entries of its command, and a repeat got the first answer, except for `detail`."""
+    """Asserts that each answer agrees with its command's entries, and that repeats got the same answer (but
+    `detail`).
+    """
     answers = defaultdict(list)
     for send, answer in outcomes:
         check_answer(answer, entries[partition_of(send.key, partitions), send.command["id"]])

@@ -1,4 +1,4 @@
-"""Dead letters in large numbers: a shard looks up a page of them, and counts have a limit."""
+"""Connections with many dead letters: a shard loads one page of them, and counts the others up to a limit."""
 
 from dataclasses import replace
 
@@ -8,12 +8,12 @@ from daybook_command.domain.references import PendingLetters
 from daybook_command.shard.snapshot import OrgNeeds
 from suites.database import LATER, ORG, OTHER, Database, children, letters, resolved, retried
 from support.given import alert
-from support.hub_scene import ADS, SHOP, WEB, connected, recorded
+from support.hub_scene import ADS, SHOP, WEB, connection_created, letter_recorded
 
 
 class BacklogsContract:
     async def test_pending_dead_letters_are_counted_up_to_the_limit_of_each_org(self, database: Database) -> None:
-        await database.has(*map(recorded, range(8)), resolved([*range(4, 8)]))
+        await database.has(*map(letter_recorded, range(8)), resolved([*range(4, 8)]))
         for limit, counted in ((3, (3, True)), (4, (4, True)), (5, (4, False))):
             need = OrgNeeds(ORG, 0, children(connections=[SHOP]), count_limit=limit)
             beside = OrgNeeds(OTHER, 0, children(connections=[ADS]), count_limit=9)
@@ -23,8 +23,12 @@ class BacklogsContract:
 
     async def test_a_low_count_is_recounted_without_touched_dead_letters(self, database: Database) -> None:
         low, high, idle = SHOP, LATER, alert(9)
-        await database.has(connected(high, WEB), connected(idle, WEB), *(recorded(number) for number in range(5)))
-        await database.has(recorded(5, high), recorded(6, idle), recorded(7, idle))
+        await database.has(
+            connection_created(high, WEB),
+            connection_created(idle, WEB),
+            *(letter_recorded(number) for number in range(5)),
+        )
+        await database.has(letter_recorded(5, high), letter_recorded(6, idle), letter_recorded(7, idle))
         need = OrgNeeds(
             ORG,
             0,
@@ -41,7 +45,7 @@ class BacklogsContract:
 
     async def test_a_filter_loads_the_first_matching_dead_letters_and_counts_the_rest(self, database: Database) -> None:
         often, touched, matching, gone = range(10), range(10, 20), range(20, 1025), range(1025, 1035)
-        await database.has(*(recorded(number) for number in range(1035)), resolved(gone))
+        await database.has(*(letter_recorded(number) for number in range(1035)), resolved(gone))
         await database.has(*retried(often, 3), *retried([*touched, *matching], 2))
         need = OrgNeeds(ORG, 0, children(connections=[SHOP]), children(letters=letters(touched)))
         twice = await database.children(replace(need, filtered=PendingLetters(SHOP, 2)))
@@ -56,8 +60,8 @@ class BacklogsContract:
         never = await database.children(replace(need, filtered=PendingLetters(SHOP, 1)))
         assert (never.dead_letters, never.unread_matches) == ({}, 0)
 
-    async def test_a_page_is_ordered_by_id_whatever_the_retry_counts(self, database: Database) -> None:
-        await database.has(*map(recorded, range(1800)))
+    async def test_a_page_is_ordered_by_id_and_not_by_retry_count(self, database: Database) -> None:
+        await database.has(*map(letter_recorded, range(1800)))
         await database.has(*retried(range(1, 1800, 3), 2), *retried(range(2, 1800, 3), 5))
         upto_two = [id_ for at, id_ in enumerate(letters(range(1800))) if at % 3 < 2]
         for most, matching in ((4, upto_two), (5, letters(range(1800)))):
@@ -66,14 +70,14 @@ class BacklogsContract:
             assert found.unread_matches == max(0, len(matching) - 1000)
 
     async def test_a_filter_on_a_connection_of_another_org_matches_nothing(self, database: Database) -> None:
-        await database.has(recorded(1))
+        await database.has(letter_recorded(1))
         need = OrgNeeds(OTHER, 0, children(connections=[SHOP]), filtered=PendingLetters(SHOP, None))
         assert await database.children(need) == Children()
 
     async def test_the_rest_is_counted_up_to_10001(self, database: Database) -> None:
-        await database.has(*map(recorded, range(11_000)))
+        await database.has(*map(letter_recorded, range(11_000)))
         need = OrgNeeds(ORG, 0, filtered=PendingLetters(SHOP, None))
         assert (await database.children(need)).unread_matches == 10_000
-        await database.has(*map(recorded, range(11_000, 11_005)))
+        await database.has(*map(letter_recorded, range(11_000, 11_005)))
         found = await database.children(need)
         assert (found.unread_matches, len(found.dead_letters)) == (10_001, 1000)

@@ -1,4 +1,4 @@
-"""Services that carry out bulk commands: what `daybook dlq` relies on."""
+"""Contract suite for services that carry out bulk commands, on which `daybook dlq` relies."""
 
 import asyncio
 from collections import Counter
@@ -28,7 +28,9 @@ class Bulk:
     connection_id: str
 
     async def send(self, kind: str, **data: Any) -> tuple[int, int]:
-        """Waits for the tables; returns how many dead letters were changed and how many are left."""
+        """Sends a bulk command and waits until it is projected. Returns how many dead letters it changed, and how many
+        matching ones are left.
+        """
         data |= {"connection_id": self.connection_id, "filter": data.pop("filter", {})}
         sent = await self.publisher.publish(Send(SERVICE, command(kind, self.org_id, None, fresh_id(), **data)))
         answer = await asyncio.wait_for(sent, 30)

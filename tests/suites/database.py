@@ -1,4 +1,6 @@
-"""PostgreSQL as a projector writes it and a shard reads it: what the simulated and the real one have in common."""
+"""Contract suite for PostgreSQL as a projector writes it and a shard reads it. The simulated and the real one
+pass it.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,9 +17,18 @@ from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint, Head
 from daybook_projector.partition.machine import Batch, PartitionLog
 from daybook_projector.postgres.checkpoints import CheckpointLost
 from support.given import ANN, BOB, dead_letter
-from support.hub_scene import ADS, SHOP, WEB, completed, connected, failed, recorded, started
+from support.hub_scene import (
+    ADS,
+    SHOP,
+    WEB,
+    connection_created,
+    letter_recorded,
+    sync_completed,
+    sync_failed,
+    sync_started,
+)
 from support.logbook import command_id, log_with, org, records
-from support.projecting import expected
+from support.projecting import expected_tables
 from support.tables import Tables, differences
 from support.taken_ids import cut_first_ids
 
@@ -25,28 +36,28 @@ ORG, OTHER, LATER = org(1), org(2), org(3)
 
 
 class Database(ABC):
-    """A database and the log to write to it. The log starts with two orgs: ORG has SHOP, OTHER has ADS."""
+    """A database, and the log that is projected to it. The log begins with two orgs: ORG has SHOP, OTHER has ADS."""
 
     def __init__(self) -> None:
         self.log = log_with(ORG, OTHER, users=(ANN, BOB))
         self._way = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
         for org_id, connection_id, project_id in ((ORG, SHOP, WEB), (OTHER, ADS, OTHER)):
             self.log.add(org_id, ANN, facts.ProjectCreated(project_id=project_id, name="Web"))
-            self.log.add(org_id, ANN, connected(connection_id, project_id))
+            self.log.add(org_id, ANN, connection_created(connection_id, project_id))
 
     @abstractmethod
     async def write(self, batch: Batch) -> None:
-        """A projector's transaction. Raises `CheckpointLost`."""
+        """Runs a projector's transaction. Raises `CheckpointLost`."""
 
     @abstractmethod
     async def look_up(self, needs: Needs, partition: int = 0) -> Snapshot:
-        """A shard's look-up."""
+        """Reads what a shard needs, in one snapshot."""
 
     @abstractmethod
     async def tables(self) -> Tables: ...
 
     async def has(self, *more: Fact) -> None:
-        """Adds these facts of ORG to the log and writes what is not written yet."""
+        """Adds these facts of ORG to the log, and projects all that is not projected yet."""
         for fact in more:
             self.log.add(ORG, ANN, fact)
         for batch in self.batches():
@@ -69,8 +80,10 @@ class Database(ABC):
 
 class WritesContract:
     async def test_a_batch_writes_rows_audit_log_and_checkpoint(self, database: Database) -> None:
-        await database.has(started(1), failed(1), recorded(1), facts.MemberAdded(user_id=BOB, role="viewer"))
-        assert differences(expected(database.log), await database.tables()) == []
+        await database.has(
+            sync_started(1), sync_failed(1), letter_recorded(1), facts.MemberAdded(user_id=BOB, role="viewer")
+        )
+        assert differences(expected_tables(database.log), await database.tables()) == []
         end = len(database.log.records[0])
         assert (await database.look_up(Needs())).checkpoint == Checkpoint(end, database.log.heads[0], end - 1)
         assert (await database.look_up(Needs(), partition=1)).checkpoint == NOTHING_PROJECTED
@@ -80,7 +93,7 @@ class WritesContract:
         await database.write(batch)
         with pytest.raises(CheckpointLost):
             await database.write(batch)
-        assert differences(expected(database.log), await database.tables()) == []
+        assert differences(expected_tables(database.log), await database.tables()) == []
 
     @pytest.mark.parametrize(
         "before",
@@ -106,7 +119,7 @@ class WritesContract:
     async def test_an_entry_whose_id_is_taken_is_stored_under_its_second_id(
         self, short_ids: None, database: Database
     ) -> None:
-        await database.has(started(1), completed(1))
+        await database.has(sync_started(1), sync_completed(1))
         one, other = (Identity("org", ORG, None, command_id(database.log.commands - back)) for back in (1, 0))
         assert one.first_id() == other.first_id()
         assert {one.second_id(), other.second_id()} <= {id_ for (id_,) in (await database.tables())["audit_log"]}
@@ -126,7 +139,7 @@ KINDS = {
 
 
 def children(**named: Iterable[str]) -> frozenset[ChildRef]:
-    """The things with these ids; `named` by KINDS."""
+    """References to the things with these ids. The names of the arguments are those of KINDS."""
     return frozenset(ChildRef(KINDS[name], id_) for name, ids in named.items() for id_ in ids)
 
 

@@ -1,4 +1,4 @@
-"""What the HTTP door depends on: the publisher of commands, and readers of PostgreSQL."""
+"""Contract suites for what the HTTP door depends on: the publisher of commands, and the readers of PostgreSQL."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ RENAMED = Outcome(
 
 
 class Broker(ABC):
-    """The commands topic has three partitions."""
+    """A broker whose commands topic has three partitions."""
 
     publisher: Publisher
 
@@ -46,7 +46,7 @@ class PublisherContract:
 
 
 class DoorTables(ABC):
-    """The door's readers, and ways to change what they read."""
+    """The door's readers, and methods that change the rows that they read."""
 
     users: Users
     outcomes: Outcomes
@@ -75,7 +75,7 @@ class DoorTablesContract:
         await tables.users.wait_for([OTHER])
         assert list(tables.users.unseen([OTHER, USER])) == []
 
-    async def test_a_user_that_is_added_meanwhile_ends_the_wait(self, tables: DoorTables) -> None:
+    async def test_a_wait_ends_when_its_user_is_added(self, tables: DoorTables) -> None:
         waiting = [asyncio.create_task(tables.users.wait_for([USER])) for _ in range(50)]
         await tables.add_user(USER)
         async with asyncio.timeout(1):

@@ -1,4 +1,4 @@
-"""A log of several partitions, as shards write and read it."""
+"""Contract suite for a log of several partitions, as shards write and read it."""
 
 from abc import ABC, abstractmethod
 
@@ -11,7 +11,7 @@ class Log(ABC):
     async def append(
         self, partition: int, *values: bytes, writer: int = 0
     ) -> Acknowledged | AppendUnknown | AppendRefused:
-        """`writer`: 0 or 1, two writers of the same log."""
+        """Appends as one of two writers of the log: `writer` is 0 or 1."""
 
     @abstractmethod
     async def read(self, partition: int, start: int, stop: int | None = None) -> list[LogRecord]: ...
@@ -24,7 +24,7 @@ class LogContract:
         assert await log.append(1, b"e") == Acknowledged(4)
         assert await log.append(0, b"f") == Acknowledged(0)
 
-    async def test_a_stretch_is_read_from_and_to_the_given_offsets(self, log: Log) -> None:
+    async def test_records_are_read_between_the_given_offsets(self, log: Log) -> None:
         await log.append(0, *(b"%d" % number for number in range(10)))
         assert await log.read(0, 0) == [LogRecord(number, b"%d" % number) for number in range(10)]
         assert await log.read(0, 3, 5) == [LogRecord(3, b"3"), LogRecord(4, b"4")]

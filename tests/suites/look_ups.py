@@ -1,4 +1,4 @@
-"""What a shard looks up of orgs, of their things and of commands, in the simulated and in the real PostgreSQL."""
+"""Contract suite for a shard's look-ups of orgs, their things and entries, in the simulated and the real PostgreSQL."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -19,7 +19,17 @@ from daybook_contracts.entries.identity import Identity, policy_alert_id
 from daybook_contracts.json.canonical import canonical_bytes
 from suites.database import LATER, ORG, OTHER, Database, children, resolved, retried
 from support.given import ANN, BOB, NOBODY, alert, dead_letter, secret_ref, sync_run
-from support.hub_scene import SHOP, WEB, cancelled, completed, connected, failed, raised, recorded, started
+from support.hub_scene import (
+    SHOP,
+    WEB,
+    alert_raised,
+    connection_created,
+    letter_recorded,
+    sync_cancelled,
+    sync_completed,
+    sync_failed,
+    sync_started,
+)
 from support.logbook import command_id
 
 NO_CONFIG = sha256(b"{}").digest()
@@ -32,7 +42,7 @@ ALERTS: tuple[tuple[Rule, Severity], ...] = (
 
 class LookUpsContract:
     async def test_the_entries_of_a_command_are_found_by_the_identity_of_the_first(self, database: Database) -> None:
-        places = database.log.add(ORG, ANN, started(1), failed(1), raised("sync_failing", "warning"))
+        places = database.log.add(ORG, ANN, sync_started(1), sync_failed(1), alert_raised("sync_failing", "warning"))
         await database.has()
         first, none = (Identity("org", ORG, None, command_id(database.log.commands + more)) for more in (0, 1))
         found = (await database.look_up(Needs((first, none)))).entries
@@ -49,7 +59,7 @@ class LookUpsContract:
             facts.ProjectMemberAdded(project_id=WEB, user_id=BOB, role="viewer"),
             facts.SecretRefCreated(secret_ref_id=secret_ref(1), key_name="hotmart", secret_id_ref="env:TÖKEN"),
             facts.ConnectionUpdated(connection_id=SHOP, config=free_json(secrets)),
-            connected(LATER, WEB),
+            connection_created(LATER, WEB),
         )
         one, none = await database.orgs(OrgNeeds(ORG), OrgNeeds(LATER))
         assert (none.org, none.fresh) == (None, True)
@@ -86,7 +96,7 @@ class LookUpsContract:
         assert await taken(ORG) == await taken(ORG, OTHER) == {(ORG, alert(1))}
 
     @pytest.mark.parametrize("asking", [(ORG, OTHER), (OTHER, ORG)])
-    async def test_an_id_chosen_by_two_orgs_at_once_goes_to_the_lower_org_id(
+    async def test_an_id_chosen_by_two_orgs_in_one_look_up_goes_to_the_lower_org_id(
         self, database: Database, asking: tuple[str, str]
     ) -> None:
         await database.has()
@@ -96,7 +106,7 @@ class LookUpsContract:
 
     async def test_children_are_loaded_by_id_and_only_for_their_own_org(self, database: Database) -> None:
         by_hand = facts.AlertRaised(alert_id=alert(1), project_id=WEB, severity="info", message="!")
-        await database.has(started(1), failed(1), *(recorded(number) for number in (1, 2)), by_hand)
+        await database.has(sync_started(1), sync_failed(1), *(letter_recorded(number) for number in (1, 2)), by_hand)
         await database.has(*retried([1], 2), resolved([2]))
         asked = children(
             connections=[SHOP], runs=[sync_run(1)], letters=[dead_letter(1), dead_letter(2)], alerts=[alert(1)]
@@ -121,7 +131,7 @@ class LookUpsContract:
         self, database: Database, named: dict[str, list[str]]
     ) -> None:
         by_hand = facts.AlertRaised(alert_id=alert(1), project_id=WEB, severity="info", message="!")
-        await database.has(started(1), recorded(1), by_hand, *(raised(*each) for each in ALERTS))
+        await database.has(sync_started(1), letter_recorded(1), by_hand, *(alert_raised(*each) for each in ALERTS))
         found = await database.children(OrgNeeds(ORG, 0, children(**named)))
         assert found.activities == {SHOP: Activity(NO_CONFIG, running=sync_run(1), pending=1)}
         assert found.alerts == {policy_alert_id(SHOP, rule): Alert(WEB, severity) for rule, severity in ALERTS}
@@ -129,7 +139,7 @@ class LookUpsContract:
         assert (known.activities, known.alerts) == ({}, found.alerts)
 
     async def test_touched_children_are_read_only_with_the_org(self, database: Database) -> None:
-        await database.has(started(1), completed(1))
+        await database.has(sync_started(1), sync_completed(1))
         touched, known = children(runs=[sync_run(1)]), frozenset({SHOP})
         assert await database.children(OrgNeeds(ORG, 0, touched=touched, known=known)) == Children()
         found = await database.children(OrgNeeds(ORG, touched=touched, known=known))
@@ -145,19 +155,19 @@ class LookUpsContract:
         ("ends", "failures"),
         [
             ([], 0),
-            ([cancelled], 0),
-            ([failed, completed], 0),
-            ([completed, failed, cancelled, failed, None], 2),
-            ([failed, completed, cancelled, failed, cancelled], 1),
-            ([completed, failed, failed, cancelled, failed], 3),
-            ([failed] * 5, 3),
+            ([sync_cancelled], 0),
+            ([sync_failed, sync_completed], 0),
+            ([sync_completed, sync_failed, sync_cancelled, sync_failed, None], 2),
+            ([sync_failed, sync_completed, sync_cancelled, sync_failed, sync_cancelled], 1),
+            ([sync_completed, sync_failed, sync_failed, sync_cancelled, sync_failed], 3),
+            ([sync_failed] * 5, 3),
         ],
     )
     async def test_failures_are_counted_back_to_the_last_success(
         self, database: Database, ends: list[Callable[[int], Fact] | None], failures: int
     ) -> None:
         for number, end in enumerate(ends):
-            database.log.add(ORG, ANN, started(number))
+            database.log.add(ORG, ANN, sync_started(number))
             database.log.add(ORG, ANN, *([] if end is None else [end(number)]))
         await database.has()
         running = sync_run(len(ends) - 1) if None in ends else None

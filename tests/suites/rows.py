@@ -1,4 +1,6 @@
-"""Tables that apply row changes, or refuse changes that contradict their rows; in memory and in PostgreSQL."""
+"""Contract suite for tables, in memory and in PostgreSQL, that apply row changes or refuse those that
+contradict rows.
+"""
 
 from abc import ABC, abstractmethod
 
@@ -29,7 +31,7 @@ CREATE TABLE public.labels (id integer PRIMARY KEY, org text, name text, UNIQUE 
 class Rows(ABC):
     @abstractmethod
     async def write(self, *changes: Change) -> None:
-        """Writes like a projector, in one transaction. Raises `FoldError`."""
+        """Writes the changes as a projector does, in one transaction. Raises `FoldError`."""
 
     @abstractmethod
     async def read(self, table: Table) -> list[tuple[object, ...]]:
@@ -60,7 +62,7 @@ class RowsContract:
         assert await filled.read(PARENT) == [(1, "b"), (2, "a")]
         assert await filled.read(CHILD) == [(1, 2, 5), (2, 1, 0), (3, 2, 0)]
 
-    async def test_a_deleted_row_takes_its_children_along(self, filled: Rows) -> None:
+    async def test_deleting_a_row_deletes_its_children(self, filled: Rows) -> None:
         await filled.write(Delete(PARENT, (1,)))
         assert await filled.read(PARENT) == [(2, "a")]
         assert await filled.read(CHILD) == [(3, 2, 0)]
@@ -70,7 +72,7 @@ class RowsContract:
         assert await filled.read(PARENT) == [(1, "b"), (2, "a")]
         assert await filled.read(CHILD) == [(3, 2, 0)]
 
-    async def test_a_row_that_is_made_and_deleted_at_once_leaves_nothing(self, filled: Rows) -> None:
+    async def test_a_row_that_is_inserted_and_deleted_in_one_write_leaves_nothing(self, filled: Rows) -> None:
         await filled.write(parent(3), child(4, 3), Delete(PARENT, (3,)))
         assert len(await filled.read(PARENT)) == 2
         assert len(await filled.read(CHILD)) == 3
@@ -97,9 +99,9 @@ class RowsContract:
             "a taken unique value",
             "no row to update",
             "no row to delete",
-            "a row that went with its parent",
+            "a row deleted with its parent",
         ],
     )
-    async def test_what_contradicts_the_rows_is_refused(self, filled: Rows, changes: list[Change]) -> None:
+    async def test_changes_that_contradict_the_rows_are_refused(self, filled: Rows, changes: list[Change]) -> None:
         with pytest.raises(FoldError):
             await filled.write(*changes)

@@ -1,4 +1,4 @@
-"""A short log of one partition with one entry altered, as a forger would: bytes out, and the ways to alter them."""
+"""A short log of one partition in which one entry is altered, and the changes that a forger could make to it."""
 
 import json
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from support.logbook import Logbook, org, project, user
 
 ORG, ANN, BOB = org(1), user(1), user(2)
 ALTERED = 2
-"""The position of the entry that is altered: a project is made."""
+"""The position of the entry that is altered by default: it creates a project."""
 
 LENGTH = 5
 
@@ -27,7 +27,7 @@ def a_log() -> list[bytes]:
 
 
 def altered(*changes: Change, sealed: bool = False, at: int = ALTERED) -> list[bytes]:
-    """The log with one entry changed; `sealed`: with a hash that fits, and all that follow linked to it."""
+    """The log with one entry changed. With `sealed`, the hashes of this and all later entries are computed again."""
     values = a_log()
     entry = json.loads(values[at])
     for change in changes:
@@ -37,7 +37,7 @@ def altered(*changes: Change, sealed: bool = False, at: int = ALTERED) -> list[b
 
 
 def resealed(values: list[bytes], start: int) -> list[bytes]:
-    """The entries from `start` on get hashes that fit, and all but the first of these are linked to the one before."""
+    """Recomputes the hashes from `start` on, and the `prev` of every entry after the first of these."""
     prev = None
     for at in range(start, len(values)):
         entry = json.loads(values[at])
@@ -57,7 +57,7 @@ def in_columns(**members: Any) -> Change:
 
 
 def without(name: str) -> Change:
-    """Without a column, or without a member of the metadata if the name starts with a dot."""
+    """Removes a column, or a member of the metadata if the name starts with a dot."""
 
     def change(entry: Json) -> None:
         del (entry["metadata_json"] if name.startswith(".") else entry)[name.removeprefix(".")]

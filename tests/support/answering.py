@@ -1,4 +1,4 @@
-"""Answers commands as the services do: records of the commands topic in, results out."""
+"""Stands in for the services: reads commands from Kafka, and publishes a test's answers on the results topic."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -17,7 +17,7 @@ Answer = Callable[[ConsumerRecord[bytes, bytes]], Awaitable[Result | None]]
 
 @asynccontextmanager
 async def answering(settings: Settings, answer: Answer) -> AsyncIterator[Records]:
-    """Answers commands, newest first within a poll; those without a result stay unanswered. Yields what it has read."""
+    """Answers commands, newest first within a poll, or not at all if `answer` returns None. Yields the records read."""
     received: Records = []
     reader = consumer(settings, "test", Topics(settings.topic_prefix).commands, reset="latest")
     writer = producer(settings, "test")

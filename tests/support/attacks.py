@@ -17,17 +17,17 @@ from support.workload import by_user
 
 PARTITIONS = 2
 ATTACKER = fresh_id()
-HEADS, IDLE, SLOW = 100, 600, 24
+HEADER_SOCKETS, IDLE_SOCKETS, SLOW_SOCKETS = 100, 600, 24
 
 
 def batch_of(items: int, data: str, more: str = "") -> bytes:
-    """A batch whose items all have `data` as their data, whether that is JSON or not."""
+    """A batch in which every item has `data` as its data. `data` need not be valid JSON."""
     head = '{"id":"%s","type":"CREATE_CONNECTION","org_id":"%s","data":%s%s}'
     return ("[" + ",".join(head % (fresh_id(), fresh_id(), data, more) for _ in range(items)) + "]").encode()
 
 
 HOSTILE_BODIES = {
-    "wide, and no JSON in the end": batch_of(15, '{"config":[' + ",".join(["{}"] * 85_000) + "]}", ',"x":NaN'),
+    "wide, and invalid JSON at its end": batch_of(15, '{"config":[' + ",".join(["{}"] * 85_000) + "]}", ',"x":NaN'),
     "deep": b"[" * 2_000_000,
     "one key again and again": batch_of(15, "{" + ",".join(['"a":1'] * 40_000) + "}"),
     "many keys": batch_of(15, "{" + ",".join(f'"k{at}":1' for at in range(20_000)) + "}"),
@@ -41,6 +41,7 @@ HOSTILE_BODIES = {
 
 
 async def post_quietly(door: Door, path: str, body: bytes, principal: str) -> int:
+    """Returns the answer's status; 0 if the connection breaks."""
     with suppress(httpx.TransportError):
         return (await door.post(path, body, principal)).status_code
     return 0
@@ -62,19 +63,19 @@ async def hostile_envelopes(system: System, door: Door) -> None:
 
 
 @asynccontextmanager
-async def raw(system: System, count: int) -> AsyncIterator[list[socket.socket]]:
+async def open_sockets(system: System, count: int) -> AsyncIterator[list[socket.socket]]:
     address = urlsplit(system.commands[0].url)
     loop = asyncio.get_running_loop()
     with ExitStack() as closing:
         made = [closing.enter_context(socket.socket()) for _ in range(count)]
         for one in made:
             one.setblocking(False)
-            # Non-blocking: a send that waits until it is accepted would delay the bystander itself.
+            # A blocking connect would stop the event loop, and so delay the bystander.
             await asyncio.wait_for(loop.sock_connect(one, (address.hostname, address.port)), 5)
         yield made
 
 
-async def feed(one: socket.socket, data: bytes) -> None:
+async def send_bytes(one: socket.socket, data: bytes) -> None:
     with suppress(OSError):
         await asyncio.get_running_loop().sock_sendall(one, data)
 
@@ -82,28 +83,29 @@ async def feed(one: socket.socket, data: bytes) -> None:
 async def unfinished_heads(system: System, door: Door) -> None:
     """Headers that never end, and one very long header."""
     lines = b"".join(b"x-%d: y\r\n" % at for at in range(2_000))
-    async with raw(system, HEADS) as sockets:
-        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\nx: " + b"y" * MIB) for one in sockets[: HEADS // 2]))
-        await asyncio.gather(*(feed(one, b"GET / HTTP/1.1\r\n" + lines * 20) for one in sockets[HEADS // 2 :]))
+    head, half = b"GET / HTTP/1.1\r\n", HEADER_SOCKETS // 2
+    async with open_sockets(system, HEADER_SOCKETS) as sockets:
+        await asyncio.gather(*(send_bytes(one, head + b"x: " + b"y" * MIB) for one in sockets[:half]))
+        await asyncio.gather(*(send_bytes(one, head + lines * 20) for one in sockets[half:]))
 
 
 async def idle_connections(system: System, door: Door) -> None:
-    async with raw(system, IDLE):
+    async with open_sockets(system, IDLE_SOCKETS):
         await asyncio.sleep(2)
 
 
 async def slow_bodies(system: System, door: Door) -> None:
-    """Bodies that stop shortly before their end: one caller fills its own share of the body budget and no more."""
+    """One caller sends bodies that stop before their end. They fill its own share of the body budget, and no more."""
     bearer = door.bearer(f"user:{ATTACKER}")["Authorization"]
     head = (
         f"POST /v1/commands:batch HTTP/1.1\r\nHost: x\r\nAuthorization: {bearer}\r\nContent-Length: {4 * MIB}\r\n\r\n"
     )
-    async with raw(system, SLOW) as sockets:
-        await asyncio.gather(*(feed(one, head.encode() + b"[" * (3 * MIB)) for one in sockets))
+    async with open_sockets(system, SLOW_SOCKETS) as sockets:
+        await asyncio.gather(*(send_bytes(one, head.encode() + b"[" * (3 * MIB)) for one in sockets))
         await asyncio.sleep(2)
 
 
-async def outcomes_without_end(system: System, door: Door) -> None:
+async def too_many_outcome_requests(system: System, door: Door) -> None:
     send = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x")
 
     async def ask() -> set[int]:
@@ -113,7 +115,7 @@ async def outcomes_without_end(system: System, door: Door) -> None:
     assert statuses == {404, 429}
 
 
-async def published(system: System, values: list[tuple[bytes, list[tuple[str, bytes]]]]) -> None:
+async def publish(system: System, values: list[tuple[bytes, list[tuple[str, bytes]]]]) -> None:
     async with AIOKafkaProducer(bootstrap_servers=system.settings.kafka_bootstrap, acks="all") as producer:
         topic = f"{system.settings.topic_prefix}commands"
         sent = [
@@ -124,7 +126,9 @@ async def published(system: System, values: list[tuple[bytes, list[tuple[str, by
 
 
 async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
-    """Records without JSON, with hostile JSON, a false principal, no id, or reply headers that lead nowhere."""
+    """Records with no JSON, hostile JSON, a false principal, no id, or reply headers of a partition that is not
+    there.
+    """
     values = [b"", b"\xff" * 1000, b"[" * 100_000, *(body[1:250_000] for body in HOSTILE_BODIES.values())]
     stranger = by_user("RENAME_ORG", fresh_id(), ATTACKER, fresh_id(), name="x").body
     headers = [
@@ -134,17 +138,17 @@ async def records_of_a_misbehaving_service(system: System, door: Door) -> None:
         [("daybook-forwarded-from", b"0")],
     ]
     records = [(value, headers[at % len(headers)]) for at, value in enumerate(values)]
-    await published(system, records + [(stranger, each) for each in headers])
+    await publish(system, records + [(stranger, each) for each in headers])
 
 
-async def batches_that_unfold(system: System, door: Door) -> None:
+async def decompression_bombs(system: System, door: Door) -> None:
     for topic in ("commands", "audit_log"):
         for partition in range(PARTITIONS):
             name = f"{system.settings.topic_prefix}{topic}"
             await send_raw(system.settings.kafka_bootstrap, name, partition, bomb("zstd", 3, 200 * MIB))
 
 
-async def records_of_parameters(system: System, door: Door) -> None:
+async def slow_secret_scans(system: System, door: Door) -> None:
     """Large records in a small batch, full of text that looks like URL parameters with secret values."""
     name = f"{system.settings.topic_prefix}commands"
     for partition in range(PARTITIONS):
@@ -157,8 +161,8 @@ ATTACKS: list[Callable[[System, Door], Awaitable[None]]] = [
     unfinished_heads,
     idle_connections,
     slow_bodies,
-    outcomes_without_end,
+    too_many_outcome_requests,
     records_of_a_misbehaving_service,
-    batches_that_unfold,
-    records_of_parameters,
+    decompression_bombs,
+    slow_secret_scans,
 ]

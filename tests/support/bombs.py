@@ -1,4 +1,6 @@
-"""Record batches that are small in a topic and decompress to any size; they are compressed in pieces and sent raw."""
+"""Decompression bombs: record batches that are small in a topic and decompress to any size. They are compressed piece
+by piece, so that the test needs little memory, and sent as raw bytes.
+"""
 
 import struct
 import time
@@ -21,7 +23,7 @@ _AFTER_LENGTH: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class RawBatch:
-    """The interface that aiokafka's producer expects of a batch, for one that was built elsewhere."""
+    """A batch that is already built, with the methods that aiokafka's producer calls on a batch."""
 
     data: bytes
     records: int
@@ -42,7 +44,7 @@ class RawBatch:
 
 
 def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> RawBatch:
-    """Records without a key, whose values repeat some bytes."""
+    """A batch of records without keys. Each value repeats `value` until it has `value_bytes` bytes."""
     compressed = _CODECS[codec](_pieces(records, value_bytes, value))
     now_ms = int(time.time() * 1000)
     attributes = getattr(DefaultRecordBase, f"CODEC_{codec.upper()}")
@@ -52,7 +54,7 @@ def bomb(codec: str, records: int, value_bytes: int, value: bytes = b"\0") -> Ra
 
 
 async def send_raw(bootstrap: str, topic: str, partition: int, *batches: RawBatch) -> list[int]:
-    """Returns the first offset of each."""
+    """Returns the first offset of each batch."""
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_request_size=5 * MIB) as producer:
         sent = [await producer.send_batch(batch, topic, partition=partition) for batch in batches]
         return [(await acknowledged).offset for acknowledged in sent]
@@ -60,7 +62,7 @@ async def send_raw(bootstrap: str, topic: str, partition: int, *batches: RawBatc
 
 def _pieces(records: int, value_bytes: int, value: bytes) -> Iterator[bytes]:
     for offset in range(records):
-        head = bytearray(b"\0\0")  # attributes, and no later than the batch
+        head = bytearray(b"\0\0")  # no attributes; the same timestamp as the batch
         encode_varint(offset, head.append)
         encode_varint(-1, head.append)
         encode_varint(value_bytes, head.append)
@@ -79,7 +81,7 @@ def _gzip(pieces: Iterator[bytes]) -> bytes:
 
 
 def _snappy(pieces: Iterator[bytes]) -> bytes:
-    """Snappy in the framing of the Java library: a header of 16 bytes before the blocks."""
+    """Snappy in the framing of Kafka's Java library: one header of 16 bytes, then the blocks."""
     framed = [snappy_encode(piece) for piece in pieces]
     return framed[0][:16] + b"".join(each[16:] for each in framed)
 

@@ -1,4 +1,4 @@
-"""Exports of one entry in which one rule of the columns is broken, or just kept, and all hashes fit."""
+"""Exports of one entry whose columns break one rule, or just meet it. All hashes are correct."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ def without(changed: Json, name: str) -> Json:
 
 
 def columns_broken() -> Iterator[Export]:
-    """The first of the rules that does not hold, by the field that the finding names and what is found there."""
+    """Each export breaks one rule. The expected finding names the field and the value found there."""
     rules: list[tuple[str, Json, Json]] = [
         ("metadata_json.v", {}, {"v": 2}),
         ("metadata_json.v", {}, {"v": "1"}),
@@ -108,7 +108,7 @@ def columns_broken() -> Iterator[Export]:
 
 
 def columns_kept() -> Iterator[Export]:
-    """Entries at the edges of the rules, which hold."""
+    """Valid entries that only just meet the rules."""
     for number, (columns, metadata) in enumerate(
         [
             (FAILURE, FAILED | {"data": {}}),

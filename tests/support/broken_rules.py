@@ -1,4 +1,4 @@
-"""Exports in whose entries one rule is broken, with the finding that a verifier must give first."""
+"""Exports whose entries break one rule each, with the finding that a verifier must report first."""
 
 from collections.abc import Iterator
 
@@ -52,7 +52,7 @@ def ids_broken() -> Iterator[Export]:
         ("of an outsider without an actor", {"result": "failure"}, STRANGER | {"data": {"org_id": ORG}}),
         ("of an outsider whose actor is no uuid", {"result": "failure"}, STRANGER | {"data": {"actor_user_id": 1}}),
     ):
-        # The id is given, as there is none to compute.
+        # Without valid members, no id can be computed.
         forged = resealed_entry(columns | {"id": OTHER_ID}, metadata)
         yield alone(f"id: {name}", forged, "id", found=OTHER_ID)
     gone = redacted(entry(columns={"result": "failure", "org_id": None}, metadata=STRANGER))
@@ -133,7 +133,7 @@ def times_broken() -> Iterator[Export]:
 
 
 def filtered_broken() -> Iterator[Export]:
-    """Filtered exports; their entries are those of the honest log."""
+    """Filtered exports of entries from the honest log."""
     whole = LOG[2]
     file = lines(whole)
 

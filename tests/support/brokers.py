@@ -16,13 +16,13 @@ from support.stack import own_home
 # Soon after this, a dead broker's partitions have new leaders.
 SESSION_MS = 6_000
 HEAP_MIB = 256
-# They start side by side, maybe beside services and publishers that ask for them all the time.
+# The three start at the same time, perhaps while services and publishers keep trying to connect.
 START_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)
 class Brokers:
-    """By their node ids."""
+    """The brokers by node id."""
 
     nodes: dict[int, Kafka]
 
@@ -31,7 +31,7 @@ class Brokers:
         return ",".join(node.bootstrap for node in self.nodes.values())
 
     def start(self, *numbers: int) -> None:
-        """Starts them together, because a node accepts no requests before it has found a majority."""
+        """Starts these brokers together, because a node accepts no requests before it has found a majority."""
         for number in numbers:
             self.nodes[number].launch()
         deadline = time.monotonic() + START_SECONDS
@@ -42,7 +42,7 @@ class Brokers:
                 time.sleep(0.1)
 
     def kill(self, *numbers: int) -> None:
-        """`kill -9` for those that are running."""
+        """Kills (SIGKILL) those of these brokers that are running."""
         for process in [self.nodes[number].process() for number in numbers]:
             if process is not None:
                 process.kill()
@@ -64,14 +64,14 @@ def three_brokers() -> Iterator[Brokers]:
         with ThreadPoolExecutor(max_workers=len(nodes)) as threads:
             list(threads.map(Kafka.prepare, nodes.values()))
         brokers = Brokers(nodes)
-        # A node that is asked to stop would wait for a majority that is gone.
+        # Killed, not stopped: a node that is asked to stop waits for a majority, which may be dead already.
         closing.callback(brokers.kill, *nodes)
         brokers.start(*nodes)
         yield brokers
 
 
 def node(home: Home, port: int, cluster: Cluster) -> dict[str, Any]:
-    """The fields of a Kafka whose data are in this home."""
+    """The constructor's arguments for a Kafka that keeps its data in this home."""
     account = service_account()
     places = {"data": data_folder(home, account), "jars_home": Home.of_checkout(), "log": home.log("kafka")}
     return {**places, "account": account, "port": port, "advertised_port": port, "cluster": cluster, "say": print}

@@ -35,8 +35,8 @@ ON CONFLICT (partition) DO UPDATE SET position = excluded.position
 
 @dataclass(slots=True)
 class Services:
-    """`answers`: how many commands it carries out; what it does with the others is `then`. `project`: whether the
-    tables ever show what it did. `arriving`: how many more dead letters there are after each command.
+    """Carries out the first `answers` commands; `then` answers the others. Without `project`, the checkpoint stays
+    behind, as if nothing were projected. After each command, `arriving` new dead letters are added.
     """
 
     database: OwnConnection

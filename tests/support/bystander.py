@@ -1,4 +1,4 @@
-"""A client that keeps sending valid commands while others misbehave, and records how each was answered."""
+"""A client that keeps sending valid commands while other clients misbehave, and records each answer and its time."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ from support.driving import Tenant, eventually
 from support.publisher import Door
 
 PAUSE_SECONDS = 0.05
-LEAST = 10
+MIN_COMMANDS = 10
 AFTERWARDS_SECONDS = 60
-LONGEST_SECONDS = 1.0
-"""Nobody waits longer because of somebody else. (A quiet machine answers in a tenth of it; a busy one may not.)"""
+MAX_SECONDS = 1.0
+"""How much longer an answer may take because of other clients. An idle machine needs a tenth of it, a busy one more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +27,8 @@ class Answered:
 
 @dataclass(slots=True)
 class Bystander:
-    """`tenants`: orgs of its own, one in each partition, whose owner renames them in turn. `usual`: the longest that it
-    waits while nobody misbehaves, looked at once.
+    """Renames the orgs in `tenants` in turn; there is one in each partition. `usual`: the longest time in seconds that
+    an answer took before anybody misbehaved.
     """
 
     door: Door
@@ -36,11 +36,11 @@ class Bystander:
     usual: float = 0.0
     answered: list[Answered] = field(default_factory=list)
 
-    async def look_around(self) -> None:
-        for _ in range(2 * LEAST):
+    async def measure_usual(self) -> None:
+        for _ in range(2 * MIN_COMMANDS):
             await self.send()
         self.usual = max(one.seconds for one in self.answered)
-        assert self.usual < LONGEST_SECONDS, f"{self.usual:.2f} s before anybody misbehaved"
+        assert self.usual < MAX_SECONDS, f"{self.usual:.2f} s before anybody misbehaved"
         self.check()
 
     async def send(self) -> None:
@@ -55,26 +55,28 @@ class Bystander:
         self.answered.append(Answered(began, time.perf_counter() - began, fault))
 
     async def keep_sending(self, stop: asyncio.Event) -> None:
-        """Returns once the last command is answered."""
+        """Sends until `stop` is set, and returns when the last command is answered."""
         while not stop.is_set():
             await self.send()
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def has_sent_since(self, moment: float) -> bool:
-        return sum(one.began >= moment for one in self.answered) >= LEAST
+        return sum(one.began >= moment for one in self.answered) >= MIN_COMMANDS
 
     def check(self) -> None:
-        """Every answer so far was a success and in time. A generally slow machine gets more time."""
+        """Asserts that every answer was a success and in time. On a machine that is slow anyway, more time is
+        allowed.
+        """
         faults = [one.fault for one in self.answered if one.fault is not None]
         assert not faults, faults[:3]
         longest = max(one.seconds for one in self.answered)
-        assert longest < LONGEST_SECONDS + self.usual, f"{longest:.2f} s, usually {self.usual:.2f} s"
+        assert longest < MAX_SECONDS + self.usual, f"{longest:.2f} s, usually {self.usual:.2f} s"
 
 
 @asynccontextmanager
 async def undisturbed(bystander: Bystander) -> AsyncIterator[None]:
-    """Whatever happens meanwhile, each of the bystander's commands is answered in time; so are those that come when it
-    is over, behind what it left in the partitions.
+    """Checks that each of the bystander's commands is answered in time while the block runs, and also afterwards, when
+    the records that the block left in the partitions come first.
     """
     bystander.answered.clear()
     stop = asyncio.Event()

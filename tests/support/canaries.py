@@ -1,5 +1,5 @@
-"""Commands that carry something secret, in every place that a publisher may put it: a mark in, the commands out, each
-with what becomes of it. Wherever the mark is seen again, it has leaked.
+"""Commands that carry a secret, in every place where a publisher may put one. The secret contains a mark; a test looks
+for the mark in everything that Daybook writes. Each command comes with its expected status.
 """
 
 import json
@@ -10,7 +10,7 @@ from typing import Any
 from support.chain import Json
 from support.driving import fresh_id
 
-MORE_THAN_AN_ENVELOPE = "x" * 300 * 1024
+TOO_LONG_TEXT = "x" * 300 * 1024
 KEYS = (
     *("password", "Passwd", "SECRET", "client-secret", "app_secret", "token", "ACCESS_TOKEN", "refresh-token"),
     *("api_key", "Private-Key", "hotTok", "basic", "Authorization", "credentials", "senha", "smtpPassword", "pwd"),
@@ -20,7 +20,7 @@ KEYS = (
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A text that occurs nowhere else, and a number for places that take no text."""
+    """A text that occurs nowhere else, and such a number for places that take no text."""
 
     text: str
     number: int
@@ -37,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """`used_id` is the id of a command of the org that has been decided."""
+    """Existing things. `used_id` is the id of a command of the org that is already decided."""
 
     org_id: str
     project_id: str
@@ -48,7 +48,9 @@ class Scene:
 
 @dataclass(frozen=True, slots=True)
 class Canary:
-    """`logged`: it is decided. `whole`: its bytes are one JSON document, so it may stand among others."""
+    """`logged`: the command is decided, so the log has an entry of it. `whole`: the body is one JSON document, so it
+    can be an item of a batch.
+    """
 
     name: str
     command_id: str
@@ -62,7 +64,7 @@ def canaries(scene: Scene, mark: Mark) -> list[Canary]:
     made = [*_in_configs(scene, mark), *_in_references(scene, mark), *_beside_other_faults(scene, mark)]
     made += [*_in_payloads(scene, mark), *_in_refused_payloads(scene, mark)]
     made += [*_in_free_texts(scene, mark), *_in_names_and_keys(scene, mark)]
-    return [*made, *_in_no_json(scene, mark)]
+    return [*made, *_in_invalid_json(scene, mark)]
 
 
 def _texts(mark: str) -> dict[str, str]:
@@ -163,13 +165,13 @@ def _beside_other_faults(scene: Scene, mark: Mark) -> Iterator[Canary]:
     yield _canary("beside an empty name", _creation(scene, config, name=""))
     yield _canary("beside an unknown field", _creation(scene, config, note="x"))
     yield _canary("beside a NUL", _creation(scene, config, name="a\0b"))
-    # What no parser can read is not searched for secrets either: it is refused and not kept.
+    # Invalid JSON is not searched for secrets: it is refused (400) and not kept.
     yield _canary("beside a lone surrogate", _creation(scene, config, name="a\ud800b"), 400)
     yield _canary("beside NaN", _creation(scene, config, name=float("nan")), 400)
     yield _canary("beside a huge number", _creation(scene, config, name=10**400), 400)
     yield _canary("beside what is nested too deep", _creation(scene, config, name=_nested(0, 60)))
     yield _canary("nested too deep itself", _creation(scene, _nested(config, 60)))
-    yield _canary("in an envelope that is too large", _creation(scene, config, name=MORE_THAN_AN_ENVELOPE), 413)
+    yield _canary("in an envelope that is too large", _creation(scene, config, name=TOO_LONG_TEXT), 413)
     for at, (old, new) in enumerate(
         [(b'"config"', b'"config": 1, "config"'), (b'"config"', b'"c\\u006fnfig"'), (b'"data"', b'"data": {}, "data"')]
     ):
@@ -178,7 +180,7 @@ def _beside_other_faults(scene: Scene, mark: Mark) -> Iterator[Canary]:
 
 
 def _in_free_texts(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """Marks that are removed before the command goes on: workers report what their sources said."""
+    """Texts in which workers report errors of their sources. Secrets in them are removed before the command is kept."""
     for name, text in _texts(mark.text).items():
         failed = f"the source said: {text}"
         yield _canary(f"{name} in an error", _recording(scene, {"kept": 2}, error=failed), 200, logged=True)
@@ -203,7 +205,7 @@ def _in_names_and_keys(scene: Scene, mark: Mark) -> Iterator[Canary]:
 
 
 def _in_payloads(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """Marks that are removed before the payload is stored."""
+    """Payloads from which secrets are removed before they are stored."""
     payloads = {
         "at the top": {"hottok": mark.text, "kept": 1},
         "in another case": {"HotTok": mark.text},
@@ -236,7 +238,7 @@ def _in_refused_payloads(scene: Scene, mark: Mark) -> Iterator[Canary]:
     yield _canary("hottok: beside NaN", _recording(scene, [payload, float("inf")]), 400)
     yield _canary("hottok: nested too deep", _recording(scene, _nested(payload, 60)), 400)
     yield _canary("hottok: in a payload that is too large", _recording(scene, [payload, "x" * 70_000]), 400)
-    large = _recording(scene, [payload, MORE_THAN_AN_ENVELOPE])
+    large = _recording(scene, [payload, TOO_LONG_TEXT])
     yield _canary("hottok: in an envelope that is too large", large, 413)
     yield _canary("hottok: beside the payload", _recording(scene, 1, hottok=mark.text), 400)
     yield _canary("hottok: beside the data", _recording(scene, 1) | {"HOTTOK": mark.number}, 400)
@@ -250,8 +252,8 @@ def _recording(scene: Scene, payload: Any, /, **more: Any) -> Json:
     return _envelope(scene, "RECORD_DLQ_EVENT", **data | more)
 
 
-def _in_no_json(scene: Scene, mark: Mark) -> Iterator[Canary]:
-    """Text that no parser reads, but a person may."""
+def _in_invalid_json(scene: Scene, mark: Mark) -> Iterator[Canary]:
+    """Bodies that no parser accepts, but in which a person could read the secret."""
     carriers = {
         "a password": _creation(scene, {"password": mark.text}),
         "a Meta token": _creation(scene, {"secrets": {"access_token": f"EAA{mark.text}{mark.text}"}}),
@@ -270,10 +272,10 @@ def _broken(body: bytes) -> dict[str, bytes]:
     return {
         "cut short": body[:-2],
         "with more behind it": body + b"}",
-        "in two documents": body + b"\n{}",
-        "as another language writes it": body.replace(b'"', b"'"),
+        "followed by a second document": body + b"\n{}",
+        "in single quotes": body.replace(b'"', b"'"),
         "with a comma too many": body[:-1] + b",}",
         "with escaped keys, cut short": body[:-2].replace(b"passwor", b"p\\u0061sswor").replace(b"tok", b"to\\u006B"),
         "in UTF-16": body.decode().encode("utf-16"),
-        "beside what nobody can nest": body[:-1] + b', "more": ' + b"[" * 5000 + b"]" * 5000 + b"}",
+        "beside lists nested too deep": body[:-1] + b', "more": ' + b"[" * 5000 + b"]" * 5000 + b"}",
     }

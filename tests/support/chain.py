@@ -1,5 +1,5 @@
-"""The log's recipes once more, straight from the specification: ids, partitions, hashes, the admission rule.
-Entries are plain dicts here. It shares no code with what it checks.
+"""The recipes of the log, implemented a second time from the specification: ids, partitions, hashes, the admission
+rule. Entries are plain dicts. This module shares no code with the product, which it checks.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ import rfc8785
 Json = dict[str, Any]
 ZEROS = "0" * 64
 FREE_TEXT = {"message", "error", "error_message", "reason", "stats"}
-"""Fields left out of a request."""
+"""Fields that the hash of a request leaves out."""
 _M = 0x5BD1E995
 _U32 = 0xFFFFFFFF
 
@@ -31,13 +31,13 @@ def entry_id(key: str, command_id: str, ordinal: int = 0, scope: str = "org", ac
 
 
 def second_id(key: str, command_id: str, ordinal: int = 0, scope: str = "org", actor: str | None = None) -> str:
-    """The row's id where another entry has the first one: sixteen bytes of another digest over the same."""
+    """The row's id if another entry has the first id already: 16 bytes of a second digest over the same bytes."""
     digest = hashlib.sha256(b"daybook-id/v2\n" + _identity(scope, key, actor, command_id, ordinal)).digest()
     return _uuid8(digest[:16])
 
 
 def thing_id(org_id: str, command_id: str) -> str:
-    """The id of what a create makes, unless a service chose one."""
+    """The id of the thing that a command creates, unless a service chose one."""
     return second_id(org_id, command_id)
 
 
@@ -86,8 +86,8 @@ def entry_hash(entry: Json) -> str:
     return hashlib.sha256(b"daybook-entry/v1\n" + jcs(entry | {"metadata_json": kept})).hexdigest()
 
 
-def sealed(entry: Json, position: int, prev: str) -> Json:
-    """The entry at a place of the chain, with its hashes recomputed."""
+def hashed_at(entry: Json, position: int, prev: str) -> Json:
+    """The entry with this position and `prev`, and with its hashes recomputed."""
     metadata = entry["metadata_json"] | {"position": position, "prev": prev}
     metadata["commit"] = commit_hash(metadata["salt"], metadata["data"])
     placed = entry | {"metadata_json": metadata}
@@ -97,7 +97,7 @@ def sealed(entry: Json, position: int, prev: str) -> Json:
 
 @dataclass(slots=True)
 class Chain:
-    """One partition's records, sorted out: the entries that extend the log and the offsets of the void ones."""
+    """The records of one partition: the entries that extend the log, and the offsets of the void records."""
 
     partition: int
     entries: list[Json] = field(default_factory=list)
@@ -128,7 +128,7 @@ class Chain:
 
 
 def _canonical(value: bytes | None) -> Json | None:
-    """The record as an object if it is canonical JSON with metadata, else None."""
+    """The record's JSON object if the record is canonical and has the metadata that the chain needs, else None."""
     try:
         entry = json.loads(value or b"")
     except (ValueError, RecursionError):
@@ -140,7 +140,7 @@ def _canonical(value: bytes | None) -> Json | None:
 
 
 def chains(partitions: int, records: Iterable[tuple[int, int, bytes | None]]) -> list[Chain]:
-    """Records are (partition, offset, value), each partition's in offset order."""
+    """One chain for each partition. Records are (partition, offset, value), in offset order within a partition."""
     made = [Chain(partition) for partition in range(partitions)]
     for partition, offset, value in records:
         made[partition].take(offset, value)

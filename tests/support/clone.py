@@ -1,4 +1,4 @@
-"""A checkout of its own to run `daybook up` in, and a shell like a reader's beside it."""
+"""A separate checkout in which tests run `daybook up`, and a shell as a reader of the tour uses it."""
 
 import os
 import re
@@ -27,8 +27,8 @@ DONE = "--- done ---"
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A copy of the checkout's infra, whose `.daybook/` is its own; the services are the installed ones, and Kafka's
-    jars are shared.
+    """A copy of the checkout's `infra`, with its own `.daybook/`. It uses the installed services and the checkout's
+    Kafka jars.
     """
 
     folder: Path
@@ -39,12 +39,12 @@ class Clone:
 
     @property
     def env(self) -> dict[str, str]:
-        """The clone's code before the checkout's, and no server or secret from outside."""
+        """An environment in which Python finds the clone's code before the checkout's."""
         return {**os.environ, "PYTHONPATH": str(self.folder / "infra")}
 
     @property
     def output(self) -> str:
-        """What `daybook up` has printed so far."""
+        """All that `daybook up` has printed so far."""
         return (self.folder / "output").read_text(encoding="utf-8")
 
     @property
@@ -79,7 +79,7 @@ def command(*arguments: str) -> list[str]:
 
 @contextmanager
 def cloned() -> Iterator[Clone]:
-    """Its folder is deleted afterwards; then no server may run in it."""
+    """Makes a clone, and deletes its folder afterwards. By then, its servers must have stopped."""
     clone = Clone(Path(tempfile.mkdtemp(prefix="daybook-clone-")))
     shutil.copytree(checkout() / "infra", clone.folder / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     clone.home.folder.mkdir()
@@ -108,8 +108,8 @@ def running_clone() -> Iterator[Clone]:
 
 
 class Shell:
-    """`bash -euo pipefail`, line after line. Its script comes over a pipe of its own, so that no program in it can read
-    on where the shell should.
+    """Runs lines in `bash -euo pipefail`. The shell reads its script from a separate pipe and not from stdin, so that
+    no program in the script can read the next lines.
     """
 
     def __init__(self, clone: Clone) -> None:
@@ -138,7 +138,7 @@ class Shell:
         self._lines.close()
 
     def run(self, lines: str) -> str:
-        """Returns what the lines print; raises AssertionError with the output if one of them fails."""
+        """Runs the lines and returns their output. Raises AssertionError with the output if one of them fails."""
         self._lines.write(f"{lines}\necho '{DONE}'\n")
         self._lines.flush()
         assert self._process.stdout is not None

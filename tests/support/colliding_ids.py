@@ -1,4 +1,4 @@
-"""First ids cut to eight bits of their hash, so that collisions, which take senders days to find, are frequent."""
+"""First ids cut to eight bits of their hash, so that they often collide. To find a real collision takes days."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from daybook_contracts.entries.identity import Identity
 
 @contextmanager
 def colliding_ids() -> Iterator[None]:
-    """For writers, readers and judges alike; second ids stay whole."""
+    """Cuts first ids for all code that runs in the block: writers, readers and judges. Second ids are not cut."""
     whole = Identity.first_id
 
     def cut(identity: Identity) -> str:

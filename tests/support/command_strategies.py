@@ -1,4 +1,4 @@
-"""Hypothesis strategies for commands as publishers may write them: valid in content, untidy in form."""
+"""Hypothesis strategies for valid commands that are not in normal form: ids in any case, spaces around names, nulls."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +47,7 @@ def optional(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 @dataclass(frozen=True, slots=True)
 class UntidyDraws(Draws):
-    """What random commands are drawn from, as publishers may write it."""
+    """Random values for commands, not in normal form."""
 
     draw: st.DrawFn
 
@@ -69,7 +69,7 @@ class UntidyDraws(Draws):
 
 @st.composite
 def envelopes(draw: st.DrawFn, kinds: tuple[str, ...] = tuple(COMMANDS)) -> Json:
-    """An envelope of one of the types, as a JSON object. What may be left out may be null, too."""
+    """An envelope of one of the types, as a JSON object. Optional fields may be missing or null."""
     kind, users = draw(st.sampled_from(kinds)), [draw(uuids)]
     draws = UntidyDraws(EvenRandom(draw(st.randoms(use_true_random=False))), users, draw)
     data = DATA[kind](draws, new_org("", users[0]))

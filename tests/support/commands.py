@@ -1,4 +1,4 @@
-"""Commands for tests that need one, and how the edge parses raw ones."""
+"""Example commands, and the parser's result for raw ones."""
 
 import json
 from typing import Any

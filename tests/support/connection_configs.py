@@ -43,7 +43,7 @@ META_ADS_WHOLE: Json = {
 }
 SAMPLES = {"hotmart": (HOTMART, HOTMART_WHOLE), "meta_ads": (META_ADS, META_ADS_WHOLE)}
 OTHER: Final = "other_source"
-"""A type without a model."""
+"""A connection type without a model."""
 
 
 def refusal(type_: str, config: Json) -> str:

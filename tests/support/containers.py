@@ -17,7 +17,7 @@ FIRST_PORT = 30_000
 
 @contextmanager
 def containers() -> Iterator[Servers]:
-    """Containers and volumes are deleted afterwards, unless the test session is killed."""
+    """Deletes the containers and their volumes afterwards, unless the test session is killed."""
     kafka = next_free(FIRST_PORT)
     postgres = next_free(kafka + 1)
     password = secrets.token_urlsafe(24)

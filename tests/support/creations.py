@@ -1,4 +1,4 @@
-"""The commands that create a thing whose id a service may choose: data without the id, valid in the hub's scene."""
+"""The commands that create a thing whose id a service may choose: their data without the id, valid in hub_scene."""
 
 from support.chain import Json
 from support.hub_scene import SHOP, WEB
@@ -15,6 +15,6 @@ CREATIONS: dict[str, Json] = {
 
 
 def creation(type_: str, chosen: str | None) -> Json:
-    """The data of such a command, with a chosen id or null."""
+    """The data of such a command, with the id that the service has chosen, or with null."""
     _, field = CREATED[type_]
     return {**CREATIONS[type_], field: chosen}

@@ -1,4 +1,6 @@
-"""The table of readable data in docs/verify.md, generated from the structs that the product reads entries with."""
+"""Generates the table of the data of entries in docs/verify.md from the structs with which the product reads
+entries.
+"""
 
 from typing import Any, Final, get_args, get_type_hints
 
@@ -50,7 +52,7 @@ def _members(kind: type[Fact]) -> str:
 
 
 def _form(name: str, hint: Any) -> str:
-    if name in {"changed", "config"}:  # more than their types say; `fields.py` has the checks
+    if name in {"changed", "config"}:  # `fields.py` checks more than the types of these two say
         return {"changed": "false", "config": "config"}[name]
     (alone,) = [part for part in get_args(hint) if part is not UnsetType] if _is_optional(hint) else [hint]
     (form,) = [form for known, form in _FORMS if known == alone]

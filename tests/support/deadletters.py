@@ -30,4 +30,4 @@ async def dead_letter(settings: Settings, partition: int, offset: int, seconds: 
             letter = DeadLetter(record.key, record.value, dict(record.headers))
             if letter.origin == origin:
                 return letter
-    raise AssertionError("a consumer's records never end")
+    raise AssertionError("the consumer stopped; it should wait for records until the time is up")

@@ -1,4 +1,4 @@
-"""The real deciders, command by command, on fully loaded orgs; and the log that results."""
+"""Runs the real deciders on whole orgs, one command after another, and builds the log of their decisions."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ from support.world import CREATED
 
 @dataclass(slots=True)
 class Deciders:
-    """`orgs`: by id; `users`: who is registered; `owners`: whose each chosen id is."""
+    """`orgs`: by id; `users`: the ids of the registered users; `owners`: for each chosen id, the org that has it."""
 
     orgs: dict[str, Org | None] = field(default_factory=dict)
     users: set[str] = field(default_factory=set)
@@ -30,10 +30,10 @@ class Deciders:
         _, chosen = CREATED.get(send.command["type"], ("", ""))
         if (id_ := send.command["data"].get(chosen)) is not None:
             self.owners.setdefault(id_, send.key)
-        return self.take(parse_command(send.body), parse_principal(send.principal))
+        return self.decide_parsed(parse_command(send.body), parse_principal(send.principal))
 
-    def take(self, command: Command, principal: Principal) -> Outcome:
-        """Reserves no chosen id."""
+    def decide_parsed(self, command: Command, principal: Principal) -> Outcome:
+        """Decides without reserving a chosen id."""
         outcome = self.given(command.key).when(command, principal)
         self.orgs[command.key] = outcome.folded()
         if command.type == "REGISTER_USER" and isinstance(outcome.decision, Acceptance):
@@ -45,8 +45,8 @@ class Deciders:
         return Given(self.orgs.get(org_id), frozenset(self.users), taken)
 
 
-def record(log: Logbook, outcome: Outcome) -> list[bytes]:
-    """Writes a decision's entries as a shard does, and returns their values."""
+def append_decision(log: Logbook, outcome: Outcome) -> list[bytes]:
+    """Appends a decision's entries to the log as a shard does, and returns their bytes."""
     command, standing = outcome.command, outcome.standing
     at = partition_of(command.key, log.partitions)
     own = OwnCommand(command, outcome.context.principal, standing)
@@ -58,11 +58,11 @@ def record(log: Logbook, outcome: Outcome) -> list[bytes]:
     return [each.value for each in made]
 
 
-def written(sends: Iterable[Send]) -> Logbook:
-    """The resulting log of one partition, with a void record after every seventh command."""
+def log_of(sends: Iterable[Send]) -> Logbook:
+    """The log of these commands' decisions, in one partition, with a void record after every seventh command."""
     deciders, log = Deciders(), Logbook()
     for at, send in enumerate(sends):
-        record(log, deciders.decide(send))
+        append_decision(log, deciders.decide(send))
         if at % 7 == 0:
             log.void(0)
     return log

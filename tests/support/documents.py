@@ -1,4 +1,4 @@
-"""The documentation as tests read it: a Markdown page in, its fenced blocks out, whatever they contain."""
+"""Reads the documentation: the sections and the fenced blocks of a Markdown page."""
 
 import json
 import re
@@ -47,7 +47,7 @@ def section(text: str, title: str) -> str:
 
 
 def blocks(text: str, *languages: str) -> list[Block]:
-    """Fenced blocks of these languages, or of all, in order."""
+    """The fenced blocks of these languages, in order; all blocks if no language is given."""
     found = [Block(language, inside) for language, inside in _FENCED.findall(text)]
     return [block for block in found if not languages or block.language in languages]
 
@@ -72,7 +72,7 @@ def difference(shown: Block, got: str) -> str | None:
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """One JSON value after another."""
+    """The JSON values in a text that has one after another."""
     rest = text.strip()
     while rest:
         value, end = _JSON.raw_decode(rest)
@@ -81,12 +81,12 @@ def json_values(text: str) -> Iterator[Any]:
 
 
 def _lines(text: str) -> list[str]:
-    """The lines that are not empty, without column widths."""
+    """The lines that are not empty, with runs of spaces shortened to one."""
     return [" ".join(line.split()) for line in text.splitlines() if line.strip()]
 
 
 def _fits(shown: list[str], got: list[str]) -> bool:
-    """Line by line; a line `...` stands for any number of lines, and `…` for one or more characters of a line."""
+    """Whether the lines match. In `shown`, a line `...` stands for any lines, and `…` for characters of a line."""
     if not shown:
         return not got
     if shown[0] == "...":

@@ -1,5 +1,5 @@
-"""A door without servers: what it stands on, in memory, each as small as its protocol.
-The replies are the real ones.
+"""The door without servers: small stand-ins, in memory, for everything that it depends on. Only `Replies` is the real
+one.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -36,7 +36,7 @@ ENTRY = "01890000-0000-8d42-a25f-2195770a803a"
 
 Decide = Callable[[dict[str, Any]], Result | None]
 Verifier = Callable[..., Authenticator]
-"""Takes settings by name."""
+"""Takes settings as keyword arguments."""
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ async def status(authenticator: Authenticator, jwt_text: str) -> int:
 
 
 def problem_of(answer: httpx.Response) -> tuple[int, str]:
-    """The status and the code of a problem that is consistent."""
+    """The status and the code of a problem answer, after checking that its members are consistent."""
     assert answer.headers["content-type"] == "application/problem+json"
     body = answer.json()
     assert body["type"] == f"urn:daybook:problem:{body['code']}"
@@ -88,7 +88,9 @@ def undecided(_: dict[str, Any]) -> None:
 
 @dataclass(slots=True)
 class Kafka:
-    """Takes what is published, in calls; `decide` answers, or leaves undecided, what was not lost."""
+    """Keeps what each call publishes. Unless `fate` is NOTHING_DONE, `decide` gives the result; None: no answer
+    comes.
+    """
 
     replies: Replies
     decide: Decide = accepted
@@ -115,7 +117,7 @@ class Kafka:
 
 @dataclass(slots=True)
 class Users:
-    """`awaited`: each awaited user, with the number of publications at that time."""
+    """`awaited`: for each call of `wait_for`, the users and how many commands were published by then."""
 
     kafka: Kafka
     known: set[str] = field(default_factory=lambda: {USER, OTHER})
@@ -146,9 +148,8 @@ class Outcomes:
 
 
 class DoorAlone:
-    """A door of its own for one test; `principal` is who sends unless a call says otherwise.
-
-    `publishing` replaces the Kafka in memory by another one.
+    """A door for one test. `principal` sends the commands unless a call names another one. `publishing` replaces the
+    Kafka in memory.
     """
 
     def __init__(

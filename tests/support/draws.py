@@ -1,4 +1,4 @@
-"""The random values of a workload: ids, names, texts, JSON values and things that probably exist in an org."""
+"""The random values of a workload: ids, names, texts, JSON values, and ids of things that probably exist in an org."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ NAMES = ("Ada", "Grace", "Zoë", "数据", "naïve 🦉", "Quarter 4", 'a "quote
 KEY_NAMES = ("Hotmart token", "client", "meta", "meta app", "données", "spare")
 TEXTS = ("HTTP 503", "gave up after 3 tries", "  as it came\n", "não é válido 🦉", 'a "quoted" \\ text')
 FEW_BITS = 8
-"""Of numbers that are as likely as one another: of wider ones hypothesis prefers the small."""
+"""Numbers of up to this many bits are drawn evenly; of wider ones, hypothesis prefers small numbers."""
 VALUES: tuple[Any, ...] = (
     None,
     "not JSON at all: <xml/>",
@@ -34,8 +34,8 @@ def new_id(random: Random) -> str:
 
 
 class EvenRandom(Random):
-    """Hypothesis's source for what has to be drawn evenly. Wide numbers become ids: these are counted, so no two are
-    equal. It shrinks towards high fractions, where nothing unlikely happens.
+    """Draws evenly from hypothesis's source. Wide numbers are used for ids; they are counted up, so no two are equal.
+    Hypothesis shrinks towards fractions near 1, for which `chance` is false, so that unlikely things do not happen.
     """
 
     def __init__(self, source: Random) -> None:

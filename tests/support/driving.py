@@ -1,5 +1,5 @@
-"""What most scenarios do with a running system: register users, send many commands at once by many ways, wait until the
-tables have caught up, and hold them against a fold of the log.
+"""What most tests do with a running system: register users, send many commands at once, over HTTP and Kafka, wait until
+they are projected, and compare the tables with a fold of the log.
 """
 
 import asyncio
@@ -12,14 +12,15 @@ from uuid import uuid4
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import Json
-from support.publisher import Door, Publisher, Send, decided
+from support.publisher import Door, Publisher, Send, send_until_decided
 from support.replay import check_chain, entries_of, read_log
-from support.sql import connected_to
+from support.sql import open_connection
 from support.tables import differences, fold, read_tables
 from support.workload import SERVICE, by_user, command, registration
 
 Seen = TypeVar("Seen")
 Way = Callable[[Send], Awaitable[Json]]
+"""A way to send a command: returns its outcome."""
 
 
 def fresh_id() -> str:
@@ -33,22 +34,24 @@ def fresh_ids(count: int) -> tuple[str, ...]:
 async def eventually(look: Callable[[], Awaitable[Seen]], seconds: float = 15) -> Seen:
     """The first truthy result of `look`. Raises TimeoutError if there is none within `seconds`."""
     async with asyncio.timeout(seconds):
-        while not (seen := await look()):  # noqa: ASYNC110 - what it looks at is another process
+        while not (seen := await look()):  # noqa: ASYNC110 - no event: another process makes it true
             await asyncio.sleep(0.02)
         return seen
 
 
-def through(*ways: Door) -> Way:
-    """Sends by HTTP until there is a final answer."""
+def over_http(*ways: Door) -> Way:
+    """Sends over HTTP, to these doors in turn, until there is a final answer."""
 
     async def send(one: Send) -> Json:
-        return await decided(one, *ways)
+        return await send_until_decided(one, *ways)
 
     return send
 
 
 def over_kafka(publisher: Publisher, seconds: float = 40) -> Way:
-    """Publishes and reads the outcome from the results topic, without the `result` that HTTP answers lack."""
+    """Publishes to Kafka and reads the outcome from the results topic. Drops `"result": "failure"`, which HTTP answers
+    do not have.
+    """
 
     async def send(one: Send) -> Json:
         outcome = await asyncio.wait_for(await publisher.publish(one), seconds)
@@ -62,7 +65,9 @@ def without_failure(outcome: Json) -> Json:
 
 
 async def send_all(sends: Iterable[Send], ways: Sequence[Way], *, at_once: int = 48) -> list[tuple[Send, Json]]:
-    """Sends in order, `at_once` at a time, using the ways in turn, so that commands to one org overlap."""
+    """Sends in order, up to `at_once` commands at a time, so that commands to one org overlap. Uses the ways in
+    turn.
+    """
     waiting, outcomes = enumerate(sends), list[tuple[Send, Json]]()
 
     async def work() -> None:
@@ -88,7 +93,7 @@ async def register(door: Door, connection: Connection, users: Iterable[str]) -> 
 
 
 async def register_all(door: Door, connection: Connection, registrations: Sequence[Send]) -> None:
-    """Registers users, all at once, and waits until they are projected."""
+    """Registers users in one batch, and waits until they are projected."""
     items = await post_batch(door, registrations, SERVICE)
     assert {item["status"] for item in items} == {200}, items
     await until_projected(connection, [item["position"] for item in items])
@@ -105,17 +110,17 @@ async def until_projected(connection: Connection, positions: Iterable[str], seco
 
 
 @asynccontextmanager
-async def connected(settings: Settings) -> AsyncIterator[Connection]:
-    async with connected_to(settings.database_url.get_secret_value()) as connection:
+async def open_database(settings: Settings) -> AsyncIterator[Connection]:
+    async with open_connection(settings.database_url.get_secret_value()) as connection:
         yield connection
 
 
 async def check_tables(settings: Settings) -> None:
-    """Raises AssertionError unless the log is sound and the tables, once caught up, are its fold."""
+    """Raises AssertionError unless the log's chain is valid and the tables, when it is projected, equal its fold."""
     log = await read_log(settings)
     for chain in log:
         check_chain(chain)
-    async with connected(settings) as connection:
+    async with open_database(settings) as connection:
         await until_projected(connection, [f"{chain.partition}.{chain.head[0]}" for chain in log if chain.entries])
         found = await read_tables(connection)
     lines = differences(fold(entries_of(log)), found)
@@ -124,8 +129,8 @@ async def check_tables(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """An org with a user in each role, and a registered user who is not a member. It has a project if it has any
-    connections.
+    """An org with a user in each role, and a registered user who is not a member (`stranger`). If it has connections,
+    it also has a project.
     """
 
     org_id: str
@@ -142,7 +147,7 @@ class Tenant:
         return self.owner, self.admin, self.member, self.viewer, self.stranger
 
     def by(self, actor: str, kind: str, **data: Any) -> Send:
-        """A command of a user to this org, under a new id."""
+        """A user's command to this org, with a new id."""
         return by_user(kind, self.org_id, actor, fresh_id(), **data)
 
     def by_service(self, kind: str, actor: str | None = None, **data: Any) -> Send:
@@ -152,7 +157,7 @@ class Tenant:
         return self.by(self.owner, "RENAME_ORG", name=name)
 
     def founding(self) -> list[Send]:
-        """The commands that create the org, in order. Some choose ids, so a service sends them."""
+        """The commands that create the org, in order. A service must send them, because some of them choose ids."""
         roles = {"admin": self.admin, "member": self.member, "viewer": self.viewer}
         sends = [self.by(self.owner, "CREATE_ORG", name="Org")]
         sends += [self.by(self.owner, "ADD_MEMBER", user_id=user, role=role) for role, user in roles.items()]
@@ -170,40 +175,40 @@ async def new_tenant(door: Door, connection: Connection, org_id: str | None = No
 
 
 async def new_tenants(door: Door, connection: Connection, org_ids: Iterable[str], connections: int = 0) -> list[Tenant]:
-    """Creates orgs whose users are in the tables."""
+    """Creates orgs, and waits until their users are projected."""
     tenants = [Tenant(org_id, fresh_ids(connections)) for org_id in org_ids]
     await register(door, connection, [user for tenant in tenants for user in tenant.people])
     for tenant in tenants:
-        await found(door, tenant.founding())
+        await send_until_accepted(door, tenant.founding())
     return tenants
 
 
-async def found(door: Door, sends: Sequence[Send]) -> None:
-    """Sends one batch by a service, again and again until every command is accepted."""
+async def send_until_accepted(door: Door, sends: Sequence[Send]) -> None:
+    """Sends the commands as one batch of a service, and repeats it until every command is accepted."""
 
-    async def is_founded() -> bool:
+    async def all_accepted() -> bool:
         items = await post_batch(door, sends, SERVICE)
         assert {item["status"] for item in items} <= {200, 202, 503}, items
         return all(item["status"] == 200 for item in items)
 
-    await eventually(is_founded, seconds=30)
+    await eventually(all_accepted, seconds=30)
 
 
-async def done(door: Door, send: Send) -> Json:
+async def send_accepted(door: Door, send: Send) -> Json:
     """Sends a command that must succeed; returns the answer."""
-    answer = await decided(send, door)
+    answer = await send_until_decided(send, door)
     assert answer["status"] == 200, answer
     return answer
 
 
-async def projected(door: Door, connection: Connection, send: Send, seconds: float = 30) -> Json:
-    """Sends a command that must succeed, and waits until the tables have it; returns the answer."""
-    answer = await done(door, send)
+async def send_and_project(door: Door, connection: Connection, send: Send, seconds: float = 30) -> Json:
+    """Sends a command that must succeed, and waits until it is projected; returns the answer."""
+    answer = await send_accepted(door, send)
     await until_projected(connection, [answer["position"]], seconds)
     return answer
 
 
-def made_id(answer: Json) -> str:
-    """The id of what the command created."""
+def created_id(answer: Json) -> str:
+    """The id of the thing that the command created."""
     id_: str = answer["entries"][0]["entity_id"]
     return id_

@@ -1,4 +1,4 @@
-"""Entries built independently, as plain dicts by the published recipes, to check the fast code against."""
+"""Entries as plain dicts, hashed by the published recipes; tests compare the product's faster code with them."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -10,7 +10,7 @@ from support.chain import Json
 
 
 def seal_by_hand(entry: Json) -> bytes:
-    """The record's bytes with the hash by the recipe, whether the entry is valid or not."""
+    """The record's bytes, with the hash computed by the recipe. The entry need not be valid."""
     metadata = entry["metadata_json"]
     hashed = {name: member for name, member in metadata.items() if name not in {"data", "salt", "hash"}}
     preimage = rfc8785.dumps({**entry, "metadata_json": hashed})
@@ -34,7 +34,7 @@ def changed(value: bytes, change: Callable[[Json], None]) -> bytes:
 
 
 def with_data(data: object) -> Callable[[Json], None]:
-    """A change of `data` that also recomputes the commit."""
+    """A change that sets `data` and recomputes the commit."""
 
     def change(entry: Json) -> None:
         entry["metadata_json"]["data"] = data
@@ -44,7 +44,7 @@ def with_data(data: object) -> Callable[[Json], None]:
 
 
 def with_member(name: str, member: object) -> Callable[[Json], None]:
-    """A change of one member of the entry, or of its metadata if the name starts with a dot."""
+    """A change that sets one member of the entry, or of its metadata if the name starts with a dot."""
 
     def change(entry: Json) -> None:
         target = entry["metadata_json"] if name.startswith(".") else entry

@@ -1,5 +1,5 @@
-"""Entries changed at random, as a forger or a faulty program might: an entry's bytes in, other bytes out. Half of them
-are sealed again, so that later checks are reached too.
+"""Changes entries at random, as a forger or a faulty program might. Most get new hashes and a new id, so that checks
+that come after these are also reached.
 """
 
 import json
@@ -83,11 +83,11 @@ NAMES: Final = (
     "\ue000",
     "\U0001f600",
 )
-"""Of members that are added."""
+"""Names of members that a mutation adds."""
 
 
 def parsed(value: bytes | str) -> Any:
-    """JSON with its numbers as doubles, so that it has a canonical form."""
+    """Parses JSON. Integers that a double cannot represent exactly become floats, as canonical JSON needs."""
     return json.loads(value, parse_int=_number)
 
 
@@ -99,13 +99,13 @@ Step = Callable[[Random, Json], None]
 
 
 def mutated(random: Random, value: bytes) -> bytes:
-    """One or a few changes; now and then of the bytes themselves."""
+    """The entry after one to three random changes; sometimes one of its bytes is changed too."""
     entry = parsed(value)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         random.choice(_STEPS)(random, entry)
     for seal in _SEALS:
         if random.random() < 0.7:
-            _tried(seal, entry)
+            _seal_if_possible(seal, entry)
     written = jcs(entry)
     return _with_other_bytes(random, written) if random.random() < 0.15 else written
 
@@ -151,7 +151,7 @@ _STEPS: Final[tuple[Step, ...]] = (_set, _set, _set, _set, _remove, _add, _redac
 
 
 def _value(random: Random, entry: Json) -> Any:
-    """An odd value, or one that stands elsewhere in the entry. A copy, so that no value holds itself."""
+    """An odd value, or one from elsewhere in the entry. It is a copy, so that no object contains itself."""
     if random.random() < 0.7:
         return parsed(json.dumps(random.choice(ODD_VALUES)))
     taken = random.choice(_objects(entry))
@@ -181,8 +181,8 @@ def _with_hash(entry: Json) -> None:
 _SEALS: Final = (_with_commit, _with_id, _with_hash)
 
 
-def _tried(seal: Callable[[Json], None], entry: Json) -> None:
-    """Seal what can be sealed."""
+def _seal_if_possible(seal: Callable[[Json], None], entry: Json) -> None:
+    """Applies `seal`, unless the changed entry lacks what it needs."""
     try:
         seal(entry)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError):

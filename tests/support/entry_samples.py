@@ -1,4 +1,4 @@
-"""One fact of every action, each sealed as the first entry of a log: the source of the golden samples."""
+"""The source of the golden samples: one fact of every action, each sealed as the first entry of a log."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from daybook_contracts.entries.hashing import request_hash
 from daybook_contracts.entries.identity import Identity, thing_id, timeout_command_id
 from daybook_contracts.json.canonical import canonical_bytes
 from daybook_contracts.routing import partition_of
-from support.flat_entries import Flat, Sealed, sealed
+from support.flat_entries import Flat, Sealed, seal_flat
 from support.world import NOUNS
 
 ORG: Final = "00000000-0000-4000-8000-000000000001"
@@ -89,7 +89,7 @@ _OUTSIDE_PROJECTS: Final = {"user", "org", "org_member", "secret_ref"}
 
 
 def unsealed(action: str, *, error: EntryError | None = None) -> Flat:
-    """The sample fact of an action as an entry, or a failed attempt at the same."""
+    """The sample fact of an action as an entry. With `error`, it is the entry of the rejected command instead."""
     fact = FACTS[action]
     noun, id_member = NOUNS[action.partition("_")[2]]
     key, org = (USER, None) if noun == "user" else (ORG, ORG)
@@ -129,7 +129,9 @@ def _without_text(data: bytes) -> bytes:
 
 
 def attempt_of_outsider(org: str | None) -> Flat:
-    """A stranger's rejected command: ids only, in a scope of its own; a claimed unknown org stands in the data."""
+    """An outsider's rejected command, in the scope `outsider`. Its data has only the id of the org, if `org` is None
+    because no such org exists.
+    """
     return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         id=Identity("outsider", ORG, USER, COMMAND).first_id(),
@@ -140,7 +142,7 @@ def attempt_of_outsider(org: str | None) -> Flat:
 
 
 def attempt_on_no_org() -> Flat:
-    """A service's rejected command on an org that does not exist: the data holds the claimed id."""
+    """A service's rejected command on an org that does not exist. Its data has the org id that the command named."""
     return dict(
         unsealed("RENAME_ORG", error=ORG_NOT_FOUND),
         actor_user_id=None,
@@ -152,7 +154,7 @@ def attempt_on_no_org() -> Flat:
 
 
 def timed_out() -> Flat:
-    """A run that the service itself failed: its id is in a scope that no sender can use."""
+    """A sync run that Daybook itself failed. The entry's id is in the scope `policy`, which no sender can use."""
     command_id = timeout_command_id(THING)
     fact = facts.SyncFailed(sync_run_id=THING, connection_id=CONNECTION, error_message="TIMED_OUT")
     data = encode_fact(fact)
@@ -169,11 +171,11 @@ def timed_out() -> Flat:
 
 
 def samples() -> dict[str, Sealed]:
-    """Every golden sample by the name of its file."""
+    """Every golden sample, by its file name."""
     entries = {action: unsealed(action) for action in ENTRY_DATA}
     entries["failure"] = unsealed("UPDATE_PROJECT_MEMBER", error=FORBIDDEN)
     entries["failure-on-no-org"] = attempt_on_no_org()
     entries["failure-of-outsider"] = attempt_of_outsider(ORG)
     entries["failure-of-outsider-on-no-org"] = attempt_of_outsider(None)
     entries["FAIL_SYNC.policy"] = timed_out()
-    return {f"{name}.v1.json": sealed(entry) for name, entry in entries.items()}
+    return {f"{name}.v1.json": seal_flat(entry) for name, entry in entries.items()}

@@ -67,7 +67,7 @@ def entry(position: int = 0, prev: str = ZEROS, columns: Json | None = None, met
     if "id" not in outside:
         outside["id"] = _first_id(outside, inside)
     kept = [{name: value for name, value in part.items() if value is not MISSING} for part in (outside, inside)]
-    return chain.sealed(kept[0] | {"metadata_json": kept[1]}, position, prev)
+    return chain.hashed_at(kept[0] | {"metadata_json": kept[1]}, position, prev)
 
 
 def _first_id(columns: Json, metadata: Json) -> str:

@@ -1,4 +1,4 @@
-"""One shard and one projector, driven by hand: nothing fails, and each moves only when told to."""
+"""One shard and one projector without faults. Each takes a step only when the test tells it to."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ class FairWeather(World):
         return self.writers[0][0].shard
 
     def decide(self, kind: str, by: str | None = None, **data: Any) -> list[Entry]:
-        """Lets the shard decide a command in a batch of its own; returns the entries."""
+        """Lets the shard decide a command in a batch of one; returns the entries."""
         log, before = self.around.logs[0].values, len(self.around.logs[0])
         self.send(sent(len(self.sent), kind, by, **data))
         while self.around.committed[0] < len(self.around.topics[0]):
@@ -38,7 +38,9 @@ class FairWeather(World):
             self.projectors[0][0].work(log, postgres, self.around.draw)
 
     def project_and_forget(self) -> None:
-        """Two commands: the tail is pruned when a batch begins, and settled state is dropped when one ends."""
+        """Projects all entries, and lets the shard forget them. This takes two commands: a batch prunes the tail when
+        it begins, and drops the state of projected entries when it ends.
+        """
         self.project()
         self.decide("RENAME_ORG", ANN, name="b")
         self.decide("RENAME_ORG", ANN, name="c")

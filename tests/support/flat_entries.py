@@ -1,4 +1,4 @@
-"""Entries as flat dicts of columns and metadata; `sealed` makes one the record that follows a log's head."""
+"""Entries as flat dicts of columns and metadata. `seal_flat` turns one into the record that follows a log's head."""
 
 from typing import Any, NamedTuple
 
@@ -21,7 +21,7 @@ class Sealed(NamedTuple):
     head: Head
 
 
-def sealed(flat: Flat, head: Head = GENESIS) -> Sealed:
+def seal_flat(flat: Flat, head: Head = GENESIS) -> Sealed:
     data, salt = flat["data"], bytes.fromhex(flat["salt"])
     placed = flat | {
         "commit": commit_hash(salt, data),

@@ -1,5 +1,5 @@
-"""The membership entries' effect on the tables, written once more from the contract: an entry of a success in, rows
-put, changed or taken away. It shares no code with the projector.
+"""A second implementation, from the contract, of how success entries of users, orgs, members and projects change the
+tables. It shares no code with the projector.
 """
 
 from collections.abc import Callable

@@ -1,5 +1,5 @@
-"""The integration entries' effect on the tables, written once more from the contract: connections, runs, dead letters,
-alerts, secret references. It shares no code with the projector.
+"""A second implementation, from the contract, of how success entries of connections, runs, dead letters, alerts and
+secret references change the tables. It shares no code with the projector.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def _switch_connection(tables: Tables, entry: Json, data: Json) -> None:
 def _delete_connection(tables: Tables, entry: Json, data: Json) -> None:
     del tables["source_connections"][data["connection_id"],]
     for name in ("sync_runs", "dlq_events"):
-        # The connection is the first of their other columns.
+        # row[0] is the connection's id: a row has the columns after the primary key.
         kept = {key: row for key, row in tables[name].items() if row[0] != data["connection_id"]}
         tables[name] = kept
 
@@ -41,7 +41,7 @@ def _start_sync(tables: Tables, entry: Json, data: Json) -> None:
 def _end_sync(tables: Tables, entry: Json, data: Json) -> None:
     status = {"COMPLETE_SYNC": "success", "FAIL_SYNC": "failed", "CANCEL_SYNC": "cancelled"}[entry["action"]]
     connection_id, before, started_at, _, _ = tables["sync_runs"][data["sync_run_id"],]
-    assert (connection_id, before) == (data["connection_id"], "running"), f"{data} ends what is {before}"
+    assert (connection_id, before) == (data["connection_id"], "running"), f"{data} ends a run that is {before}"
     row = (connection_id, status, started_at, entry["created_at"], data.get("error_message"))
     tables["sync_runs"][data["sync_run_id"],] = row
 

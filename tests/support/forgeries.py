@@ -1,4 +1,4 @@
-"""Records written to the audit log by someone other than its shard: some extend the log, some do not."""
+"""Records that a foreign writer, not the shard, puts into the audit log. Some of them extend the log, some are void."""
 
 import json
 import secrets
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from support.chain import Chain, Json, entry_id, jcs, request_hash, sealed
+from support.chain import Chain, Json, entry_id, hashed_at, jcs, request_hash
 from support.forging import time_after, timestamp
 from support.publisher import Send
 
@@ -14,12 +14,12 @@ FORBIDDEN = "The actor has no right to do this."
 
 
 def forged_rename(chain: Chain, position: int, prev: str) -> Json:
-    """A well-formed RENAME_ORG entry for the last entry's org, under a new command id, at a place of the chain."""
+    """A well-formed RENAME_ORG entry of the last entry's org, with a new command id, this position and this `prev`."""
     last, command_id = chain.entries[-1], str(uuid4())
     metadata = last["metadata_json"] | {"command_id": command_id, "data": {"name": "Forged"}}
     metadata |= {"scope": "org", "key": last["org_id"]}
     entry = last | {"action": "RENAME_ORG", "entity_type": "org", "entity_id": last["org_id"]}
-    return sealed(entry | {"id": entry_id(last["org_id"], command_id), "metadata_json": metadata}, position, prev)
+    return hashed_at(entry | {"id": entry_id(last["org_id"], command_id), "metadata_json": metadata}, position, prev)
 
 
 def wrong_prev(chain: Chain) -> bytes:
@@ -49,7 +49,9 @@ def wrong_hash(chain: Chain) -> bytes:
 def wrong_partition(chain: Chain) -> bytes:
     other = Chain(chain.partition + 1, chain.entries)
     entry = forged_rename(other, chain.head[0] + 1, chain.head[1])
-    return jcs(sealed(entry | {"metadata_json": entry["metadata_json"] | {"partition": other.partition}}, *chain.head))
+    return jcs(
+        hashed_at(entry | {"metadata_json": entry["metadata_json"] | {"partition": other.partition}}, *chain.head)
+    )
 
 
 def not_canonical(chain: Chain) -> bytes:
@@ -88,8 +90,8 @@ VOID: list[Callable[[Chain], bytes | None]] = [
 
 
 def usurping(chain: Chain, org_id: str) -> tuple[Send, bytes]:
-    """A command that is refused whatever the org is like, and the entry that a shard would have written for it on the
-    head: if it lands there, the shard has lost the race.
+    """A command that is always rejected, and the entry that a shard would write for it at the log's head. If this entry
+    comes first, the shard's own append is void.
     """
     command_id, salt, data = str(uuid4()), secrets.token_hex(16), {"name": "Usurped"}
     command = {"id": command_id, "type": "RENAME_ORG", "org_id": org_id, "actor_user_id": None, "data": data}
@@ -100,4 +102,4 @@ def usurping(chain: Chain, org_id: str) -> tuple[Send, bytes]:
     entry |= {"action": "RENAME_ORG", "entity_type": "org", "entity_id": org_id, "result": "failure"}
     entry |= {"metadata_json": metadata, "created_at": max(timestamp(datetime.now(UTC)), time_after(chain))}
     position, prev = chain.head
-    return Send("service:usurper", command), jcs(sealed(entry, position + 1, prev))
+    return Send("service:usurper", command), jcs(hashed_at(entry, position + 1, prev))

@@ -1,4 +1,4 @@
-"""Appends well-formed entries that extend the log, but that its shard did not write. Their content may be wrong."""
+"""Appends well-formed entries that extend the log but were not written by the shard. Their content may be wrong."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from aiokafka import AIOKafkaProducer
 
 from daybook_infra.runtime.settings import Settings
-from support.chain import Chain, Json, entry_id, jcs, partition_of, sealed
+from support.chain import Chain, Json, entry_id, hashed_at, jcs, partition_of
 from support.driving import fresh_id
 from support.replay import read_log
 
@@ -33,7 +33,7 @@ def forged_entry(chain: Chain, org_id: str, actor: str | None, action: str, data
     entry |= {"result": "success", "created_at": time_after(chain)}
     for name, value in changes.items():
         (metadata if name.startswith("_") else entry)[name.removeprefix("_")] = value
-    return sealed(entry | {"metadata_json": metadata}, chain.head[0] + 1, chain.head[1])
+    return hashed_at(entry | {"metadata_json": metadata}, chain.head[0] + 1, chain.head[1])
 
 
 def time_after(chain: Chain) -> str:

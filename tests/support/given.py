@@ -41,14 +41,14 @@ NOBODY = person(999)
 def command(
     type_: str, by: str | None = None, *, id_: str = COMMAND, org_id: str | None = ORG, **data: object
 ) -> Command:
-    """Uses the parser of both doors, so a test cannot decide a command that no door would accept."""
+    """Parses the command as the services do, so a test cannot decide a command that they would refuse."""
     envelope = {"id": id_, "type": type_, "actor_user_id": by, "data": data}
     scope = {} if type_ == "REGISTER_USER" else {"org_id": ORG}
     return parse_command(json.dumps(envelope | scope).encode())
 
 
-def made_by(a_command: Command) -> str:
-    """The id of the thing that the command creates, if it chooses none."""
+def thing_id_of(a_command: Command) -> str:
+    """The id of the thing that the command creates, unless the command chooses the id."""
     return thing_id(a_command.key, a_command.id)
 
 
@@ -68,21 +68,23 @@ class Given:
     unread_matches: int = 0
 
     def with_taken(self, *ids: str) -> Self:
-        """The ids that another org has reserved or uses."""
+        """`ids` are reserved or used by another org."""
         return replace(self, taken=self.taken | frozenset(ids))
 
     def with_external_users(self) -> Self:
         return replace(self, managed=False)
 
     def with_unread_matches(self, count: int) -> Self:
-        """`count` more dead letters match the filter than are loaded."""
+        """Besides the loaded dead letters, `count` others match the filter."""
         return replace(self, unread_matches=count)
 
     def when(self, a_command: Command, principal: Principal | None = None) -> "Outcome":
-        """Sent by `principal`; by default the actor itself, or a service if there is no actor."""
+        """Decides the command as sent by `principal`: by default the actor, or a service if there is no actor."""
         actor = a_command.actor_user_id
         sender = principal or (IMPORTER if actor is None else User(actor))
-        context = DecisionContext(sender, made_by(a_command), self.known, self.taken, self.managed, self.unread_matches)
+        context = DecisionContext(
+            sender, thing_id_of(a_command), self.known, self.taken, self.managed, self.unread_matches
+        )
         return Outcome(a_command, self.org, context, decide(a_command, self.org, context))
 
 
@@ -94,7 +96,9 @@ class Outcome:
     decision: Decision
 
     def then(self, *facts: Fact) -> Self:
-        """Requires exactly these facts, in this order, in foldable entries with the columns of the contract."""
+        """Asserts that the decision is exactly these facts, in this order, with the columns that the contract
+        demands.
+        """
         assert self.decision == Acceptance(tuple(entry_of(fact, self.command, self.before) for fact in facts))
         self.folded()
         return self
@@ -143,7 +147,9 @@ def given(*facts: Fact) -> Given:
 
 
 def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
-    """A success entry with the columns by the contract; `before` tells in which projects the hub's things are."""
+    """The success entry of a fact, with the columns that the contract demands. `before` is the org before the command;
+    it knows the projects of connections, dead letters and alerts.
+    """
     action = ACTION_OF[type(fact)]
     entity_type, id_field = NOUNS[action.partition("_")[2]]
     by_policy = isinstance(getattr(fact, "rule", UNSET), str)
@@ -161,7 +167,7 @@ def entry_of(fact: Fact, a_command: Command, before: Org | None) -> NewEntry:
 
 
 def _project_of(fact: Fact, before: Org | None) -> str | None:
-    """The project named by the fact, or that of its alert or connection."""
+    """The project that the fact names, or the project of its alert, dead letter or connection."""
     named: str | None = getattr(fact, "project_id", None)
     if named is not None or before is None:
         return named

@@ -1,5 +1,5 @@
-"""The golden transcript: one line for each of ten thousand commands, with a digest of every byte that it caused, and
-digests of the tables every 500 commands.
+"""The golden transcript: one line for each of 10,000 commands, with a digest of all entries and answers that the
+command caused; and digests of the tables after every 500 commands.
 
 A command's line has its type, its outcome, a digest of its record, and a digest of its entries and answers.
 `PYTHONPATH=tests python -m support.golden` compares. `--show 1234` prints everything that command 1234 caused,
@@ -25,13 +25,13 @@ GOLDEN = Path(__file__).parent.parent / "golden" / "transcript.txt"
 MANAGED, EXTERNAL, EVERY = 7_600, 2_400, 500
 """Commands in each deployment, and commands between two digests of the tables."""
 SHOWN = 2_000
-"""A difference is cut to so many notes, and each note to so many characters."""
+"""A reported difference has at most this many notes, and each note at most this many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`text` is the line in the file, `notes` what its digest covers. `number` is the command's; for a table, it is
-    the latest command's. A table has neither `kind` nor `outcome`.
+    """`text` is the line in the file, and `notes` the texts that its digest covers. `number` is the command's number; a
+    line of a table has the latest command's number, and no `kind` or `outcome`.
     """
 
     number: int
@@ -76,17 +76,17 @@ def _digest(texts: Sequence[str], digits: int) -> str:
 
 
 def difference(lines: Sequence[Line]) -> str | None:
-    """The first line that is not as in the golden file: the first command, or else the first table."""
+    """Describes the first line that differs from the golden file; None if no line does."""
     for line, golden in zip_longest(lines, GOLDEN.read_text().splitlines()):
         if line is None or line.text != golden:
             other_input = line and line.kind and golden and line.text.split()[-2] != golden.split()[-2]
-            changed = "the input (support.golden_commands) has" if other_input else "what the code does has"
-            return f"{changed} changed\ngolden: {golden}\n   now: {line and told(line, SHOWN)}"
+            changed = "the input (support.golden_commands)" if other_input else "the behaviour of the code"
+            return f"{changed} has changed\ngolden: {golden}\n   now: {line and told(line, SHOWN)}"
     return None
 
 
 def told(line: Line, most: int | None = None) -> str:
-    """The line and its notes, at most `most` of them and of each the first `most` characters."""
+    """The line and its notes: at most `most` notes, and at most `most` characters of each."""
     return "\n".join([f"{line.number} {line.text}", *(f"    {each[:most]}" for each in line.notes[:most])])
 
 

@@ -29,14 +29,16 @@ PARTITIONS = 4
 DOOR_KEY, LOADER_KEY, NARROW_KEY = (letter * 32 for letter in (b"d", b"l", b"n"))
 KEYS = {"service:loader": LOADER_KEY, "service:flooder": LOADER_KEY, "service:narrow": NARROW_KEY}
 POISONED, SPENT, FUTURE, ANN = org(1), org(2), org(3), user(1)
+"""The orgs of `history`, in the order of its docstring, and their owner."""
 TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 _RANDOM_ID = re.compile(rb"[0-9a-f]{8}-?[0-9a-f]{4}-?[48][0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """`kind` is the command's type or, in parentheses, what is wrong with the record. `astray` is added to the number
-    of its own partition. `offsets` is more than 1 for a record that stands for a batch too large to read.
+    """`kind` is the command's type or, in parentheses, what is wrong with the record. The record is sent to the
+    partition whose number is its own partition's plus `astray`. `offsets` is more than 1 for a record that stands for a
+    batch too large to read.
     """
 
     kind: str
@@ -48,7 +50,9 @@ class Sent:
 
 
 def policy() -> ServicePolicy:
-    """The loader and the flooder may send everything. The narrow service may send two types, and not act for users."""
+    """The services loader and flooder may send every command. The service narrow may send two types, and may not act
+    for users.
+    """
     everything = Grant(None, None, act_for_users=True, keys=(LOADER_KEY,))
     narrow = Grant(frozenset({"RECORD_DLQ_EVENT", "RENAME_ORG"}), None, act_for_users=False, keys=(NARROW_KEY,))
     return ServicePolicy({"loader": everything, "flooder": everything, "narrow": narrow}, (DOOR_KEY,))
@@ -98,7 +102,7 @@ def _to_planted(draw: Random) -> Send:
 
 
 def managed(count: int) -> Iterator[Sent]:
-    """Includes a connection with more dead letters than one filtering command takes."""
+    """Commands for Daybook with users of its own. One connection gets more dead letters than one bulk command takes."""
     workload = Workload(20_261_122, orgs=50, users=70, commands=6400, repeated=0.1, flooded=1050)
     return _records(Random(1), [*workload.registrations, *workload.sends], count, signed=False)
 
@@ -113,26 +117,26 @@ def external_users() -> frozenset[str]:
 
 
 def _records(draw: Random, sends: list[Send], count: int, *, signed: bool) -> Iterator[Sent]:
-    """The workload's commands with the faults in between; exactly `count` records."""
+    """Exactly `count` records: the workload's commands, and between them the faults."""
     made: list[Sent] = []
     earlier: list[Send] = []
     cases = iter(CASES * 2)
     for send in sends:
-        made.append(_astray(draw, _dressed(draw, send, signed=signed)))
+        made.append(_sometimes_misrouted(draw, _record_of(draw, send, signed=signed)))
         if (case := next(cases, None) if draw.random() < 0.016 else None) is not None:
-            key, value = new_id(draw), _RANDOM_ID.sub(lambda found: _again(draw, found[0]), case.body)
+            key, value = new_id(draw), _RANDOM_ID.sub(lambda found: _seeded_id(draw, found[0]), case.body)
             headers = _headers(draw, SERVICE, value, signed=signed)
             made.append(Sent(f"({case.name})", key, value, headers))
         match draw.randrange(120):
             case 0 | 1:
-                made.append(_dressed(draw, draw.choice(earlier or [send]), signed=signed))
+                made.append(_record_of(draw, draw.choice(earlier or [send]), signed=signed))
             case 2 | 3:
                 used = draw.choice([each for each in earlier[-400:] if each.key == send.key] or [send])
-                made.append(_dressed(draw, _with_id(used.command["id"], send), signed=signed))
+                made.append(_record_of(draw, _with_id(used.command["id"], send), signed=signed))
             case 4 | 5 | 6 if not signed:
-                made.append(_dressed(draw, _to_planted(draw), signed=signed))
+                made.append(_record_of(draw, _to_planted(draw), signed=signed))
             case 7:
-                made.append(_odd(draw, send, signed=signed))
+                made.append(_unreadable_record(draw, send, signed=signed))
             case _:
                 pass
         earlier.append(send)
@@ -144,8 +148,8 @@ def _with_id(id_: str, send: Send) -> Send:
     return Send(send.principal, {**send.command, "id": id_})
 
 
-def _again(draw: Random, id_: bytes) -> bytes:
-    """A seeded id of the same form: `malformed` draws its ids anew in every process."""
+def _seeded_id(draw: Random, id_: bytes) -> bytes:
+    """A seeded id of the same form. It replaces an id from `malformed`, whose ids differ in every process."""
     digits, at, made = new_id(draw).replace("-", ""), 0, ""
     for character in id_.decode():
         made += character if character == "-" or at == 12 else digits[at]
@@ -153,7 +157,7 @@ def _again(draw: Random, id_: bytes) -> bytes:
     return made.encode()
 
 
-def _astray(draw: Random, sent: Sent) -> Sent:
+def _sometimes_misrouted(draw: Random, sent: Sent) -> Sent:
     """Sends one record in thirty to another partition, some as if they had been forwarded before."""
     if draw.random() > 1 / 30:
         return sent
@@ -161,7 +165,7 @@ def _astray(draw: Random, sent: Sent) -> Sent:
     return replace(sent, astray=draw.randrange(1, PARTITIONS), headers=(*sent.headers, *again))
 
 
-def _dressed(draw: Random, send: Send, *, signed: bool) -> Sent:
+def _record_of(draw: Random, send: Send, *, signed: bool) -> Sent:
     """The command's record, with variations of the envelope and the headers."""
     envelope, principal = send.command, send.principal
     if principal.startswith("user:") and draw.random() < 0.1:
@@ -187,8 +191,8 @@ def _headers(draw: Random, principal: str, value: bytes, *, signed: bool) -> tup
     return tuple(kept)
 
 
-def _odd(draw: Random, send: Send, *, signed: bool) -> Sent:
-    """A record without a value, one that is too large, or one that stands for an unreadable batch."""
+def _unreadable_record(draw: Random, send: Send, *, signed: bool) -> Sent:
+    """A record without a value, a record that is too large, or a record that stands for an unreadable batch."""
     headers = _headers(draw, SERVICE, b"", signed=signed)
     large = send.body[:-1] + b',"x":"' + b"x" * ENVELOPE_BYTES + b'"}'
     return draw.choice(

@@ -1,4 +1,4 @@
-"""The golden transcript's notes: appended and published records come in, text and outcome of each command go out."""
+"""The golden transcript's notes: turns appended and published records into a text and an outcome for each command."""
 
 import json
 from collections import defaultdict
@@ -10,8 +10,8 @@ TOPICS = Topics("daybook.")
 
 
 class Notes:
-    """`texts` has what each command caused, by its number and in order. `outcomes` has its code, or says that it was
-    accepted. What belongs to no command is noted for the latest one, `now`.
+    """By the command's number, `texts` has what the command caused, in order, and `outcomes` has its rejection code or
+    "accepted". An event of no command is noted for the latest command, whose number is `now`.
     """
 
     def __init__(self, first: int) -> None:

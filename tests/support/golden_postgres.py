@@ -1,4 +1,4 @@
-"""The golden transcript's PostgreSQL, in memory: the projector's batches come in, rows and snapshots go out."""
+"""The golden transcript's PostgreSQL, in memory: stores the projector's batches, and gives out rows and snapshots."""
 
 import json
 from collections.abc import Iterable
@@ -14,15 +14,15 @@ from daybook_contracts.entries.identity import Identity
 from daybook_projector.partition.batch_rows import audit_rows, key_inserts, net_changes
 from daybook_projector.partition.machine import Batch
 from daybook_projector.projections.fold import folds
-from support.simulated_postgres import Stored, taken
+from support.simulated_postgres import Stored, taken_ids
 
 REDACTED, UNREADABLE = "3", "4"
-"""Projected entries of commands whose id ends like this are redacted, or cannot be read by this version."""
+"""If a command's id ends with REDACTED, its projected entries are redacted; with UNREADABLE, they cannot be read."""
 
 
 class Postgres:
-    """`users` are the identity provider's, and `pinned` those that it can no longer delete. `frozen` are the orgs in
-    quarantine. `owners` maps each chosen id to the first org that asked for it.
+    """`users` are the identity provider's users, and `pinned` those of them that it can no longer delete. `frozen` are
+    the orgs in quarantine. `owners` maps each chosen id to the first org that used it.
     """
 
     def __init__(self, partitions: int, users: frozenset[str], *, managed_users: bool) -> None:
@@ -39,7 +39,7 @@ class Postgres:
             entries=self._entries(needs.identities),
             orgs={org_id: replace(org, quarantined=org_id in self.frozen) for org_id, org in orgs},
             known_users=registered if self.managed_users else self.users,
-            taken_ids=taken(needs.chosen_ids, self.owners),
+            taken_ids=taken_ids(needs.chosen_ids, self.owners),
             pinned_users=frozenset(self.pinned),
             next_offsets={each: self.stored.checkpoint(each).next_offset for each in range(self.partitions)},
         )
@@ -70,7 +70,7 @@ class Postgres:
         stored.checkpoints[batch.partition] = batch.after
 
     def _follow(self, entry: Entry) -> None:
-        """Keeps what shards look up."""
+        """Keeps the entry, and the org's state after it; shards read both."""
         self.stored.entries[entry.id] = entry
         if entry.org_id is not None and entry.result == "success":
             before = self.stored.orgs.get(entry.org_id)

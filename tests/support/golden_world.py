@@ -1,5 +1,5 @@
 """Plays the golden transcript: a shard and a projector for each partition, in memory, with a seeded clock, seeded salts
-and seeded faults. Uses the shard's events and effects and the projector's batches; knows nothing of what is inside.
+and seeded faults. It uses only the shard's events and effects and the projector's batches, not their internals.
 """
 
 import json
@@ -26,7 +26,7 @@ from support.surroundings import START_US
 
 HOUR_US = 3_600_000_000
 REFUSED = "07"
-"""The broker refuses every batch with an entry of a command whose id ends like this."""
+"""The broker refuses every batch that has an entry of a command whose id ends with this."""
 
 
 class World:
@@ -47,7 +47,7 @@ class World:
             self._carry_out(at, self.shards[at].start())
 
     def play(self, sent: Sent) -> None:
-        """Sends a command, and does what else is drawn: deliver, project, report overdue runs, replace a shard."""
+        """Sends a command. Then, at random, delivers, projects, reports overdue runs, or replaces a shard."""
         draw = self._draw("step")
         self._send(sent)
         at = draw.choice(self.partitions)
@@ -64,7 +64,7 @@ class World:
         self.notes.now += 1
 
     def finish(self) -> None:
-        """Decides, answers and projects what is left."""
+        """Decides, answers and projects all that is left."""
         self.notes.now -= 1
         for _ in range(5):
             self._settle()
@@ -72,7 +72,9 @@ class World:
                 self._project(at)
 
     def _draw(self, what: str) -> Random:
-        """A generator for the next event of this kind. One more event of another kind leaves it as it is."""
+        """A generator for the next event of this kind. It does not depend on how many events of other kinds
+        there were.
+        """
         self.draws[what] += 1
         return Random(f"{what} {self.draws[what]} {self.config.managed_users}")
 
@@ -130,7 +132,7 @@ class World:
                 todo.extend(self.shards[at].handle(event))
 
     def _events(self, at: int, effect: effects.Effect) -> list[events.Event]:
-        """Carries out an effect; returns the events that answer it."""
+        """Carries out an effect; returns the events that result from it."""
         match effect:
             case effects.TakeOver():
                 checkpoint, end = self.postgres.stored.checkpoint(at), len(self.book.records[at])
@@ -182,7 +184,9 @@ class World:
         return [LogRecord(offset, self.book.records[at][offset]) for offset in range(start, stop)]
 
     def _pin(self, user_ids: frozenset[str]) -> frozenset[str]:
-        """Returns the users that the identity provider has deleted just before: sometimes one."""
+        """Pins the users, but for those that the identity provider has just deleted: at random none or one.
+        Returns it.
+        """
         new = sorted(user_ids - self.postgres.pinned)
         gone = frozenset(new[:1] if self._draw("pin").random() < 0.3 else [])
         self.postgres.pin(user_ids, gone)
@@ -190,7 +194,7 @@ class World:
         return gone
 
     def _append(self, at: int, records: Iterable[effects.LogAppend]) -> events.Event:
-        """Most batches are appended and acknowledged."""
+        """Appends and acknowledges most batches; a few meet a fault."""
         draw, log, values = self._draw(f"append {at}"), self.book.records[at], list[bytes]()
         for each in records:
             key, value, headers = log_record(each)

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
-from support.driving import connected
+from support.driving import open_database
 
 ROLES = ("reader", "command", "projector", "auditor")
 PASSWORD = "of-a-throw-away-role"
@@ -21,7 +21,7 @@ PASSWORD = "of-a-throw-away-role"
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """`owner` is a connection as the tables' owner."""
+    """`owner` is a connection of the tables' owner."""
 
     settings: Settings
     owner: Connection
@@ -37,11 +37,11 @@ class Granted:
 
 @asynccontextmanager
 async def granted(settings: Settings) -> AsyncIterator[Granted]:
-    """The roles are dropped afterwards; nobody may be logged in as one of them then."""
+    """Creates the roles, and drops them afterwards. By then, nobody may be logged in as one of them."""
     grants = _grants("docs/tables.md", "Grants") + _grants("docs/auditing.md", "Rights")
     prefix = f"t{uuid4().hex[:10]}_"
     named = grants.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")
-    async with connected(settings) as owner:
+    async with open_database(settings) as owner:
         await owner.execute(re.sub(rf"daybook_({'|'.join(ROLES)})", rf"{prefix}\1", named))
         try:
             yield Granted(settings, owner, prefix)

@@ -1,5 +1,5 @@
-"""A Kafka with access control: its usual listener is for the superuser; a second one takes SASL/PLAIN and allows only
-what an ACL allows.
+"""A Kafka with access control. Its usual listener is for the superuser. A second listener takes SASL/PLAIN, and allows
+only what the ACLs allow.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ from support.stack import own_home
 USER, PASSWORD = "hub", "of-a-throw-away-broker"
 ANY_HOST, LITERAL, ALLOW = "*", 3, 3
 Acl = tuple[int, str, int, str, str, int, int]
-"""As the requests take it: resource type and name, pattern, principal, host, operation, permission."""
+"""In the order of Kafka's requests: resource type and name, pattern, principal, host, operation, permission."""
 GUARDED = """\
 super.users=User:ANONYMOUS
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
@@ -70,7 +70,7 @@ class GuardedKafka(Kafka):
         write_file(self._settings, text, EVERYBODY_READS)
 
     def settings(self, **changes: object) -> Settings:
-        """The settings of the user; with `kafka_security="PLAINTEXT"` and the usual port, those of the superuser."""
+        """The settings of a client that logs in as USER, over the guarded listener."""
         own: dict[str, object] = {
             "kafka_bootstrap": f"{LOOPBACK}:{self.guarded_port}",
             "kafka_security": "SASL_PLAINTEXT",
@@ -89,23 +89,23 @@ class GuardedKafka(Kafka):
             async with admin(self.superuser()) as client:
                 answer: Any = await client._send_request(CreateAclsRequest(*acl))
                 assert [each[0] for each in answer.creation_responses] == [0], answer
-                await applied(client, acl, is_there=True)
+                await until_applied(client, acl, is_there=True)
 
     async def forbid(self, resource: Resource, name: str, *operations: Operation) -> None:
-        """Revokes what was allowed."""
+        """Revokes what `allow` has allowed."""
         for acl in acls(resource, name, operations):
             async with admin(self.superuser()) as client:
                 answer: Any = await client._send_request(DeleteAclsRequest(*acl))
                 assert [each[0] for each in answer.filter_responses] == [0], answer
-                await applied(client, acl, is_there=False)
+                await until_applied(client, acl, is_there=False)
 
 
 def acls(resource: Resource, name: str, operations: Iterable[Operation]) -> list[Acl]:
     return [(resource, name, LITERAL, f"User:{USER}", ANY_HOST, operation, ALLOW) for operation in operations]
 
 
-async def applied(client: AIOKafkaAdminClient, acl: Acl, *, is_there: bool) -> None:
-    """Waits for the broker: the controller answers before the broker's authorizer knows."""
+async def until_applied(client: AIOKafkaAdminClient, acl: Acl, *, is_there: bool) -> None:
+    """Waits until the broker applies the change: the controller answers before the broker's authorizer has it."""
 
     async def is_applied() -> bool:
         answer: Any = await client._send_request(DescribeAclsRequest(*acl))

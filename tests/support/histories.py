@@ -1,8 +1,10 @@
-"""Random histories and logs for hypothesis: the generator of random commands, on hypothesis's own randomness."""
+"""Hypothesis strategies for random histories of commands, and for logs of their decisions. They use the generator of
+random commands, with hypothesis as its source of randomness.
+"""
 
 from hypothesis import strategies as st
 
-from support.deciding import written
+from support.deciding import log_of
 from support.draws import EvenRandom
 from support.given import ANN, BOB, CAT, DAN, ORG, connection, dead_letter, project
 from support.logbook import org, user
@@ -25,6 +27,6 @@ ONE_ORG = Population(
     long_ago=0,
 )
 TWO_ORGS = Population([org(1), org(2)], [user(1), user(2), user(3)], choosing=0.9, long_ago=0)
-"""Few ids, used again and again, even after the things with these ids are deleted."""
-logs = histories(TWO_ORGS, 10, 80).map(written)
+"""Commands use the same few ids again and again, even after the things with these ids are deleted."""
+logs = histories(TWO_ORGS, 10, 80).map(log_of)
 """Logs of one partition."""

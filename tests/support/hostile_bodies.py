@@ -1,4 +1,4 @@
-"""Bodies made to be slow to parse, and valid ones of any size to compare them with: names in, bytes out."""
+"""Named bodies that are made to be slow to parse, and valid bodies of any size to compare them with."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -33,14 +33,14 @@ def _filled(size: int, unit: str) -> str:
 
 
 def valid_envelope(size: int) -> bytes:
-    """A command of exactly `size` bytes (512 at least), with some 4,700 values where it is the largest."""
+    """A command of exactly `size` bytes, but at least 512. The largest one has about 4,700 values."""
     size = max(size, _SMALLEST)
     body = _connection(_filled(size - 64, _CHUNK))
     return body.replace(b'"name":"n"', b'"name":"n"' + b" " * (size - len(body)))
 
 
 def valid_batch(size: int) -> bytes:
-    """A batch of `size` bytes, of up to 1,000 commands."""
+    """A batch of about `size` bytes, with up to 1,000 commands."""
     each = size // 1000 - 1
     one = valid_envelope(each) if each >= _SMALLEST else _rename("x" * max(1, each - 180))
     return b"[" + b",".join([one] * max(1, min(1000, size // (len(one) + 1)))) + b"]"
@@ -110,7 +110,7 @@ def envelopes() -> Iterator[tuple[str, bytes]]:
     yield "escaped quotes", _rename("x").replace(b"x", b'\\"' * (most // 2 - 150))
     yield "backslashes", _rename("x").replace(b"x", b"\\\\" * (most // 2 - 150))
     yield "escapes", _rename("x").replace(b"x", b"\\u00e9" * (most // 6 - 50))
-    yield "an escape that is none", _rename("x").replace(b"x", b"\\u00e9" * (most // 6 - 50) + b"\\u00")
+    yield "an incomplete escape", _rename("x").replace(b"x", b"\\u00e9" * (most // 6 - 50) + b"\\u00")
     yield "exponents", _connection(_filled(most, " " * 20 + "1.5e-9,"))
     yield "odd keys", _connection(_object(_keys(9_900, lambda index: chr(0x10000 + index))))
     yield "a payload of hottoks", _record(_array('{"HotTok":1}', 4_900))
@@ -119,7 +119,7 @@ def envelopes() -> Iterator[tuple[str, bytes]]:
     yield "commas", b"[" + b"," * (most - 2) + b"]"
     yield "colons", b"{" + b":" * (most - 2) + b"}"
     yield "many ids of its own", b'{"x":NaN,' + b'"id":"%b",' % _ID.encode() * (most // 50) + b'"x":1}'
-    yield "bytes that are no UTF-8", _rename("x").replace(b"x", b"\xff" * (most - 300))
+    yield "bytes that are not UTF-8", _rename("x").replace(b"x", b"\xff" * (most - 300))
 
 
 def batches() -> Iterator[tuple[str, bytes]]:

@@ -62,8 +62,8 @@ RAISED = [
     (REUSED_ALERT, "success", ADS, 1),
     (REUSED_ALERT, "failure", HOTMART, 0),
 ]
-"""Entries of alerts that were raised by hand: the alert, the result, the connection that the entry names, and the age
-in days. Three of them chose the same id.
+"""Entries of alerts that users raised: the alert's id, the result, the connection that the entry names, and the entry's
+age in days. Three of them chose the same id.
 """
 ENTRY = """
 INSERT INTO audit_log

@@ -1,7 +1,8 @@
-"""The scene of the hub's tests, as facts: BOB is an editor of WEB, CAT a viewer of it, DAN an editor of APP.
+"""An example org with connections, as facts. BOB is an editor of the project WEB, CAT a viewer of WEB, and DAN an
+editor of the project APP.
 
-In HUB, SHOP and ADS are connections of WEB, BLOG is one of APP. In CONFIGURED, WEB has a SHOP and SHEETS with configs.
-Nothing has happened on them yet.
+In HUB, SHOP and ADS are connections of WEB, and BLOG is a connection of APP. In CONFIGURED, WEB has the connections
+SHOP and SHEETS, with configs. No connection has runs, dead letters or alerts yet.
 """
 
 from daybook_contracts.entries import facts
@@ -23,7 +24,7 @@ MESSAGES: dict[tuple[Rule, Severity], str] = {
 }
 
 
-def connected(
+def connection_created(
     connection_id: str, project_id: str, config: object = None, *, type_: str = "sheets", name: str = "S"
 ) -> facts.ConnectionCreated:
     made = free_json({} if config is None else config)
@@ -43,7 +44,7 @@ FOUNDED: tuple[Fact, ...] = (
     facts.ProjectMemberAdded(project_id=WEB, user_id=CAT, role="viewer"),
     facts.ProjectMemberAdded(project_id=APP, user_id=DAN, role="editor"),
 )
-HUB = (*FOUNDED, connected(SHOP, WEB), connected(ADS, WEB), connected(BLOG, APP))
+HUB = (*FOUNDED, connection_created(SHOP, WEB), connection_created(ADS, WEB), connection_created(BLOG, APP))
 WITH_SECRETS = (
     *FOUNDED,
     facts.SecretRefCreated(secret_ref_id=secret_ref(1), key_name="shop_hottok", secret_id_ref="env:HOTTOK"),
@@ -51,36 +52,36 @@ WITH_SECRETS = (
 )
 CONFIGURED = (
     *WITH_SECRETS,
-    connected(SHOP, WEB, HOTMART, type_="hotmart", name="Shop"),
-    connected(SHEETS, WEB, PLAIN, name="Prices"),
+    connection_created(SHOP, WEB, HOTMART, type_="hotmart", name="Shop"),
+    connection_created(SHEETS, WEB, PLAIN, name="Prices"),
 )
 
 
-def started(number: int, of: str = SHOP) -> facts.SyncStarted:
+def sync_started(number: int, of: str = SHOP) -> facts.SyncStarted:
     return facts.SyncStarted(connection_id=of, sync_run_id=sync_run(number))
 
 
-def completed(number: int, of: str = SHOP) -> facts.SyncCompleted:
+def sync_completed(number: int, of: str = SHOP) -> facts.SyncCompleted:
     return facts.SyncCompleted(connection_id=of, sync_run_id=sync_run(number))
 
 
-def failed(number: int, of: str = SHOP, message: str = "down") -> facts.SyncFailed:
+def sync_failed(number: int, of: str = SHOP, message: str = "down") -> facts.SyncFailed:
     return facts.SyncFailed(connection_id=of, sync_run_id=sync_run(number), error_message=message)
 
 
-def cancelled(number: int, of: str = SHOP) -> facts.SyncCancelled:
+def sync_cancelled(number: int, of: str = SHOP) -> facts.SyncCancelled:
     return facts.SyncCancelled(connection_id=of, sync_run_id=sync_run(number))
 
 
-def recorded(number: int, of: str = SHOP) -> facts.DlqEventRecorded:
+def letter_recorded(number: int, of: str = SHOP) -> facts.DlqEventRecorded:
     return facts.DlqEventRecorded(connection_id=of, dlq_event_id=dead_letter(number), payload=free_json({"n": number}))
 
 
-def resolved(number: int, of: str = SHOP) -> facts.DlqEventResolved:
+def letter_resolved(number: int, of: str = SHOP) -> facts.DlqEventResolved:
     return facts.DlqEventResolved(connection_id=of, dlq_event_id=dead_letter(number), resolution="manual")
 
 
-def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> facts.AlertRaised:
+def alert_raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB) -> facts.AlertRaised:
     return facts.AlertRaised(
         alert_id=policy_alert_id(of, rule),
         connection_id=of,
@@ -91,7 +92,7 @@ def raised(rule: Rule, severity: Severity, of: str = SHOP, project_id: str = WEB
     )
 
 
-def escalated(rule: Rule, of: str = SHOP) -> facts.AlertEscalated:
+def alert_escalated(rule: Rule, of: str = SHOP) -> facts.AlertEscalated:
     return facts.AlertEscalated(
         alert_id=policy_alert_id(of, rule),
         connection_id=of,
@@ -101,11 +102,11 @@ def escalated(rule: Rule, of: str = SHOP) -> facts.AlertEscalated:
     )
 
 
-def over(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
-    """Resolved by its policy."""
+def resolved_by_policy(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
+    """A policy's alert, resolved by the policy."""
     return facts.AlertResolved(alert_id=policy_alert_id(of, rule), connection_id=of, rule=rule)
 
 
-def by_hand(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
-    """A policy's alert, resolved by hand."""
+def resolved_by_user(rule: Rule, of: str = SHOP) -> facts.AlertResolved:
+    """A policy's alert, resolved by a user."""
     return facts.AlertResolved(alert_id=policy_alert_id(of, rule))

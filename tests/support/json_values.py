@@ -30,8 +30,8 @@ any_doubles = st.integers(0, 2**64 - 1).map(double_of)
 
 
 def doubles(seed: int) -> Iterator[float]:
-    """Doubles of every range, NaN and infinities too: around each power of ten and of two, around 2**53, random
-    decimals as people write them, random bits.
+    """Doubles of every range: around each power of ten and of two, around 2**53, random decimals of a few digits, and
+    random bits, which include NaN and infinities.
     """
     rng = Random(seed)
     centres = [float(f"{digits}e{power}") for power in range(-324, 309) for digits in ("1", "9.5", str(rng.random()))]

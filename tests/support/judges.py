@@ -1,4 +1,4 @@
-"""The judges of a simulated schedule. Each one reads the world after the schedule has ended."""
+"""The judges of a simulated schedule. Each judge checks the world after the schedule has ended."""
 
 import json
 from collections import Counter
@@ -20,14 +20,14 @@ from daybook_contracts.topics import CORRELATION_ID
 from daybook_projector.partition.batch_rows import audit_rows
 from daybook_projector.partition.entry import read_partition_entry
 from support.colliding_ids import colliding_ids
-from support.redeciding import by_command, check_decisions, is_of, sent_commands
+from support.redeciding import by_command, check_decisions, is_entry_of_command, sent_commands
 from support.simulation import World
 from support.surroundings import Failed
 from support.tables import differences, fold
 
 
 class Judged:
-    """One world with its logs read once. `logs` are those of the partitions that have lost nothing."""
+    """A world whose schedule has ended. `logs` are the entries of the partitions whose logs lost no records."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -51,7 +51,7 @@ class Judged:
                 assert (reason is not None) == (partition == self.world.lost), f"partition {partition}: {reason}"
 
     def once(self) -> None:
-        """Every command's entries stand in its partition's log exactly once and together."""
+        """Every command's entries are in its partition's log exactly once, one after another."""
         stood = Counter(identity_of(group[0]) for entries in self.logs.values() for group in by_command(entries))
         twice = [id_ for id_, count in stood.items() if count > 1]
         assert not twice, f"decided twice: {twice}"
@@ -61,14 +61,14 @@ class Judged:
         assert not missing, f"never decided: {missing}"
 
     def decisions(self) -> None:
-        """Every command was decided as the deciders would decide it on the whole org."""
+        """Every decision in the log is the one that the deciders make on the whole org."""
         sent = sent_commands(self.world.sent)
         with colliding_ids():
             for entries in self.logs.values():
                 check_decisions(sent, entries, self.world.around.users, self.world.around.postgres.owners)
 
     def answers(self) -> None:
-        """Every sent command was answered, at least once, according to the log."""
+        """Every sent command was answered at least once, and every answer agrees with the log."""
         for record, command in self.asked:
             answers = self.world.around.answers.get(dict(record.headers)[CORRELATION_ID], set())
             codes = [json.loads(each).get("code") for each in answers]
@@ -82,10 +82,10 @@ class Judged:
                 )
 
     def group_of(self, command: Command) -> list[Entry] | None:
-        """The entries of this very command, if any, recognised by the request that they hold."""
+        """The entries of this command, or None. Compares the request too, as another command may have the same id."""
         for identity in identities_of(command):
             group = self.decided.get(identity)
-            if group is not None and is_of(command, group[0]):
+            if group is not None and is_entry_of_command(command, group[0]):
                 return group
         return None
 
@@ -109,7 +109,9 @@ class Judged:
         assert not unlike, unlike
 
     def _asked(self) -> Iterator[tuple[CommandRecord, Command]]:
-        """The commands sent, without those whose own partition, or the one they were sent to, lost its log."""
+        """The sent commands. Leaves out a command if its own partition, or the one that it was sent to, lost
+        records.
+        """
         for record, place in zip(self.world.sent, self.world.places, strict=True):
             command = parse_command(record.value or b"")
             home = partition_of(command.key, self.world.config.partitions)
@@ -144,7 +146,7 @@ def _without_detail(answer: dict[str, Any]) -> str:
 
 
 def admitted(values: Iterable[bytes], partition: int) -> list[Admitted]:
-    """The log as every reader admits it."""
+    """The records of a log that the admission rule admits."""
     found: list[Admitted] = []
     for value in values:
         verdict = admit(found[-1].head if found else GENESIS, partition, value)

@@ -1,4 +1,4 @@
-"""An identity provider's key endpoint on this machine, and the private keys that go with it."""
+"""An HTTP server that publishes public keys, like an identity provider, and the private keys that belong to them."""
 
 import json
 import threading
@@ -22,12 +22,12 @@ PRIVATE: dict[str, PrivateKey] = {
 }
 
 
-def signed(claims: dict[str, Any], algorithm: str, key_id: str | None) -> str:
+def signed_token(claims: dict[str, Any], algorithm: str, key_id: str | None) -> str:
     headers = None if key_id is None else {"kid": key_id}
     return jwt.encode(claims, PRIVATE[algorithm], algorithm, headers)
 
 
-def published(algorithm: str, key_id: str | None, **more: str) -> dict[str, Any]:
+def public_jwk(algorithm: str, key_id: str | None, **more: str) -> dict[str, Any]:
     """The public key as a JWK."""
     key = PRIVATE[algorithm].public_key()
     match key:
@@ -43,7 +43,7 @@ def published(algorithm: str, key_id: str | None, **more: str) -> dict[str, Any]
 
 @dataclass(slots=True)
 class KeyServer:
-    """If `body` is None, it answers 500."""
+    """Answers with `body`, or with status 500 if `body` is None. `asked` counts the requests."""
 
     url: str = ""
     body: bytes | None = None

@@ -1,4 +1,4 @@
-"""The table of limits in docs/security.md: constants and settings in, the exact Markdown out."""
+"""Generates the table of limits in docs/security.md from the code's constants and settings."""
 
 import inspect
 from typing import Final
@@ -18,11 +18,11 @@ DESCRIPTORS: Final = http.RESERVED_DESCRIPTORS + http.BACKLOG
 ADMIN_DESCRIPTORS: Final = DESCRIPTORS + http.ADMIN_CONNECTIONS + http.BACKLOG
 
 Row = tuple[str, str] | tuple[str, str, str]
-"""What is limited, the limit, and the setting that changes it, if any does."""
+"""What is limited, the limit, and the setting that changes the limit, if there is one."""
 
 
 def limits_table() -> str:
-    """Each limit with its value and the setting that changes it."""
+    """The Markdown table of all limits, exactly as the page must have it."""
     rows = [*_connections(), *_commands(), *_door(), *_tokens(), *_records(), *_orgs()]
     head = ["| what | limit | setting |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join((*row, FIXED)[:3])} |" for row in rows)])

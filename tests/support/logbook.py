@@ -1,5 +1,5 @@
-"""A log written by hand, as the command service would write it: facts in, sealed records per partition out.
-Void and poison records can be put between them. Ids are small numbers in the form of UUIDs.
+"""Writes logs from facts, with the records that the command service would write, in each partition. Tests can add void
+and poison records. Ids are small numbers in the form of UUIDs.
 """
 
 import json
@@ -15,24 +15,24 @@ from daybook_contracts.entries.identity import Identity, Scope
 from daybook_contracts.log.head import GENESIS, Head
 from daybook_contracts.routing import partition_of
 from daybook_contracts.timestamps import timestamp
-from support.flat_entries import Flat, sealed
+from support.flat_entries import Flat, seal_flat
 from support.world import NOUNS
 
 Claimed = Mapping[str, str]
 
 START = 1_790_000_000_000_000
-"""Microseconds: some day in 2026."""
+"""The time of the first record, in microseconds since 1970: a day in 2026."""
 
 SALT = "00112233445566778899aabbccddeeff"
 
 
 def numbered(prefix: str) -> Callable[[int], str]:
-    """Makes UUIDs that begin with these two digits out of small numbers."""
+    """Returns a function that turns a small number into a UUID that begins with these two digits."""
     return lambda number: f"{prefix}000000-0000-4000-8000-{number:012d}"
 
 
 org, user, project, thing = map(numbered, ("0a", "0b", "0c", "0d"))
-"""A thing is a connection, run, dead letter, alert or secret reference."""
+"""`thing` gives ids of connections, runs, dead letters, alerts and secret references."""
 
 
 def command_id(number: int) -> str:
@@ -78,7 +78,7 @@ class Logbook:
         self.heads = [GENESIS] * self.partitions
 
     def add(self, org_id: str | None, actor: str | None, *facts: Fact, **changes: Any) -> list[Place]:
-        """One accepted command with an entry for each fact. `changes` replace members of the flat entries."""
+        """Appends an accepted command, with an entry for each fact. `changes` replace members of the flat entries."""
         self.commands += 1
         entries = [self._success(org_id, actor, fact, ordinal, len(facts)) for ordinal, fact in enumerate(facts)]
         return [self.append({**entry, **changes}) for entry in entries]
@@ -87,7 +87,9 @@ class Logbook:
         return self.add(None, user_id, UserRegistered(user_id=user_id))[0]
 
     def refuse(self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed) -> Place:
-        """One rejected command of a member or a service. Its data holds the claimed ids that do not exist."""
+        """Appends a rejected command of a member or a service. Its data is `claimed`: the named ids that do not
+        exist.
+        """
         self.commands += 1
         key = org_id or claimed.get("org_id") or claimed["user_id"]
         return self._failure(self._columns(org_id, actor, action, entity_id, key), claimed)
@@ -95,7 +97,9 @@ class Logbook:
     def refuse_outsider(
         self, org_id: str | None, actor: str | None, action: str, entity_id: str, claimed: Claimed
     ) -> Place:
-        """One rejected command of a stranger to the org, or one about another user."""
+        """Appends a rejected command of a user who is not a member of the org, or who tried to register another
+        user.
+        """
         self.commands += 1
         key = entity_id if action == "REGISTER_USER" else org_id or claimed["org_id"]
         columns = self._columns(org_id, actor, action, entity_id, key)
@@ -103,7 +107,7 @@ class Logbook:
         return self._failure({**columns, "scope": "outsider", "id": id_}, claimed)
 
     def append(self, flat: Flat) -> Place:
-        value, head = sealed(flat, self.heads[flat["partition"]])
+        value, head = seal_flat(flat, self.heads[flat["partition"]])
         return self.append_value(flat["partition"], value, head, flat["id"])
 
     def append_value(self, partition: int, value: bytes, head: Head, id_: str = "") -> Place:
@@ -156,7 +160,7 @@ class Logbook:
 
 
 def log_with(*org_ids: str, users: Sequence[str] = (), partitions: int = 1) -> Logbook:
-    """A log in which user 1, or the first of the users, has created these orgs. All users are registered."""
+    """A log that registers these users (by default user 1), the first of whom then creates these orgs."""
     people, log = users or (user(1),), Logbook(partitions)
     for user_id in people:
         log.register(user_id)

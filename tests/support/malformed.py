@@ -1,4 +1,4 @@
-"""Envelopes that no door accepts, each with its code and a word that the reason must contain."""
+"""Envelopes that Daybook refuses, each with the code of the refusal."""
 
 import json
 from dataclasses import dataclass, replace
@@ -13,8 +13,8 @@ MANY = 300 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`at_http`: False where only Kafka refuses it (over HTTP an id may be missing). `kept`: whether its dead letter
-    has the body; one with a secret, or with what may be one, has not, and neither has one over 256 KiB.
+    """`at_http`: False if only Kafka refuses the envelope (over HTTP, the id may be missing). `kept`: whether the dead
+    letter has the body. It has no body that contains a secret or what may be one, and none over 256 KiB.
     """
 
     name: str
@@ -50,7 +50,7 @@ def _reference(name: str, secret_id_ref: str) -> Case:
 
 
 def _raw(name: str, data: bytes, status: int = 400) -> Case:
-    """The data's bytes unchanged, in an otherwise valid envelope."""
+    """Puts these bytes as the data into an otherwise valid envelope."""
     envelope = json.dumps(_envelope(data=0)).encode()
     return Case(name, envelope.replace(b'"data": 0', b'"data": ' + data), status=status)
 

@@ -1,4 +1,4 @@
-"""The matrix of rights: what the answer to each command by each actor must be, by the table of rights in the code."""
+"""The matrix of rights: the verdict on each command of each actor, as the code's table of rights demands it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,15 +10,15 @@ from daybook_command.domain.registry import HANDLERS
 from daybook_contracts.commands.registry import COMMANDS
 from support.matrix_rows import ROWS, Aim, Row
 
-MAY: Final[Mapping[str, Standings]] = {type_: HANDLERS[model].may for type_, model in COMMANDS.items()}
+RIGHTS: Final[Mapping[str, Standings]] = {type_: HANDLERS[model].may for type_, model in COMMANDS.items()}
 """The table of rights, by command type."""
 
-OUTSIDE: Final = frozenset({"REGISTER_USER", "CREATE_ORG"})
-"""Their sender need not be a member of an org."""
+OPEN_TO_NON_MEMBERS: Final = frozenset({"REGISTER_USER", "CREATE_ORG"})
+"""The sender of these commands need not be a member of an org."""
 
 
 class Actor(StrEnum):
-    """People of the project have the role `member` in the org. MEMBER is an admin of another project."""
+    """Project admins, editors and viewers have the role `member` in the org. MEMBER is an admin of another project."""
 
     OWNER = "owner"
     ADMIN = "admin"
@@ -60,12 +60,12 @@ _ROLES: Final[Mapping[Actor, Standing]] = {
 
 
 def verdict(row: Row, actor: Actor) -> Verdict | None:
-    """None if there is no such case: a service without an actor cannot act on itself."""
+    """What Daybook must say to the actor's command. None: a service without an actor cannot act on itself."""
     if actor is Actor.SERVICE and row.aim is Aim.ONESELF:
         return None
-    if actor is Actor.STRANGER and row.type not in OUTSIDE:
+    if actor is Actor.STRANGER and row.type not in OPEN_TO_NON_MEMBERS:
         return Verdict.ORG_NOT_FOUND
-    return Verdict.FORBIDDEN if MAY[row.type].isdisjoint(_standings(row, actor)) else Verdict.ALLOWED
+    return Verdict.FORBIDDEN if RIGHTS[row.type].isdisjoint(_standings(row, actor)) else Verdict.ALLOWED
 
 
 def _standings(row: Row, actor: Actor) -> set[Standing]:
@@ -74,7 +74,7 @@ def _standings(row: Row, actor: Actor) -> set[Standing]:
     found = {Standing.KNOWN_USER}
     if actor in _ROLES:
         found.add(_ROLES[actor])
-    if row.elsewhere:
+    if row.in_lounge:
         found -= {Standing.PROJECT_ADMIN, Standing.PROJECT_EDITOR}
     if row.aim is Aim.ONESELF:
         found.add(Standing.ITSELF)
@@ -84,7 +84,7 @@ def _standings(row: Row, actor: Actor) -> set[Standing]:
 
 
 def cells(rows: Iterable[Row] = ROWS) -> list[Cell]:
-    """Each command of each row by each actor, if there is such a case."""
+    """One cell for each command of each row and each actor who can send it."""
     return [
         Cell(row, variant, actor)
         for row in rows

@@ -1,7 +1,7 @@
 """The rows of the matrix of rights: every command, with names of the scene (support.matrix_scene) in place of ids.
 
-`oneself` stands for the actor, `its project` for a project of the actor. Each command succeeds if the actor has the
-right.
+`oneself` stands for the actor, and `its project` for a project of the actor. Each command succeeds if the actor has the
+right to send it.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from support.chain import Json
 
 
 class Aim(StrEnum):
-    """Whom a command is aimed at, where rights depend on it."""
+    """The user whom a command changes, if the right to send the command depends on this user."""
 
     ONESELF = "oneself"
     ANOTHER = "another user"
@@ -25,14 +25,14 @@ class Aim(StrEnum):
 class Row:
     type: str
     commands: tuple[Json, ...]
-    """The data of each. All get the same verdict."""
+    """The data of each command. All get the same verdict."""
     aim: Aim | None = None
     policy: tuple[str, ...] = ()
     """The actions of the entries that policies add."""
-    elsewhere: bool = False
-    """Whether it acts on the lounge, in which everybody is a viewer."""
+    in_lounge: bool = False
+    """Whether the commands act on the project lounge, in which everybody is a viewer."""
     changes: bool = True
-    """Whether it changes anything if it succeeds."""
+    """Whether a command that succeeds changes anything."""
 
 
 def _row(type_: str, *commands: Json, **more: Any) -> Row:
@@ -120,22 +120,22 @@ MORE_ROWS: Final = (
     _row("UPDATE_MEMBER", _user("oneself", "member"), aim=Aim.ONESELF),
     _row("UPDATE_MEMBER", _user("oneself", "owner"), aim=Aim.ONESELF, changes=False),
     _row("RENAME_PROJECT", {"project_id": "web", "name": "web"}, changes=False),
-    _row("RENAME_PROJECT", {**_LOUNGE, "name": "New"}, elsewhere=True),
-    _row("ADD_PROJECT_MEMBER", {**_LOUNGE, "user_id": "other member", "role": "viewer"}, elsewhere=True),
+    _row("RENAME_PROJECT", {**_LOUNGE, "name": "New"}, in_lounge=True),
+    _row("ADD_PROJECT_MEMBER", {**_LOUNGE, "user_id": "other member", "role": "viewer"}, in_lounge=True),
     _row("UPDATE_PROJECT_MEMBER", {**_IN_WEB, "role": "editor"}, changes=False),
     _row(
         "UPDATE_PROJECT_MEMBER", {"project_id": "its project", "user_id": "oneself", "role": "admin"}, aim=Aim.ONESELF
     ),
-    _row("CREATE_CONNECTION", {**_LOUNGE, **_NEW}, elsewhere=True),
+    _row("CREATE_CONNECTION", {**_LOUNGE, **_NEW}, in_lounge=True),
     _row("UPDATE_CONNECTION", {"connection_id": "quiet", "name": "quiet"}, changes=False),
-    _row("UPDATE_CONNECTION", {"connection_id": "far", "config": {"sheet": "prices"}}, elsewhere=True),
+    _row("UPDATE_CONNECTION", {"connection_id": "far", "config": {"sheet": "prices"}}, in_lounge=True),
     _row("ACTIVATE_CONNECTION", {"connection_id": "quiet"}, changes=False),
-    _row("DEACTIVATE_CONNECTION", {"connection_id": "far"}, elsewhere=True),
-    _row("COMPLETE_SYNC", {"sync_run_id": "far run"}, elsewhere=True),
-    _row("RECORD_DLQ_EVENT", {"connection_id": "far", "payload": {"n": 1}}, elsewhere=True),
-    _row("RETRY_DLQ_EVENT", {"dlq_event_id": "far letter"}, elsewhere=True),
-    _row("RAISE_ALERT", {**_LOUNGE, "severity": "info", "message": "look"}, elsewhere=True),
-    _row("RESOLVE_ALERT", {"alert_id": "far alert"}, elsewhere=True),
+    _row("DEACTIVATE_CONNECTION", {"connection_id": "far"}, in_lounge=True),
+    _row("COMPLETE_SYNC", {"sync_run_id": "far run"}, in_lounge=True),
+    _row("RECORD_DLQ_EVENT", {"connection_id": "far", "payload": {"n": 1}}, in_lounge=True),
+    _row("RETRY_DLQ_EVENT", {"dlq_event_id": "far letter"}, in_lounge=True),
+    _row("RAISE_ALERT", {**_LOUNGE, "severity": "info", "message": "look"}, in_lounge=True),
+    _row("RESOLVE_ALERT", {"alert_id": "far alert"}, in_lounge=True),
     _row("ROTATE_SECRET_REF", _TOKEN, changes=False),
 )
-"""Further rows; most change nothing or act on the lounge."""
+"""More rows. Most of them change nothing or act on the lounge."""

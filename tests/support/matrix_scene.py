@@ -1,6 +1,6 @@
-"""The org of the matrix of rights, as the commands that create it; and the command of each cell.
+"""The commands that create the org of the matrix of rights, and the command of each cell.
 
-Ids are computed from the org's id and a name, so that tests need not pass them on.
+Ids are computed from the org's id and a name, so that tests need not pass ids around.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ _IN_PROJECTS: Final = (
     ("app", "member", "admin"),
     *(("lounge", name, "viewer") for name in ("owner", "admin", "member", "viewer")),
 )
-"""Whoever is not in web is in the lounge, so that everybody can leave a project."""
+"""Everybody is in a project, so that everybody can leave one: those who are not in web are in the lounge."""
 _CONNECTIONS: Final = ("quiet", "inactive", "busy", "backlog")
 
 
@@ -58,11 +58,11 @@ class Scene:
     def id(self, name: str) -> str:
         return person(name) if name in PEOPLE else _id(self.org_id, name)
 
-    def founding(self, *, elsewhere: bool = False) -> list[Send]:
+    def founding(self, *, with_lounge: bool = False) -> list[Send]:
         """The commands that create the org, in order. A service sends them for the owner, because only services may
-        choose ids. `elsewhere` adds what is in the lounge.
+        choose ids. `with_lounge` adds the connection of the lounge, and its run, dead letter and alert.
         """
-        steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub(), *(_in_the_lounge() if elsewhere else ())]
+        steps = [("CREATE_ORG", {"name": "Acme"}), *_people(), *_hub(), *(_in_the_lounge() if with_lounge else ())]
         return [
             Send(SERVICE, command(type_, self.org_id, person("owner"), self.id(f"step {at}"), **self._data(data, {})))
             for at, (type_, data) in enumerate(steps)
@@ -85,7 +85,7 @@ class Scene:
                 return self.org_id
 
     def _data(self, data: Json, seen: Mapping[str, str]) -> Json:
-        """Replaces names by ids."""
+        """Replaces the scene's names by ids."""
         return {name: self._value(name, value, seen) for name, value in data.items()}
 
     def _value(self, name: str, value: Any, seen: Mapping[str, str]) -> Any:
@@ -105,7 +105,7 @@ def _user(actor: Actor) -> str | None:
 
 
 def _seen_by(name: str | None) -> Mapping[str, str]:
-    """What `oneself` and `its project` stand for. A stranger's project is the lounge, which exists."""
+    """The names that `oneself` and `its project` stand for. A stranger's project is the lounge, so that it exists."""
     if name is None:
         return {}
     in_web = ("web", name) in {(project, member) for project, member, _ in _IN_PROJECTS}

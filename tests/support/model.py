@@ -1,5 +1,5 @@
-"""A pure in-memory model of the command service: normalised commands in, in the order of the log; the expected entries
-of each out, with their columns, data, principal and error code.
+"""A model of the command service, in memory. It takes normalised commands in the order of the log, and returns the
+expected entries of each: their columns, data, principal and error code.
 """
 
 from dataclasses import dataclass, field
@@ -9,11 +9,11 @@ from support.rules import MEMBERSHIP
 from support.rules_hub import HUB
 from support.rules_policies import consequences
 from support.rules_runs import RUNS
-from support.world import CREATED, NOUNS, TIMEKEEPER, Refused, World, made_id, reserve
+from support.world import CREATED, NOUNS, TIMEKEEPER, Refused, World, created_id, reserve
 
 RULES = MEMBERSHIP | HUB | RUNS
 LEFT_OUT = {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
-"""Fields left out of failures: large values and free text."""
+"""Fields that a failure's data leaves out: large values and free text."""
 
 
 @dataclass(slots=True)
@@ -21,8 +21,8 @@ class Model:
     world: World = field(default_factory=World)
 
     def decide(self, principal: str, command: Json) -> list[Json]:
-        """The command's entries, in their order; the model has moved on if it is a success. What policies write about
-        their alerts is for people, and left open: the data of their entries has no message.
+        """The command's entries, in order. A success changes the model's world. The entries of policies have no message
+        in their data: the model does not predict these texts, which are written for people.
         """
         reserve(self.world, command)
         before, outside = self._project(command), self._is_outsider(command)
@@ -35,7 +35,7 @@ class Model:
         return [entry, *self._consequences(entry, principal, command)]
 
     def _entry(self, principal: str, command: Json, project_id: str | None, code: str | None = None) -> Json:
-        """The entry of a failure; a success replaces the data."""
+        """The entry of a failure. For a success, the caller replaces the data."""
         return {
             "action": command["type"],
             "entity_type": _noun(command)[0],
@@ -51,7 +51,7 @@ class Model:
         }
 
     def _is_outsider(self, command: Json) -> bool:
-        """Whether a refusal of the command would be an outsider's."""
+        """Whether the command, if it is refused, gets the scope `outsider`."""
         actor, org = command["actor_user_id"], self.world.orgs.get(command["org_id"])
         if actor is None:
             return False
@@ -60,7 +60,7 @@ class Model:
         return org is None or actor not in org["members"]
 
     def _as_outsider(self, command: Json) -> Json:
-        """The members that differ in an outsider's refusal, which holds only the ids that the command named."""
+        """The members in which an outsider's refusal differs. Its data has only ids that no column can hold."""
         data = {}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:
@@ -79,7 +79,7 @@ class Model:
         return [signed | {**each, "entity_id": each["data"]["alert_id"]} for each in made]
 
     def _failure_data(self, command: Json) -> Json:
-        """The data as sent, and the ids that no column can hold."""
+        """The data as it was sent, and the ids that no column can hold because they do not exist."""
         data = {name: value for name, value in command["data"].items() if name not in LEFT_OUT}
         for name, held in (("org_id", self._known_org(command)), ("actor_user_id", self._known_actor(command))):
             if command[name] is not None and held is None:
@@ -134,7 +134,7 @@ def _project_of(org: Json, connection_id: str | None) -> str | None:
 def _entity_id(command: Json) -> str:
     _, named_by = _noun(command)
     if command["type"] in CREATED:
-        return made_id(command)
+        return created_id(command)
     entity_id: str = command["data"].get(named_by, command["org_id"])
     return entity_id
 

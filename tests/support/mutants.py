@@ -1,4 +1,4 @@
-"""Seventeen systems that each lack one protection, and how the simulation finds them."""
+"""Seventeen mutants, systems that each lack one protection, and how the simulation finds them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -13,7 +13,7 @@ from support.trials import ended_world, judged
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`lacks`: the protection; `rule`: where docs/log.md has it; `remove`: patches the system."""
+    """`lacks`: the missing protection; `rule`: its rule in docs/log.md; `remove`: the patch that removes it."""
 
     lacks: str
     rule: str
@@ -21,12 +21,12 @@ class Mutant:
 
     @property
     def removed(self) -> str:
-        """What is patched, and for what."""
+        """What the patch replaces, and with what."""
         return (getdoc(self.remove) or "").removesuffix(".")
 
     def verdict(self, seed: int, calls: Counter[str] | None = None) -> Failed | None:
-        """The verdict of the unpatched judges on one schedule of the mutant. `calls` counts the calls of the patches.
-        Raises `NotRemoved`.
+        """Runs one schedule with the mutant, and returns what the judges, which are not patched, find. `calls` counts
+        the calls of each replacement. Raises `NotRemoved` if a replacement itself fails.
         """
         with Patch.context() as patch:
             self.remove(patch)
@@ -37,8 +37,8 @@ class Mutant:
         return judged(ended)
 
     def caught(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
-        """How many schedules it took, and what was found; None if all of them went well. Goes on until every patch was
-        called. Raises `NotRemoved` if one never is.
+        """The number of schedules until the first fault, and that fault; None if no schedule has one. Runs more
+        schedules until every replacement was called. Raises `NotRemoved` if one never is.
         """
         calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):

@@ -1,4 +1,4 @@
-"""Header names that a client in another language may write: bytes that are not UTF-8."""
+"""Record headers whose names are not UTF-8, as clients in other languages may send them."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,9 @@ class NotUtf8(str):
 
 @contextmanager
 def slow_builder(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Uses aiokafka's Python builder, which calls a name's own `encode`; the fast one accepts only plain strings."""
+    """Uses aiokafka's batch builder in Python, which calls the name's `encode`; the builder in C takes plain
+    str only.
+    """
     with monkeypatch.context() as patched:
         patched.setattr(message_accumulator, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
         yield

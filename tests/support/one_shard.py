@@ -1,4 +1,4 @@
-"""One shard, driven by hand: finds what it asks for among its effects, and answers as the edge would."""
+"""Drives one shard: finds the requests among its effects, and answers them as the engine would."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,26 +23,26 @@ Kind = TypeVar("Kind")
 
 
 def sent(offset: int, kind: str, by: str | None = ANN, org_id: str = ORG, **data: Any) -> CommandRecord:
-    """A command that a service sends for `by`, with an id of its own."""
+    """A command that a service sends for the user `by`. Each offset gives another command id."""
     envelope = {"id": str(UUID(int=offset + 1, version=4)), "type": kind, "org_id": org_id, "actor_user_id": by}
     return command_record(offset, {**envelope, "data": data})
 
 
 def command_at(offset: int, kind: str = "RENAME_ORG") -> CommandRecord:
-    """ANN's command on ORG, with an id and a name of its own."""
+    """ANN's command on ORG. Each offset gives another command id and another name."""
     return sent(offset, kind, name=f"name {offset}")
 
 
-def starting(config: ShardConfig = CONFIG) -> Shard:
-    """It has not taken over yet."""
+def starting_shard(config: ShardConfig = CONFIG) -> Shard:
+    """A shard that has not taken over its partition yet."""
     shard = Shard.of(0, config)
     shard.start()
     return shard
 
 
-def fresh(config: ShardConfig = CONFIG) -> Shard:
-    """A shard that has taken over an empty partition and waits for nothing."""
-    shard = starting(config)
+def ready_shard(config: ShardConfig = CONFIG) -> Shard:
+    """A shard that has taken over an empty partition and is ready for commands."""
+    shard = starting_shard(config)
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     shard.handle(EndsRead(0, {}))
     return shard
@@ -52,9 +52,9 @@ def arrive(shard: Shard, *records: CommandRecord) -> list[Effect]:
     return shard.handle(CommandsArrived(records))
 
 
-def answer_of(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **changes: Any) -> SnapshotLoaded:
-    """The answer to the look-up among `effects`: no org in the tables, ANN is known."""
-    load = only(effects, LoadSnapshot)
+def loaded_snapshot(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **changes: Any) -> SnapshotLoaded:
+    """The answer to the `LoadSnapshot` among `effects`: the tables have no orgs, and ANN is registered."""
+    load = only_effect(effects, LoadSnapshot)
     now_us = changes.pop("now_us", START_US)
     snapshot = Snapshot(
         checkpoint=checkpoint,
@@ -67,16 +67,16 @@ def answer_of(effects: Sequence[Effect], checkpoint: Checkpoint = NOTHING, **cha
     return SnapshotLoaded(replace(snapshot, **changes), now_us, bytes(16 * load.commands))
 
 
-def decided(shard: Shard, *records: CommandRecord, **changes: Any) -> Append:
-    """The batch in which these commands are decided, appended but not acknowledged yet."""
-    return only(shard.handle(answer_of(arrive(shard, *records), **changes)), Append)
+def decide_batch(shard: Shard, *records: CommandRecord, **changes: Any) -> Append:
+    """Lets the shard decide these commands in one batch; returns its append, which is not acknowledged yet."""
+    return only_effect(shard.handle(loaded_snapshot(arrive(shard, *records), **changes)), Append)
 
 
-def only(effects: Sequence[Effect], kind: type[Kind]) -> Kind:
+def only_effect(effects: Sequence[Effect], kind: type[Kind]) -> Kind:
     found = [effect for effect in effects if isinstance(effect, kind)]
     assert len(found) == 1, effects
     return found[0]
 
 
-def reasons(answer: Answer) -> list[str]:
+def refusal_codes(answer: Answer) -> list[str]:
     return [refused.reason.partition(":")[0] for refused in answer.refused]

@@ -1,5 +1,5 @@
-"""Replaces parts of the services, to make mutants. A patch that removes nothing must not pass for a mutant, so three
-things are errors: a name that is gone, a replacement that nothing calls, and one that fails by itself.
+"""Replaces parts of the services, to make mutants. Three things are errors, because then the patch may not remove the
+protection: the replaced name does not exist, nothing calls the replacement, or the replacement itself fails.
 """
 
 import traceback
@@ -14,12 +14,12 @@ import pytest
 
 
 class NotRemoved(AssertionError):
-    """The mutant lacks nothing, so a patch must be adapted to the code."""
+    """The patch did not remove the protection, so it must be adapted to the code."""
 
 
 class Patch:
-    """`calls`: of each replacement, by the name that it replaces; 0 until the first. `faults`: what is wrong in the
-    replacements themselves, where it would otherwise be taken for a fault of the mutant.
+    """`calls`: how often each replacement was called, by the name that it replaces. `faults`: errors in the
+    replacements themselves, which would otherwise look like faults of the mutant.
     """
 
     def __init__(self) -> None:
@@ -37,8 +37,8 @@ class Patch:
             patch._monkeypatch.undo()
 
     def replace(self, owner: ModuleType | type, name: str, value: Any) -> None:
-        """`value`: a function, a property, a tuple of functions, or a text, whose use cannot be counted. The owner must
-        have the name itself, not inherit it. Raises `NotRemoved`.
+        """`value`: a function, a property, a tuple of functions, or a text, whose use is not counted. Raises
+        `NotRemoved` if the owner does not define the name itself; an inherited name is not enough.
         """
         place = f"{owner.__name__}.{name}"
         if name not in vars(owner):
@@ -72,12 +72,12 @@ class Patch:
 
 
 def require_removed(calls: Counter[str], faults: list[str]) -> None:
-    """Raises `NotRemoved`."""
+    """Raises `NotRemoved` if a replacement was never called, or failed."""
     never = [f"nothing calls the replacement of {place}" for place, count in calls.items() if count == 0]
     if faults or never:
         raise NotRemoved("; ".join(faults or never))
 
 
 def _raised_in(error: Exception) -> str:
-    """The name of the function that raised it."""
+    """The name of the function that raised the error."""
     return traceback.extract_tb(error.__traceback__)[-1].name

@@ -1,4 +1,4 @@
-"""Rows written straight into the tables, as a projector would leave them."""
+"""Writes rows into the tables directly, as a projector would."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -18,14 +18,16 @@ def ids(count: int, start: int = 0) -> list[str]:
 
 
 async def plant(database: Connection | Pool, rows: Rows) -> None:
-    """Rows by table, parents before children; each has all columns in order, JSON as values, `now` as a time."""
+    """Inserts rows, by table, parents before children. A row has all columns in order; JSON columns take plain values,
+    and time columns also `now`.
+    """
     for table, tuples in rows.items():
         objects = [{c.name: value for c, value in zip(SCHEMA[table], row, strict=True)} for row in tuples]
         await database.execute(f"INSERT INTO {table} SELECT * FROM {POPULATED.format(table)}", json.dumps(objects))
 
 
 async def put_org(pool: Connection | Pool) -> tuple[str, str]:
-    """An org and its project."""
+    """Inserts an org and its project; returns their ids."""
     org_id, project_id = str(uuid4()), str(uuid4())
     await plant(pool, {"orgs": [(org_id, "Org", "now")], "projects": [(project_id, org_id, "Site", "now")]})
     return org_id, project_id
@@ -39,7 +41,7 @@ async def put_connection(pool: Connection | Pool, org_id: str, project_id: str, 
 
 
 async def put_runs(pool: Connection | Pool, connection_id: str, statuses: Iterable[str]) -> list[str]:
-    """Runs one after another, the last one the latest; a running one has no end time."""
+    """Inserts one run for each status, each later than the one before; returns their ids."""
     made = [(str(uuid4()), connection_id, status) for status in statuses]
     for hours, row in enumerate(made, start=1):
         finished = "NULL" if row[2] == "running" else "now() - interval '30 days' + make_interval(hours => $4)"
@@ -69,7 +71,7 @@ async def put_alert(pool: Connection | Pool, project_id: str, alert_id: str, sev
 
 
 async def put_many_runs(connection: Connection | Pool, connection_id: str, status: str, count: int) -> None:
-    """Runs later than all those of `put_runs`."""
+    """Inserts runs that are later than all those of `put_runs`."""
     await connection.execute(
         """INSERT INTO sync_runs
            SELECT gen_random_uuid(), $1, $2, now(), CASE WHEN $2 <> 'running' THEN now() + make_interval(secs => n) END

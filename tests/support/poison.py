@@ -1,4 +1,4 @@
-"""Entries that cannot be applied, each in an otherwise healthy org, with another org beside it."""
+"""Poison entries: each cannot be projected. It belongs to an otherwise healthy org; the log has a second org."""
 
 import json
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from msgspec import structs
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
 from support.entries_by_hand import changed, with_member
-from support.hub_scene import connected
+from support.hub_scene import connection_created
 from support.logbook import Logbook, Place, log_with, org, project, thing, user
 
 SICK, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
-"""SICK gets an entry that cannot be applied, WELL gets none."""
+"""The org SICK gets the poison entry; the org WELL gets none."""
 WRONG_ID = project(99)
 
 Poisoning = Callable[[Logbook], Place]
@@ -35,15 +35,15 @@ def an_unknown_version(log: Logbook) -> Place:
     return with_a_member(log, ".v", 2)
 
 
-def an_unknown_member_that_postgresql_cannot_name(log: Logbook) -> Place:
+def an_unknown_member_with_a_huge_name(log: Logbook) -> Place:
     return with_a_member(log, "a\0" + "b" * 1_000_000, None)
 
 
-def a_count_that_nobody_can_count_to(log: Logbook) -> Place:
+def a_huge_number_of_entries(log: Logbook) -> Place:
     return with_a_member(log, ".entries", 2**53 - 1)
 
 
-def an_ordinal_beyond_all_ids(log: Logbook) -> Place:
+def an_ordinal_of_33_bits(log: Logbook) -> Place:
     return with_a_member(log, ".ordinal", 2**32)
 
 
@@ -81,7 +81,7 @@ def a_second_org_with_its_id(log: Logbook) -> Place:
     return log.add(SICK, ANN, facts.OrgCreated(name="poison"))[0]
 
 
-def a_deletion_of_what_is_not_there(log: Logbook) -> Place:
+def a_deletion_of_a_missing_row(log: Logbook) -> Place:
     return log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
 
 
@@ -119,9 +119,9 @@ def a_taken_key_name(log: Logbook) -> Place:
 
 
 def connect(log: Logbook) -> None:
-    """Adds a connection, and its project, to an org without projects."""
+    """Adds a project with a connection to the org SICK."""
     log.add(SICK, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
-    log.add(SICK, ANN, connected(thing(1), project(3)))
+    log.add(SICK, ANN, connection_created(thing(1), project(3)))
 
 
 def letter(connection_id: str) -> facts.DlqEventRecorded:
@@ -129,7 +129,9 @@ def letter(connection_id: str) -> facts.DlqEventRecorded:
 
 
 def busy() -> Logbook:
-    """A log with rows in every table of one org; after the rename it inserts, updates and deletes rows in each."""
+    """A log that gives the org SICK rows in every table. After the rename to `unknown`, it inserts, updates and deletes
+    rows.
+    """
     log = founded()
     connect(log)
     made = facts.SecretRefCreated(secret_ref_id=thing(7), key_name="a", secret_id_ref="env:A")
@@ -155,16 +157,16 @@ def busy() -> Logbook:
 POISONS: list[Poisoning] = [
     a_wrong_id,
     an_unknown_action,
-    a_deletion_of_what_is_not_there,
+    a_deletion_of_a_missing_row,
     a_dead_letter_of_no_connection,
     a_run_that_is_there_already,
     a_run_of_a_deleted_connection,
     a_count_beyond_its_column,
     a_taken_key_name,
     an_unknown_version,
-    an_unknown_member_that_postgresql_cannot_name,
-    a_count_that_nobody_can_count_to,
-    an_ordinal_beyond_all_ids,
+    an_unknown_member_with_a_huge_name,
+    a_huge_number_of_entries,
+    an_ordinal_of_33_bits,
     a_name_too_long_for_an_index,
     data_that_does_not_fit,
     a_row_that_is_not_there,

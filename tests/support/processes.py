@@ -1,5 +1,5 @@
-"""The services as their users start them: subprocesses of the `daybook` command line on free ports, with logs in files.
-Everything that is started here is also stopped here.
+"""Runs the services as users do: as subprocesses of the `daybook` command line, on free ports, with logs in files.
+Stops every process that it has started.
 """
 
 import os
@@ -45,7 +45,7 @@ def free_port() -> int:
 
 
 def sum_of(metrics: str, name: str, **labels: str) -> float:
-    """The sum of the samples of that name with at least these labels."""
+    """The sum of the samples with this name and at least these labels."""
     families = text_string_to_metric_families(metrics)
     samples = (one for family in families for one in family.samples if one.name == name)
     found: list[float] = [one.value for one in samples if labels.items() <= one.labels.items()]
@@ -54,14 +54,14 @@ def sum_of(metrics: str, name: str, **labels: str) -> float:
 
 @dataclass(slots=True)
 class Service:
-    """One running instance. `stop` acts like an operator, `kill` like a crash of the machine."""
+    """One running instance. `stop` ends it as an operator would, `kill` as a crash of the machine would."""
 
     process: subprocess.Popen[bytes]
     log: Path
     url: str
 
     def wait_ready(self, seconds: float = 30) -> None:
-        """Blocks until /readyz answers 200; raises TimeoutError with its last answer."""
+        """Blocks until /readyz answers 200. After `seconds`, raises TimeoutError with the last answer."""
         deadline, word = time.monotonic() + seconds, "no answer yet"
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
@@ -108,7 +108,9 @@ class Service:
 def launch(
     settings: Settings, role: Role, log: Path, port: int, program: Sequence[str] = PROGRAM, **env: str
 ) -> Service:
-    """Starts an instance without waiting for it; appends to its log. `env` is the rest of its environment."""
+    """Starts an instance without waiting for it. Appends its output to `log`. `env` adds variables to its
+    environment.
+    """
     arguments = [*program, role, "run", "--port", str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(
@@ -131,7 +133,7 @@ class System:
     projectors: list[Service] = field(default_factory=list)
 
     def start(self, role: Role, program: Sequence[str] = PROGRAM, **changes: object) -> Service:
-        """Starts an instance without waiting for it; `changes` are settings of its own."""
+        """Starts an instance without waiting for it. `changes` are settings for this instance only."""
         instances = self.commands if role == "command" else self.projectors
         log = self.folder / f"{role}-{len(instances)}.log"
         service = launch(self.settings.model_copy(update=changes), role, log, free_port(), program)
@@ -156,14 +158,14 @@ class System:
 
 @dataclass(slots=True)
 class Systems:
-    """Starts systems, each on a log and a database of its own, and remembers them."""
+    """Starts systems, each with its own log and database, and stops them all."""
 
     fresh_settings: FreshSettings
     folder: Path
     made: list[System] = field(default_factory=list)
 
     def start(self, *, commands: int = 1, projectors: int = 1, **changes: object) -> System:
-        """A system that is ready; `changes` are settings of all its instances."""
+        """Starts a system and waits until it is ready. `changes` are settings for all its instances."""
         folder = self.folder / f"system-{len(self.made)}"
         folder.mkdir()
         system = System(self.fresh_settings(**changes), folder)

@@ -1,4 +1,4 @@
-"""Projectors for tests: one in this process on real servers, or only its writer; a producer for hand-written logs."""
+"""Runs a projector in this process on real servers, or only its writer, and publishes logs from `support.logbook`."""
 
 import asyncio
 import json
@@ -47,7 +47,9 @@ class Projector:
 
 @asynccontextmanager
 async def projecting(settings: Settings) -> AsyncIterator[Projector]:
-    """One instance, stopped as by a signal, or cancelled if the block fails. Its own failure is raised first."""
+    """Runs a projector. At the end, stops it as a signal does, or cancels it if the block has failed. If the projector
+    itself fails, raises its exception.
+    """
     stop, health, registry = asyncio.Event(), Health(), CollectorRegistry()
     task = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     try:
@@ -95,8 +97,8 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seco
         await asyncio.sleep(0.02)
 
 
-async def projected(pool: Pool, log: Logbook) -> None:
-    """Waits until every record, voids included, is behind its partition's checkpoint."""
+async def until_projected(pool: Pool, log: Logbook) -> None:
+    """Waits until each partition's checkpoint is at the end of its records, voids included."""
     ends = {partition: len(values) for partition, values in enumerate(log.records) if values}
 
     async def is_done() -> bool:
@@ -110,7 +112,7 @@ async def is_lock_awaited(pool: Pool) -> bool:
 
 
 async def wait_for(pool: Pool, place: Place) -> None:
-    """Waits for a place of the log as read clients do."""
+    """Waits with `daybook.wait_for`, as read clients do, until the entry at this place is projected."""
     found = await pool.fetchval("SELECT daybook.wait_for($1, interval '20 seconds')", place.text)
     assert found, f"{place} is not projected"
 
@@ -120,7 +122,7 @@ async def checkpoints(pool: Pool) -> dict[int, int]:
 
 
 async def quarantine(pool: Pool) -> list[tuple[str, int, int]]:
-    """Active ones: org, position, generation."""
+    """The orgs in quarantine: (org, position, generation)."""
     rows = await pool.fetch(
         "SELECT org_id::text, position, generation FROM daybook.quarantine WHERE released_at IS NULL ORDER BY org_id"
     )
@@ -132,15 +134,15 @@ async def tables(pool: Pool) -> Tables:
         return await read_tables(connection)
 
 
-def expected(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
-    """An independent fold of all valid entries; users first, because their partitions may come later."""
+def expected_tables(log: Logbook, partitions: Iterable[int] | None = None) -> Tables:
+    """The tables that all valid entries must give, by the tests' own fold."""
     chosen = range(log.partitions) if partitions is None else partitions
     return fold(entry for partition in chosen for entry in entries_of(log, partition))
 
 
 async def check_fold(pool: Pool, log: Logbook) -> None:
     """Raises AssertionError unless the tables are the fold of the log, and no org is in quarantine."""
-    lines = differences(expected(log), await tables(pool))
+    lines = differences(expected_tables(log), await tables(pool))
     assert not lines, "\n".join(lines)
     assert await quarantine(pool) == []
 
@@ -159,7 +161,7 @@ def _parsed(value: bytes | None) -> Json | None:
 
 
 class StrictWriter(Writer):
-    """Fails on a retry org by org: it would give the right tables too, but without poison nothing should cause one."""
+    """Fails if a batch is retried org by org. The tables would be right, but only poison may cause such a retry."""
 
     async def _write_by_org(self, connection: Connection, batch: Batch, conflicts: Conflicts) -> list[Poison]:
         raise AssertionError(f"the batch up to {batch.after} could not be written whole, after {conflicts}")
@@ -180,15 +182,17 @@ async def post(
 
 
 async def check_cuts(pool: Pool, log: Logbook, *limits: int) -> None:
-    """Writes the log in batches of each of these sizes; each time the tables must be its fold."""
+    """Writes the log several times, in batches of each of these sizes, and each time compares the tables with
+    its fold.
+    """
     for limit in limits:
-        await empty(pool)
+        await empty_tables(pool)
         assert await post(pool, log, limit, kind=StrictWriter) == []
         await check_fold(pool, log)
 
 
-async def empty(pool: Pool) -> None:
-    """Empties the tables, which no service may: only the owner can switch off the trigger of the log's table."""
+async def empty_tables(pool: Pool) -> None:
+    """Empties the tables. Only their owner can do this, because it switches off the trigger of `audit_log`."""
     await pool.execute("""
         ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
         TRUNCATE auth.users, orgs, audit_log, daybook.checkpoints, daybook.quarantine, daybook.reserved_ids CASCADE;

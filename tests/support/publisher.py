@@ -1,5 +1,5 @@
-"""Clients of the two doors: `Door` speaks HTTP to one instance, `Publisher` Kafka. Both take a `Send` and return its
-outcome as a batch item: the answer's body with `status`.
+"""Clients that send commands: `Door` over HTTP to one instance, `Publisher` over Kafka. An outcome has the form of a
+batch's item: the answer's body, with `status`.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ def claims_of(principal: str, **changes: Any) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Door:
-    """One instance's HTTP door, called by several clients in turn."""
+    """Sends requests to one instance's HTTP door, through several HTTP clients in turn."""
 
     settings: Settings
     clients: Iterator[httpx.AsyncClient]
@@ -71,7 +71,7 @@ class Door:
         return next(self.clients)
 
     def bearer(self, principal: str) -> dict[str, str]:
-        """The principal's token, renewed after half of its lifetime."""
+        """Headers with the principal's token, which is renewed after half of its lifetime."""
         now = time.monotonic()
         made_at, made = self.tokens.get(principal, (-inf, ""))
         if now > made_at + TOKEN_SECONDS / 2:
@@ -87,7 +87,7 @@ class Door:
         return await self.post("/v1/commands", send.body, send.principal, **headers)
 
     async def outcome(self, send: Send, principal: str | None = None) -> httpx.Response:
-        """Looks up the outcome as its sender, or as `principal`; a service names the user for whom it acted."""
+        """Looks up a command's outcome as its sender, or as `principal`. A service names the user for whom it acted."""
         path = f"/v1/orgs/{send.key}/commands/{send.command['id']}"
         asking, actor = principal or send.principal, send.command["actor_user_id"]
         if actor is not None and asking.startswith("service:"):
@@ -104,8 +104,8 @@ async def doors(settings: Settings, *urls: str) -> AsyncIterator[list[Door]]:
         yield [Door(settings, clients, url) for url in urls]
 
 
-async def decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
-    """The final answer; sends the same command as often as needed, by one door after another."""
+async def send_until_decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
+    """Sends the command, to one door after another, until the answer is neither 202 nor 503; returns the answer."""
     deadline, at = time.monotonic() + seconds, 0
     while time.monotonic() < deadline:
         with suppress(httpx.TransportError):
@@ -117,8 +117,8 @@ async def decided(send: Send, *ways: Door, seconds: float = 40) -> Json:
     raise TimeoutError(f"no final answer to {send.command} within {seconds} s")
 
 
-async def are_seen(door: Door, sends: Sequence[Send]) -> bool:
-    """Whether the tables have their outcomes."""
+async def are_projected(door: Door, sends: Sequence[Send]) -> bool:
+    """Whether the outcomes of these commands are projected."""
     return all([(await door.outcome(send)).status_code == 200 for send in sends])
 
 
@@ -170,7 +170,7 @@ class Publisher:
     async def publish(
         self, send: Send, *more: tuple[str, bytes], key: str | None = None, partition: int | None = None
     ) -> asyncio.Future[Json]:
-        """Returns after the acknowledgement; the future is the outcome from the results topic."""
+        """Returns when Kafka has acknowledged the record. The future gives the outcome from the results topic."""
         correlation = str(uuid4())
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
         self._answers[correlation] = answer
@@ -182,16 +182,16 @@ class Publisher:
         ]
         routed = key or send.key
         place = partition if partition is not None else partition_of(routed, self.settings.partitions)
-        # With `send`, so that records published together may share a batch: few single records can be in flight.
+        # Not one batch for each record: the producer has few batches in flight, so commands sent together share one.
         await self._producer.send_and_wait(
             self.commands, send.body, key=routed.encode(), partition=place, headers=headers
         )
         return answer
 
-    async def raw(
+    async def publish_raw(
         self, key: str | None, value: bytes | None, headers: Headers, partition: int | None = None
     ) -> tuple[int, int]:
-        """Publishes any record, by default to the key's partition; returns its partition and offset."""
+        """Publishes any record, by default to the partition of its key; returns its partition and offset."""
         place = partition if partition is not None else partition_of(key or "", self.settings.partitions)
         batch = self._producer.create_batch()
         encoded = key.encode() if key is not None else None

@@ -1,6 +1,5 @@
-"""Exports tampered with at random: a seed in, folders out. Each starts from an honest export and has one to three
-changes, of bytes anywhere, of lines, of entries, of the manifest or of the folder. What a verifier should find is not
-said: two of them must agree.
+"""Exports with random changes, from a seed. Each starts from an honest export and has one to three changes of bytes,
+lines, entries, the manifest or the folder. No finding is expected; instead, two verifiers must agree.
 """
 
 import hashlib
@@ -47,7 +46,7 @@ def randomly_tampered(seed: int, number: int) -> Iterator[Export]:
 
 
 def with_each_class_of_bytes(seed: int) -> Iterator[Export]:
-    """Each class put in, and put in the place of a byte, at random places of a file and of the manifest."""
+    """Inserts bytes of each class, or replaces a byte by them, at random places of a file and of the manifest."""
     random, honest = Random(seed), honest_exports()[0].files
     for kind in BYTES:
         for name in (MANIFEST, "partition-0002.jsonl"):
@@ -95,7 +94,7 @@ def _cut(random: Random, files: Files) -> None:
 
 
 def _reorder(random: Random, files: Files) -> None:
-    """Lines go, come twice, swap places, or move to another partition."""
+    """Deletes a line, repeats it, swaps it with another one, or copies it to another partition."""
     name, lines = _lines(random, files)
     at, to = random.randrange(len(lines)), random.randrange(len(lines))
     match random.randrange(4):
@@ -113,7 +112,7 @@ def _reorder(random: Random, files: Files) -> None:
 
 
 def _mutate(random: Random, files: Files) -> None:
-    """One entry changed and perhaps sealed again, and perhaps all that follow."""
+    """Changes one entry, perhaps with new hashes, and perhaps links all later entries to it again."""
     name, lines = _lines(random, files)
     at = random.randrange(len(lines))
     try:
@@ -135,7 +134,7 @@ def _link(lines: list[bytes], start: int) -> None:
 
 
 def _rewrite(random: Random, files: Files) -> None:
-    """The same JSON in other bytes."""
+    """Writes the same JSON with other bytes."""
     name, lines = (MANIFEST, [files[MANIFEST] or b""]) if random.random() < 0.5 else _lines(random, files)
     at = random.randrange(len(lines))
     try:
@@ -159,7 +158,7 @@ def _redact(random: Random, files: Files) -> None:
 
 
 def _describe_again(_random: Random, files: Files) -> None:
-    """The manifest says what is in the files now."""
+    """Makes the manifest describe the changed files."""
     manifest = _manifest(files)
     for file in manifest.get("files", []):
         value = files.get(file["name"]) or b""
@@ -202,7 +201,7 @@ def _filter(_random: Random, files: Files) -> None:
 
 
 def _manifest(files: Files) -> Json:
-    """Nothing if an earlier change left no manifest."""
+    """The manifest, or an empty dict if an earlier change has broken it."""
     try:
         found = parsed(files.get(MANIFEST) or b"")
         jcs(found)

@@ -1,4 +1,4 @@
-"""HTTP by hand, for requests that no well-behaved client would send: a tiny running service, and sockets to it."""
+"""Raw sockets to a tiny running service, for HTTP requests that no well-behaved client would send."""
 
 import json
 import socket
@@ -80,7 +80,9 @@ class Raw:
             self.send(data)
 
     def send_until_cut(self, data: bytes, most: int) -> int:
-        """How many bytes of `data`, repeated up to `most`, were accepted before the connection ended or stalled."""
+        """Sends `data` again and again, up to `most` bytes; returns how many were sent before the connection ended or
+        stalled.
+        """
         sent = 0
         try:
             while sent < most:
@@ -90,7 +92,7 @@ class Raw:
         return sent
 
     def answer(self) -> Answer:
-        """Raises ConnectionError if there is none."""
+        """Reads one answer. Raises ConnectionError if the connection ends first."""
         head, _, _ = self._until(b"\r\n\r\n").partition(b"\r\n\r\n")
         self._read = self._read[len(head) + 4 :]
         first, *lines = head.decode("latin-1").split("\r\n")
@@ -106,7 +108,7 @@ class Raw:
         return self.answer()
 
     def is_closed(self, seconds: float) -> bool:
-        """Whether the server closes the connection in time; reads what it sends before."""
+        """Whether the server closes the connection within `seconds`. Reads and drops what it sends before."""
         deadline = time.monotonic() + seconds
         try:
             while (left := deadline - time.monotonic()) > 0:
@@ -138,7 +140,7 @@ def request(method: str, path: str, *lines: str, body: bytes = b"") -> bytes:
 
 @contextmanager
 def tiny_service(**limits: float) -> Iterator[Tiny]:
-    """A service of its own; `limits` are fields of HttpLimits."""
+    """Runs the tiny service in a process. `limits` are fields of HttpLimits."""
     port = free_port()
     with subprocess.Popen([sys.executable, str(PROGRAM), json.dumps(limits), str(port)]) as process:
         try:

@@ -11,7 +11,7 @@ from daybook_projector.rebuild.differences import Comparison, Difference
 from daybook_projector.rebuild.jobs import Source
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
 from support.healing import unseen
-from support.hub_scene import connected
+from support.hub_scene import connection_created
 from support.logbook import Logbook, org, project, thing, user
 from support.poison import ANN, BOB, SICK, WELL, busy
 from support.shell import Completed, finish, start
@@ -44,7 +44,7 @@ def full() -> Logbook:
     """One org has rows in every table."""
     log = busy()
     log.register(SPARE_USER)
-    log.add(SICK, ANN, connected(thing(21), project(3)))
+    log.add(SICK, ANN, connection_created(thing(21), project(3)))
     log.add(
         SICK,
         ANN,

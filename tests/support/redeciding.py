@@ -1,5 +1,5 @@
-"""Decides a log again, in its own order, by the deciders on fully loaded orgs: each command must have ended in exactly
-that.
+"""Decides the commands of a log again, in the order of the log, with the deciders on whole orgs. Each command's entries
+must be exactly this decision.
 """
 
 import json
@@ -20,7 +20,7 @@ from daybook_contracts.topics import PRINCIPAL
 from support.deciding import Deciders
 
 Sent = Mapping[str, Sequence[tuple[Command, Principal]]]
-"""The commands by id; both, if an id was used twice."""
+"""The sent commands by id. A used id has more than one command."""
 
 
 def sent_commands(records: Iterable[CommandRecord]) -> Sent:
@@ -38,7 +38,7 @@ def by_command(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield list(group)
 
 
-def is_of(command: Command, entry: Entry) -> bool:
+def is_entry_of_command(command: Command, entry: Entry) -> bool:
     """Whether the entry belongs to this command, not to another one with the same id."""
     metadata = entry.metadata_json
     salt = bytes.fromhex(metadata.salt or "")
@@ -47,19 +47,19 @@ def is_of(command: Command, entry: Entry) -> bool:
 
 
 def check_decisions(sent: Sent, entries: Sequence[Entry], users: frozenset[str], owners: Mapping[str, str]) -> None:
-    """Checks one partition; `owners` maps chosen ids to orgs. Raises AssertionError if a command ended otherwise."""
+    """Checks one partition's log; `owners` maps chosen ids to orgs. Raises AssertionError at another decision."""
     own, deciders = _timeouts(entries), Deciders(users={*users}, owners={**owners})
     for group in by_command(entries):
         command_id = group[0].metadata_json.command_id
         command, principal = own.get(command_id) or _sent(sent, command_id, group[0])
-        outcome = deciders.take(command, principal)
+        outcome = deciders.decide_parsed(command, principal)
         assert identity_of(group[0]) == outcome.standing, command_id
         wanted = [_drafted(entry, principal) for entry in outcome.entries()]
         assert [_told(entry) for entry in group] == wanted, command_id
 
 
 def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
-    """The timeout commands that the shard may have sent itself for the runs of the log."""
+    """The commands with which Daybook itself may have ended the runs of the log."""
     started = (entry for entry in entries if entry.action == "START_SYNC" and entry.result == "success")
     runs = [(entry.org_id, entry.entity_id) for entry in started]
     commands = [time_out(OverdueRun(org_id, run_id)).command for org_id, run_id in runs if org_id is not None]
@@ -67,8 +67,10 @@ def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
 
 
 def _sent(sent: Sent, command_id: str, first: Entry) -> tuple[Command, Principal]:
-    found = [(command, principal) for command, principal in sent.get(command_id, ()) if is_of(command, first)]
-    assert found, f"nobody sent {command_id} as it stands in the log"
+    found = [
+        (command, principal) for command, principal in sent.get(command_id, ()) if is_entry_of_command(command, first)
+    ]
+    assert found, f"nobody sent command {command_id} with the content that the log has"
     return found[0]
 
 

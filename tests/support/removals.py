@@ -1,5 +1,5 @@
-"""Removes each protection from outside, by patching the services or the simulated edge. A removal's docstring says what
-is patched, and for what: the page on fault testing has it.
+"""Functions that each remove one protection, by patching the services or the simulated servers. Their docstrings say
+what the patch replaces and with what; docs/fault-testing.md shows them.
 """
 
 from dataclasses import replace

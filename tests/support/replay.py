@@ -1,5 +1,5 @@
-"""Reads a whole log and compares it with the commands sent: every command's entries must be those that the model
-produces at that place, and every answer must follow from its entries.
+"""Reads a whole log and compares it with the commands that were sent. Every command's entries must be those that the
+model produces at this place of the log, and every answer must agree with the command's entries.
 """
 
 import asyncio
@@ -28,19 +28,19 @@ async def read_topic(settings: Settings, name: str) -> list[tuple[int, int, byte
 
 async def read_log(settings: Settings) -> list[Chain]:
     records = await read_topic(settings, "audit_log")
-    # On a thread, as a long log takes seconds and others may share this loop.
+    # On a thread, because a long log takes seconds and would block the event loop.
     return await asyncio.to_thread(chains, settings.partitions, [record[:3] for record in records])
 
 
 def entries_of(log: Iterable[Chain]) -> list[Json]:
-    """Users' entries first, because others name users; then partition by partition, each in order."""
+    """The entries of users first, because other entries name users; then partition by partition, each in order."""
     entries = [entry for chain in log for entry in chain.entries]
     return sorted(entries, key=lambda entry: entry["entity_type"] != "user")
 
 
 def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
-    """Each command's entries, by partition and command id. Where others used the same id, in other scopes or on other
-    keys, the first of them has that place, and the others' places name their scope, key and actor too.
+    """Each command's entries, by (partition, command id). If several commands of a partition have the same id, in
+    different scopes or for different keys, the id in the key of all but the first is followed by scope, key and actor.
     """
     groups = defaultdict[tuple[Any, ...], list[Json]](list)
     for entry in entries:
@@ -53,7 +53,7 @@ def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
 
 
 def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
-    """What the entries of one command share: scope, key, an outsider's actor, and command id."""
+    """What all entries of one command have in common: scope, key, actor (of outsiders only) and command id."""
     metadata = entry["metadata_json"]
     actor = entry["actor_user_id"] or metadata["data"].get("actor_user_id")
     return (
@@ -65,7 +65,7 @@ def identity_of(entry: Json) -> tuple[str, str, str | None, str]:
 
 
 def check_chain(chain: Chain) -> None:
-    """What every entry must have: its fields, its hashes, and a later time than the previous entry."""
+    """Asserts that every entry has its fields, a right commit, and a later time than the previous entry."""
     last, details = "", dict[str, str]()
     for entry in chain.entries:
         metadata = entry["metadata_json"]
@@ -80,15 +80,15 @@ def check_chain(chain: Chain) -> None:
 
 
 def check_error(error: Json, details: dict[str, str]) -> None:
-    """Each code has the same short sentence, whatever was sent."""
+    """Asserts that each code always has the same short sentence."""
     assert set(error) == {"code", "detail"}
     assert len(error["detail"]) <= 200
     assert details.setdefault(error["code"], error["detail"]) == error["detail"]
 
 
 def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Model | None = None) -> None:
-    """Raises AssertionError at the first command whose entries are not the model's at that place, or that nobody
-    sent. The service itself may end runs that take too long.
+    """Raises AssertionError at the first command that nobody sent, or whose entries differ from the model's. Daybook
+    itself may end runs that take too long.
     """
     model = model or Model()
     sent = defaultdict[tuple[str, str], list[Send]](list)
@@ -107,14 +107,14 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
 
 
 def _as_decided(entries: list[Json]) -> list[Json]:
-    """By time: across partitions only that tells who was the first to ask for an id, if the second command was sent
-    long after the first was answered.
+    """The entries in the order of their times. Across partitions, only the times tell which command chose an id first;
+    they do so if the second command was sent long after the first was answered.
     """
     return sorted(entries, key=lambda entry: (entry["entity_type"] != "user", entry["created_at"]))
 
 
 def _check_frame(told: list[Json], send: Send) -> None:
-    """A command's entries stand together, with one salt, under computed ids."""
+    """Asserts that a command's entries follow each other, and have one salt and the computed ids."""
     first = told[0]["metadata_json"]
     scope, key, actor, command_id = identity_of(told[0])
     assert key == send.key
@@ -128,14 +128,14 @@ def _check_frame(told: list[Json], send: Send) -> None:
 
 
 def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
-    """The sent command; of several with one id, the one whose request the entry holds."""
+    """The command that was sent. If several have this id, the one whose request hash is in the entry."""
     metadata = first["metadata_json"]
     if metadata["principal"] != TIMEKEEPER:
         sends = sent[metadata["key"], metadata["command_id"]]
         assert sends, f"nobody sent {metadata}"
         asked = [send for send in sends if request_hash(metadata["salt"], send.command) == metadata["request"]]
         return (asked or sends)[-1]
-    # If it no longer applied, it left no entry.
+    # A timeout command that is rejected leaves no entry.
     assert first["result"] == "success"
     ended = timeout(metadata["key"], metadata["data"]["sync_run_id"])
     assert ended.command["id"] == metadata["command_id"]
@@ -143,7 +143,9 @@ def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
 
 
 def _told(entry: Json) -> Json:
-    """The members of an entry that the model predicts. A policy's message may say anything, but must be there."""
+    """The members of an entry that the model predicts. A policy's entry must have a message; its text is not
+    checked.
+    """
     metadata = entry["metadata_json"]
     columns = ("action", "entity_type", "entity_id", "org_id", "project_id", "actor_user_id", "result")
     data = dict(metadata["data"])
@@ -157,7 +159,7 @@ def _told(entry: Json) -> Json:
 
 
 def check_answer(answer: Json, entries: list[Json]) -> None:
-    """A command was answered with exactly its entries. The first answer to a rejection may say more than the log."""
+    """Asserts that the answer agrees with the command's entries. A rejection's first answer may have more detail."""
     last = entries[-1]
     metadata = last["metadata_json"]
     position = f"{metadata['partition']}.{metadata['position']}"

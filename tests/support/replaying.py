@@ -21,9 +21,9 @@ from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
 from daybook_projector.audit.verify.snapshot import open_snapshot
 from support.auditing import silent
 from support.chain import Json
-from support.deciding import Deciders, record
+from support.deciding import Deciders, append_decision
 from support.logbook import Logbook
-from support.projecting import database, entries_of, projected, projecting, publish, quarantine
+from support.projecting import database, entries_of, projecting, publish, quarantine, until_projected
 from support.publisher import Send
 from support.tables import COLUMNS, Tables, fold, read_table
 
@@ -32,7 +32,7 @@ def long_log(sends: Iterable[Send], partitions: int) -> Logbook:
     """A log of several partitions, whose times rise across them, with void records in between."""
     deciders, log = Deciders(), Logbook(partitions)
     for at, send in enumerate(sends):
-        record(log, deciders.decide(send))
+        append_decision(log, deciders.decide(send))
         if at % 7 == 0:
             log.void(at % partitions)
     return log
@@ -44,7 +44,7 @@ def write(settings: Settings, log: Logbook) -> None:
     async def published_and_projected() -> None:
         await publish(settings, log)
         async with database(settings) as pool, projecting(settings):
-            await projected(pool, log)
+            await until_projected(pool, log)
             assert await quarantine(pool) == []
 
     asyncio.run(published_and_projected())

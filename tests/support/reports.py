@@ -1,4 +1,4 @@
-"""What a system reports: the health of both services, `daybook status`, and the door's answers."""
+"""Reads what a system reports: the health of its services, `daybook status`, and the door's answers."""
 
 import asyncio
 import json
@@ -22,14 +22,16 @@ ROLES: tuple[Role, ...] = ("command", "projector")
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """`reasons`: why it is not ready, by condition; empty if it is ready."""
+    """`reasons`: why the service is not ready, by condition; empty if it is ready."""
 
     reasons: dict[str, str]
     notes: dict[str, str] = field(default_factory=dict)
 
 
 async def health(service: Service) -> Health:
-    """Also checks that the process is alive and serves metrics, whichever server is away."""
+    """The service's health. Also asserts that the process is alive and serves metrics, which it does in every
+    outage.
+    """
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
         # One after another: if a request of several at once fails, the client closes while the others still connect.
         alive, ready, metrics = [await client.get(f"{service.url}/{page}") for page in ("livez", "readyz", "metrics")]
@@ -40,7 +42,7 @@ async def health(service: Service) -> Health:
 
 
 async def until_unready(condition: str, reason: str, *services: Service, seconds: float = SECONDS) -> None:
-    """Waits until each service gives a reason for the condition that contains these words."""
+    """Waits until each service reports this condition, with a reason that contains these words."""
 
     async def is_reported() -> bool:
         found = [(await health(service)).reasons for service in services]
@@ -50,7 +52,7 @@ async def until_unready(condition: str, reason: str, *services: Service, seconds
 
 
 async def until_serving(service: Service, seconds: float = SECONDS) -> None:
-    """Waits until an instance that has just been started answers requests."""
+    """Waits until an instance that was just started answers requests."""
 
     async def is_serving() -> bool:
         with suppress(httpx.TransportError):
@@ -76,7 +78,9 @@ async def restart(system: System) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The door's answers as status and code: to a command, to each of a batch, and for one decided before."""
+    """The door's answers, as status and code: to a command, to each command of a batch, and to a request for the
+    outcome of an earlier command.
+    """
 
     one: str
     batch: tuple[str, ...]
@@ -84,7 +88,7 @@ class Answers:
 
 
 async def ask(door: Door, one: Send, batch: Sequence[Send], before: Send) -> Answers:
-    """Sends all at the same time; `one` and `batch` are new commands."""
+    """Sends the new commands `one` and `batch`, and asks for the outcome of `before`, all at the same time."""
     body = b"[" + b",".join(send.body for send in batch) + b"]"
     single, many, outcome = await asyncio.gather(
         door.send(one), door.post("/v1/commands:batch", body, batch[0].principal), door.outcome(before)
@@ -94,12 +98,12 @@ async def ask(door: Door, one: Send, batch: Sequence[Send], before: Send) -> Ans
 
 
 def code_of(answer: Json) -> str:
-    """`200`, `202`, or the status with its code."""
+    """The status, such as `200`, or the status and the code of a problem."""
     return f"{answer['status']} {answer['code']}" if "code" in answer else str(answer["status"])
 
 
 async def status(settings: Settings) -> dict[str, Any]:
-    """What `daybook status` shows."""
+    """The JSON that `daybook status` prints."""
     shown = await run_daybook(settings, "status", "--json")
     assert (shown.code, shown.stderr) == (0, ""), shown
     found: dict[str, Any] = json.loads(shown.stdout)
@@ -107,7 +111,7 @@ async def status(settings: Settings) -> dict[str, Any]:
 
 
 async def status_refuses(settings: Settings) -> str:
-    """The one line with which `daybook status` says that a server is away."""
+    """The one line in which `daybook status` reports that a server is away."""
     shown = await run_daybook(settings, "status")
     assert (shown.code, shown.stdout, shown.stderr.count("\n")) == (1, "", 1), shown
     return shown.stderr

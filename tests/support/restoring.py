@@ -1,6 +1,4 @@
-"""Backs up and restores a database under running services, as an operator would. Both need exclusive use of the
-database for a moment.
-"""
+"""Backs up, restores and loses a database while services run. Each of these locks out all clients for a moment."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +7,7 @@ from urllib.parse import urlsplit
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Servers
-from support.sql import connected_to
+from support.sql import open_connection
 
 ENDED = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1"
 
@@ -21,7 +19,7 @@ async def copy(settings: Settings, servers: Servers) -> None:
 
 
 async def put_back(settings: Settings, servers: Servers) -> None:
-    """Replaces the database by the copy; later changes are lost."""
+    """Replaces the database by its copy. Changes after the copy are lost."""
     async with _alone(settings, servers) as (connection, name):
         await connection.execute(f'DROP DATABASE "{name}"')
         await connection.execute(f'ALTER DATABASE "{name}_old" RENAME TO "{name}"')
@@ -36,9 +34,11 @@ async def lose(settings: Settings, servers: Servers) -> None:
 
 @asynccontextmanager
 async def _alone(settings: Settings, servers: Servers) -> AsyncIterator[tuple[Connection, str]]:
-    """A connection to the server, and the name of the settings' database, which refuses connections meanwhile."""
+    """Yields a connection to the server, and the name of the settings' database, which refuses connections from
+    then on.
+    """
     name = urlsplit(settings.database_url.get_secret_value()).path.removeprefix("/")
-    async with connected_to(servers.database_url) as connection:
+    async with open_connection(servers.database_url) as connection:
         await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         await connection.execute(ENDED, name)
         yield connection, name

@@ -1,4 +1,4 @@
-"""What PostgreSQL would return to a shard, from whole orgs: an org with all of its children in, its rows out."""
+"""From a whole org, computes what PostgreSQL would return to a shard that loads parts of the org."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,11 +13,12 @@ from daybook_command.domain.state import Org
 from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds
 from daybook_contracts.limits import BULK_IDS
 
-COUNTED_BEYOND = 10_001
+MAX_UNREAD_MATCHES = 10_001
+"""The remaining matches are counted up to 10,000; this number stands for any larger one."""
 
 
 def loaded_org(whole: Org | None, need: OrgNeeds, generation: int = 0) -> LoadedOrg:
-    """`whole` holds every child and every activity, like an org that is folded from its first entry."""
+    """`whole` has all children and all activities, like an org that is folded from its first entry."""
     fresh = need.generation != generation
     if whole is None:
         return LoadedOrg(None, fresh, generation, quarantined=False)
@@ -50,7 +51,7 @@ def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
             for id_ in wanted
             if not fresh and id_ in need.low
         },
-        unread_matches=min(COUNTED_BEYOND, max(0, len(matching) - BULK_IDS)),
+        unread_matches=min(MAX_UNREAD_MATCHES, max(0, len(matching) - BULK_IDS)),
     )
 
 

@@ -1,5 +1,5 @@
-"""The membership rules once more, as a reader of the specification would write them: plain dicts, a rule per command,
-each ending in the success's data or in a refusal. They share no code with the services.
+"""A second implementation, from the contract, of the rules for users, orgs, members and projects. There is one function
+for each command; it returns the data of the success entry or raises Refused. It shares no code with the services.
 """
 
 from collections.abc import Callable
@@ -8,16 +8,16 @@ from support.chain import Json
 from support.world import (
     MOST,
     World,
-    leads,
-    made_id,
+    created_id,
+    existing,
+    leads_org,
+    manages_project,
     may_choose,
-    named,
     new_org,
     org_of,
     require,
     require_free,
     role_of,
-    runs_project,
     unchanged,
 )
 
@@ -27,13 +27,13 @@ Rule = Callable[[World, str, Json], Json]
 
 
 def _may_set(org: Json, command: Json, *roles: str | None) -> bool:
-    """An owner may set any role, an admin only member and viewer, of members and viewers."""
+    """An owner may set any role. An admin may make members viewers, and viewers members."""
     role = role_of(org, command)
     return role == "owner" or (role == "admin" and all(touched is None or touched in LED for touched in roles))
 
 
 def _fits(org: Json, data: Json) -> bool:
-    """An org viewer is never more than a viewer in a project."""
+    """A viewer of the org can only be a viewer of its projects."""
     return data["role"] == "viewer" or data["user_id"] not in _having(org, "viewer")
 
 
@@ -66,7 +66,7 @@ def _create_org(world: World, principal: str, command: Json) -> Json:
 
 def _rename_org(world: World, principal: str, command: Json) -> Json:
     org = org_of(world, command)
-    require(leads(org, command))
+    require(leads_org(org, command))
     return _rename(org, command["data"])
 
 
@@ -117,26 +117,26 @@ def _remove_member(world: World, principal: str, command: Json) -> Json:
 
 def _create_project(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    require(leads(org, command))
+    require(leads_org(org, command))
     require(may_choose(principal, command))
     require_free(world, command)
     require(len(org["projects"]) < MOST, "LIMIT_REACHED")
-    project_id = made_id(command)
+    project_id = created_id(command)
     org["projects"][project_id] = {"name": data["name"], "members": {}}
     return {"project_id": project_id, "name": data["name"]}
 
 
 def _rename_project(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    project = named(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
-    require(runs_project(org, data["project_id"], command))
+    project = existing(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
+    require(manages_project(org, data["project_id"], command))
     return _rename(project, data)
 
 
 def _add_project_member(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    project = named(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
-    require(runs_project(org, data["project_id"], command) and _fits(org, data))
+    project = existing(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
+    require(manages_project(org, data["project_id"], command) and _fits(org, data))
     require(data["user_id"] in org["members"], "MEMBER_NOT_FOUND")
     require(data["user_id"] not in project["members"], "ALREADY_MEMBER")
     project["members"][data["user_id"]] = data["role"]
@@ -145,9 +145,9 @@ def _add_project_member(world: World, principal: str, command: Json) -> Json:
 
 def _update_project_member(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    project = named(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
+    project = existing(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
     require(data["user_id"] in project["members"], "MEMBER_NOT_FOUND")
-    require(runs_project(org, data["project_id"], command) and _fits(org, data))
+    require(manages_project(org, data["project_id"], command) and _fits(org, data))
     if project["members"][data["user_id"]] == data["role"]:
         return unchanged(data)
     project["members"][data["user_id"]] = data["role"]
@@ -156,9 +156,9 @@ def _update_project_member(world: World, principal: str, command: Json) -> Json:
 
 def _remove_project_member(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    project = named(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
+    project = existing(org, "projects", data["project_id"], "PROJECT_NOT_FOUND")
     require(data["user_id"] in project["members"], "MEMBER_NOT_FOUND")
-    require(data["user_id"] == command["actor_user_id"] or runs_project(org, data["project_id"], command))
+    require(data["user_id"] == command["actor_user_id"] or manages_project(org, data["project_id"], command))
     del project["members"][data["user_id"]]
     return dict(data)
 

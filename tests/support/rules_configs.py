@@ -1,4 +1,6 @@
-"""The rules of connection configs, restated independently: a config in, the stored config or INVALID_CONFIG out."""
+"""A second implementation of the rules for connection configs: returns the stored config, or refuses with
+INVALID_CONFIG.
+"""
 
 import re
 import unicodedata
@@ -31,7 +33,7 @@ HOTMART_EVENTS = {
 
 
 def checked_config(type_: str, config: Json) -> Json:
-    """The config as the entry holds it. Raises Refused."""
+    """The config that the entry must have. Raises Refused."""
     match type_:
         case "hotmart":
             return _hotmart(config)
@@ -92,13 +94,13 @@ def _closed(config: Json, needed: dict[str, Check], optional: dict[str, Check]) 
 
 
 def _named(secrets: Any, needed: str, optional: str) -> Json:
-    """The key_names of a type with a fixed set of purposes."""
+    """The checked `secrets` of a type whose secrets have fixed purposes."""
     _require(isinstance(secrets, dict))
     return _key_names(_closed(secrets, {needed: _anything}, {optional: _anything}))
 
 
 def _key_names(secrets: Any) -> Json:
-    """Purposes to key_names, normalised like every name."""
+    """The key_name for each purpose, normalised like every name."""
     _require(isinstance(secrets, dict) and all(isinstance(name, str) for name in secrets.values()))
     kept = {purpose: unicodedata.normalize("NFC", name.strip()) for purpose, name in secrets.items()}
     _require(all(1 <= len(name) <= 200 for name in kept.values()))

@@ -1,5 +1,5 @@
-"""The rules of connections and secret references once more, from the contract alone: a rule per command, each ending in
-the success's data or in a refusal.
+"""A second implementation, from the contract, of the rules for connections and secret references. There is one function
+for each command; it returns the data of the success entry or raises Refused.
 """
 
 from support.chain import Json, jcs
@@ -8,40 +8,40 @@ from support.rules_configs import checked_config
 from support.world import (
     MOST,
     World,
-    leads,
-    made_id,
+    created_id,
+    existing,
+    leads_org,
+    manages_project,
     may_choose,
-    named,
     org_of,
     require,
     require_free,
-    runs_project,
     unchanged,
 )
 
 
 def _require_secrets(org: Json, config: Json) -> None:
-    """Requires every key_name that the config names to exist."""
+    """Refuses the config if it names a key_name that does not exist."""
     known = {ref["key_name"] for ref in org["secret_refs"].values()}
     require(set(config.get("secrets", {}).values()) <= known, "SECRET_REF_NOT_FOUND")
 
 
 def _connection(org: Json, command: Json) -> Json:
-    """The connection that the command acts on, if the actor runs its project."""
-    connection = named(org, "connections", command["data"]["connection_id"], "CONNECTION_NOT_FOUND")
-    require(runs_project(org, connection["project_id"], command))
+    """The connection that the command acts on. Refuses the command if the actor has no right to manage its project."""
+    connection = existing(org, "connections", command["data"]["connection_id"], "CONNECTION_NOT_FOUND")
+    require(manages_project(org, connection["project_id"], command))
     return connection
 
 
 def _create_connection(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
     require(data["project_id"] in org["projects"], "PROJECT_NOT_FOUND")
-    require(runs_project(org, data["project_id"], command) and may_choose(principal, command))
+    require(manages_project(org, data["project_id"], command) and may_choose(principal, command))
     config = checked_config(data["type"], data["config"])
     _require_secrets(org, config)
     require_free(world, command)
     require(len(org["connections"]) < MOST, "LIMIT_REACHED")
-    made = {**data, "connection_id": made_id(command), "config": config}
+    made = {**data, "connection_id": created_id(command), "config": config}
     kept = {name: made[name] for name in ("project_id", "type", "name", "config")}
     org["connections"][made["connection_id"]] = {**kept, "active": True, "failures": 0}
     return made
@@ -81,19 +81,19 @@ def _delete_connection(world: World, principal: str, command: Json) -> Json:
 
 def _create_secret_ref(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    require(leads(org, command) and may_choose(principal, command))
+    require(leads_org(org, command) and may_choose(principal, command))
     require_free(world, command)
     require(data["key_name"] not in {ref["key_name"] for ref in org["secret_refs"].values()}, "ALREADY_EXISTS")
     require(len(org["secret_refs"]) < MOST, "LIMIT_REACHED")
     kept = {name: data[name] for name in ("key_name", "secret_id_ref")}
-    org["secret_refs"][made_id(command)] = kept
-    return {**kept, "secret_ref_id": made_id(command)}
+    org["secret_refs"][created_id(command)] = kept
+    return {**kept, "secret_ref_id": created_id(command)}
 
 
 def _secret_ref(org: Json, command: Json) -> Json:
-    """The reference that the command acts on, if the actor leads the org."""
-    ref = named(org, "secret_refs", command["data"]["secret_ref_id"], "SECRET_REF_NOT_FOUND")
-    require(leads(org, command))
+    """The reference that the command acts on. Refuses the command unless the actor is an owner or admin of the org."""
+    ref = existing(org, "secret_refs", command["data"]["secret_ref_id"], "SECRET_REF_NOT_FOUND")
+    require(leads_org(org, command))
     return ref
 
 

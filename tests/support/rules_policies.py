@@ -1,4 +1,4 @@
-"""The alerts that follow from a command, from the contract alone: which are raised, escalated or resolved."""
+"""A second implementation, from the contract, of policies: which alerts a command raises, escalates or resolves."""
 
 from uuid import UUID, uuid5
 
@@ -6,13 +6,13 @@ from support.chain import Json
 from support.world import TIMEKEEPER
 
 POLICIES = ("sync_failing", "dlq_backlog", "sync_stalled")
-"""In the order of their entries."""
+"""In the order in which a command's entries have them."""
 WORSE = ("warning", "critical")
 
 
 def consequences(org: Json, principal: str, command: Json, data: Json, project_id: str | None) -> list[Json]:
-    """What the policies do after a command that succeeded with this data: for each entry its action and data, but for
-    the message. `org` is as the command left it, and moves on.
+    """The entries that policies add to a command that succeeded with this data: action, and data without the message.
+    `org` is the org after the command; the policies change it.
     """
     connection_id = _connection_of(org, data)
     made = []
@@ -24,7 +24,9 @@ def consequences(org: Json, principal: str, command: Json, data: Json, project_i
 
 
 def _connection_of(org: Json, data: Json) -> str:
-    """Every command that a policy looks at is about one connection, or about one of its dead letters."""
+    """The connection that the command is about. Policies react only to commands about a connection or its dead
+    letters.
+    """
     if "connection_id" in data:
         connection_id: str = data["connection_id"]
     else:
@@ -33,7 +35,7 @@ def _connection_of(org: Json, data: Json) -> str:
 
 
 def _wanted(rule: str, org: Json, principal: str, kind: str, connection_id: str) -> str | None:
-    """A severity that the alert should have, "none" if it should not be open, None if the command does not matter."""
+    """The severity that the alert must have; "none" if it must not be open; None if the command does not change it."""
     if kind == "DELETE_CONNECTION":
         return "none"
     match rule, kind:

@@ -1,14 +1,14 @@
-"""The rules of sync runs, dead letters and alerts once more, from the contract alone: a rule per command, each ending
-in the success's data or in a refusal.
+"""A second implementation, from the contract, of the rules for sync runs, dead letters and alerts. There is one
+function for each command; it returns the data of the success entry or raises Refused.
 """
 
 from support.chain import Json
 from support.rules import Rule
 from support.world import (
     World,
-    made_id,
+    created_id,
+    existing,
     may_choose,
-    named,
     org_of,
     require,
     require_free,
@@ -16,15 +16,15 @@ from support.world import (
     works_in_project,
 )
 
-AT_ONCE = 1000
-"""The most dead letters that a filter takes."""
-COUNTED = 10_000
-"""The remaining dead letters are counted up to this; one more stands for any larger number."""
+MAX_MATCHES = 1000
+"""A bulk command with a filter changes at most this many dead letters."""
+MAX_COUNTED = 10_000
+"""The remaining matches are counted up to this number; one more stands for any larger number."""
 
 
 def _connection(org: Json, command: Json, connection_id: str) -> Json:
-    """The connection, if the actor may work in its project."""
-    connection = named(org, "connections", connection_id, "CONNECTION_NOT_FOUND")
+    """The connection. Refuses the command if the actor has no right to work in the connection's project."""
+    connection = existing(org, "connections", connection_id, "CONNECTION_NOT_FOUND")
     require(works_in_project(org, connection["project_id"], command))
     return connection
 
@@ -37,13 +37,13 @@ def _start_sync(world: World, principal: str, command: Json) -> Json:
     require(connection["active"], "CONNECTION_INACTIVE")
     running = {run["connection_id"] for run in org["runs"].values() if run["status"] == "running"}
     require(connection_id not in running, "SYNC_ALREADY_RUNNING")
-    org["runs"][made_id(command)] = {"connection_id": connection_id, "status": "running"}
-    return {"sync_run_id": made_id(command), "connection_id": connection_id}
+    org["runs"][created_id(command)] = {"connection_id": connection_id, "status": "running"}
+    return {"sync_run_id": created_id(command), "connection_id": connection_id}
 
 
 def _end_sync(world: World, principal: str, command: Json) -> Json:
     org, data = org_of(world, command), command["data"]
-    run = named(org, "runs", data["sync_run_id"], "SYNC_RUN_NOT_FOUND")
+    run = existing(org, "runs", data["sync_run_id"], "SYNC_RUN_NOT_FOUND")
     connection = _connection(org, command, run["connection_id"])
     require(run["status"] == "running", "SYNC_NOT_RUNNING")
     match command["type"]:
@@ -62,13 +62,13 @@ def _record_dlq_event(world: World, principal: str, command: Json) -> Json:
     require(may_choose(principal, command))
     require_free(world, command)
     made = {"connection_id": data["connection_id"], "pending": True, "retry_count": 0}
-    org["dead_letters"][made_id(command)] = made
-    return {**data, "dlq_event_id": made_id(command)}
+    org["dead_letters"][created_id(command)] = made
+    return {**data, "dlq_event_id": created_id(command)}
 
 
 def _pending(org: Json, command: Json) -> Json:
-    """The dead letter that the command acts on, if it is still pending."""
-    letter = named(org, "dead_letters", command["data"]["dlq_event_id"], "DLQ_EVENT_NOT_FOUND")
+    """The dead letter that the command acts on. Refuses the command if it is resolved already."""
+    letter = existing(org, "dead_letters", command["data"]["dlq_event_id"], "DLQ_EVENT_NOT_FOUND")
     _connection(org, command, letter["connection_id"])
     require(letter["pending"], "DLQ_EVENT_RESOLVED")
     return letter
@@ -103,7 +103,7 @@ def _resolve_dlq_events(world: World, principal: str, command: Json) -> Json:
 
 
 def _touched(org: Json, command: Json) -> Json:
-    """The entry's data: the command's data with the ids it touches."""
+    """The entry's data: the command's data, with the ids of the dead letters that it changes."""
     data, letters = command["data"], org["dead_letters"]
     _connection(org, command, data["connection_id"])
     own = {id_: letter for id_, letter in letters.items() if letter["connection_id"] == data["connection_id"]}
@@ -112,7 +112,7 @@ def _touched(org: Json, command: Json) -> Json:
         made = {**data, "ids": sorted(id_ for id_ in set(data["ids"]) if own[id_]["pending"])}
     else:
         matching = sorted(id_ for id_, letter in own.items() if _matches(letter, data["filter"]))
-        made = {**data, "ids": matching[:AT_ONCE], "remaining": min(len(matching[AT_ONCE:]), COUNTED + 1)}
+        made = {**data, "ids": matching[:MAX_MATCHES], "remaining": min(len(matching[MAX_MATCHES:]), MAX_COUNTED + 1)}
     return made if made["ids"] else unchanged(made)
 
 
@@ -126,16 +126,16 @@ def _raise_alert(world: World, principal: str, command: Json) -> Json:
     require(data["project_id"] in org["projects"], "PROJECT_NOT_FOUND")
     require(works_in_project(org, data["project_id"], command) and may_choose(principal, command))
     if "connection_id" in data:
-        connection = named(org, "connections", data["connection_id"], "CONNECTION_NOT_FOUND")
+        connection = existing(org, "connections", data["connection_id"], "CONNECTION_NOT_FOUND")
         require(connection["project_id"] == data["project_id"], "CONNECTION_NOT_FOUND")
     require_free(world, command)
-    org["alerts"][made_id(command)] = {"project_id": data["project_id"], "severity": data["severity"]}
-    return {**data, "alert_id": made_id(command)}
+    org["alerts"][created_id(command)] = {"project_id": data["project_id"], "severity": data["severity"]}
+    return {**data, "alert_id": created_id(command)}
 
 
 def _resolve_alert(world: World, principal: str, command: Json) -> Json:
     org, id_ = org_of(world, command), command["data"]["alert_id"]
-    alert = named(org, "alerts", id_, "ALERT_NOT_FOUND")
+    alert = existing(org, "alerts", id_, "ALERT_NOT_FOUND")
     require(works_in_project(org, alert["project_id"], command))
     del org["alerts"][id_]
     return dict(command["data"])

@@ -1,4 +1,4 @@
-"""Texts that hold a credential in a published format, and texts that only resemble one.
+"""Texts that contain a credential in a known format, and texts that only resemble one.
 
 The credentials are assembled from parts, so that no scanner reports this file as a leak.
 """
@@ -6,13 +6,13 @@ The credentials are assembled from parts, so that no scanner reports this file a
 from random import Random
 from string import ascii_letters, digits, hexdigits
 
-_draw = Random("a corpus that is always the same")  # no credential needs to be unguessable here
+_draw = Random("a corpus that is always the same")
 _ALNUM, _HEX, _UPPER = ascii_letters + digits, hexdigits[:16], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _URL_SAFE = _ALNUM + "-_"
 
 
 def _of(alphabet: str, length: int) -> str:
-    # The first character is a letter and the second a digit: each format takes both.
+    # It begins with a letter and a digit, which every format here allows.
     return "a1" + "".join(_draw.choices(alphabet, k=length - 2))
 
 

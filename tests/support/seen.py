@@ -1,6 +1,6 @@
-"""One org in one shape, from the deciders' state and from the tables, so that a test can compare two dicts.
+"""Describes an org as a dict, from the deciders' state or from the tables, so that a test can compare the two dicts.
 
-The tables are {primary key: the other columns}, and hold nothing but this org.
+The tables are {primary key: the other columns}, and have only this org's rows.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Kills a stack's servers and starts them again. What they acknowledged is in the page cache and survives."""
+"""Kills a stack's servers and starts them again. Acknowledged writes survive in the operating system's page cache."""
 
 import asyncio
 
@@ -25,7 +25,9 @@ def _pid(home: Home, part: Part) -> int:
 
 
 async def start(stack: EmbeddedStack, part: Part) -> None:
-    """Retries while old backends still hold PostgreSQL's shared memory, because it refuses to start until they end."""
+    """Starts the server. PostgreSQL refuses to start while old backends still use its shared memory, so this
+    retries.
+    """
     for _ in range(TRIES):
         try:
             await asyncio.to_thread(stack.start, frozenset({part}))

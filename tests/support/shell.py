@@ -1,4 +1,4 @@
-"""The `daybook` command line as used from a shell: arguments in, exit code and both outputs out."""
+"""Runs the `daybook` command line; returns its exit code and both outputs."""
 
 import asyncio
 import sys
@@ -10,7 +10,7 @@ from daybook_infra.operations.cli import main
 from daybook_infra.runtime.settings import Settings
 from support.processes import environment
 
-# `status` asks one server after the other, and each may let it wait.
+# `daybook status` asks one server after another, and each may be slow to answer.
 SECONDS = 90.0
 
 
@@ -39,5 +39,5 @@ async def run_daybook(settings: Settings, *arguments: str, given: bytes = b"", *
 
 
 def invoke(settings: Settings, *arguments: str) -> Result:
-    """Runs it in this process."""
+    """Runs the command line in this process."""
     return CliRunner().invoke(main, arguments, env=environment(settings))

@@ -1,5 +1,5 @@
-"""Random commands for a simulated system, as records of the commands topic: a few orgs and their first users, who are
-known from the start. Some commands are sent twice, and a few ids are reused with other content.
+"""Random commands for a simulated system, as records of the commands topic. They use a few orgs, and users who are
+registered from the start. Some commands are sent twice, and a few ids are reused with other content.
 """
 
 from itertools import count

@@ -1,4 +1,6 @@
-"""One partition's log: appends land, land late or never; others write void records; records are lost."""
+"""The simulated log of one partition. Appends arrive at once, late or never; other writers add void records; records
+are lost.
+"""
 
 import json
 import random
@@ -7,7 +9,7 @@ from dataclasses import dataclass, field
 
 from daybook_command.shard.events import Acknowledged, AppendUnknown
 from daybook_command.shard.records import LogRecord
-from support.chain import Chain, jcs, sealed
+from support.chain import Chain, hashed_at, jcs
 from support.weather import Weather
 
 Values = tuple[bytes, ...]
@@ -15,7 +17,7 @@ Values = tuple[bytes, ...]
 
 @dataclass(slots=True)
 class Log:
-    """`late`: batches whose writers gave up waiting, and that may still land."""
+    """`late`: batches whose writers have stopped waiting for them, and that may still be appended."""
 
     values: list[bytes] = field(default_factory=list)
     late: list[Values] = field(default_factory=list)
@@ -28,7 +30,9 @@ class Log:
         return [LogRecord(offset, self.values[offset]) for offset in range(start, end)]
 
     def append(self, values: Values, weather: Weather, draw: random.Random) -> Acknowledged | AppendUnknown:
-        """The batch is acknowledged, appended without acknowledgement or offset, still on its way, or lost."""
+        """At random, appends and acknowledges the batch, appends it without acknowledgement or without an offset, keeps
+        it for later, or loses it.
+        """
         fate = draw.random()
         if fate < weather.lost:
             return AppendUnknown()
@@ -43,17 +47,22 @@ class Log:
             return AppendUnknown()
         return Acknowledged(None if fate < weather.silent + weather.without_offset else base)
 
-    def land_late(self, draw: random.Random) -> None:
+    def append_late(self, draw: random.Random) -> None:
+        """Appends one of the late batches, if there are any."""
         if self.late:
             self.values += self.late.pop(draw.randrange(len(self.late)))
 
-    def take_rogue(self, draw: random.Random, others: list[bytes]) -> None:
-        """Appends a foreign record: not JSON, a copy of one in the log, or one of another partition."""
+    def add_rogue(self, draw: random.Random, others: list[bytes]) -> None:
+        """Appends a foreign record: no JSON, a copy of a record of this log, or a copy from another partition
+        (`others`).
+        """
         known = [b"rogue", *self.values[-20:], *others[-20:]]
         self.values.append(draw.choice(known))
 
     def lose(self, first: int, partition: int, draw: random.Random) -> None:
-        """Drops everything from offset `first` on; in its place come nothing, void records or another history."""
+        """Drops all records from offset `first` on. Replaces them by nothing, by void records, or by another
+        history.
+        """
         lost, self.values = self.values[first:], self.values[:first]
         match draw.randrange(3):
             case 0:
@@ -65,7 +74,7 @@ class Log:
 
 
 def another_history(partition: int, kept: Sequence[bytes], lost: Sequence[bytes]) -> list[bytes]:
-    """As many entries as were lost, which follow the kept ones with valid hashes."""
+    """As many new entries as were lost. They extend the kept entries with correct hashes."""
     chain = Chain(partition)
     for offset, value in enumerate(kept):
         chain.take(offset, value)
@@ -73,7 +82,7 @@ def another_history(partition: int, kept: Sequence[bytes], lost: Sequence[bytes]
     template = next(json.loads(value) for value in lost if value.startswith(b"{"))
     for _ in lost:
         position += 1
-        entry = sealed({**template, "created_at": "2027-01-16T08:00:00.000000Z"}, position, prev)
+        entry = hashed_at({**template, "created_at": "2027-01-16T08:00:00.000000Z"}, position, prev)
         prev = entry["metadata_json"]["hash"]
         made.append(jcs(entry))
     return made

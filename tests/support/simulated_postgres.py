@@ -1,5 +1,5 @@
-"""PostgreSQL as plain state: what is stored, what a shard reads of it, and what a projector's transaction does.
-A stored state never changes, so a reference to one is a snapshot.
+"""The simulated PostgreSQL: its stored state, a shard's snapshot of it, and a projector's transaction. A `Stored` that
+is in use never changes, so a reference to it is a snapshot.
 """
 
 import json
@@ -31,8 +31,8 @@ FOLDS = folds(managed_users=True)
 
 @dataclass(slots=True)
 class Stored:
-    """`rows` and `audit_log` as the projector writes them; `entries` and `orgs` are what a shard would read of them.
-    `audit_log` and `entries` are by the id that the row bears.
+    """The projector writes `rows` and `audit_log`. `entries` and `orgs` are what a shard would read from these rows.
+    The keys of `audit_log` and `entries` are the rows' ids, which may be second ids.
     """
 
     checkpoints: dict[int, Checkpoint] = field(default_factory=dict)
@@ -50,7 +50,7 @@ class Stored:
         return self.checkpoints.get(partition, NOTHING_PROJECTED)
 
     def entries_of_commands(self, firsts: Iterable[Identity]) -> dict[Identity, Entry | None]:
-        """Includes the entries after the first: a command's entries are projected together."""
+        """All entries of the commands whose first entries are `firsts`. A command's entries are projected together."""
         found: dict[Identity, Entry | None] = {}
         for first in firsts:
             entry = self._entry_of(first)
@@ -60,7 +60,7 @@ class Stored:
         return found
 
     def _entry_of(self, identity: Identity) -> Entry | None:
-        """Under its first id or, where another entry's row has that, under its second id."""
+        """The entry under its first id or, if another entry's row has that id, under its second id."""
         for id_ in (identity.first_id(), identity.second_id()):
             entry = self.entries.get(id_)
             if entry is None or is_entry_of(identity, entry):
@@ -71,7 +71,7 @@ class Stored:
         return {need.org_id: loaded_org(self.orgs.get(need.org_id), need) for need in needs.orgs}
 
     def tables(self) -> Tables:
-        """In the shape in which tests read PostgreSQL's tables; without users, because nobody registers."""
+        """The tables in the form in which tests read PostgreSQL's. No users are registered, so there are none."""
         rows = {
             name: {
                 tuple(str(row[column]) for column in key): tuple(_value(row[column], column) for column in others)
@@ -85,7 +85,7 @@ class Stored:
         return rows
 
     def running(self, partition: int, partitions: int) -> list[OverdueRun]:
-        """Runs of the partition's orgs. All of them are taken for overdue."""
+        """The running syncs of the partition's orgs, all as overdue."""
         return [
             OverdueRun(org_id, run_id)
             for org_id, org in self.orgs.items()
@@ -101,8 +101,8 @@ Transaction = tuple[Statement, ...]
 
 @dataclass(slots=True)
 class Postgres:
-    """`past`: every state that ever was stored, as backups have them. `owners`: whose each chosen id is; here a restore
-    loses no reservation.
+    """`past`: every earlier state, as backups have them. `owners`: for each chosen id, the org that has it; unlike in a
+    real restore, no reservation is lost.
     """
 
     now: Stored = field(default_factory=Stored)
@@ -118,20 +118,22 @@ class Postgres:
         self.now = after
 
     def snapshot(self, moment: Stored, partition: int, needs: Needs, users: frozenset[str], now_us: int) -> Snapshot:
-        """Everything asked for, as of that moment (docs/log.md, rule 1)."""
+        """Everything that the shard needs, all from the same moment (docs/log.md, rule 1)."""
         return Snapshot(
             checkpoint=moment.checkpoint(partition),
             database_us=now_us,
             entries=moment.entries_of_commands(needs.identities),
             orgs=moment.orgs_needed(needs),
             known_users=users,
-            taken_ids=taken(needs.chosen_ids, self.owners),
+            taken_ids=taken_ids(needs.chosen_ids, self.owners),
             next_offsets={each: checkpoint.next_offset for each, checkpoint in moment.checkpoints.items()},
         )
 
 
-def taken(chosen: Iterable[tuple[str, str, str]], owners: dict[str, str]) -> frozenset[tuple[str, str]]:
-    """A chosen id belongs to the first org that asks for it, as in PostgreSQL; in id order within one look-up."""
+def taken_ids(chosen: Iterable[tuple[str, str, str]], owners: dict[str, str]) -> frozenset[tuple[str, str]]:
+    """The chosen ids that belong to another org. As in PostgreSQL, an id belongs to the first org that asks for it;
+    within one look-up, to the org with the smallest id.
+    """
     asked = [(org_id, chosen_id) for _, chosen_id, org_id in chosen]
     for org_id, chosen_id in sorted(asked):
         owners.setdefault(chosen_id, org_id)
@@ -145,17 +147,17 @@ def move_checkpoint(stored: Stored, batch: Batch) -> None:
 
 
 def is_entry_of(identity: Identity, entry: Entry) -> bool:
-    """The comparison of a look-up: a row with the id may belong to another entry."""
+    """Whether a row that has the id belongs to this identity. Another entry may have the same id."""
     return identity_of(entry) == identity
 
 
 def is_unmoved(stored: Stored, batch: Batch) -> bool:
-    """The comparison of compare-and-set."""
+    """Whether the checkpoint is still where the batch begins: the comparison of the compare-and-set."""
     return stored.checkpoint(batch.partition) == batch.before
 
 
 def post(stored: Stored, batch: Batch) -> None:
-    """Writes rows by the projector's own folds, and rows of `audit_log`, whose keys are unique."""
+    """Writes the rows, with the projector's own folds, and the rows of `audit_log`, each under a unique id."""
     for stretch in net_changes(FOLDS, batch.entries, NO_ORGS):
         stored.rows.apply(stretch)
     for entry, row in zip(batch.entries, audit_rows(batch.entries), strict=True):
@@ -163,7 +165,7 @@ def post(stored: Stored, batch: Batch) -> None:
 
 
 def _insert(stored: Stored, entry: PartitionEntry, row: AuditRow) -> str:
-    """The id that the row bears (docs/log.md, rule 19)."""
+    """Inserts the row of `audit_log`; returns its id, the first or the second one (docs/log.md, rule 19)."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
     for id_ in (columns.id, identity_of(columns).second_id()):
@@ -174,7 +176,7 @@ def _insert(stored: Stored, entry: PartitionEntry, row: AuditRow) -> str:
 
 
 def _follow(stored: Stored, entry: PartitionEntry, id_: str) -> None:
-    """Updates what a shard reads from the same rows."""
+    """Updates `entries` and `orgs`, which a shard would read from the same rows."""
     columns = entry.columns
     assert isinstance(columns, Entry), entry.poison
     stored.entries[id_] = columns
@@ -188,4 +190,4 @@ def _value(cell: Value, column: str) -> Any:
 
 
 ONE_TRANSACTION: tuple[Transaction, ...] = ((move_checkpoint, post),)
-"""A batch's transactions, one after another: rows, `audit_log` and checkpoint stand in one (docs/log.md, rule 11)."""
+"""The transactions of a batch: one, which writes rows, `audit_log` and checkpoint together (docs/log.md, rule 11)."""

@@ -1,4 +1,6 @@
-"""A projector of one partition: reads the log with the real code, one transaction at a time, beside other instances."""
+"""The simulated projector of one partition. It reads the log with the projector's own code, and runs one transaction in
+a step. Several of them may project the same partition.
+"""
 
 import random
 from collections import deque
@@ -54,7 +56,7 @@ class Projector:
     def _write(self, way: PartitionLog, batch: Batch, postgres: Postgres, draw: random.Random) -> None:
         postgres.run(self.left[0], batch)
         if draw.random() < 0.05:
-            return  # committed, but the connection is lost: it tries once more
+            return  # committed, but the connection is lost, so the projector runs the transaction again
         self.left.popleft()
         if not self.left:
             way.mark_projected(batch)

@@ -1,4 +1,6 @@
-"""One instance's shard of one partition, and the effects that it waits for. What it reads may be stale on arrival."""
+"""The shard of one partition in one simulated instance, and its pending effects. The data that it reads may be out of
+date when it arrives.
+"""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,7 +16,7 @@ from support.surroundings import Surroundings
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """The transaction of a look-up has begun and sees `moment`."""
+    """The transaction of a look-up has begun. It sees the state `moment`."""
 
     load: effects.LoadSnapshot
     moment: Stored
@@ -22,21 +24,23 @@ class Looking:
 
 @dataclass(frozen=True, slots=True)
 class Taking:
-    """A takeover has read the checkpoint but not the log."""
+    """A takeover has read the checkpoint, but not the log yet."""
 
     checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """An event that has happened but has not reached the shard."""
+    """An event that has happened but has not reached the shard yet."""
 
     event: events.Event
 
 
 @dataclass(slots=True)
 class Writer:
-    """`answers` are sent one by one, independently of other effects. `position` is the one in the commands topic."""
+    """`todo`: the pending effects. `answers` are sent one by one, independently of these. `position`: the next offset
+    to read in the commands topic.
+    """
 
     shard: Shard
     position: int
@@ -51,7 +55,7 @@ class Writer:
         return writer
 
     def work(self, around: Surroundings) -> None:
-        """One step."""
+        """Takes one step: reads commands, sends an answer, or carries out an effect."""
         topic, draw = around.topics[self.shard.partition], around.draw
         if self.shard.phase is ShardPhase.STOPPED:
             self.todo.clear()
@@ -105,12 +109,12 @@ class Writer:
             case effects.Hold():
                 around.reports["hold"] += 1
             case effects.Answer() | effects.Stop() | effects.Pin():
-                raise AssertionError(f"{what}: answers and stops are dealt with at once, managed users need no pins")
+                raise AssertionError(f"{what}: `tell` handles answers and stops, and managed users need no pins")
             case _:
                 assert_never(what)
 
     def found(self, looking: Looking, around: Surroundings) -> None:
-        """Everything asked for, as of the moment when the look-up began (docs/log.md, rule 1)."""
+        """Gives the shard all that it needs, as of the moment when the look-up began (docs/log.md, rule 1)."""
         needs, partition = looking.load.needs, self.shard.partition
         snapshot = around.postgres.snapshot(looking.moment, partition, needs, around.users, around.now_us)
         self.tell(events.SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))

@@ -1,7 +1,7 @@
-"""All of Daybook in one thread: for each partition two active writers and two active projectors, on logs, a commands
-topic and a PostgreSQL that are plain state.
+"""Simulates all of Daybook in one thread. Each partition has two active writers and two active projectors; the logs,
+the commands topic and PostgreSQL are plain state.
 
-A seeded scheduler picks what happens next. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
+A seeded scheduler picks the next step. Nothing here sleeps or does I/O, so thousands of schedules run in a minute.
 """
 
 import json
@@ -23,7 +23,8 @@ from support.weather import CALM, Weather
 from support.world import CREATED
 
 CONFIG = ShardConfig(partitions=1, cache_orgs=4, max_tail=1_000, managed_users=True, max_commands=5)
-MOST_STEPS = 30_000
+MAX_CALM_STEPS = 30_000
+"""A schedule must be over after this many steps without faults."""
 
 
 def without_chosen_id(record: CommandRecord) -> CommandRecord:
@@ -34,8 +35,9 @@ def without_chosen_id(record: CommandRecord) -> CommandRecord:
 
 
 class World:
-    """`sent`: every command as often as it was sent, each with a correlation id of its own; `places`: to which
-    partition. `lost`: the one whose log has lost some of what was projected; `projected`: its records before.
+    """`sent`: all sent commands, repeats included, each with its own correlation id. `places`: for each of them, the
+    partition that it was sent to. `lost`: the partition whose log has lost projected records; `projected`: this log's
+    projected records before the loss.
     """
 
     def __init__(
@@ -56,12 +58,12 @@ class World:
         self.writers: list[list[Writer]] = [[] for _ in range(config.partitions)]
         self.projectors: list[list[Projector]] = [[] for _ in range(config.partitions)]
         for record in commands:
-            # A chosen id would wait forever for the partition that stops (docs/log.md, rule 18).
+            # A command with a chosen id would wait forever for the partition that stops (docs/log.md, rule 18).
             self.send(without_chosen_id(record) if self.around.weather.loses_log else record)
         self.start_all()
 
     def send(self, record: CommandRecord) -> None:
-        """Sends to the command's own partition or, one time in twenty, to any."""
+        """Sends the command to its own partition or, one time in twenty, to a random one."""
         draw, partitions = self.around.draw, self.config.partitions
         home = partition_of(parse_command(record.value or b"").key, partitions)
         headers = {**dict(record.headers), CORRELATION_ID: str(len(self.sent)).encode()}
@@ -71,8 +73,8 @@ class World:
         self.around.send(self.places[-1], record)
 
     def run(self, steps: int) -> None:
-        """Runs `steps` steps of storm, then calm weather until every command is answered and every entry projected.
-        Raises `Failed`.
+        """Runs `steps` steps with faults. Then runs without faults until every command is answered and every entry
+        projected. Raises `Failed`.
         """
         with colliding_ids():
             self._run(steps)
@@ -83,15 +85,15 @@ class World:
         self.around.weather = CALM
         if loses_log:
             self._lose_log()
-        for _ in range(MOST_STEPS // 100):
+        for _ in range(MAX_CALM_STEPS // 100):
             self._play(100)
             if self._is_settled() and (self.lost is None or None not in self.stops(self.lost)):
                 return
         judge = "stops" if self.lost is not None and self._is_settled() else "end"
-        raise Failed(judge, f"not over after {MOST_STEPS} steps of calm: {self._state()}")
+        raise Failed(judge, f"not over after {MAX_CALM_STEPS} steps without faults: {self._state()}")
 
     def start_all(self) -> None:
-        """Replaces all writers and projectors by new ones that know only what is stored."""
+        """Replaces all writers and projectors by new ones, as after a power cut. They know only the stored state."""
         for partition in range(self.config.partitions):
             self.writers[partition] = [self._writer(partition) for _ in range(2)]
             self.projectors[partition] = [Projector(partition, self.config.partitions) for _ in range(2)]
@@ -127,7 +129,7 @@ class World:
         projector.work(self.around.logs[partition], self.around.postgres, self.around.draw)
 
     def _land(self) -> None:
-        self.around.logs[self._somewhere()].land_late(self.around.draw)
+        self.around.logs[self._somewhere()].append_late(self.around.draw)
 
     def _crash(self) -> None:
         draw, partition, which = self.around.draw, self._somewhere(), self.around.draw.randrange(2)
@@ -138,10 +140,10 @@ class World:
 
     def _rogue(self) -> None:
         logs = self.around.logs
-        self.around.draw.choice(logs).take_rogue(self.around.draw, self.around.draw.choice(logs).values)
+        self.around.draw.choice(logs).add_rogue(self.around.draw, self.around.draw.choice(logs).values)
 
     def _restore(self) -> None:
-        """Restores PostgreSQL from a backup without telling anyone."""
+        """Restores PostgreSQL from a backup while writers and projectors are running."""
         postgres = self.around.postgres
         if postgres.past:
             postgres.now = self.around.draw.choice(postgres.past)
@@ -152,7 +154,7 @@ class World:
         self.around.draw.choice(self.writers[partition]).tell(RunsOverdue(runs))
 
     def _lose_log(self) -> None:
-        """While everything is down, a log loses its end, from the checkpoint's head or before; then all start again."""
+        """A log loses its end, at least from the checkpoint's head on. Then all writers and projectors start again."""
         partition = self._somewhere()
         checkpoint, log = self.around.postgres.now.checkpoint(partition), self.around.logs[partition]
         if checkpoint.head_offset >= 0:
@@ -162,7 +164,7 @@ class World:
             self.start_all()
 
     def _is_settled(self) -> bool:
-        """Whether everything is answered and projected, except where a log was lost."""
+        """Whether every command is answered and every entry projected. Ignores the partition whose log lost records."""
         around = self.around
         for partition, log in enumerate(around.logs):
             if partition == self.lost:
@@ -173,7 +175,7 @@ class World:
         return True
 
     def stops(self, partition: int) -> list[str | None]:
-        """Why each writer and projector has stopped; None for those still running."""
+        """For each writer and projector, the reason why it has stopped; None if it is still running."""
         writers, projectors = self.writers[partition], self.projectors[partition]
         return [*(each.stopped for each in writers), *(each.stopped for each in projectors)]
 

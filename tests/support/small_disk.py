@@ -1,4 +1,4 @@
-"""A small disk under a stack's data, and a file that fills it. Needs root, because it is a file system of its own."""
+"""A small disk for a stack's data, and a file that fills the disk. Only root can mount it."""
 
 import errno
 import os
@@ -46,8 +46,8 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(home: Home, mebibytes: int) -> Iterator[SmallDisk]:
-    """Holds all data of the servers that are started in `home`. It is unmounted when `home` is cleared, after the
-    servers end. Skips the test if this user may not mount.
+    """Mounts a disk that holds all data of the servers in `home`. Clearing `home` ends the servers and unmounts the
+    disk. Skips the test if this user may not mount.
     """
     account = service_account()
     if account is None:
@@ -62,7 +62,7 @@ def small_disk(home: Home, mebibytes: int) -> Iterator[SmallDisk]:
 
 
 def unmount(home: Home) -> None:
-    """Takes effect at the latest when the last file on the disk is closed."""
+    """Unmounts the disk, at the latest when the last file on it is closed."""
     folder = str(home.data.resolve())
     if _run("umount", folder).returncode != 0:
         _run("umount", "--lazy", folder)

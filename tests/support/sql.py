@@ -1,4 +1,4 @@
-"""SQL on a database that is named by its URL, on a connection of its own."""
+"""Runs SQL on the database at a URL, on a new connection."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from daybook_infra.runtime.postgres.connections import OwnConnection
 
 
 @asynccontextmanager
-async def connected_to(url: str) -> AsyncIterator[OwnConnection]:
+async def open_connection(url: str) -> AsyncIterator[OwnConnection]:
     connection = await asyncpg.connect(url, timeout=10)
     try:
         yield connection
@@ -19,11 +19,11 @@ async def connected_to(url: str) -> AsyncIterator[OwnConnection]:
 
 
 async def run(url: str, statements: str) -> None:
-    async with connected_to(url) as connection:
+    async with open_connection(url) as connection:
         await connection.execute(statements, timeout=30)
 
 
 async def ask(url: str, statement: str) -> Any:
-    """The first value that the statement returns."""
-    async with connected_to(url) as connection:
+    """Returns the statement's first value."""
+    async with open_connection(url) as connection:
         return await connection.fetchval(statement, timeout=30)

@@ -1,5 +1,5 @@
-"""The servers that the tests run against: one private stack per session, with a fresh log and database on request.
-Only the fetched Kafka jars are shared with the checkout's own stack.
+"""The servers for tests: one private stack for each test session, and on request a new log and database. The checkout's
+own stack shares only Kafka's jars with it.
 """
 
 import asyncio
@@ -34,13 +34,13 @@ from support.sql import run
 
 FreshSettings = Callable[..., Settings]
 HOME_PREFIX = "daybook-tests-"
-# The settings that the session was started with; the tests' own start from the defaults.
+# The settings from the session's environment. The settings of tests start from the defaults instead.
 ASKED = pytest.StashKey[Settings]()
 
 
 @contextmanager
 def servers(settings: Settings) -> Iterator[Servers]:
-    """The servers named by the environment; else embedded ones, or containers if DAYBOOK_STACK=docker."""
+    """The servers that the environment names; else embedded servers, or containers if DAYBOOK_STACK=docker."""
     if not parts_needed(settings):
         yield Servers(settings.kafka_bootstrap, settings.database_url.get_secret_value())
     elif settings.stack == "docker":
@@ -55,7 +55,7 @@ def servers(settings: Settings) -> Iterator[Servers]:
 
 @contextmanager
 def own_stack(kafka_advertised: int | None = None, parts: frozenset[Part] = ALL_PARTS) -> Iterator[EmbeddedStack]:
-    """An embedded stack in a folder of its own, deleted afterwards."""
+    """Starts an embedded stack in a new folder, and removes both afterwards."""
     with own_home() as home:
         stack = stack_in(home, kafka_advertised)
         stack.start(parts)
@@ -68,7 +68,7 @@ def stack_in(home: Home, kafka_advertised: int | None = None) -> EmbeddedStack:
 
 @contextmanager
 def own_home() -> Iterator[Home]:
-    """A stack's folder, and the servers started in it; both are removed afterwards."""
+    """Makes a folder for a stack. Afterwards stops the servers that were started in it, and deletes it."""
     _sweep()
     home = Home(Path(tempfile.mkdtemp(prefix=HOME_PREFIX)))
     with lock_or_refuse(home.lock("session"), "held by {pid}"):
@@ -79,7 +79,7 @@ def own_home() -> Iterator[Home]:
 
 
 def _sweep() -> None:
-    """Ends the servers that killed sessions left behind."""
+    """Ends the servers of test sessions that were killed, and deletes their folders."""
     for folder in Path(tempfile.gettempdir()).glob(f"{HOME_PREFIX}*"):
         home = Home(folder)
         with suppress(FileNotFoundError):
@@ -99,21 +99,23 @@ def _clear(home: Home) -> None:
 
 
 def remove(home: Home) -> None:
-    """Deletes the stack's folder and its data, wherever they are. Its servers must be stopped."""
+    """Deletes the stack's folder, and its data even if they are outside the folder. The servers must have stopped."""
     if home.data.is_symlink():
         shutil.rmtree(home.data.resolve(), ignore_errors=True)
     shutil.rmtree(home.folder, ignore_errors=True)
 
 
 class Fresh:
-    """Makes settings with a log prefix and a database of their own, and removes both again."""
+    """Makes settings with a new topic prefix and a new database, and deletes the topics and databases in the end."""
 
     def __init__(self, found: Servers) -> None:
         self._servers = found
         self._made: list[Settings] = []
 
     def __call__(self, *, init: bool = True, **changes: object) -> Settings:
-        """`init=False` leaves out topics and migrations. May be called with or without a running event loop."""
+        """Makes topics and a migrated database; with `init=False`, no topics and an empty database. Works with and
+        without a running event loop.
+        """
         name = f"test_{uuid.uuid4().hex[:12]}"
         settings = self._settings(name, **changes)
         self._made.append(settings)
@@ -121,7 +123,7 @@ class Fresh:
         return settings
 
     def drop(self) -> None:
-        """Removes what it can; anything left behind has a unique name and does no harm."""
+        """Deletes all topics and databases, and ignores failures: their names are unique, so remains do no harm."""
         for settings in self._made:
             with suppress(DaybookError, KafkaError, OSError, TimeoutError):
                 _outside_the_loop(_delete_topics(settings))
@@ -174,7 +176,7 @@ def stack(request: pytest.FixtureRequest) -> Iterator[Servers]:
 
 @pytest.fixture
 def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
-    """For one test: everything it made is removed afterwards."""
+    """Settings for one test; their topics and databases are deleted after it."""
     fresh = Fresh(stack)
     yield fresh
     fresh.drop()
@@ -182,7 +184,7 @@ def fresh_settings(stack: Servers) -> Iterator[FreshSettings]:
 
 @pytest.fixture(scope="session")
 def lasting_settings(stack: Servers) -> Iterator[FreshSettings]:
-    """For fixtures that many tests share."""
+    """Settings for fixtures that many tests share; their topics and databases are deleted after the session."""
     fresh = Fresh(stack)
     yield fresh
     fresh.drop()

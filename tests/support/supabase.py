@@ -1,5 +1,5 @@
-"""A PostgreSQL server set up like Supabase's: an owner who is not a superuser, API roles that anybody can use, and
-default privileges that grant these roles whatever the owner creates. `auth.users` belongs to another role.
+"""A PostgreSQL server that is set up like Supabase's. The owner is not a superuser. There are API roles that anybody
+can use, and default privileges grant them everything that the owner creates. `auth.users` belongs to another role.
 """
 
 import asyncio
@@ -34,7 +34,8 @@ GRANT USAGE ON SCHEMA auth TO postgres, anon, authenticated, service_role;
 GRANT SELECT, REFERENCES ON auth.users TO postgres;
 GRANT USAGE ON SCHEMA public TO anon, authenticated, service_role;
 """
-# Supabase's are for schema public. Those for all schemas go further, and may be handed on.
+# Supabase has the first three, for the schema public. The others go further: they are for all schemas, and the grants
+# may be passed on.
 DEFAULTS = """
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON TABLES TO anon, authenticated, service_role;
 ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT ALL ON FUNCTIONS TO anon, authenticated, service_role;
@@ -47,7 +48,7 @@ ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO anon, PUBLIC;
 
 @contextmanager
 def supabase() -> Iterator[str]:
-    """The superuser's URL."""
+    """Starts the server; yields the superuser's URL."""
     with own_stack(parts=frozenset({Part.POSTGRES})) as stack:
         url = stack.servers().database_url
         asyncio.run(run(url, ROLES))
@@ -55,7 +56,7 @@ def supabase() -> Iterator[str]:
 
 
 async def hub(superuser: str, name: str, *, defaults: str = DEFAULTS) -> Settings:
-    """A new database, with settings for its owner."""
+    """Creates a database; returns settings for its owner."""
     await run(superuser, f'CREATE DATABASE "{name}" OWNER {OWNER}')
     await run(in_database(superuser, name), DATABASE)
     owner = as_role(in_database(superuser, name), OWNER)

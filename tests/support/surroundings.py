@@ -1,4 +1,4 @@
-"""The world around simulated writers and projectors: the commands topic, logs, PostgreSQL, a clock and the weather."""
+"""What simulated writers and projectors work on: commands topic, logs, PostgreSQL, a clock, and the rates of faults."""
 
 import random
 from collections import Counter
@@ -14,8 +14,8 @@ from support.weather import Weather
 
 START_US = 1_800_000_000_000_000
 TOPICS = Topics("daybook.")
-LOUD = ("offsets", "constraints", "bugs", "end")
-"""Faults that show while a schedule runs; the judges find all others when it is over."""
+JUDGES_DURING_RUN = ("offsets", "constraints", "bugs", "end")
+"""The judges that report while a schedule runs. The others judge when the schedule is over."""
 
 
 class Failed(AssertionError):
@@ -28,9 +28,9 @@ class Failed(AssertionError):
 
 @dataclass(slots=True)
 class Surroundings:
-    """`topics`, `committed` and `logs` are by partition. A sent command has its own correlation id: `answers` maps it
-    to all answers, `forwarded` holds it with the partition that forwarded the command. `reports` counts what shards
-    report, and their holds.
+    """`topics`, `committed` and `logs` are by partition. `answers` maps a command's correlation id to all its answers.
+    `forwarded` has (partition, correlation id) for each command that the partition forwarded. `reports` counts the
+    shards' reports, by kind, and their holds.
     """
 
     draw: random.Random
@@ -56,7 +56,7 @@ class Surroundings:
         topic.append(replace(record, offset=len(topic)))
 
     def publish(self, partition: int, answer: Answer) -> None:
-        """Publishes replies, and commands of other partitions, as AnswerPublisher does."""
+        """Publishes an answer's replies, and forwards commands of other partitions, as AnswerPublisher does."""
         for reply in answer.replies:
             self.answers.setdefault(reply.correlation_id or b"", set()).add(reply.value)
         forwards = [each for each in records_of(TOPICS, partition, answer) if each.topic == TOPICS.commands]

@@ -1,5 +1,5 @@
-"""The tables, by an independent fold of the log and as read from PostgreSQL, in one shape, so that tests can compare
-two dicts. A table is {primary key: the other columns}, ids and times as text, JSON as values.
+"""Two sources of the tables: an independent fold of the log, and PostgreSQL. Both give dicts of the same form, so that
+tests can compare them. A table is {primary key: the other columns}; ids and times are text, JSON is parsed.
 """
 
 import json
@@ -29,7 +29,7 @@ DICTIONARY = {
     "integration_alerts": "*id uuid, project_id uuid, severity text, message text",
     "secret_refs": "*id uuid, org_id uuid, key_name text, secret_id_ref text",
 }
-"""The columns of each table and their types: `*` before those of the primary key, `?` behind those that may be null."""
+"""The columns of each table with their types. `*` marks the primary key, `?` a column that may be null."""
 
 
 class Column(NamedTuple):
@@ -54,7 +54,7 @@ TYPES = {column.name: column.type for columns in SCHEMA.values() for column in c
 
 
 def fold(entries: Iterable[Json]) -> Tables:
-    """The tables after these entries, each org's in the order of its log."""
+    """The tables after these entries. The entries of each org must be in the order of its log."""
     tables: Tables = {name: {} for name in COLUMNS}
     for entry in entries:
         post(tables, entry)
@@ -85,12 +85,12 @@ def _as_text(column: str) -> str:
 
 
 def _value(cell: str | None, column: str) -> Any:
-    """As text, a boolean and an integer are JSON too."""
+    """The value of a cell, which was read as text. The text of a boolean or an integer is valid JSON."""
     return json.loads(cell) if TYPES[column] in {"jsonb", "boolean", "integer"} and cell is not None else cell
 
 
 def differences(expected: Tables, found: Tables, most: int = 5) -> list[str]:
-    """A few lines that say how two sets of tables differ; empty if they are equal."""
+    """Lines that describe up to `most` different rows of each table; empty if the tables are equal."""
     lines = []
     for name in COLUMNS:
         keys = sorted(expected[name].keys() | found[name].keys())

@@ -1,4 +1,4 @@
-"""The documentation's tables that are generated from the code: code in, the exact Markdown out."""
+"""Generates the tables of the documentation that must agree with the code, as exact Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -19,7 +19,7 @@ from daybook_infra.runtime.http.connections import HttpMetrics
 from daybook_infra.runtime.kafka.topic_rules import topic_specs
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.metrics import Metrics
-from support.matrix import MAY, Actor, verdict
+from support.matrix import RIGHTS, Actor, verdict
 from support.matrix_rows import ROWS
 
 LOGGED = {each.code for each in vars(rejections).values() if isinstance(each, Rejection)} | {Code.INVALID_CONFIG}
@@ -28,12 +28,12 @@ DAY_MS = 86_400_000
 
 
 def commands() -> str:
-    """All command types, with their data and who may send them."""
+    """All command types, with the fields of their data and the users who may send them."""
     return _table(("type", "data", "who may"), [(f"`{type_}`", _data(type_), _who(type_)) for type_ in COMMANDS])
 
 
 def rights() -> str:
-    """The rights of every kind of actor to every command."""
+    """For each command, the verdict on every kind of actor."""
     head = ("command", "towards", *(actor.value for actor in Actor))
     rows = [(f"`{row.type}`", row.aim or "", *(verdict(row, actor) or "" for actor in Actor)) for row in ROWS]
     return _table(head, rows)
@@ -77,7 +77,7 @@ def metrics_of_projector() -> str:
 
 
 def command_line() -> list[str]:
-    """Every runnable command: `daybook stack up` and so on."""
+    """Every command that can be run, such as `daybook stack up`."""
     return [f"daybook {path}" for path in _leaves(main, "")]
 
 
@@ -92,7 +92,7 @@ def _fact(kind: type[msgspec.Struct]) -> str:
 
 
 def _who(type_: str) -> str:
-    return "; ".join(standing.value for standing in Standing if standing in MAY[type_])
+    return "; ".join(standing.value for standing in Standing if standing in RIGHTS[type_])
 
 
 def _metrics(found: Iterable[MetricWrapperBase]) -> str:

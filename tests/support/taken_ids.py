@@ -1,4 +1,6 @@
-"""Entries whose first id is taken by another row of `audit_log`: by shortened hashes, or by rows planted in advance."""
+"""Makes entries whose first id another row of `audit_log` has already: by shortening the hash in ids, or by inserting
+such a row.
+"""
 
 import json
 
@@ -16,7 +18,7 @@ ROWS = "SELECT id::text, metadata_json FROM audit_log"
 
 
 def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
-    """Leaves only `digits` hex digits of the hash in first ids, so that entries of nearby times often share one."""
+    """Keeps only `digits` hex digits of the hash in first ids, so that entries of similar times often have the same."""
     whole = Identity.first_id
 
     def cut(identity: Identity) -> str:
@@ -27,7 +29,7 @@ def cut_first_ids(monkeypatch: pytest.MonkeyPatch, digits: int = 0) -> None:
 
 
 async def plant(connection: Connection | Pool, id_: str, hash_: str | None = "f" * 64) -> None:
-    """Inserts a row of another entry under that id."""
+    """Inserts a row of another entry with this id."""
     await connection.execute(PLANT, id_, json.dumps({} if hash_ is None else {"hash": hash_}))
 
 
@@ -39,8 +41,8 @@ def second_id_of(entry: Json) -> str:
 
 
 async def second_ids(pool: Pool, log: Logbook) -> int:
-    """The number of rows under their second id. Raises AssertionError unless each entry has one row, under its first id
-    or, if another row has that, under its second.
+    """The number of rows that have their second id. Raises AssertionError unless each entry has one row, with its first
+    id or, if another row has the first id, with its second id.
     """
     entries = {entry["metadata_json"]["hash"]: entry for at in range(log.partitions) for entry in entries_of(log, at)}
     stored = [(row["id"], json.loads(row["metadata_json"])) for row in await pool.fetch(ROWS)]
@@ -53,5 +55,5 @@ async def second_ids(pool: Pool, log: Logbook) -> int:
 
 
 async def other_tables(pool: Pool) -> Tables:
-    """All but `audit_log`, whose rows have ids that depend on which of two entries came first."""
+    """All tables, but with an empty `audit_log`: the ids of its rows depend on which of two entries came first."""
     return {**await tables(pool), "audit_log": {}}

@@ -1,5 +1,6 @@
-"""Every export that verifiers are tested on, with the finding that each must give first (None: valid). To check another
-verifier, write each to a folder and compare: its finding, or its whole report with that of the example verifier.
+"""All exports on which verifiers are tested, each with the finding that a verifier must report first (None: valid). To
+check another verifier, write each export to a folder, and compare the verifier's first finding with this one, or its
+whole report with the example verifier's.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Exports whose manifest or folder was tampered with, each with the finding that a verifier must give first, and
+"""Exports in which the manifest or the folder was changed, each with the finding that a verifier must report first, and
 exports that cannot be checked. All start from the honest log of `exports`.
 """
 
@@ -23,12 +23,12 @@ def manifest(value: bytes) -> Files:
 
 
 def with_members(**members: Any) -> Files:
-    """The manifest with other members, and with the digest that fits them."""
+    """The honest export, with these members in the manifest and the digest computed again."""
     return manifest(digested({name: value for name, value in (VALUE | members).items() if value is not MISSING}))
 
 
 def with_file_members(**members: Any) -> Files:
-    """The manifest with other members of partition 2's file."""
+    """The honest export, with these members of partition 2's file in the manifest."""
     files = [dict(file) for file in VALUE["files"]]
     files[1] = {name: value for name, value in (files[1] | members).items() if value is not MISSING}
     return with_members(files=files)
@@ -39,7 +39,7 @@ def of_manifest(check: str, field: str, expected: Any, found: Any, **place: int)
 
 
 def text_altered() -> Iterator[Export]:
-    """The manifest's text edited, its digest left as it was."""
+    """The manifest's text is changed, but its digest is not."""
 
     def case(name: str, old: bytes, new: bytes, first: Json) -> Export:
         assert TEXT.count(old) == 1, old
@@ -67,7 +67,7 @@ def text_altered() -> Iterator[Export]:
 
 
 def members_altered() -> Iterator[Export]:
-    """Members that break a rule of the manifest; its digest fits them."""
+    """Members break a rule of the manifest; the digest is correct."""
     for name, value in (
         ("made_at", "2026-11-22T15:10:13Z"),
         ("made_at", "2026-02-29T15:10:13.123456Z"),
@@ -109,7 +109,7 @@ def members_altered() -> Iterator[Export]:
 
 
 def claims_altered() -> Iterator[Export]:
-    """What the manifest says of a file is well formed and not true; its digest fits it."""
+    """The manifest describes a file in valid form, but wrongly; the digest is correct."""
     last = len(LOG[2]) - 1
     gone = {"check": "missing", "partition": 2, "place": "export", "position": last + 1}
     for name, value, first in (
@@ -159,7 +159,7 @@ def tampered_folders() -> Iterator[Export]:
 
 
 def uncheckable_exports() -> Iterator[Export]:
-    """Exports that end a verifier with exit code 2; `first` says nothing here."""
+    """Exports for which a verifier must end with exit code 2. Their `first` means nothing."""
     yield Export("an empty folder", {})
     yield Export("no manifest", {name: value for name, value in HONEST.items() if name != MANIFEST})
     yield Export("a folder for a manifest", HONEST | {MANIFEST: None})

@@ -1,5 +1,5 @@
-"""Exports whose files of entries were tampered with, each with the finding that a verifier must give first.
-All start from the honest log of `exports`; its partition 2 is the one that is tampered with.
+"""Exports in which lines of partition 2's file were changed, each with the finding that a verifier must report first.
+All start from the honest log of `exports`.
 """
 
 import hashlib
@@ -38,13 +38,13 @@ Lines = list[bytes]
 
 
 def altered(position: int, old: str, new: str) -> Json:
-    """The entry that results, if the altered line is still JSON."""
+    """The entry in the changed line, which must still be JSON."""
     entry: Json = json.loads(replaced(jcs(SECOND[position]), old, new))
     return entry
 
 
 def bytes_altered() -> Iterator[Export]:
-    """One byte or a few of a line altered."""
+    """One byte of a line, or a few, are changed."""
     metadata = SECOND[1]["metadata_json"]
     for name, old, new, data in (
         ("a digit of the data", "{7}", "{8}", {"name": "Coffee {8}"}),
@@ -107,7 +107,7 @@ def bytes_altered() -> Iterator[Export]:
 
 
 def moved() -> Iterator[Export]:
-    """Whole lines removed, added or moved."""
+    """Whole lines are removed, added or moved."""
     whole = honest_lines()[2]
 
     def case(name: str, edit: Callable[[Lines], Lines], first: Json) -> Export:
@@ -143,7 +143,7 @@ def moved() -> Iterator[Export]:
 
 
 def sealed_again() -> Iterator[Export]:
-    """Hashes computed again, as somebody would who wants to hide an alteration."""
+    """Hashes are computed again, as somebody would do who wants to hide a change."""
     own = resealed(SECOND[2] | {"entity_id": ORG[:-1] + "3"})
     old, new = SECOND[2]["metadata_json"]["hash"], own["metadata_json"]["hash"]
     after = in_line(3, check="prev", expected=new, found=old)

@@ -1,4 +1,4 @@
-"""Exports in which the text of a line was tampered with, so that it is no longer JSON, or no longer canonical."""
+"""Exports in which the text of a line was changed, so that it is no longer JSON, or no longer canonical."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -19,7 +19,7 @@ LAST = len(SECOND) - 1
 
 
 def in_line(position: int, /, **members: Any) -> Json:
-    """A finding of a readable line of partition 2."""
+    """A finding about a readable line of partition 2."""
     return {"id": SECOND[position]["id"], "partition": 2, "place": "export", "position": position} | members
 
 
@@ -37,7 +37,7 @@ def replaced(value: bytes, old: str, new: str | bytes) -> bytes:
 
 
 def with_file(file: Sequence[bytes]) -> Files:
-    """The honest export with another file in the place of partition 2's, and the manifest as it was."""
+    """The honest export with these lines in partition 2's file. The manifest is not changed."""
     return export_of(honest_lines()) | {FILE: b"".join(file)}
 
 

@@ -1,4 +1,4 @@
-"""Reads whole topics, by their names without the prefix."""
+"""Reads whole topics. Topics are named without their prefix."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +10,7 @@ from daybook_infra.runtime.settings import Settings
 
 @asynccontextmanager
 async def reading(settings: Settings, name: str) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of all partitions, from their start on."""
+    """Yields a consumer of all partitions that begins at their start."""
     bootstrap = settings.kafka_bootstrap
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
     await consumer.start()
@@ -22,7 +22,7 @@ async def reading(settings: Settings, name: str) -> AsyncIterator[AIOKafkaConsum
 
 
 async def records_of(settings: Settings, name: str) -> list[ConsumerRecord[bytes, bytes]]:
-    """All records up to the topic's end now, each partition's in order."""
+    """All records up to the topic's present end. The records of each partition are in order."""
     found: list[ConsumerRecord[bytes, bytes]] = []
     async with reading(settings, name) as consumer:
         for place, end in (await consumer.end_offsets(consumer.assignment())).items():

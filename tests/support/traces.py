@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 
 from daybook_infra.runtime.settings import Settings
-from support.driving import connected
+from support.driving import open_database
 from support.processes import System
 from support.topics import records_of
 
 TOPICS = ("audit_log", "results", "commands.dlq", "commands")
 SCHEMAS = ("public", "daybook", "auth")
-# A place (a table, topic, log or metrics) and what is written there.
+# A place (a table, a topic, a service's log or metrics), and bytes that are written there.
 Written = tuple[str, bytes]
 
 
@@ -41,7 +41,7 @@ async def _everything(system: System) -> AsyncIterator[Written]:
 
 
 async def _rows(settings: Settings) -> AsyncIterator[Written]:
-    async with connected(settings) as connection:
+    async with open_database(settings) as connection:
         list_tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = any($1)"
         for (table,) in await connection.fetch(list_tables, SCHEMAS):
             for (row,) in await connection.fetch(f"select t::text from {table} t"):
@@ -49,7 +49,7 @@ async def _rows(settings: Settings) -> AsyncIterator[Written]:
 
 
 async def _records(settings: Settings) -> AsyncIterator[Written]:
-    """Keys, values, and headers with their names."""
+    """The keys, values and headers of all records."""
     for name in TOPICS:
         for record in await records_of(settings, name):
             headers = (part for name, value in record.headers for part in (name.encode(), value or b""))

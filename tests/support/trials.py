@@ -1,4 +1,4 @@
-"""One seed is one schedule of the whole simulated system: run, then judged."""
+"""Runs one schedule of the simulated system from a seed, and judges it."""
 
 import random
 from dataclasses import replace
@@ -13,7 +13,7 @@ COMMANDS, STEPS = 50, 400
 
 
 def played(seed: int) -> World:
-    """Raises `Failed` for every kind of fault, even if the tables contradict the log or code crashes."""
+    """Runs a schedule. Every fault is raised as `Failed`, also unexpected exceptions and refusals of tables."""
     draw = random.Random(seed)
     config = replace(
         CONFIG, partitions=PARTITIONS, cache_orgs=draw.randint(1, 3), max_tail=draw.choice([8, 1000]), max_commands=5
@@ -35,7 +35,7 @@ def verdict(seed: int) -> Failed | None:
 
 
 def ended_world(seed: int) -> World | Failed:
-    """Like `played`, but a fault is returned."""
+    """Like `played`, but returns the fault instead of raising it."""
     try:
         return played(seed)
     except Failed as failed:
@@ -43,7 +43,7 @@ def ended_world(seed: int) -> World | Failed:
 
 
 def judged(ended: World | Failed) -> Failed | None:
-    """The fault that has ended the schedule, or the first one that a judge finds."""
+    """The fault that ended the schedule, or the first fault that a judge finds."""
     if isinstance(ended, Failed):
         return ended
     try:

@@ -1,5 +1,5 @@
-"""More schedules by hand: `python -m support.under_fire SCHEDULES [FIRST_SEED]` runs them on Daybook as it is, then
-each mutant on the first hundred, and prints the table of docs/fault-testing.md.
+"""Runs more schedules of the simulation: `python -m support.under_fire SCHEDULES [FIRST_SEED]`. It runs them without
+mutants; then it runs each mutant on the first hundred seeds, and prints the table of docs/fault-testing.md.
 """
 
 import sys
@@ -29,12 +29,14 @@ def main(schedules: int, first_seed: int) -> None:
 
 
 def names(mutant: Mutant) -> tuple[str, str, str]:
-    """The cells of a mutant's row that describe it."""
+    """The cells of the table that describe a mutant."""
     return mutant.lacks, mutant.rule, mutant.removed
 
 
 def found(mutant: Mutant) -> tuple[str, str]:
-    """Which judges found the mutant in how many of a hundred schedules, and how many runs the first finding took."""
+    """Two cells: for each judge, in how many of a hundred schedules it reported first; and the number of schedules
+    until the first report.
+    """
     verdicts = [mutant.verdict(seed) for seed in range(OF_EACH)]
     judges = Counter(failed.judge for failed in verdicts if failed is not None)
     first = next((runs for runs, failed in enumerate(verdicts, start=1) if failed is not None), None)

@@ -1,4 +1,4 @@
-"""Settings from environment variables, as a service reads them when it starts."""
+"""Reads settings from environment variables, as a service does when it starts."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def load_with(**variables: str) -> Settings:
 
 
 def refusal_of(**variables: str) -> str:
-    """The message with which settings are refused."""
+    """The error message about these settings, which must be refused."""
     with pytest.raises(SettingsError) as refused:
         load_with(**variables)
     return str(refused.value)

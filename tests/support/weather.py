@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """Appends: shares that are lost, late, landed in silence, acknowledged without an offset. Others: weights of what
-    happens next, beside the 100 of a writer's step.
+    """`lost` to `without_offset` are shares of all appends: lost, late, appended without acknowledgement, acknowledged
+    without an offset. `projecting` to `overdue` are weights of the next step; a writer's step has the weight 100.
     """
 
     lost: float = 0.0
@@ -44,4 +44,4 @@ class Weather:
 
 
 CALM = Weather(projecting=60.0, overdue=2.0)
-"""Batches on their way land, and nothing else goes wrong."""
+"""No faults; late batches may still be appended."""

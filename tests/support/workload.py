@@ -1,5 +1,5 @@
-"""The generator of random commands, and a seeded workload for running systems. Most commands are sensible, some are
-refused, some are sent twice. The source of randomness is a `Random`, seeded or of hypothesis (support.histories).
+"""The generator of random commands, and a seeded workload for running systems. Most commands are accepted, some are
+rejected, some are sent twice. The generator takes a seeded `Random`, or hypothesis's (support.histories).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,9 +19,9 @@ from support.world import CREATED, TIMEKEEPER
 
 SERVICE = "service:loader"
 REPEATED_WITHIN = 60
-"""A command is sent the second time at most this many commands later."""
+"""The second sending of a command comes at most this many commands after the first."""
 LONG_AGO = 1000
-"""After this many further commands, a command has certainly been answered."""
+"""When this many more commands have been sent, a command has certainly been answered."""
 ELSEWHERE = "00000000-0000-4000-8000-0000000000ff"
 """An org that no command names."""
 
@@ -59,12 +59,12 @@ def timeout(org_id: str, run_id: str) -> Send:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """The orgs and users that random commands name, and how often each kind of command comes.
+    """The orgs and users that random commands name, and how often each command type is drawn.
 
     `busy`: a weight for each org. `weights`: a weight for each type in WEIGHTS, for `REGISTER_USER`, `CREATE_ORG` and
-    `TIME_OUT`. `choosing`: the share of creations in which a service chooses the id. `taken`: ids chosen by ELSEWHERE.
-    `long_ago`: how many commands later an org may reuse an id that another org has chosen. By then it is certain which
-    org was first.
+    `TIME_OUT`. `choosing`: the share of creations in which a service chooses the id. `taken`: ids that the org
+    ELSEWHERE has chosen. `long_ago`: an org may choose an id of another org only this many commands later, when it is
+    certain that the other org was first.
     """
 
     orgs: Sequence[str]
@@ -77,8 +77,8 @@ class Population:
 
 
 class RandomCommands:
-    """Generates one command after another. A model decides each of them, so that later commands name things that
-    probably exist. `entries` are the model's.
+    """Generates one command after another. A model decides each command, so that later commands name things that
+    probably exist. `entries` are the model's entries.
     """
 
     def __init__(self, random: Random, population: Population) -> None:
@@ -99,7 +99,7 @@ class RandomCommands:
         return self.play(registration(user_id, self._draws.id()))
 
     def some(self, count: int) -> list[Send]:
-        """The registrations of all users, then this many commands."""
+        """The registrations of all users, then `count` random commands."""
         return [*map(self.registration, self._population.users), *(self.next() for _ in range(count))]
 
     def creation(self, org_id: str) -> Send:
@@ -132,14 +132,14 @@ class RandomCommands:
         return self.play(Send(principal, command(kind, target, actor, self._draws.id(), **data)))
 
     def _feasible(self, org: Json, kind: str) -> str:
-        """The type itself, or one that creates what it needs."""
+        """The type `kind`, or a type that creates a thing that `kind` needs and the org lacks."""
         while (things := lacking(org, kind)) is not None and self._draws.chance(0.85):
             kind = MAKES[things]
         return kind
 
     def _actor(self, kind: str, org: Json, data: Json) -> tuple[str | None, str]:
-        """The actor and the principal. The actor is mostly an owner or admin; else a project member, any member, the
-        user whom the command changes, or any user. A service acts for a user or for itself.
+        """The actor and the principal. The actor is usually an owner or admin; else a project member, any member, the
+        user whom the command changes, or any user. The principal is the actor, or a service with or without an actor.
         """
         members = org["members"]
         leaders = [user for user, role in members.items() if role in {"owner", "admin"}]
@@ -151,8 +151,8 @@ class RandomCommands:
         return actor, SERVICE if self._draws.chance(0.35 if kind in CREATED else 0.1) else f"user:{actor}"
 
     def _chosen_id(self, kind: str, org_id: str, principal: str) -> str:
-        """A new id; or one that the org has chosen for the same kind before, whether it is still in use or not; or one
-        that another org has chosen long ago.
+        """A new id; or an id that the org has already chosen for this type, even if its thing is deleted; or an id that
+        another org has chosen long ago.
         """
         now, long_ago = self._made, self._population.long_ago
         own = [id_ for _, made, org, id_ in self._chosen if (made, org) == (kind, org_id)]
@@ -171,8 +171,8 @@ class RandomCommands:
 
 
 class Workload:
-    """Send `registrations` first and wait until they are projected; then send `sends`, roughly in this order. `flooded`
-    adds an org with a connection that gets this many dead letters.
+    """Random commands for a running system. Tests send `registrations` first and wait until they are projected; then
+    they send `sends`, roughly in this order. `flooded` adds an org with a connection that gets so many dead letters.
     """
 
     def __init__(
@@ -191,7 +191,7 @@ class Workload:
 
 
 def with_repeats(random: Random, sends: Sequence[Send], share: float) -> list[Send]:
-    """Sends a share of them a second time, soon after."""
+    """Adds a second sending, soon after the first, of a share of the commands."""
     places = [(float(at), send) for at, send in enumerate(sends)]
     again = random.sample(places, int(len(places) * share))
     places += [(at + random.random() * REPEATED_WITHIN, send) for at, send in again]

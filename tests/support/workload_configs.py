@@ -1,4 +1,4 @@
-"""Random configs of connections, about one in ten of them invalid; and references to secrets."""
+"""Random connection configs, of which about one in ten is invalid, and random references to secrets."""
 
 from support.chain import Json
 from support.draws import KEY_NAMES, Draws
@@ -48,7 +48,7 @@ def right_config(draws: Draws, org: Json, type_: str) -> Json:
 
 
 def _key_name(draws: Draws, org: Json) -> str:
-    """Usually the key_name of an existing reference; sometimes with space around it."""
+    """Usually the key_name of an existing secret reference; sometimes with spaces around it."""
     present = [ref["key_name"] for ref in org["secret_refs"].values()]
     name: str = draws.one_of(present if present and draws.chance(0.93) else KEY_NAMES)
     return f" {name} " if draws.chance(0.05) else name

@@ -1,17 +1,20 @@
-"""A connection flooded with more dead letters than a filter takes at once, and the commands that clear them."""
+"""Commands that give a connection more dead letters than one bulk command takes, and bulk commands that resolve
+them.
+"""
 
 from support.chain import Json
 from support.draws import Draws
 from support.publisher import Send
 
 GAP = 200
-"""How far apart commands are that depend on each other, so that the first is answered in time."""
+"""The distance, in commands, between a command and another one that needs its outcome."""
 EVERY = 4
+"""One command of the workload in this many records a dead letter."""
 FLOODER = "service:flooder"
 
 
 def flood(draws: Draws, letters: int) -> dict[int, Send]:
-    """The commands, each by its place in the workload."""
+    """The commands, by their place in the workload."""
     org_id, owner, project_id, connection_id = draws.id(), draws.one_of(draws.users), draws.id(), draws.id()
     connection = {"connection_id": connection_id, "type": "warehouse", "name": "Flooded", "config": {"depth": 3}}
     sends = {

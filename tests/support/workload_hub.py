@@ -1,4 +1,4 @@
-"""Random data of integration commands, made from an org as the model has it."""
+"""Random data for commands on connections, runs, dead letters, alerts and secret references, from the model's org."""
 
 from support.chain import Json
 from support.draws import Draws
@@ -34,7 +34,7 @@ def _switch_connection(draws: Draws, org: Json) -> Json:
 
 
 def _start_sync(draws: Draws, org: Json) -> Json:
-    """Usually for a connection without a running sync; often for the one that failed most."""
+    """Usually starts a sync of a connection without a running one; often of the connection with the most failures."""
     busy = {run["connection_id"] for run in org["runs"].values() if run["status"] == "running"}
     free = {id_: made for id_, made in org["connections"].items() if made["active"] and id_ not in busy}
     if free and draws.chance(0.4):

@@ -1,4 +1,4 @@
-"""The types of random commands: how often each is drawn, the function that makes its data, and what it needs."""
+"""The types of random commands: how often each is drawn, which function makes its data, and what the org must have."""
 
 from support.chain import Json
 from support.workload_hub import HUB_DATA
@@ -71,7 +71,7 @@ SERVED = {*ACTS_ON["runs"], *ACTS_ON["dead_letters"], "START_SYNC", "RECORD_DLQ_
 
 
 def lacking(org: Json, kind: str) -> str | None:
-    """The kind of thing that the command needs and the org lacks, or None."""
+    """The kind of thing that the command needs but the org lacks; None if the org has all."""
     things = NEEDS.get(kind)
     if things == "runs":
         return None if any(run["status"] == "running" for run in org["runs"].values()) else things

@@ -1,4 +1,4 @@
-"""Random data of membership commands, made from an org as the model has it."""
+"""Random data for commands on users, orgs, members and projects, from the model's org."""
 
 from collections.abc import Callable
 

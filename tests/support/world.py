@@ -1,5 +1,5 @@
-"""What the model's rules share: the world that they change, how they refuse, who an actor is to an org or a project.
-It is written from the contract alone and shares no code with the services.
+"""What the model's rules share: the world that they change, refusals, and an actor's roles in orgs and projects. It is
+written from the contract alone and shares no code with the services.
 """
 
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ CREATED = {
     "RAISE_ALERT": ("alerts", "alert_id"),
     "CREATE_SECRET_REF": ("secret_refs", "secret_ref_id"),
 }
-"""The kind of thing that each create makes, and the field in which a service may choose its id."""
+"""For each command that creates a thing: the kind of thing, and the field in which a service may choose its id."""
 
 NOUNS = {
     "USER": ("user", "user_id"),
@@ -35,11 +35,13 @@ NOUNS = {
     "ALERT": ("integration_alert", "alert_id"),
     "SECRET_REF": ("secret_ref", "secret_ref_id"),
 }
-"""For each noun of an action, the entity's type and the name of its id; an org's id is in no data."""
+"""For each noun in the name of an action, the entity's type and the field with its id. An org's id is not in
+the data.
+"""
 
 
 class Refused(Exception):
-    """A rejection; it only ends the rule early."""
+    """The model rejects the command; raised to end a rule early."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -48,7 +50,9 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class World:
-    """`orgs` maps ids to the results of `new_org`, `reserved` chosen ids to the org that asked first."""
+    """`orgs` maps ids to orgs, in the form of `new_org`. `reserved` maps chosen ids to the org that chose them
+    first.
+    """
 
     users: set[str] = field(default_factory=set)
     orgs: dict[str, Json] = field(default_factory=dict)
@@ -56,9 +60,9 @@ class World:
 
 
 def new_org(name: str, owner: str) -> Json:
-    """Members are user to role. The others are by id: projects {name, members}, connections {project_id, type, name,
-    config, active, failures}, runs {connection_id, status}, dead letters {connection_id, pending, retry_count},
-    alerts {project_id, severity}, secret references {key_name, secret_id_ref}.
+    """`members` maps users to roles. All other things are by id: projects {name, members}, connections {project_id,
+    type, name, config, active, failures}, runs {connection_id, status}, dead letters {connection_id, pending,
+    retry_count}, alerts {project_id, severity}, secret references {key_name, secret_id_ref}.
     """
     made: Json = {"name": name, "members": {owner: "owner"}}
     return made | {kind: {} for kind, _ in CREATED.values()}
@@ -70,7 +74,7 @@ def require(right: bool, code: str = "FORBIDDEN") -> None:  # noqa: FBT001 - the
 
 
 def org_of(world: World, command: Json) -> Json:
-    """The org, if it exists and the actor may see it; a service without an actor sees every org."""
+    """The command's org. Refuses if it does not exist or the actor is not a member; a service needs no actor."""
     org = world.orgs.get(command["org_id"])
     actor = command["actor_user_id"]
     if org is None or (actor is not None and actor not in org["members"]):
@@ -78,8 +82,8 @@ def org_of(world: World, command: Json) -> Json:
     return org
 
 
-def named(org: Json, kind: str, id_: str, code: str) -> Json:
-    """The thing of the org with that id."""
+def existing(org: Json, kind: str, id_: str, code: str) -> Json:
+    """The org's thing with this id. Refuses with `code` if there is none."""
     require(id_ in org[kind], code)
     thing: Json = org[kind][id_]
     return thing
@@ -90,18 +94,18 @@ def role_of(org: Json, command: Json) -> str | None:
     return role
 
 
-def leads(org: Json, command: Json) -> bool:
+def leads_org(org: Json, command: Json) -> bool:
     return role_of(org, command) in LEADERS
 
 
-def runs_project(org: Json, project_id: str, command: Json) -> bool:
-    return leads(org, command) or _project_role(org, project_id, command) == "admin"
+def manages_project(org: Json, project_id: str, command: Json) -> bool:
+    return leads_org(org, command) or _project_role(org, project_id, command) == "admin"
 
 
 def works_in_project(org: Json, project_id: str, command: Json) -> bool:
     """True for a service without an actor, the org's owners and admins, and the project's admins and editors."""
     role = _project_role(org, project_id, command)
-    return command["actor_user_id"] is None or leads(org, command) or role in {"admin", "editor"}
+    return command["actor_user_id"] is None or leads_org(org, command) or role in {"admin", "editor"}
 
 
 def _project_role(org: Json, project_id: str, command: Json) -> str | None:
@@ -110,27 +114,27 @@ def _project_role(org: Json, project_id: str, command: Json) -> str | None:
 
 
 def may_choose(principal: str, command: Json) -> bool:
-    """Only a service may choose the id of what it creates, even when it acts for a user."""
+    """Only a service may choose the id of the thing that it creates, also when it acts for a user."""
     return CREATED[command["type"]][1] not in command["data"] or principal.startswith("service:")
 
 
-def made_id(command: Json) -> str:
-    """The id of the thing that a create makes or would make."""
+def created_id(command: Json) -> str:
+    """The id of the thing that the command creates, or would create if it were accepted."""
     chosen: str | None = command["data"].get(CREATED[command["type"]][1])
     return chosen or thing_id(command["org_id"], command["id"])
 
 
 def require_free(world: World, command: Json) -> None:
-    """Refuses an id that the org already uses, or that another org asked for first."""
-    id_, (kind, _) = made_id(command), CREATED[command["type"]]
+    """Refuses an id that is already in use, or that another org chose first."""
+    id_, (kind, _) = created_id(command), CREATED[command["type"]]
     require(world.reserved.get(id_, command["org_id"]) == command["org_id"], "ALREADY_EXISTS")
     require(all(id_ not in org[kind] for org in world.orgs.values()), "ALREADY_EXISTS")
 
 
 def reserve(world: World, command: Json) -> None:
-    """Reserves a chosen id before the command is decided, whatever its outcome."""
+    """Reserves a chosen id. This comes before the decision, and a rejection does not undo it."""
     if command["type"] in CREATED and CREATED[command["type"]][1] in command["data"]:
-        world.reserved.setdefault(made_id(command), command["org_id"])
+        world.reserved.setdefault(created_id(command), command["org_id"])
 
 
 def unchanged(data: Json) -> Json:

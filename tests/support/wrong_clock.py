@@ -1,5 +1,5 @@
-"""The `daybook` command line on a machine with a wrong clock: `python wrong_clock.py SECONDS ARGUMENT...`.
-Only the time of day is shifted; deadlines are unaffected.
+"""Runs the `daybook` command line with a wrong clock: `python wrong_clock.py SECONDS ARGUMENT...`. Shifts only the time
+of day, not the monotonic clock, so deadlines stay right.
 """
 
 import sys
@@ -20,8 +20,8 @@ def move(seconds: int) -> None:
 
 def run(seconds: str, arguments: Sequence[str]) -> None:
     move(int(seconds))
-    # Import only now, so that modules which import the clock by name get this one.
-    from daybook_infra.operations.cli import main  # noqa: PLC0415 - as said above
+    # Imported after `move`, so that modules that import the clock's functions by name get the shifted ones.
+    from daybook_infra.operations.cli import main  # noqa: PLC0415 - the comment above says why
 
     main(list(arguments))
 

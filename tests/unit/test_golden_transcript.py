@@ -1,5 +1,5 @@
-"""Every byte that ten thousand commands cause is as recorded in `tests/golden/transcript.txt`. See support.golden for
-how to look into a difference and how to record an intended change.
+"""Every byte of the entries and answers of 10,000 commands is as recorded in `tests/golden/transcript.txt`.
+support.golden says how to look into a difference and how to record an intended change.
 """
 
 from collections import defaultdict
@@ -27,7 +27,7 @@ def lines() -> list[Line]:
 
 @pytest.fixture(scope="module")
 def outcomes(lines: list[Line]) -> dict[str, set[str]]:
-    """By the type of the command."""
+    """The outcomes of each command type."""
     found = defaultdict[str, set[str]](set)
     for line in lines:
         if line.kind:
@@ -43,7 +43,7 @@ def test_nothing_differs_from_the_golden_transcript(lines: list[Line]) -> None:
 def test_every_command_has_a_line(lines: list[Line]) -> None:
     assert [line.number for line in lines if line.kind] == list(range(MANAGED + EXTERNAL))
     silent = sum(line.outcome == "silent" for line in lines)
-    assert silent < 100, "only commands that ask for no reply and write no entry"
+    assert silent < 100, "only a few commands may ask for no reply and write no entry"
 
 
 def test_every_type_is_accepted_and_rejected(outcomes: dict[str, set[str]]) -> None:

@@ -9,7 +9,7 @@ from chaos.scene import Scene
 from daybook_infra.runtime.failpoints import Point
 from support.processes import Role
 
-# Time to start, to get partitions and to reach the failpoint.
+# Enough time to start, to get partitions and to reach the failpoint.
 DIES_WITHIN_SECONDS = 15.0
 POINTS: tuple[tuple[Role, Point], ...] = (
     ("command", "amid-takeover"),

@@ -1,5 +1,5 @@
 """Network faults between the services and a server: connections are cut, refused, half-closed, held or slow, or lose
-data in one direction. A fault hits all connections or about half of them, so that instances may see different things.
+data in one direction. A fault affects all connections or about half of them, so that it may affect only some instances.
 """
 
 from dataclasses import replace
@@ -43,9 +43,9 @@ NETWORK = [
         ("refuse", (1.0, 4.0), partial(_behave, Behaviour(refused=True))),
         ("half-close", (1.0, 4.0), _half_close),
         ("slow", (2.0, 5.0), partial(_behave, Behaviour(delay=0.15))),
-        # Longer than a session, and sometimes longer than the request timeout of 10 s.
+        # Mostly longer than the session timeout of 6 s, and sometimes longer than the request timeout of 10 s.
         ("hold", (4.0, 12.0), partial(_behave, Behaviour(held=True))),
-        # Requests arrive and are carried out, but their answers are lost.
+        # The server carries out requests, but its answers are lost.
         ("swallow answers of", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.ANSWERS})))),
         ("swallow requests to", (0.5, 4.0), partial(_behave, Behaviour(swallowed=frozenset({Direction.REQUESTS})))),
     )

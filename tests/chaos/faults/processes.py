@@ -56,7 +56,7 @@ def _non_veteran(role: Role, scene: Scene, draw: Random) -> Slot:
 
 
 def guest_of(role: Role, scene: Scene) -> Slot:
-    """The slot of an additional instance; empty between faults."""
+    """The slot for an additional instance. It is empty between faults."""
     slots = scene.fleet.of(role)
     return slots[INSTANCES] if len(slots) > INSTANCES else scene.fleet.add(role)
 

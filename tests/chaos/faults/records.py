@@ -1,4 +1,6 @@
-"""Foreign records: a rogue writes to the log, and commands are published again, late or to a wrong partition."""
+"""Foreign records: a foreign writer appends to the log, and commands are published again, to the right partition or to
+a wrong one.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,26 +19,28 @@ from support.forging import append
 from support.publisher import Publisher
 from support.replay import read_log
 
-# Reading a long log takes a while.
+# A fault first reads the whole log, which may take long.
 SECONDS = 60.0
-REPEATS = 40
-LAST_RECORDS = 20
+REPEATED_COMMANDS = 40
+REPEATED_RECORDS = 20
 
 
 async def _forge(scene: Scene, draw: Random) -> None:
-    """Appends records of every kind that do not extend the log, for the org of its last entry."""
+    """Appends one record of every kind that does not extend the log. Their org is that of the last entry."""
     chain = draw.choice([chain for chain in await _long_logs(scene) if chain.entries[-1]["org_id"] is not None])
     await append(scene.settings, chain.partition, [make(chain) for make in draw.sample(VOID, len(VOID))])
 
 
 async def _repeat(scene: Scene, draw: Random) -> None:
-    """Appends the last records of the log again, like a late retry of their batch."""
+    """Appends the last records of a log again, as a late retry of their batch would."""
     chain = draw.choice(await _long_logs(scene))
-    await append(scene.settings, chain.partition, [jcs(entry) for entry in chain.entries[-LAST_RECORDS:]])
+    await append(scene.settings, chain.partition, [jcs(entry) for entry in chain.entries[-REPEATED_RECORDS:]])
 
 
 async def _usurp(scene: Scene, draw: Random) -> None:
-    """Appends an entry to each head as soon as it has moved. If it is first, the shard has lost the race."""
+    """Appends an entry to each log as soon as its head has moved. If this entry comes before the shard's next batch,
+    that batch is void.
+    """
     chains = await _long_logs(scene)
     async with pursuing(scene.settings, chains) as pursuit:
         for chain in chains:
@@ -53,7 +57,7 @@ def _creates_an_org(entry: Json) -> bool:
 
 
 async def _long_logs(scene: Scene) -> list[Chain]:
-    """The partitions with enough entries to forge from. Raises LookupError if there is none."""
+    """The logs that have at least the two entries that forgeries need. Raises LookupError if there is none."""
     found = [chain for chain in await read_log(scene.settings) if len(chain.entries) > 1]
     if not found:
         raise LookupError
@@ -61,25 +65,28 @@ async def _long_logs(scene: Scene) -> list[Chain]:
 
 
 async def _echo(scene: Scene, draw: Random) -> None:
-    """Publishes commands again: answered ones, and ones that are being decided."""
-    await _publish_again(scene, draw, astray=False)
+    """Publishes commands again: some are answered already, some are being decided."""
+    await _publish_again(scene, draw, misrouted=False)
 
 
 async def _stray(scene: Scene, draw: Random) -> None:
-    """Publishes the same to wrong partitions: each is forwarded once."""
-    await _publish_again(scene, draw, astray=True)
+    """Publishes such commands again, to wrong partitions. Each is forwarded once."""
+    await _publish_again(scene, draw, misrouted=True)
 
 
-async def _publish_again(scene: Scene, draw: Random, *, astray: bool) -> None:
+async def _publish_again(scene: Scene, draw: Random, *, misrouted: bool) -> None:
     history = scene.history
     old, waiting = list(history.promised), list(history.waiting)
-    names = [*draw.sample(old, min(REPEATS, len(old))), *draw.sample(waiting, min(REPEATS, len(waiting)))]
+    names = [
+        *draw.sample(old, min(REPEATED_COMMANDS, len(old))),
+        *draw.sample(waiting, min(REPEATED_COMMANDS, len(waiting))),
+    ]
     async with Publisher(scene.settings) as publisher:
         for send in (history.sent[name] for name in names):
             own = partition_of(send.key, PARTITIONS)
-            partition = (own + draw.randrange(1, PARTITIONS)) % PARTITIONS if astray else own
+            partition = (own + draw.randrange(1, PARTITIONS)) % PARTITIONS if misrouted else own
             headers = [("daybook-principal", send.principal.encode())]
-            await publisher.raw(send.key, send.body, headers, partition)
+            await publisher.publish_raw(send.key, send.body, headers, partition)
 
 
 async def _write_once(write: Callable[[Scene, Random], Awaitable[None]], scene: Scene, draw: Random) -> Heal | None:

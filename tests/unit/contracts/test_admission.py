@@ -1,4 +1,6 @@
-"""The admission rule: every reason for a void record, entries of any shape, and that fast and generic path agree."""
+"""The admission rule: every reason why a record is void, and entries of any shape. The fast path and the generic path
+give the same result.
+"""
 
 from collections.abc import Callable
 from math import isfinite
@@ -15,7 +17,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from support.chain import Json
 from support.entries_by_hand import changed, seal_by_hand, with_data, with_member
 from support.entry_samples import samples, unsealed
-from support.flat_entries import sealed
+from support.flat_entries import seal_flat
 from support.json_values import doubles, json_objects, json_values, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"]
@@ -32,7 +34,7 @@ def admit_both(head: Head, partition: int, value: bytes) -> Head | VoidReason:
 def test_a_record_that_extends_the_log_moves_its_head() -> None:
     head = GENESIS
     for position, action in enumerate(ENTRY_DATA):
-        value, following = sealed(unsealed(action) | {"partition": 6}, head)
+        value, following = seal_flat(unsealed(action) | {"partition": 6}, head)
         assert admit_both(head, 6, value) == following
         assert following.position == position
         head = following
@@ -43,8 +45,8 @@ def test_the_same_record_a_second_time_is_void() -> None:
 
 
 def test_a_second_record_for_the_same_position_is_void() -> None:
-    rival = sealed(unsealed("CREATE_PROJECT"))
-    follower = sealed(unsealed("CREATE_PROJECT"), rival.head)
+    rival = seal_flat(unsealed("CREATE_PROJECT"))
+    follower = seal_flat(unsealed("CREATE_PROJECT"), rival.head)
     assert admit_both(RENAMED.head, 6, rival.value) is VoidReason.WRONG_POSITION
     assert admit_both(RENAMED.head, 6, follower.value) is VoidReason.WRONG_PREV
 
@@ -85,13 +87,13 @@ def test_a_record_that_does_not_continue_the_log_is_void(reason: VoidReason, cha
 
 
 def test_true_is_not_accepted_as_position_1() -> None:
-    follower = sealed(unsealed("CREATE_PROJECT"), RENAMED.head)
+    follower = seal_flat(unsealed("CREATE_PROJECT"), RENAMED.head)
     value = changed(follower.value, with_member(".position", member=True))
     assert admit_both(RENAMED.head, 6, value) is VoidReason.WRONG_POSITION
 
 
 def test_true_is_not_accepted_as_partition_1() -> None:
-    value = sealed(unsealed("RENAME_ORG") | {"partition": 1}).value
+    value = seal_flat(unsealed("RENAME_ORG") | {"partition": 1}).value
     assert isinstance(admit_both(GENESIS, 1, value), Head)
     claimed = changed(value, with_member(".partition", member=True))
     assert admit_both(GENESIS, 1, claimed) is VoidReason.WRONG_PARTITION
@@ -166,7 +168,7 @@ def test_both_paths_agree_on_every_spelling_of_doubles_of_every_range() -> None:
 def test_entries_with_canonical_doubles_of_every_range_are_admitted() -> None:
     draft = unsealed("RECORD_DLQ_EVENT")
     for number in filter(isfinite, doubles(0)):
-        value = sealed(draft | {"data": rfc8785.dumps({"price": number})}).value
+        value = seal_flat(draft | {"data": rfc8785.dumps({"price": number})}).value
         assert isinstance(admit_both(GENESIS, draft["partition"], value), Head), number.hex()
 
 

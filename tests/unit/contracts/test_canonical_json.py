@@ -101,7 +101,7 @@ def test_any_value_is_encoded_like_the_reference(value: object) -> None:
 
 
 def check_double(number: float) -> None:
-    """It is encoded like the reference, or refused as there."""
+    """Asserts that a double is encoded as the reference encodes it, or refused if the reference refuses it."""
     try:
         expected = rfc8785.dumps([number])
     except rfc8785.FloatDomainError:
@@ -119,7 +119,7 @@ def test_doubles_of_every_range_are_encoded_like_the_reference_or_refused() -> N
 
 
 def test_only_the_reference_spelling_of_a_double_is_canonical() -> None:
-    """Each double in five spellings: only the one that the reference writes is canonical."""
+    """Tries each double in five spellings. Only the reference's spelling is canonical."""
     for number in filter(isfinite, doubles(0)):
         spellings = (
             rfc8785.dumps(number),

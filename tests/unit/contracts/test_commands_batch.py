@@ -1,4 +1,4 @@
-"""Each item of a batch is checked by itself; only a body that is not a batch is refused as a whole."""
+"""Each item of a batch is checked on its own. Only a body that is not a batch is refused as a whole."""
 
 from uuid import UUID
 

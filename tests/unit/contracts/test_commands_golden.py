@@ -1,4 +1,4 @@
-"""Golden samples: the meaning of a command that publishers send today never changes."""
+"""Golden samples of commands: what publishers send today must mean the same in every later version."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Entries: sealed exactly as the contract says, and rejected on reading unless every fold can rely on them."""
+"""Entries are sealed exactly as the contract says. An entry that a fold could not rely on is poison when it is read."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ from daybook_contracts.log.head import GENESIS, Head
 from support.chain import Json
 from support.entries_by_hand import changed, commit_by_hand, seal_by_hand, with_data, with_member
 from support.entry_samples import COMMAND, ORG, USER, attempt_of_outsider, samples, unsealed
-from support.flat_entries import Flat, sealed
+from support.flat_entries import Flat, seal_flat
 from support.json_values import json_objects, texts
 
 RENAMED = samples()["RENAME_ORG.v1.json"].value
@@ -43,7 +43,7 @@ def test_the_example_in_the_contract_is_reproduced_byte_for_byte() -> None:
         principal="service:example",
         request="1407ba1ea70a04cec140869da801f3e4b7711a6fb8314c0ae8bf901107796bf4",
     )
-    value, head = sealed(example)
+    value, head = seal_flat(example)
     assert head == Head(0, "3ecd3d7a283757a7fe0b3bfa2b10018f06fd7d92d696e20a53cb442d5d062b9e")
     assert len(value) == 866
     assert sha256(value).hexdigest() == "e726fdb90ebfeed704232cc02177220fea3ed4bd54792933cd0b796a6871c9b4"
@@ -92,7 +92,7 @@ heads = st.builds(Head, st.integers(-1, 2**53 - 2), st.binary(min_size=32, max_s
 
 @given(flat_entries, heads)
 def test_a_sealed_entry_follows_the_recipe_and_is_admitted(flat: Flat, head: Head) -> None:
-    value, following = sealed(flat, head)
+    value, following = seal_flat(flat, head)
     assert value == sealed_by_hand(flat, head)
     assert following == Head(head.position + 1, decode_entry(value).metadata_json.hash)
     assert admit(head, flat["partition"], value) == Admitted(following, value, decode_entry(value))
@@ -101,7 +101,7 @@ def test_a_sealed_entry_follows_the_recipe_and_is_admitted(flat: Flat, head: Hea
 
 @given(flat_entries, heads)
 def test_metadata_is_passed_on_byte_for_byte(flat: Flat, head: Head) -> None:
-    value = sealed(flat, head).value
+    value = seal_flat(flat, head).value
     whole = parse_canonical(value)
     assert isinstance(whole, dict)
     assert raw_metadata(value) == canonical_bytes(whole["metadata_json"])
@@ -114,7 +114,7 @@ def test_metadata_is_passed_on_byte_for_byte(flat: Flat, head: Head) -> None:
 def test_an_outsider_is_identified_by_its_column_or_by_its_claimed_id() -> None:
     assert read_entry(FAILED_BY_OUTSIDER).identity == ("outsider", ORG, USER, COMMAND, 0)
     unknown = OUTSIDER | {"actor_user_id": None, "data": canonical_bytes({"actor_user_id": USER})}
-    assert read_entry(sealed(unknown).value).identity == ("outsider", ORG, USER, COMMAND, 0)
+    assert read_entry(seal_flat(unknown).value).identity == ("outsider", ORG, USER, COMMAND, 0)
 
 
 def test_the_actor_is_part_of_the_identity_of_outsiders_only() -> None:

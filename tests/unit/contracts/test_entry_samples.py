@@ -1,4 +1,4 @@
-"""Golden entries: one per action and version, never edited, so that every future reader can read them."""
+"""Golden entries: one for each action and version. They are never edited, so every later version must read them."""
 
 from hashlib import sha256
 

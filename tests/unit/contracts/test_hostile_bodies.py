@@ -1,4 +1,4 @@
-"""Bodies made to be slow are parsed at most once, in small steps, and not at all if they have too many values."""
+"""Bodies that are made to be slow are parsed at most once, in small steps, and never if they have too many values."""
 
 import json
 from collections import Counter
@@ -40,7 +40,7 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
 
 
 def refusal_of(work: Callable[[], object]) -> str:
-    """Why a body is refused; empty if it is accepted."""
+    """The reason why a body is refused; an empty text if it is accepted."""
     try:
         work()
     except InvalidCommand as refusal:

@@ -1,4 +1,4 @@
-"""Who may refer to which secret. The sender and the deployment's prefix decide, over HTTP and Kafka alike."""
+"""Who may refer to which secret. This depends on the sender and on the configured prefix, over HTTP and over Kafka."""
 
 from uuid import uuid4
 

@@ -1,4 +1,4 @@
-"""The service policy as a value: who may send what, and which headers of a record are trusted."""
+"""The service policy: which service may send which commands, and which headers of a record are trusted."""
 
 import hashlib
 import hmac
@@ -115,7 +115,7 @@ def signed(value: bytes, principal: str, key: bytes, door: str | None = None) ->
 
 
 def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
-    """The principal and whether the record is trusted to come from the HTTP API, or the code of the refusal."""
+    """The principal, and whether the record counts as sent by the HTTP API; or the code of the refusal."""
     match take(item, partition, PARTITIONS, SenderRules(POLICY)):
         case SentCommand(reply_to=reply_to, principal=principal):
             return str(principal), reply_to.http
@@ -125,7 +125,7 @@ def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] |
             raise AssertionError(other)
 
 
-def test_a_record_with_a_valid_proofcomes_from_that_service() -> None:
+def test_a_record_with_a_valid_signature_comes_from_that_service() -> None:
     value = envelope()
     for key in (BILLING_KEY, NEXT_KEY):
         in_capitals = signature(key, "service:billing", "", value).upper()

@@ -1,4 +1,4 @@
-"""JSON that every reader understands the same way, and what is refused."""
+"""Strict JSON: texts that parsers could understand differently are refused."""
 
 import json
 from typing import Any

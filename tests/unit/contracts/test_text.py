@@ -66,7 +66,7 @@ def test_an_empty_or_too_long_name_or_one_with_control_characters_is_refused(tex
 
 
 def test_a_long_name_of_combining_marks_is_refused_quickly() -> None:
-    """Normalising it would take minutes: Python needs time quadratic in the length."""
+    """To normalise such a name would take minutes, because Python's time is quadratic in the length."""
     started = time.process_time()
     with pytest.raises(ValueError, match="must"):
         name_text("a" + "\u0315\u0300" * 60_000)

@@ -1,4 +1,4 @@
-"""One word for one thing: names and sizes of the product's code."""
+"""Checks names and file sizes in the product's code."""
 
 import ast
 from collections import defaultdict

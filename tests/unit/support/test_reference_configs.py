@@ -1,4 +1,4 @@
-"""The scenarios' own rules of configs and Daybook's agree on right configs and on each way to be wrong."""
+"""The tests' own rules for configs and Daybook's give the same result, for valid configs and for each kind of fault."""
 
 from random import Random
 
@@ -20,7 +20,7 @@ def draws(seed: int) -> Draws:
 
 
 @pytest.mark.parametrize("type_", TYPES)
-def test_both_keep_right_configs_alike(type_: str) -> None:
+def test_both_store_valid_configs_in_the_same_form(type_: str) -> None:
     for seed in range(50):
         config = right_config(draws(seed), ORG, type_)
         expected = rules_configs.checked_config(type_, config)
@@ -28,7 +28,7 @@ def test_both_keep_right_configs_alike(type_: str) -> None:
 
 
 @pytest.mark.parametrize(("type_", "change"), WRONG)
-def test_both_refuse_wrong_configs(type_: str, change: Json) -> None:
+def test_both_refuse_invalid_configs(type_: str, change: Json) -> None:
     config = {**right_config(draws(0), ORG, type_), **change}
     with pytest.raises(Refused):
         rules_configs.checked_config(type_, config)

@@ -1,4 +1,4 @@
-"""The scenarios' own recipes and rules: they give the published values, and the deciders agree with them."""
+"""The tests' own recipes give the published values, and their model makes the same decisions as the deciders."""
 
 import hashlib
 from itertools import islice
@@ -48,10 +48,10 @@ def golden_entry() -> chain.Json:
         "project_id": None,
         "result": "success",
     }
-    return chain.sealed(entry, 0, chain.ZEROS)
+    return chain.hashed_at(entry, 0, chain.ZEROS)
 
 
-def test_the_recipes_of_the_scenarios_give_the_published_values() -> None:
+def test_the_recipes_of_the_tests_give_the_published_values() -> None:
     assert chain.partition_of(KEY, 12) == 6
     assert chain.entry_id(KEY, COMMAND, 1) == "01890000-0000-8c3d-bed0-f62bc555dda6"
     value = chain.jcs(golden_entry())
@@ -74,7 +74,7 @@ def test_the_deciders_agree_with_the_model_on_random_commands(seed: int) -> None
 
 
 def test_the_deciders_agree_with_the_model_on_more_dead_letters_than_a_filter_takes() -> None:
-    # With all of them in the org, the decider itself takes the first thousand.
+    # The org is fully loaded, so the decider itself picks the first thousand.
     workload = Workload(0, orgs=1, users=3, commands=4300, flooded=1100)
     check_decisions(0, [*workload.registrations, *workload.distinct], workload.entries)
 
@@ -115,7 +115,7 @@ def test_the_deciders_agree_with_the_model_on_every_alert_of_a_busy_org(weights:
 
 
 def check_decisions(seed: int, sends: list[Send], entries: list[chain.Json]) -> None:
-    """`entries`: what the model makes of all of them."""
+    """Asserts that the deciders' entries for these commands are `entries`, which the model has given."""
     deciders, expected = Deciders(), iter(entries)
     for send in sends:
         found = told(deciders.decide(send))

@@ -1,5 +1,5 @@
-"""The random commands are worth sending: everything that can happen does happen, often, in a large world and in the
-small ones that hypothesis explores.
+"""The random commands cover everything: every command type is accepted and every rejection occurs, in a large workload
+and in the small ones that hypothesis explores.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from support.workload_kinds import WITHOUT_EFFECT
 COMMANDS = 10_000
 CODES = LOGGED - {"LIMIT_REACHED"}
 OFTEN = 25
-"""Of ten thousand: rarer things might be missing under another seed."""
+"""How often, in ten thousand commands, a case must occur. A rarer one could be missing with another seed."""
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_ids_are_chosen_again_after_a_deletion_and_across_orgs(workload: Workloa
     assert sum(first[entry["entity_id"]] != entry["org_id"] for entry in refused) >= 5
 
 
-def test_a_filter_leaves_what_it_cannot_take(workload: Workload) -> None:
+def test_a_filter_matches_more_dead_letters_than_it_changes(workload: Workload) -> None:
     remaining = {entry["data"].get("remaining") for entry in changes(workload.entries)}
     assert {0, 100} <= remaining
     assert any(len(entry["data"].get("ids", ())) == 1000 for entry in changes(workload.entries))
@@ -94,7 +94,7 @@ def test_the_same_seed_gives_the_same_commands() -> None:
 
 
 @pytest.mark.parametrize("population", [ONE_ORG, TWO_ORGS], ids=["one org", "two orgs"])
-def test_in_a_small_world_every_command_succeeds_and_every_refusal_appears(population: Population) -> None:
+def test_in_a_small_workload_every_command_succeeds_and_every_refusal_appears(population: Population) -> None:
     entries = []
     for seed in range(100):
         made = RandomCommands(Random(seed), population)

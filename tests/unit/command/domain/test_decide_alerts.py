@@ -9,12 +9,12 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import AlertRaised, AlertResolved
 from daybook_contracts.entries.fields import Severity
-from support.given import ANN, BOB, CAT, DAN, alert, command, connection, given, made_by
-from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, by_hand, raised, recorded
+from support.given import ANN, BOB, CAT, DAN, alert, command, connection, given, thing_id_of
+from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, alert_raised, letter_recorded, resolved_by_user
 
 WITHOUT_ALERTS = given(*HUB)
 MANUAL_ALERT = AlertRaised(alert_id=alert(1), message="look here", project_id=WEB, severity="info")
-WITH_ALERTS = given(*HUB, MANUAL_ALERT, recorded(1), raised("dlq_backlog", "warning"))
+WITH_ALERTS = given(*HUB, MANUAL_ALERT, letter_recorded(1), alert_raised("dlq_backlog", "warning"))
 
 
 def raise_alert(by: str | None = BOB, in_project: str = WEB, **data: Any) -> Command:
@@ -24,7 +24,7 @@ def raise_alert(by: str | None = BOB, in_project: str = WEB, **data: Any) -> Com
 @pytest.mark.parametrize("severity", ["info", "warning", "critical"])
 def test_an_alert_can_be_raised_for_a_project(severity: Severity) -> None:
     raise_by_ann = raise_alert(ANN, severity=severity)
-    id_ = made_by(raise_by_ann)
+    id_ = thing_id_of(raise_by_ann)
     told = structs.replace(MANUAL_ALERT, alert_id=id_, severity=severity)
     after = WITHOUT_ALERTS.when(raise_by_ann).then(told).after()
     assert (after.alerts[id_].project_id, after.alerts[id_].severity) == (WEB, severity)
@@ -32,7 +32,7 @@ def test_an_alert_can_be_raised_for_a_project(severity: Severity) -> None:
 
 def test_an_alert_can_be_raised_for_a_connection_of_the_project() -> None:
     raise_for_shop = raise_alert(None, connection_id=SHOP)
-    told = structs.replace(MANUAL_ALERT, alert_id=made_by(raise_for_shop), connection_id=SHOP)
+    told = structs.replace(MANUAL_ALERT, alert_id=thing_id_of(raise_for_shop), connection_id=SHOP)
     WITHOUT_ALERTS.when(raise_for_shop).then(told)
 
 
@@ -54,8 +54,8 @@ def test_an_alert_can_be_resolved_only_once() -> None:
     given(*HUB, MANUAL_ALERT, resolved).when(resolve).then_rejected(Code.ALERT_NOT_FOUND)
 
 
-def test_an_alert_raised_by_a_policy_can_be_resolved_by_hand() -> None:
-    resolved = by_hand("dlq_backlog")
+def test_a_user_can_resolve_an_alert_that_a_policy_raised() -> None:
+    resolved = resolved_by_user("dlq_backlog")
     WITH_ALERTS.when(command("RESOLVE_ALERT", alert_id=resolved.alert_id)).then(resolved)
 
 

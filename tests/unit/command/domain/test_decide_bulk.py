@@ -12,17 +12,26 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import DlqEventRetried, DlqEventsResolved, DlqEventsRetried, DlqFilter
 from daybook_contracts.limits import BULK_IDS, RETRY_COUNT
 from support.given import ANN, BOB, CAT, DAN, Given, command, dead_letter, given
-from support.hub_scene import ADS, BLOG, HUB, SHOP, over, raised, recorded, resolved
+from support.hub_scene import (
+    ADS,
+    BLOG,
+    HUB,
+    SHOP,
+    alert_raised,
+    letter_recorded,
+    letter_resolved,
+    resolved_by_policy,
+)
 
 ONE, TWO, THREE, FOUR = (dead_letter(number) for number in range(1, 5))
 SCENE = given(
     *HUB,
-    recorded(1),
-    raised("dlq_backlog", "warning"),
-    *(recorded(number) for number in (2, 3, 4)),
-    resolved(4),
+    letter_recorded(1),
+    alert_raised("dlq_backlog", "warning"),
+    *(letter_recorded(number) for number in (2, 3, 4)),
+    letter_resolved(4),
     DlqEventRetried(connection_id=SHOP, dlq_event_id=TWO, retry_count=5),
-    recorded(11, of=ADS),
+    letter_recorded(11, of=ADS),
 )
 """SHOP has three pending dead letters, one of them retried five times, and one resolved; ADS has one pending."""
 
@@ -130,7 +139,7 @@ def test_resolving_all_dead_letters_resolves_the_alert() -> None:
     all_of_them = DlqEventsResolved(
         connection_id=SHOP, filter=EVERYTHING, ids=(ONE, TWO, THREE), remaining=0, resolution="discarded"
     )
-    SCENE.when(resolve(None, filter={})).then(all_of_them, over("dlq_backlog"))
+    SCENE.when(resolve(None, filter={})).then(all_of_them, resolved_by_policy("dlq_backlog"))
 
 
 def test_resolving_some_dead_letters_leaves_the_alert_open() -> None:
@@ -140,7 +149,7 @@ def test_resolving_some_dead_letters_leaves_the_alert_open() -> None:
 
 def test_a_dead_letter_at_the_retry_limit_is_not_retried_but_can_be_resolved() -> None:
     at_limit = DlqEventRetried(connection_id=ADS, dlq_event_id=dead_letter(11), retry_count=RETRY_COUNT)
-    scene = given(*HUB, recorded(10, of=ADS), recorded(11, of=ADS), at_limit)
+    scene = given(*HUB, letter_recorded(10, of=ADS), letter_recorded(11, of=ADS), at_limit)
     both = (dead_letter(10), dead_letter(11))
     scene.when(retry(of=ADS, ids=both)).then(DlqEventsRetried(connection_id=ADS, ids=both[:1]))
     scene.when(retry(of=ADS, ids=both[1:])).then(DlqEventsRetried(connection_id=ADS, changed=False, ids=()))

@@ -1,4 +1,4 @@
-"""Ids that a command chooses for what it creates: only a service may choose one, and no org may have used it."""
+"""Commands that choose the id of the thing they create: only a service may do so, and no org may have used the id."""
 
 import pytest
 from msgspec import structs
@@ -8,13 +8,13 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import AlertRaised, SecretRefCreated
 from support.creations import CREATIONS, creation
 from support.given import ANN, CAT, IMPORTER, alert, command, dead_letter, given, secret_ref, sync_run
-from support.hub_scene import ADS, HUB, SHOP, WEB, recorded, started
+from support.hub_scene import ADS, HUB, SHOP, WEB, letter_recorded, sync_started
 from support.world import CREATED
 
 ACME = given(
     *HUB,
-    started(1, of=ADS),
-    recorded(1, of=ADS),
+    sync_started(1, of=ADS),
+    letter_recorded(1, of=ADS),
     AlertRaised(alert_id=alert(1), message="m", project_id=WEB, severity="info"),
     SecretRefCreated(secret_ref_id=secret_ref(1), key_name="token", secret_id_ref="env:TOKEN"),
 )

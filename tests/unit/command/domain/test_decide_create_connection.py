@@ -12,8 +12,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries.facts import ConnectionCreated, ConnectionDeleted, SecretRefDeleted
 from support.connection_configs import HOTMART, META_ADS
-from support.given import ANN, CAT, IMPORTER, command, connection, given, made_by, secret_ref
-from support.hub_scene import CONFIGURED, PLAIN, SHOP, WEB, WITH_SECRETS, connected
+from support.given import ANN, CAT, IMPORTER, command, connection, given, secret_ref, thing_id_of
+from support.hub_scene import CONFIGURED, PLAIN, SHOP, WEB, WITH_SECRETS, connection_created
 
 FREE = connection(7)
 EMPTY, ACME = given(*WITH_SECRETS), given(*CONFIGURED)
@@ -25,27 +25,27 @@ def create(by: str | None = ANN, **changes: Any) -> Command:
 
 
 def created(connection_id: str, config: object = PLAIN, type_: str = "sheets") -> ConnectionCreated:
-    return connected(connection_id, WEB, config, type_=type_, name="Prices")
+    return connection_created(connection_id, WEB, config, type_=type_, name="Prices")
 
 
 def test_a_new_connection_takes_the_id_of_its_entry_and_is_active_and_idle() -> None:
     tried = create()
-    after = EMPTY.when(tried).then(created(made_by(tried))).after()
+    after = EMPTY.when(tried).then(created(thing_id_of(tried))).after()
     idle = Activity(config=sha256(b'{"rows":12,"sheet":"prices"}').digest())
     expected = Connection(WEB, "sheets", "Prices", active=True, key_names=frozenset(), activity=idle)
-    assert after.connections[made_by(tried)] == expected
+    assert after.connections[thing_id_of(tried)] == expected
 
 
 def test_the_entry_holds_the_config_as_normalised_by_its_type() -> None:
     tried = create(type="meta_ads", config={**META_ADS, "ad_account_ids": ["act_1", "2"]})
-    after = EMPTY.when(tried).then(created(made_by(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
+    after = EMPTY.when(tried).then(created(thing_id_of(tried), {**META_ADS, "ad_account_ids": ["1", "2"]}, "meta_ads"))
     org = after.after()
-    assert org.connections[made_by(tried)].key_names == {"ads_token"}
+    assert org.connections[thing_id_of(tried)].key_names == {"ads_token"}
 
 
 def test_two_connections_may_have_the_same_name() -> None:
     tried = create()
-    ACME.when(tried).then(created(made_by(tried)))
+    ACME.when(tried).then(created(thing_id_of(tried)))
 
 
 def test_rights_are_checked_before_the_config() -> None:

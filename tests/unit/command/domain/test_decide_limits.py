@@ -14,8 +14,8 @@ from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import ProjectRole, Role
 from daybook_contracts.limits import ORG_CONNECTIONS, ORG_MEMBERS, ORG_PROJECTS, ORG_SECRET_REFS
 from support.creations import creation
-from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, made_by, person, project, secret_ref
-from support.hub_scene import connected
+from support.given import ANN, BOB, EVE, IMPORTER, Given, command, connection, person, project, secret_ref, thing_id_of
+from support.hub_scene import connection_created
 
 WEB = project(1)
 
@@ -90,13 +90,13 @@ CREATE_REF_COMMAND = command("CREATE_SECRET_REF", by=ANN, key_name="one more", s
 
 
 def test_an_org_can_have_the_maximum_number_of_connections_and_no_more() -> None:
-    made = connected(made_by(CREATE_CONNECTION_COMMAND), WEB)
+    made = connection_created(thing_id_of(CREATE_CONNECTION_COMMAND), WEB)
     hub_of(ORG_CONNECTIONS - 1, 0).when(CREATE_CONNECTION_COMMAND).then(made)
     hub_of(ORG_CONNECTIONS, 0).when(CREATE_CONNECTION_COMMAND).then_rejected(Code.LIMIT_REACHED)
 
 
 def test_an_org_can_have_the_maximum_number_of_secret_references_and_no_more() -> None:
-    id_ = made_by(CREATE_REF_COMMAND)
+    id_ = thing_id_of(CREATE_REF_COMMAND)
     made = facts.SecretRefCreated(secret_ref_id=id_, key_name="one more", secret_id_ref="env:KEY")
     hub_of(0, ORG_SECRET_REFS - 1).when(CREATE_REF_COMMAND).then(made)
     hub_of(0, ORG_SECRET_REFS).when(CREATE_REF_COMMAND).then_rejected(Code.LIMIT_REACHED)

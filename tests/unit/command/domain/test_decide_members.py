@@ -83,12 +83,12 @@ def test_a_member_made_viewer_becomes_viewer_in_all_its_projects() -> None:
     assert after.projects[APP].members[CAT] == "admin"
 
 
-def test_making_a_member_without_projects_viewer_lists_none() -> None:
+def test_making_a_member_without_projects_a_viewer_lists_no_projects() -> None:
     lowered = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=CAT, role="viewer"))
     lowered.then(facts.MemberUpdated(user_id=CAT, role="viewer", project_ids=()))
 
 
-def test_any_new_role_but_viewer_keeps_the_project_roles() -> None:
+def test_a_new_role_other_than_viewer_keeps_the_project_roles() -> None:
     raised = BUSY_BOB.when(command("UPDATE_MEMBER", by=ANN, user_id=BOB, role="admin"))
     after = raised.then(facts.MemberUpdated(user_id=BOB, role="admin")).after()
     assert [after.projects[id_].members[BOB] for id_ in (WEB, APP, OPS)] == ["viewer", "admin", "editor"]
@@ -99,7 +99,7 @@ def test_demoting_the_last_owner_is_rejected(role: Role) -> None:
     SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=ANN, role=role)).then_rejected(Code.LAST_OWNER)
 
 
-def test_making_the_last_owner_owner_again_changes_nothing() -> None:
+def test_updating_the_last_owner_to_owner_changes_nothing() -> None:
     same = SOLE_OWNER.when(command("UPDATE_MEMBER", by=ANN, user_id=ANN, role="owner"))
     same.then(facts.MemberUpdated(user_id=ANN, role="owner", changed=False))
 
@@ -134,7 +134,7 @@ def test_removing_a_member_removes_it_from_its_projects_and_lists_their_ids_in_o
     assert {id_: dict(made.members) for id_, made in after.projects.items()} == {WEB: {}, APP: {CAT: "admin"}, OPS: {}}
 
 
-def test_removing_a_member_without_projects_lists_none() -> None:
+def test_removing_a_member_without_projects_lists_no_projects() -> None:
     leaving = given(CREATED, facts.MemberAdded(user_id=DAN, role="viewer"))
     left = leaving.when(command("REMOVE_MEMBER", by=DAN, user_id=DAN))
     left.then(facts.MemberRemoved(user_id=DAN, project_ids=()))

@@ -35,7 +35,9 @@ def test_an_org_can_be_created_where_users_are_external() -> None:
     ids=["unknown user", "service for an unknown user", "service without an actor", "user without an actor"],
 )
 @pytest.mark.parametrize("before", [given(), ACME], ids=["new", "existing"])
-def test_nobody_else_can_create_or_detect_an_org(before: Given, by: str | None, sender: Principal, code: Code) -> None:
+def test_nobody_else_can_create_an_org_or_find_out_that_it_exists(
+    before: Given, by: str | None, sender: Principal, code: Code
+) -> None:
     before.when(command("CREATE_ORG", by=by, name="Other"), sender).then_rejected(code)
 
 

@@ -9,7 +9,7 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact
 from daybook_contracts.senders.principals import DAYBOOK
-from support.given import ANN, BOB, Given, alert, command, dead_letter, given, made_by, sync_run
+from support.given import ANN, BOB, Given, alert, command, dead_letter, given, sync_run, thing_id_of
 from support.hub_scene import (
     ADS,
     APP,
@@ -17,23 +17,23 @@ from support.hub_scene import (
     HUB,
     SHOP,
     WEB,
-    by_hand,
-    cancelled,
-    completed,
-    escalated,
-    failed,
-    over,
-    raised,
-    recorded,
-    resolved,
-    started,
+    alert_escalated,
+    alert_raised,
+    letter_recorded,
+    letter_resolved,
+    resolved_by_policy,
+    resolved_by_user,
+    sync_cancelled,
+    sync_completed,
+    sync_failed,
+    sync_started,
 )
 
-FAILING, FAILING_BADLY = raised("sync_failing", "warning"), raised("sync_failing", "critical")
-BACKLOG, LONG_BACKLOG = raised("dlq_backlog", "warning"), raised("dlq_backlog", "critical")
-STALLED = raised("sync_stalled", "critical")
-ONE_FAILED: tuple[Fact, ...] = (started(1), failed(1), FAILING)
-TWO_FAILED: tuple[Fact, ...] = (*ONE_FAILED, started(2), failed(2))
+FAILING, FAILING_BADLY = alert_raised("sync_failing", "warning"), alert_raised("sync_failing", "critical")
+BACKLOG, LONG_BACKLOG = alert_raised("dlq_backlog", "warning"), alert_raised("dlq_backlog", "critical")
+STALLED = alert_raised("sync_stalled", "critical")
+ONE_FAILED: tuple[Fact, ...] = (sync_started(1), sync_failed(1), FAILING)
+TWO_FAILED: tuple[Fact, ...] = (*ONE_FAILED, sync_started(2), sync_failed(2))
 
 
 def fail(number: int) -> Command:
@@ -54,7 +54,7 @@ def record(number: int) -> Command:
 
 
 def with_pending(pending: int, *history: Fact, more: bool = False) -> Given:
-    """SHOP with `pending` pending dead letters (`more`: at least), of which only those in `history` are loaded."""
+    """SHOP with `pending` pending dead letters, or more with `more`. Only those in `history` are loaded."""
     scene = given(*HUB, *history)
     assert scene.org is not None
     shop = scene.org.connections[SHOP]
@@ -64,111 +64,127 @@ def with_pending(pending: int, *history: Fact, more: bool = False) -> Given:
 
 
 def test_a_failed_run_raises_a_warning() -> None:
-    given(*HUB, started(1)).when(fail(1)).then(failed(1), FAILING)
+    given(*HUB, sync_started(1)).when(fail(1)).then(sync_failed(1), FAILING)
 
 
 def test_a_second_failed_run_leaves_the_warning_unchanged() -> None:
-    given(*HUB, *ONE_FAILED, started(2)).when(fail(2)).then(failed(2))
+    given(*HUB, *ONE_FAILED, sync_started(2)).when(fail(2)).then(sync_failed(2))
 
 
 def test_the_third_failed_run_in_a_row_makes_the_alert_critical() -> None:
-    given(*HUB, *TWO_FAILED, started(3)).when(fail(3)).then(failed(3), escalated("sync_failing"))
+    given(*HUB, *TWO_FAILED, sync_started(3)).when(fail(3)).then(sync_failed(3), alert_escalated("sync_failing"))
 
 
 def test_further_failed_runs_leave_the_critical_alert_unchanged() -> None:
-    scene = given(*HUB, *TWO_FAILED, started(3), failed(3), escalated("sync_failing"), started(4))
-    scene.when(fail(4)).then(failed(4))
+    scene = given(*HUB, *TWO_FAILED, sync_started(3), sync_failed(3), alert_escalated("sync_failing"), sync_started(4))
+    scene.when(fail(4)).then(sync_failed(4))
 
 
 def test_a_cancelled_run_neither_counts_as_failed_nor_resets_the_count() -> None:
-    scene = given(*HUB, *ONE_FAILED, started(2), cancelled(2), started(3), failed(3), started(4))
-    scene.when(fail(4)).then(failed(4), escalated("sync_failing"))
+    scene = given(
+        *HUB, *ONE_FAILED, sync_started(2), sync_cancelled(2), sync_started(3), sync_failed(3), sync_started(4)
+    )
+    scene.when(fail(4)).then(sync_failed(4), alert_escalated("sync_failing"))
     cancel = command("CANCEL_SYNC", by=BOB, sync_run_id=sync_run(2))
-    given(*HUB, *ONE_FAILED, started(2)).when(cancel).then(cancelled(2))
+    given(*HUB, *ONE_FAILED, sync_started(2)).when(cancel).then(sync_cancelled(2))
 
 
 def test_a_success_resets_the_count_and_resolves_the_alert() -> None:
-    given(*HUB, *TWO_FAILED, started(3)).when(complete(3)).then(completed(3), over("sync_failing"))
-    scene = given(*HUB, *TWO_FAILED, started(3), completed(3), over("sync_failing"), started(4))
-    scene.when(fail(4)).then(failed(4), FAILING)
+    given(*HUB, *TWO_FAILED, sync_started(3)).when(complete(3)).then(
+        sync_completed(3), resolved_by_policy("sync_failing")
+    )
+    scene = given(
+        *HUB, *TWO_FAILED, sync_started(3), sync_completed(3), resolved_by_policy("sync_failing"), sync_started(4)
+    )
+    scene.when(fail(4)).then(sync_failed(4), FAILING)
 
 
 def test_a_success_without_an_open_alert_resolves_nothing() -> None:
-    given(*HUB, started(1)).when(complete(1)).then(completed(1))
+    given(*HUB, sync_started(1)).when(complete(1)).then(sync_completed(1))
 
 
 def test_a_critical_alert_is_never_lowered_to_a_warning() -> None:
-    given(*HUB, FAILING_BADLY, started(1)).when(fail(1)).then(failed(1))
-    given(*HUB, LONG_BACKLOG).when(record(1)).then(recorded(1))
+    given(*HUB, FAILING_BADLY, sync_started(1)).when(fail(1)).then(sync_failed(1))
+    given(*HUB, LONG_BACKLOG).when(record(1)).then(letter_recorded(1))
 
 
 @pytest.mark.parametrize(("before", "again"), [(ONE_FAILED, FAILING), (TWO_FAILED, FAILING_BADLY)])
-def test_the_next_failure_raises_an_alert_resolved_by_hand(before: tuple[Fact, ...], again: facts.AlertRaised) -> None:
-    scene = given(*HUB, *before, by_hand("sync_failing"), started(9))
-    scene.when(fail(9)).then(failed(9), again)
+def test_the_next_failure_raises_an_alert_again_that_a_user_resolved(
+    before: tuple[Fact, ...], again: facts.AlertRaised
+) -> None:
+    scene = given(*HUB, *before, resolved_by_user("sync_failing"), sync_started(9))
+    scene.when(fail(9)).then(sync_failed(9), again)
 
 
 def test_each_connection_has_its_own_alerts() -> None:
-    scene = given(*HUB, *ONE_FAILED, started(5, of=BLOG))
+    scene = given(*HUB, *ONE_FAILED, sync_started(5, of=BLOG))
     by_service = command("FAIL_SYNC", sync_run_id=sync_run(5), error_message="down")
-    scene.when(by_service).then(failed(5, of=BLOG), raised("sync_failing", "warning", of=BLOG, project_id=APP))
+    scene.when(by_service).then(
+        sync_failed(5, of=BLOG), alert_raised("sync_failing", "warning", of=BLOG, project_id=APP)
+    )
 
 
 def test_a_run_that_daybook_times_out_raises_the_failing_and_the_stalled_alert() -> None:
-    outcome = given(*HUB, started(1)).when(time_out(1), DAYBOOK)
-    outcome.then(failed(1, message="TIMED_OUT"), FAILING, STALLED)
+    outcome = given(*HUB, sync_started(1)).when(time_out(1), DAYBOOK)
+    outcome.then(sync_failed(1, message="TIMED_OUT"), FAILING, STALLED)
 
 
 def test_a_stalled_run_counts_as_a_failed_one() -> None:
-    outcome = given(*HUB, *TWO_FAILED, started(3)).when(time_out(3), DAYBOOK)
-    outcome.then(failed(3, message="TIMED_OUT"), escalated("sync_failing"), STALLED)
+    outcome = given(*HUB, *TWO_FAILED, sync_started(3)).when(time_out(3), DAYBOOK)
+    outcome.then(sync_failed(3, message="TIMED_OUT"), alert_escalated("sync_failing"), STALLED)
 
 
 def test_only_daybook_itself_raises_the_stalled_alert() -> None:
-    given(*HUB, started(1)).when(time_out(1)).then(failed(1, message="TIMED_OUT"), FAILING)
+    given(*HUB, sync_started(1)).when(time_out(1)).then(sync_failed(1, message="TIMED_OUT"), FAILING)
 
 
 def test_a_second_stalled_run_leaves_the_open_alerts_unchanged() -> None:
-    scene = given(*HUB, started(1), failed(1, message="TIMED_OUT"), FAILING, STALLED, started(2))
-    scene.when(time_out(2), DAYBOOK).then(failed(2, message="TIMED_OUT"))
+    scene = given(*HUB, sync_started(1), sync_failed(1, message="TIMED_OUT"), FAILING, STALLED, sync_started(2))
+    scene.when(time_out(2), DAYBOOK).then(sync_failed(2, message="TIMED_OUT"))
 
 
 def test_a_success_resolves_both_sync_alerts_in_rule_order() -> None:
-    scene = given(*HUB, started(1), failed(1, message="TIMED_OUT"), STALLED, FAILING, BACKLOG, started(2))
-    scene.when(complete(2)).then(completed(2), over("sync_failing"), over("sync_stalled"))
+    scene = given(
+        *HUB, sync_started(1), sync_failed(1, message="TIMED_OUT"), STALLED, FAILING, BACKLOG, sync_started(2)
+    )
+    scene.when(complete(2)).then(
+        sync_completed(2), resolved_by_policy("sync_failing"), resolved_by_policy("sync_stalled")
+    )
 
 
 def test_only_the_first_pending_dead_letter_raises_a_warning() -> None:
-    given(*HUB).when(record(1)).then(recorded(1), BACKLOG)
-    given(*HUB, recorded(1), BACKLOG).when(record(2)).then(recorded(2))
+    given(*HUB).when(record(1)).then(letter_recorded(1), BACKLOG)
+    given(*HUB, letter_recorded(1), BACKLOG).when(record(2)).then(letter_recorded(2))
 
 
 def test_the_hundredth_pending_dead_letter_makes_the_alert_critical() -> None:
-    with_pending(98, BACKLOG).when(record(1)).then(recorded(1))
-    with_pending(99, BACKLOG).when(record(1)).then(recorded(1), escalated("dlq_backlog"))
-    with_pending(100, LONG_BACKLOG).when(record(1)).then(recorded(1))
+    with_pending(98, BACKLOG).when(record(1)).then(letter_recorded(1))
+    with_pending(99, BACKLOG).when(record(1)).then(letter_recorded(1), alert_escalated("dlq_backlog"))
+    with_pending(100, LONG_BACKLOG).when(record(1)).then(letter_recorded(1))
 
 
 @pytest.mark.parametrize(("pending", "again"), [(50, BACKLOG), (101, LONG_BACKLOG)])
-def test_the_next_dead_letter_raises_a_backlog_alert_resolved_by_hand(pending: int, again: facts.AlertRaised) -> None:
-    with_pending(pending).when(record(1)).then(recorded(1), again)
+def test_the_next_dead_letter_raises_a_backlog_alert_again_that_a_user_resolved(
+    pending: int, again: facts.AlertRaised
+) -> None:
+    with_pending(pending).when(record(1)).then(letter_recorded(1), again)
 
 
 def test_a_retry_raises_no_alert() -> None:
-    scene = given(*HUB, recorded(1))
+    scene = given(*HUB, letter_recorded(1))
     retried = facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
     scene.when(command("RETRY_DLQ_EVENT", dlq_event_id=dead_letter(1))).then(retried)
 
 
 def test_the_backlog_alert_is_resolved_when_no_dead_letter_is_pending() -> None:
     resolve = command("RESOLVE_DLQ_EVENT", by=BOB, dlq_event_id=dead_letter(1), resolution="manual")
-    given(*HUB, recorded(1), BACKLOG).when(resolve).then(resolved(1), over("dlq_backlog"))
-    given(*HUB, recorded(1), BACKLOG, recorded(2)).when(resolve).then(resolved(1))
-    given(*HUB, recorded(1), BACKLOG, by_hand("dlq_backlog")).when(resolve).then(resolved(1))
+    given(*HUB, letter_recorded(1), BACKLOG).when(resolve).then(letter_resolved(1), resolved_by_policy("dlq_backlog"))
+    given(*HUB, letter_recorded(1), BACKLOG, letter_recorded(2)).when(resolve).then(letter_resolved(1))
+    given(*HUB, letter_recorded(1), BACKLOG, resolved_by_user("dlq_backlog")).when(resolve).then(letter_resolved(1))
 
 
 def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
-    scene = with_pending(101, recorded(1), LONG_BACKLOG, more=True)
+    scene = with_pending(101, letter_recorded(1), LONG_BACKLOG, more=True)
     everything = command("RESOLVE_DLQ_EVENTS", connection_id=SHOP, filter={}, resolution="manual")
     some = facts.DlqEventsResolved(
         connection_id=SHOP, filter=facts.DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"
@@ -178,22 +194,27 @@ def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
 
 def test_deleting_a_connection_resolves_its_policy_alerts_and_no_others() -> None:
     manual = facts.AlertRaised(alert_id=alert(1), connection_id=SHOP, message="m", project_id=WEB, severity="info")
-    elsewhere = raised("dlq_backlog", "warning", of=ADS)
+    elsewhere = alert_raised("dlq_backlog", "warning", of=ADS)
     scene = given(*HUB, STALLED, manual, BACKLOG, elsewhere, FAILING)
     outcome = scene.when(command("DELETE_CONNECTION", by=ANN, connection_id=SHOP))
     gone = facts.ConnectionDeleted(connection_id=SHOP)
-    after = outcome.then(gone, over("sync_failing"), over("dlq_backlog"), over("sync_stalled")).after()
+    after = outcome.then(
+        gone,
+        resolved_by_policy("sync_failing"),
+        resolved_by_policy("dlq_backlog"),
+        resolved_by_policy("sync_stalled"),
+    ).after()
     assert set(after.alerts) == {manual.alert_id, elsewhere.alert_id}
 
 
 def test_starting_a_sync_resolves_no_alert() -> None:
     start = command("START_SYNC", by=BOB, connection_id=SHOP)
-    begun = facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(start))
+    begun = facts.SyncStarted(connection_id=SHOP, sync_run_id=thing_id_of(start))
     given(*HUB, *ONE_FAILED, STALLED).when(start).then(begun)
 
 
 def test_policy_entries_are_marked_as_such_and_have_no_actor() -> None:
-    own, policy = given(*HUB, started(1)).when(fail(1)).entries()
+    own, policy = given(*HUB, sync_started(1)).when(fail(1)).entries()
     assert (own.actor_user_id, own.by_policy) == (BOB, False)
     assert (policy.actor_user_id, policy.by_policy) == (None, True)
     assert (policy.entity_type, policy.entity_id, policy.project_id) == ("integration_alert", FAILING.alert_id, WEB)

@@ -2,7 +2,7 @@
 
 from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
-from support.given import ANN, BOB, CAT, command, given, made_by, project
+from support.given import ANN, BOB, CAT, command, given, project, thing_id_of
 
 WEB = project(1)
 ACME = given(
@@ -16,14 +16,14 @@ ACME = given(
 
 def test_a_new_project_takes_the_id_of_its_entry_and_has_no_members() -> None:
     create = command("CREATE_PROJECT", by=ANN, name="App")
-    after = ACME.when(create).then(facts.ProjectCreated(project_id=made_by(create), name="App")).after()
-    made = after.projects[made_by(create)]
+    after = ACME.when(create).then(facts.ProjectCreated(project_id=thing_id_of(create), name="App")).after()
+    made = after.projects[thing_id_of(create)]
     assert (made.name, dict(made.members)) == ("App", {})
 
 
 def test_two_projects_may_have_the_same_name() -> None:
     create = command("CREATE_PROJECT", by=ANN, name="Web")
-    ACME.when(create).then(facts.ProjectCreated(project_id=made_by(create), name="Web"))
+    ACME.when(create).then(facts.ProjectCreated(project_id=thing_id_of(create), name="Web"))
 
 
 def test_renaming_a_project_changes_its_name_and_keeps_its_members() -> None:

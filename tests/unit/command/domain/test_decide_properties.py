@@ -13,7 +13,7 @@ from daybook_command.domain.state import Org
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import decode_fact
 from daybook_contracts.senders.principals import User
-from support.deciding import Deciders, record
+from support.deciding import Deciders, append_decision
 from support.given import EVE, ORG, Outcome, entry_of
 from support.histories import ONE_ORG, histories
 from support.logbook import Logbook
@@ -38,7 +38,7 @@ class Replay:
         """Each outcome with the org after it, starting once the org exists."""
         for send in history:
             outcome = self.deciders.decide(send)
-            for value in record(self._log, outcome):
+            for value in append_decision(self._log, outcome):
                 post(self.tables, json.loads(value))
             if (org := self.deciders.orgs.get(ORG)) is not None:
                 yield outcome, org

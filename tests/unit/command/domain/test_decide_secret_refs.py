@@ -8,8 +8,8 @@ from daybook_command.domain.secret_refs import SecretRef
 from daybook_contracts.codes import Code
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
-from support.given import ANN, CAT, command, connection, given, made_by, project, secret_ref
-from support.hub_scene import connected
+from support.given import ANN, CAT, command, connection, given, project, secret_ref, thing_id_of
+from support.hub_scene import connection_created
 
 WEB, SHOP = project(1), connection(1)
 TOKEN = secret_ref(1)
@@ -19,22 +19,22 @@ FOUNDED = (
     facts.ProjectCreated(project_id=WEB, name="Web"),
 )
 NAMED = (*FOUNDED, facts.SecretRefCreated(secret_ref_id=TOKEN, key_name="token", secret_id_ref="env:TOKEN"))
-USED = (*NAMED, connected(SHOP, WEB, {"secrets": {"key": "token"}}))
+USED = (*NAMED, connection_created(SHOP, WEB, {"secrets": {"key": "token"}}))
 EMPTY, ACME = given(*FOUNDED), given(*NAMED)
 DIGEST = sha256(b"env:TOKEN").digest()
 
 
 def test_a_new_secret_reference_takes_the_id_of_its_entry() -> None:
     create = command("CREATE_SECRET_REF", by=ANN, key_name=" token ", secret_id_ref="env:TOKEN")
-    created = facts.SecretRefCreated(secret_ref_id=made_by(create), key_name="token", secret_id_ref="env:TOKEN")
+    created = facts.SecretRefCreated(secret_ref_id=thing_id_of(create), key_name="token", secret_id_ref="env:TOKEN")
     after = EMPTY.when(create).then(created).after()
-    assert dict(after.secret_refs) == {made_by(create): SecretRef("token", DIGEST)}
-    assert dict(after.key_names) == {"token": made_by(create)}
+    assert dict(after.secret_refs) == {thing_id_of(create): SecretRef("token", DIGEST)}
+    assert dict(after.key_names) == {"token": thing_id_of(create)}
 
 
 def test_two_secret_references_may_point_to_the_same_secret() -> None:
     again = command("CREATE_SECRET_REF", by=ANN, key_name="Token", secret_id_ref="env:TOKEN")
-    created = facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="Token", secret_id_ref="env:TOKEN")
+    created = facts.SecretRefCreated(secret_ref_id=thing_id_of(again), key_name="Token", secret_id_ref="env:TOKEN")
     ACME.when(again).then(created)
 
 
@@ -46,7 +46,7 @@ def test_a_key_name_is_unique_within_an_org() -> None:
 def test_the_key_name_of_a_deleted_reference_is_free_again() -> None:
     gone = given(*NAMED, facts.SecretRefDeleted(secret_ref_id=TOKEN))
     again = command("CREATE_SECRET_REF", by=ANN, key_name="token", secret_id_ref="env:TOKEN")
-    created = facts.SecretRefCreated(secret_ref_id=made_by(again), key_name="token", secret_id_ref="env:TOKEN")
+    created = facts.SecretRefCreated(secret_ref_id=thing_id_of(again), key_name="token", secret_id_ref="env:TOKEN")
     gone.when(again).then(created)
 
 

@@ -10,12 +10,12 @@ from daybook_contracts.codes import Code
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import Fact, free_json
-from support.given import ANN, BOB, CAT, command, given, made_by, sync_run
-from support.hub_scene import ADS, HUB, SHOP, cancelled, completed, failed, raised, started
+from support.given import ANN, BOB, CAT, command, given, sync_run, thing_id_of
+from support.hub_scene import ADS, HUB, SHOP, alert_raised, sync_cancelled, sync_completed, sync_failed, sync_started
 
 IDLE = given(*HUB)
-RUNNING = given(*HUB, started(1))
-INACTIVE = given(*HUB, started(1), facts.ConnectionDeactivated(connection_id=SHOP))
+RUNNING = given(*HUB, sync_started(1))
+INACTIVE = given(*HUB, sync_started(1), facts.ConnectionDeactivated(connection_id=SHOP))
 START = command("START_SYNC", by=ANN, connection_id=SHOP)
 ENDS: dict[str, dict[str, Any]] = {"COMPLETE_SYNC": {}, "FAIL_SYNC": {"error_message": "down"}, "CANCEL_SYNC": {}}
 
@@ -25,8 +25,8 @@ def end(type_: str, by: str | None = ANN) -> Command:
 
 
 def test_a_new_run_takes_the_id_of_its_entry() -> None:
-    after = IDLE.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(START))).after()
-    assert after.runs[made_by(START)] == Run(SHOP, "running")
+    after = IDLE.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=thing_id_of(START))).after()
+    assert after.runs[thing_id_of(START)] == Run(SHOP, "running")
 
 
 def test_a_sync_cannot_start_on_a_deleted_connection() -> None:
@@ -39,13 +39,13 @@ def test_a_second_running_sync_of_a_connection_is_rejected() -> None:
 
 def test_two_connections_can_sync_at_the_same_time() -> None:
     other = command("START_SYNC", by=BOB, connection_id=ADS)
-    RUNNING.when(other).then(facts.SyncStarted(connection_id=ADS, sync_run_id=made_by(other)))
+    RUNNING.when(other).then(facts.SyncStarted(connection_id=ADS, sync_run_id=thing_id_of(other)))
 
 
-@pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)])
+@pytest.mark.parametrize("ended", [sync_completed(1), sync_failed(1), sync_cancelled(1)])
 def test_a_sync_can_start_after_the_previous_one_ended(ended: Fact) -> None:
-    scene = given(*HUB, started(1), ended)
-    scene.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=made_by(START)))
+    scene = given(*HUB, sync_started(1), ended)
+    scene.when(START).then(facts.SyncStarted(connection_id=SHOP, sync_run_id=thing_id_of(START)))
 
 
 def test_an_inactive_connection_is_reported_before_a_running_sync() -> None:
@@ -53,7 +53,7 @@ def test_an_inactive_connection_is_reported_before_a_running_sync() -> None:
 
 
 def test_a_run_can_end_after_its_connection_was_deactivated() -> None:
-    INACTIVE.when(end("CANCEL_SYNC")).then(cancelled(1))
+    INACTIVE.when(end("CANCEL_SYNC")).then(sync_cancelled(1))
 
 
 @pytest.mark.parametrize("taken", [sync_run(1), sync_run(2)], ids=["in this org", "in another"])
@@ -84,26 +84,28 @@ def test_empty_stats_are_stored_too() -> None:
 
 
 def test_a_run_can_complete_without_stats() -> None:
-    RUNNING.when(end("COMPLETE_SYNC", by=BOB)).then(completed(1))
+    RUNNING.when(end("COMPLETE_SYNC", by=BOB)).then(sync_completed(1))
 
 
 def test_a_failed_run_stores_its_error() -> None:
     failing = RUNNING.when(end("FAIL_SYNC", by=None))
-    after = failing.then(failed(1), raised("sync_failing", "warning")).after()
+    after = failing.then(sync_failed(1), alert_raised("sync_failing", "warning")).after()
     assert after.runs[sync_run(1)] == Run(SHOP, "failed")
 
 
 def test_a_run_can_be_cancelled_with_or_without_a_reason() -> None:
     reasoned = command("CANCEL_SYNC", by=ANN, sync_run_id=sync_run(1), reason="too slow")
     RUNNING.when(reasoned).then(facts.SyncCancelled(connection_id=SHOP, sync_run_id=sync_run(1), reason="too slow"))
-    after = RUNNING.when(end("CANCEL_SYNC")).then(cancelled(1)).after()
+    after = RUNNING.when(end("CANCEL_SYNC")).then(sync_cancelled(1)).after()
     assert after.runs[sync_run(1)] == Run(SHOP, "cancelled")
 
 
 @pytest.mark.parametrize("type_", ENDS)
-@pytest.mark.parametrize("ended", [completed(1), failed(1), cancelled(1)], ids=["success", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    "ended", [sync_completed(1), sync_failed(1), sync_cancelled(1)], ids=["success", "failed", "cancelled"]
+)
 def test_an_ended_run_cannot_end_again(type_: str, ended: Fact) -> None:
-    given(*HUB, started(1), ended).when(end(type_)).then_rejected(Code.SYNC_NOT_RUNNING)
+    given(*HUB, sync_started(1), ended).when(end(type_)).then_rejected(Code.SYNC_NOT_RUNNING)
 
 
 @pytest.mark.parametrize("type_", ENDS)
@@ -115,4 +117,4 @@ def test_a_run_left_in_the_tables_after_its_connection_is_deleted_is_not_found(t
 
 @pytest.mark.parametrize("type_", ENDS)
 def test_rights_are_checked_before_the_runs_state(type_: str) -> None:
-    given(*HUB, started(1), completed(1)).when(end(type_, by=CAT)).then_rejected(Code.FORBIDDEN)
+    given(*HUB, sync_started(1), sync_completed(1)).when(end(type_, by=CAT)).then_rejected(Code.FORBIDDEN)

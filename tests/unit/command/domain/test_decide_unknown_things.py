@@ -1,4 +1,6 @@
-"""Commands that name a thing which is not in their org: this is reported before rights, and the failure names it."""
+"""Commands that name a thing that is not in their org. This is reported before missing rights, and the failure names
+the thing.
+"""
 
 import json
 from typing import Any
@@ -6,7 +8,7 @@ from typing import Any
 import pytest
 
 from daybook_contracts.codes import Code
-from support.given import ANN, CAT, NOBODY, command, given, made_by
+from support.given import ANN, CAT, NOBODY, command, given, thing_id_of
 from support.hub_scene import HUB
 from support.world import NOUNS
 
@@ -51,5 +53,5 @@ def test_an_unknown_thing_is_reported_before_anything_else(
     ACME.with_taken(NOWHERE).when(tried).then_rejected(code)
     (entry,) = ACME.when(tried).then_rejected(code).entries()
     _, own_id = NOUNS[type_.partition("_")[2]]
-    assert (entry.entity_id, entry.project_id) == ((thing | more).get(own_id, made_by(tried)), None)
+    assert (entry.entity_id, entry.project_id) == ((thing | more).get(own_id, thing_id_of(tried)), None)
     assert json.loads(entry.data).items() >= thing.items()

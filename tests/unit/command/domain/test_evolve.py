@@ -1,4 +1,4 @@
-"""Folding entries into an org: an entry that contradicts the ones before it, or has no fold, is refused."""
+"""Folding entries into an org: an entry that contradicts earlier ones, or that has no fold, is refused."""
 
 import pytest
 

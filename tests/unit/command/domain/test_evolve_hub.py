@@ -1,4 +1,4 @@
-"""Folding the hub's entries: the org's connections, runs, dead letters, alerts and secret references after them."""
+"""Folding the hub's entries into an org: connections, runs, dead letters, alerts and secret references."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -19,15 +19,15 @@ from support.hub_scene import (
     HUB,
     SHOP,
     WEB,
-    cancelled,
-    completed,
-    escalated,
-    failed,
-    over,
-    raised,
-    recorded,
-    resolved,
-    started,
+    alert_escalated,
+    alert_raised,
+    letter_recorded,
+    letter_resolved,
+    resolved_by_policy,
+    sync_cancelled,
+    sync_completed,
+    sync_failed,
+    sync_started,
 )
 
 KEYED = free_json({"secrets": {"token": "shop key", "hook": "hook key"}, "depth": 1})
@@ -70,13 +70,13 @@ def test_a_new_config_replaces_the_old_one_and_its_key_names() -> None:
 
 
 def test_a_new_config_keeps_the_running_sync_and_the_pending_count() -> None:
-    busy = activity(started(1), recorded(1), facts.ConnectionUpdated(connection_id=SHOP, config=KEYED))
+    busy = activity(sync_started(1), letter_recorded(1), facts.ConnectionUpdated(connection_id=SHOP, config=KEYED))
     assert (busy.running, busy.pending) == (sync_run(1), 1)
 
 
 def test_deleting_a_connection_deletes_only_its_own_runs_and_dead_letters() -> None:
-    others = (started(2, of=ADS), recorded(2, of=ADS))
-    org = after(started(1), completed(1), recorded(1), raised("dlq_backlog", "warning"), *others)
+    others = (sync_started(2, of=ADS), letter_recorded(2, of=ADS))
+    org = after(sync_started(1), sync_completed(1), letter_recorded(1), alert_raised("dlq_backlog", "warning"), *others)
     left = folded(org, facts.ConnectionDeleted(connection_id=SHOP))
     assert SHOP not in left.connections
     assert (set(left.runs), set(left.dead_letters)) == ({sync_run(2)}, {dead_letter(2)})
@@ -86,26 +86,36 @@ def test_deleting_a_connection_deletes_only_its_own_runs_and_dead_letters() -> N
 def test_failed_runs_in_a_row_are_counted_up_to_three() -> None:
     history: list[Fact] = []
     counts = []
-    for number, end in enumerate((failed(0), failed(1), cancelled(2), failed(3), failed(4), completed(5), failed(6))):
-        history += [started(number), end]
+    for number, end in enumerate(
+        (
+            sync_failed(0),
+            sync_failed(1),
+            sync_cancelled(2),
+            sync_failed(3),
+            sync_failed(4),
+            sync_completed(5),
+            sync_failed(6),
+        )
+    ):
+        history += [sync_started(number), end]
         counts.append(activity(*history).failures)
     assert counts == [1, 2, 2, 3, 3, 0, 1]
 
 
 def test_pending_dead_letters_are_counted() -> None:
-    assert activity(recorded(1), recorded(2), recorded(3, of=ADS)).pending == 2
-    assert activity(recorded(1), recorded(2), resolved(1)).pending == 1
+    assert activity(letter_recorded(1), letter_recorded(2), letter_recorded(3, of=ADS)).pending == 2
+    assert activity(letter_recorded(1), letter_recorded(2), letter_resolved(1)).pending == 1
 
 
 def test_a_bulk_resolution_subtracts_only_pending_dead_letters() -> None:
-    org = after(recorded(1), recorded(2), recorded(3), resolved(1))
+    org = after(letter_recorded(1), letter_recorded(2), letter_recorded(3), letter_resolved(1))
     left = shop(folded(org, BULK)).activity
     assert left is not None
     assert left.pending == 1
 
 
 def test_an_incomplete_count_never_falls_below_zero() -> None:
-    org = after(recorded(1), recorded(2))
+    org = after(letter_recorded(1), letter_recorded(2))
     known = shop(org).activity
     assert known is not None
     incomplete = replace(shop(org), activity=replace(known, pending=1, more=True))
@@ -116,22 +126,30 @@ def test_an_incomplete_count_never_falls_below_zero() -> None:
 def test_single_and_bulk_retries_are_counted() -> None:
     once = facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(1), retry_count=1)
     both = facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(1), dead_letter(2)))
-    letters = after(recorded(1), recorded(2), once, both, resolved(2)).dead_letters
+    letters = after(letter_recorded(1), letter_recorded(2), once, both, letter_resolved(2)).dead_letters
     assert letters[dead_letter(1)] == DeadLetter(SHOP, pending=True, retry_count=2)
     assert letters[dead_letter(2)] == DeadLetter(SHOP, pending=False, retry_count=1)
 
 
 def test_unloaded_activity_stays_unloaded_while_the_rest_is_folded() -> None:
-    told = (started(1), failed(1), recorded(1), recorded(2), recorded(3), resolved(3), BULK)
+    told = (
+        sync_started(1),
+        sync_failed(1),
+        letter_recorded(1),
+        letter_recorded(2),
+        letter_recorded(3),
+        letter_resolved(3),
+        BULK,
+    )
     more = (facts.ConnectionUpdated(connection_id=SHOP, config=KEYED), facts.ConnectionDeactivated(connection_id=SHOP))
     assert folded(without_activity(after()), *told, *more) == without_activity(after(*told, *more))
 
 
 def test_an_alert_is_raised_escalated_and_resolved() -> None:
-    warning, critical = raised("sync_failing", "warning"), escalated("sync_failing")
+    warning, critical = alert_raised("sync_failing", "warning"), alert_escalated("sync_failing")
     assert dict(after(warning).alerts) == {warning.alert_id: Alert(WEB, "warning")}
     assert dict(after(warning, critical).alerts) == {warning.alert_id: Alert(WEB, "critical")}
-    assert not after(warning, critical, over("sync_failing")).alerts
+    assert not after(warning, critical, resolved_by_policy("sync_failing")).alerts
 
 
 @pytest.mark.parametrize(
@@ -141,10 +159,10 @@ def test_an_alert_is_raised_escalated_and_resolved() -> None:
         facts.ConnectionActivated(connection_id=connection(9)),
         facts.ConnectionDeactivated(connection_id=connection(9)),
         facts.ConnectionDeleted(connection_id=connection(9)),
-        started(1, of=connection(9)),
-        completed(9),
-        recorded(1, of=connection(9)),
-        resolved(9),
+        sync_started(1, of=connection(9)),
+        sync_completed(9),
+        letter_recorded(1, of=connection(9)),
+        letter_resolved(9),
         facts.DlqEventRetried(connection_id=SHOP, dlq_event_id=dead_letter(9), retry_count=1),
         facts.DlqEventsRetried(connection_id=SHOP, ids=(dead_letter(9),)),
         facts.DlqEventsResolved(connection_id=SHOP, ids=(dead_letter(9),), resolution="manual"),

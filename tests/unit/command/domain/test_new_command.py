@@ -1,4 +1,4 @@
-"""The cost of a new command: a toy command works in a copy of the packages after edits to just five files."""
+"""A new command needs edits to only five files: a toy command works in a copy of the packages after them."""
 
 import filecmp
 import os

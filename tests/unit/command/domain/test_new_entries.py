@@ -1,4 +1,6 @@
-"""The entries of a decision: columns name only things that exist; a failure keeps the ids it claimed in its data."""
+"""The entries of a decision. Columns name only things that exist; a failure keeps other ids of its command in
+its data.
+"""
 
 import json
 from typing import Any
@@ -11,7 +13,7 @@ from daybook_contracts.codes import Code
 from daybook_contracts.entries.facts import MemberAdded, OrgCreated, OrgRenamed, ProjectCreated
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.json.canonical import canonical_bytes
-from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, ORG, Given, Outcome, command, given, made_by, project
+from support.given import ANN, BOB, EVE, IMPORTER, NOBODY, ORG, Given, Outcome, command, given, project, thing_id_of
 
 WEB, MISSING = project(1), project(9)
 ACME = given(
@@ -105,7 +107,7 @@ def test_a_services_failure_names_no_actor() -> None:
 def test_a_failed_create_names_the_id_it_would_have_had() -> None:
     create = command("CREATE_PROJECT", by=BOB, name="App")
     refused = ACME.when(create).then_rejected(Code.FORBIDDEN)
-    assert columns(refused) == ("project", made_by(create), ORG, None, BOB)
+    assert columns(refused) == ("project", thing_id_of(create), ORG, None, BOB)
     assert data_of(refused) == {"name": "App"}
 
 
@@ -156,6 +158,8 @@ def test_a_failed_membership_names_even_an_unknown_user() -> None:
         ("ROTATE_SECRET_REF", {"secret_ref_id": MISSING}, {"secret_id_ref": "env:TOKEN"}),
     ],
 )
-def test_a_failure_drops_large_values_and_free_text(type_: str, kept: dict[str, Any], dropped: dict[str, Any]) -> None:
+def test_a_failure_leaves_out_large_values_and_free_text(
+    type_: str, kept: dict[str, Any], dropped: dict[str, Any]
+) -> None:
     tried = command(type_, by=ANN, **kept, **dropped)
     assert failure_data(tried, {"org_id": ORG}) == canonical_bytes(kept | {"org_id": ORG})

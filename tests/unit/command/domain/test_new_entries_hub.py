@@ -1,4 +1,4 @@
-"""The columns of the hub's entries and failures: a thing is in the project of its connection, if the org has it."""
+"""The columns of the hub's entries and failures. If the org has the thing, its project is that of its connection."""
 
 import json
 from typing import Any
@@ -9,10 +9,12 @@ from daybook_command.domain.decision import NewEntry
 from daybook_contracts.codes import Code
 from daybook_contracts.entries.identity import Identity
 from support.creations import CREATIONS
-from support.given import CAT, EVE, ORG, Given, Outcome, command, dead_letter, given, made_by, sync_run
-from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, completed, raised, recorded, started
+from support.given import CAT, EVE, ORG, Given, Outcome, command, dead_letter, given, sync_run, thing_id_of
+from support.hub_scene import APP, BLOG, HUB, SHOP, WEB, alert_raised, letter_recorded, sync_completed, sync_started
 
-ACME = given(*HUB, started(1), recorded(1), raised("sync_stalled", "critical"), started(2, of=BLOG))
+ACME = given(
+    *HUB, sync_started(1), letter_recorded(1), alert_raised("sync_stalled", "critical"), sync_started(2, of=BLOG)
+)
 
 
 def columns(entry: NewEntry) -> tuple[str | None, ...]:
@@ -26,7 +28,7 @@ def only(outcome: Outcome) -> NewEntry:
 
 ON_SHOP = {"connection_id": SHOP}
 RUN_1, LETTER_1 = sync_run(1), dead_letter(1)
-ALERT_1 = raised("sync_stalled", "critical").alert_id
+ALERT_1 = alert_raised("sync_stalled", "critical").alert_id
 ATTEMPTS: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "CREATE_CONNECTION": (CREATIONS["CREATE_CONNECTION"], "source_connection", None, WEB),
     "UPDATE_CONNECTION": ({**ON_SHOP, "name": "New"}, "source_connection", SHOP, WEB),
@@ -46,7 +48,9 @@ ATTEMPTS: dict[str, tuple[dict[str, Any], str, str | None, str | None]] = {
     "RESOLVE_ALERT": ({"alert_id": ALERT_1}, "integration_alert", ALERT_1, WEB),
     "CREATE_SECRET_REF": ({"key_name": "key", "secret_id_ref": "env:KEY"}, "secret_ref", None, None),
 }
-"""Commands forbidden to CAT and strangers: data, entity type, entity (None: the one it would create), project."""
+"""Commands that CAT and strangers may not send: data, entity type, entity id (None: that of the thing it would create),
+project.
+"""
 
 
 @pytest.mark.parametrize("type_", ATTEMPTS)
@@ -54,7 +58,7 @@ def test_a_members_failure_on_an_existing_thing_names_its_project(type_: str) ->
     data, entity_type, entity_id, project_id = ATTEMPTS[type_]
     tried = command(type_, CAT, **data)
     entry = only(ACME.when(tried).then_rejected(Code.FORBIDDEN))
-    assert columns(entry) == (entity_type, entity_id or made_by(tried), ORG, project_id, CAT)
+    assert columns(entry) == (entity_type, entity_id or thing_id_of(tried), ORG, project_id, CAT)
 
 
 @pytest.mark.parametrize("type_", ATTEMPTS)
@@ -76,5 +80,5 @@ def test_an_alert_resolved_by_a_policy_names_the_project_of_its_connection() -> 
 
 
 def test_an_entry_names_the_project_of_its_own_connection() -> None:
-    entry = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(completed(2, of=BLOG)))
+    entry = only(ACME.when(command("COMPLETE_SYNC", sync_run_id=sync_run(2))).then(sync_completed(2, of=BLOG)))
     assert entry.project_id == APP

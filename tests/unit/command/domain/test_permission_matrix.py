@@ -1,4 +1,4 @@
-"""The matrix of rights, cell by cell: every command by every actor, in an org where it would otherwise succeed."""
+"""The matrix of rights, cell by cell: every command of every actor, in an org where only rights can make it fail."""
 
 import json
 from functools import cache
@@ -12,7 +12,7 @@ from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.commands.registry import COMMANDS
 from daybook_contracts.senders.principals import DAYBOOK, Principal, Service, User, parse_principal
 from support.given import NOBODY, ORG, Given, Outcome
-from support.matrix import MAY, OUTSIDE, Actor, Cell, Verdict, cells, verdict
+from support.matrix import OPEN_TO_NON_MEMBERS, RIGHTS, Actor, Cell, Verdict, cells, verdict
 from support.matrix_rows import MORE_ROWS, ROWS, Row
 from support.matrix_scene import PEOPLE, Scene, person
 from support.publisher import Send
@@ -21,7 +21,7 @@ SCENE = Scene(ORG)
 KNOWN = frozenset(person(name) for name in PEOPLE)
 CELLS = cells([*ROWS, *MORE_ROWS])
 OF_USERS = [cell for cell in CELLS if cell.actor not in {Actor.SERVICE, Actor.FOR_OWNER}]
-IN_AN_ORG = [cell for cell in CELLS if cell.row.type not in OUTSIDE]
+IN_AN_ORG = [cell for cell in CELLS if cell.row.type not in OPEN_TO_NON_MEMBERS]
 LOADER, STRANGER = Service("loader"), person("stranger")
 OUTSIDERS = [
     (STRANGER, User(STRANGER)),
@@ -40,7 +40,7 @@ def decided(org: Org | None, send: Send, principal: Principal) -> Outcome:
 @cache
 def founded() -> Org:
     org: Org | None = None
-    for send in SCENE.founding(elsewhere=True):
+    for send in SCENE.founding(with_lounge=True):
         outcome = decided(org, send, LOADER)
         assert isinstance(outcome.decision, Acceptance), (send, outcome.decision)
         org = outcome.after()
@@ -51,7 +51,7 @@ def founded() -> Org:
 def tried(cell: Cell, principal: Principal | None = None) -> Outcome:
     """The outcome of the cell's command, sent by its own principal or by `principal` for the same actor."""
     send = SCENE.attempt(cell)
-    org = None if cell.row.type in OUTSIDE else founded()
+    org = None if cell.row.type in OPEN_TO_NON_MEMBERS else founded()
     return decided(org, send, principal or parse_principal(send.principal))
 
 
@@ -85,7 +85,7 @@ def test_an_outsider_gets_the_answer_for_an_unknown_org(cell: Cell, by: str | No
 
 
 @pytest.mark.parametrize("cell", [cell for cell in IN_AN_ORG if cell.actor is Actor.SERVICE], ids=str)
-def test_a_service_that_names_an_unknown_org_is_told_so(cell: Cell) -> None:
+def test_a_service_that_names_an_unknown_org_gets_org_not_found(cell: Cell) -> None:
     decided(None, SCENE.attempt(cell), LOADER).then_rejected(Code.ORG_NOT_FOUND)
 
 
@@ -107,7 +107,7 @@ def test_daybook_itself_has_the_rights_of_a_service(row: Row) -> None:
 
 
 def test_every_command_has_rows_in_the_matrix() -> None:
-    assert {row.type for row in ROWS} == set(MAY) == set(COMMANDS)
+    assert {row.type for row in ROWS} == set(RIGHTS) == set(COMMANDS)
 
 
 def test_the_matrix_covers_every_actor_and_every_verdict() -> None:

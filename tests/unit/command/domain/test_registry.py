@@ -11,7 +11,7 @@ from support.given import ANN, BOB, command, project
 
 CHOSEN = project(1)
 ONLY_A_SERVICE = "Chosen by services only"
-"""The words with which every schema describes an id that may be chosen."""
+"""Every schema describes an id that may be chosen with these words."""
 TABLES = {
     "CREATE_PROJECT": "projects",
     "CREATE_CONNECTION": "source_connections",

@@ -1,4 +1,4 @@
-"""The HTTP API with test doubles, and what verifies its tokens, new for each test."""
+"""The HTTP API with stand-ins for its servers, and authenticators; each is new for each test."""
 
 import time
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from daybook_command.http.auth import Authenticator
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, Clock, DoorAlone, Verifier
-from support.key_server import KeyServer, key_server, published
+from support.key_server import KeyServer, key_server, public_jwk
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ async def door() -> DoorAlone:
 
 @pytest.fixture
 def clock() -> Clock:
-    """Steady: it is not set back."""
+    """A monotonic clock, which is never set back."""
     return Clock(1000.0)
 
 
@@ -45,6 +45,6 @@ def keys() -> Iterator[KeyServer]:
 
 @pytest.fixture
 def by_keys(verifier: Verifier, keys: KeyServer) -> Authenticator:
-    """One key is published, whose id is "mine"."""
-    keys.publish(published("ES256", "mine"))
+    """An authenticator with one published key, whose id is "mine"."""
+    keys.publish(public_jwk("ES256", "mine"))
     return verifier(jwks_url=keys.url)

@@ -77,7 +77,7 @@ async def test_each_item_without_an_id_gets_its_own(door: DoorAlone) -> None:
 
 
 async def test_commands_of_an_org_wait_from_the_first_one_with_an_unknown_user(door: DoorAlone) -> None:
-    """A batch may register a user and add it to an org. The order within an org is kept."""
+    """A batch may register a user and add this user to an org. The order of an org's commands is kept."""
     door.users.known = {USER}
     register = rename(type="REGISTER_USER", org_id=..., actor_user_id=..., data={"user_id": OTHER})
     add = rename(type="ADD_MEMBER", org_id=ORG_2, actor_user_id=..., data={"user_id": OTHER, "role": "viewer"})

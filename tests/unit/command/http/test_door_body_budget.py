@@ -1,4 +1,4 @@
-"""The memory of requests in progress is bounded, and released however a request ends."""
+"""The memory of requests in progress is bounded, and it is released in every case when a request ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def request(*chunks: bytes, is_complete: bool = True) -> Request:
 
 @pytest.fixture
 async def budget() -> AsyncIterator[BodyBudget]:
-    """Checks after the test that everything has been released."""
+    """A body budget. After the test, checks that all its memory has been released."""
     new = BodyBudget(SHARES * SHARE)
     yield new
     for number in range(SHARES):

@@ -43,14 +43,16 @@ async def test_a_service_may_send_what_its_grant_allows(door: DoorAlone) -> None
         ("stranger", ALLOWED),
     ],
 )
-async def test_a_service_may_send_nothing_else(door: DoorAlone, service: str, command: dict[str, object]) -> None:
+async def test_a_service_may_not_send_what_its_grant_does_not_allow(
+    door: DoorAlone, service: str, command: dict[str, object]
+) -> None:
     answer = await door.send(command, f"service:{service}")
     assert problem_of(answer) == (403, "FORBIDDEN")
     assert f"service:{service}" in answer.json()["detail"]
     assert door.kafka.calls == []
 
 
-async def test_an_item_that_the_grant_does_not_allow_is_refused_alone(door: DoorAlone) -> None:
+async def test_only_the_items_that_the_grant_does_not_allow_are_refused(door: DoorAlone) -> None:
     answer = await door.send_batch([ALLOWED, rename(), rename(actor_user_id=None, id=ORG)])
     assert [item["status"] for item in answer.json()] == [200, 403, 200]
     assert answer.json()[1]["code"] == "FORBIDDEN"

@@ -56,7 +56,7 @@ async def test_several_pieces_of_work_take_turns() -> None:
     shared, log = TimeSlices(), list[str]()
     done = await asyncio.gather(*[shared.run(LOADER, steps_noting(name, log, 30)) for name in "abc"])
     assert done == ["a", "b", "c"]
-    # The one that starts first may be a step ahead.
+    # The work that starts first may be one step ahead.
     progress = [Counter(log[:length]) for length in range(len(log) + 1)]
     assert all(max(each.values()) - min(each[name] for name in "abc") <= 2 for each in progress[1:])
 
@@ -68,7 +68,7 @@ async def test_many_requests_of_one_principal_delay_others_by_one_step_per_turn(
     await asyncio.sleep(0)
     one = asyncio.create_task(shared.run(ANN, steps_noting("one", log, 5)))
     await one
-    # A few steps may run before its first one. From then on the two principals alternate.
+    # A few steps may run before the other principal's first step. After that, the two principals alternate.
     before, *between = "".join(note[0] for note in log).split("o")[:5]
     assert len(before) <= 3
     assert between == ["m"] * 4

@@ -1,4 +1,4 @@
-"""Which published keys verify a token, and for how long. They come from a local key server."""
+"""Which published keys verify a token, and for how long. The keys come from a key server on this machine."""
 
 import asyncio
 import base64
@@ -15,41 +15,41 @@ from daybook_command.http.auth import TRUST_SECONDS, Authenticator
 from daybook_command.http.token_keys import FRESH_SECONDS, THROTTLE_SECONDS, TRUSTED_SECONDS
 from daybook_contracts.senders.principals import Service, User
 from support.door_doubles import SECRET, USER, Clock, Verifier, claims, refusal, status, token
-from support.key_server import RSA, KeyServer, published, signed
+from support.key_server import RSA, KeyServer, public_jwk, signed_token
 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "ES256", "EdDSA"])
 async def test_a_token_names_the_key_that_verifies_it(by_keys: Authenticator, keys: KeyServer, algorithm: str) -> None:
-    keys.publish(published("RS256", "other"), published(algorithm, "mine"))
-    assert await by_keys.principal(f"Bearer {signed(claims(), algorithm, 'mine')}") == User(USER)
+    keys.publish(public_jwk("RS256", "other"), public_jwk(algorithm, "mine"))
+    assert await by_keys.principal(f"Bearer {signed_token(claims(), algorithm, 'mine')}") == User(USER)
 
 
 async def test_a_token_without_a_key_id_is_verified_with_the_only_key(verifier: Verifier, keys: KeyServer) -> None:
-    unnamed = signed(claims(), "ES256", None)
-    keys.publish(published("ES256", None))
+    unnamed = signed_token(claims(), "ES256", None)
+    keys.publish(public_jwk("ES256", None))
     assert await status(verifier(jwks_url=keys.url), unnamed) == 200
-    keys.publish(published("ES256", None), published("RS256", "other"))
+    keys.publish(public_jwk("ES256", None), public_jwk("RS256", "other"))
     assert await status(verifier(jwks_url=keys.url), unnamed) == 401
 
 
 @pytest.mark.parametrize(("use", "algorithm"), [("sig", "RS256"), ("enc", "ES256")], ids=["another key", "encryption"])
 async def test_only_the_signing_key_verifies(by_keys: Authenticator, keys: KeyServer, use: str, algorithm: str) -> None:
-    keys.publish(published("ES256", "mine", use=use))
-    assert await status(by_keys, signed(claims(), algorithm, "mine")) == 401
+    keys.publish(public_jwk("ES256", "mine", use=use))
+    assert await status(by_keys, signed_token(claims(), algorithm, "mine")) == 401
 
 
 async def test_keys_and_secrets_do_not_mix(by_secret: Authenticator, by_keys: Authenticator, keys: KeyServer) -> None:
-    """A public key must not work as a shared secret, nor a shared secret as a published key."""
-    keys.publish(published("RS256", "mine"), {"kty": "oct", "kid": "shared", "k": "c2VjcmV0" * 8})
+    """A public key must not work as a shared secret, and a shared secret must not work as a published key."""
+    keys.publish(public_jwk("RS256", "mine"), {"kty": "oct", "kid": "shared", "k": "c2VjcmV0" * 8})
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     assert await status(by_keys, hs256(claims(), pem, "mine")) == 401
     assert await status(by_keys, token()) == 401
     assert await status(by_keys, jwt.encode(claims(), b"secret" * 8, "HS256", {"kid": "shared"})) == 401
-    assert await status(by_secret, signed(claims(), "RS256", "mine")) == 401
+    assert await status(by_secret, signed_token(claims(), "RS256", "mine")) == 401
 
 
 def hs256(payload: dict[str, Any], key: bytes, key_id: str) -> str:
-    """Signs like an attacker. PyJWT refuses to sign with a public key."""
+    """Signs as an attacker would. PyJWT cannot be used, because it refuses to sign with a public key."""
 
     def part(value: bytes) -> bytes:
         return base64.urlsafe_b64encode(value).rstrip(b"=")
@@ -59,15 +59,15 @@ def hs256(payload: dict[str, Any], key: bytes, key_id: str) -> str:
 
 
 async def test_a_secret_and_published_keys_may_be_used_together(verifier: Verifier, keys: KeyServer) -> None:
-    keys.publish(published("RS256", "mine"))
+    keys.publish(public_jwk("RS256", "mine"))
     both = verifier(jwt_secret=SECRET, jwks_url=keys.url)
     assert await both.principal(f"Bearer {token()}") == User(USER)
-    assert await both.principal(f"Bearer {signed(claims('service:b'), 'RS256', 'mine')}") == Service("b")
+    assert await both.principal(f"Bearer {signed_token(claims('service:b'), 'RS256', 'mine')}") == Service("b")
 
 
 def mine(name: str = "", key_id: str = "mine") -> str:
-    """A token of its own for each name, which outlives its key."""
-    return signed(claims(jti=name, exp=claims()["exp"] + int(10 * TRUSTED_SECONDS)), "ES256", key_id)
+    """A different token for each name. It is valid for longer than its key."""
+    return signed_token(claims(jti=name, exp=claims()["exp"] + int(10 * TRUSTED_SECONDS)), "ES256", key_id)
 
 
 async def test_keys_are_fetched_again_only_when_stale(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
@@ -85,16 +85,16 @@ async def test_unknown_key_ids_do_not_cause_requests_to_the_provider(by_keys: Au
 
 async def test_a_new_key_is_found_once_throttling_ends(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
     await status(by_keys, mine())
-    keys.publish(published("EdDSA", "new"))
+    keys.publish(public_jwk("EdDSA", "new"))
     clock.now += THROTTLE_SECONDS
-    assert await by_keys.principal(f"Bearer {signed(claims(), 'EdDSA', 'new')}") == User(USER)
+    assert await by_keys.principal(f"Bearer {signed_token(claims(), 'EdDSA', 'new')}") == User(USER)
     assert keys.asked == 2
 
 
 async def test_trust_in_a_revoked_key_ends(by_keys: Authenticator, keys: KeyServer, clock: Clock) -> None:
     cached = mine()
     assert await status(by_keys, cached) == 200
-    keys.publish(published("EdDSA", "new"))
+    keys.publish(public_jwk("EdDSA", "new"))
     clock.now += TRUST_SECONDS + FRESH_SECONDS
     assert await status(by_keys, cached) == 401
 
@@ -113,7 +113,7 @@ async def test_keys_not_fetched_for_a_day_verify_nothing(by_keys: Authenticator,
     assert await status(by_keys, mine("the provider is away")) == 200
     clock.now += 1
     assert await status(by_keys, mine("for a day")) == 503
-    keys.publish(published("ES256", "mine"))
+    keys.publish(public_jwk("ES256", "mine"))
     clock.now += FRESH_SECONDS
     assert await status(by_keys, mine("and is back")) == 200
 

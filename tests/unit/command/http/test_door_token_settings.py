@@ -1,4 +1,4 @@
-"""Settings of keys and secrets: those of users and of services are kept apart, and keys come from nowhere unsafe."""
+"""Settings of keys and secrets: users and services can have different ones, and keys come only from safe URLs."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, USER, Verifier, claims, status
-from support.key_server import KeyServer, key_server, published, signed
+from support.key_server import KeyServer, key_server, public_jwk, signed_token
 
 SERVICE_SECRET = "the services' secret, thirty-two bytes or more"
 
@@ -31,22 +31,22 @@ async def test_with_a_service_secret_each_role_has_its_own_secret(verifier: Veri
 
 
 async def test_with_service_keys_each_role_has_its_own_keys(verifier: Verifier, keys: KeyServer) -> None:
-    keys.publish(published("ES256", "a"))
+    keys.publish(public_jwk("ES256", "a"))
     with key_server() as service_keys:
-        service_keys.publish(published("EdDSA", "b"))
+        service_keys.publish(public_jwk("EdDSA", "b"))
         both = verifier(jwks_url=keys.url, service_jwks_url=service_keys.url)
-        assert await both.principal(f"Bearer {signed(billing(), 'EdDSA', 'b')}") == Service("billing")
-        assert await both.principal(f"Bearer {signed(claims(), 'ES256', 'a')}") == User(USER)
-        assert await status(both, signed(billing(), "ES256", "a")) == 401
-        assert await status(both, signed(claims(), "EdDSA", "b")) == 401
+        assert await both.principal(f"Bearer {signed_token(billing(), 'EdDSA', 'b')}") == Service("billing")
+        assert await both.principal(f"Bearer {signed_token(claims(), 'ES256', 'a')}") == User(USER)
+        assert await status(both, signed_token(billing(), "ES256", "a")) == 401
+        assert await status(both, signed_token(claims(), "EdDSA", "b")) == 401
 
 
 async def test_with_a_service_secret_the_published_keys_verify_users_only(verifier: Verifier, keys: KeyServer) -> None:
-    keys.publish(published("ES256", "a"))
+    keys.publish(public_jwk("ES256", "a"))
     both = verifier(jwks_url=keys.url, service_jwt_secret=SERVICE_SECRET)
     assert await status(both, by_secret(billing(), SERVICE_SECRET)) == 200
-    assert await status(both, signed(billing(), "ES256", "a")) == 401
-    assert await status(both, signed(claims(), "ES256", "a")) == 200
+    assert await status(both, signed_token(billing(), "ES256", "a")) == 401
+    assert await status(both, signed_token(claims(), "ES256", "a")) == 200
 
 
 async def test_with_keys_for_services_only_users_are_refused(verifier: Verifier) -> None:
@@ -64,7 +64,7 @@ async def test_with_keys_for_services_only_users_are_refused(verifier: Verifier)
     ],
 )
 def test_the_same_keys_for_users_and_services_are_refused(settings: dict[str, str]) -> None:
-    with pytest.raises(ValidationError, match="users and services need keys of their own"):
+    with pytest.raises(ValidationError, match="users and services need different keys"):
         Settings.model_validate(settings)
 
 

@@ -1,4 +1,4 @@
-"""Which tokens are accepted, and as which principal."""
+"""Which tokens are accepted, and which principal they stand for."""
 
 import base64
 import time

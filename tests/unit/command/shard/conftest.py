@@ -1,4 +1,4 @@
-"""Limits that a few commands reach."""
+"""Lower limits, so that a few commands reach them."""
 
 import pytest
 

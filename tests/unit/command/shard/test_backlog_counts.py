@@ -1,4 +1,4 @@
-"""A shard's counts of pending dead letters, which stop at a limit instead of counting them all."""
+"""A shard counts a connection's pending dead letters only up to a limit."""
 
 from uuid import UUID
 

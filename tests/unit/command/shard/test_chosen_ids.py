@@ -1,4 +1,6 @@
-"""Commands that choose ids wait until reservations can be relied on; commands of other orgs do not wait for them."""
+"""Commands that choose ids wait until all earlier reservations are in PostgreSQL. Commands of other orgs do not
+wait.
+"""
 
 from dataclasses import replace
 from uuid import UUID
@@ -9,16 +11,16 @@ from daybook_command.shard.machine import Shard
 from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.entries.identity import thing_id
 from daybook_contracts.topics import PRINCIPAL
-from support.one_shard import ANN, NOTHING, ORG, answer_of, arrive, command_at, only, sent, starting
+from support.one_shard import ANN, NOTHING, ORG, arrive, command_at, loaded_snapshot, only_effect, sent, starting_shard
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
 PROJECT = str(UUID(int=0xABC, version=4))
 BEHIND_END, AT_END = {1: 6}, {1: 7}
-"""The next offset to project of partition 1, whose log ended at offset 7 when the shard took over."""
+"""By partition, the next offset to project. The log of partition 1 ended at offset 7 when the shard took over."""
 
 
 def taken_over() -> Shard:
-    shard = starting()
+    shard = starting_shard()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     shard.handle(EndsRead(0, {0: 0, 1: 7}))
     return shard
@@ -36,32 +38,32 @@ def actions(append: Append) -> list[tuple[str, str | None]]:
 def test_a_command_that_chooses_an_id_waits_and_so_do_later_commands_of_its_org() -> None:
     shard = taken_over()
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID, LATER_IN_ORG, IN_OTHER_ORG)
-    load = only(effects, LoadSnapshot)
+    load = only_effect(effects, LoadSnapshot)
     assert (load.needs.chosen_ids, load.needs.next_offsets) == ((), True)
-    append = only(shard.handle(answer_of(effects, next_offsets=BEHIND_END)), Append)
+    append = only_effect(shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)), Append)
     assert actions(append) == [("CREATE_ORG", ORG), ("CREATE_ORG", OTHER_ORG)]
 
 
 def test_no_offset_is_committed_past_a_waiting_command() -> None:
     shard = taken_over()
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID, IN_OTHER_ORG)
-    shard.handle(answer_of(effects, next_offsets=BEHIND_END))
-    answer = only(shard.handle(Acknowledged(0)), Answer)
+    shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END))
+    answer = only_effect(shard.handle(Acknowledged(0)), Answer)
     assert shard.handle(Answered(answer.next_offset)) == [Commit(1)]
 
 
 def test_waiting_commands_are_decided_in_order_once_all_partitions_are_projected() -> None:
     shard = taken_over()
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID, LATER_IN_ORG, IN_OTHER_ORG)
-    shard.handle(answer_of(effects, next_offsets=BEHIND_END))
+    shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END))
     shard.handle(Acknowledged(0))
     effects = shard.handle(Tick())
-    assert only(effects, LoadSnapshot).needs.next_offsets
-    effects = shard.handle(answer_of(effects, next_offsets=AT_END))
-    assert only(effects, LoadSnapshot).needs.chosen_ids == (("projects", PROJECT, ORG),)
-    append = only(shard.handle(answer_of(effects)), Append)
+    assert only_effect(effects, LoadSnapshot).needs.next_offsets
+    effects = shard.handle(loaded_snapshot(effects, next_offsets=AT_END))
+    assert only_effect(effects, LoadSnapshot).needs.chosen_ids == (("projects", PROJECT, ORG),)
+    append = only_effect(shard.handle(loaded_snapshot(effects)), Append)
     assert actions(append) == [("CREATE_PROJECT", ORG), ("RENAME_ORG", ORG)]
-    answer = only(shard.handle(Acknowledged(2)), Answer)
+    answer = only_effect(shard.handle(Acknowledged(2)), Answer)
     assert answer.next_offset == 4
 
 
@@ -69,15 +71,15 @@ def test_waiting_commands_proceed_without_new_commands() -> None:
     shard = taken_over()
     assert arrive(shard, CHOOSES_ID) == []
     effects = shard.handle(Tick())
-    assert shard.handle(answer_of(effects, next_offsets=BEHIND_END)) == []
-    effects = shard.handle(answer_of(shard.handle(Tick()), next_offsets=AT_END))
-    assert only(effects, LoadSnapshot).commands == 1
+    assert shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)) == []
+    effects = shard.handle(loaded_snapshot(shard.handle(Tick()), next_offsets=AT_END))
+    assert only_effect(effects, LoadSnapshot).commands == 1
 
 
 def test_a_command_with_a_computed_id_does_not_wait() -> None:
     shard = taken_over()
     effects = arrive(shard, command_at(0, "CREATE_ORG"), sent(1, "CREATE_PROJECT", name="Web"))
-    append = only(shard.handle(answer_of(effects, next_offsets=BEHIND_END)), Append)
+    append = only_effect(shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)), Append)
     assert decode_entry(append.records[1].value).entity_id == thing_id(ORG, str(UUID(int=2, version=4)))
 
 
@@ -86,25 +88,25 @@ def test_a_user_who_chooses_an_id_is_rejected_at_once() -> None:
     headers = dict(CHOOSES_ID.headers) | {PRINCIPAL: f"user:{ANN}".encode()}
     by_user = replace(CHOOSES_ID, headers=tuple(headers.items()))
     effects = arrive(shard, command_at(0, "CREATE_ORG"), by_user)
-    assert len(only(shard.handle(answer_of(effects, next_offsets=BEHIND_END)), Append).records) == 2
+    assert len(only_effect(shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END)), Append).records) == 2
 
 
 def test_only_commands_that_choose_ids_wait_until_the_log_ends_are_known() -> None:
-    shard = starting()
+    shard = starting_shard()
     shard.handle(TakenOver(NOTHING, [], 0, 0))
     effects = arrive(shard, command_at(0, "CREATE_ORG"), CHOOSES_ID)
-    assert len(only(shard.handle(answer_of(effects)), Append).records) == 1
+    assert len(only_effect(shard.handle(loaded_snapshot(effects)), Append).records) == 1
     shard.handle(Acknowledged(0))
     assert shard.handle(EndsRead(1, {})) == []
-    assert only(shard.handle(EndsRead(0, {})), LoadSnapshot).commands == 1
+    assert only_effect(shard.handle(EndsRead(0, {})), LoadSnapshot).commands == 1
 
 
 def test_a_revoked_partition_is_not_committed_past_a_waiting_command() -> None:
     shard = taken_over()
     effects = arrive(shard, CHOOSES_ID, IN_OTHER_ORG)
     shard.inbox.clear()
-    shard.handle(answer_of(effects, next_offsets=BEHIND_END))
-    assert only(shard.handle(Acknowledged(0)), Answer).next_offset == CHOOSES_ID.offset
+    shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END))
+    assert only_effect(shard.handle(Acknowledged(0)), Answer).next_offset == CHOOSES_ID.offset
 
 
 def test_more_waiting_commands_than_one_batch_parses_do_not_delay_other_orgs() -> None:
@@ -115,5 +117,5 @@ def test_more_waiting_commands_than_one_batch_parses_do_not_delay_other_orgs() -
     effects = arrive(shard, *waiting, elsewhere)
     while not (appends := [effect for effect in effects if isinstance(effect, Append)]):
         assert effects, "the shard asks for nothing more, but has not decided the other org's command"
-        effects = shard.handle(answer_of(effects, next_offsets=BEHIND_END))
+        effects = shard.handle(loaded_snapshot(effects, next_offsets=BEHIND_END))
     assert actions(appends[0]) == [("CREATE_ORG", OTHER_ORG)]

@@ -1,4 +1,6 @@
-"""A command with a filter shares no batch with others of its org, so it sees the org as it is. Other orgs continue."""
+"""A bulk command with a filter is the only command of its org in its batch, because it is decided on loaded matches.
+Other orgs' commands can be in the same batch.
+"""
 
 from dataclasses import replace
 from uuid import UUID
@@ -7,7 +9,17 @@ from daybook_command.shard.effects import Append, LoadSnapshot
 from daybook_command.shard.events import Acknowledged
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.records import CommandRecord
-from support.one_shard import ANN, ORG, answer_of, arrive, command_at, decided, fresh, only, sent
+from support.one_shard import (
+    ANN,
+    ORG,
+    arrive,
+    command_at,
+    decide_batch,
+    loaded_snapshot,
+    only_effect,
+    ready_shard,
+    sent,
+)
 from support.simulation import CONFIG
 
 OTHER_ORG = str(UUID(int=0xD, version=4))
@@ -49,24 +61,24 @@ def test_filters_of_several_orgs_share_a_batch_up_to_a_limit() -> None:
 
 
 def test_filters_of_strangers_share_a_batch_with_later_commands() -> None:
-    shard = fresh(replace(CONFIG, max_commands=500))
-    decided(shard, command_at(0, "CREATE_ORG"))
+    shard = ready_shard(replace(CONFIG, max_commands=500))
+    decide_batch(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
     by_stranger = [retry(at, by=EVE) for at in range(1, 20)]
     effects = arrive(shard, *by_stranger, rename(20))
-    assert only(effects, LoadSnapshot).needs.orgs[0].filtered is None
-    assert len(only(shard.handle(answer_of(effects)), Append).records) == 20
+    assert only_effect(effects, LoadSnapshot).needs.orgs[0].filtered is None
+    assert len(only_effect(shard.handle(loaded_snapshot(effects)), Append).records) == 20
 
 
 def test_a_filter_of_a_user_added_in_the_same_batch_waits_for_a_batch_of_its_own() -> None:
-    shard = fresh()
-    decided(shard, command_at(0, "CREATE_ORG"))
+    shard = ready_shard()
+    decide_batch(shard, command_at(0, "CREATE_ORG"))
     shard.handle(Acknowledged(0))
     effects = arrive(shard, sent(1, "ADD_MEMBER", user_id=EVE, role="admin"), retry(2, by=EVE))
-    loaded = answer_of(effects, known_users=frozenset({ANN, EVE}))
-    assert len(only(shard.handle(loaded), Append).records) == 1
+    loaded = loaded_snapshot(effects, known_users=frozenset({ANN, EVE}))
+    assert len(only_effect(shard.handle(loaded), Append).records) == 1
     effects = shard.handle(Acknowledged(1))
-    assert only(effects, LoadSnapshot).needs.orgs[0].filtered is not None
+    assert only_effect(effects, LoadSnapshot).needs.orgs[0].filtered is not None
 
 
 def test_no_offset_is_committed_past_a_command_left_for_the_next_batch() -> None:

@@ -1,4 +1,6 @@
-"""The hub's commands under many schedules: what a shard looks up, caches and drops changes no decision."""
+"""The hub's commands under many schedules. A shard loads, caches and drops parts of an org; this changes no
+decision.
+"""
 
 import json
 import random
@@ -54,7 +56,7 @@ def is_taken(entry: Entry) -> bool:
 
 
 def test_the_schedules_reach_policies_timeouts_and_partial_filters() -> None:
-    """Without these, the simulation would prove little."""
+    """Without these cases, the simulation would prove little."""
     entries = [entry for seed in range(60, 90) for log in Judged(played(seed)).logs.values() for entry in log]
     actions = {entry.action for entry in entries if entry.result == "success"}
     assert {"ESCALATE_ALERT", "RAISE_ALERT", "RESOLVE_ALERT", "DELETE_CONNECTION"} <= actions

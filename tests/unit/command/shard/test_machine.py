@@ -1,4 +1,4 @@
-"""One shard, event by event: the effects it asks for and the outcome of each batch."""
+"""One shard, event by event: the effects that it returns, and the outcome of each batch."""
 
 from dataclasses import replace
 from uuid import uuid4
@@ -12,17 +12,29 @@ from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import ShardPhase
 from daybook_contracts.topics import CORRELATION_ID, PRINCIPAL
 from support.entries_by_hand import changed, with_member
-from support.one_shard import ANN, NOTHING, answer_of, arrive, command_at, decided, fresh, only, reasons, sent, starting
+from support.one_shard import (
+    ANN,
+    NOTHING,
+    arrive,
+    command_at,
+    decide_batch,
+    loaded_snapshot,
+    only_effect,
+    ready_shard,
+    refusal_codes,
+    sent,
+    starting_shard,
+)
 from support.simulation import CONFIG
 
 CREATE = command_at(0, "CREATE_ORG")
 
 
 def test_a_batch_is_answered_after_its_acknowledgement_and_committed_after_its_answers() -> None:
-    shard = fresh()
-    append = decided(shard, CREATE, command_at(1))
+    shard = ready_shard()
+    append = decide_batch(shard, CREATE, command_at(1))
     assert len(append.records) == 2
-    answer = only(shard.handle(Acknowledged(0)), Answer)
+    answer = only_effect(shard.handle(Acknowledged(0)), Answer)
     assert [reply.command_id for reply in answer.replies] == [
         "00000000-0000-4000-8000-000000000001",
         "00000000-0000-4000-8000-000000000002",
@@ -31,121 +43,121 @@ def test_a_batch_is_answered_after_its_acknowledgement_and_committed_after_its_a
 
 
 def test_commands_that_arrive_during_a_batch_form_the_next_batch() -> None:
-    shard = fresh()
-    decided(shard, CREATE)
+    shard = ready_shard()
+    decide_batch(shard, CREATE)
     assert arrive(shard, command_at(1)) == []
     effects = shard.handle(Acknowledged(0))
-    assert only(effects, LoadSnapshot).commands == 1
+    assert only_effect(effects, LoadSnapshot).commands == 1
 
 
-def test_a_batch_behind_void_records_stands() -> None:
-    shard = fresh()
-    append = decided(shard, CREATE)
+def test_a_batch_after_void_records_is_admitted() -> None:
+    shard = ready_shard()
+    append = decide_batch(shard, CREATE)
     assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
     records = [LogRecord(0, b"{}"), LogRecord(1, None), LogRecord(2, append.records[0].value)]
     effects = shard.handle(GapRead(records))
     assert [report.kind for report in effects if isinstance(report, Report)] == ["void", "void"]
-    assert only(effects, Answer).next_offset == 1
+    assert only_effect(effects, Answer).next_offset == 1
     assert shard.memory.end == 3
 
 
-def test_a_batch_behind_another_writers_entry_has_lost_and_is_decided_again() -> None:
-    shard, other = fresh(), fresh()
-    won = decided(other, CREATE).records[0].value
-    lost = decided(shard, CREATE).records[0].value
+def test_a_batch_after_another_writers_entry_is_void_and_decided_again() -> None:
+    shard, other = ready_shard(), ready_shard()
+    won = decide_batch(other, CREATE).records[0].value
+    lost = decide_batch(shard, CREATE).records[0].value
     shard.handle(Acknowledged(1))
     effects = shard.handle(GapRead([LogRecord(0, won), LogRecord(1, lost)]))
-    assert only(effects, Report).kind == "lost"
-    only(effects, TakeOver)
+    assert only_effect(effects, Report).kind == "lost"
+    only_effect(effects, TakeOver)
     assert [record.offset for record in shard.inbox.queue] == [0]
     assert len(shard.memory.tail) == len(shard.memory.cache) == 0
 
 
 def test_a_gap_is_read_from_the_head_and_voids_are_reported_only_once() -> None:
-    shard = fresh()
-    first = decided(shard, CREATE).records[0].value
+    shard = ready_shard()
+    first = decide_batch(shard, CREATE).records[0].value
     shard.handle(Acknowledged(0))
-    second = decided(shard, command_at(1)).records[0].value
+    second = decide_batch(shard, command_at(1)).records[0].value
     assert shard.handle(Acknowledged(2)) == [ReadGap(0, 3)]
     effects = shard.handle(GapRead([LogRecord(0, first), LogRecord(1, None), LogRecord(2, second)]))
     assert [report.kind for report in effects if isinstance(report, Report)] == ["void"]
-    third = decided(shard, command_at(2)).records[0].value
+    third = decide_batch(shard, command_at(2)).records[0].value
     assert shard.handle(Acknowledged(4)) == [ReadGap(2, 5)]
     effects = shard.handle(GapRead([LogRecord(2, second), LogRecord(3, first), LogRecord(4, third)]))
-    assert only(effects, Report).detail == "offset 3: wrong_position"
+    assert only_effect(effects, Report).detail == "offset 3: wrong_position"
 
 
 @pytest.mark.parametrize("regrown", [[LogRecord(0, b"another"), LogRecord(1, None)], [LogRecord(1, None)]])
 def test_a_log_that_was_lost_and_grew_again_stops_the_partition(regrown: list[LogRecord]) -> None:
-    shard = fresh()
-    decided(shard, CREATE)
+    shard = ready_shard()
+    decide_batch(shard, CREATE)
     shard.handle(Acknowledged(0))
-    own = decided(shard, command_at(1)).records[0].value
+    own = decide_batch(shard, command_at(1)).records[0].value
     shard.handle(Acknowledged(2))
     effects = shard.handle(GapRead([*regrown, LogRecord(2, own)]))
-    assert "offset 0 is not entry 0.0" in only(effects, Stop).reason
+    assert "offset 0 is not entry 0.0" in only_effect(effects, Stop).reason
     assert shard.phase is ShardPhase.STOPPED
 
 
 @pytest.mark.parametrize("event", [Acknowledged(None), AppendUnknown()])
 def test_an_unknown_outcome_causes_a_takeover_before_anything_else(event: Acknowledged | AppendUnknown) -> None:
-    shard = fresh()
-    decided(shard, CREATE)
+    shard = ready_shard()
+    decide_batch(shard, CREATE)
     effects = shard.handle(event)
-    only(effects, TakeOver)
+    only_effect(effects, TakeOver)
     assert arrive(shard, command_at(1)) == []
     assert [record.offset for record in shard.inbox.queue] == [0, 1]
 
 
 def test_an_acknowledgement_below_the_folded_end_stops_the_partition() -> None:
-    shard = fresh()
-    decided(shard, CREATE)
+    shard = ready_shard()
+    decide_batch(shard, CREATE)
     shard.handle(Acknowledged(0))
-    decided(shard, command_at(1))
+    decide_batch(shard, command_at(1))
     shard.handle(Acknowledged(0))
     assert shard.phase is ShardPhase.STOPPED
     assert arrive(shard, command_at(2)) == []
 
 
 def test_a_refused_batch_is_retried_one_by_one_and_a_command_that_fails_alone_is_set_aside() -> None:
-    shard = fresh()
-    decided(shard, CREATE, command_at(1))
+    shard = ready_shard()
+    decide_batch(shard, CREATE, command_at(1))
     shard.handle(AppendRefused("too large"))
     assert shard.inbox.suspects == {0, 1}
-    taken_over = fresh()
+    taken_over = ready_shard()
     taken_over.inbox.suspects = shard.inbox.suspects
-    alone = decided(taken_over, CREATE, command_at(1))
+    alone = decide_batch(taken_over, CREATE, command_at(1))
     assert len(alone.records) == 1
     taken_over.handle(AppendRefused("too large"))
     assert taken_over.inbox.doomed == {0}
-    last = fresh()
+    last = ready_shard()
     last.inbox.suspects, last.inbox.doomed = taken_over.inbox.suspects, taken_over.inbox.doomed
-    effects = last.handle(answer_of(arrive(last, CREATE, command_at(1))))
-    assert reasons(only(effects, Answer)) == ["INTERNAL"]
-    assert only(effects, LoadSnapshot).commands == 1
+    effects = last.handle(loaded_snapshot(arrive(last, CREATE, command_at(1))))
+    assert refusal_codes(only_effect(effects, Answer)) == ["INTERNAL"]
+    assert only_effect(effects, LoadSnapshot).commands == 1
 
 
 def test_a_command_that_crashes_its_decider_is_set_aside_and_the_shard_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_: object) -> None:
         raise ZeroDivisionError
 
-    shard = fresh()
+    shard = ready_shard()
     with monkeypatch.context() as patched:
         patched.setattr(batch, "decide", fails)
-        effects = shard.handle(answer_of(arrive(shard, CREATE, command_at(1))))
-        assert only(effects, Report).kind == "decide_failed"
-        effects = shard.handle(answer_of(effects))
+        effects = shard.handle(loaded_snapshot(arrive(shard, CREATE, command_at(1))))
+        assert only_effect(effects, Report).kind == "decide_failed"
+        effects = shard.handle(loaded_snapshot(effects))
         assert shard.inbox.doomed == {0}
-        effects = shard.handle(answer_of(effects))
-    assert reasons(only(effects, Answer)) == ["INTERNAL"]
-    append = only(shard.handle(answer_of(effects)), Append)
+        effects = shard.handle(loaded_snapshot(effects))
+    assert refusal_codes(only_effect(effects, Answer)) == ["INTERNAL"]
+    append = only_effect(shard.handle(loaded_snapshot(effects)), Append)
     assert b"ORG_NOT_FOUND" in append.records[0].value
 
 
 def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch, "LOG_BATCH_BYTES", 2_000)
-    shard = fresh(replace(CONFIG, max_commands=100))
-    append = decided(shard, CREATE, *(command_at(offset) for offset in range(1, 9)))
+    shard = ready_shard(replace(CONFIG, max_commands=100))
+    append = decide_batch(shard, CREATE, *(command_at(offset) for offset in range(1, 9)))
     assert sum(len(record.value) for record in append.records) <= 2_000
     assert [record.offset for record in shard.inbox.queue] == list(range(len(append.records), 9))
 
@@ -154,53 +166,53 @@ def test_a_batch_closes_before_it_is_too_large(monkeypatch: pytest.MonkeyPatch) 
 def test_a_chosen_id_is_reserved_only_for_a_service(principal: str, reserved: int) -> None:
     create = sent(0, "CREATE_PROJECT", name="Site", project_id=str(uuid4()))
     record = replace(create, headers=((PRINCIPAL, principal.encode()),))
-    assert len(only(arrive(fresh(), record), LoadSnapshot).needs.chosen_ids) == reserved
+    assert len(only_effect(arrive(ready_shard(), record), LoadSnapshot).needs.chosen_ids) == reserved
 
 
 def test_a_repeat_in_the_same_batch_gets_the_first_result() -> None:
-    shard = fresh()
-    append = decided(shard, CREATE, replace(CREATE, offset=1))
+    shard = ready_shard()
+    append = decide_batch(shard, CREATE, replace(CREATE, offset=1))
     assert len(append.records) == 1
-    first, second = only(shard.handle(Acknowledged(0)), Answer).replies
+    first, second = only_effect(shard.handle(Acknowledged(0)), Answer).replies
     assert first == second
 
 
 def test_a_different_command_with_a_used_id_is_refused_without_an_entry() -> None:
-    shard = fresh()
+    shard = ready_shard()
     other = replace(CREATE, offset=1, value=(CREATE.value or b"").replace(b"name 0", b"another"))
-    append = decided(shard, CREATE, other)
+    append = decide_batch(shard, CREATE, other)
     assert len(append.records) == 1
-    assert reasons(only(shard.handle(Acknowledged(0)), Answer)) == ["COMMAND_ID_REUSED"]
+    assert refusal_codes(only_effect(shard.handle(Acknowledged(0)), Answer)) == ["COMMAND_ID_REUSED"]
 
 
 def test_a_repeat_with_an_unreadable_first_result_is_refused_as_internal() -> None:
-    shard = fresh()
+    shard = ready_shard()
     effects = arrive(shard, CREATE)
-    stored = only(effects, LoadSnapshot).needs.identities[0]
-    effects = shard.handle(answer_of(effects, entries={stored: None}))
-    assert reasons(only(effects, Answer)) == ["INTERNAL"]
+    stored = only_effect(effects, LoadSnapshot).needs.identities[0]
+    effects = shard.handle(loaded_snapshot(effects, entries={stored: None}))
+    assert refusal_codes(only_effect(effects, Answer)) == ["INTERNAL"]
 
 
 def test_a_repeat_of_a_rejection_with_an_unknown_code_is_refused_as_internal() -> None:
-    rejected = decided(fresh(), command_at(1)).records[0].value
+    rejected = decide_batch(ready_shard(), command_at(1)).records[0].value
     unknown = changed(rejected, with_member(".error", {"code": "TOO_LATE", "detail": "x"}))
-    shard = starting()
+    shard = starting_shard()
     shard.handle(TakenOver(NOTHING, [LogRecord(0, unknown)], 0, 1))
-    answer = only(shard.handle(answer_of(arrive(shard, command_at(1)))), Answer)
-    assert reasons(answer) == ["INTERNAL"]
+    answer = only_effect(shard.handle(loaded_snapshot(arrive(shard, command_at(1)))), Answer)
+    assert refusal_codes(answer) == ["INTERNAL"]
 
 
 def test_an_oversize_command_is_answered_with_413_over_kafka_as_over_http() -> None:
-    shard = fresh()
+    shard = ready_shard()
     large = replace(CREATE, value=(CREATE.value or b"").replace(b"name 0", b"n" * 300 * 1024))
-    answer = only(shard.handle(answer_of(arrive(shard, large))), Answer)
-    assert reasons(answer) == ["INVALID_COMMAND"]
+    answer = only_effect(shard.handle(loaded_snapshot(arrive(shard, large))), Answer)
+    assert refusal_codes(answer) == ["INVALID_COMMAND"]
     assert [b'"status":413' in reply.value for reply in answer.replies] == [True]
 
 
 def test_an_answer_carries_a_correlation_id_only_if_the_command_did() -> None:
-    shard = fresh()
+    shard = ready_shard()
     without = replace(command_at(1), headers=tuple(each for each in CREATE.headers if each[0] != CORRELATION_ID))
-    decided(shard, CREATE, without)
-    replies = only(shard.handle(Acknowledged(0)), Answer).replies
+    decide_batch(shard, CREATE, without)
+    replies = only_effect(shard.handle(Acknowledged(0)), Answer).replies
     assert [reply.correlation_id is None for reply in replies] == [False, True]

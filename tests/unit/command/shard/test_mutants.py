@@ -1,4 +1,4 @@
-"""Mutation tests of the simulation: it must notice when any one protection is removed."""
+"""Mutation tests of the simulation: its judges must notice each protection that is removed."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from support.documents import page, section
 from support.judges import JUDGES
 from support.mutants import MUTANTS, Mutant
 from support.patching import NotRemoved, Patch
-from support.surroundings import LOUD
+from support.surroundings import JUDGES_DURING_RUN
 from support.under_fire import HEAD, OF_EACH, names, row
 
 PAGE = "docs/fault-testing.md"
@@ -36,7 +36,7 @@ def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
             "machine.checkpoint_fault: .* has no",
         ),
     ],
-    ids=["a name that is gone", "an alias that nothing calls", "another signature", "a member that is gone"],
+    ids=["a missing name", "an alias that nothing calls", "another signature", "a missing member"],
 )
 def test_a_patch_that_removes_nothing_is_refused(remove: Callable[[Patch], None], wrong: str) -> None:
     with pytest.raises(NotRemoved, match=wrong):
@@ -54,5 +54,5 @@ def test_the_page_lists_exactly_the_mutants() -> None:
 def test_the_page_lists_every_judge() -> None:
     assert re.findall(r"^\| `(\w+)` \|", page(PAGE), re.MULTILINE) == [
         *(judge.__name__ for judge in JUDGES),
-        *LOUD,
+        *JUDGES_DURING_RUN,
     ]

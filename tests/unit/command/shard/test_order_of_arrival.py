@@ -1,4 +1,4 @@
-"""Commands reach a shard in offset order, whatever the consumer still delivers after a rebalance."""
+"""Commands reach a shard in the order of their offsets, even if the consumer delivers old records after a rebalance."""
 
 from dataclasses import dataclass, field
 from typing import cast

@@ -15,7 +15,7 @@ from daybook_contracts.entries.entry import Entry, encode_entry
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import read_entry
 from support.documents import ROOT
-from support.one_shard import ANN, ORG, answer_of, arrive, decided, fresh, only, reasons
+from support.one_shard import ANN, ORG, arrive, decide_batch, loaded_snapshot, only_effect, ready_shard, refusal_codes
 from support.simulation import command_record
 
 SAMPLES = ROOT / "contracts" / "samples" / "commands"
@@ -39,14 +39,16 @@ def sample(type_: str) -> dict[str, Any]:
 
 
 def run(shard: Shard, at: int, *records: CommandRecord, known: frozenset[str] = KNOWN) -> tuple[list[Entry], list[Any]]:
-    """The entries and the answers of one batch."""
-    entries = [read_entry(each.value).entry for each in decided(shard, *records, known_users=known).records]
-    answer = only(shard.handle(Acknowledged(at)), Answer)
+    """Decides commands in one batch; returns its entries and answers."""
+    entries = [read_entry(each.value).entry for each in decide_batch(shard, *records, known_users=known).records]
+    answer = only_effect(shard.handle(Acknowledged(at)), Answer)
     return entries, [json.loads(reply.value) for reply in answer.replies]
 
 
 def test_a_stranger_who_sends_an_id_first_does_not_use_it_up_for_the_owner() -> None:
-    entries, answers = run(fresh(), 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, RENAME, SHARED))
+    entries, answers = run(
+        ready_shard(), 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, RENAME, SHARED)
+    )
     assert [(each.metadata_json.scope, each.result) for each in entries] == [
         ("org", "success"),
         ("outsider", "failure"),
@@ -57,7 +59,7 @@ def test_a_stranger_who_sends_an_id_first_does_not_use_it_up_for_the_owner() -> 
 
 
 def test_a_stranger_who_reuses_an_owners_id_gets_the_answer_for_an_unknown_org() -> None:
-    shard = fresh()
+    shard = ready_shard()
     _, answers = run(
         shard,
         0,
@@ -73,61 +75,65 @@ def test_a_stranger_who_reuses_an_owners_id_gets_the_answer_for_an_unknown_org()
 
 def test_strangers_do_not_use_up_each_others_ids() -> None:
     other = str(UUID(int=0xD, version=4))
-    entries, _ = run(fresh(), 0, sent(0, EVE, RENAME, SHARED), sent(1, other, RENAME, SHARED))
+    entries, _ = run(ready_shard(), 0, sent(0, EVE, RENAME, SHARED), sent(1, other, RENAME, SHARED))
     assert [each.metadata_json.scope for each in entries] == ["outsider", "outsider"]
 
 
 def test_a_strangers_repeat_gets_the_first_answer_and_its_reuse_of_an_id_is_refused() -> None:
-    shard = fresh()
+    shard = ready_shard()
     _, first = run(shard, 0, sent(0, EVE, RENAME, SHARED))
     again = {"type": "RENAME_ORG", "data": {"name": "Another"}}
-    effects = shard.handle(answer_of(arrive(shard, sent(1, EVE, RENAME, SHARED), sent(2, EVE, again, SHARED))))
-    answer = only(effects, Answer)
+    effects = shard.handle(loaded_snapshot(arrive(shard, sent(1, EVE, RENAME, SHARED), sent(2, EVE, again, SHARED))))
+    answer = only_effect(effects, Answer)
     repeated = json.loads(answer.replies[0].value)
     assert repeated == first[0] | {"detail": "There is no such org."}
-    assert reasons(answer) == ["COMMAND_ID_REUSED"]
+    assert refusal_codes(answer) == ["COMMAND_ID_REUSED"]
 
 
 def test_a_refusal_is_repeated_to_a_user_who_has_joined_since() -> None:
-    shard = fresh()
+    shard = ready_shard()
     add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
     entries, _ = run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
     assert [each.result for each in entries] == ["success", "failure", "success"]
-    answer = only(shard.handle(answer_of(arrive(shard, sent(3, EVE, RENAME, SHARED)), known_users=KNOWN)), Answer)
+    answer = only_effect(
+        shard.handle(loaded_snapshot(arrive(shard, sent(3, EVE, RENAME, SHARED)), known_users=KNOWN)), Answer
+    )
     assert [json.loads(reply.value)["code"] for reply in answer.replies] == ["ORG_NOT_FOUND"]
 
 
 def test_a_user_who_has_joined_since_cannot_reuse_an_old_id() -> None:
-    shard = fresh()
+    shard = ready_shard()
     add = {"type": "ADD_MEMBER", "data": {"user_id": EVE, "role": "admin"}}
     run(shard, 0, sent(0, ANN, CREATE), sent(1, EVE, RENAME, SHARED), sent(2, ANN, add))
     another = {"type": "RENAME_ORG", "data": {"name": "Another"}}
-    answer = only(shard.handle(answer_of(arrive(shard, sent(3, EVE, another, SHARED)), known_users=KNOWN)), Answer)
-    assert reasons(answer) == ["COMMAND_ID_REUSED"]
+    answer = only_effect(
+        shard.handle(loaded_snapshot(arrive(shard, sent(3, EVE, another, SHARED)), known_users=KNOWN)), Answer
+    )
+    assert refusal_codes(answer) == ["COMMAND_ID_REUSED"]
 
 
 def test_a_repeat_with_different_free_text_is_still_a_repeat() -> None:
-    shard = fresh()
+    shard = ready_shard()
     first = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "down"}}
     reworded = {"type": "DEACTIVATE_CONNECTION", "data": {"connection_id": SHARED, "reason": "still down"}}
     run(shard, 0, sent(0, ANN, CREATE), sent(1, ANN, first, SHARED))
-    answer = only(shard.handle(answer_of(arrive(shard, sent(2, ANN, reworded, SHARED)))), Answer)
+    answer = only_effect(shard.handle(loaded_snapshot(arrive(shard, sent(2, ANN, reworded, SHARED)))), Answer)
     assert [json.loads(reply.value)["code"] for reply in answer.replies] == ["CONNECTION_NOT_FOUND"]
-    assert reasons(answer) == []
+    assert refusal_codes(answer) == []
 
 
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("org", [ORG, NO_ORG], ids=["org", "no org"])
 def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str, org: str) -> None:
-    """CREATE_ORG and REGISTER_USER are keyed by the new org and by the other user."""
+    """The key of CREATE_ORG is the new org, and the key of REGISTER_USER is the other user."""
     tried = sample(type_)
     tried["data"] |= dict.fromkeys(tried["data"].keys() & {"name", "key_name"}, "n" * 200)
-    shard = fresh()
+    shard = ready_shard()
     run(shard, 0, sent(0, ANN, CREATE))
     (refusal,), _ = run(shard, 1, sent(1, EVE, tried, SHARED, org))
     _, (answer,) = run(shard, 2, sent(2, ANN, RENAME, SHARED))
     assert answer["result"] == "success"
-    if type_ == "CREATE_ORG" and org == NO_ORG:  # the first to ask founds the org
+    if type_ == "CREATE_ORG" and org == NO_ORG:  # here the command is accepted: EVE creates the org
         assert refusal.result == "success"
         return
     assert (refusal.metadata_json.scope, refusal.result, refusal.project_id) == ("outsider", "failure", None)
@@ -139,7 +145,7 @@ def test_a_strangers_entry_is_small_and_does_not_use_up_the_owners_id(type_: str
 @pytest.mark.parametrize("type_", sorted(COMMANDS))
 @pytest.mark.parametrize("known", [KNOWN, frozenset({ANN})], ids=["known user", "unknown user"])
 def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known: frozenset[str]) -> None:
-    """Except for a known user's CREATE_ORG: it founds the unknown org, and the id of the real one is taken."""
+    """An exception is CREATE_ORG of a known user: it creates the unknown org, but the id of the real org is taken."""
     of_real, of_unknown = (answer_to_a_stranger(type_, org, known) for org in (ORG, NO_ORG))
     if type_ == "CREATE_ORG" and known == KNOWN:
         assert (of_real["code"], of_unknown["result"]) == ("ALREADY_EXISTS", "success")
@@ -149,8 +155,8 @@ def test_a_stranger_cannot_tell_a_real_org_from_an_unknown_one(type_: str, known
 
 
 def answer_to_a_stranger(type_: str, org: str, known: frozenset[str]) -> dict[str, Any]:
-    """The answer to EVE where ORG exists, without the fields that differ between any two answers."""
-    shard = fresh()
+    """The answer that EVE gets, while ORG exists, without the fields that differ in any two answers."""
+    shard = ready_shard()
     run(shard, 0, sent(0, ANN, CREATE))
     _, (answer,) = run(shard, 1, sent(1, EVE, sample(type_), SHARED, org), known=known)
     return {name: answer[name] for name in answer.keys() - {"entry_id", "position"}}

@@ -1,4 +1,4 @@
-"""A record larger than any command is refused for its size; nothing but its id is read, and its value is not kept."""
+"""A record that is larger than any command may be is refused. Only its id is read, and its value is not kept."""
 
 import json
 from uuid import UUID
@@ -12,7 +12,7 @@ from daybook_command.shard.effects import Answer
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.topics import Topics
-from support.one_shard import answer_of, arrive, fresh, only
+from support.one_shard import arrive, loaded_snapshot, only_effect, ready_shard
 
 TOPICS = Topics("daybook.")
 ID = str(UUID(int=0xC0, version=4))
@@ -38,10 +38,10 @@ def arrived(value: bytes | None) -> CommandRecord:
 
 
 def answered(*records: CommandRecord) -> Answer:
-    shard = fresh()
+    shard = ready_shard()
     effects = arrive(shard, *records)
     answers = [effect for effect in effects if isinstance(effect, Answer)]
-    return answers[0] if answers else only(shard.handle(answer_of(effects)), Answer)
+    return answers[0] if answers else only_effect(shard.handle(loaded_snapshot(effects)), Answer)
 
 
 @pytest.mark.parametrize("cut", [True, False], ids=["as it arrives", "not cut"])

@@ -1,5 +1,5 @@
-"""The whole system under many schedules: writers, projectors, logs and PostgreSQL, with the faults they may have.
-Every command is decided once, answered as it was decided, and projected as it stands in the log.
+"""The whole simulated system under many schedules, with faults of writers, projectors, logs and PostgreSQL. Every
+command is decided once, answered as it was decided, and projected as it is in the log.
 """
 
 import json
@@ -21,7 +21,9 @@ def test_every_schedule_passes_all_judges(first_seed: int) -> None:
 
 
 def test_the_schedules_reach_races_voids_and_every_command() -> None:
-    """Races, voids, retakes, holds, forwarded commands, reused ids: without them the simulation would prove nothing."""
+    """Without races, void records, takeovers, holds, forwarded commands and reused ids, the simulation would
+    prove nothing.
+    """
     worlds = [played(seed) for seed in range(1000, 1040)]
     reports = sum((world.around.reports for world in worlds), Counter[str]())
     assert {"lost", "unknown", "void", "retake", "hold"} <= set(reports)

@@ -13,7 +13,7 @@ from daybook_command.shard.effects import Answer
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.records import CommandRecord
 from daybook_infra.runtime.health import Health
-from support.one_shard import command_at, fresh
+from support.one_shard import command_at, ready_shard
 from support.simulation import CONFIG
 
 LARGE = 256 * 1024
@@ -43,7 +43,7 @@ def reading() -> tuple[Engine, Assignment, PausableConsumer]:
     """An engine that reads partition 0 and has a first command whose snapshot is still loading."""
     consumer = PausableConsumer()
     engine = Engine(CONFIG, cast("EffectRunner", Silent()), cast("CommandConsumer", consumer), Health())
-    assignment = engine._assignments[0] = Assignment(fresh(), 0.0, started=True, paused=False)
+    assignment = engine._assignments[0] = Assignment(ready_shard(), 0.0, started=True, paused=False)
     engine.take(0, [command_at(0)])
     return engine, assignment, consumer
 

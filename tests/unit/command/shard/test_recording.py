@@ -7,7 +7,7 @@ from daybook_contracts.entries.entry import Entry
 from daybook_contracts.entries.facts import OrgCreated
 from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.log.sealing import seal
-from support.deciding import record
+from support.deciding import append_decision
 from support.given import ANN, command, given
 from support.logbook import Logbook
 
@@ -15,7 +15,7 @@ RENAME = given(OrgCreated(name="Acme")).when(command("RENAME_ORG", by=ANN, name=
 
 
 def test_a_recorded_entry_reads_back_from_its_bytes() -> None:
-    (value,) = record(Logbook(), RENAME)
+    (value,) = append_decision(Logbook(), RENAME)
     assert read_entry(value).fact == RENAME.entries()[0].fact
 
 
@@ -26,4 +26,4 @@ def test_a_void_entry_is_not_appended(damage: tuple[bytes, bytes], monkeypatch: 
 
     monkeypatch.setattr(recording, "seal", damaged)
     with pytest.raises(recording.OwnEntryVoidError):
-        record(Logbook(), RENAME)
+        append_decision(Logbook(), RENAME)

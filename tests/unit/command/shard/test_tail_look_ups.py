@@ -1,4 +1,6 @@
-"""A thing that only the tail knows, because the tables lag behind: the rows that belong to it are looked up anyway."""
+"""A thing is only in the shard's tail, because its entry is not projected yet. The rows that belong to it are
+loaded.
+"""
 
 from uuid import UUID
 

@@ -15,7 +15,18 @@ from daybook_contracts.entries.entry import decode_entry
 from daybook_contracts.log.continuity import MAX_VOIDS_IN_A_ROW, head_of
 from daybook_contracts.log.head import Checkpoint, Head
 from daybook_contracts.log.sealing import seal
-from support.one_shard import NOTHING, ORG, answer_of, arrive, command_at, decided, fresh, only, reasons, starting
+from support.one_shard import (
+    NOTHING,
+    ORG,
+    arrive,
+    command_at,
+    decide_batch,
+    loaded_snapshot,
+    only_effect,
+    ready_shard,
+    refusal_codes,
+    starting_shard,
+)
 from support.simulation import CONFIG
 from support.surroundings import START_US
 
@@ -24,8 +35,8 @@ CREATE = command_at(0, "CREATE_ORG")
 
 def settled() -> tuple[Shard, bytes, Checkpoint]:
     """A shard with one entry in its log, that entry, and the checkpoint after projecting it."""
-    shard = fresh()
-    value = decided(shard, CREATE).records[0].value
+    shard = ready_shard()
+    value = decide_batch(shard, CREATE).records[0].value
     shard.handle(Acknowledged(0))
     head = head_of(0, value)
     assert head is not None
@@ -34,25 +45,25 @@ def settled() -> tuple[Shard, bytes, Checkpoint]:
 
 def test_a_checkpoint_that_went_back_causes_a_takeover() -> None:
     shard, _, checkpoint = settled()
-    decided(shard, command_at(1), checkpoint=checkpoint)
+    decide_batch(shard, command_at(1), checkpoint=checkpoint)
     shard.handle(Acknowledged(1))
-    effects = shard.handle(answer_of(arrive(shard, command_at(2)), checkpoint=NOTHING))
-    assert only(effects, Report).kind == "retake"
-    only(effects, TakeOver)
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(2)), checkpoint=NOTHING))
+    assert only_effect(effects, Report).kind == "retake"
+    only_effect(effects, TakeOver)
 
 
 def test_a_checkpoint_ahead_of_the_shard_causes_a_takeover() -> None:
     shard, _, _ = settled()
     ahead = Checkpoint(5, Head(4, "0" * 64), 4)
-    effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=ahead))
-    only(effects, TakeOver)
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1)), checkpoint=ahead))
+    only_effect(effects, TakeOver)
 
 
 def test_a_checkpoint_with_another_entry_at_the_same_position_causes_a_takeover() -> None:
     shard, _, checkpoint = settled()
     other = replace(checkpoint, head=Head(0, "f" * 64))
-    effects = shard.handle(answer_of(arrive(shard, command_at(1)), checkpoint=other))
-    only(effects, TakeOver)
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1)), checkpoint=other))
+    only_effect(effects, TakeOver)
 
 
 @pytest.mark.parametrize(
@@ -66,16 +77,16 @@ def test_a_checkpoint_with_another_entry_at_the_same_position_causes_a_takeover(
 )
 def test_a_log_that_contradicts_the_checkpoint_stops_the_shard(records: list[LogRecord], start: int, end: int) -> None:
     _, _, checkpoint = settled()
-    shard = starting()
+    shard = starting_shard()
     effects = shard.handle(TakenOver(checkpoint, records, start, end))
-    only(effects, Stop)
+    only_effect(effects, Stop)
     assert shard.phase is ShardPhase.STOPPED
 
 
 def test_a_takeover_continues_after_the_checkpoint_and_the_tail() -> None:
     _, value, checkpoint = settled()
     for projected in (NOTHING, checkpoint):
-        shard = starting()
+        shard = starting_shard()
         assert shard.handle(TakenOver(projected, [LogRecord(0, value)], 0, 1)) == []
         assert shard.memory.head == checkpoint.head
         assert shard.memory.end == 1
@@ -84,14 +95,14 @@ def test_a_takeover_continues_after_the_checkpoint_and_the_tail() -> None:
 
 @pytest.mark.parametrize("skew_us", [-6_000_000, 6_000_000])
 def test_a_shard_with_a_wrong_clock_appends_nothing_until_the_clock_is_right(skew_us: int) -> None:
-    shard = fresh()
-    effects = shard.handle(answer_of(arrive(shard, CREATE), now_us=START_US + skew_us))
-    assert "clock" in (only(effects, Hold).reason or "")
+    shard = ready_shard()
+    effects = shard.handle(loaded_snapshot(arrive(shard, CREATE), now_us=START_US + skew_us))
+    assert "clock" in (only_effect(effects, Hold).reason or "")
     effects = shard.handle(Tick())
-    assert shard.handle(answer_of(effects, now_us=START_US + skew_us)) == []
-    effects = shard.handle(answer_of(shard.handle(Tick())))
-    assert only(effects, Hold).reason is None
-    only(shard.handle(answer_of(effects)), Append)
+    assert shard.handle(loaded_snapshot(effects, now_us=START_US + skew_us)) == []
+    effects = shard.handle(loaded_snapshot(shard.handle(Tick())))
+    assert only_effect(effects, Hold).reason is None
+    only_effect(shard.handle(loaded_snapshot(effects)), Append)
 
 
 def test_a_slow_reply_is_not_mistaken_for_clock_skew() -> None:
@@ -110,21 +121,21 @@ def test_a_slow_reply_is_not_mistaken_for_clock_skew() -> None:
 def test_a_shard_whose_log_is_far_ahead_of_its_clock_appends_nothing() -> None:
     shard, _, _ = settled()
     behind = START_US - 61_000_000
-    effects = shard.handle(answer_of(arrive(shard, command_at(1)), now_us=behind, database_us=behind))
-    assert "past this clock" in (only(effects, Hold).reason or "")
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1)), now_us=behind, database_us=behind))
+    assert "past this clock" in (only_effect(effects, Hold).reason or "")
 
 
 def test_a_long_tail_holds_the_shard_until_the_projector_has_caught_up() -> None:
-    shard = fresh(replace(CONFIG, max_tail=1))
-    append = decided(shard, CREATE, command_at(1))
+    shard = ready_shard(replace(CONFIG, max_tail=1))
+    append = decide_batch(shard, CREATE, command_at(1))
     shard.handle(Acknowledged(0))
-    assert only(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
-    assert shard.handle(answer_of(shard.handle(Tick()))) == []
+    assert only_effect(arrive(shard, command_at(2)), Hold).reason == "2 entries wait for the projector"
+    assert shard.handle(loaded_snapshot(shard.handle(Tick()))) == []
     head = head_of(0, append.records[1].value)
     assert head is not None
-    effects = shard.handle(answer_of(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1)))
-    assert only(effects, Hold).reason is None
-    assert only(effects, LoadSnapshot).commands == 1
+    effects = shard.handle(loaded_snapshot(shard.handle(Tick()), checkpoint=Checkpoint(2, head, 1)))
+    assert only_effect(effects, Hold).reason is None
+    assert only_effect(effects, LoadSnapshot).commands == 1
 
 
 def poison() -> bytes:
@@ -134,39 +145,39 @@ def poison() -> bytes:
 
 
 def test_a_poison_entry_quarantines_its_org() -> None:
-    shard = starting()
+    shard = starting_shard()
     effects = shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
-    assert only(effects, Report).kind == "poison"
-    effects = shard.handle(answer_of(arrive(shard, command_at(1))))
-    assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
+    assert only_effect(effects, Report).kind == "poison"
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
+    assert refusal_codes(only_effect(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
 def test_an_org_with_a_poison_entry_is_not_kept_in_the_cache() -> None:
-    shard = starting()
+    shard = starting_shard()
     shard.handle(TakenOver(NOTHING, [LogRecord(0, poison())], 0, 1))
-    shard.handle(answer_of(arrive(shard, command_at(1))))
-    assert [need.generation for need in only(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs] == [None]
+    shard.handle(loaded_snapshot(arrive(shard, command_at(1))))
+    assert [need.generation for need in only_effect(arrive(shard, command_at(2)), LoadSnapshot).needs.orgs] == [None]
 
 
 def test_commands_for_a_quarantined_org_are_refused() -> None:
-    shard = fresh()
+    shard = ready_shard()
     quarantined = {ORG: LoadedOrg(None, fresh=True, generation=1, quarantined=True)}
-    effects = shard.handle(answer_of(arrive(shard, CREATE), orgs=quarantined))
-    assert reasons(only(effects, Answer)) == ["ORG_QUARANTINED"]
+    effects = shard.handle(loaded_snapshot(arrive(shard, CREATE), orgs=quarantined))
+    assert refusal_codes(only_effect(effects, Answer)) == ["ORG_QUARANTINED"]
 
 
 def test_another_entry_at_the_head_causes_a_takeover_even_with_an_empty_tail() -> None:
     shard, _, checkpoint = settled()
-    effects = shard.handle(answer_of(arrive(shard, replace(CREATE, offset=1)), checkpoint=checkpoint))
-    only(effects, Answer)
+    effects = shard.handle(loaded_snapshot(arrive(shard, replace(CREATE, offset=1)), checkpoint=checkpoint))
+    only_effect(effects, Answer)
     assert len(shard.memory.tail) == 0
     other = replace(checkpoint, head=Head(0, "f" * 64))
-    effects = shard.handle(answer_of(arrive(shard, command_at(2)), checkpoint=other))
-    only(effects, TakeOver)
+    effects = shard.handle(loaded_snapshot(arrive(shard, command_at(2)), checkpoint=other))
+    only_effect(effects, TakeOver)
 
 
 def test_too_many_void_records_in_a_row_stop_the_partition() -> None:
     for voids, stops in ((MAX_VOIDS_IN_A_ROW - 1, False), (MAX_VOIDS_IN_A_ROW, True)):
-        shard = starting()
+        shard = starting_shard()
         effects = shard.handle(TakenOver(NOTHING, [LogRecord(offset, None) for offset in range(voids)], 0, voids))
         assert any(isinstance(effect, Stop) for effect in effects) is stops

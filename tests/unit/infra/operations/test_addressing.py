@@ -1,4 +1,4 @@
-"""Addressing: which lines `daybook send` can publish, and with which key."""
+"""Which lines `daybook send` can publish, and the key of their records."""
 
 import pytest
 

@@ -24,7 +24,7 @@ RESOLVE_ALL = Resolve(None, "discarded", None)
 
 
 class Pending:
-    """The retry counts of a connection's pending dead letters, oldest first, and what a bulk command does to them."""
+    """A connection's pending dead letters: their retry counts, oldest first. It carries out bulk commands."""
 
     def __init__(self, *retry_counts: int, arriving: int = 0) -> None:
         self.retry_counts = list(retry_counts)
@@ -49,7 +49,7 @@ class Pending:
 
 
 def run_to_end(pending: Pending, work: BulkAction, *, commands: int = 1000) -> Progress:
-    """Sends commands until the work is done, or interrupted after `commands`."""
+    """Carries out commands until the work is done, or stops after `commands` of them."""
     sweep = Progress(plan_passes(work, pending.by_retries(work)))
     while (current := sweep.current) is not None and pending.commands < commands:
         sweep.record(*pending.carry_out(work, current))

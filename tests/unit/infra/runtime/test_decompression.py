@@ -1,4 +1,4 @@
-"""Bounded decompression: the bytes that aiokafka would give, up to the bound, and an error beyond it."""
+"""Bounded decompression gives the same bytes as aiokafka's, or an error if there are more than the bound."""
 
 import gzip
 import zlib

@@ -1,4 +1,4 @@
-"""Closing a Kafka client whose `stop` may fail or hang."""
+"""Closes Kafka clients whose `stop` fails or hangs."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from daybook_infra.runtime.kafka.clients import close_quietly
 
 
 class Client:
-    """Its `stop` raises, hangs or succeeds."""
+    """A client whose `stop` raises, hangs or succeeds."""
 
     def __init__(self, error: BaseException | None = None, *, hangs: bool = False) -> None:
         self.error = error

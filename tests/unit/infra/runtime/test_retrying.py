@@ -42,7 +42,7 @@ async def test_an_outage_is_retried_until_it_ends_and_each_failure_reported(capl
     server = Server(*outages)
     assert await retry_forever(server.ask, reported.append) == "an answer"
     assert reported == outages
-    # The logging and the metric of stamina itself are off.
+    # The library stamina itself must not log or count the retries.
     assert not caplog.records
     assert b"stamina" not in generate_latest(REGISTRY)
 

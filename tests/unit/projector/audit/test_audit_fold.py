@@ -19,7 +19,7 @@ from daybook_projector.projections.secret_refs import SECRET_REFS
 from daybook_projector.projections.source_connections import SOURCE_CONNECTIONS
 from support.audit_folds import FOLDS, Rows, entries_of, folding, json_of, rows_of, take
 from support.histories import logs
-from support.hub_scene import connected
+from support.hub_scene import connection_created
 from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
 from support.poison import (
     ANN,
@@ -162,7 +162,7 @@ def test_every_action_is_folded() -> None:
             alert_id=thing(40), connection_id=thing(1), message="n", rule="dlq_backlog", severity="critical"
         ),
         facts.SecretRefRotated(secret_ref_id=thing(9), secret_id_ref="env:C"),
-        connected(thing(50), project(3)),
+        connection_created(thing(50), project(3)),
         facts.ConnectionDeleted(connection_id=thing(50)),
     ]
     log.add(SICK, ANN, *rest)
@@ -222,7 +222,7 @@ def test_children_of_a_connection_that_is_created_again_are_gone() -> None:
     log = founded()
     connect(log)
     log.add(SICK, ANN, letter(thing(1)), facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)), connected(thing(1), project(3)))
+    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)), connection_created(thing(1), project(3)))
     log.add(SICK, ANN, letter(thing(1)))
     rows, found = folded(log)
     assert (len(rows["dlq_events"]), rows["sync_runs"], found) == (1, [], [])

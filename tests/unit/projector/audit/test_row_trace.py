@@ -12,7 +12,7 @@ from daybook_projector.audit.explain.row_name import MalformedRowName, RowName, 
 from daybook_projector.audit.explain.trace import RowHistory, RowTrace, shown
 from support.audit_folds import FOLDS, entries_of, json_of
 from support.histories import logs
-from support.hub_scene import connected
+from support.hub_scene import connection_created
 from support.logbook import Logbook, project, thing
 from support.poison import ANN, BOB, SICK, an_unknown_action, busy, connect, founded, letter
 from support.row_origins import Origins, row_origins
@@ -67,7 +67,7 @@ def test_an_id_that_is_used_again_has_both_lives() -> None:
     connect(log)
     log.add(SICK, ANN, letter(thing(1)))
     log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-    log.add(SICK, ANN, connected(thing(1), project(3)))
+    log.add(SICK, ANN, connection_created(thing(1), project(3)))
     place = log.add(SICK, ANN, letter(thing(1)))[0]
     history = traced(log, read_row_name("dlq_events", [thing(3)]))
     assert [deed for deed, _ in deeds(history)] == ["inserted", "cascaded", "inserted"]

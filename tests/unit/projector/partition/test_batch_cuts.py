@@ -1,4 +1,4 @@
-"""Any cut of the log into batches gives the same tables. Simulated in memory, without a server."""
+"""However the log is cut into batches, the tables are the same. The tables are simulated, without a server."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -70,7 +70,7 @@ def test_inserting_and_deleting_connections_with_children_takes_one_statement_pe
 def create_connection(link: str, project_id: str) -> list[Fact]:
     """A connection with a run and a dead letter. All three have the same id."""
     return [
-        hub_scene.connected(link, project_id),
+        hub_scene.connection_created(link, project_id),
         facts.SyncStarted(connection_id=link, sync_run_id=link),
         facts.DlqEventRecorded(connection_id=link, dlq_event_id=link, payload=free_json(None)),
     ]

@@ -1,4 +1,4 @@
-"""Statements: row changes in, SQL with sets of rows out, in an order that foreign keys allow."""
+"""Turning row changes into SQL statements for sets of rows, in an order that foreign keys allow."""
 
 from daybook_projector.postgres import statements as sql
 from daybook_projector.postgres.row_writer import statements

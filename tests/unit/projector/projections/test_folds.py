@@ -1,4 +1,4 @@
-"""Each fold: an entry in, exactly these row changes out."""
+"""Each fold of users, orgs, members and projects turns an entry into exactly these row changes."""
 
 import pytest
 from msgspec import UNSET

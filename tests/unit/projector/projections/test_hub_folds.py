@@ -1,4 +1,4 @@
-"""Each fold of the integration hub: an entry in, exactly these row changes out."""
+"""Each fold of the integration hub turns an entry into exactly these row changes."""
 
 import pytest
 from msgspec import Raw

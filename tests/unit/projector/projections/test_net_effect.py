@@ -1,4 +1,4 @@
-"""Net effect: several changes of one row become a single change with the same result."""
+"""Net effect: several changes of one row are combined into a single change with the same result."""
 
 from itertools import pairwise
 

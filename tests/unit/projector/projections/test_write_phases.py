@@ -1,4 +1,6 @@
-"""Write phases: a change that needs a cascade or a freed unique value first is written in a later phase."""
+"""Write phases: a change that must come after a cascading delete, or needs a unique value that another change frees, is
+written in a later phase.
+"""
 
 from itertools import pairwise
 
@@ -73,7 +75,7 @@ def changes_of(owner: str) -> st.SearchStrategy[Owned]:
 
 
 def applicable(changes: list[Owned]) -> list[Owned]:
-    """The changes that can be applied one after the other."""
+    """The changes without those that could not be applied after the ones before them."""
     tables = RowTables(TABLES)
     return [change for change in changes if tables.try_batches([[change]])]
 

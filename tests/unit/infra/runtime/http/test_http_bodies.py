@@ -1,4 +1,4 @@
-"""HTTP after the head of a request: bodies, chunks, trailers, pipelined requests, and clients that do not read."""
+"""HTTP after a request's head: bodies, chunks, trailers, pipelined requests, and clients that do not read answers."""
 
 import time
 from collections.abc import Iterator

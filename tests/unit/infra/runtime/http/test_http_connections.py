@@ -1,4 +1,6 @@
-"""The limit on connections: whose are closed, that health stays reachable, and descriptors kept in reserve."""
+"""The limit on connections: which connections are closed, health checks always get an answer, and file descriptors are
+kept in reserve.
+"""
 
 import subprocess
 import sys
@@ -58,7 +60,7 @@ def test_other_clients_are_answered_during_a_flood_of_connections(tiny: Tiny, da
 
 @dataclass(eq=False)
 class Fake:
-    """A connection that does nothing. While a request is under way, `waiting_since` is None."""
+    """A connection that does nothing. While it has a request in progress, `waiting_since` is None."""
 
     network: str
     waiting_since: float | None
@@ -126,7 +128,7 @@ def test_addresses_in_one_ipv6_network_count_as_one(one: str, other: str, *, sam
 
 
 def limits_in_process(soft: int, hard: int, settings: str = "") -> str:
-    """The connections and descriptor limits of a process that starts with these limits, or its error."""
+    """The limits on connections and descriptors that a process has if it starts with these limits; or its error."""
     program = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard}))

@@ -28,7 +28,7 @@ PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "POST"}
 
 @asynccontextmanager
 async def served(door: DoorAlone) -> AsyncIterator[httpx.AsyncClient]:
-    """The HTTP API, served like in the command service."""
+    """The HTTP API, served as the command service serves it."""
     port, stop, registry = free_port(), asyncio.Event(), CollectorRegistry()
     Counter("daybook_things", "Things.", registry=registry)
     app = with_cors(door.app, split_origins(door.settings.cors_origins))
