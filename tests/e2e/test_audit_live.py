@@ -44,7 +44,7 @@ async def test_a_running_system_is_always_valid_and_not_disturbed(systems: Syste
         await until_projected(database, [answer["position"] for _, answer in outcomes])
         await eventually(lambda: is_caught_up(system.projectors[0]))
         assert [run.stdout.splitlines()[-1] for run in runs] == ["valid: topic, audit_log, tables"] * len(runs)
-        assert len({entries_in(run) for run in runs}) >= LEAST_RUNS, [entries_in(run) for run in runs]
+        assert len({entries_in(run) for run in runs}) > 1, "the log did not grow meanwhile"
         assert await consumer_groups(settings) == groups
     check_against_model(await read_log(settings), [*workload.registrations, *workload.distinct])
     for service in system.services:
