@@ -31,13 +31,17 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
+    """`more`: whether there are more rows than the limit."""
+
     rows: tuple[Row, ...]
     more: bool
 
 
 @dataclass(frozen=True, slots=True)
 class ListedAlert:
-    """An open alert. `rule` is set if a policy raised it; `connection_id` is None if there is none or it is unknown."""
+    """An open alert. `rule` is None unless a policy raised it. `connection_id` is None if the alert has no connection,
+    or an unknown one.
+    """
 
     id: str
     severity: str

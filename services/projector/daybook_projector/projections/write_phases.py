@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from daybook_projector.projections.changes import Change, Delete, Insert, Table
 
+# The id of the org whose rows are changed; None for changes of entries without an org.
 Owner = str | None
 
 
