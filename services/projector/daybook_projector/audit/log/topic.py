@@ -36,17 +36,21 @@ class TopicLog:
         self.topic = Topics(settings.topic_prefix).audit_log
 
     async def look(self) -> None:
-        """Find out whether the topic exists. Raises `LogBroken` if it has another number of partitions."""
+        """Find out whether the topic exists."""
         async with translated(self._settings, f"{self.topic} cannot be found", seconds=ANSWER_SECONDS):
             self.is_there = self.topic in await self._consumer.topics()
-        if self.is_there:
-            await self.bounds(0)  # after that, the consumer knows the topic's partitions
-            partitions = self._consumer.partitions_for_topic(self.topic) or set()
-            if len(partitions) != self._settings.partitions:
-                raise LogBroken(
-                    f"{self.topic} has {len(partitions)} partitions, and DAYBOOK_PARTITIONS is "
-                    f"{self._settings.partitions}: set it to what the log was made with"
-                )
+
+    async def require_partitions(self) -> None:
+        """Raises `LogBroken` if the topic has another number of partitions than the settings say."""
+        if not self.is_there:
+            return
+        await self.bounds(0)  # after that, the consumer knows the topic's partitions
+        partitions = self._consumer.partitions_for_topic(self.topic) or set()
+        if len(partitions) != self._settings.partitions:
+            raise LogBroken(
+                f"{self.topic} has {len(partitions)} partitions, and DAYBOOK_PARTITIONS is "
+                f"{self._settings.partitions}: set it to what the log was made with"
+            )
 
     async def bounds(self, partition: int) -> tuple[int, int]:
         """The first offset, and the one after the last record; zeros if there is no such topic."""

@@ -29,7 +29,7 @@ async def whole_log(
     An entry that no fold can apply is restored: only its place, its hash and its commit tell whether it is the entry
     that was written.
     """
-    chain = Chain(partition, "audit_log", partitions=partitions)
+    chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # the writer keeps commands whole
     async with aclosing(table.read(partition, chain.head)) as pages:
         async for page in pages:
             yield [_checked(chain, row, last) for row in page]

@@ -98,6 +98,7 @@ async def _find_sources(settings: Settings, request: Request, stack: AsyncExitSt
 
 async def _topic_ends(settings: Settings) -> dict[int, int]:
     async with open_topic(settings) as topic:
+        await topic.require_partitions()
         return {partition: (await topic.bounds(partition))[1] for partition in range(settings.partitions)}
 
 
