@@ -112,7 +112,7 @@ def encode_record(result: Result) -> bytes:
 
 
 def decode_result(record: bytes) -> Result:
-    """The result in the value of a results record. Raises msgspec.DecodeError if the value holds none."""
+    """The result in the value of a results record. Raises msgspec.DecodeError for any other value."""
     if _TAG.decode(record).result == "success":
         return _ACCEPTED.decode(record)
     rejected = _REJECTED.decode(record)

@@ -54,7 +54,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 async def rows_read(database: OwnConnection, mode: str, statement: str, *arguments: object) -> int:
     """The number of table rows that the statement reads, including those that it filters out."""
     await database.execute(f"SET LOCAL plan_cache_mode = force_{mode}_plan")
-    await database.execute(sql.BY_INDEX)
+    await database.execute(sql.FORCE_INDEX_ORDER)
     found = await database.fetchval("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement, *arguments)
     scans = [node for node in nodes(json.loads(found)[0]["Plan"]) if "Relation Name" in node]
     assert {node["Node Type"] for node in scans} <= {"Index Scan", "Index Only Scan"}, found

@@ -34,8 +34,8 @@ class BacklogsContract:
             0,
             named=children(letters=letters(range(4, 6))),
             touched=children(letters=letters(range(2))),
-            known=frozenset({low, high, idle}),
-            low=frozenset({low, idle}),
+            known_activities=frozenset({low, high, idle}),
+            low_counts=frozenset({low, idle}),
         )
         found = await database.children(need)
         assert (found.recounted, found.activities) == ({low: 3}, {})

@@ -135,14 +135,14 @@ class LookUpsContract:
         found = await database.children(OrgNeeds(ORG, 0, children(**named)))
         assert found.activities == {SHOP: Activity(NO_CONFIG, running=sync_run(1), pending=1)}
         assert found.alerts == {policy_alert_id(SHOP, rule): Alert(WEB, severity) for rule, severity in ALERTS}
-        known = await database.children(OrgNeeds(ORG, 0, children(**named), known=frozenset({SHOP})))
+        known = await database.children(OrgNeeds(ORG, 0, children(**named), known_activities=frozenset({SHOP})))
         assert (known.activities, known.alerts) == ({}, found.alerts)
 
     async def test_touched_children_are_read_only_with_the_org(self, database: Database) -> None:
         await database.has(sync_started(1), sync_completed(1))
         touched, known = children(runs=[sync_run(1)]), frozenset({SHOP})
-        assert await database.children(OrgNeeds(ORG, 0, touched=touched, known=known)) == Children()
-        found = await database.children(OrgNeeds(ORG, touched=touched, known=known))
+        assert await database.children(OrgNeeds(ORG, 0, touched=touched, known_activities=known)) == Children()
+        found = await database.children(OrgNeeds(ORG, touched=touched, known_activities=known))
         assert (found.runs, set(found.activities)) == ({sync_run(1): Run(SHOP, "success")}, {SHOP})
 
     async def test_the_digest_of_a_config_covers_its_canonical_form(self, database: Database) -> None:

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from daybook_command.domain.decision import NewEntry
 from daybook_command.shard.events import OverdueRun
-from daybook_command.shard.intake import time_out
+from daybook_command.shard.intake import command_to_time_out
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.normalised import request_json
 from daybook_contracts.commands.parse import parse_command
@@ -62,7 +62,9 @@ def _timeouts(entries: Iterable[Entry]) -> dict[str, tuple[Command, Principal]]:
     """The commands with which Daybook itself may have ended the runs of the log."""
     started = (entry for entry in entries if entry.action == "START_SYNC" and entry.result == "success")
     runs = [(entry.org_id, entry.entity_id) for entry in started]
-    commands = [time_out(OverdueRun(org_id, run_id)).command for org_id, run_id in runs if org_id is not None]
+    commands = [
+        command_to_time_out(OverdueRun(org_id, run_id)).command for org_id, run_id in runs if org_id is not None
+    ]
     return {command.id: (command, DAYBOOK) for command in commands}
 
 

@@ -44,12 +44,14 @@ def _children(whole: Org, need: OrgNeeds, *, fresh: bool) -> Children:
         dead_letters=letters,
         alerts={id_: alert for id_, alert in whole.alerts.items() if ChildRef(ChildKind.ALERT, id_) in want},
         activities={
-            id_: _limited(each, need.count_limit) for id_, each in wanted.items() if fresh or id_ not in need.known
+            id_: _limited(each, need.count_limit)
+            for id_, each in wanted.items()
+            if fresh or id_ not in need.known_activities
         },
         recounted={
             id_: min(need.count_limit, len(_matching(whole, PendingLetters(id_, None), need.touched)))
             for id_ in wanted
-            if not fresh and id_ in need.low
+            if not fresh and id_ in need.low_counts
         },
         unread_matches=min(MAX_UNREAD_MATCHES, max(0, len(matching) - BULK_IDS)),
     )

@@ -13,8 +13,8 @@ _VARIANT: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 """Maps each hex digit to the one whose upper two bits are 10, the variant of RFC 9562."""
 
 Scope = Literal["org", "user", "outsider", "policy"]
-"""Command ids are unique within a scope: the commands on one org, those on one user, those of one outsider on an org or
-user, or those of policies on an org.
+"""Command ids are unique within a scope: the commands on one org, those on one user, those of one outsider, or
+Daybook's own commands on one org.
 """
 
 

@@ -25,7 +25,7 @@ def check_bounds(next_offset: int, log_start: int, log_end: int) -> None:
 
 
 def check_head(head: Head, head_offset: int, partition: int, value: bytes | None) -> None:
-    """Raises LogChanged if `value`, the record at `head_offset`, is not the entry of `head`, which was there."""
+    """Raises LogChanged if `value`, the record that is now at `head_offset`, is not the entry of `head`."""
     if head_of(partition, value) != head:
         raise LogChanged(
             f"the record at offset {head_offset} is not entry {partition}.{head.position}, which was there"

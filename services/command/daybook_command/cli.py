@@ -1,4 +1,4 @@
-"""`daybook command`: arguments in, a running instance out."""
+"""The subcommand `daybook command`: runs an instance of the command service."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ def command() -> None:
 @click.option("--host", default=None, help="Address to listen on.  [default: DAYBOOK_HOST]")
 def run(port: int, host: str | None) -> None:
     """Run one instance until SIGTERM or Ctrl-C. You can run several: they share the partitions."""
-    # Here, because `daybook --help` needs none of it.
+    # Imported here, so that `daybook --help` does not load the service.
     from daybook_command.main import run_service
 
     settings = load_settings()

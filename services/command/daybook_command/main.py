@@ -1,5 +1,5 @@
-"""The composition root of the command service: settings in, one running instance.
-Nothing is wired anywhere else.
+"""The composition root of the command service: makes a running instance from the settings. No other module connects
+the parts.
 """
 
 import asyncio
@@ -43,9 +43,10 @@ from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 
 log = get_logger(__name__)
 
-# Long enough for a broker's restart or an election of leaders; a sender of HTTP gives up soon after.
+# How long the HTTP door tries to publish a command. Long enough for a broker's restart or an election of leaders; HTTP
+# clients do not wait much longer.
 PUBLISH_SECONDS = 5.0
-# For commands taken before the stop to be decided, answered and committed.
+# How long a stopping instance may take to decide, answer and commit the commands that it has taken.
 DRAIN_SECONDS = 5.0
 
 
@@ -58,7 +59,7 @@ class RunningService:
 
 
 async def run_service(settings: Settings, host: str, port: int) -> None:
-    """Runs one instance until SIGTERM or SIGINT. Raises DaybookError if it cannot start; a bug ends it."""
+    """Runs one instance until SIGTERM or SIGINT. Raises DaybookError if it cannot start, and the exception of a bug."""
     require_token_keys(settings)
     policy = load_service_policy(settings)
     if policy is not None:
@@ -100,7 +101,7 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         subscriber = CommandSubscriber(settings, topics)
         effects = _effect_runner(settings, topics, pool, replies, health, closing)
         engine = Engine(_config(settings, policy), effects, subscriber, health)
-        # What callers ask for must not take the shards' connections.
+        # A pool of its own, so that HTTP requests do not use up the shards' connections.
         door_pool = await retry_at_start(lambda: open_pool(settings, "daybook-command-door"))
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
@@ -127,7 +128,7 @@ def _effect_runner(
 def _config(settings: Settings, policy: ServicePolicy | None) -> ShardConfig:
     return ShardConfig(
         partitions=settings.partitions,
-        # So many in all, should every partition be ours.
+        # The setting is the total for a process that owns all partitions.
         cache_orgs=max(1, settings.cache_orgs // settings.partitions),
         max_tail=settings.max_tail,
         managed_users=settings.users == "managed",

@@ -1,24 +1,24 @@
-"""Every metric of the command service, named and explained. Labels are few: partitions, and stable words."""
+"""Every metric of the command service, with its help text. Labels have few values: partitions and fixed words."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
 COMMANDS = Counter("daybook_command_commands_total", "Commands taken from the topic.", ["partition"])
 LOST = Counter(
     "daybook_command_lost_total",
-    "Commands in record batches that are not read because they unpack to too much.",
+    "Commands in record batches that are not read because they are too large once decompressed.",
     ["partition"],
 )
 ENTRIES = Counter(
     "daybook_command_entries_total",
-    "Entries sent to the log; those of a lost or unknown batch count each time they are sent.",
+    "Entries sent to the log. Entries of a lost or unknown batch count each time they are sent.",
     ["partition"],
 )
 BATCH_ENTRIES = Histogram(
     "daybook_command_batch_entries", "Entries per appended batch.", buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500)
 )
-APPEND_SECONDS = Histogram("daybook_command_append_seconds", "From sending a batch to its acknowledgement.")
-LOOKUP_SECONDS = Histogram("daybook_command_lookup_seconds", "Reading one snapshot from PostgreSQL.")
-TAKEOVER_SECONDS = Histogram("daybook_command_takeover_seconds", "From assignment of a partition to its readiness.")
+APPEND_SECONDS = Histogram("daybook_command_append_seconds", "Time from sending a batch to its acknowledgement.")
+LOOKUP_SECONDS = Histogram("daybook_command_lookup_seconds", "Time to read one snapshot from PostgreSQL.")
+TAKEOVER_SECONDS = Histogram("daybook_command_takeover_seconds", "Time from a partition's assignment to its readiness.")
 VOIDS = Counter("daybook_command_voids_total", "Records on the log that do not extend it.", ["partition"])
 REPORTS = Counter(
     "daybook_command_reports_total",
@@ -36,11 +36,13 @@ ASSIGNED_PARTITIONS = Gauge("daybook_command_partitions", "Partitions that this 
 
 DOOR_SECONDS = Histogram(
     "daybook_door_request_seconds",
-    "From a request's headers to its response's, including the wait for an outcome.",
+    "Time from a request's headers to the response's headers, including the wait for an outcome.",
     ["route", "status"],
 )
 DOOR_WAITING = Gauge("daybook_door_waiting_commands", "Commands of requests that wait for their outcome.")
 DOOR_HELD = Gauge("daybook_door_held_bytes", "Bytes of the requests that are not answered yet.")
 DOOR_PUBLISHED = Counter(
-    "daybook_door_published_total", "Commands handed to Kafka: published, nothing_done, unknown.", ["fate"]
+    "daybook_door_published_total",
+    "Commands sent to Kafka, by what is known: published, nothing_done, unknown.",
+    ["fate"],
 )

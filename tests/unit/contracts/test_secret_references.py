@@ -4,7 +4,7 @@ from uuid import uuid4
 
 import pytest
 
-from daybook_command.shard.intake import RefusedCommand, SentCommand, take
+from daybook_command.shard.intake import RefusedCommand, SentCommand, classify
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.faults import InvalidCommand
@@ -122,7 +122,7 @@ def test_a_reference_is_refused_over_kafka_too(reference: str, principal: Princi
     value = normalised_bytes(accepted("CREATE_SECRET_REF", {"key_name": "key", "secret_id_ref": reference}))
     record = CommandRecord(0, b"", value, ((PRINCIPAL, str(principal).encode()),), 0)
     home = partition_of(ORG, 12)
-    taken = take(record, home, 12, SenderRules(secret_ref_prefix=PREFIX))
+    taken = classify(record, home, 12, SenderRules(secret_ref_prefix=PREFIX))
     assert isinstance(taken, SentCommand if is_accepted else RefusedCommand)
     if isinstance(taken, RefusedCommand):
         assert (taken.code, taken.command_id) == (Code.INVALID_COMMAND, COMMAND_ID)

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, SentCommand, take
+from daybook_command.shard.intake import MisroutedCommand, RefusedCommand, SentCommand, classify
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.parse import parse_command
 from daybook_contracts.limits import ENVELOPE_BYTES
@@ -116,7 +116,7 @@ def signed(value: bytes, principal: str, key: bytes, door: str | None = None) ->
 
 def outcome_of(item: CommandRecord, partition: int = HOME) -> tuple[str, bool] | str:
     """The principal, and whether the record counts as sent by the HTTP API; or the code of the refusal."""
-    match take(item, partition, PARTITIONS, SenderRules(POLICY)):
+    match classify(item, partition, PARTITIONS, SenderRules(POLICY)):
         case SentCommand(reply_to=reply_to, principal=principal):
             return str(principal), reply_to.http
         case RefusedCommand(code=code):
@@ -177,7 +177,7 @@ FORGED = {
 def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None:
     headers = POLICY.trusted_headers(dict(item.headers), item.value or b"")
     assert {"daybook-principal", "daybook-door"}.isdisjoint(headers)
-    refused = take(item, HOME, PARTITIONS, SenderRules(POLICY))
+    refused = classify(item, HOME, PARTITIONS, SenderRules(POLICY))
     assert isinstance(refused, RefusedCommand)
     assert not refused.reply_to.http
     assert refused.code.value == ("INVALID_COMMAND" if item.value and item.value[:1] == b"x" else "FORBIDDEN")
@@ -185,7 +185,7 @@ def test_the_headers_of_a_forged_record_are_dropped(item: CommandRecord) -> None
 
 def test_a_forged_record_gets_the_grant_of_unnamed() -> None:
     policy = replace(POLICY, grants={"unnamed": BILLING})
-    item = take(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, SenderRules(policy))
+    item = classify(record(VALUE, f"user:{ORG}", "http"), HOME, PARTITIONS, SenderRules(policy))
     assert isinstance(item, SentCommand)
     assert (str(item.principal), item.reply_to.http) == ("service:unnamed", False)
 
@@ -209,11 +209,11 @@ def test_a_signed_record_is_checked_against_the_grant() -> None:
 
 def test_a_record_in_the_wrong_partition_is_forwarded_with_its_signature() -> None:
     item = record(VALUE, "service:billing", proof=SIGNED)
-    forwarded = take(item, (HOME + 1) % PARTITIONS, PARTITIONS, SenderRules(POLICY))
+    forwarded = classify(item, (HOME + 1) % PARTITIONS, PARTITIONS, SenderRules(POLICY))
     assert forwarded == MisroutedCommand(item, HOME)
 
 
 def test_without_a_policy_every_header_is_trusted() -> None:
-    item = take(record(VALUE, f"user:{ANN}", "http", b"nonsense"), HOME, PARTITIONS)
+    item = classify(record(VALUE, f"user:{ANN}", "http", b"nonsense"), HOME, PARTITIONS)
     assert isinstance(item, SentCommand)
     assert (item.principal, item.reply_to.http) == (User(ANN), True)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from daybook_command.shard.intake import SentCommand, take
+from daybook_command.shard.intake import SentCommand, classify
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.policy import ServicePolicy
@@ -43,6 +43,6 @@ def test_the_signature_of_the_example_program_is_valid(tmp_path: Path) -> None:
     exec(compile(PROGRAM.text, "docs/topics.md", "exec"), names)  # noqa: S102 - the page's own lines are what is tested
     (key,) = policy.grants["shop-worker"].keys
     headers = names["headers"]("shop-worker", key.decode(), START)
-    item = take(CommandRecord(0, None, START, tuple(headers), 0), partition_of(ORG, 12), 12, SenderRules(policy))
+    item = classify(CommandRecord(0, None, START, tuple(headers), 0), partition_of(ORG, 12), 12, SenderRules(policy))
     assert isinstance(item, SentCommand)
     assert item.principal == Service("shop-worker")

@@ -1,29 +1,29 @@
-"""What a connection has been doing: its runs and dead letters change it, and policies watch it."""
+"""A connection's activity: a summary of its runs and dead letters, on which policies decide."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
-from daybook_command.domain.permissions import Acting, Standings, in_project
+from daybook_command.domain.permissions import Acting, Standings, project_standings
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
 
 FAILURES_COUNTED: Final = 3
-"""No rule asks for more failed runs in a row."""
+"""Failed runs in a row are counted up to this, because no rule needs a higher count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Activity:
     config: bytes
-    """SHA-256 of the config's JCS: enough to tell whether another one is the same."""
+    """SHA-256 of the config's JCS. It tells whether a new config is the same."""
     running: str | None = None
-    """The run that is under way."""
+    """The id of the running run."""
     failures: int = 0
-    """How many of the last finished runs failed in a row, cancelled ones left out; at most FAILURES_COUNTED."""
+    """How many of the last finished runs failed in a row, not counting cancelled ones; at most FAILURES_COUNTED."""
     pending: int = 0
-    """Pending dead letters."""
+    """How many dead letters are pending."""
     more: bool = False
-    """Whether `pending` is a lower bound, because counting stopped there."""
+    """Whether there may be more pending dead letters than `pending`, because counting stopped at a limit."""
 
 
 class NamesConnection(Protocol):
@@ -46,11 +46,13 @@ def project_of(org: Org | None, connection_id: str) -> str | None:
 
 
 def rights_on_child(command: Acting, org: Org, child: NamesConnection) -> Standings:
-    return in_project(command, org, org.connections[child.connection_id].project_id)
+    return project_standings(command, org, org.connections[child.connection_id].project_id)
 
 
 def activity_of(org: Org, connection_id: str) -> Activity:
-    """Of a connection that the command names; LookupError if it was not looked up before the decision."""
+    """The activity of a connection that the command names. Raises LookupError if it was not looked up before the
+    decision.
+    """
     activity = org.connections[connection_id].activity
     if activity is None:
         raise LookupError("the connection's activity was not looked up")
@@ -58,7 +60,7 @@ def activity_of(org: Org, connection_id: str) -> Activity:
 
 
 def with_activity(org: Org, connection_id: str, change: Callable[[Activity], Activity]) -> Org:
-    """Activity that was not looked up stays unknown."""
+    """The org with the connection's activity changed. An activity that was not looked up stays None."""
     connection = org.connections[connection_id]
     if connection.activity is None:
         return org

@@ -1,4 +1,4 @@
-"""Alerts, also those that policies raised: raising and resolving them by hand."""
+"""Alerts: commands that raise and resolve them. RESOLVE_ALERT also resolves alerts that policies raised."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -8,9 +8,9 @@ from msgspec import UNSET
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
-from daybook_command.domain.permissions import EDITORS_AND_SERVICES, Standings, in_project
+from daybook_command.domain.permissions import EDITORS_AND_SERVICES, Standings, project_standings
 from daybook_command.domain.projects import Project, find_project, rights_in_project
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
 from daybook_contracts.entries.facts import AlertEscalated, AlertRaised, AlertResolved
@@ -35,8 +35,8 @@ def _target(command: ResolveAlert, _new_id: str, org: Org | None) -> Target:
 def _named_by_raise(command: RaiseAlert) -> Named:
     alert_id = command.data.alert_id
     return Named(
-        connections=present(command.data.connection_id),
-        alerts=present(alert_id),
+        connections=optional_id(command.data.connection_id),
+        alerts=optional_id(alert_id),
         chosen=chosen("integration_alerts", alert_id),
     )
 
@@ -46,7 +46,7 @@ def _named(command: ResolveAlert) -> Named:
 
 
 def _rights(command: ResolveAlert, org: Org, alert: Alert) -> Standings:
-    return in_project(command, org, alert.project_id)
+    return project_standings(command, org, alert.project_id)
 
 
 def _find_alert(command: ResolveAlert, org: Org) -> Alert | Rejection:

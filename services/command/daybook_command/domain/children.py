@@ -1,4 +1,4 @@
-"""Puts the children of an org that were read for a batch into the org, and takes them out again."""
+"""Adds to an org the children that were read for a batch, and removes them again."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +19,11 @@ Child = TypeVar("Child")
 
 @dataclass(frozen=True, slots=True)
 class Children:
-    """Rows as of a snapshot. `unread_matches`: how many more dead letters the batch's filter matches; 10001 means more.
+    """Rows as of a snapshot. `unread_matches`: how many dead letters the batch's filter matches besides those read;
+    10001 means more than 10000.
 
-    `recounted`: by connection, the pending dead letters that no entry in memory has touched, up to the limit asked for.
+    `recounted`: for each connection, how many pending dead letters no entry in memory has touched. Counting stops at
+    the limit that was asked for.
     """
 
     runs: Mapping[str, Run] = field(default_factory=dict)
@@ -39,13 +41,13 @@ class Children:
 
 
 def with_children(org: Org, children: Children, touched: Collection[ChildRef]) -> Org:
-    """The org with the rows that were read for it. Children that entries have touched since stay."""
+    """The org with the rows that were read for it. A row does not replace a child in `touched`, which is newer."""
     return replace(
         org,
         connections=_with_activities(org, children),
-        runs=_put(org.runs, ChildKind.RUN, children.runs, touched),
-        dead_letters=_put(org.dead_letters, ChildKind.DEAD_LETTER, children.dead_letters, touched),
-        alerts=_put(org.alerts, ChildKind.ALERT, children.alerts, touched),
+        runs=_add_untouched(org.runs, ChildKind.RUN, children.runs, touched),
+        dead_letters=_add_untouched(org.dead_letters, ChildKind.DEAD_LETTER, children.dead_letters, touched),
+        alerts=_add_untouched(org.alerts, ChildKind.ALERT, children.alerts, touched),
     )
 
 
@@ -58,25 +60,27 @@ def _with_activities(org: Org, children: Children) -> Map[str, Connection]:
     return connections
 
 
-def _put(
-    here: Map[str, Child], kind: ChildKind, rows: Mapping[str, Child], touched: Collection[ChildRef]
+def _add_untouched(
+    current: Map[str, Child], kind: ChildKind, rows: Mapping[str, Child], touched: Collection[ChildRef]
 ) -> Map[str, Child]:
-    return here.update({id_: row for id_, row in rows.items() if ChildRef(kind, id_) not in touched}) if rows else here
+    if not rows:
+        return current
+    return current.update({id_: row for id_, row in rows.items() if ChildRef(kind, id_) not in touched})
 
 
 def without_children(org: Org, refs: Collection[ChildRef]) -> Org:
-    """The org without these runs, dead letters and alerts: they can be read again."""
-    gone = {kind: [ref.id for ref in refs if ref.kind is kind] for kind in ChildKind}
+    """The org without these runs, dead letters and alerts, which can be read again."""
+    ids = {kind: [ref.id for ref in refs if ref.kind is kind] for kind in ChildKind}
     return replace(
         org,
-        runs=_drop(org.runs, gone[ChildKind.RUN]),
-        dead_letters=_drop(org.dead_letters, gone[ChildKind.DEAD_LETTER]),
-        alerts=_drop(org.alerts, gone[ChildKind.ALERT]),
+        runs=_remove(org.runs, ids[ChildKind.RUN]),
+        dead_letters=_remove(org.dead_letters, ids[ChildKind.DEAD_LETTER]),
+        alerts=_remove(org.alerts, ids[ChildKind.ALERT]),
     )
 
 
-def _drop(here: Map[str, Child], ids: Iterable[str]) -> Map[str, Child]:
+def _remove(current: Map[str, Child], ids: Iterable[str]) -> Map[str, Child]:
     for id_ in ids:
-        if id_ in here:
-            here = here.delete(id_)
-    return here
+        if id_ in current:
+            current = current.delete(id_)
+    return current

@@ -1,4 +1,4 @@
-"""Source connections: what a project is connected to, and how it is configured."""
+"""Source connections: the sources that projects are connected to, and their configs."""
 
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -19,9 +19,9 @@ from daybook_command.domain.activity import (
 )
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
-from daybook_command.domain.permissions import PROJECT_ADMINS, Acting, Standings, in_project
+from daybook_command.domain.permissions import PROJECT_ADMINS, Acting, Standings, project_standings
 from daybook_command.domain.projects import Project, find_project, rights_in_project
-from daybook_command.domain.references import Named, chosen, present
+from daybook_command.domain.references import Named, chosen, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.connections import (
     ActivateConnection,
@@ -43,9 +43,9 @@ class Connection:
     name: str
     active: bool
     key_names: frozenset[str]
-    """Of the secret references that its config names."""
+    """The key_names of the secret references that the config names."""
     activity: Activity | None = None
-    """None until a command names the connection."""
+    """None until it is looked up, because a command names the connection."""
 
 
 Child = TypeVar("Child", bound=NamesConnection)
@@ -62,7 +62,7 @@ def connection_target(command: ConnectionCommand, _new_id: str, org: Org | None)
 
 def _named_by_create(command: CreateConnection) -> Named:
     connection_id = command.data.connection_id
-    return Named(connections=present(connection_id), chosen=chosen("source_connections", connection_id))
+    return Named(connections=optional_id(connection_id), chosen=chosen("source_connections", connection_id))
 
 
 def names_connection(command: ConnectionCommand) -> Named:
@@ -70,7 +70,7 @@ def names_connection(command: ConnectionCommand) -> Named:
 
 
 def rights_on_connection(command: Acting, org: Org, connection: Connection) -> Standings:
-    return in_project(command, org, connection.project_id)
+    return project_standings(command, org, connection.project_id)
 
 
 def find_connection(command: ConnectionCommand, org: Org) -> Connection | Rejection:
@@ -79,7 +79,7 @@ def find_connection(command: ConnectionCommand, org: Org) -> Connection | Reject
 
 def create_connection(command: CreateConnection, org: Org, _project: Project, context: DecisionContext) -> Ruling:
     data = command.data
-    config = _config(data.type, data.config, org)
+    config = _check_config(data.type, data.config, org)
     if isinstance(config, Rejection):
         return config
     connection_id = data.connection_id or context.new_id
@@ -94,13 +94,13 @@ def create_connection(command: CreateConnection, org: Org, _project: Project, co
 
 def update_connection(command: UpdateConnection, org: Org, connection: Connection, _context: DecisionContext) -> Ruling:
     data = command.data
-    config = None if data.config is None else _config(connection.type, data.config, org)
+    config = None if data.config is None else _check_config(connection.type, data.config, org)
     if isinstance(config, Rejection):
         return config
     same_name = data.name in {None, connection.name}
-    same = same_name and (config is None or _digest(config) == activity_of(org, data.connection_id).config)
+    unchanged = same_name and (config is None or _digest(config) == activity_of(org, data.connection_id).config)
     return facts.ConnectionUpdated(
-        changed=False if same else UNSET,
+        changed=False if unchanged else UNSET,
         config=unless_none(config),
         connection_id=data.connection_id,
         name=unless_none(data.name),
@@ -118,7 +118,7 @@ def activate_connection(
 def deactivate_connection(
     command: DeactivateConnection, _org: Org, connection: Connection, _context: DecisionContext
 ) -> Ruling:
-    """A run that is under way goes on."""
+    """A running run continues."""
     changed = UNSET if connection.active else False
     reason = unless_none(command.data.reason)
     return facts.ConnectionDeactivated(changed=changed, connection_id=command.data.connection_id, reason=reason)
@@ -132,8 +132,10 @@ def delete_connection(
     return facts.ConnectionDeleted(connection_id=command.data.connection_id)
 
 
-def _config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejection:
-    """The config as the entry holds it, if it fits its type and names only secret references of the org."""
+def _check_config(type_: str, config: dict[str, Any], org: Org) -> Raw | Rejection:
+    """The config for the entry. A rejection if it does not fit the type, or names a secret reference that the org does
+    not have.
+    """
     try:
         checked = checked_config(type_, config)
     except InvalidConfig as fault:
@@ -152,7 +154,7 @@ def _key_names(config: Raw) -> frozenset[str]:
 
 
 def _created(org: Org, fact: facts.ConnectionCreated) -> Org:
-    """Its activity is known from the start: nothing has happened yet."""
+    """The new connection's activity is known: it has no runs and no dead letters."""
     created = Connection(
         project_id=fact.project_id,
         type=fact.type,
@@ -183,16 +185,16 @@ def _deactivated(org: Org, fact: facts.ConnectionDeactivated) -> Org:
 
 
 def _deleted(org: Org, fact: facts.ConnectionDeleted) -> Org:
-    """Its runs and dead letters go with it; its alerts have entries of their own."""
+    """Deletes the connection's runs and dead letters too. Its alerts are resolved by other entries."""
     return replace(
         org,
         connections=org.connections.delete(fact.connection_id),
-        runs=_without_those_of(fact.connection_id, org.runs),
-        dead_letters=_without_those_of(fact.connection_id, org.dead_letters),
+        runs=_without_children_of(fact.connection_id, org.runs),
+        dead_letters=_without_children_of(fact.connection_id, org.dead_letters),
     )
 
 
-def _without_those_of(connection_id: str, children: Map[str, Child]) -> Map[str, Child]:
+def _without_children_of(connection_id: str, children: Map[str, Child]) -> Map[str, Child]:
     for id_, child in children.items():
         if child.connection_id == connection_id:
             children = children.delete(id_)

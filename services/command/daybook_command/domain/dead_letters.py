@@ -1,4 +1,4 @@
-"""Dead letters, one by one. Commands that change many at once are in dead_letters_bulk.py."""
+"""Commands on single dead letters. Commands that change many at once are in dead_letters_bulk.py."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -9,7 +9,7 @@ from daybook_command.domain.connections import Connection, find_connection, righ
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, RetryDlqEvent
 from daybook_contracts.entries.facts import DlqEventRecorded, DlqEventResolved, DlqEventRetried
@@ -37,7 +37,7 @@ def _target(command: RetryDlqEvent | ResolveDlqEvent, _new_id: str, org: Org | N
 
 def _named_by_record(command: RecordDlqEvent) -> Named:
     connection_id, id_ = command.data.connection_id, command.data.dlq_event_id
-    return Named(connections=(connection_id,), dead_letters=present(id_), chosen=chosen("dlq_events", id_))
+    return Named(connections=(connection_id,), dead_letters=optional_id(id_), chosen=chosen("dlq_events", id_))
 
 
 def _named(command: RetryDlqEvent | ResolveDlqEvent) -> Named:
@@ -45,7 +45,7 @@ def _named(command: RetryDlqEvent | ResolveDlqEvent) -> Named:
 
 
 def _find_letter(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLetter | Rejection:
-    """The tables may still have dead letters of a deleted connection: they count as gone."""
+    """A dead letter of a deleted connection counts as deleted, even if the tables still have it."""
     letter = org.dead_letters.get(command.data.dlq_event_id)
     if letter is None or letter.connection_id not in org.connections:
         return rejections.DLQ_EVENT_NOT_FOUND
@@ -53,7 +53,7 @@ def _find_letter(command: RetryDlqEvent | ResolveDlqEvent, org: Org) -> DeadLett
 
 
 def record_dlq_event(command: RecordDlqEvent, org: Org, _: Connection, context: DecisionContext) -> Ruling:
-    """An inactive connection may still have events on their way."""
+    """The connection may be inactive: events of it may still arrive."""
     data = command.data
     dlq_event_id = data.dlq_event_id or context.new_id
     if is_taken(dlq_event_id, org.dead_letters, context):
@@ -89,12 +89,12 @@ def resolve_dlq_event(command: ResolveDlqEvent, _org: Org, letter: DeadLetter, _
     )
 
 
-def touched_letters(connection_id: str, *ids: str) -> tuple[ChildRef, ...]:
+def connection_and_letters(connection_id: str, *ids: str) -> tuple[ChildRef, ...]:
     return ChildRef(ChildKind.CONNECTION, connection_id), *(ChildRef(ChildKind.DEAD_LETTER, id_) for id_ in ids)
 
 
 def _touches(fact: DlqEventRecorded | DlqEventRetried | DlqEventResolved) -> tuple[ChildRef, ...]:
-    return touched_letters(fact.connection_id, fact.dlq_event_id)
+    return connection_and_letters(fact.connection_id, fact.dlq_event_id)
 
 
 def _recorded(org: Org, fact: DlqEventRecorded) -> Org:
@@ -113,9 +113,10 @@ def _resolved(org: Org, fact: DlqEventResolved) -> Org:
 
 
 def with_resolved(org: Org, connection_id: str, ids: tuple[str, ...]) -> Org:
-    """If `pending` is only a lower bound, more may be resolved than were counted."""
+    """The org with these dead letters resolved."""
     letters = {id_: org.dead_letters[id_] for id_ in ids}
     ended = sum(letter.pending for letter in letters.values())
+    # `pending` may be a lower bound, so more dead letters may be resolved than were counted.
     counted = with_activity(org, connection_id, lambda was: replace(was, pending=max(was.pending - ended, 0)))
     resolved = {id_: replace(letter, pending=False) for id_, letter in letters.items()}
     return replace(counted, dead_letters=org.dead_letters.update(resolved))

@@ -1,4 +1,4 @@
-"""Many dead letters of a connection at once, by ids or by a filter. The entry lists every one that it changes."""
+"""Commands on many dead letters of a connection, chosen by ids or a filter. The entry lists each that it changes."""
 
 from dataclasses import replace
 from typing import Final, NamedTuple
@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from daybook_command.domain import rejections
 from daybook_command.domain.connections import Connection, connection_target, find_connection, rights_on_connection
-from daybook_command.domain.dead_letters import touched_letters, with_resolved
+from daybook_command.domain.dead_letters import connection_and_letters, with_resolved
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Thing, ThingHandler
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
@@ -20,7 +20,9 @@ from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED, RETRY_COUNT
 
 
 class _Selection(NamedTuple):
-    """What the command changes. `ids`: pending ones, ascending; `filter` and `remaining` only where it has a filter."""
+    """What the command changes. `ids`: pending dead letters, ascending. `filter` and `remaining` are set only if the
+    command has a filter.
+    """
 
     ids: tuple[str, ...]
     filter: DlqFilter | UnsetType = UNSET
@@ -29,12 +31,12 @@ class _Selection(NamedTuple):
 
 def _named(command: RetryDlqEvents | ResolveDlqEvents) -> Named:
     data = command.data
-    wanted = None if data.filter is None else PendingLetters(data.connection_id, data.filter.max_retry_count)
-    return Named(connections=(data.connection_id,), dead_letters=data.ids or (), filter=wanted)
+    letters = None if data.filter is None else PendingLetters(data.connection_id, data.filter.max_retry_count)
+    return Named(connections=(data.connection_id,), dead_letters=data.ids or (), filter=letters)
 
 
 def retry_dlq_events(command: RetryDlqEvents, org: Org, _: Connection, context: DecisionContext) -> Ruling:
-    """A dead letter whose count is at its limit is skipped, like one that is resolved."""
+    """A dead letter whose retry count is at the limit is skipped, like a resolved one."""
     selection = _selection(command, org, context)
     if isinstance(selection, Rejection):
         return selection
@@ -75,23 +77,23 @@ def _selection(
     return _Selection(tuple(sorted(id_ for id_, letter in named.items() if letter is not None and letter.pending)))
 
 
-def _by_filter(wanted: PendingFilter, connection_id: str, org: Org, context: DecisionContext) -> _Selection:
-    most = RETRY_COUNT if wanted.max_retry_count is None else wanted.max_retry_count
+def _by_filter(filter_: PendingFilter, connection_id: str, org: Org, context: DecisionContext) -> _Selection:
+    most = RETRY_COUNT if filter_.max_retry_count is None else filter_.max_retry_count
     matching = sorted(
         id_
         for id_, letter in org.dead_letters.items()
         if letter.connection_id == connection_id and letter.pending and letter.retry_count <= most
     )
-    left = len(matching[BULK_IDS:]) + context.unread_matches
+    remaining = len(matching[BULK_IDS:]) + context.unread_matches
     return _Selection(
         ids=tuple(matching[:BULK_IDS]),
-        filter=DlqFilter(max_retry_count=unless_none(wanted.max_retry_count)),
-        remaining=min(left, REMAINING_COUNTED + 1),
+        filter=DlqFilter(max_retry_count=unless_none(filter_.max_retry_count)),
+        remaining=min(remaining, REMAINING_COUNTED + 1),
     )
 
 
 def _touches(fact: DlqEventsRetried | DlqEventsResolved) -> tuple[ChildRef, ...]:
-    return touched_letters(fact.connection_id, *fact.ids)
+    return connection_and_letters(fact.connection_id, *fact.ids)
 
 
 def _retried(org: Org, fact: DlqEventsRetried) -> Org:

@@ -1,4 +1,4 @@
-"""Decides a command on an org as it stands now. Pure: no clock, no randomness, no I/O; time and ids are passed in."""
+"""Decides a command on the present state of an org. Pure: no clock, randomness or I/O; time and ids are passed in."""
 
 from daybook_command.domain.decision import Acceptance, Decision, DecisionContext, Rejection
 from daybook_command.domain.evolve import evolve
@@ -9,7 +9,7 @@ from daybook_contracts.commands.registry import Command
 
 
 def decide(command: Command, org: Org | None, context: DecisionContext) -> Decision:
-    """`org` is None where none has the command's `org_id`."""
+    """`org` is None if there is no org with the command's `org_id`."""
     decision: Decision = HANDLERS[type(command)].decision(command, org, context)
     if org is None or isinstance(decision, Rejection):
         return decision

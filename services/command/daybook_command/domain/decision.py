@@ -1,4 +1,4 @@
-"""What a decision gets besides the org, and what it returns. Plain values, no rules."""
+"""The input of a decision besides the org, and its result. Plain values, no rules."""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from daybook_contracts.senders.principals import Principal
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """What a decision may know besides the org. All of it is looked up before the decision."""
+    """What a decision may use besides the org. All of it is looked up before the decision."""
 
     principal: Principal
     new_id: str
-    """The id of what the command creates, unless it chose one (identity.thing_id)."""
+    """The id of what the command creates, unless the command chose an id (identity.thing_id)."""
     known_users: Container[str]
-    """Users who exist. A decision asks only about the users that the command names, its actor included."""
+    """Users who exist. A decision asks only about users whom the command names, including its actor."""
     taken_ids: Container[str]
     """Contains the id that the command chose if another org has reserved it or uses it."""
     managed_users: bool
     """Whether Daybook keeps the users itself (DAYBOOK_USERS=managed)."""
     unread_matches: int = 0
-    """How many dead letters a bulk command's filter matches that were not read into the org; 10001 means more."""
+    """How many dead letters a bulk command's filter matches besides those in the org; 10001 means more than 10000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +39,13 @@ class NewEntry:
     project_id: str | None
     actor_user_id: str | None
     data: bytes
-    """The canonical JSON (JCS) of what happened."""
+    """The entry's `data` as canonical JSON (JCS)."""
     fact: Fact | None = None
-    """What a success says and changes; None for a failure."""
+    """`data` as a fact; None for a failure."""
     error: EntryError | None = None
     by_policy: bool = False
-    """Whether a policy adds it after a sender's command. Its principal is then Daybook, and it has no actor."""
+    """Whether a policy adds the entry after a sender's command. The entry's principal is then Daybook, and it has no
+    actor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """`detail` says more than the code. Only the first answer has it: the entry has the code's fixed sentence."""
+    """`detail` is more specific than the code. Only the first answer has it; the entry has the code's sentence."""
 
     code: Code
     detail: str | None = None

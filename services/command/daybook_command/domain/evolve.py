@@ -1,4 +1,4 @@
-"""Folds one success entry into an org. Enters: the org before and the entry's data; leaves: the org after."""
+"""Folds one success entry into an org: takes the org before it and the entry's fact, and returns the org after it."""
 
 from typing import overload
 
@@ -19,7 +19,7 @@ def evolve(org: None, actor_user_id: str | None, fact: Fact) -> Org | None: ...
 
 
 def evolve(org: Org | None, actor_user_id: str | None, fact: Fact) -> Org | None:
-    """`org` is None before its CREATE_ORG. Raises NotFoldable; what `decide` accepted always folds."""
+    """`org` is None before its CREATE_ORG. Raises NotFoldable, but never for a fact that `decide` returned."""
     fold = FOLDS.get(type(fact))
     if fold is None:
         raise NotFoldable(f"{type(fact).__name__} has no fold")

@@ -1,4 +1,4 @@
-"""The entry of a command that is refused."""
+"""Makes the entry of a rejected command."""
 
 from typing import Final
 
@@ -15,18 +15,21 @@ from daybook_contracts.json.canonical import canonical_bytes
 _NOT_IN_FAILURES: Final = frozenset(
     {"config", "payload", "secret_id_ref", "stats", "message", "error", "error_message", "reason"}
 )
-"""Large values and free text, which nobody may store by sending commands that are refused."""
+"""Large values and free text. They are left out, so that nobody can store them by sending commands that are rejected.
+"""
 
 
 def failed_entry(
-    command: Command, rejection: Rejection, org: Org | None, context: DecisionContext, standing: Identity
+    command: Command, rejection: Rejection, org: Org | None, context: DecisionContext, identity: Identity
 ) -> NewEntry:
-    """`standing`: the entry's identity. A column holds an id only if the thing exists; otherwise the id is in `data`.
-    An outsider's attempt leaves only ids, and the entry's own id stands for the thing that it would have created.
+    """`identity`: the entry's. A column has an id only if the thing exists; otherwise the id is in `data`.
+
+    The entry of an outsider's command has only ids in `data`. If the command would have created something, the entry's
+    own id is used as the id of the thing.
     """
-    outside, actor = standing.scope == "outsider", command.actor_user_id
-    new_id, seen = (standing.first_id(), None) if outside else (context.new_id, org)
-    target = HANDLERS[type(command)].on.target(command, new_id, seen)
+    by_outsider, actor = identity.scope == "outsider", command.actor_user_id
+    new_id, visible_org = (identity.first_id(), None) if by_outsider else (context.new_id, org)
+    target = HANDLERS[type(command)].on.target(command, new_id, visible_org)
     org_id = None if org is None else command.org_id
     actor_user_id = actor if actor is not None and actor in context.known_users else None
     columns = {"org_id": (command.org_id, org_id), "actor_user_id": (actor, actor_user_id)}
@@ -36,9 +39,9 @@ def failed_entry(
         entity_type=target.entity_type,
         entity_id=target.entity_id,
         org_id=org_id,
-        project_id=None if outside else _existing_project(org, target),
+        project_id=None if by_outsider else _existing_project(org, target),
         actor_user_id=actor_user_id,
-        data=canonical_bytes(claimed) if outside else failure_data(command, claimed),
+        data=canonical_bytes(claimed) if by_outsider else failure_data(command, claimed),
         error=EntryError(code=rejection.code.value, detail=SENTENCE[rejection.code]),
     )
 
@@ -48,6 +51,8 @@ def _existing_project(org: Org | None, target: Target) -> str | None:
 
 
 def failure_data(command: Command, claimed: dict[str, str]) -> bytes:
-    """The JCS of the command's data, with the claimed ids that have no column. A `project_id` is in the data anyway."""
+    """The JCS of the command's data and of `claimed`: ids of the command that the entry's columns lack. A `project_id`
+    is in the command's data anyway.
+    """
     kept = {name: value for name, value in command.data.to_json().items() if name not in _NOT_IN_FAILURES}
     return canonical_bytes(kept | claimed)

@@ -1,7 +1,7 @@
-"""What the service must know of a command type (Handler) and of a kind of success entry (Fold).
+"""Handler: how commands of one type are decided. Fold: how success entries of one kind change an org.
 
-The order of the checks is part of the contract: the actor and the org, the thing acted on, rights, other things that
-the command names, state.
+The order of a handler's checks is part of the contract: the actor and the org, the thing that the command acts on, the
+actor's rights, other things that the command names, the state.
 """
 
 from abc import ABC, abstractmethod
@@ -25,12 +25,12 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
 
 Ruling = Fact | Rejection
-"""What a decider returns: the data of the command's entry, or why there is none."""
+"""What a decider returns: the fact of the command's success entry, or the rejection."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a command acts on: the columns of its entry."""
+    """What a command acts on, as columns of its entry."""
 
     entity_type: str
     entity_id: str
@@ -65,8 +65,9 @@ def _names_nothing(_: object) -> Named:
 
 @dataclass(frozen=True, slots=True)
 class Subject(Generic[S_contra]):
-    """What commands act on. `target` gets the command, the id for what it creates, and its org: None if there is none,
-    or if the entry must not depend on it. `named`: what has to be looked up before the decision.
+    """What commands act on. `target` gets the command, the id for what the command creates, and the org. The org is
+    None if it does not exist, or if the entry must not depend on it. `named` returns what has to be looked up before
+    the decision.
     """
 
     target: Callable[[S_contra, str, Org | None], Target]
@@ -75,7 +76,7 @@ class Subject(Generic[S_contra]):
 
 @dataclass(frozen=True, slots=True)
 class Thing(Subject[S_contra], Generic[S_contra, T]):
-    """A subject that must exist in the org. `find` looks for it, `rights` says what the actor is to it."""
+    """A subject that must exist in the org. `find` looks for it; `rights` returns the actor's standings towards it."""
 
     find: Callable[[S_contra, Org], T | Rejection] = field(kw_only=True)
     rights: Callable[[S_contra, Org, T], Standings] = field(kw_only=True)
@@ -83,8 +84,8 @@ class Thing(Subject[S_contra], Generic[S_contra, T]):
 
 @dataclass(frozen=True, slots=True)
 class Handler(ABC, Generic[C]):
-    """`may`: the standings of which any one suffices. `on`: what the command acts on. `backlog`: what it does to the
-    number of pending dead letters if it is accepted.
+    """`may`: the standings that allow the command; one of them suffices. `on`: what the command acts on. `backlog`: how
+    the accepted command changes the number of pending dead letters.
     """
 
     command: type[C]
@@ -93,7 +94,7 @@ class Handler(ABC, Generic[C]):
     backlog: Backlog = field(default=Backlog.SAME, kw_only=True)
 
     def decision(self, command: C, org: Org | None, context: DecisionContext) -> Decision:
-        """The decision without what policies add to it."""
+        """The decision without the entries that policies add."""
         ruling = self.ruling(command, org, context)
         if isinstance(ruling, Rejection):
             return ruling
@@ -102,10 +103,10 @@ class Handler(ABC, Generic[C]):
 
     @abstractmethod
     def ruling(self, command: C, org: Org | None, context: DecisionContext) -> Ruling:
-        """The checks, in order, and what the noun decides."""
+        """Makes the checks in order, then calls the noun's decider."""
 
     def refusal(self, command: C, standings: Standings, context: DecisionContext) -> Rejection | None:
-        """If the actor may not do this, or the sender may not choose the id of what is created."""
+        """A rejection if the actor has no right to do this, or if the sender chose an id and is not a service."""
         if self.may.isdisjoint(standings):
             return rejections.FORBIDDEN
         if self.on.named(command).chosen is not None and not isinstance(context.principal, Service):
@@ -115,7 +116,7 @@ class Handler(ABC, Generic[C]):
 
 @dataclass(frozen=True, slots=True)
 class OpenHandler(Handler[C]):
-    """Of a command whose actor need not be a member of an org."""
+    """For a command whose actor need not be a member of an org."""
 
     rights: Callable[[C, DecisionContext], Standings | Rejection]
     decide: Callable[[C, Org | None, DecisionContext], Ruling]
@@ -129,7 +130,7 @@ class OpenHandler(Handler[C]):
 
 @dataclass(frozen=True, slots=True)
 class OrgHandler(Handler[C]):
-    """Of a command that acts on the org itself, or adds something to it."""
+    """For a command that acts on the org itself, or adds something to it."""
 
     rights: Callable[[C, Org], Standings]
     decide: Callable[[C, Org, DecisionContext], Ruling]
@@ -142,7 +143,7 @@ class OrgHandler(Handler[C]):
 
 @dataclass(frozen=True, slots=True)
 class ThingHandler(Handler[C], Generic[C, T]):
-    """Of a command that acts on something in an org."""
+    """For a command that acts on something in an org."""
 
     on: Thing[C, T]
     decide: Callable[[C, Org, T, DecisionContext], Ruling]
@@ -158,42 +159,43 @@ class ThingHandler(Handler[C], Generic[C, T]):
 
 
 def _is_visible(org: Org, command: Command, context: DecisionContext) -> bool:
-    """An org exists only for its members and for services."""
+    """Whether the org exists for the command: only its members and services can see an org."""
     return not (is_anonymous(command, context.principal) or is_outsider(command, org))
 
 
-def is_taken(id_: str, here: Container[str], context: DecisionContext) -> bool:
-    """Whether what a command creates cannot have this id: the org has such a thing already, or another org the id."""
-    return id_ in here or id_ in context.taken_ids
+def is_taken(id_: str, present_ids: Container[str], context: DecisionContext) -> bool:
+    """Whether the id is not free for what a command creates: `present_ids` of the org or another org has it."""
+    return id_ in present_ids or id_ in context.taken_ids
 
 
 class NotFoldable(ValueError):
-    """An entry that does not follow from the entries before it, or that has no fold."""
+    """The entry contradicts the entries before it, or has no fold."""
 
 
-def _none(_: object) -> tuple[()]:
+def _no_ids(_: object) -> tuple[()]:
     return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fold(ABC, Generic[F]):
-    """`touches`: the children that the entry creates or changes. `users`: users whom a row made from it refers to.
-    `deletes`: connections that it deletes, with their runs and dead letters.
+    """Each function gets the entry's fact. `touches`: the children that the entry creates or changes. `users`: users to
+    whom rows made from the entry refer. `deletes`: connections that the entry deletes, with their runs and dead
+    letters.
     """
 
     fact: type[F]
-    touches: Callable[[F], tuple[ChildRef, ...]] = field(default=_none, kw_only=True)
-    users: Callable[[F], tuple[str, ...]] = field(default=_none, kw_only=True)
-    deletes: Callable[[F], tuple[str, ...]] = field(default=_none, kw_only=True)
+    touches: Callable[[F], tuple[ChildRef, ...]] = field(default=_no_ids, kw_only=True)
+    users: Callable[[F], tuple[str, ...]] = field(default=_no_ids, kw_only=True)
+    deletes: Callable[[F], tuple[str, ...]] = field(default=_no_ids, kw_only=True)
 
     @abstractmethod
     def after(self, org: Org | None, actor_user_id: str | None, fact: F) -> Org | None:
-        """The org after the entry; raises NotFoldable."""
+        """The org after the entry. Raises NotFoldable."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFold(Fold[F]):
-    """Of an entry that needs no org before it."""
+    """For an entry that needs no org before it."""
 
     evolve: Callable[[Org | None, str | None, F], Org | None]
 
@@ -203,7 +205,7 @@ class OpenFold(Fold[F]):
 
 @dataclass(frozen=True, slots=True)
 class OrgFold(Fold[F]):
-    """Of an entry that changes an org. `evolve` raises KeyError where the entry names what is not there."""
+    """For an entry that changes an org. `evolve` raises KeyError if the entry names something that the org lacks."""
 
     evolve: Callable[[Org, F], Org]
 
@@ -213,4 +215,4 @@ class OrgFold(Fold[F]):
         try:
             return self.evolve(org, fact)
         except KeyError as error:
-            raise NotFoldable(f"{type(fact).__name__} names what is not there") from error
+            raise NotFoldable(f"{type(fact).__name__} names something that the org does not have") from error

@@ -1,4 +1,4 @@
-"""Memberships of an org. An org never loses its last owner, and a removed member leaves its projects too."""
+"""Memberships of an org. An org always keeps an owner, and a member who is removed leaves all projects of the org."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -10,7 +10,7 @@ from msgspec import UNSET
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, OrgHandler, Ruling, Subject, Target, Thing, ThingHandler
-from daybook_command.domain.permissions import Standing, Standings, in_org, towards_user
+from daybook_command.domain.permissions import Standing, Standings, org_standings, user_standings
 from daybook_command.domain.projects import Project
 from daybook_command.domain.references import Named
 from daybook_command.domain.state import Org
@@ -30,15 +30,15 @@ def _named(command: MemberCommand) -> Named:
     return Named(users=(command.data.user_id,))
 
 
-_BY_RANK: Final = frozenset({Standing.OWNER, Standing.ADMIN_ABOVE})
+_OWNER_OR_ADMIN_ABOVE: Final = frozenset({Standing.OWNER, Standing.ADMIN_ABOVE})
 _BELOW_ADMIN: Final[frozenset[Role]] = frozenset({"member", "viewer"})
 
 
 def _rights(command: MemberCommand, org: Org, *roles: Role) -> Standings:
-    """`roles`: the present and the new one, where there is one. An admin is above members and viewers only, so not
-    above itself.
+    """`roles`: the member's present role and, if the command gives one, the new role. An admin is above members and
+    viewers only, so an admin has no such right over admins, itself included.
     """
-    standings = in_org(command, org) | towards_user(command, command.data.user_id)
+    standings = org_standings(command, org) | user_standings(command, command.data.user_id)
     is_above = Standing.ADMIN in standings and _BELOW_ADMIN.issuperset(roles)
     return standings | {Standing.ADMIN_ABOVE} if is_above else standings
 
@@ -82,8 +82,8 @@ def remove_member(command: RemoveMember, org: Org, present: Role, _context: Deci
     user_id = command.data.user_id
     if _is_last_owner(org, present):
         return rejections.LAST_OWNER
-    left = tuple(sorted(id_ for id_, project in org.projects.items() if user_id in project.members))
-    return MemberRemoved(user_id=user_id, project_ids=left)
+    project_ids = tuple(sorted(id_ for id_, project in org.projects.items() if user_id in project.members))
+    return MemberRemoved(user_id=user_id, project_ids=project_ids)
 
 
 def _is_last_owner(org: Org, role: Role) -> bool:
@@ -101,22 +101,22 @@ def _with_role(org: Org, fact: MemberAdded | MemberUpdated) -> Org:
 
 
 def _updated(org: Org, fact: MemberUpdated) -> Org:
-    """The entry lists the projects in which the user becomes a viewer, so that no fold searches for them."""
+    """The entry lists the projects in which the user becomes a viewer, so that no fold has to search for them."""
     changed = _with_role(org, fact)
     if fact.project_ids is UNSET:
         return changed
-    projects = _in_each(org.projects, fact.project_ids, lambda members: members.set(fact.user_id, "viewer"))
+    projects = _change_members(org.projects, fact.project_ids, lambda members: members.set(fact.user_id, "viewer"))
     return replace(changed, projects=projects)
 
 
 def _removed(org: Org, fact: MemberRemoved) -> Org:
     """The entry lists the projects that the user leaves."""
     owners = org.owners - (org.members[fact.user_id] == "owner")
-    projects = _in_each(org.projects, fact.project_ids, lambda members: members.delete(fact.user_id))
+    projects = _change_members(org.projects, fact.project_ids, lambda members: members.delete(fact.user_id))
     return replace(org, members=org.members.delete(fact.user_id), owners=owners, projects=projects)
 
 
-def _in_each(
+def _change_members(
     projects: Map[str, Project],
     project_ids: Iterable[str],
     change: Callable[[Map[str, ProjectRole]], Map[str, ProjectRole]],
@@ -132,9 +132,9 @@ _MEMBER_TO_UPDATE: Thing[UpdateMember, Role] = Thing(_target, _named, find=_find
 _MEMBER_TO_REMOVE: Thing[RemoveMember, Role] = Thing(_target, _named, find=_find_role, rights=_rights)
 
 HANDLERS: Final = (
-    OrgHandler(AddMember, _BY_RANK, _MEMBER, _rights_to_add, add_member),
-    ThingHandler(UpdateMember, _BY_RANK, _MEMBER_TO_UPDATE, update_member),
-    ThingHandler(RemoveMember, _BY_RANK | {Standing.ITSELF}, _MEMBER_TO_REMOVE, remove_member),
+    OrgHandler(AddMember, _OWNER_OR_ADMIN_ABOVE, _MEMBER, _rights_to_add, add_member),
+    ThingHandler(UpdateMember, _OWNER_OR_ADMIN_ABOVE, _MEMBER_TO_UPDATE, update_member),
+    ThingHandler(RemoveMember, _OWNER_OR_ADMIN_ABOVE | {Standing.ITSELF}, _MEMBER_TO_REMOVE, remove_member),
 )
 FOLDS: Final = (
     OrgFold(MemberAdded, _with_role, users=lambda fact: (fact.user_id,)),

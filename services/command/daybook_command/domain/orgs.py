@@ -1,4 +1,4 @@
-"""Orgs themselves: creating and renaming them. Their state is in state.py, because every noun is part of it."""
+"""Orgs: creating and renaming them. Their state is in state.py, because it contains the state of all nouns."""
 
 from dataclasses import replace
 from typing import Final
@@ -17,7 +17,7 @@ from daybook_command.domain.handlers import (
     Subject,
     Target,
 )
-from daybook_command.domain.permissions import ORG_ADMINS, Standing, Standings, in_org
+from daybook_command.domain.permissions import ORG_ADMINS, Standing, Standings, org_standings
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.orgs import CreateOrg, RenameOrg
 from daybook_contracts.entries.facts import OrgCreated, OrgRenamed
@@ -57,6 +57,6 @@ def _renamed(org: Org, fact: OrgRenamed) -> Org:
 
 HANDLERS: Final = (
     OpenHandler(CreateOrg, frozenset({Standing.KNOWN_USER}), Subject(_target), _rights_to_create, create_org),
-    OrgHandler(RenameOrg, ORG_ADMINS, Subject(_target), in_org, rename_org),
+    OrgHandler(RenameOrg, ORG_ADMINS, Subject(_target), org_standings, rename_org),
 )
 FOLDS: Final = (OpenFold(OrgCreated, _created), OrgFold(OrgRenamed, _renamed))

@@ -1,6 +1,7 @@
-"""Who acts, and what the actor is to the thing it acts on. Each handler's `may` lists whom it lets in.
+"""An actor's standings towards the thing that a command acts on, such as owner or project editor. Each handler's `may`
+lists the standings that allow its command.
 
-Rights depend on what an actor is at the moment of the decision, not on what it was when it sent the command.
+The standings at the moment of the decision count, not those when the command was sent.
 """
 
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ class Acting(Protocol):
 
 
 class Standing(StrEnum):
-    """What an actor is to the thing it acts on. One actor can be several of these at once."""
+    """What an actor is to the thing it acts on. One actor can have several standings."""
 
     SERVICE = "service"
     KNOWN_USER = "any known user"
@@ -51,13 +52,13 @@ _PROJECT_STANDINGS: Final[Mapping[ProjectRole | None, Standings]] = {
 
 
 def is_anonymous(command: Command, principal: Principal) -> bool:
-    """Whether the command has no actor although it needs one: only a service may send commands without an actor."""
+    """Whether the command lacks an actor: only a service may send a command without one."""
     return command.actor_user_id is None and not isinstance(principal, Service)
 
 
 def is_outsider(command: Command, org: Org | None) -> bool:
-    """Whether the command names an actor who has no standing where it acts: not a member of the org or, for a command
-    without an org, not the user it acts on.
+    """Whether the command names an actor who is not a member of the org or, for a command without an org, is not the
+    user on whom the command acts.
     """
     actor = command.actor_user_id
     if actor is None:
@@ -67,21 +68,21 @@ def is_outsider(command: Command, org: Org | None) -> bool:
     return org is None or actor not in org.members
 
 
-def in_org(command: Acting, org: Org) -> Standings:
+def org_standings(command: Acting, org: Org) -> Standings:
     if command.actor_user_id is None:
         return frozenset({Standing.SERVICE})
     return _ORG_STANDINGS.get(org.members.get(command.actor_user_id), _NOBODY)
 
 
-def in_project(command: Acting, org: Org, project_id: str) -> Standings:
-    """The project exists. The actor's standings in its org count there too."""
+def project_standings(command: Acting, org: Org, project_id: str) -> Standings:
+    """The actor's standings in the project, which must exist, and in the org."""
     if command.actor_user_id is None:
-        return in_org(command, org)
+        return org_standings(command, org)
     role = org.projects[project_id].members.get(command.actor_user_id)
-    return in_org(command, org) | _PROJECT_STANDINGS.get(role, _NOBODY)
+    return org_standings(command, org) | _PROJECT_STANDINGS.get(role, _NOBODY)
 
 
-def towards_user(command: Acting, user_id: str) -> Standings:
+def user_standings(command: Acting, user_id: str) -> Standings:
     if command.actor_user_id is None:
         return frozenset({Standing.SERVICE})
     return frozenset({Standing.ITSELF}) if command.actor_user_id == user_id else _NOBODY

@@ -1,7 +1,7 @@
-"""The entries that policies add after a success entry. A connection has at most one open alert for each rule. While it
-is open, its severity only rises.
+"""Policies: make the entries that raise, escalate or resolve alerts after a command's success entry. They get the
+entry's fact and the org before and after it.
 
-Enters: the data of a command's entry, and the org before and after it. Leaves: the policies' entries.
+A connection has at most one open alert for each rule. The severity of an open alert only rises.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,15 @@ Watched = (
     | facts.DlqEventsResolved
     | facts.ConnectionDeleted
 )
-"""The entries that policies react to."""
+"""The facts on which policies act."""
 
 Severities = Mapping[Rule, Severity | None]
-"""For each rule, the severity that its alert should have, or None if no alert should be open. In the entries' order."""
+"""For each rule, the severity that its alert should have, or None if no alert should be open. The entries have the same
+order.
+"""
 
 _CRITICAL_PENDING: Final = 100
-_BY_SEVERITY: Final[tuple[Severity, ...]] = get_args(Severity)
+_MOST_SEVERE_FIRST: Final[tuple[Severity, ...]] = get_args(Severity)
 """The most severe first."""
 _MESSAGES: Final[Mapping[tuple[Rule, Severity], str]] = {
     ("sync_failing", "warning"): "The last sync of this connection failed.",
@@ -47,7 +49,7 @@ def policy_entries(
 ) -> tuple[NewEntry, ...]:
     connection_id = fact.connection_id
     severities = _severities(fact, after, principal)
-    changes = (_change(rule, severity, connection_id, before) for rule, severity in severities.items())
+    changes = (_alert_change(rule, severity, connection_id, before) for rule, severity in severities.items())
     project_id = before.connections[connection_id].project_id
     return tuple(
         successful_entry(
@@ -71,7 +73,7 @@ def _severities(fact: Watched, after: Org, principal: Principal) -> Severities:
         case facts.SyncFailed():
             failures = activity_of(after, fact.connection_id).failures
             failing: Severities = {"sync_failing": "critical" if failures >= FAILURES_COUNTED else "warning"}
-            # A publisher may also send TIMED_OUT, but only Daybook's own command says that the run took too long.
+            # Any publisher can send the text TIMED_OUT. Only Daybook's own command proves that the run took too long.
             return {**failing, "sync_stalled": "critical"} if principal == DAYBOOK else failing
         case facts.DlqEventRecorded():
             pending = activity_of(after, fact.connection_id).pending
@@ -82,10 +84,12 @@ def _severities(fact: Watched, after: Org, principal: Principal) -> Severities:
             assert_never(fact)
 
 
-def _change(
+def _alert_change(
     rule: Rule, severity: Severity | None, connection_id: str, org: Org
 ) -> facts.AlertRaised | facts.AlertEscalated | facts.AlertResolved | None:
-    """The data of the entry that gives the alert this severity. None if it has this or a higher one already."""
+    """The fact that gives the rule's alert this severity, or resolves the alert if `severity` is None. None if there is
+    nothing to change; an alert with a higher severity keeps it.
+    """
     alert_id = policy_alert_id(connection_id, rule)
     alert = org.alerts.get(alert_id)
     if severity is None:
@@ -101,7 +105,7 @@ def _change(
             rule=rule,
             severity=severity,
         )
-    if _BY_SEVERITY.index(severity) >= _BY_SEVERITY.index(alert.severity):
+    if _MOST_SEVERE_FIRST.index(severity) >= _MOST_SEVERE_FIRST.index(alert.severity):
         return None
     return facts.AlertEscalated(
         alert_id=alert_id, connection_id=connection_id, message=message, rule=rule, severity=severity

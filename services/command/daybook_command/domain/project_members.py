@@ -1,4 +1,6 @@
-"""Memberships of a project. Only members of the org can be in one; its viewers only as viewers."""
+"""Memberships of a project. Only members of the org can be members of its projects, and a viewer of the org can only be
+a viewer in them.
+"""
 
 from dataclasses import replace
 from typing import Final
@@ -6,7 +8,7 @@ from typing import Final
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler
-from daybook_command.domain.permissions import PROJECT_ADMINS, Standing, Standings, towards_user
+from daybook_command.domain.permissions import PROJECT_ADMINS, Standing, Standings, user_standings
 from daybook_command.domain.projects import Project, find_project, rights_in_project, with_project
 from daybook_command.domain.references import Named
 from daybook_command.domain.state import Org
@@ -26,7 +28,7 @@ def _named(command: ProjectMemberCommand) -> Named:
 
 
 def _rights_to_remove(command: RemoveProjectMember, org: Org, project: Project) -> Standings:
-    return rights_in_project(command, org, project) | towards_user(command, command.data.user_id)
+    return rights_in_project(command, org, project) | user_standings(command, command.data.user_id)
 
 
 def _find_project_with_member(command: UpdateProjectMember | RemoveProjectMember, org: Org) -> Project | Rejection:

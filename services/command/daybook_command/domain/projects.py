@@ -1,4 +1,4 @@
-"""Projects themselves: creating and renaming them. What a project's members may do in it is here too."""
+"""Projects: creating and renaming them, and the rights of actors in a project."""
 
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -8,7 +8,14 @@ from immutables import Map
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, OrgHandler, Ruling, Subject, Target, Thing, ThingHandler, is_taken
-from daybook_command.domain.permissions import ORG_ADMINS, PROJECT_ADMINS, Acting, Standings, in_org, in_project
+from daybook_command.domain.permissions import (
+    ORG_ADMINS,
+    PROJECT_ADMINS,
+    Acting,
+    Standings,
+    org_standings,
+    project_standings,
+)
 from daybook_command.domain.references import Named, chosen
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.projects import CreateProject, RenameProject
@@ -50,7 +57,7 @@ def _target(command: RenameProject, _new_id: str, _org: Org | None) -> Target:
 
 
 def rights_in_project(command: ProjectCommand, org: Org, _project: Project) -> Standings:
-    return in_project(command, org, command.data.project_id)
+    return project_standings(command, org, command.data.project_id)
 
 
 def find_project(command: ProjectCommand, org: Org) -> Project | Rejection:
@@ -89,7 +96,7 @@ _NEW_PROJECT = Subject(_new_project, _named_by_create)
 _PROJECT = Thing(_target, find=find_project, rights=rights_in_project)
 
 HANDLERS: Final = (
-    OrgHandler(CreateProject, ORG_ADMINS, _NEW_PROJECT, in_org, create_project),
+    OrgHandler(CreateProject, ORG_ADMINS, _NEW_PROJECT, org_standings, create_project),
     ThingHandler(RenameProject, PROJECT_ADMINS, _PROJECT, rename_project),
 )
 FOLDS: Final = (OrgFold(ProjectCreated, _created), OrgFold(ProjectRenamed, _renamed))

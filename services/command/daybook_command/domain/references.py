@@ -1,6 +1,7 @@
 """References to what is looked up before a command is decided: users, chosen ids, and children of an org.
 
-Children are the things of an org that are too many to be loaded with it.
+Children are the things that are not loaded with their org, because there may be too many: sync runs, dead letters,
+alerts, and the activity of connections.
 """
 
 from collections.abc import Iterable
@@ -12,11 +13,13 @@ from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""In the order of their entries."""
+"""In the order in which their entries follow a command's entry."""
 
 
 class ChildKind(StrEnum):
-    """The values are entity types. CONNECTION means a connection's activity: connections are loaded with their org."""
+    """The values are entity types. CONNECTION means a connection's activity; the connections themselves are loaded with
+    their org.
+    """
 
     CONNECTION = "source_connection"
     RUN = "sync_run"
@@ -30,15 +33,15 @@ class ChildRef(NamedTuple):
 
 
 class ChosenId(NamedTuple):
-    """The id that a service chose for what its command creates, and the table in which it must be free."""
+    """The id that a service chose for what its command creates, and the table in which the id must be free."""
 
     table: str
     id: str
 
 
 class PendingLetters(NamedTuple):
-    """The pending dead letters of a connection, in the order of their ids. `max_retry_count`: leave out those that were
-    retried more often; None: leave out none.
+    """The pending dead letters of a connection, in the order of their ids. `max_retry_count`: only those that were
+    retried at most this often; None means all.
     """
 
     connection_id: str
@@ -47,7 +50,7 @@ class PendingLetters(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a command names, besides its actor and its org, as far as the command alone can tell."""
+    """The things that the command's own fields name, besides its actor and its org."""
 
     users: tuple[str, ...] = ()
     connections: tuple[str, ...] = ()
@@ -72,14 +75,14 @@ class Named:
 
 
 def with_alerts(refs: Iterable[ChildRef]) -> frozenset[ChildRef]:
-    """The references, and the alerts that policies may have raised for their connections."""
+    """The references, and those of the alerts that policies may have raised for the connections among them."""
     named = frozenset(refs)
     connections = [ref.id for ref in named if ref.kind is ChildKind.CONNECTION]
     return named | {ChildRef(ChildKind.ALERT, policy_alert_id(id_, rule)) for id_ in connections for rule in RULES}
 
 
-def present(id_: str | None) -> tuple[str, ...]:
-    """An optional id as a member of Named."""
+def optional_id(id_: str | None) -> tuple[str, ...]:
+    """An optional id as a tuple, for a field of Named."""
     return () if id_ is None else (id_,)
 
 

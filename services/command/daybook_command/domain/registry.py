@@ -1,4 +1,4 @@
-"""The handler of each command type and the fold of each kind of success entry, collected from the nouns."""
+"""The handler of each command type and the fold of each kind of success entry, collected from the nouns' modules."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
@@ -63,9 +63,9 @@ def users_named(command: Command) -> tuple[str, ...]:
     return tuple(dict.fromkeys(user_id for user_id in named if user_id is not None))
 
 
-def users_in(entry: NewEntry) -> Iterator[str]:
-    """The users whom the entry, or a row made from it, refers to: the tables must have them. Of a refused command that
-    is at most its actor.
+def users_referred_to(entry: NewEntry) -> Iterator[str]:
+    """The users to whom the entry's columns, or rows made from the entry, refer. They must exist, because the columns
+    are foreign keys. The entry of a rejected command refers to its actor at most.
     """
     if entry.actor_user_id is not None:
         yield entry.actor_user_id

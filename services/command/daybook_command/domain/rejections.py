@@ -1,6 +1,6 @@
-"""Every rejection of the deciders. Without a `detail`, the answer has the code's sentence, as the entry does.
+"""Every rejection of the deciders. Without a `detail`, the answer has the code's sentence, like the entry.
 
-No detail holds an id: the answer to a stranger must not depend on the org.
+No detail contains an id: the answer to an outsider must not depend on the org.
 """
 
 from typing import Final

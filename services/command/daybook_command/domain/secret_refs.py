@@ -9,7 +9,7 @@ from msgspec import UNSET
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, OrgHandler, Ruling, Subject, Target, Thing, ThingHandler, is_taken
-from daybook_command.domain.permissions import ORG_ADMINS, Standings, in_org
+from daybook_command.domain.permissions import ORG_ADMINS, Standings, org_standings
 from daybook_command.domain.references import Named, chosen
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecretRef, RotateSecretRef
@@ -37,7 +37,7 @@ def _target(command: RotateSecretRef | DeleteSecretRef, _new_id: str, _org: Org 
 
 
 def _rights(command: RotateSecretRef | DeleteSecretRef, org: Org, _: SecretRef) -> Standings:
-    return in_org(command, org)
+    return org_standings(command, org)
 
 
 def _find_secret_ref(command: RotateSecretRef | DeleteSecretRef, org: Org) -> SecretRef | Rejection:
@@ -92,7 +92,7 @@ _NEW_SECRET_REF = Subject(_new_secret_ref, _named_by_create)
 _SECRET_REF = Thing(_target, find=_find_secret_ref, rights=_rights)
 
 HANDLERS: Final = (
-    OrgHandler(CreateSecretRef, ORG_ADMINS, _NEW_SECRET_REF, in_org, create_secret_ref),
+    OrgHandler(CreateSecretRef, ORG_ADMINS, _NEW_SECRET_REF, org_standings, create_secret_ref),
     ThingHandler(RotateSecretRef, ORG_ADMINS, _SECRET_REF, rotate_secret_ref),
     ThingHandler(DeleteSecretRef, ORG_ADMINS, _SECRET_REF, delete_secret_ref),
 )

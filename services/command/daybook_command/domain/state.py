@@ -1,7 +1,7 @@
 """An org as the deciders see it, folded from its entries.
 
 Members, projects, connections and secret references are always complete. Runs, dead letters, alerts and the activity of
-connections are there only if a command in progress names them: an org may have millions.
+connections are present only if a command in progress names them, because an org may have millions.
 """
 
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Org:
     members: Map[str, Role]
     """user id -> role"""
     owners: int
-    """How many members are owners. It is kept because counting 100,000 members takes too long for each command."""
+    """How many members are owners. Counting up to 100,000 members for each command would take too long."""
     projects: "Map[str, Project]"
     connections: "Map[str, Connection]" = field(default_factory=Map)
     secret_refs: "Map[str, SecretRef]" = field(default_factory=Map)

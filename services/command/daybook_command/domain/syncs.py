@@ -1,4 +1,4 @@
-"""Sync runs: an active connection has one at a time, and a run that has ended never changes."""
+"""Sync runs. A connection has at most one running run, and a run that has ended never changes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ from daybook_command.domain.connections import Connection, find_connection, righ
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, present
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 from daybook_contracts.entries.facts import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
@@ -46,7 +46,7 @@ def _target(command: EndSync, _new_id: str, org: Org | None) -> Target:
 
 def _named_by_start(command: StartSync) -> Named:
     connection_id, sync_run_id = command.data.connection_id, command.data.sync_run_id
-    return Named(connections=(connection_id,), runs=present(sync_run_id), chosen=chosen("sync_runs", sync_run_id))
+    return Named(connections=(connection_id,), runs=optional_id(sync_run_id), chosen=chosen("sync_runs", sync_run_id))
 
 
 def _named(command: EndSync) -> Named:
@@ -54,7 +54,7 @@ def _named(command: EndSync) -> Named:
 
 
 def _find_run(command: EndSync, org: Org) -> Run | Rejection:
-    """The tables may still have runs of a deleted connection: they count as gone."""
+    """A run of a deleted connection counts as deleted, even if the tables still have it."""
     run = org.runs.get(command.data.sync_run_id)
     return rejections.SYNC_RUN_NOT_FOUND if run is None or run.connection_id not in org.connections else run
 

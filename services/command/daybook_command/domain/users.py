@@ -1,11 +1,11 @@
-"""Users. They belong to no org; in external mode the identity provider registers them."""
+"""Users. They belong to no org. With DAYBOOK_USERS=external, the identity provider registers them, not Daybook."""
 
 from typing import Final
 
 from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext
 from daybook_command.domain.handlers import OpenFold, OpenHandler, Ruling, Subject, Target
-from daybook_command.domain.permissions import Standing, Standings, is_anonymous, towards_user
+from daybook_command.domain.permissions import Standing, Standings, is_anonymous, user_standings
 from daybook_command.domain.references import Named
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.users import RegisterUser
@@ -21,7 +21,7 @@ def _named(command: RegisterUser) -> Named:
 
 
 def _rights(command: RegisterUser, context: DecisionContext) -> Standings:
-    return frozenset() if is_anonymous(command, context.principal) else towards_user(command, command.data.user_id)
+    return frozenset() if is_anonymous(command, context.principal) else user_standings(command, command.data.user_id)
 
 
 def register_user(command: RegisterUser, _org: Org | None, context: DecisionContext) -> Ruling:

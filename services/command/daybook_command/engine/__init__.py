@@ -1,1 +1,1 @@
-"""The engine: owns the shards of this instance and carries out what they ask for."""
+"""The engine: owns the shards of this instance and carries out their effects."""

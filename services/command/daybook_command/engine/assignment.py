@@ -1,4 +1,4 @@
-"""A partition that this instance owns: its shard, and what is under way for it."""
+"""A partition that this instance owns: its shard, and the work in progress for it."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -7,18 +7,19 @@ from typing import Protocol
 from daybook_command.shard.effects import Answer
 from daybook_command.shard.machine import Shard
 
-# A shard takes no more than this in advance; what is beyond stays in Kafka.
+# A shard queues at most this many commands; later ones stay in Kafka.
 MAX_QUEUED = 2_000
 MAX_QUEUED_BYTES = 8 * 1024 * 1024
-# Batches that are in the log, but whose answers Kafka has not acknowledged: it may take entries, but no answers.
+# Batches that are in the log but whose answers Kafka has not acknowledged. They can pile up if Kafka accepts entries
+# but not answers.
 MAX_ANSWERING = 16
 
 
 class CommandConsumer(Protocol):
-    """The group's consumer of the commands topic, one partition at a time. Other instances' partitions are ignored."""
+    """The group's consumer of the commands topic. Calls for a partition of another instance have no effect."""
 
     async def committed(self, partition: int) -> int:
-        """The offset to go on at. Raises KafkaAway."""
+        """The offset at which to read on. Raises KafkaAway."""
 
     def seek(self, partition: int, offset: int) -> None: ...
 
@@ -31,10 +32,10 @@ class CommandConsumer(Protocol):
 
 @dataclass(slots=True)
 class Assignment:
-    """Its commands are taken once it is `started`, and until it is `leaving`.
+    """The partition's commands are taken after `started` is set and until `leaving` is set.
 
-    `expected_offset` is the one that must come next, `sought_offset` the last one that was asked for a second time.
-    `retakes` counts how often it was taken over again since a batch was last appended.
+    `expected_offset`: the offset of the next command. `sought_offset`: the last offset to which the consumer went back
+    because of a gap. `retakes`: how often the partition was taken over again since the last finished batch.
     """
 
     shard: Shard
@@ -63,7 +64,9 @@ class Assignment:
 
     @property
     def is_full(self) -> bool:
-        """No more commands are read. Once full, it stays so until half of it is gone."""
+        """Whether reading of commands must pause. A paused partition counts as full until it is below half of each
+        limit.
+        """
         inbox = self.shard.inbox
         queued = len(inbox.queue) + len(inbox.aside)
         fill = max(queued / MAX_QUEUED, inbox.size / MAX_QUEUED_BYTES, self.answering / MAX_ANSWERING)

@@ -1,5 +1,5 @@
-"""Carries out what shards ask for: effects in, events out. One snapshot at a time serves the loads of all shards.
-Appends run concurrently, and the producer packs them into one request.
+"""Carries out the effects of shards and returns the results as events. One snapshot at a time serves the loads of all
+shards. Appends run concurrently, and the producer packs them into one request.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ Deliver = Callable[[Event], None]
 
 
 class EffectRunner:
-    """Outages are retried until they end; meanwhile the process is unready."""
+    """During an outage, calls are retried until it ends, and the process is unready."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class EffectRunner:
         return TakenOver(checkpoint, records_read.records, records_read.start, records_read.end)
 
     async def read_log_ends(self) -> dict[int, int]:
-        """Where each partition of the log ends now."""
+        """The present end offset of each partition of the log."""
         return await self.retry("kafka", self._reader.read_ends)
 
     async def read_gap(self, partition: int, gap: ReadGap) -> GapRead:
@@ -67,7 +67,7 @@ class EffectRunner:
         return GapRead(records_read.records)
 
     async def find_overdue_runs(self) -> dict[int, RunsOverdue]:
-        """The overdue runs of each partition. Waits until the next look is due."""
+        """Waits until the next look-up is due, and returns the overdue runs of each partition."""
         return await self.retry("postgres", self._overdue_runs.find_next)
 
     async def pin(self, pin: Pin) -> Pinned:
@@ -89,7 +89,7 @@ class EffectRunner:
             metrics.DEAD_LETTERS.labels(refused.reason.partition(":")[0]).inc()
 
     def queue_load(self, partition: int, load: LoadSnapshot, deliver: Deliver) -> None:
-        """The next snapshot serves all loads that are queued by then."""
+        """Queues a load. The next snapshot serves all loads that are queued by then."""
         self._loads[partition] = (load, deliver)
         self._load_requested.set()
 
@@ -106,7 +106,7 @@ class EffectRunner:
             for partition, (load, deliver) in loads.items():
                 salts = os.urandom(16 * load.commands)
                 deliver(SnapshotLoaded(snapshots[partition], _now_us(), salts))
-                await asyncio.sleep(0)  # a batch takes milliseconds to decide; there may be one for each partition
+                await asyncio.sleep(0)  # deciding a batch takes milliseconds, and each partition may have one
 
     async def run_kafka_probe(self) -> None:
         """Probes Kafka regularly, so that even an idle instance notices an outage."""
@@ -115,7 +115,7 @@ class EffectRunner:
             await asyncio.sleep(PROBE_SECONDS)
 
     async def run_postgres_probe(self) -> None:
-        """Probes PostgreSQL regularly, and compares its clock with ours before a wrong time gets into entries."""
+        """Probes PostgreSQL regularly, and compares its clock with this machine's before entries get wrong times."""
         while True:
             fault = await self.retry("postgres", self._clock_fault)
             if fault is None:
@@ -130,7 +130,9 @@ class EffectRunner:
         return skew_fault_between(asked_us, _now_us(), database_us)
 
     async def retry(self, server: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        """Unready meanwhile, even if other callers reach the server: they may need less of it, or another broker."""
+        """Retries until the attempt succeeds. The process is unready until then, even if other callers reach the
+        server: they may need less of it, or another broker.
+        """
         caller = object()
         try:
             return await retry_forever(attempt, lambda away: self._health.fail(server, str(away), by=caller))

@@ -1,4 +1,4 @@
-"""Owns the shards of this instance: assignments and records in, effects carried out, offsets committed."""
+"""Owns the shards of this instance: gives them commands, carries out their effects, and commits offsets."""
 
 import asyncio
 import time
@@ -30,12 +30,12 @@ from daybook_infra.runtime.retrying import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SE
 
 TICK_SECONDS = 0.25
 IDLE_POLL_SECONDS = 0.01
-# What a rebalance waits for a batch under way; the session would be lost at 6 s.
-HAND_OVER_SECONDS = 2.0
+# How long a rebalance waits for a batch in progress. The consumer's session would end after 6 s.
+REVOKE_SECONDS = 2.0
 
 
 class Engine:
-    """`run` must be going before partitions are assigned. A bug in any task ends `run` with its exception."""
+    """Start `run` before partitions are assigned. A bug in any task ends `run` with the bug's exception."""
 
     def __init__(self, config: ShardConfig, effects: EffectRunner, consumer: CommandConsumer, health: Health) -> None:
         self._config = config
@@ -59,33 +59,33 @@ class Engine:
             group.create_task(self._run_overdue())
 
     def assign(self, partitions: Iterable[int]) -> None:
-        """The partitions belong to this instance now. They are paused: each is taken over before it is read."""
+        """Called when this instance gets partitions. Each stays paused until its shard has taken it over."""
         for partition in partitions:
             assignment = Assignment(Shard.of(partition, self._config), time.perf_counter())
             self._assignments[partition] = assignment
             self._report.assigned(partition)
             self._spawn(assignment, self._run_answers(assignment))
             self._run_effects(assignment, assignment.shard.start())
-        self._report.assignments(len(self._assignments))
+        self._report.assignments_changed(len(self._assignments))
 
     async def revoke(self, partitions: Iterable[int]) -> None:
-        """Gives partitions away. Batches under way get HAND_OVER_SECONDS; commands that only wait stay in Kafka."""
+        """Gives partitions away. Batches in progress have REVOKE_SECONDS to finish; queued commands stay in Kafka."""
         leaving = [self._assignments[partition] for partition in partitions if partition in self._assignments]
         for assignment in leaving:
             assignment.leaving = True
             assignment.shard.inbox.clear()
             self._pause_or_resume(assignment)
-        await self._wait_until_idle(leaving, HAND_OVER_SECONDS)
+        await self._wait_until_idle(leaving, REVOKE_SECONDS)
         await self._commit()
         for assignment in leaving:
             del self._assignments[assignment.partition]
             self._report.revoked(assignment.partition)
             for task in assignment.tasks:
                 task.cancel()
-        self._report.assignments(len(self._assignments))
+        self._report.assignments_changed(len(self._assignments))
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more commands; those taken may still be decided, answered and committed within `seconds`."""
+        """Takes no more commands, and waits up to `seconds` until those taken are decided, answered and committed."""
         self._draining = True
         for assignment in self._assignments.values():
             self._pause_or_resume(assignment)
@@ -93,7 +93,7 @@ class Engine:
         await self._commit()
 
     def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        """Calls `take` in a task of `run`: FastStream swallows what its handler raises, and a bug must end `run`."""
+        """Calls `take` in a task of `run`: a bug must end `run`, but FastStream swallows exceptions of its handler."""
 
         async def take() -> None:
             self.take(partition, records)
@@ -101,7 +101,7 @@ class Engine:
         self._group.create_task(take())
 
     def take(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        """Records of one partition in offset order. Those of another instance's partition are ignored."""
+        """Gives the records, in offset order, to the shard. Ignores partitions of other instances."""
         assignment = self._assignments.get(partition)
         if assignment is None or not assignment.takes_commands:
             return
@@ -112,8 +112,11 @@ class Engine:
             self._deliver(assignment, CommandsArrived(following))
 
     def _next_in_order(self, assignment: Assignment, records: Sequence[CommandRecord]) -> Sequence[CommandRecord]:
-        """Records that were fetched before a rebalance can arrive after it. If any were taken ahead of earlier ones,
-        the commit behind them would lose those. So the consumer seeks once; a gap that persists is accepted.
+        """The records from the expected offset on. If there is a gap before them, returns none and seeks back once; if
+        the gap is still there then, it is accepted.
+
+        Records that were fetched before a rebalance can arrive after it. If a shard took records ahead of earlier ones,
+        their commit would lose the earlier ones.
         """
         expected = assignment.expected_offset
         following = [record for record in records if record.offset >= expected]
@@ -124,7 +127,7 @@ class Engine:
         return following
 
     def _deliver(self, assignment: Assignment, event: Event) -> None:
-        """Drops events for a partition that was given away meanwhile, even if it is assigned again by now."""
+        """Gives the event to the shard, unless the partition was given away since, even if it was assigned again."""
         if self._assignments.get(assignment.partition) is assignment:
             self._run_effects(assignment, assignment.shard.handle(event))
 
@@ -147,7 +150,7 @@ class Engine:
             case Pin():
                 self._spawn(assignment, self._deliver_result(assignment, effects.pin(effect)))
             case Append():
-                self._report.appending(partition, len(effect.records))
+                self._report.append_started(partition, len(effect.records))
                 self._spawn(assignment, self._deliver_result(assignment, effects.append(partition, effect)))
             case ReadGap():
                 self._spawn(assignment, self._deliver_result(assignment, effects.read_gap(partition, effect)))
@@ -185,11 +188,11 @@ class Engine:
         self._deliver(assignment, event)
         if shard.phase is not ShardPhase.STOPPED and shard.held is None:
             self._report.taken_over(assignment)
-        # Last, so that another partition of the log without a leader does not keep this one from deciding.
+        # Last, so that this partition can decide even if another partition of the log has no leader.
         self._deliver(assignment, EndsRead(takeover, await self._effects.read_log_ends()))
 
     async def _run_answers(self, assignment: Assignment) -> None:
-        """One after another, so that offsets are committed in order."""
+        """Publishes answers one after another, so that offsets are committed in order."""
         while True:
             answer = await assignment.answers.get()
             await self._effects.answer(assignment.partition, answer)
@@ -213,10 +216,10 @@ class Engine:
             await asyncio.sleep(TICK_SECONDS)
             for assignment in list(self._assignments.values()):
                 self._deliver(assignment, Tick())
-                self._report.sizes(assignment)
+                self._report.sizes_measured(assignment)
 
     async def _run_overdue(self) -> None:
-        """Runs whose workers are gone are failed by the owner of their org's partition."""
+        """Tells each shard which runs of its partition are overdue, so that the shard fails them."""
         while True:
             for partition, event in (await self._effects.find_overdue_runs()).items():
                 assignment = self._assignments.get(partition)
@@ -227,12 +230,12 @@ class Engine:
         deadline = time.monotonic() + seconds
         while busy := [each.partition for each in assignments if not each.is_idle]:
             if time.monotonic() > deadline:
-                self._report.left_busy(busy)
+                self._report.partitions_left_busy(busy)
                 return
             await asyncio.sleep(IDLE_POLL_SECONDS)
 
     def _pause_or_resume(self, assignment: Assignment) -> None:
-        """A shard that takes over, waits, is full or stopped leaves its commands in Kafka."""
+        """Leaves the commands in Kafka while the shard takes over, waits, is full or has stopped."""
         shard = assignment.shard
         waits = shard.held is not None or shard.phase in {ShardPhase.TAKING_OVER, ShardPhase.STOPPED}
         pause = self._draining or not assignment.takes_commands or waits or assignment.is_full
@@ -242,5 +245,5 @@ class Engine:
 
 
 def retake_pause(retakes: int) -> float:
-    """Seconds before the log is folded again: none the first time, as a lost race is no outage."""
+    """Seconds to wait before the log is folded again. The first time there is no pause: a lost race is no outage."""
     return min(FIRST_PAUSE_SECONDS * 2.0 ** min(retakes - 2, 10), LONGEST_PAUSE_SECONDS) if retakes > 1 else 0.0

@@ -1,4 +1,4 @@
-"""Reports what the engine does: events in; log lines, metrics and health out."""
+"""Reports what the engine does, as log lines, metrics and health."""
 
 import time
 from collections.abc import Iterable, Sequence
@@ -12,34 +12,34 @@ from daybook_infra.runtime.logs import get_logger
 
 ASSIGNMENT = "assignment"
 DAY_MS = 86_400_000
-IDS_WAIT = "commands that choose ids wait: not every partition is projected up to where it ended at the takeover"
+IDS_WAIT = "commands that choose ids wait until every partition is projected up to its end at the takeover"
 
 log = get_logger(__name__)
 
 
 class EngineReport:
-    """Once created, the process is not ready until partitions are assigned."""
+    """After it is created, the process is not ready until partitions are assigned."""
 
     def __init__(self, health: Health) -> None:
         self._health = health
         health.require(ASSIGNMENT)
 
     def assigned(self, partition: int) -> None:
-        self._health.require(condition(partition))
+        self._health.require(condition_name(partition))
 
-    def assignments(self, count: int) -> None:
+    def assignments_changed(self, count: int) -> None:
         metrics.ASSIGNED_PARTITIONS.set(count)
         self._health.ok(ASSIGNMENT)
 
     def revoked(self, partition: int) -> None:
         for gauge in metrics.PARTITION_GAUGES:
             gauge.labels(partition).set(0)
-        self._health.ok(condition(partition))
-        self._health.note(condition(partition), None)
+        self._health.ok(condition_name(partition))
+        self._health.note(condition_name(partition), None)
 
     def taken_over(self, assignment: Assignment) -> None:
         metrics.TAKEOVER_SECONDS.observe(time.perf_counter() - assignment.assigned_at)
-        self._health.ok(condition(assignment.partition))
+        self._health.ok(condition_name(assignment.partition))
 
     def commands_taken(self, partition: int, records: Sequence[CommandRecord]) -> None:
         metrics.COMMANDS.labels(partition).inc(len(records))
@@ -50,7 +50,7 @@ class EngineReport:
                     "commands_lost", partition=partition, first_offset=record.lost_from, last_offset=record.offset
                 )
 
-    def appending(self, partition: int, entries: int) -> None:
+    def append_started(self, partition: int, entries: int) -> None:
         metrics.ENTRIES.labels(partition).inc(entries)
 
     def shard_reported(self, partition: int, report: Report) -> None:
@@ -60,35 +60,35 @@ class EngineReport:
         log.warning("shard_report", partition=partition, kind=report.kind, detail=report.detail, exc_info=report.error)
 
     def held(self, partition: int, reason: str | None) -> None:
-        """None: the shard goes on."""
+        """`reason`: why the shard waits; None if it no longer does."""
         if reason is None:
-            self._health.ok(condition(partition))
+            self._health.ok(condition_name(partition))
         else:
-            self._health.fail(condition(partition), reason)
+            self._health.fail(condition_name(partition), reason)
 
     def stopped(self, partition: int, reason: str) -> None:
         log.critical("partition_stopped", partition=partition, reason=reason)
-        self._health.fail(condition(partition), reason)
+        self._health.fail(condition_name(partition), reason)
 
-    def sizes(self, assignment: Assignment) -> None:
+    def sizes_measured(self, assignment: Assignment) -> None:
         partition, memory, inbox = assignment.partition, assignment.shard.memory, assignment.shard.inbox
-        self._health.note(condition(partition), IDS_WAIT if inbox.aside else None)
+        self._health.note(condition_name(partition), IDS_WAIT if inbox.aside else None)
         metrics.TAIL.labels(partition).set(len(memory.tail))
         metrics.CACHED_ORGS.labels(partition).set(len(memory.cache))
         metrics.QUEUED.labels(partition).set(len(inbox.queue) + len(inbox.aside))
         metrics.QUEUED_BYTES.labels(partition).set(inbox.size)
 
-    def left_busy(self, partitions: Sequence[int]) -> None:
+    def partitions_left_busy(self, partitions: Sequence[int]) -> None:
         log.warning("partitions_left_busy", partitions=partitions)
 
 
-def condition(partition: int) -> str:
+def condition_name(partition: int) -> str:
     return f"partition {partition}"
 
 
 def oldest_command_fault(assignments: Iterable[Assignment]) -> str | None:
-    """Since when the oldest command has waited, if that is more than a day."""
-    times = [assignment.shard.oldest_ms() for assignment in assignments]
+    """A text that says since when the oldest command has waited, if it has waited for more than a day."""
+    times = [assignment.shard.oldest_command_ms() for assignment in assignments]
     oldest = min((each for each in times if each is not None), default=None)
     if oldest is None or time.time() * 1000 - oldest < DAY_MS:
         return None

@@ -1,1 +1,1 @@
-"""The HTTP door: publishes commands, waits for their results, and answers each."""
+"""The HTTP door: publishes the commands of requests, waits for their results, and answers the requests."""

@@ -1,4 +1,4 @@
-"""The HTTP door as an ASGI app: its dependencies in, the app out. It starts and stops nothing."""
+"""Makes the ASGI app of the HTTP door from its dependencies. Starts and stops nothing."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from daybook_command.http.commands import CommandRoutes
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.outcome_lookup import outcome_router
 from daybook_command.http.rate import Buckets, UserRate
-from daybook_command.http.route_metrics import measured
+from daybook_command.http.route_metrics import with_metrics
 from daybook_infra.runtime.health import health_router
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -30,7 +30,7 @@ def create_app(
     lifespan: Lifespan | None = None,
     registry: CollectorRegistry = REGISTRY,
 ) -> FastAPI:
-    """Raises SettingsError if no token could be verified."""
+    """Raises SettingsError if the settings have no key to verify tokens with."""
     authenticator = Authenticator(deps.settings, time.time, time.monotonic)
     rate = UserRate(Buckets(deps.settings.rate, deps.settings.burst, time.monotonic))
     commands = CommandRoutes(deps, authenticator, rate)
@@ -45,7 +45,7 @@ def create_app(
 
 
 def _hot_route(path: str, endpoint: Endpoint) -> Route:
-    """Starlette's plain route: FastAPI's would parse and validate again what contracts do, at twice the cost."""
+    """A plain route of Starlette. A FastAPI route would parse and validate commands again, at twice the cost."""
     route = Route(path, endpoint, methods=["POST"])
-    route.app = measured(path, route.app)
+    route.app = with_metrics(path, route.app)
     return route

@@ -8,7 +8,7 @@ from faststream.specification import AsyncAPI
 
 
 def mount_asyncapi(app: FastAPI, broker: KafkaBroker) -> None:
-    """Serves JSON, as AsyncAPI's own tools read it; an HTML page would need scripts from other servers."""
+    """Serves JSON, which AsyncAPI's own tools read. An HTML page would need scripts from other servers."""
     specification = AsyncAPI(
         broker,
         title="Daybook",

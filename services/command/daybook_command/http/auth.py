@@ -1,4 +1,4 @@
-"""Authentication: an Authorization header in, a principal out, or a refusal."""
+"""Authentication: verifies an Authorization header and returns its principal, or refuses the request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ SERVICE_ROLE: Final = "service_role"
 KINDS: Final = {"authenticated": "user", SERVICE_ROLE: "service"}
 # Tolerated clock skew for `exp` and `nbf`.
 LEEWAY_SECONDS: Final = 5
-# Verifying a token costs 35-350 µs, finding it here about 1. Takes about 20 MB when full.
+# Verifying a token takes 35-350 µs, looking it up in the cache about 1 µs. A full cache takes about 20 MB.
 MAX_CACHED_TOKENS: Final = 10_000
 MAX_TOKEN_LENGTH: Final = 8_192
-# A revoked key is accepted no longer than this plus the key cache's time.
+# How long a verified token stays in the cache. A revoked key is accepted for at most this time plus FRESH_SECONDS.
 TRUST_SECONDS: Final = 300.0
 
 
@@ -34,7 +34,7 @@ class _VerifiedToken:
 
 
 class Authenticator:
-    """`clock` is the wall clock and `monotonic` a monotonic one, both in seconds."""
+    """`clock` is the wall clock and `monotonic` a monotonic clock, both in seconds."""
 
     def __init__(self, settings: Settings, clock: Callable[[], float], monotonic: Callable[[], float]) -> None:
         require_token_keys(settings)
@@ -51,7 +51,7 @@ class Authenticator:
     async def principal(self, header: str | None) -> Principal:
         """Raises RequestRefused: 401, 403 for an anonymous user, or 503 if the provider's keys cannot be fetched."""
         if header is None:
-            raise _unauthenticated("This needs a token: Authorization: Bearer <JWT>.", error=None)
+            raise _unauthenticated("This request needs a token: Authorization: Bearer <JWT>.", error=None)
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not 1 <= len(token) <= MAX_TOKEN_LENGTH:
@@ -73,7 +73,7 @@ class Authenticator:
             raise _unauthenticated(f"The token is refused: {reason}.") from error
         anonymous = claims.get("is_anonymous")
         if anonymous is not None and anonymous is not False and not self._anonymous_allowed:
-            raise refusal(Code.FORBIDDEN, "Anonymous users are not let in here: sign in with an account.")
+            raise refusal(Code.FORBIDDEN, "Anonymous users are not accepted here: sign in with an account.")
         principal = _principal(claims)
         trusted_until = self._monotonic() + min(TRUST_SECONDS, trusted_seconds)
         self._verified[token] = _VerifiedToken(principal, int(claims["exp"]) + LEEWAY_SECONDS, trusted_until)
@@ -90,13 +90,15 @@ class Authenticator:
             audience=self._audience,
             issuer=self._issuer,
             leeway=LEEWAY_SECONDS,
-            # A provider's clock may be slightly ahead; `exp` is what limits a token.
+            # `iat` is not checked: a provider's clock may be slightly ahead, and `exp` limits the token.
             options={"require": ["exp", "sub", "aud"], "verify_iat": False},
         )
         return claims, found.trusted_seconds
 
     def _keys_for(self, token: str) -> TokenKeys:
-        """Chosen by the claimed role, before verification: a signature under that role's keys proves the claim too."""
+        """The keys for the role that the token claims. The role is not verified yet, but a signature by one of these
+        keys also proves the role.
+        """
         if self._service_keys is self._user_keys:
             return self._user_keys
         claimed: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})

@@ -1,7 +1,7 @@
-"""Bounds the memory of requests in progress, in total and per principal, and reads bodies within these bounds.
+"""Limits the memory of requests in progress, in total and per principal, and reads bodies within these limits.
 
-Without a bound, a client that sends faster than Kafka accepts would fill the memory with waiting bodies and lock
-everybody else out.
+Without a limit, a client that sends faster than Kafka accepts would fill the memory with waiting bodies, and requests
+of other clients would fail.
 """
 
 import asyncio
@@ -15,23 +15,25 @@ from daybook_command.http.problems import RequestRefused, refusal
 from daybook_command.metrics import DOOR_HELD
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 
-# Bodies only: what is built from them until they are answered takes several times as much.
+# Counts bodies only. Until they are answered, the objects made from them take several times as much memory.
 MAX_BYTES: Final = 64 * 1024 * 1024
 # One principal gets at most one share, so at least three others can always send.
 SHARES: Final = 4
-# Overhead of a command in addition to its body, so that many tiny commands count too.
+# Counted for each command in addition to its body, because many tiny commands also take memory.
 COMMAND_BYTES: Final = 4 * 1024
 READ_SECONDS: Final = 30.0
 
-FULL: Final = "Too much is being taken in here; nothing was done. Send it again."
-SHARE_FULL: Final = "Too much of yours is being taken in here; nothing was done. Wait for answers, then send it again."
+FULL: Final = "The requests in progress here take too much memory; nothing was done. Send the request again."
+SHARE_FULL: Final = (
+    "Your requests in progress here take too much memory; nothing was done. Wait for answers, then send it again."
+)
 
 
 class BodyBudget:
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._free = max_bytes
         self._share = max_bytes // SHARES
-        self._held: dict[str, int] = {}  # by principal; only those who hold something
+        self._held: dict[str, int] = {}  # by principal; only principals with reserved bytes
 
     @contextmanager
     def reserve(self, principal: str) -> Iterator["Reservation"]:
@@ -44,7 +46,7 @@ class BodyBudget:
             self._release(principal, reservation.size)
 
     def take(self, principal: str, size: int) -> None:
-        """Raises RequestRefused (503) where the total or the principal's share is used up."""
+        """Raises RequestRefused (503) if the total or the principal's share is used up."""
         if size > self._free:
             raise refusal(Code.UNAVAILABLE, FULL)
         held = self._held.get(principal, 0) + size
@@ -73,17 +75,17 @@ class Reservation:
         self.size = 0
 
     def add(self, size: int) -> None:
-        """Raises RequestRefused (503) where the budget is used up."""
+        """Raises RequestRefused (503) if the budget is used up."""
         self._budget.take(self._principal, size)
         self.size += size
 
     def add_commands(self, count: int) -> None:
-        """The overhead of further commands in a batch; `reserve` includes the first."""
+        """Adds the overhead of further commands in a batch. `reserve` has added that of the first command."""
         self.add(count * COMMAND_BYTES)
 
 
 async def read_body(request: Request, max_size: int, reservation: Reservation) -> bytes:
-    """Raises RequestRefused (413, 408, 503) and Starlette's ClientDisconnect. The server drops what is left unread."""
+    """Raises RequestRefused (413, 408, 503) and Starlette's ClientDisconnect. The server discards the unread rest."""
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > max_size:
         raise _too_large(max_size)

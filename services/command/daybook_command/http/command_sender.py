@@ -1,4 +1,4 @@
-"""Publishes checked commands and waits for their results: one answer for each command, in the same order.
+"""Publishes checked commands and waits for their results. Returns one answer for each command, in the same order.
 
 A command that Kafka has acknowledged is never lost, even if its request is cancelled.
 """
@@ -27,7 +27,7 @@ from daybook_infra.runtime.kafka.signer import Signer
 
 Answer = Result | Pending
 T = TypeVar("T")
-# Commands whose outcome is waited for at once, about 2 KB each; callers of more are told to come back.
+# How many commands may wait for their outcome at once, about 2 KB each. Further requests are refused with BUSY.
 MAX_WAITING = 20_000
 
 NOTHING_DONE = "Kafka cannot be reached now; nothing was done. Send the command again with this id."
@@ -40,7 +40,7 @@ BUSY = "Too many requests wait for their outcome here; nothing was done. Send th
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """`wait`: whether the request waits for the outcome, or only for the outcome's address."""
+    """`wait`: whether the caller waits for the outcome. Otherwise the answer only has the path of the outcome."""
 
     principal: Principal
     traceparent: bytes | None
@@ -49,7 +49,7 @@ class Caller:
 
 @dataclass(slots=True)
 class _Delivery:
-    """One command on its way to Kafka. `reply` is None where the caller does not wait."""
+    """One command that is being published. `reply` is None if the caller does not wait."""
 
     command: Command
     correlation_id: str
@@ -64,7 +64,7 @@ class CommandSender:
         self._partitions = deps.settings.partitions
         key = deps.settings.door_key
         self._key = None if key is None else key.get_secret_value().encode()
-        # Makes correlation ids unique: other processes may read the same partition of the results topic.
+        # Makes correlation ids unique, because other processes may read the same partition of the results topic.
         self._process = secrets.token_hex(8)
         self._numbers = itertools.count()
 
@@ -90,8 +90,8 @@ class CommandSender:
         return _Delivery(command, correlation_id, reply)
 
     async def _publish(self, deliveries: Sequence[_Delivery], caller: Caller) -> None:
-        """A command that names a user who is not in the tables yet waits a moment for that user. The other commands
-        with its routing key wait too, which keeps their order.
+        """Publishes the commands. A command that names a user who is not in the tables yet first waits briefly for that
+        user. The other commands with its routing key wait too, to keep their order.
         """
         users = self._deps.users
         unseen = {each.correlation_id: users.unseen(_required_users(each.command)) for each in deliveries}
@@ -111,7 +111,7 @@ class CommandSender:
             DOOR_PUBLISHED.labels(fate.value).inc()
 
     async def _map(self, principal: Principal, work: Callable[[_Delivery], T], items: Sequence[_Delivery]) -> list[T]:
-        """Batches work in time slices; a single command needs none."""
+        """Applies `work` to each item: at once if there is one item, otherwise in time slices."""
         return [work(items[0])] if len(items) == 1 else await self._slices.map(principal, work, items)
 
     def _record(self, delivery: _Delivery, caller: Caller) -> CommandToSend:
@@ -131,7 +131,7 @@ class CommandSender:
 
 
 def outcome_path(command: Command, principal: Principal) -> str:
-    """Where the caller finds the command's outcome. A service that acted for a user has to name the user."""
+    """The path at which the caller finds the command's outcome. A service that acted for a user must name the user."""
     path = f"/v1/orgs/{command.key}/commands/{command.id}"
     acts_for = command.actor_user_id if isinstance(principal, Service) else None
     return path if acts_for is None else f"{path}?actor={acts_for}"

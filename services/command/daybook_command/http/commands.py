@@ -1,7 +1,7 @@
-"""`POST /v1/commands` and `POST /v1/commands:batch`: a request in, its answer out.
+"""`POST /v1/commands` and `POST /v1/commands:batch`: checks a request, sends its commands, and answers it.
 
 The checks, in this order: the token, the rate limit, the body budget, the rate limit again for the body's size, the
-command, and whether the token allows it.
+command, and whether the token's principal may send the command.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from daybook_command.http.body_budget import BodyBudget, read_body
 from daybook_command.http.command_sender import Answer, Caller, CommandSender
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
-from daybook_command.http.problems import invalid, problem_response, refuse_unlisted_service
+from daybook_command.http.problems import invalid_command, problem_response, refuse_unlisted_service
 from daybook_command.http.rate import BYTES_PER_TOKEN, UserRate
 from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
@@ -80,7 +80,9 @@ class CommandRoutes:
         return Caller(principal, traceparent(request), wait=not wants_no_wait(request))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:
-        """Raises InvalidCommand. A larger body waits for a time slice before each step, publishing included."""
+        """Raises InvalidCommand. For a body above BYTES_PER_TOKEN, waits for a time slice before each step, and before
+        the caller publishes the command.
+        """
         if len(body) <= BYTES_PER_TOKEN:
             return _check(_parse_single(body, given_id), principal, self._rules, len(body))
         await self._slices.wait(principal)
@@ -112,16 +114,16 @@ def _parse_item(raw: bytes, principal: Principal, rules: SenderRules) -> Command
     """The command of a batch's item, or the refusal of the item."""
     item = parse_item(raw, default_id=_new_id, check_size=False)
     if isinstance(item, InvalidCommand):
-        return invalid(item)
+        return invalid_command(item)
     try:
         return _check(item, principal, rules, len(raw))
     except InvalidCommand as fault:
-        return invalid(fault)
+        return invalid_command(fault)
 
 
 def _check(command: Command, principal: Principal, rules: SenderRules, size: int) -> Command:
-    """The command with its actor. Raises InvalidCommand if the token or the rules for senders do not allow it.
-    `size`: the command's bytes as received.
+    """The command with its actor. Raises InvalidCommand if the principal or the rules for senders do not allow the
+    command. `size`: how many bytes of the command were received.
     """
     rules.check(command, principal)
     acting = with_actor(command, principal, size, "actor_user_id: your token belongs to another user")

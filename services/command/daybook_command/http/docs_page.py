@@ -1,4 +1,4 @@
-"""`/docs`: a page with forms for the OpenAPI document, which loads nothing from other servers."""
+"""`/docs`: a page that shows the OpenAPI document with forms. It loads nothing from other servers."""
 
 import base64
 import hashlib
@@ -25,7 +25,7 @@ def mount(app: FastAPI) -> None:
     )
     page.headers["Content-Security-Policy"] = content_policy(bytes(page.body))
 
-    # The assets of Swagger UI come with the fastapi_offline package; FastAPI's own page loads them from a CDN.
+    # The fastapi_offline package contains the files of Swagger UI; FastAPI's own page would load them from a CDN.
     app.mount(STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"))
 
     @app.head("/docs", include_in_schema=False)

@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document, in the API's own shapes."""
+"""The examples in the OpenAPI document."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""Request headers as plain values."""
+"""Reads request headers as plain values."""
 
 from typing import Final
 
@@ -26,7 +26,7 @@ def wants_no_wait(request: Request) -> bool:
 
 
 def idempotent_id(request: Request, principal: Principal) -> str | None:
-    """The command id derived from `Idempotency-Key`, None without the header. Raises InvalidCommand."""
+    """The command id computed from `Idempotency-Key`; None without the header. Raises InvalidCommand."""
     header = request.headers.get("idempotency-key")
     if header is None:
         return None

@@ -1,4 +1,6 @@
-"""The OpenAPI document. FastAPI describes its own routes; the two hot paths read raw bodies and are described here."""
+"""The OpenAPI document. FastAPI describes its own routes. The two routes for commands read raw bodies, so this module
+describes them.
+"""
 
 from typing import Any, Final
 
@@ -25,7 +27,7 @@ DESCRIPTION: Final = (
 
 
 def describe(app: FastAPI) -> Schema:
-    """The whole document; the app keeps it after the first call."""
+    """The whole document. The app keeps it after the first call."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
         components = document.setdefault("components", {})
@@ -38,7 +40,7 @@ def describe(app: FastAPI) -> Schema:
 
 
 def _drop_validation_errors(document: Schema) -> None:
-    """FastAPI documents a 422 for every route with parameters; here none can occur."""
+    """FastAPI documents a 422 for every route with parameters, but these routes never answer 422."""
     for path in document["paths"].values():
         for operation in path.values():
             operation["responses"].pop("422", None)
@@ -51,7 +53,7 @@ def _commands() -> dict[str, Schema]:
     schema = TypeAdapter(AnyCommand).json_schema(ref_template=REF.replace("{}", "{model}"))
     schemas: dict[str, Schema] = schema.pop("$defs")
     for model in COMMANDS.values():
-        # Over HTTP the service makes an id if none is given.
+        # Over HTTP, the service makes an id if the command has none.
         schemas[model.__name__]["required"].remove("id")
     return {**schemas, "Command": schema}
 

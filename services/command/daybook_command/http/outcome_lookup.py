@@ -1,4 +1,4 @@
-"""`GET /v1/orgs/{key}/commands/{id}`: a command's outcome, for those who may see it. Everybody else gets a 404."""
+"""`GET /v1/orgs/{key}/commands/{id}`: returns a command's outcome to those who may see it. Others get a 404."""
 
 from typing import Annotated, Final
 
@@ -46,9 +46,7 @@ def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: U
         openapi_extra=SECURED,
     )
     async def get_outcome(
-        key: Annotated[
-            str, Path(description="The command's org; of REGISTER_USER, the user.", json_schema_extra=UUID_FORMAT)
-        ],
+        key: KeyInPath,
         command_id: IdInPath,
         actor: Annotated[str | None, Query(description="Of a service: the user that it acted for.")] = None,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
@@ -70,7 +68,7 @@ def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: U
 async def _may_see(
     principal: Principal, key: str, actor: str | None, outcome: Outcome, policy: ServicePolicy | None, roles: Outcomes
 ) -> bool:
-    """A service that names an actor sees only that actor's commands."""
+    """Whether the principal may see the outcome. A service that names an actor sees only that actor's commands."""
     match principal:
         case Service():
             if policy is not None and not policy.may_look_up(principal, key, outcome.action):
@@ -85,7 +83,7 @@ async def _may_see(
 
 
 def _actor(principal: Principal, named: str | None) -> str | None:
-    """The user whose command is looked up: a user's own id, or the one that a service names."""
+    """The user whose command is looked up: for a user, its own id; for a service, the user that it names."""
     match principal:
         case User(user_id):
             return user_id

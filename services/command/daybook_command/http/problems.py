@@ -1,4 +1,4 @@
-"""Every refusal of the API as problem+json (RFC 9457), those of the framework included."""
+"""Answers every refusal of the API as problem+json (RFC 9457), including refusals by the framework."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
 PROBLEM_JSON = "application/problem+json"
-# A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
+# For Retry-After. A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
 RETRY_SECONDS = 2
 QUARANTINE_SECONDS = 60
 
@@ -44,7 +44,7 @@ def refuse_unlisted_service(principal: Principal, policy: ServicePolicy | None) 
         raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
 
 
-def invalid(fault: InvalidCommand) -> Rejected:
+def invalid_command(fault: InvalidCommand) -> Rejected:
     """The answer to a malformed command."""
     status = TOO_LARGE_STATUS if fault.too_large else None
     return problem(fault.code, fault.detail, command_id=fault.command_id, status=status)
@@ -63,8 +63,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestRefused, _refused)
     app.add_exception_handler(InvalidCommand, _invalid)
     app.add_exception_handler(DatabaseAway, _database_away)
-    app.add_exception_handler(HTTPException, _framework)
-    app.add_exception_handler(ClientDisconnect, _gone)
+    app.add_exception_handler(HTTPException, _framework_refusal)
+    app.add_exception_handler(ClientDisconnect, _client_gone)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -75,7 +75,7 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, InvalidCommand)  # noqa: S101 - registered for this class alone
-    return problem_response(invalid(error))
+    return problem_response(invalid_command(error))
 
 
 async def _database_away(_: Request, error: Exception) -> Response:
@@ -83,21 +83,21 @@ async def _database_away(_: Request, error: Exception) -> Response:
     return problem_response(problem(Code.UNAVAILABLE, "The database cannot be reached now; try again."))
 
 
-async def _framework(request: Request, error: Exception) -> Response:
-    """The router's 404 and 405; any other refusal of the framework means a malformed request."""
+async def _framework_refusal(request: Request, error: Exception) -> Response:
+    """Answers the router's 404 and 405. Any other refusal by the framework means that the request is malformed."""
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
     match error.status_code:
         case 404:
             rejected = problem(Code.NOT_FOUND, f"There is nothing at {request.url.path}.")
         case 405:
-            rejected = problem(Code.NOT_FOUND, f"{request.method} is not offered here.", status=405)
+            rejected = problem(Code.NOT_FOUND, f"{request.method} is not supported here.", status=405)
         case status:
             rejected = problem(Code.INVALID_COMMAND, error.detail, status=status)
     return problem_response(rejected, error.headers)
 
 
-async def _gone(_: Request, __: Exception) -> Response:
-    """The client is gone, so nobody reads this. The body was incomplete, so nothing was done."""
+async def _client_gone(_: Request, __: Exception) -> Response:
+    """The client has closed the connection, so nobody reads this. Nothing was done: the body was incomplete."""
     return problem_response(problem(Code.INVALID_COMMAND, "The connection was closed before the body was whole."))
 
 

@@ -1,4 +1,4 @@
-"""Rate limits: a token bucket for each user. A request costs one token for every started 4 KiB of its body."""
+"""Rate limits: a token bucket for each user. A request costs one token for every 4 KiB of its body or part of them."""
 
 import math
 from collections.abc import Callable
@@ -12,8 +12,8 @@ from daybook_contracts.codes import Code
 from daybook_contracts.senders.principals import Principal, User
 
 BYTES_PER_TOKEN: Final = 4 * 1024
-DETAIL: Final = "More than your rate allows; nothing was done. Send it again after Retry-After."
-# About 20 MB. The least recently active user is dropped, and starts again with a full bucket.
+DETAIL: Final = "Your rate limit is reached; nothing was done. Send the request again after Retry-After."
+# They take about 20 MB. The bucket of the least recently active user is dropped; that user then gets a full bucket.
 MAX_BUCKETS: Final = 100_000
 
 
@@ -33,13 +33,14 @@ class Buckets:
         self._buckets: LRUCache[str, _Bucket] = LRUCache(MAX_BUCKETS)
 
     def take(self, who: str) -> float:
-        """Take one token and return 0.0; if there is none, return the seconds until there is."""
+        """Take one token and return 0.0. If there is none, return the seconds until there is one."""
         return self.charge(who, 1)
 
     def charge(self, who: str, tokens: int, paid: int = 0) -> float:
-        """Take `tokens`, of which `paid` were taken before, and return 0.0. May overdraw a bucket that is not empty.
+        """Take `tokens`, of which `paid` were taken before, and return 0.0. This may take more than the bucket has, but
+        only if it is not empty.
 
-        If the bucket is empty, take nothing, give `paid` back, and return the seconds until it holds a token.
+        If the bucket is empty, take nothing, give `paid` back, and return the seconds until the bucket has a token.
         """
         bucket = self._filled(who)
         bucket.tokens += paid
@@ -49,7 +50,7 @@ class Buckets:
         return 0.0
 
     def overdraw(self, who: str, tokens: int) -> None:
-        """Take further tokens for a request that was admitted, even if the bucket is empty."""
+        """Take further tokens for an accepted request, even if the bucket is empty."""
         self._filled(who).tokens -= tokens
 
     def _filled(self, who: str) -> _Bucket:
@@ -75,18 +76,18 @@ class UserRate:
             _refuse_until(self._buckets.take(str(principal)))
 
     def charge_body(self, principal: Principal, body: bytes) -> None:
-        """Charge the body beyond the first token. Raises RequestRefused (429) if other requests emptied the bucket."""
+        """Charge the body's other tokens. Raises RequestRefused (429) if other requests emptied the bucket."""
         if isinstance(principal, User):
             _refuse_until(self._buckets.charge(str(principal), body_tokens(body), paid=1))
 
     def charge_items(self, principal: Principal, body: bytes, items: int) -> None:
-        """Charge a batch at least one token for each item, its body's tokens included."""
+        """Charge further tokens, so that a batch costs at least one token per item. Its body is charged already."""
         if isinstance(principal, User) and items > body_tokens(body):
             self._buckets.overdraw(str(principal), items - body_tokens(body))
 
 
 def body_tokens(body: bytes) -> int:
-    """How many tokens a body costs: one for every started 4 KiB, at least one."""
+    """How many tokens a body costs: one for every 4 KiB or part of them, and at least one."""
     return max(1, -(-len(body) // BYTES_PER_TOKEN))
 
 

@@ -1,4 +1,4 @@
-"""Counts and times the answers of a route."""
+"""Metrics of a route: counts its answers and measures their time."""
 
 import time
 from http import HTTPStatus
@@ -15,26 +15,26 @@ class MeasuredRoute(APIRoute):
 
     def __init__(self, path: str, *args: Any, **options: Any) -> None:
         super().__init__(path, *args, **options)
-        self.app = measured(path, self.app)
+        self.app = with_metrics(path, self.app)
 
 
-def measured(route: str, app: ASGIApp) -> ASGIApp:
-    """The app, with its answers counted and timed. `route` is the path's pattern, so there are few labels."""
+def with_metrics(route: str, app: ASGIApp) -> ASGIApp:
+    """The app with metrics. `route` is the path's pattern, not the path, so that the metric has few labels."""
 
-    async def measuring(scope: Scope, receive: Receive, send: Send) -> None:
+    async def app_with_metrics(scope: Scope, receive: Receive, send: Send) -> None:
         started = time.monotonic()
-        # An exception that passes through here is answered with a 500 by an outer layer.
+        # If the app raises an exception, an outer layer answers with a 500.
         status = HTTPStatus.INTERNAL_SERVER_ERROR.value
 
-        async def noting(message: Message) -> None:
+        async def send_and_note_status(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await app(scope, receive, noting)
+            await app(scope, receive, send_and_note_status)
         finally:
             DOOR_SECONDS.labels(route, status).observe(time.monotonic() - started)
 
-    return measuring
+    return app_with_metrics

@@ -1,8 +1,8 @@
-"""Divides long work of requests into time slices: work in steps in, its result out.
+"""Runs the long work of requests in time slices, so that it does not block the event loop. The work consists of steps.
 
-Only one slice runs in each iteration of the event loop, however many requests have work. Principals take turns
-round-robin, and the requests of one principal run in order, so a principal with many requests delays another one's by
-one slice per turn.
+Each iteration of the event loop runs only one slice, however many requests have work. Principals take turns
+round-robin, and the requests of one principal run in order. So a principal with many requests delays another principal
+by only one slice per turn.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from daybook_contracts.commands.batch import Steps
 from daybook_contracts.senders.principals import Principal
 
-# A slice may exceed this by its last step: one command of at most 256 KiB.
+# The last step of a slice may exceed this time; it handles one command of at most 256 KiB.
 SLICE_SECONDS: Final = 0.005
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ R = TypeVar("R")
 class TimeSlices:
     def __init__(self) -> None:
         self._busy = False
-        # By principal, in the order of their turns. No queue is empty.
+        # The waiting requests of each principal. The principals are in the order of their turns, and no queue is empty.
         self._waiting: dict[Principal, deque[asyncio.Future[None]]] = {}
 
     async def wait(self, principal: Principal) -> None:
@@ -40,7 +40,7 @@ class TimeSlices:
                     self._grant_next()
                 raise
         self._busy = True
-        # In the next iteration of the loop: other tasks may be ready in this one.
+        # Grants the next slice in the next iteration of the loop, because other tasks may be ready in this one.
         loop.call_soon(self._grant_next)
 
     def _grant_next(self) -> None:

@@ -15,13 +15,14 @@ from daybook_infra.runtime.logs import get_logger
 SHARED_ALGORITHM: Final = "HS256"
 PUBLISHED_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 FETCH_SECONDS: Final = 5.0
-# A revoked key is accepted no longer than this plus the token cache's time.
+# Fetched keys are fetched again after this time. A revoked key is accepted for at most this time plus auth's
+# TRUST_SECONDS.
 FRESH_SECONDS: Final = 600.0
-# While the provider is unreachable: a key that was revoked meanwhile is not accepted after this.
+# While the provider is unreachable, the keys of the last fetch are accepted for this time, even if one was revoked.
 TRUSTED_SECONDS: Final = 86_400.0
-# Tokens with invented key ids must not turn into requests to the provider.
+# An unknown key id causes at most one fetch in this time, so that invented ids do not flood the provider.
 THROTTLE_SECONDS: Final = 30.0
-# Before the first success.
+# If the keys are missing or old, there is at most one fetch in this time.
 RETRY_SECONDS: Final = 2.0
 
 log = get_logger(__name__)
@@ -44,7 +45,7 @@ class PublishedKeys:
     """While the provider is unreachable, the keys of the last fetch stay valid for TRUSTED_SECONDS."""
 
     def __init__(self, url: str, clock: Callable[[], float]) -> None:
-        # The client's own caches are for threads; `_fetching` allows one fetch at a time.
+        # The client's own cache is made for threads. Here `_fetching` allows only one fetch at a time.
         self._client = PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
         self._clock = clock
         self._keys: list[PyJWK] | None = None
@@ -53,7 +54,9 @@ class PublishedKeys:
         self._fetching = asyncio.Lock()
 
     async def find(self, key_id: str | None) -> PyJWK | None:
-        """The key with this id; without an id, the only key there is. Raises KeysUnavailable."""
+        """The key with this id. If `key_id` is None: the provider's only key, or None if it has several. Raises
+        KeysUnavailable.
+        """
         is_old = self.trusted_seconds <= TRUSTED_SECONDS - FRESH_SECONDS
         if not self._trusted or (is_old and not self._fetching.locked()):
             await self._fetch(RETRY_SECONDS)
@@ -95,7 +98,7 @@ class PublishedKeys:
 
 @dataclass(frozen=True, slots=True)
 class TokenKeys:
-    """The keys for one kind of token. False where there is none."""
+    """The keys for one kind of token. False if it has neither a secret nor published keys."""
 
     secret: SecretStr | None
     published: PublishedKeys | None
@@ -108,8 +111,8 @@ class TokenKeys:
         return self.secret is not None or self.published is not None
 
     async def find(self, algorithm: str, key_id: str | None) -> VerificationKey:
-        """The algorithm chooses between secret and published keys, so one cannot pass for the other (RFC 8725, 3.1).
-        Raises PyJWTError and KeysUnavailable.
+        """The key for the algorithm: the secret for HS256, otherwise a published key. So a token cannot use a published
+        key as a shared secret (RFC 8725, 3.1). Raises PyJWTError and KeysUnavailable.
         """
         if algorithm == SHARED_ALGORITHM and self.secret is not None:
             return VerificationKey(self.secret.get_secret_value(), algorithm, inf)

@@ -1,1 +1,1 @@
-"""The Kafka edge: the command consumer, the log, and every record that the service publishes."""
+"""The Kafka edge: consumes commands, reads and writes the log, and publishes the service's other records."""

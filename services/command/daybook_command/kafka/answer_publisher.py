@@ -25,12 +25,13 @@ SendError = BaseException | None
 
 
 class AnswerPublisher:
-    """Publishing a record twice is harmless: readers know commands by their ids."""
+    """A record may be published twice. This is harmless, because readers recognise commands by their ids."""
 
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
         self._topics = topics
         self._replies = replies
-        # Anyone may ask for a reply, and some clients cannot decompress (kafkajs, aiokafka without cramjam).
+        # Not compressed: any client may ask for a reply, and some cannot decompress (kafkajs, aiokafka without
+        # cramjam).
         self._results = ReplaceableProducer(settings, "daybook-command-results", compressed=False)
         self._commands = ReplaceableProducer(settings, "daybook-command-answers")
 
@@ -38,8 +39,8 @@ class AnswerPublisher:
         await asyncio.gather(self._results.stop(), self._commands.stop())
 
     async def publish(self, partition: int, answer: Answer) -> None:
-        """Returns once everything is acknowledged, and raises KafkaAway where that is not known.
-        Records that are too large are replaced or dropped: to wait for them would stop their partition for good.
+        """Returns when all records are acknowledged; raises KafkaAway if some may not be. A record that is too large is
+        replaced or dropped, because retrying it would block its partition for ever.
         """
         remote = tuple(reply for reply in answer.replies if not self._resolve_here(reply))
         records = records_of(self._topics, partition, replace(answer, replies=remote))
@@ -48,27 +49,27 @@ class AnswerPublisher:
         errors = await asyncio.gather(
             self._publish(self._results, partition, results),
             self._publish(self._commands, partition, others),
-            return_exceptions=True,  # neither is left running when the other one fails
+            return_exceptions=True,  # waits for both, even if one of them fails
         )
         for error in errors:
             if error is not None:
                 raise error
 
     def _resolve_here(self, reply: Reply) -> bool:
-        """Gives the reply to a request that waits in this process, without a round trip through Kafka."""
+        """Passes the reply directly to a request that waits in this process. False if there is no such request."""
         correlation_id = reply.correlation_id
         return correlation_id is not None and self._replies.resolve(correlation_id.decode("latin-1"), reply.value)
 
     async def _publish(self, producers: ReplaceableProducer, partition: int, records: Sequence[OutgoingRecord]) -> None:
         while records:
             errors = await self._send_all(producers, partition, records)
-            remaining = (_remaining(record, error) for record, error in zip(records, errors, strict=True))
+            remaining = (_still_to_send(record, error) for record, error in zip(records, errors, strict=True))
             records = [record for record in remaining if record is not None]
 
     async def _send_all(
         self, producers: ReplaceableProducer, partition: int, records: Sequence[OutgoingRecord]
     ) -> list[SendError]:
-        """Raises KafkaAway if records failed and none of them because it is too large."""
+        """The error of each record. Raises KafkaAway instead if records failed and none of them is too large."""
         problem = f"the answers of partition {partition} were not acknowledged"
         async with producers.use(problem, seconds=PUBLISH_SECONDS) as producer:
             acks = [await _send(producer, record) for record in records]
@@ -78,13 +79,14 @@ class AnswerPublisher:
             ]
             _raise_unless_too_large(errors)
         if any(errors):
-            # Its sequence numbers are lost: all records after the refused one failed too, and are sent again.
+            # The refusal breaks the producer's sequence of numbers, so all later records failed too. They are sent
+            # again by a new producer.
             producers.discard(producer)
         return errors
 
 
 async def _send(producer: AIOKafkaProducer, record: OutgoingRecord) -> "asyncio.Future[object]":
-    """The acknowledgement to come. It also fails if aiokafka refuses the record as over its `max_request_size`."""
+    """A future for the acknowledgement. It fails too if aiokafka refuses the record because of `max_request_size`."""
     try:
         ack: asyncio.Future[object] = await producer.send(
             record.topic, record.value, key=record.key, partition=record.partition, headers=record.headers
@@ -101,8 +103,8 @@ def _raise_unless_too_large(errors: Sequence[SendError]) -> None:
         raise failures[0]
 
 
-def _remaining(record: OutgoingRecord, error: SendError) -> OutgoingRecord | None:
-    """What is still to be sent of a record."""
+def _still_to_send(record: OutgoingRecord, error: SendError) -> OutgoingRecord | None:
+    """The record that still has to be sent: the same one, its fallback, or None."""
     if error is None:
         return None
     if not isinstance(error, _TOO_LARGE):

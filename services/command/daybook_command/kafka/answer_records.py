@@ -1,7 +1,7 @@
-"""The records that publish a shard's answer: replies, forwarded commands and refused ones in, records out.
+"""Makes the records of a shard's answer: replies, forwarded commands and refused commands.
 
-Some are too large for their topic: they have more headers than the records they answer, and what was compressed may be
-of any size once it is decompressed.
+Some of these records are too large for their topic. They have more headers than the received record, and a received
+record that was compressed may have any size once it is decompressed.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ UNREADABLE_ID = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRecord:
-    """`fallback` is published if this one is refused for its size. A reply has none: its outcome is in the log."""
+    """`fallback` is published if this record is refused for its size. A reply has none: its outcome is in the log."""
 
     topic: str
     partition: int
@@ -37,7 +37,7 @@ class OutgoingRecord:
 
 
 def records_of(topics: Topics, partition: int, answer: Answer) -> list[OutgoingRecord]:
-    """`partition` is where the commands came from. Records for the same partition of a topic keep their order."""
+    """`partition`: the partition of the answered commands. Records for one partition of a topic keep their order."""
     return [
         *(_reply(topics, reply) for reply in answer.replies),
         *(_forward(topics, partition, forward) for forward in answer.forwards),
@@ -69,9 +69,9 @@ def _refused(topics: Topics, partition: int, refused: RefusedRecord) -> Outgoing
         origin.append((ORIGIN_LAST, _origin(topics, partition, record.offset)))
     why = f"{reason} (the record is too large to be kept here: it is at its origin alone)"
     headers = _merge(record.headers, (REASON, (why if record.is_oversize else reason).encode()), *origin)
-    # aiokafka sends no record that has neither key nor value; such a one gets an empty value.
-    nothing = record.key is None and record.value is None
-    value = b"" if nothing or not refused.keep_value else record.value
+    # aiokafka does not send a record without key and value, so such a record gets an empty value.
+    is_empty = record.key is None and record.value is None
+    value = b"" if is_empty or not refused.keep_value else record.value
     notice = OutgoingRecord(topics.commands_dlq, refused.partition, None, b"", [(REASON, why.encode()), *origin], None)
     return OutgoingRecord(topics.commands_dlq, refused.partition, record.key, value, headers, notice)
 
@@ -81,6 +81,6 @@ def _origin(topics: Topics, partition: int, offset: int) -> bytes:
 
 
 def _merge(headers: Headers, *more: tuple[str, bytes]) -> list[tuple[str, bytes]]:
-    """The record's headers, then `more`, which replace those of the same name."""
+    """The record's headers and then `more`, without those headers of the record whose names are in `more`."""
     replaced = {name for name, _ in more}
     return [*(header for header in headers if header[0] not in replaced), *more]

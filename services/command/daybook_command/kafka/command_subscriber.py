@@ -1,5 +1,5 @@
-"""The Kafka door: a FastStream batch subscriber on the commands topic, whose partitions the engine's shards decide.
-The engine says which offsets to commit; the consumer's own positions are never committed.
+"""The Kafka door: a FastStream batch subscriber on the commands topic. It passes the records to the engine's shards.
+The engine says which offsets to commit; the consumer never commits its own positions.
 """
 
 import asyncio
@@ -29,13 +29,14 @@ log = get_logger(__name__)
 
 CALL_SECONDS = 5.0
 MAX_RECORDS = 2_000
-# FastStream waits this long for records and, after an empty poll, once more: a lone command's delay, against idle CPU.
+# FastStream waits this long for records and, after an empty poll, once more. A higher value delays single commands; a
+# lower one uses more CPU while there are none.
 POLL_MS = 3
 FETCH = fetch_options(bulk=False)
 
 
 class Shards(Protocol):
-    """Take the partitions that are assigned to this instance, and their records."""
+    """The engine as the subscriber sees it: gets the partitions assigned to this instance, and their records."""
 
     def assign(self, partitions: Iterable[int]) -> None: ...
 
@@ -45,7 +46,7 @@ class Shards(Protocol):
 
 
 class CommandSubscriber(ConsumerRebalanceListener):
-    """The group's consumer, its rebalances, and where each partition is read, paused and committed."""
+    """The group's consumer: handles rebalances, and seeks, pauses, resumes and commits single partitions."""
 
     def __init__(self, settings: Settings, topics: Topics) -> None:
         self.broker = _broker(settings)
@@ -74,13 +75,14 @@ class CommandSubscriber(ConsumerRebalanceListener):
         self._subscriber(self._hand_over)
 
     async def start(self, shards: Shards) -> None:
-        """Raises KafkaAway where Kafka cannot be reached."""
+        """Raises KafkaAway if Kafka cannot be reached."""
         self._shards = shards
         try:
             async with translated(self._settings, "the commands topic cannot be subscribed", seconds=2 * CALL_SECONDS):
                 await self.broker.start()
         except KafkaAway:
-            # Left alive, it would join the group next to the next attempt's, and get partitions that are never read.
+            # An open consumer would join the group beside that of the next attempt, and nobody would read its
+            # partitions.
             if self._consumer is not None:
                 await kafka.close_quietly(self._consumer)
             raise
@@ -94,26 +96,30 @@ class CommandSubscriber(ConsumerRebalanceListener):
         return consumer
 
     async def _hand_over(self, records: Any) -> None:
-        """FastStream hands over what `_decode` made: the raw records, partition by partition."""
+        """Passes records to the shards. FastStream calls this with the result of `_decode`: raw records, grouped by
+        partition.
+        """
         if self._shards is None:
             return
         for partition, run in groupby(records, key=lambda record: record.partition):
             self._shards.hand_over(partition, [command_record(record) for record in run])
-            await asyncio.sleep(0)  # each shard begins with its records in a turn of the loop of its own
+            await asyncio.sleep(0)  # each shard starts its work in another iteration of the event loop
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         if self._shards is not None:
             await self._shards.revoke([place.partition for place in revoked])
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Pause first thing, before any await: records can be handed over while this still runs (aiokafka, 738)."""
+        """Pauses before any await, because records can arrive while this still runs (aiokafka, 738)."""
         places = list(assigned)
         if self._consumer is not None and self._shards is not None:
             self._consumer.pause(*places)
             self._shards.assign([place.partition for place in places])
 
     async def committed(self, partition: int) -> int:
-        """Where to go on: the committed offset, the topic's first if there is none; raises KafkaAway."""
+        """The offset at which to read on: the committed one or, if there is none, the partition's first. Raises
+        KafkaAway.
+        """
         place = TopicPartition(self._topic, partition)
         problem = f"no committed offset of partition {partition}"
         async with translated(self._settings, problem, seconds=CALL_SECONDS):
@@ -142,7 +148,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             consumer.resume(place)
 
     async def commit(self, offsets: dict[int, int]) -> None:
-        """A commit that fails is logged: the commands come again, and are recognised by their ids."""
+        """Commits the offsets. Only logs a failure: the commands are then read again and recognised by their ids."""
         places = {TopicPartition(self._topic, partition): offset for partition, offset in offsets.items()}
         try:
             async with translated(self._settings, "offsets cannot be committed", seconds=CALL_SECONDS):
@@ -152,7 +158,7 @@ class CommandSubscriber(ConsumerRebalanceListener):
             log.warning("offsets_not_committed", partitions=sorted(offsets), reason=str(away))
 
     def _consumer_of(self, place: TopicPartition) -> AIOKafkaConsumer | None:
-        """The consumer, if the partition is (still) assigned to it."""
+        """The consumer; None if the partition is not assigned to it, or no longer."""
         consumer = self._consumer
         return consumer if consumer is not None and place in consumer.assignment() else None
 
@@ -174,7 +180,7 @@ def _broker(settings: Settings) -> KafkaBroker:
 
 
 def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | None:
-    """TLS and SASL as the settings say, in FastStream's classes."""
+    """FastStream's objects for TLS and SASL, from the settings."""
     if not settings.kafka_security.startswith("SASL"):
         return None if tls is None else BaseSecurity(ssl_context=tls)
     sasl = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
@@ -183,19 +189,19 @@ def _security(settings: Settings, tls: ssl.SSLContext | None) -> BaseSecurity | 
 
 
 def command_record(record: ConsumerRecord[bytes, bytes]) -> CommandRecord:
-    # Kafka allows headers without a value, whatever aiokafka's types say: they are ignored. So are headers that no
-    # answer could repeat: one fetch may hold hundreds of records with 64 MiB of them.
+    # Ignores headers without a value, which Kafka allows although aiokafka's types do not. Also ignores headers that
+    # are too large to be repeated in an answer: one fetch may have hundreds of records with 64 MiB of headers.
     headers: Iterable[tuple[str, bytes | None]] = record.headers
     given = tuple((name, value) for name, value in headers if value is not None and len(value) <= DEAD_LETTER_BYTES)
     value: bytes | None = record.value
     lost_from = value.first_offset if isinstance(value, LostBatch) else None
     if value is not None and len(value) > ENVELOPE_BYTES:
-        value = value[: ENVELOPE_BYTES + 1]  # enough to be refused for its size
+        value = value[: ENVELOPE_BYTES + 1]  # still too long, so the command is refused for its size
     return CommandRecord(record.offset, record.key, value, given, record.timestamp, lost_from)
 
 
 async def _parse(records: tuple[ConsumerRecord[bytes, bytes], ...]) -> KafkaMessage:
-    """The raw records as they are: FastStream's own parser decodes headers and fails on bytes that are no UTF-8."""
+    """Passes the raw records on. FastStream's own parser would decode headers, and fail on bytes that are not UTF-8."""
     return KafkaMessage(raw_message=records, body=b"", consumer=FAKE_CONSUMER)
 
 

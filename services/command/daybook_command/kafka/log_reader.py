@@ -1,4 +1,4 @@
-"""Reads ranges of the audit log for shards: a partition and offsets in, records out."""
+"""Reads ranges of the audit log for shards."""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,14 +12,14 @@ from daybook_infra.runtime.kafka.lost_batch import offsets_of
 from daybook_infra.runtime.kafka.replaceable import ReplaceableConsumer
 from daybook_infra.runtime.settings import Settings
 
-# No answer for so long means that the partition's leader is away; the caller tries again.
+# If the partition's leader does not answer for this time, it counts as away; the caller tries again.
 STALL_SECONDS = 10.0
 POLL_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """`start` and `end` are the log's own bounds when it was read."""
+class LogRange:
+    """The records of a range. `start` and `end`: the first and the end offset of the whole log when it was read."""
 
     records: Sequence[LogRecord]
     start: int
@@ -27,8 +27,8 @@ class Stretch:
 
 
 class LogReader:
-    """Two consumers without a group. One reads, one range after another. The other asks where the log ends, so that a
-    partition without a leader does not delay reads of other partitions.
+    """Has two consumers without a group. One reads ranges, one after another. The other asks for the log's ends, so
+    that a partition without a leader does not delay reads of other partitions.
     """
 
     def __init__(self, settings: Settings, topic: str) -> None:
@@ -42,19 +42,19 @@ class LogReader:
         await asyncio.gather(self._reading.stop(), self._asking.stop())
 
     async def read_ends(self) -> dict[int, int]:
-        """Where each partition of the log ends. Raises KafkaAway unless every partition's leader says so."""
+        """The end offset of each partition of the log. Raises KafkaAway unless the leaders of all partitions answer."""
         problem = "not every partition of the log can be asked where it ends"
         async with self._ask_lock, self._asking.use(problem) as consumer, asyncio.timeout(STALL_SECONDS):
             ends = await consumer.end_offsets(self._places)
         return {place.partition: end for place, end in ends.items()}
 
-    async def read(self, partition: int, start: int, stop: int | None = None) -> Stretch:
-        """Records in [start, stop), to the log's present end if `stop` is None. Raises KafkaAway."""
+    async def read(self, partition: int, start: int, stop: int | None = None) -> LogRange:
+        """The records in [start, stop), or up to the log's present end if `stop` is None. Raises KafkaAway."""
         problem = f"the log of partition {partition} cannot be read"
         async with self._read_lock, self._reading.use(problem) as consumer:
             return await self._read(consumer, partition, start, stop)
 
-    async def _read(self, consumer: AIOKafkaConsumer, partition: int, start: int, stop: int | None) -> Stretch:
+    async def _read(self, consumer: AIOKafkaConsumer, partition: int, start: int, stop: int | None) -> LogRange:
         place = TopicPartition(self._topic, partition)
         async with asyncio.timeout(STALL_SECONDS):
             first = (await consumer.beginning_offsets([place]))[place]
@@ -68,12 +68,14 @@ class LogReader:
             consumer.seek(place, max(start, first))
             await self._read_until(consumer, place, stop, records)
             consumer.unsubscribe()
-        return Stretch([record for record in records if record.offset < stop], first, end)
+        return LogRange([record for record in records if record.offset < stop], first, end)
 
     async def _read_until(
         self, consumer: AIOKafkaConsumer, place: TopicPartition, stop: int, records: list[LogRecord]
     ) -> None:
-        """Up to `stop` by the consumer's position, not by records: some offsets hold none (a transaction's markers)."""
+        """Reads until the consumer's position reaches `stop`. Records do not tell this: some offsets have no record,
+        such as those of a transaction's markers.
+        """
         stalled_at = asyncio.get_running_loop().time() + STALL_SECONDS
         position = await consumer.position(place)
         while position < stop:

@@ -1,4 +1,4 @@
-"""Appends to the audit log: one batch in, what is known of it out. It never guesses and never retries."""
+"""Appends batches to the audit log and returns what is known: acknowledged, unknown or refused. Never retries."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
 from daybook_infra.runtime.settings import Settings
 
 APPEND_SECONDS = 10.0
-# Longer than it takes until the same batch has been tried once more, by a shard that has folded the log again.
+# How long an unknown append counts as a fault. In this time the shard takes over again and tries the batch once more.
 FAULT_SECONDS = 20.0
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 
@@ -27,7 +27,7 @@ AppendOutcome = Acknowledged | AppendUnknown | AppendRefused
 
 
 class LogWriter:
-    """One idempotent producer for all partitions, thrown away after anything but an acknowledgement."""
+    """Uses one idempotent producer for all partitions, and replaces it if a batch is not acknowledged."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
@@ -38,7 +38,7 @@ class LogWriter:
 
     @property
     def fault(self) -> str | None:
-        """For health: a leader may be there, and yet too few copies for an acknowledgement."""
+        """For health: shows, for example, that a partition has a leader but too few copies for an acknowledgement."""
         now = asyncio.get_running_loop().time()
         late = sorted(partition for partition, at in self._unknown_at.items() if now - at < FAULT_SECONDS)
         if not late:
@@ -49,7 +49,7 @@ class LogWriter:
         await self._producers.stop()
 
     async def append(self, partition: int, append: Append) -> AppendOutcome:
-        """What became of the batch; a deadline that passed means unknown."""
+        """Appends the batch and returns the outcome. If the deadline passes, the outcome is unknown."""
         outcome = await self._try_append(partition, append)
         self._unknown_at.pop(partition, None)
         if isinstance(outcome, AppendUnknown):
@@ -69,7 +69,7 @@ class LogWriter:
         except KafkaAway as away:
             self._reason = describe_error(self._settings, away.__cause__ or away)
             return AppendUnknown()
-        # An idempotent retry that the broker had already taken is acknowledged without an offset.
+        # If the producer retries a batch that the broker already has, the broker acknowledges it without an offset.
         return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)
 
 

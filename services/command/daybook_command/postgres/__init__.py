@@ -1,1 +1,1 @@
-"""The PostgreSQL edge: everything that the service reads from the tables, and the ids that it reserves."""
+"""The PostgreSQL edge: reads the tables, reserves chosen ids, and pins users."""

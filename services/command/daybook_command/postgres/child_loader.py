@@ -1,5 +1,5 @@
-"""Loads runs, dead letters, alerts and activities, which are too many to be loaded with their org: needs in; the rows
-that they name, and those that policies need besides, out. The caller's transaction must be a snapshot.
+"""Loads the runs, dead letters, alerts and activities that a batch needs: those that its needs name, and those that
+policies need in addition. The caller's transaction must be a snapshot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,35 +13,46 @@ from daybook_command.domain.dead_letters import DeadLetter
 from daybook_command.domain.references import RULES, ChildKind, ChildRef
 from daybook_command.domain.syncs import Run
 from daybook_command.postgres import child_sql as sql
-from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letters
-from daybook_command.postgres.child_rows import ByOrg, Pair, alert, by_org, dead_letter, fetch_asked, run
+from daybook_command.postgres.activity_loader import count_untouched, load_activities, touched_letter_ids
+from daybook_command.postgres.child_rows import (
+    ByOrg,
+    Pair,
+    alert_of_row,
+    by_org,
+    dead_letter_of_row,
+    fetch_rows_of_orgs,
+    run_of_row,
+)
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
 from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
 from daybook_infra.runtime.postgres.connections import Connection
 
 BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
-"""What is reported if more are left than are counted."""
+"""Reported if the number of remaining matches exceeds REMAINING_COUNTED."""
 
-Asked = dict[str, frozenset[ChildRef]]
+RefsByOrg = dict[str, frozenset[ChildRef]]
 
 
 async def load_children(
     connection: Connection, needs: Sequence[OrgNeeds], fresh: AbstractSet[str]
 ) -> dict[str, Children]:
-    """By org id, for the orgs that need any. `fresh` are the orgs that are read again."""
+    """The children of each org, by org id. `fresh`: the orgs that are read as a whole for this snapshot."""
     asked = {need.org_id: _refs(need, fresh) for need in needs}
     if not any(asked.values()) and all(need.filtered is None for need in needs):
         return {}
-    await connection.execute(sql.BY_INDEX)
-    runs = by_org(await fetch_asked(connection, sql.RUNS, _pairs(asked, ChildKind.RUN)), run)
-    letters = by_org(await fetch_asked(connection, sql.DEAD_LETTERS, _pairs(asked, ChildKind.DEAD_LETTER)), dead_letter)
+    await connection.execute(sql.FORCE_INDEX_ORDER)
+    runs = by_org(await fetch_rows_of_orgs(connection, sql.RUNS, _pairs(asked, ChildKind.RUN)), run_of_row)
+    letter_rows = await fetch_rows_of_orgs(connection, sql.DEAD_LETTERS, _pairs(asked, ChildKind.DEAD_LETTER))
+    letters = by_org(letter_rows, dead_letter_of_row)
     unread_matches = await _add_matching(connection, needs, letters)
-    busy = _pairs(asked, ChildKind.CONNECTION) | _parents(runs) | _parents(letters)
-    alert_rows = await fetch_asked(connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(busy))
-    alerts = by_org(alert_rows, alert)
-    activities = await load_activities(connection, _without_activity(busy, needs, fresh), needs)
-    recounted = await count_untouched(connection, _recounted(busy, needs, fresh), needs)
+    connections = _pairs(asked, ChildKind.CONNECTION) | _parents(runs) | _parents(letters)
+    alert_rows = await fetch_rows_of_orgs(
+        connection, sql.ALERTS, _pairs(asked, ChildKind.ALERT) | _policy_alerts(connections)
+    )
+    alerts = by_org(alert_rows, alert_of_row)
+    activities = await load_activities(connection, _without_activity(connections, needs, fresh), needs)
+    recounted = await count_untouched(connection, _to_recount(connections, needs, fresh), needs)
     return {
         org_id: Children(
             runs=runs.get(org_id, {}),
@@ -59,7 +70,7 @@ def _refs(need: OrgNeeds, fresh: AbstractSet[str]) -> frozenset[ChildRef]:
     return frozenset(need.named).union(need.touched) if need.org_id in fresh else frozenset(need.named)
 
 
-def _pairs(asked: Asked, kind: ChildKind) -> set[Pair]:
+def _pairs(asked: RefsByOrg, kind: ChildKind) -> set[Pair]:
     return {(org_id, ref.id) for org_id, refs in asked.items() for ref in refs if ref.kind is kind}
 
 
@@ -67,32 +78,32 @@ def _parents(found: ByOrg[Run] | ByOrg[DeadLetter]) -> set[Pair]:
     return {(org_id, child.connection_id) for org_id, children in found.items() for child in children.values()}
 
 
-def _policy_alerts(busy: Iterable[Pair]) -> set[Pair]:
-    return {(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in busy for rule in RULES}
+def _policy_alerts(connections: Iterable[Pair]) -> set[Pair]:
+    return {(org_id, policy_alert_id(connection_id, rule)) for org_id, connection_id in connections for rule in RULES}
 
 
-def _without_activity(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
-    known = {need.org_id: need.known for need in needs if need.org_id not in fresh}
-    return [(org_id, id_) for org_id, id_ in busy if id_ not in known.get(org_id, ())]
+def _without_activity(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
+    known = {need.org_id: need.known_activities for need in needs if need.org_id not in fresh}
+    return [(org_id, id_) for org_id, id_ in connections if id_ not in known.get(org_id, ())]
 
 
-def _recounted(busy: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
-    low = {need.org_id: need.low for need in needs if need.org_id not in fresh}
-    return [(org_id, id_) for org_id, id_ in busy if id_ in low.get(org_id, ())]
+def _to_recount(connections: Iterable[Pair], needs: Iterable[OrgNeeds], fresh: AbstractSet[str]) -> list[Pair]:
+    low = {need.org_id: need.low_counts for need in needs if need.org_id not in fresh}
+    return [(org_id, id_) for org_id, id_ in connections if id_ in low.get(org_id, ())]
 
 
 async def _add_matching(
     connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
 ) -> dict[str, int]:
-    """Adds the first dead letters that each filter matches. Returns how many more there are, by org."""
-    bounds = (touched_letters(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
+    """Adds to `letters` the first dead letters that each filter matches. Returns for each org how many others match."""
+    bounds = (touched_letter_ids(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
     filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
-    every = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
-    rows = await _fetch_matching(connection, sql.MATCHING, every, *bounds)
-    some = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
-    most = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
-    rows += await _fetch_matching(connection, sql.RETRIED_AT_MOST, some, *bounds, most)
-    for org_id, found in by_org(rows, dead_letter).items():
+    unlimited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
+    rows = await _fetch_matching(connection, sql.MATCHING, unlimited, *bounds)
+    limited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is not None]
+    limits = [each.max_retry_count for _, each in filters if each.max_retry_count is not None]
+    rows += await _fetch_matching(connection, sql.RETRIED_AT_MOST, limited, *bounds, limits)
+    for org_id, found in by_org(rows, dead_letter_of_row).items():
         letters.setdefault(org_id, {}).update(found)
     return {row["org_id"]: max(0, row["matching"] - BULK_IDS) for row in rows}
 

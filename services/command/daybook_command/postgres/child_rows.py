@@ -1,4 +1,4 @@
-"""Fetches runs, dead letters and alerts: pairs of org and id in, children by org out."""
+"""Fetches rows of runs, dead letters, alerts and connections, and makes children from them, grouped by org."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -12,22 +12,24 @@ from daybook_command.domain.syncs import Run
 from daybook_infra.runtime.postgres.connections import Connection
 
 Pair = tuple[str, str]
-"""The org that asks, and the id that it asks for."""
+"""An org's id, and the id of something that must belong to this org."""
 
 Child = TypeVar("Child")
 ByOrg = dict[str, dict[str, Child]]
 """By org id, then by the child's id."""
 
 
-async def fetch_asked(
+async def fetch_rows_of_orgs(
     connection: Connection, statement: str, pairs: Iterable[Pair], *more: object
 ) -> Sequence[asyncpg.Record]:
-    """Rows of another org than the one that asks are left out. Runs no statement if nothing is asked for."""
-    wanted = set(pairs)
-    if not wanted:
+    """The rows of these pairs. A row with such an id is left out if it belongs to another org. Runs no statement if
+    there are no pairs.
+    """
+    asked = set(pairs)
+    if not asked:
         return ()
-    rows = await connection.fetch(statement, sorted({id_ for _, id_ in wanted}), *more)
-    return [row for row in rows if (row["org_id"], row["id"]) in wanted]
+    rows = await connection.fetch(statement, sorted({id_ for _, id_ in asked}), *more)
+    return [row for row in rows if (row["org_id"], row["id"]) in asked]
 
 
 def by_org(rows: Iterable[asyncpg.Record], make: Callable[[asyncpg.Record], Child]) -> ByOrg[Child]:
@@ -37,13 +39,13 @@ def by_org(rows: Iterable[asyncpg.Record], make: Callable[[asyncpg.Record], Chil
     return found
 
 
-def run(row: asyncpg.Record) -> Run:
+def run_of_row(row: asyncpg.Record) -> Run:
     return Run(row["connection_id"], row["status"])
 
 
-def dead_letter(row: asyncpg.Record) -> DeadLetter:
+def dead_letter_of_row(row: asyncpg.Record) -> DeadLetter:
     return DeadLetter(row["connection_id"], pending=row["pending"], retry_count=row["retry_count"])
 
 
-def alert(row: asyncpg.Record) -> Alert:
+def alert_of_row(row: asyncpg.Record) -> Alert:
     return Alert(row["project_id"], row["severity"])

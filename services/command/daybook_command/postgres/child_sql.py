@@ -1,17 +1,17 @@
-"""The statements that look up sync runs, dead letters and alerts: too many to be loaded with their org. Ids in $1 may
-belong to any org; the column `org_id` of the result says to which.
+"""The statements that look up sync runs, dead letters, alerts and activities, which are not loaded with their org. Ids
+in $1 may belong to any org; the column `org_id` of the result says to which.
 
 A connection may have a million rows of each kind. So a statement that counts them reads the index (connection_id,
-status, …) in its order and stops at a LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use this index:
-no other has this order and no partial index fits the condition, so outdated statistics cannot lead to another plan.
+status, …) in its order and stops at a LIMIT. `status BETWEEN x AND x ORDER BY status` makes PostgreSQL use this index,
+even if its statistics are outdated: no other index has this order, and no partial index fits the condition.
 `retry_count BETWEEN n AND n` does the same for the index of pending dead letters by retry_count.
 """
 
 from typing import Final
 
-# PostgreSQL keeps a plan that it made while the table was small. So these settings rule out plans that read every
-# matching row: a scan of an index in the right order stops early.
-BY_INDEX: Final = """
+# PostgreSQL may keep a plan that it made while the table was small. These settings exclude plans that read every
+# matching row. What remains is a scan of an index in the right order, which stops at the LIMIT.
+FORCE_INDEX_ORDER: Final = """
     SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
         set_config('enable_sort', 'off', true)
 """
@@ -34,7 +34,7 @@ ALERTS: Final = """
     WHERE a.id = ANY($1::uuid[])
 """
 
-# What policies need to know of the connections $1. Counts at most $2 failures in a row and $3 pending dead letters.
+# The activities of the connections $1. Counts at most $2 failures in a row and $3 pending dead letters.
 ACTIVITIES: Final = """
     SELECT c.org_id::text, c.id::text, c.config_json,
         (
@@ -67,8 +67,8 @@ ACTIVITIES: Final = """
     FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
 """
 
-# Counts at most $2 pending dead letters of each connection, without those in $3: entries in memory have changed them.
-# PostgreSQL hashes the list of NOT IN, however long it is.
+# Counts at most $2 pending dead letters of each connection, without those in $3, which entries in memory have changed.
+# PostgreSQL hashes the list of NOT IN, so the list may be long.
 COUNT_UNTOUCHED: Final = """
     SELECT c.org_id::text, c.id::text,
         (
@@ -82,8 +82,8 @@ COUNT_UNTOUCHED: Final = """
     FROM public.source_connections c WHERE c.id = ANY($1::uuid[])
 """
 
-# A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each,
-# $3: dead letters to leave out, as above, $4: rows of a page, $5: how many are counted at most, the page included.
+# A page of the pending dead letters of a connection, and how many there are. $1: orgs, $2: one connection of each org,
+# $3: dead letters to leave out, as above, $4: rows of a page, $5: where counting stops, including the page.
 MATCHING: Final = """
     SELECT asked.org_id::text, page.id::text, asked.connection_id::text, true AS pending, page.retry_count,
         page.matching
@@ -101,8 +101,8 @@ MATCHING: Final = """
     ) AS page
 """
 
-# The same for dead letters with a retry_count of at most $6 (one value for each connection). Those with a higher one
-# are not read: `level` goes from each existing retry_count to the next, and one page of each is read.
+# The same for dead letters with a retry_count of at most $6 (one value for each connection). Dead letters with a higher
+# one are not read: `level` lists the existing values of retry_count, and one page of each value is read.
 RETRIED_AT_MOST: Final = """
     WITH RECURSIVE asked AS (
         SELECT each.org_id, each.connection_id, each.most

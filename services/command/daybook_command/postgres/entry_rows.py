@@ -1,4 +1,4 @@
-"""Fetches entries from `audit_log`: identities in, entries as in the log out. Rows are compared by parts, not by id."""
+"""Fetches the entries with given identities from `audit_log`. Compares all parts of an identity, not only the id."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -13,37 +13,43 @@ from daybook_contracts.entries.entry import Entry, Metadata
 from daybook_contracts.entries.identity import Identity
 from daybook_infra.runtime.postgres.connections import Connection, Pool
 
-Found = dict[Identity, Entry | None]
-"""None for an entry that this version cannot read. `id` is always the first one; `created_at` is left empty."""
+FoundEntries = dict[Identity, Entry | None]
+"""None for an entry that this version cannot read. An entry's `id` is always its first id, and `created_at` is empty.
+"""
 
 _METADATA: Final = msgspec.json.Decoder(Metadata)
 _PARTS: Final = ("scope", "key", "command_id", "ordinal", "claimed_actor")
 
 
-async def fetch_entries(connection: "Connection | Pool", identities: Iterable[Identity]) -> Found:
-    """Those that are there: under their first ids or, if another entry's row has that id, under their second ids."""
-    found: Found = {}
-    elsewhere = await _fetch(connection, identities, Identity.first_id, found)
-    if elsewhere:
-        await _fetch(connection, elsewhere, Identity.second_id, found)
+async def fetch_entries(connection: "Connection | Pool", identities: Iterable[Identity]) -> FoundEntries:
+    """The entries that the table has. A row has the entry's first id or, if another entry's row has that one, its
+    second id.
+    """
+    found: FoundEntries = {}
+    at_second_id = await _fetch(connection, identities, Identity.first_id, found)
+    if at_second_id:
+        await _fetch(connection, at_second_id, Identity.second_id, found)
     return found
 
 
 async def _fetch(
-    connection: "Connection | Pool", identities: Iterable[Identity], id_of: Callable[[Identity], str], found: Found
+    connection: "Connection | Pool",
+    identities: Iterable[Identity],
+    id_of: Callable[[Identity], str],
+    found: FoundEntries,
 ) -> list[Identity]:
-    """Adds entries to `found`. Returns the identities whose id is that of another entry's row."""
+    """Adds entries to `found`. Returns the identities whose id another entry's row has."""
     asked: defaultdict[str, list[Identity]] = defaultdict(list)
     for identity in identities:
         asked[id_of(identity)].append(identity)
-    elsewhere: list[Identity] = []
+    conflicting: list[Identity] = []
     for row in await connection.fetch(snapshot_sql.ENTRIES, list(asked)):
         for identity in asked[row["id"]]:
             if _has_identity(identity, row):
                 found[identity] = _entry(row, identity)
             else:
-                elsewhere.append(identity)
-    return elsewhere
+                conflicting.append(identity)
+    return conflicting
 
 
 def _has_identity(identity: Identity, row: asyncpg.Record) -> bool:

@@ -1,7 +1,7 @@
-"""Waits briefly for users that are not in the tables yet: ids in, nothing out.
+"""Waits briefly for users who are not in the tables yet.
 
-Without this, a caller who registers a user and names it at once would get USER_NOT_FOUND. The shard still decides
-whether a user exists.
+Without this, a caller who registers a user and names the user at once would get USER_NOT_FOUND. It is still the shard
+that decides whether a user exists.
 """
 
 import asyncio
@@ -15,12 +15,12 @@ from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
-# docs/log.md, rule 7; a projector is usually done after a tenth of it.
+# As docs/log.md, rule 7, says. A projector usually needs a tenth of this time.
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# About 20 MB. A user who is evicted costs one look-up.
+# They take about 20 MB. A user who is evicted costs one look-up.
 MAX_REMEMBERED = 100_000
-# Ids in one look-up; the others wait for the next one.
+# Ids in one look-up. Further ids wait for the next look-up.
 MAX_ASKED = 10_000
 KNOWN: Final = "SELECT id::text FROM auth.users WHERE id = ANY($1::uuid[])"
 
@@ -29,14 +29,14 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Wait:
-    """Shared by all requests that wait for the same user, until the last of them gives up."""
+    """All requests that wait for the same user share one. `deadline`: when the last of them stops waiting."""
 
-    over: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    until: float = 0.0
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    deadline: float = 0.0
 
 
 class KnownUsers:
-    """Makes one look-up at a time, for the ids of all requests that wait."""
+    """Makes one look-up at a time, for all requests that wait."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -45,24 +45,24 @@ class KnownUsers:
         self._polling: asyncio.Task[None] | None = None
 
     def unseen(self, user_ids: Iterable[str]) -> list[str]:
-        """The ids that were not seen in the tables so far; these users may exist nevertheless."""
+        """The ids that no look-up has found so far. These users may exist nevertheless."""
         return [user_id for user_id in user_ids if user_id not in self._known]
 
     async def wait_for(self, user_ids: Collection[str]) -> None:
-        """Returns when all of them are in the tables, after WAIT_SECONDS, or at once if the database is away."""
+        """Returns when all users are in the tables, after WAIT_SECONDS, or at once if the database is away."""
         unseen = self.unseen(user_ids)
         if not unseen:
             return
-        until = asyncio.get_running_loop().time() + WAIT_SECONDS
+        deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         waits = [self._waiting.setdefault(user_id, _Wait()) for user_id in unseen]
         for wait in waits:
-            wait.until = until
+            wait.deadline = deadline
         if self._polling is None or self._polling.done():
             self._polling = asyncio.create_task(self._poll(), name="known-users")
-        await asyncio.wait([wait.over for wait in waits], timeout=WAIT_SECONDS)
+        await asyncio.wait([wait.done for wait in waits], timeout=WAIT_SECONDS)
 
     async def _poll(self) -> None:
-        """Runs while a request waits."""
+        """Looks up the awaited users again and again, while any request waits."""
         loop = asyncio.get_running_loop()
         while self._waiting:
             asked = list(self._waiting)[:MAX_ASKED]
@@ -75,7 +75,7 @@ class KnownUsers:
                 return
             self._remember([row["id"] for row in rows])
             now = loop.time()
-            self._release([user_id for user_id, wait in self._waiting.items() if wait.until <= now])
+            self._release([user_id for user_id, wait in self._waiting.items() if wait.deadline <= now])
             if self._waiting:
                 await asyncio.sleep(POLL_SECONDS)
 
@@ -87,5 +87,5 @@ class KnownUsers:
     def _release(self, user_ids: list[str]) -> None:
         for user_id in user_ids:
             wait = self._waiting.pop(user_id, None)
-            if wait is not None and not wait.over.done():
-                wait.over.set_result(None)
+            if wait is not None and not wait.done.done():
+                wait.done.set_result(None)

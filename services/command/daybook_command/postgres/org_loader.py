@@ -1,4 +1,4 @@
-"""Loads orgs from their rows: ids in, the state that deciders work on out."""
+"""Loads orgs from their rows, as the state on which deciders work."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 
 
 async def load_orgs(connection: Connection, org_ids: Sequence[str]) -> dict[str, Org]:
-    """The orgs that exist. The caller's transaction must be a snapshot, so that all rows are as of one moment."""
+    """The orgs that exist. The caller's transaction must be a snapshot, so that all rows are of the same moment."""
     names = await connection.fetch(sql.ORGS, org_ids)
     if not names:
         return {}
@@ -53,7 +53,7 @@ async def _projects(connection: Connection, org_ids: Sequence[str]) -> dict[str,
 
 
 async def _connections(connection: Connection, org_ids: Sequence[str]) -> dict[str, dict[str, SourceConnection]]:
-    """By org id, then by connection id; without their activity."""
+    """By org id, then by connection id. The connections have no activity."""
     found: dict[str, dict[str, SourceConnection]] = {}
     for row in await connection.fetch(sql.CONNECTIONS, org_ids):
         found.setdefault(row["org_id"], {})[row["id"]] = SourceConnection(

@@ -1,6 +1,6 @@
-"""Finds runs that have been running for too long, by PostgreSQL's clock: the overdue runs of each partition out.
+"""Finds sync runs that have been running for too long, by PostgreSQL's clock.
 
-A run that is found may have ended by now. Its shard decides, on a snapshot of its own.
+A run that is found may have ended since. The shard that fails it decides on a snapshot of its own.
 """
 
 import asyncio
@@ -13,10 +13,10 @@ from daybook_contracts.routing import partition_of
 from daybook_infra.runtime.postgres.connections import Pool, translated
 
 PAUSE_SECONDS: Final = 15.0
-# With a short limit, runs are looked up more often.
+# If the limit is short, there are still this many look-ups in its time.
 LOOKUPS_PER_LIMIT: Final = 4
-# Far more than are overdue at once, unless all workers are gone. The next look-up starts behind these, so runs that
-# another instance leaves undecided do not hide ours.
+# Runs in one look-up: far more than are overdue at once, unless all workers are gone. The next look-up starts after the
+# last of them. So runs that another instance leaves undecided do not hide those of this instance.
 MAX_RUNS: Final = 10_000
 BEFORE_ALL_RUNS: Final = ("-infinity", "00000000-0000-0000-0000-000000000000")
 
@@ -32,7 +32,7 @@ class OverdueRuns:
         self._after = BEFORE_ALL_RUNS
 
     async def find_next(self) -> dict[int, RunsOverdue]:
-        """The overdue runs of each partition. Waits until the next look-up is due. Raises DatabaseAway."""
+        """Waits until the next look-up is due, and returns the overdue runs of each partition. Raises DatabaseAway."""
         await asyncio.sleep(self._pause)
         with translated():
             rows = await self._pool.fetch(sql.OVERDUE, self._limit_seconds, *self._after, MAX_RUNS)

@@ -1,4 +1,4 @@
-"""What the command service must be allowed to do in PostgreSQL: read everything, and reserve ids and pin users."""
+"""The privileges that the command service needs in PostgreSQL: to read all tables, reserve ids and pin users."""
 
 from daybook_infra.runtime.postgres.privileges import RequiredPrivilege
 

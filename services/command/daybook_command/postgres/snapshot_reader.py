@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL what shards need in order to decide: needs in, snapshots out, all as of one moment."""
+"""Reads from PostgreSQL what shards need in order to decide. All rows are of the same moment."""
 
 import time
 from collections import defaultdict
@@ -11,7 +11,7 @@ import asyncpg
 from daybook_command.domain.children import Children
 from daybook_command.postgres import snapshot_sql as sql
 from daybook_command.postgres.child_loader import load_children
-from daybook_command.postgres.entry_rows import Found, fetch_entries
+from daybook_command.postgres.entry_rows import FoundEntries, fetch_entries
 from daybook_command.postgres.org_loader import load_orgs
 from daybook_command.shard.snapshot import LoadedOrg, Needs, Snapshot
 from daybook_contracts.log.head import NOTHING_PROJECTED, Checkpoint
@@ -24,7 +24,7 @@ _NO_CHILDREN = Children()
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What one statement returns for all needs: PostgreSQL's time, and which entries, users and quarantines exist."""
+    """The result of one statement for all needs: PostgreSQL's time, and which entries, users and quarantines exist."""
 
     now_us: int
     entry_ids: Sequence[str]
@@ -63,7 +63,7 @@ class SnapshotReader:
             await connection.execute(sql.RESERVE, [each[0] for each in chosen], [each[1] for each in chosen])
 
     async def pin(self, user_ids: AbstractSet[str]) -> frozenset[str]:
-        """Keeps the users from being deleted until they are projected. Returns those who are deleted already."""
+        """Protects the users from deletion until they are projected. Returns those who are deleted already."""
         asked = sorted(user_ids)
         with translated():
             try:
@@ -84,7 +84,7 @@ class SnapshotReader:
             partition: await _find_taken_ids(connection, need) for partition, need in needs.items() if need.chosen_ids
         }
         next_offsets = {partition: each.next_offset for partition, each in checkpoints.items()} if every else {}
-        # To load large orgs takes time, which must not look like a wrong clock.
+        # Loading large orgs takes time, which must not be taken for clock skew.
         now_us = known.now_us + int((time.monotonic() - known_at) * 1e6)
         snapshots = {}
         for partition, need in needs.items():
@@ -117,7 +117,9 @@ class SnapshotReader:
 async def _load_orgs(
     connection: Connection, needs: Mapping[int, Needs], quarantine: Mapping[str, tuple[int, bool]]
 ) -> dict[str, LoadedOrg]:
-    """Orgs of which the shard has no copy, or a copy from before a quarantine, and the children of all orgs."""
+    """The rows of all orgs of the needs. Reads an org only if the shard has no copy, or a copy from before a
+    quarantine. Reads the children of all orgs.
+    """
     asked = {each.org_id: each for need in needs.values() for each in need.orgs}
     current = {org_id: quarantine.get(org_id, (0, False)) for org_id in asked}
     stale = {org_id for org_id, each in asked.items() if each.generation != current[org_id][0]}
@@ -129,9 +131,11 @@ async def _load_orgs(
     }
 
 
-async def _load_outcomes(connection: Connection, needs: Mapping[int, Needs], there: AbstractSet[str]) -> Found:
-    """All entries of the commands whose first entry may be there."""
-    asked = [each for need in needs.values() for each in need.identities if each.first_id() in there]
+async def _load_outcomes(
+    connection: Connection, needs: Mapping[int, Needs], existing_ids: AbstractSet[str]
+) -> FoundEntries:
+    """All entries of the commands whose first entry's id is in the table; the row may be of another entry."""
+    asked = [each for need in needs.values() for each in need.identities if each.first_id() in existing_ids]
     found = await fetch_entries(connection, asked)
     others = [
         first.at(ordinal)
@@ -143,7 +147,7 @@ async def _load_outcomes(connection: Connection, needs: Mapping[int, Needs], the
 
 
 async def _find_taken_ids(connection: Connection, need: Needs) -> frozenset[tuple[str, str]]:
-    """Pairs of an org and the id that it chose, where another org has reserved the id or has it in a table."""
+    """Pairs of an org and an id that it chose, if another org has reserved the id or has it in a table."""
     chosen = sorted({chosen_id for _, chosen_id, _ in need.chosen_ids})
     rows = await connection.fetch(sql.RESERVED, chosen)
     for table in sorted({table for table, _, _ in need.chosen_ids}):

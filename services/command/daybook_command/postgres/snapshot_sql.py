@@ -1,17 +1,18 @@
-"""The statements of a shard's look-up, except for those in child_sql.py. All but `RESERVE`, `PIN_USERS`, `PINNED_USERS`
-and `OVERDUE` run in one REPEATABLE READ transaction.
+"""The statements of a shard's look-up, except for those in child_sql.py. They run in one REPEATABLE READ transaction,
+except for `RESERVE`, `PIN_USERS`, `PINNED_USERS`, `CLOCK` and `OVERDUE`.
 """
 
 from typing import Final
 
-# Before the snapshot: an id that a sender chose belongs to the first org that asked for it.
+# Runs before the snapshot. An id that a sender chose belongs to the first org that reserved it.
 RESERVE: Final = """
     INSERT INTO daybook.reserved_ids (id, org_id)
     SELECT * FROM unnest($1::uuid[], $2::uuid[])
     ON CONFLICT DO NOTHING
 """
 
-# After the decision, if an identity provider has the users: a pinned user cannot be deleted until it is projected.
+# Runs after the decision, if an identity provider manages the users. A pinned user cannot be deleted before it is
+# projected.
 PIN_USERS: Final = """
     INSERT INTO daybook.known_users (user_id)
     SELECT id FROM auth.users WHERE id = ANY($1::uuid[])
@@ -35,7 +36,7 @@ KNOWN: Final = """
         ) AS quarantine
 """
 
-# `claimed_actor`: the refused actor, if the tables have no such user.
+# `claimed_actor`: the actor that the command named, if the tables had no such user.
 ENTRIES: Final = """
     SELECT id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type, entity_id::text,
            result, metadata_json, metadata_json ->> 'scope' AS scope, metadata_json ->> 'key' AS key,
@@ -53,7 +54,7 @@ PROJECT_MEMBERS: Final = """
     WHERE p.org_id = ANY($1::uuid[])
 """
 
-# Configs may be large: only the part that names secret references is read.
+# Configs may be large, so only the part that names secret references is read.
 CONNECTIONS: Final = """
     SELECT id::text, org_id::text, project_id::text, type, name, is_active, config_json -> 'secrets' AS secrets
     FROM public.source_connections WHERE org_id = ANY($1::uuid[])
@@ -63,7 +64,8 @@ REFERENCES: Final = """
     FROM public.secret_refs WHERE org_id = ANY($1::uuid[])
 """
 
-# $1: seconds; $2, $3: where the last look-up ended; $4: how many. Oldest first, without orgs in quarantine.
+# $1: seconds; $2, $3: start and id of the last run of the previous look-up; $4: how many. Oldest first, without orgs in
+# quarantine.
 OVERDUE: Final = """
     SELECT c.org_id::text, r.id::text, r.started_at::text
     FROM public.sync_runs r JOIN public.source_connections c ON c.id = r.connection_id

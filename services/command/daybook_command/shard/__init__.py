@@ -1,1 +1,1 @@
-"""The shard: the one decider of a partition, as a plain state machine (events in, effects out, no I/O)."""
+"""The shard: decides the commands of one partition. A plain state machine: events in, effects out, no I/O."""

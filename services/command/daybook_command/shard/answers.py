@@ -1,4 +1,4 @@
-"""Answers to a batch's senders: entries and refusals in; replies, forwards and refused records out."""
+"""Collects the answers to a batch's senders: replies, commands to forward, and refused records."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -24,8 +24,8 @@ class Answers:
     refused: list[RefusedRecord] = field(default_factory=list)
 
     def outcome(self, item: SentCommand, entries: Sequence[Entry], detail: str | None = None) -> None:
-        """Answers a decided command from all of its entries, in order. `detail` replaces the one in a rejection's
-        entry: it may say what the entry must not keep, so a repeated answer lacks it.
+        """Answers a decided command from all of its entries, in order. `detail` replaces the text of a rejection's
+        entry. It may be more specific than the entry is allowed to be, so the answer to a repeat does not have it.
         """
         result = outcome(item.command.id, entries)
         if detail is not None and isinstance(result, Rejected):
@@ -33,7 +33,7 @@ class Answers:
         self._reply(item.reply_to, item.command.id, result)
 
     def reject(self, item: SentCommand, code: Code, detail: str) -> None:
-        """A well-formed command is refused without an entry."""
+        """Answers a well-formed command that is refused without an entry."""
         refusal = problem(code, detail, command_id=item.command.id)
         self._refuse(item.record, item.reply_to, item.command.id, refusal)
 
@@ -51,7 +51,7 @@ class Answers:
     def _refuse(self, record: CommandRecord, reply_to: ReplyAddress, command_id: str | None, refusal: Rejected) -> None:
         if not reply_to.http or refusal.code is Code.INTERNAL:
             reason = f"{refusal.code}: {refusal.detail}"
-            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not _loses_value(record)
+            keep_value = refusal.code is not Code.SECRET_IN_CONFIG and not _must_drop_value(record)
             self.refused.append(RefusedRecord(record, self.partition, reason, keep_value))
         self._reply(reply_to, command_id, refusal)
 
@@ -69,19 +69,21 @@ class Answers:
         )
 
 
-def _loses_value(record: CommandRecord) -> bool:
-    """An oversize record is not searched: that would take 50 ms for each MiB, and small batches unfold to many."""
+def _must_drop_value(record: CommandRecord) -> bool:
+    """Whether the dead letter leaves out the record's value, because it contains a secret or is too large. An oversize
+    value is not searched for secrets: that takes 50 ms for each MiB, and a small batch can decompress to many MiB.
+    """
     return record.is_oversize or carries_secret(record.value or b"")
 
 
 def is_answerable(entry: Entry) -> bool:
-    """False for a rejection with a code that this version does not know."""
+    """False if the entry is a rejection with a code that this version does not know."""
     error = entry.metadata_json.error
     return not isinstance(error, EntryError) or error.code in _CODES
 
 
 def outcome(command_id: str, entries: Sequence[Entry]) -> Result:
-    """A decided command's result, from its entries alone, so that a later look-up gives the same one.
+    """A decided command's result. It is made only from the command's entries, so that a later look-up returns the same.
     All entries must be answerable.
     """
     last = entries[-1]

@@ -1,4 +1,4 @@
-"""Decides a batch: commands and a snapshot in, log records and answers out. Pure; time and salts are passed in."""
+"""Decides a batch of commands on a snapshot; makes its records and answers. Pure: time and salts are passed in."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -10,7 +10,7 @@ from daybook_command.domain.decision import Acceptance, DecisionContext, NewEntr
 from daybook_command.domain.evolve import evolve
 from daybook_command.domain.failures import failed_entry
 from daybook_command.domain.permissions import is_outsider
-from daybook_command.domain.registry import named_by, users_in
+from daybook_command.domain.registry import named_by, users_referred_to
 from daybook_command.domain.state import Org
 from daybook_command.shard.answers import Answers
 from daybook_command.shard.dead_letter_counts import filter_of, needs_recount
@@ -28,7 +28,7 @@ from daybook_contracts.limits import LOG_BATCH_BYTES
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The time and randomness of a batch: this machine's clock, and 16 random bytes for each command."""
+    """The time and the random bytes of a batch: this machine's clock, and a salt of 16 bytes for each command."""
 
     now_us: int
     salts: bytes
@@ -39,7 +39,7 @@ class Moment:
 
 @dataclass(slots=True)
 class UsersAtHead:
-    """Users that PostgreSQL had in the snapshot, and those whose registration is in our own tail."""
+    """The users who exist at the log's head: those in the snapshot, and those whose registration is in the tail."""
 
     snapshot: AbstractSet[str]
     tail: Mapping[str, int]
@@ -50,21 +50,21 @@ class UsersAtHead:
 
 @dataclass(frozen=True, slots=True)
 class _Decided:
-    """The entries to write, the org after them, and the identity of the first; `detail` of a rejection, for people."""
+    """The entries to write, the org after them, the identity of the first entry, and the text of a rejection."""
 
     entries: tuple[NewEntry, ...]
     after: Org | None
-    standing: Identity
+    first_identity: Identity
     detail: str | None = None
 
 
 @dataclass(slots=True)
 class BatchDecision:
-    """A batch being decided. `memory` advances with every entry, before it is acknowledged.
+    """A batch that is being decided. Each entry is folded into `memory` immediately, before Kafka acknowledges it.
 
-    `done`: how many commands were handled. `suspect`: the offset of a command on which the deciders raised; the batch
-    ends before it. `doomed`: offsets of commands that raised even alone. `named_users`: users to whom the entries'
-    rows refer; they must not be deleted before the entries are projected.
+    `done`: how many commands are handled. `suspect`: the offset of a command for which a decider raised an exception;
+    the batch ends before this command. `doomed`: offsets of commands that were tried alone and failed again.
+    `named_users`: users to whom the entries' rows refer; they must not be deleted before the entries are projected.
     """
 
     memory: Memory
@@ -101,10 +101,10 @@ class BatchDecision:
         return True
 
     def _decide(self, item: SentCommand, salt: bytes) -> bool:
-        """In the contract's order: a repeat, quarantine, the decision, and last whether the command id was reused."""
-        before = find_repeat(item, self.earlier)
-        if before is not None or self.earlier.is_unreadable(item.home):
-            self._answer_repeat(item, before)
+        """Checks in the contract's order: a repeat, quarantine, the decision, a reused command id."""
+        repeated = find_repeat(item, self.earlier)
+        if repeated is not None or self.earlier.is_unreadable(item.home):
+            self._answer_repeat(item, repeated)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
         elif self._is_quarantined(item.command.org_id):
@@ -114,7 +114,7 @@ class BatchDecision:
         return True
 
     def _decide_own(self, item: OwnCommand, salt: bytes) -> bool:
-        """Has no answer, and leaves no entry if it is rejected."""
+        """Decides a command of the shard itself. It gets no answer, and no entry if it is rejected."""
         if self._is_quarantined(item.command.org_id) or self.earlier.has(item.home):
             return True
         return self._record(item, salt)
@@ -129,9 +129,9 @@ class BatchDecision:
         loaded = self.snapshot.orgs.get(org_id)
         return org_id in self.memory.tail.poisoned or (loaded is not None and loaded.quarantined)
 
-    def _answer_repeat(self, item: SentCommand, before: Identity | None) -> None:
+    def _answer_repeat(self, item: SentCommand, repeated: Identity | None) -> None:
         """Give the first result again, even if the actor has joined or left the org since."""
-        entries = None if before is None else self.earlier.command_at(before)
+        entries = None if repeated is None else self.earlier.command_at(repeated)
         if entries is None:
             self.answers.reject(item, Code.INTERNAL, "it was decided, and this version cannot read its result")
             return
@@ -141,18 +141,18 @@ class BatchDecision:
         memory = self.memory
         cached = None if item.command.org_id is None else memory.cache.get(item.command.org_id)
         org = None if cached is None else cached.org
-        if needs_recount(item.command, org) or not self._is_looked_up(item.command, org):
+        if needs_recount(item.command, org) or not self._filter_was_looked_up(item.command, org):
             return False
         try:
             decided = self._decision(item, org)
         except Exception as error:  # noqa: BLE001 - a bug in a decider must not stop the partition: it is poison
             return self._handle_bug(item, error)
-        if isinstance(item, SentCommand) and is_id_reused(item, decided.standing, self.earlier):
+        if isinstance(item, SentCommand) and is_id_reused(item, decided.first_identity, self.earlier):
             detail = "this command id was used for another command; send this one with an id of its own"
             self.answers.reject(item, Code.COMMAND_ID_REUSED, detail)
             return True
         place = Place(memory.partition, memory.head, memory.last_us, self.moment.now_us)
-        recorded = record(item, decided.standing, decided.entries, salt, place)
+        recorded = record(item, decided.first_identity, decided.entries, salt, place)
         size = sum(len(made.value) for made in recorded)
         if self.appends and self.size + size > LOG_BATCH_BYTES:
             return False
@@ -160,7 +160,7 @@ class BatchDecision:
         for made in recorded:
             self.appends.append(made)
             memory.append(made.trusted)
-        self.named_users.update(user_id for entry in decided.entries for user_id in users_in(entry))
+        self.named_users.update(user_id for entry in decided.entries for user_id in users_referred_to(entry))
         if cached is not None:
             cached.org = decided.after
         if isinstance(item, SentCommand):
@@ -199,9 +199,9 @@ class BatchDecision:
             case Rejection() if isinstance(item, OwnCommand):
                 return _Decided((), org, item.home)
             case Rejection() as rejection:
-                standing = item.outsider if item.outsider and is_outsider(command, org) else item.home
-                entry = failed_entry(command, rejection, org, context, standing)
-                return _Decided((entry,), org, standing, rejection.detail)
+                identity = item.outsider if item.outsider and is_outsider(command, org) else item.home
+                entry = failed_entry(command, rejection, org, context, identity)
+                return _Decided((entry,), org, identity, rejection.detail)
 
     def _taken_ids(self, command: Command) -> frozenset[str]:
         """The id that the command chooses, if another org has it."""
@@ -209,15 +209,16 @@ class BatchDecision:
         is_taken = chosen is not None and (command.key, chosen.id) in self.snapshot.taken_ids
         return frozenset({chosen.id} if chosen is not None and is_taken else ())
 
-    def _is_looked_up(self, command: Command, org: Org | None) -> bool:
-        """Whether the matches of the command's filter were read, if it has one. They were not if the actor looked like
-        an outsider before the org was read afresh; the command is then a batch of its own next time.
+    def _filter_was_looked_up(self, command: Command, org: Org | None) -> bool:
+        """Whether the matches of the command's filter were read, or the command has no filter. They were not read if
+        the actor was no member of the org's old copy but is one now. The command then gets a batch without other
+        commands of its org.
         """
-        wanted = filter_of(command)
-        if wanted is None or is_outsider(command, org):
+        letters = filter_of(command)
+        if letters is None or is_outsider(command, org):
             return True
-        return any(need.filtered == wanted for need in self.needs.orgs if need.org_id == command.org_id)
+        return any(need.filtered == letters for need in self.needs.orgs if need.org_id == command.org_id)
 
     def _unread_matches(self, org_id: str | None) -> int:
-        """How many more dead letters match the filter of the org's only command."""
+        """How many dead letters besides those read match the filter of the org's only command."""
         return sum(self.memory.unread_matches(need, self.snapshot) for need in self.needs.orgs if need.org_id == org_id)

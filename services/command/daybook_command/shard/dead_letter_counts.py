@@ -1,4 +1,4 @@
-"""Bounds for a batch's dead letters: how many its commands name or resolve, and how far pending ones are counted."""
+"""Limits for a batch's dead letters: how many its commands look up or resolve, and how far pending ones are counted."""
 
 from collections.abc import Collection, Iterable
 from typing import Final
@@ -12,12 +12,14 @@ from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import BULK_IDS
 
 COUNTED: Final = 101
-"""Pending dead letters are counted at least up to this: the policy tells 0, 1 and 100 apart, also after one more."""
+"""Pending dead letters are counted at least up to this. The policy must distinguish 0, 1 and 100 pending dead letters,
+also after one more command.
+"""
 
 
 def filter_of(command: Command) -> PendingLetters | None:
-    """The filter of a bulk command. What it matches depends on every earlier command of its org, so a batch takes no
-    other command of that org.
+    """The filter of a bulk command, or None. Its matches depend on every earlier command of the org, so a batch with it
+    takes no other command of this org.
     """
     return named_by(command).filter
 
@@ -29,12 +31,14 @@ def letters_named(command: Command) -> int:
 
 
 def letters_resolved(command: Command) -> int:
-    """How many dead letters it letters_resolved at most."""
+    """The most dead letters that the command resolves."""
     return letters_named(command) if HANDLERS[type(command)].backlog is Backlog.SHRINKS else 0
 
 
 def count_floor(command: Command) -> int:
-    """A count that is only a lower bound must exceed this for the policy to be decided after the command."""
+    """If the count of pending dead letters is only a lower bound, it must exceed this. Otherwise the policy cannot be
+    decided after the command.
+    """
     return COUNTED - 3 if HANDLERS[type(command)].backlog is Backlog.GROWS else letters_resolved(command)
 
 
@@ -43,19 +47,19 @@ def is_count_low(activity: Activity | None, bound: int) -> bool:
 
 
 def count_limit(commands: Iterable[Command]) -> int:
-    """How far to count, so that all of these commands can be decided."""
+    """Where counting of pending dead letters may stop, so that all of these commands can be decided."""
     return COUNTED + sum(map(letters_resolved, commands))
 
 
 def highest_count_floor(commands: Collection[Command]) -> int:
-    """A count above this is enough for each of these commands, whatever those before it resolve."""
+    """A count above this is enough for each of these commands, even if the commands before it resolve the most."""
     return sum(map(letters_resolved, commands)) + max(
         (count_floor(command) - letters_resolved(command) for command in commands), default=0
     )
 
 
 def needs_recount(command: Command, org: Org | None) -> bool:
-    """Whether the pending dead letters of its connection must be counted again before the command is decided."""
+    """Whether the pending dead letters of the command's connection must be counted again before it is decided."""
     bound = count_floor(command)
     if org is None or bound <= 0:
         return False
@@ -64,7 +68,7 @@ def needs_recount(command: Command, org: Org | None) -> bool:
 
 
 def _connection_id(command: Command, org: Org) -> str:
-    """Of a command with a floor: the connection that it names, or that of its dead letter."""
+    """The connection that the command names, or that of its dead letter. The command's count floor is above 0."""
     named = named_by(command)
     if named.connections:
         return named.connections[0]

@@ -1,4 +1,4 @@
-"""Effects: what a shard asks for. Plain values; the engine carries them out and answers with events."""
+"""Effects: what a shard asks the engine to do. Plain values. The engine answers with events."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from daybook_contracts.entries.reading import TrustedEntry
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """Read the checkpoint, then the log from its `first_to_read` to the end; answer with `TakenOver`."""
+    """Read the checkpoint, then the log from the checkpoint's `first_to_read` to the end. Answer with `TakenOver`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadSnapshot:
-    """Answer with `SnapshotLoaded`, with a salt for each of `commands`."""
+    """Load what `needs` lists. Answer with `SnapshotLoaded`, with a salt for each of `commands` commands."""
 
     needs: Needs
     commands: int
@@ -22,14 +22,14 @@ class LoadSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Keep these users from being deleted before they are projected; answer with `Pinned`."""
+    """Protect these users from deletion before they are projected. Answer with `Pinned`."""
 
     user_ids: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class LogAppend:
-    """One record of the batch that is to be appended: an entry, its bytes, and the trace that it is part of."""
+    """One record of a batch to append: an entry, its bytes, and its trace context."""
 
     trusted: TrustedEntry
     value: bytes
@@ -38,14 +38,14 @@ class LogAppend:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Append as one Kafka batch; answer with `Acknowledged`, `AppendUnknown` or `AppendRefused`."""
+    """Append the records as one Kafka batch. Answer with `Acknowledged`, `AppendUnknown` or `AppendRefused`."""
 
     records: tuple[LogAppend, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadGap:
-    """Read the log in [start, stop); answer with `GapRead`."""
+    """Read the log in [start, stop). Answer with `GapRead`."""
 
     start: int
     stop: int
@@ -53,7 +53,7 @@ class ReadGap:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A results record for the sender of a command that asked for one; `command_id` is empty if unreadable."""
+    """A results record for a sender who asked for a reply. `command_id` is empty if it could not be read."""
 
     command_id: str
     value: bytes
@@ -64,7 +64,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """A command that belongs to another partition, sent on as it came."""
+    """A command that belongs to another partition, to be forwarded unchanged."""
 
     partition: int
     record: CommandRecord
@@ -72,7 +72,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRecord:
-    """A command refused without an entry; `keep_value` is False where the value holds a secret."""
+    """A command refused without an entry. `keep_value` is False if the value may contain a secret or is too large."""
 
     record: CommandRecord
     partition: int
@@ -82,7 +82,7 @@ class RefusedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Publish these, and answer with `Answered(next_offset)` when all of them are acknowledged."""
+    """Publish these records. Answer with `Answered(next_offset)` when all of them are acknowledged."""
 
     replies: tuple[Reply, ...]
     forwards: tuple[Forward, ...]
@@ -99,7 +99,9 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Something to log and count: `kind` is a stable word, `detail` is for people. `offsets`: of a void, how many."""
+    """Something to log and count. `kind` is a fixed word, `detail` a text for people. `offsets`: how many offsets a
+    void report covers.
+    """
 
     kind: str
     detail: str
@@ -107,8 +109,8 @@ class Report:
     offsets: int = 1
 
 
-def void(record: LogRecord, reason: str) -> Report:
-    """A record that does not extend the log."""
+def void_report(record: LogRecord, reason: str) -> Report:
+    """The report of a record that does not extend the log."""
     first_offset = record.offset - record.offsets + 1
     place = f"offset {record.offset}" if record.offsets == 1 else f"offsets {first_offset} to {record.offset}"
     return Report("void", f"{place}: {reason}", offsets=record.offsets)
@@ -116,14 +118,14 @@ def void(record: LogRecord, reason: str) -> Report:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """The shard waits (`reason`), or goes on (None); `Tick` makes it look again."""
+    """The shard waits because of `reason`, or no longer waits (None). At each `Tick` it checks again."""
 
     reason: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The log is not the one that was projected: nothing is decided here any more."""
+    """The log is not the one that was projected, so the shard decides nothing any more."""
 
     reason: str
 

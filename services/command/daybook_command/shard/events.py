@@ -1,4 +1,4 @@
-"""Events: what a shard is told. Plain values."""
+"""Events: what the engine tells a shard. Plain values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from daybook_contracts.log.head import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class TakenOver:
-    """The log from what the checkpoint says is first to read to its end, with where the log starts and ends."""
+    """The checkpoint, the log's records from the checkpoint's `first_to_read` to the end, and the log's bounds."""
 
     checkpoint: Checkpoint
     records: Sequence[LogRecord]
@@ -20,7 +20,7 @@ class TakenOver:
 
 @dataclass(frozen=True, slots=True)
 class EndsRead:
-    """Where each partition of the log ended, some time after the shard's takeover of that number."""
+    """The end of each partition of the log, read after the shard's takeover with the number `takeover` began."""
 
     takeover: int
     ends: Mapping[int, int]
@@ -42,14 +42,14 @@ class SnapshotLoaded:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """The users can no longer be deleted, except those in `gone`, who were deleted before."""
+    """The users can no longer be deleted, except those in `gone`, who are deleted already."""
 
     gone: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The batch is in Kafka; `base_offset` is None where the broker did not say where."""
+    """The batch is in Kafka. `base_offset`: the offset of its first record; None if the broker did not return it."""
 
     base_offset: int | None
 
@@ -61,21 +61,23 @@ class AppendUnknown:
 
 @dataclass(frozen=True, slots=True)
 class AppendRefused:
-    """The broker refused the batch for good: nothing of it is in the log."""
+    """The broker refused the batch, and would refuse it again. None of its records is in the log."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class GapRead:
-    """The log from the shard's head record (its folded end, if there is none) up to and with its own batch."""
+    """The log's records from the shard's head to the last record of its own batch. If there is no head yet, they start
+    at the folded end.
+    """
 
     records: Sequence[LogRecord]
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Everything that an `Answer` named has been acknowledged."""
+    """Kafka has acknowledged all records of an `Answer`."""
 
     next_offset: int
 
@@ -95,7 +97,7 @@ class RunsOverdue:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time has passed: look again at what the shard was waiting for."""
+    """Some time has passed. If the shard waits for something, it checks again."""
 
 
 Event = (

@@ -1,9 +1,9 @@
-"""Checks a batch that did not land at the expected offset: did another record extend the log first?"""
+"""Checks a batch that was appended at a higher offset than expected: did another record extend the log first?"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from daybook_command.shard.effects import Report, void
+from daybook_command.shard.effects import Report, void_report
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.state import BatchInFlight
@@ -19,9 +19,9 @@ class Gap:
     extended_at: int | None = None
 
 
-def read_gap(memory: Memory, in_flight: BatchInFlight, records: Sequence[LogRecord]) -> Gap:
-    """Raises LogChanged if the head is gone: Kafka lost the end of the log, which has grown again since. The gap proves
-    nothing then (docs/log.md, rule 8).
+def check_gap(memory: Memory, in_flight: BatchInFlight, records: Sequence[LogRecord]) -> Gap:
+    """Checks the records between the head and the batch. Raises LogChanged if the head is no longer in the log: then
+    Kafka has lost the log's end, the log has grown again, and the gap proves nothing (docs/log.md, rule 8).
     """
     if memory.head_offset >= 0:
         value = records[0].value if records[0].offset == memory.head_offset else None
@@ -33,5 +33,5 @@ def read_gap(memory: Memory, in_flight: BatchInFlight, records: Sequence[LogReco
         admitted = admit(in_flight.base, memory.partition, record.value)
         if not isinstance(admitted, VoidReason):
             return Gap(voids, record.offset)
-        voids.append(void(record, admitted))
+        voids.append(void_report(record, admitted))
     return Gap(voids)

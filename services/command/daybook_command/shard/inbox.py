@@ -1,6 +1,6 @@
-"""The queue of a shard: command records by offset, and overdue sync runs. Gives the next batch.
+"""The queue of a shard: command records in the order of their offsets, and overdue sync runs. Makes the next batch.
 
-Some commands form a batch of their own, and large ones shorten it.
+Some commands must be alone in their batch, and a batch with large commands has fewer of them.
 """
 
 from collections import deque
@@ -10,33 +10,36 @@ from itertools import islice
 
 from daybook_command.shard.dead_letter_counts import filter_of, letters_named
 from daybook_command.shard.events import OverdueRun
-from daybook_command.shard.intake import SentCommand, TakenCommand, take, time_out
-from daybook_command.shard.needs import reserved_by
+from daybook_command.shard.intake import SentCommand, TakenCommand, classify, command_to_time_out
+from daybook_command.shard.needs import id_to_reserve
 from daybook_command.shard.records import CommandRecord
 from daybook_contracts.commands.registry import Command
 from daybook_contracts.limits import ENVELOPE_BYTES
 from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
-# Rows that one batch looks up by id: about what a snapshot reads in a tenth of a second.
+# Rows that one batch looks up by id. A snapshot reads about this many in a tenth of a second.
 MAX_NAMED = 5_000
-# A batch is parsed in one go, which blocks the event loop: at most as long as one envelope of maximum size does.
+# A batch is parsed without a pause, which blocks the event loop: at most as long as for an envelope of maximum size.
 MAX_TAKEN_BYTES = ENVELOPE_BYTES
-# An overdue run ends in at most three entries.
+# Failing an overdue run makes at most three entries.
 MAX_OVERDUE = 100
 
 
 IsOutsider = Callable[[Command], bool]
 
 
-def _nobody(_: Command) -> bool:
+def _no_outsiders(_: Command) -> bool:
     return False
 
 
 @dataclass(slots=True)
 class Inbox:
-    """`size`: bytes queued or set aside. `suspects`: offsets to be tried alone; `doomed`: those that failed alone.
-    `aside`: commands that choose ids, and later ones with the same keys, while reservations cannot be trusted.
-    `decided_to`: the offset after the last handled record; `abandoned_from`: the first offset left to the next owner.
+    """`size`: bytes queued or set aside. `suspects`: offsets of commands to try alone in a batch. `doomed`: offsets of
+    commands that failed when they were tried alone.
+
+    `aside`: commands that choose ids, and later commands with the same keys (`keys_aside`), while reservations cannot
+    be trusted. `decided_to`: the offset after the last handled record. `abandoned_from`: the first offset that is left
+    to the partition's next owner.
     """
 
     partition: int
@@ -57,7 +60,7 @@ class Inbox:
         return bool(self.queue or self.overdue)
 
     def clear(self) -> None:
-        """Abandon everything. Later commits do not pass it."""
+        """Abandon all queued records. Later commits do not go beyond the first of them."""
         self.abandoned_from = min((record.offset for record in (*self.aside, *self.queue)), default=self.abandoned_from)
         self.queue.clear()
         self.aside.clear()
@@ -73,22 +76,23 @@ class Inbox:
         self.overdue.update((run.sync_run_id, run) for run in runs)
 
     def put_back(self, records: Sequence[CommandRecord]) -> None:
-        """Requeue by offset: the queue may hold earlier records that the batch left out."""
+        """Requeue the records by offset. The queue may have earlier records, which the batch left out."""
         self.queue = deque(sorted([*records, *self.queue], key=lambda record: record.offset))
         self.size += sum(map(_size, records))
 
     def take_overdue(self) -> list[TakenCommand]:
-        """A batch of the shard's own commands. They are never put back: an overdue run is found again."""
+        """A batch of the shard's own commands. They are never put back: the next look-up finds the runs again."""
         runs = [self.overdue.pop(run_id) for run_id in list(self.overdue)[:MAX_OVERDUE]]
-        return [time_out(run) for run in runs]
+        return [command_to_time_out(run) for run in runs]
 
     def take_records(
-        self, is_outsider: IsOutsider = _nobody, *, set_aside: bool = False
+        self, is_outsider: IsOutsider = _no_outsiders, *, set_aside: bool = False
     ) -> tuple[list[CommandRecord], list[TakenCommand]]:
-        """The next commands, in order within each org; a suspect is a batch of its own. A command with a filter is its
-        org's only one in the batch; later ones wait for the next batch. With `set_aside`, commands that choose ids are
-        set aside, and later ones of their orgs too. `is_outsider`: an outsider's filter matches nothing, so it needs
-        no batch without others.
+        """The next batch: records, and the commands made from them. The commands of an org stay in order. A suspect is
+        alone in its batch. A command with a filter is the only command of its org in the batch; later commands of the
+        org wait for the next batch. With `set_aside`, commands that choose ids are set aside, and so are later commands
+        of their orgs. `is_outsider` finds commands of outsiders: their filters are not looked up, so other commands may
+        be in the batch.
         """
         records: list[CommandRecord] = []
         taken: list[TakenCommand] = []
@@ -98,7 +102,7 @@ class Inbox:
             if size and size + _size(self.queue[0]) > MAX_TAKEN_BYTES:
                 break
             size += _size(self.queue[0])
-            item = take(self.queue[0], self.partition, self.partitions, self.rules)
+            item = classify(self.queue[0], self.partition, self.partitions, self.rules)
             if set_aside and self._must_set_aside(item):
                 self.aside.append(self.queue.popleft())
                 continue
@@ -106,43 +110,45 @@ class Inbox:
                 deferred.records.append(self.queue.popleft())
                 continue
             named += deferred.letters_named(item)
-            alone = self.queue[0].offset in self.suspects
-            if records and (alone or named > MAX_NAMED):
+            is_suspect = self.queue[0].offset in self.suspects
+            if records and (is_suspect or named > MAX_NAMED):
                 break
             records.append(self.queue.popleft())
             taken.append(item)
-            if alone:
+            if is_suspect:
                 break
         self.queue.extendleft(reversed(deferred.records))
         self.size -= sum(map(_size, records))
         return records, taken
 
     def _must_set_aside(self, item: TakenCommand) -> bool:
-        if not isinstance(item, SentCommand) or not (reserved_by(item) or item.command.key in self.keys_aside):
+        if not isinstance(item, SentCommand) or not (id_to_reserve(item) or item.command.key in self.keys_aside):
             return False
         self.keys_aside.add(item.command.key)
         return True
 
     def requeue_aside(self) -> None:
-        """Queue again what was set aside, by offset."""
+        """Queue the commands that were set aside again, by offset."""
         if self.aside:
             self.queue = deque(sorted([*self.aside, *self.queue], key=lambda record: record.offset))
             self.aside.clear()
             self.keys_aside.clear()
 
     def mark_decided(self, records: Sequence[CommandRecord]) -> int:
-        """Record these as handled, and return the offset below which every record is."""
+        """Note that these records are handled. Returns the offset up to which all records are handled."""
         self.decided_to = max(self.decided_to, records[-1].offset + 1)
         waiting = [record.offset for record in (*self.aside, *islice(self.queue, 1))]
-        left = [] if self.abandoned_from is None else [self.abandoned_from]
-        return min([self.decided_to, *waiting, *left])
+        abandoned = [] if self.abandoned_from is None else [self.abandoned_from]
+        return min([self.decided_to, *waiting, *abandoned])
 
     def mark_suspect(self, offset: int) -> None:
-        """The deciders raised on this record: try it alone; if it was alone already, refuse it."""
+        """A decider raised an exception for this record. It is tried alone next; if it was alone already, it will be
+        refused.
+        """
         (self.doomed if offset in self.suspects else self.suspects).add(offset)
 
     def mark_refused(self, offsets: set[int]) -> None:
-        """Kafka refused the batch: try each record alone once; refuse one that was alone already."""
+        """Kafka refused the batch. Each record is tried alone next; if there was only one, it will be refused."""
         (self.doomed if len(offsets) == 1 else self.suspects).update(offsets)
 
     def clear_marks(self, offsets: set[int]) -> None:
@@ -152,8 +158,9 @@ class Inbox:
 
 @dataclass(slots=True)
 class Deferred:
-    """Commands left for the next batch, so that a filter sees its org's final state and other orgs need not wait.
-    `closed`: keys of which nothing more is taken.
+    """Commands that wait for the next batch: a filter is decided after all earlier commands of its org, and commands of
+    other orgs do not wait for it. `seen`: keys that have a command in the batch. `closed`: keys of which the batch
+    takes no more commands.
     """
 
     is_outsider: IsOutsider
@@ -162,23 +169,23 @@ class Deferred:
     closed: set[str] = field(default_factory=set)
 
     def letters_named(self, item: TakenCommand) -> int:
-        """How many dead letters are looked up for the command; none for an outsider's filter."""
+        """How many dead letters are looked up for the command. For an outsider's filter there is no look-up."""
         if not isinstance(item, SentCommand) or (filter_of(item.command) and self.is_outsider(item.command)):
             return 0
         return letters_named(item.command)
 
     def defers(self, item: TakenCommand) -> bool:
-        """Whether the command must wait; otherwise it counts as taken."""
+        """Whether the command must wait. If not, the caller must take it into the batch."""
         if not isinstance(item, SentCommand):
             return False
-        key, filters = item.command.key, filter_of(item.command) is not None
-        if filters and key not in self.seen and key not in self.closed and self.is_outsider(item.command):
-            return False  # no earlier command of the batch can have made its actor a member
-        if key in self.closed or (filters and key in self.seen):
+        key, has_filter = item.command.key, filter_of(item.command) is not None
+        if has_filter and key not in self.seen and key not in self.closed and self.is_outsider(item.command):
+            return False  # no earlier command of the batch can make the actor a member
+        if key in self.closed or (has_filter and key in self.seen):
             self.closed.add(key)
             return True
         self.seen.add(key)
-        if filters:
+        if has_filter:
             self.closed.add(key)
         return False
 

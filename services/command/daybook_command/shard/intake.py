@@ -1,4 +1,4 @@
-"""A record of the commands topic becomes a command to decide, a refusal, or one that belongs elsewhere."""
+"""Reads a record of the commands topic as a command to decide, a refused command, or one of another partition."""
 
 import re
 from dataclasses import dataclass
@@ -33,7 +33,9 @@ _PARTITION = re.compile(rb"[0-9]{1,6}")
 
 @dataclass(frozen=True, slots=True)
 class ReplyAddress:
-    """Where the answer goes; `reply_partition` is None if no reply was asked for."""
+    """Where the answer goes. `reply_partition` is None if the sender asked for no reply. `http`: whether the command
+    came through the HTTP door.
+    """
 
     correlation_id: bytes | None
     reply_partition: int | None
@@ -43,8 +45,8 @@ class ReplyAddress:
 
 @dataclass(frozen=True, slots=True)
 class SentCommand:
-    """A well-formed command of this partition. Its first entry stands at `home`; if the actor is refused because it has
-    no standing in the org, at `outsider` (None if the command names no actor).
+    """A well-formed command of this partition. `home` is the identity of its first entry. If the command is rejected
+    because its actor is an outsider, the identity is `outsider` (None if the command names no actor).
     """
 
     record: CommandRecord
@@ -56,13 +58,13 @@ class SentCommand:
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        """Where an earlier entry of this command may be."""
+        """The identities that the first entry of this command may have."""
         return (self.home,) if self.outsider is None else (self.home, self.outsider)
 
 
 @dataclass(frozen=True, slots=True)
 class RefusedCommand:
-    """Refused without an entry; `command_id` is None where it could not be read."""
+    """A command refused without an entry. `command_id` is None if it could not be read."""
 
     record: CommandRecord
     reply_to: ReplyAddress
@@ -80,8 +82,8 @@ class MisroutedCommand:
 
 @dataclass(frozen=True, slots=True)
 class OwnCommand:
-    """A command that the shard makes itself: it is never published and has no reply. Its ids are in a scope of their
-    own, which no sender's command can use.
+    """A command that the shard makes itself. It is never published and gets no reply. Its entries are in the scope
+    `policy`, which no sender's command can use.
     """
 
     command: Command
@@ -96,10 +98,11 @@ class OwnCommand:
 TakenCommand = SentCommand | RefusedCommand | MisroutedCommand | OwnCommand
 
 
-def take(record: CommandRecord, partition: int, partitions: int, rules: SenderRules = NO_RULES) -> TakenCommand:
-    """What a shard of `partition` makes of `record`; the envelope's key decides, never the record's.
-    With a policy, the principal and the door mark of an unsigned record are ignored. Commands that the HTTP door
-    signed were checked against the policy there.
+def classify(record: CommandRecord, partition: int, partitions: int, rules: SenderRules = NO_RULES) -> TakenCommand:
+    """What `record` is for the shard of `partition`. The envelope's key counts, not the record's.
+
+    With a policy, the principal and door headers of an unsigned record are ignored. If the HTTP door signed the record,
+    the door has already checked the policy.
     """
     headers = dict(record.headers)
     if rules.policy is not None:
@@ -115,17 +118,17 @@ def take(record: CommandRecord, partition: int, partitions: int, rules: SenderRu
         rules.check(command, principal, policy_checked=reply_to.http)
     except InvalidCommand as fault:
         return RefusedCommand(record, reply_to, fault.code, fault.detail, fault.command_id, fault.too_large)
-    home = partition_of(command.key, partitions)
-    if home == partition:
-        return SentCommand(record, reply_to, command, principal, home_of(command), _outsider(command))
+    own_partition = partition_of(command.key, partitions)
+    if own_partition == partition:
+        return SentCommand(record, reply_to, command, principal, own_identity(command), _outsider_identity(command))
     if FORWARDED_FROM in headers:
-        detail = f"forwarded once already, and partition {partition} is not its own ({home})"
+        detail = f"forwarded once already, and partition {partition} is not its own ({own_partition})"
         return RefusedCommand(record, reply_to, Code.INVALID_COMMAND, detail, command.id)
-    return MisroutedCommand(record, home)
+    return MisroutedCommand(record, own_partition)
 
 
-def time_out(run: OverdueRun) -> OwnCommand:
-    """The command that fails an overdue run. Its id is derived from the run's, so a second one is a repeat."""
+def command_to_time_out(run: OverdueRun) -> OwnCommand:
+    """The command that fails an overdue run. Its id is computed from the run's, so a second command is a repeat."""
     command = FailSync(
         id=timeout_command_id(run.sync_run_id),
         type="FAIL_SYNC",
@@ -135,13 +138,13 @@ def time_out(run: OverdueRun) -> OwnCommand:
     return OwnCommand(command, DAYBOOK, Identity("policy", command.key, None, command.id))
 
 
-def home_of(command: Command) -> Identity:
-    """The first entry of a command in its key's own scope."""
+def own_identity(command: Command) -> Identity:
+    """The identity of the command's first entry in the scope of its org or user."""
     scope: Scope = "user" if command.org_id is None else "org"
     return Identity(scope, command.key, None, command.id)
 
 
-def _outsider(command: Command) -> Identity | None:
+def _outsider_identity(command: Command) -> Identity | None:
     actor = command.actor_user_id
     return None if actor is None else Identity("outsider", command.key, actor, command.id)
 

@@ -1,7 +1,7 @@
 """The protocol of a shard, as a state machine: events in, effects out. No I/O, no clock.
 
 At most one of TakeOver, LoadSnapshot, Pin, Append and ReadGap is in progress at any time; answers are published
-independently. Over 250 lines, because the whole protocol is read in one place.
+independently. Over 250 lines, because the whole protocol should be in one place.
 """
 
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ from daybook_command.shard.events import (
     TakenOver,
     Tick,
 )
-from daybook_command.shard.gap import read_gap
+from daybook_command.shard.gap import check_gap
 from daybook_command.shard.inbox import Inbox
 from daybook_command.shard.memory import Memory
 from daybook_command.shard.needs import needs_of, still_awaited
@@ -50,7 +50,7 @@ from daybook_contracts.log.continuity import LogChanged
 
 @dataclass(slots=True)
 class Shard:
-    """`takeovers`: how often the shard has taken over again. `held`: why it waits, None if it does not."""
+    """`takeovers`: how often the shard has taken over again. `held`: why it waits; None if it does not wait."""
 
     partition: int
     config: ShardConfig
@@ -68,16 +68,16 @@ class Shard:
 
     @property
     def idle(self) -> bool:
-        """Nothing is queued or in flight, except answers."""
+        """Whether nothing is queued or in flight, except answers."""
         return not self.inbox and not self.in_flight.taken and self.phase is not ShardPhase.LOADING
 
-    def oldest_ms(self) -> int | None:
+    def oldest_command_ms(self) -> int | None:
         """Kafka's timestamp of the oldest undecided command."""
         waiting = self.inbox.aside or self.in_flight.records or self.inbox.queue
         return waiting[0].timestamp_ms if waiting else None
 
     def handle(self, event: Event) -> list[Effect]:
-        """Change the state and return the effects. An event that the phase does not expect is ignored."""
+        """Change the state and return the effects. Ignore an event that is not expected in this phase."""
         if self.phase is not EXPECTED_PHASE.get(type(event), self.phase):
             return []
         match event:
@@ -115,7 +115,7 @@ class Shard:
             case EndsRead() if event.takeover == self.takeovers:
                 self.memory.awaited = event.ends
             case EndsRead():
-                pass  # read for an earlier takeover, so maybe before PostgreSQL was lost
+                pass  # the ends were read for an earlier takeover, perhaps before PostgreSQL was lost
             case _:
                 assert_never(event)
         return self._start_batch()
@@ -162,13 +162,13 @@ class Shard:
         return [Hold(reason)] if changed else []
 
     def _tick(self) -> list[Effect]:
-        """Look again for what the shard waits for: a snapshot has both clock and checkpoint."""
+        """Load a snapshot if the shard waits. It shows the clock and the checkpoint, for which the shard may wait."""
         if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
             return []
         return self._look_up_progress()
 
     def _look_up_progress(self) -> list[Effect]:
-        """Load a snapshot without commands."""
+        """Load a snapshot for no commands, to see the clock and how far the log is projected."""
         self.phase = ShardPhase.LOADING
         self.in_flight = BatchInFlight(needs=Needs(next_offsets=bool(self.memory.awaited)))
         return [LoadSnapshot(self.in_flight.needs, 0)]
@@ -190,7 +190,7 @@ class Shard:
         return self._decide(event)
 
     def _resume(self) -> list[Effect]:
-        """After a look-up without commands: drop what is projected, and go on if the shard waited for that."""
+        """After a look-up without commands: drop the projected entries, and continue if the shard waited for this."""
         self.memory.settle(self.in_flight.projected)
         self.phase = ShardPhase.READY
         if self._tail_is_full():
@@ -200,7 +200,7 @@ class Shard:
 
     def _decide(self, event: SnapshotLoaded) -> list[Effect]:
         snapshot, memory, in_flight = event.snapshot, self.memory, self.in_flight
-        memory.take_in(snapshot, in_flight.needs.orgs)
+        memory.add_snapshot(snapshot, in_flight.needs.orgs)
         in_flight.base = memory.head
         deciding = BatchDecision(
             memory,
@@ -226,7 +226,9 @@ class Shard:
         return [*reports, *self._append()]
 
     def _pinned(self, gone: frozenset[str]) -> list[Effect]:
-        """The users that entries name must exist until the entries are projected, as their columns are foreign keys."""
+        """Append if all users of the batch's entries are pinned. They must exist until the entries are projected,
+        because the columns that refer to them are foreign keys.
+        """
         if gone:
             return self._take_over_again("user_gone", f"{len(gone)} users were deleted while the batch was decided")
         return self._append()
@@ -236,7 +238,7 @@ class Shard:
         return [Append(self.in_flight.appends)]
 
     def _put_back_undecided(self, deciding: BatchDecision) -> list[Report]:
-        """Put back the records that did not fit, and those after a command on which the deciders raised."""
+        """Put back the records that were not handled, because they did not fit or a decider raised an exception."""
         in_flight = self.in_flight
         self.inbox.put_back(in_flight.records[deciding.done :])
         in_flight.records = in_flight.records[: deciding.done]
@@ -257,7 +259,7 @@ class Shard:
 
     def _gap_read(self, event: GapRead) -> list[Effect]:
         try:
-            gap = read_gap(self.memory, self.in_flight, event.records)
+            gap = check_gap(self.memory, self.in_flight, event.records)
         except LogChanged as changed:
             return self._stop(str(changed))
         if gap.extended_at is not None:
@@ -265,12 +267,12 @@ class Shard:
         return [*gap.voids, *self._batch_extends_log(event.records[-1].offset)]
 
     def _batch_extends_log(self, last_offset: int) -> list[Effect]:
-        """`last_offset`: of the batch's last entry."""
-        self.memory.extended_to(last_offset)
+        """`last_offset`: the offset of the batch's last entry."""
+        self.memory.mark_appended(last_offset)
         return self._finish_batch()
 
     def _finish_batch(self) -> list[Effect]:
-        """The batch is certain: answer it, and only now drop what PostgreSQL had when it was decided."""
+        """The batch is surely in the log. Answer it, and drop the entries that were projected when it was decided."""
         in_flight, memory = self.in_flight, self.memory
         self.in_flight = BatchInFlight()
         self.phase = ShardPhase.READY
@@ -285,7 +287,7 @@ class Shard:
         return self._take_over_again("refused", reason)
 
     def _take_over_again(self, kind: str, detail: str) -> list[Effect]:
-        """Drop head, offset, tail and all cached orgs together, and decide the same commands again first."""
+        """Drop the whole memory (head, offsets, tail, cached orgs), and put the batch's commands back to the front."""
         self._requeue()
         self.phase = ShardPhase.TAKING_OVER
         self.takeovers += 1

@@ -1,4 +1,4 @@
-"""What a shard knows of its partition: head, folded end, tail and cached orgs. All of it is dropped together."""
+"""What a shard knows of its partition: head, folded end, tail and cached orgs. It is only ever dropped as a whole."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -7,7 +7,7 @@ from daybook_command.domain.children import Children, with_children, without_chi
 from daybook_command.domain.permissions import is_outsider
 from daybook_command.domain.references import ChildKind, ChildRef
 from daybook_command.domain.state import Org
-from daybook_command.shard.effects import Report, void
+from daybook_command.shard.effects import Report, void_report
 from daybook_command.shard.org_cache import OrgCache
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.snapshot import LoadedOrg, OrgNeeds, Snapshot
@@ -22,11 +22,11 @@ from daybook_contracts.timestamps import microseconds
 
 @dataclass(slots=True)
 class Memory:
-    """`end`: the offset after the last folded record. `head_offset`: of the last entry known to be in the log, -1 for
-    none. `last_us`: created_at of the last admitted entry.
+    """`end`: the offset after the last folded record. `head_offset`: the offset of the last entry that is known to be
+    in the log, or -1. `last_us`: created_at of the last admitted entry, in microseconds.
 
-    `loaded`: children read for the batch in flight, by org. `awaited`: by partition, the log's end at the takeover,
-    where the partition is not projected up to it yet; None until the ends are known.
+    `loaded`: for each org, the children read for the batch in flight. `awaited`: for each partition that is not yet
+    projected up to its end at the takeover, this end; None until the ends are known.
     """
 
     partition: int
@@ -51,7 +51,7 @@ class Memory:
             if isinstance(admitted, VoidReason):
                 self.voids_in_a_row += record.offsets
                 check_voids(self.voids_in_a_row)
-                reports.append(void(record, admitted))
+                reports.append(void_report(record, admitted))
             else:
                 self.voids_in_a_row = 0
                 self.head, self.head_offset = admitted.head, record.offset
@@ -70,36 +70,39 @@ class Memory:
         self.tail.add(trusted)
         return []
 
-    def take_in(self, snapshot: Snapshot, needs: Iterable[OrgNeeds]) -> None:
-        """Bring the rows up to our head: replay the tail onto whole orgs; take children as they are unless an entry of
-        the tail touched them. A poisoned org is not cached, as PostgreSQL may know more about it later.
+    def add_snapshot(self, snapshot: Snapshot, needs: Iterable[OrgNeeds]) -> None:
+        """Add the snapshot's rows to the cached orgs, as of the log's head. For an org that was read as a whole, replay
+        the tail onto it. Otherwise add the children that no entry of the tail has touched. A poisoned org is not
+        cached, because PostgreSQL may have newer rows of it later.
         """
         for need in needs:
             loaded = snapshot.orgs[need.org_id]
             self.loaded[need.org_id] = list(loaded.children.refs())
             if loaded.fresh:
-                self._take_in_org(need.org_id, loaded, snapshot.checkpoint.head.position)
+                self._add_org(need.org_id, loaded, snapshot.checkpoint.head.position)
             else:
-                self._take_in_children(need, loaded.children, snapshot.checkpoint.head.position)
+                self._add_children(need, loaded.children, snapshot.checkpoint.head.position)
 
-    def _take_in_org(self, org_id: str, loaded: LoadedOrg, at: int) -> None:
+    def _add_org(self, org_id: str, loaded: LoadedOrg, at: int) -> None:
         before = None if loaded.org is None else with_children(loaded.org, loaded.children, ())
         org = self.tail.replay(org_id, before, at)
         if org_id not in self.tail.poisoned:
             self.cache.put(org_id, org, loaded.generation)
 
-    def _take_in_children(self, need: OrgNeeds, children: Children, at: int) -> None:
+    def _add_children(self, need: OrgNeeds, children: Children, at: int) -> None:
         cached = self.cache.get(need.org_id)
         if cached is None or cached.org is None:
             return
         touched = self.tail.touched.get(need.org_id, {})
-        org = with_children(cached.org, self._still_there(children, at), touched.keys())
+        org = with_children(cached.org, self._without_deleted(children, at), touched.keys())
         for connection_id, untouched in children.recounted.items():
-            org = _recounted(org, connection_id, untouched, need.count_limit, touched)
+            org = _with_recount(org, connection_id, untouched, need.count_limit, touched)
         cached.org = org
 
-    def _still_there(self, children: Children, at: int) -> Children:
-        """Without children of connections deleted after position `at`, as a new connection may have the same id."""
+    def _without_deleted(self, children: Children, at: int) -> Children:
+        """The children without those of connections that were deleted after position `at`: a new connection may have
+        the same id.
+        """
         gone = {connection_id for connection_id, position in self.tail.deleted.items() if position > at}
         if not gone:
             return children
@@ -110,12 +113,12 @@ class Memory:
         )
 
     def is_outsider(self, command: Command) -> bool:
-        """Whether the command's actor is known to be no member of the org at our head."""
+        """Whether the org is cached, and the command's actor is not a member of it at the log's head."""
         cached = None if command.org_id is None else self.cache.get(command.org_id)
         return cached is not None and is_outsider(command, cached.org)
 
     def unread_matches(self, need: OrgNeeds, snapshot: Snapshot) -> int:
-        """How many dead letters the filter matches besides those read; none if the connection was deleted since."""
+        """How many dead letters the filter matches besides those read; 0 if the connection was deleted since."""
         if need.filtered is None:
             return 0
         deleted = self.tail.deleted.get(need.filtered.connection_id, -1)
@@ -123,20 +126,20 @@ class Memory:
         return 0 if gone else snapshot.orgs[need.org_id].children.unread_matches
 
     def append(self, trusted: TrustedEntry) -> None:
-        """Fold an entry of our own before it is acknowledged; if the append fails, the whole memory is dropped."""
+        """Fold an entry of the batch before Kafka acknowledges it. If the append fails, all memory is dropped."""
         metadata = trusted.entry.metadata_json
         self.head = Head(metadata.position, metadata.hash)
         self.last_us = microseconds(trusted.entry.created_at)
         self.tail.add(trusted)
 
-    def extended_to(self, last_offset: int) -> None:
-        """The appended batch extends the log; its last entry, our head, is at this offset."""
+    def mark_appended(self, last_offset: int) -> None:
+        """Note that the appended batch extends the log, and that its last entry, the head, is at `last_offset`."""
         self.head_offset = last_offset
         self.end = last_offset + 1
         self.voids_in_a_row = 0
 
     def settle(self, projected: int) -> None:
-        """Drop the tail up to this position, and children that no entry of the tail touches any more."""
+        """Drop the tail up to the position `projected`, and the children that no entry of the tail touches any more."""
         for org_id, ref in self.tail.prune(projected):
             self.loaded.setdefault(org_id, []).append(ref)
         for org_id, refs in self.loaded.items():
@@ -147,12 +150,14 @@ class Memory:
         self.loaded = {}
 
 
-def _recounted(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[ChildRef, int]) -> Org:
-    """PostgreSQL counted the untouched dead letters; the touched ones are counted here."""
+def _with_recount(org: Org, connection_id: str, untouched: int, limit: int, touched: Mapping[ChildRef, int]) -> Org:
+    """The org with a new count of the connection's pending dead letters. PostgreSQL has counted those that the tail has
+    not touched (`untouched`); the touched ones are counted here.
+    """
     connection = org.connections.get(connection_id)
     if connection is None or connection.activity is None:
         return org
     letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is ChildKind.DEAD_LETTER)
-    here = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
-    activity = replace(connection.activity, pending=untouched + here, more=untouched >= limit)
+    pending = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
+    activity = replace(connection.activity, pending=untouched + pending, more=untouched >= limit)
     return replace(org, connections=org.connections.set(connection_id, replace(connection, activity=activity)))

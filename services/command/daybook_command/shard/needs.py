@@ -1,7 +1,7 @@
-"""What a batch must look up: commands and the shard's memory in, needs out.
+"""Lists what must be looked up for a batch, from its commands and the shard's memory.
 
-Also whether reservations of chosen ids can be trusted: after a loss or a restore of PostgreSQL they are behind the log
-until every partition is projected up to its end at the shard's takeover (docs/log.md, rule 18).
+Also says whether reservations of chosen ids can be trusted. After a loss or a restore of PostgreSQL, reservations may
+be missing until every partition is projected up to its end at the shard's takeover (docs/log.md, rule 18).
 """
 
 from collections import defaultdict
@@ -19,14 +19,14 @@ from daybook_contracts.senders.principals import Service
 
 
 def needs_of(taken: Sequence[TakenCommand], memory: Memory) -> Needs:
-    """Every id, org, child and user that deciding these commands may ask for."""
+    """Every id, org, child and user that the decisions on these commands may need."""
     asked = [item for item in taken if isinstance(item, SentCommand | OwnCommand)]
     by_org: defaultdict[str, list[Command]] = defaultdict(list)
     for item in asked:
         if item.command.org_id is not None:
             by_org[item.command.org_id].append(item.command)
     users = {user_id for item in asked for user_id in users_named(item.command)}
-    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := reserved_by(item)) is not None]
+    chosen = [(*chosen_id, item.command.key) for item in asked if (chosen_id := id_to_reserve(item)) is not None]
     return Needs(
         identities=tuple(identity for item in asked for identity in item.identities),
         orgs=tuple(_org_needs(org_id, by_org[org_id], memory) for org_id in sorted(by_org)),
@@ -46,15 +46,15 @@ def _org_needs(org_id: str, commands: Sequence[Command], memory: Memory) -> OrgN
         generation=None if cached is None else cached.generation,
         named=named if org is None else named | with_alerts(_parents(org, named)),
         touched=memory.tail.touched.get(org_id, {}).keys(),
-        known=_connections_with_activity(org) if org is not None and named else frozenset(),
-        low=_connections_to_recount(org, bound) if org is not None and bound > 0 else frozenset(),
+        known_activities=_connections_with_activity(org) if org is not None and named else frozenset(),
+        low_counts=_connections_to_recount(org, bound) if org is not None and bound > 0 else frozenset(),
         count_limit=count_limit(commands),
         filtered=next(filter(None, (filter_of(each) for each in commands if not memory.is_outsider(each))), None),
     )
 
 
 def _parents(org: Org, named: Iterable[ChildRef]) -> Iterable[ChildRef]:
-    """The connections of runs and dead letters that may not be projected yet."""
+    """The connections of the named runs and dead letters in memory, which may not be projected yet."""
     for ref in named:
         child = org.runs.get(ref.id) if ref.kind is ChildKind.RUN else org.dead_letters.get(ref.id)
         if child is not None:
@@ -74,8 +74,10 @@ def still_awaited(awaited: Mapping[int, int], next_offsets: Mapping[int, int]) -
     return {partition: end for partition, end in awaited.items() if next_offsets.get(partition, 0) < end}
 
 
-def reserved_by(item: TakenCommand) -> ChosenId | None:
-    """The id that the command chooses, and its table. A look-up reserves it for good, so only services may choose."""
+def id_to_reserve(item: TakenCommand) -> ChosenId | None:
+    """The id that the command chooses, and its table; None if it chooses none, or if its sender is not a service. The
+    look-up reserves the id for ever, so only services may choose ids.
+    """
     if isinstance(item, SentCommand) and isinstance(item.principal, Service):
         return named_by(item.command).chosen
     return None

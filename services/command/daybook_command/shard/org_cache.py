@@ -1,5 +1,5 @@
-"""Cached orgs, each as of the shard's head. Evicts the least recently used clean ones; no library's cache can keep the
-dirty ones.
+"""Cached orgs, each as of the log's head. Evicts the least recently used orgs, but keeps dirty ones, which have entries
+that are not projected yet. The caches of libraries cannot keep certain items.
 """
 
 from collections import OrderedDict
@@ -37,7 +37,7 @@ class OrgCache:
         self.orgs.move_to_end(org_id)
 
     def evict(self, dirty: Container[str]) -> None:
-        """Shrink to the limit. Orgs in `dirty` have entries that are not projected yet, and stay."""
+        """Shrink to the limit, but keep the orgs in `dirty`."""
         surplus = len(self.orgs) - self.limit
         if surplus <= 0:
             return

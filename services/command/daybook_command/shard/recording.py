@@ -1,4 +1,4 @@
-"""Makes records of new entries: gives each its place after the last one, its time and hashes, and checks the result."""
+"""Makes the log records of new entries: sets the position, time and hashes of each, and checks the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,12 +21,12 @@ from daybook_contracts.timestamps import timestamp
 
 
 class OwnEntryVoidError(Exception):
-    """An entry of our own does not extend the log. This is a bug here or in the recipes."""
+    """An entry that this shard made does not extend the log. This is a bug, here or in the hash recipes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the next entry goes: after `head`, stamped later than `last_us` and not before `now_us` (microseconds)."""
+    """The next entry follows `head`. Its time is later than `last_us` and not before `now_us` (microseconds)."""
 
     partition: int
     head: Head
@@ -35,10 +35,10 @@ class Place:
 
 
 def record(
-    item: SentCommand | OwnCommand, standing: Identity, entries: Sequence[NewEntry], salt: bytes, place: Place
+    item: SentCommand | OwnCommand, first_identity: Identity, entries: Sequence[NewEntry], salt: bytes, place: Place
 ) -> list[LogAppend]:
-    """All entries of one command, the first of them at `standing`. Each passes the admission rule as every reader
-    applies it, and what leaves is the entry that the rule read from the bytes.
+    """The records of all entries of one command. `first_identity`: that of the first entry. Each record is checked with
+    the admission rule, and contains the entry as the rule has read it from the bytes.
     """
     command, head, created_us = item.command, place.head, place.last_us
     request = request_hash(salt, command.type, command.org_id, command.actor_user_id, request_json(command))
@@ -46,7 +46,7 @@ def record(
     recorded: list[LogAppend] = []
     for ordinal, new in enumerate(entries):
         created_us = max(place.now_us, created_us + 1)
-        identity = standing.at(ordinal)
+        identity = first_identity.at(ordinal)
         metadata = Metadata(
             command_id=command.id,
             commit=commit_hash(salt, new.data),

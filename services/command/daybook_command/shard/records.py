@@ -1,4 +1,4 @@
-"""Records of the two topics that a shard reads: plain values."""
+"""Records of the two topics that a shard reads. Plain values."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ Headers = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class CommandRecord:
-    """A record of the commands topic; `timestamp_ms` is Kafka's. One record stands for a batch that is too large to be
-    read: at the batch's last offset, without key, value and headers, and `lost_from` is the batch's first offset.
+    """A record of the commands topic; `timestamp_ms` is Kafka's. A batch that is too large to be read is replaced by
+    one record at the batch's last offset, without key, value and headers. Its `lost_from` is the batch's first offset.
     """
 
     offset: int
@@ -26,13 +26,15 @@ class CommandRecord:
 
     @property
     def is_oversize(self) -> bool:
-        """Whether it is larger than any command. Its value may be cut to the beginning; no dead letter keeps it."""
+        """Whether the value is larger than any command. It may be cut, and dead letters leave it out."""
         return self.value is not None and len(self.value) > ENVELOPE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class LogRecord:
-    """`offsets`: how many it stands for, up to its own; more than one if it replaces a batch too large to be read."""
+    """`offsets`: how many offsets the record covers, up to its own. More than 1 if it replaces a batch that is too
+    large to be read.
+    """
 
     offset: int
     value: bytes | None

@@ -1,6 +1,4 @@
-"""Finds repeated commands and reused command ids among earlier entries. Entries are compared by identity, never by id
-alone.
-"""
+"""Finds repeated commands and reused command ids among earlier entries. Compares identities, not only ids."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from daybook_contracts.entries.identity import Identity
 
 @dataclass(frozen=True, slots=True)
 class EarlierEntries:
-    """`tail`: entries that may not be projected yet. `table`: entries that PostgreSQL had; None for an unreadable."""
+    """`tail`: entries that may not be projected yet. `table`: entries in PostgreSQL; None for an unreadable entry."""
 
     tail: Mapping[Identity, Entry]
     table: Mapping[Identity, Entry | None]
@@ -27,7 +25,7 @@ class EarlierEntries:
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
 
     def command_at(self, first: Identity) -> list[Entry] | None:
-        """All entries of the command whose first entry is this one; None if any of them is unreadable."""
+        """All entries of the command whose first entry has this identity; None if any of them is unreadable."""
         entry = self.get(first)
         count = 0 if entry is None else entry.metadata_json.entries
         found = [self.get(first.at(ordinal)) for ordinal in range(count)]
@@ -39,37 +37,37 @@ class EarlierEntries:
 
 
 def find_repeat(item: SentCommand, earlier: EarlierEntries) -> Identity | None:
-    """The first entry of the same command, if it was sent before: one with an equal request hash, else one with the
-    same type and actor whose salt is redacted.
+    """If the command was sent before, the identity of its first entry. That is an entry with the same request hash or,
+    failing that, a redacted entry with the same type and actor.
     """
-    before = [(identity, entry) for identity in item.identities if (entry := earlier.get(identity)) is not None]
-    for identity, entry in before:
+    found = [(identity, entry) for identity in item.identities if (entry := earlier.get(identity)) is not None]
+    for identity, entry in found:
         if _is_same_request(item, entry):
             return identity
-    for identity, entry in before:
+    for identity, entry in found:
         if entry.metadata_json.salt is None and _has_type_and_actor(item, entry):
             return identity
     return None
 
 
-def is_id_reused(item: SentCommand, standing: Identity, earlier: EarlierEntries) -> bool:
-    """Whether another command has used the id: at the identity where this one's entries belong (`standing`), or as its
-    actor's earlier command.
+def is_id_reused(item: SentCommand, first_identity: Identity, earlier: EarlierEntries) -> bool:
+    """Whether another command has used the id: its entry has the identity of this command's first entry, or the same
+    actor has sent it.
     """
-    if earlier.has(standing) or earlier.has(item.outsider):
+    if earlier.has(first_identity) or earlier.has(item.outsider):
         return True
-    home = earlier.get(item.home)
-    return home is not None and actor_of(home) == item.command.actor_user_id
+    entry = earlier.get(item.home)
+    return entry is not None and actor_of(entry) == item.command.actor_user_id
 
 
 def _is_same_request(item: SentCommand, entry: Entry) -> bool:
     salt, command = entry.metadata_json.salt, item.command
     if salt is None:
         return False
-    of_item = request_hash(
+    request = request_hash(
         bytes.fromhex(salt), command.type, command.org_id, command.actor_user_id, request_json(command)
     )
-    return of_item == entry.metadata_json.request
+    return request == entry.metadata_json.request
 
 
 def _has_type_and_actor(item: SentCommand, entry: Entry) -> bool:

@@ -1,4 +1,4 @@
-"""What a shard asks PostgreSQL for before it decides a batch, and what it is told: plain values, no behaviour."""
+"""Needs: what a shard asks PostgreSQL for before it decides a batch. Snapshot: the answer. Plain values."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -13,8 +13,8 @@ from daybook_contracts.log.head import Checkpoint
 
 @dataclass(frozen=True, slots=True)
 class LoadedOrg:
-    """An org's rows in a snapshot. `fresh`: whether the org was read; otherwise the shard's copy is still valid.
-    `org` is None if it was not read or does not exist. `children` are loaded in both cases.
+    """An org's rows in a snapshot. `fresh`: whether the org was read as a whole; if not, the shard's copy is still
+    valid. `org` is None if it was not read or does not exist. `children` are read in any case.
     """
 
     org: Org | None
@@ -28,9 +28,9 @@ class LoadedOrg:
 class Snapshot:
     """Everything that a batch is decided on, from one PostgreSQL snapshot (times in microseconds since the epoch).
 
-    `entries`: earlier entries of the batch's commands; None for one that this version cannot read. `pinned_users`: the
-    `known_users` who cannot be deleted. `taken_ids`: for each org, the ids that its commands chose and another org has.
-    `next_offsets`: of every partition's checkpoint, if the needs ask for them.
+    `entries`: earlier entries of the batch's commands; None for an entry that this version cannot read. `pinned_users`:
+    the `known_users` who cannot be deleted. `taken_ids`: pairs of an org's id and an id that its command chose but
+    another org has. `next_offsets`: `next_offset` of every partition's checkpoint, if the needs ask for it.
     """
 
     checkpoint: Checkpoint
@@ -39,37 +39,38 @@ class Snapshot:
     orgs: Mapping[str, LoadedOrg]
     known_users: frozenset[str]
     taken_ids: frozenset[tuple[str, str]]
-    """org id, chosen id"""
     pinned_users: frozenset[str] = frozenset()
     next_offsets: Mapping[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class OrgNeeds:
-    """What a batch must know of one org.
+    """What a batch needs of one org.
 
-    `generation`: of the quarantine that the cached copy has seen; None if there is no copy, so that the org is read.
-    `named`: children to read in any case, with the activity of their connections. `touched`: children that entries of
-    the tail touched; read only if the org is. `known`: connections whose activity the copy has. `low`: those of them
-    whose count of pending dead letters may be too low; their untouched dead letters are counted again, if a named child
-    belongs to them. Counting stops at `count_limit`. `filtered`: up to 1000 untouched dead letters that match are read,
-    and the others are counted.
+    `generation`: the number of quarantines when the cached copy was read. The org is read again if it differs from
+    PostgreSQL's, or if it is None because there is no copy.
+    `named`: children to read in any case, together with the activity of their connections.
+    `touched`: children that entries of the tail touched. They are read only if the org is read.
+    `known_activities`: connections whose activity is in the copy.
+    `low_counts`: those of them whose count of pending dead letters may be too low. If a named child belongs to such a
+    connection, its untouched dead letters are counted again. Counting stops at `count_limit`.
+    `filtered`: a command's filter. Up to 1000 untouched dead letters that match are read; the others are counted.
     """
 
     org_id: str
     generation: int | None = None
     named: Collection[ChildRef] = frozenset()
     touched: Collection[ChildRef] = frozenset()
-    known: Collection[str] = frozenset()
-    low: Collection[str] = frozenset()
+    known_activities: Collection[str] = frozenset()
+    low_counts: Collection[str] = frozenset()
     count_limit: int = 101
     filtered: PendingLetters | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a batch must know. `identities`: of entries that its commands may already have. `chosen_ids`: table, id, and
-    the org that asks for it. `next_offsets`: whether to read the checkpoints of all partitions.
+    """What a batch needs. `identities`: those of entries that its commands may already have. `chosen_ids`: the table,
+    the id, and the org that chose it. `next_offsets`: whether to read the checkpoints of all partitions.
     """
 
     identities: tuple[Identity, ...] = ()

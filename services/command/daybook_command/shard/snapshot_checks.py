@@ -3,7 +3,8 @@
 from daybook_command.shard.memory import Memory
 from daybook_contracts.log.head import Checkpoint
 
-# With a clock this far from PostgreSQL's, or an entry stamped this far ahead, the shard appends nothing.
+# The shard appends nothing if its clock differs from PostgreSQL's by more than the first value, or if the time of the
+# log's last entry is further ahead of the clock than the second.
 MAX_CLOCK_SKEW_US = 5_000_000
 MAX_STAMP_AHEAD_US = 60_000_000
 
@@ -11,8 +12,8 @@ MAX_STAMP_AHEAD_US = 60_000_000
 def checkpoint_fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
     """Why checkpoint and memory contradict each other, so that the shard must take over again; None if they agree.
 
-    A checkpoint behind what memory has dropped: PostgreSQL was restored or failed over. A checkpoint ahead of what
-    memory has folded: another instance writes to the partition.
+    If the checkpoint is behind entries that the memory has dropped, PostgreSQL was restored or failed over. If it is
+    ahead of the entries that the memory has folded, another instance writes to the partition.
     """
     projected = checkpoint.head
     if projected.position < memory.tail.pruned_position:
@@ -27,7 +28,7 @@ def checkpoint_fault(memory: Memory, checkpoint: Checkpoint) -> str | None:
 
 
 def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
-    """Why no entry may be stamped now, None if one may. Times in microseconds since the epoch."""
+    """Why no entry may get the time `now_us`; None if one may. Times are in microseconds since the epoch."""
     skewed = skew_fault(now_us, database_us)
     if skewed is not None:
         return skewed
@@ -38,7 +39,9 @@ def clock_fault(memory: Memory, now_us: int, database_us: int) -> str | None:
 
 
 def skew_fault_between(asked_us: int, answered_us: int, database_us: int) -> str | None:
-    """PostgreSQL read its clock between question and answer, so a slow answer is not counted as skew."""
+    """The skew fault of a clock query. PostgreSQL has read its clock at some time between `asked_us` and `answered_us`,
+    so a slow answer does not count as skew.
+    """
     return skew_fault(min(max(asked_us, database_us), answered_us), database_us)
 
 

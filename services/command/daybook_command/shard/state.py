@@ -25,7 +25,7 @@ from daybook_contracts.senders.sender_rules import NO_RULES, SenderRules
 
 @dataclass(frozen=True, slots=True)
 class ShardConfig:
-    """`max_tail` in entries, `max_commands` per batch, `cache_orgs` for this shard alone."""
+    """`max_tail`: in entries. `max_commands`: per batch. `cache_orgs`: for this shard only."""
 
     partitions: int
     cache_orgs: int
@@ -54,13 +54,13 @@ EXPECTED_PHASE: Final[dict[type[Event], ShardPhase]] = {
     AppendRefused: ShardPhase.APPENDING,
     GapRead: ShardPhase.CHECKING,
 }
-"""The only phase in which an event is expected. Events that may come in any phase are not listed."""
+"""For each event, the only phase in which it is expected. Events that may come in any phase are not listed."""
 
 
 @dataclass(slots=True)
 class BatchInFlight:
-    """`records`: where `taken` came from; empty for the shard's own commands. `base`: the head on which the batch was
-    decided. `projected`: the position that PostgreSQL had then.
+    """`records`: the records of the commands `taken`; empty for the shard's own commands. `base`: the log's head when
+    the batch was decided. `projected`: the position up to which PostgreSQL was projected then.
     """
 
     records: Sequence[CommandRecord] = ()

@@ -1,4 +1,4 @@
-"""The tail: every admitted entry that PostgreSQL had not projected at the latest look-up, in order, in memory."""
+"""The tail: in memory and in order, every admitted entry that was not projected at the latest look-up."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -13,14 +13,14 @@ from daybook_contracts.entries.fields import Changeable
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.entries.reading import TrustedEntry
 
-# An entry weighs one, and one more for so many things that it touches or bytes that it holds.
+# An entry's weight is 1, plus 1 for every 4 children that it touches, plus 1 for every 4096 bytes of its data.
 REFS_PER_WEIGHT = 4
 BYTES_PER_WEIGHT = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """An entry, what it touched, and what it counts for against the limit of the tail."""
+class TailEntry:
+    """An entry, the children that it touched, and its weight, which counts towards the limit of the tail."""
 
     entry: Entry
     identity: Identity
@@ -30,14 +30,15 @@ class Kept:
 
 @dataclass(slots=True)
 class Tail:
-    """`pruned_position`: everything up to here is in PostgreSQL and gone from memory (-1: nothing yet).
+    """`pruned_position`: entries up to this position are projected and dropped from the tail (-1: none yet).
 
-    `touched`: by org, the runs, dead letters, alerts and connections that entries here made or changed, each with the
-    position of the last one; `deleted`: connections, with the position of their end.
+    `touched`: for each org, the children that entries of the tail made or changed, each with the position of the last
+    such entry. `deleted`: deleted connections, with the position of their deletion. `users`, `poisoned`: registered
+    users and poisoned orgs, with the position of the entry.
     """
 
     pruned_position: int = -1
-    kept: deque[Kept] = field(default_factory=deque)
+    kept: deque[TailEntry] = field(default_factory=deque)
     weight: int = 0
     by_identity: dict[Identity, Entry] = field(default_factory=dict)
     by_org: dict[str, deque[Entry]] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class Tail:
         return len(self.kept)
 
     def hash_at(self, position: int) -> str | None:
-        """The hash of the entry at `position`, None if it is not (or cannot be read) here."""
+        """The hash of the entry at `position`; None if the tail does not have it, or it could not be read."""
         index = position - self.kept[0].entry.metadata_json.position if self.kept else -1
         if not 0 <= index < len(self.kept):
             return None
@@ -60,7 +61,7 @@ class Tail:
     def add(self, trusted: TrustedEntry) -> None:
         entry, refs = trusted.entry, self._touch(trusted)
         size = len(bytes(entry.metadata_json.data))
-        kept = Kept(entry, trusted.identity, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
+        kept = TailEntry(entry, trusted.identity, refs, 1 + len(refs) // REFS_PER_WEIGHT + size // BYTES_PER_WEIGHT)
         self.kept.append(kept)
         self.weight += kept.weight
         self.by_identity.setdefault(kept.identity, entry)
@@ -81,11 +82,15 @@ class Tail:
         return refs
 
     def poison(self, org_id: str, position: int) -> None:
-        """An admitted entry that cannot be read closes its org until PostgreSQL says more of it."""
+        """Note that an admitted entry of the org cannot be read or folded. No command of the org is decided until the
+        entry is projected.
+        """
         self.poisoned.setdefault(org_id, position)
 
     def prune(self, position: int) -> list[tuple[str, ChildRef]]:
-        """Forget what is projected up to and with `position`; what no entry here touches any more is told, by org."""
+        """Drop the entries up to and including `position`, which are projected. Returns the children that no entry of
+        the tail touches any more, each with its org.
+        """
         settled: list[tuple[str, ChildRef]] = []
         while self.kept and self.kept[0].entry.metadata_json.position <= position:
             settled += self._forget(self.kept.popleft())
@@ -95,7 +100,7 @@ class Tail:
         self.pruned_position = max(self.pruned_position, position)
         return settled
 
-    def _forget(self, kept: Kept) -> Iterator[tuple[str, ChildRef]]:
+    def _forget(self, kept: TailEntry) -> Iterator[tuple[str, ChildRef]]:
         entry = kept.entry
         self.weight -= kept.weight
         if self.by_identity.get(kept.identity) is entry:
@@ -118,7 +123,9 @@ class Tail:
             self.touched.pop(org_id, None)
 
     def replay(self, org_id: str, org: Org | None, after: int) -> Org | None:
-        """`org` as of position `after`, brought up to the end of the tail; an entry that does not fold closes it."""
+        """Folds the entries after position `after` into `org`. If an entry cannot be folded, the org counts as
+        poisoned.
+        """
         for entry in self.by_org.get(org_id, ()):
             position = entry.metadata_json.position
             if position <= after or entry.result == "failure":

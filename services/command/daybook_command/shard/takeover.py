@@ -1,4 +1,4 @@
-"""Takes a partition over: a checkpoint and the log after it in, the shard's memory out."""
+"""Takes a partition over: makes the shard's memory from a checkpoint and the log after it."""
 
 from orjson import loads
 
@@ -11,7 +11,7 @@ from daybook_contracts.timestamps import microseconds
 
 
 def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory, list[Report]]:
-    """Fold the log onto the checkpoint. Raises LogChanged if they contradict each other."""
+    """Fold the log after the checkpoint. Raises LogChanged if the log and the checkpoint contradict each other."""
     checkpoint = event.checkpoint
     check_bounds(checkpoint.next_offset, event.log_start, event.log_end)
     memory = Memory(partition, OrgCache(cache_orgs), head=checkpoint.head, end=checkpoint.next_offset)
@@ -26,7 +26,7 @@ def take_over(event: TakenOver, partition: int, cache_orgs: int) -> tuple[Memory
 
 
 def stamped_at(value: bytes) -> int:
-    """`created_at` of an admitted record in microseconds; 0 if it is unreadable."""
+    """`created_at` of an admitted record in microseconds; 0 if it cannot be read."""
     try:
         return microseconds(loads(value)["created_at"])
     except (KeyError, TypeError, ValueError):

@@ -53,7 +53,7 @@ def test_an_entry_before_its_org_cannot_be_folded(fact: Fact) -> None:
     ],
 )
 def test_an_entry_that_names_something_missing_cannot_be_folded(fact: Fact) -> None:
-    with pytest.raises(NotFoldable, match="not there"):
+    with pytest.raises(NotFoldable, match="that the org does not have"):
         fold([*ACME, fact])
 
 

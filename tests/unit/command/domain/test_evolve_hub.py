@@ -176,5 +176,5 @@ def test_an_alert_is_raised_escalated_and_resolved() -> None:
     ids=lambda fact: type(fact).__name__,
 )
 def test_a_hub_entry_that_names_something_missing_cannot_be_folded(fact: Fact) -> None:
-    with pytest.raises(NotFoldable, match="not there"):
+    with pytest.raises(NotFoldable, match="that the org does not have"):
         after(fact)
