@@ -16,7 +16,7 @@ REFUSED = {
     ),
     "one secret for users and services": (
         TOKENS | {"DAYBOOK_SERVICE_JWT_SECRET": KEY},
-        "DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: users and services need keys of their own",
+        "DAYBOOK_SERVICE_JWT_SECRET equals DAYBOOK_JWT_SECRET: users and services need different keys",
     ),
     "keys fetched in the clear": (
         {"DAYBOOK_JWKS_URL": "http://login.example.org/keys"},
