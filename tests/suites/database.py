@@ -40,7 +40,7 @@ class Database(ABC):
 
     def __init__(self) -> None:
         self.log = log_with(ORG, OTHER, users=(ANN, BOB))
-        self._way = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
+        self._log_reader = PartitionLog(0, NOTHING_PROJECTED, partitions=1)
         for org_id, connection_id, project_id in ((ORG, SHOP, WEB), (OTHER, ADS, OTHER)):
             self.log.add(org_id, ANN, facts.ProjectCreated(project_id=project_id, name="Web"))
             self.log.add(org_id, ANN, connection_created(connection_id, project_id))
@@ -64,11 +64,11 @@ class Database(ABC):
             await self.write(batch)
 
     def batches(self) -> Iterator[Batch]:
-        start = self._way.next_to_read
-        self._way.take(records(self.log.records[0][start:], start=start))
-        while (batch := self._way.next_batch(5000)) is not None:
+        start = self._log_reader.next_to_read
+        self._log_reader.take(records(self.log.records[0][start:], start=start))
+        while (batch := self._log_reader.next_batch(5000)) is not None:
             yield batch
-            self._way.mark_projected(batch)
+            self._log_reader.mark_projected(batch)
 
     async def orgs(self, *needs: OrgNeeds) -> list[LoadedOrg]:
         found = (await self.look_up(Needs(orgs=needs))).orgs

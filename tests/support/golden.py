@@ -60,8 +60,8 @@ def _played(world: World, commands: Iterator[Sent]) -> Iterator[Line]:
     world.finish()
     for number, each in enumerate(sent, start=first):
         notes, outcome = tuple(world.notes.texts[number]), world.notes.outcomes.get(number, "silent")
-        told = f"{each.kind} {outcome} {_digest([repr(each)], 4)} {_digest(notes, 10)}"
-        yield Line(number, told, (repr(each), *notes), each.kind, outcome)
+        text = f"{each.kind} {outcome} {_digest([repr(each)], 4)} {_digest(notes, 10)}"
+        yield Line(number, text, (repr(each), *notes), each.kind, outcome)
     yield from tables
     yield from _tables(world, world.notes.now)
 
@@ -81,11 +81,11 @@ def difference(lines: Sequence[Line]) -> str | None:
         if line is None or line.text != golden:
             other_input = line and line.kind and golden and line.text.split()[-2] != golden.split()[-2]
             changed = "the input (support.golden_commands)" if other_input else "the behaviour of the code"
-            return f"{changed} has changed\ngolden: {golden}\n   now: {line and told(line, SHOWN)}"
+            return f"{changed} has changed\ngolden: {golden}\n   now: {line and describe(line, SHOWN)}"
     return None
 
 
-def told(line: Line, most: int | None = None) -> str:
+def describe(line: Line, most: int | None = None) -> str:
     """The line and its notes: at most `most` notes, and at most `most` characters of each."""
     return "\n".join([f"{line.number} {line.text}", *(f"    {each[:most]}" for each in line.notes[:most])])
 
@@ -103,7 +103,7 @@ def main() -> int:
     wanted = asked.show if asked.tables is None else asked.tables
     if wanted is not None:
         found = [line for line in lines if line.number == wanted and (not line.kind) == (asked.show is None)]
-        print(*map(told, found), sep="\n")  # noqa: T201
+        print(*map(describe, found), sep="\n")  # noqa: T201
         return 0
     differs = difference(lines)
     print(differs or "as golden")  # noqa: T201

@@ -75,9 +75,9 @@ def history() -> Logbook:
     log.add(SPENT, ANN, facts.DlqEventRetried(**letter, retry_count=RETRY_COUNT), project_id=project(1))
     refused = _future()
     columns = log._columns(FUTURE, ANN, "RENAME_ORG", FUTURE, FUTURE)
-    told = {"result": "failure", "data": b'{"name":"Later"}', "error": EntryError("NOT_KNOWN_YET", "Not now.")}
+    outcome = {"result": "failure", "data": b'{"name":"Later"}', "error": EntryError("NOT_KNOWN_YET", "Not now.")}
     assert columns["command_id"] == refused["id"]
-    log.append({**columns, **told, "request": request_hash(SALT, refused)})
+    log.append({**columns, **outcome, "request": request_hash(SALT, refused)})
     return log
 
 

@@ -41,7 +41,7 @@ class World:
         self.undelivered: list[list[CommandRecord]] = [[] for _ in self.partitions]
         self.committed, self.takeovers = ([0 for _ in self.partitions] for _ in range(2))
         start = self.postgres.stored.checkpoint
-        self.ways = [PartitionLog(at, start(at), partitions=config.partitions) for at in self.partitions]
+        self.readers = [PartitionLog(at, start(at), partitions=config.partitions) for at in self.partitions]
         self.shards = [Shard.of(at, config) for at in self.partitions]
         for at in self.partitions:
             self._carry_out(at, self.shards[at].start())
@@ -217,10 +217,10 @@ class World:
         return events.Acknowledged(len(log) - len(values))
 
     def _project(self, at: int) -> None:
-        way = self.ways[at]
-        voids = way.take(self._read(at, way.next_to_read, len(self.book.records[at])))
-        while (batch := way.next_batch(50)) is not None:
+        reader = self.readers[at]
+        voids = reader.take(self._read(at, reader.next_to_read, len(self.book.records[at])))
+        while (batch := reader.next_batch(50)) is not None:
             self.postgres.post(batch)
-            way.mark_projected(batch)
+            reader.mark_projected(batch)
         reasons = sorted((str(reason), count) for reason, count in voids.reasons.items())
-        self.notes.add(f"projected {at} {way.next_to_read} voids {reasons}")
+        self.notes.add(f"projected {at} {reader.next_to_read} voids {reasons}")

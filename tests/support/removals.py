@@ -24,7 +24,7 @@ from daybook_projector.partition import machine as partition_log
 from support import simulated_postgres
 from support.patching import Patch
 from support.simulated_postgres import move_checkpoint, post
-from support.simulated_writer import Looking, Writer
+from support.simulated_writer import BegunLookUp, Writer
 from support.surroundings import Surroundings
 
 
@@ -80,16 +80,16 @@ def prune_before_deciding(patch: Patch) -> None:
     """`Shard._decide`: first prunes up to PostgreSQL's current checkpoint."""
     newest: dict[int, int] = {}
 
-    def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
+    def found(writer: Writer, look_up: BegunLookUp, around: Surroundings) -> None:
         newest[id(writer.shard)] = around.postgres.now.checkpoint(writer.shard.partition).head.position
-        find(writer, looking, around)
+        find(writer, look_up, around)
 
     def pruned(shard: Shard, event: SnapshotLoaded) -> list[Effect]:
         shard.memory.settle(newest[id(shard)])
         return decide(shard, event)
 
-    find, decide = Writer.found, Shard._decide
-    patch.replace(Writer, "found", found)
+    find, decide = Writer.finish_look_up, Shard._decide
+    patch.replace(Writer, "finish_look_up", found)
     patch.replace(Shard, "_decide", pruned)
 
 
@@ -121,12 +121,12 @@ def keep_cached_orgs(patch: Patch) -> None:
 def read_in_two_snapshots(patch: Patch) -> None:
     """Simulated look-up: reads the checkpoint at its start, all else at its end."""
 
-    def found(writer: Writer, looking: Looking, around: Surroundings) -> None:
-        mixed = replace(around.postgres.now, checkpoints=looking.moment.checkpoints)
-        find(writer, Looking(looking.load, mixed), around)
+    def found(writer: Writer, look_up: BegunLookUp, around: Surroundings) -> None:
+        mixed = replace(around.postgres.now, checkpoints=look_up.moment.checkpoints)
+        find(writer, BegunLookUp(look_up.load, mixed), around)
 
-    find = Writer.found
-    patch.replace(Writer, "found", found)
+    find = Writer.finish_look_up
+    patch.replace(Writer, "finish_look_up", found)
 
 
 def replay_the_whole_tail(patch: Patch) -> None:

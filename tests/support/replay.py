@@ -46,9 +46,9 @@ def by_command(entries: Iterable[Json]) -> dict[tuple[int, str], list[Json]]:
     for entry in entries:
         groups[identity_of(entry)].append(entry)
     found: dict[tuple[int, str], list[Json]] = {}
-    for (scope, key, actor, command_id), told in groups.items():
-        place = (told[0]["metadata_json"]["partition"], command_id)
-        found[(place[0], f"{command_id} {scope} {key} {actor}") if place in found else place] = told
+    for (scope, key, actor, command_id), group in groups.items():
+        place = (group[0]["metadata_json"]["partition"], command_id)
+        found[(place[0], f"{command_id} {scope} {key} {actor}") if place in found else place] = group
     return found
 
 
@@ -97,12 +97,12 @@ def check_against_model(log: Iterable[Chain], sends: Iterable[Send], model: Mode
     entries = _as_decided(entries_of(log))
     ordinals = [(*identity_of(entry), entry["metadata_json"]["ordinal"]) for entry in entries]
     assert len(set(ordinals)) == len(entries), "an entry is there twice"
-    for told in by_command(entries).values():
-        send = _sender(sent, told[0])
-        _check_frame(told, send)
-        expected, found = model.decide(send.principal, send.command), [_told(entry) for entry in told]
+    for group in by_command(entries).values():
+        send = _sender(sent, group[0])
+        _check_frame(group, send)
+        expected, found = model.decide(send.principal, send.command), [_predicted(entry) for entry in group]
         assert jcs(found) == jcs(expected), (
-            f"{send} at {told[0]['metadata_json']['position']}: {found} instead of {expected}"
+            f"{send} at {group[0]['metadata_json']['position']}: {found} instead of {expected}"
         )
 
 
@@ -113,16 +113,16 @@ def _as_decided(entries: list[Json]) -> list[Json]:
     return sorted(entries, key=lambda entry: (entry["entity_type"] != "user", entry["created_at"]))
 
 
-def _check_frame(told: list[Json], send: Send) -> None:
+def _check_frame(group: list[Json], send: Send) -> None:
     """Asserts that a command's entries follow each other, and have one salt and the computed ids."""
-    first = told[0]["metadata_json"]
-    scope, key, actor, command_id = identity_of(told[0])
+    first = group[0]["metadata_json"]
+    scope, key, actor, command_id = identity_of(group[0])
     assert key == send.key
-    for ordinal, entry in enumerate(told):
+    for ordinal, entry in enumerate(group):
         metadata = entry["metadata_json"]
         assert entry["id"] == entry_id(key, command_id, ordinal, scope, actor)
         assert metadata["position"] == first["position"] + ordinal
-        assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (ordinal, len(told), 1)
+        assert (metadata["ordinal"], metadata["entries"], metadata["v"]) == (ordinal, len(group), 1)
         assert metadata["salt"] == first["salt"]
         assert metadata["request"] == request_hash(first["salt"], send.command)
 
@@ -142,7 +142,7 @@ def _sender(sent: dict[tuple[str, str], list[Send]], first: Json) -> Send:
     return ended
 
 
-def _told(entry: Json) -> Json:
+def _predicted(entry: Json) -> Json:
     """The members of an entry that the model predicts. A policy's entry must have a message; its text is not
     checked.
     """
@@ -154,8 +154,8 @@ def _told(entry: Json) -> Json:
         assert isinstance(message, str)
         assert 1 <= len(message) <= 4000
     said = {name: metadata[name] for name in ("principal", "scope")}
-    told = {**{name: entry[name] for name in columns}, **said, "data": data}
-    return told | {"code": metadata.get("error", {}).get("code")}
+    predicted = {**{name: entry[name] for name in columns}, **said, "data": data}
+    return predicted | {"code": metadata.get("error", {}).get("code")}
 
 
 def check_answer(answer: Json, entries: list[Json]) -> None:

@@ -20,7 +20,7 @@ class Projector:
 
     partition: int
     partitions: int
-    way: PartitionLog | None = None
+    reader: PartitionLog | None = None
     ready: Batch | None = None
     left: deque[Transaction] = field(default_factory=deque)
     stopped: str | None = None
@@ -32,32 +32,32 @@ class Projector:
         try:
             self._step(log, postgres, draw)
         except CheckpointLost:
-            self.way = self.ready = None
+            self.reader = self.ready = None
         except LogChanged as changed:
             self.stopped = str(changed)
 
     def _step(self, log: Log, postgres: Postgres, draw: random.Random) -> None:
-        if self.way is None:
+        if self.reader is None:
             checkpoint = postgres.now.checkpoint(self.partition)
             check_bounds(checkpoint.next_offset, 0, len(log))
-            self.way = PartitionLog(self.partition, checkpoint, partitions=self.partitions)
+            self.reader = PartitionLog(self.partition, checkpoint, partitions=self.partitions)
         elif self.ready is not None:
-            self._write(self.way, self.ready, postgres, draw)
-        elif (batch := self.way.next_batch(draw.randint(1, 12))) is not None:
+            self._write(self.reader, self.ready, postgres, draw)
+        elif (batch := self.reader.next_batch(draw.randint(1, 12))) is not None:
             self.ready = batch
             self.left = deque(simulated_postgres.ONE_TRANSACTION)
-        elif (start := self.way.next_to_read) == len(log) and postgres.now.checkpoint(
+        elif (start := self.reader.next_to_read) == len(log) and postgres.now.checkpoint(
             self.partition
-        ) != self.way.checkpoint:
-            self.way = None
+        ) != self.reader.checkpoint:
+            self.reader = None
         else:
-            self.way.take(log.records(start, min(len(log), start + draw.randint(1, 12))))
+            self.reader.take(log.records(start, min(len(log), start + draw.randint(1, 12))))
 
-    def _write(self, way: PartitionLog, batch: Batch, postgres: Postgres, draw: random.Random) -> None:
+    def _write(self, reader: PartitionLog, batch: Batch, postgres: Postgres, draw: random.Random) -> None:
         postgres.run(self.left[0], batch)
         if draw.random() < 0.05:
             return  # committed, but the connection is lost, so the projector runs the transaction again
         self.left.popleft()
         if not self.left:
-            way.mark_projected(batch)
+            reader.mark_projected(batch)
             self.ready = None

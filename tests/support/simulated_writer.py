@@ -15,7 +15,7 @@ from support.surroundings import Surroundings
 
 
 @dataclass(frozen=True, slots=True)
-class Looking:
+class BegunLookUp:
     """The transaction of a look-up has begun. It sees the state `moment`."""
 
     load: effects.LoadSnapshot
@@ -23,14 +23,14 @@ class Looking:
 
 
 @dataclass(frozen=True, slots=True)
-class Taking:
+class BegunTakeover:
     """A takeover has read the checkpoint, but not the log yet."""
 
     checkpoint: Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingEvent:
     """An event that has happened but has not reached the shard yet."""
 
     event: events.Event
@@ -44,7 +44,7 @@ class Writer:
 
     shard: Shard
     position: int
-    todo: deque[effects.Effect | Looking | Taking | Coming] = field(default_factory=deque)
+    todo: deque[effects.Effect | BegunLookUp | BegunTakeover | PendingEvent] = field(default_factory=deque)
     answers: deque[effects.Answer] = field(default_factory=deque)
     stopped: str | None = None
 
@@ -80,27 +80,29 @@ class Writer:
                 case _:
                     self.todo.append(effect)
 
-    def _carry_out(self, what: effects.Effect | Looking | Taking | Coming, around: Surroundings) -> None:
+    def _carry_out(
+        self, step: effects.Effect | BegunLookUp | BegunTakeover | PendingEvent, around: Surroundings
+    ) -> None:
         partition = self.shard.partition
         log, stored = around.logs[partition], around.postgres.now
-        match what:
+        match step:
             case effects.TakeOver():
-                self.todo.appendleft(Taking(stored.checkpoint(partition)))
-            case Taking(checkpoint):
+                self.todo.appendleft(BegunTakeover(stored.checkpoint(partition)))
+            case BegunTakeover(checkpoint):
                 records = log.records(checkpoint.first_to_read)
                 self.tell(events.TakenOver(checkpoint, records, 0, len(log)))
                 ends = {number: len(each) for number, each in enumerate(around.logs)}
-                self.todo.append(Coming(events.EndsRead(self.shard.takeovers, ends)))
+                self.todo.append(PendingEvent(events.EndsRead(self.shard.takeovers, ends)))
             case effects.LoadSnapshot():
-                self.todo.appendleft(Looking(what, stored))
-            case Looking():
-                self.found(what, around)
+                self.todo.appendleft(BegunLookUp(step, stored))
+            case BegunLookUp():
+                self.finish_look_up(step, around)
             case effects.Append(records):
                 values = tuple(record.value for record in records)
-                self.todo.appendleft(Coming(log.append(values, around.weather, around.draw)))
+                self.todo.appendleft(PendingEvent(log.append(values, around.weather, around.draw)))
             case effects.ReadGap(start, stop):
                 self.tell(events.GapRead(log.records(start, stop)))
-            case Coming(event):
+            case PendingEvent(event):
                 self.tell(event)
             case effects.Commit(next_offset):
                 around.commit(partition, next_offset)
@@ -109,15 +111,15 @@ class Writer:
             case effects.Hold():
                 around.reports["hold"] += 1
             case effects.Answer() | effects.Stop() | effects.Pin():
-                raise AssertionError(f"{what}: `tell` handles answers and stops, and managed users need no pins")
+                raise AssertionError(f"{step}: `tell` handles answers and stops, and managed users need no pins")
             case _:
-                assert_never(what)
+                assert_never(step)
 
-    def found(self, looking: Looking, around: Surroundings) -> None:
+    def finish_look_up(self, look_up: BegunLookUp, around: Surroundings) -> None:
         """Gives the shard all that it needs, as of the moment when the look-up began (docs/log.md, rule 1)."""
-        needs, partition = looking.load.needs, self.shard.partition
-        snapshot = around.postgres.snapshot(looking.moment, partition, needs, around.users, around.now_us)
-        self.tell(events.SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * looking.load.commands)))
+        needs, partition = look_up.load.needs, self.shard.partition
+        snapshot = around.postgres.snapshot(look_up.moment, partition, needs, around.users, around.now_us)
+        self.tell(events.SnapshotLoaded(snapshot, around.now_us, around.draw.randbytes(16 * look_up.load.commands)))
 
     def _answer(self, answer: effects.Answer, around: Surroundings) -> None:
         around.publish(self.shard.partition, answer)

@@ -12,7 +12,7 @@ from support.surroundings import Failed
 COMMANDS, STEPS = 50, 400
 
 
-def played(seed: int) -> World:
+def run_schedule(seed: int) -> World:
     """Runs a schedule. Every fault is raised as `Failed`, also unexpected exceptions and refusals of tables."""
     draw = random.Random(seed)
     config = replace(
@@ -35,9 +35,9 @@ def verdict(seed: int) -> Failed | None:
 
 
 def ended_world(seed: int) -> World | Failed:
-    """Like `played`, but returns the fault instead of raising it."""
+    """Like `run_schedule`, but returns the fault instead of raising it."""
     try:
-        return played(seed)
+        return run_schedule(seed)
     except Failed as failed:
         return failed
 

@@ -9,7 +9,7 @@ import pytest
 
 from daybook_contracts.commands.registry import COMMANDS
 from support.judges import Judged
-from support.trials import played, verdict
+from support.trials import run_schedule, verdict
 
 SCHEDULES = 180
 
@@ -24,7 +24,7 @@ def test_the_schedules_reach_races_voids_and_every_command() -> None:
     """Without races, void records, takeovers, holds, forwarded commands and reused ids, the simulation would
     prove nothing.
     """
-    worlds = [played(seed) for seed in range(1000, 1040)]
+    worlds = [run_schedule(seed) for seed in range(1000, 1040)]
     reports = sum((world.around.reports for world in worlds), Counter[str]())
     assert {"lost", "unknown", "void", "retake", "hold"} <= set(reports)
     assert any(world.around.forwarded for world in worlds)
