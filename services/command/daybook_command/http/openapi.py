@@ -21,8 +21,8 @@ REF: Final = "#/components/schemas/{}"
 COMMAND: Final = {"$ref": REF.format("Command")}
 SECURED: Final[Schema] = {"security": [{"token": []}]}
 DESCRIPTION: Final = (
-    "An event-sourced tenancy and integration hub. Commands go in here; what they changed is read from the tables. "
-    "Every command ends in one outcome, and sending it again with the same id gives the same one."
+    "An event-sourced tenancy and integration hub. Send commands here, and read what they changed from the tables. "
+    "Every command has one outcome. If you send it again with the same id, you get the same outcome."
 )
 
 
@@ -71,18 +71,21 @@ def _hot_paths() -> dict[str, Schema]:
 def _single() -> Schema:
     return {
         **_operation("Send a command", "send_command"),
-        "description": "Waits for the decision; `Prefer: respond-async` does not.",
+        "description": "Waits for the decision, unless you send `Prefer: respond-async`.",
         "parameters": [
-            _header("Idempotency-Key", "A UUID is the command's id; other text is hashed to one, the sender's own."),
-            _header("Prefer", "`respond-async`: 202 as soon as the command is safe."),
-            _header("traceparent", "W3C Trace Context, passed on."),
+            _header(
+                "Idempotency-Key",
+                "A UUID is the command's id. Any other text is hashed, with the sender's name, to an id.",
+            ),
+            _header("Prefer", "`respond-async`: answers 202 as soon as the command is stored."),
+            _header("traceparent", "W3C Trace Context. It is passed on to the entries."),
         ],
         "requestBody": _body(COMMAND, examples.COMMANDS),
         "responses": {
             "200": answer("Accepted and logged.", REF.format("Accepted"), examples.ACCEPTED),
             "202": {
-                **answer("Safe, and not decided yet.", REF.format("Pending"), examples.PENDING),
-                "headers": {"Location": {"description": "Where the outcome will stand.", "schema": {"type": "string"}}},
+                **answer("Stored, but not decided yet.", REF.format("Pending"), examples.PENDING),
+                "headers": {"Location": {"description": "The path of the outcome.", "schema": {"type": "string"}}},
             },
             **problems(*(code for code in Code if code is not Code.NOT_FOUND)),
             "413": _problem_answer("INVALID_COMMAND: the body is over 256 KiB."),
@@ -96,11 +99,14 @@ def _batch() -> Schema:
     return {
         **_operation("Send up to 1000 commands", "send_commands"),
         "description": "Answers in the same order. One org's commands are decided in the order given.",
-        "parameters": [_header("Prefer", "`respond-async`: 202 as soon as all of them are safe.")],
+        "parameters": [_header("Prefer", "`respond-async`: answers 202 as soon as all commands are stored.")],
         "requestBody": _body(array, {"two commands": {"value": list(examples.VALUES[:2])}}),
         "responses": {
             "200": {"description": "Each item's own answer.", "content": {"application/json": {"schema": items}}},
-            "202": {"description": "As 200, not waited for.", "content": {"application/json": {"schema": items}}},
+            "202": {
+                "description": "As 200, but without waiting for the decisions.",
+                "content": {"application/json": {"schema": items}},
+            },
             **problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
             "413": _problem_answer("INVALID_COMMAND: the body is over 4 MiB."),
         },
