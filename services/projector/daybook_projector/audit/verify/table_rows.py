@@ -57,11 +57,12 @@ class TableRows:
         """What rows are left after the topic's last entry: either the topic was cut off, or they were added."""
         chain = Chain(self._chain.partition, "audit_log", partitions=self._chain.partitions)
         chain.go_on_from(self._chain.head, self._chain.digest)
-        for row in await self._until(None):
-            is_next = self._is_of_org and row.position > chain.head.position
-            is_logged = is_next or not isinstance(chain.extend(row.offset, row.value), VoidReason)
-            if not is_logged or self._cut is None or row.position > self._cut.head.position:
-                self._add(row, "surplus")
+        async for rows in self._pages():
+            for row in rows:
+                is_next = self._is_of_org and row.position > chain.head.position
+                is_logged = is_next or not isinstance(chain.extend(row.offset, row.value), VoidReason)
+                if not is_logged or self._cut is None or row.position > self._cut.head.position:
+                    self._add(row, "surplus")
 
     async def as_the_log(self) -> AsyncIterator[list[Followed]]:
         """The rows' entries; to the checkpoint's head, or some are missing."""
@@ -146,20 +147,21 @@ class TableRows:
         }
         return Finding(check=check, place="audit_log", partition=self._chain.partition, position=position, **given)
 
-    async def _until(self, position: int | None) -> list[SourceRecord]:
-        """The next rows, to this position; None for all."""
-        while not self._is_at_end and (position is None or not self._waiting or self._waiting[-1].position <= position):
+    async def _until(self, position: int) -> list[SourceRecord]:
+        """The next rows, to this position."""
+        while not self._is_at_end and (not self._waiting or self._waiting[-1].position <= position):
             try:
                 self._waiting += await anext(self._rows)
             except StopAsyncIteration:
                 self._is_at_end = True
-        end = len(self._waiting)
-        if position is not None:
-            end = next((at for at, row in enumerate(self._waiting) if row.position > position), end)
+        end = next((at for at, row in enumerate(self._waiting) if row.position > position), len(self._waiting))
         taken, self._waiting = self._waiting[:end], self._waiting[end:]
         return taken
 
     async def _pages(self) -> Pages:
+        """All rows that are left."""
+        if self._waiting:
+            yield self._waiting
         async for page in self._rows:
             yield page
 
