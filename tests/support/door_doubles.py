@@ -14,15 +14,15 @@ from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
 from daybook_command.http.app import create_app
-from daybook_command.http.auth import Authenticator
 from daybook_command.http.dependencies import DoorDependencies, Publisher
-from daybook_command.http.problems import RequestRefused
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Accepted, EntryRef, Result, encode_record, problem
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.auth import Authenticator
+from daybook_infra.runtime.http.problems import RequestRefused
 from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings

@@ -4,9 +4,10 @@ import inspect
 from typing import Final
 
 from daybook_command.engine import assignment
-from daybook_command.http import auth, body_budget, command_sender, rate, time_slices, token_keys
+from daybook_command.http import body_budget, command_sender, time_slices
 from daybook_command.postgres import outcomes
 from daybook_contracts import limits
+from daybook_infra.runtime.http import auth, rate, token_keys
 from daybook_infra.runtime.http import limits as http
 from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.postgres import connections as postgres

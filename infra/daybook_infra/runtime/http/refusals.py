@@ -7,9 +7,7 @@ from starlette.types import Receive, Scope, Send
 from daybook_contracts.codes import Code
 from daybook_contracts.results import encode_body, problem
 from daybook_infra.runtime.http.headers import SECURITY
-
-RETRY_SECONDS: Final = 2
-PROBLEM_JSON: Final = b"application/problem+json"
+from daybook_infra.runtime.http.problems import PROBLEM_JSON, RETRY_SECONDS
 
 _Headers = list[tuple[bytes, bytes]]
 
@@ -18,7 +16,7 @@ def _body_and_headers(code: Code, detail: str, status: int) -> tuple[bytes, _Hea
     body = encode_body(problem(code, detail, status=status))
     retry = [(b"retry-after", b"%d" % RETRY_SECONDS)] if code is Code.UNAVAILABLE else []
     headers = [
-        (b"content-type", PROBLEM_JSON),
+        (b"content-type", PROBLEM_JSON.encode()),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
         *retry,

@@ -11,14 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from daybook_command.http import docs_page, openapi, problems
-from daybook_command.http.auth import Authenticator
+from daybook_command.http import docs_page, invalid_commands, openapi
 from daybook_command.http.commands import CommandRoutes
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.outcome_lookup import outcome_router
-from daybook_command.http.rate import Buckets, UserRate
 from daybook_command.http.route_metrics import with_metrics
 from daybook_infra.runtime.health import health_router
+from daybook_infra.runtime.http import problems
+from daybook_infra.runtime.http.auth import Authenticator
+from daybook_infra.runtime.http.rate import Buckets, UserRate
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -41,6 +42,7 @@ def create_app(
     docs_page.mount(app)
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)
+    invalid_commands.install(app)
     return app
 
 

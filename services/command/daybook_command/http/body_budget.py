@@ -11,9 +11,9 @@ from typing import Final
 
 from starlette.requests import Request
 
-from daybook_command.http.problems import RequestRefused, refusal
 from daybook_command.metrics import DOOR_HELD
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
+from daybook_infra.runtime.http.problems import RequestRefused, refusal
 
 # Counts bodies only. Until they are answered, the objects made from them take several times as much memory.
 MAX_BYTES: Final = 64 * 1024 * 1024

@@ -11,13 +11,11 @@ import uuid_utils
 from starlette.requests import Request
 from starlette.responses import Response
 
-from daybook_command.http.auth import Authenticator
 from daybook_command.http.body_budget import BodyBudget, read_body
 from daybook_command.http.command_sender import Answer, Caller, CommandSender
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import idempotent_id, traceparent, wants_no_wait
-from daybook_command.http.problems import invalid_command, problem_response, refuse_unlisted_service
-from daybook_command.http.rate import BYTES_PER_TOKEN, UserRate
+from daybook_command.http.invalid_commands import invalid_command
 from daybook_command.http.time_slices import TimeSlices
 from daybook_contracts.codes import Code
 from daybook_contracts.commands.batch import parse_item, split_batch
@@ -29,6 +27,9 @@ from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, 
 from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.principals import Principal
 from daybook_contracts.senders.sender_rules import SenderRules
+from daybook_infra.runtime.http.auth import Authenticator
+from daybook_infra.runtime.http.problems import problem_response, refuse_unlisted_service
+from daybook_infra.runtime.http.rate import BYTES_PER_TOKEN, UserRate
 
 JSON: Final = "application/json"
 

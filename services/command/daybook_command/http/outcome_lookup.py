@@ -7,11 +7,8 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from daybook_command.http import examples
-from daybook_command.http.auth import Authenticator
 from daybook_command.http.dependencies import DoorDependencies, Outcomes
 from daybook_command.http.openapi import REF, SECURED, answer, problems
-from daybook_command.http.problems import RequestRefused, refusal, refuse_unlisted_service
-from daybook_command.http.rate import UserRate
 from daybook_command.http.route_metrics import MeasuredRoute
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
@@ -19,6 +16,9 @@ from daybook_contracts.results import encode_item
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.text import is_uuid
+from daybook_infra.runtime.http.auth import Authenticator
+from daybook_infra.runtime.http.problems import RequestRefused, refusal, refuse_unlisted_service
+from daybook_infra.runtime.http.rate import UserRate
 
 PATH: Final = "/v1/orgs/{key}/commands/{id}"
 UUID_FORMAT: Final[dict[str, JsonValue]] = {"format": "uuid"}

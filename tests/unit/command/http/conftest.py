@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from daybook_command.http.auth import Authenticator
+from daybook_infra.runtime.http.auth import Authenticator
 from daybook_infra.runtime.settings import Settings
 from support.door_doubles import SECRET, Clock, DoorAlone, Verifier
 from support.key_server import KeyServer, key_server, public_jwk

@@ -11,7 +11,7 @@ from starlette.types import Message
 
 from daybook_command.http import body_budget
 from daybook_command.http.body_budget import COMMAND_BYTES, SHARES, BodyBudget, read_body
-from daybook_command.http.problems import RequestRefused
+from daybook_infra.runtime.http.problems import RequestRefused
 from support.door_doubles import OTHER, DoorAlone, rename
 
 SHARE = 10 * COMMAND_BYTES

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from daybook_command.http.rate import MAX_BUCKETS, Buckets, body_tokens
+from daybook_infra.runtime.http.rate import MAX_BUCKETS, Buckets, body_tokens
 from support.door_doubles import ORG, OTHER, Clock, DoorAlone, problem_of, rename
 
 

@@ -11,9 +11,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from daybook_command.http.auth import TRUST_SECONDS, Authenticator
-from daybook_command.http.token_keys import FRESH_SECONDS, THROTTLE_SECONDS, TRUSTED_SECONDS
 from daybook_contracts.senders.principals import Service, User
+from daybook_infra.runtime.http.auth import TRUST_SECONDS, Authenticator
+from daybook_infra.runtime.http.token_keys import FRESH_SECONDS, THROTTLE_SECONDS, TRUSTED_SECONDS
 from support.door_doubles import SECRET, USER, Clock, Verifier, claims, refusal, status, token
 from support.key_server import RSA, KeyServer, public_jwk, signed_token
 

@@ -7,9 +7,9 @@ from typing import Any
 import jwt
 import pytest
 
-from daybook_command.http.auth import LEEWAY_SECONDS, MAX_CACHED_TOKENS, Authenticator
 from daybook_contracts.senders.principals import Service, User
 from daybook_infra.runtime.errors import SettingsError
+from daybook_infra.runtime.http.auth import LEEWAY_SECONDS, MAX_CACHED_TOKENS, Authenticator
 from support.door_doubles import SECRET, USER, Clock, DoorAlone, Verifier, claims, refusal, rename, status, token
 
 

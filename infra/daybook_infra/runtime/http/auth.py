@@ -7,10 +7,10 @@ from typing import Any, Final
 import jwt
 from cachetools import LRUCache
 
-from daybook_command.http.problems import RequestRefused, refusal
-from daybook_command.http.token_keys import KeysUnavailable, TokenKeys
 from daybook_contracts.codes import Code
 from daybook_contracts.senders.principals import DAYBOOK, InvalidPrincipal, Principal, parse_principal
+from daybook_infra.runtime.http.problems import RequestRefused, refusal
+from daybook_infra.runtime.http.token_keys import KeysUnavailable, TokenKeys
 from daybook_infra.runtime.settings import Settings, require_token_keys
 
 SERVICE_ROLE: Final = "service_role"

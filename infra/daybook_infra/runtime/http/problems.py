@@ -1,30 +1,30 @@
-"""Answers every refusal of the API as problem+json (RFC 9457), including refusals by the framework."""
+"""Answers every refusal of an API as problem+json (RFC 9457), including refusals by the framework."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from daybook_contracts.codes import TOO_LARGE_STATUS, Code
-from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.codes import Code
 from daybook_contracts.results import Rejected, encode_body, problem
 from daybook_contracts.senders.policy import ServicePolicy, unlisted_detail
 from daybook_contracts.senders.principals import Principal, Service
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
-PROBLEM_JSON = "application/problem+json"
+PROBLEM_JSON: Final = "application/problem+json"
 # For Retry-After. A restart of Kafka, PostgreSQL or the key server takes seconds; a quarantine needs an operator.
-RETRY_SECONDS = 2
-QUARANTINE_SECONDS = 60
+RETRY_SECONDS: Final = 2
+QUARANTINE_SECONDS: Final = 60
 
 log = get_logger(__name__)
 
 
 class RequestRefused(Exception):
-    """Raised to refuse a request before its commands are examined."""
+    """Raised to refuse a request: `problems.install` answers with its problem and headers."""
 
     def __init__(self, rejected: Rejected, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(rejected.detail)
@@ -44,12 +44,6 @@ def refuse_unlisted_service(principal: Principal, policy: ServicePolicy | None) 
         raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
 
 
-def invalid_command(fault: InvalidCommand) -> Rejected:
-    """The answer to a malformed command."""
-    status = TOO_LARGE_STATUS if fault.too_large else None
-    return problem(fault.code, fault.detail, command_id=fault.command_id, status=status)
-
-
 def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = None) -> Response:
     extra = dict(headers or {})
     if rejected.code is Code.UNAVAILABLE:
@@ -61,7 +55,6 @@ def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = Non
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestRefused, _refused)
-    app.add_exception_handler(InvalidCommand, _invalid)
     app.add_exception_handler(DatabaseAway, _database_away)
     app.add_exception_handler(HTTPException, _framework_refusal)
     app.add_exception_handler(ClientDisconnect, _client_gone)
@@ -73,13 +66,8 @@ async def _refused(_: Request, error: Exception) -> Response:
     return problem_response(error.rejected, error.headers)
 
 
-async def _invalid(_: Request, error: Exception) -> Response:
-    assert isinstance(error, InvalidCommand)  # noqa: S101 - registered for this class alone
-    return problem_response(invalid_command(error))
-
-
 async def _database_away(_: Request, error: Exception) -> Response:
-    log.warning("door_without_database", reason=str(error))
+    log.warning("request_refused", reason=str(error))
     return problem_response(problem(Code.UNAVAILABLE, "The database cannot be reached now; try again."))
 
 
@@ -102,5 +90,5 @@ async def _client_gone(_: Request, __: Exception) -> Response:
 
 
 async def _bug(_: Request, error: Exception) -> Response:
-    log.error("door_failed", exc_info=error)
+    log.error("request_failed", exc_info=error)
     return problem_response(problem(Code.INTERNAL, "Something failed inside Daybook; it has been logged."))

@@ -7,9 +7,9 @@ from typing import Final
 
 from cachetools import LRUCache
 
-from daybook_command.http.problems import refusal
 from daybook_contracts.codes import Code
 from daybook_contracts.senders.principals import Principal, User
+from daybook_infra.runtime.http.problems import refusal
 
 BYTES_PER_TOKEN: Final = 4 * 1024
 DETAIL: Final = "Your rate limit is reached; nothing was done. Send the request again after Retry-After."
