@@ -17,7 +17,7 @@ from support.auditing import silent, unguarded
 from support.driving import open_database
 from support.exports import Export, export_of
 from support.logbook import Logbook, thing
-from support.poison import ANN, SICK, WELL, busy
+from support.poison import ANN, ORG, OTHER_ORG, busy
 from support.projecting import database, post, projecting, publish, until_projected
 from support.stack import FreshSettings
 
@@ -47,7 +47,7 @@ def settings(lasting_settings: FreshSettings) -> Settings:
 @pytest.fixture(scope="module")
 def log(settings: Settings) -> Logbook:
     log = busy()
-    log.add(SICK, ANN, COUNTED)
+    log.add(ORG, ANN, COUNTED)
     asyncio.run(write(settings, log))
     return log
 
@@ -81,8 +81,8 @@ async def test_what_is_not_found_is_valid(settings: Settings, log: Logbook, what
 async def test_what_came_before_a_certificate_is_not_read_again(settings: Settings, log: Logbook) -> None:
     earlier = certified(await verified(settings))
     altered = (
-        f"UPDATE audit_log SET action = reverse(action) WHERE entity_id = '{WELL}'",
-        f"UPDATE orgs SET name = reverse(name) WHERE id = '{SICK}'",
+        f"UPDATE audit_log SET action = reverse(action) WHERE entity_id = '{OTHER_ORG}'",
+        f"UPDATE orgs SET name = reverse(name) WHERE id = '{ORG}'",
     )
     async with open_database(settings) as owner:
         await unguarded(owner, *altered)
@@ -100,7 +100,7 @@ async def test_records_that_keep_every_rule_are_valid_whoever_wrote_them(setting
     await publish(settings, log)
     unprojected = certified(await verified(settings))
     assert unprojected.sha256 == earlier.sha256
-    log.add(WELL, ANN, facts.OrgRenamed(name="forged"))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="forged"))
     await publish(settings, log)
     async with database(settings) as pool, projecting(settings):
         await until_projected(pool, log)

@@ -17,7 +17,7 @@ from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
 from support.granted import granted
 from support.logbook import Logbook
-from support.poison import ANN, BOB, WELL, busy
+from support.poison import ANN, BOB, OTHER_ORG, busy
 from support.processes import environment
 from support.projecting import is_lock_awaited, post, until
 from support.shell import Completed, start
@@ -34,11 +34,11 @@ FOREIGN = "CREATE SCHEMA mine; CREATE TABLE mine.orgs (id int); INSERT INTO mine
 
 @pytest.fixture
 async def log(pool: Pool) -> Logbook:
-    """WELL is renamed, and a member is added, as its last entries."""
+    """The last two entries add a member to OTHER_ORG and rename it."""
     await pool.execute(CLEAN)
     log = busy()
-    log.add(WELL, ANN, facts.MemberAdded(role="member", user_id=BOB))
-    log.add(WELL, ANN, facts.OrgRenamed(name="after"))
+    log.add(OTHER_ORG, ANN, facts.MemberAdded(role="member", user_id=BOB))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="after"))
     assert await post(pool, log) == []
     return log
 
@@ -178,8 +178,8 @@ async def test_the_diff_shows_what_changed_and_how_much_more(settings: Settings,
     shown = await run(settings, *arguments)
     assert (shown.code, shown.stderr) == (0, "")
     lines = [line.split() for line in shown.stdout.splitlines()]
-    assert ["orgs", WELL, "changed", "name", "a", "after"] in lines
-    assert any(line[:7] == ["org_members", WELL, BOB, "added", "role", "member;", "created_at"] for line in lines)
+    assert ["orgs", OTHER_ORG, "changed", "name", "a", "after"] in lines
+    assert any(line[:7] == ["org_members", OTHER_ORG, BOB, "added", "role", "member;", "created_at"] for line in lines)
     assert ["audit_log", "2", "0", "0"] in lines
     assert await schemas(pool) == []
     bounded = await run(settings, "--as-of", "0.0", "--from", "audit_log", "--diff", "--limit", "1", "--json")

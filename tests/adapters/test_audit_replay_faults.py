@@ -17,9 +17,9 @@ from support.logbook import Logbook, Place, project
 from support.poison import (
     ANN,
     BOB,
+    ORG,
+    OTHER_ORG,
     POISONS,
-    SICK,
-    WELL,
     Poisoning,
     an_unknown_member_with_a_huge_name,
     busy,
@@ -66,15 +66,15 @@ def folded(tables: Tables) -> Tables:
 async def test_an_org_in_quarantine_is_as_it_was(settings: Settings, pool: Pool, poison: Poisoning) -> None:
     log = founded()
     place = poison(log)
-    for number, org_id in enumerate((SICK, WELL), start=1):
+    for number, org_id in enumerate((ORG, OTHER_ORG), start=1):
         log.add(org_id, ANN, facts.OrgRenamed(name="later"))
         log.add(org_id, ANN, facts.ProjectCreated(name="later", project_id=project(number)))
     await post(pool, log)
-    assert await quarantine(pool) == [(SICK, place.position, 1)]
+    assert await quarantine(pool) == [(ORG, place.position, 1)]
     entries = entries_of(log, 0)
     for position in (place.position - 1, place.position, place.position + 2, len(entries) - 1):
         found = await replay(settings, f"0.{position}")
-        second = SecondFold({SICK: place.position}).take(entries[: position + 1])
+        second = SecondFold({ORG: place.position}).take(entries[: position + 1])
         past = await replayed_tables(settings)
         assert len(past["audit_log"]) == position + 1
         wrong = differences(folded(second.tables), folded(past))
@@ -116,9 +116,9 @@ async def test_without_a_live_row_the_earliest_of_entries_with_one_id_keeps_it(
 
 async def a_refusal_and_a_renaming(settings: Settings, pool: Pool) -> tuple[Logbook, Place, Place]:
     log = founded()
-    refused = log.refuse(SICK, BOB, "RENAME_ORG", SICK, {})
-    renamed = log.add(SICK, ANN, facts.OrgRenamed(name="b"))[0]
-    log.add(WELL, ANN, facts.OrgRenamed(name="c"))
+    refused = log.refuse(ORG, BOB, "RENAME_ORG", ORG, {})
+    renamed = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="c"))
     assert await post(pool, log) == []
     return log, refused, renamed
 
@@ -137,19 +137,19 @@ async def test_what_a_redacted_entry_changed_is_read_from_the_topic_or_not_at_al
         for source in LOGS:
             await replay(settings, refused.text, log=source)
             assert not differences(folded(at_refusal), folded(await replayed_tables(settings)))
-        for org_id in (None, SICK):
+        for org_id in (None, ORG):
             with pytest.raises(Redacted, match=rf"^entry {renamed.text} is redacted in audit_log.*--from topic"):
                 await replay(settings, f"0.{len(entries) - 1}", org_id=org_id)
         await replay(settings, f"0.{len(entries) - 1}", log="topic")
         assert not differences(past_tables(entries), await replayed_tables(settings))
-        name = read_row_name("orgs", [SICK])
+        name = read_row_name("orgs", [ORG])
         assert (await explain_row(settings, name, None, "audit_log", silent)).history.redacted == [renamed.text]
         from_topic = await explain_row(settings, name, None, "topic", silent)
         assert from_topic.history.steps[-1].place == renamed.text
 
 
 @pytest.mark.parametrize("statement", [ALTER, MOVED, REMOVE], ids=["altered", "moved in time", "removed"])
-@pytest.mark.parametrize("org_id", [None, SICK], ids=["all", "one org"])
+@pytest.mark.parametrize("org_id", [None, ORG], ids=["all", "one org"])
 async def test_an_altered_audit_log_is_refused_by_name(
     settings: Settings, pool: Pool, statement: str, org_id: str | None
 ) -> None:
@@ -175,10 +175,10 @@ async def test_users_of_an_identity_provider_are_those_that_are_named(fresh_sett
         await connection.execute("INSERT INTO auth.users VALUES ($1), ($2), (gen_random_uuid())", ANN, BOB)
     await migrate(settings)
     log = founded()
-    log.add(WELL, ANN, facts.MemberAdded(role="viewer", user_id=BOB))
+    log.add(OTHER_ORG, ANN, facts.MemberAdded(role="viewer", user_id=BOB))
     async with database(settings) as pool:
         assert await post(pool, log, managed=False) == []
     await replay(settings, f"0.{log.heads[0].position}")
     assert (await replayed_tables(settings))["auth.users"] == {(ANN,): (None,), (BOB,): (None,)}
-    await replay(settings, f"0.{log.heads[0].position}", org_id=SICK)
+    await replay(settings, f"0.{log.heads[0].position}", org_id=ORG)
     assert (await replayed_tables(settings))["auth.users"] == {(ANN,): (None,)}

@@ -21,7 +21,7 @@ from daybook_projector.projections.fold import TABLES
 from support.audit_folds import entries_of, folding, take
 from support.deciding import Deciders, append_decision
 from support.logbook import Logbook, org_in, project, thing, user_in
-from support.poison import ANN, BOB, POISONS, SICK, WELL, Poisoning, a_name_too_long_for_an_index, connect, founded
+from support.poison import ANN, BOB, ORG, OTHER_ORG, POISONS, Poisoning, a_name_too_long_for_an_index, connect, founded
 from support.projecting import StrictWriter, database, post
 from support.stack import FreshSettings
 from support.workload import Population, RandomCommands
@@ -56,7 +56,7 @@ def one_of_each() -> Logbook:
     log = founded()
     connect(log)
     log.add(
-        SICK,
+        ORG,
         ANN,
         facts.MemberAdded(role="member", user_id=BOB),
         facts.ProjectMemberAdded(project_id=project(3), role="admin", user_id=BOB),
@@ -202,7 +202,7 @@ async def test_a_value_that_no_entry_can_give_is_found(
 ) -> None:
     log = one_of_each()
     await post(pool, log)
-    await pool.execute(f"{change} WHERE id IN ('{SICK}', '{thing(2)}', '{thing(3)}')")
+    await pool.execute(f"{change} WHERE id IN ('{ORG}', '{thing(2)}', '{thing(3)}')")
     with folding(tmp_path) as fold:
         take(fold, entries_of(log))
         async with pool.acquire() as connection:
@@ -217,9 +217,9 @@ async def test_the_fold_stops_an_org_where_the_projector_does(
 ) -> None:
     log = founded()
     poison(log)
-    log.add(SICK, ANN, facts.ProjectCreated(name="later", project_id=project(50)))
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
-    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+    log.add(ORG, ANN, facts.ProjectCreated(name="later", project_id=project(50)))
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="later"))
     projected = await post(pool, log, limit)
     stopped = {each.org_id: each.position for each in projected}
     # Only PostgreSQL knows what its index can hold.

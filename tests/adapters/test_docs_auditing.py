@@ -10,7 +10,7 @@ from daybook_infra.operations.cli import main
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
 from support.logbook import Logbook, thing
-from support.poison import ANN, SICK, busy
+from support.poison import ANN, ORG, busy
 from support.processes import environment
 from support.replaying import write
 from support.stack import FreshSettings
@@ -19,7 +19,7 @@ PAST, ROW = (
     [line for block in blocks(section(page("docs/auditing.md"), title), "text") for line in block.text.splitlines()]
     for title in ("The past", "Explain a row")
 )
-IDS = {"orgs": SICK, "dlq_events": thing(3)}
+IDS = {"orgs": ORG, "dlq_events": thing(3)}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_each_line_does_what_the_page_says(settings: Settings, line: str) -> Non
     """In their order: the last line on the past removes what the others made."""
     command, _, does = re.split(r"(  +)", line, maxsplit=1)
     assert does, line
-    words = shlex.split(command.replace("ORG USER", f"{SICK} {ANN}").replace("3.1042", "0.9"))
+    words = shlex.split(command.replace("ORG USER", f"{ORG} {ANN}").replace("3.1042", "0.9"))
     table = next((word for word in words if word in IDS), "orgs")
     words = [IDS[table] if word == "ID" else word for word in words]
     assert words[:2] == ["daybook", "audit"]

@@ -23,7 +23,7 @@ from support.healing import (
     wait_until_blocked,
 )
 from support.logbook import Logbook, log_with, org_in, user_in
-from support.poison import ANN, BOB, SICK, WELL, busy
+from support.poison import ANN, BOB, ORG, OTHER_ORG, busy
 from support.projecting import check_fold, database, post, quarantine, tables, until
 from support.stack import FreshSettings
 
@@ -36,19 +36,19 @@ async def quarantined_org(pool: Pool) -> Logbook:
     """An org in quarantine with a manually changed member, so that healing changes that row first."""
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    await pool.execute("UPDATE org_members SET role = 'viewer' WHERE org_id = $1", SICK)
+    await pool.execute("UPDATE org_members SET role = 'viewer' WHERE org_id = $1", ORG)
     return log
 
 
 async def test_all_orgs_are_projected_while_the_rows_of_one_are_healed(settings: Settings, pool: Pool) -> None:
     log = await quarantined_org(pool)
     async with locked(pool, LOCK_MEMBER):
-        healing = asyncio.create_task(heal(settings, SICK))
+        healing = asyncio.create_task(heal(settings, ORG))
         await wait_until_blocked(pool)
-        log.add(WELL, ANN, facts.OrgRenamed(name="meanwhile"))
-        log.add(SICK, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
+        log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="meanwhile"))
+        log.add(ORG, ANN, facts.MemberUpdated(role="viewer", user_id=BOB))
         await post_rest(pool, log)
-        assert (await tables(pool))["orgs"][WELL,][0] == "meanwhile"
+        assert (await tables(pool))["orgs"][OTHER_ORG,][0] == "meanwhile"
     assert (await healing).entries == len(log.records[0]) - 4
     await check_fold(pool, log)
 
@@ -78,7 +78,7 @@ async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Setti
     log = await quarantined_org(pool)
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SELECT FROM daybook.checkpoints FOR UPDATE")
-        healing = asyncio.create_task(heal(settings, SICK))
+        healing = asyncio.create_task(heal(settings, ORG))
         await wait_until_blocked(pool)
     assert (await healing).released
     await check_fold(pool, log)
@@ -86,7 +86,7 @@ async def test_healing_waits_for_a_running_batch_and_includes_it(settings: Setti
 
 async def test_of_two_simultaneous_healings_one_finds_the_work_done(settings: Settings, pool: Pool) -> None:
     log = await quarantined_org(pool)
-    both = await asyncio.gather(heal(settings, SICK), heal(settings, SICK))
+    both = await asyncio.gather(heal(settings, ORG), heal(settings, ORG))
     assert sorted(healed.released for healed in both) == [False, True]
     await check_fold(pool, log)
     assert await pool.fetchval("SELECT generation FROM daybook.quarantine") == 2
@@ -97,7 +97,7 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
     log = await quarantined_org(pool)
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, lock):
-        process = await start_heal(settings, SICK)
+        process = await start_heal(settings, ORG)
         await wait_until_blocked(pool, "daybook-heal")
         process.kill()
         await process.communicate()
@@ -106,14 +106,14 @@ async def test_a_killed_healing_changes_nothing_and_can_be_repeated(settings: Se
         await until(lambda: is_disconnected(pool, "daybook-heal"), "the healing is disconnected", seconds=10)
     assert process.returncode == -signal.SIGKILL
     assert (await tables(pool), await quarantine(pool)) == before
-    assert (await run_heal(settings, SICK)).code == 0
+    assert (await run_heal(settings, ORG)).code == 0
     await check_fold(pool, log)
 
 
 async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool) -> None:
     await quarantined_org(pool)
     async with locked(pool, LOCK_MEMBER):
-        process = await start_heal(settings, SICK)
+        process = await start_heal(settings, ORG)
         await wait_until_blocked(pool, "daybook-heal")
         process.send_signal(signal.SIGINT)
         output = await asyncio.wait_for(process.communicate(), 20)
@@ -129,5 +129,5 @@ async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, LOCK_MEMBER):
         with pytest.raises(RebuildRefused, match=r"^another transaction .*: repeat it; nothing was changed$"):
-            await heal(settings, SICK)
+            await heal(settings, ORG)
     assert (await tables(pool), await quarantine(pool)) == before

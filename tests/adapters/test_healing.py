@@ -18,7 +18,7 @@ from daybook_projector.rebuild.shadow_tables import TEMPORARY, ShadowTables
 from support.healing import heal, older_than, post_rest
 from support.histories import logs
 from support.logbook import Logbook, log_with, thing
-from support.poison import ANN, BOB, POISONS, SICK, WELL, Poisoning, a_row_that_is_not_there, busy, founded
+from support.poison import ANN, BOB, ORG, OTHER_ORG, POISONS, Poisoning, a_row_that_is_not_there, busy, founded
 from support.projecting import check_fold, database, empty_tables, expected_tables, post, quarantine, tables
 from support.rebuilding import damage, full, hurt
 from support.tables import Tables, differences
@@ -43,9 +43,9 @@ async def test_a_newer_version_heals_an_org_whose_entry_an_older_version_could_n
 ) -> None:
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    healed = await heal(settings, SICK)
+    healed = await heal(settings, ORG)
     await check_fold(pool, log)
-    assert tuple(await pool.fetchrow(STATE, SICK) or ()) == (2, False)
+    assert tuple(await pool.fetchrow(STATE, ORG) or ()) == (2, False)
     assert (healed.entries, healed.released) == (len(log.records[0]) - 3, True)
     assert healed.differences == (
         Difference("public.orgs", other=1),
@@ -67,8 +67,8 @@ async def test_orgs_with_any_entries_unknown_to_an_older_version_are_healed(
 ) -> None:
     async with database(shared_settings) as pool:
         await empty_tables(pool)
-        hurt = await post(pool, log, limit=7, kind=older_than(*unknown))
-        for poison in hurt:
+        poisons = await post(pool, log, limit=7, kind=older_than(*unknown))
+        for poison in poisons:
             assert (await heal(shared_settings, poison.org_id)).released
         await check_fold(pool, log)
 
@@ -79,11 +79,11 @@ async def test_an_entry_that_still_cannot_be_applied_is_named_and_nothing_change
 ) -> None:
     log = founded()
     place = poison(log)
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     await post(pool, log)
     before = await state(pool)
     with pytest.raises(RebuildRefused, match=rf"^entry {place.text} \([A-Z_]+\) cannot be applied: \S"):
-        await heal(settings, SICK)
+        await heal(settings, ORG)
     assert await state(pool) == before
 
 
@@ -92,40 +92,40 @@ async def state(pool: Pool) -> tuple[Tables, list[tuple[str, int, int]]]:
 
 
 async def test_a_missing_user_can_be_added_before_healing(settings: Settings, pool: Pool) -> None:
-    log = log_with(SICK)
-    log.add(SICK, ANN, facts.MemberAdded(role="admin", user_id=BOB))
+    log = log_with(ORG)
+    log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=BOB))
     await post(pool, log)
     with pytest.raises(
         RebuildRefused, match=rf"entry 0\.2 \(ADD_MEMBER\) cannot be applied: user {BOB} does not exist"
     ):
-        await heal(settings, SICK)
+        await heal(settings, ORG)
     await pool.execute("INSERT INTO auth.users VALUES ($1, now())", BOB)
-    assert (await heal(settings, SICK)).released
-    assert set((await tables(pool))["org_members"]) == {(SICK, ANN), (SICK, BOB)}
+    assert (await heal(settings, ORG)).released
+    assert set((await tables(pool))["org_members"]) == {(ORG, ANN), (ORG, BOB)}
 
 
 async def test_entries_are_ordered_by_position_not_by_time(settings: Settings, pool: Pool) -> None:
     log = founded()
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"))
-    log.add(SICK, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="c"), created_at="2026-01-01T00:00:00.000000Z")
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    assert (await heal(settings, SICK)).released
-    assert (await tables(pool))["orgs"][SICK,][0] == "c"
+    assert (await heal(settings, ORG)).released
+    assert (await tables(pool))["orgs"][ORG,][0] == "c"
 
 
 async def test_manually_changed_rows_are_restored_from_the_log(settings: Settings, pool: Pool) -> None:
     log = busy()
-    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
+    log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(10), key_name="b", secret_id_ref="env:B"))
     await post(pool, log)
     good = await tables(pool)
     await pool.execute("DELETE FROM org_members WHERE user_id = $1", BOB)
-    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), SICK)
+    await pool.execute("INSERT INTO secret_refs VALUES ($1, $2, 'c', 'env:C')", thing(11), ORG)
     for id_, name in ((9, "d"), (10, "a"), (9, "b")):
         await pool.execute("UPDATE secret_refs SET key_name = $2 WHERE id = $1", thing(id_), name)
-    log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
+    log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
     await post_rest(pool, log)
     assert len(await quarantine(pool)) == 1
-    assert (await heal(settings, SICK)).released
+    assert (await heal(settings, ORG)).released
     found = await tables(pool)
     assert found["secret_refs"] == good["secret_refs"]
     assert differences(expected_tables(log), found) == []
@@ -136,35 +136,35 @@ async def test_missing_rows_that_others_refer_to_are_restored(settings: Settings
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     gone = damage("gone", [f"DELETE FROM {table}" for table in ("project_members", "integration_alerts", "projects")])
     await hurt(pool, gone)
-    assert (await heal(settings, SICK)).released
+    assert (await heal(settings, ORG)).released
     await check_fold(pool, log)
 
 
 async def test_a_healed_org_is_projected_again_and_can_be_quarantined_again(settings: Settings, pool: Pool) -> None:
     log = founded()
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    assert (await heal(settings, SICK)).released
-    again = await heal(settings, SICK)
+    assert (await heal(settings, ORG)).released
+    again = await heal(settings, ORG)
     assert (again.released, again.differences) == (False, ())
-    assert tuple(await pool.fetchrow(STATE, SICK) or ()) == (2, False)
-    log.add(SICK, ANN, facts.OrgRenamed(name="c"))
+    assert tuple(await pool.fetchrow(STATE, ORG) or ()) == (2, False)
+    log.add(ORG, ANN, facts.OrgRenamed(name="c"))
     await post_rest(pool, log)
     await check_fold(pool, log)
     place = a_row_that_is_not_there(log)
     await post_rest(pool, log)
-    assert await quarantine(pool) == [(SICK, place.position, 3)]
+    assert await quarantine(pool) == [(ORG, place.position, 3)]
 
 
 async def test_comparing_changes_nothing(settings: Settings, pool: Pool) -> None:
     log = busy()
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", WELL)
+    await pool.execute("UPDATE orgs SET name = 'b' WHERE id = $1", OTHER_ORG)
     before = await state(pool)
-    hurt, well = await heal(settings, SICK, keep=False), await heal(settings, WELL, keep=False)
+    first, other = await heal(settings, ORG, keep=False), await heal(settings, OTHER_ORG, keep=False)
     assert await state(pool) == before
-    assert (hurt.released, len(hurt.differences)) == (False, 9)
-    assert (well.released, well.differences) == (False, (Difference("public.orgs", other=1),))
+    assert (first.released, len(first.differences)) == (False, 9)
+    assert (other.released, other.differences) == (False, (Difference("public.orgs", other=1),))
 
 
 async def test_the_temporary_tables_have_the_constraints_of_the_real_ones(shared_settings: Settings) -> None:

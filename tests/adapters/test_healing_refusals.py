@@ -8,7 +8,7 @@ from daybook_infra.runtime.settings import Settings
 from daybook_projector.rebuild.refusal import RebuildRefused
 from support.healing import heal, older_than, run_heal
 from support.logbook import Logbook, log_with, org, org_in, project, thing, user_in
-from support.poison import ANN, BOB, SICK, WELL, busy, connect, founded
+from support.poison import ANN, BOB, ORG, OTHER_ORG, busy, connect, founded
 from support.projecting import database, post, quarantine, tables
 from support.shell import Completed
 from support.stack import FreshSettings
@@ -19,11 +19,11 @@ ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only;
 {}
 ALTER TABLE audit_log ENABLE ALWAYS TRIGGER audit_log_is_append_only;
 """
-SECOND_ID = f"id = daybook.hashed_id(2, '{SICK}', (metadata_json->>'command_id')::uuid, 0, 'org', NULL)"
+SECOND_ID = f"id = daybook.hashed_id(2, '{ORG}', (metadata_json->>'command_id')::uuid, 0, 'org', NULL)"
 UPDATE_RENAMING = "UPDATE audit_log SET {} WHERE action = 'RENAME_ORG';"
 
 
-async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = SICK) -> None:
+async def assert_refused(settings: Settings, pool: Pool, reason: str, org_id: str = ORG) -> None:
     before = await tables(pool), await quarantine(pool)
     with pytest.raises(RebuildRefused, match=reason):
         await heal(settings, org_id)
@@ -54,7 +54,7 @@ async def test_a_row_of_audit_log_that_differs_from_the_log_is_named(
 
 async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, pool: Pool) -> None:
     log = founded()
-    place = log.add(SICK, ANN, facts.OrgRenamed(name="b"))[0]
+    place = log.add(ORG, ANN, facts.OrgRenamed(name="b"))[0]
     await plant(pool, place.id)
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     await pool.execute(WITHOUT_TRIGGER.format(UPDATE_RENAMING.format("created_at = created_at + interval '1 second'")))
@@ -63,11 +63,11 @@ async def test_an_altered_row_under_its_second_id_is_named(settings: Settings, p
 
 async def test_a_redacted_failure_does_not_prevent_healing(settings: Settings, pool: Pool) -> None:
     log = busy()
-    log.refuse(SICK, BOB, "RENAME_ORG", SICK, {"name": "secret"})
+    log.refuse(ORG, BOB, "RENAME_ORG", ORG, {"name": "secret"})
     await post(pool, log, kind=older_than(facts.OrgRenamed))
     redact = 'UPDATE audit_log SET metadata_json = metadata_json || \'{"data": null, "salt": null}\' '
     await pool.execute(WITHOUT_TRIGGER.format(redact + "WHERE result = 'failure';"))
-    assert (await heal(settings, SICK)).released
+    assert (await heal(settings, ORG)).released
 
 
 async def test_a_row_without_a_position_is_an_error(settings: Settings, pool: Pool) -> None:
@@ -87,29 +87,29 @@ async def test_a_missing_row_of_audit_log_is_an_error_where_it_is_needed(setting
 
 
 async def test_entries_of_two_partitions_have_no_order(fresh_settings: FreshSettings) -> None:
-    settings, ann, hurt = fresh_settings(partitions=2), user_in(0, 2), org_in(0, 2)
-    log = log_with(hurt, users=[ann], partitions=2)
-    log.add(hurt, ann, facts.OrgRenamed(name="a"), partition=1)
+    settings, ann, org_id = fresh_settings(partitions=2), user_in(0, 2), org_in(0, 2)
+    log = log_with(org_id, users=[ann], partitions=2)
+    log.add(org_id, ann, facts.OrgRenamed(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)
-        await assert_refused(settings, pool, r"are in more than one partition: 0\.1 and 1\.0;", hurt)
+        await assert_refused(settings, pool, r"are in more than one partition: 0\.1 and 1\.0;", org_id)
 
 
 async def test_entries_in_a_foreign_partition_are_refused(fresh_settings: FreshSettings) -> None:
-    settings, log, ann, hurt = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
+    settings, log, ann, org_id = fresh_settings(partitions=2), Logbook(2), user_in(0, 2), org_in(0, 2)
     log.register(ann)
-    log.add(hurt, ann, facts.OrgCreated(name="a"), partition=1)
+    log.add(org_id, ann, facts.OrgCreated(name="a"), partition=1)
     async with database(settings) as pool:
         await post(pool, log)
         await assert_refused(
-            settings, pool, r"entry 1\.0 \(CREATE_ORG\) .* stands in partition 1, and of 2 .* to 0;", hurt
+            settings, pool, r"entry 1\.0 \(CREATE_ORG\) .* stands in partition 1, and of 2 .* to 0;", org_id
         )
 
 
 async def test_a_row_whose_id_belongs_to_another_org_is_an_error(settings: Settings, pool: Pool) -> None:
     log = founded()
-    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
-    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
+    log.add(OTHER_ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
+    log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name="a", secret_id_ref="env:A"))
     await post(pool, log, limit=1)
     await assert_refused(
         settings, pool, "rows of public.secret_refs cannot be written: UniqueViolationError secret_refs_pkey"
@@ -119,38 +119,38 @@ async def test_a_row_whose_id_belongs_to_another_org_is_an_error(settings: Setti
 async def test_an_entry_with_a_project_of_another_org_is_refused(settings: Settings, pool: Pool) -> None:
     log = founded()
     connect(log)
-    log.add(WELL, ANN, facts.ProjectCreated(name="its", project_id=project(8)))
+    log.add(OTHER_ORG, ANN, facts.ProjectCreated(name="its", project_id=project(8)))
     foreign = facts.ProjectMemberAdded(project_id=project(8), role="admin", user_id=BOB)
-    place = log.add(SICK, ANN, foreign)[0]
+    place = log.add(ORG, ANN, foreign)[0]
     await post(pool, log)
     with pytest.raises(
         RebuildRefused, match=rf"^entry {place.text} .* has a project_id that is not in public.projects"
     ):
-        await heal(settings, SICK, keep=False)
+        await heal(settings, ORG, keep=False)
 
 
 async def test_the_subcommand_prints_the_differences_until_none_is_left(settings: Settings, pool: Pool) -> None:
     log = busy()
     await post(pool, log, kind=older_than(facts.OrgRenamed))
-    checked = await run_heal(settings, SICK, "--check")
-    first, second = await run_heal(settings, SICK.upper()), await run_heal(settings, SICK)
+    checked = await run_heal(settings, ORG, "--check")
+    first, second = await run_heal(settings, ORG.upper()), await run_heal(settings, ORG)
     expected = "public.orgs: 0 missing, 1 other, 0 too many\npublic.org_members: 1 missing, 0 other, 0 too many\n"
     assert (checked.code, checked.stderr) == (1, "")
     assert checked.stdout.startswith(expected)
     entries = len(log.records[0]) - 3
-    assert first == Completed(0, f"{checked.stdout}org {SICK} is released\n", "")
+    assert first == Completed(0, f"{checked.stdout}org {ORG} is released\n", "")
     assert checked.stdout.endswith(f"\n{entries} entries read; tables that differed: 9\n")
-    assert second == Completed(0, f"org {SICK} is not in quarantine\n", "")
-    well = Completed(0, f"{entries} entries read; tables that differed: 0\n", "")
-    assert await run_heal(settings, SICK, "--check") == well
+    assert second == Completed(0, f"org {ORG} is not in quarantine\n", "")
+    unchanged = Completed(0, f"{entries} entries read; tables that differed: 0\n", "")
+    assert await run_heal(settings, ORG, "--check") == unchanged
 
 
 async def test_the_subcommand_prints_each_refusal_on_one_line(settings: Settings, pool: Pool) -> None:
     log = founded()
-    log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
+    log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")
     await post(pool, log)
     expected = "Error: entry 0.4 (DANCE) cannot be applied: unknown action 'DANCE'; nothing was changed\n"
-    assert await run_heal(settings, SICK) == Completed(1, "", expected)
+    assert await run_heal(settings, ORG) == Completed(1, "", expected)
     assert await run_heal(settings, org(9)) == Completed(0, f"org {org(9)} is not in quarantine\n", "")
     unknown = await run_heal(settings, org(9), "--check")
     assert unknown == Completed(1, "", f"Error: org {org(9)} has no entries in audit_log; nothing was changed\n")

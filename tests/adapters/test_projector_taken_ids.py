@@ -17,8 +17,8 @@ from support.logbook import Logbook, Place, org, org_in, project, thing, user, u
 from support.poison import (
     ANN,
     BOB,
-    SICK,
-    WELL,
+    ORG,
+    OTHER_ORG,
     a_row_that_is_not_there,
     a_second_org_with_its_id,
     a_wrong_id,
@@ -49,10 +49,10 @@ from support.taken_ids import cut_first_ids, other_tables, plant, second_id_of, 
 PARTITIONS = 2
 
 
-def log_with_renaming(org_id: str = SICK) -> tuple[Logbook, Place]:
+def log_with_renaming(org_id: str = ORG) -> tuple[Logbook, Place]:
     log = founded()
     place = log.add(org_id, ANN, facts.OrgRenamed(name="later"))[0]
-    log.add(WELL, ANN, facts.OrgRenamed(name="after"))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="after"))
     return log, place
 
 
@@ -73,7 +73,7 @@ async def test_an_entry_whose_first_id_is_taken_is_stored_under_its_second(
     await plant(pool, place.id, planted)
     assert await post(pool, log, limit) == []
     await assert_complete(pool, log, seconds=1)
-    second = second_id(SICK, entries_of(log, 0)[4]["metadata_json"]["command_id"])
+    second = second_id(ORG, entries_of(log, 0)[4]["metadata_json"]["command_id"])
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", second) == "RENAME_ORG"
     assert await pool.fetchval("SELECT action FROM audit_log WHERE id = $1", place.id) == "OTHER"
 
@@ -93,8 +93,8 @@ async def test_entries_with_the_same_first_id_are_all_stored(
 async def test_an_attempt_of_an_outsider_whose_first_id_is_taken_is_stored(pool: Pool) -> None:
     log, stranger = founded(), user(9)
     places = [
-        log.refuse_outsider(SICK, BOB, "RENAME_ORG", SICK, {}),
-        log.refuse_outsider(SICK, None, "RENAME_ORG", SICK, {"actor_user_id": stranger}),
+        log.refuse_outsider(ORG, BOB, "RENAME_ORG", ORG, {}),
+        log.refuse_outsider(ORG, None, "RENAME_ORG", ORG, {"actor_user_id": stranger}),
         log.refuse_outsider(None, None, "RENAME_ORG", org(9), {"actor_user_id": stranger, "org_id": org(9)}),
         log.refuse_outsider(None, BOB, "REGISTER_USER", ANN, {}),
     ]
@@ -163,21 +163,21 @@ async def test_a_poison_entry_whose_id_is_taken_quarantines_its_org_only(
 ) -> None:
     log = founded()
     place = poison(log)
-    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="later"))
     await plant(pool, place.id)
-    assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(SICK, place.position)]
+    assert [(found.org_id, found.position) for found in await post(pool, log, limit)] == [(ORG, place.position)]
     assert await second_ids(pool, log) == 1
-    assert (await tables(pool))["orgs"][WELL,][0] == "later"
+    assert (await tables(pool))["orgs"][OTHER_ORG,][0] == "later"
 
 
 def a_taken_second_id(log: Logbook) -> tuple[str, str | None]:
-    place = log.add(SICK, ANN, facts.OrgRenamed(name="poison"))[0]
-    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+    place = log.add(ORG, ANN, facts.OrgRenamed(name="poison"))[0]
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="later"))
     return place.id, second_id_of(entries_of(log, 0)[place.position])
 
 
 def an_entry_that_exists_already(log: Logbook) -> tuple[str, str | None]:
-    return log.add(SICK, ANN, facts.OrgRenamed(name="twice"))[0].id, None
+    return log.add(ORG, ANN, facts.OrgRenamed(name="twice"))[0].id, None
 
 
 def an_entry_without_a_second_id(log: Logbook) -> tuple[str, str | None]:
@@ -214,8 +214,8 @@ async def test_a_collision_in_a_batch_with_poison_does_not_affect_other_orgs(
     cut_first_ids(monkeypatch)
     log = busy()
     place = a_second_org_with_its_id(log)
-    log.add(WELL, ANN, facts.ProjectCreated(name="a", project_id=project(8)))
-    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(20), key_name="a", secret_id_ref="env:A"))
+    log.add(OTHER_ORG, ANN, facts.ProjectCreated(name="a", project_id=project(8)))
+    log.add(OTHER_ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(20), key_name="a", secret_id_ref="env:A"))
     assert [found.position for found in await post(pool, log)] == [place.position]
     assert await second_ids(pool, log) == len(log.records[0]) - 1
     assert set((await tables(pool))["secret_refs"]) == {(thing(9),), (thing(20),)}
@@ -227,5 +227,5 @@ async def test_an_org_is_healed_from_rows_with_second_ids(
     cut_first_ids(monkeypatch)
     log = busy()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    assert (await heal(settings, SICK)).released
+    assert (await heal(settings, ORG)).released
     await assert_complete(pool, log, seconds=len(log.records[0]) - 1)

@@ -20,7 +20,7 @@ from daybook_projector.rebuild.differences import Difference
 from support.chain import Json
 from support.healing import older_than
 from support.logbook import log_with, org_in, user, user_in
-from support.poison import SICK, WELL
+from support.poison import ORG, OTHER_ORG
 from support.projecting import check_fold, database, post, publish, quarantine, tables
 from support.rebuilding import (
     EMPTIED,
@@ -36,9 +36,9 @@ from support.stack import FreshSettings
 GENERATIONS = "SELECT org_id::text, generation FROM daybook.quarantine WHERE released_at IS NOT NULL"
 TOLD = (
     "public.orgs: 0 missing, 1 other, 0 too many\n"
-    f"  other {WELL}: name\n"
+    f"  other {OTHER_ORG}: name\n"
     "public.org_members: 1 missing, 0 other, 0 too many\n"
-    f"  missing {SICK} {user(2)}\n"
+    f"  missing {ORG} {user(2)}\n"
 )
 
 
@@ -60,7 +60,7 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     await check_fold(pool, log)
     for arguments in ((), ("--check",), ("--yes",), ("--from", "audit_log")):
         assert await run_rebuild(settings, *arguments) == Completed(0, "the tables hold what the log says\n", "")
-    assert await generations(pool) == {SICK: 1, WELL: 1}
+    assert await generations(pool) == {ORG: 1, OTHER_ORG: 1}
 
 
 async def test_the_certificate_after_a_rebuild_is_the_one_before_the_damage(
@@ -89,14 +89,14 @@ async def test_one_org_is_rebuilt_from_either_source(settings: Settings, pool: P
     await post(pool, log)
     for number, source in enumerate(("audit_log", "topic"), start=1):
         await hurt(pool, *TWO)
-        arguments = ("--org", SICK, "--from", source)
+        arguments = ("--org", ORG, "--from", source)
         told = "".join(TOLD.splitlines(keepends=True)[2:])
         assert (await run_rebuild(settings, *arguments)).code == 1
         assert await run_rebuild(settings, *arguments, "--yes") == Completed(0, f"{told}1 row corrected\n", "")
-        done = Completed(0, f"the rows of org {SICK} are what the log says\n", "")
+        done = Completed(0, f"the rows of org {ORG} are what the log says\n", "")
         assert await run_rebuild(settings, *arguments, "--check") == done
-        assert await generations(pool) == {SICK: number}
-    assert (await tables(pool))["orgs"][WELL,][0] == "x"
+        assert await generations(pool) == {ORG: number}
+    assert (await tables(pool))["orgs"][OTHER_ORG,][0] == "x"
 
 
 async def test_an_org_of_another_partition_is_rebuilt(fresh_settings: FreshSettings) -> None:
@@ -117,10 +117,10 @@ async def test_an_org_of_another_partition_is_rebuilt(fresh_settings: FreshSetti
 async def test_the_rebuild_of_an_org_in_quarantine_releases_it(settings: Settings, pool: Pool) -> None:
     log = full()
     assert len(await post(pool, log, kind=older_than(facts.OrgRenamed))) == 1
-    assert (await run_rebuild(settings, "--org", SICK)).code == 1
+    assert (await run_rebuild(settings, "--org", ORG)).code == 1
     assert len(await quarantine(pool)) == 1
-    released = await run_rebuild(settings, "--org", SICK, "--yes")
-    assert (released.code, released.stdout.splitlines()[-1]) == (0, f"org {SICK} is released")
+    released = await run_rebuild(settings, "--org", ORG, "--yes")
+    assert (released.code, released.stdout.splitlines()[-1]) == (0, f"org {ORG} is released")
     await check_fold(pool, log)
 
 
@@ -138,8 +138,8 @@ class OtherVersion(Writer):
 async def test_a_version_that_folds_otherwise_only_tells_the_differences(settings: Settings, pool: Pool) -> None:
     await post(pool, full(), kind=OtherVersion)
     told = await run_rebuild(settings, "--from", "audit_log")
-    assert (told.code, told.stdout) == (1, f"public.orgs: 0 missing, 1 other, 0 too many\n  other {SICK}: name\n")
-    assert (await tables(pool))["orgs"][SICK,][0] == "UNKNOWN"
+    assert (told.code, told.stdout) == (1, f"public.orgs: 0 missing, 1 other, 0 too many\n  other {ORG}: name\n")
+    assert (await tables(pool))["orgs"][ORG,][0] == "UNKNOWN"
 
 
 async def test_a_long_log_is_folded_in_several_processes(

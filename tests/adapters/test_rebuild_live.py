@@ -18,7 +18,7 @@ from daybook_projector.rebuild.shadow_fold import require_same
 from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
 from support.healing import LOCK_MEMBER, heal, locked, older_than, post_rest, unseen, wait_until_blocked
 from support.logbook import project, thing
-from support.poison import ANN, BOB, SICK, WELL
+from support.poison import ANN, BOB, ORG, OTHER_ORG
 from support.projecting import check_fold, post, quarantine, tables
 from support.rebuilding import DAMAGES, EMPTIED, LEFT_OVER, compare, full, hurt, rebuild, run_rebuild, start_rebuild
 
@@ -33,16 +33,16 @@ async def test_entries_after_the_comparison_are_included(settings: Settings, poo
     await hurt(pool, BY_NAME["a missing row of public.integration_alerts"], COLUMN)
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         assert len((await rebuilding.compare()).differences) == 2
-        log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(30), key_name="later", secret_id_ref="env:L"))
+        log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(30), key_name="later", secret_id_ref="env:L"))
         for secret in (22, 9):
-            log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(secret)))
+            log.add(ORG, ANN, facts.SecretRefDeleted(secret_ref_id=thing(secret)))
         for secret, name in ((22, "a"), (9, "b")):
             made = facts.SecretRefCreated(secret_ref_id=thing(secret), key_name=name, secret_id_ref="env:M")
-            log.add(SICK, ANN, made)
-        log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-        log.add(SICK, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
+            log.add(ORG, ANN, made)
+        log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+        log.add(ORG, ANN, facts.ProjectRenamed(name="later", project_id=project(3)))
         # This row was damaged; now it has another value than the one that was compared.
-        log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
+        log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))
         await post_rest(pool, log)
         assert [each for each in await rebuilding.apply() if each] == [
             Difference("public.integration_alerts", missing=1)
@@ -57,16 +57,16 @@ async def test_an_org_that_goes_into_quarantine_meanwhile_stays_in_it(settings: 
     await hurt(pool, COLUMN)
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         await rebuilding.compare()
-        poison = log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
-        log.add(SICK, ANN, facts.OrgRenamed(name="later"))
-        log.add(SICK, ANN, facts.ProjectCreated(name="kept", project_id=project(30)))
-        log.add(WELL, ANN, facts.OrgRenamed(name="later"))
+        poison = log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+        log.add(ORG, ANN, facts.OrgRenamed(name="later"))
+        log.add(ORG, ANN, facts.ProjectCreated(name="kept", project_id=project(30)))
+        log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="later"))
         await post_rest(pool, log)
         await rebuilding.apply()
-    assert await quarantine(pool) == [(SICK, poison.position, 1)]
+    assert await quarantine(pool) == [(ORG, poison.position, 1)]
     found = await tables(pool)
-    assert (found["orgs"][SICK,][0], found["orgs"][WELL,][0]) == ("unknown", "later")
-    assert found["org_members"][SICK, BOB][0] == "member"
+    assert (found["orgs"][ORG,][0], found["orgs"][OTHER_ORG,][0]) == ("unknown", "later")
+    assert found["org_members"][ORG, BOB][0] == "member"
     assert (project(30),) in found["projects"]
     assert not await compare(settings)
 
@@ -77,8 +77,8 @@ async def test_an_org_that_is_healed_meanwhile_refuses_the_rebuild(settings: Set
     await hurt(pool, BY_NAME["a column of public.orgs"])
     async with open_whole_rebuild(settings, "audit_log", unseen) as rebuilding:
         assert [each.table for each in (await rebuilding.compare()).differences] == ["public.orgs"]
-        assert (await heal(settings, SICK)).released
-        with pytest.raises(RebuildRefused, match=rf"^org {SICK} was healed meanwhile: run the command again; nothing"):
+        assert (await heal(settings, ORG)).released
+        with pytest.raises(RebuildRefused, match=rf"^org {ORG} was healed meanwhile: run the command again; nothing"):
             await rebuilding.apply()
     await rebuild(settings)
     await check_fold(pool, log)
@@ -122,10 +122,10 @@ async def test_all_partitions_wait_for_the_correction_and_no_longer(settings: Se
             applying = asyncio.create_task(rebuilding.apply())
             await wait_until_blocked(pool, "daybook-rebuild")
             # Its rows are locked by nobody.
-            log.add(WELL, ANN, facts.OrgRenamed(name="after"))
+            log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="after"))
             waiting = asyncio.create_task(post_rest(pool, log))
             await wait_until_blocked(pool, "test")
-            assert (await tables(pool))["orgs"][WELL,][0] != "after"
+            assert (await tables(pool))["orgs"][OTHER_ORG,][0] != "after"
         await asyncio.gather(applying, waiting)
     await check_fold(pool, log)
 
@@ -168,8 +168,8 @@ async def test_a_row_that_postgresql_does_not_give_back_as_it_was_copied_is_noti
         await pool.execute(f"UPDATE {work.schema}.shadow_orgs SET created_at = created_at + interval '1 microsecond'")
         found = await asyncio.to_thread(read_back, work, "public.orgs")
         assert [(each.check, each.table, each.key) for each in found] == [
-            ("row", "orgs", (SICK,)),
-            ("row", "orgs", (WELL,)),
+            ("row", "orgs", (ORG,)),
+            ("row", "orgs", (OTHER_ORG,)),
         ]
         with pytest.raises(RebuildRefused, match=r"^PostgreSQL does not hold what was copied into it: orgs"):
             require_same(found)

@@ -12,7 +12,7 @@ from daybook_projector.rebuild.refusal import RebuildRefused
 from support.granted import granted
 from support.healing import post_rest
 from support.logbook import user
-from support.poison import ANN, SICK, WELL
+from support.poison import ANN, ORG, OTHER_ORG
 from support.projecting import check_fold, database, post, publish, tables
 from support.rebuilding import (
     DAMAGES,
@@ -91,7 +91,7 @@ async def test_an_entry_that_cannot_be_applied_is_named_unless_its_org_is_in_qua
     settings: Settings, pool: Pool
 ) -> None:
     log = full()
-    poison = log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+    poison = log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
     await post(pool, log)
     assert not await compare(settings)
     await pool.execute("UPDATE daybook.quarantine SET released_at = now()")
@@ -121,11 +121,11 @@ async def test_external_users_are_never_written(fresh_settings: FreshSettings) -
 
 async def test_a_user_who_is_not_in_the_log_stays_while_referred_to(settings: Settings, pool: Pool) -> None:
     log = full()
-    log.add(SICK, ANN, facts.MemberAdded(role="viewer", user_id=user(9)))
+    log.add(ORG, ANN, facts.MemberAdded(role="viewer", user_id=user(9)))
     await pool.execute("INSERT INTO auth.users VALUES ($1, now())", user(9))
     assert await post(pool, log) == []
     assert not await compare(settings)
-    log.add(SICK, ANN, facts.MemberRemoved(project_ids=(), user_id=user(9)))
+    log.add(ORG, ANN, facts.MemberRemoved(project_ids=(), user_id=user(9)))
     await post_rest(pool, log)
     assert await rebuild(settings) == [Difference("auth.users", surplus=1)]
 
@@ -141,8 +141,8 @@ async def test_the_projectors_role_rebuilds_an_org_and_is_told_what_it_lacks_for
         refused = await run_rebuild(own, "--from", "audit_log", "--yes")
         assert (refused.code, refused.stdout) == (1, "")
         assert "permission denied for database" in refused.stderr
-        assert (await run_rebuild(own, "--org", SICK, "--yes")).code == 0
-        assert (await run_rebuild(own, "--org", WELL, "--yes")).code == 0
+        assert (await run_rebuild(own, "--org", ORG, "--yes")).code == 0
+        assert (await run_rebuild(own, "--org", OTHER_ORG, "--yes")).code == 0
         name = await pool.fetchval("SELECT current_database()")
         await roles.owner.execute(f"GRANT CREATE ON DATABASE {name} TO {roles.name('projector')}")
         await hurt(pool, EMPTIED)

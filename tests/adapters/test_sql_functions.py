@@ -13,7 +13,7 @@ from daybook_contracts.entries.identity import Identity, Scope, thing_id
 from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, connect
 from daybook_infra.runtime.settings import Settings
 from support.logbook import Logbook, org, user
-from support.poison import ANN, BOB, SICK, WELL, founded
+from support.poison import ANN, BOB, ORG, OTHER_ORG, founded
 from support.projecting import entries_of, post
 from support.taken_ids import plant, second_id_of
 
@@ -104,9 +104,9 @@ def command_of(log: Logbook, position: int) -> str:
 async def test_an_outcome_has_the_entries_of_the_command_in_order(pool: Pool) -> None:
     log = founded()
     renamed = [facts.OrgRenamed(name=f"{number}") for number in range(12)]
-    place = log.add(SICK, ANN, *renamed)[0]
+    place = log.add(ORG, ANN, *renamed)[0]
     await post(pool, log)
-    found = await outcome_rows(pool, SICK, command_of(log, place.position))
+    found = await outcome_rows(pool, ORG, command_of(log, place.position))
     assert found == [(f"user:{ANN}", "org", ordinal) for ordinal in range(12)]
 
 
@@ -115,7 +115,7 @@ async def test_the_outcome_of_a_registration_is_found_by_the_user_id(pool: Pool)
     await post(pool, log)
     assert await outcome_rows(pool, BOB, command_of(log, 1)) == [(f"user:{BOB}", "user", 0)]
     assert await outcome_rows(pool, BOB, command_of(log, 0)) == []
-    assert await outcome_rows(pool, SICK, command_of(log, 1)) == []
+    assert await outcome_rows(pool, ORG, command_of(log, 1)) == []
 
 
 async def test_an_org_takes_precedence_over_a_user_with_the_same_id(pool: Pool) -> None:
@@ -130,39 +130,39 @@ async def test_an_org_takes_precedence_over_a_user_with_the_same_id(pool: Pool) 
 
 async def test_an_outsider_finds_its_own_rejection_and_others_the_command_of_the_org(pool: Pool) -> None:
     log, stranger = founded(), user(9)
-    log.refuse_outsider(SICK, None, "RENAME_ORG", SICK, {"actor_user_id": stranger})
+    log.refuse_outsider(ORG, None, "RENAME_ORG", ORG, {"actor_user_id": stranger})
     log.commands -= 1
-    log.refuse_outsider(SICK, BOB, "RENAME_ORG", SICK, {})
+    log.refuse_outsider(ORG, BOB, "RENAME_ORG", ORG, {})
     log.commands -= 1
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log)
     command_id = command_of(log, 4)
-    assert await outcome_rows(pool, SICK, command_id) == [(f"user:{ANN}", "org", 0)]
-    assert await outcome_rows(pool, SICK, command_id, ANN) == [(f"user:{ANN}", "org", 0)]
-    assert await outcome_rows(pool, SICK, command_id, BOB) == [(f"user:{BOB}", "outsider", 0)]
-    assert [row[1] for row in await outcome_rows(pool, SICK, command_id, stranger)] == ["outsider"]
-    assert await outcome_rows(pool, WELL, command_id, BOB) == []
+    assert await outcome_rows(pool, ORG, command_id) == [(f"user:{ANN}", "org", 0)]
+    assert await outcome_rows(pool, ORG, command_id, ANN) == [(f"user:{ANN}", "org", 0)]
+    assert await outcome_rows(pool, ORG, command_id, BOB) == [(f"user:{BOB}", "outsider", 0)]
+    assert [row[1] for row in await outcome_rows(pool, ORG, command_id, stranger)] == ["outsider"]
+    assert await outcome_rows(pool, OTHER_ORG, command_id, BOB) == []
 
 
 @pytest.mark.parametrize("scope", ["policy", "outsider"])
 async def test_policy_entries_and_attempts_of_other_outsiders_are_not_found(pool: Pool, scope: Scope) -> None:
     log = founded()
-    identity = Identity(scope, SICK, BOB if scope == "outsider" else None, C)
-    log.add(SICK, BOB, facts.OrgRenamed(name="b"), scope=scope, command_id=C, id=identity.first_id())
+    identity = Identity(scope, ORG, BOB if scope == "outsider" else None, C)
+    log.add(ORG, BOB, facts.OrgRenamed(name="b"), scope=scope, command_id=C, id=identity.first_id())
     await post(pool, log)
     assert await pool.fetchval("SELECT count(*) FROM audit_log WHERE id = $1", identity.first_id()) == 1
-    assert await outcome_rows(pool, SICK, C) == []
-    assert await outcome_rows(pool, SICK, C, ANN) == []
+    assert await outcome_rows(pool, ORG, C) == []
+    assert await outcome_rows(pool, ORG, C, ANN) == []
 
 
 async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its_first(pool: Pool) -> None:
     log = founded()
-    log.refuse_outsider(SICK, None, "RENAME_ORG", SICK, {"actor_user_id": user(9)})
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
+    log.refuse_outsider(ORG, None, "RENAME_ORG", ORG, {"actor_user_id": user(9)})
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
     for entry in entries_of(log, 0)[4:]:
         await plant(pool, entry["id"])
     await post(pool, log)
-    for position, key, actor, count in ((4, SICK, user(9), 1), (5, SICK, None, 2)):
+    for position, key, actor, count in ((4, ORG, user(9), 1), (5, ORG, None, 2)):
         rows = await pool.fetch(OUTCOME, key, command_of(log, position), actor)
         expected = [second_id_of(entry) for entry in entries_of(log, 0)[position : position + count]]
         assert [row["id"] for row in rows] == expected
@@ -171,10 +171,10 @@ async def test_an_entry_under_its_second_id_is_found_instead_of_the_row_with_its
 async def test_an_entry_that_differs_in_one_part_of_its_identity_is_not_found(pool: Pool) -> None:
     """It is not found even if its row has the id that is looked up."""
     log = founded()
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"))
     await post(pool, log)
     metadata = await pool.fetchval("SELECT metadata_json FROM audit_log WHERE action = 'RENAME_ORG'")
-    id_ = Identity("org", SICK, None, C).first_id()
+    id_ = Identity("org", ORG, None, C).first_id()
     for part, value in (("key", org(7)), ("scope", "policy"), ("command_id", A), ("ordinal", 1)):
         forged = json.loads(metadata) | {"command_id": C, "hash": "e" * 64} | {part: value}
         await pool.execute(
@@ -183,7 +183,7 @@ async def test_an_entry_that_differs_in_one_part_of_its_identity_is_not_found(po
             part,
             json.dumps(forged),
         )
-        assert await outcome_rows(pool, SICK, C) == []
+        assert await outcome_rows(pool, ORG, C) == []
         await pool.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
         await pool.execute("DELETE FROM audit_log WHERE id = $1", id_)
 
@@ -201,13 +201,13 @@ async def test_an_invalid_number_of_entries_is_ignored(pool: Pool, entries: obje
 
 async def test_an_outcome_is_read_by_primary_key_only(pool: Pool) -> None:
     log = founded()
-    log.add(SICK, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="b"), facts.OrgRenamed(name="c"))
     await post(pool, log)
     await pool.execute(OTHER_ROWS)
     await pool.execute("ANALYZE audit_log")
     async with pool.acquire() as connection, connection.transaction():
         before = await connection.fetchrow(SCANS) or (0, 0)
-        assert len(await connection.fetch(OUTCOME, SICK, command_of(log, 4), ANN)) == 2
+        assert len(await connection.fetch(OUTCOME, ORG, command_of(log, 4), ANN)) == 2
         after = await connection.fetchrow(SCANS) or (0, 0)
         # Each look-up tries two ids: for the outsider (not found), for the first entry, and for both entries.
         assert (after[0] - before[0], after[1] - before[1]) == (0, 8)

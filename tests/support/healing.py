@@ -13,7 +13,7 @@ from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import Folds, folds
 from daybook_projector.rebuild.org_rebuild import Rebuilt, open_org_rebuild
 from support.logbook import Logbook, records
-from support.poison import SICK
+from support.poison import ORG
 from support.projecting import until
 from support.shell import Completed, run_daybook, start
 
@@ -66,7 +66,7 @@ async def run_heal(settings: Settings, *arguments: str) -> Completed:
 
 
 @asynccontextmanager
-async def locked(pool: Pool, statement: str, org_id: str = SICK) -> AsyncIterator[None]:
+async def locked(pool: Pool, statement: str, org_id: str = ORG) -> AsyncIterator[None]:
     """Another transaction locks a row that the healing must change."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(statement, org_id)

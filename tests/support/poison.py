@@ -12,23 +12,23 @@ from support.entries_by_hand import changed, with_member
 from support.hub_scene import connection_created
 from support.logbook import Logbook, Place, log_with, org, project, thing, user
 
-SICK, WELL, ANN, BOB = org(1), org(2), user(1), user(2)
-"""The org SICK gets the poison entry; the org WELL gets none."""
+ORG, OTHER_ORG, ANN, BOB = org(1), org(2), user(1), user(2)
+"""ORG gets the poison entry, if there is one; OTHER_ORG gets none."""
 WRONG_ID = project(99)
 
 Poisoning = Callable[[Logbook], Place]
 
 
 def founded() -> Logbook:
-    return log_with(SICK, WELL, users=(ANN, BOB))
+    return log_with(ORG, OTHER_ORG, users=(ANN, BOB))
 
 
 def a_wrong_id(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
+    return log.add(ORG, ANN, facts.OrgRenamed(name="poison"), id=WRONG_ID)[0]
 
 
 def an_unknown_action(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
+    return log.add(ORG, ANN, facts.OrgRenamed(name="poison"), action="DANCE")[0]
 
 
 def an_unknown_version(log: Logbook) -> Place:
@@ -48,7 +48,7 @@ def an_ordinal_of_33_bits(log: Logbook) -> Place:
 
 
 def with_a_member(log: Logbook, name: str, member: object) -> Place:
-    place = log.add(SICK, ANN, facts.OrgRenamed(name="poison"))[0]
+    place = log.add(ORG, ANN, facts.OrgRenamed(name="poison"))[0]
     value = changed(log.records[place.partition].pop() or b"", with_member(name, member))
     head = structs.replace(log.heads[place.partition], hash=json.loads(value)["metadata_json"]["hash"])
     return log.append_value(place.partition, value, head, place.id)
@@ -56,72 +56,72 @@ def with_a_member(log: Logbook, name: str, member: object) -> Place:
 
 def a_name_too_long_for_an_index(log: Logbook) -> Place:
     name = Random(1).randbytes(8000).hex()
-    return log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name=name, secret_id_ref="env:A"))[0]
+    return log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(1), key_name=name, secret_id_ref="env:A"))[0]
 
 
 def data_that_does_not_fit(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
+    return log.add(ORG, ANN, facts.OrgRenamed(name="poison"), data=b'{"nom":"poison"}')[0]
 
 
 def a_row_that_is_not_there(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
+    return log.add(ORG, ANN, facts.MemberUpdated(role="admin", user_id=BOB))[0]
 
 
 def a_row_that_is_there_already(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
+    return log.add(ORG, ANN, facts.MemberAdded(role="admin", user_id=ANN))[0]
 
 
 def a_member_of_no_project(log: Logbook) -> Place:
     return log.add(
-        SICK, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
+        ORG, ANN, facts.ProjectMemberAdded(project_id=project(9), role="admin", user_id=BOB), project_id=None
     )[0]
 
 
 def a_second_org_with_its_id(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.OrgCreated(name="poison"))[0]
+    return log.add(ORG, ANN, facts.OrgCreated(name="poison"))[0]
 
 
 def a_deletion_of_a_missing_row(log: Logbook) -> Place:
-    return log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
+    return log.add(ORG, ANN, facts.SecretRefDeleted(secret_ref_id=thing(9)))[0]
 
 
 def a_dead_letter_of_no_connection(log: Logbook) -> Place:
-    return log.add(SICK, ANN, letter(thing(9)))[0]
+    return log.add(ORG, ANN, letter(thing(9)))[0]
 
 
 def a_run_that_is_there_already(log: Logbook) -> Place:
     started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
     connect(log)
-    log.add(SICK, ANN, started)
-    return log.add(SICK, ANN, started)[0]
+    log.add(ORG, ANN, started)
+    return log.add(ORG, ANN, started)[0]
 
 
 def a_run_of_a_deleted_connection(log: Logbook) -> Place:
     connect(log)
-    log.add(SICK, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-    return log.add(SICK, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
+    log.add(ORG, ANN, facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+    return log.add(ORG, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))[0]
 
 
 def a_count_beyond_its_column(log: Logbook) -> Place:
     connect(log)
-    log.add(SICK, ANN, letter(thing(1)))
+    log.add(ORG, ANN, letter(thing(1)))
     retried = facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31)
-    return log.add(SICK, ANN, retried)[0]
+    return log.add(ORG, ANN, retried)[0]
 
 
 def a_taken_key_name(log: Logbook) -> Place:
     first, second = (
         facts.SecretRefCreated(secret_ref_id=thing(n), key_name="a", secret_id_ref="env:A") for n in (1, 2)
     )
-    log.add(SICK, ANN, first)
-    return log.add(SICK, ANN, second)[0]
+    log.add(ORG, ANN, first)
+    return log.add(ORG, ANN, second)[0]
 
 
 def connect(log: Logbook) -> None:
-    """Adds a project with a connection to the org SICK."""
-    log.add(SICK, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
-    log.add(SICK, ANN, connection_created(thing(1), project(3)))
+    """Adds a project with a connection to ORG."""
+    log.add(ORG, ANN, facts.ProjectCreated(name="later", project_id=project(3)))
+    log.add(ORG, ANN, connection_created(thing(1), project(3)))
 
 
 def letter(connection_id: str) -> facts.DlqEventRecorded:
@@ -129,28 +129,26 @@ def letter(connection_id: str) -> facts.DlqEventRecorded:
 
 
 def busy() -> Logbook:
-    """A log that gives the org SICK rows in every table. After the rename to `unknown`, it inserts, updates and deletes
-    rows.
-    """
+    """A log that gives ORG rows in every table. After the rename to `unknown`, it inserts, updates and deletes rows."""
     log = founded()
     connect(log)
     made = facts.SecretRefCreated(secret_ref_id=thing(7), key_name="a", secret_id_ref="env:A")
     raised = facts.AlertRaised(alert_id=thing(8), project_id=project(3), severity="info", message="a")
     started = facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2))
     joined = facts.ProjectMemberAdded(project_id=project(3), role="admin", user_id=ANN)
-    log.add(SICK, ANN, made, raised, started, joined, letter(thing(1)))
-    log.add(SICK, ANN, facts.OrgRenamed(name="unknown"))
-    log.add(SICK, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(7)))
-    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
-    log.add(SICK, ANN, facts.AlertResolved(alert_id=thing(8)))
-    log.add(SICK, ANN, facts.ProjectMemberUpdated(project_id=project(3), role="viewer", user_id=ANN))
+    log.add(ORG, ANN, made, raised, started, joined, letter(thing(1)))
+    log.add(ORG, ANN, facts.OrgRenamed(name="unknown"))
+    log.add(ORG, ANN, facts.SyncCompleted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(ORG, ANN, facts.SecretRefDeleted(secret_ref_id=thing(7)))
+    log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
+    log.add(ORG, ANN, facts.AlertResolved(alert_id=thing(8)))
+    log.add(ORG, ANN, facts.ProjectMemberUpdated(project_id=project(3), role="viewer", user_id=ANN))
     log.add(
-        SICK, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
+        ORG, ANN, facts.MemberAdded(role="member", user_id=BOB), facts.ConnectionDeactivated(connection_id=thing(1))
     )
-    log.add(SICK, ANN, facts.DlqEventResolved(connection_id=thing(1), dlq_event_id=thing(3), resolution="manual"))
-    log.add(SICK, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
-    log.add(SICK, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
+    log.add(ORG, ANN, facts.DlqEventResolved(connection_id=thing(1), dlq_event_id=thing(3), resolution="manual"))
+    log.add(ORG, ANN, facts.ProjectCreated(name="late", project_id=project(4)))
+    log.add(ORG, ANN, facts.ProjectRenamed(name="later", project_id=project(4)))
     return log
 
 

@@ -13,7 +13,7 @@ from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
 from support.healing import unseen
 from support.hub_scene import connection_created
 from support.logbook import Logbook, org, project, thing, user
-from support.poison import ANN, BOB, SICK, WELL, busy
+from support.poison import ANN, BOB, ORG, OTHER_ORG, busy
 from support.shell import Completed, finish, start
 
 SPARE_USER = user(3)
@@ -44,14 +44,14 @@ def full() -> Logbook:
     """One org has rows in every table."""
     log = busy()
     log.register(SPARE_USER)
-    log.add(SICK, ANN, connection_created(thing(21), project(3)))
+    log.add(ORG, ANN, connection_created(thing(21), project(3)))
     log.add(
-        SICK,
+        ORG,
         ANN,
         facts.AlertRaised(alert_id=thing(20), project_id=project(3), severity="info", message="a \N{SNOWMAN}"),
     )
-    log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(22), key_name="b", secret_id_ref="env:C"))
-    log.refuse(SICK, BOB, "RENAME_ORG", SICK, {"name": "refused"})
+    log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(22), key_name="b", secret_id_ref="env:C"))
+    log.refuse(ORG, BOB, "RENAME_ORG", ORG, {"name": "refused"})
     return log
 
 
@@ -84,16 +84,16 @@ def _one(table: str, kind: str) -> Difference:
 def _damages() -> list[Damage]:
     found = []
     for table, changed, where, row in (
-        ("public.orgs", "name = 'x'", f"id = '{WELL}'", f"'{org(9)}', 'x', now()"),
-        ("public.org_members", "role = 'viewer'", f"user_id = '{BOB}'", f"'{SICK}', '{SPARE_USER}', 'owner', now()"),
-        ("public.projects", "name = 'x'", f"id = '{project(4)}'", f"'{project(9)}', '{WELL}', 'x', now()"),
+        ("public.orgs", "name = 'x'", f"id = '{OTHER_ORG}'", f"'{org(9)}', 'x', now()"),
+        ("public.org_members", "role = 'viewer'", f"user_id = '{BOB}'", f"'{ORG}', '{SPARE_USER}', 'owner', now()"),
+        ("public.projects", "name = 'x'", f"id = '{project(4)}'", f"'{project(9)}', '{OTHER_ORG}', 'x', now()"),
         ("public.project_members", "role = 'admin'", f"user_id = '{ANN}'", f"'{project(4)}', '{BOB}', 'admin', now()"),
-        ("public.secret_refs", "key_name = 'x'", f"id = '{thing(9)}'", f"'{thing(90)}', '{WELL}', 'a', 'env:A'"),
+        ("public.secret_refs", "key_name = 'x'", f"id = '{thing(9)}'", f"'{thing(90)}', '{OTHER_ORG}', 'a', 'env:A'"),
         (
             "public.source_connections",
             "config_json = '{\"a\": 1.5}'",
             f"id = '{thing(21)}'",
-            f"'{thing(91)}', '{WELL}', '{project(3)}', 'rss', 'x', '{{}}', true",
+            f"'{thing(91)}', '{OTHER_ORG}', '{project(3)}', 'rss', 'x', '{{}}', true",
         ),
         (
             "public.sync_runs",
@@ -138,7 +138,7 @@ DAMAGES = [
     damage(
         "a row that refers to a surplus row",
         [
-            f"INSERT INTO projects VALUES ('{project(9)}', '{WELL}', 'x', now())",
+            f"INSERT INTO projects VALUES ('{project(9)}', '{OTHER_ORG}', 'x', now())",
             f"UPDATE integration_alerts SET project_id = '{project(9)}'",
         ],
         _one("public.projects", "surplus"),
@@ -146,13 +146,16 @@ DAMAGES = [
     ),
     damage(
         "a project in another org",
-        f"UPDATE projects SET org_id = '{WELL}' WHERE id = '{project(3)}'",
+        f"UPDATE projects SET org_id = '{OTHER_ORG}' WHERE id = '{project(3)}'",
         _one("public.projects", "other"),
     ),
     damage(
         "rows of a surplus connection",
         [
-            f"INSERT INTO source_connections VALUES ('{thing(91)}', '{WELL}', '{project(3)}', 'a', 'x', '{{}}', true)",
+            (
+                "INSERT INTO source_connections "
+                f"VALUES ('{thing(91)}', '{OTHER_ORG}', '{project(3)}', 'a', 'x', '{{}}', true)"
+            ),
             f"UPDATE sync_runs SET connection_id = '{thing(91)}'",
             f"INSERT INTO dlq_events VALUES ('{thing(93)}', '{thing(91)}', '{{}}', 'pending', 0)",
         ],
@@ -176,6 +179,6 @@ NINE_TABLES = (
 EMPTIED = damage("all tables emptied", [f"DELETE FROM {table}" for table in (*NINE_TABLES, "auth.users")])
 TWO = (
     damage("members", f"DELETE FROM org_members WHERE user_id = '{BOB}'"),
-    damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{WELL}'"),
+    damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{OTHER_ORG}'"),
 )
 """Damage to two rows, each of another org."""

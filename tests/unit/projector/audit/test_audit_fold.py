@@ -24,9 +24,9 @@ from support.logbook import Logbook, log_with, org, org_in, project, thing, user
 from support.poison import (
     ANN,
     BOB,
+    ORG,
+    OTHER_ORG,
     POISONS,
-    SICK,
-    WELL,
     Poisoning,
     a_name_too_long_for_an_index,
     a_row_that_is_not_there,
@@ -100,9 +100,9 @@ def test_an_org_that_has_stopped_stays_so_when_the_fold_is_opened_again(tmp_path
     log = founded()
     a_row_that_is_not_there(log)
     before = len(entries_of(log))
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
-    log.add(SICK, ANN, facts.OrgCreated(name="again"))
-    log.add(WELL, ANN, facts.MemberAdded(role="member", user_id=ANN))
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
+    log.add(ORG, ANN, facts.OrgCreated(name="again"))
+    log.add(OTHER_ORG, ANN, facts.MemberAdded(role="member", user_id=ANN))
     for part, expected_poison in ((slice(before), 1), (slice(before, None), 1)):
         with folding(tmp_path) as fold:
             assert len(take(fold, entries_of(log)[part])) == expected_poison
@@ -117,18 +117,18 @@ def test_the_earlier_of_two_positions_stops_an_org(tmp_path: Path) -> None:
     with folding(tmp_path) as fold:
         take(fold, entries_of(log))
     before = len(entries_of(log))
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
-    with folding(tmp_path, frozen={SICK: before + 10}) as fold:
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
+    with folding(tmp_path, frozen={ORG: before + 10}) as fold:
         take(fold, entries_of(log)[before:])
         assert b'"name":"a"' in rows_of(fold)["orgs"][0][1]
 
 
 def test_an_org_is_one_however_its_id_is_written() -> None:
     log = founded()
-    place = log.add(SICK.upper(), ANN, facts.OrgRenamed(name="poison"))[0]
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    place = log.add(ORG.upper(), ANN, facts.OrgRenamed(name="poison"))[0]
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     rows, found = folded(log)
-    assert found == [(SICK, place.position)]
+    assert found == [(ORG, place.position)]
     assert b'"name":"a"' in rows["orgs"][0][1]
 
 
@@ -165,7 +165,7 @@ def test_every_action_is_folded() -> None:
         connection_created(thing(50), project(3)),
         facts.ConnectionDeleted(connection_id=thing(50)),
     ]
-    log.add(SICK, ANN, *rest)
+    log.add(ORG, ANN, *rest)
     missing = set(ENTRY_DATA) - {entry["action"] for entry in json_of(log, entries_of(log))}
     assert missing == set()
     assert folded(log) == (expected(log), [])
@@ -176,21 +176,21 @@ def test_every_action_is_folded() -> None:
 def test_an_entry_that_cannot_be_applied_stops_its_org_only(poison: Poisoning, max_held: int) -> None:
     log = founded()
     place = poison(log)
-    log.add(WELL, ANN, facts.OrgRenamed(name="later"))
-    log.add(SICK, ANN, facts.OrgRenamed(name="later"))
+    log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="later"))
+    log.add(ORG, ANN, facts.OrgRenamed(name="later"))
     rows, found = folded(log, max_held=max_held)
-    assert found == [(SICK, place.position)]
+    assert found == [(ORG, place.position)]
     names = [row.partition(b'"name":')[2] for _, row in rows["orgs"]]
     assert names == [b'"a"}', b'"later"}']
 
 
 def test_an_entry_is_applied_whole_or_not_at_all() -> None:
     log = founded()
-    log.add(SICK, ANN, facts.ProjectCreated(name="p", project_id=project(1)))
-    log.add(SICK, ANN, facts.MemberAdded(role="member", user_id=BOB))
-    log.add(SICK, ANN, facts.MemberRemoved(user_id=BOB, project_ids=(project(1),)))
+    log.add(ORG, ANN, facts.ProjectCreated(name="p", project_id=project(1)))
+    log.add(ORG, ANN, facts.MemberAdded(role="member", user_id=BOB))
+    log.add(ORG, ANN, facts.MemberRemoved(user_id=BOB, project_ids=(project(1),)))
     rows, found = folded(log)
-    assert found == [(SICK, log.heads[0].position)]
+    assert found == [(ORG, log.heads[0].position)]
     assert len(rows["org_members"]) == 3
     assert rows == expected(log)
 
@@ -199,18 +199,18 @@ def test_what_an_entry_that_cannot_be_applied_has_done_is_undone() -> None:
     """Its rows, unique values and deletions, all of which entries of other orgs may find."""
     log, leaving = founded(), facts.ConnectionDeleted(connection_id=thing(1))
     connect(log)
-    log.add(SICK, ANN, letter(thing(1)))
+    log.add(ORG, ANN, letter(thing(1)))
 
     def fold_of_all(_columns: object, _fact: object) -> list[Change]:
-        row = {"id": thing(9), "org_id": WELL, "key_name": "a", "secret_id_ref": "env:A"}
+        row = {"id": thing(9), "org_id": OTHER_ORG, "key_name": "a", "secret_id_ref": "env:A"}
         gone = Delete(SOURCE_CONNECTIONS, (thing(1),))
-        return [Insert(SECRET_REFS, row), gone, Update(ORGS, (WELL,), {"name": "b"}), Delete(ORGS, (org(9),))]
+        return [Insert(SECRET_REFS, row), gone, Update(ORGS, (OTHER_ORG,), {"name": "b"}), Delete(ORGS, (org(9),))]
 
-    log.add(SICK, ANN, leaving)
-    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
+    log.add(ORG, ANN, leaving)
+    log.add(OTHER_ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(9), key_name="a", secret_id_ref="env:B"))
     with TemporaryDirectory() as folder:
         fold = PartitionFold(Path(folder), 0, {**FOLDS, type(leaving): (fold_of_all,)})
-        assert [each.org_id for each in take(fold, entries_of(log))] == [SICK]
+        assert [each.org_id for each in take(fold, entries_of(log))] == [ORG]
         rows = rows_of(fold)
         fold.close()
     assert b'"secret_id_ref":"env:B"' in rows["secret_refs"][0][1]
@@ -221,9 +221,9 @@ def test_what_an_entry_that_cannot_be_applied_has_done_is_undone() -> None:
 def test_children_of_a_connection_that_is_created_again_are_gone() -> None:
     log = founded()
     connect(log)
-    log.add(SICK, ANN, letter(thing(1)), facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
-    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)), connection_created(thing(1), project(3)))
-    log.add(SICK, ANN, letter(thing(1)))
+    log.add(ORG, ANN, letter(thing(1)), facts.SyncStarted(connection_id=thing(1), sync_run_id=thing(2)))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)), connection_created(thing(1), project(3)))
+    log.add(ORG, ANN, letter(thing(1)))
     rows, found = folded(log)
     assert (len(rows["dlq_events"]), rows["sync_runs"], found) == (1, [], [])
 
@@ -231,15 +231,15 @@ def test_children_of_a_connection_that_is_created_again_are_gone() -> None:
 def test_amounts_are_added_to_what_is_there() -> None:
     log = founded()
     connect(log)
-    log.add(SICK, ANN, letter(thing(1)))
-    log.add(SICK, ANN, facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31 - 2))
+    log.add(ORG, ANN, letter(thing(1)))
+    log.add(ORG, ANN, facts.DlqEventRetried(connection_id=thing(1), dlq_event_id=thing(3), retry_count=2**31 - 2))
     again = facts.DlqEventsRetried(connection_id=thing(1), ids=(thing(3),))
-    log.add(SICK, ANN, again)
+    log.add(ORG, ANN, again)
     rows, found = folded(log, max_held=0)
     assert b'"retry_count":2147483647' in rows["dlq_events"][0][1]
     assert found == []
-    log.add(SICK, ANN, again)
-    assert folded(log) == (rows, [(SICK, log.heads[0].position)])
+    log.add(ORG, ANN, again)
+    assert folded(log) == (rows, [(ORG, log.heads[0].position)])
 
 
 def test_large_rows_that_small_entries_change_do_not_pile_up_in_memory(tmp_path: Path) -> None:
@@ -247,9 +247,9 @@ def test_large_rows_that_small_entries_change_do_not_pile_up_in_memory(tmp_path:
     connect(log)
     payload = Raw(b'"' + b"x" * 50_000 + b'"')
     for id_ in letters:
-        log.add(SICK, ANN, facts.DlqEventRecorded(connection_id=thing(1), dlq_event_id=id_, payload=payload))
+        log.add(ORG, ANN, facts.DlqEventRecorded(connection_id=thing(1), dlq_event_id=id_, payload=payload))
     for id_ in letters:
-        log.add(SICK, ANN, facts.DlqEventsRetried(connection_id=thing(1), ids=(id_,)))
+        log.add(ORG, ANN, facts.DlqEventsRetried(connection_id=thing(1), ids=(id_,)))
     with folding(tmp_path, max_held=200_000) as fold:
         for entry in entries_of(log):
             assert fold.take([entry]) == []
@@ -263,9 +263,9 @@ def test_a_key_name_is_free_again_after_its_deletion_only() -> None:
     log = founded()
     for number in (1, 2):
         if number == 2:
-            log.add(SICK, ANN, facts.SecretRefDeleted(secret_ref_id=thing(1)))
-        log.add(SICK, ANN, facts.SecretRefCreated(secret_ref_id=thing(number), key_name="a", secret_id_ref="env:A"))
-    log.add(WELL, ANN, facts.SecretRefCreated(secret_ref_id=thing(3), key_name="a", secret_id_ref="env:A"))
+            log.add(ORG, ANN, facts.SecretRefDeleted(secret_ref_id=thing(1)))
+        log.add(ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(number), key_name="a", secret_id_ref="env:A"))
+    log.add(OTHER_ORG, ANN, facts.SecretRefCreated(secret_ref_id=thing(3), key_name="a", secret_id_ref="env:A"))
     for max_held in (0, 2**24):
         rows, found = folded(log, max_held=max_held)
         assert (len(rows["secret_refs"]), found) == (2, [])
@@ -284,14 +284,14 @@ def test_a_nul_is_refused_and_its_escape_is_not() -> None:
     payloads = (b'"\\\\u0000"', b'{"a":"\\\\\\u0000"}')
     for number, payload in enumerate(payloads, start=1):
         recorded = facts.DlqEventRecorded(connection_id=thing(1), dlq_event_id=thing(number), payload=Raw(payload))
-        log.add(SICK, ANN, recorded)
-    place = log.add(WELL, ANN, facts.OrgRenamed(name="a\0"))[0]
+        log.add(ORG, ANN, recorded)
+    place = log.add(OTHER_ORG, ANN, facts.OrgRenamed(name="a\0"))[0]
     rows, found = folded(log)
-    assert (len(rows["dlq_events"]), found) == (1, [(SICK, place.position - 1), (WELL, place.position)])
+    assert (len(rows["dlq_events"]), found) == (1, [(ORG, place.position - 1), (OTHER_ORG, place.position)])
 
 
 def test_users_who_are_registered_twice_are_found_each_time() -> None:
-    log = log_with(SICK, users=[ANN])
+    log = log_with(ORG, users=[ANN])
     places = [log.register(ANN) for _ in range(2)]
     log.register(BOB)
     rows, found = folded(log)
@@ -311,10 +311,10 @@ def test_an_untrusted_creation_is_kept_as_postgresql_stores_it() -> None:
 
 def test_an_untrusted_project_is_kept_under_the_org_in_lower_case() -> None:
     log = founded()
-    place = log.add(SICK.upper(), ANN, facts.ProjectCreated(name="a", project_id=project(1)))[0]
+    place = log.add(ORG.upper(), ANN, facts.ProjectCreated(name="a", project_id=project(1)))[0]
     rows, found = folded(log)
-    assert found == [(SICK, place.position)]
-    assert f'"org_id":"{SICK}"'.encode() in rows["projects"][0][1]
+    assert found == [(ORG, place.position)]
+    assert f'"org_id":"{ORG}"'.encode() in rows["projects"][0][1]
 
 
 def test_a_row_is_found_as_it_was_folded(tmp_path: Path) -> None:
@@ -345,7 +345,7 @@ def test_of_two_partitions_equal_rows_are_given_once_and_different_ones_both(tmp
     with folding(tmp_path, 0) as one, folding(tmp_path, 1) as two, folding(tmp_path, 2) as three:
         for name, fold in zip(names, (one, two, three), strict=True):
             log = founded()
-            log.add(SICK, ANN, facts.OrgRenamed(name=name))
+            log.add(ORG, ANN, facts.OrgRenamed(name=name))
             take(fold, entries_of(log))
         assert len(rows_of(one, two)["orgs"]) == 2
         assert len(rows_of(one, two, three)["orgs"]) == 3

@@ -14,7 +14,7 @@ from support.audit_folds import FOLDS, entries_of, json_of
 from support.histories import logs
 from support.hub_scene import connection_created
 from support.logbook import Logbook, project, thing
-from support.poison import ANN, BOB, SICK, an_unknown_action, busy, connect, founded, letter
+from support.poison import ANN, BOB, ORG, an_unknown_action, busy, connect, founded, letter
 from support.row_origins import Origins, row_origins
 from support.tables import COLUMNS
 
@@ -53,7 +53,7 @@ def test_every_row_of_any_log_has_the_history_that_the_second_fold_gives(log: Lo
 
 def test_a_row_says_what_went_with_its_connection() -> None:
     log = busy()
-    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
     for table, at in (("dlq_events", 3), ("sync_runs", 2)):
         history = traced(log, read_row_name(table, [thing(at)]))
         assert history.row is None
@@ -65,10 +65,10 @@ def test_a_row_says_what_went_with_its_connection() -> None:
 def test_an_id_that_is_used_again_has_both_lives() -> None:
     log = founded()
     connect(log)
-    log.add(SICK, ANN, letter(thing(1)))
-    log.add(SICK, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
-    log.add(SICK, ANN, connection_created(thing(1), project(3)))
-    place = log.add(SICK, ANN, letter(thing(1)))[0]
+    log.add(ORG, ANN, letter(thing(1)))
+    log.add(ORG, ANN, facts.ConnectionDeleted(connection_id=thing(1)))
+    log.add(ORG, ANN, connection_created(thing(1), project(3)))
+    place = log.add(ORG, ANN, letter(thing(1)))[0]
     history = traced(log, read_row_name("dlq_events", [thing(3)]))
     assert [deed for deed, _ in deeds(history)] == ["inserted", "cascaded", "inserted"]
     assert {history.steps[at].place for at in history.origins.values()} == {place.text}
@@ -77,8 +77,8 @@ def test_an_id_that_is_used_again_has_both_lives() -> None:
 def test_writing_the_same_value_again_sets_nothing() -> None:
     log = founded()
     connect(log)
-    set_at = log.add(SICK, ANN, facts.ConnectionUpdated(connection_id=thing(1), name="b"))[0]
-    again = log.add(SICK, ANN, facts.ConnectionUpdated(connection_id=thing(1), name="b"))[0]
+    set_at = log.add(ORG, ANN, facts.ConnectionUpdated(connection_id=thing(1), name="b"))[0]
+    again = log.add(ORG, ANN, facts.ConnectionUpdated(connection_id=thing(1), name="b"))[0]
     history = traced(log, read_row_name("source_connections", [thing(1)]))
     assert history.steps[history.origins["name"]].place == set_at.text
     assert (history.steps[-1].place, history.steps[-1].deed) == (again.text, "unchanged")
@@ -86,14 +86,14 @@ def test_writing_the_same_value_again_sets_nothing() -> None:
 
 def test_a_step_has_its_entry_actor_and_command() -> None:
     log = founded()
-    place = log.add(SICK, ANN, facts.MemberAdded(role="viewer", user_id=BOB), principal="service:importer")[0]
-    (step,) = traced(log, read_row_name("org_members", [SICK, BOB])).steps
+    place = log.add(ORG, ANN, facts.MemberAdded(role="viewer", user_id=BOB), principal="service:importer")[0]
+    (step,) = traced(log, read_row_name("org_members", [ORG, BOB])).steps
     assert (step.place, step.id, step.action, step.actor_user_id) == (place.text, place.id, "ADD_MEMBER", ANN)
     entry = json_of(log, entries_of(log))[-1]
     assert (step.created_at, step.command_id) == (entry["created_at"], entry["metadata_json"]["command_id"])
     assert step.principal == "service:importer"
     assert step.columns == {
-        "org_id": (None, SICK),
+        "org_id": (None, ORG),
         "user_id": (None, BOB),
         "role": (None, "viewer"),
         "created_at": (None, entry["created_at"]),
@@ -104,12 +104,12 @@ def test_a_step_has_its_entry_actor_and_command() -> None:
 def test_entries_of_an_org_in_quarantine_are_shown_as_not_applied(*, is_known: bool) -> None:
     log = founded()
     poison = an_unknown_action(log)
-    log.add(SICK, ANN, facts.OrgRenamed(name="late"))
-    made = log.add(SICK, ANN, facts.ProjectCreated(name="kept", project_id=project(5)))[0]
-    log.add(SICK, ANN, facts.ProjectRenamed(name="lost", project_id=project(5)))
-    frozen = {SICK: poison.position} if is_known else {}
+    log.add(ORG, ANN, facts.OrgRenamed(name="late"))
+    made = log.add(ORG, ANN, facts.ProjectCreated(name="kept", project_id=project(5)))[0]
+    log.add(ORG, ANN, facts.ProjectRenamed(name="lost", project_id=project(5)))
+    frozen = {ORG: poison.position} if is_known else {}
     reason = f"its org is in quarantine since {poison.text}"
-    assert deeds(traced(log, read_row_name("orgs", [SICK]), frozen)) == [("inserted", None), ("not applied", reason)]
+    assert deeds(traced(log, read_row_name("orgs", [ORG]), frozen)) == [("inserted", None), ("not applied", reason)]
     kept = traced(log, read_row_name("projects", [project(5)]), frozen)
     assert deeds(kept) == [("inserted", reason), ("not applied", reason)]
     assert kept.row is not None
@@ -117,9 +117,9 @@ def test_entries_of_an_org_in_quarantine_are_shown_as_not_applied(*, is_known: b
 
 
 def test_rows_are_named_with_and_without_the_schema_and_in_any_case() -> None:
-    upper = SICK.upper()
+    upper = ORG.upper()
     for word in ("orgs", "public.orgs", "ORGS"):
-        assert read_row_name(word, [upper]) == RowName("public.orgs", (SICK,))
+        assert read_row_name(word, [upper]) == RowName("public.orgs", (ORG,))
     for word in ("auth.users", "auth_users", "users"):
         assert read_row_name(word, [ANN]) == RowName("auth.users", (ANN,))
 
@@ -127,13 +127,13 @@ def test_rows_are_named_with_and_without_the_schema_and_in_any_case() -> None:
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
-        (["org", SICK], "there is no table org: the tables are auth.users, orgs, org_members"),
-        (["daybook.quarantine", SICK], "there is no table daybook.quarantine"),
-        (["audit_log", SICK], "is an entry itself"),
-        (["public.audit_log", SICK], "is an entry itself"),
-        (["orgs", SICK, ANN], "a row of public.orgs is named by id: give 1, not 2"),
-        (["org_members", SICK], "is named by org_id and user_id: give 2, not 1"),
-        (["org_members", SICK, "ann"], "user_id 'ann' is not an id"),
+        (["org", ORG], "there is no table org: the tables are auth.users, orgs, org_members"),
+        (["daybook.quarantine", ORG], "there is no table daybook.quarantine"),
+        (["audit_log", ORG], "is an entry itself"),
+        (["public.audit_log", ORG], "is an entry itself"),
+        (["orgs", ORG, ANN], "a row of public.orgs is named by id: give 1, not 2"),
+        (["org_members", ORG], "is named by org_id and user_id: give 2, not 1"),
+        (["org_members", ORG, "ann"], "user_id 'ann' is not an id"),
     ],
 )
 def test_a_wrong_table_or_key_is_refused_with_advice(words: list[str], advice: str) -> None:
@@ -144,4 +144,4 @@ def test_a_wrong_table_or_key_is_refused_with_advice(words: list[str], advice: s
 def test_all_tables_but_the_log_can_be_explained() -> None:
     for table, (key, _) in COLUMNS.items():
         if table != "audit_log":
-            assert read_row_name(table, [SICK] * len(key)).table == (table if "." in table else f"public.{table}")
+            assert read_row_name(table, [ORG] * len(key)).table == (table if "." in table else f"public.{table}")
