@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
-from daybook_command.http.app import create_app
+from daybook_command.http.app import create_app, with_web_apps
 from daybook_command.http.asyncapi import mount_asyncapi
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.kafka.answer_publisher import AnswerPublisher
@@ -29,7 +29,6 @@ from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.sender_rules import SenderRules
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka.command_publisher import CommandPublisher
@@ -38,7 +37,7 @@ from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
 from daybook_infra.runtime.services_file import load_service_policy
-from daybook_infra.runtime.settings import Settings, require_token_keys, split_origins
+from daybook_infra.runtime.settings import Settings, require_token_keys
 from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 
 log = get_logger(__name__)
@@ -72,7 +71,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
         freeze_startup_objects()
         log.info("serving", host=host, port=port)
         try:
-            app = with_cors(service.app, split_origins(settings.cors_origins))
+            app = with_web_apps(service.app, settings)
             await serve(sites(app, (host, port), settings, service.health, REGISTRY), stop)
         finally:
             if not deciding.done():

@@ -14,9 +14,6 @@ SECURITY: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
-# Headers that a browser may send to the HTTP door, and may read in its answers.
-REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "traceparent")
-ANSWER_HEADERS: Final = ("Location", "Retry-After", "Preference-Applied")
 PREFLIGHT_SECONDS: Final = 600
 
 
@@ -40,9 +37,11 @@ def with_security_headers(app: ASGIApp) -> ASGIApp:
     return secured
 
 
-def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
-    """Returns the app itself if there are no origins. Tokens are sent in headers, never in cookies, so credentials are
-    not allowed.
+def with_cors(
+    app: ASGIApp, origins: tuple[str, ...], *, request_headers: tuple[str, ...], answer_headers: tuple[str, ...]
+) -> ASGIApp:
+    """Web apps of these origins may send the request headers, and read the answer headers. Returns the app itself if
+    there are no origins. Tokens are sent in headers, never in cookies, so credentials are not allowed.
     """
     if not origins:
         return app
@@ -50,7 +49,7 @@ def with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=("GET", "POST"),
-        allow_headers=REQUEST_HEADERS,
-        expose_headers=ANSWER_HEADERS,
+        allow_headers=request_headers,
+        expose_headers=answer_headers,
         max_age=PREFLIGHT_SECONDS,
     )

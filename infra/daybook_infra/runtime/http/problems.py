@@ -10,8 +10,6 @@ from starlette.responses import Response
 
 from daybook_contracts.codes import Code
 from daybook_contracts.results import Rejected, encode_body, problem
-from daybook_contracts.senders.policy import ServicePolicy, unlisted_detail
-from daybook_contracts.senders.principals import Principal, Service
 from daybook_infra.runtime.errors import DatabaseAway
 from daybook_infra.runtime.logs import get_logger
 
@@ -36,12 +34,6 @@ def refusal(
     code: Code, detail: str, *, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> RequestRefused:
     return RequestRefused(problem(code, detail, status=status), headers)
-
-
-def refuse_unlisted_service(principal: Principal, policy: ServicePolicy | None) -> None:
-    """Raises RequestRefused (403) for a service that the policy does not list."""
-    if policy is not None and isinstance(principal, Service) and not policy.lists(principal):
-        raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
 
 
 def problem_response(rejected: Rejected, headers: Mapping[str, str] | None = None) -> Response:

@@ -27,18 +27,17 @@ from daybook_contracts.results import Accepted, Pending, Rejected, encode_body, 
 from daybook_contracts.senders.actor import with_actor
 from daybook_contracts.senders.principals import Principal
 from daybook_contracts.senders.sender_rules import SenderRules
-from daybook_infra.runtime.http.auth import Authenticator
-from daybook_infra.runtime.http.problems import problem_response, refuse_unlisted_service
-from daybook_infra.runtime.http.rate import BYTES_PER_TOKEN, UserRate
+from daybook_infra.runtime.http.callers import Callers
+from daybook_infra.runtime.http.problems import problem_response
+from daybook_infra.runtime.http.rate import BYTES_PER_TOKEN
 
 JSON: Final = "application/json"
 
 
 class CommandRoutes:
-    def __init__(self, deps: DoorDependencies, authenticator: Authenticator, rate: UserRate) -> None:
-        self._authenticator = authenticator
-        self._policy = deps.policy
-        self._rate = rate
+    def __init__(self, deps: DoorDependencies, callers: Callers) -> None:
+        self._callers = callers
+        self._rate = callers.rate
         self._slices = TimeSlices()
         self._sender = CommandSender(deps, self._slices)
         self._budget = BodyBudget()
@@ -75,9 +74,7 @@ class CommandRoutes:
 
     async def _identify_caller(self, request: Request) -> Caller:
         """Raises RequestRefused if the token is not valid or the rate limit is reached."""
-        principal = await self._authenticator.principal(request.headers.get("authorization"))
-        refuse_unlisted_service(principal, self._policy)
-        self._rate.charge_request(principal)
+        principal = await self._callers.identify(request.headers.get("authorization"))
         return Caller(principal, traceparent(request), wait=not wants_no_wait(request))
 
     async def _parse(self, body: bytes, given_id: str | None, principal: Principal) -> Command:

@@ -1,4 +1,4 @@
-"""Reads request headers as plain values."""
+"""The headers of the HTTP door: which ones web apps may use, and request headers as plain values."""
 
 from typing import Final
 
@@ -9,6 +9,10 @@ from daybook_contracts.commands.faults import InvalidCommand
 from daybook_contracts.senders.idempotency import id_of_idempotency_key
 from daybook_contracts.senders.principals import Principal
 from daybook_contracts.topics import TRACEPARENT, trace_context
+
+# Headers that a web app of another origin may send, and may read in answers.
+REQUEST_HEADERS: Final = ("Authorization", "Content-Type", "Idempotency-Key", "Prefer", "traceparent")
+ANSWER_HEADERS: Final = ("Location", "Retry-After", "Preference-Applied")
 
 _RESPOND_ASYNC: Final = "respond-async"
 

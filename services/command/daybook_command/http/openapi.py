@@ -2,24 +2,21 @@
 describes them.
 """
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from daybook_command.http import examples
-from daybook_contracts.codes import HTTP_STATUS, Code
+from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.commands.registry import COMMANDS, AnyCommand
 from daybook_contracts.limits import BATCH_ITEMS
-from daybook_contracts.results import Accepted, Pending, Rejected
+from daybook_contracts.results import Accepted, Pending, problem
+from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, answer, describe_routes, problem_answer, problems
+from daybook_infra.runtime.http.problems import PROBLEM_JSON
 
-Schema = dict[str, Any]
-
-REF: Final = "#/components/schemas/{}"
 COMMAND: Final = {"$ref": REF.format("Command")}
-SECURED: Final[Schema] = {"security": [{"token": []}]}
 DESCRIPTION: Final = (
     "An event-sourced tenancy and integration hub. Send commands here, and read what they changed from the tables. "
     "Every command has one outcome. If you send it again with the same id, you get the same outcome."
@@ -29,23 +26,11 @@ DESCRIPTION: Final = (
 def describe(app: FastAPI) -> Schema:
     """The whole document. The app keeps it after the first call."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes)
-        components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update({**_commands(), **_results()})
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
-        _drop_validation_errors(document)
+        document = describe_routes(app, DESCRIPTION)
+        document["components"]["schemas"].update({**_commands(), **_results()})
         document["paths"] = {**_hot_paths(), **document["paths"]}
         app.openapi_schema = document
     return app.openapi_schema
-
-
-def _drop_validation_errors(document: Schema) -> None:
-    """FastAPI documents a 422 for every route with parameters, but these routes never answer 422."""
-    for path in document["paths"].values():
-        for operation in path.values():
-            operation["responses"].pop("422", None)
-    for name in ("HTTPValidationError", "ValidationError"):
-        document["components"]["schemas"].pop(name, None)
 
 
 def _commands() -> dict[str, Schema]:
@@ -59,7 +44,7 @@ def _commands() -> dict[str, Schema]:
 
 
 def _results() -> dict[str, Schema]:
-    _, schemas = msgspec.json.schema_components((Accepted, Rejected, Pending), ref_template=REF.replace("{}", "{name}"))
+    _, schemas = msgspec.json.schema_components((Accepted, Pending), ref_template=REF.replace("{}", "{name}"))
     item = {"oneOf": [{"$ref": REF.format(name)} for name in ("Accepted", "Rejected", "Pending")]}
     return {**schemas, "Item": {**item, "description": "The single call's body, with its `status`."}}
 
@@ -87,8 +72,8 @@ def _single() -> Schema:
                 **answer("Stored, but not decided yet.", REF.format("Pending"), examples.PENDING),
                 "headers": {"Location": {"description": "The path of the outcome.", "schema": {"type": "string"}}},
             },
-            **problems(*(code for code in Code if code is not Code.NOT_FOUND)),
-            "413": _problem_answer("INVALID_COMMAND: the body is over 256 KiB."),
+            **_problems_of_a_command(),
+            "413": _too_large("the body is over 256 KiB"),
         },
     }
 
@@ -108,7 +93,7 @@ def _batch() -> Schema:
                 "content": {"application/json": {"schema": items}},
             },
             **problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
-            "413": _problem_answer("INVALID_COMMAND: the body is over 4 MiB."),
+            "413": _too_large("the body is over 4 MiB"),
         },
     }
 
@@ -125,21 +110,13 @@ def _body(schema: Schema, named: Schema) -> Schema:
     return {"required": True, "content": {"application/json": {"schema": schema, "examples": named}}}
 
 
-def answer(description: str, ref: str, example: Schema) -> Schema:
-    return {
-        "description": description,
-        "content": {"application/json": {"schema": {"$ref": ref}, "example": example}},
-    }
+def _problems_of_a_command() -> dict[int | str, Schema]:
+    """The conflict's example is a decided rejection; the others have no entry in the log."""
+    responses = problems(*(code for code in Code if code is not Code.NOT_FOUND))
+    responses["409"]["content"][PROBLEM_JSON]["examples"][Code.ALREADY_MEMBER.value] = {"value": examples.REJECTED}
+    return responses
 
 
-def _problem_answer(description: str) -> Schema:
-    content = {"schema": {"$ref": REF.format("Rejected")}, "example": examples.REJECTED}
-    return {"description": description, "content": {"application/problem+json": content}}
-
-
-def problems(*codes: Code) -> dict[int | str, Schema]:
-    """One response for each status that these codes have."""
-    by_status: dict[int, list[Code]] = {}
-    for code in codes:
-        by_status.setdefault(HTTP_STATUS[code], []).append(code)
-    return {str(status): _problem_answer(", ".join(by_status[status])) for status in sorted(by_status)}
+def _too_large(detail: str) -> Schema:
+    too_large = problem(Code.INVALID_COMMAND, detail, status=TOO_LARGE_STATUS)
+    return problem_answer(f"INVALID_COMMAND: {detail}.", {"INVALID_COMMAND": too_large})

@@ -8,17 +8,17 @@ from starlette.responses import Response
 
 from daybook_command.http import examples
 from daybook_command.http.dependencies import DoorDependencies, Outcomes
-from daybook_command.http.openapi import REF, SECURED, answer, problems
-from daybook_command.http.route_metrics import MeasuredRoute
+from daybook_command.metrics import DOOR_SECONDS
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.codes import Code
 from daybook_contracts.results import encode_item
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.senders.principals import Principal, Service, User
 from daybook_contracts.text import is_uuid
-from daybook_infra.runtime.http.auth import Authenticator
-from daybook_infra.runtime.http.problems import RequestRefused, refusal, refuse_unlisted_service
-from daybook_infra.runtime.http.rate import UserRate
+from daybook_infra.runtime.http.callers import Callers
+from daybook_infra.runtime.http.openapi import REF, SECURED, answer, problems
+from daybook_infra.runtime.http.problems import RequestRefused, refusal
+from daybook_infra.runtime.http.route_metrics import measured_route
 
 PATH: Final = "/v1/orgs/{key}/commands/{id}"
 UUID_FORMAT: Final[dict[str, JsonValue]] = {"format": "uuid"}
@@ -29,8 +29,8 @@ IdInPath = Annotated[str, Path(alias="id", description="The command's id.", json
 _SEES_WHOLE_ORG: Final = frozenset({"owner", "admin"})
 
 
-def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: UserRate) -> APIRouter:
-    router = APIRouter(route_class=MeasuredRoute, tags=["commands"])
+def outcome_router(deps: DoorDependencies, callers: Callers) -> APIRouter:
+    router = APIRouter(route_class=measured_route(DOOR_SECONDS), tags=["commands"])
 
     @router.head(PATH, include_in_schema=False)
     @router.get(
@@ -51,9 +51,7 @@ def outcome_router(deps: DoorDependencies, authenticator: Authenticator, rate: U
         actor: Annotated[str | None, Query(description="Of a service: the user that it acted for.")] = None,
         authorization: Annotated[str | None, Header(include_in_schema=False)] = None,
     ) -> Response:
-        principal = await authenticator.principal(authorization)
-        refuse_unlisted_service(principal, deps.policy)
-        rate.charge_request(principal)
+        principal = await callers.identify(authorization)
         if not (is_uuid(key) and is_uuid(command_id)):
             raise _not_found()
         acting = _actor(principal, actor)

@@ -73,6 +73,21 @@ async def test_the_openapi_document_lists_every_status(door: DoorAlone) -> None:
     assert set(responses) == {"200", "202", "400", "401", "403", "404", "409", "413", "422", "429", "500", "503"}
 
 
+async def test_each_documented_problem_has_examples_with_its_status(door: DoorAlone) -> None:
+    document = (await door.client.get("/openapi.json")).json()
+    documented = [
+        (status, content["examples"])
+        for path in document["paths"].values()
+        for operation in path.values()
+        for status, response in operation["responses"].items()
+        for media_type, content in response.get("content", {}).items()
+        if media_type == "application/problem+json"
+    ]
+    assert len(documented) > 10
+    for status, examples in documented:
+        assert {str(example["value"]["status"]) for example in examples.values()} == {status}
+
+
 def references(node: Any) -> list[str]:
     found: list[str] = []
     json.loads(json.dumps(node), object_pairs_hook=lambda pairs: found.extend(v for k, v in pairs if k == "$ref"))

@@ -11,12 +11,12 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from daybook_command.http.app import with_web_apps
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import serve
 from daybook_infra.runtime.http.sites import sites
-from daybook_infra.runtime.settings import Settings, split_origins
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.http.app import create_app
 from support.door_doubles import ORG, DoorAlone, rename
 from support.processes import free_port
@@ -31,7 +31,7 @@ async def served(door: DoorAlone) -> AsyncIterator[httpx.AsyncClient]:
     """The HTTP API, served as the command service serves it."""
     port, stop, registry = free_port(), asyncio.Event(), CollectorRegistry()
     Counter("daybook_things", "Things.", registry=registry)
-    app = with_cors(door.app, split_origins(door.settings.cors_origins))
+    app = with_web_apps(door.app, door.settings)
     all_sites = sites(app, ("127.0.0.1", port), door.settings, door.health, registry)
     serving = asyncio.create_task(serve(all_sites, stop))
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:

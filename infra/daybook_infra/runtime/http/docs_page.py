@@ -15,10 +15,10 @@ from starlette.staticfiles import StaticFiles
 STATIC: Final = "/docs/static"
 
 
-def mount(app: FastAPI) -> None:
+def mount(app: FastAPI, title: str) -> None:
     page = get_swagger_ui_html(
         openapi_url=app.openapi_url or "/openapi.json",
-        title=f"{app.title}: the HTTP door",
+        title=title,
         swagger_js_url=f"{STATIC}/swagger-ui-bundle.js",
         swagger_css_url=f"{STATIC}/swagger-ui.css",
         swagger_favicon_url=f"{STATIC}/favicon.png",

@@ -1,24 +1,26 @@
-"""Metrics of a route: counts its answers and measures their time."""
+"""Metrics of a route: measures the time of its answers, in a histogram with the labels `route` and `status`."""
 
 import time
 from http import HTTPStatus
 from typing import Any
 
 from fastapi.routing import APIRoute
+from prometheus_client import Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from daybook_command.metrics import DOOR_SECONDS
+
+def measured_route(seconds: Histogram) -> type[APIRoute]:
+    """For routers: `APIRouter(route_class=measured_route(SECONDS))`."""
+
+    class MeasuredRoute(APIRoute):
+        def __init__(self, path: str, *args: Any, **options: Any) -> None:
+            super().__init__(path, *args, **options)
+            self.app = with_metrics(path, self.app, seconds)
+
+    return MeasuredRoute
 
 
-class MeasuredRoute(APIRoute):
-    """For routers: `APIRouter(route_class=MeasuredRoute)`."""
-
-    def __init__(self, path: str, *args: Any, **options: Any) -> None:
-        super().__init__(path, *args, **options)
-        self.app = with_metrics(path, self.app)
-
-
-def with_metrics(route: str, app: ASGIApp) -> ASGIApp:
+def with_metrics(route: str, app: ASGIApp, seconds: Histogram) -> ASGIApp:
     """The app with metrics. `route` is the path's pattern, not the path, so that the metric has few labels."""
 
     async def app_with_metrics(scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,6 +37,6 @@ def with_metrics(route: str, app: ASGIApp) -> ASGIApp:
         try:
             await app(scope, receive, send_and_note_status)
         finally:
-            DOOR_SECONDS.labels(route, status).observe(time.monotonic() - started)
+            seconds.labels(route, status).observe(time.monotonic() - started)
 
     return app_with_metrics
