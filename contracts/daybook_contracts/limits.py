@@ -16,7 +16,8 @@ LOG_BATCH_BYTES = 512 * 1024  # of a Kafka batch of entries; only a batch of a s
 IDEMPOTENCY_KEY_LENGTH = 255
 ENTRIES = 1000  # of one command; Daybook writes fewer than 10, but readers compute an id for each that an entry claims
 
-REMAINING_COUNTED = 10_000  # a bulk command counts the items that still match its filter; 10,001 means more than this
+REMAINING_COUNTED = 10_000  # how far a bulk command counts the items that still match its filter
+MAX_REMAINING = REMAINING_COUNTED + 1  # reported if more items match than are counted
 
 ORG_MEMBERS = 100_000
 ORG_PROJECTS = 10_000

@@ -16,7 +16,7 @@ from daybook_command.domain.state import Org
 from daybook_contracts.commands.dead_letters import PendingFilter, ResolveDlqEvents, RetryDlqEvents
 from daybook_contracts.entries.facts import DlqEventsResolved, DlqEventsRetried, DlqFilter
 from daybook_contracts.entries.fields import unless_none
-from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED, RETRY_COUNT
+from daybook_contracts.limits import BULK_IDS, MAX_REMAINING, RETRY_COUNT
 
 
 class _Selection(NamedTuple):
@@ -88,7 +88,7 @@ def _by_filter(filter_: PendingFilter, connection_id: str, org: Org, context: De
     return _Selection(
         ids=tuple(matching[:BULK_IDS]),
         filter=DlqFilter(max_retry_count=unless_none(filter_.max_retry_count)),
-        remaining=min(remaining, REMAINING_COUNTED + 1),
+        remaining=min(remaining, MAX_REMAINING),
     )
 
 

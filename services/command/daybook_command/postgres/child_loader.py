@@ -4,7 +4,6 @@ policies need in addition. The caller's transaction must be a snapshot.
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final
 
 import asyncpg
 
@@ -25,11 +24,8 @@ from daybook_command.postgres.child_rows import (
 )
 from daybook_command.shard.snapshot import OrgNeeds
 from daybook_contracts.entries.identity import policy_alert_id
-from daybook_contracts.limits import BULK_IDS, REMAINING_COUNTED
+from daybook_contracts.limits import BULK_IDS, MAX_REMAINING
 from daybook_infra.runtime.postgres.connections import Connection
-
-BEYOND_COUNTED: Final = REMAINING_COUNTED + 1
-"""Reported if the number of remaining matches exceeds REMAINING_COUNTED."""
 
 RefsByOrg = dict[str, frozenset[ChildRef]]
 
@@ -96,7 +92,7 @@ async def _add_matching(
     connection: Connection, needs: Sequence[OrgNeeds], letters: ByOrg[DeadLetter]
 ) -> dict[str, int]:
     """Adds to `letters` the first dead letters that each filter matches. Returns for each org how many others match."""
-    bounds = (touched_letter_ids(needs), BULK_IDS, BULK_IDS + BEYOND_COUNTED)
+    bounds = (touched_letter_ids(needs), BULK_IDS, BULK_IDS + MAX_REMAINING)
     filters = [(need.org_id, need.filtered) for need in needs if need.filtered is not None]
     unlimited = [(org_id, each.connection_id) for org_id, each in filters if each.max_retry_count is None]
     rows = await _fetch_matching(connection, sql.MATCHING, unlimited, *bounds)
