@@ -19,7 +19,7 @@ class BacklogsContract:
             beside = OrgNeeds(OTHER, 0, children(connections=[ADS]), count_limit=9)
             mine, _ = await database.orgs(need, beside)
             [activity] = mine.children.activities.values()
-            assert (activity.pending, activity.more) == counted
+            assert (activity.pending, activity.pending_is_lower_bound) == counted
 
     async def test_a_low_count_is_recounted_without_touched_dead_letters(self, database: Database) -> None:
         low, high, idle = SHOP, LATER, alert(9)

@@ -77,4 +77,4 @@ def _matching(whole: Org, wanted: PendingLetters, touched: Iterable[ChildRef]) -
 def _limited(connection: Connection, limit: int) -> Activity:
     assert connection.activity is not None
     pending = connection.activity.pending
-    return replace(connection.activity, pending=min(pending, limit), more=pending >= limit)
+    return replace(connection.activity, pending=min(pending, limit), pending_is_lower_bound=pending >= limit)

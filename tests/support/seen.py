@@ -37,7 +37,7 @@ def seen_by_deciders(org: Org) -> Seen:
 
 def _seen(made: Connection) -> tuple[object, ...]:
     assert made.activity is not None
-    assert not made.activity.more
+    assert not made.activity.pending_is_lower_bound
     doing = (made.activity.config, made.activity.running, made.activity.failures, made.activity.pending)
     return (made.project_id, made.type, made.name, made.active, made.key_names, *doing)
 

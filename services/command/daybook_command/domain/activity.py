@@ -22,8 +22,8 @@ class Activity:
     """How many of the last finished runs failed in a row, not counting cancelled ones; at most FAILURES_COUNTED."""
     pending: int = 0
     """How many dead letters are pending."""
-    more: bool = False
-    """Whether there may be more pending dead letters than `pending`, because counting stopped at a limit."""
+    pending_is_lower_bound: bool = False
+    """Whether there may be more than `pending`, because counting stopped at a limit."""
 
 
 class NamesConnection(Protocol):
@@ -68,5 +68,5 @@ def with_activity(org: Org, connection_id: str, change: Callable[[Activity], Act
     return replace(org, connections=org.connections.set(connection_id, changed))
 
 
-def touches_connection(fact: NamesConnection) -> tuple[ChildRef, ...]:
+def touched_connection(fact: NamesConnection) -> tuple[ChildRef, ...]:
     return (ChildRef(ChildKind.CONNECTION, fact.connection_id),)

@@ -10,7 +10,7 @@ from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES, Standings, project_standings
 from daybook_command.domain.projects import Project, find_project, rights_in_project
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen_id, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.alerts import RaiseAlert, ResolveAlert
 from daybook_contracts.entries.facts import AlertEscalated, AlertRaised, AlertResolved
@@ -37,7 +37,7 @@ def _named_by_raise(command: RaiseAlert) -> Named:
     return Named(
         connections=optional_id(command.data.connection_id),
         alerts=optional_id(alert_id),
-        chosen=chosen("integration_alerts", alert_id),
+        chosen=chosen_id("integration_alerts", alert_id),
     )
 
 

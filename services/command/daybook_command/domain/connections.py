@@ -15,13 +15,13 @@ from daybook_command.domain.activity import (
     NamesConnection,
     activity_of,
     project_of,
-    touches_connection,
+    touched_connection,
 )
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import PROJECT_ADMINS, Acting, Standings, project_standings
 from daybook_command.domain.projects import Project, find_project, rights_in_project
-from daybook_command.domain.references import Named, chosen, optional_id
+from daybook_command.domain.references import Named, chosen_id, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.connections import (
     ActivateConnection,
@@ -62,7 +62,7 @@ def connection_target(command: ConnectionCommand, _new_id: str, org: Org | None)
 
 def _named_by_create(command: CreateConnection) -> Named:
     connection_id = command.data.connection_id
-    return Named(connections=optional_id(connection_id), chosen=chosen("source_connections", connection_id))
+    return Named(connections=optional_id(connection_id), chosen=chosen_id("source_connections", connection_id))
 
 
 def names_connection(command: ConnectionCommand) -> Named:
@@ -216,9 +216,9 @@ HANDLERS: Final = (
     ThingHandler(DeleteConnection, PROJECT_ADMINS, _CONNECTION, delete_connection),
 )
 FOLDS: Final = (
-    OrgFold(facts.ConnectionCreated, _created, touches=touches_connection),
-    OrgFold(facts.ConnectionUpdated, _updated, touches=touches_connection),
-    OrgFold(facts.ConnectionActivated, _activated, touches=touches_connection),
-    OrgFold(facts.ConnectionDeactivated, _deactivated, touches=touches_connection),
-    OrgFold(facts.ConnectionDeleted, _deleted, touches=touches_connection, deletes=lambda fact: (fact.connection_id,)),
+    OrgFold(facts.ConnectionCreated, _created, touches=touched_connection),
+    OrgFold(facts.ConnectionUpdated, _updated, touches=touched_connection),
+    OrgFold(facts.ConnectionActivated, _activated, touches=touched_connection),
+    OrgFold(facts.ConnectionDeactivated, _deactivated, touches=touched_connection),
+    OrgFold(facts.ConnectionDeleted, _deleted, touches=touched_connection, deletes=lambda fact: (fact.connection_id,)),
 )

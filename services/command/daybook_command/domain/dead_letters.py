@@ -9,7 +9,7 @@ from daybook_command.domain.connections import Connection, find_connection, righ
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import Backlog, OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen_id, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.dead_letters import RecordDlqEvent, ResolveDlqEvent, RetryDlqEvent
 from daybook_contracts.entries.facts import DlqEventRecorded, DlqEventResolved, DlqEventRetried
@@ -37,7 +37,7 @@ def _target(command: RetryDlqEvent | ResolveDlqEvent, _new_id: str, org: Org | N
 
 def _named_by_record(command: RecordDlqEvent) -> Named:
     connection_id, id_ = command.data.connection_id, command.data.dlq_event_id
-    return Named(connections=(connection_id,), dead_letters=optional_id(id_), chosen=chosen("dlq_events", id_))
+    return Named(connections=(connection_id,), dead_letters=optional_id(id_), chosen=chosen_id("dlq_events", id_))
 
 
 def _named(command: RetryDlqEvent | ResolveDlqEvent) -> Named:

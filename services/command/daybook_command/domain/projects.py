@@ -16,7 +16,7 @@ from daybook_command.domain.permissions import (
     org_standings,
     project_standings,
 )
-from daybook_command.domain.references import Named, chosen
+from daybook_command.domain.references import Named, chosen_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.projects import CreateProject, RenameProject
 from daybook_contracts.entries.facts import ProjectCreated, ProjectRenamed
@@ -49,7 +49,7 @@ def _new_project(command: CreateProject, new_id: str, _org: Org | None) -> Targe
 
 
 def _named_by_create(command: CreateProject) -> Named:
-    return Named(chosen=chosen("projects", command.data.project_id))
+    return Named(chosen=chosen_id("projects", command.data.project_id))
 
 
 def _target(command: RenameProject, _new_id: str, _org: Org | None) -> Target:

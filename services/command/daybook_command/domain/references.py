@@ -13,7 +13,7 @@ from daybook_contracts.entries.fields import Rule
 from daybook_contracts.entries.identity import policy_alert_id
 
 RULES: Final[tuple[Rule, ...]] = get_args(Rule)
-"""In the order in which their entries follow a command's entry."""
+"""The rules of policies. If several add an entry to a command, the entries are in this order."""
 
 
 class ChildKind(StrEnum):
@@ -86,5 +86,5 @@ def optional_id(id_: str | None) -> tuple[str, ...]:
     return () if id_ is None else (id_,)
 
 
-def chosen(table: str, id_: str | None) -> ChosenId | None:
+def chosen_id(table: str, id_: str | None) -> ChosenId | None:
     return None if id_ is None else ChosenId(table, id_)

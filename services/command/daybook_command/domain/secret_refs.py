@@ -10,7 +10,7 @@ from daybook_command.domain import rejections
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, OrgHandler, Ruling, Subject, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import ORG_ADMINS, Standings, org_standings
-from daybook_command.domain.references import Named, chosen
+from daybook_command.domain.references import Named, chosen_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.secret_refs import CreateSecretRef, DeleteSecretRef, RotateSecretRef
 from daybook_contracts.entries.facts import SecretRefCreated, SecretRefDeleted, SecretRefRotated
@@ -29,7 +29,7 @@ def _new_secret_ref(command: CreateSecretRef, new_id: str, _org: Org | None) -> 
 
 
 def _named_by_create(command: CreateSecretRef) -> Named:
-    return Named(chosen=chosen("secret_refs", command.data.secret_ref_id))
+    return Named(chosen=chosen_id("secret_refs", command.data.secret_ref_id))
 
 
 def _target(command: RotateSecretRef | DeleteSecretRef, _new_id: str, _org: Org | None) -> Target:

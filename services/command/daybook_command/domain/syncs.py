@@ -17,7 +17,7 @@ from daybook_command.domain.connections import Connection, find_connection, righ
 from daybook_command.domain.decision import DecisionContext, Rejection
 from daybook_command.domain.handlers import OrgFold, Ruling, Target, Thing, ThingHandler, is_taken
 from daybook_command.domain.permissions import EDITORS_AND_SERVICES
-from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen, optional_id
+from daybook_command.domain.references import ChildKind, ChildRef, Named, chosen_id, optional_id
 from daybook_command.domain.state import Org
 from daybook_contracts.commands.syncs import CancelSync, CompleteSync, FailSync, StartSync
 from daybook_contracts.entries.facts import SyncCancelled, SyncCompleted, SyncFailed, SyncStarted
@@ -46,7 +46,9 @@ def _target(command: EndSync, _new_id: str, org: Org | None) -> Target:
 
 def _named_by_start(command: StartSync) -> Named:
     connection_id, sync_run_id = command.data.connection_id, command.data.sync_run_id
-    return Named(connections=(connection_id,), runs=optional_id(sync_run_id), chosen=chosen("sync_runs", sync_run_id))
+    return Named(
+        connections=(connection_id,), runs=optional_id(sync_run_id), chosen=chosen_id("sync_runs", sync_run_id)
+    )
 
 
 def _named(command: EndSync) -> Named:

@@ -52,5 +52,5 @@ def _activity(row: asyncpg.Record, limit: int) -> Activity:
         running=row["running"],
         failures=row["failures"],
         pending=min(row["pending"], limit),
-        more=row["pending"] >= limit,
+        pending_is_lower_bound=row["pending"] >= limit,
     )

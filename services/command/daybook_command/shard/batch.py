@@ -103,7 +103,7 @@ class BatchDecision:
     def _decide(self, item: SentCommand, salt: bytes) -> bool:
         """Checks in the contract's order: a repeat, quarantine, the decision, a reused command id."""
         repeated = find_repeat(item, self.earlier)
-        if repeated is not None or self.earlier.is_unreadable(item.home):
+        if repeated is not None or self.earlier.is_unreadable(item.own_identity):
             self._answer_repeat(item, repeated)
         elif item.record.offset in self.doomed:
             self.answers.reject(item, Code.INTERNAL, "the command could not be decided; it was set aside")
@@ -115,7 +115,7 @@ class BatchDecision:
 
     def _decide_own(self, item: OwnCommand, salt: bytes) -> bool:
         """Decides a command of the shard itself. It gets no answer, and no entry if it is rejected."""
-        if self._is_quarantined(item.command.org_id) or self.earlier.has(item.home):
+        if self._is_quarantined(item.command.org_id) or self.earlier.has(item.own_identity):
             return True
         return self._record(item, salt)
 
@@ -131,7 +131,7 @@ class BatchDecision:
 
     def _answer_repeat(self, item: SentCommand, repeated: Identity | None) -> None:
         """Give the first result again, even if the actor has joined or left the org since."""
-        entries = None if repeated is None else self.earlier.command_at(repeated)
+        entries = None if repeated is None else self.earlier.entries_of_command(repeated)
         if entries is None:
             self.answers.reject(item, Code.INTERNAL, "it was decided, and this version cannot read its result")
             return
@@ -183,7 +183,7 @@ class BatchDecision:
         command = item.command
         context = DecisionContext(
             principal=item.principal,
-            new_id=item.home.second_id(),
+            new_id=item.own_identity.second_id(),
             known_users=UsersAtHead(self.snapshot.known_users, self.memory.tail.users),
             taken_ids=self._taken_ids(command),
             managed_users=self.managed_users,
@@ -195,11 +195,13 @@ class BatchDecision:
                 for entry in entries:
                     if entry.fact is not None:
                         after = evolve(after, entry.actor_user_id, entry.fact)
-                return _Decided(entries, after, item.home)
+                return _Decided(entries, after, item.own_identity)
             case Rejection() if isinstance(item, OwnCommand):
-                return _Decided((), org, item.home)
+                return _Decided((), org, item.own_identity)
             case Rejection() as rejection:
-                identity = item.outsider if item.outsider and is_outsider(command, org) else item.home
+                identity = item.own_identity
+                if item.outsider_identity is not None and is_outsider(command, org):
+                    identity = item.outsider_identity
                 entry = failed_entry(command, rejection, org, context, identity)
                 return _Decided((entry,), org, identity, rejection.detail)
 

@@ -43,7 +43,7 @@ def count_floor(command: Command) -> int:
 
 
 def is_count_low(activity: Activity | None, bound: int) -> bool:
-    return activity is not None and activity.more and activity.pending <= bound
+    return activity is not None and activity.pending_is_lower_bound and activity.pending <= bound
 
 
 def count_limit(commands: Iterable[Command]) -> int:

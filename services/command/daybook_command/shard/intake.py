@@ -45,21 +45,21 @@ class ReplyAddress:
 
 @dataclass(frozen=True, slots=True)
 class SentCommand:
-    """A well-formed command of this partition. `home` is the identity of its first entry. If the command is rejected
-    because its actor is an outsider, the identity is `outsider` (None if the command names no actor).
+    """A well-formed command of this partition. `own_identity`: that of its first entry, unless the command is rejected
+    because its actor is an outsider; then it is `outsider_identity` (None if the command names no actor).
     """
 
     record: CommandRecord
     reply_to: ReplyAddress
     command: Command
     principal: Principal
-    home: Identity
-    outsider: Identity | None
+    own_identity: Identity
+    outsider_identity: Identity | None
 
     @property
     def identities(self) -> tuple[Identity, ...]:
         """The identities that the first entry of this command may have."""
-        return (self.home,) if self.outsider is None else (self.home, self.outsider)
+        return (self.own_identity,) if self.outsider_identity is None else (self.own_identity, self.outsider_identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class OwnCommand:
 
     command: Command
     principal: Principal
-    home: Identity
+    own_identity: Identity
 
     @property
     def identities(self) -> tuple[Identity, ...]:
-        return (self.home,)
+        return (self.own_identity,)
 
 
 TakenCommand = SentCommand | RefusedCommand | MisroutedCommand | OwnCommand

@@ -159,5 +159,5 @@ def _with_recount(org: Org, connection_id: str, untouched: int, limit: int, touc
         return org
     letters = (org.dead_letters.get(ref.id) for ref in touched if ref.kind is ChildKind.DEAD_LETTER)
     pending = sum(each.connection_id == connection_id and each.pending for each in letters if each is not None)
-    activity = replace(connection.activity, pending=untouched + pending, more=untouched >= limit)
+    activity = replace(connection.activity, pending=untouched + pending, pending_is_lower_bound=untouched >= limit)
     return replace(org, connections=org.connections.set(connection_id, replace(connection, activity=activity)))

@@ -24,7 +24,7 @@ class EarlierEntries:
     def get(self, identity: Identity | None) -> Entry | None:
         return None if identity is None else self.tail.get(identity) or self.table.get(identity)
 
-    def command_at(self, first: Identity) -> list[Entry] | None:
+    def entries_of_command(self, first: Identity) -> list[Entry] | None:
         """All entries of the command whose first entry has this identity; None if any of them is unreadable."""
         entry = self.get(first)
         count = 0 if entry is None else entry.metadata_json.entries
@@ -51,12 +51,12 @@ def find_repeat(item: SentCommand, earlier: EarlierEntries) -> Identity | None:
 
 
 def is_id_reused(item: SentCommand, first_identity: Identity, earlier: EarlierEntries) -> bool:
-    """Whether another command has used the id: its entry has the identity of this command's first entry, or the same
-    actor has sent it.
+    """Whether the command's id was used before, for another command of the same actor, or for one whose entry already
+    has the identity of this command's first entry.
     """
-    if earlier.has(first_identity) or earlier.has(item.outsider):
+    if earlier.has(first_identity) or earlier.has(item.outsider_identity):
         return True
-    entry = earlier.get(item.home)
+    entry = earlier.get(item.own_identity)
     return entry is not None and actor_of(entry) == item.command.actor_user_id
 
 

@@ -111,9 +111,9 @@ class Tail:
         of_org.popleft()
         if not of_org:
             del self.by_org[entry.org_id]
-        yield from self._settled(entry.org_id, entry.metadata_json.position, kept.refs)
+        yield from self._drop_touches(entry.org_id, entry.metadata_json.position, kept.refs)
 
-    def _settled(self, org_id: str, position: int, refs: tuple[ChildRef, ...]) -> Iterator[tuple[str, ChildRef]]:
+    def _drop_touches(self, org_id: str, position: int, refs: tuple[ChildRef, ...]) -> Iterator[tuple[str, ChildRef]]:
         touched = self.touched.get(org_id, {})
         for ref in refs:
             if touched.get(ref) == position:

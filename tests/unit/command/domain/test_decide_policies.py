@@ -53,13 +53,13 @@ def record(number: int) -> Command:
     return command("RECORD_DLQ_EVENT", connection_id=SHOP, **letter)
 
 
-def with_pending(pending: int, *history: Fact, more: bool = False) -> Given:
-    """SHOP with `pending` pending dead letters, or more with `more`. Only those in `history` are loaded."""
+def with_pending(pending: int, *history: Fact, is_lower_bound: bool = False) -> Given:
+    """SHOP with `pending` pending dead letters, or more if `is_lower_bound`. Only those in `history` are loaded."""
     scene = given(*HUB, *history)
     assert scene.org is not None
     shop = scene.org.connections[SHOP]
     assert shop.activity is not None
-    busy = replace(shop, activity=replace(shop.activity, pending=pending, more=more))
+    busy = replace(shop, activity=replace(shop.activity, pending=pending, pending_is_lower_bound=is_lower_bound))
     return replace(scene, org=replace(scene.org, connections=scene.org.connections.set(SHOP, busy)))
 
 
@@ -184,7 +184,7 @@ def test_the_backlog_alert_is_resolved_when_no_dead_letter_is_pending() -> None:
 
 
 def test_the_backlog_alert_stays_open_while_the_count_is_incomplete() -> None:
-    scene = with_pending(101, letter_recorded(1), LONG_BACKLOG, more=True)
+    scene = with_pending(101, letter_recorded(1), LONG_BACKLOG, is_lower_bound=True)
     everything = command("RESOLVE_DLQ_EVENTS", connection_id=SHOP, filter={}, resolution="manual")
     some = facts.DlqEventsResolved(
         connection_id=SHOP, filter=facts.DlqFilter(), ids=(dead_letter(1),), remaining=10_001, resolution="manual"

@@ -118,9 +118,9 @@ def test_an_incomplete_count_never_falls_below_zero() -> None:
     org = after(letter_recorded(1), letter_recorded(2))
     known = shop(org).activity
     assert known is not None
-    incomplete = replace(shop(org), activity=replace(known, pending=1, more=True))
+    incomplete = replace(shop(org), activity=replace(known, pending=1, pending_is_lower_bound=True))
     left = shop(folded(replace(org, connections=org.connections.set(SHOP, incomplete)), BULK)).activity
-    assert left == replace(known, pending=0, more=True)
+    assert left == replace(known, pending=0, pending_is_lower_bound=True)
 
 
 def test_single_and_bulk_retries_are_counted() -> None:

@@ -78,7 +78,9 @@ def test_an_incomplete_count_is_redone_if_it_hides_the_severity(pending: int, mo
     monkeypatch.setattr("daybook_command.shard.dead_letter_counts.COUNTED", 101)
     needed = pending + 1 < CRITICAL
     recorded = command("RECORD_DLQ_EVENT", connection_id=CONNECTION, payload=1)
-    connection = Connection(PROJECT, "sheet", "c", True, frozenset(), Activity(b"", pending=pending, more=True))
+    connection = Connection(
+        PROJECT, "sheet", "c", True, frozenset(), Activity(b"", pending=pending, pending_is_lower_bound=True)
+    )
     org = Org("x", Map(), 0, Map(), connections=Map({CONNECTION: connection}))
     assert needs_recount(recorded, org) is needed
     assert (highest_count_floor([recorded]) >= pending) is needed
