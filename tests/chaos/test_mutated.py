@@ -43,7 +43,7 @@ def test_every_mutant_of_the_simulation_is_hunted_or_listed_with_a_reason() -> N
 
 
 def test_a_removal_in_a_simulated_server_has_a_counterpart() -> None:
-    simulated = {mutant.remove for mutant in MUTANTS if mutant.removed.startswith("Simulated ")}
+    simulated = {mutant.remove for mutant in MUTANTS if mutant.patch_summary.startswith("Simulated ")}
     assert simulated <= COUNTERPARTS.keys() <= {mutant.remove for mutant in MUTANTS}
 
 

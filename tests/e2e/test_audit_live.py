@@ -1,5 +1,5 @@
-"""`daybook audit verify` while commands are decided and projected: always valid, as a login that can only read, and
-nobody notices it.
+"""`daybook audit verify` while commands are decided and projected: it always finds the log valid, needs only a login
+that can read, and does not disturb the services.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from support.workload import Workload
 pytestmark = pytest.mark.timeout(300)
 
 SEED = 20_261_129
-LEAST_RUNS = 4
+MIN_RUNS = 4
 TROUBLE = re.compile(r'"level": ?"(warning|error|critical)"|Traceback')
 PARTITION = re.compile(r"^partition \d+: entries (\d+)", re.MULTILINE)
 
@@ -54,11 +54,11 @@ async def test_a_running_system_is_always_valid_and_not_disturbed(systems: Syste
 
 @asynccontextmanager
 async def verified_meanwhile(settings: Settings) -> AsyncIterator[list[Completed]]:
-    """Verifies again and again until the block ends, and at least LEAST_RUNS times."""
+    """Verifies again and again until the block ends, and at least MIN_RUNS times."""
     runs, is_over = list[Completed](), asyncio.Event()
 
     async def verify_again_and_again() -> None:
-        while not is_over.is_set() or len(runs) < LEAST_RUNS:
+        while not is_over.is_set() or len(runs) < MIN_RUNS:
             runs.append(await run_daybook(settings, "audit", "verify"))
             assert (runs[-1].code, runs[-1].stderr) == (0, ""), runs[-1]
 
@@ -78,7 +78,7 @@ async def is_caught_up(projector: Service) -> bool:
 
 
 async def consumer_groups(settings: Settings) -> set[str]:
-    """Those that could have to do with this system's topics."""
+    """The consumer groups with this system's topic prefix, and any that an audit may have made."""
     async with admin(settings) as kafka:
         found = {group for group, *_ in await kafka.list_consumer_groups()}
     return {group for group in found if group.startswith(settings.topic_prefix) or "audit" in group}

@@ -20,13 +20,13 @@ class Mutant:
     remove: Callable[[Patch], None]
 
     @property
-    def removed(self) -> str:
+    def patch_summary(self) -> str:
         """What the patch replaces, and with what."""
         return (getdoc(self.remove) or "").removesuffix(".")
 
     def verdict(self, seed: int, calls: Counter[str] | None = None) -> Failed | None:
-        """Runs one schedule with the mutant, and returns what the judges, which are not patched, find. `calls` counts
-        the calls of each replacement. Raises `NotRemoved` if a replacement itself fails.
+        """Runs one schedule with the patch, removes the patch, and returns what the judges find. `calls` counts how
+        often each replacement is called. Raises `NotRemoved` if a replacement itself fails.
         """
         with Patch.context() as patch:
             self.remove(patch)
@@ -36,9 +36,9 @@ class Mutant:
             calls.update(patch.calls)
         return judged(ended)
 
-    def caught(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
-        """The number of schedules until the first fault, and that fault; None if no schedule has one. Runs more
-        schedules until every replacement was called. Raises `NotRemoved` if one never is.
+    def first_failure(self, seeds: Iterable[int]) -> tuple[int, Failed] | None:
+        """The number of schedules until the first that fails, and its failure; None if none fails. Continues until
+        every replacement was called at least once. Raises `NotRemoved` if one never is.
         """
         calls, found = Counter[str](), None
         for runs, seed in enumerate(seeds, start=1):

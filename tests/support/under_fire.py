@@ -30,7 +30,7 @@ def main(schedules: int, first_seed: int) -> None:
 
 def names(mutant: Mutant) -> tuple[str, str, str]:
     """The cells of the table that describe a mutant."""
-    return mutant.lacks, mutant.rule, mutant.removed
+    return mutant.lacks, mutant.rule, mutant.patch_summary
 
 
 def found(mutant: Mutant) -> tuple[str, str]:

@@ -115,10 +115,10 @@ def test_a_payload_is_any_json_value_including_null(payload: Any) -> None:
 
 @pytest.mark.parametrize(("kind", "field"), [("RECORD_DLQ_EVENT", "payload"), ("COMPLETE_SYNC", "stats")])
 def test_payload_and_stats_are_at_most_64_kib_in_canonical_form(kind: str, field: str) -> None:
-    named = {"RECORD_DLQ_EVENT": "connection_id", "COMPLETE_SYNC": "sync_run_id"}[kind]
+    id_field = {"RECORD_DLQ_EVENT": "connection_id", "COMPLETE_SYNC": "sync_run_id"}[kind]
     largest = {"x": "y" * (PAYLOAD_BYTES - len('{"x":""}'))}
-    assert len(data_json(accepted(kind, {named: THING, field: largest}))) > PAYLOAD_BYTES
-    refusal = refused(raw(kind, {named: THING, field: {"x": largest["x"] + "y"}}))
+    assert len(data_json(accepted(kind, {id_field: THING, field: largest}))) > PAYLOAD_BYTES
+    refusal = refused(raw(kind, {id_field: THING, field: {"x": largest["x"] + "y"}}))
     assert f"data.{field} must be at most 64 KiB" in refusal.detail
     assert not refusal.too_large
 

@@ -59,7 +59,7 @@ def raise_alert(command: RaiseAlert, org: Org, _: Project, context: DecisionCont
     if data.connection_id is not None:
         connection = org.connections.get(data.connection_id)
         if connection is None or connection.project_id != data.project_id:
-            return rejections.NOT_IN_PROJECT
+            return rejections.CONNECTION_NOT_IN_PROJECT
     if is_taken(alert_id, org.alerts, context):
         return rejections.ID_TAKEN
     return AlertRaised(

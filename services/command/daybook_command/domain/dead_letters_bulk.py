@@ -73,7 +73,7 @@ def _selection(
         return _by_filter(data.filter, data.connection_id, org, context)
     named = {id_: org.dead_letters.get(id_) for id_ in data.ids or ()}
     if any(letter is None or letter.connection_id != data.connection_id for letter in named.values()):
-        return rejections.NOT_OF_CONNECTION
+        return rejections.LETTER_NOT_OF_CONNECTION
     return _Selection(tuple(sorted(id_ for id_, letter in named.items() if letter is not None and letter.pending)))
 
 

@@ -110,7 +110,7 @@ class Handler(ABC, Generic[C]):
         if self.may.isdisjoint(standings):
             return rejections.FORBIDDEN
         if self.on.named(command).chosen is not None and not isinstance(context.principal, Service):
-            return rejections.CHOSEN_ID
+            return rejections.ONLY_SERVICES_CHOOSE_IDS
         return None
 
 

@@ -41,7 +41,7 @@ def _find_project_with_member(command: UpdateProjectMember | RemoveProjectMember
 def add_project_member(command: AddProjectMember, org: Org, project: Project, _context: DecisionContext) -> Ruling:
     data = command.data
     if _exceeds_org_role(org, data.user_id, data.role):
-        return rejections.ORG_VIEWER
+        return rejections.ORG_VIEWERS_ONLY_VIEW
     if data.user_id not in org.members:
         return rejections.MEMBER_NOT_FOUND
     if data.user_id in project.members:
@@ -54,7 +54,7 @@ def update_project_member(
 ) -> Ruling:
     project_id, user_id, role = command.data.project_id, command.data.user_id, command.data.role
     if _exceeds_org_role(org, user_id, role):
-        return rejections.ORG_VIEWER
+        return rejections.ORG_VIEWERS_ONLY_VIEW
     if role == project.members[user_id]:
         return ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role, changed=False)
     return ProjectMemberUpdated(project_id=project_id, user_id=user_id, role=role)

@@ -1,6 +1,7 @@
-"""Every rejection of the deciders. Without a `detail`, the answer has the code's sentence, like the entry.
+"""Every rejection of the deciders. A `detail` is sent only with the first answer to a command; the entry, and every
+other answer, has the code's sentence.
 
-No detail contains an id: the answer to an outsider must not depend on the org.
+A detail never contains an id, because the answer to an outsider must reveal nothing about the org.
 """
 
 from typing import Final
@@ -19,16 +20,18 @@ SECRET_REF_NOT_FOUND: Final = Rejection(Code.SECRET_REF_NOT_FOUND)
 KEY_NAME_NOT_FOUND: Final = Rejection(
     Code.SECRET_REF_NOT_FOUND, "The config names a secret reference that this org does not have."
 )
-NOT_IN_PROJECT: Final = Rejection(Code.CONNECTION_NOT_FOUND, "There is no such connection in this project.")
+CONNECTION_NOT_IN_PROJECT: Final = Rejection(Code.CONNECTION_NOT_FOUND, "There is no such connection in this project.")
 SYNC_RUN_NOT_FOUND: Final = Rejection(Code.SYNC_RUN_NOT_FOUND)
 DLQ_EVENT_NOT_FOUND: Final = Rejection(Code.DLQ_EVENT_NOT_FOUND)
-NOT_OF_CONNECTION: Final = Rejection(Code.DLQ_EVENT_NOT_FOUND, "Not all of these are dead letters of this connection.")
+LETTER_NOT_OF_CONNECTION: Final = Rejection(
+    Code.DLQ_EVENT_NOT_FOUND, "Not all of these are dead letters of this connection."
+)
 ALERT_NOT_FOUND: Final = Rejection(Code.ALERT_NOT_FOUND)
 
 FORBIDDEN: Final = Rejection(Code.FORBIDDEN)
-CHOSEN_ID: Final = Rejection(Code.FORBIDDEN, "Only a service may choose the id of what it creates.")
-ORG_VIEWER: Final = Rejection(Code.FORBIDDEN, "A viewer of the org can only be a viewer in its projects.")
-EXTERNAL_USERS: Final = Rejection(Code.FORBIDDEN, "Users are registered with the identity provider.")
+ONLY_SERVICES_CHOOSE_IDS: Final = Rejection(Code.FORBIDDEN, "Only a service may choose the id of what it creates.")
+ORG_VIEWERS_ONLY_VIEW: Final = Rejection(Code.FORBIDDEN, "A viewer of the org can only be a viewer in its projects.")
+USERS_ARE_EXTERNAL: Final = Rejection(Code.FORBIDDEN, "Users are registered with the identity provider.")
 
 ORG_EXISTS: Final = Rejection(Code.ALREADY_EXISTS, "An org with this id exists already.")
 ID_TAKEN: Final = Rejection(Code.ALREADY_EXISTS, "The chosen id is taken already.")

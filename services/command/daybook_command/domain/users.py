@@ -27,7 +27,7 @@ def _rights(command: RegisterUser, context: DecisionContext) -> Standings:
 def register_user(command: RegisterUser, _org: Org | None, context: DecisionContext) -> Ruling:
     user_id = command.data.user_id
     if not context.managed_users:
-        return rejections.EXTERNAL_USERS
+        return rejections.USERS_ARE_EXTERNAL
     if user_id in context.known_users:
         return UserRegistered(user_id=user_id, changed=False)
     return UserRegistered(user_id=user_id)

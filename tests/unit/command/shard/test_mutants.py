@@ -19,7 +19,7 @@ PAGE = "docs/fault-testing.md"
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.remove.__name__)
 def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
-    assert mutant.caught(range(OF_EACH)) is not None
+    assert mutant.first_failure(range(OF_EACH)) is not None
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_missing_protection_is_noticed(mutant: Mutant) -> None:
 )
 def test_a_patch_that_removes_nothing_is_refused(remove: Callable[[Patch], None], wrong: str) -> None:
     with pytest.raises(NotRemoved, match=wrong):
-        Mutant("nothing", "", remove).caught(range(3))
+        Mutant("nothing", "", remove).first_failure(range(3))
 
 
 def test_the_page_lists_exactly_the_mutants() -> None:
