@@ -53,8 +53,8 @@ class Identity(NamedTuple):
 
     def _parts(self) -> bytes:
         actor = _NO_ACTOR if self.actor is None else self.actor
-        ids = bytes.fromhex(f"{self.key}{actor}{self.command_id}".replace("-", ""))
-        return b"%b\n%b%b" % (self.scope.encode(), ids, self.ordinal.to_bytes(4, "big"))
+        ids = bytes.fromhex((self.key + actor + self.command_id).replace("-", ""))
+        return b"".join((self.scope.encode(), b"\n", ids, self.ordinal.to_bytes(4, "big")))
 
 
 def thing_id(key: str, command_id: str) -> str:

@@ -56,7 +56,8 @@ def canonical_bytes(value: object) -> bytes:
 def is_plainly_canonical(value: bytes) -> bool:
     """True only for JCS bytes. If it is False, `parse_canonical` has to decide. About ten times faster than that."""
     try:
-        return _by_orjson(orjson.loads(value)) == value
+        # A key that is an escape of another character differs from what is written for it.
+        return _by_orjson(orjson.loads(value), has_ascii_keys=value.isascii()) == value
     except orjson.JSONDecodeError:
         return False
 
@@ -110,31 +111,35 @@ class _NotPlain(Exception):
     """orjson cannot write the value as JCS; `rfc8785` has to write or refuse it."""
 
 
-def _by_orjson(value: object) -> bytes | None:
-    """The JCS of the value, or None if orjson cannot write the value as JCS."""
+def _by_orjson(value: object, *, has_ascii_keys: bool = False) -> bytes | None:
+    """The JCS of the value, or None if orjson cannot write the value as JCS. With `has_ascii_keys`, keys are not
+    checked.
+    """
     try:
-        plain = value if _is_plain(value) else _with_plain_numbers(value, 0)
+        plain = value if _is_plain(value, has_ascii_keys=has_ascii_keys) else _with_plain_numbers(value, 0)
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
     except (_NotPlain, orjson.JSONEncodeError):  # orjson raises the latter for a lone surrogate, and for a deep value
         return None
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: object, *, has_ascii_keys: bool = False) -> bool:
     """Whether orjson's sorted output is certainly the JCS of the value. Looks at each node once."""
-    stack: list[Any] = [value]
-    while stack:
-        node = stack.pop()
-        kind = type(node)
-        if kind is str or node is None or kind is bool:
-            continue
-        if kind is dict:
-            if not all(map(_is_plain_key, node)):
+    containers: list[Any] = [[value]]
+    for container in containers:  # it grows meanwhile
+        if type(container) is dict:
+            if not (has_ascii_keys or all(map(_is_plain_key, container))):
                 return False
-            stack.extend(node.values())
-        elif kind is list:
-            stack.extend(node)
-        elif not _is_plain_number(node):
-            return False
+            nodes = container.values()
+        else:
+            nodes = container
+        for node in nodes:
+            kind = type(node)
+            if kind is str or node is None or kind is bool:
+                continue
+            if kind is dict or kind is list:
+                containers.append(node)
+            elif not _is_plain_number(node):
+                return False
     return True
 
 

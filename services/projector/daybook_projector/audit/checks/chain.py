@@ -82,7 +82,8 @@ class Chain:
 
     def extend(self, offset: int, value: bytes | None) -> Followed | VoidReason:
         """The next entry, if the record extends the log."""
-        head = self._head_before(value)
+        is_chained = not self.is_filtered and self.head.hash != NO_HASH
+        head = self.head if is_chained else self._own_head(value)
         if value is not None:
             right = right_entry(value, self.partition, head, self._created_at, self.partitions)
             if right is not None:
@@ -115,10 +116,8 @@ class Chain:
         admitted = Admitted(judged.head, readable, None)
         return self._append(admitted, read_partition_entry(offset, admitted), judged, finding)
 
-    def _head_before(self, value: bytes | None) -> Head:
-        """The head that the record must extend. As far as it may have any place, its own."""
-        if not self.is_filtered and self.head.hash != NO_HASH:
-            return self.head
+    def _own_head(self, value: bytes | None) -> Head:
+        """The head that a record without a chain says that it extends, as far as it may have any place."""
         try:
             own = _PLACED.decode(value or b"").metadata_json
         except (ValueError, RecursionError):

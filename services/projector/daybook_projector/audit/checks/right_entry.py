@@ -53,8 +53,9 @@ def right_entry(value: bytes, partition: int, head: Head, last_time: str, partit
         trusted = read_entry(value, entry)
     except (ValueError, RecursionError, PoisonEntry):
         return None
-    row_hash = _row_hash_if_right(value, entry)
-    if row_hash is None or not _is_data_canonical(entry, trusted.fact):
+    data = bytes(entry.metadata_json.data)
+    row_hash = _row_hash_if_right(value, len(data), entry.metadata_json.hash)
+    if row_hash is None or not _is_canonical(data, entry.action, trusted.fact):
         return None
     org_id = entry.org_id
     if partitions is not None and org_id is not None and partition_of(org_id, partitions) != partition:
@@ -72,26 +73,24 @@ def _is_next(entry: Entry, partition: int, head: Head, last_time: str) -> bool:
     )
 
 
-def _row_hash_if_right(value: bytes, entry: Entry) -> bytes | None:
+def _row_hash_if_right(value: bytes, data_length: int, own_hash: str) -> bytes | None:
     """The hash of the row, if the entry's own hash is right: both are of the same bytes, but for the hash itself.
 
     The marks cannot occur inside a string, where a backslash precedes every quote; `data` is skipped by its length.
     Ids, times, hash and salt have the lengths of trusted ones.
     """
-    metadata = entry.metadata_json
     data = value.index(_DATA, _LEAST_BEFORE_DATA)
-    after_data = data + len(_DATA) + len(memoryview(metadata.data))
+    after_data = data + len(_DATA) + data_length
     hash_ = value.index(_HASH, after_data)
-    after_hash = hash_ + _HASH_BYTES
     salt = value.rindex(_SALT)
-    first, middle, last = value[:data], value[after_hash:salt], value[salt + _SALT_BYTES :]
-    if entry_hash(b"%b%b%b%b" % (first, value[after_data:hash_], middle, last)) != metadata.hash:
+    first, last = value[:data], value[salt + _SALT_BYTES :]
+    hashed = b"".join((first, value[after_data:hash_], value[hash_ + _HASH_BYTES : salt], last))
+    if entry_hash(hashed) != own_hash:
         return None
-    return sha256(b"%b%b%b%b" % (ROW, first, value[after_data:salt], last)).digest()
+    return sha256(b"".join((ROW, first, value[after_data:salt], last))).digest()
 
 
-def _is_data_canonical(entry: Entry, fact: Fact | None) -> bool:
-    data = bytes(entry.metadata_json.data)
-    if fact is None or entry.action in _WITH_FREE_JSON:
+def _is_canonical(data: bytes, action: str, fact: Fact | None) -> bool:
+    if fact is None or action in _WITH_FREE_JSON:
         return is_plainly_canonical(data)
     return encode_fact(fact) == data
