@@ -199,29 +199,32 @@ async def test_a_forged_entry_that_extends_the_topic_is_found(settings: Settings
     assert first(found) == ("id", "topic", forged[0].position)
 
 
-@pytest.fixture
-async def cut_topic(settings: Settings, log: Logbook) -> Logbook:
-    """The topic lost its last ten records and goes on with nothing."""
-    await replace_topic(settings, log, len(log.records[0]) - 10)
-    return log
-
-
-async def replace_topic(settings: Settings, log: Logbook, records: int) -> None:
+async def replace_topic(settings: Settings, records: list[bytes | None]) -> None:
     topic = Topics(settings.topic_prefix).audit_log
     async with admin(settings) as kafka:
         await kafka.delete_topics([topic])
     await ensure_topics(settings)
-    kept = Logbook(log.partitions)
-    kept.records = [values[:records] for values in log.records]
-    await publish(settings, kept)
+    replaced = Logbook()
+    replaced.records = [records]
+    await publish(settings, replaced)
 
 
-async def test_a_topic_that_was_cut_off_misses_its_last_entries(settings: Settings, cut_topic: Logbook) -> None:
+async def test_a_topic_that_was_cut_off_misses_its_last_entries(settings: Settings, log: Logbook) -> None:
+    records = log.records[0][:-10]
+    await replace_topic(settings, records)
     found = await verified(settings)
-    assert first(found)[:2] == ("missing", "topic")
-    entries = [value for value in cut_topic.records[0][:-10] if value != b"garbage"]
-    assert found.findings[0].position == len(entries)
+    assert first(found) == ("missing", "topic", sum(value != b"garbage" for value in records))
     assert all(each.place == "topic" for each in found.findings if each.partition == 0)
+
+
+async def test_a_broken_topics_void_records_are_counted_once(settings: Settings, log: Logbook) -> None:
+    records, altered = log.records[0], log.records[0][7]
+    assert altered is not None
+    records[7] = altered.replace(b'"success"', b'"failure"')
+    await replace_topic(settings, records)
+    found = await verified(settings, "topic")
+    assert [each.check for each in found.findings] == ["hash"]
+    assert (found.partitions[0].entries, found.partitions[0].voids) == (24, 10)
 
 
 async def test_what_is_asked_for_by_name_must_be_there(settings: Settings, log: Logbook) -> None:

@@ -41,23 +41,26 @@ class TopicEntries:
             offset = None
             if not self._is_complete() and break_.value is not None:
                 yield [self._chain.step_over(break_.offset, break_.value)]
+                # What comes after it is read, and its void records counted, again.
+                self.voids = self._void_records = break_.voids
                 offset = break_.offset + 1
         self._check_end()
 
     async def _read_from(self, offset: int, end: int, break_: "_Break") -> AsyncIterator[list[Followed]]:
         """Stops at the cut. `break_` is left at the first void after the last entry."""
-        async for records in self._topic.records(self._chain.partition, offset, end):
+        chain, last = self._chain, None if self._cut is None else self._cut.head.position
+        async for records in self._topic.records(chain.partition, offset, end):
             page = []
             for record in records:
-                followed = self._chain.extend(record.offset, record.value)
+                followed = chain.extend(record.offset, record.value)
                 if isinstance(followed, VoidReason):
-                    break_.note(record.offset, record.value, self._chain.head.position)
+                    break_.note(record.offset, record.value, chain.head.position, self._void_records)
                     self._void_records += offsets_of(record.value)
                     continue
                 break_.forget()
                 self.voids = self._void_records
                 page.append(followed)
-                if self._is_complete():
+                if last is not None and followed.position >= last:
                     break
             yield page
             if self._is_complete():
@@ -105,16 +108,18 @@ class TopicEntries:
 
 class _Break:
     """The first void record after the log's last entry that claims a place after it. A late writer's records claim
-    earlier places, and what claims none says nothing of where the log goes on.
+    earlier places, and what claims none says nothing of where the log goes on. `voids`: how many void records are
+    before it.
     """
 
     def __init__(self) -> None:
         self.offset = -1
         self.value: bytes | None = None
+        self.voids = 0
 
-    def note(self, offset: int, value: bytes | None, last_position: int) -> None:
+    def note(self, offset: int, value: bytes | None, last_position: int, voids: int) -> None:
         if self.value is None and value is not None and _claimed_position(value) > last_position:
-            self.offset, self.value = offset, value
+            self.offset, self.value, self.voids = offset, value, voids
 
     def forget(self) -> None:
         self.value = None
