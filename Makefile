@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
+NPM ?= npm
 BIN := .venv/bin
 PACKAGES := contracts infra services/command services/projector
 TESTS ?= tests
@@ -20,7 +21,7 @@ install: .venv/installed ## create .venv with all dependencies and the `daybook`
 run: install ## run Kafka, PostgreSQL and both services in the foreground; Ctrl-C stops them
 	@exec $(BIN)/daybook up
 
-test: install ## run the test suite on a real Kafka and PostgreSQL (TESTS=path for a part)
+test: install tests/node/node_modules ## run the test suite on a real Kafka and PostgreSQL (TESTS=path for a part)
 	$(BIN)/pytest $(TESTS)
 
 chaos: install ## inject faults into a real stack and check the outcome (RUNS=3 SEED=1 MINUTES=2; docs/fault-testing.md)
@@ -31,6 +32,11 @@ mutants: install ## remove one protection at a time, and check that it is notice
 
 soak: install ## inject a fault per minute for MINUTES=30; memory and descriptors must stay flat (SEED=1)
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
+
+tests/node/node_modules: tests/node/package-lock.json
+	@command -v $(NPM) >/dev/null || { echo "$(NPM) not found: install Node.js 20 or newer with npm; the tests use AsyncAPI's own parser"; exit 1; }
+	cd tests/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test
 

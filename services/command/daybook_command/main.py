@@ -13,7 +13,6 @@ from prometheus_client import REGISTRY
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app, with_web_apps
-from daybook_command.http.asyncapi import mount_asyncapi
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.kafka.command_subscriber import CommandSubscriber
@@ -105,7 +104,6 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
         closing.push_async_callback(close_pool, door_pool)
         users, outcomes = KnownUsers(door_pool), OutcomeReader(door_pool)
         app = create_app(DoorDependencies(settings, publisher, replies, users, outcomes, health, policy))
-        mount_asyncapi(app, subscriber.broker)
         yield RunningService(app, engine, subscriber, health)
 
 

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from daybook_command.http import invalid_commands, openapi
+from daybook_command.http.asyncapi import route as asyncapi
 from daybook_command.http.commands import CommandRoutes
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.headers import ANSWER_HEADERS, REQUEST_HEADERS
@@ -41,6 +42,7 @@ def create_app(
     app.router.routes += [_hot_route("/v1/commands", commands.single), _hot_route("/v1/commands:batch", commands.batch)]
     app.include_router(outcome_router(deps, callers))
     app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
+    asyncapi.mount(app, deps.settings)
     docs_page.mount(app, f"{app.title}: the HTTP door")
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)

@@ -67,8 +67,6 @@ class CommandSubscriber(ConsumerRebalanceListener):
             listener=self,
             parser=_parse,
             decoder=_decode,
-            title="commands",
-            description="Commands as normalised or publisher-written envelopes; the key is the org's id.",
             fetch_max_wait_ms=FETCH["fetch_max_wait_ms"],
             max_partition_fetch_bytes=FETCH["max_partition_fetch_bytes"],
         )
