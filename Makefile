@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 NPM ?= npm
 BIN := .venv/bin
-PACKAGES := contracts infra services/command services/projector
+PACKAGES := contracts contracts/client infra services/command services/projector
 TESTS ?= tests
 ROWS ?= 1000000
 ENTRIES ?= 1000000
@@ -62,13 +62,15 @@ types: install ## check types with mypy, strict, tests included
 imports: install ## check which module imports which
 	$(BIN)/lint-imports --no-logo
 
-schemas: install ## check that the committed JSON Schemas match the code
+schemas: install ## check that the committed JSON Schemas and the client's command classes match the models
 	$(BIN)/python -m daybook_contracts.publish --check
+	$(BIN)/python contracts/client/generate_commands.py --check
 
-format: install ## format the code and regenerate the JSON Schemas
+format: install ## format the code, and regenerate the JSON Schemas and the client's command classes
 	$(BIN)/ruff check --fix --quiet
 	$(BIN)/ruff format --quiet
 	$(BIN)/python -m daybook_contracts.publish
+	$(BIN)/python contracts/client/generate_commands.py
 
 lock: ## add new dependencies to requirements.lock (UPGRADE=1: upgrade all)
 	$(COMPILE) $(if $(UPGRADE),--upgrade) --all-extras --group pyproject.toml:dev $(PACKAGES:%=%/pyproject.toml) --output-file requirements.lock

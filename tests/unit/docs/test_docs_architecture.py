@@ -7,6 +7,8 @@ import pytest
 from support.documents import ROOT, page, section
 
 PACKAGES = {
+    "contracts/client/": "contracts/client/",
+    "client/": "contracts/client/daybook_client/",
     "command/": "services/command/daybook_command/",
     "projector/": "services/projector/daybook_projector/",
     "contracts/": "contracts/daybook_contracts/",

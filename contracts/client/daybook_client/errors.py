@@ -1,0 +1,13 @@
+"""What the client raises. Outcomes of commands, rejections included, are values and never raised."""
+
+
+class ClientError(Exception):
+    """The message says what is wrong and what to do. It never holds a token or a key."""
+
+
+class Misuse(ClientError):
+    """The program is wrong: repeating the call will not help."""
+
+
+class CredentialsRefused(ClientError):
+    """Daybook or Kafka does not accept the token or the login. Commands that this stopped had no effect."""

@@ -1,0 +1,134 @@
+"""One exchange with the command API: a command in, a request out; an answer in, a verdict out. No I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import msgspec
+
+from daybook_client.attempts import Again, Verdict
+from daybook_client.command import Command
+from daybook_client.outcomes import Accepted, Rejected, Visible
+from daybook_contracts.codes import Code
+from daybook_contracts.results import EntryRef
+
+SINGLE: Final = "/v1/commands"
+BATCH: Final = "/v1/commands:batch"
+
+
+# Daybook could not say what became of the command, or asks to send it again.
+_AGAIN: Final = frozenset({Code.UNAVAILABLE, Code.TOO_MANY_REQUESTS, Code.NOT_FOUND})
+_UNAUTHENTICATED: Final = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`headers` has lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class _Body(msgspec.Struct):
+    """An acceptance, a problem or a pending answer. Members that a newer Daybook adds are ignored."""
+
+    status: int | None = None
+    result: str | None = None
+    command_id: str | None = None
+    entries: tuple[EntryRef, ...] = ()
+    position: str | None = None
+    code: str | None = None
+    detail: str = ""
+    entry_id: str | None = None
+
+
+_BODY = msgspec.json.Decoder(_Body)
+_BODIES = msgspec.json.Decoder(list[_Body])
+
+
+def outcome_path(command: Command) -> str:
+    return f"/v1/orgs/{command.key}/commands/{command.id.lower()}"
+
+
+def verdict(command: Command, answer: Answer, visible: Visible | None) -> Verdict:
+    """What one answer says of the command."""
+    return _verdict(command, _read(answer.body), answer.status, visible, retry_after(answer.headers))
+
+
+def batch_verdicts(commands: Sequence[Command], answer: Answer, visible: Visible | None) -> list[Verdict] | None:
+    """What an answer to a batch says of each command; None if Daybook refused the batch as such, so that each command
+    has to be sent alone.
+    """
+    after = retry_after(answer.headers)
+    if answer.status != 200:
+        alone = verdict(commands[0], answer, None)
+        if isinstance(alone, Rejected):
+            return None
+        reason = alone if isinstance(alone, Again) else _unreadable(answer.status)
+        return [reason for _ in commands]
+    try:
+        bodies = _BODIES.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        bodies = []
+    if len(bodies) != len(commands):
+        return [_unreadable(answer.status) for _ in commands]
+    return [
+        _verdict(command, body, body.status or 0, visible, after)
+        for command, body in zip(commands, bodies, strict=True)
+    ]
+
+
+def record_verdict(command: Command, value: bytes, visible: Visible | None) -> Verdict:
+    """What the value of a results record says of the command."""
+    body = _read(value)
+    return _verdict(command, body, body.status or 0, visible, None)
+
+
+def refusal(answer: Answer) -> str | None:
+    """Why the token was refused; None if it was not."""
+    if answer.status != _UNAUTHENTICATED:
+        return None
+    return f"Daybook refuses the token: {_read(answer.body).detail or 'no reason given'}"
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds, from either form of the header (RFC 9110, section 10.2.3)."""
+    text = headers.get("retry-after", "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - (now or datetime.now(UTC))).total_seconds())
+
+
+def _read(body: bytes) -> _Body:
+    """An empty one if the body is cut short, or not Daybook's."""
+    try:
+        return _BODY.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Body()
+
+
+def _verdict(command: Command, body: _Body, status: int, visible: Visible | None, after: float | None) -> Verdict:
+    if body.command_id is not None and body.command_id != command.id.lower():
+        return Again("the answer is about another command")
+    if status == 200 and body.result == "success" and body.position is not None and body.command_id is not None:
+        return Accepted(command, body.position, body.entries, visible)
+    if status == 202:
+        return Again("not decided yet", after)
+    if body.code is None:
+        return _unreadable(status, after)
+    if body.code in _AGAIN:
+        return Again(f"{body.code}: {body.detail}", after)
+    known = body.code in Code.__members__
+    code = Code(body.code) if known else body.code
+    return Rejected(command, code, body.detail, status, body.position, body.entry_id)
+
+
+def _unreadable(status: int, after: float | None = None) -> Again:
+    return Again(f"the answer (HTTP {status}) is not Daybook's", after)

@@ -1,0 +1,58 @@
+"""What became of a command: accepted, rejected, or unknown."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from daybook_client.command import Command
+from daybook_client.errors import Misuse
+from daybook_contracts.results import EntryRef
+
+Visible = Callable[["Accepted", float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command is in the log, for good. `position` is its last entry's place, written `partition.position`."""
+
+    command: Command
+    position: str
+    entries: tuple[EntryRef, ...]
+    _visible: Visible | None = field(default=None, repr=False, compare=False)
+
+    async def visible(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits, so it must know
+        """Returns once the tables show what the command changed. Raises TimeoutError if that takes longer than
+        `timeout` seconds. The command stays accepted, and will be visible later.
+        """
+        if self._visible is None:
+            raise Misuse("this outcome did not come from a connected Daybook")
+        await self._visible(self, timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The command had no effect. `code` is a `Code`, or text if this version of the client does not know it.
+
+    `position` and `entry_id` are set if the log has the rejection. Then it is final: sending the command again gives
+    the same answer. Otherwise the command may be sent again with its id once the cause is corrected.
+    """
+
+    command: Command
+    code: str
+    detail: str
+    status: int
+    position: str | None = None
+    entry_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The deadline passed: the command may have been decided, or may still be. `reason` says what happened last.
+
+    Send `command` again, the same object: its id never acts twice, and the answer is the outcome of the first time.
+    """
+
+    command: Command
+    reason: str
+
+
+Outcome = Accepted | Rejected | Unknown

@@ -1,0 +1,66 @@
+"""What a way of sending commands offers to `Daybook`, and when it is tried again."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from daybook_client.attempts import Again, Attempts, Verdict
+from daybook_client.command import Command
+from daybook_client.outcomes import Accepted, Outcome, Unknown, Visible
+
+ATTEMPT_SECONDS: Final = 8.0
+"""More than the 5 s that a door waits for an outcome by default, so that it answers 202 first."""
+
+log = logging.getLogger("daybook_client")
+
+
+class Transport(Protocol):
+    attempt_seconds: float
+    visible: Visible | None
+    """What `Accepted.visible` calls."""
+
+    async def open(self) -> None:
+        """Raises CredentialsRefused or Misuse. A server that cannot be reached is no error here."""
+
+    async def close(self) -> None: ...
+
+    async def attempt(self, commands: Sequence[Command], seconds: float) -> list[Verdict]:
+        """One verdict for each command, in order, within about `seconds`. Daybook decides the commands of one org in
+        the order given. Raises CredentialsRefused or Misuse.
+        """
+
+    async def until_visible(self, accepted: Accepted, seconds: float) -> None:
+        """Raises TimeoutError."""
+
+
+async def send_until_decided(transport: Transport, commands: Sequence[Command], deadline: float) -> list[Outcome]:
+    """One outcome for each command, in order, after `deadline` seconds at most. Those without one are sent again, in
+    their order.
+    """
+    loop = asyncio.get_running_loop()
+    attempts = Attempts(loop.time() + deadline, transport.attempt_seconds)
+    outcomes: dict[int, Outcome] = {}
+    open_places = list(range(len(commands)))
+    while True:
+        asked = [commands[place] for place in open_places]
+        verdicts = await transport.attempt(asked, attempts.seconds(loop.time()))
+        again = list[tuple[int, Again]]()
+        for place, verdict in zip(open_places, verdicts, strict=True):
+            if isinstance(verdict, Again):
+                again.append((place, verdict))
+            else:
+                outcomes[place] = verdict
+        pause = attempts.pause([each for _, each in again], loop.time())
+        if not again or pause is None:
+            outcomes |= {place: Unknown(commands[place], each.reason) for place, each in again}
+            return [outcomes[place] for place in range(len(commands))]
+        log_attempt(len(again), again[0][1], pause)
+        open_places = [place for place, _ in again]
+        await asyncio.sleep(pause)
+
+
+def log_attempt(count: int, again: Again, pause: float) -> None:
+    """The fields are attributes of the record, for structured handlers."""
+    fields = {"commands": count, "reason": again.reason, "pause_seconds": round(pause, 3)}
+    log.info("commands_sent_again", extra=fields)
