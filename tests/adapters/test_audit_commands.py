@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from daybook_infra.runtime.postgres.connections import Pool
 from daybook_infra.runtime.settings import Settings
@@ -50,6 +51,14 @@ async def test_what_cannot_be_checked_is_exit_code_2(settings: Settings) -> None
     others = await run_daybook(away, "audit", "verify")
     assert (others.code, others.stdout.splitlines()[-1]) == (0, "valid: audit_log, tables")
     assert "not reached: the topic" in others.stdout
+
+
+async def test_a_server_that_refuses_is_not_left_out_in_silence(settings: Settings) -> None:
+    server = settings.database_url.get_secret_value().rpartition("@")[2]
+    refused = settings.model_copy(update={"database_url": SecretStr(f"postgresql://nobody:wrong@{server}")})
+    done = await run_daybook(refused, "audit", "verify")
+    assert (done.code, done.stdout.splitlines()[-1]) == (2, "valid: topic")
+    assert "could not check audit_log and the tables: PostgreSQL at" in done.stdout
 
 
 async def test_certificates_are_written_printed_and_compared(settings: Settings, pool: Pool, tmp_path: Path) -> None:

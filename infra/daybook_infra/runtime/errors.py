@@ -19,3 +19,13 @@ class DatabaseAway(DaybookError):
     """PostgreSQL could not be reached, closed the connection, lacks disk space or memory, or did not answer in time. It
     may or may not have carried out the statement: retry.
     """
+
+
+class KafkaRefuses(KafkaAway):
+    """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""
+
+
+class DatabaseRefuses(DatabaseAway):
+    """PostgreSQL answers, and refuses this login or a statement: a wrong password, no such database, a missing right or
+    table.
+    """

@@ -13,8 +13,8 @@ from aiokafka.errors import (
     RequestTimedOutError,
 )
 
-from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka.refusals import describe_denial, describe_error, find_refusal
+from daybook_infra.runtime.errors import KafkaAway, KafkaRefuses
+from daybook_infra.runtime.kafka.refusals import describe_denial, find_refusal
 from daybook_infra.runtime.settings import Settings
 
 OUTAGES: Final = (KafkaError, OSError)
@@ -30,7 +30,8 @@ async def translated(
     passing: tuple[type[Exception], ...] = (),
 ) -> AsyncIterator[None]:
     """Raises `KafkaAway`, with its cause, if Kafka cannot be reached, does not answer within `seconds`, answers with an
-    error, has fenced a producer, or refuses this client a right. All of these may be temporary, so callers retry.
+    error, has fenced a producer, or refuses this client (`KafkaRefuses`). All of these may be temporary, so callers
+    retry.
 
     `problem` says what cannot be done. Without it, the message says why Kafka cannot be reached; to find the reason,
     this may ask each server once more, for up to `refusals.ASK_SECONDS`.
@@ -48,19 +49,24 @@ async def translated(
     except passing:
         raise
     except OUTAGES as error:
-        reason = (
-            await _why_away(settings, error) if problem is None else f"{problem}: {describe_error(settings, error)}"
-        )
-        raise KafkaAway(reason) from error
+        if problem is None:
+            raise await _translation(settings, error) from error
+        denied = describe_denial(settings, error)
+        kind = KafkaAway if denied is None else KafkaRefuses
+        raise kind(f"{problem}: {denied or repr(error)}") from error
 
 
-async def _why_away(settings: Settings, error: KafkaError | OSError) -> str:
+async def _translation(settings: Settings, error: KafkaError | OSError) -> KafkaAway:
     match error:
         case KafkaConnectionError():
             refused = await find_refusal(settings)
-            return refused or f"Kafka is not reachable at {settings.kafka_bootstrap}"
+            if refused is not None:
+                return KafkaRefuses(refused)
+            return KafkaAway(f"Kafka is not reachable at {settings.kafka_bootstrap}")
         case KafkaTimeoutError() | RequestTimedOutError() | NodeNotReadyError() | TimeoutError():
-            return f"Kafka at {settings.kafka_bootstrap} did not answer in time"
+            return KafkaAway(f"Kafka at {settings.kafka_bootstrap} did not answer in time")
         case _:
             denied = describe_denial(settings, error)
-            return f"Kafka refuses: {denied}" if denied else f"Kafka at {settings.kafka_bootstrap} failed: {error!r}"
+            if denied is not None:
+                return KafkaRefuses(f"Kafka refuses: {denied}")
+            return KafkaAway(f"Kafka at {settings.kafka_bootstrap} failed: {error!r}")

@@ -52,7 +52,7 @@ async def find_refusal(settings: Settings) -> str | None:
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                await _request_metadata(host, port, options)
+                await _request_metadata(host, port, options, [])
         except (KafkaError, OSError) as error:
             reason = _refusal_text(settings, error)
             if reason is not None:
@@ -60,14 +60,29 @@ async def find_refusal(settings: Settings) -> str | None:
     return None
 
 
-async def _request_metadata(host: str, port: int, options: Mapping[str, Any]) -> None:
+async def is_hidden(settings: Settings, topic: str) -> bool:
+    """Whether this client may not see the topic. A list of all topics omits it then, as if it did not exist."""
+    options = connection_options(settings, "daybook-asks-why")
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                answer = await _request_metadata(host, port, options, [topic])
+        except (KafkaError, OSError):
+            continue
+        return any(found["error_code"] == TopicAuthorizationFailedError.errno for found in answer["topics"])
+    return False
+
+
+async def _request_metadata(host: str, port: int, options: Mapping[str, Any], topics: list[str]) -> dict[str, Any]:
     connection = await create_conn(host, port, **options)
     try:
-        await connection.send(MetadataRequest([]))
+        answer = await connection.send(MetadataRequest(topics, allow_auto_topic_creation=False))
     except KafkaConnectionError as error:
         raise _Closed(str(error)) from error
     finally:
         connection.close()
+    described: dict[str, Any] = answer.to_object()
+    return described
 
 
 class _Closed(KafkaError):

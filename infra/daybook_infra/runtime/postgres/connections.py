@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from daybook_infra.runtime.errors import DatabaseAway, SettingsError
+from daybook_infra.runtime.errors import DatabaseAway, DatabaseRefuses, SettingsError
 from daybook_infra.runtime.settings import Settings, env_name, require_database
 
 CONNECT_SECONDS = 10.0
@@ -66,7 +66,7 @@ _DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, 
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
     """Raises `DatabaseAway`, with its cause, if the connection or the server fails, if the server lacks resources, or
     if the statement takes too long, conflicts with another one, or is no longer permitted. Other errors, such as a
-    violated constraint, pass unchanged.
+    violated constraint, pass unchanged. It is `DatabaseRefuses` if the server answers that it will not.
     """
     try:
         yield
@@ -75,9 +75,9 @@ def translated(where: str = "PostgreSQL") -> Iterator[None]:
     except _SERVER_TROUBLE as error:
         raise DatabaseAway(f"{where} is in trouble: {_first_line(error)}") from error
     except _REFUSALS as error:
-        raise DatabaseAway(f"{where} refuses the connection: {error}") from error
+        raise DatabaseRefuses(f"{where} refuses the connection: {error}") from error
     except _DENIALS as error:
-        raise DatabaseAway(f"{where} refuses a statement: {_first_line(error)}") from error
+        raise DatabaseRefuses(f"{where} refuses a statement: {_first_line(error)}") from error
     except asyncpg.ClientConfigurationError as error:
         raise SettingsError(f"{env_name('database_url')}: {_first_line(error)}") from error
     except asyncpg.InterfaceError as error:

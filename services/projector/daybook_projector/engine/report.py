@@ -86,7 +86,8 @@ class ProjectorReport:
         log.error("partition_stopped", partition=partition, reason=reason)
 
     def server_away(self, error: DatabaseAway | KafkaAway, by: object = None) -> None:
-        self._health.fail(SERVERS[type(error)], str(error), by)
+        kind = DatabaseAway if isinstance(error, DatabaseAway) else KafkaAway
+        self._health.fail(SERVERS[kind], str(error), by)
 
     def server_back(self, kind: type[DatabaseAway | KafkaAway], by: object = None) -> None:
         self._health.ok(SERVERS[kind], by)

@@ -30,7 +30,7 @@ SCOPES = ("topic", "audit_log", "tables")
     "scopes",
     type=click.Choice(SCOPES),
     multiple=True,
-    help="Verify this, and fail if it cannot be reached. Repeatable.  [default: all that can be reached]",
+    help="Verify this, and fail if it cannot be reached. Repeatable.  [default: all whose server can be reached]",
 )
 @click.option("--org", type=click.UUID, help="Verify the entries and rows of one org only.")
 @click.option(

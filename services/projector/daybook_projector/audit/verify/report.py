@@ -62,8 +62,8 @@ class TableReport:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`unreached`: sources that were not asked for by name and could not be reached. `unchecked`: what could not be
-    checked although its sources are there. Both with the reason.
+    """`unreached`: sources that were not asked for by name and whose servers could not be reached. `unchecked`: what
+    could not be checked although its server is there. Both with the reason.
     """
 
     scope: tuple[str, ...]

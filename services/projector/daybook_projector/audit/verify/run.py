@@ -12,7 +12,14 @@ from typing import Final
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_contracts.routing import partition_of
-from daybook_infra.runtime.errors import DatabaseAway, DaybookError, KafkaAway, SettingsError
+from daybook_infra.runtime.errors import (
+    DatabaseAway,
+    DatabaseRefuses,
+    DaybookError,
+    KafkaAway,
+    KafkaRefuses,
+    SettingsError,
+)
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.checks import digest
 from daybook_projector.audit.checks.finding import Finding, Findings
@@ -28,11 +35,15 @@ from daybook_projector.projections.auth_users import AUTH_USERS
 from daybook_projector.projections.fold import TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
+_REFUSALS: Final = (DatabaseRefuses, KafkaRefuses)
+"""The server is there, so its part of the log is too: not to be left out in silence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`scopes`: what must be verified; None for all that can be reached. `starts`: by partition, from a certificate."""
+    """`scopes`: what must be verified; None for all whose servers can be reached. `starts`: by partition, from a
+    certificate.
+    """
 
     scopes: frozenset[str] | None = None
     starts: Mapping[int, Start] | None = None
@@ -54,12 +65,15 @@ async def verify(settings: Settings, request: Request, show_progress: ShowProgre
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The sources that were reached. `ends`: how many records of the topic there are, if no snapshot says so."""
+    """The sources that were reached. `ends`: how many records of the topic there are, if no snapshot says so.
+    `refused`: by servers that were reached.
+    """
 
     sources: Sources
     snapshot: AuditSnapshot | None
     ends: Mapping[int, int]
     unreached: tuple[str, ...]
+    refused: tuple[str, ...]
 
     @property
     def scope(self) -> tuple[str, ...]:
@@ -69,20 +83,20 @@ class _Found:
 
 
 async def _find_sources(settings: Settings, request: Request, stack: AsyncExitStack) -> _Found:
-    unreached: list[str] = []
+    left_out: dict[str, DaybookError] = {}
     snapshot, ends = None, None
     if request.wants("audit_log", "tables"):
         try:
             snapshot = await stack.enter_async_context(open_snapshot(settings))
-        except (DatabaseAway, SettingsError) as away:
-            unreached.append(f"audit_log and the tables: {away}")
+        except (DatabaseAway, SettingsError) as error:
+            left_out["audit_log and the tables"] = error
     if request.wants("topic"):
         try:
             ends = await _topic_ends(settings)
-        except (KafkaAway, SettingsError) as away:
-            unreached.append(f"the topic: {away}")
-    if (request.scopes is not None and unreached) or (snapshot is None and ends is None):
-        raise DaybookError("; ".join(unreached))
+        except (KafkaAway, SettingsError) as error:
+            left_out["the topic"] = error
+    if (request.scopes is not None and left_out) or (snapshot is None and ends is None):
+        raise DaybookError("; ".join(_described(left_out)))
     folder = None
     if snapshot is not None and request.wants("tables") and request.starts is None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-audit-")))
@@ -93,7 +107,13 @@ async def _find_sources(settings: Settings, request: Request, stack: AsyncExitSt
         snapshot_id=None if snapshot is None else snapshot.id,
         folder=folder,
     )
-    return _Found(sources, snapshot, ends or {}, tuple(unreached))
+    refused = {source: error for source, error in left_out.items() if isinstance(error, _REFUSALS)}
+    unreached = {source: error for source, error in left_out.items() if source not in refused}
+    return _Found(sources, snapshot, ends or {}, _described(unreached), _described(refused))
+
+
+def _described(errors: Mapping[str, DaybookError]) -> tuple[str, ...]:
+    return tuple(f"{source}: {error}" for source, error in errors.items())
 
 
 async def _topic_ends(settings: Settings) -> dict[int, int]:
@@ -136,7 +156,7 @@ class _Run:
             findings=tuple(findings.listed),
             more=findings.more,
             unreached=found.unreached,
-            unchecked=tuple(f"the tables: {reason}" for reason in unfoldable),
+            unchecked=(*found.refused, *(f"the tables: {reason}" for reason in unfoldable)),
         )
 
     def _numbers(self) -> Iterable[int]:
