@@ -94,7 +94,10 @@ def test_status_prints_faults_quarantine_and_lag(settings: Settings) -> None:
 def test_status_before_init_says_to_run_it(settings: Settings) -> None:
     result = invoke(settings, "status")
     assert result.exit_code == 1
-    assert result.stderr == f"Error: topic {settings.topic_prefix}commands does not exist: run `daybook init`\n"
+    assert result.stderr == (
+        f"Error: topic {settings.topic_prefix}commands does not exist: "
+        "run `daybook init`, or see docs/disasters.md if it was lost\n"
+    )
 
 
 def test_status_without_a_server_is_one_clear_error(settings: Settings) -> None:

@@ -143,7 +143,9 @@ async def _read_kafka(settings: Settings) -> KafkaState:
         counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
         missing = [name for name in (topics.commands, topics.audit_log) if not counts.get(name)]
         if missing:
-            raise DaybookError(f"topic {missing[0]} does not exist: run `daybook init`")
+            raise DaybookError(
+                f"topic {missing[0]} does not exist: run `daybook init`, or see docs/disasters.md if it was lost"
+            )
         cluster = await client.describe_cluster()
         committed = await _read_committed_offsets(client, topics)
     # Commands that retention deleted count as done: nothing waits for them any more.
