@@ -112,5 +112,6 @@ async def differing_rows(
     connection: Connection, shadows: ShadowTables, opened: list[PartitionFold], table: Table
 ) -> list[Finding]:
     findings = Findings()
-    await compare_table(table, merged_rows(opened, table), live_rows(connection, shadows.of(table)), findings)
+    with closing(merged_rows(opened, table)) as folded:
+        await compare_table(table, folded, live_rows(connection, shadows.of(table)), findings)
     return findings.listed
