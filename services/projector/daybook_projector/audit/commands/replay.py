@@ -4,10 +4,11 @@ import asyncio
 import json
 import sys
 import tempfile
+from collections.abc import Coroutine
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -97,7 +98,10 @@ def replay(  # noqa: PLR0913 - one for each option
         raise click.UsageError("--json goes with --diff")
     org_id = None if org is None else str(org)
     options = Options(as_of, org_id, log, DEFAULT_SCHEMA if schema is None else schema, replace, limit, as_json)
-    work = _drop(options.schema) if drop else _diff(options) if diff else _replay(options)
+    _run(_drop(options.schema) if drop else _diff(options) if diff else _replay(options))
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
     try:
         asyncio.run(work)
     except DaybookError as error:
