@@ -108,7 +108,7 @@ async def test_records_that_keep_every_rule_are_valid_whoever_wrote_them(setting
     assert found.findings == ()
     changes = compare(earlier, certified(found)).changes
     assert changes[:2] == (
-        f"partition 0: 1 more entries, to position {log.heads[0].position}",
+        f"partition 0: 1 more entry, to position {log.heads[0].position}",
         "partition 0: voids 0, then 1",
     )
 

@@ -114,7 +114,7 @@ async def test_what_follows_a_certificate_continues_it(settings: Settings, pool:
     assert compared.contradictions == ()
     assert compared.changes[:2] == (
         "the second certificate was verified as the continuation of the first",
-        "partition 0: 1 more entries, to position 24",
+        "partition 0: 1 more entry, to position 24",
     )
 
 

@@ -40,7 +40,9 @@ def _pairs(before: Certificate, after: Certificate) -> Iterator[tuple[CertifiedP
 def _partition_changes(before: Certificate, after: Certificate) -> Iterator[str]:
     for old, new in _pairs(before, after):
         if new.position > old.position:
-            yield f"partition {new.partition}: {new.position - old.position} more entries, to position {new.position}"
+            count = new.position - old.position
+            entries = "1 more entry" if count == 1 else f"{count} more entries"
+            yield f"partition {new.partition}: {entries}, to position {new.position}"
         if new.voids != old.voids and UNSET not in (old.voids, new.voids):
             yield f"partition {new.partition}: voids {old.voids}, then {new.voids}"
 
@@ -52,7 +54,7 @@ def _table_changes(before: Certificate, after: Certificate) -> Iterator[str]:
     for old in before.tables:
         new = found.get(old.name)
         if new is not None and new != old:
-            yield f"table {old.name}: rows {old.rows}, then {new.rows}"
+            yield f"table {old.name}: rows {old.rows}, {'changed' if new.rows == old.rows else f'then {new.rows}'}"
 
 
 def _list_changes(word: str, before: set[str], after: set[str]) -> Iterator[str]:
