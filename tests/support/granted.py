@@ -14,6 +14,7 @@ from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.documents import blocks, page, section
 from support.driving import open_database
+from support.tables import SCHEMA
 
 ROLES = ("reader", "command", "projector", "auditor")
 PASSWORD = "of-a-throw-away-role"
@@ -43,12 +44,22 @@ async def granted(settings: Settings) -> AsyncIterator[Granted]:
     named = grants.replace("NOLOGIN", f"LOGIN PASSWORD '{PASSWORD}'")
     async with open_database(settings) as owner:
         await owner.execute(re.sub(rf"daybook_({'|'.join(ROLES)})", rf"{prefix}\1", named))
+        await _show_all_rows(owner, prefix)
         try:
             yield Granted(settings, owner, prefix)
         finally:
             for role in ROLES:
                 await owner.execute(f"DROP OWNED BY {prefix}{role}")
                 await owner.execute(f"DROP ROLE {prefix}{role}")
+
+
+async def _show_all_rows(owner: Connection, prefix: str) -> None:
+    """The names that the policies know are those of the whole cluster."""
+    await owner.execute(f"ALTER ROLE {prefix}command BYPASSRLS; ALTER ROLE {prefix}projector BYPASSRLS")
+    for table in SCHEMA:
+        policy = f"CREATE POLICY {prefix}{{0}} ON {table} FOR SELECT TO {prefix}{{0}} USING (true)"
+        if table != "auth.users":
+            await owner.execute(f"{policy.format('reader')}; {policy.format('auditor')}")
 
 
 def _grants(path: str, title: str) -> str:

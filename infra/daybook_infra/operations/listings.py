@@ -19,6 +19,7 @@ from daybook_infra.operations.listing_sql import (
 )
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import verify_migrations
+from daybook_infra.runtime.postgres.row_visibility import show_every_row
 from daybook_infra.runtime.settings import Settings
 
 APPLICATION: Final = "daybook-listing"
@@ -106,7 +107,8 @@ async def connections(
 @asynccontextmanager
 async def _open_tables(settings: Settings) -> AsyncIterator[OwnConnection]:
     await verify_migrations(settings)
-    async with connect(settings, APPLICATION) as connection:
+    async with connect(settings, APPLICATION) as connection, connection.transaction(readonly=True):
+        await show_every_row(connection)
         yield connection
 
 

@@ -71,11 +71,11 @@ async def find_missing_privileges(connection: Connection, required: Sequence[Req
         _grant_line(each, [privilege for privilege in each.privileges if (at, privilege) in lacking], role)
         for at, each in enumerate(required)
     ]
-    hidden = dict.fromkeys(required[row["at"]].table for row in rows if row["hidden"])
+    hidden = ", ".join(dict.fromkeys(required[row["at"]].table for row in rows if row["hidden"]))
     return [
         *(f"USAGE on schema {schema}: GRANT USAGE ON SCHEMA {schema} TO {role};" for schema in schemas),
         *filter(None, grants),
-        *(f"to see the rows of {table} (row-level security): ALTER ROLE {role} BYPASSRLS;" for table in hidden),
+        *([f"to see the rows of {hidden} (row-level security): ALTER ROLE {role} BYPASSRLS;"] if hidden else []),
     ]
 
 

@@ -10,6 +10,7 @@ from daybook_contracts.log.head import Checkpoint
 from daybook_infra.runtime.postgres.checkpoints import load_checkpoints
 from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.migrations import verify_migrations
+from daybook_infra.runtime.postgres.row_visibility import show_every_row
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.verify.report import Quarantine
 
@@ -36,11 +37,12 @@ class AuditSnapshot:
 
 @asynccontextmanager
 async def open_snapshot(settings: Settings) -> AsyncIterator[AuditSnapshot]:
-    """Raises `DatabaseAway`, and `DaybookError` if the migrations are not this version's."""
+    """Raises `DatabaseAway`, and `DaybookError` if the migrations are not this version's or a policy hides rows."""
     await verify_migrations(settings)
     async with connect(settings, "daybook-audit", statement_seconds=0) as connection:
         await connection.execute(BEGIN)
         await connection.execute(NO_LIMITS)
+        await show_every_row(connection)
         quarantined = tuple(Quarantine(*row) for row in await connection.fetch(QUARANTINED))
         yield AuditSnapshot(
             connection,
@@ -58,4 +60,5 @@ async def join_snapshot(settings: Settings, snapshot_id: str) -> AsyncIterator[O
         # The id comes from the server; SET takes no parameters.
         await connection.execute(f"SET TRANSACTION SNAPSHOT '{snapshot_id}'")
         await connection.execute(NO_LIMITS)
+        await show_every_row(connection)
         yield connection
