@@ -13,6 +13,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 
+from daybook_client.kafka.replies import Replies
 from daybook_command.kafka.answer_publisher import AnswerPublisher
 from daybook_command.shard.effects import Answer, Forward, RefusedRecord, Reply
 from daybook_command.shard.records import CommandRecord
@@ -20,7 +21,7 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.lenient_records import LenientRecords
-from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.settings import Settings
 
 NO_SERVER = "127.0.0.1:1"
@@ -33,7 +34,9 @@ Stored = tuple[set[int], list[bytes | None]]
 @asynccontextmanager
 async def answer_publisher(settings: Settings) -> AsyncIterator[AnswerPublisher]:
     topics = Topics(settings.topic_prefix)
-    publisher = AnswerPublisher(settings, topics, Replies(settings, topics.results, "test"))
+    publisher = AnswerPublisher(
+        settings, topics, Replies(connection_of(settings), topics.results, "test", partitions=settings.partitions)
+    )
     try:
         yield publisher
     finally:

@@ -9,11 +9,12 @@ from typing import TypeAlias
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
+from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.replies import Replies
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
-from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.settings import Settings
 from suites.door import Broker, PublisherContract
@@ -30,16 +31,22 @@ def to_send(value: bytes, partition: int = 1) -> CommandToSend:
 
 @asynccontextmanager
 async def publishing(settings: Settings, seconds: float = 5.0) -> AsyncIterator[CommandPublisher]:
-    publisher = CommandPublisher(settings, Topics(settings.topic_prefix).commands, "test", seconds)
+    publisher = CommandPublisher(connection_of(settings), Topics(settings.topic_prefix).commands, "test", seconds)
     try:
         yield publisher
     finally:
         await publisher.stop()
 
 
+def replies_on(settings: Settings, topic: str) -> Replies:
+    return Replies(connection_of(settings), topic, "test", partitions=settings.partitions)
+
+
 @asynccontextmanager
 async def replying(settings: Settings) -> AsyncIterator[Replies]:
-    replies = Replies(settings, Topics(settings.topic_prefix).results, "test")
+    replies = Replies(
+        connection_of(settings), Topics(settings.topic_prefix).results, "test", partitions=settings.partitions
+    )
     await replies.start()
     try:
         yield replies
@@ -159,7 +166,7 @@ async def test_replies_are_read_from_the_start_of_the_consumer_on(settings: Sett
 
 
 async def test_only_the_first_reply_counts_and_a_request_that_ended_gets_no_reply(settings: Settings) -> None:
-    replies = Replies(settings, "results", "test")
+    replies = replies_on(settings, "results")
     future = replies.expect("mine")
     assert replies.resolve("mine", b"1")
     assert replies.resolve("mine", b"2")
@@ -169,7 +176,9 @@ async def test_only_the_first_reply_counts_and_a_request_that_ended_gets_no_repl
 
 
 async def test_replies_have_a_fault_unless_they_are_running(settings: Settings) -> None:
-    replies = Replies(settings, Topics(settings.topic_prefix).results, "test")
+    replies = Replies(
+        connection_of(settings), Topics(settings.topic_prefix).results, "test", partitions=settings.partitions
+    )
     faults = [replies.fault]
     await replies.start()
     faults.append(replies.fault)
@@ -181,4 +190,4 @@ async def test_replies_have_a_fault_unless_they_are_running(settings: Settings) 
 async def test_replies_do_not_start_without_kafka(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False).model_copy(update={"kafka_bootstrap": NO_SERVER})
     with pytest.raises(KafkaAway):
-        await Replies(settings, "results", "test").start()
+        await replies_on(settings, "results").start()

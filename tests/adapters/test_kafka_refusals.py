@@ -8,6 +8,8 @@ from uuid import uuid4
 import pytest
 from pydantic import SecretStr
 
+from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.replies import Replies
 from daybook_command.kafka.log_writer import LogWriter
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import AppendUnknown
@@ -15,8 +17,7 @@ from daybook_contracts.entries.reading import read_entry
 from daybook_contracts.topics import Topics
 from daybook_infra.operations.status_report import collect_status
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
-from daybook_infra.runtime.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
-from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topics import TopicMismatch, ensure_topics, verify_topics
 from daybook_infra.runtime.settings import Settings
 from support.driving import eventually
@@ -124,7 +125,7 @@ async def test_a_publisher_without_write_rights_has_a_fault_until_they_are_grant
     topics = await create_topics(guarded, settings, Operation.DESCRIBE)
     # A producer cannot start without the right to write to at least one topic.
     await guarded.allow(Resource.TOPIC, topics.results, Operation.WRITE)
-    publisher = CommandPublisher(settings, topics.commands, "test", 5.0)
+    publisher = CommandPublisher(connection_of(settings), topics.commands, "test", 5.0)
     record = CommandToSend(0, b"key", b"value", [])
     assert await publisher.publish([record]) == [Fate.NOTHING_DONE]
     fault = publisher.fault
@@ -156,7 +157,7 @@ async def test_replies_without_read_rights_have_a_fault_until_they_are_granted(
     guarded: GuardedKafka, settings: Settings
 ) -> None:
     topics = await create_topics(guarded, settings, Operation.DESCRIBE)
-    replies = Replies(settings, topics.results, "test")
+    replies = Replies(connection_of(settings), topics.results, "test", partitions=settings.partitions)
     await replies.start()
 
     async def fault() -> str | None:

@@ -19,10 +19,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import orjson
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_client.kafka.replies import Replies
 from daybook_contracts.results import encode_record
 from daybook_contracts.topics import CORRELATION_ID
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
-from daybook_infra.runtime.kafka.replies import Replies
 from support.door_doubles import DoorAlone, accepted, rename
 from support.hostile_bodies import batches, envelopes, valid_batch, valid_envelope
 

@@ -5,12 +5,12 @@ from abc import ABC, abstractmethod
 
 import pytest
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.http.dependencies import Outcomes, Publisher, Users
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.entries.identity import Identity
 from daybook_contracts.results import Accepted, EntryRef
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from support.door_doubles import ORG, OTHER, USER, rename
 
 COMMAND: str = rename()["id"]

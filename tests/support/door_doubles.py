@@ -13,6 +13,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import SecretStr
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.replies import Replies
 from daybook_command.http.app import create_app
 from daybook_command.http.dependencies import DoorDependencies, Publisher
 from daybook_command.postgres.outcomes import Outcome
@@ -23,8 +26,6 @@ from daybook_contracts.topics import CORRELATION_ID
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.auth import Authenticator
 from daybook_infra.runtime.http.problems import RequestRefused
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
-from daybook_infra.runtime.kafka.replies import Replies
 from daybook_infra.runtime.settings import Settings
 from support.publisher import claims_of
 
@@ -162,7 +163,7 @@ class DoorAlone:
     ) -> None:
         own: dict[str, Any] = {"jwt_secret": SecretStr(SECRET), "wait_seconds": 0.05}
         self.settings = Settings.model_validate(own | changes)
-        self.replies = Replies(self.settings, "results", "test")
+        self.replies = Replies(KafkaConnection(""), "results", "test", partitions=self.settings.partitions)
         self.kafka = Kafka(self.replies)
         self.users = Users(self.kafka)
         self.outcomes = Outcomes()

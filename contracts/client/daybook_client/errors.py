@@ -11,3 +11,11 @@ class Misuse(ClientError):
 
 class CredentialsRefused(ClientError):
     """Daybook or Kafka does not accept the token or the login. Commands that this stopped had no effect."""
+
+
+class KafkaAway(ClientError):
+    """Kafka could not be reached, or did not answer in time."""
+
+
+class KafkaRefuses(KafkaAway):
+    """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""

@@ -2,6 +2,8 @@
 is a bug.
 """
 
+from daybook_client import errors as client_errors
+
 
 class DaybookError(Exception):
     """The message is for people: what is wrong, and what to do about it. It never holds a secret."""
@@ -11,7 +13,7 @@ class SettingsError(DaybookError):
     """A setting is wrong. The message has one line for each fault, with the name of the environment variable."""
 
 
-class KafkaAway(DaybookError):
+class KafkaAway(DaybookError, client_errors.KafkaAway):
     """Kafka could not be reached, or did not answer in time."""
 
 
@@ -21,7 +23,7 @@ class DatabaseAway(DaybookError):
     """
 
 
-class KafkaRefuses(KafkaAway):
+class KafkaRefuses(KafkaAway, client_errors.KafkaRefuses):
     """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""
 
 

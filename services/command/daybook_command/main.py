@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from prometheus_client import REGISTRY
 
+from daybook_client.kafka.command_publisher import CommandPublisher
+from daybook_client.kafka.replies import Replies
 from daybook_command.engine.effect_runner import EffectRunner
 from daybook_command.engine.engine import Engine
 from daybook_command.http.app import create_app, with_web_apps
@@ -30,8 +32,7 @@ from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
 from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
-from daybook_infra.runtime.kafka.command_publisher import CommandPublisher
-from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
@@ -89,10 +90,11 @@ async def open_service(settings: Settings, policy: ServicePolicy | None) -> Asyn
     async with AsyncExitStack() as closing:
         pool = await retry_at_start(lambda: open_pool(settings, "daybook-command"))
         closing.push_async_callback(close_pool, pool)
-        replies = Replies(settings, topics.results, "daybook-command-replies")
+        connection = connection_of(settings)
+        replies = Replies(connection, topics.results, "daybook-command-replies", partitions=settings.partitions)
         await retry_at_start(replies.start)
         closing.push_async_callback(replies.stop)
-        publisher = CommandPublisher(settings, topics.commands, "daybook-command-door", PUBLISH_SECONDS)
+        publisher = CommandPublisher(connection, topics.commands, "daybook-command-door", PUBLISH_SECONDS)
         closing.push_async_callback(publisher.stop)
         health.watch("replies", lambda: replies.fault)
         health.watch("publisher", lambda: publisher.fault)

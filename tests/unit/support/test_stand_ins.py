@@ -4,11 +4,11 @@ import random
 
 import pytest
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.shard.events import Acknowledged, AppendUnknown
 from daybook_command.shard.records import LogRecord
 from daybook_command.shard.snapshot import Needs, Snapshot
 from daybook_infra.runtime.errors import DatabaseAway
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from daybook_projector.partition.machine import Batch
 from daybook_projector.projections.changes import Change, Table, net_effect
 from daybook_projector.projections.write_phases import write_phases

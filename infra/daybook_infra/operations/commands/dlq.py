@@ -16,10 +16,10 @@ import click
 from daybook_contracts.entries.fields import Resolution
 from daybook_contracts.limits import RETRY_COUNT
 from daybook_contracts.senders.principals import InvalidPrincipal, Service, parse_publisher
+from daybook_contracts.senders.signer import Signer
 from daybook_infra.operations.bulk import BulkAction, Progress, Resolve, Retry, command_data, command_type, plan_passes
 from daybook_infra.operations.commands.progress import progress
 from daybook_infra.operations.server_settings import server_settings
-from daybook_infra.runtime.kafka.signer import Signer
 from daybook_infra.runtime.settings import Settings
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import click
 
 from daybook_contracts.results import Accepted, Pending, Result, encode_item, encode_record
 from daybook_contracts.senders.principals import InvalidPrincipal, parse_publisher
+from daybook_contracts.senders.signer import Signer
 from daybook_infra.operations.server_settings import server_settings
 from daybook_infra.operations.service_key import service_key
-from daybook_infra.runtime.kafka.signer import Signer
 from daybook_infra.runtime.settings import Settings
 
 REJECTED, UNKNOWN = 1, 3

@@ -1,54 +1,34 @@
-"""Kafka clients with the options that Daybook's guarantees need: settings in, unstarted aiokafka clients out."""
+"""Kafka clients for the Kafka that the settings name: settings in, unstarted aiokafka clients out."""
 
-import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Literal, Protocol, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaTimeoutError
 
-from daybook_infra.runtime.kafka.options import MIB, connection_options, fetch_options
-from daybook_infra.runtime.kafka.outages import OUTAGES, translated
-from daybook_infra.runtime.logs import get_logger
+from daybook_client.kafka import clients
+from daybook_client.kafka.clients import HEARTBEAT_MS, MAX_REQUEST_BYTES, SESSION_TIMEOUT_MS, close_quietly, start
+from daybook_infra.runtime.kafka.options import connection_of, connection_options
+from daybook_infra.runtime.kafka.outages import translated
 from daybook_infra.runtime.settings import Settings
 
-# The dead-letter topic's limit, the largest of all (docs/log.md, rule 6).
-MAX_REQUEST_BYTES = 5 * MIB
-# The group notices a dead member after this time. By default, brokers refuse less than 6 s.
-SESSION_TIMEOUT_MS = 6_000
-# Other members learn of a new generation at their next heartbeat. Apart from the session timeout, this is most of the
-# time that a takeover takes.
-HEARTBEAT_MS = 250
-
-log = get_logger(__name__)
-
-
-class Stoppable(Protocol):
-    async def stop(self) -> None: ...
-
-
-Client = TypeVar("Client", AIOKafkaProducer, AIOKafkaConsumer)
+__all__ = [
+    "HEARTBEAT_MS",
+    "MAX_REQUEST_BYTES",
+    "SESSION_TIMEOUT_MS",
+    "admin",
+    "close_quietly",
+    "consumer",
+    "producer",
+    "start",
+]
 
 
 def producer(
     settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
 ) -> AIOKafkaProducer:
-    """Idempotent, `acks=all`, no lingering. `batch_bytes` bounds a record batch before compression. A send has no
-    timeout of its own: give each a deadline. If a deadline passes, close the producer, because its sequence numbers are
-    no longer valid.
-    """
-    return AIOKafkaProducer(
-        **connection_options(settings, client_id),
-        enable_idempotence=True,
-        acks="all",
-        linger_ms=0,
-        max_batch_size=batch_bytes,
-        max_request_size=MAX_REQUEST_BYTES,
-        compression_type="zstd" if compressed else None,
-    )
+    """The client's `producer`."""
+    return clients.producer(connection_of(settings), client_id, batch_bytes=batch_bytes, compressed=compressed)
 
 
 def consumer(
@@ -57,21 +37,10 @@ def consumer(
     *topics: str,
     group: str | None = None,
     bulk: bool = False,
-    reset: Literal["earliest", "latest", "none"] = "earliest",
+    reset: clients.Reset = "earliest",
 ) -> AIOKafkaConsumer:
-    """Commits nothing by itself. `bulk`: fetches for throughput (projector, auditor), else for latency. Without topics
-    and a group, call `assign` and `seek`.
-    """
-    return AIOKafkaConsumer(
-        *topics,
-        **connection_options(settings, client_id),
-        **fetch_options(bulk=bulk),
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset=reset,
-        session_timeout_ms=SESSION_TIMEOUT_MS,
-        heartbeat_interval_ms=HEARTBEAT_MS,
-    )
+    """The client's `consumer`."""
+    return clients.consumer(connection_of(settings), client_id, *topics, group=group, bulk=bulk, reset=reset)
 
 
 @asynccontextmanager
@@ -84,56 +53,3 @@ async def admin(settings: Settings) -> AsyncIterator[AIOKafkaAdminClient]:
             yield client
         finally:
             await client.close()
-
-
-async def start(client: Client) -> Client:
-    """Starts a producer or consumer. If that fails or is cancelled, closes the client."""
-    try:
-        await client.start()
-    except BaseException:  # a cancellation too: a half-started client must not stay connected
-        await close_quietly(client)
-        raise
-    return client
-
-
-async def close_quietly(client: Stoppable, seconds: float = 5.0) -> None:
-    """Stops a client, but waits no longer than twice `seconds`: aiokafka's `stop` has no deadline of its own. The
-    outcome of records that a producer still held is then unknown.
-    """
-    stopping = asyncio.create_task(client.stop())
-    await asyncio.wait([stopping], timeout=seconds)
-    fault = _stop_fault(stopping)
-    if fault is not None:
-        log.warning("kafka_client_abandoned", client=type(client).__name__, reason=fault)
-        if isinstance(client, AIOKafkaProducer):
-            await _close_at_once(client, seconds)
-
-
-def _stop_fault(stopping: "asyncio.Task[None]") -> str | None:
-    """Why a client did not stop properly; None if it did."""
-    if not stopping.done():
-        stopping.cancel()
-        return "deadline passed"
-    # If Kafka is away, a consumer's `stop` may cancel itself.
-    error = None if stopping.cancelled() else stopping.exception()
-    if error is not None and not isinstance(error, OUTAGES):
-        raise error
-    return None if error is None else repr(error)
-
-
-async def _close_at_once(producer: AIOKafkaProducer, seconds: float) -> None:
-    # Uses private attributes, because aiokafka cannot close a producer at once. Its sender task would go on retrying,
-    # and could append to a log that other writers have extended meanwhile.
-    accumulator = producer._message_accumulator  # noqa: SLF001 - as said above
-    accumulator.fail_all(KafkaTimeoutError("closed before it was acknowledged"))
-    for batch in itertools.chain(accumulator._pending_batches, *accumulator._batches.values()):  # noqa: SLF001 - as above
-        if batch._drain_waiter.done():  # noqa: SLF001 - as above
-            batch._drain_waiter.exception()  # noqa: SLF001 - or asyncio would complain of an error that is never retrieved
-    sender = producer._sender.sender_task  # noqa: SLF001 - as above
-    if sender is not None:
-        sender.cancel()
-    try:
-        async with asyncio.timeout(seconds):
-            await producer.client.close()
-    except OUTAGES as error:
-        log.warning("kafka_connection_abandoned", reason=str(error) or "deadline passed")

@@ -15,9 +15,10 @@ from aiokafka.errors import (
     for_code,
 )
 
+from daybook_client.kafka.refusals import describe_denial
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.clients import admin
-from daybook_infra.runtime.kafka.refusals import describe_denial
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.topic_rules import (
     Denied,
     TopicSpec,
@@ -128,7 +129,7 @@ async def _verify_group(client: AIOKafkaAdminClient, settings: Settings, group: 
     try:
         await client.find_coordinator(group)
     except GroupAuthorizationFailedError as error:
-        raise DaybookError(describe_denial(settings, GroupAuthorizationFailedError(group))) from error
+        raise DaybookError(describe_denial(connection_of(settings), GroupAuthorizationFailedError(group))) from error
     except BrokerResponseError:
         # There is no coordinator yet: Kafka creates its offsets topic on the first request for a group.
         return

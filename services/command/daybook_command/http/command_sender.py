@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.domain.registry import users_named
 from daybook_command.http.dependencies import DoorDependencies
 from daybook_command.http.time_slices import TimeSlices
@@ -21,9 +22,8 @@ from daybook_contracts.commands.users import RegisterUser
 from daybook_contracts.results import Pending, Rejected, Result, decode_result, problem
 from daybook_contracts.routing import partition_of
 from daybook_contracts.senders.principals import Principal, Service
+from daybook_contracts.senders.signer import Signer
 from daybook_contracts.topics import COMMAND_EVENT, DOOR_HTTP, event_headers
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
-from daybook_infra.runtime.kafka.signer import Signer
 
 Answer = Result | Pending
 T = TypeVar("T")

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from daybook_client.kafka.command_publisher import CommandToSend, Fate
 from daybook_command.postgres.outcomes import Outcome
 from daybook_contracts.senders.policy import ServicePolicy
 from daybook_contracts.topics import Headers
 from daybook_infra.runtime.health import Health
-from daybook_infra.runtime.kafka.command_publisher import CommandToSend, Fate
 from daybook_infra.runtime.settings import Settings
 
 

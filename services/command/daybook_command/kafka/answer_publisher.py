@@ -7,11 +7,12 @@ from dataclasses import replace
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
+from daybook_client.kafka.replaceable import ReplaceableProducer
+from daybook_client.kafka.replies import Replies
 from daybook_command.kafka.answer_records import OutgoingRecord, records_of
 from daybook_command.shard.effects import Answer, Reply
 from daybook_contracts.topics import Topics
-from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
-from daybook_infra.runtime.kafka.replies import Replies
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 
@@ -28,12 +29,12 @@ class AnswerPublisher:
     """A record may be published twice. This is harmless, because readers recognise commands by their ids."""
 
     def __init__(self, settings: Settings, topics: Topics, replies: Replies) -> None:
-        self._topics = topics
+        self._topics, connection = topics, connection_of(settings)
         self._replies = replies
         # Not compressed: any client may ask for a reply, and some cannot decompress (kafkajs, aiokafka without
         # cramjam).
-        self._results = ReplaceableProducer(settings, "daybook-command-results", compressed=False)
-        self._commands = ReplaceableProducer(settings, "daybook-command-answers")
+        self._results = ReplaceableProducer(connection, "daybook-command-results", compressed=False)
+        self._commands = ReplaceableProducer(connection, "daybook-command-answers")
 
     async def stop(self) -> None:
         await asyncio.gather(self._results.stop(), self._commands.stop())

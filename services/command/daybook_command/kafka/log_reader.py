@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from daybook_client.kafka.replaceable import ReplaceableConsumer
 from daybook_command.shard.records import LogRecord
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.lost_batch import offsets_of
-from daybook_infra.runtime.kafka.replaceable import ReplaceableConsumer
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.settings import Settings
 
 # If the partition's leader does not answer for this time, it counts as away; the caller tries again.
@@ -34,8 +35,10 @@ class LogReader:
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
         self._places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        self._reading = ReplaceableConsumer(settings, "daybook-command-log", start_seconds=STALL_SECONDS)
-        self._asking = ReplaceableConsumer(settings, "daybook-command-probe", start_seconds=STALL_SECONDS)
+        self._reading = ReplaceableConsumer(connection_of(settings), "daybook-command-log", start_seconds=STALL_SECONDS)
+        self._asking = ReplaceableConsumer(
+            connection_of(settings), "daybook-command-probe", start_seconds=STALL_SECONDS
+        )
         self._read_lock, self._ask_lock = asyncio.Lock(), asyncio.Lock()
 
     async def stop(self) -> None:

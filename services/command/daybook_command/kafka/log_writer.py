@@ -9,13 +9,14 @@ from aiokafka.errors import (
     RecordListTooLargeError,
 )
 
+from daybook_client.kafka.refusals import describe_error
+from daybook_client.kafka.replaceable import ReplaceableProducer
 from daybook_command.shard.effects import Append, LogAppend
 from daybook_command.shard.events import Acknowledged, AppendRefused, AppendUnknown
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.failpoints import failpoint
 from daybook_infra.runtime.kafka.entry_batches import MAX_BATCH_BYTES, EntryRecord, entry_batch, entry_record
-from daybook_infra.runtime.kafka.refusals import describe_error
-from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.settings import Settings
 
 APPEND_SECONDS = 10.0
@@ -31,8 +32,10 @@ class LogWriter:
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._topic = topic
-        self._producers = ReplaceableProducer(settings, "daybook-command-log-writer", batch_bytes=MAX_BATCH_BYTES)
-        self._settings = settings
+        self._connection = connection_of(settings)
+        self._producers = ReplaceableProducer(
+            self._connection, "daybook-command-log-writer", batch_bytes=MAX_BATCH_BYTES
+        )
         self._unknown_at: dict[int, float] = {}
         self._reason = ""
 
@@ -67,7 +70,7 @@ class LogWriter:
         except _REFUSALS as error:
             return AppendRefused(f"Kafka refused the batch: {error!r}")
         except KafkaAway as away:
-            self._reason = describe_error(self._settings, away.__cause__ or away)
+            self._reason = describe_error(self._connection, away.__cause__ or away)
             return AppendUnknown()
         # If the producer retries a batch that the broker already has, the broker acknowledges it without an offset.
         return Acknowledged(None if metadata is None or metadata.offset < 0 else metadata.offset)

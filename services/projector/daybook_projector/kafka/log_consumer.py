@@ -8,10 +8,10 @@ from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 
+from daybook_client.kafka.refusals import DENIALS
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import KafkaAway
 from daybook_infra.runtime.kafka.outages import translated
-from daybook_infra.runtime.kafka.refusals import DENIALS
 from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.kafka.feed import Feed

@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
+from daybook_client.kafka.command_publisher import Fate
 from daybook_contracts.limits import BATCH_BYTES
-from daybook_infra.runtime.kafka.command_publisher import Fate
 from support.door_doubles import OTHER, USER, DoorAlone, accepted, problem_of, rejected, rename, undecided
 
 ORG_2 = "00000000-0000-4000-8000-000000000002"

@@ -6,9 +6,9 @@ from uuid import UUID
 import pytest
 from starlette.types import Message
 
+from daybook_client.kafka.command_publisher import Fate
 from daybook_command.http.command_sender import MAX_WAITING
 from daybook_contracts.routing import partition_of
-from daybook_infra.runtime.kafka.command_publisher import Fate
 from support.door_doubles import ENTRY, ORG, OTHER, USER, DoorAlone, problem_of, rejected, rename, undecided
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

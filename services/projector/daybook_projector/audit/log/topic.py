@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
+from daybook_client.kafka.refusals import is_hidden
 from daybook_contracts.log.admission import VoidReason, admit
 from daybook_contracts.log.head import Head
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.errors import DaybookError, KafkaAway
 from daybook_infra.runtime.kafka.clients import close_quietly, consumer, start
+from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.kafka.outages import translated
-from daybook_infra.runtime.kafka.refusals import is_hidden
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.audit.log.place import SourceRecord
 
@@ -41,7 +42,7 @@ class TopicLog:
         """Find out whether the topic exists. Raises `KafkaRefuses` if this client may not see it."""
         async with translated(self._settings, f"{self.topic} cannot be found", seconds=ANSWER_SECONDS):
             self.is_there = self.topic in await self._consumer.topics()
-            if not self.is_there and await is_hidden(self._settings, self.topic):
+            if not self.is_there and await is_hidden(connection_of(self._settings), self.topic):
                 raise TopicAuthorizationFailedError(self.topic)
 
     async def require_partitions(self) -> None:

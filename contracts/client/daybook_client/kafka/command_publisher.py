@@ -1,6 +1,7 @@
 """Publishes to the commands topic: records in, the fate of each out. `Replies` receives the results."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,13 +9,12 @@ from enum import StrEnum
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError
 
+from daybook_client.errors import KafkaAway
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.outages import translated
+from daybook_client.kafka.refusals import describe_error
+from daybook_client.kafka.replaceable import ReplaceableProducer
 from daybook_contracts.topics import Headers
-from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka.outages import translated
-from daybook_infra.runtime.kafka.refusals import describe_error
-from daybook_infra.runtime.kafka.replaceable import ReplaceableProducer
-from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.settings import Settings
 
 START_SECONDS = 30.0
 # `fault` reports a failure for this long, not for ever: an unready process gets no commands, so it could never show
@@ -29,7 +29,7 @@ _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizati
 
 Ack = asyncio.Future[object]
 
-log = get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,11 @@ class CommandPublisher:
     call.
     """
 
-    def __init__(self, settings: Settings, topic: str, client_id: str, seconds: float) -> None:
+    def __init__(self, connection: KafkaConnection, topic: str, client_id: str, seconds: float) -> None:
         self._topic = topic
         self._seconds = seconds
-        self._producers = ReplaceableProducer(settings, client_id)
-        self._settings = settings
+        self._producers = ReplaceableProducer(connection, client_id)
+        self._connection = connection
         self._failed_at: float | None = None
         self._reason = ""
 
@@ -73,7 +73,7 @@ class CommandPublisher:
 
     async def count_partitions(self) -> int:
         """How many partitions the commands topic has. Raises KafkaAway."""
-        async with translated(self._settings, seconds=START_SECONDS):
+        async with translated(self._connection, seconds=START_SECONDS):
             producer = await self._producers.get()
             return len(await producer.partitions_for(self._topic))
 
@@ -85,22 +85,22 @@ class CommandPublisher:
         partition also keep the order of calls, if each call is awaited before the next one.
         """
         try:
-            async with translated(self._settings, PROBLEM, seconds=self._seconds):
+            async with translated(self._connection, PROBLEM, seconds=self._seconds):
                 producer = await self._producers.get()
         except KafkaAway as away:
             self._note_failure(str(away))
-            log.warning("commands_not_published", reason=str(away))
+            log.warning("commands_not_published", extra={"reason": str(away)})
             return _nothing_done(len(records))
         deadline = asyncio.get_running_loop().time() + self._seconds
         acks: list[Ack] = []
         try:
-            async with translated(self._settings, PROBLEM, seconds=self._seconds):
+            async with translated(self._connection, PROBLEM, seconds=self._seconds):
                 for number, each in enumerate(records):
                     if number % RECORDS_IN_A_TURN == RECORDS_IN_A_TURN - 1:
                         await asyncio.sleep(0)  # `send` never yields to other tasks while its buffer has room
                     acks.append(await self._send(producer, each))  # one by one: earlier acks must survive an exception
         except KafkaAway as away:
-            log.warning("commands_not_published", reason=str(away))
+            log.warning("commands_not_published", extra={"reason": str(away)})
         return self._await_fates(producer, acks, len(records), deadline)
 
     async def _send(self, producer: AIOKafkaProducer, each: CommandToSend) -> Ack:
@@ -120,13 +120,9 @@ class CommandPublisher:
             self._failed_at = None
         else:
             error = next(filter(None, map(_error_of, acks)), TimeoutError("not acknowledged in time"))
-            self._note_failure(f"{PROBLEM}: {describe_error(self._settings, error)}")
-            log.warning(
-                "producer_discarded",
-                reason=self._reason,
-                unknown=fates.count(Fate.UNKNOWN),
-                unsent=count - len(acks),
-            )
+            self._note_failure(f"{PROBLEM}: {describe_error(self._connection, error)}")
+            unknown, unsent = fates.count(Fate.UNKNOWN), count - len(acks)
+            log.warning("producer_discarded", extra={"reason": self._reason, "unknown": unknown, "unsent": unsent})
             self._producers.discard(producer)
         return fates + [Fate.NOTHING_DONE] * (count - len(acks))
 

@@ -7,9 +7,9 @@ from typing import TypedDict
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.outages import OUTAGES, translated
-from daybook_infra.runtime.settings import Settings
+from daybook_client.kafka import clients as kafka
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.outages import OUTAGES, translated
 
 
 class ProducerOptions(TypedDict):
@@ -23,9 +23,9 @@ class ReplaceableProducer:
     """
 
     def __init__(
-        self, settings: Settings, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
+        self, connection: KafkaConnection, client_id: str, *, batch_bytes: int = 512 * 1024, compressed: bool = True
     ) -> None:
-        self._settings = settings
+        self._connection = connection
         self._client_id = client_id
         self._options: ProducerOptions = {"batch_bytes": batch_bytes, "compressed": compressed}
         self._producer: AIOKafkaProducer | None = None
@@ -42,7 +42,7 @@ class ReplaceableProducer:
         """
         producer: AIOKafkaProducer | None = None
         try:
-            async with translated(self._settings, problem, seconds=seconds, passing=passing):
+            async with translated(self._connection, problem, seconds=seconds, passing=passing):
                 producer = await self.get()
                 yield producer
         except Exception:  # after any error, the outcome of records may be unknown; raised again below
@@ -53,7 +53,7 @@ class ReplaceableProducer:
         """A started producer. Raises aiokafka's errors: call it inside `translated`, with a deadline."""
         async with self._starting:
             if self._producer is None:
-                self._producer = await kafka.start(kafka.producer(self._settings, self._client_id, **self._options))
+                self._producer = await kafka.start(kafka.producer(self._connection, self._client_id, **self._options))
             return self._producer
 
     def discard(self, producer: AIOKafkaProducer | None) -> None:
@@ -73,8 +73,8 @@ class ReplaceableProducer:
 class ReplaceableConsumer:
     """A consumer without a group, for one user at a time. `start_seconds` bounds its start."""
 
-    def __init__(self, settings: Settings, client_id: str, *, start_seconds: float) -> None:
-        self._settings = settings
+    def __init__(self, connection: KafkaConnection, client_id: str, *, start_seconds: float) -> None:
+        self._connection = connection
         self._client_id = client_id
         self._start_seconds = start_seconds
         self._consumer: AIOKafkaConsumer | None = None
@@ -84,7 +84,7 @@ class ReplaceableConsumer:
         """A started consumer. If Kafka fails in the body, the consumer is stopped and `KafkaAway` is raised (see
         `translated`).
         """
-        async with translated(self._settings, problem):
+        async with translated(self._connection, problem):
             try:
                 yield await self._get()
             except OUTAGES:
@@ -94,7 +94,7 @@ class ReplaceableConsumer:
     async def _get(self) -> AIOKafkaConsumer:
         if self._consumer is None:
             async with asyncio.timeout(self._start_seconds):
-                self._consumer = await kafka.start(kafka.consumer(self._settings, self._client_id, bulk=True))
+                self._consumer = await kafka.start(kafka.consumer(self._connection, self._client_id, bulk=True))
         return self._consumer
 
     async def stop(self) -> None:

@@ -21,48 +21,49 @@ from aiokafka.errors import (
 )
 from aiokafka.protocol.metadata import MetadataRequest
 
-from daybook_infra.runtime.kafka.options import connection_options
-from daybook_infra.runtime.settings import Settings, env_name
+from daybook_client.kafka.connection import KafkaConnection
 
 DENIALS: Final = (TopicAuthorizationFailedError, GroupAuthorizationFailedError, ClusterAuthorizationFailedError)
 ASK_SECONDS = 5.0
 
 
-def describe_denial(settings: Settings, error: BaseException) -> str | None:
+def describe_denial(connection: KafkaConnection, error: BaseException) -> str | None:
     """The missing ACL; None if the error is not one of `DENIALS`."""
     match error:
         case TopicAuthorizationFailedError():
-            return f"{_client_name(settings)} is not authorised for topic {_names_in(error)}: an ACL is missing"
+            return f"{_client_name(connection)} is not authorised for topic {_names_in(error)}: an ACL is missing"
         case GroupAuthorizationFailedError():
-            return f"{_client_name(settings)} is not authorised for group {_names_in(error)}: an ACL (Read) is missing"
+            return (
+                f"{_client_name(connection)} is not authorised for group {_names_in(error)}: an ACL (Read) is missing"
+            )
         case ClusterAuthorizationFailedError():
-            return f"{_client_name(settings)} is not authorised to write to any topic: an ACL (Write) is missing"
+            return f"{_client_name(connection)} is not authorised to write to any topic: an ACL (Write) is missing"
         case _:
             return None
 
 
-def describe_error(settings: Settings, error: BaseException) -> str:
+def describe_error(connection: KafkaConnection, error: BaseException) -> str:
     """A text for health and logs: the missing ACL, or else the error itself."""
-    return describe_denial(settings, error) or repr(error)
+    return describe_denial(connection, error) or repr(error)
 
 
-async def find_refusal(settings: Settings) -> str | None:
+async def find_refusal(connection: KafkaConnection) -> str | None:
     """Why a reachable broker refuses this client; None if no broker gives a reason."""
-    options = connection_options(settings, "daybook-asks-why")
+    options = connection.options("daybook-asks-why")
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
                 await _request_metadata(host, port, options, [])
         except (KafkaError, OSError) as error:
-            reason = _refusal_text(settings, error)
+            reason = _refusal_text(connection, error)
             if reason is not None:
                 return f"Kafka at {host}:{port} {reason}"
     return None
 
 
-async def is_hidden(settings: Settings, topic: str) -> bool:
+async def is_hidden(connection: KafkaConnection, topic: str) -> bool:
     """Whether this client may not see the topic. A list of all topics omits it then, as if it did not exist."""
-    options = connection_options(settings, "daybook-asks-why")
+    options = connection.options("daybook-asks-why")
     for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
         try:
             async with asyncio.timeout(ASK_SECONDS):
@@ -89,26 +90,26 @@ class _Closed(KafkaError):
     """The broker closed the connection after the API versions exchange."""
 
 
-def _refusal_text(settings: Settings, error: Exception) -> str | None:
+def _refusal_text(connection: KafkaConnection, error: Exception) -> str | None:
     match error:
         case SaslAuthenticationFailed() | AuthenticationFailedError():
-            check = f"check {env_name('kafka_user')} and {env_name('kafka_password')}"
-            return f"refuses {_client_name(settings)}: SASL authentication failed; {check}"
+            check = "check DAYBOOK_KAFKA_USER and DAYBOOK_KAFKA_PASSWORD"
+            return f"refuses {_client_name(connection)}: SASL authentication failed; {check}"
         case UnsupportedSaslMechanismError():
-            return f"does not accept {settings.kafka_sasl}: check {env_name('kafka_sasl')}"
+            return f"does not accept {connection.sasl}: check DAYBOOK_KAFKA_SASL"
         case IllegalSaslStateError():
-            return f"does not use SASL at this port: check {env_name('kafka_security')}"
+            return "does not use SASL at this port: check DAYBOOK_KAFKA_SECURITY"
         case ssl.SSLError():
-            settings_of_tls = f"{env_name('kafka_security')} and {env_name('kafka_ca_file')}"
-            return f"refuses TLS or has an untrusted certificate ({error.reason}): check {settings_of_tls}"
+            check = "check DAYBOOK_KAFKA_SECURITY and DAYBOOK_KAFKA_CA_FILE"
+            return f"refuses TLS or has an untrusted certificate ({error.reason}): {check}"
         case _Closed() | ConnectionResetError():
-            return f"closes the connection: does it speak {settings.kafka_security}? check {env_name('kafka_security')}"
+            return f"closes the connection: does it speak {connection.security}? check DAYBOOK_KAFKA_SECURITY"
         case _:
             return None
 
 
-def _client_name(settings: Settings) -> str:
-    return f"user {settings.kafka_user}" if settings.kafka_user else "this client"
+def _client_name(connection: KafkaConnection) -> str:
+    return f"user {connection.user}" if connection.user else "this client"
 
 
 def _names_in(error: KafkaError) -> str:

@@ -3,33 +3,33 @@ process reads one partition of the results topic, chosen at random when it start
 """
 
 import asyncio
+import logging
 import secrets
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from daybook_client.errors import KafkaAway
+from daybook_client.kafka import clients as kafka
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.outages import translated
 from daybook_contracts.topics import CORRELATION_ID, REPLY_PARTITION, Headers
-from daybook_infra.runtime.errors import KafkaAway
-from daybook_infra.runtime.kafka import clients as kafka
-from daybook_infra.runtime.kafka.outages import translated
-from daybook_infra.runtime.logs import get_logger
-from daybook_infra.runtime.settings import Settings
 
 START_SECONDS = 30.0
 POLL_MS = 1_000
 PAUSE_SECONDS = 1.0
 
-log = get_logger(__name__)
+log = logging.getLogger(__name__)
 
 
 class Replies:
     """Drops replies that no caller expects; their outcomes are still in the log."""
 
-    def __init__(self, settings: Settings, topic: str, client_id: str, *, partitions: int | None = None) -> None:
-        """`partitions`: the topic's number of partitions, if it may differ from the settings."""
-        self._settings = settings
+    def __init__(self, connection: KafkaConnection, topic: str, client_id: str, *, partitions: int) -> None:
+        """`partitions`: the topic's number of partitions."""
+        self._connection = connection
         self._client_id = client_id
         self._waiting: dict[str, asyncio.Future[bytes]] = {}
-        self._place = TopicPartition(topic, secrets.randbelow(partitions or settings.partitions))
+        self._place = TopicPartition(topic, secrets.randbelow(partitions))
         self._consumer: AIOKafkaConsumer | None = None
         self._reading: asyncio.Task[None] | None = None
         self._read_fault: str | None = None
@@ -52,9 +52,9 @@ class Replies:
 
     async def start(self) -> None:
         """Returns once every reply from now on will be seen. Raises KafkaAway."""
-        consumer = kafka.consumer(self._settings, self._client_id, reset="latest")
+        consumer = kafka.consumer(self._connection, self._client_id, reset="latest")
         try:
-            async with translated(self._settings, seconds=START_SECONDS):
+            async with translated(self._connection, seconds=START_SECONDS):
                 await consumer.start()
                 consumer.assign([self._place])
                 # Seeking is lazy: only asking for the position fixes the end.
@@ -100,11 +100,11 @@ class Replies:
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         while True:
             try:
-                async with translated(self._settings, "the results topic cannot be read"):
+                async with translated(self._connection, "the results topic cannot be read"):
                     polled = await consumer.getmany(self._place, timeout_ms=POLL_MS)
             except KafkaAway as away:
                 self._read_fault = str(away)
-                log.warning("replies_interrupted", reason=str(away))
+                log.warning("replies_interrupted", extra={"reason": str(away)})
                 await asyncio.sleep(PAUSE_SECONDS)
                 continue
             self._read_fault = None

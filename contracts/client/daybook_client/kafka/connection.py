@@ -1,0 +1,61 @@
+"""How to reach Kafka: servers, security and login in, keyword arguments of aiokafka's clients out."""
+
+import ssl
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from daybook_client.errors import KafkaAway, KafkaRefuses, Misuse
+
+MIB = 1024 * 1024
+REQUEST_TIMEOUT_MS = 10_000
+# A broker answers a client's fetches one at a time, so a partition that was just taken over may wait this long for an
+# earlier fetch of other partitions.
+FETCH_WAIT_MS = 100
+
+Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+Sasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """`bootstrap`: servers, `host:port,…`. `ca_file`: trusted authorities in PEM; if empty, the system's. `away`,
+    `refuses`: what to raise if Kafka cannot be reached, or refuses this client.
+    """
+
+    bootstrap: str
+    security: Security = "PLAINTEXT"
+    sasl: Sasl = "SCRAM-SHA-512"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
+    away: type[KafkaAway] = KafkaAway
+    refuses: type[KafkaAway] = KafkaRefuses
+
+    def options(self, client_id: str) -> dict[str, Any]:
+        """The keyword arguments that all of aiokafka's clients share. Raises Misuse if no server is named."""
+        # A list, because FastStream takes a string for a single server, even if it contains commas.
+        servers = [server.strip() for server in self.bootstrap.split(",") if server.strip()]
+        if not servers:
+            raise Misuse("no Kafka server is named: give it as host:port")
+        options: dict[str, Any] = {
+            "bootstrap_servers": servers,
+            "client_id": client_id,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            "security_protocol": self.security,
+        }
+        if self.security.endswith("SSL"):
+            options["ssl_context"] = ssl.create_default_context(cafile=self.ca_file or None)
+        if self.security.startswith("SASL"):
+            options["sasl_mechanism"] = self.sasl
+            options["sasl_plain_username"] = self.user
+            options["sasl_plain_password"] = self.password
+        return options
+
+
+def fetch_options(*, bulk: bool) -> dict[str, int]:
+    """`bulk`: for throughput (projector, auditor), else for latency."""
+    if bulk:
+        return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": FETCH_WAIT_MS}
+    # The limit for a partition must be at least the largest batch, 4 MiB, or fetching would never get past such a
+    # batch.
+    return {"max_partition_fetch_bytes": 4 * MIB, "fetch_min_bytes": 1, "fetch_max_wait_ms": FETCH_WAIT_MS}

@@ -1,0 +1,91 @@
+"""Sends commands over Kafka and receives their replies: commands' bytes in, an exchange of fates and replies out."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from daybook_client.kafka.command_publisher import CommandPublisher, CommandToSend, Fate
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.replies import Replies
+from daybook_contracts.routing import partition_of
+from daybook_contracts.senders.signer import Signer
+from daybook_contracts.topics import COMMAND_EVENT, Topics, event_headers
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`value` is published unchanged; the ids are in lower case."""
+
+    command_id: str
+    key: str
+    value: bytes
+    traceparent: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One fate and one reply for each request, in order. Call `end` when you no longer wait for replies."""
+
+    fates: Awaitable[list[Fate]]
+    replies: Sequence["asyncio.Future[bytes]"]
+    _correlation_ids: Sequence[str]
+    _registry: Replies
+
+    def end(self) -> None:
+        for correlation_id in self._correlation_ids:
+            self._registry.forget(correlation_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """Publishes commands, each with headers that name its sender and direct its reply to this process."""
+
+    signer: Signer
+    partitions: int
+    _publisher: CommandPublisher
+    _replies: Replies
+    # Makes correlation ids unique, because other processes may read the same partition of the results topic.
+    _process: str = field(default_factory=lambda: secrets.token_hex(8))
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    async def publish(self, requests: Sequence[Request]) -> Exchange:
+        """Gives the commands to the producer, in order. Those with one key are decided in the order of the calls, if
+        each call is awaited before the next one.
+        """
+        correlation_ids = [f"{self._process}-{next(self._numbers)}" for _ in requests]
+        replies = [self._replies.expect(each) for each in correlation_ids]
+        records = [self._record(*each) for each in zip(requests, correlation_ids, strict=True)]
+        fates = await self._publisher.hand_over(records)
+        return Exchange(fates, replies, correlation_ids, self._replies)
+
+    def _record(self, request: Request, correlation_id: str) -> CommandToSend:
+        headers = event_headers(COMMAND_EVENT, request.command_id, request.key, request.traceparent)
+        headers += self.signer.headers(request.value)
+        headers += self._replies.headers(correlation_id)
+        partition = partition_of(request.key, self.partitions)
+        return CommandToSend(partition, request.key.encode(), request.value, headers)
+
+
+@asynccontextmanager
+async def requesting(
+    connection: KafkaConnection, topic_prefix: str, client_id: str, signer: Signer, seconds: float
+) -> AsyncIterator[Requests]:
+    """Connected, and reading replies. Raises `connection.away` if Kafka cannot be reached. `seconds`: how long to wait
+    for a connection, and then for the acknowledgement of each call.
+    """
+    topics = Topics(topic_prefix)
+    publisher = CommandPublisher(connection, topics.commands, client_id, seconds)
+    try:
+        # Read from Kafka, so that senders need not know DAYBOOK_PARTITIONS.
+        partitions = await publisher.count_partitions()
+        replies = Replies(connection, topics.results, client_id, partitions=partitions)
+        await replies.start()
+        try:
+            yield Requests(signer, partitions, publisher, replies)
+        finally:
+            await replies.stop()
+    finally:
+        await publisher.stop()
