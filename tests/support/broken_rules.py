@@ -1,9 +1,18 @@
 """Exports whose entries break one rule each, with the finding that a verifier must report first."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from support import chain
-from support.broken_columns import STRANGER, alone, columns_broken, columns_kept, without
+from support.broken_columns import (
+    STRANGER,
+    alone,
+    columns_broken,
+    columns_in_excess,
+    columns_kept,
+    redacted_columns_broken,
+    without,
+)
 from support.chain import ZEROS, Json
 from support.exports import (
     LOG,
@@ -132,56 +141,65 @@ def times_broken() -> Iterator[Export]:
     yield Export("created_at after one that is no time", export_of({2: lines(three)}), first)
 
 
-def filtered_broken() -> Iterator[Export]:
-    """Filtered exports of entries from the honest log."""
-    whole = LOG[2]
-    file = lines(whole)
+WHOLE = LOG[2]
+FILTERED = lines(WHOLE)
 
-    def case(name: str, chosen: list[bytes], span: tuple[int, int], first: Json) -> Export:
-        return Export(
-            f"filtered: {name}", export_of({2: chosen}, {2: span}, {}), {"partition": 2, "place": "export"} | first
-        )
 
+def filtered(name: str, chosen: list[bytes], span: tuple[int, int], **first: Any) -> Export:
+    """A filtered export of entries from the honest log. `span`: the first and the last position by the manifest."""
+    return Export(
+        f"filtered: {name}", export_of({2: chosen}, {2: span}, {}), {"partition": 2, "place": "export"} | first
+    )
+
+
+def filtered_positions_broken() -> Iterator[Export]:
     def below(position: int, last: int) -> Json:
-        place = {"check": "position", "id": whole[position]["id"], "position": position}
+        place = {"check": "position", "id": WHOLE[position]["id"], "position": position}
         return place | {"expected": f"above {last}", "found": position}
 
-    yield case("swapped", [file[4], file[2]], (4, 2), below(2, 4))
-    yield case("a line twice", [file[2], file[2]], (2, 2), below(2, 2))
-    yield case(
-        "no count",
-        [file[1].replace(b'"position":1', b'"position":-1')],
-        (0, 0),
-        {
-            "check": "position",
-            "found": -1,
-            "id": whole[1]["id"],
-        },
-    )
-    fraction = file[1].replace(b'"position":1', b'"position":1.5')
-    stated = {"check": "position", "found": 1.5, "id": whole[1]["id"]}
-    yield case("a fraction", [fraction], (0, 0), stated)
-    yield case("unreadable before the very first", [b"x\n", file[0]], (0, 0), {"check": "unreadable"})
-    yield case("unreadable first", [b"x\n", file[3]], (3, 3), {"check": "unreadable"})
-    yield case("unreadable only", [b"x\n"], (5, 5), {"check": "unreadable"})
-    claims = {"check": "columns", "place": "manifest"}
-    yield case("another first", [file[1], file[3]], (2, 3), claims | {"field": "first", "expected": 1, "found": 2})
-    yield case("the last line cut", [file[1], file[3]], (1, 5), claims | {"field": "last", "expected": 3, "found": 5})
-    changed = resealed(whole[3], prev=5)
-    yield case(
-        "prev no text",
-        lines([changed]),
-        (3, 3),
-        {
-            "check": "columns",
-            "field": "metadata_json.prev",
-            "found": 5,
-            "id": whole[3]["id"],
-            "position": 3,
-        },
-    )
+    yield filtered("swapped", [FILTERED[4], FILTERED[2]], (4, 2), **below(2, 4))
+    yield filtered("a line twice", [FILTERED[2], FILTERED[2]], (2, 2), **below(2, 2))
+    for name, number in (("no count", -1), ("a fraction", 1.5)):
+        changed = FILTERED[1].replace(b'"position":1', f'"position":{number}'.encode())
+        yield filtered(name, [changed], (0, 0), check="position", found=number, id=WHOLE[1]["id"])
+
+
+def filtered_lines_broken() -> Iterator[Export]:
+    for name, chosen, span in (
+        ("unreadable before the very first", [b"x\n", FILTERED[0]], (0, 0)),
+        ("unreadable first", [b"x\n", FILTERED[3]], (3, 3)),
+        ("unreadable only", [b"x\n"], (5, 5)),
+    ):
+        yield filtered(name, chosen, span, check="unreadable")
+    changed = resealed(WHOLE[3], prev=5)
+    found = {"check": "columns", "field": "metadata_json.prev", "found": 5, "id": WHOLE[3]["id"], "position": 3}
+    yield filtered("prev no text", lines([changed]), (3, 3), **found)
+
+
+def filtered_claims_broken() -> Iterator[Export]:
+    chosen = [FILTERED[1], FILTERED[3]]
+    for name, span, field, expected, found in (
+        ("another first", (2, 3), "first", 1, 2),
+        ("the last line cut", (1, 5), "last", 3, 5),
+    ):
+        claim = {"check": "columns", "place": "manifest", "field": field, "expected": expected, "found": found}
+        yield filtered(name, chosen, span, **claim)
+
+
+MADE = (
+    columns_broken,
+    columns_in_excess,
+    redacted_columns_broken,
+    columns_kept,
+    ids_broken,
+    commits_broken,
+    times_broken,
+    filtered_positions_broken,
+    filtered_lines_broken,
+    filtered_claims_broken,
+)
 
 
 def broken_rules() -> Iterator[Export]:
-    for made in (columns_broken, columns_kept, ids_broken, commits_broken, times_broken, filtered_broken):
+    for made in MADE:
         yield from made()

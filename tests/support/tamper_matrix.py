@@ -2,6 +2,7 @@
 metadata_json. `damage` is what docs/auditing.md calls it; the page says which check finds it first.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daybook_projector.projections.audit_log import AUDIT_LOG
@@ -81,60 +82,51 @@ def at_position(position: int) -> str:
     return f"(metadata_json->>'position')::int = {position}"
 
 
-def audit_log_cases() -> list[Case]:
-    place = (("audit_log", ALTERED),)
-    where = f"WHERE {at_position(ALTERED)}"
-    cases = [
-        Case(
-            ALTERED_ENTRY,
-            f"audit_log.{column}",
-            f"UPDATE audit_log SET {column} = {other(AUDIT_LOG, column)} {where}",
-            place,
-        )
-        for column in AUDIT_LOG.columns
-        if column != "metadata_json"
-    ]
-    cases += [
-        Case(
-            OF_MEMBER.get(member, ALTERED_ENTRY),
-            f"audit_log.metadata_json.{member}",
-            f"UPDATE audit_log SET metadata_json = jsonb_set(metadata_json, '{{{member}}}', {changed(member)}) {where}",
-            place,
-        )
-        for member in METADATA
-    ]
-    row = "id, org_id, project_id, actor_user_id, action, entity_type, entity_id, result, metadata_json, created_at"
-    added = row.replace("id, org_id", "gen_random_uuid(), org_id", 1)
-    swapped = "jsonb_set(metadata_json, '{position}', to_jsonb(81 - (metadata_json->>'position')::int))"
-    return [
-        *cases,
-        Case("a row of `audit_log` deleted", "audit_log: a row deleted", f"DELETE FROM audit_log {where}", place),
-        Case(
-            "a row of `audit_log` added",
-            "audit_log: a row added",
-            f"INSERT INTO audit_log ({row}) SELECT {added} FROM audit_log {where}",
-            place,
-        ),
-        Case(
-            OF_MEMBER["prev"],
-            "audit_log: two rows swapped",
-            f"UPDATE audit_log SET metadata_json = {swapped} WHERE (metadata_json->>'position')::int IN (40, 41)",
-            place,
-        ),
-        Case(
-            "a number in `audit_log` replaced by one that is not a double",
-            "audit_log: a number in another form",
-            "UPDATE audit_log SET metadata_json = jsonb_set(metadata_json, '{data,x}', '1.00000000000000000001')"
-            f" {where}",
-            place,
-        ),
-        Case(
-            OF_MEMBER["partition"],
-            "audit_log: a row without a place",
-            f"UPDATE audit_log SET metadata_json = metadata_json - 'partition' {where}",
-            place,
-        ),
-    ]
+PLACE = (("audit_log", ALTERED),)
+ENTRY = f"WHERE {at_position(ALTERED)}"
+ROW = "id, org_id, project_id, actor_user_id, action, entity_type, entity_id, result, metadata_json, created_at"
+ADDED = ROW.replace("id, org_id", "gen_random_uuid(), org_id", 1)
+SWAPPED = "jsonb_set(metadata_json, '{position}', to_jsonb(81 - (metadata_json->>'position')::int))"
+NO_DOUBLE = "jsonb_set(metadata_json, '{data,x}', '1.00000000000000000001')"
+
+WHOLE_ROWS = [
+    ("a row of `audit_log` deleted", "a row deleted", f"DELETE FROM audit_log {ENTRY}"),
+    (
+        "a row of `audit_log` added",
+        "a row added",
+        f"INSERT INTO audit_log ({ROW}) SELECT {ADDED} FROM audit_log {ENTRY}",
+    ),
+    (
+        OF_MEMBER["prev"],
+        "two rows swapped",
+        f"UPDATE audit_log SET metadata_json = {SWAPPED} WHERE (metadata_json->>'position')::int IN (40, 41)",
+    ),
+    (
+        "a number in `audit_log` replaced by one that is not a double",
+        "a number in another form",
+        f"UPDATE audit_log SET metadata_json = {NO_DOUBLE} {ENTRY}",
+    ),
+    (
+        OF_MEMBER["partition"],
+        "a row without a place",
+        f"UPDATE audit_log SET metadata_json = metadata_json - 'partition' {ENTRY}",
+    ),
+]
+"""Damage, name and statement."""
+
+
+def audit_log_cases() -> Iterator[Case]:
+    for column in AUDIT_LOG.columns:
+        if column != "metadata_json":
+            statement = f"UPDATE audit_log SET {column} = {other(AUDIT_LOG, column)} {ENTRY}"
+            yield Case(ALTERED_ENTRY, f"audit_log.{column}", statement, PLACE)
+    for member in METADATA:
+        value = f"jsonb_set(metadata_json, '{{{member}}}', {changed(member)})"
+        statement = f"UPDATE audit_log SET metadata_json = {value} {ENTRY}"
+        damage = OF_MEMBER.get(member, ALTERED_ENTRY)
+        yield Case(damage, f"audit_log.metadata_json.{member}", statement, PLACE)
+    for damage, name, statement in WHOLE_ROWS:
+        yield Case(damage, f"audit_log: {name}", statement, PLACE)
 
 
 def table_cases() -> list[Case]:

@@ -43,67 +43,79 @@ def altered(position: int, old: str, new: str) -> Json:
     return entry
 
 
-def bytes_altered() -> Iterator[Export]:
-    """One byte of a line, or a few, are changed."""
-    metadata = SECOND[1]["metadata_json"]
-    for name, old, new, data in (
-        ("a digit of the data", "{7}", "{8}", {"name": "Coffee {8}"}),
-        ("a letter of the data", "Coffee", "Coffey", {"name": "Coffey {7}"}),
-        ("a brace in a text of the data", "{7}", "[7}", {"name": "Coffee [7}"}),
-        ("an escaped line feed in the data", "Coffee ", "Coffee\\n", {"name": "Coffee\n{7}"}),
-    ):
-        found = in_line(1, check="commit", expected=chain.commit_hash(SALT, data), found=metadata["commit"])
+METADATA = SECOND[1]["metadata_json"]
+"""Of the entry in the line whose bytes are altered."""
+
+ALTERED_DATA: list[tuple[str, str, str, Json]] = [
+    ("a digit of the data", "{7}", "{8}", {"name": "Coffee {8}"}),
+    ("a letter of the data", "Coffee", "Coffey", {"name": "Coffey {7}"}),
+    ("a brace in a text of the data", "{7}", "[7}", {"name": "Coffee [7}"}),
+    ("an escaped line feed in the data", "Coffee ", "Coffee\\n", {"name": "Coffee\n{7}"}),
+]
+"""By name: the text that is replaced, what replaces it, and the data that the line has then."""
+
+ALTERED_MEMBERS = [
+    ("a letter of the action", "CREATE_ORG", "CREATE_ORH"),
+    ("a digit of the time", "13.000001Z", "13.000002Z"),
+    ("a digit of the entity's id", f'"entity_id":"{ORG}"', f'"entity_id":"{ORG[:-1]}2"'),
+    ("a letter of a column's name", '"result"', '"resulu"'),
+    ("a letter of the result", "success", "succesr"),
+    ("a member that the page does not know", '"result"', '"rest":1,"result"'),
+    ("a column left out", '"project_id":null,', ""),
+    ("a digit of the commit", METADATA["commit"], f"{ZEROS[:63]}1"),
+    ("a digit of the id", SECOND[1]["id"], f"{SECOND[1]['id'][:-1]}!"),
+]
+
+ALTERED_PLACES = [
+    ("position", "1", "7"),
+    ("position", "1", '"1"'),
+    ("partition", "2", "3"),
+    ("partition", "2", "{}"),
+]
+
+
+def data_altered() -> Iterator[Export]:
+    for name, old, new, data in ALTERED_DATA:
+        found = in_line(1, check="commit", expected=chain.commit_hash(SALT, data), found=METADATA["commit"])
         yield Export(name, with_line(1, old, new), found)
     salt = SALT.replace("0011", "0012")
-    commit = chain.commit_hash(salt, metadata["data"])
-    yield Export(
-        "a digit of the salt",
-        with_line(1, SALT, salt),
-        in_line(1, check="commit", expected=commit, found=metadata["commit"]),
-    )
-    for name, old, new in (
-        ("a letter of the action", "CREATE_ORG", "CREATE_ORH"),
-        ("a digit of the time", "13.000001Z", "13.000002Z"),
-        ("a digit of the entity's id", f'"entity_id":"{ORG}"', f'"entity_id":"{ORG[:-1]}2"'),
-        ("a letter of a column's name", '"result"', '"resulu"'),
-        ("a letter of the result", "success", "succesr"),
-        ("a member that the page does not know", '"result"', '"rest":1,"result"'),
-        ("a column left out", '"project_id":null,', ""),
-        ("a digit of the commit", metadata["commit"], f"{ZEROS[:63]}1"),
-        ("a digit of the id", SECOND[1]["id"], f"{SECOND[1]['id'][:-1]}!"),
-    ):
+    commit = chain.commit_hash(salt, METADATA["data"])
+    found = in_line(1, check="commit", expected=commit, found=METADATA["commit"])
+    yield Export("a digit of the salt", with_line(1, SALT, salt), found)
+
+
+def members_altered() -> Iterator[Export]:
+    for name, old, new in ALTERED_MEMBERS:
         entry = altered(1, old, new)
-        found = in_line(1, check="hash", expected=chain.entry_hash(entry), found=metadata["hash"])
-        found = {key: value for key, value in found.items() if key != "id"} if name == "a digit of the id" else found
+        found = in_line(1, check="hash", expected=chain.entry_hash(entry), found=METADATA["hash"])
+        if name == "a digit of the id":
+            del found["id"]
         yield Export(name, with_line(1, old, new), found)
-    for member, found_value in (("prev", f"{ZEROS[:63]}1"), ("hash", f"{ZEROS[:63]}2")):
-        yield Export(
-            f"a digit of {member}",
-            with_line(1, f'"{member}":"{metadata[member]}"', f'"{member}":"{found_value}"'),
-            in_line(1, check=member, expected=metadata[member], found=found_value),
-        )
-    for member, old, new in (
-        ("position", "1", "7"),
-        ("position", "1", '"1"'),
-        ("partition", "2", "3"),
-        ("partition", "2", "{}"),
-    ):
+
+
+def places_altered() -> Iterator[Export]:
+    for member, digit in (("prev", "1"), ("hash", "2")):
+        yield member_altered(f"a digit of {member}", member, f"{ZEROS[:63]}{digit}")
+    for member, old, new in ALTERED_PLACES:
         found = in_line(1, check=member, expected=int(old), found=json.loads(new))
         yield Export(f"{member} {new}", with_line(1, f'"{member}":{old},', f'"{member}":{new},'), found)
-    gone = {"check": "position", "expected": 1}
-    yield Export("position left out", with_line(1, '"position":1,', ""), in_line(1, **gone))
-    yield Export(
-        "metadata_json a list",
-        with_file([*lines(SECOND[:1]), jcs(SECOND[1] | {"metadata_json": [2]}) + b"\n"]),
-        in_line(1, check="partition", expected=2),
-    )
+    gone = in_line(1, check="position", expected=1)
+    yield Export("position left out", with_line(1, '"position":1,', ""), gone)
+    listed = [*lines(SECOND[:1]), jcs(SECOND[1] | {"metadata_json": [2]}) + b"\n"]
+    yield Export("metadata_json a list", with_file(listed), in_line(1, check="partition", expected=2))
+
+
+def long_values() -> Iterator[Export]:
+    """A value of up to 200 bytes is shown as it is."""
     for name, value in (("a long value", "x" * 300), ("a value of 201 bytes", "é" * 99 + "x")):
-        digest = f"sha256:{hashlib.sha256(jcs(value)).hexdigest()}"
-        found = in_line(1, check="hash", expected=metadata["hash"], found=digest)
-        yield Export(name, with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{value}"'), found)
-    fits = "é" * 99
-    found = in_line(1, check="hash", expected=metadata["hash"], found=fits)
-    yield Export("a value of 200 bytes", with_line(1, f'"hash":"{metadata["hash"]}"', f'"hash":"{fits}"'), found)
+        yield member_altered(name, "hash", value, f"sha256:{hashlib.sha256(jcs(value)).hexdigest()}")
+    yield member_altered("a value of 200 bytes", "hash", "é" * 99)
+
+
+def member_altered(name: str, member: str, value: str, shown: str | None = None) -> Export:
+    old = METADATA[member]
+    found = in_line(1, check=member, expected=old, found=shown or value)
+    return Export(name, with_line(1, f'"{member}":"{old}"', f'"{member}":"{value}"'), found)
 
 
 def moved() -> Iterator[Export]:
@@ -174,5 +186,7 @@ def sealed_again() -> Iterator[Export]:
 
 
 def tampered_lines() -> Iterator[Export]:
-    for made in (bytes_altered, not_readable, not_canonical, moved, sealed_again):
+    """The first four change one byte of a line, or a few."""
+    altered = (data_altered, members_altered, places_altered, long_values)
+    for made in (*altered, not_readable, not_canonical, moved, sealed_again):
         yield from made()
