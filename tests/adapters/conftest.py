@@ -1,6 +1,6 @@
 """Fixtures for tests on real servers. Each test gets a new log and a new database, with one partition. A module can
 change the settings with `SETTINGS`. With `SHARED_DATABASE = True`, all tests of a module use the same log and database;
-then `pool` empties the tables before each test.
+then `pool` empties the tables before each test. With `SEED_OF_LOG` as well, that database has the long random `log`.
 """
 
 from collections.abc import AsyncIterator
@@ -13,13 +13,31 @@ from daybook_infra.runtime.postgres.connections import OwnConnection, Pool, conn
 from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
 from support import projecting
+from support.chain import Json
+from support.logbook import Logbook
+from support.replaying import all_entries, long_log, write
 from support.stack import FreshSettings
+from support.workload import Workload
 
 
 @pytest.fixture(scope="module")
 def shared_settings(request: pytest.FixtureRequest, lasting_settings: FreshSettings) -> Settings:
     """Settings for all tests of a module."""
-    return lasting_settings(**module_settings(request))
+    made = lasting_settings(**module_settings(request))
+    if hasattr(request.module, "SEED_OF_LOG"):
+        write(made, request.getfixturevalue("log"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def log(request: pytest.FixtureRequest) -> Logbook:
+    workload = Workload(request.module.SEED_OF_LOG, orgs=6, users=12, commands=3000)
+    return long_log([*workload.registrations, *workload.distinct], module_settings(request)["partitions"])
+
+
+@pytest.fixture(scope="module")
+def entries(log: Logbook) -> list[Json]:
+    return all_entries(log)
 
 
 @pytest.fixture

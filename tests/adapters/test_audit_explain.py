@@ -19,38 +19,18 @@ from daybook_projector.audit.explain.trace import shown
 from daybook_projector.audit.log.source import LogName
 from support.auditing import silent
 from support.chain import Json, partition_of
-from support.logbook import Logbook
 from support.processes import environment
-from support.replaying import all_entries, long_log, write
 from support.row_origins import Origins, RowKey, row_origins
 from support.shell import Completed
-from support.stack import FreshSettings
-from support.workload import Workload
 
+SHARED_DATABASE = True
 PARTITIONS = 3
-SEED = 12
+SETTINGS = {"partitions": PARTITIONS}
+SEED_OF_LOG = SEED = 12
 PARTS = 4
 ROWS, GONE = 200, 40
 """Of the rows, so many are gone."""
 NOBODY = "00000000-0000-4000-8000-0000000000ee"
-
-
-@pytest.fixture(scope="module")
-def log() -> Logbook:
-    workload = Workload(SEED, orgs=6, users=12, commands=3000)
-    return long_log([*workload.registrations, *workload.distinct], PARTITIONS)
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings, log: Logbook) -> Settings:
-    made = lasting_settings(partitions=PARTITIONS)
-    write(made, log)
-    return made
-
-
-@pytest.fixture(scope="module")
-def entries(log: Logbook) -> list[Json]:
-    return all_entries(log)
 
 
 @pytest.fixture(scope="module")

@@ -15,14 +15,14 @@ from daybook_projector.audit.replay.schema import DEFAULT_SCHEMA
 from daybook_projector.audit.verify import workers
 from support.chain import Json
 from support.logbook import Logbook
-from support.replaying import all_entries, diff, long_log, past_tables, replay, replayed_tables, write
+from support.replaying import diff, past_tables, replay, replayed_tables
 from support.row_origins import are_same
-from support.stack import FreshSettings
 from support.tables import COLUMNS, Tables, differences
-from support.workload import Workload
 
+SHARED_DATABASE = True
 PARTITIONS = 3
-SEED = 11
+SETTINGS = {"partitions": PARTITIONS}
+SEED_OF_LOG = SEED = 11
 MOMENTS = 20
 COLUMNS_OF = """
 SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull
@@ -52,24 +52,6 @@ class Moment(NamedTuple):
 
     words: tuple[str, ...]
     positions: dict[int, int]
-
-
-@pytest.fixture(scope="module")
-def log() -> Logbook:
-    workload = Workload(SEED, orgs=6, users=12, commands=3000)
-    return long_log([*workload.registrations, *workload.distinct], PARTITIONS)
-
-
-@pytest.fixture(scope="module")
-def settings(lasting_settings: FreshSettings, log: Logbook) -> Settings:
-    made = lasting_settings(partitions=PARTITIONS)
-    write(made, log)
-    return made
-
-
-@pytest.fixture(scope="module")
-def entries(log: Logbook) -> list[Json]:
-    return all_entries(log)
 
 
 def moments(entries: list[Json], random: Random) -> Iterator[Moment]:

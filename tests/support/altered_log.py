@@ -1,11 +1,14 @@
-"""A short log of one partition in which one entry is altered, and the changes that a forger could make to it."""
+"""A short log of one partition in which one entry is altered, the changes that a forger could make to it, and what is
+found then.
+"""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 from daybook_contracts.entries import facts
-from support.chain import Json, commit_hash, entry_hash, jcs
+from daybook_projector.audit.checks.chain import Chain
+from support.chain import Json, commit_hash, entry_hash, entry_id, jcs
 from support.logbook import Logbook, org, project, user
 
 ORG, ANN, BOB = org(1), user(1), user(2)
@@ -75,3 +78,35 @@ def with_other_data(data: Any) -> Change:
 
 
 REDACTED = in_metadata(data=None, salt=None)
+
+
+def finding_at(position: int, values: list[bytes]) -> Json:
+    """What the entry's finding says, without its place."""
+    chain = Chain(0, "export")
+    found = [chain.follow(-1, value).finding for value in values][position]
+    assert found is not None
+    said = found.as_json()
+    place = {name: said.pop(name) for name in ("place", "partition", "position")}
+    assert place == {"place": "export", "partition": 0, "position": position}
+    return said
+
+
+def finding(*changes: Change, sealed: bool = True) -> Json:
+    """The same without the id."""
+    said = finding_at(ALTERED, altered(*changes, sealed=sealed))
+    said.pop("id", None)
+    return said
+
+
+def in_scope(scope: str, actor: str | None = None, key: str = ORG) -> Change:
+    """In another scope, with the id that fits."""
+
+    def change(entry: Json) -> None:
+        metadata = entry["metadata_json"]
+        metadata |= {"scope": scope, "key": key}
+        entry["id"] = entry_id(key, metadata["command_id"], metadata["ordinal"], scope, actor)
+
+    return change
+
+
+FAILED = (in_columns(result="failure"), in_metadata(error={"code": "FORBIDDEN", "detail": "No."}))

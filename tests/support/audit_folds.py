@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from daybook_contracts.log.head import NOTHING_PROJECTED
 from daybook_projector.audit.fold.fold import MAX_HELD, PartitionFold, merged_rows
@@ -13,6 +14,7 @@ from daybook_projector.partition.machine import PartitionLog
 from daybook_projector.projections.fold import TABLES, folds
 from support.chain import Json
 from support.logbook import Logbook, records
+from support.second_fold import SecondFold, jcs_rows
 
 FOLDS = folds(managed_users=True)
 
@@ -54,3 +56,14 @@ def folding(
         yield fold
     finally:
         fold.close()
+
+
+def folded(log: Logbook, limit: int = 1000, max_held: int = 2**24) -> tuple[Rows, list[tuple[str, int]]]:
+    """The rows, and the orgs and positions of what could not be applied."""
+    with TemporaryDirectory() as folder, folding(Path(folder), max_held=max_held) as fold:
+        poison = take(fold, entries_of(log), limit)
+        return rows_of(fold), [(each.org_id, each.position) for each in poison]
+
+
+def expected(log: Logbook) -> Rows:
+    return jcs_rows(SecondFold().take(json_of(log, entries_of(log))).tables)
