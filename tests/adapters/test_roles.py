@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
 
+from daybook_command.postgres.privileges import required_privileges
+from daybook_infra.runtime.postgres.logins import ensure_logins
 from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.postgres.privileges import PrivilegesMissing, verify_privileges
+from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
 from support.sql import ask, open_connection, run
@@ -21,6 +26,16 @@ SELECT rolname, rolcanlogin, rolsuper, rolcreaterole, rolcreatedb, rolreplicatio
 WHERE rolname LIKE 'daybook\\_%' ORDER BY rolname
 """
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'daybook-init' AND wait_event_type = 'Lock'"
+
+
+OWNERS = """
+SELECT array_agg(DISTINCT pg_get_userbyid(owner)) FROM (
+    SELECT relowner FROM pg_class WHERE relnamespace IN ('public'::regnamespace, 'daybook'::regnamespace)
+    UNION ALL
+    SELECT proowner FROM pg_proc WHERE pronamespace = 'daybook'::regnamespace
+) AS made (owner)
+"""
+NEEDS = required_privileges(managed_users=True)
 
 
 @pytest.fixture
@@ -45,6 +60,19 @@ async def new_login(superuser: str, attributes: str = "") -> str:
 async def roles(superuser: str) -> dict[str, dict[str, bool]]:
     async with open_connection(superuser) as connection:
         return {row["rolname"]: dict(list(row.items())[1:]) for row in await connection.fetch(ATTRIBUTES)}
+
+
+async def as_member(superuser: str, settings: Settings, role: str) -> Settings:
+    """Settings of a login that acts as the role."""
+    login = await new_login(superuser, f"IN ROLE {role}")
+    await run(superuser, f"ALTER ROLE {login} SET role = {role}")
+    return settings.model_copy(
+        update={"database_url": SecretStr(as_role(in_database(superuser, name_of(settings)), login))}
+    )
+
+
+def name_of(settings: Settings) -> str:
+    return settings.database_url.get_secret_value().rpartition("/")[2]
 
 
 def assert_roles_are_those_of_init(found: dict[str, dict[str, bool]]) -> None:
@@ -85,8 +113,66 @@ async def test_existing_roles_are_taken_as_they_are(superuser: str) -> None:
     assert found["daybook_projector"]["rolbypassrls"]
 
 
-async def test_an_owner_without_createrole_makes_tables_without_roles(superuser: str) -> None:
+async def test_an_owner_without_createrole_makes_tables_and_names_what_is_left(superuser: str) -> None:
     settings = await new_database(superuser, await new_login(superuser))
     assert await migrate(settings)
     assert await roles(superuser) == {}
     assert await ask(settings.database_url.get_secret_value(), "SELECT count(*) FROM orgs") == 0
+    statements = await find_statements_for_administrator(settings)
+    assert len(statements) == len(ROLES)
+    await run(superuser, "".join(statements))
+    assert_roles_are_those_of_init(await roles(superuser))
+    assert await migrate(settings) == ()
+    assert await find_statements_for_administrator(settings) == ()
+    await verify_privileges(await as_member(superuser, settings, "daybook_command"), NEEDS)
+
+
+async def test_an_administrator_makes_what_the_owner_could_not(superuser: str, migrations_folder: Path) -> None:
+    owner = await new_login(superuser)
+    settings = await new_database(superuser, owner)
+    await migrate(settings)
+    database = in_database(superuser, name_of(settings))
+    (migrations_folder / "0900_later.sql").write_text("CREATE TABLE daybook.later (id uuid)", encoding="utf-8")
+    administrator = settings.model_copy(update={"admin_database_url": SecretStr(database)})
+    assert await migrate(administrator, migrations_folder) == ("0900_later.sql",)
+    assert_roles_are_those_of_init(await roles(superuser))
+    assert await ask(database, OWNERS) == [owner]
+
+
+async def test_an_older_version_takes_no_right_of_a_newer_one(superuser: str, migrations_folder: Path) -> None:
+    settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
+    later = "-- last: a newer version\nGRANT SELECT ON daybook.checkpoints TO daybook_gateway"
+    (migrations_folder / "0900_later.sql").write_text(later, encoding="utf-8")
+    await migrate(settings, migrations_folder)
+    await run(settings.database_url.get_secret_value(), "REVOKE USAGE ON SCHEMA daybook FROM daybook_reader")
+    assert await migrate(settings) == ()
+    may_read = "SELECT has_table_privilege('daybook_gateway', 'daybook.checkpoints', 'SELECT')"
+    assert await ask(settings.database_url.get_secret_value(), may_read)
+
+
+@pytest.mark.parametrize("right", ["USAGE ON SCHEMA daybook", "SELECT (id) ON auth.users"])
+async def test_statements_for_the_administrator_are_about_rights_too(superuser: str, right: str) -> None:
+    settings = await new_database(superuser, await new_login(superuser, "SUPERUSER"))
+    await migrate(settings)
+    await run(settings.database_url.get_secret_value(), f"REVOKE {right} FROM daybook_command")
+    assert await migrate(settings) == ()
+    left = await find_statements_for_administrator(settings)
+    assert left == (() if "SCHEMA daybook" in right else (f"GRANT {right} TO daybook_command;",))
+
+
+async def test_a_login_that_cannot_be_made_is_a_clear_error(superuser: str) -> None:
+    settings = await new_database(superuser, await new_login(superuser))
+    await migrate(settings)
+    with pytest.raises(PrivilegesMissing, match=r"^the login daybook_command_login cannot be made: permission denied"):
+        await ensure_logins(settings.model_copy(update={"command_password": SecretStr("secret")}))
+
+
+async def test_inits_of_several_databases_at_once_make_the_logins(superuser: str) -> None:
+    owner = await new_login(superuser, "SUPERUSER")
+    passwords = {"command_password": SecretStr("it's"), "projector_password": SecretStr(PASSWORD)}
+    databases = [(await new_database(superuser, owner)).model_copy(update=passwords) for _ in range(4)]
+    for database in databases:
+        await migrate(database)
+    await asyncio.gather(*map(ensure_logins, databases))
+    url = as_role(superuser, "daybook_projector_login")
+    assert await ask(url, "SELECT session_user || ' ' || current_user") == "daybook_projector_login daybook_projector"

@@ -1,4 +1,6 @@
-"""Daybook in one database with Supabase's API: the API's roles, and any other role, can access nothing of Daybook."""
+"""Daybook in one database with Supabase's API: `authenticated` reads as Daybook's readers do, `service_role` as its
+auditors do, and every other role can access nothing of Daybook.
+"""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,9 +13,11 @@ from daybook_infra.runtime.postgres.connections import OwnConnection
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
 from support.sql import open_connection, run
-from support.supabase import API_ROLES, OWNER, PASSER_BY, hub, in_database, supabase
+from support.supabase import OWNER, PASSER_BY, hub, in_database, supabase
 
-OTHER_ROLES = (*API_ROLES, PASSER_BY)
+OTHER_ROLES = ("anon", PASSER_BY)
+READING = {"authenticated": "daybook_reader", "service_role": "daybook_auditor"}
+OWN_ROLES = ("daybook_command", "daybook_projector", *READING.values())
 RELATIONS = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name, a.attname AS column
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -26,7 +30,8 @@ SELECT format('daybook.%I', p.proname) AS name, ARRAY(SELECT format('NULL::%s', 
 FROM pg_proc p WHERE p.pronamespace = 'daybook'::regnamespace
 """
 PRIVILEGES = """
-SELECT grantee::regrole::text || ' ' || privilege_type || ' ' || what FROM (
+SELECT CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee,
+    privilege_type || CASE WHEN is_grantable THEN ' with grant option ' ELSE ' ' END || what AS privilege FROM (
     SELECT (aclexplode(c.relacl)).*, c.oid::regclass::text AS what FROM pg_class c
     WHERE c.relnamespace IN ('public'::regnamespace, 'daybook'::regnamespace)
     UNION ALL
@@ -104,8 +109,16 @@ async def allowed(database: OwnConnection, role: str, statements: list[str]) -> 
     return permitted
 
 
+async def privileges(database: OwnConnection) -> dict[str, set[str]]:
+    """Of all roles but the owner."""
+    found: dict[str, set[str]] = {}
+    for row in await database.fetch(PRIVILEGES):
+        found.setdefault(row["grantee"], set()).add(row["privilege"])
+    return found
+
+
 @pytest.mark.parametrize("role", OTHER_ROLES)
-async def test_only_the_owner_can_access_tables(database: OwnConnection, role: str) -> None:
+async def test_other_roles_cannot_access_tables(database: OwnConnection, role: str) -> None:
     relations = await database.fetch(RELATIONS)
     assert len(relations) >= 15
     attempts = [each.format(name=row["name"], column=row["column"]) for row in relations for each in ATTEMPTS]
@@ -113,23 +126,38 @@ async def test_only_the_owner_can_access_tables(database: OwnConnection, role: s
 
 
 @pytest.mark.parametrize("role", OTHER_ROLES)
-async def test_only_the_owner_can_call_functions(database: OwnConnection, role: str) -> None:
+async def test_other_roles_cannot_call_functions(database: OwnConnection, role: str) -> None:
     functions = await database.fetch(FUNCTIONS)
     assert len(functions) >= 3
     calls = [f"SELECT {row['name']}({', '.join(row['arguments'])})" for row in functions]
     assert await allowed(database, role, calls) == []
 
 
-async def test_no_other_role_has_a_privilege(database: OwnConnection) -> None:
-    assert [row[0] for row in await database.fetch(PRIVILEGES)] == []
+async def test_supabases_roles_have_what_the_reading_roles_have(database: OwnConnection) -> None:
+    found = await privileges(database)
+    assert set(found) == {*OWN_ROLES, *READING}
+    for role, own in READING.items():
+        assert found[role] == found[own]
+
+
+async def test_supabases_login_is_a_gateway(database: OwnConnection) -> None:
+    assert await database.fetchval("SELECT pg_has_role('authenticator', 'daybook_gateway', 'MEMBER')")
 
 
 async def test_objects_of_a_later_migration_are_closed_in_the_same_run(
     database: OwnConnection, owner: Settings, migrations_folder: Path
 ) -> None:
+    before = await privileges(database)
     (migrations_folder / "0900_later.sql").write_text(LATER_MIGRATION, encoding="utf-8")
     assert await migrate(owner, migrations_folder) == ("0900_later.sql",)
-    assert [row[0] for row in await database.fetch(PRIVILEGES)] == []
+    new = {role: held - before[role] for role, held in (await privileges(database)).items()}
+    readers, auditors = {"EXECUTE later"}, {"EXECUTE later", "SELECT later"}
+    assert {role: held for role, held in new.items() if held} == {
+        "authenticated": readers,
+        "daybook_reader": readers,
+        "service_role": auditors,
+        "daybook_auditor": auditors,
+    }
 
 
 async def test_grants_to_a_custom_role_survive_later_migrations(

@@ -18,9 +18,11 @@ API_ROLES = ("anon", "authenticated", "service_role")
 PASSER_BY = "passer_by"
 OWNER, PASSWORD = "postgres", "of a throw-away server"
 ROLES = f"""
-CREATE ROLE anon NOLOGIN;
-CREATE ROLE authenticated NOLOGIN;
-CREATE ROLE service_role NOLOGIN BYPASSRLS;
+CREATE ROLE anon NOLOGIN NOINHERIT;
+CREATE ROLE authenticated NOLOGIN NOINHERIT;
+CREATE ROLE service_role NOLOGIN NOINHERIT BYPASSRLS;
+CREATE ROLE authenticator LOGIN NOINHERIT PASSWORD '{PASSWORD}';
+GRANT anon, authenticated, service_role TO authenticator;
 CREATE ROLE {PASSER_BY} NOLOGIN;
 CREATE ROLE supabase_auth_admin NOLOGIN;
 CREATE ROLE {OWNER} LOGIN BYPASSRLS CREATEROLE PASSWORD '{PASSWORD}';

@@ -53,6 +53,17 @@ class Settings(BaseSettings):
         description="`postgresql://user:password@host:port/name` of the primary; on another machine it needs "
         "`?sslmode=verify-full`; if unset, the local stack's",
     )
+    admin_database_url: SecretStr = Field(
+        SecretStr(""),
+        description="the same with the login that `daybook init` uses; if unset, `DAYBOOK_DATABASE_URL`",
+    )
+    command_password: SecretStr | None = Field(
+        None,
+        description="password of the login that `daybook init` makes for the command service; if unset, none",
+    )
+    projector_password: SecretStr | None = Field(
+        None, description="password of the login that `daybook init` makes for the projector; if unset, none"
+    )
     insecure: Literal["refuse", "allow"] = Field(
         "refuse", description="`allow`: send passwords to other machines without verified TLS"
     )
@@ -151,7 +162,7 @@ class Settings(BaseSettings):
     def _check_signing_key(cls, key: SecretStr | None) -> SecretStr | None:
         return None if key is None else SecretStr(check_signing_key(key.get_secret_value()))
 
-    @field_validator("database_url")
+    @field_validator("database_url", "admin_database_url")
     @classmethod
     def _check_database_url(cls, url: SecretStr) -> SecretStr:
         fault = find_address_fault(url.get_secret_value()) if url.get_secret_value() else None
@@ -175,9 +186,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_remote_servers(self) -> Self:
         faults = []
-        host = find_unverified_host(self.database_url.get_secret_value())
-        if host is not None:
-            faults.append(f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE)")
+        for field in ("database_url", "admin_database_url"):
+            host = find_unverified_host(getattr(self, field).get_secret_value())
+            if host is not None:
+                faults.append(f"{env_name(field)} names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE)")
         if self.kafka_security == "SASL_PLAINTEXT" and (host := find_remote_broker(self.kafka_bootstrap)) is not None:
             faults.append(f"DAYBOOK_KAFKA_BOOTSTRAP names {host}, so DAYBOOK_KAFKA_SECURITY must be SASL_SSL")
         if faults and self.insecure != "allow":
@@ -225,6 +237,12 @@ def require_database(settings: Settings) -> str:
     if not url:
         raise SettingsError(f"{env_name('database_url')} is not set: {NO_SERVER}")
     return url
+
+
+def as_administrator(settings: Settings) -> Settings:
+    """The settings with `DAYBOOK_ADMIN_DATABASE_URL` as the database's URL, where it is set."""
+    url = settings.admin_database_url
+    return settings.model_copy(update={"database_url": url}) if url.get_secret_value() else settings
 
 
 def require_token_keys(settings: Settings) -> None:

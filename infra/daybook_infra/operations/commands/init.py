@@ -13,18 +13,27 @@ def init() -> None:
     """Create the topics and bring the database's schema up to date.
 
     Prints what it did; running it again does nothing. It never alters or drops a topic: one with the wrong settings is
-    an error. If rights in PostgreSQL are missing, it names them before it creates anything.
+    an error. If rights in PostgreSQL are missing, it names them before it creates anything. It logs in with
+    DAYBOOK_ADMIN_DATABASE_URL, if that is set. If its login may not make Daybook's roles or grant them something, it
+    prints the statements for an administrator, and the services can still run as the owner of the tables.
     """
     asyncio.run(_init(server_settings()))
 
 
 async def _init(settings: Settings) -> None:
     from daybook_infra.runtime.kafka.topics import ensure_topics
+    from daybook_infra.runtime.postgres.logins import ensure_logins
     from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
+    from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
 
     await verify_can_migrate(settings)
     _print_done("topics", await ensure_topics(settings), "made")
     _print_done("migrations", await migrate(settings), "applied")
+    if statements := await find_statements_for_administrator(settings):
+        click.echo("roles: an administrator has to run this, and then `daybook init` again:")
+        click.echo("\n".join(f"  {statement}" for statement in statements))
+    for login in await ensure_logins(settings):
+        click.echo(f"logins: {login} made")
 
 
 def _print_done(what: str, names: tuple[str, ...], done: str) -> None:

@@ -1,7 +1,8 @@
 """Brings the database's schema up to date: numbered SQL files in, the names of those applied out.
 
 The first line of a file may be one of two marks. With `-- only: managed` the file is applied only if DAYBOOK_USERS has
-that value. With `-- last: ...` the file runs again at the end of every run that applied any file.
+that value. With `-- last: ...` the file runs again at the end of every run that applied any file, or that finds roles
+without their rights. All other files run as the owner of schema daybook, who owns what they make.
 """
 
 import hashlib
@@ -15,7 +16,8 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.postgres.migration_privileges import MIGRATIONS, find_missing_migration_privileges
 from daybook_infra.runtime.postgres.privileges import ROLE, find_missing_privileges, raise_if_missing
-from daybook_infra.runtime.settings import Settings, env_name
+from daybook_infra.runtime.postgres.roles import act_as_owner, are_roles_due
+from daybook_infra.runtime.settings import Settings, as_administrator, env_name
 
 # Inside the package if it was installed from a wheel; next to it in a checkout.
 FOLDERS = (Path(__file__).parents[2] / "sql", Path(__file__).parents[3] / "postgres" / "migrations")
@@ -47,25 +49,30 @@ async def migrate(settings: Settings, folder: Path | None = None) -> tuple[str, 
     waits and finds nothing missing. Raises `MigrationMismatch` if an applied file was edited, `PrivilegesMissing`,
     `DatabaseAway`.
     """
-    async with connect(settings, "daybook-init", statement_seconds=0) as connection, connection.transaction():
+    options = as_administrator(settings)
+    async with connect(options, "daybook-init", statement_seconds=0) as connection, connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", ADVISORY_LOCK)
         known = read_migrations(folder)
-        await _check_privileges(connection, known, settings)
-        await _check_users_table(connection, settings)
-        missing = _find_missing(known, await _read_applied(connection), settings.users)
+        login = await connection.fetchval(ROLE)
+        await _verify(connection, known, settings)
+        applied = await _read_applied(connection)
+        missing = _find_missing(known, applied, settings.users)
         for migration in missing:
-            await _apply(connection, migration)
-        for migration in known if missing else ():
-            if migration.last:
-                await _run_sql(connection, migration)
+            await _apply(connection, migration, login)
+        await _act_as(connection, login)
+        # A newer version may have granted more.
+        is_newest = applied.keys() <= {migration.number for migration in known}
+        if missing or (is_newest and await are_roles_due(connection)):
+            for migration in known:
+                if migration.last:
+                    await _run_sql(connection, migration, login)
     return tuple(migration.name for migration in missing)
 
 
 async def verify_can_migrate(settings: Settings) -> None:
     """Raises what `migrate` would raise before it applies a file. Call this before anything else is created."""
-    async with connect(settings, "daybook-init") as connection:
-        await _check_privileges(connection, read_migrations(), settings)
-        await _check_users_table(connection, settings)
+    async with connect(as_administrator(settings), "daybook-init") as connection, connection.transaction():
+        await _verify(connection, read_migrations(), settings)
 
 
 async def verify_migrations(settings: Settings) -> None:
@@ -116,6 +123,12 @@ def _find_missing(known: Sequence[Migration], applied: dict[int, tuple[str, str]
     return [each for each in known if each.number not in applied and each.only in {None, users}]
 
 
+async def _verify(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
+    await act_as_owner(connection)
+    await _check_privileges(connection, known, settings)
+    await _check_users_table(connection, settings)
+
+
 async def _check_privileges(connection: Connection, known: Sequence[Migration], settings: Settings) -> None:
     readable = not await find_missing_privileges(connection, [MIGRATIONS])
     pending = not readable or bool(_find_missing(known, await _read_applied(connection), settings.users))
@@ -134,8 +147,8 @@ async def _check_users_table(connection: Connection, settings: Settings) -> None
         )
 
 
-async def _apply(connection: Connection, migration: Migration) -> None:
-    await _run_sql(connection, migration)
+async def _apply(connection: Connection, migration: Migration, login: str) -> None:
+    await _run_sql(connection, migration, login)
     await connection.execute(
         "INSERT INTO daybook.migrations (number, name, sha256) VALUES ($1, $2, $3)",
         migration.number,
@@ -144,7 +157,11 @@ async def _apply(connection: Connection, migration: Migration) -> None:
     )
 
 
-async def _run_sql(connection: Connection, migration: Migration) -> None:
+async def _run_sql(connection: Connection, migration: Migration, login: str) -> None:
+    """The files that run last make roles, for which an owner may lack the attribute, and make nothing that is owned."""
+    await _act_as(connection, login)
+    if not migration.last:
+        await act_as_owner(connection)
     try:
         await connection.execute(migration.sql)
     except SyntaxOrAccessError as error:
@@ -152,3 +169,8 @@ async def _run_sql(connection: Connection, migration: Migration) -> None:
         table_exists = isinstance(error, DuplicateTableError) and migration.only is not None
         hint = f" (if an identity provider owns it, set {env_name('users')}=external)" if table_exists else ""
         raise MigrationMismatch(f"{migration.name}: {error}{hint}") from error
+
+
+async def _act_as(connection: Connection, role: str) -> None:
+    """`role`: quoted."""
+    await connection.execute(f"SET LOCAL ROLE {role}")

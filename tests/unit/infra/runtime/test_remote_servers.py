@@ -62,11 +62,11 @@ def test_a_password_may_be_sent_to_this_machine_or_over_verified_tls(address: st
         ("127.0.0.1.example.org/x", "127.0.0.1.example.org"),
     ],
 )
-def test_a_remote_postgresql_needs_verified_tls(address: str, host: str) -> None:
-    remote = {"DAYBOOK_DATABASE_URL": f"postgresql://daybook:hush@{address}"}
+@pytest.mark.parametrize("setting", ["DAYBOOK_DATABASE_URL", "DAYBOOK_ADMIN_DATABASE_URL"])
+def test_a_remote_postgresql_needs_verified_tls(setting: str, address: str, host: str) -> None:
+    remote = {setting: f"postgresql://daybook:hush@{address}"}
     assert refusal_of(**remote) == (
-        f"DAYBOOK_DATABASE_URL names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE); "
-        "or set DAYBOOK_INSECURE=allow"
+        f"{setting} names {host}, so it needs sslmode=verify-full (and sslrootcert=FILE); or set DAYBOOK_INSECURE=allow"
     )
     load_with(**remote, DAYBOOK_INSECURE="allow")
 

@@ -11,6 +11,7 @@ from support.variables import load_with, refusal_of
 
 VALUES = {
     "DAYBOOK_DATABASE_URL": "postgresql://daybook:hush@127.0.0.1/daybook",
+    "DAYBOOK_ADMIN_DATABASE_URL": "postgresql://owner:hush@127.0.0.1/daybook",
     "DAYBOOK_KAFKA_PASSWORD": "hush",
     "DAYBOOK_JWT_SECRET": "hush" * 8,
 }

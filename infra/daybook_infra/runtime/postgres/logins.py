@@ -1,0 +1,73 @@
+"""Makes a login for each service: passwords in the settings in, the names of the logins out.
+
+A service acts as its role from the moment it logs in, because BYPASSRLS is an attribute of the role that its members do
+not inherit.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import asyncpg
+from pydantic import SecretStr
+
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import OwnConnection, connect
+from daybook_infra.runtime.postgres.privileges import PrivilegesMissing
+from daybook_infra.runtime.settings import Settings, as_administrator
+
+# Logins belong to the cluster: inits of other databases may be making them at the same time.
+TRIES: Final = 10
+EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
+QUOTED: Final = "SELECT quote_literal($1::text)"
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """`role`: what the login acts as. `others`: what it may become with SET ROLE."""
+
+    name: str
+    role: str
+    others: tuple[str, ...] = ()
+
+
+COMMAND: Final = Login("daybook_command_login", "daybook_command")
+# The read API answers as the reader that asks, or as the auditor.
+PROJECTOR: Final = Login(
+    "daybook_projector_login", "daybook_projector", ("daybook_gateway", "daybook_reader", "daybook_auditor")
+)
+
+
+async def ensure_logins(settings: Settings) -> tuple[str, ...]:
+    """Makes the logins for which the settings have a password, or gives them this password. Call it after `migrate`.
+    Raises `PrivilegesMissing`, `DatabaseAway`.
+    """
+    wanted = [(COMMAND, settings.command_password), (PROJECTOR, settings.projector_password)]
+    made = [(login, password) for login, password in wanted if password is not None]
+    if made:
+        async with connect(as_administrator(settings), "daybook-init") as connection:
+            for login, password in made:
+                await _ensure(connection, login, password)
+    return tuple(login.name for login, _ in made)
+
+
+async def _ensure(connection: OwnConnection, login: Login, password: SecretStr) -> None:
+    for _ in range(TRIES):
+        try:
+            async with connection.transaction():
+                await _make(connection, login, password)
+        except (asyncpg.UniqueViolationError, asyncpg.DuplicateObjectError, asyncpg.InternalServerError):
+            continue  # "tuple concurrently updated"
+        except (asyncpg.InsufficientPrivilegeError, asyncpg.UndefinedObjectError) as error:
+            raise PrivilegesMissing(f"the login {login.name} cannot be made: {error}") from error
+        return
+    raise DatabaseAway(f"the login {login.name} cannot be made: others keep changing it")
+
+
+async def _make(connection: OwnConnection, login: Login, password: SecretStr) -> None:
+    if not await connection.fetchval(EXISTS, login.name):
+        await connection.execute(f"CREATE ROLE {login.name} LOGIN NOINHERIT")
+    quoted = await connection.fetchval(QUOTED, password.get_secret_value())
+    await connection.execute(f"ALTER ROLE {login.name} PASSWORD {quoted}")
+    for role in (login.role, *login.others):
+        await connection.execute(f"GRANT {role} TO {login.name}")
+    await connection.execute(f"ALTER ROLE {login.name} SET role = {login.role}")
