@@ -32,7 +32,9 @@ class Accepted(msgspec.Struct, frozen=True):
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """A problem (RFC 9457). `entry_id`, `position`: only if it is in the log. `command_id`: null only in a record."""
+    """A problem (RFC 9457). It has `entry_id` and `position` only if the rejection is in the log. `command_id` is null
+    only in a record of the results topic.
+    """
 
     type: str
     title: str

@@ -54,9 +54,10 @@ def canonical_bytes(value: object) -> bytes:
 
 
 def is_plainly_canonical(value: bytes) -> bool:
-    """True only for JCS bytes. If it is False, `parse_canonical` has to decide. About ten times faster than that."""
+    """True only for JCS bytes. If it is False, `parse_canonical` has to decide, which takes about ten times as long."""
     try:
-        # A key that is an escape of another character differs from what is written for it.
+        # If the text is ASCII, a key with other characters is written as escapes there. orjson writes the characters
+        # themselves, so the comparison fails without a check of the keys.
         return _by_orjson(orjson.loads(value), has_ascii_keys=value.isascii()) == value
     except orjson.JSONDecodeError:
         return False
@@ -118,7 +119,7 @@ def _by_orjson(value: object, *, has_ascii_keys: bool = False) -> bytes | None:
     try:
         plain = value if _is_plain(value, has_ascii_keys=has_ascii_keys) else _with_plain_numbers(value, 0)
         return orjson.dumps(plain, option=orjson.OPT_SORT_KEYS)
-    except (_NotPlain, orjson.JSONEncodeError):  # orjson raises the latter for a lone surrogate, and for a deep value
+    except (_NotPlain, orjson.JSONEncodeError):  # orjson refuses lone surrogates and deep values
         return None
 
 
@@ -180,7 +181,7 @@ def _plain_number(number: float) -> int | orjson.Fragment:
 
 def _ecmascript_text(number: float) -> str:
     """A finite number other than zero, as ECMA-262 (Number::toString) writes it. repr() gives the same digits, but
-    other numbers get an exponent. Faster than `rfc8785` for a value with many numbers.
+    uses an exponent for other numbers. For a value with many numbers this is faster than `rfc8785`.
     """
     text = repr(number)
     mantissa, _, exponent = text.partition("e")

@@ -31,7 +31,9 @@ class Checkpoint:
 
     @property
     def first_to_read(self) -> int:
-        """The offset at which to read on. This reads the head again, to check that the log is the projected one."""
+        """The offset from which to read. It is the head's own, if there is one: the reader must check that the head is
+        still there.
+        """
         return self.next_offset if self.head_offset == NO_ENTRY else self.head_offset
 
 

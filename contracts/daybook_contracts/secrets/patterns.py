@@ -23,7 +23,8 @@ _PORT: Final = r"(?![0-9]{1,5}[?#,;)\]])"
 class Pattern(NamedTuple):
     """`hint`: a lower-case text that every match contains, ignoring case. The secret is the group `secret` if there is
     one, otherwise the whole match.
-    `by_name`: the match ends before a value, which is a secret if `is_secret_name` says so of the first group.
+    `by_name`: the match ends before a value. The value is a secret if the first group is a secret name
+    (`is_secret_name`).
     `example` and `counterexample` are for tests: a text with a secret, and a similar one without.
     """
 

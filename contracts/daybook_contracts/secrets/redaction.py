@@ -110,7 +110,7 @@ def secret_spans(pattern: Pattern, text: str) -> Iterator[tuple[int, int]]:
 
 
 def _spans_by_name(expression: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    # The parts are by turns text before a name, and a name. A loop over all matches would take three times as long.
+    # The parts alternate: a text before a name, then the name. A loop over all matches would take three times as long.
     parts = expression.split(text)
     names = parts[1::2]
     secret = _secret_names(list(dict.fromkeys(names)))

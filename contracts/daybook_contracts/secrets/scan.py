@@ -49,8 +49,8 @@ def find_secret(envelope: Any) -> Path | None:
 
 
 def _scan(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> Path | None:
-    """The path of a secret in the value. Keys inside the members `unchecked` are not checked. This applies to the
-    members of the value itself or, `at_any_depth`, also to those of values inside it.
+    """The path of a secret in the value. Keys inside the members `unchecked` are not checked. Only the value's own
+    members count as such or, with `at_any_depth`, the members of all values inside it too.
     """
     texts = _texts(value)
     # One search for all texts, because a search for each text would have too much overhead.
@@ -112,7 +112,7 @@ def _links(value: Any, *, unchecked: frozenset[str], at_any_depth: bool) -> tupl
 
 
 class _SecretNames:
-    """The names whose values are secrets. Checks each name once, because the objects of a list have the same names.
+    """The names whose values are secrets. Checks each name once, because objects of a list often share names.
     Beyond the limit, a name that may be secret counts as secret.
     """
 
@@ -228,7 +228,7 @@ def _is_no_reference(key: str, value: Any) -> bool:
 
 
 def _text_has_secret(raw: bytes) -> bool:
-    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # without NULs, ASCII in UTF-16 can be read too
+    text = raw.replace(b"\0", b"").decode("utf-8", "replace")  # makes ASCII in UTF-16 readable
     text = _ESCAPE.sub(_unescaped, text)
     return contains_secret(text) or bool(_SECRET_NAME.search(text.lower().translate(_SEPARATORS)))
 

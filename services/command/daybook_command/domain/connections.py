@@ -118,7 +118,7 @@ def activate_connection(
 def deactivate_connection(
     command: DeactivateConnection, _org: Org, connection: Connection, _context: DecisionContext
 ) -> Ruling:
-    """A running run continues."""
+    """A run in progress continues."""
     changed = UNSET if connection.active else False
     reason = unless_none(command.data.reason)
     return facts.ConnectionDeactivated(changed=changed, connection_id=command.data.connection_id, reason=reason)

@@ -93,7 +93,7 @@ class Engine:
         await self._commit()
 
     def hand_over(self, partition: int, records: Sequence[CommandRecord]) -> None:
-        """Calls `take` in a task of `run`: a bug must end `run`, but FastStream swallows exceptions of its handler."""
+        """Calls `take` in a task of `run`, so that a bug ends `run`: FastStream swallows exceptions of its handlers."""
 
         async def take() -> None:
             self.take(partition, records)

@@ -1,7 +1,7 @@
 """Makes the records of a shard's answer: replies, forwarded commands and refused commands.
 
-Some of these records are too large for their topic. They have more headers than the received record, and a received
-record that was compressed may have any size once it is decompressed.
+Some of these records are too large for their topic, because they have more headers than the received record, or
+because the received record was compressed: it may have any size once it is decompressed.
 """
 
 from dataclasses import dataclass

@@ -20,7 +20,8 @@ from daybook_infra.runtime.kafka.options import connection_of
 from daybook_infra.runtime.settings import Settings
 
 APPEND_SECONDS = 10.0
-# How long an unknown append counts as a fault. In this time the shard takes over again and tries the batch once more.
+# How long an unknown append counts as a fault. In this time the shard takes over again, decides the commands again, and
+# appends their entries.
 FAULT_SECONDS = 20.0
 _REFUSALS = (MessageSizeTooLargeError, RecordListTooLargeError, CorruptRecordException, InvalidTopicError)
 

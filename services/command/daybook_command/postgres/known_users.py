@@ -18,7 +18,7 @@ from daybook_infra.runtime.postgres.connections import Pool, translated
 # As docs/log.md, rule 7, says. A projector usually needs a tenth of this time.
 WAIT_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# They take about 20 MB. A user who is evicted costs one look-up.
+# So many ids take about 20 MB. A user who is evicted costs one look-up.
 MAX_REMEMBERED = 100_000
 # Ids in one look-up. Further ids wait for the next look-up.
 MAX_ASKED = 10_000
@@ -29,7 +29,7 @@ log = get_logger(__name__)
 
 @dataclass(slots=True)
 class _Wait:
-    """All requests that wait for the same user share one. `deadline`: when the last of them stops waiting."""
+    """The wait for one user, shared by all requests that need it. `deadline`: when the last of them stops waiting."""
 
     done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     deadline: float = 0.0

@@ -213,8 +213,8 @@ class BatchDecision:
 
     def _filter_was_looked_up(self, command: Command, org: Org | None) -> bool:
         """Whether the matches of the command's filter were read, or the command has no filter. They were not read if
-        the actor was no member of the org's old copy but is one now. The command then gets a batch without other
-        commands of its org.
+        the actor was no member in the copy of the org that the shard had before the snapshot, but is one now. The
+        command then gets a batch without other commands of its org.
         """
         letters = filter_of(command)
         if letters is None or is_outsider(command, org):

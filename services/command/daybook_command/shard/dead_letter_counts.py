@@ -36,8 +36,8 @@ def letters_resolved(command: Command) -> int:
 
 
 def count_floor(command: Command) -> int:
-    """If the count of pending dead letters is only a lower bound, it must exceed this. Otherwise the policy cannot be
-    decided after the command.
+    """A count of pending dead letters that is only a lower bound must exceed this number. Otherwise the policy cannot
+    be decided after the command.
     """
     return COUNTED - 3 if HANDLERS[type(command)].backlog is Backlog.GROWS else letters_resolved(command)
 
@@ -52,7 +52,7 @@ def count_limit(commands: Iterable[Command]) -> int:
 
 
 def highest_count_floor(commands: Collection[Command]) -> int:
-    """A count above this is enough for each of these commands, even if the commands before it resolve the most."""
+    """A count above this is enough for each of these commands, even if the others resolve as many as they can first."""
     return sum(map(letters_resolved, commands)) + max(
         (count_floor(command) - letters_resolved(command) for command in commands), default=0
     )
@@ -68,7 +68,7 @@ def needs_recount(command: Command, org: Org | None) -> bool:
 
 
 def _connection_id(command: Command, org: Org) -> str:
-    """The connection that the command names, or that of its dead letter. The command's count floor is above 0."""
+    """The connection that the command names, or that of its dead letter. Call it only if the count floor is above 0."""
     named = named_by(command)
     if named.connections:
         return named.connections[0]

@@ -45,8 +45,8 @@ class ReplyAddress:
 
 @dataclass(frozen=True, slots=True)
 class SentCommand:
-    """A well-formed command of this partition. `own_identity`: that of its first entry, unless the command is rejected
-    because its actor is an outsider; then it is `outsider_identity` (None if the command names no actor).
+    """A well-formed command of this partition. Its first entry has `own_identity`. If the command is rejected because
+    its actor is an outsider, the entry has `outsider_identity` instead (None if the command names no actor).
     """
 
     record: CommandRecord

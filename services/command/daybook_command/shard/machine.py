@@ -162,7 +162,7 @@ class Shard:
         return [Hold(reason)] if changed else []
 
     def _tick(self) -> list[Effect]:
-        """Load a snapshot if the shard waits. It shows the clock and the checkpoint, for which the shard may wait."""
+        """If the shard waits, load a snapshot, because the shard may wait for the clock or the checkpoint."""
         if self.phase is not ShardPhase.READY or (self.held is None and not self.inbox.aside):
             return []
         return self._look_up_progress()

@@ -51,8 +51,8 @@ def find_repeat(item: SentCommand, earlier: EarlierEntries) -> Identity | None:
 
 
 def is_id_reused(item: SentCommand, first_identity: Identity, earlier: EarlierEntries) -> bool:
-    """Whether the command's id was used before, for another command of the same actor, or for one whose entry already
-    has the identity of this command's first entry.
+    """Whether another command has used this command's id: either its entry has the identity that this command's first
+    entry would get, or it was the same actor's command.
     """
     if earlier.has(first_identity) or earlier.has(item.outsider_identity):
         return True

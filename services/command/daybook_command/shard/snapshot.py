@@ -47,13 +47,13 @@ class Snapshot:
 class OrgNeeds:
     """What a batch needs of one org.
 
-    `generation`: the number of quarantines when the cached copy was read. The org is read again if it differs from
-    PostgreSQL's, or if it is None because there is no copy.
+    `generation`: the number of quarantines when the cached copy was read. The org is read again if this number
+    differs from PostgreSQL's, or is None because there is no copy.
     `named`: children to read in any case, together with the activity of their connections.
     `touched`: children that entries of the tail touched. They are read only if the org is read.
     `known_activities`: connections whose activity is in the copy.
-    `low_counts`: those of them whose count of pending dead letters may be too low. If a named child belongs to such a
-    connection, its untouched dead letters are counted again. Counting stops at `count_limit`.
+    `low_counts`: those `known_activities` whose count of pending dead letters may be too low. If a named child belongs
+    to such a connection, its untouched dead letters are counted again. Counting stops at `count_limit`.
     `filtered`: a command's filter. Up to 1000 untouched dead letters that match are read; the others are counted.
     """
 
