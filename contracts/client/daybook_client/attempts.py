@@ -11,6 +11,7 @@ from daybook_client.outcomes import Accepted, Rejected
 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
+SHORTEST_ATTEMPT_SECONDS = 0.1  # what is left before the deadline is no use for less
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,11 @@ class Attempts:
         return max(0.0, min(self.attempt_seconds, self.ends_at - now))
 
     def pause(self, unanswered: Sequence[Again], now: float) -> float | None:
-        """Seconds until the next attempt; None if it would begin after the deadline. The pauses double, and are random
+        """Seconds until the next attempt; None if the deadline is too near. The pauses double, and are random
         up to half their length, so that many clients do not return at the same moment.
         """
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._made, 16))
         self._made += 1
         asked = max((each.after_seconds or 0.0 for each in unanswered), default=0.0)
         pause = max(longest * (1 - self.draw() / 2), asked)
-        return pause if now + pause < self.ends_at else None
+        return pause if now + pause + SHORTEST_ATTEMPT_SECONDS <= self.ends_at else None

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from daybook_client.command import Command
-from daybook_client.defaults import given, optional
+from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import Misuse
 from daybook_client.lanes import Commands, send_in_lanes
 from daybook_client.outcomes import Accepted, Outcome
@@ -14,6 +14,8 @@ from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_deci
 
 if TYPE_CHECKING:
     from daybook_client.http.credentials import Token
+    from daybook_client.http.session import Session
+    from daybook_client.kafka.connection import KafkaConnection
 
 DEADLINE_SECONDS = 30.0
 IN_FLIGHT = 2_000
@@ -25,9 +27,10 @@ class Daybook:
     Outages are not errors: whatever fails is tried again until the deadline, under the same id.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, reads: "Session | None") -> None:
         """Use `over_http` or `over_kafka`."""
         self._transport = transport
+        self._reads = reads
         transport.visible = self._until_visible
         self._open = False
 
@@ -37,21 +40,52 @@ class Daybook:
         url: str | None = None,
         *,
         token: "Token | None" = None,
+        read_url: str | None = None,
         attempt_seconds: float = ATTEMPT_SECONDS,
         tls: ssl.SSLContext | None = None,
     ) -> Self:
         """`url`: the command API's, by default DAYBOOK_URL. `token`: a text, or an async function that returns a new
-        one whenever Daybook refuses the last; by default DAYBOOK_TOKEN. `attempt_seconds` limits one request; retries
-        go on until the deadline of each call. `tls`: how to check the server; by default with the system's
-        authorities.
+        one whenever Daybook refuses the last; by default DAYBOOK_TOKEN. `read_url`: the read API's, by default
+        DAYBOOK_READ_URL. `attempt_seconds` limits one request; retries go on until the deadline of each call. `tls`:
+        how to check the server; by default with the system's authorities.
         """
-        from daybook_client.http.credentials import Credentials  # noqa: PLC0415 - httpx is optional, and slow to import
-        from daybook_client.http.session import Session  # noqa: PLC0415
-        from daybook_client.http.transport import HttpTransport  # noqa: PLC0415
+        from daybook_client.http.session import Session, reading_session  # noqa: PLC0415 - httpx is optional, and slow
+        from daybook_client.http.transport import HttpTransport  # noqa: PLC0415 - as above
 
-        credentials = Credentials(token if callable(token) else optional(token, "DAYBOOK_TOKEN"))
-        session = Session(given(url, "DAYBOOK_URL"), credentials, tls)
-        return cls(HttpTransport(session, attempt_seconds))
+        found = token if callable(token) else secret(token, "DAYBOOK_TOKEN")
+        transport = HttpTransport(Session(given(url, "DAYBOOK_URL"), found, tls), attempt_seconds)
+        return cls(transport, reading_session(optional(read_url, "DAYBOOK_READ_URL"), found, tls))
+
+    @classmethod
+    def over_kafka(  # noqa: PLR0913 - all of them have defaults
+        cls,
+        bootstrap: "str | KafkaConnection | None" = None,
+        *,
+        principal: str | None = None,
+        key: str | None = None,
+        topic_prefix: str | None = None,
+        read_url: str | None = None,
+        token: "Token | None" = None,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+    ) -> Self:
+        """`bootstrap`: servers, `host:port,…`, by default DAYBOOK_KAFKA_BOOTSTRAP; the other DAYBOOK_KAFKA_… variables
+        give the login. `principal`: who sends, `service:NAME`, by default DAYBOOK_PRINCIPAL. `key`: signs what this
+        service sends, by default DAYBOOK_SERVICE_KEY. `topic_prefix`: by default DAYBOOK_TOPIC_PREFIX, or `daybook.`.
+        `read_url`, `token`: to wait until the tables show a command, as for `over_http`. `attempt_seconds` limits the
+        wait for one reply; retries go on until the deadline of each call.
+        """
+        from daybook_client.kafka.connection import connection_by_default  # noqa: PLC0415 - aiokafka is optional, too
+        from daybook_client.kafka.transport import KafkaTransport, signer_of  # noqa: PLC0415 - as above
+
+        connection = connection_by_default(bootstrap) if bootstrap is None or isinstance(bootstrap, str) else bootstrap
+        signer = signer_of(given(principal, "DAYBOOK_PRINCIPAL"), secret(key, "DAYBOOK_SERVICE_KEY"))
+        prefix = optional(topic_prefix, "DAYBOOK_TOPIC_PREFIX") or "daybook."
+        reads = None
+        if (found_url := optional(read_url, "DAYBOOK_READ_URL")) is not None:
+            from daybook_client.http.session import reading_session  # noqa: PLC0415 - as above
+
+            reads = reading_session(found_url, token if callable(token) else secret(token, "DAYBOOK_TOKEN"), None)
+        return cls(KafkaTransport(connection, prefix, signer, attempt_seconds), reads)
 
     async def send(self, command: Command, *, deadline: float = DEADLINE_SECONDS) -> Outcome:
         """The command's outcome; `Unknown` if there is none after `deadline` seconds. Raises CredentialsRefused."""
@@ -73,9 +107,21 @@ class Daybook:
         self._require_open()
         return await send_until_decided(self._transport, commands, deadline)
 
-    async def _until_visible(self, accepted: Accepted, seconds: float) -> None:
+    async def wait_for(self, position: str, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits
+        """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
         self._require_open()
-        await self._transport.until_visible(accepted, seconds)
+        if self._reads is None:
+            raise Misuse("the read API's address is not known: give read_url, or set DAYBOOK_READ_URL")
+        from daybook_client.http.reads import wait_for_position  # noqa: PLC0415 - httpx is optional
+
+        await wait_for_position(self._reads, position, timeout)
+
+    async def _until_visible(self, accepted: Accepted, seconds: float) -> None:
+        if self._reads is not None:
+            await self.wait_for(accepted.position, seconds)
+        else:
+            self._require_open()
+            await self._transport.until_visible(accepted, seconds)
 
     def _require_open(self) -> None:
         if not self._open:
@@ -90,6 +136,8 @@ class Daybook:
         """Ends the connections. The outcomes of commands that are still being sent stay unknown."""
         self._open = False
         await self._transport.close()
+        if self._reads is not None:
+            await self._reads.close()
 
     async def __aenter__(self) -> Self:
         await self.open()

@@ -6,9 +6,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from daybook_client.answers import Answer, refusal
 from daybook_client.errors import CredentialsRefused, Misuse
-from daybook_client.http.credentials import Credentials
-from daybook_client.http.exchange import Answer, refusal
+from daybook_client.http.credentials import Credentials, Token
 from daybook_client.traces import traceparent
 
 
@@ -19,9 +19,9 @@ class NoAnswer(Exception):
 class Session:
     """One pool of connections. Every request has a limit for all of it: connecting, sending and reading."""
 
-    def __init__(self, url: str, credentials: Credentials, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, url: str, token: Token | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)
-        self._credentials = credentials
+        self._credentials = Credentials(token)
         self._client = httpx.AsyncClient(timeout=None, verify=True if tls is None else tls)  # noqa: S113 - see `ask`
 
     async def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
@@ -55,6 +55,10 @@ class Session:
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def reading_session(url: str | None, token: Token | None, tls: ssl.SSLContext | None) -> Session | None:
+    return None if url is None else Session(url, token, tls)
 
 
 def request_headers(token: str | None, body: bytes | None) -> dict[str, str]:

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from daybook_client.answers import BATCH, SINGLE, Answer, batch_verdicts, outcome_path, verdict
 from daybook_client.attempts import Again, Verdict
 from daybook_client.command import Command
-from daybook_client.http.exchange import BATCH, SINGLE, Answer, batch_verdicts, outcome_path, verdict
 from daybook_client.http.session import NoAnswer, Session
 from daybook_client.outcomes import Accepted, Visible
 from daybook_contracts.limits import BATCH_BYTES, BATCH_ITEMS

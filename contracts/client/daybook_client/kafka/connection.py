@@ -2,8 +2,9 @@
 
 import ssl
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
+from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import KafkaAway, KafkaRefuses, Misuse
 
 MIB = 1024 * 1024
@@ -14,6 +15,10 @@ FETCH_WAIT_MS = 100
 
 Security = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 Sasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+Choice = TypeVar("Choice", bound=str)
+
+_SECURITIES: tuple[Security, ...] = get_args(Security)
+_MECHANISMS: tuple[Sasl, ...] = get_args(Sasl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,26 @@ class KafkaConnection:
             options["sasl_plain_username"] = self.user
             options["sasl_plain_password"] = self.password
         return options
+
+
+def connection_by_default(bootstrap: str | None) -> KafkaConnection:
+    """From DAYBOOK_KAFKA_BOOTSTRAP, _SECURITY, _SASL, _USER, _PASSWORD and _CA_FILE. Raises Misuse."""
+    return KafkaConnection(
+        bootstrap=given(bootstrap, "DAYBOOK_KAFKA_BOOTSTRAP"),
+        security=_chosen("DAYBOOK_KAFKA_SECURITY", _SECURITIES, "PLAINTEXT"),
+        sasl=_chosen("DAYBOOK_KAFKA_SASL", _MECHANISMS, "SCRAM-SHA-512"),
+        user=optional(None, "DAYBOOK_KAFKA_USER") or "",
+        password=secret(None, "DAYBOOK_KAFKA_PASSWORD") or "",
+        ca_file=optional(None, "DAYBOOK_KAFKA_CA_FILE") or "",
+    )
+
+
+def _chosen(variable: str, allowed: tuple[Choice, ...], default: Choice) -> Choice:
+    text = optional(None, variable)
+    found = default if text is None else next((each for each in allowed if each == text), None)
+    if found is None:
+        raise Misuse(f"{variable} must be one of {', '.join(allowed)}")
+    return found
 
 
 def fetch_options(*, bulk: bool) -> dict[str, int]:

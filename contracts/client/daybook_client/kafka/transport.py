@@ -1,0 +1,140 @@
+"""Sends commands over Kafka, after the checks that the HTTP door would make: a secret must not reach the topic."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+
+from daybook_client.answers import record_verdict
+from daybook_client.attempts import Again, Verdict
+from daybook_client.command import Command
+from daybook_client.errors import CredentialsRefused, KafkaAway, KafkaRefuses, Misuse
+from daybook_client.kafka.command_publisher import Fate
+from daybook_client.kafka.connection import KafkaConnection
+from daybook_client.kafka.requests import Exchange, Request, Requests, requesting
+from daybook_client.outcomes import Accepted, Rejected, Visible
+from daybook_client.traces import traceparent
+from daybook_contracts.codes import HTTP_STATUS, TOO_LARGE_STATUS
+from daybook_contracts.commands.faults import InvalidCommand
+from daybook_contracts.commands.normalised import normalised_bytes
+from daybook_contracts.commands.parse import parse_command
+from daybook_contracts.senders.principals import InvalidPrincipal, parse_publisher
+from daybook_contracts.senders.signer import Signer
+
+CLIENT_ID = "daybook-client"
+NO_REPLY = Again("published, but not answered yet")
+NOT_ACKNOWLEDGED = Again("Kafka did not acknowledge the command")
+NOT_PUBLISHED = Again("Kafka could not be reached")
+
+log = logging.getLogger(__name__)
+
+
+class KafkaTransport:
+    visible: Visible | None = None
+
+    def __init__(self, connection: KafkaConnection, topic_prefix: str, signer: Signer, attempt_seconds: float) -> None:
+        self._connection = connection
+        self._topic_prefix = topic_prefix
+        self._signer = signer
+        self.attempt_seconds = attempt_seconds
+        self._opened = AsyncExitStack()
+        self._requests: Requests | None = None
+        self._opening = asyncio.Lock()
+        self._waiting: set[asyncio.Future[list[Fate]]] = set()
+
+    async def open(self) -> None:
+        """Connects now, so that the first command is quick. If Kafka is away, the next attempt connects."""
+        try:
+            await self._connected()
+        except KafkaAway as away:
+            log.warning("kafka_not_reached", extra={"reason": str(away)})
+
+    async def close(self) -> None:
+        self._requests = None
+        await self._opened.aclose()
+        await asyncio.gather(*self._waiting)
+
+    async def _connected(self) -> Requests:
+        async with self._opening:
+            if self._requests is None:
+                opening = requesting(
+                    self._connection, self._topic_prefix, CLIENT_ID, self._signer, self.attempt_seconds / 2
+                )
+                try:
+                    self._requests = await self._opened.enter_async_context(opening)
+                except KafkaRefuses as refused:
+                    raise CredentialsRefused(str(refused)) from refused
+            return self._requests
+
+    async def attempt(self, commands: Sequence[Command], seconds: float) -> list[Verdict]:
+        loop = asyncio.get_running_loop()
+        ends_at = loop.time() + seconds
+        trace = traceparent()
+        checked = [_checked(command, None if trace is None else trace.encode()) for command in commands]
+        sent = [each for each in checked if isinstance(each, Request)]
+        answers = iter(await self._exchange(sent, ends_at) if sent else [])
+        return [
+            self._verdict(command, next(answers)) if isinstance(each, Request) else each
+            for command, each in zip(commands, checked, strict=True)
+        ]
+
+    def _verdict(self, command: Command, answer: bytes | Again) -> Verdict:
+        return answer if isinstance(answer, Again) else record_verdict(command, answer, self.visible)
+
+    async def _exchange(self, requests: Sequence[Request], ends_at: float) -> list[bytes | Again]:
+        """What each request got: the value of its reply, or the reason why there is none."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(ends_at):
+                exchange = await (await self._connected()).publish(requests)
+        except (KafkaAway, TimeoutError) as away:
+            return [Again(str(away) or NOT_PUBLISHED.reason) for _ in requests]
+        try:
+            fates = await self._fates(exchange, ends_at)
+            published = [reply for fate, reply in zip(fates, exchange.replies, strict=True) if fate is Fate.PUBLISHED]
+            if published:
+                await asyncio.wait(published, timeout=max(0.0, ends_at - loop.time()))
+            return [_answer(fate, reply) for fate, reply in zip(fates, exchange.replies, strict=True)]
+        finally:
+            exchange.end()
+
+    async def _fates(self, exchange: Exchange, ends_at: float) -> Sequence[Fate]:
+        """Does not cancel the publisher's own wait, at whose end it replaces a producer that does not work."""
+        waiting = asyncio.ensure_future(exchange.fates)
+        self._waiting.add(waiting)
+        waiting.add_done_callback(self._waiting.discard)
+        await asyncio.wait([waiting], timeout=max(0.0, ends_at - asyncio.get_running_loop().time()))
+        return waiting.result() if waiting.done() else [Fate.UNKNOWN for _ in exchange.replies]
+
+    async def until_visible(self, accepted: Accepted, seconds: float) -> None:
+        wait = f"waiting {seconds:g} s for {accepted.position}"
+        raise Misuse(f"{wait} needs the read API: give read_url, or set DAYBOOK_READ_URL")
+
+
+def _answer(fate: Fate, reply: "asyncio.Future[bytes]") -> bytes | Again:
+    if reply.done():
+        return reply.result()
+    match fate:
+        case Fate.PUBLISHED:
+            return NO_REPLY
+        case Fate.UNKNOWN:
+            return NOT_ACKNOWLEDGED
+        case Fate.NOTHING_DONE:
+            return NOT_PUBLISHED
+
+
+def _checked(command: Command, trace: bytes | None) -> Request | Rejected:
+    try:
+        parsed = parse_command(command.to_json())
+    except InvalidCommand as refusal:
+        status = TOO_LARGE_STATUS if refusal.too_large else HTTP_STATUS[refusal.code]
+        return Rejected(command, refusal.code, refusal.detail, status)
+    return Request(parsed.id, parsed.key, normalised_bytes(parsed), trace)
+
+
+def signer_of(principal: str, key: str | None) -> Signer:
+    """Raises Misuse unless the principal is `service:<name>` or `user:<uuid>`."""
+    try:
+        return Signer(parse_publisher(principal.encode()), None if key is None else key.encode())
+    except InvalidPrincipal as error:
+        raise Misuse(f"principal: {error}") from error
