@@ -35,9 +35,11 @@ class Code(StrEnum):
     COMMAND_ID_REUSED = "COMMAND_ID_REUSED"
     ORG_QUARANTINED = "ORG_QUARANTINED"
     INVALID_COMMAND = "INVALID_COMMAND"
+    INVALID_QUERY = "INVALID_QUERY"
     UNAUTHENTICATED = "UNAUTHENTICATED"
     TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
     NOT_FOUND = "NOT_FOUND"
+    NOT_PROJECTED = "NOT_PROJECTED"
     UNAVAILABLE = "UNAVAILABLE"
     INTERNAL = "INTERNAL"
 
@@ -67,9 +69,11 @@ _STATUS_AND_TITLE: dict[Code, tuple[int, str]] = {
     Code.COMMAND_ID_REUSED: (409, "The command id was used for something else"),
     Code.ORG_QUARANTINED: (503, "The org is in quarantine"),
     Code.INVALID_COMMAND: (400, "Invalid command"),
+    Code.INVALID_QUERY: (400, "Invalid query"),
     Code.UNAUTHENTICATED: (401, "No valid token"),
     Code.TOO_MANY_REQUESTS: (429, "Too many requests"),
     Code.NOT_FOUND: (404, "Not found"),
+    Code.NOT_PROJECTED: (504, "Not in the tables yet"),
     Code.UNAVAILABLE: (503, "Unavailable"),
     Code.INTERNAL: (500, "Internal error"),
 }

@@ -247,9 +247,13 @@ def as_administrator(settings: Settings) -> Settings:
 
 def require_token_keys(settings: Settings) -> None:
     """Raises `SettingsError` if no key is set that tokens could be checked with."""
-    if not any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url)):
+    if not has_token_keys(settings):
         names = f"{env_name('jwt_secret')} or {env_name('jwks_url')}"
         raise SettingsError(f"set {names}: without one of them no token can be checked")
+
+
+def has_token_keys(settings: Settings) -> bool:
+    return any((settings.jwt_secret, settings.jwks_url, settings.service_jwt_secret, settings.service_jwks_url))
 
 
 def split_origins(origins: str) -> tuple[str, ...]:

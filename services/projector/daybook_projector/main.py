@@ -6,16 +6,21 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from daybook_contracts.topics import Topics
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.callers import Callers
+from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.serving import cancel_and_wait, serve
 from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.kafka.outages import translated
+from daybook_infra.runtime.logs import get_logger
 from daybook_infra.runtime.postgres.connections import Pool, close_pool, open_pool
 from daybook_infra.runtime.retrying import retry_at_start
-from daybook_infra.runtime.settings import Settings
+from daybook_infra.runtime.services_file import load_service_policy
+from daybook_infra.runtime.settings import Settings, has_token_keys, split_origins
 from daybook_infra.runtime.startup import freeze_startup_objects, verify_servers
 from daybook_projector.engine.monitoring import monitor
 from daybook_projector.engine.report import ProjectorReport
@@ -23,11 +28,18 @@ from daybook_projector.engine.worker import Worker, WorkerContext
 from daybook_projector.http.app import create_app
 from daybook_projector.kafka.log_bounds import LogBounds
 from daybook_projector.kafka.log_consumer import LogConsumer, MakeWorker
-from daybook_projector.metrics import Metrics
+from daybook_projector.metrics import Metrics, ReadMetrics
 from daybook_projector.postgres.privileges import required_privileges
 from daybook_projector.postgres.users import AuthUsers
 from daybook_projector.postgres.writer import Writer
 from daybook_projector.projections.fold import folds
+from daybook_projector.read_api.app import ANSWER_HEADERS, REQUEST_HEADERS, mount_read_api
+from daybook_projector.read_api.database import ReadDatabase, open_read_pool
+from daybook_projector.read_api.pages import Pages
+from daybook_projector.read_api.positions import ProjectedPositions
+from daybook_projector.read_api.routes import ReadDependencies
+
+log = get_logger(__name__)
 
 NAME = "daybook-projector"
 # Two connections write, so that Python and PostgreSQL work at the same time. The others look up users and quarantined
@@ -47,11 +59,32 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
-        app = create_app(health, registry, details=settings.admin_port is None)
-        await serve(sites(app, (host, port), settings, health, registry), stop)
+        async with open_app(settings, health, registry) as app:
+            await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
         await cancel_and_wait(projecting)
+
+
+@asynccontextmanager
+async def open_app(settings: Settings, health: Health, registry: CollectorRegistry) -> AsyncIterator[ASGIApp]:
+    """The HTTP app, with the read API if the settings have keys to verify tokens with."""
+    app = create_app(health, registry, details=settings.admin_port is None)
+    if not has_token_keys(settings):
+        log.warning("read_api_off", reason="no key is set that tokens could be verified with")
+        yield app
+        return
+    policy = load_service_policy(settings)
+    callers = Callers(settings, policy)
+    pool = await open_read_pool(settings, f"{NAME}-read")
+    try:
+        database = ReadDatabase(pool)
+        pages, positions = Pages(database, settings.partitions), ProjectedPositions(database)
+        mount_read_api(app, ReadDependencies(settings, policy, callers, pages, positions), ReadMetrics(registry))
+        origins = split_origins(settings.cors_origins)
+        yield with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
+    finally:
+        await close_pool(pool)
 
 
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:

@@ -59,3 +59,13 @@ class Metrics:
         self.quarantined = Gauge(
             "daybook_projector_quarantined_orgs", "Orgs in quarantine, of all partitions", registry=registry
         )
+
+
+class ReadMetrics:
+    def __init__(self, registry: CollectorRegistry = REGISTRY) -> None:
+        self.request_seconds = Histogram(
+            "daybook_read_request_seconds",
+            "Time from a request's headers to the response's headers, including the wait for a position",
+            ("route", "status"),
+            registry=registry,
+        )

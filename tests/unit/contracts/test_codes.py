@@ -5,13 +5,14 @@ import pytest
 from daybook_contracts.codes import HTTP_STATUS, TITLE, Code, problem_type
 
 _EXPECTED = {
-    400: {"INVALID_COMMAND"},
+    400: {"INVALID_COMMAND", "INVALID_QUERY"},
     401: {"UNAUTHENTICATED"},
     403: {"FORBIDDEN"},
     422: {"INVALID_CONFIG", "SECRET_IN_CONFIG"},
     429: {"TOO_MANY_REQUESTS"},
     500: {"INTERNAL"},
     503: {"ORG_QUARANTINED", "UNAVAILABLE"},
+    504: {"NOT_PROJECTED"},
 }
 
 

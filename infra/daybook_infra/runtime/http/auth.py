@@ -25,7 +25,7 @@ TRUST_SECONDS: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class _VerifiedToken:
+class VerifiedToken:
     """Valid until the earlier of `expires_at` (wall clock) and `trusted_until` (monotonic clock)."""
 
     principal: Principal
@@ -46,9 +46,13 @@ class Authenticator:
         self._anonymous_allowed = settings.anonymous_users == "allow"
         self._clock = clock
         self._monotonic = monotonic
-        self._verified: LRUCache[str, _VerifiedToken] = LRUCache(MAX_CACHED_TOKENS)
+        self._verified: LRUCache[str, VerifiedToken] = LRUCache(MAX_CACHED_TOKENS)
 
     async def principal(self, header: str | None) -> Principal:
+        """Raises RequestRefused, as `verified` does."""
+        return (await self.verified(header)).principal
+
+    async def verified(self, header: str | None) -> VerifiedToken:
         """Raises RequestRefused: 401, 403 for an anonymous user, or 503 if the provider's keys cannot be fetched."""
         if header is None:
             raise _unauthenticated("This request needs a token: Authorization: Bearer <JWT>.", error=None)
@@ -58,10 +62,10 @@ class Authenticator:
             raise _unauthenticated("The Authorization header must be: Bearer <JWT>.")
         known = self._verified.get(token)
         if known is not None and self._clock() < known.expires_at and self._monotonic() < known.trusted_until:
-            return known.principal
+            return known
         return await self._verify(token)
 
-    async def _verify(self, token: str) -> Principal:
+    async def _verify(self, token: str) -> VerifiedToken:
         try:
             claims, trusted_seconds = await self._verified_claims(token)
         except KeysUnavailable as error:
@@ -76,8 +80,9 @@ class Authenticator:
             raise refusal(Code.FORBIDDEN, "Anonymous users are not accepted here: sign in with an account.")
         principal = _principal(claims)
         trusted_until = self._monotonic() + min(TRUST_SECONDS, trusted_seconds)
-        self._verified[token] = _VerifiedToken(principal, int(claims["exp"]) + LEEWAY_SECONDS, trusted_until)
-        return principal
+        verified = VerifiedToken(principal, int(claims["exp"]) + LEEWAY_SECONDS, trusted_until)
+        self._verified[token] = verified
+        return verified
 
     async def _verified_claims(self, token: str) -> tuple[dict[str, Any], float]:
         """The claims, and for how many seconds their key may be trusted."""

@@ -7,7 +7,7 @@ import time
 from daybook_contracts.codes import Code
 from daybook_contracts.senders.policy import ServicePolicy, unlisted_detail
 from daybook_contracts.senders.principals import Principal, Service
-from daybook_infra.runtime.http.auth import Authenticator
+from daybook_infra.runtime.http.auth import Authenticator, VerifiedToken
 from daybook_infra.runtime.http.problems import refusal
 from daybook_infra.runtime.http.rate import Buckets, UserRate
 from daybook_infra.runtime.settings import Settings
@@ -25,8 +25,13 @@ class Callers:
         """Charges the caller the request's first token. Raises RequestRefused: what `Authenticator.principal` raises,
         403 for a service that the policy does not list, or 429.
         """
-        principal = await self._authenticator.principal(authorization)
+        return (await self.verify(authorization)).principal
+
+    async def verify(self, authorization: str | None) -> VerifiedToken:
+        """As `identify`, for a caller that also needs to know when the token ends."""
+        token = await self._authenticator.verified(authorization)
+        principal = token.principal
         if self._policy is not None and isinstance(principal, Service) and not self._policy.lists(principal):
             raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
         self.rate.charge_request(principal)
-        return principal
+        return token

@@ -3,7 +3,7 @@ connections out.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -106,13 +106,17 @@ async def open_pool(
     *,
     max_size: int = 4,
     statement_seconds: float = STATEMENT_SECONDS,
+    session: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> Pool:
-    """A pool of connections to the primary, with one open connection. Raises `DatabaseAway`. Wrap uses of the pool in
+    """A pool of connections to the primary, with one open connection unless `more`, options of asyncpg's pool, say
+    otherwise. `session` changes the settings of its sessions. Raises `DatabaseAway`. Wrap uses of the pool in
     `translated`.
     """
     with translated(_server_name(settings)):
         options = _connection_options(settings, application, statement_seconds)
-        return await asyncpg.create_pool(**options, min_size=1, max_size=max_size)
+        options["server_settings"] |= session or {}
+        return await asyncpg.create_pool(**{**options, "min_size": 1, "max_size": max_size, **more})
 
 
 async def close_pool(pool: Pool, seconds: float = GRACE_SECONDS) -> None:

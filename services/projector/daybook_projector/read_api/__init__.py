@@ -1,0 +1,3 @@
+"""The read API: pages of the tables, and a live stream of an org's entries. Row-level security decides what a caller
+sees.
+"""

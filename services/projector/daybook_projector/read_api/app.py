@@ -1,0 +1,41 @@
+"""Mounts the read API on the projector's app."""
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+
+from daybook_infra.runtime.http import docs_page, problems
+from daybook_infra.runtime.http.openapi import Schema, describe_routes
+from daybook_projector.metrics import ReadMetrics
+from daybook_projector.read_api.resources import RESOURCES
+from daybook_projector.read_api.routes import ReadDependencies, invalid_query, read_router
+
+DESCRIPTION = (
+    "Reads what Daybook has projected: pages of the tables, and a live stream of an org's log. You see what row-level"
+    " security shows you; everything else is 404. Send commands to the command service."
+)
+
+
+# Headers that a web app may send, and may read in answers.
+REQUEST_HEADERS = ("Authorization", "Daybook-After", "If-None-Match", "Last-Event-ID")
+ANSWER_HEADERS = ("Daybook-Position", "ETag", "Retry-After")
+
+
+def mount_read_api(app: FastAPI, deps: ReadDependencies, metrics: ReadMetrics) -> None:
+    app.include_router(read_router(deps, metrics))
+    docs_page.mount(app, f"{app.title}: the read API")
+    app.openapi = lambda: _describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
+    problems.install(app)
+    app.add_exception_handler(RequestValidationError, invalid_query)
+
+
+def _describe(app: FastAPI) -> Schema:
+    """The whole document. The app keeps it after the first call."""
+    if app.openapi_schema is None:
+        document = describe_routes(app, DESCRIPTION)
+        schemas = document["components"]["schemas"]
+        for resource in RESOURCES:
+            schemas[resource.model.__name__] = resource.model.model_json_schema(
+                ref_template="#/components/schemas/{model}", mode="serialization"
+            )
+        app.openapi_schema = document
+    return app.openapi_schema

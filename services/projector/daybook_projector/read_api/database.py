@@ -1,0 +1,144 @@
+"""One request's view of the database: a read-only transaction with the role and the claims of the caller, in which
+row-level security decides what there is.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+
+from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.postgres.connections import Connection, OwnConnection, Pool, open_pool, translated
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.read_api.page_sql import Statement
+from daybook_projector.read_api.reader import Reader
+
+CONNECTIONS: Final = 8
+# How long a request waits for one of the connections, and how long a statement may take.
+ACQUIRE_SECONDS: Final = 5.0
+STATEMENT_SECONDS: Final = 5.0
+# Rows of a large table are fetched in pieces of this many, until the page is full or has MAX_PAGE_BYTES.
+PIECE_ROWS: Final = 64
+MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
+
+SESSION: Final = {
+    "row_security": "on",
+    "default_transaction_read_only": "on",
+    # A plan for any value of the parameters could leave the index whose order a page needs.
+    "plan_cache_mode": "force_custom_plan",
+}
+# Its one snapshot is that of all later statements of the transaction. The tables of schema daybook are read with the
+# service's own role: PostgreSQL checks rights before the statement runs, and set_config takes effect after it.
+BEGIN_READING: Final = """
+SELECT set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
+    ARRAY(
+        SELECT ARRAY[partition, position] FROM daybook.checkpoints WHERE $3::int IS NULL OR partition = $3
+    ) AS positions,
+    EXISTS (SELECT FROM daybook.quarantine WHERE org_id = $4::uuid AND released_at IS NULL) AS quarantined
+"""
+
+
+class _ReadConnection(OwnConnection):
+    """Settings are made for one transaction only, so that nothing needs a reset: it would cost a round trip."""
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSnapshot:
+    """`positions`: the last projected position of each partition that was asked for. `quarantined`: whether the org is
+    in quarantine.
+    """
+
+    connection: Connection
+    positions: Mapping[int, int]
+    quarantined: bool
+
+    async def fetch(self, statement: Statement) -> list[asyncpg.Record]:
+        return await self.connection.fetch(statement.sql, *statement.values)
+
+    async def fetch_bounded(self, statement: Statement) -> tuple[list[asyncpg.Record], bool]:
+        """The first rows, up to MAX_PAGE_BYTES of text, but at least one. Also whether rows were left out."""
+        found: list[asyncpg.Record] = []
+        size = 0
+        cursor = await self.connection.cursor(statement.sql, *statement.values)
+        while piece := await cursor.fetch(PIECE_ROWS):
+            for row in piece:
+                size += _size(row)
+                if found and size > MAX_PAGE_BYTES:
+                    return found, True
+                found.append(row)
+            if len(piece) < PIECE_ROWS:
+                break
+        return found, False
+
+    async def sees(self, sql: str, *values: Any) -> bool:
+        return bool(await self.connection.fetchval(sql, *values))
+
+
+class ReadDatabase:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def snapshot(
+        self, reader: Reader, org_id: str | None = None, partition: int | None = None
+    ) -> AsyncIterator[ReadSnapshot]:
+        """With `partition` None, reads the positions of all partitions. Raises DatabaseAway, also if all connections
+        are in use for ACQUIRE_SECONDS.
+        """
+        with translated(), _roles_present():
+            async with (
+                self._acquired() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                begun = await connection.fetchrow(BEGIN_READING, reader.claims, reader.role, partition, org_id)
+                assert begun is not None  # noqa: S101 - a SELECT without FROM has one row
+                positions = dict(begun["positions"])
+                yield ReadSnapshot(connection, positions, begun["quarantined"])
+
+    async def checkpoints(self, partitions: Sequence[int] | None = None) -> dict[int, int]:
+        """The last projected position of each partition, read with the service's own role."""
+        with translated():
+            async with self._acquired() as connection:
+                rows = await connection.fetch(
+                    "SELECT partition, position FROM daybook.checkpoints"
+                    " WHERE $1::int[] IS NULL OR partition = ANY ($1::int[])",
+                    partitions,
+                )
+        return {row["partition"]: row["position"] for row in rows}
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Connection]:
+        async with self._pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            yield connection
+
+
+async def open_read_pool(settings: Settings, application: str, size: int = CONNECTIONS) -> Pool:
+    """Connects when the first request needs it."""
+    return await open_pool(
+        settings,
+        application,
+        min_size=0,
+        max_size=size,
+        statement_seconds=STATEMENT_SECONDS,
+        session=SESSION,
+        connection_class=_ReadConnection,
+    )
+
+
+class _roles_present:  # noqa: N801 - a context manager
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """The roles are missing, or the login is no member of them: an administrator has to correct it."""
+        if isinstance(error, asyncpg.InvalidParameterValueError):
+            raise DatabaseAway(f"PostgreSQL refuses the role of a reader: {error}") from error
+
+
+def _size(row: asyncpg.Record) -> int:
+    return sum(len(value) for value in row if isinstance(value, str))

@@ -1,0 +1,159 @@
+"""The SQL of pages and items: a resource and what is asked of it in, a statement with its parameters out. Everything
+that a caller sends is a parameter; the rest comes from the table of resources.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from daybook_projector.read_api.cursors import Values
+from daybook_projector.read_api.parameters import Filter
+from daybook_projector.read_api.resource import Branches, OwnRows, Resource
+
+# With a filter that no index serves, a page looks at no more rows than this. It may then have fewer items than asked
+# for, and still a next page.
+SCANNED_ROWS: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """`filters` by name. `start`: the values of the order's columns in the last row of the page before.
+    `under_policies`: whether policies confine the caller. `orgs`: the orgs that a service is confined to.
+    """
+
+    ids: Mapping[str, str]
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    start: Values | None = None
+    limit: int = 50
+    under_policies: bool = True
+    orgs: tuple[str, ...] | None = None
+
+
+@dataclass(slots=True)
+class Statement:
+    sql: str = ""
+    values: list[Any] = field(default_factory=list)
+
+    def bind(self, value: Any) -> str:
+        self.values.append(value)
+        return f"${len(self.values)}"
+
+
+def page(resource: Resource, asked: PageRequest, end: Values | None = None) -> Statement:
+    """The page's rows. `end`: the last row that may be looked at."""
+    statement = Statement()
+    match resource.rows:
+        case OwnRows() as rows:
+            conditions = [_own_condition(rows, asked, statement), *_row_conditions(resource, asked, statement)]
+            if end is not None:
+                conditions.append(_beyond(resource, end, statement, included=True))
+            statement.sql = (
+                f"SELECT {_columns(resource)} FROM public.{resource.table} AS t WHERE {' AND '.join(conditions)}"  # noqa: S608 - names of the table of resources
+                f" ORDER BY {_order(resource)} LIMIT {statement.bind(asked.limit)}"
+            )
+        case Branches() as rows:
+            statement.sql = _merged(resource, rows, asked, statement)
+    return statement
+
+
+def window_end(resource: Resource, asked: PageRequest) -> Statement | None:
+    """The order's columns of the last row that a page with bounded filters may look at; no row if the collection ends
+    before. None if the request has no such filter.
+    """
+    if not isinstance(resource.rows, OwnRows) or not any(f.name in asked.filters for f in resource.bounded_filters):
+        return None
+    statement = Statement()
+    conditions = [
+        _own_condition(resource.rows, asked, statement),
+        *_filter_conditions(resource.filters, asked, statement),
+        *_start_condition(resource, asked, statement),
+    ]
+    statement.sql = (
+        f"SELECT {', '.join(f't.{name}' for name, _ in resource.order)} FROM public.{resource.table} AS t"  # noqa: S608 - as above
+        f" WHERE {' AND '.join(conditions)} ORDER BY {_order(resource)} OFFSET {SCANNED_ROWS - 1} LIMIT 1"
+    )
+    return statement
+
+
+def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
+    """The row with this id, if it belongs to the org and project of the path."""
+    statement = Statement()
+    match resource.rows:
+        case OwnRows() as rows:
+            source, condition = f"public.{resource.table} AS t", _own_condition(rows, asked, statement)
+        case Branches() as rows:
+            source = f"public.{resource.table} AS t JOIN public.{rows.parent} AS p ON p.id = t.{rows.parent_key}"
+            condition = f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"
+    statement.sql = (
+        f"SELECT {_columns(resource)} FROM {source}"  # noqa: S608 - as above
+        f" WHERE {condition} AND t.{resource.key} = {statement.bind(item_id)}::uuid"
+    )
+    return statement
+
+
+def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
+    """Finds the branches whose first rows come first: as many as the page has rows, because each of the page's rows is
+    in one of them. Then reads the page from these branches.
+    """
+    parents = [f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"]
+    parents += _filter_conditions((f for f in resource.filters if "p." in f.condition), asked, statement)
+    if asked.under_policies:
+        parents.append(rows.right)
+    chosen = asked.filters.get(rows.column)
+    values = statement.bind(list(rows.values) if chosen is None else [chosen])
+    inner = [f"t.{rows.parent_key} = b.parent", f"t.{rows.column} = b.value"]
+    inner += _filter_conditions((f for f in resource.filters if "t." in f.condition), asked, statement)
+    inner += _start_condition(resource, asked, statement)
+    limit, order = statement.bind(asked.limit), _order(resource)
+    branch = f"FROM public.{resource.table} AS t WHERE {' AND '.join(inner)} ORDER BY {order}"
+    first = ", ".join(f"t.{name}" for name, _ in resource.order)
+    return f"""
+WITH b AS MATERIALIZED (
+    SELECT b.parent, b.value
+    FROM (SELECT p.id AS parent, v.value FROM public.{rows.parent} AS p, unnest({values}::text[]) AS v (value)
+          WHERE {" AND ".join(parents)}) AS b
+    CROSS JOIN LATERAL (SELECT {first} {branch} LIMIT 1) AS t
+    ORDER BY {order} LIMIT {limit}
+)
+SELECT {_columns(resource)} FROM b CROSS JOIN LATERAL (SELECT t.* {branch} LIMIT {limit}) AS t
+ORDER BY {order} LIMIT {limit}"""  # noqa: S608 - as above
+
+
+def _columns(resource: Resource) -> str:
+    return ", ".join(f"t.{name}" for name in resource.columns)
+
+
+def _order(resource: Resource) -> str:
+    return ", ".join(f"t.{name}{' DESC' if resource.newest_first else ''}" for name, _ in resource.order)
+
+
+def _own_condition(rows: OwnRows, asked: PageRequest, statement: Statement) -> str:
+    bound = {name: statement.bind(value) for name, value in asked.ids.items() if f"{{{name}}}" in rows.condition}
+    if "{orgs}" in rows.condition:
+        bound["orgs"] = statement.bind(None if asked.orgs is None else list(asked.orgs))
+    return rows.condition.format(**bound)
+
+
+def _row_conditions(resource: Resource, asked: PageRequest, statement: Statement) -> list[str]:
+    return [
+        *_filter_conditions(resource.all_filters, asked, statement),
+        *_start_condition(resource, asked, statement),
+    ]
+
+
+def _filter_conditions(filters: Iterable[Filter], asked: PageRequest, statement: Statement) -> list[str]:
+    given = [each for each in filters if each.name in asked.filters]
+    return [each.condition.format(statement.bind(asked.filters[each.name])) for each in given]
+
+
+def _start_condition(resource: Resource, asked: PageRequest, statement: Statement) -> list[str]:
+    return [] if asked.start is None else [_beyond(resource, asked.start, statement)]
+
+
+def _beyond(resource: Resource, row: Values, statement: Statement, *, included: bool = False) -> str:
+    """The condition that a row comes after `row` in the collection's order, or, with `included`, not after it."""
+    comes_later = "<" if resource.newest_first else ">"
+    sign = ({"<": ">=", ">": "<="}[comes_later]) if included else comes_later
+    names = ", ".join(f"t.{name}" for name, _ in resource.order)
+    values = ", ".join(f"{statement.bind(value)}::{kind}" for value, (_, kind) in zip(row, resource.order, strict=True))
+    return f"({names}) {sign} ({values})"

@@ -1,0 +1,45 @@
+"""Who reads: a verified principal in; the role, the claims and the orgs that it reads with out."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from daybook_contracts.senders.policy import ServicePolicy
+from daybook_contracts.senders.principals import Principal, Service, User
+
+READER: Final = "daybook_reader"
+AUDITOR: Final = "daybook_auditor"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """`orgs`: the orgs that a service's policy allows; None for all. Row-level security confines users."""
+
+    principal: Principal
+    role: str
+    claims: str
+    orgs: tuple[str, ...] | None = None
+
+    @property
+    def under_policies(self) -> bool:
+        return self.role == READER
+
+    def may_ask_for(self, org_id: str) -> bool:
+        return self.orgs is None or org_id in self.orgs
+
+
+def reader_of(principal: Principal, policy: ServicePolicy | None) -> Reader:
+    """Reads with the claims that PostgREST would set. A service must be listed in the policy, if there is one."""
+    match principal:
+        case User(user_id):
+            return Reader(principal, READER, _claims(user_id, "authenticated"))
+        case Service(name):
+            orgs = None if policy is None else policy.grants[name].orgs
+            return Reader(
+                principal, AUDITOR, _claims(name, "service_role"), None if orgs is None else tuple(sorted(orgs))
+            )
+
+
+def _claims(sub: str, role: str) -> str:
+    return msgspec.json.encode({"sub": sub, "role": role}).decode()

@@ -1,0 +1,117 @@
+"""Walks by cursor while rows come and go: every row that was there throughout is visited exactly once."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
+from support.driving import fresh_id
+from support.planted_rows import plant
+from support.read_scene import ReadOrg, ReadScene
+from support.reading import ReadApi, reading
+
+SHARED_DATABASE = True
+CLIENTS = 20
+ROWS = 300
+
+
+@pytest.fixture
+async def scene(pool: Pool) -> ReadScene:
+    scene = ReadScene()
+    await scene.plant(pool, 1)
+    return scene
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[ReadApi]:
+    async with reading(settings) as api:
+        yield api
+
+
+async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Task[None]") -> list[Counter[str]]:
+    """What each client visited; some started before the changes ended."""
+    limits = [random.Random(at).randint(7, 120) for at in range(CLIENTS)]
+    walks = [asyncio.create_task(api.walk(f"{org.path}/{path}", f"user:{org.owner}", limit=limit)) for limit in limits]
+    found = [Counter(item["id"] for item in await walk) for walk in walks]
+    change.cancel()
+    return found
+
+
+async def test_dead_letters_come_change_and_go(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+    org = scene.own
+    lasting = [fresh_id() for _ in range(ROWS)]
+    await plant(
+        pool, {"dlq_events": [(id_, org.connections[at % 2], {}, "pending", 0) for at, id_ in enumerate(lasting)]}
+    )
+
+    async def change() -> None:
+        drawn = random.Random(1)
+        while True:
+            added = [fresh_id() for _ in range(5)]
+            more: list[tuple[Any, ...]] = [(id_, drawn.choice(org.connections), {}, "pending", 0) for id_ in added]
+            await plant(pool, {"dlq_events": more})
+            await pool.execute("UPDATE dlq_events SET status = 'resolved' WHERE id = ANY ($1)", added[:2])
+            await pool.execute(
+                "UPDATE dlq_events SET retry_count = retry_count + 1 WHERE id = $1", drawn.choice(lasting)
+            )
+            await pool.execute("DELETE FROM dlq_events WHERE id = ANY ($1)", added[1:4])
+
+    for visited in await walk_while(api, "dead-letters", org, asyncio.create_task(change())):
+        assert {id_: visited[id_] for id_ in lasting} == dict.fromkeys(lasting, 1)
+        assert set(visited.values()) == {1}
+
+
+async def test_a_dead_letter_that_is_resolved_meanwhile_is_visited_once(
+    pool: Pool, api: ReadApi, scene: ReadScene
+) -> None:
+    org = scene.own
+    path, principal = f"{org.path}/dead-letters", f"user:{org.owner}"
+    first = (await api.get(path, principal, limit=4)).json()
+    await pool.execute("UPDATE dlq_events SET status = CASE status WHEN 'pending' THEN 'resolved' ELSE 'pending' END")
+    rest = await api.walk(path, principal, cursor=first["next"], limit=2)
+    assert sorted(row["id"] for row in [*first["items"], *rest]) == sorted(org.letters)
+
+
+async def test_entries_are_appended_while_the_log_is_walked(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+    org = scene.own
+    made = [fresh_id() for _ in range(ROWS)]
+
+    async def append() -> None:
+        for at, id_ in enumerate(made, start=len(org.entries)):
+            await plant(pool, {"audit_log": [(*org.entry(id_, at, 0)[:-1], f"2026-11-22T16:00:00.{at:06d}Z")]})
+
+    for visited in await walk_while(api, "audit-log", org, asyncio.create_task(append())):
+        assert {id_: visited[id_] for id_ in org.entries} == dict.fromkeys(org.entries, 1)
+        assert set(visited.values()) == {1}
+
+
+async def test_runs_start_and_end_while_they_are_walked(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+    org = scene.own
+    lasting = [fresh_id() for _ in range(ROWS)]
+    times = [f"2026-11-22T14:{at // 60:02d}:{at % 60:02d}Z" for at in range(ROWS)]
+    await plant(
+        pool,
+        {
+            "sync_runs": [
+                (id_, org.connections[at % 2], "running", times[at // 3], None, None) for at, id_ in enumerate(lasting)
+            ]
+        },
+    )
+
+    async def change() -> None:
+        drawn = random.Random(2)
+        while True:
+            chosen = drawn.sample(lasting, 5)
+            await pool.execute(
+                "UPDATE sync_runs SET status = $2 WHERE id = ANY ($1)", chosen, drawn.choice(("failed", "success"))
+            )
+            await plant(pool, {"sync_runs": [(fresh_id(), org.connections[0], "running", "now", None, None)]})
+
+    for visited in await walk_while(api, "sync-runs", org, asyncio.create_task(change())):
+        assert {id_: visited[id_] for id_ in lasting} == dict.fromkeys(lasting, 1)
+        assert set(visited.values()) == {1}
