@@ -280,13 +280,10 @@ async def test_without_a_valid_token_nothing_is_said(api: ReadApi, scene: ReadSc
 
 
 async def test_a_user_has_a_rate_limit(settings: Settings, scene: ReadScene) -> None:
-    async with (
-        reading(settings) as api,
-        open_app(settings.model_copy(update={"rate": 0.01, "burst": 2}), Health(), CollectorRegistry()) as app,
-    ):
-        slow = ReadApi(
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://slow"), api.settings, api.app
-        )
+    limited = settings.model_copy(update={"rate": 0.01, "burst": 2})
+    async with reading(settings) as api, open_app(limited, Health(), CollectorRegistry(), asyncio.Event()) as app:
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://slow")
+        slow = ReadApi(client, api.settings, api.app, api.registry)
         answers = [await slow.get("/v1/orgs", f"user:{scene.own.owner}") for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
         assert problem_of(answers[2]) == (429, "TOO_MANY_REQUESTS")

@@ -1,5 +1,6 @@
 """Two orgs with rows in all tables, for tests of reading: planted rows, as a projector would have written them."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,6 +97,20 @@ class ReadScene:
         await plant(database, self.other.rows(partitions, first_position=len(self.own.entries)))
         for partition in range(partitions):
             await set_checkpoint(database, partition, len(self.own.entries) + len(self.other.entries) - 1)
+
+
+async def append(pool: Pool, org: ReadOrg, positions: Iterable[int], *also: str) -> None:
+    """Adds entries to the org's log and moves the checkpoint, in one transaction, as the projector does. `also`:
+    statements of the same transaction, with the org's id as `$1`.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        last = 0
+        for last in positions:
+            row = (*org.entry(fresh_id(), last, 0)[:-1], f"2026-11-22T16:{last // 60:02d}:{last % 60:02d}Z")
+            await plant(connection, {"audit_log": [row]})
+        for statement in also:
+            await connection.execute(statement, org.org_id)
+        await set_checkpoint(connection, 0, last)
 
 
 async def set_checkpoint(database: Connection | Pool, partition: int, position: int) -> None:

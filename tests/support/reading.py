@@ -1,8 +1,10 @@
 """The read API in this process, on a real database."""
 
+import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -10,9 +12,13 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.serving import serve
+from daybook_infra.runtime.http.sites import sites
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.main import open_app
 from support.chain import Json
+from support.processes import free_port
+from support.projecting import until
 from support.publisher import token
 
 
@@ -21,6 +27,14 @@ class ReadApi:
     client: httpx.AsyncClient
     settings: Settings
     app: FastAPI
+    registry: CollectorRegistry
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def metric(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    def token(self, principal: str) -> str:
+        return token(self.settings, principal)
 
     async def get(
         self, path: str, principal: str, headers: Mapping[str, str] | None = None, **params: Any
@@ -52,8 +66,77 @@ class ReadApi:
 async def reading(settings: Settings) -> AsyncIterator[ReadApi]:
     """Its rate limit lets a test ask as often as it likes."""
     own = settings.model_copy(update={"rate": 1e6, "burst": 1_000_000})
-    async with open_app(own, Health(), CollectorRegistry()) as app:
+    registry = CollectorRegistry()
+    async with open_app(own, Health(), registry, asyncio.Event()) as app:
         assert isinstance(app, FastAPI)
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://reading", timeout=30) as client:
-            yield ReadApi(client, own, app)
+            yield ReadApi(client, own, app, registry)
+
+
+@dataclass(slots=True)
+class Follower:
+    """A client of a stream. `events` are the ids and the data that have arrived; an id without data has None."""
+
+    answer: httpx.Response
+    events: list[tuple[str, Json | None]] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    ended: bool = False
+
+    async def read(self) -> None:
+        fields: dict[str, str] = {}
+        async for line in self.answer.aiter_lines():
+            name, _, value = line.partition(": ")
+            if line.startswith(":"):
+                self.comments.append(line[1:].strip())
+            elif line:
+                fields[name] = value
+            elif "id" in fields:
+                self.events.append((fields["id"], json.loads(fields["data"]) if "data" in fields else None))
+                fields.clear()
+        self.ended = True
+
+    @property
+    def positions(self) -> list[int]:
+        """Of the entries."""
+        return [int(id_.partition(".")[2]) for id_, entry in self.events if entry is not None]
+
+    async def until(self, *positions: int) -> None:
+        await until(lambda: self.positions == list(positions), f"{positions}, found {self.positions}")
+
+    async def until_ended(self) -> None:
+        await until(lambda: self.ended, "the stream ends")
+
+
+@asynccontextmanager
+async def following(
+    api: ReadApi, path: str, principal: str, headers: Mapping[str, str] | None = None, **params: Any
+) -> AsyncIterator[Follower]:
+    """`path` is that of the org."""
+    claims = params.pop("claims", {})
+    own = {"Authorization": f"Bearer {token(api.settings, principal, **claims)}", **(headers or {})}
+    async with api.client.stream("GET", f"{path}/audit-log/stream", params=params, headers=own) as answer:
+        assert answer.status_code == 200, await answer.aread()
+        follower = Follower(answer)
+        reading_on = asyncio.create_task(follower.read())
+        await until(lambda: bool(follower.events or follower.comments), "the stream opens")
+        try:
+            yield follower
+        finally:
+            reading_on.cancel()
+            await asyncio.wait({reading_on})
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[ReadApi]:
+    """The read API on a port of its own, because a stream needs a real connection."""
+    own = settings.model_copy(update={"rate": 1e6, "burst": 1_000_000})
+    stop, registry, port = asyncio.Event(), CollectorRegistry(), free_port()
+    async with open_app(own, Health(), registry, stop) as app:
+        assert isinstance(app, FastAPI)
+        served = asyncio.create_task(serve(sites(app, ("127.0.0.1", port), own, Health(), registry), stop))
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30, limits=limits) as client:
+            yield ReadApi(client, own, app, registry, stop)
+            stop.set()
+            await served

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
 from prometheus_client import CollectorRegistry
@@ -38,6 +38,8 @@ from daybook_projector.read_api.database import ReadDatabase, open_read_pool
 from daybook_projector.read_api.pages import Pages
 from daybook_projector.read_api.positions import ProjectedPositions
 from daybook_projector.read_api.routes import ReadDependencies
+from daybook_projector.read_api.stream.hub import Hub
+from daybook_projector.read_api.stream.log_reads import TickReads
 
 log = get_logger(__name__)
 
@@ -46,6 +48,7 @@ NAME = "daybook-projector"
 # orgs.
 WRITERS = 2
 CONNECTIONS = WRITERS + 2
+STREAM_CONNECTIONS = 1
 # For finishing batches in progress and leaving the group. The partition's next owner repeats a batch that is not
 # finished by then.
 STOP_SECONDS = 20.0
@@ -59,7 +62,7 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
     projecting = asyncio.create_task(project(settings, ProjectorReport(health, Metrics(registry)), stop))
     projecting.add_done_callback(lambda _: stop.set())
     try:
-        async with open_app(settings, health, registry) as app:
+        async with open_app(settings, health, registry, stop) as app:
             await serve(sites(app, (host, port), settings, health, registry), stop)
         await asyncio.wait({projecting}, timeout=STOP_SECONDS)
     finally:
@@ -67,8 +70,10 @@ async def run_service(settings: Settings, host: str, port: int) -> None:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings, health: Health, registry: CollectorRegistry) -> AsyncIterator[ASGIApp]:
-    """The HTTP app, with the read API if the settings have keys to verify tokens with."""
+async def open_app(
+    settings: Settings, health: Health, registry: CollectorRegistry, stop: asyncio.Event
+) -> AsyncIterator[ASGIApp]:
+    """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`."""
     app = create_app(health, registry, details=settings.admin_port is None)
     if not has_token_keys(settings):
         log.warning("read_api_off", reason="no key is set that tokens could be verified with")
@@ -76,15 +81,21 @@ async def open_app(settings: Settings, health: Health, registry: CollectorRegist
         return
     policy = load_service_policy(settings)
     callers = Callers(settings, policy)
-    pool = await open_read_pool(settings, f"{NAME}-read")
-    try:
-        database = ReadDatabase(pool)
+    async with AsyncExitStack() as closing:
+        pool = await open_read_pool(settings, f"{NAME}-read")
+        closing.push_async_callback(close_pool, pool)
+        # A pool of its own, so that pages never delay the streams.
+        stream_pool = await open_read_pool(settings, f"{NAME}-stream", STREAM_CONNECTIONS)
+        closing.push_async_callback(close_pool, stream_pool)
+        database, metrics = ReadDatabase(pool), ReadMetrics(registry)
         pages, positions = Pages(database, settings.partitions), ProjectedPositions(database)
-        mount_read_api(app, ReadDependencies(settings, policy, callers, pages, positions), ReadMetrics(registry))
+        hub = Hub(TickReads(ReadDatabase(stream_pool)), metrics)
+        mount_read_api(app, ReadDependencies(settings, policy, callers, pages, positions), database, hub, metrics)
         origins = split_origins(settings.cors_origins)
-        yield with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
-    finally:
-        await close_pool(pool)
+        async with asyncio.TaskGroup() as group:
+            feeding = group.create_task(hub.run(stop))
+            yield with_cors(app, origins, request_headers=REQUEST_HEADERS, answer_headers=ANSWER_HEADERS)
+            feeding.cancel()
 
 
 async def project(settings: Settings, report: ProjectorReport, stop: asyncio.Event) -> None:

@@ -69,3 +69,13 @@ class ReadMetrics:
             ("route", "status"),
             registry=registry,
         )
+        self.streams = Gauge("daybook_read_streams", "Open streams of audit logs", registry=registry)
+        self.stream_entries = Counter(
+            "daybook_read_stream_entries", "Entries read for open streams, once for all of them", registry=registry
+        )
+        self.streams_ended = Counter(
+            "daybook_read_streams_ended",
+            "Streams that ended: slow, right_gone, token_expired, no_database, stopping, client_gone",
+            ("reason",),
+            registry=registry,
+        )

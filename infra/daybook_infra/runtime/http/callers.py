@@ -35,3 +35,7 @@ class Callers:
             raise refusal(Code.FORBIDDEN, unlisted_detail(principal))
         self.rate.charge_request(principal)
         return token
+
+    async def check(self, authorization: str | None) -> VerifiedToken:
+        """Verifies a token again, during a request that was charged for it. Raises RequestRefused."""
+        return await self._authenticator.verified(authorization)

@@ -19,6 +19,8 @@ from daybook_infra.runtime.http.refusals import HEAD_TOO_LARGE, HEAD_TOO_SLOW, M
 SLICE_BYTES: Final = 32 * 1024
 # These are answered even during overload.
 HEALTH_PATHS: Final = frozenset({b"/livez", b"/readyz", b"/metrics"})
+# An extension of the ASGI scope; its `call` closes the connection at once.
+ABORT: Final = "daybook.abort"
 HTTP_VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
@@ -125,6 +127,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._phase is Phase.IDLE:
             self._enter(Phase.HEAD)
         super().on_message_begin()
+        self.scope["extensions"] = {ABORT: {"call": lambda: self.drop(Cut.ANSWER_NOT_READ)}}
 
     def on_headers_complete(self) -> None:
         self._in_head, self._made_progress = False, True

@@ -6,8 +6,11 @@ from fastapi.exceptions import RequestValidationError
 from daybook_infra.runtime.http import docs_page, problems
 from daybook_infra.runtime.http.openapi import Schema, describe_routes
 from daybook_projector.metrics import ReadMetrics
+from daybook_projector.read_api.database import ReadDatabase
 from daybook_projector.read_api.resources import RESOURCES
 from daybook_projector.read_api.routes import ReadDependencies, invalid_query, read_router
+from daybook_projector.read_api.stream.hub import Hub
+from daybook_projector.read_api.stream.routes import stream_router
 
 DESCRIPTION = (
     "Reads what Daybook has projected: pages of the tables, and a live stream of an org's log. You see what row-level"
@@ -20,7 +23,11 @@ REQUEST_HEADERS = ("Authorization", "Daybook-After", "If-None-Match", "Last-Even
 ANSWER_HEADERS = ("Daybook-Position", "ETag", "Retry-After")
 
 
-def mount_read_api(app: FastAPI, deps: ReadDependencies, metrics: ReadMetrics) -> None:
+def mount_read_api(
+    app: FastAPI, deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics
+) -> None:
+    # First, because an entry's id would match "stream".
+    app.include_router(stream_router(deps, database, hub, metrics))
     app.include_router(read_router(deps, metrics))
     docs_page.mount(app, f"{app.title}: the read API")
     app.openapi = lambda: _describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it

@@ -60,18 +60,23 @@ class ReadSnapshot:
     async def fetch(self, statement: Statement) -> list[asyncpg.Record]:
         return await self.connection.fetch(statement.sql, *statement.values)
 
-    async def fetch_bounded(self, statement: Statement) -> tuple[list[asyncpg.Record], bool]:
-        """The first rows, up to MAX_PAGE_BYTES of text, but at least one. Also whether rows were left out."""
+    async def fetch_bounded(
+        self, statement: Statement, most_bytes: int | None = None, piece_rows: int = PIECE_ROWS
+    ) -> tuple[list[asyncpg.Record], bool]:
+        """The first rows, up to MAX_PAGE_BYTES or `most_bytes` of text, but at least one. Also whether rows were left
+        out.
+        """
+        most = MAX_PAGE_BYTES if most_bytes is None else most_bytes
         found: list[asyncpg.Record] = []
         size = 0
         cursor = await self.connection.cursor(statement.sql, *statement.values)
-        while piece := await cursor.fetch(PIECE_ROWS):
+        while piece := await cursor.fetch(piece_rows):
             for row in piece:
                 size += _size(row)
-                if found and size > MAX_PAGE_BYTES:
+                if found and size > most:
                     return found, True
                 found.append(row)
-            if len(piece) < PIECE_ROWS:
+            if len(piece) < piece_rows:
                 break
         return found, False
 
@@ -99,6 +104,16 @@ class ReadDatabase:
                 assert begun is not None  # noqa: S101 - a SELECT without FROM has one row
                 positions = dict(begun["positions"])
                 yield ReadSnapshot(connection, positions, begun["quarantined"])
+
+    @asynccontextmanager
+    async def own_snapshot(self) -> AsyncIterator[ReadSnapshot]:
+        """With the service's own role, which sees everything. Raises DatabaseAway."""
+        with translated(), _roles_present():
+            async with (
+                self._acquired() as connection,
+                connection.transaction(isolation="repeatable_read", readonly=True),
+            ):
+                yield ReadSnapshot(connection, {}, quarantined=False)
 
     async def checkpoints(self, partitions: Sequence[int] | None = None) -> dict[int, int]:
         """The last projected position of each partition, read with the service's own role."""

@@ -15,8 +15,10 @@ _ENCODE: Final = msgspec.json.Encoder().encode
 ETAG_BYTES: Final = 15
 
 
-def encode_row(model: type[BaseModel], row: asyncpg.Record) -> bytes:
+def encode_row(model: type[BaseModel], row: asyncpg.Record, leave_out: str | None = None) -> bytes:
     values: dict[str, Any] = dict(row.items())
+    if leave_out is not None:
+        del values[leave_out]
     for name, convert in _conversions(model):
         if (value := values[name]) is not None:
             values[name] = convert(value)

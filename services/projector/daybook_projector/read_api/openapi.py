@@ -116,10 +116,10 @@ def _answers(schema: Schema, example: Schema) -> dict[str, Any]:
 
 
 def _parameters(path: str) -> Schema:
-    return {**SECURED, "parameters": [*_path_parameters(path), AFTER, IF_NONE_MATCH]}
+    return {**SECURED, "parameters": [*path_parameters(path), AFTER, IF_NONE_MATCH]}
 
 
-def _path_parameters(path: str) -> list[Schema]:
+def path_parameters(path: str) -> list[Schema]:
     names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}} for name in names

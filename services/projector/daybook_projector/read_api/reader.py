@@ -25,6 +25,11 @@ class Reader:
     def under_policies(self) -> bool:
         return self.role == READER
 
+    @property
+    def user_id(self) -> str | None:
+        """None for a service."""
+        return self.principal.user_id if isinstance(self.principal, User) else None
+
     def may_ask_for(self, org_id: str) -> bool:
         return self.orgs is None or org_id in self.orgs
 

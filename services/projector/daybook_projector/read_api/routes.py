@@ -124,13 +124,9 @@ class ReadRoutes:
 
 
 def read_router(deps: ReadDependencies, metrics: ReadMetrics) -> APIRouter:
-    async def authenticate(request: Request) -> None:
-        """Runs before FastAPI looks at the parameters."""
-        request.state.token = await deps.callers.verify(request.headers.get("authorization"))
-        refuse_repeated(request)
-
+    authenticated = Depends(authenticator(deps.callers))
     router = APIRouter(
-        route_class=measured_route(metrics.request_seconds), tags=["reading"], dependencies=[Depends(authenticate)]
+        route_class=measured_route(metrics.request_seconds), tags=["reading"], dependencies=[authenticated]
     )
     routes = ReadRoutes(deps)
     for resource in RESOURCES:
@@ -142,6 +138,16 @@ def read_router(deps: ReadDependencies, metrics: ReadMetrics) -> APIRouter:
 
     _add(router, POSITION_PATH, get_position, openapi.position_options())
     return router
+
+
+def authenticator(callers: Callers) -> Callable[[Request], Awaitable[None]]:
+    """A dependency, so that it runs before FastAPI looks at the parameters."""
+
+    async def authenticate(request: Request) -> None:
+        request.state.token = await callers.verify(request.headers.get("authorization"))
+        refuse_repeated(request)
+
+    return authenticate
 
 
 def refuse_repeated(request: Request) -> None:

@@ -1,0 +1,101 @@
+"""Writes one open stream to its client: the entries that it missed, then new ones as they come."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from daybook_infra.runtime.http.auth import VerifiedToken
+from daybook_infra.runtime.http.problems import RequestRefused
+from daybook_infra.runtime.http.protocol import ABORT
+from daybook_projector.read_api.stream.events import COMMENT, farewell
+from daybook_projector.read_api.stream.open_stream import End, OpenStream
+
+SILENCE_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class TokenWatch:
+    """`check` verifies the token again, since its key may have been withdrawn."""
+
+    token: VerifiedToken
+    check: Callable[[], Awaitable[VerifiedToken]]
+
+    async def is_valid(self) -> bool:
+        if time.monotonic() >= self.token.trusted_until:
+            try:
+                self.token = await self.check()
+            except RequestRefused:
+                return False
+        return time.time() < self.token.expires_at
+
+
+class StreamResponse(Response):
+    """`catch_up` gives what the client missed, and joins the stream to the reader of all streams on its way."""
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        stream: OpenStream,
+        catch_up: AsyncIterator[bytes],
+        token: TokenWatch,
+        leave: Callable[[End], None],
+        headers: dict[str, str],
+    ) -> None:
+        # `X-Accel-Buffering` lets an nginx in front pass events on at once.
+        super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
+        del self.headers["content-length"]
+        self._stream = stream
+        self._catch_up = catch_up
+        self._token = token
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sending = asyncio.create_task(self._send(send))
+        leaving = asyncio.create_task(_client_left(receive))
+        awaited: set[asyncio.Future[Any]] = {sending, leaving, self._stream.ended}
+        reason = End.CLIENT_GONE
+        try:
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
+            if self._stream.ended.done():
+                reason = self._stream.ended.result()
+                # A client that reads gets the last comment and the end of the response. Another one is cut off.
+                await asyncio.wait({sending, leaving}, timeout=0 if reason is End.SLOW else SILENCE_SECONDS)
+            if not sending.done() and not leaving.done() and (abort := scope.get("extensions", {}).get(ABORT)):
+                abort["call"]()
+        finally:
+            self._leave(reason)
+            leaving.cancel()
+            sending.cancel()
+            await asyncio.wait({sending, leaving})
+        if not sending.cancelled() and (error := sending.exception()) is not None:
+            raise error
+
+    async def _send(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async for event in self._events():
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def _events(self) -> AsyncIterator[bytes]:
+        async for missed in self._catch_up:
+            yield missed
+            if self._stream.ended.done():
+                break
+        while not self._stream.has_ended:
+            event = await self._stream.next_event(SILENCE_SECONDS)
+            if not await self._token.is_valid():
+                self._stream.end(End.TOKEN_EXPIRED)
+            else:
+                yield COMMENT if event is None else event
+        yield farewell(self._stream.ended.result())
+
+
+async def _client_left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

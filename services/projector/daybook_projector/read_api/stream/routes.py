@@ -1,0 +1,191 @@
+"""`GET /v1/orgs/{org_id}/audit-log/stream`: opens a live stream of an org's log."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from daybook_contracts.codes import Code
+from daybook_contracts.routing import partition_of
+from daybook_contracts.text import is_uuid
+from daybook_infra.runtime.http.openapi import SECURED, Schema, problems
+from daybook_infra.runtime.http.problems import refusal
+from daybook_projector.metrics import ReadMetrics
+from daybook_projector.read_api.database import ReadDatabase
+from daybook_projector.read_api.openapi import POSITION, path_parameters
+from daybook_projector.read_api.pages import not_found
+from daybook_projector.read_api.positions import Position, parse_position
+from daybook_projector.read_api.reader import Reader, reader_of
+from daybook_projector.read_api.resources import AUDIT_LOG
+from daybook_projector.read_api.routes import ReadDependencies, authenticator
+from daybook_projector.read_api.stream import log_reads
+from daybook_projector.read_api.stream.events import entry_event, opening
+from daybook_projector.read_api.stream.hub import Hub, TooManyStreams
+from daybook_projector.read_api.stream.open_stream import End, OpenStream
+from daybook_projector.read_api.stream.response import StreamResponse, TokenWatch
+
+PATH: Final = f"{AUDIT_LOG.path}/stream"
+LAST_EVENT_ID: Final = "last-event-id"
+# Streams that read what their clients missed, at a time: the other connections stay free for pages.
+CATCHING_UP: Final = 3
+
+
+class StreamQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    after: Annotated[str, Field(max_length=40, description="Start after this position.")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """`since`: the time of the org's last entry at `position`, or, if entries are to be caught up, before them."""
+
+    stream: OpenStream
+    since: datetime
+    position: Position | None
+
+
+class StreamRoutes:
+    def __init__(self, deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> None:
+        self._deps = deps
+        self._database = database
+        self._hub = hub
+        self._metrics = metrics
+        self._catching_up = asyncio.Semaphore(CATCHING_UP)
+
+    async def open(self, request: Request, query: StreamQuery) -> Response:
+        reader = reader_of(request.state.token.principal, self._deps.policy)
+        org_id = request.path_params["org_id"].lower()
+        if not is_uuid(org_id) or not reader.may_ask_for(org_id):
+            raise not_found()
+        partition = partition_of(org_id, self._deps.settings.partitions)
+        # A browser repeats the first address, with the id of the last event that it has seen.
+        after = _parse_after(request.headers.get(LAST_EVENT_ID) or query.after, partition)
+        self._reserve(reader)
+        try:
+            found = await self._start(reader, org_id, partition, after)
+        except BaseException:
+            self._hub.release(str(reader.principal))
+            raise
+        return self._response(request, found, after)
+
+    def _response(self, request: Request, found: _Opening, after: int | None) -> StreamResponse:
+        authorization = request.headers.get("authorization")
+        stream = found.stream
+
+        def leave(reason: End) -> None:
+            self._hub.leave(stream)
+            self._hub.release(str(stream.reader.principal))
+            self._metrics.streams_ended.labels(reason.value).inc()
+
+        token = TokenWatch(request.state.token, lambda: self._deps.callers.check(authorization))
+        headers = {} if found.position is None else {"Daybook-Position": str(found.position)}
+        return StreamResponse(stream, self._catch_up(found, after), token, leave, headers)
+
+    def _reserve(self, reader: Reader) -> None:
+        try:
+            self._hub.reserve(str(reader.principal), is_user=reader.user_id is not None)
+        except TooManyStreams as error:
+            if error.of_one:
+                detail = "You have too many open streams; close one."
+                raise refusal(Code.TOO_MANY_REQUESTS, detail, headers={"Retry-After": "10"}) from error
+            raise refusal(Code.UNAVAILABLE, "Too many streams are open here; try again.") from error
+
+    async def _start(self, reader: Reader, org_id: str, partition: int, after: int | None) -> _Opening:
+        """Raises RequestRefused (404) if the reader does not see the org's log."""
+        async with self._database.snapshot(reader, org_id, partition) as snapshot:
+            since = await log_reads.last_entry_time(snapshot, org_id)
+            if since is None:
+                raise not_found()
+            shown = snapshot.positions.get(partition, -1)
+        last = shown if after is None else after
+        stream = OpenStream(reader, org_id, partition, last, asyncio.get_running_loop().create_future())
+        return _Opening(stream, since, Position(partition, last) if last >= 0 else None)
+
+    async def _catch_up(self, found: _Opening, after: int | None) -> AsyncIterator[bytes]:
+        """Joins when the client has nearly everything, and then reads once more: so nothing is missed in between, and
+        little waits in the queue.
+        """
+        stream = found.stream
+        yield opening(found.position)
+        if after is None:
+            self._hub.join(stream, found.since)
+            return
+        more, joined = True, False
+        while more or not joined:
+            if not more:
+                self._hub.join(stream, found.since)
+                joined = True
+            events, more = await self._missed(stream)
+            for event in events:
+                yield event
+
+    async def _missed(self, stream: OpenStream) -> tuple[list[bytes], bool]:
+        """The next events after `stream.last`, which moves on, and whether there may be more."""
+        async with (
+            self._catching_up,
+            self._database.snapshot(stream.reader, stream.org_id, stream.partition) as snapshot,
+        ):
+            since = await log_reads.entry_time(snapshot, stream.org_id, stream.last)
+            rows, more = await log_reads.missed_entries(snapshot, stream.org_id, since)
+        if rows:
+            stream.last = max(stream.last, rows[-1]["position"])
+        return [entry_event(stream.partition, row) for row in rows], more
+
+
+def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> APIRouter:
+    """Without the metric of requests: a stream lasts for hours."""
+    router = APIRouter(tags=["reading"], dependencies=[Depends(authenticator(deps.callers))])
+    routes = StreamRoutes(deps, database, hub, metrics)
+
+    async def stream_audit_log(request: Request, query: Annotated[StreamQuery, Query()]) -> Response:
+        return await routes.open(request, query)
+
+    router.add_api_route(PATH, stream_audit_log, methods=["GET"], response_class=Response, **_options())
+    return router
+
+
+def _parse_after(text: str | None, partition: int) -> int | None:
+    if text is None:
+        return None
+    position = parse_position(text, partition + 1)
+    if position is None or position.partition != partition:
+        raise refusal(Code.INVALID_QUERY, "after, Last-Event-ID: must be a position of this org's partition")
+    return position.number
+
+
+def _options() -> dict[str, Any]:
+    header: Schema = {
+        "name": "Last-Event-ID",
+        "in": "header",
+        "description": "The id of the last event that you have seen. It takes precedence over `after`.",
+        "schema": {"type": "string"},
+        "example": POSITION,
+    }
+    example = f'id: {POSITION}\ndata: {{"id":"0199f000-0000-8561-aaa1-8aa0eb0c829d","action":"ADD_MEMBER"}}\n\n'
+    found = {
+        "description": "Server-sent events; each has an entry as its data and the entry's position as its id.",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
+    }
+    refused = (
+        Code.INVALID_QUERY,
+        Code.UNAUTHENTICATED,
+        Code.FORBIDDEN,
+        Code.NOT_FOUND,
+        Code.TOO_MANY_REQUESTS,
+        Code.UNAVAILABLE,
+    )
+    return {
+        "operation_id": "stream_audit_log",
+        "summary": "New entries of an org's log, as they are projected",
+        "description": "Resumes after `Last-Event-ID` or `after` without gap or repeat. A comment comes each second"
+        " while nothing happens. The stream ends with the token, or when you may no longer read the log.",
+        "responses": {200: found, **problems(*refused)},
+        "openapi_extra": {**SECURED, "parameters": [*path_parameters(PATH), header]},
+    }

@@ -1,0 +1,116 @@
+"""Readers of a stream that are slow, dead or many: what they cost the others."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager
+
+import pytest
+
+from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.settings import Settings
+from support.driving import fresh_id
+from support.planted_rows import plant
+from support.projecting import until
+from support.read_scene import ReadOrg, ReadScene, append, set_checkpoint
+from support.reading import ReadApi, following, serving
+
+SHARED_DATABASE = True
+LARGE = 128 * 1024
+ENTRIES = 100
+
+
+@pytest.fixture
+async def scene(pool: Pool) -> ReadScene:
+    scene = ReadScene()
+    await scene.plant(pool, 1)
+    return scene
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[ReadApi]:
+    async with serving(settings) as api:
+        yield api
+
+
+@contextmanager
+def dead_reader(api: ReadApi, path: str, principal: str) -> Iterator[socket.socket]:
+    """Opens a stream, and then reads nothing."""
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        raw.connect((api.client.base_url.host, api.client.base_url.port))
+        head = (
+            f"GET {path}/audit-log/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token(principal)}\r\n\r\n"
+        )
+        raw.sendall(head.encode())
+        yield raw
+
+
+async def append_large(pool: Pool, org: ReadOrg, first: int) -> None:
+    for at in range(first, first + ENTRIES):
+        id_, *others, metadata, _ = org.entry(fresh_id(), at, 0)
+        metadata = {**metadata, "data": {"text": "x" * LARGE}}
+        await plant(pool, {"audit_log": [(id_, *others, metadata, f"2026-11-22T16:{at // 60:02d}:{at % 60:02d}Z")]})
+        await set_checkpoint(pool, 0, at)
+
+
+async def test_a_reader_that_stops_reading_is_cut_off_and_the_others_miss_nothing(
+    pool: Pool, api: ReadApi, scene: ReadScene
+) -> None:
+    org = scene.own
+    with dead_reader(api, org.path, f"user:{org.admin}") as dead:
+        async with following(api, org.path, f"user:{org.owner}") as stream:
+            await until(lambda: api.metric("daybook_read_streams") == 2, "both streams are open")
+            await append_large(pool, org, 24)
+            await stream.until(*range(24, 24 + ENTRIES))
+            await until(lambda: api.metric("daybook_read_streams_ended_total", reason="slow") == 1, "it is cut off")
+            assert api.metric("daybook_read_streams") == 1
+        received = await asyncio.to_thread(read_all, dead)
+    assert received < ENTRIES * LARGE
+
+
+def read_all(raw: socket.socket) -> int:
+    """How many bytes there still are."""
+    raw.settimeout(10)
+    total = 0
+    try:
+        while piece := raw.recv(1 << 20):
+            total += len(piece)
+    except ConnectionResetError:
+        pass
+    return total
+
+
+async def test_a_client_that_leaves_frees_its_place(api: ReadApi, scene: ReadScene) -> None:
+    async with following(api, scene.own.path, f"user:{scene.own.owner}"):
+        assert api.metric("daybook_read_streams") == 1
+    await until(lambda: api.metric("daybook_read_streams") == 0, "the place is free")
+    assert api.metric("daybook_read_streams_ended_total", reason="client_gone") == 1
+
+
+async def test_many_streams_are_fed_from_one_reader(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
+    """However many streams are open, an entry is read once."""
+    async with AsyncExitStack() as open_streams:
+        streams = [
+            await open_streams.enter_async_context(following(api, org.path, principal))
+            for org in (scene.own, scene.other)
+            for principal in (f"user:{org.owner}", f"user:{org.admin}", *(f"service:s{at}" for at in range(18)))
+        ]
+        await append(pool, scene.own, range(24, 34))
+        for stream in streams[: len(streams) // 2]:
+            await stream.until(*range(24, 34))
+        assert api.metric("daybook_read_stream_entries_total") == 10
+        assert all(stream.positions == [] for stream in streams[len(streams) // 2 :])
+
+
+async def test_streams_end_if_their_rights_cannot_be_asked(
+    pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("daybook_projector.read_api.stream.hub.UNCERTAIN_SECONDS", 0.5)
+    async with following(api, scene.own.path, f"user:{scene.own.owner}") as stream:
+        await pool.execute("REVOKE SELECT ON audit_log FROM daybook_reader")
+        try:
+            await until(lambda: stream.ended, "the stream ends")
+            assert stream.comments[-1] == "no_database"
+        finally:
+            await pool.execute("GRANT SELECT ON audit_log TO daybook_reader")
