@@ -12,6 +12,8 @@ from daybook_infra.runtime.http import limits as http
 from daybook_infra.runtime.kafka import decompression, fair_fetching
 from daybook_infra.runtime.postgres import connections as postgres
 from daybook_infra.runtime.settings import Settings, env_name
+from daybook_projector.read_api import database, page_sql, parameters
+from daybook_projector.read_api.stream import hub, open_stream
 
 FIXED: Final = "fixed"
 OF_HTTP: Final = http.HttpLimits()
@@ -24,7 +26,7 @@ Row = tuple[str, str] | tuple[str, str, str]
 
 def limits_table() -> str:
     """The Markdown table of all limits, exactly as the page must have it."""
-    rows = [*_connections(), *_commands(), *_door(), *_tokens(), *_records(), *_orgs()]
+    rows = [*_connections(), *_commands(), *_door(), *_tokens(), *_records(), *_reading(), *_orgs()]
     head = ["| what | limit | setting |", "|---|---|---|"]
     return "\n".join([*head, *(f"| {' | '.join((*row, FIXED)[:3])} |" for row in rows)])
 
@@ -106,6 +108,22 @@ def _records() -> list[Row]:
         ("commands queued in memory, per partition", waiting),
         ("weight of unprojected entries, per partition", _default("max_tail"), _names("max_tail")),
         ("fully projected orgs in memory, per process", _default("cache_orgs"), _names("cache_orgs")),
+    ]
+
+
+def _reading() -> list[Row]:
+    return [
+        ("a page of the read API", f"{parameters.MAX_LIMIT} items, {_size(database.MAX_PAGE_BYTES)}"),
+        ("rows that a page with a filter without an index looks at", f"{page_sql.SCANNED_ROWS:,}"),
+        (
+            "look-ups of the read API, per instance",
+            f"{database.CONNECTIONS} PostgreSQL connections, {_seconds(database.STATEMENT_SECONDS)}",
+        ),
+        ("open streams, per instance; of one user", f"{hub.MAX_STREAMS:,}; {hub.MAX_STREAMS_OF_ONE}"),
+        (
+            "what waits for the client of a stream",
+            f"{_size(open_stream.MAX_QUEUED_BYTES)}, {open_stream.MAX_QUEUED_EVENTS:,} entries",
+        ),
     ]
 
 

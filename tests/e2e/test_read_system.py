@@ -1,0 +1,99 @@
+"""The read API of a running system with two instances of each service: reading one's own writes, a removed member, and
+a stream across instances.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import cycle
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+
+from daybook_infra.runtime.postgres.connections import Connection
+from support.door_doubles import problem_of
+from support.driving import Tenant, fresh_id, send_accepted, send_and_project
+from support.processes import System
+from support.projecting import until
+from support.publisher import Door
+from support.reading import ReadApi, following
+from support.workload import registration
+
+WRITES = 500
+AT_ONCE = 8
+
+
+@pytest_asyncio.fixture
+async def apis(system: System) -> AsyncIterator[tuple[ReadApi, ...]]:
+    """One for each projector."""
+    clients = [httpx.AsyncClient(base_url=each.url, timeout=30) for each in system.projectors]
+    yield tuple(ReadApi(client, system.settings, FastAPI(), CollectorRegistry()) for client in clients)
+    for client in clients:
+        await client.aclose()
+
+
+@pytest.mark.timeout(180)
+async def test_one_reads_ones_own_writes_on_every_instance(
+    door: Door, tenant: Tenant, apis: tuple[ReadApi, ...]
+) -> None:
+    """Each writer renames an org of its own and reads it at once. `make bench` has more writes."""
+    readers = cycle(apis)
+
+    async def write_and_read(writer: int) -> None:
+        org_id = fresh_id()
+        await send_accepted(door, tenant_of(tenant, org_id).by(tenant.owner, "CREATE_ORG", name="new"))
+        for number in range(WRITES // AT_ONCE):
+            name = f"{writer}.{number}"
+            answer = await send_accepted(door, tenant_of(tenant, org_id).by(tenant.owner, "RENAME_ORG", name=name))
+            after = {"Daybook-After": answer["position"]}
+            found = await next(readers).get(f"/v1/orgs/{org_id}", f"service:reader{number}", after)
+            assert (found.status_code, found.json().get("name")) == (200, name), found.text
+
+    async with asyncio.TaskGroup() as group:
+        for writer in range(AT_ONCE):
+            group.create_task(write_and_read(writer))
+
+
+def tenant_of(tenant: Tenant, org_id: str) -> Tenant:
+    return Tenant(org_id, owner=tenant.owner)
+
+
+async def test_a_sender_without_sql_waits_for_its_user(door: Door, apis: tuple[ReadApi, ...]) -> None:
+    answer = await send_accepted(door, registration(fresh_id(), fresh_id()))
+    for api in apis:
+        waited = await api.get(f"/v1/positions/{answer['position']}", "service:sender", wait=5)
+        assert waited.status_code == 204
+
+
+async def test_a_removed_member_loses_its_stream_and_the_org(
+    door: Door, database: Connection, tenant: Tenant, apis: tuple[ReadApi, ...]
+) -> None:
+    api, path, admin = apis[0], f"/v1/orgs/{tenant.org_id}", f"user:{tenant.admin}"
+    async with following(api, path, admin) as stream, following(apis[1], path, f"user:{tenant.owner}") as other:
+        renamed = await send_accepted(door, tenant.rename("Seen by both"))
+        await until(lambda: renamed["position"] in dict(stream.events), "the entry is on the stream")
+        removed = await send_accepted(door, tenant.by(tenant.owner, "REMOVE_MEMBER", user_id=tenant.admin))
+        await until(lambda: stream.ended, "the stream ends", 5)
+        await until(lambda: removed["position"] in dict(other.events), "the entry is on the other stream")
+        assert removed["position"] not in dict(stream.events)
+    for below in ("", "/members", "/audit-log", "/audit-log/stream"):
+        answer = await api.get(f"{path}{below}", admin, {"Daybook-After": removed["position"]})
+        assert problem_of(answer) == (404, "NOT_FOUND")
+
+
+async def test_a_stream_moves_to_another_instance(
+    door: Door, database: Connection, tenant: Tenant, apis: tuple[ReadApi, ...]
+) -> None:
+    path, owner, last, found = f"/v1/orgs/{tenant.org_id}", f"user:{tenant.owner}", None, []
+    start = await send_and_project(door, database, tenant.rename("start"))
+    last = start["position"]
+    expected = []
+    for at, api in enumerate([*apis, *apis]):
+        expected.append((await send_accepted(door, tenant.rename(f"name {at}")))["position"])
+        async with following(api, path, owner, {"Last-Event-ID": last}) as stream:
+            await until(lambda: bool(stream.positions), "an entry comes")
+            found += [id_ for id_, entry in stream.events if entry is not None]
+            last = found[-1]
+    assert found == expected

@@ -1,0 +1,157 @@
+"""The reader of all streams, and the queue of one: what is delivered to whom, without a database."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from daybook_contracts.senders.principals import User
+from daybook_projector.metrics import ReadMetrics
+from daybook_projector.read_api.reader import reader_of
+from daybook_projector.read_api.stream import open_stream
+from daybook_projector.read_api.stream.hub import Hub
+from daybook_projector.read_api.stream.log_reads import News, Pair
+from daybook_projector.read_api.stream.open_stream import End, OpenStream
+
+ORG = "00000000-0000-4000-8000-000000000001"
+START = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def at(position: int) -> datetime:
+    return START + timedelta(seconds=position)
+
+
+@dataclass(slots=True)
+class Reads:
+    """A log in memory. `meanwhile` is called while news are read, after their snapshot was taken."""
+
+    last: int = 0
+    allowed: bool = True
+    meanwhile: Callable[[], None] = lambda: None
+    reads: int = 0
+
+    async def positions(self, partitions: Collection[int]) -> dict[int, int]:
+        return dict.fromkeys(partitions, self.last)
+
+    async def news(self, since: Mapping[str, datetime], pairs: Collection[Pair]) -> News:
+        self.reads += 1
+        rows: dict[str, list[Any]] = {
+            org_id: [row(number) for number in range(self.last + 1) if at(number) > time]
+            for org_id, time in since.items()
+        }
+        self.meanwhile()
+        return News(rows, frozenset(pairs) if self.allowed else frozenset(), cut=False)
+
+
+def row(position: int) -> dict[str, Any]:
+    return {
+        "id": ORG,
+        "org_id": ORG,
+        "project_id": None,
+        "actor_user_id": None,
+        "action": "RENAME_ORG",
+        "entity_type": "org",
+        "entity_id": ORG,
+        "result": "success",
+        "metadata_json": "{}",
+        "created_at": at(position),
+        "position": position,
+    }
+
+
+@dataclass(slots=True)
+class World:
+    reads: Reads = field(default_factory=Reads)
+    hub: Hub = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.hub = Hub(self.reads, ReadMetrics(CollectorRegistry()))  # type: ignore[arg-type]  # a stand-in
+
+    def joined(self, last: int = 0) -> OpenStream:
+        ended: asyncio.Future[End] = asyncio.get_running_loop().create_future()
+        stream = OpenStream(reader_of(User(ORG), None), ORG, 3, last, ended)
+        self.hub.join(stream, at(last))
+        return stream
+
+    async def tick(self, last: int) -> None:
+        self.reads.last = last
+        await self.hub._tick()
+
+
+async def received(stream: OpenStream) -> list[int]:
+    found = []
+    while (event := await stream.next_event(0)) is not None:
+        assert event.startswith(b"id: 3.")
+        found.append(stream.last)
+    return found
+
+
+async def test_an_entry_goes_to_each_stream_of_its_org_once() -> None:
+    world = World()
+    first, second = world.joined(), world.joined(last=2)
+    await world.tick(3)
+    await world.tick(5)
+    assert await received(first) == [1, 2, 3, 4, 5]
+    assert await received(second) == [3, 4, 5]
+
+
+async def test_without_news_nothing_is_read() -> None:
+    world = World()
+    world.joined()
+    for _ in range(5):
+        await world.tick(3)
+    assert world.reads.reads == 1
+
+
+async def test_who_joins_while_news_are_read_gets_them_with_the_next_tick() -> None:
+    world = World()
+    first = world.joined()
+    late: list[OpenStream] = []
+    world.reads.meanwhile = lambda: late.append(world.joined()) if not late else None
+    await world.tick(2)
+    assert (await received(first), await received(late[0])) == ([1, 2], [])
+    await world.tick(2)
+    assert (await received(first), await received(late[0])) == ([], [1, 2])
+
+
+async def test_who_has_lost_the_right_gets_nothing_of_that_snapshot() -> None:
+    world = World()
+    stream = world.joined()
+    await world.tick(1)
+    world.reads.allowed = False
+    await world.tick(3)
+    assert stream.ended.result() is End.RIGHT_GONE
+    assert await received(stream) == []
+
+
+async def test_a_full_queue_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_stream, "MAX_QUEUED_EVENTS", 3)
+    world = World()
+    slow, quick = world.joined(), world.joined()
+    await world.tick(3)
+    assert await received(quick) == [1, 2, 3]
+    await world.tick(4)
+    assert slow.ended.result() is End.SLOW
+    assert (await received(slow), await received(quick)) == ([], [4])
+
+
+async def test_one_large_event_always_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_stream, "MAX_QUEUED_BYTES", 10)
+    world = World()
+    stream = world.joined()
+    await world.tick(1)
+    assert await received(stream) == [1]
+    await world.tick(3)
+    assert stream.ended.result() is End.SLOW
+
+
+async def test_a_stream_that_left_is_not_fed() -> None:
+    world = World()
+    stream = world.joined()
+    world.hub.leave(stream)
+    await world.tick(3)
+    assert await received(stream) == []

@@ -1,0 +1,74 @@
+"""The read API's OpenAPI document: complete, with examples that are what they say."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
+
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.settings import Settings
+from daybook_projector.main import open_app
+from daybook_projector.read_api.resources import RESOURCES
+from support.chain import Json
+from support.door_doubles import SECRET
+from support.tables import SCHEMA
+
+Operation = dict[str, Any]
+
+
+@pytest.fixture
+async def document() -> AsyncIterator[Json]:
+    """No server is needed: connections are made by the first request."""
+    settings = Settings.model_validate(
+        {"jwt_secret": SecretStr(SECRET), "database_url": SecretStr("postgresql://nobody:x@localhost:1/none")}
+    )
+    async with open_app(settings, Health(), CollectorRegistry(), asyncio.Event()) as app:
+        assert isinstance(app, FastAPI)
+        yield app.openapi()
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.table)
+def test_an_item_has_the_columns_of_its_table(resource: Any) -> None:
+    columns = SCHEMA[resource.table]
+    assert resource.columns == tuple(column.name for column in columns)
+    for column in columns:
+        field = resource.model.model_fields[column.name]
+        may_be_null = type(None) in getattr(field.annotation, "__args__", ())
+        assert column.type == "jsonb" or may_be_null == column.is_nullable, column
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.table)
+def test_the_example_of_an_item_is_valid(resource: Any) -> None:
+    resource.model.model_validate(resource.model.model_config["json_schema_extra"]["example"])
+
+
+def test_every_endpoint_is_described(document: Json) -> None:
+    paths = document["paths"]
+    assert {path for each in RESOURCES for path in (each.path, each.item_path)} <= set(paths)
+    reading = {path: each["get"] for path, each in paths.items() if path.startswith("/v1/")}
+    assert len(reading) == 2 * len(RESOURCES) + 2
+    ids = [operation["operationId"] for operation in reading.values()]
+    assert len(set(ids)) == len(ids)
+    for path, operation in reading.items():
+        named = {each["name"]: each for each in operation["parameters"]}
+        in_path = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+        assert [name for name, each in named.items() if each["in"] == "path"] == in_path
+        assert operation["security"] == [{"token": []}]
+        assert operation["summary"]
+        assert {"401", "400", "429", "503"} <= set(operation["responses"])
+        for status, response in operation["responses"].items():
+            for content in response.get("content", {}).values():
+                assert content["schema"], (path, status)
+                assert "example" in content or content["examples"], (path, status)
+
+
+@pytest.mark.parametrize("resource", RESOURCES, ids=lambda each: each.path)
+def test_a_collection_describes_its_filters(document: Json, resource: Any) -> None:
+    described = [
+        each["name"] for each in document["paths"][resource.path]["get"]["parameters"] if each["in"] == "query"
+    ]
+    assert described == ["limit", "cursor", "after", *(each.name for each in resource.all_filters)]
