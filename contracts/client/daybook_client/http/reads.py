@@ -1,9 +1,10 @@
 """Waits until a position is in the tables, by asking the read API."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import Final
 
-from daybook_client.answers import retry_after
+from daybook_client.answers import Answer, retry_after
 from daybook_client.errors import Misuse
 from daybook_client.http.session import NoAnswer, Session
 
@@ -14,23 +15,45 @@ SPARE_SECONDS: Final = 2.0
 PAUSE_SECONDS: Final = 0.2
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The requests of one wait: the time in, the next request out; its answer in, a pause or the end out."""
+
+    position: str
+    seconds: float
+    began_at: float
+
+    def request(self, now: float) -> tuple[str, float]:
+        """The next request's path, and how long its answer may take."""
+        wait = max(0, min(LONGEST_WAIT_SECONDS, int(self.began_at + self.seconds - now)))
+        return f"/v1/positions/{self.position}?wait={wait}", wait + SPARE_SECONDS
+
+    def pause(self, answer: Answer | None, now: float) -> float | None:
+        """Seconds until the next request; None if the position is in the tables. `answer`: None if there was none.
+        Raises TimeoutError, or Misuse if the server knows no such position or has no read API.
+        """
+        if answer is not None and answer.status in {200, 204}:
+            return None
+        if answer is not None and answer.status in {400, 404, 422}:
+            raise Misuse(f"the read API does not know the position {self.position!r}: HTTP {answer.status}")
+        asked = None if answer is None else retry_after(answer.headers)
+        pause = PAUSE_SECONDS if asked is None else asked
+        if now + pause >= self.began_at + self.seconds:
+            raise TimeoutError(f"{self.position} is not in the tables after {self.seconds:g} s")
+        return pause
+
+
 async def wait_for_position(session: Session, position: str, seconds: float) -> None:
     """Raises TimeoutError, or Misuse if the server knows no such position or has no read API."""
     loop = asyncio.get_running_loop()
-    ends_at = loop.time() + seconds
+    waiting = Waiting(position, seconds, loop.time())
     while True:
-        left = ends_at - loop.time()
-        wait = max(0, min(LONGEST_WAIT_SECONDS, int(left)))
+        path, limit = waiting.request(loop.time())
         try:
-            answer = await session.ask("GET", f"/v1/positions/{position}?wait={wait}", wait + SPARE_SECONDS)
+            answer = await session.ask("GET", path, limit)
         except NoAnswer:
-            pause = PAUSE_SECONDS
-        else:
-            if answer.status in {200, 204}:
-                return
-            if answer.status in {400, 404, 422}:
-                raise Misuse(f"the read API does not know the position {position!r}: HTTP {answer.status}")
-            pause = retry_after(answer.headers) or (0.0 if answer.status == 504 and wait else PAUSE_SECONDS)
-        if loop.time() + pause >= ends_at:
-            raise TimeoutError(f"{position} is not in the tables after {seconds:g} s")
+            answer = None
+        pause = waiting.pause(answer, loop.time())
+        if pause is None:
+            return
         await asyncio.sleep(pause)

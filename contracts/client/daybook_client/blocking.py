@@ -1,0 +1,179 @@
+"""The client without asyncio, over HTTP only. It has the names of `daybook_client`, and the same outcomes and rules:
+`from daybook_client.blocking import Accepted, Daybook, Rejected, Unknown, commands`.
+"""
+
+import ssl
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from daybook_client import commands, outcomes
+from daybook_client.attempts import Again, Attempts
+from daybook_client.command import Command, Id, new_id_of
+from daybook_client.daybook import DEADLINE_SECONDS
+from daybook_client.defaults import given, optional, secret
+from daybook_client.errors import ClientError, CredentialsRefused, Misuse
+from daybook_client.http.blocking_session import (
+    BlockingSession,
+    BlockingToken,
+    attempt,
+    wait_for_position,
+    wait_until_shown,
+)
+from daybook_client.lanes import AT_ONCE, HELD_BACK
+from daybook_client.outcomes import Rejected, Unknown
+from daybook_client.transport import ATTEMPT_SECONDS, log_attempt
+from daybook_contracts.codes import Code
+from daybook_contracts.results import EntryRef
+
+__all__ = [
+    "Accepted",
+    "ClientError",
+    "Code",
+    "Command",
+    "CredentialsRefused",
+    "Daybook",
+    "EntryRef",
+    "Id",
+    "Misuse",
+    "Outcome",
+    "Rejected",
+    "Unknown",
+    "commands",
+    "new_id_of",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command is in the log, for good. `position` is its last entry's place, written `partition.position`."""
+
+    command: Command
+    position: str
+    entries: tuple[EntryRef, ...]
+    _visible: Callable[["Accepted", float], None] = field(repr=False, compare=False)
+
+    def visible(self, timeout: float = 5.0) -> None:
+        """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds. The
+        command stays accepted, and will be visible later.
+        """
+        self._visible(self, timeout)
+
+
+Outcome = Accepted | Rejected | Unknown
+
+
+class Daybook:
+    """Connects to Daybook: `with Daybook.over_http(...) as daybook`. Threads may share one; processes may not."""
+
+    def __init__(self, session: BlockingSession, reads: BlockingSession | None, attempt_seconds: float) -> None:
+        """Use `over_http`."""
+        self._session = session
+        self._reads = reads
+        self._attempt_seconds = attempt_seconds
+
+    @classmethod
+    def over_http(
+        cls,
+        url: str | None = None,
+        *,
+        token: BlockingToken | None = None,
+        read_url: str | None = None,
+        attempt_seconds: float = ATTEMPT_SECONDS,
+        tls: ssl.SSLContext | None = None,
+    ) -> Self:
+        """As `over_http` of `daybook_client.Daybook`; a function that gives tokens is an ordinary one."""
+        found = token if callable(token) else secret(token, "DAYBOOK_TOKEN")
+        reads = optional(read_url, "DAYBOOK_READ_URL")
+        return cls(
+            BlockingSession(given(url, "DAYBOOK_URL"), found, tls),
+            None if reads is None else BlockingSession(reads, found, tls),
+            attempt_seconds,
+        )
+
+    def send(self, command: Command, *, deadline: float = DEADLINE_SECONDS) -> Outcome:
+        """The command's outcome; `Unknown` if there is none after `deadline` seconds. Raises CredentialsRefused."""
+        (outcome,) = self._send([command], deadline)
+        return outcome
+
+    def send_many(
+        self, commands: Iterable[Command], *, deadline: float = DEADLINE_SECONDS, at_once: int = AT_ONCE
+    ) -> Iterator[Outcome]:
+        """The outcomes of many commands, in their order; takes and sends `at_once` of them at a time.
+
+        Commands of one org are decided in their order. `deadline`: seconds for each command, from when it is sent. If
+        a command's outcome stays unknown, the later ones of its org are not sent, and are `Unknown` too.
+        """
+        unknown_keys = set[str]()
+        for part in _parts(commands, at_once):
+            sent = [command for command in part if command.key not in unknown_keys]
+            found = iter(self._send(sent, deadline) if sent else [])
+            results = [
+                next(found) if command.key not in unknown_keys else Unknown(command, HELD_BACK) for command in part
+            ]
+            unknown_keys |= {each.command.key for each in results if isinstance(each, Unknown)}
+            yield from results
+
+    def wait_for(self, position: str, timeout: float = 5.0) -> None:
+        """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
+        if self._reads is None:
+            raise Misuse("the read API's address is not known: give read_url, or set DAYBOOK_READ_URL")
+        wait_for_position(self._reads, position, timeout)
+
+    def _until_visible(self, accepted: Accepted, seconds: float) -> None:
+        if self._reads is not None:
+            self.wait_for(accepted.position, seconds)
+        else:
+            wait_until_shown(self._session, accepted.command, seconds, self._attempt_seconds)
+
+    def _send(self, several: Sequence[Command], deadline: float) -> list[Outcome]:
+        attempts = Attempts(time.monotonic() + deadline, self._attempt_seconds)
+        found: dict[int, Outcome] = {}
+        open_places = list(range(len(several)))
+        while True:
+            asked = [several[place] for place in open_places]
+            verdicts = attempt(self._session, asked, attempts.seconds(time.monotonic()))
+            again = list[tuple[int, Again]]()
+            for place, verdict in zip(open_places, verdicts, strict=True):
+                if isinstance(verdict, Again):
+                    again.append((place, verdict))
+                else:
+                    found[place] = self._outcome(verdict)
+            pause = attempts.pause([each for _, each in again], time.monotonic())
+            if not again or pause is None:
+                found |= {place: Unknown(several[place], each.reason) for place, each in again}
+                return [found[place] for place in range(len(several))]
+            log_attempt(len(again), again[0][1], pause)
+            open_places = [place for place, _ in again]
+            time.sleep(pause)
+
+    def _outcome(self, decided: outcomes.Accepted | Rejected) -> Accepted | Rejected:
+        if isinstance(decided, Rejected):
+            return decided
+        return Accepted(decided.command, decided.position, decided.entries, self._until_visible)
+
+    def close(self) -> None:
+        self._session.close()
+        if self._reads is not None:
+            self._reads.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parts(commands: Iterable[Command], at_once: int) -> Iterator[list[Command]]:
+    part = list[Command]()
+    for command in commands:
+        part.append(command)
+        if len(part) == at_once:
+            yield part
+            part = []
+    if part:
+        yield part

@@ -1,0 +1,134 @@
+"""Requests to Daybook's HTTP APIs without asyncio: what `session`, `transport` and `reads` do with it."""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import httpx
+
+from daybook_client.answers import (
+    BATCH,
+    SINGLE,
+    Answer,
+    batch_verdicts,
+    outcome_path,
+    refusal,
+    verdict,
+)
+from daybook_client.attempts import Again, Verdict
+from daybook_client.command import Command
+from daybook_client.errors import CredentialsRefused
+from daybook_client.http.reads import Waiting
+from daybook_client.http.session import NoAnswer, checked_url, request_headers
+from daybook_client.http.transport import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS, NOT_SENT, Written, split
+
+BlockingToken = str | Callable[[], str]
+SHORTEST_SECONDS: Final = 0.001
+"""httpx takes 0 for no limit at all."""
+
+
+class BlockingSession:
+    """One pool of connections, for all threads. Each step of a request is limited, and the reading of its body too."""
+
+    def __init__(self, url: str, token: BlockingToken | None, tls: ssl.SSLContext | None = None) -> None:
+        self._url = checked_url(url)
+        self._source = token
+        self._token = token if isinstance(token, str) else None
+        self._renewing = threading.Lock()
+        self._client = httpx.Client(timeout=None, verify=True if tls is None else tls)  # noqa: S113 - see `_request`
+
+    def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
+        """Raises NoAnswer, or CredentialsRefused if a renewed token is refused too."""
+        ends_at = time.monotonic() + seconds
+        token = self._current_token()
+        answer = self._request(method, path, body, token, ends_at)
+        refused = refusal(answer)
+        if refused is None:
+            return answer
+        renewed = self._current_token(token)
+        if renewed != token:
+            answer = self._request(method, path, body, renewed, ends_at)
+            refused = refusal(answer)
+        if refused is not None:
+            raise CredentialsRefused(refused)
+        return answer
+
+    def _current_token(self, refused: str | None = None) -> str | None:
+        if self._source is None or isinstance(self._source, str):
+            return self._token
+        with self._renewing:
+            if self._token is None or self._token == refused:
+                self._token = self._source()
+            return self._token
+
+    def _request(self, method: str, path: str, body: bytes | None, token: str | None, ends_at: float) -> Answer:
+        headers, timeout = request_headers(token, body), max(SHORTEST_SECONDS, ends_at - time.monotonic())
+        try:
+            with self._client.stream(
+                method, self._url + path, content=body, headers=headers, timeout=timeout
+            ) as response:
+                chunks = list[bytes]()
+                for chunk in response.iter_bytes():
+                    chunks.append(chunk)
+                    if time.monotonic() > ends_at:
+                        raise NoAnswer("the answer did not end in time")
+                return Answer(response.status_code, response.headers, b"".join(chunks))
+        except httpx.RequestError as error:
+            raise NoAnswer(f"{type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def attempt(session: BlockingSession, commands: Sequence[Command], seconds: float) -> list[Verdict]:
+    """One verdict for each command, in order, without what `Accepted.visible` calls."""
+    ends_at, verdicts = time.monotonic() + seconds, list[Verdict]()
+    for part in split([(command, command.to_json()) for command in commands]):
+        if not any(isinstance(each, Again) for each in verdicts):
+            verdicts += _send(session, part, ends_at - time.monotonic())
+    return [*verdicts, *[NOT_SENT] * (len(commands) - len(verdicts))]
+
+
+def _send(session: BlockingSession, part: Sequence[Written], seconds: float) -> list[Verdict]:
+    try:
+        if len(part) > 1:
+            body = b"[" + b",".join(body for _, body in part) + b"]"
+            answer = session.ask("POST", BATCH, seconds, body)
+            verdicts = batch_verdicts([command for command, _ in part], answer, None)
+            if verdicts is not None:
+                return verdicts
+        command, body = part[0]
+        return [verdict(command, session.ask("POST", SINGLE, seconds, body), None)]
+    except NoAnswer as reason:
+        return [Again(str(reason)) for _ in part]
+
+
+def wait_until_shown(session: BlockingSession, command: Command, seconds: float, attempt_seconds: float) -> None:
+    """Looks until the command API shows the outcome, which it reads from the tables. Raises TimeoutError."""
+    ends_at, pause = time.monotonic() + seconds, FIRST_LOOK_SECONDS
+    while (left := ends_at - time.monotonic()) > 0:
+        try:
+            if session.ask("GET", outcome_path(command), min(left, attempt_seconds)).status == 200:
+                return
+        except NoAnswer:
+            pause = LONGEST_LOOK_SECONDS
+        time.sleep(min(pause, max(0.0, ends_at - time.monotonic())))
+        pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+    raise TimeoutError(f"{command.TYPE} {command.id} is not in the tables after {seconds:g} s")
+
+
+def wait_for_position(session: BlockingSession, position: str, seconds: float) -> None:
+    """As in `reads`."""
+    waiting = Waiting(position, seconds, time.monotonic())
+    while True:
+        path, limit = waiting.request(time.monotonic())
+        try:
+            answer = session.ask("GET", path, limit)
+        except NoAnswer:
+            answer = None
+        pause = waiting.pause(answer, time.monotonic())
+        if pause is None:
+            return
+        time.sleep(pause)
