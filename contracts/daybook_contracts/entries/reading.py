@@ -23,7 +23,7 @@ _TO_SHAPE: Final = bytes(
 """For `bytes.translate`: `x` for a lower-case hex digit; `-` and the space stay."""
 _SIX_IDS_AND_A_SALT: Final = b" ".join([b"xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx"] * 6 + [b"x" * 32])
 _NO_ID: Final = "00000000-0000-0000-0000-000000000000"
-"""In the place of an id that is null."""
+"""Stands for an id that is null."""
 
 _METADATA: Final = b',"metadata_json":'
 _ORG_ID: Final = b',"org_id":'

@@ -45,7 +45,7 @@ class Connection:
     key_names: frozenset[str]
     """The key_names of the secret references that the config names."""
     activity: Activity | None = None
-    """None until it is looked up, because a command names the connection."""
+    """None until a command names the connection, so that its activity is looked up."""
 
 
 Child = TypeVar("Child", bound=NamesConnection)

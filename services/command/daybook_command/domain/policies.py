@@ -28,8 +28,8 @@ Watched = (
 """The facts on which policies act."""
 
 Severities = Mapping[Rule, Severity | None]
-"""For each rule, the severity that its alert should have, or None if no alert should be open. The entries have the same
-order.
+"""For each rule, the severity that its alert should have, or None if no alert should be open. The entries of a
+command's alerts have the order of this mapping.
 """
 
 _CRITICAL_PENDING: Final = 100
