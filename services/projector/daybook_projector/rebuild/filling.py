@@ -4,6 +4,7 @@ Memory is bounded.
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice
 from struct import Struct
 from typing import Any, Final
@@ -53,9 +54,13 @@ def _encoded(table: Table, fold: PartitionFold) -> Iterator[bytes]:
     count = _COUNT.pack(len(table.columns))
     encoders = [_ENCODERS.get(sql_type, _text) for name, sql_type in table.columns.items() if name not in table.key]
     for key, *values in fold.stored_rows(table):
-        uuids = [_UUID + key[at : at + 16] for at in range(0, len(key), 16)]
-        others = [_NULL if value is None else encode(value) for encode, value in zip(encoders, values, strict=True)]
-        yield b"".join((count, *uuids, *others))
+        parts = [count, _UUID, key] if len(key) == 16 else [count, *_uuids(key)]
+        parts += [_NULL if value is None else encode(value) for encode, value in zip(encoders, values, strict=True)]
+        yield b"".join(parts)
+
+
+def _uuids(key: bytes) -> list[bytes]:
+    return [_UUID + key[at : at + 16] for at in range(0, len(key), 16)]
 
 
 def _text(value: str) -> bytes:
@@ -63,7 +68,9 @@ def _text(value: str) -> bytes:
     return _LENGTH.pack(len(encoded)) + encoded
 
 
+@lru_cache(maxsize=1024)
 def _uuid(value: str) -> bytes:
+    """Of a parent, which many rows have in common."""
     return _UUID + bytes.fromhex(value.replace("-", ""))
 
 
