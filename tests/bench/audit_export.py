@@ -13,12 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.figures import say
-from bench.long_log import append_entries, create_orgs
+from bench.long_log import growing_log
 from bench.systems import own_systems
 from daybook_infra.runtime.settings import Settings
-from support.driving import open_database, over_kafka
 from support.processes import System, environment
-from support.publisher import Publisher
 
 EXPORT = """
 import sys
@@ -41,16 +39,9 @@ def main() -> None:
 
 
 async def run(system: System, lengths: list[int]) -> None:
-    async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
-        places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
-        # No shard may run while entries are appended from outside.
-        await asyncio.to_thread(system.commands.pop().stop)
-        before = 0
-        for length in lengths:
-            await append_entries(system.settings, database, places, length - before)
-            before = length
-            for source, format_ in KINDS:
-                await asyncio.to_thread(measure, system.settings, length, source, format_)
+    async for length in growing_log(system, lengths):
+        for source, format_ in KINDS:
+            await asyncio.to_thread(measure, system.settings, length, source, format_)
 
 
 def measure(settings: Settings, length: int, source: str, format_: str) -> None:

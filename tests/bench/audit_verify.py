@@ -19,13 +19,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import orjson
 
 from bench.figures import say
-from bench.long_log import append_entries, create_orgs
+from bench.long_log import growing_log
 from bench.systems import own_systems
 from daybook_infra.runtime.settings import Settings
-from support.driving import open_database, over_kafka
+from daybook_projector.audit.log.topic import open_topic
 from support.processes import System, environment
-from support.publisher import Publisher
-from support.topics import records_of
 
 VERIFY = """
 import resource, sys
@@ -70,31 +68,30 @@ def main() -> None:
 
 
 async def run(system: System, lengths: list[int]) -> None:
-    async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
-        places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
-        # No shard may run while entries are appended from outside.
-        await asyncio.to_thread(system.commands.pop().stop)
-        before, costs = 0, []
-        for length in lengths:
-            await append_entries(system.settings, database, places, length - before)
-            before = length
-            floor = await floor_of(system.settings)
-            topic = await asyncio.to_thread(verify, system.settings, "--scope", "topic")
-            whole = await asyncio.to_thread(verify, system.settings)
-            costs.append(Costs(length, floor, topic.cpu, whole.cpu))
-            say_all(costs[-1], topic, whole)
-            if len(costs) > 1:
-                say_further(*costs[-2:])
+    costs: list[Costs] = []
+    async for length in growing_log(system, lengths):
+        floor = await floor_of(system.settings)
+        topic = await asyncio.to_thread(verify, system.settings, "--scope", "topic")
+        whole = await asyncio.to_thread(verify, system.settings)
+        costs.append(Costs(length, floor, topic.cpu, whole.cpu))
+        say_all(costs[-1], topic, whole)
+        if len(costs) > 1:
+            say_further(*costs[-2:])
 
 
 async def floor_of(settings: Settings) -> float:
     """CPU seconds of the loop."""
-    values = [record.value or b"" for record in await records_of(settings, "audit_log")]
-    begun = time.process_time()
-    for value in values:
-        orjson.loads(value)
-        sha256(value).digest()
-    return time.process_time() - begun
+    seconds = 0.0
+    async with open_topic(settings) as topic:
+        for partition in range(settings.partitions):
+            async for records in topic.records(partition, *await topic.bounds(partition)):
+                values = [record.value or b"" for record in records]
+                begun = time.process_time()
+                for value in values:
+                    orjson.loads(value)
+                    sha256(value).digest()
+                seconds += time.process_time() - begun
+    return seconds
 
 
 def verify(settings: Settings, *options: str) -> Cost:

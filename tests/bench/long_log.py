@@ -4,6 +4,7 @@ appends them to the topic while no shard runs. The projector projects them like 
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +22,10 @@ from daybook_infra.runtime.kafka import clients as kafka
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_infra.runtime.settings import Settings
 from support.chain import partition_of
-from support.driving import Tenant, Way, fresh_id, fresh_ids, until_projected
+from support.driving import Tenant, Way, fresh_id, fresh_ids, open_database, over_kafka, until_projected
 from support.flat_entries import Flat, seal_flat
-from support.publisher import Send
+from support.processes import System
+from support.publisher import Publisher, Send
 from support.workload import SERVICE, registration
 
 SALT, KIND = "00112233445566778899aabbccddeeff", "RECORD_DLQ_EVENT"
@@ -89,6 +91,19 @@ async def create_orgs(way: Way, database: Connection, partitions: int) -> list[P
         assert {answer["status"] for answer in answers} == {200}, answers
         await until_projected(database, [answer["position"] for answer in answers])
     return [Place(partition, tenant) for partition, tenant in enumerate(tenants)]
+
+
+async def growing_log(system: System, lengths: Iterable[int]) -> AsyncIterator[int]:
+    """Yields each of the rising lengths when the log has it, and is projected."""
+    async with Publisher(system.settings) as publisher, open_database(system.settings) as database:
+        places = await create_orgs(over_kafka(publisher), database, system.settings.partitions)
+        # No shard may run while entries are appended from outside.
+        await asyncio.to_thread(system.commands.pop().stop)
+        before = 0
+        for length in lengths:
+            await append_entries(system.settings, database, places, length - before)
+            before = length
+            yield length
 
 
 async def append_entries(settings: Settings, database: Connection, places: list[Place], entries: int) -> None:
