@@ -1,5 +1,6 @@
-r"""Prints what rebuilding all tables costs beside psql's binary `\copy` of the same rows into tables with all keys:
-`python tests/bench/rebuild.py [--entries N] [--rounds N]`. Both alternate. It asserts nothing: compare the ratios.
+r"""Prints how fast a rebuild fills the nine tables, beside psql's binary `\copy` of the same rows into tables with all
+keys (both alternate), how many entries a core folds, and what the whole command takes. It asserts nothing.
+`python tests/bench/rebuild.py [--entries N] [--rounds N]`.
 """
 
 import argparse
@@ -7,13 +8,15 @@ import asyncio
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from bench.cpu_time import Cost, open_meter
 from bench.figures import say
 from daybook_contracts.entries import facts
 from daybook_contracts.entries.fields import free_json
@@ -26,7 +29,7 @@ from daybook_projector.rebuild.filling import fill
 from daybook_projector.rebuild.folding import fold_pages
 from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys
 from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables
-from daybook_projector.rebuild.whole_rebuild import open_whole_rebuild
+from daybook_projector.rebuild.whole_rebuild import WholeRebuild, open_whole_rebuild
 from support.healing import unseen
 from support.hub_scene import connection_created
 from support.logbook import Logbook, org_in, project, thing, user_in
@@ -58,8 +61,8 @@ async def run(filled: Settings, copied: Settings, folder: Path, entries: int, ro
         rows = await pool.fetchval(f"SELECT {COUNT}")
         export(filled, folder)
         async with database(copied) as other:
-            times = [await one_round(filled, copied, other, folder) for _ in range(rounds)]
-    report(sum(map(len, log.records)), len(log.records[1]), rows, times)
+            measured = [await one_round(filled, copied, other, folder) for _ in range(rounds)]
+    report(sum(map(len, log.records)), len(log.records[1]), rows, measured)
 
 
 def history(entries: int) -> Logbook:
@@ -121,24 +124,33 @@ def export(settings: Settings, folder: Path) -> None:
         psql(settings, f"\\copy {table} TO '{folder / table}' WITH (FORMAT binary)")
 
 
-async def one_round(filled: Settings, copied: Settings, other: Pool, folder: Path) -> dict[str, float]:
+@dataclass(frozen=True, slots=True)
+class Round:
+    psql: Cost
+    fill: Cost
+    fold: Cost
+    whole: Cost
+
+
+async def one_round(filled: Settings, copied: Settings, other: Pool, folder: Path) -> Round:
     await empty_tables(other)
     psql(copied, f"\\copy auth.users FROM '{folder / 'auth.users'}' WITH (FORMAT binary)")
-    began = time.perf_counter()
-    psql(copied, *(f"\\copy {table} FROM '{folder / table}' WITH (FORMAT binary)" for table in NINE_TABLES))
-    times = {"psql": time.perf_counter() - began}
     async with open_whole_rebuild(filled, "topic", unseen) as rebuilding:
-        began = time.perf_counter()
-        assert not await rebuilding.compare()
-        times["all"] = time.perf_counter() - began
-        state = rebuilding.state
-        began = time.perf_counter()
-        await fill_again(state)
-        times["filled"] = time.perf_counter() - began
-        began = time.perf_counter()
-        await fold_again(filled, state)
-        times["folded"] = time.perf_counter() - began
-    return times
+        meter = await open_meter(rebuilding.state.connection)
+        copying = await meter.of(copy(copied, folder))
+        whole = await meter.of(compare(rebuilding))
+        fill = await meter.of(fill_again(rebuilding.state))
+        fold = await meter.of(fold_again(filled, rebuilding.state))
+    return Round(copying, fill, fold, whole)
+
+
+async def copy(copied: Settings, folder: Path) -> None:
+    commands = [f"\\copy {table} FROM '{folder / table}' WITH (FORMAT binary)" for table in NINE_TABLES]
+    await asyncio.to_thread(psql, copied, *commands)
+
+
+async def compare(rebuilding: WholeRebuild) -> None:
+    assert not await rebuilding.compare()
 
 
 async def fill_again(state: ShadowFold) -> None:
@@ -158,18 +170,22 @@ async def fold_again(settings: Settings, state: ShadowFold) -> None:
         await fold_pages(state.entries.read(1, NOTHING_PROJECTED, state.folded[1]), fold, 1)
 
 
-def report(entries: int, in_one: int, rows: int, times: list[dict[str, float]]) -> None:
-    def line(what: str, name: str, number: int, of: str) -> str:
-        seconds = median(each[name] for each in times)
-        return f"{what:<64} {seconds:7.2f} s   {number / seconds:8.0f} {of}/s"
+def report(entries: int, in_one: int, rows: int, rounds: list[Round]) -> None:
+    def line(what: str, costs: Iterable[Cost], number: int, of: str) -> None:
+        found = list(costs)
+        seconds, cpu, own = (median(getattr(each, name) for each in found) for name in ("seconds", "cpu", "own"))
+        rate = f"{number / seconds:9,.0f} {of}/s"
+        say(f"  {what:<60} {seconds:6.2f} s {rate}; CPU {cpu:6.2f} s, without PostgreSQL {own:.2f}")
 
-    ratio = median(each["psql"] / each["filled"] for each in times)
-    say(f"{entries} entries, {rows} rows in nine tables; medians of {len(times)} rounds")
-    say(line("psql copies the rows into tables with all keys", "psql", rows, "rows"))
-    filled = line("the rows are copied from the fold, keys are added at the end", "filled", rows, "rows")
-    say(f"{filled}   ratio {ratio:.2f}")
-    say(line("a partition is read from the topic and folded, on one core", "folded", in_one, "entries"))
-    say(line("whole: folded, copied, read back, compared with the live tables", "all", entries, "entries"))
+    say(f"{entries:,} entries, {rows:,} rows in nine tables; medians of {len(rounds)} rounds")
+    by_clock = sorted(each.psql.seconds / each.fill.seconds for each in rounds)
+    by_cpu = sorted(each.psql.cpu / each.fill.cpu for each in rounds)
+    for name, ratios in (("by the clock", by_clock), ("by CPU time", by_cpu)):
+        say(f"psql's copy / filling, {name}: {median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+    line("psql copies the rows into tables with all keys", (each.psql for each in rounds), rows, "rows")
+    line("filling: rows are copied from the fold, then keys are added", (each.fill for each in rounds), rows, "rows")
+    line("folding: a partition is read from the topic and folded", (each.fold for each in rounds), in_one, "entries")
+    line("whole: folded, filled, read back and compared", (each.whole for each in rounds), entries, "entries")
 
 
 if __name__ == "__main__":
