@@ -83,10 +83,10 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr | None = Field(None, description="key of HS256 tokens, at least 32 bytes")
     jwks_url: str | None = Field(None, description="JWKS URL for RS256, ES256 and EdDSA tokens; https, or loopback")
     service_jwt_secret: SecretStr | None = Field(
-        None, description="key of services' HS256 tokens; once set, users' keys no longer sign for services"
+        None, description="key of services' HS256 tokens; once set, users' keys no longer verify services' tokens"
     )
     service_jwks_url: str | None = Field(
-        None, description="JWKS URL for services' tokens; once set, users' keys no longer sign for services"
+        None, description="JWKS URL for services' tokens; once set, users' keys no longer verify services' tokens"
     )
     jwt_audience: str = Field("daybook", min_length=1, description="audience that a token's `aud` must include")
     jwt_issuer: str = Field("", description="issuer that a token's `iss` must equal; if unset, not checked")
@@ -114,7 +114,9 @@ class Settings(BaseSettings):
         description="required prefix of an org's secret references, such as `vault:kv/{org_id}/`",
     )
 
-    wait_seconds: Seconds = Field(5.0, description="seconds to wait for a decision before answering 202")
+    wait_seconds: Seconds = Field(
+        5.0, description="seconds to wait for a decision before answering 202, or for a position before 504"
+    )
     rate: Annotated[float, Gt(0)] = Field(50.0, description="HTTP rate limit: tokens per user and second")
     burst: Positive = Field(200, description="HTTP rate limit: most tokens that a user can save up")
     cache_orgs: Positive = Field(10_000, description="fully projected orgs kept in memory, per process")
@@ -130,7 +132,7 @@ class Settings(BaseSettings):
         None, description="most HTTP connections per instance; if unset, 4000 or what the descriptor limit allows"
     )
     cors_origins: str = Field(
-        "", description="web origins that may call the HTTP door: `https://app.example.org,…`, or `*`"
+        "", description="web origins that may call the HTTP APIs: `https://app.example.org,…`, or `*`"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="lowest level that is logged")
 
