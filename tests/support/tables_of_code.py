@@ -18,7 +18,7 @@ from daybook_infra.operations.cli import main
 from daybook_infra.runtime.http.connections import HttpMetrics
 from daybook_infra.runtime.kafka.topic_rules import topic_specs
 from daybook_infra.runtime.settings import Settings
-from daybook_projector.metrics import Metrics
+from daybook_projector.metrics import Metrics, ReadMetrics
 from support.matrix import RIGHTS, Actor, verdict
 from support.matrix_rows import ROWS
 
@@ -74,6 +74,10 @@ def metrics_of_http() -> str:
 
 def metrics_of_projector() -> str:
     return _metrics(vars(Metrics(CollectorRegistry())).values())
+
+
+def metrics_of_read_api() -> str:
+    return _metrics(vars(ReadMetrics(CollectorRegistry())).values())
 
 
 def command_line() -> list[str]:

@@ -21,6 +21,7 @@ TABLES: dict[str, tuple[str, Callable[[], str]]] = {
     "metrics of the command service": ("docs/operations.md", of_code.metrics_of_command),
     "metrics of both": ("docs/operations.md", of_code.metrics_of_http),
     "metrics of the projector": ("docs/operations.md", of_code.metrics_of_projector),
+    "metrics of the read API": ("docs/operations.md", of_code.metrics_of_read_api),
     "limits": ("docs/security.md", limits_table),
 }
 
