@@ -75,7 +75,7 @@ async def serve(sites: Sequence[Site], stop: asyncio.Event) -> None:
 def bind(host: str, port: int, port_from: str = "--port") -> socket.socket:
     """Returns a socket that listens at the address. Raises DaybookError if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
