@@ -4,10 +4,12 @@ service names its own conditions.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from pydantic import BaseModel
 
 from daybook_infra.runtime.logs import get_logger
 
@@ -76,21 +78,39 @@ class Health:
         return not self.reasons
 
 
+class Liveness(BaseModel):
+    status: Literal["alive"]
+
+
+class Readiness(BaseModel):
+    """`reasons` by condition, and `notes` by subject; only where strangers cannot see them."""
+
+    status: Literal["ready", "unready"]
+    reasons: dict[str, str] | None = None
+    notes: dict[str, str] | None = None
+
+
 def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, details: bool = True) -> APIRouter:
     """Without `details` there are no reasons and no metrics, for a port that strangers can reach."""
     router = APIRouter(tags=["health"])
+    alive = Liveness(status="alive")
 
-    @router.get("/livez", summary="200 while the process runs")
+    @router.get("/livez", summary="200 while the process runs", responses={200: _described(alive)})
     async def livez() -> JSONResponse:
-        return JSONResponse({"status": "alive"})
+        return _json(alive)
 
-    @router.get("/readyz", summary="200 when ready, else 503 with the reasons", responses={503: {}})
+    def readiness(reasons: dict[str, str], notes: dict[str, str]) -> Readiness:
+        status: Literal["ready", "unready"] = "unready" if reasons else "ready"
+        return Readiness(status=status, reasons=reasons, notes=notes or None) if details else Readiness(status=status)
+
+    @router.get(
+        "/readyz",
+        summary="200 when ready, else 503 with the reasons",
+        responses={200: _described(readiness({}, {})), 503: _described(readiness({"kafka": "cannot be reached"}, {}))},
+    )
     async def readyz() -> JSONResponse:
         reasons = health.reasons
-        body: dict[str, object] = {"status": "unready" if reasons else "ready"}
-        if details:
-            body |= {"reasons": reasons} | ({"notes": health.notes} if health.notes else {})
-        return JSONResponse(body, status_code=503 if reasons else 200)
+        return _json(readiness(reasons, health.notes), status=503 if reasons else 200)
 
     if not details:
         return router
@@ -100,3 +120,13 @@ def health_router(health: Health, registry: CollectorRegistry = REGISTRY, *, det
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
 
     return router
+
+
+def _json(body: BaseModel, status: int = 200) -> JSONResponse:
+    return JSONResponse(body.model_dump(exclude_none=True), status_code=status)
+
+
+def _described(example: BaseModel) -> dict[str, Any]:
+    """An answer of the OpenAPI document."""
+    content = {"application/json": {"example": example.model_dump(exclude_none=True)}}
+    return {"model": type(example), "content": content}

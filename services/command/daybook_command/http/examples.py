@@ -14,6 +14,7 @@ ADD_MEMBER: Final[dict[str, Any]] = {
 CREATE_PROJECT: Final[dict[str, Any]] = {"type": "CREATE_PROJECT", "org_id": ORG_ID, "data": {"name": "Storefront"}}
 REGISTER_USER: Final[dict[str, Any]] = {"type": "REGISTER_USER", "data": {"user_id": USER_ID}}
 
+TRACEPARENT: Final = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 VALUES: Final = (CREATE_ORG, ADD_MEMBER, CREATE_PROJECT, REGISTER_USER)
 COMMANDS: Final = {value["type"]: {"value": value} for value in VALUES}
 

@@ -11,11 +11,13 @@ from pydantic import TypeAdapter
 from daybook_command.http import examples
 from daybook_contracts.codes import TOO_LARGE_STATUS, Code
 from daybook_contracts.commands.registry import COMMANDS, AnyCommand
-from daybook_contracts.limits import BATCH_ITEMS
+from daybook_contracts.limits import BATCH_ITEMS, IDEMPOTENCY_KEY_LENGTH
 from daybook_contracts.results import Accepted, Pending, problem
 from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, answer, describe_routes, problem_answer, problems
 from daybook_infra.runtime.http.problems import PROBLEM_JSON
 
+# Codes of look-ups and of the read API.
+_NEVER_FOR_A_COMMAND: Final = frozenset({Code.NOT_FOUND, Code.INVALID_QUERY, Code.NOT_PROJECTED})
 COMMAND: Final = {"$ref": REF.format("Command")}
 DESCRIPTION: Final = (
     "An event-sourced tenancy and integration hub. Send commands here, and read what they changed from the tables. "
@@ -40,7 +42,16 @@ def _commands() -> dict[str, Schema]:
     for model in COMMANDS.values():
         # Over HTTP, the service makes an id if the command has none.
         schemas[model.__name__]["required"].remove("id")
+        members = schemas[model.__name__]["properties"]
+        members["id"] = _nullable(members["id"])
     return {**schemas, "Command": schema}
+
+
+def _nullable(schema: Schema) -> Schema:
+    """The same schema, or null. Its title and description stay outside."""
+    inside = dict(schema)
+    outside: Schema = {name: inside.pop(name) for name in ("description", "title") if name in schema}
+    return {"anyOf": [inside, {"type": "null"}], **outside}
 
 
 def _results() -> dict[str, Schema]:
@@ -61,9 +72,14 @@ def _single() -> Schema:
             _header(
                 "Idempotency-Key",
                 "A UUID is the command's id. Any other text is hashed, with the sender's name, to an id.",
+                example="invoice-1042",
+                minLength=1,
+                maxLength=IDEMPOTENCY_KEY_LENGTH,
             ),
-            _header("Prefer", "`respond-async`: answers 202 as soon as the command is stored."),
-            _header("traceparent", "W3C Trace Context. It is passed on to the entries."),
+            _header(
+                "Prefer", "`respond-async`: answers 202 as soon as the command is stored.", example="respond-async"
+            ),
+            _header("traceparent", "W3C Trace Context. It is passed on to the entries.", example=examples.TRACEPARENT),
         ],
         "requestBody": _body(COMMAND, examples.COMMANDS),
         "responses": {
@@ -84,26 +100,32 @@ def _batch() -> Schema:
     return {
         **_operation("Send up to 1000 commands", "send_commands"),
         "description": "Answers in the same order. One org's commands are decided in the order given.",
-        "parameters": [_header("Prefer", "`respond-async`: answers 202 as soon as all commands are stored.")],
+        "parameters": [_prefer("all commands are stored")],
         "requestBody": _body(array, {"two commands": {"value": list(examples.VALUES[:2])}}),
         "responses": {
-            "200": {"description": "Each item's own answer.", "content": {"application/json": {"schema": items}}},
-            "202": {
-                "description": "As 200, but without waiting for the decisions.",
-                "content": {"application/json": {"schema": items}},
-            },
+            "200": _answers("Each item's own answer.", items, [examples.OUTCOME, examples.REJECTED]),
+            "202": _answers("As 200, but without waiting for the decisions.", items, [examples.PENDING] * 2),
             **problems(Code.INVALID_COMMAND, Code.UNAUTHENTICATED, Code.FORBIDDEN, Code.TOO_MANY_REQUESTS),
             "413": _too_large("the body is over 4 MiB"),
         },
     }
 
 
+def _answers(description: str, schema: Schema, example: list[Schema]) -> Schema:
+    return {"description": description, "content": {"application/json": {"schema": schema, "example": example}}}
+
+
 def _operation(summary: str, name: str) -> Schema:
     return {"tags": ["commands"], "summary": summary, "operationId": name, **SECURED}
 
 
-def _header(name: str, description: str) -> Schema:
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "string"}}
+def _header(name: str, description: str, *, example: str, **rules: int) -> Schema:
+    schema = {"type": "string", **rules}
+    return {"name": name, "in": "header", "description": description, "schema": schema, "example": example}
+
+
+def _prefer(when: str) -> Schema:
+    return _header("Prefer", f"`respond-async`: answers 202 as soon as {when}.", example="respond-async")
 
 
 def _body(schema: Schema, named: Schema) -> Schema:
@@ -112,7 +134,7 @@ def _body(schema: Schema, named: Schema) -> Schema:
 
 def _problems_of_a_command() -> dict[int | str, Schema]:
     """The conflict's example is a decided rejection; the others have no entry in the log."""
-    responses = problems(*(code for code in Code if code is not Code.NOT_FOUND))
+    responses = problems(*(code for code in Code if code not in _NEVER_FOR_A_COMMAND))
     responses["409"]["content"][PROBLEM_JSON]["examples"][Code.ALREADY_MEMBER.value] = {"value": examples.REJECTED}
     return responses
 
