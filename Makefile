@@ -11,12 +11,17 @@ SERVICE ?= pypi
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(addprefix --no-emit-package daybook-,$(notdir $(PACKAGES)))
 
-.PHONY: help install run test chaos mutants soak check bench lint types imports schemas format lock audit sbom
+.PHONY: help install wheels run test chaos mutants soak check bench lint types imports schemas format lock audit sbom
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-9s %s\n", $$1, $$2}'
 
 install: .venv/installed ## create .venv with all dependencies and the `daybook` command
+
+wheels: install ## build the wheels of the client and the contracts in build/wheels
+	@rm -rf build/wheels
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheels contracts
+	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir build/wheels contracts/client
 
 run: install ## run Kafka, PostgreSQL and both services in the foreground; Ctrl-C stops them
 	@exec $(BIN)/daybook up

@@ -55,6 +55,9 @@ class Accepted:
     entries: tuple[EntryRef, ...]
     _visible: Callable[["Accepted", float], None] = field(repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
+
     def visible(self, timeout: float = 5.0) -> None:
         """Returns once the tables show what the command changed. Raises TimeoutError after `timeout` seconds. The
         command stays accepted, and will be visible later.

@@ -19,6 +19,9 @@ class Accepted:
     entries: tuple[EntryRef, ...]
     _visible: Visible | None = field(default=None, repr=False, compare=False)
 
+    def __str__(self) -> str:
+        return f"{self.command.TYPE} {self.command.id}: accepted at {self.position}"
+
     async def visible(self, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits, so it must know
         """Returns once the tables show what the command changed. Raises TimeoutError if that takes longer than
         `timeout` seconds. The command stays accepted, and will be visible later.
@@ -43,6 +46,9 @@ class Rejected:
     position: str | None = None
     entry_id: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.command.TYPE} {self.command.id}: {self.code}: {self.detail}"
+
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
@@ -53,6 +59,9 @@ class Unknown:
 
     command: Command
     reason: str
+
+    def __str__(self) -> str:
+        return f"{self.command.TYPE} {self.command.id}: unknown: {self.reason}"
 
 
 Outcome = Accepted | Rejected | Unknown

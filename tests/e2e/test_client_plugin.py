@@ -1,0 +1,88 @@
+"""The pytest plugin: another project's tests get a client of a real Daybook, and nothing is left running."""
+
+import os
+import signal
+import subprocess
+import sys
+from itertools import takewhile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daybook_infra.stack.interface import Servers
+
+TESTS = """
+from uuid import uuid4
+
+import pytest
+
+from daybook_client import Accepted, Daybook, commands
+
+
+async def found(daybook: Daybook) -> str:
+    user, org = str(uuid4()), str(uuid4())
+    registered = await daybook.send(commands.RegisterUser(user_id=user))
+    assert isinstance(registered, Accepted)
+    await registered.visible(timeout=20)
+    created = await daybook.send(commands.CreateOrg(org_id=org, actor_user_id=user, name="Acme"))
+    assert isinstance(created, Accepted), created
+    return created.position
+
+
+@pytest.mark.asyncio
+async def test_a_client_of_a_real_daybook(daybook):
+    await found(daybook)
+
+
+@pytest.mark.asyncio
+async def test_the_session_has_one_daybook(daybook, daybook_server):
+    async with daybook_server.over_kafka() as over_kafka:
+        rename = commands.RenameOrg(org_id=uuid4(), name="x")
+        assert await over_kafka.send(rename) == await daybook.send(rename)
+
+
+@pytest.mark.asyncio
+async def test_a_fresh_one_has_a_log_and_a_database_of_its_own(fresh_daybook, fresh_daybook_server, daybook_server):
+    assert fresh_daybook_server.database_url != daybook_server.database_url
+    assert (await found(fresh_daybook)).endswith((".0", ".1"))
+"""
+HANGING = """
+import time
+
+
+def test_that_is_killed(daybook_server):
+    print("started", flush=True)
+    time.sleep(600)
+"""
+
+
+def run_pytest(folder: Path, text: str, **env: str) -> "subprocess.Popen[str]":
+    (folder / "test_project.py").write_text(text, "utf-8")
+    (folder / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", "utf-8")
+    arguments = [sys.executable, "-m", "pytest", "-q", "-s", "-W", "error", "-p", "no:cacheprovider"]
+    return subprocess.Popen(
+        arguments, cwd=folder, env=os.environ | env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+@pytest.mark.timeout(240)
+def test_a_projects_tests_run_on_a_real_daybook(stack: Servers, tmp_path: Path) -> None:
+    env = {"DAYBOOK_KAFKA_BOOTSTRAP": stack.kafka_bootstrap, "DAYBOOK_DATABASE_URL": stack.database_url}
+    with run_pytest(tmp_path, TESTS, **env) as running:
+        output, _ = running.communicate(timeout=220)
+    assert "3 passed" in output, output
+
+
+@pytest.mark.timeout(240)
+def test_nothing_is_left_running_when_pytest_is_killed(tmp_path: Path) -> None:
+    with run_pytest(tmp_path, HANGING) as running:
+        assert running.stdout is not None
+        lines = list(takewhile(lambda line: "started" not in line, running.stdout))
+        below = psutil.Process(running.pid).children(recursive=True)
+        (host,) = [each for each in below if "daybook_infra.operations.fixture_host" in each.cmdline()]
+        descendants = [host, *host.children(recursive=True)]
+        running.send_signal(signal.SIGKILL)
+    gone, alive = psutil.wait_procs(descendants, timeout=100)
+    assert alive == []
+    assert len(gone) >= 3, lines
