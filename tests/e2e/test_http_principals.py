@@ -67,6 +67,6 @@ async def test_an_unknown_user_can_register_and_then_act(door: Door) -> None:
     assert created.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi"])
+@pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/asyncapi"])
 async def test_health_metrics_and_documentation_need_no_token(door: Door, path: str) -> None:
     assert (await door.client.get(door.url + path)).status_code == 200

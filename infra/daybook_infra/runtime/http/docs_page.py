@@ -1,7 +1,5 @@
 """`/docs`: a page that shows the OpenAPI document with forms. It loads nothing from other servers."""
 
-import base64
-import hashlib
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -11,6 +9,8 @@ from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
+
+from daybook_infra.runtime.http.content_policy import HEADER, content_policy, inline_source
 
 STATIC: Final = "/docs/static"
 
@@ -23,7 +23,7 @@ def mount(app: FastAPI, title: str) -> None:
         swagger_css_url=f"{STATIC}/swagger-ui.css",
         swagger_favicon_url=f"{STATIC}/favicon.png",
     )
-    page.headers["Content-Security-Policy"] = content_policy(bytes(page.body))
+    page.headers[HEADER] = _policy(bytes(page.body))
 
     # The fastapi_offline package contains the files of Swagger UI; FastAPI's own page would load them from a CDN.
     app.mount(STATIC, StaticFiles(directory=Path(str(files("fastapi_offline"))) / "static"))
@@ -34,20 +34,13 @@ def mount(app: FastAPI, title: str) -> None:
         return page
 
 
-def content_policy(page: bytes) -> str:
-    """The Content-Security-Policy: the page may load files of this server, and run its one inline script."""
+def _policy(page: bytes) -> str:
+    """The page may load files of this server, and run its one inline script."""
     scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
-    hashes = [f"'sha256-{base64.b64encode(hashlib.sha256(script).digest()).decode()}'" for script in scripts]
-    return "; ".join(
-        [
-            "default-src 'none'",
-            " ".join(["script-src 'self'", *hashes]),
-            # Swagger UI sets styles from its scripts.
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data:",
-            "connect-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
+    return content_policy(
+        " ".join(["script-src 'self'", *(inline_source(script) for script in scripts)]),
+        # Swagger UI sets styles from its scripts.
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
     )

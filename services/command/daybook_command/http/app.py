@@ -19,7 +19,7 @@ from daybook_command.http.headers import ANSWER_HEADERS, REQUEST_HEADERS
 from daybook_command.http.outcome_lookup import outcome_router
 from daybook_command.metrics import DOOR_SECONDS
 from daybook_infra.runtime.health import health_router
-from daybook_infra.runtime.http import docs_page, problems
+from daybook_infra.runtime.http import docs_page, front_page, problems
 from daybook_infra.runtime.http.callers import Callers
 from daybook_infra.runtime.http.headers import with_cors
 from daybook_infra.runtime.http.route_metrics import with_metrics
@@ -43,6 +43,7 @@ def create_app(
     app.include_router(outcome_router(deps, callers))
     app.include_router(health_router(deps.health, registry, details=deps.settings.admin_port is None))
     asyncapi.mount(app, deps.settings)
+    front_page.mount(app, openapi.DESCRIPTION, deps.health, details=deps.settings.admin_port is None)
     docs_page.mount(app, f"{app.title}: the HTTP door")
     app.openapi = lambda: openapi.describe(app)  # type: ignore[method-assign] # FastAPI's own way to replace it
     problems.install(app)

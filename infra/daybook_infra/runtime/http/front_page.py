@@ -1,0 +1,60 @@
+"""`/`: a page for people that says what a service is, whether it is ready, and where its documentation is. It needs no
+token, so it shows no data.
+"""
+
+from html import escape
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
+
+from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.http.content_policy import HEADER, content_policy, inline_source
+
+_PAGE: Final = Template(Path(__file__).with_suffix(".html").read_text("utf-8"))
+_STYLE: Final = Path(__file__).with_suffix(".css").read_text("utf-8")
+_POLICY: Final = content_policy(f"style-src {inline_source(_STYLE.encode())}", "img-src data:")
+_SUMMARIES: Final = {"ready": "It answers requests.", "unready": "It cannot do its work now."}
+# What each path is. The page links to those that the service has.
+_PATHS: Final = {
+    "/docs": "the HTTP API, with forms to try it",
+    "/openapi.json": "the HTTP API as an OpenAPI document",
+    "/asyncapi": "the Kafka topics as an AsyncAPI document",
+    "/readyz": "whether the service is ready",
+    "/livez": "whether the process runs",
+    "/metrics": "metrics for Prometheus",
+}
+
+
+def mount(app: FastAPI, description: str, health: Health, *, details: bool) -> None:
+    """Without `details` the page does not say why the service is unready, for a port that strangers can reach."""
+
+    @app.head("/", include_in_schema=False)
+    @app.get("/", include_in_schema=False)
+    async def front_page() -> HTMLResponse:
+        reasons = health.reasons
+        state = "unready" if reasons else "ready"
+        page = _PAGE.substitute(
+            title=escape(app.title),
+            version=escape(app.version),
+            style=_STYLE,
+            description=escape(description),
+            state=state,
+            summary=_SUMMARIES[state],
+            reasons=_list_of_reasons(reasons) if details and reasons else "",
+            links="\n".join(_links(app)),
+        )
+        return HTMLResponse(page, headers={HEADER: _POLICY})
+
+
+def _list_of_reasons(reasons: dict[str, str]) -> str:
+    items = "\n".join(f"<li>{escape(condition)}: {escape(reason)}</li>" for condition, reason in reasons.items())
+    return f"<ul>\n{items}\n</ul>"
+
+
+def _links(app: FastAPI) -> list[str]:
+    present = {route.path for route in app.routes if isinstance(route, Route)} | app.openapi()["paths"].keys()
+    return [f'<li><a href="{path}">{path}</a> {what}</li>' for path, what in _PATHS.items() if path in present]
