@@ -4,6 +4,9 @@
 --
 -- Functions are called in sub-selects that name nothing of the row, so that they run once a statement. The casts make each
 -- of these sub-selects one array for ANY, which an index can serve, rather than a set.
+--
+-- A row's project or connection is looked up by its key, row by row. With EXISTS instead, PostgreSQL may first hash all
+-- connections that the user sees, for a page of 50 rows.
 
 DO $$
 DECLARE
@@ -11,10 +14,8 @@ DECLARE
     of_admins text := $using$org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])$using$;
     of_project text := $using$
         project_id = ANY ((SELECT daybook.my_projects())::uuid[])
-        OR EXISTS (
-            SELECT FROM public.projects AS p
-            WHERE p.id = project_id AND p.org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
-        )
+        OR (SELECT p.org_id FROM public.projects AS p WHERE p.id = project_id)
+            = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
     $using$;
     rules text[] := ARRAY[
         ['orgs', 'id = ANY ((SELECT daybook.my_orgs())::uuid[])'],
@@ -26,13 +27,12 @@ DECLARE
             OR org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
         $using$],
         -- The sub-select is itself under the policy of source_connections, whose rule is the same.
-        ['sync_runs', 'EXISTS (SELECT FROM public.source_connections AS c WHERE c.id = connection_id)'],
+        ['sync_runs', '(SELECT true FROM public.source_connections AS c WHERE c.id = connection_id)'],
         ['dlq_events', $using$
-            EXISTS (
-                SELECT FROM public.source_connections AS c WHERE c.id = connection_id AND (
-                    c.project_id = ANY ((SELECT daybook.my_projects('admin', 'editor'))::uuid[])
+            (
+                SELECT c.project_id = ANY ((SELECT daybook.my_projects('admin', 'editor'))::uuid[])
                     OR c.org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
-                )
+                FROM public.source_connections AS c WHERE c.id = connection_id
             )
         $using$],
         ['integration_alerts', of_project],
