@@ -154,7 +154,7 @@ async def test_a_login_needs_the_right_to_make_a_schema(settings: Settings, pool
     made = ("--as-of", "0.9", "--from", "audit_log")
     async with granted(settings) as roles:
         own = settings.model_copy(update={"database_url": roles.url("projector")})
-        user, database = roles.name("projector"), await pool.fetchval("SELECT current_database()")
+        user, database = roles.role("projector"), await pool.fetchval("SELECT current_database()")
         grant = f'GRANT CREATE ON DATABASE "{database}" TO "{user}"'
         refused = await run(own, *made)
         assert (refused.code, refused.stdout) == (2, "")

@@ -11,6 +11,7 @@ from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.postgres.migrations import read_migrations
 from daybook_infra.runtime.settings import Settings
 from support.shell import invoke
+from support.stack import FreshSettings
 
 ORG = "00000000-0000-4000-8000-00000000000a"
 SETTINGS = {"init": False, "partitions": 3}
@@ -44,6 +45,27 @@ def test_init_prints_what_it_did_and_then_that_there_is_nothing_to_do(settings: 
         *(f"migrations: {migration.name} applied" for migration in read_migrations()),
     ]
     assert second.stdout == "topics: nothing to do\nmigrations: nothing to do\n"
+
+
+def test_init_makes_the_logins_for_which_it_has_a_password(fresh_settings: FreshSettings) -> None:
+    made = invoke(fresh_settings(partitions=1), "init")
+    assert (made.exit_code, made.stdout.splitlines()[2:]) == (
+        0,
+        ["logins: daybook_command_login made or updated", "logins: daybook_projector_login made or updated"],
+    )
+
+
+def test_init_prints_the_statements_that_it_may_not_run(settings: Settings) -> None:
+    async def revoke() -> None:
+        async with connect(settings, "test") as connection:
+            await connection.execute("REVOKE SELECT (id) ON auth.users FROM daybook_command")
+
+    invoke(settings, "init")
+    asyncio.run(revoke())
+    assert invoke(settings, "init").stdout.splitlines()[2:] == [
+        "roles: an administrator has to run this, and then `daybook init` again:",
+        "  GRANT SELECT (id) ON auth.users TO daybook_command;",
+    ]
 
 
 def test_init_creates_no_topic_if_rights_are_missing_in_the_database(settings: Settings) -> None:

@@ -144,7 +144,7 @@ async def test_the_projectors_role_rebuilds_an_org_and_is_told_what_it_lacks_for
         assert (await run_rebuild(own, "--org", ORG, "--yes")).code == 0
         assert (await run_rebuild(own, "--org", OTHER_ORG, "--yes")).code == 0
         name = await pool.fetchval("SELECT current_database()")
-        await roles.owner.execute(f"GRANT CREATE ON DATABASE {name} TO {roles.name('projector')}")
+        await roles.owner.execute(f"GRANT CREATE ON DATABASE {name} TO {roles.role('projector')}")
         await hurt(pool, EMPTIED)
         assert (await run_rebuild(own, "--from", "audit_log", "--yes")).code == 0
     await check_fold(pool, log)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from daybook_infra.runtime.kafka.clients import admin
+from daybook_infra.runtime.postgres.logins import COMMAND, PROJECTOR
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.docker import DockerStack
 from daybook_infra.stack.interface import ALL_PARTS, Part, Servers, StackError
@@ -23,6 +24,12 @@ from support.containers import containers
 from support.sql import run as run_sql
 
 DOCKER = shutil.which("docker")
+SECRETS = (
+    "DAYBOOK_POSTGRES_PASSWORD",
+    "DAYBOOK_COMMAND_PASSWORD",
+    "DAYBOOK_PROJECTOR_PASSWORD",
+    "DAYBOOK_JWT_SECRET",
+)
 ANSWERS = DOCKER is not None and run(Child([DOCKER, "compose", "ls"], env=os.environ), seconds=20).code == 0
 WITH_DAEMON = pytest.mark.skipif(not ANSWERS, reason="no Docker daemon with compose answers")
 
@@ -63,10 +70,24 @@ def test_services_wait_for_their_dependencies_and_have_health_checks(compose: di
 
 def test_no_secret_has_a_default(compose: dict[str, Any]) -> None:
     text = (checkout() / "docker-compose.yml").read_text(encoding="utf-8")
-    for name in ("DAYBOOK_POSTGRES_PASSWORD", "DAYBOOK_JWT_SECRET"):
+    for name in SECRETS:
         uses = re.findall(rf"\$\{{{name}(\S\S)", text)
         assert uses
         assert set(uses) == {":?"}
+
+
+def test_each_service_has_a_login_of_its_own_and_only_init_that_of_the_owner(compose: dict[str, Any]) -> None:
+    logins = {
+        (service, setting, login)
+        for service, declared in compose["services"].items()
+        for setting, value in declared.get("environment", {}).items()
+        for login in re.findall(r"^postgresql://(\w+):", value)
+    }
+    assert logins == {
+        ("init", "DAYBOOK_ADMIN_DATABASE_URL", "daybook"),
+        ("command", "DAYBOOK_DATABASE_URL", COMMAND.name),
+        ("projector", "DAYBOOK_DATABASE_URL", PROJECTOR.name),
+    }
 
 
 def test_the_data_is_in_named_volumes(compose: dict[str, Any]) -> None:
@@ -168,7 +189,7 @@ async def test_the_stack_starts_stops_and_keeps_its_data(docker_stack: DockerSta
 @WITH_DAEMON
 def test_the_compose_file_is_valid(tmp_path: Path) -> None:
     assert DOCKER is not None
-    needed = {"DAYBOOK_POSTGRES_PASSWORD": "x", "DAYBOOK_JWT_SECRET": "x" * 32}
+    needed = dict.fromkeys(SECRETS, "x" * 32)
     config = [DOCKER, "compose", "--file", str(checkout() / "docker-compose.yml"), "config"]
     done = run(Child(config, env={**os.environ, **needed}))
     assert done.code == 0, done.output

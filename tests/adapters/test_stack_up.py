@@ -2,6 +2,7 @@
 process.
 """
 
+import asyncio
 import json
 import os
 import re
@@ -13,11 +14,21 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pydantic import SecretStr
 
+from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.processes import has_ended, read_pid
 from support.clone import Clone, cloned, command
+from support.sql import ask
+from support.sql import run as run_sql
 
 KAFKA, PROJECTOR = 0, 3  # indexes in `children()`
+BEFORE_ROLES, CLOSING = 12, 20  # numbers of migrations
+LOGINS = """
+SELECT array_agg(DISTINCT usename::text ORDER BY usename::text) FROM pg_stat_activity
+WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
 
@@ -55,6 +66,7 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     first = clone.up()
     clone.await_ready(first)
     assert _paste_curl(clone)["result"] == "success"
+    assert asyncio.run(ask(_database_url(clone), LOGINS)) == ["daybook_command_login", "daybook_projector_login"]
     assert "runs here already" in run(clone, "up").stderr
     assert "`daybook up` runs on this stack" in run(clone, "stack", "down").stderr
     assert "`daybook up` runs on this stack" in run(clone, "stack", "reset", "--yes").stderr
@@ -72,6 +84,24 @@ def test_up_starts_everything_keeps_its_data_and_leaves_no_process_behind(clone:
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0
     assert all(map(has_ended, started))
+
+
+def test_data_of_a_version_without_roles_are_taken_along(clone: Clone, migrations_folder: Path) -> None:
+    run(clone, "stack", "up")
+    for file in migrations_folder.iterdir():
+        if BEFORE_ROLES < int(file.name[:4]) != CLOSING:
+            file.unlink()
+    settings = Settings(database_url=SecretStr(_database_url(clone)))
+    asyncio.run(migrate(settings, migrations_folder))
+    asyncio.run(run_sql(_database_url(clone), "INSERT INTO auth.users VALUES (gen_random_uuid(), now())"))
+    up = clone.up()
+    clone.await_ready(up)
+    assert "applied migration 0021_grants.sql" in clone.output
+    assert asyncio.run(ask(_database_url(clone), LOGINS)) == ["daybook_command_login", "daybook_projector_login"]
+    assert asyncio.run(ask(_database_url(clone), "SELECT count(*) FROM auth.users")) == 2
+    assert _paste_curl(clone)["result"] == "success"
+    up.send_signal(signal.SIGINT)
+    assert up.wait(60) == 0
 
 
 def test_processes_of_a_killed_up_are_ended_by_the_next_up(clone: Clone) -> None:
@@ -146,3 +176,9 @@ def _paste_curl(clone: Clone) -> dict[str, object]:
     done = subprocess.run(shlex.split(line), capture_output=True, timeout=30, check=True)
     answer: dict[str, object] = json.loads(done.stdout)
     return answer
+
+
+def _database_url(clone: Clone) -> str:
+    exported = dict(re.findall(r"^export (\w+)=(.*)$", run(clone, "stack", "env").stdout, re.MULTILINE))
+    (url,) = shlex.split(exported["DAYBOOK_DATABASE_URL"])
+    return url

@@ -48,7 +48,7 @@ async def test_the_faststream_program_gets_its_command_decided(shared: System, d
     assert await eventually(lambda: database.fetchval(look, user, command_id)) == "service:billing"
 
 
-async def test_the_grants_of_the_page_are_sufficient(systems: Systems) -> None:
+async def test_the_logins_of_the_page_are_sufficient(systems: Systems) -> None:
     system = systems.start(commands=0, projectors=0)
     async with granted(system.settings) as roles:
         try:
@@ -61,14 +61,15 @@ async def test_the_grants_of_the_page_are_sufficient(systems: Systems) -> None:
 
 
 async def check_rights(system: System, roles: Granted) -> None:
-    """Asserts that both services work, that the reader can read but not write, and that the projector's role
-    can heal.
+    """Asserts that both services work, that the auditor can read but not write, and that the projector's login can
+    heal.
     """
-    reader, projector = (
-        system.settings.model_copy(update={"database_url": roles.url(role)}) for role in ("reader", "projector")
+    auditor, projector = (
+        system.settings.model_copy(update={"database_url": roles.url(login)}) for login in ("auditor", "projector")
     )
     org, owner = fresh_id(), fresh_id()
-    async with doors(system.settings, system.commands[0].url) as (door,), open_database(reader) as reading:
+    async with doors(system.settings, system.commands[0].url) as (door,), open_database(auditor) as reading:
+        await reading.execute("SET row_security = on")
         await send_and_project(door, reading, registration(owner, fresh_id()))
         await send_and_project(door, reading, by_user("CREATE_ORG", org, owner, fresh_id(), name="Granted"))
         await send_accepted(door, by_user("CREATE_PROJECT", org, owner, fresh_id(), name="Kept"))

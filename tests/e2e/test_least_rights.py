@@ -49,7 +49,7 @@ async def grants_asked_for(system: System, role: Role, login: SecretStr) -> list
     output = service.log.read_text(encoding="utf-8")
     assert "lacks rights" in output
     assert "Traceback" not in output
-    return re.findall(r"GRANT [^;]*;", output)
+    return re.findall(r"(?:GRANT|ALTER ROLE) [^;]*;", output)
 
 
 async def test_the_rights_named_by_services_are_sufficient(bare: tuple[System, dict[Role, SecretStr]]) -> None:

@@ -26,7 +26,10 @@ def containers() -> Iterator[Servers]:
         "DAYBOOK_KAFKA_PORT": kafka,
         "DAYBOOK_POSTGRES_PORT": postgres,
         "DAYBOOK_POSTGRES_PASSWORD": password,
-        "DAYBOOK_JWT_SECRET": "unused by kafka and postgres",
+        **dict.fromkeys(
+            ("DAYBOOK_COMMAND_PASSWORD", "DAYBOOK_PROJECTOR_PASSWORD", "DAYBOOK_JWT_SECRET"),
+            "unused by kafka and postgres",
+        ),
     }
     with tempfile.NamedTemporaryFile("w", prefix="daybook-tests-", suffix=".env") as file:
         file.writelines(f"{name}={value}\n" for name, value in env.items())

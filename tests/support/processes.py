@@ -17,6 +17,7 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 
+from daybook_infra.runtime.postgres.logins import service_url
 from daybook_infra.runtime.settings import Settings
 from support.stack import FreshSettings
 
@@ -108,14 +109,15 @@ class Service:
 def launch(
     settings: Settings, role: Role, log: Path, port: int, program: Sequence[str] = PROGRAM, **env: str
 ) -> Service:
-    """Starts an instance without waiting for it. Appends its output to `log`. `env` adds variables to its
-    environment.
+    """Starts an instance without waiting for it, with the login of its service if the settings have a password for it.
+    Appends its output to `log`. `env` adds variables to its environment.
     """
+    own = {"database_url": service_url(settings, role), "command_password": None, "projector_password": None}
     arguments = [*program, role, "run", "--port", str(port)]
     with log.open("ab") as out:
         process = subprocess.Popen(
             arguments,
-            env=environment(settings) | env,
+            env=environment(settings.model_copy(update=own)) | env,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,
@@ -133,7 +135,11 @@ class System:
     projectors: list[Service] = field(default_factory=list)
 
     def start(self, role: Role, program: Sequence[str] = PROGRAM, **changes: object) -> Service:
-        """Starts an instance without waiting for it. `changes` are settings for this instance only."""
+        """Starts an instance without waiting for it. `changes` are settings for this instance only. If they have a
+        `database_url`, the instance uses the login in it.
+        """
+        if "database_url" in changes:
+            changes |= {"command_password": None, "projector_password": None}
         instances = self.commands if role == "command" else self.projectors
         log = self.folder / f"{role}-{len(instances)}.log"
         service = launch(self.settings.model_copy(update=changes), role, log, free_port(), program)

@@ -3,6 +3,7 @@ own stack shares only Kafka's jars with it.
 """
 
 import asyncio
+import hashlib
 import os
 import secrets
 import shutil
@@ -22,6 +23,7 @@ from pydantic import SecretStr
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.clients import admin
 from daybook_infra.runtime.kafka.topics import ensure_topics
+from daybook_infra.runtime.postgres.logins import ensure_logins
 from daybook_infra.runtime.postgres.migrations import migrate
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.embedded import EmbeddedStack
@@ -117,7 +119,7 @@ class Fresh:
         without a running event loop.
         """
         name = f"test_{uuid.uuid4().hex[:12]}"
-        settings = self._settings(name, **changes)
+        settings = self._settings(name, **(self._passwords if init else {}) | changes)
         self._made.append(settings)
         _outside_the_loop(self._make(name, settings, init=init))
         return settings
@@ -141,11 +143,18 @@ class Fresh:
         }
         return Settings.model_validate(own | changes)
 
+    @property
+    def _passwords(self) -> dict[str, object]:
+        """Of the services' logins. Logins belong to the cluster, so that all test sessions need the same passwords."""
+        password = SecretStr(hashlib.sha256(self._servers.database_url.encode()).hexdigest())
+        return {"command_password": password, "projector_password": password}
+
     async def _make(self, name: str, settings: Settings, *, init: bool) -> None:
         await self._execute(f'CREATE DATABASE "{name}"')
         if init:
             await ensure_topics(settings)
             await migrate(settings)
+            await ensure_logins(settings)
 
     async def _execute(self, statement: str) -> None:
         await run(self._servers.database_url, statement)

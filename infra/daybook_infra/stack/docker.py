@@ -125,7 +125,7 @@ class DockerStack:
         return done
 
     def _environment(self) -> dict[str, str]:
-        """What compose and its file need. The file requires a JWT secret, which these two servers do not use."""
+        """What compose and its file need. The file requires secrets that these two servers do not use."""
         ports = remembered_ports(self.home.ports, PORT_NAMES)
         return {
             "COMPOSE_FILE": str(self.checkout / "docker-compose.yml"),
@@ -133,5 +133,8 @@ class DockerStack:
             "DAYBOOK_KAFKA_PORT": str(ports["docker_kafka"]),
             "DAYBOOK_POSTGRES_PORT": str(ports["docker_postgres"]),
             "DAYBOOK_POSTGRES_PASSWORD": self._password(),
-            "DAYBOOK_JWT_SECRET": os.environ.get("DAYBOOK_JWT_SECRET", "unused by kafka and postgres"),
+            **{
+                name: os.environ.get(name, "unused by kafka and postgres")
+                for name in ("DAYBOOK_JWT_SECRET", "DAYBOOK_COMMAND_PASSWORD", "DAYBOOK_PROJECTOR_PASSWORD")
+            },
         }

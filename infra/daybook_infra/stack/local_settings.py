@@ -1,6 +1,7 @@
-"""Adds the local stack's servers and JWT secret to the settings, and chooses the stack. Starts nothing."""
+"""Adds the local stack's servers, JWT secret and passwords to the settings, and chooses the stack. Starts nothing."""
 
 import secrets
+from pathlib import Path
 from typing import assert_never
 
 from pydantic import SecretStr
@@ -44,13 +45,25 @@ def with_local_servers(settings: Settings, servers: Servers) -> Settings:
 
 def local_secret(settings: Settings, home: Home, say: Say) -> SecretStr:
     """The settings' JWT secret, or else this home's secret, which the first call creates."""
-    if settings.jwt_secret is not None:
-        return settings.jwt_secret
+    return settings.jwt_secret or _secret_in(home.jwt_secret, home, say)
+
+
+def with_local_passwords(settings: Settings, home: Home, say: Say) -> Settings:
+    """Adds passwords of the services' logins where the settings have none: the home's, which the first call creates."""
+    return settings.model_copy(
+        update={
+            "command_password": settings.command_password or _secret_in(home.password("command"), home, say),
+            "projector_password": settings.projector_password or _secret_in(home.password("projector"), home, say),
+        }
+    )
+
+
+def _secret_in(file: Path, home: Home, say: Say) -> SecretStr:
     home.make()
     with lock_or_wait(home.lock("jwt-secret"), say):
-        if not home.jwt_secret.is_file():
-            write_file(home.jwt_secret, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
-    return SecretStr(home.jwt_secret.read_text(encoding="utf-8").strip())
+        if not file.is_file():
+            write_file(file, f"{secrets.token_urlsafe(SECRET_BYTES)}\n", OWNER_ONLY)
+    return SecretStr(file.read_text(encoding="utf-8").strip())
 
 
 def env_with_secret(servers: Servers, settings: Settings, home: Home) -> dict[str, str]:

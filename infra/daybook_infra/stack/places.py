@@ -37,6 +37,10 @@ class Home:
     def jwt_secret(self) -> Path:
         return self.folder / "jwt-secret"
 
+    def password(self, service: str) -> Path:
+        """Of the service's login in PostgreSQL."""
+        return self.folder / f"{service}-password"
+
     @property
     def ports(self) -> Path:
         return self.folder / "ports.json"

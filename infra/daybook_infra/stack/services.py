@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
 
@@ -37,7 +38,7 @@ UP_RUNS = "`daybook up` runs on this stack: end that first (Ctrl-C there)"
 
 @dataclass(frozen=True, slots=True)
 class ServiceProcess:
-    name: str
+    name: Literal["command", "projector"]
     home: Home
     host: str
     port: int

@@ -33,7 +33,7 @@ async def _init(settings: Settings) -> None:
         click.echo("roles: an administrator has to run this, and then `daybook init` again:")
         click.echo("\n".join(f"  {statement}" for statement in statements))
     for login in await ensure_logins(settings):
-        click.echo(f"logins: {login} made")
+        click.echo(f"logins: {login} made or updated")
 
 
 def _print_done(what: str, names: tuple[str, ...], done: str) -> None:

@@ -9,16 +9,25 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import click
+from pydantic import SecretStr
 
 from daybook_contracts.senders.principals import User
 from daybook_infra.operations.demo import USER_ID, Demo
 from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.kafka.topics import ensure_topics
 from daybook_infra.runtime.postgres.connections import address
+from daybook_infra.runtime.postgres.logins import ensure_logins, service_url
 from daybook_infra.runtime.postgres.migrations import migrate, verify_can_migrate
+from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
 from daybook_infra.runtime.settings import Settings, load_settings
 from daybook_infra.stack.interface import ALL_PARTS, Part, Stack, StackError
-from daybook_infra.stack.local_settings import local_secret, parts_needed, stack_of, with_local_servers
+from daybook_infra.stack.local_settings import (
+    local_secret,
+    parts_needed,
+    stack_of,
+    with_local_passwords,
+    with_local_servers,
+)
 from daybook_infra.stack.lock import lock_or_refuse
 from daybook_infra.stack.places import Home
 from daybook_infra.stack.ports import next_free
@@ -32,6 +41,7 @@ from daybook_infra.stack.services import (
 
 COMMAND_PORT, PROJECTOR_PORT = 8000, 8001
 CHECK_SERVERS_SECONDS = 5
+OTHER_LOGINS = ("ADMIN_DATABASE_URL", "COMMAND_PASSWORD", "PROJECTOR_PASSWORD")
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -66,6 +76,8 @@ def _run_until_signalled(home: Home, undo: ExitStack) -> None:
     _start_servers(home, stack, local_parts, undo)
     secret = local_secret(given_settings, home, say)
     settings = with_local_servers(given_settings, stack.servers()).model_copy(update={"jwt_secret": secret})
+    if Part.POSTGRES in local_parts:
+        settings = with_local_passwords(settings, home, say)
     asyncio.run(_init_servers(settings))
     command, projector = _start_services(home, settings, undo)
     _print_addresses(settings, home, command, projector)
@@ -89,6 +101,9 @@ async def _init_servers(settings: Settings) -> None:
         say(f"made topic {name}")
     for name in await migrate(settings):
         say(f"applied migration {name}")
+    for statement in await find_statements_for_administrator(settings):
+        say(f"an administrator of PostgreSQL has to run: {statement}")
+    await ensure_logins(settings)
 
 
 def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[ServiceProcess, ServiceProcess]:
@@ -102,18 +117,20 @@ def _start_services(home: Home, settings: Settings, undo: ExitStack) -> tuple[Se
     for service in (projector, command):
         say(f"starting the {service.name} service on {service.url}")
         undo.callback(service.stop, say)
-        service.launch(_service_environment(settings))
+        service.launch(_service_environment(settings, service_url(settings, service.name)))
     for service in (projector, command):
         service.await_ready()
     return command, projector
 
 
-def _service_environment(settings: Settings) -> dict[str, str]:
+def _service_environment(settings: Settings, database_url: SecretStr) -> dict[str, str]:
     secret = settings.jwt_secret.get_secret_value() if settings.jwt_secret is not None else ""
     return {
         "DAYBOOK_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "DAYBOOK_DATABASE_URL": settings.database_url.get_secret_value(),
+        "DAYBOOK_DATABASE_URL": database_url.get_secret_value(),
         "DAYBOOK_JWT_SECRET": secret,
+        # A service needs no login but its own.
+        **dict.fromkeys((f"DAYBOOK_{name}{file}" for name in OTHER_LOGINS for file in ("", "_FILE")), ""),
         # This process has read the files already. A service refuses to start if a setting and its _FILE variant are
         # both set.
         "DAYBOOK_DATABASE_URL_FILE": "",

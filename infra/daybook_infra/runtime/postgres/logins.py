@@ -1,11 +1,13 @@
-"""Makes a login for each service: passwords in the settings in, the names of the logins out.
+"""Makes a login for each service: passwords in the settings in, the names of the logins out; and the address that a
+service logs in with.
 
 A service acts as its role from the moment it logs in, because BYPASSRLS is an attribute of the role that its members do
 not inherit.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
 
 import asyncpg
 from pydantic import SecretStr
@@ -35,6 +37,18 @@ COMMAND: Final = Login("daybook_command_login", "daybook_command")
 PROJECTOR: Final = Login(
     "daybook_projector_login", "daybook_projector", ("daybook_gateway", "daybook_reader", "daybook_auditor")
 )
+
+
+def service_url(settings: Settings, service: Literal["command", "projector"]) -> SecretStr:
+    """`DAYBOOK_DATABASE_URL` with the login of the service, if the settings have a password for it."""
+    login, password = (
+        (COMMAND, settings.command_password) if service == "command" else (PROJECTOR, settings.projector_password)
+    )
+    if password is None:
+        return settings.database_url
+    parts = urlsplit(settings.database_url.get_secret_value())
+    user = f"{login.name}:{quote(password.get_secret_value(), safe='')}"
+    return SecretStr(urlunsplit(parts._replace(netloc=f"{user}@{parts.netloc.rpartition('@')[2]}")))
 
 
 async def ensure_logins(settings: Settings) -> tuple[str, ...]:
