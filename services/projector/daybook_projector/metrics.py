@@ -70,6 +70,12 @@ class ReadMetrics:
             registry=registry,
         )
         self.streams = Gauge("daybook_read_streams", "Open streams of audit logs", registry=registry)
+        self.tick_seconds = Histogram(
+            "daybook_read_stream_tick_seconds",
+            "Time to read what is new for all open streams, rights included, and to hand it out",
+            buckets=BATCH_SECONDS,
+            registry=registry,
+        )
         self.stream_entries = Counter(
             "daybook_read_stream_entries", "Entries read for open streams, once for all of them", registry=registry
         )

@@ -28,6 +28,9 @@ SESSION: Final = {
     "default_transaction_read_only": "on",
     # A plan for any value of the parameters could leave the index whose order a page needs.
     "plan_cache_mode": "force_custom_plan",
+    # A page has few rows, which an index has in its order. These would read many to sort them, if statistics mislead.
+    "enable_bitmapscan": "off",
+    "enable_seqscan": "off",
 }
 # Its one snapshot is that of all later statements of the transaction. The tables of schema daybook are read with the
 # service's own role: PostgreSQL checks rights before the statement runs, and set_config takes effect after it.

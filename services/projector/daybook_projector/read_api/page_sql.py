@@ -93,7 +93,8 @@ def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
 
 def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
     """Finds the branches whose first rows come first: as many as the page has rows, because each of the page's rows is
-    in one of them. Then reads the page from these branches.
+    in one of them. Then reads the page's keys from these branches, and then its rows: all but the last step needs
+    the index alone.
     """
     parents = [f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"]
     parents += _filter_conditions((f for f in resource.filters if "p." in f.condition), asked, statement)
@@ -114,9 +115,11 @@ WITH b AS MATERIALIZED (
           WHERE {" AND ".join(parents)}) AS b
     CROSS JOIN LATERAL (SELECT {first} {branch} LIMIT 1) AS t
     ORDER BY {order} LIMIT {limit}
+), k AS MATERIALIZED (
+    SELECT t.id FROM b CROSS JOIN LATERAL (SELECT {first} {branch} LIMIT {limit}) AS t
+    ORDER BY {order} LIMIT {limit}
 )
-SELECT {_columns(resource)} FROM b CROSS JOIN LATERAL (SELECT t.* {branch} LIMIT {limit}) AS t
-ORDER BY {order} LIMIT {limit}"""  # noqa: S608 - as above
+SELECT {_columns(resource)} FROM k JOIN public.{resource.table} AS t ON t.id = k.id ORDER BY {order}"""  # noqa: S608 - as above
 
 
 def _columns(resource: Resource) -> str:

@@ -1,6 +1,7 @@
 """The reader of all streams, and the queue of one: what is delivered to whom, without a database."""
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from daybook_contracts.senders.principals import User
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api.reader import reader_of
 from daybook_projector.read_api.stream import open_stream
+from daybook_projector.read_api.stream.events import COMMENT
 from daybook_projector.read_api.stream.hub import Hub
 from daybook_projector.read_api.stream.log_reads import News, Pair
 from daybook_projector.read_api.stream.open_stream import End, OpenStream
@@ -83,11 +85,13 @@ class World:
 
 
 async def received(stream: OpenStream) -> list[int]:
-    found = []
-    while (event := await stream.next_event(0)) is not None:
-        assert event.startswith(b"id: 3.")
-        found.append(stream.last)
-    return found
+    """The positions that the stream would send now."""
+    stream.beat()
+    stream.beat()
+    found = b""
+    while (sent := await stream.next_bytes()) not in {COMMENT, b""}:
+        found += sent
+    return [int(number) for number in re.findall(rb"^id: 3\.(\d+)$", found, re.MULTILINE)]
 
 
 async def test_an_entry_goes_to_each_stream_of_its_org_once() -> None:
@@ -155,3 +159,14 @@ async def test_a_stream_that_left_is_not_fed() -> None:
     world.hub.leave(stream)
     await world.tick(3)
     assert await received(stream) == []
+
+
+async def test_a_comment_is_due_after_a_second_without_an_entry() -> None:
+    world = World()
+    stream = world.joined()
+    stream.beat()
+    await world.tick(1)
+    stream.beat()
+    assert b"id: 3.1" in await stream.next_bytes()
+    stream.beat()
+    assert await stream.next_bytes() == COMMENT

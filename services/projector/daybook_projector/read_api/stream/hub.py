@@ -21,6 +21,8 @@ from daybook_projector.read_api.stream.open_stream import End, OpenStream
 
 TICK_SECONDS: Final = 0.05
 RIGHTS_SECONDS: Final = 1.0
+# How often a stream without entries gets a comment.
+BEAT_SECONDS: Final = 1.0
 # Streams end if their rights could not be asked for this long.
 UNCERTAIN_SECONDS: Final = 3.0
 MAX_STREAMS: Final = 1_000
@@ -98,6 +100,7 @@ class Hub:
     async def run(self, stop: asyncio.Event) -> None:
         """Until `stop` is set; then ends all streams."""
         stopping = asyncio.create_task(stop.wait())
+        beating = asyncio.create_task(self._beat())
         try:
             while not stop.is_set():
                 followed = asyncio.create_task(self._followed.wait())
@@ -106,12 +109,21 @@ class Hub:
                 started = time.monotonic()
                 await self._tick_or_note()
                 # At most half of the time is spent on ticks, however many streams there are.
-                pause = max(TICK_SECONDS, time.monotonic() - started)
+                spent = time.monotonic() - started
+                self._metrics.tick_seconds.observe(spent)
+                pause = max(TICK_SECONDS - spent, spent)
                 await asyncio.wait({stopping}, timeout=pause)
         finally:
             stopping.cancel()
+            beating.cancel()
             self._stopping = True
             self._end(self._streams(), End.STOPPING)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS)
+            for stream in self._streams():
+                stream.beat()
 
     async def _tick_or_note(self) -> None:
         try:

@@ -12,10 +12,10 @@ from starlette.types import Receive, Scope, Send
 from daybook_infra.runtime.http.auth import VerifiedToken
 from daybook_infra.runtime.http.problems import RequestRefused
 from daybook_infra.runtime.http.protocol import ABORT
-from daybook_projector.read_api.stream.events import COMMENT, farewell
+from daybook_projector.read_api.stream.events import farewell
 from daybook_projector.read_api.stream.open_stream import End, OpenStream
 
-SILENCE_SECONDS: Final = 1.0
+LAST_WRITE_SECONDS: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -65,7 +65,7 @@ class StreamResponse(Response):
             if self._stream.ended.done():
                 reason = self._stream.ended.result()
                 # A client that reads gets the last comment and the end of the response. Another one is cut off.
-                await asyncio.wait({sending, leaving}, timeout=0 if reason is End.SLOW else SILENCE_SECONDS)
+                await asyncio.wait({sending, leaving}, timeout=0 if reason is End.SLOW else LAST_WRITE_SECONDS)
             if not sending.done() and not leaving.done() and (abort := scope.get("extensions", {}).get(ABORT)):
                 abort["call"]()
         finally:
@@ -88,11 +88,11 @@ class StreamResponse(Response):
             if self._stream.ended.done():
                 break
         while not self._stream.has_ended:
-            event = await self._stream.next_event(SILENCE_SECONDS)
+            found = await self._stream.next_bytes()
             if not await self._token.is_valid():
                 self._stream.end(End.TOKEN_EXPIRED)
-            else:
-                yield COMMENT if event is None else event
+            elif found:
+                yield found
         yield farewell(self._stream.ended.result())
 
 
