@@ -54,6 +54,7 @@ bench: install ## run all benchmarks (ROWS= dead letters, ENTRIES= in the log); 
 	$(BIN)/python tests/bench/rebuild.py
 	$(BIN)/python tests/bench/rebuild_live.py
 	$(BIN)/python tests/bench/secret_scan.py
+	$(BIN)/python tests/bench/client_overhead.py
 	$(BIN)/python tests/bench/audit_verify.py
 	$(BIN)/python tests/bench/audit_export.py --entries 10000 $(ENTRIES)
 	$(BIN)/python tests/bench/audit_fold.py
