@@ -8,13 +8,15 @@ import httpx
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from support.openapi import report_of_random_requests
+from support.driving import Tenant
+from support.openapi import Target, report_of_random_requests
 from support.processes import System
-from support.publisher import Door
+from support.publisher import Door, item
 from support.workload import SERVICE
 
 APIS: Final[dict[str, Callable[[System], str]]] = {
     "command": lambda system: system.commands[0].url,
+    "read": lambda system: system.projectors[0].url,
 }
 
 
@@ -46,6 +48,8 @@ async def test_every_operation_has_an_example_of_each_answer(url: str) -> None:
     assert without == []
 
 
-async def test_random_requests_are_answered_as_documented(url: str, door: Door, tmp_path: Path) -> None:
-    report = await report_of_random_requests(url, door.bearer(SERVICE)["Authorization"], tmp_path, "examples,fuzzing")
+async def test_random_requests_are_answered_as_documented(url: str, door: Door, tenant: Tenant, tmp_path: Path) -> None:
+    position = item(await door.send(tenant.rename("Renamed")))["position"]
+    target = Target(url, door.bearer(SERVICE)["Authorization"], tenant.org_id, position)
+    report = await report_of_random_requests(target, "examples,fuzzing", tmp_path)
     assert not report, report

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -12,19 +13,33 @@ TESTS: Final = ROOT / "tests"
 SEED: Final = 1
 
 
-async def report_of_random_requests(url: str, authorization: str, folder: Path, phases: str) -> str:
-    """Schemathesis's report on the API; empty if all answers were as documented. It sends requests that the document
-    allows and requests that it does not allow. It writes its own files to `folder`. Of the `phases`, `coverage` sends
-    thousands of requests.
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An API. Most requests are for the org, with the caller's token; `position` is in the tables."""
+
+    url: str
+    authorization: str
+    org_id: str
+    position: str
+
+
+async def report_of_random_requests(target: Target, phases: str, folder: Path) -> str:
+    """Schemathesis's report; empty if all answers were as documented. It sends requests that the document allows and
+    requests that it does not allow. Of the `phases`, `coverage` sends thousands. It writes its own files to `folder`.
     """
     running = await asyncio.create_subprocess_exec(
         *(str(Path(sys.executable).with_name("schemathesis")), "--config-file", str(TESTS / "schemathesis.toml")),
-        *("--no-color", "run", f"{url}/openapi.json"),
-        *("--header", f"Authorization: {authorization}", "--seed", str(SEED), "--phases", phases),
+        *("--no-color", "run", f"{target.url}/openapi.json", "--phases", phases, "--seed", str(SEED)),
+        *("--header", f"Authorization: {target.authorization}"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        env={**os.environ, "PYTHONPATH": str(TESTS), "ORG_ID": target.org_id, "POSITION": target.position},
     )
-    report, _ = await running.communicate()
+    try:
+        report, _ = await running.communicate()
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()
     return report.decode() if running.returncode else ""

@@ -16,6 +16,7 @@ BEYOND_SCHEMAS: Final = (
     "characters after trimming",
     "data must give ",
     "NUL in a string",
+    "cursor: not one of this collection",
 )
 
 

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 
 from daybook_infra.runtime.http import docs_page, problems
-from daybook_infra.runtime.http.openapi import Schema, describe_routes
+from daybook_infra.runtime.http.openapi import REF, Schema, describe_routes
 from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api.database import ReadDatabase
 from daybook_projector.read_api.resources import RESOURCES
@@ -41,8 +41,8 @@ def _describe(app: FastAPI) -> Schema:
         document = describe_routes(app, DESCRIPTION)
         schemas = document["components"]["schemas"]
         for resource in RESOURCES:
-            schemas[resource.model.__name__] = resource.model.model_json_schema(
-                ref_template="#/components/schemas/{model}", mode="serialization"
-            )
+            schema = resource.model.model_json_schema(ref_template=REF.format("{model}"), mode="serialization")
+            schemas.update(schema.pop("$defs", {}))
+            schemas[resource.model.__name__] = schema
         app.openapi_schema = document
     return app.openapi_schema

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from daybook_contracts.codes import Code
 from daybook_infra.runtime.http.openapi import REF, SECURED, Schema, problems
+from daybook_projector.read_api.parameters import POSITION_PATTERN
 from daybook_projector.read_api.resource import Resource
 
 POSITION: Final = "4.1"
@@ -12,7 +13,7 @@ AFTER: Final[Schema] = {
     "name": "Daybook-After",
     "in": "header",
     "description": "Wait until this position is in the tables, at most DAYBOOK_WAIT_SECONDS.",
-    "schema": {"type": "string", "pattern": r"^[0-9]{1,5}\.[0-9]{1,18}$"},
+    "schema": {"type": "string", "pattern": POSITION_PATTERN},
     "example": POSITION,
 }
 IF_NONE_MATCH: Final[Schema] = {
@@ -70,7 +71,7 @@ def position_options() -> dict[str, Any]:
         "in": "path",
         "required": True,
         "description": "A position of the log, `partition.position`, as answers to commands have it.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": POSITION_PATTERN},
         "example": POSITION,
     }
     refused = (code for code in REFUSALS if code not in {Code.NOT_FOUND, Code.ORG_QUARANTINED})

@@ -35,15 +35,22 @@ TimeParameter = Annotated[
 ]
 WordParameter = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The most items on the page.")]
+# In the document only: whoever sends something else gets a sentence of its own.
+POSITION_PATTERN: Final = r"^[0-9]{1,5}\.[0-9]{1,18}$"
 CursorParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_CURSOR),
-    Field(description="`next` of the page before. Keep all filters."),
+    Field(
+        description="`next` of the page before. Keep all filters.", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"}
+    ),
 ]
 AfterParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),
-    Field(description="Wait until this position, such as 3.1042, is in the tables. As the header Daybook-After."),
+    Field(
+        description="Wait until this position, such as 3.1042, is in the tables. As the header Daybook-After.",
+        json_schema_extra={"pattern": POSITION_PATTERN},
+    ),
 ]
 WaitParameter = Annotated[
     float, Field(ge=0, le=3600, description="Seconds to wait; at most, and by default, DAYBOOK_WAIT_SECONDS.")

@@ -10,6 +10,8 @@ from daybook_projector.read_api.database import ReadDatabase
 
 POSITION: Final = re.compile(r"([0-9]{1,5})\.([0-9]{1,18})", re.ASCII)
 POLL_SECONDS: Final = 0.01
+# A shorter wait could end before the first look does, so it is one look.
+LOOK_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class ProjectedPositions:
 
     async def wait(self, position: Position, seconds: float) -> bool:
         """Whether the position is in the tables within `seconds`. Raises DatabaseAway."""
-        if seconds <= 0:
+        if seconds <= LOOK_SECONDS:
             return (await self._database.checkpoints([position.partition])).get(position.partition, -1) >= (
                 position.number
             )

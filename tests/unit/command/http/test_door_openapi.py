@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from support.door_doubles import DoorAlone
+from support.door_doubles import ORG, DoorAlone
 from support.door_served import served
-from support.openapi import report_of_random_requests
+from support.openapi import Target, report_of_random_requests
 
 
 async def test_the_document_is_valid_openapi(door: DoorAlone) -> None:
@@ -18,6 +18,6 @@ async def test_the_document_is_valid_openapi(door: DoorAlone) -> None:
 async def test_thousands_of_requests_are_answered_as_documented(tmp_path: Path) -> None:
     door = DoorAlone("service:billing")
     async with served(door) as client:
-        token = door.bearer()["Authorization"]
-        report = await report_of_random_requests(str(client.base_url), token, tmp_path, "examples,coverage,fuzzing")
+        target = Target(str(client.base_url), door.bearer()["Authorization"], ORG, "6.7")
+        report = await report_of_random_requests(target, "examples,coverage,fuzzing", tmp_path)
     assert not report, report

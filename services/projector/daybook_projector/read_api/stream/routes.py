@@ -20,6 +20,7 @@ from daybook_projector.metrics import ReadMetrics
 from daybook_projector.read_api.database import ReadDatabase
 from daybook_projector.read_api.openapi import POSITION, path_parameters
 from daybook_projector.read_api.pages import not_found
+from daybook_projector.read_api.parameters import POSITION_PATTERN
 from daybook_projector.read_api.positions import Position, parse_position
 from daybook_projector.read_api.reader import Reader, reader_of
 from daybook_projector.read_api.resources import AUDIT_LOG
@@ -39,7 +40,17 @@ CATCHING_UP: Final = 3
 class StreamQuery(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    after: Annotated[str, Field(max_length=40, description="Start after this position.")] | None = None
+    after: (
+        Annotated[
+            str,
+            Field(
+                max_length=40,
+                description="Start after this position.",
+                json_schema_extra={"pattern": POSITION_PATTERN},
+            ),
+        ]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +176,7 @@ def _options() -> dict[str, Any]:
         "name": "Last-Event-ID",
         "in": "header",
         "description": "The id of the last event that you have seen. It takes precedence over `after`.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "pattern": POSITION_PATTERN},
         "example": POSITION,
     }
     example = f'id: {POSITION}\ndata: {{"id":"0199f000-0000-8561-aaa1-8aa0eb0c829d","action":"ADD_MEMBER"}}\n\n'
