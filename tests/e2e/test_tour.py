@@ -1,5 +1,5 @@
-"""The tours of the README and of docs/auditing.md: each line is run in a shell against a running Daybook, and each
-output is compared. The second tour goes on where the first ends.
+"""The tours of the README, docs/reading.md and docs/auditing.md: each line is run in a shell against a running Daybook,
+and each output is compared. Each tour goes on where the one before ends.
 """
 
 import re
@@ -16,7 +16,10 @@ pytestmark = pytest.mark.timeout(300)
 
 TOUR = section(page("README.md"), "A tour of five minutes")
 AUDITORS_TOUR = section(page("docs/auditing.md"), "A tour")
+READ_API = section(page("docs/reading.md"), "The read API")
+STREAM = section(page("docs/reading.md"), "The stream")
 DOOR = "http://127.0.0.1:8000"
+PROJECTOR = "http://127.0.0.1:8001"
 # Commands that read the tables, which may lag behind the log.
 READS = ("psql", "daybook status", "daybook alerts")
 CATCH_UP_SECONDS = 15
@@ -27,12 +30,13 @@ PROGRESS = re.compile(r"^\d+ of \d+ entries .*\n", re.MULTILINE)
 class Reader:
     """Types the steps of both tours in one shell. `mismatches` are those of the README's tour."""
 
-    def __init__(self, shell: Shell, door: str) -> None:
+    def __init__(self, shell: Shell, door: str, projector: str) -> None:
         self._shell = shell
+        urls = {DOOR: door, PROJECTOR: projector}
         self.mismatches = [
             mismatch
             for step in steps(TOUR)
-            if (mismatch := self.mismatch(Step(step.lines.replace(DOOR, door), step.answer))) is not None
+            if (mismatch := self.mismatch(Step(with_urls(step.lines, urls), step.answer))) is not None
         ]
 
     def mismatch(self, step: Step) -> str | None:
@@ -47,17 +51,31 @@ class Reader:
                 return f"{step.lines}\n{found}"
 
 
+def with_urls(lines: str, urls: dict[str, str]) -> str:
+    for shown, actual in urls.items():
+        lines = lines.replace(shown, actual)
+    return lines
+
+
 @pytest.fixture(scope="module")
 def reader() -> Iterator[Reader]:
     """Has followed the README's tour."""
     with running_clone() as clone, Shell(clone) as shell:
-        yield Reader(shell, clone.door)
+        yield Reader(shell, clone.door, clone.projector)
 
 
 def test_every_step_of_the_tour_has_the_shown_output(reader: Reader) -> None:
-    assert TOUR.count(DOOR) == 1
+    assert TOUR.count(DOOR) == TOUR.count(PROJECTOR) == 1
     assert sum(step.answer is not None for step in steps(TOUR)) >= 9
     assert reader.mismatches == []
+
+
+def test_every_step_of_the_page_on_reading_has_the_shown_output(reader: Reader) -> None:
+    tour = [*steps(READ_API), *steps(STREAM)]
+    assert sum(step.answer is not None for step in tour) >= 4
+    for step in tour:
+        mismatch = reader.mismatch(step)
+        assert mismatch is None, mismatch
 
 
 def test_every_step_of_the_auditors_tour_has_the_shown_output(reader: Reader) -> None:

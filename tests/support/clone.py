@@ -53,6 +53,12 @@ class Clone:
         assert found is not None, self.output
         return found[1]
 
+    @property
+    def projector(self) -> str:
+        found = re.search(r"projector +(http://[^/\s]+)", self.output)
+        assert found is not None, self.output
+        return found[1]
+
     def up(self) -> psutil.Popen:
         """Starts `daybook up` without waiting for it."""
         with (self.folder / "output").open("wb") as output:

@@ -142,7 +142,7 @@ def _service_environment(settings: Settings, database_url: SecretStr) -> dict[st
 
 def _print_addresses(settings: Settings, home: Home, command: ServiceProcess, projector: ServiceProcess) -> None:
     click.echo(f"\nDaybook is up.\n  commands    {command.url}/v1/commands, described at {command.url}/docs")
-    click.echo(f"  projector   {projector.url}/readyz")
+    click.echo(f"  projector   {projector.url}/v1/orgs, the read API, described at {projector.url}/docs")
     click.echo(f"  Kafka       {settings.kafka_bootstrap}\n  PostgreSQL  {address(settings)}")
     click.echo(f"  logs        {home.folder / 'logs'}")
 
