@@ -8,15 +8,25 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from pydantic import SecretStr
 
+from daybook_command.postgres import privileges as command_privileges
 from daybook_infra.runtime.postgres.connections import OwnConnection
+from daybook_infra.runtime.postgres.logins import ensure_logins
 from daybook_infra.runtime.postgres.migrations import migrate
+from daybook_infra.runtime.postgres.privileges import verify_privileges
+from daybook_infra.runtime.postgres.roles import find_statements_for_administrator
 from daybook_infra.runtime.settings import Settings
+from daybook_projector.postgres import privileges as projector_privileges
 from support.sql import open_connection, run
-from support.supabase import OWNER, PASSER_BY, hub, in_database, supabase
+from support.supabase import OWNER, PASSER_BY, PASSWORD, as_role, hub, in_database, supabase
 
 OTHER_ROLES = ("anon", PASSER_BY)
 READING = {"authenticated": "daybook_reader", "service_role": "daybook_auditor"}
+NEEDS = {
+    "daybook_command_login": command_privileges.required_privileges(managed_users=False),
+    "daybook_projector_login": projector_privileges.required_privileges(managed_users=False),
+}
 OWN_ROLES = ("daybook_command", "daybook_projector", *READING.values())
 RELATIONS = """
 SELECT format('%I.%I', n.nspname, c.relname) AS name, a.attname AS column
@@ -138,6 +148,24 @@ async def test_supabases_roles_have_what_the_reading_roles_have(database: OwnCon
     assert set(found) == {*OWN_ROLES, *READING}
     for role, own in READING.items():
         assert found[role] == found[own]
+
+
+async def test_an_administrator_is_told_what_the_providers_table_needs(
+    superuser: str, database: OwnConnection, owner: Settings
+) -> None:
+    statements = await find_statements_for_administrator(owner)
+    roles = ("daybook_auditor", "daybook_command", "daybook_projector")
+    assert sorted(statements) == [
+        *(f"GRANT SELECT (id) ON auth.users TO {role};" for role in roles),
+        *(f"GRANT USAGE ON SCHEMA auth TO {role};" for role in roles),
+    ]
+    await database.execute("".join(statements))
+    assert await find_statements_for_administrator(owner) == ()
+    passwords = {"command_password": SecretStr(PASSWORD), "projector_password": SecretStr(PASSWORD)}
+    await ensure_logins(owner.model_copy(update=passwords))
+    for login, needs in NEEDS.items():
+        url = SecretStr(as_role(in_database(superuser, name_of(owner)), login))
+        await verify_privileges(owner.model_copy(update={"database_url": url}), needs)
 
 
 async def test_supabases_login_is_a_gateway(database: OwnConnection) -> None:
