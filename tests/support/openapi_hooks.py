@@ -5,8 +5,9 @@ from typing import Any, Final
 import schemathesis
 from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
+from schemathesis.openapi.checks import RejectedPositiveData
 
-# Requests that the document allows, and that are refused with INVALID_COMMAND for another reason.
+# Why requests are refused that the document allows.
 BEYOND_SCHEMAS: Final = (
     "id and Idempotency-Key name two different commands",
     "neither nil nor max",
@@ -23,4 +24,6 @@ BEYOND_SCHEMAS: Final = (
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
     """False for failures that are none."""
-    return not any(reason in response.text for reason in BEYOND_SCHEMAS)
+    return not isinstance(failure, RejectedPositiveData) or not any(
+        reason in response.text for reason in BEYOND_SCHEMAS
+    )

@@ -6,51 +6,8 @@ from collections.abc import AsyncIterator
 import orjson
 import pytest
 
-from daybook_infra.runtime.http.rate import MAX_BUCKETS, Buckets, body_tokens
-from support.door_doubles import ORG, OTHER, Clock, DoorAlone, problem_of, rename
-
-
-def test_a_new_bucket_has_exactly_the_burst(clock: Clock) -> None:
-    buckets = Buckets(50, 3, clock)
-    assert [buckets.take("ada") for _ in range(3)] == [0.0] * 3
-    assert buckets.take("ada") == pytest.approx(1 / 50)
-
-
-def test_a_bucket_fills_with_time_up_to_the_burst(clock: Clock) -> None:
-    buckets = Buckets(2, 4, clock)
-    assert [buckets.take("ada") for _ in range(4)] == [0.0] * 4
-    clock.now += 1
-    assert [bool(buckets.take("ada")) for _ in range(3)] == [False, False, True]
-    clock.now += 1000
-    assert [bool(buckets.take("ada")) for _ in range(5)] == [False] * 4 + [True]
-
-
-def test_a_refused_request_costs_nothing(clock: Clock) -> None:
-    buckets = Buckets(1, 1, clock)
-    buckets.take("ada")
-    waits = [buckets.take("ada") for _ in range(3)]
-    assert waits == [1.0, 1.0, 1.0]
-
-
-def test_an_overdrawn_bucket_returns_the_time_until_the_next_token(clock: Clock) -> None:
-    buckets = Buckets(50, 200, clock)
-    buckets.take("ada")
-    buckets.overdraw("ada", 999)
-    assert buckets.take("ada") == pytest.approx(801 / 50)
-
-
-def test_each_sender_has_its_own_bucket(clock: Clock) -> None:
-    buckets = Buckets(1, 1, clock)
-    buckets.take("ada")
-    assert buckets.take("bob") == 0.0
-
-
-def test_the_number_of_buckets_is_bounded_and_the_least_recently_used_is_dropped(clock: Clock) -> None:
-    buckets = Buckets(1, 1, clock)
-    for number in range(MAX_BUCKETS + 1):
-        buckets.take(str(number))
-    assert buckets.take("1") > 0
-    assert buckets.take("0") == 0.0
+from daybook_infra.runtime.http.rate import body_tokens
+from support.door_doubles import ORG, OTHER, DoorAlone, problem_of, rename
 
 
 async def test_a_user_over_its_rate_gets_429_with_retry_after() -> None:
@@ -89,15 +46,6 @@ async def test_reading_an_outcome_costs_a_token() -> None:
     assert [(await door.outcome(ORG, rename()["id"])).status_code for _ in range(3)] == [404, 404, 429]
     assert (await door.send(rename())).status_code == 429
     assert (await door.outcome(ORG, rename()["id"], "service:audit")).status_code == 404
-
-
-def test_a_refused_charge_refunds_what_was_already_paid(clock: Clock) -> None:
-    buckets = Buckets(1, 2, clock)
-    assert [buckets.take("ada"), buckets.take("ada")] == [0.0, 0.0]
-    assert buckets.charge("ada", 100, paid=1) == 0.0
-    assert buckets.charge("ada", 100, paid=1) == pytest.approx(99)
-    clock.now += 98
-    assert buckets.take("ada") == pytest.approx(1)
 
 
 @pytest.mark.parametrize(("size", "tokens"), [(0, 1), (1, 1), (4096, 1), (4097, 2), (256 * 1024, 64), (4194304, 1024)])

@@ -1,5 +1,6 @@
 """The page at `/` of both services."""
 
+import asyncio
 import base64
 import hashlib
 import re
@@ -8,10 +9,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from daybook_infra.runtime.health import Health
+from daybook_infra.runtime.settings import Settings
 from daybook_projector.http.app import create_app
-from support.door_doubles import DoorAlone
+from daybook_projector.main import open_app
+from support.door_doubles import SECRET, DoorAlone
 
 SERVICES = ("command", "projector")
 
@@ -77,3 +81,10 @@ async def test_the_page_runs_nothing_and_loads_nothing(name: str) -> None:
     assert "<script" not in page.text
     assert "://" not in page.text
     assert "&lt;script&gt;" in page.text
+
+
+async def test_the_projectors_page_leads_to_the_read_api_if_it_has_one() -> None:
+    settings = Settings(jwt_secret=SecretStr(SECRET), database_url=SecretStr("postgresql://nobody:x@localhost:1/none"))
+    async with open_app(settings, Health(), CollectorRegistry(), asyncio.Event()) as app:
+        assert isinstance(app, FastAPI)
+        assert '<a href="/docs">' in (await get(app)).text
