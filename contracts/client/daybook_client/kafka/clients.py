@@ -57,7 +57,7 @@ def consumer(
     bulk: bool = False,
     reset: Reset = "earliest",
 ) -> AIOKafkaConsumer:
-    """Commits nothing by itself. `bulk`: fetches for throughput (projector, auditor), else for latency. Without topics
+    """Commits nothing by itself. `bulk`: fetches for throughput (projector), else for latency. Without topics
     and a group, call `assign` and `seek`.
     """
     return AIOKafkaConsumer(

@@ -78,7 +78,7 @@ def _chosen(variable: str, allowed: tuple[Choice, ...], default: Choice) -> Choi
 
 
 def fetch_options(*, bulk: bool) -> dict[str, int]:
-    """`bulk`: for throughput (projector, auditor), else for latency."""
+    """`bulk`: for throughput (projector), else for latency."""
     if bulk:
         return {"max_partition_fetch_bytes": 8 * MIB, "fetch_max_bytes": 50 * MIB, "fetch_max_wait_ms": FETCH_WAIT_MS}
     # The limit for a partition must be at least the largest batch, 4 MiB, or fetching would never get past such a

@@ -116,7 +116,8 @@ class TopicLog:
 @asynccontextmanager
 async def open_topic(settings: Settings) -> AsyncIterator[TopicLog]:
     """Raises `KafkaAway`."""
-    reader = consumer(settings, "daybook-audit", bulk=True, reset="none")
+    # Not `bulk`: what is fetched ahead is most of what a long log adds to the memory of each process.
+    reader = consumer(settings, "daybook-audit", reset="none")
     async with translated(settings, seconds=ANSWER_SECONDS):
         await start(reader)
     try:
