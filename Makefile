@@ -60,6 +60,7 @@ bench: install ## run all benchmarks (ROWS= dead letters, ENTRIES= in the log); 
 	$(BIN)/python tests/bench/audit_fold.py
 	$(BIN)/python tests/bench/read_api.py --rows $(ROWS)
 	$(BIN)/python tests/bench/read_streams.py
+	$(BIN)/python tests/bench/read_your_writes.py
 	$(BIN)/python tests/bench/read_pages.py
 
 lint: install ## check rules and format with ruff

@@ -14,10 +14,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from bench.figures import Timings, say
-from daybook_infra.runtime.postgres.connections import Pool
+from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.settings import Settings
 from daybook_projector.read_api.cursors import encode_cursor, filter_hash
-from support import projecting
 from support.driving import fresh_id
 from support.planted_rows import plant
 from support.read_scene import set_checkpoint
@@ -59,9 +58,9 @@ def main() -> None:
 
 
 async def run(settings: Settings, rows: int, rounds: int) -> None:
-    async with projecting.database(settings) as pool:
+    async with connect(settings, "bench", statement_seconds=0) as connection:
         started = time.perf_counter()
-        await fill(pool, rows)
+        await fill(connection, rows)
         seconds = time.perf_counter() - started
         say(f"{rows} entries, dead letters and sync runs of one org are there after {seconds:.0f} s")
     async with reading(settings) as api:
@@ -70,10 +69,10 @@ async def run(settings: Settings, rows: int, rounds: int) -> None:
             await compare(api, collection, rows, rounds)
 
 
-async def fill(pool: Pool, rows: int) -> None:
+async def fill(connection: Connection, rows: int) -> None:
     projects, connections = [fresh_id() for _ in range(PROJECTS)], [fresh_id() for _ in range(PROJECTS)]
     await plant(
-        pool,
+        connection,
         {
             "auth.users": [(user, "now") for user in (OWNER, MEMBER, STRANGER)],
             "orgs": [(ORG, "Org", "now")],
@@ -86,12 +85,12 @@ async def fill(pool: Pool, rows: int) -> None:
             ],
         },
     )
-    await pool.execute(MANY_ENTRIES, ORG, OWNER, START, rows, timeout=3600)
-    await pool.execute(MANY_LETTERS, connections, rows, timeout=3600)
-    await pool.execute(MANY_RUNS, connections, START, rows, timeout=3600)
+    await connection.execute(MANY_ENTRIES, ORG, OWNER, START, rows)
+    await connection.execute(MANY_LETTERS, connections, rows)
+    await connection.execute(MANY_RUNS, connections, START, rows)
     for table in ("audit_log", "dlq_events", "sync_runs", "source_connections", "projects", "org_members"):
-        await pool.execute(f"VACUUM ANALYZE {table}", timeout=3600)
-    await set_checkpoint(pool, 0, rows)
+        await connection.execute(f"VACUUM ANALYZE {table}")
+    await set_checkpoint(connection, 0, rows)
 
 
 async def compare(api: ReadApi, collection: str, rows: int, rounds: int) -> None:
