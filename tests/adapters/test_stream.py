@@ -93,6 +93,25 @@ async def test_nothing_is_missed_or_repeated_by_streams_that_come_and_go(
     await writing
 
 
+async def test_an_entry_that_comes_while_a_stream_catches_up_is_not_missed(
+    pool: Pool, api: ReadApi, scene: ReadScene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other stream has it already, so that the reader of all streams has moved on."""
+    org, read = scene.own, log_reads.missed_entries
+    async with following(api, org.path, f"user:{org.admin}") as other:
+
+        async def read_before_an_entry(*arguments: Any) -> Any:
+            found = await read(*arguments)
+            if not other.positions:
+                await append(pool, org, [24])
+                await other.until(24)
+            return found
+
+        monkeypatch.setattr(log_reads, "missed_entries", read_before_an_entry)
+        async with following(api, org.path, f"user:{org.owner}", after="0.10") as stream:
+            await stream.until(11, 24)
+
+
 async def test_a_comment_comes_each_second_while_nothing_happens(api: ReadApi, scene: ReadScene) -> None:
     async with following(api, scene.own.path, f"user:{scene.own.owner}") as stream:
         await until(lambda: len(stream.comments) >= 2, "two comments", 5)
