@@ -23,15 +23,15 @@ DECLARE
         ['projects', of_org],
         ['project_members', of_project],
         ['source_connections', $using$
-            project_id = ANY ((SELECT daybook.my_projects())::uuid[])
-            OR org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
+            org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
+            OR project_id = ANY ((SELECT daybook.my_projects())::uuid[])
         $using$],
         -- The sub-select is itself under the policy of source_connections, whose rule is the same.
         ['sync_runs', '(SELECT true FROM public.source_connections AS c WHERE c.id = connection_id)'],
         ['dlq_events', $using$
             (
-                SELECT c.project_id = ANY ((SELECT daybook.my_projects('admin', 'editor'))::uuid[])
-                    OR c.org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
+                SELECT c.org_id = ANY ((SELECT daybook.my_orgs('owner', 'admin'))::uuid[])
+                    OR c.project_id = ANY ((SELECT daybook.my_projects('admin', 'editor'))::uuid[])
                 FROM public.source_connections AS c WHERE c.id = connection_id
             )
         $using$],
