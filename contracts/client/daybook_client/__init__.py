@@ -6,7 +6,7 @@
 from daybook_client import commands
 from daybook_client.command import Command, Id, new_id_of
 from daybook_client.daybook import Daybook
-from daybook_client.errors import ClientError, CredentialsRefused, Misuse
+from daybook_client.errors import ClientError, CredentialsRefused, Misuse, NotVisible
 from daybook_client.outcomes import Accepted, Outcome, Rejected, Unknown
 from daybook_contracts.codes import Code
 from daybook_contracts.results import EntryRef
@@ -21,6 +21,7 @@ __all__ = [
     "EntryRef",
     "Id",
     "Misuse",
+    "NotVisible",
     "Outcome",
     "Rejected",
     "Unknown",

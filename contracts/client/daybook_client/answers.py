@@ -94,6 +94,11 @@ def refusal(answer: Answer) -> str | None:
     return f"Daybook refuses the token: {_read(answer.body).detail or 'no reason given'}"
 
 
+def detail(answer: Answer) -> str:
+    """What a problem says for people; empty if the body is no problem."""
+    return _read(answer.body).detail
+
+
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
     """Seconds, from either form of the header (RFC 9110, section 10.2.3)."""
     text = headers.get("retry-after", "").strip()

@@ -14,6 +14,7 @@ from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_deci
 
 if TYPE_CHECKING:
     from daybook_client.http.credentials import Token
+    from daybook_client.http.reader import Reader
     from daybook_client.http.session import Session
     from daybook_client.kafka.connection import KafkaConnection
 
@@ -109,12 +110,24 @@ class Daybook:
 
     async def wait_for(self, position: str, timeout: float = 5.0) -> None:  # noqa: ASYNC109 - the server waits
         """Returns once the tables show everything up to `position`. Raises TimeoutError after `timeout` seconds."""
+        reads = self._require_reads()
+        from daybook_client.http.reads import wait_for_position  # noqa: PLC0415 - httpx is optional
+
+        await wait_for_position(reads, position, timeout)
+
+    @property
+    def read(self) -> "Reader":
+        """Iterators over the read API: `async for project in daybook.read.projects(org_id)`."""
+        reads = self._require_reads()
+        from daybook_client.http.reader import Reader  # noqa: PLC0415 - httpx is optional
+
+        return Reader(reads)
+
+    def _require_reads(self) -> "Session":
         self._require_open()
         if self._reads is None:
             raise Misuse("the read API's address is not known: give read_url, or set DAYBOOK_READ_URL")
-        from daybook_client.http.reads import wait_for_position  # noqa: PLC0415 - httpx is optional
-
-        await wait_for_position(self._reads, position, timeout)
+        return self._reads
 
     async def _until_visible(self, accepted: Accepted, seconds: float) -> None:
         if self._reads is not None:

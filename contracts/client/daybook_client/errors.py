@@ -19,3 +19,7 @@ class KafkaAway(ClientError):
 
 class KafkaRefuses(KafkaAway):
     """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""
+
+
+class NotVisible(ClientError, LookupError):
+    """What was to be read does not exist, or this token's user may not see it."""

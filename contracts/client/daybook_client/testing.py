@@ -50,7 +50,7 @@ class DaybookServer:
 
     def over_http(self, principal: str = SERVICE) -> Daybook:
         """A client that is not connected yet: `async with server.over_http() as daybook`."""
-        return Daybook.over_http(self.url, token=self.token(principal))
+        return Daybook.over_http(self.url, token=self.token(principal), read_url=self.read_url)
 
     def over_kafka(self, principal: str = SERVICE) -> Daybook:
         return Daybook.over_kafka(self.kafka_bootstrap, principal=principal, topic_prefix=self.topic_prefix)
