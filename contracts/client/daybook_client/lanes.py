@@ -12,7 +12,7 @@ from zlib import crc32
 from daybook_client.command import Command
 from daybook_client.outcomes import Outcome, Unknown
 
-LANES: Final = 8
+LANES: Final = 32
 AT_ONCE: Final = 250
 """How many commands a lane sends at once: enough to fill a shard's batch."""
 HELD_BACK: Final = "not sent: an earlier command with its routing key has no known outcome"
