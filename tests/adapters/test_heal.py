@@ -117,7 +117,7 @@ async def test_an_interrupted_healing_reports_it(settings: Settings, pool: Pool)
         await wait_until_blocked(pool, "daybook-heal")
         process.send_signal(signal.SIGINT)
         output = await asyncio.wait_for(process.communicate(), 20)
-    assert (process.returncode, *output) == (130, b"", b"interrupted: run it again to start over\n")
+    assert (process.returncode, *output) == (130, b"", b"interrupted: run the command again to start over\n")
     assert len(await quarantine(pool)) == 1
 
 
@@ -128,6 +128,8 @@ async def test_a_healing_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     await quarantined_org(pool)
     before = await tables(pool), await quarantine(pool)
     async with locked(pool, LOCK_MEMBER):
-        with pytest.raises(RebuildRefused, match=r"^another transaction .*: repeat it; nothing was changed$"):
+        with pytest.raises(
+            RebuildRefused, match=r"^another transaction .*: run the command again; nothing was changed$"
+        ):
             await heal(settings, ORG)
     assert (await tables(pool), await quarantine(pool)) == before

@@ -75,7 +75,7 @@ async def test_an_entry_in_a_foreign_partition_quarantines_its_org_and_changes_n
     async with database(fresh_settings(partitions=2)) as pool:
         found = await post(pool, log, limit)
         assert [(poison.org_id, poison.position) for poison in found] == [(first, place.position)]
-        assert "stands in partition 1, and of 2 its org belongs to 0" in found[0].reason
+        assert "is in partition 1, but its org belongs to partition 0 of 2" in found[0].reason
         orgs = (await tables(pool))["orgs"]
         assert (orgs[first,][0], orgs[other,][0]) == ("a", "later")
 

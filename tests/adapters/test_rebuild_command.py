@@ -35,9 +35,9 @@ from support.stack import FreshSettings
 
 GENERATIONS = "SELECT org_id::text, generation FROM daybook.quarantine WHERE released_at IS NOT NULL"
 TOLD = (
-    "public.orgs: 0 missing, 1 other, 0 too many\n"
-    f"  other {OTHER_ORG}: name\n"
-    "public.org_members: 1 missing, 0 other, 0 too many\n"
+    "public.orgs: 0 missing, 1 different, 0 surplus\n"
+    f"  different {OTHER_ORG}: name\n"
+    "public.org_members: 1 missing, 0 different, 0 surplus\n"
     f"  missing {ORG} {user(2)}\n"
 )
 
@@ -53,13 +53,13 @@ async def test_nothing_is_changed_without_a_confirmation(settings: Settings, poo
     await hurt(pool, *TWO)
     before = await tables(pool)
     asked, checked = await run_rebuild(settings), await run_rebuild(settings, "--check")
-    reminder = "nothing was changed: repeat it with --yes\n"
+    reminder = "nothing was changed: run the command again with --yes\n"
     assert (asked, checked) == (Completed(1, TOLD, reminder), Completed(1, TOLD, ""))
     assert await tables(pool) == before
     assert await run_rebuild(settings, "--yes") == Completed(0, f"{TOLD}2 rows corrected\n", "")
     await check_fold(pool, log)
     for arguments in ((), ("--check",), ("--yes",), ("--from", "audit_log")):
-        assert await run_rebuild(settings, *arguments) == Completed(0, "the tables hold what the log says\n", "")
+        assert await run_rebuild(settings, *arguments) == Completed(0, "the tables agree with the log\n", "")
     assert await generations(pool) == {ORG: 1, OTHER_ORG: 1}
 
 
@@ -93,7 +93,7 @@ async def test_one_org_is_rebuilt_from_either_source(settings: Settings, pool: P
         told = "".join(TOLD.splitlines(keepends=True)[2:])
         assert (await run_rebuild(settings, *arguments)).code == 1
         assert await run_rebuild(settings, *arguments, "--yes") == Completed(0, f"{told}1 row corrected\n", "")
-        done = Completed(0, f"the rows of org {ORG} are what the log says\n", "")
+        done = Completed(0, f"the rows of org {ORG} agree with the log\n", "")
         assert await run_rebuild(settings, *arguments, "--check") == done
         assert await generations(pool) == {ORG: number}
     assert (await tables(pool))["orgs"][OTHER_ORG,][0] == "x"
@@ -138,7 +138,7 @@ class OtherVersion(Writer):
 async def test_a_version_that_folds_otherwise_only_tells_the_differences(settings: Settings, pool: Pool) -> None:
     await post(pool, full(), kind=OtherVersion)
     told = await run_rebuild(settings, "--from", "audit_log")
-    assert (told.code, told.stdout) == (1, f"public.orgs: 0 missing, 1 other, 0 too many\n  other {ORG}: name\n")
+    assert (told.code, told.stdout) == (1, f"public.orgs: 0 missing, 1 different, 0 surplus\n  different {ORG}: name\n")
     assert (await tables(pool))["orgs"][ORG,][0] == "UNKNOWN"
 
 

@@ -138,7 +138,9 @@ async def test_a_rebuild_gives_up_on_a_row_that_stays_locked_and_changes_nothing
     await hurt(pool, *DAMAGES[:3], COLUMN)
     before = await tables(pool)
     async with locked(pool, LOCK_MEMBER):
-        with pytest.raises(RebuildRefused, match=r"^another transaction .*: repeat it; nothing was changed$"):
+        with pytest.raises(
+            RebuildRefused, match=r"^another transaction .*: run the command again; nothing was changed$"
+        ):
             await rebuild(settings)
     assert await tables(pool) == before
 
@@ -152,7 +154,7 @@ async def test_an_interrupted_rebuild_says_so_and_cleans_up(settings: Settings, 
         await wait_until_blocked(pool, "daybook-rebuild")
         process.send_signal(signal.SIGINT)
         _, errors = await asyncio.wait_for(process.communicate(), 20)
-    assert (process.returncode, errors) == (130, b"interrupted: run it again to start over\n")
+    assert (process.returncode, errors) == (130, b"interrupted: run the command again to start over\n")
     assert await tables(pool) == before
     assert await pool.fetchval(LEFT_OVER) == 0
 
@@ -171,7 +173,7 @@ async def test_a_row_that_postgresql_does_not_give_back_as_it_was_copied_is_noti
             ("row", "orgs", (ORG,)),
             ("row", "orgs", (OTHER_ORG,)),
         ]
-        with pytest.raises(RebuildRefused, match=r"^PostgreSQL does not hold what was copied into it: orgs"):
+        with pytest.raises(RebuildRefused, match=r"^PostgreSQL returns other rows than were copied into it: orgs"):
             require_same(found)
 
 

@@ -62,7 +62,7 @@ async def test_redacted_entries_are_read_from_the_topic(settings: Settings, pool
         ),
         (
             "UPDATE audit_log SET entity_id = gen_random_uuid() WHERE action = 'DELETE_SECRET_REF'",
-            r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: its row is not what was logged",
+            r"^entry 0\.13 \(DELETE_SECRET_REF\) cannot be applied: its row differs from the logged entry",
         ),
     ],
 )

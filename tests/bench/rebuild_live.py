@@ -130,7 +130,7 @@ async def check(settings: Settings, database: Connection, answers: list[Json]) -
     assert {answer["status"] for answer in answers} == {200}
     await until_projected(database, [answer["position"] for answer in answers], DECIDED_SECONDS)
     again = await run_rebuild(settings, "--check")
-    assert (again.code, again.stdout.splitlines()[-1]) == (0, "the tables hold what the log says"), again
+    assert (again.code, again.stdout.splitlines()[-1]) == (0, "the tables agree with the log"), again
 
 
 if __name__ == "__main__":

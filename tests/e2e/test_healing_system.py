@@ -135,7 +135,7 @@ async def test_other_orgs_continue_while_a_healing_is_blocked_killed_and_repeate
             await other.execute(LOCK_MEMBERS, poisoned.org_id)
             await check_others_continue(system, door, database, healthy, poisoned)
         healed = await run_heal(settings, poisoned.org_id)
-        assert healed.stdout.startswith("public.org_members: 1 missing, 1 other, 0 too many\n"), healed
+        assert healed.stdout.startswith("public.org_members: 1 missing, 1 different, 0 surplus\n"), healed
         renamed = await send_until_decided(poisoned.by(poisoned.admin, "RENAME_ORG", name="Healed"), door)
         assert renamed["status"] == 200
         assert (await by_id(database, ROLES, poisoned.org_id))[poisoned.viewer] == "member"

@@ -115,7 +115,7 @@ async def test_an_entry_in_a_foreign_partition_quarantines_only_its_org(system: 
         foreign = (await read_log(settings))[1 - partition_of(poisoned.org_id, 2)]
         entry = forged_entry(foreign, poisoned.org_id, poisoned.owner, "RENAME_ORG", {"name": "foreign"})
         await append(settings, foreign.partition, [jcs(entry)])
-        await check_quarantined(door, database, poisoned, f"it stands in partition {foreign.partition}")
+        await check_quarantined(door, database, poisoned, f"it is in partition {foreign.partition}")
         assert await database.fetchval("SELECT name FROM orgs WHERE id = $1", poisoned.org_id) == "Org"
         await check_continues(door, database, healthy, await new_tenant(door, database))
 

@@ -76,7 +76,7 @@ async def open_app(
     """The HTTP app, with the read API if the settings have keys to verify tokens with. Streams end at `stop`."""
     app = create_app(health, registry, details=settings.admin_port is None)
     if not has_token_keys(settings):
-        log.warning("read_api_off", reason="no key is set that tokens could be verified with")
+        log.warning("read_api_off", reason="no key is set to verify tokens with")
         yield app
         return
     policy = load_service_policy(settings)

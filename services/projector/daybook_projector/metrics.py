@@ -46,7 +46,7 @@ class Metrics:
         )
         self.waiting = Gauge(
             "daybook_projector_waiting",
-            "1 while the partition waits for a user whose own partition is not projected that far",
+            "1 while the partition waits for a user whose registration is not projected yet",
             PARTITION,
             registry=registry,
         )

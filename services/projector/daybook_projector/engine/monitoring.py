@@ -29,7 +29,7 @@ async def monitor(
 
 async def _poll_kafka(consumer: LogConsumer, bounds: LogBounds, report: ProjectorReport) -> None:
     try:
-        # An instance may rightly have no partitions, but without its topic the log has none.
+        # An instance without partitions is normal, unless the reason is that the topic is missing.
         if not consumer.projected_to:
             await bounds.require_topic()
         ends = await bounds.read_ends(consumer.projected_to)

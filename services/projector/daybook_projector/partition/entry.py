@@ -79,7 +79,9 @@ def poison_if_misplaced(entry: PartitionEntry, partition: int, partitions: int) 
     home = partition_of(entry.org_id, partitions)
     if home == partition:
         return entry
-    return replace(entry, poison=f"it stands in partition {partition}, and of {partitions} its org belongs to {home}")
+    return replace(
+        entry, poison=f"it is in partition {partition}, but its org belongs to partition {home} of {partitions}"
+    )
 
 
 def _read_poison_entry(offset: int, head: Head, poison: PoisonEntry) -> PartitionEntry:

@@ -113,7 +113,7 @@ class PartitionLog:
         # If the log was truncated and the consumer's offset no longer exists, the consumer starts again at the
         # beginning.
         if offset < self._next_to_read:
-            raise LogChanged(f"offset {offset} was read where {self._next_to_read} should follow")
+            raise LogChanged(f"offset {offset} was read, but {self._next_to_read} was expected")
         if self._next_to_read <= self.checkpoint.head_offset < offset:
             raise LogChanged(f"there is no record at offset {self.checkpoint.head_offset}, the checkpoint's head")
 

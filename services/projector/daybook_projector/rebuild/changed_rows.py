@@ -1,5 +1,5 @@
-"""Brings shadow tables up to a fold that has gone on: the keys of the rows that its new entries touch in, and the rows
-that the fold has for them out.
+"""Updates shadow tables after their fold has taken more entries: the keys of the rows that these entries may change in,
+the fold's rows with these keys written to the tables.
 """
 
 from collections import defaultdict
@@ -22,7 +22,9 @@ TouchedKeys = dict[Table, set[Key]]
 
 
 def note_touched(touched: TouchedKeys, folds: Folds, entries: Iterable[PartitionEntry]) -> None:
-    """Also keys of rows that an entry touches in vain. Rows that cascade are left to the foreign keys."""
+    """Adds the key of every row that an entry may change, even if the entry cannot be applied. Omits rows that a
+    foreign key deletes by cascade: the shadow tables have the same foreign keys.
+    """
     for entry in entries:
         try:
             for change in entry_changes(folds, entry):
@@ -39,8 +41,8 @@ def note_touched(touched: TouchedKeys, folds: Folds, entries: Iterable[Partition
 async def write_touched(
     connection: Connection, shadows: ShadowTables, fold: PartitionFold, touched: TouchedKeys
 ) -> None:
-    """Also notes the keys, for the correction. Deleted first, children before parents: a deleted row may hold a value
-    that another one needs.
+    """Writes the fold's rows with these keys to the shadows, and notes the keys for the correction. Deletes come first,
+    children before parents, because a deleted row may have a unique value that another row gets.
     """
     present: dict[Table, list[Row]] = defaultdict(list)
     for table in reversed(shadows.tables):

@@ -1,4 +1,6 @@
-"""`daybook projector rebuild` and `heal`: arguments in; what differed from the log, and what came of it, out."""
+"""`daybook projector rebuild` and `heal`: arguments in; the rows that differ from the log, and what was corrected,
+out.
+"""
 
 import asyncio
 import sys
@@ -23,7 +25,7 @@ HEAL_NAME = "daybook-heal"
 
 
 @click.command()
-@click.option("--org", type=click.UUID, help="Only the rows of this org.")
+@click.option("--org", type=click.UUID, help="Rebuild only the rows of this org.")
 @click.option("--check", is_flag=True, help="Only compare. Exits with 1 if rows differ.")
 @click.option(
     "--from",
@@ -35,21 +37,24 @@ HEAL_NAME = "daybook-heal"
 def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool) -> None:
     """Build all tables anew from the log, and correct the live rows that differ.
 
-    Everything may go on running meanwhile. The log is folded into tables of their own beside the live ones, in a
-    schema daybook_rebuild_..., which are compared with the live tables. What differs is printed. After you have
-    confirmed it, on the terminal or with --yes, only the rows that differ are corrected, in one transaction; readers
-    see no gap. Without a terminal and --yes nothing is changed, and the exit code is 1 if rows differ. That holds for
-    a new version of Daybook too: if it folds entries otherwise than the version that wrote the tables, the
-    differences are shown first. audit_log is never changed.
+    Daybook can keep running meanwhile. The command folds the log into separate tables, in a schema named
+    daybook_rebuild_..., compares them with the live tables and prints the differences. It asks before it corrects
+    anything; with --yes it does not ask. It then corrects only the rows that differ, in one transaction, so readers
+    never see rows missing. If it cannot ask, because there is no terminal, it changes nothing and exits with 1 if rows
+    differ. audit_log is never changed.
 
-    You can interrupt, kill and repeat it at any time. Only one rebuild of all tables runs at a time.
+    A new version of Daybook may fold entries differently from the version that wrote the tables. Such differences are
+    shown like any others, before anything is corrected.
 
-    Orgs in quarantine are left as quarantine left them. With --org, the rows of one org are rebuilt from all of its
-    entries, and the org is released if it was in quarantine, as by `daybook projector heal`.
+    You can interrupt or kill the command at any time, and run it again. Only one rebuild of all tables runs at a time.
 
-    The topic is read by default, since a rebuild has to find the latest entries again and again, and audit_log has no
-    index for that: with --from audit_log each time takes a scan of it, for which the projector waits at the end. The
-    entries of one org are found there by an index.
+    Orgs in quarantine stay there: their entries since the one that could not be applied are not folded. With --org, the
+    command rebuilds one org's rows from all of its entries. If the org is in quarantine, the command also releases it,
+    as `daybook projector heal` does.
+
+    By default the command reads the topic, because it looks for new entries several times. audit_log has no index for
+    that: with --from audit_log, each time needs a scan of the whole table, and the projector has to wait for the last
+    one. With --org, the default is audit_log, where an index finds the org's entries.
     """
     settings = server_settings()
     configure_logging(settings, service="rebuild")
@@ -59,20 +64,21 @@ def rebuild(org: UUID | None, *, check: bool, source: "Source | None", yes: bool
 
 @click.command()
 @click.argument("org", type=click.UUID)
-@click.option("--check", is_flag=True, help="Only compare; works on any org, in quarantine or not.")
+@click.option("--check", is_flag=True, help="Only compare. The org need not be in quarantine.")
 def heal(org: UUID, *, check: bool) -> None:
-    """Rebuild the rows of a quarantined org from its audit_log, and release the org.
+    """Rebuild the rows of a quarantined org from audit_log, and release the org.
 
-    All of the org's entries are folded into temporary tables and compared with the live rows. The rows that differ are
-    corrected, and the org is released, in one transaction; its commands are then decided again. If an entry still
-    cannot be applied, the command names it and the reason, changes nothing and exits with 1. Heal again with a version
-    that can read the entry, or once its user exists.
+    The command folds all of the org's entries into temporary tables, and compares these with the live rows. In one
+    transaction, it corrects the rows that differ and releases the org, whose commands are then decided again. If an
+    entry still cannot be applied, the command prints the entry and the reason, changes nothing and exits with 1. In
+    that case, run the command again with a version of Daybook that can read the entry, or once the missing user
+    exists.
 
-    You can interrupt, kill and repeat it at any time. If the org is not in quarantine, it says so. It does what
-    `daybook projector rebuild --org` does, without asking.
+    You can interrupt or kill the command at any time, and run it again. If the org is not in quarantine, the command
+    says so and changes nothing. Otherwise it does the same as `daybook projector rebuild --org`, but does not ask.
 
-    With --check nothing is changed, and the exit code is 1 if rows differ. For an org in quarantine that only means
-    that the org has had entries since.
+    With --check the command changes nothing, and exits with 1 if rows differ. Rows of an org in quarantine are expected
+    to differ: the entries since the one that could not be applied are not in the tables yet.
     """
     settings = server_settings()
     configure_logging(settings, service="heal")
@@ -83,7 +89,7 @@ def _exit(running: Coroutine[Any, Any, int]) -> None:
     try:
         sys.exit(asyncio.run(running))
     except KeyboardInterrupt:
-        click.echo("interrupted: run it again to start over", err=True)
+        click.echo("interrupted: run the command again to start over", err=True)
         sys.exit(INTERRUPTED)
 
 
@@ -96,7 +102,7 @@ async def _rebuild_all(settings: Settings, source: "Source | None", *, check: bo
         found = await rebuilding.compare()
         _print(comparison_lines(found))
         if not found:
-            click.echo("the tables hold what the log says")
+            click.echo("the tables agree with the log")
             return 0
         if check or not _confirmed(yes, "Correct these rows?"):
             return DIFFERS
@@ -115,7 +121,7 @@ async def _rebuild_org(org_id: str, settings: Settings, source: "Source | None",
         found = await rebuilding.compare()
         _print(comparison_lines(found))
         if not found:
-            click.echo(f"the rows of org {org_id} are what the log says")
+            click.echo(f"the rows of org {org_id} agree with the log")
         is_sick = await rebuilding.is_quarantined()
         if check or not (found or is_sick):
             return DIFFERS if found else 0
@@ -146,7 +152,7 @@ async def _heal(settings: Settings, org_id: str, *, check: bool) -> int:
             return DIFFERS if found else 0
         rebuilt = await rebuilding.apply(release_only=True)
     _print_healed(rebuilt.differences, rebuilt.entries)
-    click.echo(f"org {org_id} is released" if rebuilt.released else f"org {org_id} is not in quarantine any more")
+    click.echo(f"org {org_id} is released" if rebuilt.released else f"org {org_id} is no longer in quarantine")
     return 0
 
 
@@ -168,5 +174,5 @@ def _confirmed(yes: bool, question: str) -> bool:  # noqa: FBT001 - as click giv
         return True
     if sys.stdin.isatty():
         return click.confirm(question)
-    click.echo("nothing was changed: repeat it with --yes", err=True)
+    click.echo("nothing was changed: run the command again with --yes", err=True)
     return False

@@ -1,4 +1,6 @@
-"""Puts the live rows of the noted keys right, in the caller's transaction: set by set, with row locks only."""
+"""Corrects the live rows whose keys are noted, in the caller's transaction. Each statement corrects many rows, and
+takes only row locks.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
@@ -20,7 +22,7 @@ from daybook_projector.rebuild.refusal import RebuildRefused
 from daybook_projector.rebuild.shadow_tables import ShadowTables
 
 KEY_TABLES: Final = (ORGS, PROJECTS)
-"""The tables to which the projector adds rows while their org is in quarantine."""
+"""The tables to which the projector adds rows of an org even while the org is in quarantine."""
 
 ORG_OF: Final = {
     ORGS: "{row}.id",
@@ -32,7 +34,8 @@ ORG_OF: Final = {
 }
 """The org of a row, in SQL, for the tables whose rows shards keep in memory."""
 
-# Shards drop their copies of an org when its generation changes. They have none of an org in quarantine.
+# Shards drop their copy of an org when its generation changes. They keep no copy of an org in quarantine, so its row
+# stays as it is.
 RENEW: Final = """
 INSERT INTO daybook.quarantine AS q (org_id, partition, position, reason, released_at)
 SELECT org_id, partition, position, 'its rows were rebuilt', clock_timestamp()
@@ -42,14 +45,14 @@ ON CONFLICT (org_id) DO UPDATE SET generation = q.generation + 1 WHERE q.release
 
 
 async def renew(connection: Connection, orgs: Mapping[str, int], folded: Mapping[int, Checkpoint]) -> None:
-    """Makes shards read these orgs again. `orgs`: each with its partition."""
+    """Makes shards read these orgs again. `orgs` maps the ids of orgs to their partitions."""
     positions = [folded[partition].head.position for partition in orgs.values()]
     await connection.execute(RENEW, list(orgs), list(orgs.values()), positions)
 
 
 class Corrections:
-    """`org_id`: only rows of this org. Raises `RebuildRefused` if a row cannot be written, for example because another
-    org has its id.
+    """With `org_id`, corrects only rows of this org. Raises `RebuildRefused` if a row cannot be written, for example
+    because another org has its id.
     """
 
     def __init__(self, connection: Connection, shadows: ShadowTables, org_id: str | None) -> None:
@@ -58,8 +61,8 @@ class Corrections:
         self._org_id = org_id
 
     async def apply(self, tables: Sequence[Table]) -> list[Difference]:
-        """`tables`: parents before children. What frees a unique value comes first. Rows are deleted last, so that no
-        other row refers to them any more.
+        """`tables`: parents before children. Deletes that free a unique value come first. All other deletes come last,
+        when no row refers to the deleted rows any more.
         """
         replaced = {table: await self._run(self.remove_other(table), table) for table in tables if table.unique}
         freed = {table: await self._run(self.remove_surplus(table), table) for table in tables if table.unique}
@@ -83,7 +86,7 @@ class Corrections:
         ]
 
     async def corrected_orgs(self) -> list[str]:
-        """The orgs with noted differences in what shards keep in memory. Call it before `apply`."""
+        """The orgs with noted differences in tables whose rows shards keep in memory. Call it before `apply`."""
         tables = [table for table in self._shadows.tables if table in ORG_OF]
         queries = [query for table in tables for query in self._orgs_of(table)]
         return [row[0] for row in await self._connection.fetch(" UNION ".join(queries))]
@@ -110,7 +113,9 @@ class Corrections:
         """  # noqa: S608
 
     def remove_other(self, table: Table) -> str:
-        """Of a table with a unique constraint: another row may need the value. The rows are added again."""
+        """For a table with a unique constraint: deletes the rows that differ, because another row may need their unique
+        value. `add_missing` inserts them again.
+        """
         return f"""
             DELETE FROM {table.name} AS old WHERE {self._is_noted(table, "old")} AND {self._is_in_scope(table)}
             AND EXISTS (SELECT FROM {self._shadow(table)} AS new WHERE {same_key(table)} AND ({differ(table)}))
@@ -136,7 +141,7 @@ class Corrections:
         return f"SELECT EXISTS (SELECT FROM {self._shadows.keys(AUTH_USERS)} WHERE difference = 'surplus')"  # noqa: S608
 
     def remove_surplus_users(self) -> str:
-        """Only the noted ones: it takes a search of `audit_log` for each."""
+        """Deletes only users that are noted as surplus: for each of them, PostgreSQL searches all of `audit_log`."""
         return f"""
             DELETE FROM auth.users AS old
             WHERE id IN (SELECT id FROM {self._shadows.keys(AUTH_USERS)} WHERE difference = 'surplus')

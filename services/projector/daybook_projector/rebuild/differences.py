@@ -1,5 +1,5 @@
-"""What differs between live tables and their shadows: a comparison notes the keys of the rows that differ, with what
-differs, in the tables of keys. All in the caller's snapshot.
+"""Compares live tables with their shadows, in the caller's snapshot. Notes the keys of the rows that differ, and how
+these rows differ, in the tables of keys.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,7 +16,7 @@ from daybook_projector.projections.project_members import PROJECT_MEMBERS
 from daybook_projector.rebuild.shadow_tables import ShadowTables
 
 EXAMPLES: Final = 3
-"""Of each kind of difference in a table."""
+"""The maximum number of examples for each kind of difference in a table."""
 KINDS: Final = ("missing", "other", "surplus")
 
 
@@ -39,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`columns`: those that differ."""
+    """A row that differs. `columns`: the columns that differ."""
 
     table: str
     kind: str
@@ -112,7 +112,7 @@ def note_differences(table: Table, live: str, shadow: str, keys: str) -> str:
 
 
 def keep_referenced_users(shadows: ShadowTables) -> str:
-    """A user who is not in the log stays as long as anything refers to it."""
+    """A user who is not in the log does not count as surplus while a row refers to the user."""
     references = " OR ".join(
         f"EXISTS (SELECT FROM {name} AS each WHERE each.{column} = noted.id)"
         for name, column in (
@@ -136,5 +136,5 @@ def differ(table: Table) -> str:
 
 @cache
 def compared(table: Table) -> tuple[str, ...]:
-    """The columns besides the key. Of a user only the id counts."""
+    """The columns that are compared: all except the key. Of users, only the ids are compared."""
     return () if table is AUTH_USERS else tuple(column for column in table.columns if column not in table.key)

@@ -15,7 +15,7 @@ from daybook_projector.projections.changes import Table
 from daybook_projector.rebuild.shadow_tables import ShadowTables
 
 CHUNK_ROWS: Final = 500
-"""About 32 KiB, or as many dead letters of 64 KiB as take 32 MiB."""
+"""Usually about 32 KiB, and 32 MiB at most: each row may be a dead letter of 64 KiB."""
 
 _HEADER: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
@@ -70,7 +70,7 @@ def _text(value: str) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _uuid(value: str) -> bytes:
-    """Of a parent, which many rows have in common."""
+    """Cached, because many rows have the same parent."""
     return _UUID + bytes.fromhex(value.replace("-", ""))
 
 
@@ -98,4 +98,4 @@ _ENCODERS: Final[dict[str, Encode]] = {
     "boolean": _boolean,
     "integer": _integer,
 }
-"""By SQL type; all others are sent as text."""
+"""By SQL type. Values of all other types are sent as text."""

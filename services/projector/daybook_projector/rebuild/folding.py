@@ -1,4 +1,4 @@
-"""Folds pages of entries: entries in; how many there were, and the first one that cannot be applied, out."""
+"""Folds pages of entries: entries in; their number, and the first entry that cannot be applied, out."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ async def fold_pages(
     partition: int,
     *notes: Callable[[Page], None],
 ) -> Folded:
-    """Reads to the end in any case, as a reader of PostgreSQL cannot be left half-way. `notes` are called with each
-    page.
+    """Reads all pages, even after an entry that cannot be applied, because a read from PostgreSQL cannot be stopped
+    half-way. Calls each of the `notes` with every page.
     """
     entries, first = 0, None
     async for page in pages:

@@ -1,5 +1,5 @@
-"""The parts of a rebuild of all tables that run side by side, each in a process of its own if the log is long. What
-they find is returned: an exception from another process loses its parts.
+"""The jobs of a rebuild of all tables, which run in parallel, and in separate processes if the log is long. They return
+what they find, because an exception from another process loses its attributes.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ NAME = "daybook-rebuild"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What all jobs of a rebuild share. `folder`: of the folds. `schema`: of the shadow tables."""
+    """What all jobs of a rebuild share. `folder` has the files of the folds, and `schema` the shadow tables."""
 
     settings: Settings
     source: Source
@@ -45,7 +45,7 @@ class Work:
 
     @property
     def tables(self) -> tuple[Table, ...]:
-        """Users are not Daybook's where an identity provider keeps them."""
+        """All tables, but without `auth.users` if an identity provider manages the users."""
         managed = self.settings.users == "managed"
         return TABLES if managed else tuple(table for table in TABLES if table is not AUTH_USERS)
 
@@ -56,7 +56,7 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class FoldTask:
-    """A partition up to a checkpoint, and its orgs in quarantine."""
+    """A partition to fold up to a checkpoint. `frozen`: its orgs in quarantine, with their poison positions."""
 
     partition: int
     until: Checkpoint
@@ -70,8 +70,8 @@ def fold_and_fill(work: Work, task: FoldTask) -> Folded:
 
 
 def read_back(work: Work, name: str) -> list[Finding]:
-    """Compares what PostgreSQL holds in the shadow of a table with the fold, row by row: none may differ."""
-    # By name, since tables are compared by identity, which another process does not know.
+    """Compares a table's shadow in PostgreSQL with the fold, row by row. Returns the differences, usually none."""
+    # Found by name: tables are compared by identity, and a copy that was sent to another process has another identity.
     table = next(table for table in work.tables if table.name == name)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_read_back(work, table))

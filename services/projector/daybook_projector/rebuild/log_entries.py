@@ -1,5 +1,5 @@
-"""The entries of the log to fold: a partition and two checkpoints in, the entries between them out, in pages. They come
-from the topic, from all of `audit_log`, or from one org's rows there.
+"""Reads the entries to fold: a partition and two checkpoints in, the entries between them out, in pages. The source is
+the topic, the whole `audit_log`, or one org's rows in `audit_log`.
 """
 
 from collections.abc import AsyncIterator
@@ -27,7 +27,7 @@ class LogEntries(Protocol):
 
 
 class LoggedEntries:
-    """`org_id`: only the entries of this org."""
+    """Reads the topic. With `org_id`, returns only the entries of this org."""
 
     def __init__(self, topic: TopicLog, partitions: int, org_id: str | None = None) -> None:
         self._topic = topic
@@ -52,8 +52,8 @@ class LoggedEntries:
 
 
 class KeptEntries:
-    """Every row of `audit_log`, in the connection's snapshot. It has no index on positions, so each call reads all of
-    it.
+    """Reads `audit_log`, in the connection's snapshot. The table has no index on positions, so each call scans the
+    whole table.
     """
 
     def __init__(self, connection: Connection, partitions: int) -> None:
@@ -77,7 +77,7 @@ class KeptEntries:
 
 
 class OrgEntries:
-    """The rows of one org in `audit_log`, found by their org. What is between them is not read."""
+    """Reads the rows of one org in `audit_log`, by the index on orgs. Does not read the rows of other orgs."""
 
     def __init__(self, connection: Connection, org_id: str, partitions: int) -> None:
         self._connection = connection
@@ -92,7 +92,7 @@ class OrgEntries:
 
 
 class Row(NamedTuple):
-    """`prev`: the hash of the entry before it, as it claims."""
+    """`prev`: the hash of the previous entry, as this row states it."""
 
     entry: PartitionEntry
     prev: str
@@ -122,15 +122,15 @@ _WITH_PAYLOAD: Final = msgspec.json.Decoder(_WithPayload)
 
 
 def read_row(record: SourceRecord, partitions: int) -> Row:
-    """A row that is not the entry that was logged is marked as poison."""
+    """Marks the entry as poison if its row differs from the logged entry."""
     head = Head(record.position, "")
     if record.value is None:
-        poison = f"no record has such a row: {record.fault}"
+        poison = f"its row cannot come from a record of the log: {record.fault}"
         return Row(PartitionEntry(offset=record.offset, head=head, poison=poison), "")
     try:
         linked = _LINKED.decode(record.value)
     except ValueError:
-        poison = "its row is not what was logged"
+        poison = "its row differs from the logged entry"
         return Row(PartitionEntry(offset=record.offset, head=head, poison=poison), "")
     links = linked.metadata_json
     admitted = admit(Head(record.position - 1, links.prev), record.partition, record.value)
@@ -139,10 +139,10 @@ def read_row(record: SourceRecord, partitions: int) -> Row:
         admitted = Admitted(Head(record.position, links.hash), record.value, None)
     entry = read_partition_entry(record.offset, admitted)
     if entry.poison is not None and _is_redacted(record.value):
-        # A failure changes no row, so nothing is lost with its data.
+        # The data of a failure is not needed, because a failure changes no rows.
         entry = replace(entry, poison=None if linked.result == "failure" else "it is redacted")
     if entry.poison is None and verdict is not None:
-        entry = replace(entry, poison=f"its row is not what was logged ({verdict})")
+        entry = replace(entry, poison=f"its row differs from the logged entry ({verdict})")
     return Row(poison_if_misplaced(entry, record.partition, partitions), links.prev)
 
 
@@ -152,10 +152,10 @@ def _is_redacted(value: bytes) -> bool:
 
 
 async def _require_first_ids(log: TableLog) -> None:
-    """A row has its second id only where another entry's row has the first."""
+    """A row may have its second id only if another entry's row has its first id."""
     for row in await log.needlessly_displaced():
         raise Unappliable(
-            row.partition, row.position, "", "the id is not that of its identity: the row has the second one"
+            row.partition, row.position, "", "the id is not that of its identity: its row has the second id needlessly"
         ).refusal()
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from daybook_infra.runtime.postgres.connections import Connection
 from daybook_projector.rebuild.refusal import RebuildRefused
 
-# A row whose place cannot be read has none.
+# The partition and the position of a row are NULL if they cannot be read.
 PLACES: Final = """
 SELECT CASE WHEN is_placed THEN (metadata_json->>'partition')::numeric END AS partition,
        min(CASE WHEN is_placed THEN (metadata_json->>'position')::numeric END) AS position,
@@ -20,13 +20,13 @@ SELECT CASE WHEN is_placed THEN (metadata_json->>'partition')::numeric END AS pa
 
 
 async def find_org(connection: Connection, org_id: str) -> tuple[int, int]:
-    """The partition of the org's entries, and their number. Raises `RebuildRefused` if there are none, or if they are
-    in several partitions, which have no common order.
+    """The partition of the org's entries, and the number of entries. Raises `RebuildRefused` if the org has none, or
+    if they are in several partitions: entries of different partitions have no common order.
     """
     places = await connection.fetch(PLACES, org_id)
     for place in places:
         if place["partition"] is None:
-            raise RebuildRefused(f"rows of audit_log have no position: {place['entries']}, the first is {place['id']}")
+            raise RebuildRefused(f"{place['entries']} rows of audit_log have no position, the first is {place['id']}")
     if not places:
         raise RebuildRefused(f"org {org_id} has no entries in audit_log")
     if len(places) > 1:

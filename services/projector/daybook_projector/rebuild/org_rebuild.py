@@ -1,5 +1,6 @@
-"""Rebuilds the rows of one org from all of its entries while everything keeps running, and releases it if it was in
-quarantine: an org in; what differs, and then the corrected rows, out. Nobody waits but, at the end, its partition.
+"""Rebuilds the rows of one org from all of its entries, and releases the org if it was in quarantine: an org in; the
+differences, and then the corrected rows, out. Meanwhile the services keep running. Only the org's partition waits, at
+the end.
 """
 
 import tempfile
@@ -34,7 +35,7 @@ from daybook_projector.rebuild.shadow_tables import TEMPORARY, ShadowTables
 TABLES_OF_ORGS: Final = tuple(table for table in TABLES if table is not AUTH_USERS)
 OTHER_TABLES: Final = tuple(table for table in TABLES_OF_ORGS if table not in KEY_TABLES)
 FEW_ENTRIES: Final = 500
-"""With so many or fewer to take, the org's partition can be made to wait."""
+"""The org's partition is made to wait only when at most this many entries are left to fold."""
 
 IN_QUARANTINE: Final = "SELECT FROM daybook.quarantine WHERE org_id = $1 AND released_at IS NULL"
 LOCK_CHECKPOINT: Final = "SELECT FROM daybook.checkpoints WHERE partition = $1 FOR UPDATE"
@@ -53,7 +54,7 @@ class Rebuilt:
 
 
 class OrgRebuild:
-    """Raises `RebuildRefused` and `DatabaseAway`; from the topic also `LogBroken` and `KafkaAway`."""
+    """Methods raise `RebuildRefused` and `DatabaseAway`; if they read the topic, also `LogBroken` and `KafkaAway`."""
 
     def __init__(self, state: ShadowFold, org_id: str, partitions: int, progress: ShowProgress) -> None:
         self._connection = state.connection
@@ -70,18 +71,21 @@ class OrgRebuild:
 
     @property
     def entries(self) -> int:
-        """How many were read."""
+        """The number of entries that were read."""
         return self._state.entries_read
 
     async def is_quarantined(self, *, lock: bool = False) -> bool:
-        """With `lock`, a second rebuild of the org waits for the end of the first."""
+        """With `lock`, a second rebuild of the same org waits until this one ends."""
         query = f"{IN_QUARANTINE} FOR UPDATE" if lock else IN_QUARANTINE
         return await self._connection.fetchrow(query, self._org_id) is not None
 
     async def apply(self, *, release_only: bool = False) -> Rebuilt:
-        """All or nothing. Most rows of an org in quarantine do not change, so they are corrected before the checkpoint
-        is locked, and the partition waits only for the entries since, which are few, as the org's commands are
-        refused. `release_only`: nothing is changed if the org is not in quarantine any more.
+        """Corrects the rows and releases the org, all in one transaction. With `release_only`, changes nothing if the
+        org is no longer in quarantine.
+
+        While an org is in quarantine, the projector changes few of its rows. So most rows are corrected before the
+        checkpoint is locked. The partition waits only while new entries of the org are folded. They are few, because
+        commands to an org in quarantine are refused.
         """
         async with self._state.caught_up(FEW_ENTRIES):
             pass
@@ -98,7 +102,7 @@ class OrgRebuild:
         return Rebuilt(self.entries, tuple(filter(None, found)), quarantined)
 
     async def _correct(self, *, quarantined: bool) -> list[Difference]:
-        # Other rows may need a missing one of these.
+        # If a row of these tables is missing, rows of other tables may refer to it, and cannot be corrected before it.
         is_early = quarantined and not await self._corrections.is_missing(KEY_TABLES)
         found = await self._corrections.apply(OTHER_TABLES) if is_early else []
         await self._connection.execute(LOCK_CHECKPOINT, *self._state.folded)
@@ -129,7 +133,7 @@ class OrgRebuild:
             state.entries_read += folded.entries
 
     async def _place(self) -> tuple[int, int]:
-        """The org's partition, and about how many entries it has."""
+        """The org's partition, and the number of its entries, which is 0 if it is not known before reading."""
         if isinstance(self._state.entries, OrgEntries):
             return await find_org(self._connection, self._org_id)
         return partition_of(self._org_id, self._partitions), 0
@@ -139,7 +143,7 @@ class OrgRebuild:
 async def open_org_rebuild(
     settings: Settings, source: Source, org_id: str, progress: ShowProgress, *, name: str = NAME
 ) -> AsyncIterator[OrgRebuild]:
-    """`name`: of the session in PostgreSQL. The tables beside the live ones are temporary ones."""
+    """`name` is what PostgreSQL calls the session. The shadow tables are temporary tables."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
         connection = await stack.enter_async_context(connect(settings, name, statement_seconds=0))

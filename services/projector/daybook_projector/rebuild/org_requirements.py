@@ -1,5 +1,5 @@
-"""What of an org's entries only PostgreSQL can refuse: a user who is not there, and a key name too long for an index.
-A fold on disk finds neither.
+"""Finds the entries of an org that only PostgreSQL would refuse: those that name a missing user, or a key name that is
+too long for an index. A fold on disk accepts both.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from daybook_projector.projections.changes import FoldError
 from daybook_projector.rebuild.refusal import Unappliable, unappliable
 
 LONG_NAME: Final = 2000
-"""Bytes. An index takes a few more, and names from senders are far shorter."""
+"""In bytes. Only longer names are tried in PostgreSQL: an index takes names that are a little longer than this."""
 
 # The unique constraint of secret_refs.
 PROBE: Final = "CREATE TEMP TABLE IF NOT EXISTS key_names (org_id uuid, key_name text, UNIQUE (org_id, key_name))"
@@ -23,7 +23,7 @@ INSERT: Final = "INSERT INTO pg_temp.key_names VALUES ($1, $2) ON CONFLICT DO NO
 
 
 class OrgRequirements:
-    """Memory: the users whom the org's entries name."""
+    """Keeps all users whom the org's entries name in memory."""
 
     def __init__(self, partition: int) -> None:
         self._partition = partition
@@ -41,7 +41,7 @@ class OrgRequirements:
                 self._long_names.append((entry, entry.fact.key_name))
 
     async def unmet(self, connection: Connection) -> list[Unappliable]:
-        """Call it within a transaction."""
+        """The entries that PostgreSQL would refuse. Call it within a transaction."""
         absent = await connection.fetch(ABSENT, list(self._users)) if self._users else []
         found = [self._users[row[0]] for row in absent]
         if self._long_names:

@@ -1,4 +1,4 @@
-"""Why a rebuild stops. Until it commits, it has changed nothing."""
+"""The reasons why a rebuild stops. It stops before it commits, so it has changed nothing."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class RebuildRefused(DaybookError):
         self._reason = reason
 
     def __reduce__(self) -> tuple[type["RebuildRefused"], tuple[str]]:
-        """It may come from another process."""
+        """For pickle: the exception may be raised in another process."""
         return RebuildRefused, (self._reason,)
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Unappliable:
-    """An entry that cannot be applied. Ordered as the log is."""
+    """An entry that cannot be applied. Sorts by its place in the log."""
 
     partition: int
     position: int

@@ -1,5 +1,5 @@
-"""A fold of the log and the shadow tables that hold its rows, both at the same checkpoints. It follows the log while
-the projector goes on.
+"""A fold of the log, and shadow tables with the rows of this fold, both at the same checkpoints. They can catch up with
+the live tables again and again, while the projector keeps running.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -27,8 +27,9 @@ from daybook_projector.rebuild.shadow_tables import ShadowTables
 
 @dataclass(slots=True)
 class ShadowFold:
-    """`org_id`: all entries of this org, whether it is in quarantine or not; no others. `folded`: how far each
-    partition is. `frozen`: by partition, the orgs in quarantine and the positions of their poison entries.
+    """With `org_id`, folds all entries of this org, even if it is in quarantine, and no other entries. `folded`: by
+    partition, the checkpoint up to which it is folded. `frozen`: by partition, the orgs in quarantine and the positions
+    of their poison entries.
     """
 
     connection: Connection
@@ -45,8 +46,8 @@ class ShadowFold:
         return PartitionFold(self.folder, partition, self.rules, self.frozen.get(partition, {}))
 
     async def catch_up(self) -> int:
-        """Takes the entries up to the checkpoints of the caller's transaction, and returns their number. Raises
-        `RebuildRefused`.
+        """Folds new entries, up to the checkpoints that the caller's transaction sees. Returns the number of entries.
+        Raises `RebuildRefused`.
         """
         checkpoints = await load_checkpoints(self.connection, list(self.folded))
         if self.org_id is None:
@@ -64,7 +65,9 @@ class ShadowFold:
 
     @asynccontextmanager
     async def caught_up(self, few: int) -> AsyncIterator[None]:
-        """A snapshot with whose checkpoints the shadows agree. It takes rounds until one has only `few` entries."""
+        """Opens a snapshot, and brings the shadows up to its checkpoints. Repeats this with a new snapshot as long as
+        there were more than `few` new entries.
+        """
         found = few + 1
         while found > few:
             async with self.connection.transaction(isolation="repeatable_read"):
@@ -74,8 +77,9 @@ class ShadowFold:
                     yield
 
     async def _follow_quarantine(self) -> None:
-        """Orgs that went into quarantine since stay as they were before it. An org that was healed meanwhile has rows
-        that this fold has passed.
+        """Updates `frozen`: of an org that has gone into quarantine meanwhile, the poison entry and later ones are not
+        folded. Raises `RebuildRefused` if an org was healed meanwhile, because this fold has skipped some of its
+        entries.
         """
         now = [Quarantine(*row) for row in await self.connection.fetch(QUARANTINED)]
         for partition, known in self.frozen.items():
@@ -107,24 +111,24 @@ def poison_positions(quarantined: Iterable[Quarantine]) -> dict[str, int]:
 
 
 def refuse_any(found: list[Unappliable | None]) -> None:
-    """Raises `RebuildRefused` with the first of them in the log."""
+    """Raises `RebuildRefused` for the entry that comes first in the log, if there is any."""
     refused = [each for each in found if each is not None]
     if refused:
         raise min(refused).refusal()
 
 
 async def add_keys(connection: Connection, shadows: ShadowTables) -> None:
-    """Raises `RebuildRefused` if rows of two orgs contradict each other: within one, the fold sees to it."""
+    """Raises `RebuildRefused` if rows of different orgs contradict each other. The fold checks the rows of each org."""
     try:
         with translated_refusals():
             await shadows.add_keys(connection)
     except FoldError as error:
-        raise RebuildRefused(f"the log has rows that cannot be in the tables together: {error}") from error
+        raise RebuildRefused(f"rows that the log gives contradict each other: {error}") from error
 
 
 def require_same(findings: Iterable[Finding]) -> None:
-    """PostgreSQL must give back the rows that it was given. Raises `RebuildRefused`."""
+    """Raises `RebuildRefused` if PostgreSQL returns other rows than those that were copied into it."""
     for finding in findings:
         raise RebuildRefused(
-            f"PostgreSQL does not hold what was copied into it: {finding.table} {finding.key}, {finding.check}"
+            f"PostgreSQL returns other rows than were copied into it: {finding.table} {finding.key}, {finding.check}"
         )

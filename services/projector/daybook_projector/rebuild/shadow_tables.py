@@ -1,5 +1,5 @@
-"""Tables beside the live ones, made like them: a schema in, tables with keys out. They are filled without keys, which
-is faster, and get them afterwards.
+"""Shadow tables, which are made like the live ones and lie beside them. They get their keys after they are filled,
+because filling tables without keys is faster.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,17 +11,17 @@ from daybook_projector.audit.fold.parents import PARENTS
 from daybook_projector.projections.changes import Table
 
 TEMPORARY: Final = "pg_temp"
-"""A schema that only its connection sees, and that ends with it."""
+"""PostgreSQL's schema for temporary tables. Only one connection sees it, and it disappears with the connection."""
 PREFIX: Final = "daybook_rebuild"
-"""Of the names of other schemas; nothing else may have such a name."""
+"""The prefix of all other names of schemas. All schemas with this prefix are deleted, so nothing else may use it."""
 
 LEFT_OVER: Final = "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, $1) ORDER BY nspname"
-# Sorting for the keys of a large table, and a temporary table's pages.
+# For building the keys of large tables, and for the pages of temporary tables.
 MEMORY: Final = "SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'; SET temp_buffers = '64MB'"
 
 
 class ShadowTables:
-    """By live table: its shadow, and the table of the keys whose rows are to be compared, its `keys`."""
+    """For each live table, its shadow, and a table of `keys`: those of the rows that may differ or do differ."""
 
     def __init__(self, schema: str, tables: Sequence[Table]) -> None:
         self.schema = schema
@@ -38,7 +38,7 @@ class ShadowTables:
         return f"{self.schema}.keys_{_bare(table)}"
 
     async def create(self, connection: Connection) -> None:
-        """The statements name no value, so their text is all that can go wrong."""
+        """Creates the schema and empty tables without keys."""
         await connection.execute(MEMORY)
         if self.schema != TEMPORARY:
             await connection.execute(f"CREATE SCHEMA {self.schema}")
@@ -53,7 +53,7 @@ class ShadowTables:
             )
 
     async def add_keys(self, connection: Connection) -> None:
-        """Parents first. Foreign keys to users are left to the live tables, where users are."""
+        """Adds the keys, parents first. Adds no foreign keys to users: only the live tables have them."""
         for table in self.tables:
             for statement in self._keys_of(table):
                 await connection.execute(statement)
@@ -76,12 +76,12 @@ class ShadowTables:
             yield f"ALTER TABLE {name} ADD FOREIGN KEY ({column}) REFERENCES {self.of(parent).name}{cascade}"
 
     def _local(self, name: str) -> str:
-        """CREATE TEMP TABLE takes no schema's name before PostgreSQL looks up the kind."""
+        """The name in CREATE TABLE. For a temporary table it has no schema: PostgreSQL chooses the schema."""
         return name.partition(".")[2] if self.schema == TEMPORARY else name
 
 
 async def drop_left_over(connection: Connection) -> None:
-    """Those of runs that were killed; the caller makes sure that no run is alive."""
+    """Drops the schemas of runs that were killed. Call it only while no other run is alive."""
     for row in await connection.fetch(LEFT_OVER, PREFIX):
         await drop_schema(connection, row[0])
 

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 
 from daybook_projector.rebuild.differences import Comparison, Difference, Example
 
-KIND_WORDS = {"missing": "missing", "other": "other", "surplus": "too many"}
+KIND_WORDS = {"missing": "missing", "other": "different", "surplus": "surplus"}
 
 
 def difference_lines(differences: Iterable[Difference]) -> Iterator[str]:
     for each in differences:
-        yield f"{each.table}: {each.missing} missing, {each.other} other, {each.surplus} too many"
+        yield f"{each.table}: {each.missing} missing, {each.other} different, {each.surplus} surplus"
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """Each table, with a few of its rows."""
+    """A line for each table that differs, followed by lines for a few of its rows."""
     for difference in comparison.differences:
         yield from difference_lines([difference])
         for example in comparison.examples:

@@ -1,4 +1,4 @@
-"""Rebuilds all tables: settings and the log's source in; what differs, and then the corrected tables, out."""
+"""Rebuilds all tables: settings and the log's source in; the differences, and then the corrected tables, out."""
 
 import secrets
 import tempfile
@@ -32,16 +32,18 @@ from daybook_projector.rebuild.shadow_fold import ShadowFold, add_keys, poison_p
 from daybook_projector.rebuild.shadow_tables import PREFIX, ShadowTables, drop_left_over
 
 FEW_ENTRIES: Final = 2_000
-"""With so many or fewer to take, the projector can be made to wait."""
+"""The projector is made to wait only when at most this many entries are left to fold."""
 
-# Any number that no other program uses; kept by the session, so that it ends with the process.
+# The number can be any that no other program uses. The lock belongs to the session, so it ends with the process.
 ALONE: Final = "SELECT pg_try_advisory_lock(7236228440312)"
 LOCK_QUARANTINED: Final = "SELECT FROM daybook.quarantine WHERE released_at IS NULL ORDER BY org_id FOR UPDATE"
 LOCK_CHECKPOINTS: Final = "SELECT FROM daybook.checkpoints ORDER BY partition FOR UPDATE"
 
 
 class WholeRebuild:
-    """`connection` has the advisory lock. Raises `RebuildRefused`, `LogBroken`, `KafkaAway` and `DatabaseAway`."""
+    """`connection` holds the advisory lock. Methods raise `RebuildRefused`, `LogBroken`, `KafkaAway` and
+    `DatabaseAway`.
+    """
 
     def __init__(self, connection: OwnConnection, work: Work, state: ShadowFold, progress: ShowProgress) -> None:
         self._connection = connection
@@ -50,7 +52,7 @@ class WholeRebuild:
         self._progress = progress
 
     async def compare(self) -> Comparison:
-        """Builds the tables beside the live ones, and compares them at one checkpoint of each partition."""
+        """Builds the shadow tables, and compares them with the live tables at the same checkpoints."""
         await self._build()
         async with self.state.caught_up(FEW_ENTRIES):
             found = await compare(self._connection, self.state.shadows, None)
@@ -97,14 +99,14 @@ class WholeRebuild:
 
 
 async def _drop(connection: OwnConnection, shadows: ShadowTables) -> None:
-    """If somebody is looking at them, the next run drops them."""
+    """If another session keeps the tables locked, leaves them; the next run drops them."""
     with suppress(asyncpg.LockNotAvailableError):
         await shadows.drop(connection)
 
 
 @asynccontextmanager
 async def open_whole_rebuild(settings: Settings, source: Source, progress: ShowProgress) -> AsyncIterator[WholeRebuild]:
-    """Raises `RebuildRefused` if another one is running. What was built is removed at the end."""
+    """Raises `RebuildRefused` if another rebuild of all tables is running. Drops the shadow tables at the end."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="daybook-rebuild-")))
         connection = await stack.enter_async_context(connect(settings, NAME, statement_seconds=0))

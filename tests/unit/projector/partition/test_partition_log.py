@@ -135,7 +135,7 @@ def test_a_missing_record_at_the_head_of_the_checkpoint_is_an_error() -> None:
 def test_reading_the_log_from_its_beginning_again_is_an_error() -> None:
     log = three_commands()
     partition = reading(log)
-    with pytest.raises(LogChanged, match="offset 0 was read where 4 should follow"):
+    with pytest.raises(LogChanged, match="offset 0 was read, but 4 was expected"):
         partition.take(records(log.records[0]))
 
 
