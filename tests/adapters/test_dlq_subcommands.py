@@ -103,7 +103,7 @@ async def test_an_interrupted_run_reports_its_progress_and_a_repeated_run_contin
         repeated = await dlq(settings, *RETRY)
         assert await dead_letters(given.database) == {("pending", 1): PENDING}
     assert (interrupted.code, interrupted.stdout) == (130, "")
-    assert interrupted.stderr == ("interrupted, 2000 retries done: repeat it, and it goes on where it stopped\n")
+    assert interrupted.stderr == ("interrupted, 2000 retries done: run it again, and it continues where it stopped\n")
     assert repeated == Completed(0, "500 retries done\n", "")
 
 
@@ -120,7 +120,7 @@ async def test_without_an_answer_the_outcome_is_unknown(settings: Settings) -> N
     assert (done.code, done.stdout) == (3, "")
     assert done.stderr == (
         "Error: a command was not answered in time, so it may or may not be executed; 1000 dead letters resolved: "
-        "repeat it, and it goes on where it stopped\n"
+        "run it again, and it continues where it stopped\n"
     )
 
 
@@ -158,7 +158,7 @@ async def test_dead_letters_that_arrive_meanwhile_are_reported(settings: Setting
     async with hub(settings, arriving=1000):
         done = await dlq(settings, *RESOLVE)
     assert done == Completed(
-        0, "4000 dead letters resolved; 2500 arrived meanwhile and are left: repeat it for them\n", ""
+        0, "4000 dead letters resolved; 2500 arrived meanwhile and are left over: run it again for them\n", ""
     )
 
 

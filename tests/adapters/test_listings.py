@@ -122,7 +122,7 @@ def test_a_named_connection_is_listed_even_if_it_is_active(settings: Settings) -
 def test_a_note_on_stderr_says_that_there_are_more_rows(settings: Settings, name: str, first: str) -> None:
     result = invoke(settings, name, "--limit", "1", "--json")
     assert (result.exit_code, [row["id"] for row in json.loads(result.stdout)]) == (0, [first])
-    assert result.stderr == "more than 1 are there: narrow the search, or raise --limit\n"
+    assert result.stderr == "there are more than 1: narrow the search, or raise --limit\n"
     exactly = invoke(settings, name, "--limit", "1", "--org", hub.OTHER)
     assert (exactly.exit_code, exactly.stderr) == (0, "")
 

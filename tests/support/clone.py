@@ -20,7 +20,7 @@ import psutil
 from daybook_infra.stack.places import Home, checkout
 from support.stack import remove
 
-READY = "Ctrl-C ends it all"
+READY = "Ctrl-C stops everything"
 READY_SECONDS = 90
 DONE = "--- done ---"
 

@@ -27,9 +27,9 @@ def sign(settings: Settings, secret: str, principal: Principal, now: datetime, v
 
 
 def principal_of(user: str | None, service: str | None) -> Principal:
-    """Raises `TokenError` unless exactly one of both is given and is well formed."""
+    """Raises `TokenError` unless exactly one of the two is given, and is well formed."""
     if (user is None) == (service is None):
-        raise TokenError("name one of --user ID and --service NAME")
+        raise TokenError("give either --user ID or --service NAME")
     try:
         principal = parse_principal(f"service:{service}" if user is None else f"user:{user}")
     except InvalidPrincipal:

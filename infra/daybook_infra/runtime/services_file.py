@@ -151,11 +151,11 @@ def _fault_text(fault: ErrorDetails) -> str:
 def _name_faults(tables: Mapping[str, _Table]) -> Iterator[str]:
     for name, table in tables.items():
         if SERVICE_NAME.fullmatch(name) is None:
-            yield f"{printable(name, 80)} is no service's name, {SERVICE_NAME.pattern}"
+            yield f"{printable(name, 80)} is not a valid name of a service: it must match {SERVICE_NAME.pattern}"
         if name == DAYBOOK.name:
-            yield f"{name} is reserved: nobody may claim it"
+            yield f"{name} is reserved: no service may have this name"
         if name == UNNAMED.name and table.keys:
-            yield f"{name}.key must be absent: it stands for records without a valid signature"
+            yield f"{name}.key must be absent: {name} stands for records without a valid signature"
 
 
 def _shared_key_faults(tables: Mapping[str, _Table], settings: Settings) -> Iterator[str]:

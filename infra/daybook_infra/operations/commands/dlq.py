@@ -58,19 +58,21 @@ def _parse_service(_context: click.Context, _option: click.Parameter, text: str)
 
 
 OPTIONS = (
-    click.option("--connection", type=click.UUID, required=True, metavar="ID", help="Whose dead letters."),
+    click.option(
+        "--connection", type=click.UUID, required=True, metavar="ID", help="The connection that has the dead letters."
+    ),
     click.option(
         "--principal",
         default="service:cli",
         show_default=True,
         callback=_parse_service,
-        help="Who sends: service:NAME.",
+        help="The sender: service:NAME.",
     ),
     click.option(
         "--key-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Holds the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
+        help="File with the key that the service signs its records with.  [default: DAYBOOK_SERVICE_KEY]",
     ),
     click.option(
         "--timeout",
@@ -81,7 +83,7 @@ OPTIONS = (
         metavar="SECONDS",
         help="How long to wait for each command's outcome, and for the tables to show it.",
     ),
-    click.option("--dry-run", is_flag=True, help="Only count what would be touched."),
+    click.option("--dry-run", is_flag=True, help="Only count the dead letters that match."),
 )
 
 
@@ -107,19 +109,19 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     default=0,
     show_default=True,
     metavar="N",
-    help="Go on until each has been retried more than N times.",
+    help="Retry until each has been retried more than N times.",
 )
 def retry(options: DlqOptions, max_retry_count: int) -> None:
     """Retry all pending dead letters of a connection that have been retried at most N times.
 
     A retried dead letter stays pending, and its retry count goes up by one. Retries therefore go up level by level:
     first those never retried, then those retried at most once, up to those retried at most N times. At the end each has
-    been retried more than N times; with N = 0, the default, each that was never retried has been retried once.
+    been retried more than N times. With N = 0, the default, this retries once each dead letter that was never retried.
 
-    You can interrupt it (Ctrl-C, exit code 130) and repeat it: it continues where it stopped, and changes nothing once
-    it is done. Dead letters that arrive meanwhile may be left; it says so.
+    You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. Running it again
+    after it is done changes nothing. If dead letters arrive meanwhile, some may be left over; the output says how many.
 
-    Exits with 1 if a command was rejected, with 3 if the outcome of one is unknown: then repeat it.
+    Exits with 1 if a command was rejected, and with 3 if the outcome of a command is unknown. After 3, run it again.
     """
     _execute_all(options, Retry(max_retry_count))
 
@@ -137,10 +139,10 @@ def retry(options: DlqOptions, max_retry_count: int) -> None:
 def resolve(options: DlqOptions, resolution: str, reason: str | None, max_retry_count: int | None) -> None:
     """Resolve all pending dead letters of a connection.
 
-    You can interrupt it (Ctrl-C, exit code 130) and repeat it: it continues where it stopped. Dead letters that arrive
-    meanwhile may be left; it says so.
+    You can interrupt this (Ctrl-C, exit code 130) and run it again: it continues where it stopped. If dead letters
+    arrive meanwhile, some may be left over; the output says how many.
 
-    Exits with 1 if a command was rejected, with 3 if the outcome of one is unknown: then repeat it.
+    Exits with 1 if a command was rejected, and with 3 if the outcome of a command is unknown. After 3, run it again.
     """
     _execute_all(options, Resolve(max_retry_count, resolution, reason))
 
@@ -154,10 +156,14 @@ def _execute_all(options: DlqOptions, action: BulkAction) -> None:
     try:
         asyncio.run(_plan_and_execute(server_settings(), options, action, bulk))
     except KeyboardInterrupt:
-        click.echo(f"interrupted, {_done_text(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(
+            f"interrupted, {_done_text(action, bulk)}: run it again, and it continues where it stopped", err=True
+        )
         sys.exit(INTERRUPTED)
     except OutcomeUnknown as error:
-        click.echo(f"Error: {error}; {_done_text(action, bulk)}: repeat it, and it goes on where it stopped", err=True)
+        click.echo(
+            f"Error: {error}; {_done_text(action, bulk)}: run it again, and it continues where it stopped", err=True
+        )
         sys.exit(UNKNOWN)
     except DaybookError as error:
         if not bulk.done:
@@ -213,7 +219,7 @@ def _dry_run_text(matching: int, bulk: Progress) -> str:
 
 
 def _arrivals_text(left: int) -> str:
-    return f"; {left} arrived meanwhile and are left: repeat it for them" if left else ""
+    return f"; {left} arrived meanwhile and are left over: run it again for them" if left else ""
 
 
 def _done_text(action: BulkAction, bulk: Progress) -> str:

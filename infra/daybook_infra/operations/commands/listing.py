@@ -54,7 +54,7 @@ def show(page: "Page[Row]", columns: Columns[Row], nothing: str, *, as_json: boo
     else:
         click.echo(nothing)
     if page.more:
-        click.echo(f"more than {len(page.rows)} are there: narrow the search, or raise --limit", err=True)
+        click.echo(f"there are more than {len(page.rows)}: narrow the search, or raise --limit", err=True)
 
 
 def as_object(row: Any) -> dict[str, Any]:

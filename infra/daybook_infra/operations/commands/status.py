@@ -18,7 +18,7 @@ def status(*, as_json: bool) -> None:
     """Show partitions, positions, lag, quarantine and versions.
 
     Undecided commands wait for a shard; unprojected entries wait for the projector to write them to the tables.
-    A partition is stopped, and named, if its log is not the one that was projected.
+    If a partition's log is not the one that was projected, the partition is stopped, and a line names it.
     Exits with 1 if Kafka or PostgreSQL cannot be reached.
     """
     from daybook_infra.operations.status_report import collect_status

@@ -150,9 +150,9 @@ def _print_addresses(settings: Settings, home: Home, command: ServiceProcess, pr
 def _show_demo(settings: Settings, command: ServiceProcess) -> None:
     demo = Demo(settings, command.url)
     asyncio.run(demo.register())
-    click.echo(f"\nA token of the demo user {USER_ID}, good for a day:\n\n{demo.token(User(USER_ID))}")
+    click.echo(f"\nA token of the demo user {USER_ID}, valid for a day:\n\n{demo.token(User(USER_ID))}")
     click.echo(f"\nMake an org with it:\n\n{demo.curl()}")
-    click.echo("\nCtrl-C ends it all; the data stays.")
+    click.echo("\nCtrl-C stops everything; the data stays.")
 
 
 def _watch(stack: Stack, local_parts: frozenset[Part], services: tuple[ServiceProcess, ...]) -> None:

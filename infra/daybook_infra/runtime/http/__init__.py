@@ -1,3 +1,3 @@
-"""What both services' HTTP servers share: tokens, rates, problems, limits on clients, the protocol
-that keeps them, headers, the admin port.
+"""What both services' HTTP servers share: tokens, rates, problems, limits on clients, the protocol that enforces these
+limits, headers, the admin port.
 """

@@ -15,7 +15,7 @@ from aiokafka import codec
 from aiokafka.record import default_records, legacy_records
 
 MAX_DECOMPRESSED_BYTES: Final = 64 * 1024 * 1024
-"""Of one batch. Daybook's own have about 1 MiB, and no topic takes a request above 5 MiB."""
+"""The limit of one batch. Daybook's own batches have about 1 MiB, and no topic accepts a request above 5 MiB."""
 
 # Batches of JSON decompress to 3 to 6 times their size. A batch that needs more is decompressed again into a larger
 # buffer.
@@ -88,7 +88,7 @@ def decompress_lz4(payload: Any) -> bytearray:
 
 
 def decompress_gzip(payload: Any) -> bytearray:
-    """All members of the stream. Raises zlib.error or EOFError if it is not whole."""
+    """All members of the stream. Raises zlib.error or EOFError if the stream is invalid or incomplete."""
     decompressed = bytearray()
     left = bytes(payload)
     while left:

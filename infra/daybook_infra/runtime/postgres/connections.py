@@ -66,7 +66,8 @@ _DENIALS = (asyncpg.InsufficientPrivilegeError, asyncpg.InvalidSchemaNameError, 
 def translated(where: str = "PostgreSQL") -> Iterator[None]:
     """Raises `DatabaseAway`, with its cause, if the connection or the server fails, if the server lacks resources, or
     if the statement takes too long, conflicts with another one, or is no longer permitted. Other errors, such as a
-    violated constraint, pass unchanged. It is `DatabaseRefuses` if the server answers that it will not.
+    violated constraint, pass unchanged. If the server refuses the login or the statement, raises `DatabaseRefuses`,
+    which is a `DatabaseAway` too.
     """
     try:
         yield
@@ -109,8 +110,8 @@ async def open_pool(
     session: Mapping[str, str] | None = None,
     **more: Any,
 ) -> Pool:
-    """A pool of connections to the primary, with one open connection unless `more`, options of asyncpg's pool, say
-    otherwise. `session` changes the settings of its sessions. Raises `DatabaseAway`. Wrap uses of the pool in
+    """A pool of connections to the primary. `session` changes the settings of its sessions. `more` are further options
+    of asyncpg's pool; without them, the pool keeps one connection open. Raises `DatabaseAway`. Wrap uses of the pool in
     `translated`.
     """
     with translated(_server_name(settings)):
@@ -167,8 +168,8 @@ def _connection_options(settings: Settings, application: str, statement_seconds:
 
 
 def _is_of_lost_connection(error: asyncpg.InterfaceError) -> bool:
-    """Also true if an outage came before: it can leave the connection in the middle of an operation, and then the
-    rollback and the pool fail to use that connection.
+    """Also true for an error that follows from an earlier outage. An outage can leave a connection in the middle of an
+    operation; the rollback and the pool then fail to use the connection.
     """
     context: BaseException | None = error
     while context is not None and not isinstance(context, _OUTAGES):

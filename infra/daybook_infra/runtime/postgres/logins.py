@@ -17,7 +17,7 @@ from daybook_infra.runtime.postgres.connections import OwnConnection, connect
 from daybook_infra.runtime.postgres.privileges import PrivilegesMissing
 from daybook_infra.runtime.settings import Settings, as_administrator
 
-# Logins belong to the cluster: inits of other databases may be making them at the same time.
+# Logins belong to the whole cluster, so a `daybook init` of another database may be changing them at the same time.
 TRIES: Final = 10
 EXISTS: Final = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)"
 QUOTED: Final = "SELECT quote_literal($1::text)"
@@ -25,7 +25,7 @@ QUOTED: Final = "SELECT quote_literal($1::text)"
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """`role`: what the login acts as. `others`: what it may become with SET ROLE."""
+    """`role`: the role that the login acts as. `others`: further roles that it may take with SET ROLE."""
 
     name: str
     role: str
@@ -52,8 +52,8 @@ def service_url(settings: Settings, service: Literal["command", "projector"]) ->
 
 
 async def ensure_logins(settings: Settings) -> tuple[str, ...]:
-    """Makes the logins for which the settings have a password, or gives them this password. Call it after `migrate`.
-    Raises `PrivilegesMissing`, `DatabaseAway`.
+    """Creates each login for which the settings have a password; if it exists, sets its password. Call it after
+    `migrate`. Raises `PrivilegesMissing`, `DatabaseAway`.
     """
     wanted = [(COMMAND, settings.command_password), (PROJECTOR, settings.projector_password)]
     made = [(login, password) for login, password in wanted if password is not None]

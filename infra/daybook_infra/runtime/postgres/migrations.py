@@ -158,7 +158,9 @@ async def _apply(connection: Connection, migration: Migration, login: str) -> No
 
 
 async def _run_sql(connection: Connection, migration: Migration, login: str) -> None:
-    """The files that run last make roles, for which an owner may lack the attribute, and make nothing that is owned."""
+    """Runs the file as the owner of schema daybook. A file that runs last is run as the login instead: it creates
+    roles, for which the owner may lack CREATEROLE, and nothing that would belong to the owner.
+    """
     await _act_as(connection, login)
     if not migration.last:
         await act_as_owner(connection)

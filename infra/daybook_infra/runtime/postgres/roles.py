@@ -1,5 +1,5 @@
-"""Finds what is left to do for the roles of Daybook (0013_roles.sql, 0021_grants.sql): whether the files that make and
-grant them have to run again, and which statements only an administrator can run.
+"""Finds what is left to do for the roles of Daybook: whether the files that create them and grant their rights
+(0013_roles.sql, 0021_grants.sql) have to run again, and which statements only an administrator can run.
 """
 
 from typing import Final
@@ -7,13 +7,14 @@ from typing import Final
 from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.settings import Settings, as_administrator
 
-# One owner: whoever runs `daybook init`, what it makes belongs to the owner of schema daybook, who ran the first one.
+# Everything that `daybook init` creates belongs to one role, whoever runs the command: the owner of schema daybook, who
+# ran the first `daybook init`.
 AS_OWNER: Final = """
 SELECT format('SET LOCAL ROLE %I', pg_get_userbyid(nspowner)) FROM pg_namespace
 WHERE nspname = 'daybook' AND pg_get_userbyid(nspowner) <> current_user AND pg_has_role(nspowner, 'MEMBER')
 """
-# A role without USAGE was made after the last run. Only the owner of the schema can grant it, and only CREATEROLE makes
-# roles.
+# A role without USAGE was created after the last run. Only the schema's owner can grant USAGE, and only a login with
+# CREATEROLE can create roles.
 DUE: Final = """
 SELECT pg_has_role(schema.nspowner, 'USAGE') AND (
     EXISTS (
@@ -50,7 +51,7 @@ WHERE rolname = 'authenticator' AND NOT pg_has_role(oid, to_regrole('daybook_gat
 
 
 async def act_as_owner(connection: Connection) -> None:
-    """Until the transaction ends, or `SET ROLE`. A login that cannot act as the owner stays as it is."""
+    """Acts as the owner until the transaction ends or sets another role. Does nothing if the login cannot do this."""
     statement = await connection.fetchval(AS_OWNER)
     if statement is not None:
         await connection.execute(statement)

@@ -1,5 +1,5 @@
-"""Lets auditors read every row although row-level security applies to them: an open transaction in; it reads on under
-the auditors' policies, once these are known to hide nothing.
+"""Lets auditors read every row although row-level security applies to them: an open transaction in. It checks that the
+auditors' policies hide no row; from then on, the transaction reads under these policies.
 
 Connections are opened with row_security off, so that a statement fails if rows could be hidden from it. An auditor's
 role has no BYPASSRLS, and its policies hide nothing, but PostgreSQL does not know that.

@@ -102,7 +102,7 @@ FAULTS: dict[str, tuple[str | bytes, str]] = {
     "no key": (f"[billing]\n{GOOD}key = []", "billing.key must be a key, or a list"),
     "three keys": (f'[billing]\n{GOOD}key = ["{KEY}", "{KEY}", "{KEY}"]', "billing.key must be a key, or a list"),
     "a number for a key": (f"[billing]\n{GOOD}key = [7]", "billing.key must hold strings"),
-    "a bad name": (f"[Billing]\n{GOOD}", "Billing is no service's name"),
+    "a bad name": (f"[Billing]\n{GOOD}", "Billing is not a valid name of a service"),
     "the reserved name": (f"[daybook]\n{GOOD}", "daybook is reserved"),
     "a key of the unnamed": (f'[unnamed]\n{GOOD}key = "{KEY}"', "unnamed.key must be absent"),
     "one key for two": (f'[a]\n{GOOD}key = "{KEY}"\n[b]\n{GOOD}key = "{KEY}"', "b.key equals a.key: each needs"),
