@@ -1,4 +1,6 @@
-"""First ids cut to eight bits of their hash, so that they often collide. To find a real collision takes days."""
+"""First ids cut to eight bits of their hash, so that they often collide. To find a real collision takes about 2^37
+tries, hours on one graphics card (infra/decisions/0018-second-ids.md).
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
