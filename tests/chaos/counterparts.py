@@ -30,8 +30,8 @@ def set_without_comparing(patch: Patch) -> None:
 
 
 def move_the_checkpoint_alone(patch: Patch) -> None:
-    """Commits the checkpoint first, then the rows. If the projector dies in between, the rows are missing, and no key
-    conflict shows it.
+    """Commits the checkpoint first, then the rows. If the projector dies in between, the rows are missing, and no later
+    write fails because of that.
     """
 
     async def write_whole(

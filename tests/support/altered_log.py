@@ -1,5 +1,5 @@
-"""A short log of one partition in which one entry is altered, the changes that a forger could make to it, and what is
-found then.
+"""A short log of one partition in which one entry is altered, the changes that a forger could make to the entry, and
+the finding about it.
 """
 
 import json
@@ -40,7 +40,7 @@ def altered(*changes: Change, sealed: bool = False, at: int = ALTERED) -> list[b
 
 
 def resealed(values: list[bytes], start: int) -> list[bytes]:
-    """Recomputes the hashes from `start` on, and the `prev` of every entry after the first of these."""
+    """Recomputes the hashes of the entry at `start` and of all later ones, and the `prev` of the later ones."""
     prev = None
     for at in range(start, len(values)):
         entry = json.loads(values[at])
@@ -81,7 +81,7 @@ REDACTED = in_metadata(data=None, salt=None)
 
 
 def finding_at(position: int, values: list[bytes]) -> Json:
-    """What the entry's finding says, without its place."""
+    """The finding about the entry at this position, without its place, which is checked here."""
     chain = Chain(0, "export")
     found = [chain.follow(-1, value).finding for value in values][position]
     assert found is not None
@@ -92,14 +92,14 @@ def finding_at(position: int, values: list[bytes]) -> Json:
 
 
 def finding(*changes: Change, sealed: bool = True) -> Json:
-    """The same without the id."""
+    """The finding about the altered entry, without its place and its id."""
     said = finding_at(ALTERED, altered(*changes, sealed=sealed))
     said.pop("id", None)
     return said
 
 
 def in_scope(scope: str, actor: str | None = None, key: str = ORG) -> Change:
-    """In another scope, with the id that fits."""
+    """Puts the entry into this scope, and recomputes its id."""
 
     def change(entry: Json) -> None:
         metadata = entry["metadata_json"]

@@ -1,4 +1,4 @@
-"""The auditors' fold of hand-written and generated logs."""
+"""Folds hand-written and generated logs with the auditors' fold."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from support.second_fold import SecondFold, jcs_rows
 FOLDS = folds(managed_users=True)
 
 Rows = Mapping[str, list[tuple[bytes, bytes]]]
-"""By table: the rows' keys and JCS, in the order of the keys."""
+"""For each table, the key of each row and the row as canonical JSON (JCS), sorted by key."""
 
 
 def entries_of(log: Logbook, partition: int = 0) -> list[PartitionEntry]:
@@ -59,7 +59,7 @@ def folding(
 
 
 def folded(log: Logbook, limit: int = 1000, max_held: int = 2**24) -> tuple[Rows, list[tuple[str, int]]]:
-    """The rows, and the orgs and positions of what could not be applied."""
+    """The rows, and the org and position of each entry that could not be applied."""
     with TemporaryDirectory() as folder, folding(Path(folder), max_held=max_held) as fold:
         poison = take(fold, entries_of(log), limit)
         return rows_of(fold), [(each.org_id, each.position) for each in poison]

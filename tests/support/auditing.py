@@ -11,7 +11,7 @@ def silent(_total: int, _word: str) -> AbstractContextManager[Callable[[int], No
 
 
 async def unguarded(connection: Connection, *statements: str) -> list[str]:
-    """Runs them with triggers and foreign keys switched off; returns their tags."""
+    """Runs the statements with triggers and foreign keys switched off; returns PostgreSQL's command tags."""
     async with connection.transaction():
         await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER USER")
         await connection.execute("SET LOCAL session_replication_role = replica")

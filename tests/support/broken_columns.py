@@ -1,4 +1,4 @@
-"""Exports of one entry whose columns break one rule, or just meet it. All hashes are correct."""
+"""Exports of one entry whose columns break one rule, or only just obey it. All hashes are correct."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -73,7 +73,7 @@ RULES: list[tuple[str, Json, Json]] = [
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": {"org_id": org(2)}}),
     ("metadata_json.key", {"org_id": None} | FAILURE, FAILED | {"data": [ORG]}),
 ]
-"""By rule: columns and members of the metadata that break it alone."""
+"""Each line: a rule, and the columns and the members of the metadata that break this rule and no other."""
 
 
 def alone(name: str, only: Json, check: str | None, **members: Any) -> Export:

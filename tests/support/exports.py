@@ -1,5 +1,5 @@
-"""Exports of a log for the tests of verifiers: entries and manifests as plain dicts by the published recipes, folders
-out. An entry is sealed whatever it says, so that a test can break any one rule and keep all others.
+"""Exports of a log, for the tests of verifiers: entries as plain dicts in, folders out. The hashes follow the published
+recipes. An entry gets its hashes whatever its content is, so that a test can break one rule and keep all others.
 """
 
 import hashlib
@@ -13,12 +13,12 @@ from support.chain import ZEROS, Json, jcs
 from support.logbook import SALT, Logbook, command_id, org, thing, user
 
 Files = dict[str, bytes | None]
-"""A folder: its files by name. None is a folder inside it."""
+"""A folder: its files by name. A value of None stands for a folder inside it."""
 Edit = Callable[[Files], None]
 
 ORG, USER = org(1), user(1)
 MISSING = object()
-"""As a member's value: the entry lacks the member."""
+"""A member with this value is left out of the entry."""
 MANIFEST = "manifest.json"
 
 
@@ -40,7 +40,7 @@ class Export:
 
 
 def entry(position: int = 0, prev: str = ZEROS, columns: Json | None = None, metadata: Json | None = None) -> Json:
-    """One sealed entry: a success of RENAME_ORG, but for the given members. Its id is the first id unless given."""
+    """One sealed entry: a successful RENAME_ORG, with the given members replaced. Its id is computed unless given."""
     inside: Json = {
         "command_id": command_id(position),
         "data": {"name": f"name {position}"},
@@ -79,7 +79,7 @@ def _first_id(columns: Json, metadata: Json) -> str:
 
 
 def chained(changes: Iterable[tuple[Json, Json]]) -> list[Json]:
-    """Entries of one partition, one after another; each change gives columns and metadata."""
+    """A chain of entries of one partition, from the columns and the metadata that each of them replaces."""
     entries: list[Json] = []
     for position, (columns, metadata) in enumerate(changes):
         prev = entries[-1]["metadata_json"]["hash"] if entries else ZEROS
@@ -88,7 +88,7 @@ def chained(changes: Iterable[tuple[Json, Json]]) -> list[Json]:
 
 
 def resealed(changed: Json, **metadata: Any) -> Json:
-    """The entry with these members of its metadata, and its own hash computed again; its commit is left as it is."""
+    """The entry with these members of its metadata replaced, and its hash recomputed. Its commit is not recomputed."""
     placed = changed | {"metadata_json": changed["metadata_json"] | metadata}
     return placed | {"metadata_json": placed["metadata_json"] | {"hash": chain.entry_hash(placed)}}
 
@@ -106,13 +106,13 @@ def file_name(partition: int) -> str:
 
 
 def digested(manifest: Json) -> bytes:
-    """The manifest's bytes, with the digest that fits them."""
+    """The manifest's bytes, with the correct digest."""
     unsigned = {name: value for name, value in manifest.items() if name != "digest"}
     return jcs(unsigned | {"digest": hashlib.sha256(jcs(unsigned)).hexdigest()})
 
 
 def manifest_of(files: Mapping[int, Sequence[bytes]], spans: Mapping[int, tuple[int, int]], filter_: Any) -> Json:
-    """`spans`: the positions of the first and the last entry of a file, unless it has all from 0 on."""
+    """`spans`: by partition, the first and the last position in its file, if entries are missing from the file."""
     described = [
         {
             "entries": len(file),
@@ -137,13 +137,13 @@ def manifest_of(files: Mapping[int, Sequence[bytes]], spans: Mapping[int, tuple[
 def export_of(
     files: Mapping[int, Sequence[bytes]], spans: Mapping[int, tuple[int, int]] | None = None, filter_: Any = None
 ) -> Files:
-    """The folder of these lines by partition, with the manifest that fits."""
+    """A folder with these lines, given by partition, and a correct manifest."""
     folder: Files = {file_name(partition): b"".join(file) for partition, file in files.items()}
     return folder | {MANIFEST: digested(manifest_of(files, spans or {}, filter_))}
 
 
 def export_of_logbook(log: Logbook) -> Files:
-    """The records of a log that the product's own code sealed."""
+    """An export of the records in a log that the product's own code has sealed."""
     return export_of(
         {n: [value + b"\n" for value in log.records[n] if value] for n in range(log.partitions) if log.records[n]}
     )

@@ -1,4 +1,4 @@
-"""A log in memory as a source of entries, and exports made of it."""
+"""A log in memory that serves as a source of entries, and exports made from it."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
@@ -60,14 +60,14 @@ async def write_export(
     encoder: Callable[[HashingFile], Encoder] = JsonLines,
     ending: str = "jsonl",
 ) -> bytes:
-    """The manifest's bytes."""
+    """Writes an export; returns the bytes of its manifest."""
     with FolderWriter(folder, encoder, ending) as writer:
         files = await write_files(source, source.cut, writer, chosen, ignore_progress)
         return writer.finish(Manifest(MADE_AT, "topic", chosen.as_json(), files), None if ending == "jsonl" else ending)
 
 
 def ignore_progress(_: int) -> None:
-    """No progress is shown."""
+    """Shows no progress."""
 
 
 def _records(partition: int, values: Sequence[bytes | None]) -> list[SourceRecord]:

@@ -1,4 +1,4 @@
-"""What schemathesis must know of the APIs: which refusals no JSON Schema can describe."""
+"""Tells schemathesis which refusals of the APIs no JSON Schema can describe."""
 
 from typing import Any, Final
 
@@ -7,7 +7,7 @@ from schemathesis import Case, HookContext, Response
 from schemathesis.core.failures import Failure
 from schemathesis.openapi.checks import RejectedPositiveData
 
-# Why requests are refused that the document allows.
+# Reasons for refusing a request although the document allows it.
 BEYOND_SCHEMAS: Final = (
     "id and Idempotency-Key name two different commands",
     "neither nil nor max",
@@ -23,7 +23,7 @@ BEYOND_SCHEMAS: Final = (
 
 @schemathesis.hook
 def filter_failure(context: HookContext, failure: Failure, case: Case[Any], response: Response) -> bool:
-    """False for failures that are none."""
+    """Returns False for what schemathesis takes for a failure but is correct."""
     return not isinstance(failure, RejectedPositiveData) or not any(
         reason in response.text for reason in BEYOND_SCHEMAS
     )

@@ -1,5 +1,5 @@
-"""Logins that read under row-level security, under fresh names: a gateway, which speaks for many users, and two people,
-of whom one is listed in `daybook.reader_logins`.
+"""Logins, with new names, that read under row-level security: a gateway, which acts for many users; two people, of whom
+one is listed in `daybook.reader_logins`; and an auditor.
 """
 
 import json

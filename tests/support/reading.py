@@ -64,7 +64,7 @@ class ReadApi:
 
 @asynccontextmanager
 async def reading(settings: Settings) -> AsyncIterator[ReadApi]:
-    """Its rate limit lets a test ask as often as it likes."""
+    """Opens the read API, with a rate limit so high that tests never reach it."""
     own = settings.model_copy(update={"rate": 1e6, "burst": 1_000_000})
     registry = CollectorRegistry()
     async with open_app(own, Health(), registry, asyncio.Event()) as app:
@@ -98,7 +98,7 @@ class Follower:
 
     @property
     def positions(self) -> list[int]:
-        """Of the entries."""
+        """The positions of the entries that have arrived."""
         return [int(id_.partition(".")[2]) for id_, entry in self.events if entry is not None]
 
     async def until(self, *positions: int) -> None:
@@ -112,7 +112,7 @@ class Follower:
 async def following(
     api: ReadApi, path: str, principal: str, headers: Mapping[str, str] | None = None, **params: Any
 ) -> AsyncIterator[Follower]:
-    """`path` is that of the org."""
+    """Opens the stream of an org's audit log; `path` is the path of the org."""
     claims = params.pop("claims", {})
     own = {"Authorization": f"Bearer {token(api.settings, principal, **claims)}", **(headers or {})}
     async with api.client.stream("GET", f"{path}/audit-log/stream", params=params, headers=own) as answer:

@@ -1,4 +1,4 @@
-"""Rebuilds in this process and from the command line, a log with rows in every table, and damage to each table."""
+"""Runs rebuilds in this process and from the command line. Has a log with rows in every table, and damage to each."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ async def compare(settings: Settings, source: Source = "audit_log") -> Compariso
 
 
 async def rebuild(settings: Settings, source: Source = "audit_log") -> list[Difference]:
-    """What was corrected."""
+    """Returns what was corrected."""
     async with open_whole_rebuild(settings, source, unseen) as rebuilding:
         await rebuilding.compare()
         return [each for each in await rebuilding.apply() if each]
@@ -41,7 +41,7 @@ async def run_rebuild(settings: Settings, *arguments: str, **env: str) -> Comple
 
 
 def full() -> Logbook:
-    """One org has rows in every table."""
+    """A log that gives one org rows in every table."""
     log = busy()
     log.register(SPARE_USER)
     log.add(ORG, ANN, connection_created(thing(21), project(3)))
@@ -57,7 +57,7 @@ def full() -> Logbook:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """`found`: the differences that it makes."""
+    """Statements that damage the tables. `found`: the differences that a rebuild must find then."""
 
     name: str
     statements: tuple[str, ...]
@@ -69,7 +69,7 @@ def damage(name: str, statement: str | Sequence[str], *found: Difference) -> Dam
 
 
 async def hurt(pool: Pool, *damages: Damage) -> None:
-    """As a superuser without regard to foreign keys."""
+    """Damages the tables, with foreign keys switched off, which only a superuser can do."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL session_replication_role = replica")
         for each in damages:
@@ -181,4 +181,4 @@ TWO = (
     damage("members", f"DELETE FROM org_members WHERE user_id = '{BOB}'"),
     damage("names", f"UPDATE orgs SET name = 'x' WHERE id = '{OTHER_ORG}'"),
 )
-"""Damage to two rows, each of another org."""
+"""Damage to a row of one org and to a row of another org."""

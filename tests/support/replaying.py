@@ -1,4 +1,4 @@
-"""Replays for tests: a long log of several partitions, the tables of a replay's schema, and what they must be."""
+"""Replays for tests: makes a long log, replays it into a schema, and computes what the replayed tables must be."""
 
 import asyncio
 import tempfile
@@ -29,7 +29,7 @@ from support.tables import COLUMNS, Tables, fold, read_table
 
 
 def long_log(sends: Iterable[Send], partitions: int) -> Logbook:
-    """A log of several partitions, whose times rise across them, with void records in between."""
+    """A log of several partitions with void records. The times of entries rise across all partitions."""
     deciders, log = Deciders(), Logbook(partitions)
     for at, send in enumerate(sends):
         append_decision(log, deciders.decide(send))
@@ -39,7 +39,7 @@ def long_log(sends: Iterable[Send], partitions: int) -> Logbook:
 
 
 def write(settings: Settings, log: Logbook) -> None:
-    """Into the topic, and projected into the tables."""
+    """Publishes the log to the topic, and projects it into the tables."""
 
     async def published_and_projected() -> None:
         await publish(settings, log)
@@ -65,7 +65,7 @@ async def replay(
 async def diff(
     settings: Settings, *as_of: str, org_id: str | None = None, log: LogName = "audit_log", limit: int = 1_000_000
 ) -> Mapping[str, TableDiff]:
-    """By table."""
+    """The differences since then, by table."""
     request = PastRequest(read_as_of(as_of, settings.partitions), org_id, log)
     with tempfile.TemporaryDirectory() as name:
         async with open_snapshot(settings) as snapshot:
@@ -85,13 +85,13 @@ async def _read(connection: Connection, schema: str, name: str) -> dict[tuple[An
 
 
 def all_entries(log: Logbook) -> list[Json]:
-    """In the order of their times."""
+    """The entries of all partitions, in the order of their times."""
     entries = [entry for partition in range(log.partitions) for entry in entries_of(log, partition)]
     return sorted(entries, key=lambda entry: str(entry["created_at"]))
 
 
 def past_tables(entries: Iterable[Json], org_id: str | None = None) -> Tables:
-    """The tests' own fold. Of a user whose registration is not among the entries, only the id is known."""
+    """The tables by the tests' own fold. If a user's registration is not among the entries, only the id is known."""
     taken = [entry for entry in entries if org_id is None or entry["org_id"] == org_id]
     tables = fold(sorted(taken, key=lambda entry: str(entry["created_at"])))
     for user_id in filter(None, chain.from_iterable(map(_users, taken))):

@@ -1,5 +1,5 @@
-"""What the auditors' `explain` must say of every row, by the tests' own fold: all tables are compared before and after
-each entry.
+"""Computes what the auditors' `explain` must say about each row: folds the entries with the tests' own fold, and
+compares all tables before and after each entry.
 """
 
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from support.chain import Json, jcs
 from support.tables import COLUMNS, Tables, post
 
 RowKey = tuple[str, tuple[str, ...]]
-"""Table and key."""
+"""The name of the table, and the key of the row."""
 
 
 @dataclass(slots=True)
 class Origins:
-    """`places`: of the entries that changed the row. `columns`: by column, its present or last value, and the place of
-    the entry that set it.
+    """`places`: the places of the entries that changed the row. `columns`: for each column, its present or last value,
+    and the place of the entry that set this value.
     """
 
     exists: bool = True
@@ -25,7 +25,7 @@ class Origins:
 
 
 def row_origins(entries: Iterable[Json]) -> dict[RowKey, Origins]:
-    """Of every row that ever was, except those of `audit_log`."""
+    """The origins of every row that exists or ever existed, except the rows of `audit_log`."""
     found: dict[RowKey, Origins] = {}
     tables: Tables = {name: {} for name in COLUMNS}
     for entry in entries:
@@ -58,5 +58,5 @@ def _note(found: dict[RowKey, Origins], name: str, before: Any, after: Any, plac
 
 
 def are_same(one: Any, other: Any) -> bool:
-    """As JSON: false is not 0."""
+    """Compares the values as JSON, because Python takes False for equal to 0."""
     return jcs(one) == jcs(other)

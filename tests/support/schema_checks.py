@@ -1,5 +1,5 @@
-"""Checks that a linter makes of a schema under row-level security, as Supabase's does: for each check SQL that lists
-what is wrong, and a change that it must find. They read only PostgreSQL's catalogue, with an empty search_path.
+"""Checks of a schema with row-level security, like those of Supabase's linter. Each check has a query that lists what
+is wrong, and a change that the query must find. Queries read only PostgreSQL's catalogue, with an empty search_path.
 """
 
 from typing import Final, NamedTuple
@@ -53,7 +53,7 @@ CHECKS: Final = {
         f"SELECT p.tablename || '.' || p.policyname FROM {_POLICIES} AND p.qual = 'true' AND p.roles && {_READERS}",
         "ALTER POLICY readers ON public.orgs USING (true)",
     ),
-    # What a user can write into its own token, as user_metadata, gives no right.
+    # Users can change a part of their own tokens, user_metadata, so a token must not give rights.
     "policies ask nothing of the token": Check(
         f"SELECT p.tablename || '.' || p.policyname FROM {_POLICIES} AND p.qual ~ 'jwt|claims|metadata|setting'",
         "ALTER POLICY readers ON public.orgs USING (name = current_setting('request.jwt.claims'))",
@@ -130,10 +130,10 @@ CHECKS: Final = {
     ),
 }
 ACCEPTED: Final = {
-    # Their parents are never deleted, and an index costs every entry.
+    # The rows that these keys refer to are never deleted, and an index would cost time for every entry.
     "foreign keys are indexed": {
         "public.audit_log FOREIGN KEY (project_id) REFERENCES public.projects(id)",
         "public.audit_log FOREIGN KEY (actor_user_id) REFERENCES auth.users(id) ON DELETE RESTRICT",
     },
 }
-"""What a check may find in Daybook's schema."""
+"""By check, what it may find in Daybook's schema."""

@@ -1,5 +1,5 @@
-"""What the auditors' fold must give, by the tests' own fold: rows as JCS, and the entries that cannot be applied. Each
-entry is applied to copies of the tables, so it is meant for short logs.
+"""Computes with the tests' own fold what the auditors' fold must give: the rows as canonical JSON (JCS), and the
+entries that cannot be applied. It copies all tables for each entry, so use it for short logs only.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -25,8 +25,8 @@ FOLDED = [name for name in COLUMNS if name != "audit_log"]
 
 @dataclass(slots=True)
 class SecondFold:
-    """`frozen`: the orgs that no longer change, and from which position on. `poison`: positions of entries that could
-    not be applied.
+    """`frozen`: for each org in quarantine, the position of the first entry that is not applied. `poison`: the
+    positions of entries that could not be applied.
     """
 
     frozen: dict[str, int] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class SecondFold:
             self.poison.append(position)
 
     def _fits(self, change: Callable[[Tables, Json], None], entry: Json) -> bool:
-        """Whether the change was made."""
+        """Makes the change if the tables allow it; returns whether it was made."""
         tried = {name: dict(rows) for name, rows in self.tables.items()}
         try:
             change(tried, entry)
@@ -61,7 +61,7 @@ class SecondFold:
 
 
 def keep_keys(tables: Tables, entry: Json) -> None:
-    """What an entry of an org in quarantine still inserts."""
+    """Inserts the rows that even an entry of an org in quarantine inserts."""
     data, created_at = entry["metadata_json"]["data"], entry["created_at"]
     if entry["result"] == "success" and entry["action"] == "CREATE_ORG":
         tables["orgs"].setdefault((entry["org_id"],), (data["name"], created_at))
@@ -80,7 +80,7 @@ def require_parents(tables: Tables) -> None:
 
 
 def jcs_rows(tables: Tables) -> Mapping[str, list[tuple[bytes, bytes]]]:
-    """By table: each row's key as bytes, and its JCS, in the order of the keys."""
+    """For each table, the key of each row as bytes and the row as JCS, sorted by key."""
     return {name: sorted(_jcs_row(name, *row) for row in tables[name].items()) for name in FOLDED}
 
 

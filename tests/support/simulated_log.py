@@ -74,7 +74,7 @@ class Log:
 
 
 def another_history(partition: int, kept: Sequence[bytes], lost: Sequence[bytes]) -> list[bytes]:
-    """As many new entries as were lost. They extend the kept entries with correct hashes."""
+    """Another history: as many entries as were lost, which extend the kept entries with correct hashes."""
     chain = Chain(partition)
     for offset, value in enumerate(kept):
         chain.take(offset, value)

@@ -125,7 +125,7 @@ class Fresh:
         return settings
 
     def drop(self) -> None:
-        """Deletes all topics and databases, and ignores failures: their names are unique, so remains do no harm."""
+        """Deletes all topics and databases, and ignores failures: their names are unique, so leftovers do no harm."""
         for settings in self._made:
             with suppress(DaybookError, KafkaError, OSError, TimeoutError):
                 _outside_the_loop(_delete_topics(settings))

@@ -1,5 +1,5 @@
 """Every kind of damage that the owner of the tables can do: an SQL statement for each column and each member of
-metadata_json. `damage` is what docs/auditing.md calls it; the page says which check finds it first.
+metadata_json. `damage` is the name of the damage in docs/auditing.md, which says which check must find it first.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from daybook_projector.projections.fold import TABLES
 from support.documents import page, section
 
 ALTERED = 40
-"""The position of the entry that cases alter: in the middle of the log, and accepted."""
+"""The position of the entry that the cases alter: a success in the middle of the log."""
 
 METADATA = (
     "command_id",
@@ -37,7 +37,7 @@ OF_MEMBER = {
     "partition": "`partition` or `position` in `metadata_json` altered or removed",
     "position": "`partition` or `position` in `metadata_json` altered or removed",
 }
-"""The damage, by member; of all others it is ALTERED_ENTRY."""
+"""The name of the damage, by altered member. For all other members it is ALTERED_ENTRY."""
 
 ALTERED_ENTRY = "a column of `audit_log`, or another member of `metadata_json`, altered"
 
@@ -49,7 +49,7 @@ OTHER = {
     "boolean": "NOT {column}",
     "integer": "{column} + 1",
 }
-"""By SQL type: another value of a column."""
+"""By SQL type, an expression for another value of a column."""
 
 ALLOWED = {
     "role": "CASE {column}::text WHEN 'viewer' THEN 'admin' ELSE 'viewer' END",
@@ -61,12 +61,12 @@ ALLOWED = {
     "finished_at": "coalesce({column}, '2026-01-01') + interval '1 microsecond'",
     "error_message": "coalesce({column}, '') || 'x'",
 }
-"""Columns whose values a constraint limits, or that may be null or no object."""
+"""Such expressions for columns whose values a constraint limits, or that may be null or not an object."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`places`: where the first finding may be: (place, position) of the log, or (table, None)."""
+    """`places`: where the first finding may be, as (place in the log, position) or (table, None)."""
 
     damage: str
     name: str
@@ -112,7 +112,7 @@ WHOLE_ROWS = [
         f"UPDATE audit_log SET metadata_json = metadata_json - 'partition' {ENTRY}",
     ),
 ]
-"""Damage, name and statement."""
+"""Each line: the damage, the name of the case, and its statement."""
 
 
 def audit_log_cases() -> Iterator[Case]:
@@ -180,7 +180,7 @@ def changed(member: str) -> str:
 
 
 def checks_of_the_page() -> dict[str, set[str]]:
-    """By damage: the checks of which one must find it first."""
+    """For each damage, the checks that may find it first, as docs/auditing.md says."""
     table = section(page("docs/auditing.md"), "What is found, and what is not").split("\n\n")[1]
     cells = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
     return {damage: {check.strip("`") for check in checks.split(", ")} for damage, checks, _ in cells}

@@ -67,7 +67,7 @@ def text_altered() -> Iterator[Export]:
 
 
 def members_altered() -> Iterator[Export]:
-    """Members break a rule of the manifest; the digest is correct."""
+    """Manifests with members that break a rule, and a correct digest."""
     for name, value in (
         ("made_at", "2026-11-22T15:10:13Z"),
         ("made_at", "2026-02-29T15:10:13.123456Z"),
@@ -109,7 +109,7 @@ def members_altered() -> Iterator[Export]:
 
 
 def claims_altered() -> Iterator[Export]:
-    """The manifest describes a file in valid form, but wrongly; the digest is correct."""
+    """Manifests that describe a file in a valid form but wrongly, and have a correct digest."""
     last = len(LOG[2]) - 1
     gone = {"check": "missing", "partition": 2, "place": "export", "position": last + 1}
     for name, value, first in (
@@ -159,7 +159,7 @@ def tampered_folders() -> Iterator[Export]:
 
 
 def uncheckable_exports() -> Iterator[Export]:
-    """Exports for which a verifier must end with exit code 2. Their `first` means nothing."""
+    """Exports for which a verifier must end with exit code 2. Their `first` is not used."""
     yield Export("an empty folder", {})
     yield Export("no manifest", {name: value for name, value in HONEST.items() if name != MANIFEST})
     yield Export("a folder for a manifest", HONEST | {MANIFEST: None})

@@ -44,7 +44,7 @@ def altered(position: int, old: str, new: str) -> Json:
 
 
 METADATA = SECOND[1]["metadata_json"]
-"""Of the entry in the line whose bytes are altered."""
+"""The metadata of the entry whose line is altered."""
 
 ALTERED_DATA: list[tuple[str, str, str, Json]] = [
     ("a digit of the data", "{7}", "{8}", {"name": "Coffee {8}"}),
@@ -52,7 +52,7 @@ ALTERED_DATA: list[tuple[str, str, str, Json]] = [
     ("a brace in a text of the data", "{7}", "[7}", {"name": "Coffee [7}"}),
     ("an escaped line feed in the data", "Coffee ", "Coffee\\n", {"name": "Coffee\n{7}"}),
 ]
-"""By name: the text that is replaced, what replaces it, and the data that the line has then."""
+"""Each line: a name, the text that is replaced, its replacement, and the data of the entry after that."""
 
 ALTERED_MEMBERS = [
     ("a letter of the action", "CREATE_ORG", "CREATE_ORH"),
@@ -155,7 +155,7 @@ def moved() -> Iterator[Export]:
 
 
 def sealed_again() -> Iterator[Export]:
-    """Hashes are computed again, as somebody would do who wants to hide a change."""
+    """Changed entries with recomputed hashes, as a forger would make them to hide a change."""
     own = resealed(SECOND[2] | {"entity_id": ORG[:-1] + "3"})
     old, new = SECOND[2]["metadata_json"]["hash"], own["metadata_json"]["hash"]
     after = in_line(3, check="prev", expected=new, found=old)
@@ -186,7 +186,7 @@ def sealed_again() -> Iterator[Export]:
 
 
 def tampered_lines() -> Iterator[Export]:
-    """The first four change one byte of a line, or a few."""
+    """All exports of this module. The first four functions change only one byte of a line, or a few."""
     altered = (data_altered, members_altered, places_altered, long_values)
     for made in (*altered, not_readable, not_canonical, moved, sealed_again):
         yield from made()

@@ -1,8 +1,8 @@
-"""Who should see which rows, written down again without SQL: rows of two orgs, users with every pair of roles in the
-first one, and what each of them should see of each table.
+"""The rules of who sees which rows, written a second time, without SQL. There are rows of two orgs, users with every
+pair of roles in the first org, and what each of these users should see of each table.
 
-A row has a scope: `project` (of the project in which the users have their roles), `org` (otherwise of their org),
-`foreign` (of the other org) or `nowhere` (of no org).
+Each row has a scope: `project` if it belongs to the project in which the users have their roles, `org` if it belongs to
+another project of their org or to the org itself, `foreign` if it belongs to the other org, or `nowhere`.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ PROJECT_ROLES: Final = ("admin", "editor", "viewer", None)
 ORG, OTHER_ORG, PROJECT, SIBLING, OTHER_PROJECT = ids(5)
 CONNECTIONS: Final = dict(zip((PROJECT, SIBLING, OTHER_PROJECT), ids(3, 10), strict=True))
 NEIGHBOUR, STRANGER = ids(2, 20)
-"""A member of the other org, and of the projects in which nobody else is; and a member of nothing."""
+"""NEIGHBOUR is a member of the other org, and of the projects that have no other members. STRANGER has no role."""
 USERS: Final = dict(zip(product(ORG_ROLES, PROJECT_ROLES), ids(20, 30), strict=True))
 SCOPES: Final = {
     None: "nowhere",
@@ -43,7 +43,7 @@ PLACES: Final = {
     "secret_refs": "org_id",
     "audit_log": "coalesce(project_id, org_id)",
 }
-"""What tells a row's scope."""
+"""The column that determines a row's scope, for each table."""
 Seen = Mapping[str, Counter[str]]
 """The number of rows of each table by scope."""
 
@@ -65,7 +65,7 @@ def expected_scopes(table: str, org_role: str | None, project_role: str | None) 
 
 
 def restrict(everything: Seen, scopes: Mapping[str, Iterable[str]]) -> dict[str, Counter[str]]:
-    """What is left of `everything` in these scopes of each table. Scopes without a row are left out."""
+    """The part of `everything` that lies in these scopes of each table. Omits scopes without rows."""
     return {
         table: Counter({scope: counts[scope] for scope in scopes[table] if counts[scope]})
         for table, counts in everything.items()
@@ -81,7 +81,7 @@ async def see(connection: Connection) -> dict[str, Counter[str]]:
 
 
 async def plant_both_orgs(owner: Connection) -> None:
-    """The tables must be empty."""
+    """Inserts the rows of both orgs. The tables must be empty."""
     users = [*USERS.values(), NEIGHBOUR, STRANGER]
     await owner.execute("INSERT INTO auth.users SELECT unnest($1::uuid[]), now()", users)
     await plant(owner, _memberships())

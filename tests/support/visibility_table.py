@@ -1,5 +1,5 @@
-"""Prints what was seen as the table of docs/reading.md: roles down, tables across. Equal lines and equal columns are
-printed once.
+"""Turns what users have seen into the table of docs/reading.md, with a line for each pair of roles and a column for
+each table. Equal lines are merged, and so are equal columns.
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -14,7 +14,9 @@ Line = tuple[str, str, tuple[str, ...]]
 
 
 def visibility_table(measured: Mapping[Roles, Seen], others: Mapping[str, Seen]) -> str:
-    """`measured`: what users with a role in the org and one in the project have seen. `others`: by name."""
+    """`measured`: what users have seen, by their roles in the org and in the project. `others`: what others have seen,
+    by name.
+    """
     cells = {roles: _cells(seen) for roles, seen in measured.items()}
     lines = [*_lines(cells), *((name, "", _cells(seen)) for name, seen in others.items())]
     columns = _grouped(range(len(PLACES)), lambda at: tuple(cells[at] for _, _, cells in lines))
@@ -25,7 +27,7 @@ def visibility_table(measured: Mapping[Roles, Seen], others: Mapping[str, Seen])
 
 
 def _lines(cells: Mapping[Roles, tuple[str, ...]]) -> Iterable[Line]:
-    """Only members of an org are members of its projects."""
+    """Leaves out users without a role in the org, because only members of an org can be members of its projects."""
     blocks = {org_role: _block(org_role, cells) for org_role in ORG_ROLES if org_role is not None}
     for org_roles in _grouped(blocks, blocks.__getitem__):
         for project_roles, block_cells in blocks[org_roles[0]]:
