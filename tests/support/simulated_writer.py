@@ -38,8 +38,8 @@ class PendingEvent:
 
 @dataclass(slots=True)
 class Writer:
-    """`todo`: the pending effects. `answers` are sent one by one, independently of these. `position`: the next offset
-    to read in the commands topic.
+    """`todo`: the pending effects. `answers` are sent one by one, independently of the effects. `position`: the next
+    offset to read in the commands topic.
     """
 
     shard: Shard

@@ -106,7 +106,7 @@ async def collect_status(settings: Settings) -> SystemStatus:
     """Raises `DaybookError` if a server does not answer or was never set up."""
     kafka = await _read_kafka(settings)
     database = await _read_database(settings)
-    # The log's ends are read after the checkpoints, so that they are never behind them.
+    # The log's ends are read after the checkpoints, so that no end is behind its checkpoint.
     log = await _read_log(settings, kafka.log_partitions, database.checkpoints)
     return SystemStatus(
         versions={

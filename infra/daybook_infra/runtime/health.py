@@ -24,8 +24,8 @@ Check = Callable[[], str | None]
 class Health:
     """Ready while no condition has failed. Each change is logged once.
 
-    `by` names the reporter, if several report the same condition. It is ok once every reporter that reported a failure
-    has reported `ok`.
+    `by` names the reporter, if several report the same condition. Such a condition is ok once every reporter that
+    reported a failure has reported `ok`.
     """
 
     _reasons: dict[str, dict[object, str]] = field(default_factory=dict)

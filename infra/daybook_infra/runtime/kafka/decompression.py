@@ -74,7 +74,7 @@ def _with_counting(decode: _Decode) -> _Decode:
 
 
 def _modules_that_read_batches() -> list[Any]:
-    """The Python modules and, where aiokafka was built with them, the compiled ones that its readers come from."""
+    """The modules of aiokafka's readers: those in Python and, if aiokafka was built with them, the compiled ones."""
     readers = (default_records.DefaultRecordBatch, legacy_records.LegacyRecordBatch)
     return [default_records, legacy_records, *(sys.modules[reader.__module__] for reader in readers)]
 

@@ -44,8 +44,8 @@ _OUTAGES = (
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.TargetServerAttributeNotMatched,
-    # A statement on an idle connection, after asyncpg has read the server's FATAL message but before it has seen that
-    # the connection is closed.
+    # asyncpg raises this for a statement on an idle connection, when it has read the server's FATAL message but has not
+    # yet seen that the connection is closed.
     asyncpg.InternalClientError,
 )
 # The server has a problem: a full disk, no memory, too many connections, a file that it cannot read.

@@ -10,7 +10,8 @@ from daybook_infra.runtime.errors import DaybookError
 from daybook_infra.runtime.postgres.connections import Connection, connect
 from daybook_infra.runtime.settings import Settings
 
-# Reads only the catalogue, which every role may read: naming a table in a statement takes USAGE on its schema.
+# Reads only the catalogue, which every role may read. A statement that names the tables would need USAGE on their
+# schemas.
 PRIVILEGES_HELD: Final = """
 SELECT need.at, need.schema, need.privilege,
     has_schema_privilege(s.oid, 'USAGE') AS may_name,
