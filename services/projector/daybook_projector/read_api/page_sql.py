@@ -13,6 +13,13 @@ from daybook_projector.read_api.resource import Branches, OwnRows, Resource
 # With a filter that no index serves, a page looks at no more rows than this. It may then have fewer items than asked
 # for, and still a next page.
 SCANNED_ROWS: Final = 10_000
+# What comes last in a collection's order, for each kind of column: ascending, and newest first.
+LAST: Final = {
+    ("uuid", False): "ffffffff-ffff-ffff-ffff-ffffffffffff",
+    ("uuid", True): "00000000-0000-0000-0000-000000000000",
+    ("timestamptz", False): "infinity",
+    ("timestamptz", True): "-infinity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +100,8 @@ def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
 
 def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: Statement) -> str:
     """Finds the branches whose first rows come first: as many as the page has rows, because each of the page's rows is
-    in one of them. Then reads the page's keys from these branches, and then its rows: all but the last step needs
-    the index alone.
+    in one of them. With m such branches, the page ends no later than the last of their rows number ceil(rows / m). Then
+    reads the page's keys from the branches up to there, and then its rows: all but the last step needs the index alone.
     """
     parents = [f"p.org_id = {statement.bind(asked.ids['org_id'])}::uuid"]
     parents += _filter_conditions((f for f in resource.filters if "p." in f.condition), asked, statement)
@@ -108,6 +115,17 @@ def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: S
     limit, order = statement.bind(asked.limit), _order(resource)
     branch = f"FROM public.{resource.table} AS t WHERE {' AND '.join(inner)} ORDER BY {order}"
     first = ", ".join(f"t.{name}" for name, _ in resource.order)
+    reverse = ", ".join(f"t.{name}{'' if resource.newest_first else ' DESC'}" for name, _ in resource.order)
+    # PostgreSQL would not compare with coalesce in the index: it might tell of rows that the policies hide.
+    known = "m.found = (SELECT count(*) FROM b)"
+    last = {name: f"'{LAST[kind, resource.newest_first]}'::{kind}" for name, kind in resource.order}
+    ends = ", ".join(
+        f"coalesce((SELECT m.{name} FROM m WHERE {known}), {value}) AS {name}"  # noqa: S608 - as above
+        for name, value in last.items()
+    )
+    end_values = ", ".join(f"(SELECT e.{name} FROM e)" for name, _ in resource.order)  # noqa: S608 - as above
+    end = f"({first}) {'>=' if resource.newest_first else '<='} ({end_values})"
+    until_end = f"FROM public.{resource.table} AS t WHERE {' AND '.join([*inner, end])} ORDER BY {order}"
     return f"""
 WITH b AS MATERIALIZED (
     SELECT b.parent, b.value
@@ -115,8 +133,14 @@ WITH b AS MATERIALIZED (
           WHERE {" AND ".join(parents)}) AS b
     CROSS JOIN LATERAL (SELECT {first} {branch} LIMIT 1) AS t
     ORDER BY {order} LIMIT {limit}
+), m AS MATERIALIZED (
+    SELECT {first}, count(*) OVER () AS found
+    FROM b CROSS JOIN LATERAL (SELECT {first} {branch} OFFSET (SELECT ({limit} - 1) / count(*) FROM b) LIMIT 1) AS t
+    ORDER BY {reverse} LIMIT 1
+), e AS MATERIALIZED (
+    SELECT {ends}
 ), k AS MATERIALIZED (
-    SELECT t.id FROM b CROSS JOIN LATERAL (SELECT {first} {branch} LIMIT {limit}) AS t
+    SELECT t.id FROM b CROSS JOIN LATERAL (SELECT {first} {until_end} LIMIT {limit}) AS t
     ORDER BY {order} LIMIT {limit}
 )
 SELECT {_columns(resource)} FROM k JOIN public.{resource.table} AS t ON t.id = k.id ORDER BY {order}"""  # noqa: S608 - as above
