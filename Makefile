@@ -1,7 +1,6 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
-NPM ?= npm
 BIN := .venv/bin
 PACKAGES := contracts contracts/client infra services/command services/projector
 TESTS ?= tests
@@ -38,9 +37,8 @@ mutants: install ## remove one protection at a time, and check that it is notice
 soak: install ## inject a fault per minute for MINUTES=30; memory and descriptors must stay flat (SEED=1)
 	PYTHONPATH=tests $(BIN)/python -m chaos.soak $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES))
 
-tests/node/node_modules: tests/node/package-lock.json
-	@command -v $(NPM) >/dev/null || { echo "$(NPM) not found: install Node.js 20 or newer with npm; the tests use AsyncAPI's own parser"; exit 1; }
-	cd tests/node && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel error
+tests/node/node_modules: tests/node/package-lock.json | .venv/installed
+	cd tests/node && ../../$(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
 
 check: lint types imports schemas test ## run what CI runs: lint, types, imports, schemas, test

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from support.documents import ROOT
+from support.node import NODE, NODE_MODULES
 from support.processes import System, environment
 from support.publisher import token
 
 pytestmark = pytest.mark.timeout(240)
 
 EXAMPLES = ROOT / "docs" / "examples"
-MODULES = ROOT / "tests" / "node" / "node_modules"
 FLAGS = ("--default-non-nullable", "false", "-o", "daybook.d.ts")
 TSC = ("--strict", "--target", "es2022", "--module", "nodenext", "--noUncheckedIndexedAccess", "--types", "node")
 
@@ -25,17 +25,15 @@ TSC = ("--strict", "--target", "es2022", "--module", "nodenext", "--noUncheckedI
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with the project's Node modules."""
-    assert MODULES.is_dir(), "Node's modules are not installed; run: make tests/node/node_modules"
-    (tmp_path / "node_modules").symlink_to(MODULES)
+    assert NODE_MODULES.is_dir(), "Node's modules are not installed; run: make tests/node/node_modules"
+    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
     (tmp_path / "package.json").write_text('{"type": "module"}', "utf-8")
     return tmp_path
 
 
 def node(folder: Path, *arguments: str, **env: str) -> str:
-    found = shutil.which("node")
-    assert found is not None
     done = subprocess.run(
-        [found, *arguments], cwd=folder, env=os.environ | env, capture_output=True, text=True, timeout=120, check=False
+        [NODE, *arguments], cwd=folder, env=os.environ | env, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

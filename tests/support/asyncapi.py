@@ -1,26 +1,22 @@
 """Compares records with an AsyncAPI document, and has AsyncAPI's own parser read it."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterable
 from typing import Any
 
 from jsonschema import Draft7Validator
 
-from support.documents import ROOT
+from support.node import NODE, NODE_FOLDER, NODE_MODULES
 
-NODE = ROOT / "tests" / "node"
 ERROR, WARNING = 0, 1
 """Severities of the parser's findings."""
 
 
 def parser_findings(document: dict[str, Any]) -> list[dict[str, Any]]:
     """The errors and warnings of AsyncAPI's own parser."""
-    assert (NODE / "node_modules").is_dir(), "AsyncAPI's parser is not installed; run: make tests/node/node_modules"
-    node = shutil.which("node")
-    assert node is not None, "install Node.js 20 or newer"
-    command = [node, str(NODE / "parse_asyncapi.mjs")]
+    assert NODE_MODULES.is_dir(), "AsyncAPI's parser is not installed; run: make tests/node/node_modules"
+    command = [NODE, str(NODE_FOLDER / "parse_asyncapi.mjs")]
     ran = subprocess.run(command, input=json.dumps(document), capture_output=True, text=True, check=True)
     return [finding for finding in json.loads(ran.stdout) if finding["severity"] in {ERROR, WARNING}]
 

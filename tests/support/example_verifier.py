@@ -1,20 +1,16 @@
 """Runs docs/examples/verify.mjs on exports: folders in, exit codes and what it printed out."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
 from support.chain import Json, jcs
 from support.documents import ROOT
 from support.exports import Export, Files
+from support.node import NODE
 
-NODE = shutil.which("node")
-needs_node = pytest.mark.skipif(NODE is None, reason="the example verifier needs Node 18 or newer (`node`)")
 PROGRAM = ROOT / "docs" / "examples" / "verify.mjs"
 
 MANY = """
@@ -44,13 +40,11 @@ class Answer(NamedTuple):
 
 def verify(*args: str | Path) -> Answer:
     """Runs the program as a reader does."""
-    assert NODE is not None
     done = subprocess.run([NODE, PROGRAM, *args], capture_output=True, check=False, timeout=60)
     return Answer(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 
 def verify_each(folders: Sequence[Path]) -> list[Answer]:
-    assert NODE is not None
     command: list[str | Path] = [NODE, "--input-type=module", "--eval", MANY, PROGRAM.as_uri(), *folders]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=100)
     return [Answer(**answer) for answer in json.loads(done.stdout)]

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from support.documents import ROOT, blocks, page
+from support.node import NODE, NODE_MODULES
 
 pytestmark = pytest.mark.timeout(300)
 
-PYRIGHT = ROOT / "tests" / "node" / "node_modules" / "pyright" / "index.js"
+PYRIGHT = NODE_MODULES / "pyright" / "index.js"
 EXAMPLES = [ROOT / "docs" / "examples" / name for name in ("sync_worker.py", "shop_api.py")]
 WRONG = """
 from daybook_client import Accepted, Code, Daybook, Outcome, Rejected, Unknown, commands, new_id_of
@@ -60,10 +60,8 @@ def lines_found_by_mypy(*files: Path, cache: Path) -> set[tuple[str, int]]:
 
 
 def lines_found_by_pyright(*files: Path) -> set[tuple[str, int]]:
-    node = shutil.which("node")
-    assert node is not None
     assert PYRIGHT.is_file(), "pyright is not installed; run: make tests/node/node_modules"
-    command = [node, str(PYRIGHT), "--outputjson", "--pythonpath", sys.executable, *map(str, files)]
+    command = [NODE, str(PYRIGHT), "--outputjson", "--pythonpath", sys.executable, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=files[0].parent)
     found = json.loads(done.stdout)
     assert found["summary"]["filesAnalyzed"] == len(files)

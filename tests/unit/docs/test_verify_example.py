@@ -8,7 +8,7 @@ import pytest
 
 from support.chain import Json, jcs
 from support.documents import blocks, page, section
-from support.example_verifier import Answer, needs_node, report_in, verify, verify_each
+from support.example_verifier import Answer, report_in, verify, verify_each
 from support.exports import LOG, Export, file_name
 from support.tampered_exports import honest_exports, tampered_exports, uncheckable_exports
 from support.tampered_folders import HONEST
@@ -20,8 +20,6 @@ GOLDEN = {"partition-0006.jsonl": ENTRY, "manifest.json": MANIFEST.strip()}
 HONEST_EXPORTS = honest_exports()
 TAMPERED = [*tampered_exports()]
 UNCHECKABLE = [*uncheckable_exports()]
-
-pytestmark = needs_node
 
 
 @pytest.fixture(scope="module")

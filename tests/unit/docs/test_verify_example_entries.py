@@ -12,11 +12,10 @@ import pytest
 
 from support.chain import Json, jcs
 from support.documents import page, section
-from support.example_verifier import PROGRAM, needs_node, report_on, verify
+from support.example_verifier import PROGRAM, report_on, verify
 from support.exports import ORG, chained, entry, export_of, file_name, honest_lines, lines
 from support.logbook import thing, user
 
-pytestmark = needs_node
 PAGE = page("docs/verify.md")
 
 

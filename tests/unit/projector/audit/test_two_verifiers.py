@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from daybook_projector.audit.checks.finding import Check
 from daybook_projector.audit.cli import audit
-from support.example_verifier import Answer, needs_node, verify, verify_each
+from support.example_verifier import Answer, verify, verify_each
 from support.exports import Export, Files, export_of
 from support.random_tampering import randomly_tampered, with_each_class_of_bytes
 from support.tampered_exports import checkable_exports, tampered_exports, uncheckable_exports
@@ -21,8 +21,6 @@ from support.tampered_exports import checkable_exports, tampered_exports, unchec
 SEED = 20261122
 BATCHES, BATCH = 4, 150
 SURPLUS: Files = {f"{number}": b"" for number in range(1200)}
-
-pytestmark = needs_node
 
 
 def own_answer(folder: Path, *options: str) -> Answer:
