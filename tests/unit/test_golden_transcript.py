@@ -17,6 +17,8 @@ NOT_OF_A_SHARD = {
     Code.TOO_MANY_REQUESTS: "only the HTTP door counts requests",
     Code.NOT_FOUND: "only for paths and outcomes looked up over HTTP",
     Code.UNAVAILABLE: "only the HTTP door, when Kafka or PostgreSQL is away",
+    Code.INVALID_QUERY: "only the read API",
+    Code.NOT_PROJECTED: "only the read API",
 }
 
 
