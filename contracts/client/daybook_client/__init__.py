@@ -6,7 +6,7 @@
 from daybook_client import commands
 from daybook_client.command import Command, Id, new_id_of
 from daybook_client.daybook import Daybook
-from daybook_client.errors import ClientError, CredentialsRefused, Misuse, NotVisible
+from daybook_client.errors import ClientError, CredentialsRefused, LogChanged, Misuse, NotVisible
 from daybook_client.outcomes import Accepted, Outcome, Rejected, Unknown
 from daybook_contracts.codes import Code
 from daybook_contracts.results import EntryRef
@@ -20,6 +20,7 @@ __all__ = [
     "Daybook",
     "EntryRef",
     "Id",
+    "LogChanged",
     "Misuse",
     "NotVisible",
     "Outcome",

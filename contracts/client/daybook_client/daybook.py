@@ -1,21 +1,24 @@
 """`Daybook`: the one object that programs use. It sends commands and waits until the tables show them."""
 
 import ssl
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
+from uuid import UUID
 
-from daybook_client.command import Command
+from daybook_client.command import Command, Id
 from daybook_client.defaults import given, optional, secret
 from daybook_client.errors import Misuse
 from daybook_client.lanes import Commands, send_in_lanes
 from daybook_client.outcomes import Accepted, Outcome
+from daybook_client.positions import by_partition
 from daybook_client.transport import ATTEMPT_SECONDS, Transport, send_until_decided
 
 if TYPE_CHECKING:
     from daybook_client.http.credentials import Token
     from daybook_client.http.reader import Reader
     from daybook_client.http.session import Session
+    from daybook_client.items import LogEntry
     from daybook_client.kafka.connection import KafkaConnection
 
 DEADLINE_SECONDS = 30.0
@@ -28,10 +31,13 @@ class Daybook:
     Outages are not errors: whatever fails is tried again until the deadline, under the same id.
     """
 
-    def __init__(self, transport: Transport, reads: "Session | None") -> None:
+    def __init__(
+        self, transport: Transport, reads: "Session | None", log: "tuple[KafkaConnection, str] | None" = None
+    ) -> None:
         """Use `over_http` or `over_kafka`."""
         self._transport = transport
         self._reads = reads
+        self._log = log
         transport.visible = self._until_visible
         self._open = False
 
@@ -86,7 +92,7 @@ class Daybook:
             from daybook_client.http.session import reading_session  # noqa: PLC0415 - as above
 
             reads = reading_session(found_url, token if callable(token) else secret(token, "DAYBOOK_TOKEN"), None)
-        return cls(KafkaTransport(connection, prefix, signer, attempt_seconds), reads)
+        return cls(KafkaTransport(connection, prefix, signer, attempt_seconds), reads, (connection, prefix))
 
     async def send(self, command: Command, *, deadline: float = DEADLINE_SECONDS) -> Outcome:
         """The command's outcome; `Unknown` if there is none after `deadline` seconds. Raises CredentialsRefused."""
@@ -122,6 +128,32 @@ class Daybook:
         from daybook_client.http.reader import Reader  # noqa: PLC0415 - httpx is optional
 
         return Reader(reads)
+
+    def tail(
+        self, org_id: Id | Literal["all"], *, after: str | Iterable[str] | None = None
+    ) -> "AsyncGenerator[LogEntry]":
+        """The entries of an org's log as they come, each once: `async for entry in daybook.tail(org_id)`. It ends when
+        this object is closed, and goes on by itself after outages.
+
+        `after`: the position of the last entry that you have; without it, it begins with the next entry. Over Kafka,
+        `"all"` gives the entries of all orgs; then `after` may be several positions, of one partition each.
+
+        Raises CredentialsRefused, NotVisible if the token's user may not read the log, and LogChanged.
+        """
+        self._require_open()
+        org = None if org_id == "all" else _uuid(org_id)
+        positions = by_partition(after)
+        if self._log is not None:
+            from daybook_client.kafka.tail import LogTail  # noqa: PLC0415 - aiokafka is optional
+
+            return LogTail(*self._log, org, positions, lambda: self._open).entries()
+        if org is None or len(positions) > 1:
+            raise Misuse("over HTTP, follow one org after one position; over Kafka, all of them")
+        reads = self._require_reads()
+        from daybook_client.http.stream import OrgStream  # noqa: PLC0415 - httpx is optional
+
+        last = next((f"{partition}.{number}" for partition, number in positions.items()), None)
+        return OrgStream(reads, org, last, lambda: self._open).entries()
 
     def _require_reads(self) -> "Session":
         self._require_open()
@@ -160,3 +192,10 @@ class Daybook:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+
+def _uuid(org_id: Id) -> UUID:
+    try:
+        return UUID(str(org_id))
+    except ValueError as error:
+        raise Misuse(f"{org_id!r} is not the id of an org") from error

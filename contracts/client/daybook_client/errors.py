@@ -21,5 +21,9 @@ class KafkaRefuses(KafkaAway):
     """Kafka answers, and refuses this client: wrong credentials, or a missing ACL."""
 
 
+class LogChanged(ClientError):
+    """The log is not the one that was read: entries of it are gone. `daybook audit verify` says more."""
+
+
 class NotVisible(ClientError, LookupError):
     """What was to be read does not exist, or this token's user may not see it."""

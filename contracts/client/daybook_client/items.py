@@ -93,3 +93,8 @@ class LogEntry(Struct, frozen=True):
     result: EntryResult
     metadata_json: Any
     created_at: datetime
+
+    @property
+    def position(self) -> str:
+        """The entry's place in the log, such as `3.1042`."""
+        return f"{self.metadata_json['partition']}.{self.metadata_json['position']}"

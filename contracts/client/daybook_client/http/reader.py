@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from daybook_client import items
-from daybook_client.answers import detail, retry_after
+from daybook_client.answers import Answer, detail, retry_after
 from daybook_client.attempts import Again, Attempts
 from daybook_client.command import Id
 from daybook_client.errors import CredentialsRefused, Misuse, NotVisible
@@ -165,14 +165,21 @@ class Reader:
                     return decoder.decode(answer.body)
                 except (msgspec.DecodeError, UnicodeDecodeError) as error:
                     return Again(f"the answer is not a page: {error}")
-            case 400 | 422:
-                raise Misuse(f"{path}: {detail(answer)}")
-            case 403:
-                raise CredentialsRefused(f"{path}: {detail(answer)}")
-            case 404:
-                raise NotVisible(f"{path}: {detail(answer)}")
-            case status:
-                return Again(f"HTTP {status}: {detail(answer)}", retry_after(answer.headers))
+            case _:
+                return read_failure(path, answer)
+
+
+def read_failure(path: str, answer: Answer) -> Again:
+    """Why there is nothing to read, if asking again may help. Raises Misuse, CredentialsRefused or NotVisible."""
+    match answer.status:
+        case 400 | 422:
+            raise Misuse(f"{path}: {detail(answer)}")
+        case 403:
+            raise CredentialsRefused(f"{path}: {detail(answer)}")
+        case 404:
+            raise NotVisible(f"{path}: {detail(answer)}")
+        case status:
+            return Again(f"HTTP {status}: {detail(answer)}", retry_after(answer.headers))
 
 
 def _text(name: str, value: Value) -> str:

@@ -2,6 +2,9 @@
 
 import asyncio
 import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,6 +19,20 @@ class NoAnswer(Exception):
     """The request may have arrived or not. The message says what happened."""
 
 
+@dataclass(slots=True)
+class Chunks:
+    """The body of a streamed answer."""
+
+    source: AsyncIterator[bytes] | None = None
+
+    async def next(self, seconds: float) -> bytes | None:
+        """None at the end. Raises NoAnswer if the connection is lost, or nothing comes within `seconds`."""
+        if self.source is None:
+            return None
+        async with _translated(seconds):
+            return await anext(self.source, None)
+
+
 class Session:
     """One pool of connections. Every request has a limit for all of it: connecting, sending and reading."""
 
@@ -26,23 +43,21 @@ class Session:
 
     async def ask(self, method: str, path: str, seconds: float, body: bytes | None = None) -> Answer:
         """Raises NoAnswer, or CredentialsRefused if a renewed token is refused too."""
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._ask(method, path, body)
-        except httpx.RequestError as error:
-            raise NoAnswer(f"{type(error).__name__}: {error}") from error
-        except TimeoutError as error:
-            raise NoAnswer(f"no answer within {seconds:.1f} s") from error
+        async with _translated(seconds):
+            return await self._ask(method, path, body)
 
     async def _ask(self, method: str, path: str, body: bytes | None) -> Answer:
+        return await self._authorised(lambda token: self._request(method, path, body, token))
+
+    async def _authorised(self, request: Callable[[str | None], Awaitable[Answer]]) -> Answer:
         token = await self._credentials.token()
-        answer = await self._request(method, path, body, token)
+        answer = await request(token)
         refused = refusal(answer)
         if refused is None:
             return answer
         renewed = await self._credentials.token(token)
         if renewed != token:
-            answer = await self._request(method, path, body, renewed)
+            answer = await request(renewed)
             refused = refusal(answer)
         if refused is not None:
             raise CredentialsRefused(refused)
@@ -53,8 +68,41 @@ class Session:
         answer = await self._client.request(method, self._url + path, content=body, headers=headers)
         return Answer(answer.status_code, answer.headers, answer.content)
 
+    @asynccontextmanager
+    async def stream(
+        self, path: str, headers: Mapping[str, str], seconds: float
+    ) -> AsyncIterator[tuple[Answer, "Chunks"]]:
+        """An answer that goes on: its body comes as chunks if its status is 200. `seconds` limits the wait for its
+        head. Raises as `ask` does.
+        """
+        async with AsyncExitStack() as opened:
+            chunks = Chunks()
+
+            async def request(token: str | None) -> Answer:
+                sent = {**request_headers(token, None), **headers}
+                answer = await opened.enter_async_context(self._client.stream("GET", self._url + path, headers=sent))
+                if answer.status_code == 200:
+                    chunks.source = answer.aiter_bytes()
+                    return Answer(200, answer.headers, b"")
+                return Answer(answer.status_code, answer.headers, await answer.aread())
+
+            async with _translated(seconds):
+                answer = await self._authorised(request)
+            yield answer, chunks
+
     async def close(self) -> None:
         await self._client.aclose()
+
+
+@asynccontextmanager
+async def _translated(seconds: float) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except (httpx.RequestError, httpx.StreamError) as error:
+        raise NoAnswer(f"{type(error).__name__}: {error}") from error
+    except TimeoutError as error:
+        raise NoAnswer(f"no answer within {seconds:.1f} s") from error
 
 
 def reading_session(url: str | None, token: Token | None, tls: ssl.SSLContext | None) -> Session | None:
