@@ -72,7 +72,8 @@ def lines_found_by_pyright(*files: Path) -> set[tuple[str, int]]:
 @pytest.fixture
 def program(tmp_path: Path) -> Path:
     path = tmp_path / "page_program.py"
-    path.write_text(blocks(page("docs/client.md"), "python")[0].text, "utf-8")
+    text = page("docs/client.md")
+    path.write_text("\n".join(block.text for block in (*blocks(text, "python"), *blocks(text, "py"))), "utf-8")
     return path
 
 
