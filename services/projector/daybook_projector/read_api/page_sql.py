@@ -116,16 +116,8 @@ def _merged(resource: Resource, rows: Branches, asked: PageRequest, statement: S
     branch = f"FROM public.{resource.table} AS t WHERE {' AND '.join(inner)} ORDER BY {order}"
     first = ", ".join(f"t.{name}" for name, _ in resource.order)
     reverse = ", ".join(f"t.{name}{'' if resource.newest_first else ' DESC'}" for name, _ in resource.order)
-    # PostgreSQL would not compare with coalesce in the index: it might tell of rows that the policies hide.
-    known = "m.found = (SELECT count(*) FROM b)"
-    last = {name: f"'{LAST[kind, resource.newest_first]}'::{kind}" for name, kind in resource.order}
-    ends = ", ".join(
-        f"coalesce((SELECT m.{name} FROM m WHERE {known}), {value}) AS {name}"  # noqa: S608 - as above
-        for name, value in last.items()
-    )
-    end_values = ", ".join(f"(SELECT e.{name} FROM e)" for name, _ in resource.order)  # noqa: S608 - as above
-    end = f"({first}) {'>=' if resource.newest_first else '<='} ({end_values})"
-    until_end = f"FROM public.{resource.table} AS t WHERE {' AND '.join([*inner, end])} ORDER BY {order}"
+    end, within = _end_of_page(resource, first)
+    until_end = f"FROM public.{resource.table} AS t WHERE {' AND '.join([*inner, within])} ORDER BY {order}"
     return f"""
 WITH b AS MATERIALIZED (
     SELECT b.parent, b.value
@@ -138,12 +130,27 @@ WITH b AS MATERIALIZED (
     FROM b CROSS JOIN LATERAL (SELECT {first} {branch} OFFSET (SELECT ({limit} - 1) / count(*) FROM b) LIMIT 1) AS t
     ORDER BY {reverse} LIMIT 1
 ), e AS MATERIALIZED (
-    SELECT {ends}
+    SELECT {end}
 ), k AS MATERIALIZED (
     SELECT t.id FROM b CROSS JOIN LATERAL (SELECT {first} {until_end} LIMIT {limit}) AS t
     ORDER BY {order} LIMIT {limit}
 )
 SELECT {_columns(resource)} FROM k JOIN public.{resource.table} AS t ON t.id = k.id ORDER BY {order}"""  # noqa: S608 - as above
+
+
+def _end_of_page(resource: Resource, first: str) -> tuple[str, str]:
+    """The columns of `e`, the last row that the page can have; and the condition that a row comes no later. If a branch
+    has fewer rows than it is asked for, that is the last row that there can be.
+    """
+    # PostgreSQL would not compare with coalesce in the index: it might tell of rows that the policies hide.
+    known = "m.found = (SELECT count(*) FROM b)"
+    last = {name: f"'{LAST[kind, resource.newest_first]}'::{kind}" for name, kind in resource.order}
+    end = ", ".join(
+        f"coalesce((SELECT m.{name} FROM m WHERE {known}), {value}) AS {name}"  # noqa: S608 - as above
+        for name, value in last.items()
+    )
+    values = ", ".join(f"(SELECT e.{name} FROM e)" for name, _ in resource.order)  # noqa: S608 - as above
+    return end, f"({first}) {'>=' if resource.newest_first else '<='} ({values})"
 
 
 def _columns(resource: Resource) -> str:
