@@ -1,4 +1,4 @@
-"""`Daybook`: the one object that programs use. It sends commands and waits until the tables show them."""
+"""`Daybook`: the one object that programs use. It sends commands, and reads the tables and the log."""
 
 import ssl
 from collections.abc import AsyncGenerator, Iterable, Sequence

@@ -1,10 +1,14 @@
 """Which records of a partition's log the client gives: those that are part of the log, after its start."""
 
+from uuid import UUID
+
 import pytest
 
-from daybook_client.kafka.tail import Place
+from daybook_client.kafka.tail import Place, wanted_entry
 from daybook_contracts.entries.facts import OrgRenamed
 from daybook_contracts.log import continuity
+from daybook_contracts.log.head import GENESIS
+from support.entries_by_hand import seal_by_hand
 from support.logbook import Logbook, log_with, org, user
 
 
@@ -52,3 +56,24 @@ def test_a_log_that_does_not_go_on_is_not_followed_for_ever(monkeypatch: pytest.
     place.take(0, b"x")
     with pytest.raises(continuity.LogChanged):
         place.take(1, b"x")
+
+
+def test_an_org_has_its_own_entries_only() -> None:
+    place, log = Place(0), log_with(org(1), org(2))
+    admitted = [each for offset, value in enumerate(log.records[0]) if (each := place.take(offset, value)) is not None]
+    found = [[wanted_entry(each, 0, org_id) for each in admitted] for org_id in (None, UUID(org(1)), UUID(org(2)))]
+    assert [[entry.position for entry in of_one if entry is not None] for of_one in found] == [
+        ["0.0", "0.1", "0.2"],
+        ["0.1"],
+        ["0.2"],
+    ]
+
+
+def test_an_admitted_record_without_an_entrys_columns_is_left_out_with_a_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    strange = seal_by_hand({"metadata_json": {"partition": 0, "position": 0, "prev": GENESIS.hash}})
+    admitted = Place(0).take(0, strange)
+    assert admitted is not None
+    assert wanted_entry(admitted, 0, None) is None
+    assert [(record.message, vars(record)["position"]) for record in caplog.records] == [("entry_unreadable", "0.0")]

@@ -106,7 +106,7 @@ class LogTail:
                 for source, records in fetched.items():
                     for record in records:
                         admitted = self._places[source].take(record.offset, record.value)
-                        entry = None if admitted is None else self._wanted(admitted)
+                        entry = None if admitted is None else wanted_entry(admitted, source.partition, self.org_id)
                         if entry is not None:
                             yield entry
         finally:
@@ -132,16 +132,19 @@ class LogTail:
         topic = Topics(self.topic_prefix).audit_log
         return {TopicPartition(topic, each): Place(each, self.after.get(each, -1)) for each in read}
 
-    def _wanted(self, admitted: Admitted) -> LogEntry | None:
-        if self.org_id is not None and admitted.entry is not None and admitted.entry.org_id != str(self.org_id):
-            return None
-        try:
-            entry = _ENTRY.decode(admitted.value)
-        except (ValueError, RecursionError) as error:
-            # Daybook itself cannot apply it: the projector quarantines its org.
-            log.warning("entry_unreadable", extra={"position": admitted.head.position, "reason": str(error)})
-            return None
-        return None if self.org_id not in {None, entry.org_id} else entry
+
+def wanted_entry(admitted: Admitted, partition: int, org_id: UUID | None) -> LogEntry | None:
+    """The entry, if it is of this org, or of any if `org_id` is None."""
+    if org_id is not None and admitted.entry is not None and admitted.entry.org_id != str(org_id):
+        return None
+    try:
+        entry = _ENTRY.decode(admitted.value)
+    except (ValueError, RecursionError) as error:
+        # Daybook itself cannot apply it either: the projector quarantines its org.
+        fields = {"position": f"{partition}.{admitted.head.position}", "reason": str(error)}
+        log.warning("entry_unreadable", extra=fields)
+        return None
+    return entry if org_id in {None, entry.org_id} else None
 
 
 async def _partitions(reader: AIOKafkaConsumer, topic: str) -> int:
