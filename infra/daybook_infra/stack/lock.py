@@ -12,7 +12,9 @@ from daybook_infra.stack.interface import Say, StackError
 
 @contextmanager
 def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None]:
-    """For short operations. Raises `StackError` if another process keeps the lock for longer than `seconds`."""
+    """Holds the lock of a short operation. Raises `StackError` if another process keeps the lock for longer than
+    `seconds`.
+    """
     lock = FileLock(file)
     if not _try_to_acquire(lock):
         say(f"waiting for another daybook that holds {file}")
@@ -26,8 +28,8 @@ def lock_or_wait(file: Path, say: Say, *, seconds: float = 300) -> Iterator[None
 
 @contextmanager
 def lock_or_refuse(file: Path, refusal: str) -> Iterator[None]:
-    """For locks that a program holds as long as it runs. If another process holds it, raises `StackError` with
-    `refusal`, in which `{pid}` stands for the holder's pid.
+    """Holds the lock of a program that keeps it as long as it runs. Raises `StackError` with `refusal` if another
+    process holds the lock. `{pid}` in `refusal` stands for the holder's pid.
     """
     lock = FileLock(file, on_acquired=_write_pid)
     if not _try_to_acquire(lock):

@@ -38,7 +38,7 @@ class Home:
         return self.folder / "jwt-secret"
 
     def password(self, service: str) -> Path:
-        """Of the service's login in PostgreSQL."""
+        """The file with the password of the service's login in PostgreSQL."""
         return self.folder / f"{service}-password"
 
     @property

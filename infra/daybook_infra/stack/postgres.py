@@ -24,7 +24,7 @@ from daybook_infra.stack.programs import POSTGRES, postgres, readable_root
 
 SUPERUSER = DATABASE = "daybook"
 START_SECONDS = STOP_SECONDS = 60
-OWN_SETTINGS = "daybook.conf"
+SETTINGS_FILE = "daybook.conf"
 # No Unix socket: its path could not exceed 107 bytes, and its file mode would decide who may connect.
 SETTINGS_TEMPLATE = """\
 listen_addresses = '{host}'
@@ -81,7 +81,7 @@ class Postgres:
         """Returns when the server accepts connections: `pg_ctl` waits for that."""
         self._clear_stale_pid()
         settings = SETTINGS_TEMPLATE.format(host=LOOPBACK, port=self.port) + ("" if self.durable else NOT_DURABLE)
-        write_file(self._cluster / OWN_SETTINGS, settings, EVERYBODY_READS)
+        write_file(self._cluster / SETTINGS_FILE, settings, EVERYBODY_READS)
         start_new_log(self.log)
         done = self._pg_ctl("start", "-t", str(START_SECONDS))
         if done.code != 0:
@@ -113,7 +113,7 @@ class Postgres:
             return self._password_file.read_text(encoding="utf-8")
         except FileNotFoundError:
             raise StackError(
-                f"{self._password_file} is missing, without which nobody can log in: "
+                f"{self._password_file} is missing, and nobody can log in without it: "
                 f"restore it, or delete {self._cluster} to begin with an empty database"
             ) from None
 
@@ -124,13 +124,13 @@ class Postgres:
         if done.code != 0:
             raise StackError(f"initdb failed: {done.last_line()}")
         settings = folder / "postgresql.conf"
-        text = settings.read_text(encoding="utf-8") + f"\ninclude_if_exists = '{OWN_SETTINGS}'\n"
+        text = settings.read_text(encoding="utf-8") + f"\ninclude_if_exists = '{SETTINGS_FILE}'\n"
         write_file(settings, text, OWNER_ONLY, self.account)
 
     def _create_database(self, folder: Path) -> None:
-        """In single-user mode, before the server runs for the first time."""
-        alone = self._program("postgres", "--single", "-D", str(folder), "postgres")
-        done = run(alone, stdin=f"CREATE DATABASE {DATABASE}\n")
+        """Creates the database in single-user mode, before the server runs for the first time."""
+        single_user = self._program("postgres", "--single", "-D", str(folder), "postgres")
+        done = run(single_user, stdin=f"CREATE DATABASE {DATABASE}\n")
         if done.code != 0 or "ERROR" in done.output:
             raise StackError(f"the database {DATABASE} could not be made: {done.last_line()}")
 

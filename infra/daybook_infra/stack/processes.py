@@ -127,7 +127,9 @@ def read_pid(file: Path) -> int | None:
 
 
 def find_process(pid: int | None, *marks: str) -> psutil.Process | None:
-    """The process with this pid, if its command line contains all `marks`: the system may have reused the pid."""
+    """The process with this pid, if its command line contains all `marks`; otherwise None. The check is needed because
+    the system may have given the pid to another program.
+    """
     if pid is None:
         return None
     try:
@@ -166,7 +168,7 @@ def _ended_within(process: psutil.Process, seconds: float) -> bool:
 
 
 def explain_end(title: str, pid: int | None, port: int, log: Path) -> str:
-    """How a program has ended, and the end of its log."""
+    """Returns how a program ended, and the end of its log."""
     return f"{title} (pid {pid or 'unknown'}, port {port}) {_how_it_ended(pid)}; {end_of_log(log)}"
 
 

@@ -79,7 +79,7 @@ def _download(pom: Path, root: Path, digest: str) -> None:
     mvn = shutil.which("mvn")
     if mvn is None:
         raise StackError(
-            "mvn is missing, which downloads Kafka: install Maven (apt install maven, brew install maven, "
+            "mvn is missing, and is needed to download Kafka: install Maven (apt install maven, brew install maven, "
             "sdk install maven), or set DAYBOOK_KAFKA_BOOTSTRAP, or DAYBOOK_STACK=docker"
         )
     unfinished = root / "unfinished"
@@ -96,7 +96,7 @@ def _download(pom: Path, root: Path, digest: str) -> None:
 
 
 def _maven_error(output: str) -> str:
-    """Maven's first error line, without colours and label."""
+    """The first error line of Maven, without colours and label."""
     for line in output.splitlines():
         if "ERROR" in line:
             return re.sub(r"\x1b\[[0-9;]*m|\[ERROR\]", "", line).strip()[:300]
