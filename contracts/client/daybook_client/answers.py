@@ -95,7 +95,7 @@ def refusal(answer: Answer) -> str | None:
 
 
 def detail(answer: Answer) -> str:
-    """What a problem says for people; empty if the body is no problem."""
+    """The `detail` of a problem; empty if the body is no problem."""
     return _read(answer.body).detail
 
 
@@ -112,7 +112,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
 
 
 def _read(body: bytes) -> _Body:
-    """An empty one if the body is cut short, or not Daybook's."""
+    """The body as JSON; an empty `_Body` if it is cut short or does not come from Daybook."""
     try:
         return _BODY.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):

@@ -57,7 +57,9 @@ class DaybookServer:
 
 
 class Host:
-    """The process that runs Daybooks. It ends, and stops them all, when this one ends, however that happens."""
+    """The process that runs Daybooks. It stops them all and ends when this process ends, even if this process is
+    killed.
+    """
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[str] | None = None

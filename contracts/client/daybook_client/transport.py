@@ -21,7 +21,7 @@ class Transport(Protocol):
     """What `Accepted.visible` calls."""
 
     async def open(self) -> None:
-        """Raises CredentialsRefused or Misuse. A server that cannot be reached is no error here."""
+        """Raises CredentialsRefused or Misuse, but no error if the server cannot be reached."""
 
     async def close(self) -> None: ...
 

@@ -120,7 +120,7 @@ def wait_until_shown(session: BlockingSession, command: Command, seconds: float,
 
 
 def wait_for_position(session: BlockingSession, position: str, seconds: float) -> None:
-    """As in `reads`."""
+    """See `wait_for_position` in `reads`."""
     waiting = Waiting(position, seconds, time.monotonic())
     while True:
         path, limit = waiting.request(time.monotonic())

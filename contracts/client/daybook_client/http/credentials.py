@@ -15,8 +15,8 @@ class Credentials:
         self._renewing = asyncio.Lock()
 
     async def token(self, refused: str | None = None) -> str | None:
-        """The token to use. After Daybook has refused one, give it as `refused`: then the answer is another one, or the
-        same if it cannot be renewed. Many callers at once renew it once.
+        """The token to use. If Daybook has refused a token, pass it as `refused`: the result is a new token, or the
+        same one if it cannot be renewed. Many concurrent callers cause only one renewal.
         """
         if self._source is None or isinstance(self._source, str):
             return self._token

@@ -34,7 +34,7 @@ class Chunks:
 
 
 class Session:
-    """One pool of connections. Every request has a limit for all of it: connecting, sending and reading."""
+    """One pool of connections. The limit of a request covers connecting, sending and reading."""
 
     def __init__(self, url: str, token: Token | None, tls: ssl.SSLContext | None = None) -> None:
         self._url = checked_url(url)

@@ -21,7 +21,7 @@ DIGEST_BYTES: Final = 9
 
 
 class InvalidCursor(Exception):
-    """Not a cursor of this collection with these filters."""
+    """The text is not a cursor of this collection with these filters."""
 
 
 def filter_hash(path: str, ids: Mapping[str, str], filters: Mapping[str, Any]) -> str:

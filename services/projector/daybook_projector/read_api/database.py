@@ -110,7 +110,7 @@ class ReadDatabase:
 
     @asynccontextmanager
     async def own_snapshot(self) -> AsyncIterator[ReadSnapshot]:
-        """With the service's own role, which sees everything. Raises DatabaseAway."""
+        """A snapshot with the service's own role, which sees everything. Raises DatabaseAway."""
         with translated(), _roles_present():
             async with (
                 self._acquired() as connection,
@@ -153,7 +153,7 @@ class _roles_present:  # noqa: N801 - a context manager
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """The roles are missing, or the login is no member of them: an administrator has to correct it."""
+        """Translates the errors of missing roles and missing memberships, which an administrator has to correct."""
         if isinstance(error, asyncpg.InvalidParameterValueError):
             raise DatabaseAway(f"PostgreSQL refuses the role of a reader: {error}") from error
 

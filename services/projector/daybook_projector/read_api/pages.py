@@ -81,7 +81,7 @@ class Pages:
         return None if org_id is None else partition_of(org_id, self._partitions)
 
     def _positions(self, snapshot: ReadSnapshot, org_id: str | None, rows: list[asyncpg.Record]) -> str:
-        """Of the org's partition; on a page of orgs, of the partitions of all of them."""
+        """The position of the org's partition. On a page of orgs, the positions of the partitions of all of them."""
         ids = [str(row["id"]) for row in rows] if org_id is None else [org_id]
         partitions = sorted({partition_of(each, self._partitions) for each in ids})
         shown = snapshot.positions
@@ -89,7 +89,7 @@ class Pages:
 
 
 def not_found() -> RequestRefused:
-    """The same for what does not exist and for what the caller may not see."""
+    """The refusal is the same for what does not exist and for what the caller may not see."""
     return refusal(Code.NOT_FOUND, "There is nothing here that you may see.")
 
 
@@ -120,7 +120,7 @@ def _order_values(resource: Resource, row: asyncpg.Record) -> Values:
 
 
 async def _refuse_unseen(snapshot: ReadSnapshot, ids: Mapping[str, str]) -> None:
-    """An empty page may be one of something that the caller does not see."""
+    """Raises RequestRefused if the caller does not see the org or project: an empty page may have this reason."""
     org_id, project_id = ids.get("org_id"), ids.get("project_id")
     if project_id is not None:
         seen = await snapshot.sees(SEES_PROJECT, org_id, project_id)

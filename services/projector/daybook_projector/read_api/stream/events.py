@@ -22,7 +22,7 @@ def entry_event(partition: int, row: asyncpg.Record) -> bytes:
 
 
 def opening(position: Position | None) -> bytes:
-    """An event without data: it only sets the id that the client resumes after, should it lose the connection before an
+    """An event without data. It only sets the id after which the client resumes if it loses the connection before an
     entry comes.
     """
     return COMMENT if position is None else b"id: %b\n\n" % str(position).encode()

@@ -21,7 +21,7 @@ from daybook_projector.read_api.stream.open_stream import End, OpenStream
 
 TICK_SECONDS: Final = 0.05
 RIGHTS_SECONDS: Final = 1.0
-# How often a stream without entries gets a comment.
+# How often a stream without new entries gets a comment.
 BEAT_SECONDS: Final = 1.0
 # Streams end if their rights could not be asked for this long.
 UNCERTAIN_SECONDS: Final = 3.0
@@ -61,7 +61,7 @@ class Hub:
         self._stopping = False
 
     def reserve(self, principal: str, *, is_user: bool) -> None:
-        """A place for one stream, until `release`. Raises TooManyStreams."""
+        """Reserves a place for one stream, until `release`. Raises TooManyStreams."""
         if self._places.total() >= MAX_STREAMS or self._stopping:
             raise TooManyStreams(of_one=False)
         if is_user and self._places[principal] >= MAX_STREAMS_OF_ONE:
@@ -98,7 +98,7 @@ class Hub:
             self._followed.clear()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop` is set; then ends all streams."""
+        """Runs until `stop` is set. Then ends all streams."""
         stopping = asyncio.create_task(stop.wait())
         beating = asyncio.create_task(self._beat())
         try:

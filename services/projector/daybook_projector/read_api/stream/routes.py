@@ -151,7 +151,7 @@ class StreamRoutes:
 
 
 def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> APIRouter:
-    """Without the metric of requests: a stream lasts for hours."""
+    """Leaves out the metric of requests, because a stream lasts for hours."""
     router = APIRouter(tags=["reading"], dependencies=[Depends(authenticator(deps.callers))])
     routes = StreamRoutes(deps, database, hub, metrics)
 
