@@ -215,7 +215,7 @@ async def test_an_entry_that_is_not_in_the_table_makes_the_export_fail(
         await pool.execute("DELETE FROM audit_log WHERE id = $1", json.loads(entries(log, 1)[position])["id"])
     done = await export(settings, tmp_path)
     assert (done.code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: {fault}; `daybook audit verify` says more\n"
+    assert done.stderr == f"Error: {fault}; run `daybook audit verify` for details\n"
     assert not (tmp_path / "manifest.json").exists()
 
 

@@ -172,7 +172,7 @@ async def test_the_diff_is_the_difference_of_then_and_now(settings: Settings, en
                 assert each.added == len(now[name]) - len(then[name])
             else:
                 assert [(row.kind, row.key, row.then, row.now) for row in each.rows] == row_diffs(name, then, now)
-                assert each.more == 0
+                assert each.unlisted == 0
         assert set(found) == set(COLUMNS) - (set() if org_id is None else {"auth.users"})
 
 

@@ -12,9 +12,9 @@ def test_a_report_lists_the_first_findings_and_counts_the_others() -> None:
     found = Findings()
     for position in reversed(range(3 * MAX_FINDINGS)):
         found.add(Finding(check="hash", place="topic", partition=0, position=position))
-    found.extend([Finding(check="hash", place="topic", partition=1)], more=5)
+    found.extend([Finding(check="hash", place="topic", partition=1)], unlisted=5)
     assert [each.position for each in found.listed] == list(range(MAX_FINDINGS))
-    assert found.more == 2 * MAX_FINDINGS + 1 + 5
+    assert found.unlisted == 2 * MAX_FINDINGS + 1 + 5
 
 
 def test_what_has_no_position_or_no_partition_comes_after_what_has_one() -> None:
@@ -31,7 +31,7 @@ def test_equal_findings_keep_the_order_in_which_they_were_found() -> None:
         check = ("surplus", "hash", "canonical")[at % 3]
         found.add(Finding(check=check, place="export", partition=0, field=str(at)))  # type: ignore[arg-type]  # one of Check
     assert [each.field for each in found.listed] == [str(at) for at in range(MAX_FINDINGS)]
-    assert found.more == MAX_FINDINGS + 10
+    assert found.unlisted == MAX_FINDINGS + 10
 
 
 def test_a_value_of_more_than_200_bytes_is_shown_as_its_hash() -> None:

@@ -1,4 +1,6 @@
-"""The fast verdict on an entry (admitted, trusted, later than the last) is the verdict of the checks one by one."""
+"""The quick check of an entry agrees with the log (admitted, trusted, later than the last) and with the checks one by
+one.
+"""
 
 from collections import Counter
 from random import Random
@@ -18,7 +20,7 @@ from daybook_projector.audit.checks.chain import Chain
 from daybook_projector.audit.checks.digest import entry_row_hash
 from daybook_projector.audit.checks.entry_checks import Judged, judge
 from daybook_projector.audit.checks.own_checks import Expected
-from daybook_projector.audit.checks.right_entry import RightEntry, right_entry
+from daybook_projector.audit.checks.quick_check import CheckedEntry, check_quickly
 from daybook_projector.partition.entry import poison_if_misplaced, read_partition_entry
 from support.entry_mutations import mutated
 from support.entry_samples import samples
@@ -41,7 +43,7 @@ def partition_of_sample(value: bytes) -> int:
     return int(value.split(b'"partition":')[1].split(b",")[0])
 
 
-def fast_verdict(value: bytes, partition: int, last_time: str) -> VoidReason | bool:
+def log_verdict(value: bytes, partition: int, last_time: str) -> VoidReason | bool:
     """Why the entry is void; else whether it is right."""
     admitted = admit(GENESIS, partition, value)
     if isinstance(admitted, VoidReason):
@@ -55,15 +57,15 @@ def slow_verdict(value: bytes, partition: int, last_time: str) -> Judged:
 
 
 def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
-    """Both verdicts agree. Returns the verdict's name."""
-    fast, slow = fast_verdict(value, partition, last_time), slow_verdict(value, partition, last_time)
+    """Both verdicts agree with each other and with the quick check. Returns the name of the verdict."""
+    logged, slow = log_verdict(value, partition, last_time), slow_verdict(value, partition, last_time)
     check = "right" if slow.fault is None else slow.fault.check
     if check in PLACES:
-        assert fast in PLACES[check], value
+        assert logged in PLACES[check], value
     else:
         # Nothing can be said of redacted data, so no fold trusts it, but it is right.
-        assert fast == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
-    assert_sound(right_entry(value, partition, GENESIS, last_time, PARTITIONS), value, fast=fast)
+        assert logged == (slow.fault is None and not slow.is_redacted), (value, slow.fault)
+    assert_sound(check_quickly(value, partition, GENESIS, last_time, PARTITIONS), value, logged=logged)
     chain = Chain(partition, "export", partitions=PARTITIONS)
     chain._created_at = last_time
     finding = chain.follow(-1, value).finding
@@ -73,21 +75,21 @@ def assert_agreed(value: bytes, partition: int, last_time: str) -> str:
     return check
 
 
-def assert_sound(right: RightEntry | None, value: bytes, *, fast: VoidReason | bool) -> None:
-    """What is said to be right is what the log's own rules read and trust."""
-    if right is not None:
-        assert fast is True, value
-        assert right.trusted == read_entry(value)
-        assert right.row_hash == entry_row_hash(value)
+def assert_sound(checked: CheckedEntry | None, value: bytes, *, logged: VoidReason | bool) -> None:
+    """An entry that passes the quick check is one that the rules of the log read and trust."""
+    if checked is not None:
+        assert logged is True, value
+        assert checked.trusted == read_entry(value)
+        assert checked.row_hash == entry_row_hash(value)
 
 
 @pytest.mark.parametrize("value", ENTRIES)
 def test_every_sample_is_right_without_the_checks_one_by_one(value: bytes) -> None:
-    assert right_entry(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
+    assert check_quickly(value, partition_of_sample(value), GENESIS, EARLY, PARTITIONS) is not None
 
 
 def sealed_as_it_is(value: bytes) -> bytes:
-    """With the commit and the hash of the bytes that stand there, canonical or not."""
+    """The entry with the commit and the hash of its bytes, canonical or not."""
     metadata = decode_entry(value).metadata_json
     data = bytes(metadata.data)
     commit = commit_hash(bytes.fromhex(metadata.salt or ""), data)
@@ -110,7 +112,7 @@ def test_bytes_that_are_not_canonical_are_not_right_whatever_was_hashed(name: st
     partition = partition_of_sample(right)
     assert forged != right
     assert sealed_as_it_is(right) == right
-    assert right_entry(forged, partition, GENESIS, EARLY, PARTITIONS) is None
+    assert check_quickly(forged, partition, GENESIS, EARLY, PARTITIONS) is None
     finding = Chain(partition, "topic", partitions=PARTITIONS).follow(0, forged).finding
     assert finding is not None
     assert finding.check == "canonical"
@@ -119,8 +121,8 @@ def test_bytes_that_are_not_canonical_are_not_right_whatever_was_hashed(name: st
 def test_an_entry_of_another_partitions_org_is_not_right() -> None:
     value = samples()["RENAME_ORG.v1.json"].value
     partition = partition_of_sample(value)
-    assert right_entry(value, partition, GENESIS, EARLY, None) is not None
-    assert right_entry(value, partition, GENESIS, EARLY, PARTITIONS + 1) is None
+    assert check_quickly(value, partition, GENESIS, EARLY, None) is not None
+    assert check_quickly(value, partition, GENESIS, EARLY, PARTITIONS + 1) is None
 
 
 @settings(max_examples=1000, deadline=None)

@@ -1,1 +1,1 @@
-"""What a verifier holds of entries and rows, as pure functions (docs/verify.md)."""
+"""The rules that a verifier applies to entries and rows, as pure functions (docs/verify.md)."""

@@ -12,8 +12,8 @@ from daybook_projector.audit.checks.entry_checks import Judged, judge, next_posi
 from daybook_projector.audit.checks.finding import Finding, Place, shown
 from daybook_projector.audit.checks.forms import as_json
 from daybook_projector.audit.checks.own_checks import NO_HASH, NO_TIME, Expected
+from daybook_projector.audit.checks.quick_check import CheckedEntry, check_quickly
 from daybook_projector.audit.checks.readable import readable_object
-from daybook_projector.audit.checks.right_entry import RightEntry, right_entry
 from daybook_projector.audit.log.place import NO_OFFSET
 from daybook_projector.partition.entry import (
     PartitionEntry,
@@ -24,8 +24,8 @@ from daybook_projector.partition.entry import (
 
 
 class Followed(Struct, frozen=True, gc=False):
-    """One entry of the log. `value`: its JCS bytes. `row_hash`: of its row in `audit_log`; None if nothing of it can be
-    read. `entry`: for the fold; None if that is so, or if nothing is folded.
+    """One entry of the log. `value` is its JCS bytes. `row_hash` is the hash of its row in `audit_log`, or None if the
+    record cannot be read. `entry` is what a fold takes, or None if the record cannot be read or nothing is folded.
     """
 
     position: int
@@ -49,10 +49,10 @@ _PLACED: Final = json.Decoder(_Placed)
 
 
 class Chain:
-    """`head` is that of the log so far, with NO_HASH after an entry that names no hash; `head_offset` is Kafka's offset
-    of its entry, `digest` that of the rows so far. `redacted`: ids. `partitions` is None where their number is not
-    known. `is_filtered`: entries were left out, so each is judged by itself and positions only rise. `is_folded`: what
-    is followed has entries for a fold.
+    """`head`: the position and hash of the last entry, with NO_HASH if that entry names no hash. `head_offset`: its
+    Kafka offset. `digest`: the digest of the rows so far. `redacted`: the ids of redacted entries. `partitions`: None
+    if their number is not known. `is_filtered`: entries were left out, so each entry is checked on its own and
+    positions only rise. `is_folded`: entries are prepared for a fold.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class Chain:
         self._created_at = NO_TIME
 
     def go_on_from(self, head: Head, rows_digest: bytes, head_offset: int = NO_OFFSET) -> None:
-        """Start after the entries that a certificate vouches for."""
+        """Starts after the entries that a certificate vouches for."""
         self.head, self.digest, self.head_offset = head, rows_digest, head_offset
 
     def extend(self, offset: int, value: bytes | None) -> Followed | VoidReason:
-        """The next entry, if the record extends the log."""
+        """Takes the record as the next entry if it extends the log. If not, returns why it is void."""
         is_chained = not self.is_filtered and self.head.hash != NO_HASH
         head = self.head if is_chained else self._own_head(value)
         if value is not None:
-            right = right_entry(value, self.partition, head, self._created_at, self.partitions)
-            if right is not None:
-                return self._append_right(offset, value, right)
+            checked = check_quickly(value, self.partition, head, self._created_at, self.partitions)
+            if checked is not None:
+                return self._append_checked(offset, value, checked)
         admitted = admit(head, self.partition, value)
         if isinstance(admitted, VoidReason):
             return admitted
@@ -99,14 +99,14 @@ class Chain:
         return self._append(admitted, entry, judged, finding)
 
     def follow(self, offset: int, value: bytes | None) -> Followed:
-        """The next entry of a source without voids: one that does not extend the log is a finding, and the log goes on
-        from its own position and hash.
+        """Takes the next entry of a source that has no void records. An entry that does not extend the log is a
+        finding, and the log continues from the position and hash of that entry.
         """
         followed = self.extend(offset, value)
         return followed if isinstance(followed, Followed) else self.step_over(offset, value)
 
     def step_over(self, offset: int, value: bytes | None, *, is_whole: bool = True) -> Followed:
-        """Report a record that does not extend the log, and go on from it. `is_whole`: see `judge`."""
+        """Reports a record that does not extend the log, and continues after it. `is_whole`: see `judge`."""
         judged = self._judge(value, is_whole=is_whole)
         finding = self._finding(judged, next_position(self.head))
         readable = _readable(value)
@@ -117,7 +117,9 @@ class Chain:
         return self._append(admitted, read_partition_entry(offset, admitted), judged, finding)
 
     def _own_head(self, value: bytes | None) -> Head:
-        """The head that a record without a chain says that it extends, as far as it may have any place."""
+        """The head that the record itself names, for records without a chain to check. Its position counts only where
+        entries were left out, and only if it rises.
+        """
         try:
             own = _PLACED.decode(value or b"").metadata_json
         except (ValueError, RecursionError):
@@ -129,13 +131,13 @@ class Chain:
         expected = Expected(self.partition, self.head, self._created_at, self.partitions, self.is_filtered)
         return judge(value, expected, is_whole=is_whole)
 
-    def _append_right(self, offset: int, value: bytes, right: RightEntry) -> Followed:
-        entry, row_hash = right.trusted.entry, right.row_hash
+    def _append_checked(self, offset: int, value: bytes, checked: CheckedEntry) -> Followed:
+        entry, row_hash = checked.trusted.entry, checked.row_hash
         head = Head(entry.metadata_json.position, entry.metadata_json.hash)
         self.digest = digest.extended(self.digest, row_hash)
         self.head, self.head_offset, self._created_at = head, offset, entry.created_at
         self.entries += 1
-        folded = trusted_partition_entry(offset, head, value, right.trusted) if self.is_folded else None
+        folded = trusted_partition_entry(offset, head, value, checked.trusted) if self.is_folded else None
         return Followed(head.position, value, row_hash, entry.org_id, folded)
 
     def _append(self, admitted: Admitted, entry: PartitionEntry, judged: Judged, finding: Finding | None) -> Followed:
@@ -154,7 +156,7 @@ class Chain:
             self.redacted.append(judged.entry_id)
 
     def _finding(self, judged: Judged, position: int) -> Finding | None:
-        """`position`: the one that was to come next."""
+        """`position`: the position that was expected next."""
         if judged.fault is None:
             return None
         check, expected, found, field = judged.fault
@@ -172,7 +174,7 @@ class Chain:
 
 
 def _readable(value: bytes | None) -> bytes | None:
-    """The JCS bytes of an entry that did not extend the log; None if it is no entry."""
+    """The JCS bytes of an entry that did not extend the log; None if the record is not an entry."""
     entry = readable_object(value or b"")
     if entry is None or not isinstance(entry.get("metadata_json"), dict):
         return None

@@ -13,7 +13,9 @@ from daybook_projector.audit.checks.fault import Fault
 from daybook_projector.audit.checks.forms import Json, is_number, is_uuid
 
 Rule = Callable[[Json, Json], bool]
-"""Whether an entry with this metadata is right. Its id and its commit are, so the parts of its identity are too."""
+"""Takes an entry and its metadata, and returns whether they satisfy the rule. The checks of the id and the commit come
+first, so a rule can rely on the parts of the identity.
+"""
 
 _USER_ACTION: Final = "REGISTER_USER"
 _POLICY_ONLY: Final = "ESCALATE_ALERT"
@@ -55,8 +57,8 @@ METADATA: Final = frozenset(
 
 
 def column_fault(entry: Json, metadata: Json, partition: int, partitions: int | None) -> Fault | None:
-    """The first rule that does not hold. With the number of partitions, also that the org's entries belong to this one,
-    which an export cannot tell.
+    """The fault of the first rule that does not hold. If the number of partitions is known, also checks that the org
+    belongs to this partition. An export does not tell that number.
     """
     for field, holds in _RULES:
         if not holds(entry, metadata):
@@ -76,7 +78,7 @@ def is_redacted(entry: Json) -> bool:
 
 
 def member_of_data(metadata: Json, name: str) -> Any:
-    """None if `data` is no object, too."""
+    """The value of a member of `data`; None if there is no such member, or if `data` is not an object."""
     data = metadata.get("data")
     return data.get(name) if isinstance(data, dict) else None
 

@@ -10,7 +10,7 @@ EMPTY: Final = bytes(32)
 """The digest of a partition without rows."""
 
 ROW: Final = b"daybook-row/v1\n"
-"""Precedes a row's bytes where its hash is computed."""
+"""The prefix of a row's bytes when they are hashed."""
 
 _DATA: Final = b',"data":'
 _SALT: Final = b',"salt":'
@@ -18,26 +18,26 @@ _SCOPE: Final = b',"scope":'
 
 
 def extended(digest: bytes, row_hash: bytes) -> bytes:
-    """The digest with one more row."""
+    """The digest after one more row."""
     return sha256(digest + row_hash).digest()
 
 
 def entry_row_hash(value: bytes, data_length: int | None = None) -> bytes:
-    """The hash of the row of an entry, given as its JCS bytes. `data_length`: of the JCS of `data`, where the entry has
-    the shape of version 1; else None, which is slower.
+    """The hash of an entry's row, from the JCS bytes of the entry. `data_length`: the length of the JCS of `data`, if
+    the entry has the shape of version 1; otherwise None, which is slower.
     """
     row = _generic_row(value) if data_length is None else _row(value, data_length)
     return sha256(ROW + row).digest()
 
 
 def of_partitions(digests: Iterable[bytes]) -> bytes:
-    """The digest of the whole table: of all partitions' digests, in the order of the partitions."""
+    """The digest of the whole table, from the digests of all partitions in the order of the partitions."""
     return sha256(b"".join(digests)).digest()
 
 
 def _row(value: bytes, data_length: int) -> bytes:
-    """The entry without data and salt. The marks cannot occur inside a string, where a backslash precedes every quote;
-    `data` is skipped by its length.
+    """The entry without data and salt. The marks, such as `,"salt":`, cannot occur inside a string, where a backslash
+    precedes every quote. `data` is skipped by its length.
     """
     data = value.index(_DATA)
     after_data = data + len(_DATA) + data_length

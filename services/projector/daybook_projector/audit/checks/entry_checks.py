@@ -1,5 +1,5 @@
-"""The first fault of an entry, in the order of checks (docs/verify.md): its bytes and what is known of its place in,
-its fault and itself out. Slow and thorough: called for entries that failed a fast check.
+"""The first fault of an entry, in the order of the checks (docs/verify.md): the bytes of the entry and its expected
+place in, the fault and the parsed entry out. Slow and thorough: called only for entries that failed the quick check.
 """
 
 from typing import Final, NamedTuple
@@ -22,7 +22,8 @@ _AFTER_COMMIT: Final = ("columns", "created_at", "data")
 
 class Judged(NamedTuple):
     """`head`: the last position, and the last hash or NO_HASH, after this entry. `created_at`: the last time, or
-    NO_TIME. `position`: its own, None if it names none. `is_redacted`: also if a check after `commit` failed.
+    NO_TIME. `position`: the position that the entry names, or None. `is_redacted`: true even if a check after `commit`
+    failed.
     """
 
     fault: Fault | None
@@ -34,7 +35,7 @@ class Judged(NamedTuple):
 
 
 def judge(value: bytes | None, expected: Expected, *, is_whole: bool = True) -> Judged:
-    """The first fault of the entry; none if all checks hold. `is_whole`: whether its line ended with a line feed."""
+    """Finds the first fault of the entry, if any. `is_whole`: whether its line ended with a line feed."""
     entry = readable_object(value or b"")
     if entry is None:
         last = expected.head.position if expected.is_filtered else next_position(expected.head)
@@ -60,7 +61,7 @@ def judge(value: bytes | None, expected: Expected, *, is_whole: bool = True) -> 
 
 
 def next_position(head: Head) -> int:
-    """It stays at 2**53: above, not every integer is a double."""
+    """The position after the head, at most 2**53: above that, not every integer is a double."""
     return min(head.position, MAX_SAFE_INTEGER) + 1
 
 

@@ -24,21 +24,25 @@ Check = Literal[
     "surplus",
     "row",
 ]
-"""In the order in which they are tried on an entry; the last three are of places."""
+"""The checks in the order in which they are tried on an entry. The last three are not about one entry: something is
+missing or surplus, or a row differs.
+"""
 
 Place = Literal["topic", "audit_log", "tables", "export", "manifest"]
 
 MAX_FINDINGS: Final = 1000
-"""A report lists so many; the rest is counted."""
+"""A report lists at most this many findings, and counts the others."""
 
 LONGEST_VALUE: Final = 200
-"""Bytes of JCS. In place of a longer value a finding has its hash."""
+"""In bytes of JCS. A finding shows the hash of a longer value."""
 
 _AFTER_ALL: Final = 2**63
 
 
 class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """`expected`, `found`: JSON values. `key`: the primary key, as in the row. What does not apply is left out."""
+    """`expected` and `found` are JSON values. `key` is the primary key, as in the row. Members that do not apply are
+    left out.
+    """
 
     check: Check
     place: Place
@@ -53,9 +57,9 @@ class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     @property
     def sort_key(self) -> tuple[Any, ...]:
-        """By partition and position, then by table and key. Findings without a partition come after all partitions,
-        and those without a position after all positions of their partition. Equal ones keep the order in which they
-        were found, so sorting must be stable.
+        """Sorts by partition and position, then by table and key. Findings without a partition come after all
+        partitions, and those without a position after all positions of their partition. Equal findings keep the order
+        in which they were found, so sorting must be stable.
         """
         partition = _AFTER_ALL if self.partition is UNSET else self.partition
         position = _AFTER_ALL if self.position is UNSET else self.position
@@ -69,7 +73,7 @@ class Finding(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 def shown(value: object) -> Any:
-    """The value for a finding: itself, or its hash if it is long. UNSET stays."""
+    """The value as a finding shows it: the value itself, or its hash if it is long. UNSET stays UNSET."""
     if value is UNSET:
         return UNSET
     try:
@@ -80,11 +84,11 @@ def shown(value: object) -> Any:
 
 
 class Findings:
-    """The first `MAX_FINDINGS` in order, and how many more there are. Memory is bounded."""
+    """Keeps the first `MAX_FINDINGS` in order, and counts the others. Memory is bounded."""
 
     def __init__(self) -> None:
         self._first: list[Finding] = []
-        self._dropped = 0
+        self._unlisted = 0
 
     def add(self, finding: Finding) -> None:
         self._first.append(finding)
@@ -92,15 +96,15 @@ class Findings:
             self._cut()
 
     def add_unless_there(self, finding: Finding) -> None:
-        """Add it if its place has no finding yet."""
+        """Adds the finding if its place has none yet."""
         place = (finding.partition, finding.position)
         if all((each.partition, each.position) != place for each in self._first):
             self.add(finding)
 
-    def extend(self, findings: Iterable[Finding], more: int = 0) -> None:
+    def extend(self, findings: Iterable[Finding], unlisted: int = 0) -> None:
         for finding in findings:
             self.add(finding)
-        self._dropped += more
+        self._unlisted += unlisted
 
     @property
     def listed(self) -> list[Finding]:
@@ -108,14 +112,14 @@ class Findings:
         return list(self._first)
 
     @property
-    def more(self) -> int:
+    def unlisted(self) -> int:
         self._cut()
-        return self._dropped
+        return self._unlisted
 
     def __len__(self) -> int:
-        return len(self._first) + self._dropped
+        return len(self._first) + self._unlisted
 
     def _cut(self) -> None:
         self._first.sort(key=lambda finding: finding.sort_key)
-        self._dropped += len(self._first[MAX_FINDINGS:])
+        self._unlisted += len(self._first[MAX_FINDINGS:])
         del self._first[MAX_FINDINGS:]

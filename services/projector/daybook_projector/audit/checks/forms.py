@@ -26,12 +26,12 @@ def is_time(found: object) -> TypeGuard[str]:
 
 
 def is_number(found: object, number: int) -> bool:
-    """Whether it is this number. (To Python, `true` is 1.)"""
+    """Whether the value is this number. (In Python, `True == 1`.)"""
     return type(found) in {int, float} and found == number
 
 
 def count(found: object) -> int | None:
-    """The integer from 0 to 2**53 - 1; None if it is none. `1.0` and `1e2` are integers too."""
+    """The value as an integer from 0 to 2**53 - 1; None if it is not one. `1.0` and `1e2` are integers too."""
     if isinstance(found, bool) or not isinstance(found, int | float) or not 0 <= found <= MAX_SAFE_INTEGER:
         return None
     return int(found) if found == int(found) else None

@@ -11,11 +11,11 @@ from daybook_projector.audit.checks.row_hash import json_value, row_bytes
 from daybook_projector.projections.changes import Table
 
 INFINITE: Final = {2**63 - 1: "infinity", -(2**63): "-infinity"}
-"""In microseconds, as PostgreSQL stores them."""
+"""The infinite times, in microseconds as PostgreSQL stores them."""
 
 _DAY: Final = 86_400_000_000
 _DAYS_TO_2000: Final = 730_425
-"""From 0000-03-01 to PostgreSQL's epoch, 2000-01-01."""
+"""The number of days from 0000-03-01 to the epoch of PostgreSQL, 2000-01-01."""
 
 
 class OddValue(NamedTuple):
@@ -26,8 +26,8 @@ class OddValue(NamedTuple):
 
 
 class LiveRow(NamedTuple):
-    """`key`: its uuids' bytes, one after another. `row`: its JCS, with numbers as doubles; None if it is unhashable. A
-    number that is no double is odd, but does not make the row unhashable.
+    """`key`: the bytes of its uuids, one after another. `row`: its JCS, with numbers as doubles; None if the row is
+    unhashable. A number that is not exactly a double is odd, but does not make the row unhashable.
     """
 
     key: bytes
@@ -128,4 +128,4 @@ _READERS: Final[dict[str, Callable[[bytes], object]]] = {
     "boolean": _boolean,
     "integer": _integer,
 }
-"""By SQL type; all others are sent as text."""
+"""The readers by SQL type. PostgreSQL sends values of all other types as text."""

@@ -1,5 +1,5 @@
-"""The numbers of PostgreSQL's jsonb: its text in, the value with doubles out, and which numbers are no doubles. jsonb
-keeps decimal numbers of any size; JCS knows doubles only (docs/verify.md).
+"""The numbers of PostgreSQL's jsonb: its text in; the value with doubles, and the first number that is not exactly a
+double, out. jsonb keeps decimal numbers of any size; JCS has doubles only (docs/verify.md).
 """
 
 import json
@@ -14,11 +14,11 @@ from msgspec import Struct
 from daybook_contracts.json.canonical import MAX_DEPTH, NotCanonical, canonical_bytes, is_too_deep
 
 _LONG_NUMBER: Final = re.compile(r"(?:\A|[ \[])-?[0-9.]{16}")
-"""A text without one has only numbers of at most 15 digits, and each is its double's shortest decimal. Before a number
-stands a space, an opening bracket or nothing; what is found inside a string only costs time.
+"""A text without a match has only numbers of at most 15 digits, and each is the shortest decimal of its double. A
+space, an opening bracket or nothing precedes a number. A match inside a string only costs time.
 """
 _NOT_PLAIN: Final = re.compile(r"[ \[](?:-|[0-9]{16}|[0-9]+\.)")
-"""A number in an array or object that is negative, too long, or has a fraction."""
+"""Matches a number in an array or object that is negative, has 16 digits or more, or has a fraction."""
 
 
 class Unhashable(ValueError):
@@ -26,8 +26,8 @@ class Unhashable(ValueError):
 
 
 class JsonbValue(Struct, frozen=True, gc=False):
-    """`jcs`: with every number as its double. `inexact`: the first number that is not exactly its double's shortest
-    decimal, as PostgreSQL writes it; None if there is none.
+    """`jcs`: the JCS of the value, with every number as a double. `inexact`: the first number that is not exactly the
+    shortest decimal of its double, as PostgreSQL writes it; None if there is none.
     """
 
     jcs: bytes
@@ -50,10 +50,12 @@ def read_jsonb(text: str) -> JsonbValue:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether an object certainly has no other numbers than integers of up to 15 digits, and names in ASCII only."""
+    """Whether the text is an object that certainly has no numbers but integers of up to 15 digits, and only ASCII
+    names.
+    """
     if text[:1] != "{" or not text.isascii():
         return False
-    # Without escapes every second piece is inside a string.
+    # If the text has no escapes, every second piece is inside a string.
     outside = text if "\\" in text else "".join(text.split('"')[::2])
     return _NOT_PLAIN.search(outside) is None
 

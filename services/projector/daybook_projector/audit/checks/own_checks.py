@@ -1,4 +1,4 @@
-"""What must hold of an entry whose place and hash are right: id, commit, columns, time and data (docs/verify.md)."""
+"""The checks of an entry whose place and hash are right: id, commit, columns, time and data (docs/verify.md)."""
 
 import re
 from typing import Any, Final, NamedTuple
@@ -19,14 +19,14 @@ _SCOPES: Final = ("org", "user", "outsider", "policy")
 _LAST_ORDINAL: Final = 2**32 - 1
 
 NO_HASH: Final = ""
-"""In place of the last hash: not known, so any `prev` will do."""
+"""Stands for an unknown last hash: every `prev` is accepted."""
 
 NO_TIME: Final = ""
-"""In place of the last time: not known, so every time is late enough."""
+"""Stands for an unknown last time: every time is accepted."""
 
 
 class Expected(NamedTuple):
-    """What is known of the place of an entry. `head`: the last position and the last hash, or NO_HASH. `created_at`:
+    """What is known about the place of an entry. `head`: the last position, and the last hash or NO_HASH. `created_at`:
     the last time, or NO_TIME. `is_filtered`: entries were left out, so there is no chain.
     """
 
@@ -38,7 +38,7 @@ class Expected(NamedTuple):
 
 
 def own_fault(entry: Json, metadata: Json, expected: Expected) -> Fault | None:
-    """The first of these checks that fails."""
+    """The fault of the first check that fails."""
     return (
         _id_fault(entry, metadata)
         or commit_fault(entry, metadata)
@@ -56,7 +56,7 @@ def _id_fault(entry: Json, metadata: Json) -> Fault | None:
 
 
 def _identity(entry: Json, metadata: Json) -> Identity | None:
-    """None if a part of it cannot be read."""
+    """None if a part of the identity cannot be read."""
     scope, ordinal = metadata.get("scope"), metadata.get("ordinal")
     key, command_id = metadata.get("key"), metadata.get("command_id")
     if scope not in _SCOPES or not is_uuid(key) or not is_uuid(command_id):

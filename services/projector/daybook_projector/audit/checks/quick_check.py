@@ -1,7 +1,7 @@
-"""The fast verdict on an entry: its bytes and the place that it must have in; the entry out, if all checks
-(docs/verify.md) certainly hold. It gives up at the first doubt, and then the checks one by one must tell.
+"""The quick check of an entry: its bytes and its expected place in; the entry out, if all checks of docs/verify.md
+certainly hold. At the first doubt it gives up, and `judge` (entry_checks.py) runs the checks one by one.
 
-Most entries are right, so this is what verifying costs. Nothing is built here that only some callers need.
+Most entries are right, so this check is most of the cost of verifying. It builds nothing that only some callers need.
 """
 
 from hashlib import sha256
@@ -19,31 +19,36 @@ from daybook_contracts.log.head import Head
 from daybook_contracts.routing import partition_of
 from daybook_projector.audit.checks.digest import ROW
 
+# Marks: how JCS begins a member that is not the first of its object.
 _DATA: Final = b',"data":'
 _HASH: Final = b',"hash":"'
 _SALT: Final = b',"salt":"'
-_LEAST_BEFORE_DATA: Final = 300
-"""No trusted entry has its data earlier: before it come three ids, a time and the commit, each with its name."""
-_HASH_BYTES: Final = len(_HASH) + 64 + 1
-_SALT_BYTES: Final = len(_SALT) + 32 + 1
+_DATA_SEARCH_START: Final = 300
+"""No trusted entry has its data earlier: three ids, a time and the commit come before, each with its name."""
+_HASH_MEMBER_LENGTH: Final = len(_HASH) + 64 + 1
+_SALT_MEMBER_LENGTH: Final = len(_SALT) + 32 + 1
 _WITH_FREE_JSON: Final = frozenset(
     action
     for action, kind in ENTRY_DATA.items()
     if any(Raw in (hint, *get_args(hint)) for hint in get_type_hints(kind).values())
 )
-"""The actions whose facts hold JSON as it was sent. All others are canonical if they are written as they were read."""
+"""The actions whose facts hold JSON as it was sent. A fact of any other action is canonical if encoding it again gives
+the same bytes.
+"""
 
 
-class RightEntry(Struct, frozen=True, gc=False):
-    """`row_hash`: of the entry's row in `audit_log` (digest.py)."""
+class CheckedEntry(Struct, frozen=True, gc=False):
+    """`row_hash`: the hash of the entry's row in `audit_log` (digest.py)."""
 
     trusted: TrustedEntry
     row_hash: bytes
 
 
-def right_entry(value: bytes, partition: int, head: Head, last_time: str, partitions: int | None) -> RightEntry | None:
-    """The entry, if it is the next one after the head and the last time (or NO_TIME), and right in every way. None if
-    not, or if that cannot be told fast: a redacted entry, or JSON that is rarely written. `partitions`: None where
+def check_quickly(
+    value: bytes, partition: int, head: Head, last_time: str, partitions: int | None
+) -> CheckedEntry | None:
+    """The entry, if it follows the head and the last time (or NO_TIME), and every check holds. None if a check fails,
+    or if the answer takes longer: for a redacted entry, and for JSON that is rarely written. `partitions`: None if
     their number is not known.
     """
     try:
@@ -60,7 +65,7 @@ def right_entry(value: bytes, partition: int, head: Head, last_time: str, partit
     org_id = entry.org_id
     if partitions is not None and org_id is not None and partition_of(org_id, partitions) != partition:
         return None
-    return RightEntry(trusted, row_hash)
+    return CheckedEntry(trusted, row_hash)
 
 
 def _is_next(entry: Entry, partition: int, head: Head, last_time: str) -> bool:
@@ -74,17 +79,18 @@ def _is_next(entry: Entry, partition: int, head: Head, last_time: str) -> bool:
 
 
 def _row_hash_if_right(value: bytes, data_length: int, own_hash: str) -> bytes | None:
-    """The hash of the row, if the entry's own hash is right: both are of the same bytes, but for the hash itself.
+    """The hash of the row, if the entry's own hash is right. Both hashes cover the entry without its data and salt; the
+    row's hash covers the entry's own hash too.
 
-    The marks cannot occur inside a string, where a backslash precedes every quote; `data` is skipped by its length.
-    Ids, times, hash and salt have the lengths of trusted ones.
+    A mark cannot occur inside a string, where a backslash precedes every quote. `data` is skipped by its length. In a
+    trusted entry, the ids, the times, the hash and the salt have fixed lengths.
     """
-    data = value.index(_DATA, _LEAST_BEFORE_DATA)
+    data = value.index(_DATA, _DATA_SEARCH_START)
     after_data = data + len(_DATA) + data_length
     hash_ = value.index(_HASH, after_data)
     salt = value.rindex(_SALT)
-    first, last = value[:data], value[salt + _SALT_BYTES :]
-    hashed = b"".join((first, value[after_data:hash_], value[hash_ + _HASH_BYTES : salt], last))
+    first, last = value[:data], value[salt + _SALT_MEMBER_LENGTH :]
+    hashed = b"".join((first, value[after_data:hash_], value[hash_ + _HASH_MEMBER_LENGTH : salt], last))
     if entry_hash(hashed) != own_hash:
         return None
     return sha256(b"".join((ROW, first, value[after_data:salt], last))).digest()

@@ -6,14 +6,14 @@ from typing import Any, Final, NoReturn
 from daybook_contracts.json.canonical import is_too_deep, parse_as_ecmascript
 
 LONGEST: Final = 64 * 1024 * 1024
-"""Bytes. No reader of the log unpacks a larger batch of records, so no entry is larger."""
+"""In bytes. No reader of the log unpacks a larger batch of records, so no entry is larger."""
 
 _NOT_JSON: Final = (b"NaN", b"Infinity")
 
 
 def readable_object(value: bytes) -> dict[str, Any] | None:
-    """The object, with numbers as ECMAScript reads them; None if the bytes are not one JSON object, or if it is nested
-    too deep. It may have no canonical form.
+    """The object, with numbers as ECMAScript reads them; None if the bytes are not one JSON object, or if the object is
+    nested too deeply. The object may have no canonical form.
     """
     if len(value) > LONGEST or is_too_deep(value):
         return None

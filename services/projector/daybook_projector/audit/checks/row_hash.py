@@ -1,5 +1,5 @@
-"""The bytes and hash of a row, and the digest of a table (docs/verify.md): values in, bytes out. Frozen: certificates
-of different versions are compared.
+"""The bytes and hash of a row, and the digest of a table (docs/verify.md): values in, bytes out. The results must never
+change, because certificates of different versions are compared.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ _ROW: Final = b"daybook-row/v1\n"
 
 
 def row_bytes(row: Mapping[str, object]) -> bytes:
-    """The JCS of a row. Its integers must be safe. JSON columns hold `json_value`s."""
+    """The JCS of a row. Its integers must be at most 2**53 - 1. The values of JSON columns come from `json_value`."""
     return orjson.dumps(row, option=orjson.OPT_SORT_KEYS)
 
 
@@ -26,7 +26,7 @@ def row_hash(jcs_row: bytes) -> bytes:
 
 
 class TableDigest:
-    """Of a table other than `audit_log`: takes the hashes of its rows in the order of their keys."""
+    """The digest of a table other than `audit_log`, from the hashes of its rows in the order of their keys."""
 
     def __init__(self) -> None:
         self._hash = sha256()

@@ -15,13 +15,13 @@ CERTIFICATE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.argument("first", type=CERTIFICATE)
 @click.argument("second", type=CERTIFICATE)
 def compare(first: Path, second: Path) -> None:
-    """Say what changed from the FIRST certificate to the SECOND, or where they contradict each other.
+    """Show what changed from the FIRST certificate to the SECOND, and where they contradict each other.
 
-    Needs no server. A contradiction proves that the log or a table was altered between them: the same position with
-    another hash, a log that became shorter, the same log with other tables. That the second log continues the first
-    is proven by `daybook audit verify --since FIRST`.
+    Needs no server. A contradiction proves that the log or a table was altered: the same position has another hash, the
+    log became shorter, or the tables differ although the log is the same. To prove that the second log continues the
+    first, use `daybook audit verify --since FIRST`.
 
-    Exits with 0 if they do not contradict each other, with 1 if they do, and with 2 if one cannot be read.
+    Exits with 0 if the certificates do not contradict each other, with 1 if they do, and with 2 if one cannot be read.
     """
     from daybook_projector.audit.reports import compare as comparing
     from daybook_projector.audit.reports.certificate import read_certificate

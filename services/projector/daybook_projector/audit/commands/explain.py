@@ -23,7 +23,10 @@ FOUND, NOT_FOUND, NOT_READ, INTERRUPTED = 0, 1, 2, 130
 @click.argument("table")
 @click.argument("key", nargs=-1, required=True)
 @click.option(
-    "--org", type=click.UUID, metavar="ID", help="The org of the row, if you know it: saves the search for it."
+    "--org",
+    type=click.UUID,
+    metavar="ID",
+    help="The org of the row. If you give it, the command need not search for it.",
 )
 @click.option(
     "--from",
@@ -35,13 +38,14 @@ FOUND, NOT_FOUND, NOT_READ, INTERRUPTED = 0, 1, 2, 130
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object instead of tables.")
 def explain(table: str, key: tuple[str, ...], *, org: UUID | None, log: "LogName", as_json: bool) -> None:
-    """Say for a row of TABLE which entry set each of its values, and show its whole history.
+    """Show which entry set each value of a row of TABLE, and the whole history of the row.
 
     KEY is the row's primary key: one id, or two for org_members (org and user) and project_members (project and user).
 
-    Also for a row that is gone: then it says which entry deleted it, directly or with the connection it belonged to.
-    Only the partition of the row's org is read. The org is the one given with --org, or it is found by the tables, or
-    in audit_log, which takes longer. If it is not found, all partitions are read. The output says which.
+    If the row was deleted, the output names the entry that deleted it, directly or with the connection it belonged to.
+    Only the partition of the row's org is read. The org comes from --org, or else from the tables, or else from
+    audit_log, which takes longer. If the org is not found, all partitions are read. The output says which partitions
+    were read.
 
     Exits with 0, with 1 if no entry ever touched such a row, with 2 if the log or the tables cannot be read, and with
     130 if interrupted.

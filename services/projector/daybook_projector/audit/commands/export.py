@@ -43,7 +43,7 @@ Format = Literal["jsonl", "csv", "parquet"]
     help="Where to read the entries.",
 )
 @click.option("--org", type=click.UUID, metavar="ID", help="Only the entries of this org.")
-@click.option("--since", callback=moment, metavar="TIME", help="Only entries of this time and later.")
+@click.option("--since", callback=moment, metavar="TIME", help="Only entries from this time on.")
 @click.option("--until", callback=moment, metavar="TIME", help="Only entries before this time.")
 @click.option(
     "--action",
@@ -71,13 +71,13 @@ def export(
 ) -> None:
     """Copy the log to DIR, a new or an empty folder: a file for each partition, and manifest.json.
 
-    Everything that is projected at one moment is copied, while the system runs. Anybody can verify the folder without
-    a server (docs/verify.md); an export with a filter has no chain, so nobody can tell that nothing is missing in it.
+    Copies everything that is projected at one moment, while the system runs. Anybody can verify the folder without a
+    server (docs/verify.md). An export with a filter has no chain, so it cannot prove that no entry is missing.
 
-    Needs PostgreSQL, and Kafka with --from topic. The manifest is written last: a folder without one is not a whole
-    export. The files hold what tenants wrote; only their owner can read them.
+    Needs PostgreSQL, and Kafka with --from topic. The manifest is written last, so a folder without one is incomplete.
+    The files hold what tenants wrote; only their owner can read them.
 
-    Exits with 0 if all was copied, and with 1 if anything could not be.
+    Exits with 0 if everything was copied, and with 1 if anything could not be.
     """
     chosen = EntryFilter(
         None if org is None else str(org), since, until, frozenset(several["actions"]), frozenset(several["results"])
@@ -112,7 +112,7 @@ async def _export(
 
 
 def _progress(total: int) -> AbstractContextManager[Advance]:
-    """On a terminal only."""
+    """A progress bar, on a terminal only."""
     return progress(total, "entries") if sys.stderr.isatty() else nullcontext(lambda _: None)
 
 

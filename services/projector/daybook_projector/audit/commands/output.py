@@ -6,7 +6,7 @@ import select
 from typing import Final
 
 PAUSE_SECONDS: Final = 0.05
-# A pipe that can be written to takes so many bytes at once without blocking.
+# A writable pipe takes at least this many bytes without blocking.
 CHUNK_BYTES: Final = select.PIPE_BUF
 
 
@@ -19,7 +19,7 @@ class Output:
         self._poll.register(descriptor, select.POLLOUT)
 
     async def write(self, data: bytes) -> None:
-        """If it is cancelled, a part is written."""
+        """A cancelled call may have written a part of the data."""
         rest = memoryview(data)
         while rest:
             if self.check_reader():
@@ -28,7 +28,7 @@ class Output:
                 await asyncio.sleep(PAUSE_SECONDS)
 
     def check_reader(self) -> bool:
-        """Whether it can be written to now."""
+        """Whether the output can be written to now."""
         events = self._poll.poll(0)
         if any(event & select.POLLERR for _, event in events):
             raise BrokenPipeError

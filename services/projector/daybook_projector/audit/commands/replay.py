@@ -54,10 +54,10 @@ class Options:
     show_default=True,
     help="The log to read. audit_log needs no Kafka, and with --org reads the org's entries only.",
 )
-@click.option("--schema", metavar="NAME", help=f"The schema to make.  [default: {DEFAULT_SCHEMA}]")
-@click.option("--replace", is_flag=True, help="Replace the replay that the schema has.")
+@click.option("--schema", metavar="NAME", help=f"The schema to create.  [default: {DEFAULT_SCHEMA}]")
+@click.option("--replace", is_flag=True, help="Replace the earlier replay in the schema.")
 @click.option("--drop", is_flag=True, help="Remove the schema of an earlier replay, and do nothing else.")
-@click.option("--diff", is_flag=True, help="Make no schema, but show what changed from then until now.")
+@click.option("--diff", is_flag=True, help="Create no schema; show what has changed since then.")
 @click.option(
     "--limit",
     type=click.IntRange(0, 100_000),
@@ -82,20 +82,20 @@ def replay(  # noqa: PLR0913 - one for each option
 
     Example: daybook audit replay --as-of 2026-11-22T15:10:13Z, then SELECT * FROM daybook_replay.orgs.
 
-    A time means all entries of every partition up to it. Give its time zone: Z for UTC, or an offset such as +01:00;
-    none is assumed. "2026-11-22 15:10Z" is understood too.
+    A time includes the entries of every partition up to it. It needs a time zone: Z for UTC, or an offset such as
+    +01:00. The form "2026-11-22 15:10Z" is accepted too.
 
-    A position means the entries of its partition up to it. The other partitions are cut at the time if one is given as
-    well, and else at the time of the last entry named: 3.1042 alone is the moment of that entry.
+    A position includes the entries of its partition up to it. The other partitions end at the time, if you give one
+    too, or else at the time of the last entry that you name: 3.1042 alone means the moment of that entry.
 
-    An org in quarantine is as it was, without the entry that could not be applied and those after it. Only a schema
-    that a replay made is ever replaced or removed. The login needs CREATE on the database, but not for --diff.
+    For an org in quarantine, the entry that could not be applied and those after it are left out. The command never
+    replaces or removes a schema that a replay did not make. The login needs CREATE on the database, except for --diff.
 
-    Exits with 0 when done, with 2 if it cannot be done, and with 130 if interrupted; then nothing is left behind.
+    Exits with 0 when done, with 2 if it cannot be done, and with 130 if interrupted, which leaves nothing behind.
     """
     _check_usage(as_of, drop=drop, diff=diff, makes=replace or schema is not None, narrows=org is not None)
     if as_json and not diff:
-        raise click.UsageError("--json goes with --diff")
+        raise click.UsageError("--json needs --diff")
     org_id = None if org is None else str(org)
     options = Options(as_of, org_id, log, DEFAULT_SCHEMA if schema is None else schema, replace, limit, as_json)
     _run(_drop(options.schema) if drop else _diff(options) if diff else _replay(options))
@@ -114,7 +114,7 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 def _check_usage(as_of: tuple[str, ...], *, drop: bool, diff: bool, makes: bool, narrows: bool) -> None:
     if drop and (as_of or diff or narrows):
-        raise click.UsageError("--drop goes with --schema only")
+        raise click.UsageError("--drop allows no other option than --schema")
     if not drop and not as_of:
         raise click.UsageError("give --as-of, a time or a position, or --drop")
     if diff and makes:

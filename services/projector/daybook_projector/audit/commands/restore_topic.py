@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from daybook_projector.audit.restoring.run import Plan
 
 DONE, REFUSED, UNFINISHED, INTERRUPTED = 0, 1, 2, 130
-REPEAT = "run the same command again: it goes on from there"
+REPEAT = "run the same command again: it continues where it stopped"
 
 
 @click.command("restore-topic")
@@ -29,24 +29,25 @@ REPEAT = "run the same command again: it goes on from there"
 def restore_topic(*, lose_unprojected: bool, yes: bool) -> None:
     """Write the log topic again from audit_log, with identical bytes and hashes.
 
-    For a topic that is lost, or was cut or damaged and then deleted: the topic must be missing or empty. It is created
-    with the right settings. Nothing is ever deleted. docs/disasters.md has the whole procedure.
+    Use it for a topic that is lost, or that was truncated or damaged and then deleted. The topic must be missing or
+    empty. The command creates it with the right settings, and never deletes anything. docs/disasters.md has the whole
+    procedure.
 
-    Stop both services first. Every entry is verified before anything is written: if one is missing, altered or
-    redacted, the command names it and changes nothing. What was written is read back and compared; then the offsets in
-    the checkpoints are set in one transaction.
+    Stop both services first. The command verifies every entry before it writes anything. If one is missing, altered or
+    redacted, it names that entry and changes nothing. It reads back what it wrote and compares it, and then sets the
+    offsets in the checkpoints in one transaction.
 
-    Once a topic is gone, nothing tells whether it ended with entries that were not projected. So the command asks for
+    Once a topic is lost, nobody can know whether it ended with entries that were not projected. So the command asks for
     --lose-unprojected, unless the topic already has every entry.
 
-    You can interrupt, kill and repeat it at any time. A topic that has only the first entries, as an interrupted run
-    leaves it, is completed.
+    You can interrupt, kill and repeat the command at any time. If the topic has only the first entries, as after an
+    interrupted run, the command completes it.
 
-    Needs in Kafka the rights to create the topic, to write and read it, and to describe both services' groups; in
-    PostgreSQL those of the projector.
+    In Kafka, it needs the rights to create the topic, to write and read it, and to describe both services' groups. In
+    PostgreSQL, it needs the rights of the projector.
 
-    Exits with 0 if the topic is restored, with 1 if it refuses and has changed nothing, and with 2 if it could not
-    finish.
+    Exits with 0 if the topic is restored, with 1 if the command refuses and has changed nothing, and with 2 if it could
+    not finish.
     """
     settings = server_settings()
     try:
@@ -94,5 +95,5 @@ def _print_plan(plan: "Plan") -> None:
 
 
 def _progress(total: int, word: str) -> AbstractContextManager[Advance]:
-    """On a terminal only."""
+    """A progress bar, on a terminal only."""
     return progress(total, word) if sys.stderr.isatty() else nullcontext(lambda _: None)

@@ -26,7 +26,7 @@ _POSITION = re.compile(r"(\d{1,9})\.(-1|\d{1,15})", re.ASCII)
 
 
 def _positions(_ctx: click.Context, _param: click.Parameter, given: tuple[str, ...]) -> dict[int, int]:
-    """By partition."""
+    """The position given for each partition."""
     found = {}
     for text in given:
         position = _POSITION.fullmatch(text)
@@ -50,13 +50,13 @@ def _positions(_ctx: click.Context, _param: click.Parameter, given: tuple[str, .
 def tail(org: UUID | None, positions: dict[int, int], *, as_json: bool) -> None:
     """Print the entries of the log as they are appended, one line each.
 
-    Begins with the next entry; partitions named by --after begin after that position. Only entries that belong to the
-    log are shown, never void records. Within a partition, entries come in order. While Kafka is away it waits.
+    Begins with the next entry, or after the position that --after gives for a partition. Shows only entries that belong
+    to the log, never void records. Within a partition, entries come in order. Waits while Kafka cannot be reached.
 
-    Needs Kafka. With PostgreSQL it begins at once; without it, it first reads the whole log.
+    Needs Kafka. If PostgreSQL can be reached too, it begins at once; if not, it first reads the whole log.
 
-    Ends on Ctrl-C, SIGTERM, or when the reader of its output has gone, with exit code 0 and a line on standard error
-    that says how to go on from there. Exits with 1 if the log is not the one that was projected.
+    Ends on Ctrl-C or SIGTERM, or when the reader of its output has gone. It then prints on standard error how to
+    continue from there, and exits with 0. It exits with 1 if the log is not the one that was projected.
     """
     settings = server_settings()
     partitions = _partitions(settings, org)
@@ -77,7 +77,7 @@ def _partitions(settings: Settings, org: UUID | None) -> Iterable[int]:
 
 
 class _Session:
-    """`_shown`: by partition, the position up to which everything was printed."""
+    """`_shown`: for each partition, the position up to which everything was printed."""
 
     def __init__(self, settings: Settings, partitions: Iterable[int], org_id: str | None, show: "ShowLine") -> None:
         self._settings = settings
@@ -89,7 +89,9 @@ class _Session:
         self._output = Output(sys.stdout.fileno())
 
     async def run_until_signal(self, positions: Mapping[int, int]) -> None:
-        """Raises BrokenPipeError, and `DaybookError` if the log cannot be followed."""
+        """Raises BrokenPipeError if the reader of the output has gone, and `DaybookError` if the log cannot be
+        followed.
+        """
         following = asyncio.ensure_future(self._follow(positions))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, following.cancel)
@@ -110,7 +112,7 @@ class _Session:
             async for page in pages:
                 for partition, entries in page.items():
                     await self._print(entries)
-                    # No signal comes between: it only shows where something is waited for.
+                    # A signal cancels only at an `await`, so it cannot come between these two lines.
                     self._shown[partition] = max(places[partition].head.position, places[partition].shown_position)
                 self._note_return(page)
                 self._output.check_reader()

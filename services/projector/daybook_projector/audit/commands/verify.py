@@ -30,14 +30,14 @@ SCOPES = ("topic", "audit_log", "tables")
     "scopes",
     type=click.Choice(SCOPES),
     multiple=True,
-    help="Verify this, and fail if it cannot be reached. Repeatable.  [default: all whose server can be reached]",
+    help="Verify only this, and fail if its server cannot be reached. Repeatable.  [default: all that can be reached]",
 )
 @click.option("--org", type=click.UUID, help="Verify the entries and rows of one org only.")
 @click.option(
     "--since",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Verify only the entries after this certificate, and that they continue it. Tables are not compared. "
-    "An export is read whole, and must have the certified entries.",
+    help="Verify only the entries after this certificate, and that they continue its log. Compares no tables. "
+    "With --export, reads the whole export, which must have the certified entries too.",
 )
 @click.option(
     "--certificate",
@@ -69,11 +69,11 @@ def verify(
     Reads everything in one consistent snapshot while the system runs, and changes nothing. docs/auditing.md says what
     is proven and what is not.
 
-    With --export it verifies an exported folder, and docs/verify.md says what is checked and printed. An export can
-    also be verified by a program of your own: docs/examples/verify.mjs is one.
+    With --export it verifies an exported folder; docs/verify.md says what it checks and prints. You can also verify an
+    export with a program of your own: docs/examples/verify.mjs is one.
 
-    Exits with 0 if all is valid, with 1 if anything is not (the last line names the first bad place), and with 2 if
-    something could not be checked.
+    Exits with 0 if everything is valid, with 1 if anything is invalid (the last line names the first bad place), and
+    with 2 if something could not be checked.
     """
     if org is not None and (since is not None or certificate_file is not None or as_json):
         raise click.UsageError("--org gives no certificate: use it without --since, --certificate and --json")
@@ -152,5 +152,5 @@ def _earlier(path: Path) -> "CertificateFile":
 
 
 def _progress(total: int, word: str) -> AbstractContextManager[Advance]:
-    """On a terminal only."""
+    """A progress bar, on a terminal only."""
     return progress(total, word) if sys.stderr.isatty() else nullcontext(lambda _: None)

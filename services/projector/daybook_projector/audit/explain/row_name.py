@@ -15,12 +15,12 @@ _ALIASES: Final = {"auth_users": AUTH_USERS.name, "users": AUTH_USERS.name}
 
 
 class MalformedRowName(DaybookError):
-    """There is no such table, or no such key in it. The message says which there are."""
+    """The table does not exist, or the key does not fit the table. The message says what to give."""
 
 
 @dataclass(frozen=True, slots=True)
 class RowName:
-    """`table`: with its schema. `key`: the primary key's ids, in lower case. Passes between processes."""
+    """`table` has its schema. `key` has the ids of the primary key, in lower case. Passes between processes."""
 
     table: str
     key: tuple[str, ...]
@@ -34,7 +34,7 @@ class RowName:
 
 
 def read_row_name(table: str, key: Sequence[str]) -> RowName:
-    """The table with or without `public.`. Raises `MalformedRowName`."""
+    """Accepts the table with or without `public.`. Raises `MalformedRowName`."""
     name = _table_name(table.strip().lower())
     columns = _BY_NAME[name].key
     if len(key) != len(columns):

@@ -27,8 +27,8 @@ Show = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """`until`: by partition read, its last projected position. `is_live_same`: whether the live row is what the log
-    says.
+    """`until`: the last projected position of each partition that was read. `is_live_same`: whether the live row is
+    what the log says.
     """
 
     name: RowName
@@ -56,7 +56,7 @@ async def explain_row(settings: Settings, name: RowName, org_id: str | None, log
         reading = partial(_read, settings, snapshot, name, log, show)
         history = await reading(search)
         if not history.steps and org_id is None and len(search.partitions) < settings.partitions:
-            # A row that was tampered with may lead to the wrong place.
+            # A row that was tampered with may name the wrong org.
             search = everywhere(settings.partitions)
             history = await reading(search)
         with translated():

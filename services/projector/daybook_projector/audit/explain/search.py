@@ -39,9 +39,9 @@ _ORG_OF: Final[Mapping[Table, str]] = {
          WHERE a.id = $1
     """,
 }
-"""The live row's org, by the first id of its key."""
+"""For each table, a query for the org of a live row, by the first id of the row's key."""
 
-# The partial index on raised alerts serves the first; the other scans the table, in the server and without sorting.
+# The partial index on raised alerts serves the first query. The second scans the table on the server, without sorting.
 _RAISED: Final = """
 SELECT org_id::text FROM public.audit_log
  WHERE entity_id = $1 AND action = 'RAISE_ALERT' AND result = 'success' LIMIT 1
@@ -57,12 +57,12 @@ _NOUNS: Final[Mapping[Table, str]] = {
     DLQ_EVENTS: "dlq_event",
     INTEGRATION_ALERTS: "integration_alert",
 }
-"""Of the tables whose rows go."""
+"""The entity types of the tables whose rows can be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """`how`: how the org was found, for people. `org_id` is None if it was not; then all partitions are read."""
+    """`how` tells people how the org was found. If it was not found, `org_id` is None and all partitions are read."""
 
     partitions: tuple[int, ...]
     org_id: str | None

@@ -18,7 +18,7 @@ from daybook_projector.projections.fold import Folds
 
 Deed = Literal["inserted", "updated", "deleted", "cascaded", "unchanged", "not applied"]
 """`cascaded`: deleted with the row that it referred to. `unchanged`: written with the values that it had already. `not
-applied`: the org was in quarantine.
+applied`: ignored, because the org was in quarantine.
 """
 
 Columns = Mapping[str, tuple[Value, Value]]
@@ -26,8 +26,8 @@ Columns = Mapping[str, tuple[Value, Value]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry that touched the row. `columns`: each changed column's value before and after. `reason`: why it had
-    this effect, if that is not plain.
+    """One entry that touched the row. `columns`: the value of each changed column before and after. `reason`: why the
+    entry had this effect, if that is not obvious.
     """
 
     partition: int
@@ -49,8 +49,9 @@ class Step:
 
 @dataclass(slots=True)
 class RowHistory:
-    """`row` is None if it does not exist (any more); then `last_row` is what it was. `origins`: by column, the index of
-    the step that set the value of `row` or `last_row`. `redacted`: places of entries whose effect is not known.
+    """`row` is None if the row does not exist (any more); `last_row` then has its last values. `origins`: for each
+    column, the index of the step that set its value in `row` or `last_row`. `redacted`: places of entries whose effect
+    is not known.
     """
 
     steps: list[Step] = field(default_factory=list)
@@ -61,8 +62,8 @@ class RowHistory:
 
 
 class RowTrace:
-    """Follows one row through the entries of one partition. `frozen`: by org in quarantine, the position of its poison
-    entry.
+    """Follows one row through the entries of one partition. `frozen`: for each org in quarantine, the position of its
+    poison entry.
     """
 
     def __init__(self, name: RowName, partition: int, folds: Folds, frozen: Mapping[str, int]) -> None:
@@ -153,8 +154,8 @@ class RowTrace:
 
 
 def merged(histories: Iterable[RowHistory]) -> RowHistory:
-    """Of several partitions' histories, only one has the row, unless an entry stands in the wrong partition: that one
-    is poison, and does nothing.
+    """The history of the partition that has the row. Another partition has steps only if an entry is in the wrong
+    partition; such an entry is poison and changes nothing.
     """
     found = [history for history in histories if history.steps]
     chosen = max(found, key=lambda history: (history.last_row is not None, len(history.steps)), default=RowHistory())
@@ -163,12 +164,12 @@ def merged(histories: Iterable[RowHistory]) -> RowHistory:
 
 
 def shown(table: Table, column: str, value: Value) -> Any:
-    """As JSON: documents as their values."""
+    """The value as JSON. A JSON document becomes a value instead of a text."""
     return orjson.loads(value) if table.columns[column] == "jsonb" and isinstance(value, str) else value
 
 
 def _changed(table: Table, before: Row | None, after: Row | None) -> Columns:
-    """All columns of a row that appears or goes."""
+    """The changed columns: all columns of a row that was inserted or deleted."""
     old, new = before or {}, after or {}
     return {
         column: (old.get(column), new.get(column))

@@ -9,7 +9,7 @@ from daybook_projector.audit.exports.tabular import COLUMNS, Cell, row_of
 from daybook_projector.audit.log.place import SourceRecord
 
 FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""With these at the beginning of a cell, spreadsheets take it for a formula, and run it when the file is opened."""
+"""A spreadsheet takes a cell that begins with one of these for a formula, and runs it when the file is opened."""
 
 
 class CsvFile:
@@ -21,7 +21,7 @@ class CsvFile:
         self._write([row_of(*record[:2], record.value) for record in records if record.value is not None])
 
     def finish(self) -> None:
-        """Nothing follows."""
+        """Writes nothing: CSV needs no end."""
 
     def _write(self, rows: Sequence[Sequence[Cell]]) -> None:
         text = StringIO(newline="")
@@ -30,5 +30,5 @@ class CsvFile:
 
 
 def _defused(cell: Cell) -> Cell:
-    """A quote in front makes it text for a spreadsheet."""
+    """With a quote in front, a spreadsheet takes the cell for text."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell

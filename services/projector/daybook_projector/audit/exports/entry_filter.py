@@ -9,7 +9,7 @@ from daybook_projector.audit.exports.manifest import Filter
 
 
 class _Columns(msgspec.Struct, gc=False):
-    """Of any entry, whatever its columns hold."""
+    """The columns that a filter looks at, whatever values they hold."""
 
     org_id: object = None
     created_at: object = None
@@ -22,7 +22,9 @@ _COLUMNS: Final = msgspec.json.Decoder(_Columns)
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """`since`, `until`: as entries have `created_at`; from `since` on, and before `until`. Empty means any."""
+    """Matches entries from `since` on and before `until`, both in the form of `created_at`. An empty criterion matches
+    every entry.
+    """
 
     org_id: str | None = None
     since: str | None = None
@@ -31,7 +33,7 @@ class EntryFilter:
     results: frozenset[str] = field(default=frozenset())
 
     def as_json(self) -> Filter | None:
-        """None if every entry meets it."""
+        """The criteria; None if every entry meets the filter."""
         members = {
             "org_id": self.org_id,
             "since": self.since,
@@ -42,7 +44,7 @@ class EntryFilter:
         return {name: member for name, member in members.items() if member} or None
 
     def meets(self, value: bytes) -> bool:
-        """`value`: the JCS bytes of an entry. One without a column meets no criterion of it."""
+        """`value`: the JCS bytes of an entry. An entry without a column meets no criterion for that column."""
         found = _COLUMNS.decode(value)
         return (
             (self.org_id is None or found.org_id == self.org_id)

@@ -15,7 +15,7 @@ from daybook_projector.audit.log.place import SourceRecord
 
 Advance = Callable[[int], object]
 Cut = Mapping[int, int]
-"""By partition: the position of the last entry."""
+"""The position of the last entry of each partition."""
 
 
 class Incomplete(DaybookError):
@@ -46,7 +46,9 @@ async def write_files(
 async def _complete(
     pages: AsyncIterator[list[SourceRecord]], partition: int, cut: Cut
 ) -> AsyncGenerator[list[SourceRecord]]:
-    """The pages, if they have each position up to the cut once, in order, and with its bytes."""
+    """Passes the pages on. Raises `Incomplete` unless they have each position up to the cut once, in order, and with
+    its bytes.
+    """
     following = 0
     async for page in pages:
         for record in page:
@@ -61,4 +63,4 @@ async def _complete(
 
 
 def _incomplete(reason: str) -> Incomplete:
-    return Incomplete(f"{reason}; `daybook audit verify` says more")
+    return Incomplete(f"{reason}; run `daybook audit verify` for details")

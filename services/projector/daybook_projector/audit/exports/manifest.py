@@ -17,7 +17,7 @@ from daybook_projector.audit.checks.readable import readable_object
 VERSION: Final = 1
 KIND: Final = "daybook-export"
 COPY_KIND: Final = "daybook-copy"
-"""Of copies as tables, which cannot be verified: they do not hold the entries' bytes."""
+"""The kind of copies as tables, which cannot be verified because they do not hold the bytes of the entries."""
 
 MANIFEST: Final = "manifest.json"
 
@@ -31,12 +31,12 @@ _HEX: Final = frozenset("0123456789abcdef")
 
 
 class OtherKind(DaybookError):
-    """The manifest of something else, or of a later version."""
+    """The manifest is not that of an export, or has a later version."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """`first`, `last`: positions. `sha256`: of the file's bytes."""
+    """`first` and `last` are positions. `sha256` is the hash of the bytes of the file."""
 
     name: str
     partition: int
@@ -48,7 +48,7 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`made_at`: as entries have `created_at`. `filter`: None if the whole log was exported."""
+    """`made_at` has the form of `created_at`. `filter` is None if the whole log was exported."""
 
     made_at: str
     source: Source
@@ -68,7 +68,9 @@ def file_name(partition: int, ending: str = "jsonl") -> str:
 
 
 def encode_manifest(manifest: Manifest, table_format: str | None = None) -> bytes:
-    """JCS, with the digest. `table_format`: of a copy, which is of another kind."""
+    """The JCS of the manifest, with its digest. `table_format`: the format of a copy as tables, which is of another
+    kind.
+    """
     members: dict[str, Any] = {
         "v": VERSION,
         "kind": KIND,
@@ -83,7 +85,7 @@ def encode_manifest(manifest: Manifest, table_format: str | None = None) -> byte
 
 
 def check_manifest(value: bytes) -> CheckedManifest:
-    """Raises `OtherKind`. The files are not looked at."""
+    """Checks the manifest only, not the files. Raises `OtherKind`."""
     members = readable_object(value)
     if members is None:
         return _unreadable()
@@ -122,7 +124,7 @@ def _digest(members: Mapping[str, Any]) -> str:
 
 
 def _manifest(members: dict[str, Any]) -> Manifest | None:
-    """None if a member is missing, surplus or of another form."""
+    """None if a member is missing, surplus or of the wrong form."""
     made_at, files = members.get("made_at"), members.get("files")
     is_formed = (
         members.keys() == _MEMBERS
@@ -157,7 +159,7 @@ def _is_file(file: object) -> bool:
 
 
 def _is_count(found: object) -> bool:
-    """Whether it is a number that JCS writes as an integer from 0 to 2**53 - 1: `1.0` is one, too."""
+    """Whether JCS writes the value as an integer from 0 to 2**53 - 1. It does so for `1.0` too."""
     return type(found) in {int, float} and 0 <= found <= MAX_SAFE_INTEGER and found == int(found)  # type: ignore[operator, call-overload]  # type() narrows nothing
 
 

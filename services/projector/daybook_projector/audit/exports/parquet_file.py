@@ -36,7 +36,7 @@ def require_pyarrow() -> Any:
 
 
 class ParquetFile:
-    """`created_at` is a time in microseconds, UTC; null if it is none."""
+    """`created_at` is a time in microseconds, UTC; null if the entry has no such time."""
 
     def __init__(self, file: RawIOBase) -> None:
         self._pa, parquet = require_pyarrow()

@@ -47,8 +47,8 @@ COLUMNS: Final = (
 
 
 def row_of(partition: int, position: int, value: bytes) -> tuple[Cell, ...]:
-    """In the order of COLUMNS. `data` is JCS text. What has another type than its column is JCS text too; in a column
-    of integers it is None.
+    """The cells in the order of COLUMNS. `data` is JCS text. A value of another type than its column is JCS text too,
+    or None in a column of integers.
     """
     entry = _object(parse_as_ecmascript(value.decode()))
     metadata = _object(entry.get("metadata_json"))

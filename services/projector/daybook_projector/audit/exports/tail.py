@@ -1,5 +1,5 @@
-"""Follows the log live: starts in, pages of new entries out, as they are admitted. Void records never show. Outages are
-waited out; what has been given is never given again.
+"""Follows the log live: starts in, pages of new entries out, as they are admitted. Skips void records, waits during
+outages, and never yields an entry twice.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ Page = list[Admitted]
 
 @dataclass(slots=True)
 class LogReading:
-    """Where the reading of a partition has come. Entries at or before `shown_position`, or below `shown_offset`, are
-    read but not given.
+    """How far a partition has been read. Entries up to `shown_position`, and those at offsets below `shown_offset`, are
+    read but not yielded.
     """
 
     head: Head
@@ -41,7 +41,7 @@ class LogReading:
     voids: int = 0
 
     def take(self, partition: int, record: ConsumerRecord[bytes, bytes]) -> Admitted | None:
-        """The entry, if the record is one that is to be given. Raises `LogChanged`."""
+        """The entry, if it is to be yielded. Raises `LogChanged`."""
         self.next_offset = record.offset + 1
         admitted = admit(self.head, partition, record.value)
         if isinstance(admitted, VoidReason):
@@ -56,8 +56,8 @@ class LogReading:
 async def follow(
     settings: Settings, places: Mapping[int, LogReading], note_outage: Callable[[KafkaAway], object]
 ) -> AsyncGenerator[dict[int, Page]]:
-    """By partition, the new entries in order; empty while there are none. Updates `places`. Never ends; raises
-    `LogChanged` if entries that were read are gone.
+    """Yields the new entries of each partition in order, or no entries while there are none. Updates `places`. Never
+    ends. Raises `LogChanged` if entries that were read are gone.
     """
     while True:
         try:
@@ -71,7 +71,7 @@ async def follow(
 
 
 async def _follow_once(settings: Settings, places: Mapping[int, LogReading]) -> AsyncGenerator[dict[int, Page]]:
-    """Until Kafka fails."""
+    """Follows the log until Kafka fails."""
     topic = Topics(settings.topic_prefix).audit_log
     sources = {TopicPartition(topic, partition): place for partition, place in places.items()}
     reader = consumer(settings, "daybook-audit", reset="none")

@@ -1,5 +1,5 @@
-"""Where following the log begins: asked-for positions in, a place for each partition out. A stored checkpoint saves
-reading the log from its beginning.
+"""Finds where to begin to follow the log: the positions asked for in, a place for each partition out. With a stored
+checkpoint, the log need not be read from its beginning.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -16,7 +16,7 @@ from daybook_projector.audit.exports.manifest import MANIFEST, ExportFile, Manif
 from daybook_projector.audit.log.place import SourceRecord
 
 PRIVATE: Final = 0o600
-"""Exports hold what tenants wrote."""
+"""The file mode. Only the owner can read an export, because it holds what tenants wrote."""
 
 
 class ExportUnwritable(DaybookError):
@@ -55,7 +55,7 @@ class HashingFile(RawIOBase):
         return self._digest.hexdigest()
 
     def sync(self) -> None:
-        """Afterwards the bytes are on the disk."""
+        """Forces the bytes to the disk."""
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -65,7 +65,7 @@ class HashingFile(RawIOBase):
 
 
 class JsonLines:
-    """The entries' own bytes, a line each."""
+    """The bytes of the entries, one entry a line."""
 
     def __init__(self, file: RawIOBase) -> None:
         self._file = file
@@ -74,7 +74,7 @@ class JsonLines:
         self._file.write(b"".join(b"%b\n" % record.value for record in records if record.value is not None))
 
     def finish(self) -> None:
-        """Nothing follows."""
+        """Writes nothing: JSON lines need no end."""
 
 
 class PartitionFile:
@@ -119,7 +119,7 @@ class PartitionFile:
 
 
 class FolderWriter:
-    """Use it as a context. Raises `ExportUnwritable`. Left without `finish`, the folder has no manifest."""
+    """A context manager. Its methods raise `ExportUnwritable`. Without `finish`, the folder gets no manifest."""
 
     def __init__(self, folder: Path, encoder: Callable[[HashingFile], Encoder], ending: str = "jsonl") -> None:
         self._folder = folder
@@ -142,7 +142,7 @@ class FolderWriter:
             self._file.abandon()
 
     def begin(self, partition: int) -> PartitionFile:
-        """The file before it must be finished."""
+        """The previous file must be finished."""
         self._file = PartitionFile(self._folder / file_name(partition, self._ending), partition, self._encoder)
         return self._file
 

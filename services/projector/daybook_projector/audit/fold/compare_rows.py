@@ -16,12 +16,12 @@ from daybook_projector.audit.fold.store import key_texts
 from daybook_projector.projections.changes import Table
 
 FoldedRow = tuple[bytes, bytes]
-"""Key and JCS, as of `PartitionFold.rows`."""
+"""The key and the JCS of a row, as `PartitionFold.rows` yields them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TableTotals:
-    """Of a live table. Unhashable rows count, but have no part in the digest."""
+    """The row count and digest of a live table. Unhashable rows are counted, but have no part in the digest."""
 
     name: str
     rows: int
@@ -39,7 +39,7 @@ async def compare_table(
 
 
 def table_name(table: Table) -> str:
-    """As findings and certificates have it."""
+    """The name of the table in findings and certificates."""
     return table.name.removeprefix("public.")
 
 
@@ -121,5 +121,5 @@ def _shown_row(row: bytes | None) -> object:
 
 
 def _are_equal(one: object, other: object) -> bool:
-    """As JSON: true is not 1."""
+    """Compares values as JSON: true is not 1."""
     return canonical_bytes(one) == canonical_bytes(other)

@@ -23,18 +23,20 @@ from daybook_projector.projections.fold import Folds
 
 CHANGING_KIB: Final = 16 * 1024
 READING_KIB: Final = 1024
-"""SQLite's cache, while entries are taken and while rows are read in order."""
+"""The size of the SQLite cache while entries are taken, and while rows are read in order."""
 
 NO_ORG: Final = ""
-"""The org of a `Poison` whose entry has none. Such an entry quarantines nothing, but stops the projector."""
+"""The org of a `Poison` whose entry names none. Such an entry quarantines no org, but stops the projector."""
 
 MAX_HELD: Final = 8 * 1024 * 1024
-"""Characters of entries and rows in memory. An entry's metadata has all values of the rows that it inserts."""
+"""The most characters of entries and rows in memory. The metadata of an entry holds all values of the rows that it
+inserts.
+"""
 
 
 class PartitionFold:
-    """`folder` may have the files of an earlier fold of the partition, which is then continued. `frozen`: by org in
-    quarantine, in lower case, the position of its poison entry. One thread at a time.
+    """`folder` may have the files of an earlier fold of the partition, which is then continued. `frozen`: for each org
+    in quarantine, in lower case, the position of its poison entry. Use it in one thread at a time.
     """
 
     def __init__(
@@ -79,12 +81,12 @@ class PartitionFold:
         return self._store.stored(table)
 
     def find(self, table: Table, key: Key) -> Row | None:
-        """JSON columns as JCS text."""
+        """The row with this key, with JSON columns as JCS text."""
         self._bound()
         return self._rows.find(table, key)
 
     def close(self) -> None:
-        """The files stay."""
+        """Leaves the files in the folder."""
         self._rows.write()
         self._store.close()
 
@@ -138,8 +140,8 @@ class PartitionFold:
 
 
 def merged_rows(folds: Iterable[PartitionFold], table: Table) -> Generator[tuple[bytes, bytes], None, None]:
-    """The rows of several partitions, in key order. If two partitions have different rows with one key, which cannot
-    both be in the table, both are given. Close it before the folds.
+    """The rows of several partitions, in key order. If two partitions have different rows with the same key, which the
+    table cannot both have, both are yielded. Close the generator before the folds.
     """
     last: tuple[bytes, bytes] | None = None
     for row in merge(*(fold.rows(table) for fold in folds)):

@@ -11,7 +11,9 @@ from daybook_projector.projections.changes import FoldError, Insert, Row, Value
 
 
 def kept_rows(entry: PartitionEntry) -> Iterable[Insert]:
-    """The columns of an entry that cannot be trusted may be written otherwise than PostgreSQL returns them."""
+    """Returns values in the form in which PostgreSQL returns them. An entry that cannot be trusted may write them in
+    another form.
+    """
     inserts = key_inserts([entry])
     return (_normalised(insert) for insert in inserts) if isinstance(entry.columns, LooseEntry) else inserts
 
@@ -30,7 +32,7 @@ def _value(sql_type: str, value: Value) -> Value:
 
 
 def _utc(text: str) -> str:
-    """In UTC, with six fraction digits and `Z`. Raises `FoldError`."""
+    """The time in UTC, with six fraction digits and `Z`. Raises `FoldError`."""
     try:
         moment = datetime.fromisoformat(text).astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -27,13 +27,13 @@ _OF_ORG: Final[Mapping[Table, str]] = {
     SYNC_RUNS: _OF_ITS_CONNECTIONS,
     DLQ_EVENTS: _OF_ITS_CONNECTIONS,
 }
-"""Which rows belong to an org, where the table has no org_id. Users belong to none."""
+"""For each table without org_id: the condition in SQL that a row belongs to the org $1. Users belong to no org."""
 
 
 async def live_rows(
     connection: Connection, table: Table, org_id: str | None = None
 ) -> AsyncGenerator[list[LiveRow], None]:
-    """Nothing else may use the connection until all are read or this is closed. Wrap it in `translated`."""
+    """Nothing else may use the connection until the generator ends or is closed. Wrap it in `translated`."""
     read = RowReader(table).read
     arguments = () if org_id is None else (org_id,)
     async with aclosing(copied_rows(connection, _query(table, of_org=org_id is not None), *arguments)) as rows:
@@ -47,7 +47,7 @@ def is_of_org(table: Table, row: str) -> str:
 
 
 def _query(table: Table, *, of_org: bool) -> str:
-    """A key's uuids are ordered as their bytes."""
+    """PostgreSQL orders uuids by their bytes, as the fold orders keys."""
     condition = f"WHERE {is_of_org(table, 'live')}" if of_org else ""
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     return f"SELECT {columns} FROM {table.name} AS live {condition} ORDER BY {key}"  # noqa: S608 - names of our own tables

@@ -26,4 +26,4 @@ PARENTS: Final[Mapping[Table, tuple[tuple[str, Table], ...]]] = {
     DLQ_EVENTS: (("connection_id", SOURCE_CONNECTIONS),),
     INTEGRATION_ALERTS: (("project_id", PROJECTS),),
 }
-"""By table: each column that refers to a row of another table, and that table."""
+"""For each table, the columns that refer to a row of another table, each with that table."""

@@ -12,10 +12,10 @@ from daybook_projector.projections.changes import Change, Delete, FoldError, Ins
 from daybook_projector.projections.fold import TABLES
 
 LARGEST_INTEGER: Final = 2**31 - 1
-"""Of a column of type integer."""
+"""The largest value of a column of type integer."""
 
 ROW_CHARACTERS: Final = 500
-"""What a row takes besides its text."""
+"""How many characters to count for a row in addition to its text."""
 
 _CHILDREN: Final[Mapping[Table, tuple[Table, ...]]] = {
     parent: tuple(table for table in TABLES if table.cascades_from is not None and table.cascades_from[1] is parent)
@@ -26,7 +26,7 @@ _INTEGERS: Final[Mapping[Table, tuple[str, ...]]] = {
 }
 
 UniqueValue = tuple[Table, tuple[Value, ...]]
-"""A table, and values of its `unique` columns. No change of a row changes them."""
+"""A table and the values of its `unique` columns, which never change in a row."""
 
 
 class MadeKeys:
@@ -35,7 +35,7 @@ class MadeKeys:
     """
 
     def __init__(self, *, is_complete: bool) -> None:
-        """`is_complete`: all rows are added. If not, every key may be there."""
+        """`is_complete`: all rows will be added. If not, `may_have` is true for every key."""
         self._bits = bytearray(2**23 if is_complete else 0)
 
     def add(self, key: Key) -> None:
@@ -49,8 +49,8 @@ class MadeKeys:
 
 
 class RowCache:
-    """`keep` or `undo` ends each group of changes: those of one entry. `held`: how many characters of rows are in
-    memory. Whoever applies changes adds those of the changes.
+    """`keep` or `undo` ends a group of changes, which are those of one entry. `held`: how many characters of rows are
+    in memory. The caller adds the characters of the changes that it applies.
     """
 
     def __init__(self, store: RowStore) -> None:
@@ -85,7 +85,7 @@ class RowCache:
                 assert_never(change)
 
     def keep(self) -> None:
-        """The rows that cascade from deleted rows go too."""
+        """Also deletes the rows that cascade from deleted rows."""
         self._before.clear()
         if self._deleted_parents:
             self._cascade()

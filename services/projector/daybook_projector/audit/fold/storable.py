@@ -6,7 +6,7 @@ from typing import Final
 from daybook_projector.projections.changes import Change, Delete, FoldError, Insert
 
 NUL_ESCAPE: Final = "\\u0000"
-"""A canonical record without it holds no NUL."""
+"""A canonical record without this text holds no NUL."""
 
 _NUL_IN_JSON: Final = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 

@@ -17,11 +17,11 @@ _FROZEN: Final = "CREATE TABLE IF NOT EXISTS frozen (org_id TEXT PRIMARY KEY, po
 _FREEZE: Final = "INSERT OR REPLACE INTO frozen VALUES (?, ?)"
 
 StoredRow = Row | None
-"""None: there is no such row."""
+"""None if there is no such row."""
 
 
 class RowStore:
-    """One thread at a time. A file that exists is continued."""
+    """Use it in one thread at a time. An existing file is continued."""
 
     def __init__(self, path: Path) -> None:
         self.is_new = not path.exists()
@@ -30,11 +30,11 @@ class RowStore:
         self._connection.executescript(_SETTINGS)
         for statement in _schema():
             self._connection.execute(statement)
-        # One transaction after another, as a read outside of one locks and unlocks the file.
+        # A transaction is always open, because every read outside of one locks and unlocks the file.
         self._connection.execute("BEGIN")
 
     def set_cache(self, kib: int) -> None:
-        """How many pages of the file stay in memory."""
+        """Limits how much of the file stays in memory."""
         if kib != self._cache_kib:
             self._cache_kib = kib
             self._connection.execute(f"PRAGMA cache_size = -{kib}")
@@ -56,7 +56,7 @@ class RowStore:
         return self._connection.execute(_select_unique(table), values).fetchone() is not None
 
     def write(self, rows: Mapping[Table, Mapping[Key, StoredRow]]) -> None:
-        """Puts each row in place of the one with its key, or deletes that one."""
+        """Replaces each row by its key. Deletes the row if the new one is None."""
         if not rows:
             return
         for table, changed in rows.items():
@@ -149,7 +149,7 @@ def _name(table: Table) -> str:
 
 
 def _schema() -> Iterator[str]:
-    """Names are quoted, as some are SQLite's words; values take no part in any statement."""
+    """Names are quoted, because some are keywords of SQLite. No statement contains values."""
     yield _FROZEN
     for table in TABLES:
         columns = ", ".join(f'"{column}"' for column in _others(table))

@@ -1,7 +1,7 @@
 """Streams a query's rows out of PostgreSQL by binary COPY: a query in, pages of raw fields out.
 
 COPY is faster than a cursor, and its binary form shows values as they are stored: every microsecond, both infinities.
-The reader's pace is the server's pace, so memory is bounded.
+The server sends no faster than the caller reads, so memory is bounded.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ _NULL: Final = -1
 
 
 async def copied_rows(connection: Connection, query: str, *arguments: object) -> AsyncGenerator[list[Fields], None]:
-    """The rows of a SELECT, in pages. Nothing else may use the connection meanwhile. Wrap it in `translated`. If it is
-    closed before its end, the connection is closed too.
+    """The rows of a SELECT, in pages. Nothing else may use the connection meanwhile. Wrap it in `translated`. If the
+    generator is closed before its end, the connection is closed too.
     """
     copying = _Copying(connection, query, arguments)
     rest = b""
@@ -52,14 +52,14 @@ class _Copying:
         self._task = asyncio.create_task(self._copy(query, arguments))
 
     async def next_chunk(self) -> bytes | None:
-        """None at the end. Raises the error of the COPY."""
+        """The next chunk; None at the end. Raises the error of the COPY."""
         chunk = await self._chunks.get()
         if chunk is None:
             await self._task
         return chunk
 
     async def end(self) -> None:
-        """Gives up the connection if not all was read: asyncpg 0.32 loses it when it ends a COPY early."""
+        """Closes the connection if rows are left: asyncpg 0.32 breaks a connection when it ends a COPY early."""
         self._is_ended = True
         while not self._chunks.empty():
             self._chunks.get_nowait()
@@ -81,7 +81,7 @@ class _Copying:
 
 
 def _split(data: bytes) -> tuple[list[Fields], bytes]:
-    """The whole rows at the beginning, and the rest."""
+    """The complete rows at the beginning of the data, and the rest of the data."""
     rows: list[Fields] = []
     start, length = 0, len(data)
     while (row := _row_at(data, start, length)) is not None:
@@ -92,7 +92,7 @@ def _split(data: bytes) -> tuple[list[Fields], bytes]:
 
 
 def _row_at(data: bytes, at: int, length: int) -> tuple[Fields | None, int] | None:
-    """A row and where the next one begins; no fields for the trailer; None if the row is not whole."""
+    """A row and where the next one begins. The trailer has no fields (None). Returns None if the row is incomplete."""
     if at + 2 > length:
         return None
     (count,) = _COUNT.unpack_from(data, at)

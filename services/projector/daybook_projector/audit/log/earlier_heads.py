@@ -1,5 +1,5 @@
-"""Finds the log's head at an earlier position without reading the log from its beginning: each entry names the hash of
-the one before it, so a checkpoint vouches for all entries before it. Read backwards, in blocks.
+"""Finds the log's head at an earlier position without reading the log from its beginning. Each entry names the hash of
+the entry before it, so a checkpoint vouches for all earlier entries. The log is read backwards, in blocks.
 """
 
 from typing import Final, NamedTuple
@@ -25,9 +25,9 @@ FROM_THE_BEGINNING: Final = Reached(GENESIS, 0)
 
 
 async def find_start(topic: TopicLog, partition: int, checkpoint: Checkpoint, position: int | None) -> Reached:
-    """A place from which the entries after `position` can be read under the admission rule: that position's, or an
-    earlier one if the checkpoint has not come so far. Of None, the checkpoint's. Raises `KafkaAway`, and `LogChanged`
-    if the log is not the one that was projected.
+    """Where to start reading, so that the admission rule yields the entries after `position`. This is the head at
+    `position`, or the head of the checkpoint if the checkpoint is earlier or `position` is None. Raises `KafkaAway`,
+    and `LogChanged` if the log is not the one that was projected.
     """
     first, end = await topic.bounds(partition)
     check_bounds(checkpoint.next_offset, first, end)

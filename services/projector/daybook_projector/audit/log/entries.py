@@ -1,5 +1,5 @@
-"""The entries of one partition as a fold takes them: the topic or `audit_log` in, pages of entries in log order out.
-What does not extend the log is skipped in the topic, where it is void, and refused in `audit_log`.
+"""The entries of one partition as a fold takes them: the topic or `audit_log` in, pages of entries in log order out. A
+record that does not extend the log is void in the topic, and is skipped. In `audit_log` such a record is an error.
 """
 
 from collections.abc import AsyncGenerator, Iterable
@@ -17,14 +17,16 @@ from daybook_projector.audit.log.topic import LogBroken, TopicLog
 from daybook_projector.partition.entry import PartitionEntry, poison_if_misplaced, read_partition_entry
 
 Pages = AsyncGenerator[list[PartitionEntry], None]
-"""Close it if it is not read to its end: nothing else can use its connection before."""
+"""If you do not read it to its end, close it. Until then, nothing else can use its connection."""
 
 REDACTED = "it is redacted"
-"""The poison of a success without data: what it changed is not known."""
+"""The reason why a success without data is poison: what it changed is not known."""
 
 
 async def topic_entries(log: TopicLog, partition: int, partitions: int, until: int) -> Pages:
-    """The entries up to the position `until`. Raises `LogBroken` if the log ends before, and `KafkaAway`."""
+    """The entries of the topic up to the position `until`. Raises `KafkaAway`, and `LogBroken` if the log ends before
+    that position.
+    """
     head: Head = GENESIS
     start, end = await log.bounds(partition)
     if until > head.position:
@@ -42,7 +44,9 @@ async def topic_entries(log: TopicLog, partition: int, partitions: int, until: i
 
 
 async def table_entries(log: TableLog, partition: int, partitions: int, until: int) -> Pages:
-    """The same from `audit_log`. Raises `LogBroken` also for a row that does not extend the log."""
+    """The entries of `audit_log` up to the position `until`. Raises `LogBroken` if the log ends before that position,
+    or if a row does not extend the log.
+    """
     head: Head = GENESIS
     async with aclosing(log.read(partition, GENESIS, until)) as rows:
         async for records in rows:
@@ -58,7 +62,9 @@ async def table_entries(log: TableLog, partition: int, partitions: int, until: i
 
 
 async def org_entries(log: TableLog, org_id: str, partition: int, partitions: int, until: int) -> Pages:
-    """The org's entries in `audit_log`, by its index. Each has its own hash checked; that none is missing is not."""
+    """The org's entries in `audit_log`, read by the index on orgs. Checks the hash of each entry, but not that no entry
+    is missing.
+    """
     async with aclosing(log.read_org(partition, org_id)) as rows:
         async for records in rows:
             yield [_own(record, partitions) for record in records if record.position <= until]

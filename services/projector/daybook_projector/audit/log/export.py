@@ -1,5 +1,5 @@
-"""Reads an exported folder: a folder in; its manifest, its names and its lines out (docs/verify.md). Lines are read
-whatever the manifest says. Nothing is judged here. Memory is bounded.
+"""Reads an exported folder: a folder in; its manifest, its file names and its lines out (docs/verify.md). The lines do
+not depend on what the manifest says, and nothing is checked here. Memory is bounded.
 """
 
 import errno
@@ -26,11 +26,13 @@ _NAME: Final = re.compile(r"partition-(\d{4,})\.jsonl", re.ASCII)
 
 
 class ExportUnreadable(DaybookError):
-    """The folder, or a file in it, cannot be read: nothing is said of the log."""
+    """The folder, or a file in it, cannot be read. This says nothing about the log."""
 
 
 class Line(NamedTuple):
-    """`value`: without its line feed; None if it is longer than any entry. `is_ended`: whether it has a line feed."""
+    """`value` is the line without its line feed, or None if the line is longer than any entry. `is_ended` says whether
+    the line ends with a line feed.
+    """
 
     value: bytes | None
     is_ended: bool
@@ -43,7 +45,7 @@ class ExportLog:
         self._folder = folder
 
     def manifest(self) -> bytes:
-        """If it is longer than any entry, only its beginning."""
+        """The bytes of the manifest. If they are longer than any entry, only the beginning."""
         path = self._folder / MANIFEST
         if not _is_file(path):
             raise ExportUnreadable(f"{self._folder} has no {MANIFEST}: it is no export, or not a whole one")
@@ -54,7 +56,9 @@ class ExportLog:
             raise _unreadable(error) from error
 
     def names(self) -> list[str]:
-        """Everything in the folder but the manifest, by name as bytes. What is not UTF-8 is replaced."""
+        """The names of everything in the folder but the manifest, in the order of their bytes. Bytes that are not UTF-8
+        are replaced.
+        """
         try:
             found = [os.fsencode(path.name) for path in self._folder.iterdir() if path.name != MANIFEST]
         except OSError as error:
@@ -62,7 +66,7 @@ class ExportLog:
         return [name.decode(errors="replace") for name in sorted(found)]
 
     def partitions(self) -> list[int]:
-        """Those that have a file."""
+        """The partitions that have a file."""
         named = (_NAME.fullmatch(name) for name in self.names())
         found = (int(name[1]) for name in named if name is not None)
         return sorted(partition for partition in found if self.has_file(partition))
@@ -71,7 +75,7 @@ class ExportLog:
         return _is_file(self._path(partition))
 
     def size(self, partition: int) -> int:
-        """Of the partition's file, in bytes; 0 if it has none."""
+        """The size of the partition's file in bytes; 0 if there is no file."""
         found = _stat(self._path(partition))
         return 0 if found is None else found.st_size
 
@@ -84,8 +88,8 @@ class ExportLog:
             raise _unreadable(error) from error
 
     async def read(self, partition: int, after: Head, until: int) -> AsyncIterator[list[SourceRecord]]:
-        """The entries after the head, to the position `until`. An entry that names no position stands at the one after
-        the entry before it.
+        """The entries after the head, up to the position `until`. An entry that names no position counts as the next
+        one after the entry before it.
         """
         position = -1
         for lines in self.lines(partition) if self.has_file(partition) else ():
@@ -107,8 +111,8 @@ def _is_file(path: Path) -> bool:
 
 
 def _stat(path: Path) -> os.stat_result | None:
-    """None if there is nothing. Raises `ExportUnreadable` if that cannot be known: `Path.is_file` says False then, from
-    Python 3.14 on.
+    """None if the path does not exist. Raises `ExportUnreadable` if that cannot be found out. (From Python 3.14 on,
+    `Path.is_file` returns False in that case.)
     """
     try:
         return path.stat()
@@ -136,7 +140,7 @@ def _pages(file: BinaryIO, note: Callable[[bytes], object]) -> Iterator[list[Lin
 
 
 def _skip_rest(file: BinaryIO, note: Callable[[bytes], object]) -> Line:
-    """The rest of a line that is too long."""
+    """Skips the rest of a line that is too long."""
     while piece := file.readline(PAGE_BYTES):
         note(piece)
         if piece.endswith(b"\n"):

@@ -1,4 +1,4 @@
-"""One entry as a source of the log has it."""
+"""One entry as a source of the log holds it."""
 
 from typing import Final, NamedTuple
 
@@ -6,8 +6,8 @@ NO_OFFSET: Final = -1
 
 
 class SourceRecord(NamedTuple):
-    """`value`: the record's bytes; of a row of `audit_log`, the JCS bytes of the entry that it holds, under its first
-    id. It is None if the source has no such bytes, and `fault` says why. `offset`: Kafka's, or NO_OFFSET.
+    """`value`: the bytes of the record. For a row of `audit_log`, the JCS bytes of its entry, with the entry's first
+    id. None if the source has no such bytes; `fault` then says why. `offset`: Kafka's offset, or NO_OFFSET.
     """
 
     partition: int

@@ -15,7 +15,7 @@ from daybook_projector.audit.log.place import NO_OFFSET, SourceRecord
 from daybook_projector.postgres.row_ids import readable_identity
 from daybook_projector.projections.audit_log import AUDIT_LOG
 
-# Comparisons of jsonb never fail, whatever stands in a row that was altered.
+# A comparison of jsonb never fails, whatever an altered row holds.
 SELECT: Final = """
 SELECT metadata_json->'position', metadata_json->>'command_id', id, org_id, project_id, actor_user_id, action,
        entity_type, entity_id, result, metadata_json, created_at
@@ -41,11 +41,11 @@ PRESENT: Final = "SELECT id::text FROM public.audit_log WHERE id = ANY ($1::uuid
 END: Final = 2**53
 MOST_DISPLACED: Final = 10_000
 _PLACE_FIELDS: Final = 2
-"""The fields before the columns of `audit_log`."""
+"""How many fields come before the columns of `audit_log`."""
 
 
 class Displaced(NamedTuple):
-    """A row that has its entry's second id."""
+    """A row that has the second id of its entry."""
 
     partition: int
     position: int
@@ -54,7 +54,7 @@ class Displaced(NamedTuple):
 
 
 class TableLog:
-    """One statement at a time. Wrap its use in `translated`. `displaced` lists the first rows that were read under
+    """Runs one statement at a time. Wrap its use in `translated`. `displaced` lists the first rows that were read under
     their second ids.
     """
 
@@ -64,7 +64,7 @@ class TableLog:
         self.displaced: list[Displaced] = []
 
     async def read(self, partition: int, after: Head, until: int = END) -> AsyncGenerator[list[SourceRecord], None]:
-        """The rows of the partition, in the order of their positions, wherever they come from."""
+        """The rows that name this partition, in the order of their positions."""
         rows = copied_rows(self._connection, OF_PARTITION, str(partition), str(after.position), str(until))
         async with aclosing(rows):
             async for page in rows:
@@ -79,13 +79,13 @@ class TableLog:
                 yield [self._record(partition, fields) for fields in page]
 
     async def needlessly_displaced(self) -> list[Displaced]:
-        """Those of the displaced rows whose first ids no other row has."""
+        """The displaced rows whose first ids no other row has."""
         rows = await self._connection.fetch(PRESENT, [each.first_id for each in self.displaced])
         present = {row[0] for row in rows}
         return [each for each in self.displaced if each.first_id not in present]
 
     async def rows_without_place(self, partitions: int) -> list[tuple[str, Any, Any]]:
-        """Id, partition and position, as they stand, of the rows that no partition's log has."""
+        """The id, partition and position, as stored, of each row that is in the log of no partition."""
         rows = await self._connection.fetch(WITHOUT_PLACE, [str(number) for number in range(partitions)])
         return [(row[0], *(None if text is None else orjson.loads(text) for text in row[1:])) for row in rows]
 
@@ -115,11 +115,11 @@ def _may_be_displaced(id_: bytes, command_id: bytes | None) -> bool:
 
 
 def _id_member(id_: str) -> bytes:
-    # In JCS nothing but columns that hold ids stands before the id, and a quote inside a text follows a backslash.
+    # In JCS, only columns precede the id, and a quote inside a text follows a backslash. So the first match is the id.
     return b',"id":"%b"' % id_.encode()
 
 
 def _position(jsonb: bytes | None) -> int:
-    """-1 for what is no position."""
+    """The position; -1 if the value is not a position."""
     text = (jsonb or b"")[1:].decode()
     return int(text) if text.isdigit() else -1

@@ -1,4 +1,4 @@
-"""Reads the log from its topic. Disturbs nobody: no group, nothing committed."""
+"""Reads the log from its topic. Joins no group and commits nothing, so no other client is affected."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ Records = Sequence[ConsumerRecord[bytes, bytes]]
 
 
 class LogBroken(DaybookError):
-    """The log cannot be read as one chain of entries; `daybook audit verify` says more."""
+    """The log cannot be read as one chain of entries. `daybook audit verify` shows why."""
 
 
 class TopicLog:
@@ -39,7 +39,7 @@ class TopicLog:
         self.topic = Topics(settings.topic_prefix).audit_log
 
     async def look(self) -> None:
-        """Find out whether the topic exists. Raises `KafkaRefuses` if this client may not see it."""
+        """Finds out whether the topic exists. Raises `KafkaRefuses` if this client may not see it."""
         async with translated(self._settings, f"{self.topic} cannot be found", seconds=ANSWER_SECONDS):
             self.is_there = self.topic in await self._consumer.topics()
             if not self.is_there and await is_hidden(connection_of(self._settings), self.topic):
@@ -91,8 +91,8 @@ class TopicLog:
     async def read(
         self, partition: int, after: Head, until: int, *, start: int = 0
     ) -> AsyncIterator[list[SourceRecord]]:
-        """The admitted entries after the head, to the position `until`. `start`: an offset at or before the next
-        entry's. Raises `LogBroken` if the log does not come that far.
+        """The admitted entries after the head, up to the position `until`. `start`: an offset at or before that of the
+        next entry. Raises `LogBroken` if the log ends before `until`.
         """
         head = after
         first, end = await self.bounds(partition)
@@ -116,7 +116,7 @@ class TopicLog:
 @asynccontextmanager
 async def open_topic(settings: Settings) -> AsyncIterator[TopicLog]:
     """Raises `KafkaAway`."""
-    # Not `bulk`: what is fetched ahead is most of what a long log adds to the memory of each process.
+    # Not `bulk`: most of the memory that a long log costs each process is for records that are fetched ahead.
     reader = consumer(settings, "daybook-audit", reset="none")
     async with translated(settings, seconds=ANSWER_SECONDS):
         await start(reader)

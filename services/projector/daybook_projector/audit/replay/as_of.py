@@ -14,17 +14,17 @@ _TIME: Final = re.compile(
 )
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 _MICROSECOND_DIGITS: Final = 7
-"""With the dot."""
+"""Includes the dot."""
 
 
 class MalformedMoment(DaybookError):
-    """What was given is neither a time nor a position. The message says what to write."""
+    """The text is neither a time nor a position. The message says what to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """`time`: in microseconds since 1970; entries of partitions without a position are taken up to it. None: up to the
-    time of the last entry of those that have one.
+    """`time`, in microseconds since 1970, ends the partitions without a position. If it is None, they end at the time
+    of the last entry of the partitions with a position.
     """
 
     time: int | None
@@ -32,7 +32,7 @@ class AsOf:
 
 
 def read_as_of(words: Sequence[str], partitions: int) -> AsOf:
-    """At most one time, and at most one position for each partition. Raises `MalformedMoment`."""
+    """Reads at most one time, and at most one position for each partition. Raises `MalformedMoment`."""
     times: list[int] = []
     positions: dict[int, int] = {}
     for word in words:
@@ -47,13 +47,13 @@ def read_as_of(words: Sequence[str], partitions: int) -> AsOf:
             raise MalformedMoment(f"{word}: partition {partition} has a position already, {positions[partition]}")
         positions[partition] = position
     if len(times) > 1:
-        raise MalformedMoment("give one time only; positions of several partitions may be given beside it")
+        raise MalformedMoment("give one time only; you may add positions of several partitions")
     return AsOf(times[0] if times else None, positions)
 
 
 def read_time(word: str) -> int:
-    """RFC 3339; also a space for the T, small letters, no seconds, `UTC` for Z, an offset without a colon. Digits
-    beyond microseconds are cut off. Raises `MalformedMoment`.
+    """Reads an RFC 3339 time. Also accepts a space for the T, small letters, no seconds, `UTC` for Z, and an offset
+    without a colon. Digits beyond microseconds are cut off. Raises `MalformedMoment`.
     """
     text = word.strip()
     found = _TIME.fullmatch(text)

@@ -29,7 +29,7 @@ class RowDiff:
 
 @dataclass(slots=True)
 class TableDiff:
-    """`rows`: the first changes, in the order of the keys. `name` without the schema `public`."""
+    """`rows`: the first changes, in the order of the keys. `name` is without the schema `public`."""
 
     name: str
     added: int = 0
@@ -38,7 +38,7 @@ class TableDiff:
     rows: list[RowDiff] = field(default_factory=list)
 
     @property
-    def more(self) -> int:
+    def unlisted(self) -> int:
         return self.added + self.removed + self.changed - len(self.rows)
 
 
@@ -99,7 +99,7 @@ class _Comparing:
 
 
 def _live_values(live: LiveRow) -> Values:
-    """An unhashable row has at least what is wrong with it; no log makes such a row."""
+    """The values of a row; for an unhashable row, only those that are wrong. No log makes an unhashable row."""
     if live.row is None:
         return {odd.field: odd.found for odd in live.odd}
     values: Values = orjson.loads(live.row)
@@ -107,5 +107,5 @@ def _live_values(live: LiveRow) -> Values:
 
 
 def _differ(one: object, other: object) -> bool:
-    """As JSON: true is not 1."""
+    """Compares values as JSON: true is not 1."""
     return canonical_bytes(one) != canonical_bytes(other)

@@ -18,8 +18,8 @@ _OF_ORG: Final = "SELECT count(*) FROM public.audit_log WHERE org_id = $1"
 async def diff_since(
     snapshot: AuditSnapshot, past: PastRows, org_id: str | None, limit: int, *, managed_users: bool
 ) -> Sequence[TableDiff]:
-    """In the order of `TABLES`, then `audit_log`, of which only the number of new entries is given. Users belong to no
-    org. Raises `DatabaseAway`.
+    """The changes in the order of `TABLES`, and last the number of new entries in `audit_log`. With `org_id`, users are
+    left out, because they belong to no org. Raises `DatabaseAway`.
     """
     diffs = []
     with translated():

@@ -36,7 +36,7 @@ Advance = Callable[[int], None]
 _SESSION: Final = """
 SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL client_connection_check_interval = '1s'
 """
-# Two entries may have one first id; then one of them has its row under its second id (docs/log.md, rule 19).
+# Two entries may have the same first id. Then one of them has its row under its second id (docs/log.md, rule 19).
 _SHARED_IDS: Final = """
 SELECT a.id::text, org_id::text, project_id::text, actor_user_id::text, action, entity_type, entity_id::text, result,
        metadata_json::text, created_at::text, metadata_json->>'hash' AS hash
@@ -50,8 +50,8 @@ _MOVE: Final = "UPDATE {0}.audit_log SET id = $1 WHERE id = $2 AND metadata_json
 async def make_schema(
     settings: Settings, schema: str, description: str, past: PastRows, advance: Advance, *, replace: bool
 ) -> dict[str, int]:
-    """In one transaction. `advance` is called with the numbers of entries written. Returns the number of rows by table.
-    Raises `SchemaRefused` and `DatabaseAway`.
+    """Makes and fills the schema in one transaction. `advance` is called with the numbers of entries written. Returns
+    the number of rows of each table. Raises `SchemaRefused` and `DatabaseAway`.
     """
     async with connect(settings, "daybook-replay", statement_seconds=0) as connection, connection.transaction():
         await connection.execute(_SESSION)
@@ -100,7 +100,9 @@ async def _add_all_keys(connection: Connection, schema: str) -> None:
 
 
 async def _part_shared_ids(connection: Connection, schema: str) -> None:
-    """The entry whose live row has the first id keeps it, else the earliest; the others get their second ids."""
+    """The entry whose live row has the first id keeps this id. If there is none, the earliest entry keeps it. The
+    others get their second ids.
+    """
     rows = await connection.fetch(_SHARED_IDS.format(schema))
     for id_, found in groupby(rows, key=lambda row: row["id"]):
         sharing = list(found)
@@ -132,7 +134,7 @@ def _records(table: Table, rows: Rows) -> Iterator[tuple[Any, ...]]:
 
 
 def _sendable(sql_type: str, value: Any) -> Any:
-    """As asyncpg takes it."""
+    """The value in the type that asyncpg takes."""
     if sql_type == "jsonb":
         return orjson.dumps(value).decode()
     return datetime.fromisoformat(value) if sql_type == "timestamptz" and value is not None else value

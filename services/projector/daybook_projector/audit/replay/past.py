@@ -1,5 +1,5 @@
-"""The past state of one partition: its entries up to a moment in; rows, spilled entries and where they end out. Runs in
-a process for each core, so everything here passes between processes.
+"""The past state of one partition: its entries up to a moment in; rows, spilled entries and the last position out. Runs
+in a process for each core, so everything here passes between processes.
 """
 
 import asyncio
@@ -31,8 +31,8 @@ class Redacted(DaybookError):
 
 @dataclass(frozen=True, slots=True)
 class PastTask:
-    """`until`: the last position to take. `time`: in microseconds; the first entry after it, and all that follow, are
-    left out. `frozen`: by org in quarantine, the position of its poison entry.
+    """`until`: the last position to take. `time`: a limit in microseconds; the first entry after it and all that follow
+    are left out. `frozen`: for each org in quarantine, the position of its poison entry.
     """
 
     partition: int
@@ -44,8 +44,9 @@ class PastTask:
 
 @dataclass(frozen=True, slots=True)
 class PastPartition:
-    """`position`: of the last entry taken, or NOTHING; `time`: its created_at. `entries`: how many rows of `audit_log`.
-    `unapplied`: each org's first entry that could not be applied, and why, of those that are not in quarantine.
+    """`position`: the position of the last entry taken, or NOTHING. `time`: the `created_at` of that entry. `entries`:
+    how many rows of `audit_log` were spilled. `unapplied`: for each org that is not in quarantine, the first entry that
+    could not be applied, and why.
     """
 
     partition: int
@@ -56,7 +57,7 @@ class PastPartition:
 
 
 def spill_paths(folder: Path, partition: int) -> tuple[Path, Path]:
-    """Of the rows of `audit_log`, and of the users."""
+    """The paths of the files for the rows of `audit_log` and for the users."""
     return folder / f"audit-{partition:04}.copy", folder / f"users-{partition:04}.sqlite"
 
 
@@ -119,7 +120,9 @@ class PastFold:
         return PastPartition(self._task.partition, self._position, self._time, self._entries, tuple(self._unapplied))
 
     def _until_moment(self, page: list[PartitionEntry]) -> list[PartitionEntry]:
-        """Where times do not rise, which only a log that was tampered with has, the first later one ends the past."""
+        """The entries up to the moment. The first later entry ends the past, even if an earlier one follows it, which
+        happens only in a log that was tampered with.
+        """
         for at, entry in enumerate(page):
             time = self._time if entry.columns is None else microseconds(entry.columns.created_at)
             if self._task.time is not None and time is not None and time > self._task.time:

@@ -38,7 +38,7 @@ class PastRows:
         return merged_rows(self._folds, table)
 
     def users(self) -> Iterator[tuple[bytes, str | None]]:
-        """Id of each user that an entry names, and when it was registered, if an entry says so."""
+        """The id of each user that an entry names, and the time when the user was registered, if an entry says so."""
         registered = ((key, str(orjson.loads(row)["created_at"])) for key, row in self.rows(AUTH_USERS))
         with ExitStack() as stack:
             stores = [NamedUsers(spill_paths(self._folder, past.partition)[1]) for past in self.partitions]
@@ -49,7 +49,7 @@ class PastRows:
                 yield key, max(text for _, text in found) or None
 
     def audit_rows(self, advance: Callable[[int], None]) -> Iterator[bytes]:
-        """A body of binary COPY, in pieces. `advance` is called with the numbers of rows that were taken."""
+        """The body of a binary COPY, in pieces. `advance` is called with the numbers of rows that were taken."""
         yield COPY_HEADER
         for past in self.partitions:
             yield from spilled_rows(spill_paths(self._folder, past.partition)[0])

@@ -22,7 +22,7 @@ from daybook_projector.audit.verify.snapshot import AuditSnapshot
 from daybook_projector.audit.verify.workers import Workers, open_workers
 
 ShowReading = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the amount to expect and a word for it; yields a function to call with each amount done."""
+"""Called with the expected amount and a word for what is counted. Yields a function to call with each amount done."""
 
 _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
@@ -36,7 +36,7 @@ class PastRequest:
 
 @dataclass(frozen=True, slots=True)
 class FoundPast:
-    """`notes`: what whoever asked should know of this past."""
+    """`notes`: what the user should know about this past."""
 
     partitions: tuple[PastPartition, ...]
     notes: tuple[str, ...]
@@ -80,11 +80,11 @@ class _Finding:
 
     @property
     def expected(self) -> int:
-        """At most so many entries are read."""
+        """The most entries that can be read."""
         return sum(1 + self._named_or_end(partition) for partition in self._numbers())
 
     def check(self) -> None:
-        """Raises `MalformedMoment` if a position is not there."""
+        """Raises `MalformedMoment` if a position does not exist."""
         as_of, numbers = self._request.as_of, self._numbers()
         for partition, position in as_of.positions.items():
             if partition not in numbers:
@@ -99,7 +99,7 @@ class _Finding:
     async def find(self, workers: Workers) -> tuple[PastPartition, ...]:
         as_of = self._request.as_of
         named = await self._fold_all(workers, sorted(as_of.positions), None)
-        # A position alone stands for the moment of its entry.
+        # A position alone means the moment of its entry.
         time = max((past.time or 0 for past in named), default=0) if as_of.time is None else as_of.time
         others = await self._fold_all(workers, [each for each in self._numbers() if each not in as_of.positions], time)
         return tuple(sorted([*named, *others], key=lambda past: past.partition))
@@ -112,7 +112,7 @@ class _Finding:
         )
 
     async def unprojected(self, partitions: Iterable[PastPartition]) -> list[str]:
-        """Partitions that may have later entries of before the moment, which are not in the tables yet."""
+        """Notes on partitions that may have more entries from before the moment, which are not in the tables yet."""
         if self._request.log != "topic":
             return []
         notes = []
@@ -125,7 +125,7 @@ class _Finding:
         return notes
 
     async def _fold_all(self, workers: Workers, numbers: Sequence[int], time: int | None) -> list[PastPartition]:
-        """The longest logs first, so that the cores finish together."""
+        """Folds the longest logs first, so that the cores finish together."""
         ordered = sorted(numbers, key=self._named_or_end, reverse=True)
         return await workers.all(partial(self._fold, self._task(partition, time)) for partition in ordered)
 
@@ -152,7 +152,7 @@ class _Finding:
 
 def _unapplied(partitions: Iterable[PastPartition]) -> list[str]:
     return [
-        f"entry {past.partition}.{position} cannot be applied ({reason}): its org is as before it"
+        f"entry {past.partition}.{position} cannot be applied ({reason}): its org is shown as it was before this entry"
         for past in partitions
         for position, reason in past.unapplied
     ]

@@ -18,7 +18,7 @@ from daybook_projector.projections.fold import TABLES
 
 DEFAULT_SCHEMA: Final = "daybook_replay"
 REPLAYED: Final[tuple[Table, ...]] = (*TABLES, AUDIT_LOG)
-"""Parents before children."""
+"""The tables of a replay, parents before children."""
 
 _MARK: Final = "daybook audit replay: "
 _NAME: Final = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", re.ASCII)
@@ -95,7 +95,7 @@ async def drop_schema(connection: Connection, schema: str) -> bool:
 
 
 async def create_schema(connection: Connection, schema: str, description: str) -> None:
-    """With tables that have no keys yet."""
+    """Makes the schema with tables that have no keys yet."""
     with _refusals(schema):
         await connection.execute(f"CREATE SCHEMA {schema}")
         for (other,) in await connection.fetch(_OTHERS, schema):
@@ -108,7 +108,7 @@ async def create_schema(connection: Connection, schema: str, description: str) -
 
 
 async def add_keys(connection: Connection, schema: str, tables: Sequence[Table], *, references: bool) -> None:
-    """The live tables' keys and indexes, or their foreign keys, under the same names. Raises asyncpg's
+    """Adds the live tables' keys and indexes, or their foreign keys, under the same names. Raises asyncpg's
     `UniqueViolationError`, and `SchemaRefused` for a row without its parent.
     """
     await connection.execute(_QUALIFIED)
@@ -152,5 +152,5 @@ def _refusals(schema: str) -> Iterator[None]:
         raise SchemaRefused(f"schema {schema} was made by somebody else meanwhile: try again") from error
     except asyncpg.ForeignKeyViolationError as error:
         raise SchemaRefused(
-            f"the entries up to then do not fit together ({error.constraint_name}): run `daybook audit verify`"
+            f"the entries up to then violate {error.constraint_name}: run `daybook audit verify`"
         ) from error

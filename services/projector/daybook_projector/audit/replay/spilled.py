@@ -61,7 +61,7 @@ class NamedUsers:
         self._unwritten: set[str] = set()
 
     def add(self, entry: PartitionEntry, *, is_applied: bool) -> None:
-        """Of an entry that is not applied, only the actor is named, in `audit_log`."""
+        """An entry that is not applied names only its actor, in `audit_log`."""
         if entry.columns is None:
             return
         fact = entry.fact if is_applied else None
@@ -71,7 +71,7 @@ class NamedUsers:
             self._write()
 
     def ids(self) -> Iterator[bytes]:
-        """In order. Nothing may be added meanwhile."""
+        """The ids in order. Nothing may be added while they are read."""
         self._write()
         for (id_,) in self._connection.execute("SELECT id FROM users ORDER BY id"):
             yield id_

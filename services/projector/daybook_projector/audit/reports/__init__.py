@@ -1,1 +1,1 @@
-"""What auditors are given: certificates, and findings as text and JSON."""
+"""The reports for auditors: certificates, and findings as text and JSON."""

@@ -95,7 +95,7 @@ def certify(verified: Verified, *, made_at: str, daybook: str, since: str | None
         redacted=UNSET if verified.scope in ((), ("topic",)) else _redacted(verified.partitions),
         result="valid" if verified.is_valid else "invalid",
         findings=verified.findings,
-        more=verified.more,
+        more=verified.unlisted,
     )
 
 
@@ -113,7 +113,7 @@ def read_certificate(value: bytes, name: str) -> CertificateFile:
         raise UnreadableCertificate(f"{name} is not a certificate: {error}") from error
     if (certificate.v, certificate.kind) != (VERSION, KIND):
         raise UnreadableCertificate(
-            f"{name} is a {certificate.kind}, version {certificate.v}: not a certificate of ours"
+            f"{name} is a {certificate.kind}, version {certificate.v}: this version of Daybook cannot read it"
         )
     return CertificateFile(certificate, sha256(value.removesuffix(b"\n")).hexdigest())
 

@@ -10,7 +10,7 @@ from daybook_projector.audit.reports.certificate import Certificate, Certificate
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Lines for people."""
+    """What was found, as lines for people."""
 
     changes: tuple[str, ...]
     contradictions: tuple[str, ...]

@@ -27,13 +27,13 @@ def print_diff(moment: str, diffs: Sequence[TableDiff]) -> None:
     if any(diff.rows for diff in diffs):
         console.print(_changes(diffs))
     for diff in diffs:
-        if diff.more and diff.name != "audit_log":
-            console.print(f"{diff.name}: {diff.more} more: raise --limit, or narrow with --org")
+        if diff.unlisted and diff.name != "audit_log":
+            console.print(f"{diff.name}: {diff.unlisted} more: raise --limit, or narrow with --org")
 
 
 def _table_json(diff: TableDiff) -> dict[str, Any]:
     counts = {"added": diff.added, "removed": diff.removed, "changed": diff.changed}
-    return {"table": diff.name, **counts, "rows": [_row_json(row) for row in diff.rows], "more": diff.more}
+    return {"table": diff.name, **counts, "rows": [_row_json(row) for row in diff.rows], "more": diff.unlisted}
 
 
 def _row_json(row: RowDiff) -> dict[str, Any]:
@@ -80,7 +80,7 @@ def shown_row(values: Mapping[str, Any]) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """One line, not too long."""
+    """The value on one line, cut off if it is too long."""
     text = value if isinstance(value, str) else orjson.dumps(value).decode()
     line = one_line(text)
     return line if len(line) <= LONGEST_CELL else f"{line[: LONGEST_CELL - 1]}…"

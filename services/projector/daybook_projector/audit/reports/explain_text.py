@@ -112,7 +112,7 @@ def _step_json(step: Step) -> dict[str, Any]:
 
 
 def _columns_json(explained: Explained, step: Step) -> Mapping[str, list[Any]]:
-    """By changed column, its value before and after; the key's columns are left out."""
+    """The values of each changed column before and after. The columns of the key are left out."""
     table = explained.name.projection
     return {
         column: [shown(table, column, value) for value in values]

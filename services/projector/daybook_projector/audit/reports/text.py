@@ -64,8 +64,8 @@ def export_lines(verified: VerifiedExport) -> Iterator[str]:
 
 def _findings_lines(verified: Verified | VerifiedExport, valid: str) -> Iterator[str]:
     yield from map(finding_text, verified.findings)
-    if verified.more:
-        yield f"and {verified.more} more findings"
+    if verified.unlisted:
+        yield f"and {verified.unlisted} more findings"
     yield f"invalid: {finding_text(verified.findings[0])}" if verified.findings else valid
 
 

@@ -21,8 +21,9 @@ ACK_SECONDS = 60.0
 
 
 class PartitionWriter:
-    """`next_offset`: of the first record to write; earlier entries are there. Raises `KafkaAway`, and `DaybookError` if
-    somebody else writes to the topic. After either, whether the last batch was written is unknown.
+    """`next_offset`: the offset of the first record to write; the topic has all earlier entries. Raises `KafkaAway`,
+    and `DaybookError` if somebody else writes to the topic. After either error, whether the last batch was written is
+    unknown.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ def _record(followed: Followed) -> EntryRecord:
     columns = None if followed.entry is None else followed.entry.columns
     if isinstance(columns, Entry):
         return entry_record(columns, followed.value)
-    # An entry of another version, or a forged one: its headers say what can be read of it.
+    # The entry is of another version, or forged. Its headers say what can be read of it.
     entry = orjson.loads(followed.value)
     id_, key, created_at = entry.get("id"), entry["metadata_json"].get("key"), entry.get("created_at")
     headers = entry_headers(id_, key, created_at) if all(isinstance(m, str) for m in (id_, key, created_at)) else []

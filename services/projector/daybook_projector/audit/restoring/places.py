@@ -21,8 +21,8 @@ def restored_place(before: Checkpoint) -> Checkpoint:
 
 
 async def set_places(settings: Settings, before: Mapping[int, Checkpoint]) -> int:
-    """Returns how many checkpoints were not right yet. Raises `DaybookError`, and changes nothing, if the checkpoints
-    are not the ones given; `DatabaseAway`.
+    """Returns how many checkpoints had other offsets. Raises `DatabaseAway`, and `DaybookError` if the checkpoints are
+    no longer those in `before`; then nothing is changed.
     """
     async with connect(settings, "daybook-restore-topic") as connection, connection.transaction():
         await connection.execute(LOCK)

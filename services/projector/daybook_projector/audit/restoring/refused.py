@@ -4,7 +4,7 @@ from daybook_infra.runtime.errors import DaybookError
 
 
 class Refused(DaybookError):
-    """Something has to be done first."""
+    """The user has to do something first. The message says what."""
 
 
 class OtherRecords(Refused):
@@ -12,7 +12,7 @@ class OtherRecords(Refused):
 
     def __init__(self, topic: str, partition: int, what: str) -> None:
         super().__init__(
-            f"{topic}, partition {partition}, {what}. A topic that is sound needs no restoring (`daybook audit verify` "
-            "tells), and this command deletes nothing: if it is damaged, copy what you may still need, delete it "
+            f"{topic}, partition {partition}, {what}. A sound topic needs no restoring; `daybook audit verify` shows "
+            "whether it is sound. If it is damaged, copy what you may still need, delete the topic "
             f"(kafka-topics.sh --bootstrap-server ... --delete --topic {topic}), and begin again"
         )

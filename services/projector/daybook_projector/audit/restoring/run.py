@@ -1,5 +1,5 @@
-"""Restores the log topic from one snapshot of PostgreSQL, in two steps: check everything, then write. Between them
-nothing is changed, so that the caller can ask.
+"""Restores the log topic from one snapshot of PostgreSQL, in two steps: check everything, then write. The first step
+changes nothing, so the caller can ask before the second.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -35,7 +35,7 @@ ONLY_ONE: Final = "SELECT pg_try_advisory_xact_lock(hashtext('daybook audit rest
 
 @dataclass(frozen=True, slots=True)
 class PlannedPartition:
-    """A partition: the head of its log, what the topic has of it already, and the sum of all its entries."""
+    """A partition: the head of its log, what the topic has already, and a checksum of all entries."""
 
     partition: int
     head: Head
@@ -49,7 +49,7 @@ class PlannedPartition:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`unset`: how many checkpoints have other offsets than their entries will have."""
+    """`unset`: how many checkpoints do not have the offsets that their entries will have."""
 
     topic: str
     is_there: bool
@@ -191,6 +191,6 @@ async def _producer(settings: Settings) -> AsyncIterator[AIOKafkaProducer]:
 def _unprojected(topic: TopicLog, present: int) -> str:
     state = f"has only the first {present} entries" if present else "is empty" if topic.is_there else "is missing"
     return (
-        f"topic {topic.topic} {state}, so nothing tells whether the old one ended with entries that were not "
+        f"topic {topic.topic} {state}, so nobody can know whether the old one ended with entries that were not "
         "projected; they would be lost for good. If the old topic cannot be brought back, use --lose-unprojected"
     )

@@ -1,4 +1,6 @@
-"""Whether services run, as far as Kafka and PostgreSQL can tell: settings in, words for each one that was found out."""
+"""Finds out whether services run, as far as Kafka and PostgreSQL can tell: settings in, a text for each running service
+out.
+"""
 
 import asyncio
 from typing import Final
@@ -13,7 +15,7 @@ from daybook_projector.audit.restoring.refused import Refused
 SETTLE_SECONDS: Final = 3.0
 PAUSE_SECONDS: Final = 0.2
 
-# The applications' names at PostgreSQL. Other roles' ones show only to a superuser or a member of pg_monitor.
+# Application names in PostgreSQL. Only a superuser or a member of pg_monitor sees those of other roles.
 CONNECTED: Final = """
 SELECT application_name, count(*) FROM pg_stat_activity
  WHERE datname = current_database()
@@ -28,8 +30,8 @@ async def refuse_running(settings: Settings) -> None:
     while found := await _running(settings):
         if asyncio.get_running_loop().time() > deadline:
             raise Refused(
-                f"services are running ({', '.join(found)}): stop all of them first; one that was killed counts for a "
-                "few seconds more"
+                f"services are running ({', '.join(found)}): stop all of them first. A service that was killed seems "
+                "to run for a few seconds more"
             )
         await asyncio.sleep(PAUSE_SECONDS)
 

@@ -23,11 +23,10 @@ from daybook_projector.audit.restoring.refused import Refused
 async def whole_log(
     table: TableLog, partition: int, last: Head, partitions: int
 ) -> AsyncGenerator[list[Followed], None]:
-    """`last`: the checkpoint's head. Raises `Refused` at the first entry that is missing, redacted or altered, or that
-    is too many.
+    """`last`: the checkpoint's head. Raises `Refused` at the first entry that is missing, redacted, altered or surplus.
 
-    An entry that no fold can apply is restored: only its place, its hash and its commit tell whether it is the entry
-    that was written.
+    An entry that no fold can apply is restored too: only its place, its hash and its commit show whether it is the
+    entry that was written.
     """
     chain = Chain(partition, "audit_log", partitions=partitions, is_folded=True)  # the writer keeps commands whole
     async with aclosing(table.read(partition, chain.head)) as pages:
@@ -57,7 +56,7 @@ def _checked(chain: Chain, row: SourceRecord, last: Head) -> Followed:
 
 
 def _judge(followed: Followed) -> None:
-    """Raises `Refused` unless the entry is one that was written like that."""
+    """Raises `Refused` unless the entry is the one that was written."""
     finding = followed.finding
     entry = orjson.loads(followed.value)
     metadata = entry["metadata_json"]
@@ -82,5 +81,5 @@ def _finding(chain: Chain, check: Check, position: int, **members: Any) -> Findi
 
 def _not_whole(finding: Finding) -> Refused:
     return Refused(
-        f"audit_log is not whole: {finding_text(finding)}; `daybook audit verify --scope audit_log` says more"
+        f"audit_log is not whole: {finding_text(finding)}; run `daybook audit verify --scope audit_log` for details"
     )

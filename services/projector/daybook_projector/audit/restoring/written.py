@@ -1,4 +1,6 @@
-"""What a partition of the topic holds, as a sum of all its records: to compare it with entries of `audit_log`."""
+"""The content of a partition of the topic, as a checksum of all its records, which can be compared with that of the
+entries of `audit_log`.
+"""
 
 from hashlib import sha256
 from typing import NamedTuple
@@ -8,14 +10,14 @@ from daybook_projector.audit.restoring.refused import OtherRecords
 
 
 class Written(NamedTuple):
-    """`records` at the offsets from 0 on, and the sum of their values."""
+    """`records`: how many records there are, at the offsets from 0 on. `sum`: the checksum of their values."""
 
     records: int
     sum: bytes
 
 
 class ValuesSum:
-    """Of values in their order, wherever they are cut into pages."""
+    """A checksum of values in their order. How they are cut into pages makes no difference."""
 
     def __init__(self) -> None:
         self._sum = sha256()
@@ -29,7 +31,7 @@ class ValuesSum:
 
 
 async def read_written(topic: TopicLog, partition: int, most: int) -> Written:
-    """Raises `OtherRecords` if there are more than `most` records, or offsets without one; `KafkaAway`."""
+    """Raises `KafkaAway`, and `OtherRecords` if there are more than `most` records, or an offset without a record."""
     first, end = await topic.bounds(partition)
     if first > 0:
         raise OtherRecords(topic.topic, partition, f"starts at offset {first}, not at 0")

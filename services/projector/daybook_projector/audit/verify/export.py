@@ -22,12 +22,12 @@ from daybook_projector.audit.verify.report import PartitionReport, Start, Verifi
 from daybook_projector.audit.verify.workers import ShowProgress, count_read, open_workers
 
 SHORTEST_ENTRY: Final = 500
-"""Bytes; no entry is shorter."""
+"""In bytes. No entry is shorter."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """`is_sound`: the file has lines, and none has a finding."""
+    """`is_sound`: the file has lines, and no finding. `unlisted`: how many findings are not in `findings`."""
 
     partition: int
     entries: int = 0
@@ -36,7 +36,7 @@ class FileReport:
     is_sound: bool = False
     redacted: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
-    more: int = 0
+    unlisted: int = 0
 
     def as_json(self) -> dict[str, Any]:
         counted = {"partition": self.partition, "entries": self.entries}
@@ -49,7 +49,7 @@ class FileReport:
 class VerifiedExport:
     partitions: tuple[FileReport, ...]
     findings: tuple[Finding, ...]
-    more: int
+    unlisted: int
 
     @property
     def result(self) -> str:
@@ -65,7 +65,7 @@ class VerifiedExport:
             "partitions": [partition.as_json() for partition in self.partitions],
             "redacted": self.redacted,
             "findings": [finding.as_json() for finding in self.findings],
-            "more": self.more,
+            "more": self.unlisted,
         }
 
     def for_certificate(self) -> Verified:
@@ -75,15 +75,15 @@ class VerifiedExport:
             tables=(),
             quarantined=(),
             findings=self.findings,
-            more=self.more,
+            unlisted=self.unlisted,
         )
 
 
 async def verify_export(
     folder: Path, show_progress: ShowProgress, starts: Mapping[int, Start] | None = None
 ) -> VerifiedExport:
-    """`starts`: by partition, where a certificate ends; the export must have these entries, too. Raises
-    `ExportUnreadable` and `OtherKind`: nothing can be said of the log.
+    """`starts`: for each partition, where a certificate ends. The export must have the certified entries too. Raises
+    `ExportUnreadable` and `OtherKind` if nothing can be said about the log.
     """
     vouched = {at: start.head for at, start in (starts or {}).items() if start.head != GENESIS}
     log = ExportLog(folder)
@@ -92,7 +92,7 @@ async def verify_export(
     if manifest is None:
         return VerifiedExport((), faults, 0)
     files = manifest.files
-    # The manifest's numbers may be wrong by far.
+    # The numbers in the manifest may be far too large.
     expected = sum(min(file.entries, log.size(file.partition) // SHORTEST_ENTRY) for file in files)
     with show_progress(expected, "entries") as advance:
         async with open_workers(expected, advance) as workers:
@@ -102,16 +102,16 @@ async def verify_export(
     findings = Findings()
     findings.extend(faults)
     for report in reports:
-        findings.extend(report.findings, report.more)
+        findings.extend(report.findings, report.unlisted)
     there = {file.partition for file in files}
     findings.extend(_missing(partition, 0) for partition in vouched if partition not in there)
     listed = {file.name for file in files}
     findings.extend(Finding(check="surplus", place="export", field=shown(name)) for name in names if name not in listed)
-    return VerifiedExport(tuple(reports), tuple(findings.listed), findings.more)
+    return VerifiedExport(tuple(reports), tuple(findings.listed), findings.unlisted)
 
 
 def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered: bool) -> FileReport:  # noqa: FBT001 - by position only, for another process
-    """One file of entries, and what the manifest says of it. Raises `ExportUnreadable`."""
+    """Checks one file of entries, and what the manifest says about it. Raises `ExportUnreadable`."""
     log, findings = ExportLog(folder), Findings()
     if not log.has_file(file.partition):
         return FileReport(file.partition, findings=(_missing(file.partition, file.first),))
@@ -137,7 +137,7 @@ def check_file(folder: Path, file: ExportFile, vouched: Head | None, is_filtered
     findings.extend(_claim(file, name, found) for name, found in has.items() if found not in (None, _said(file, name)))
     redacted, listed = tuple(chain.redacted), tuple(findings.listed)
     return FileReport(
-        file.partition, chain.entries, chain.head, chain.digest, is_sound, redacted, listed, findings.more
+        file.partition, chain.entries, chain.head, chain.digest, is_sound, redacted, listed, findings.unlisted
     )
 
 
@@ -177,7 +177,7 @@ def _missing(partition: int, position: int) -> Finding:
 
 
 def _claim(file: ExportFile, name: str, found: Any) -> Finding:
-    """What the manifest says of a file, where the file has something else."""
+    """A finding about a file for which the manifest says something else than the file has."""
     check: Check = "hash" if name == "sha256" else "columns"
     expected = as_json(found) if isinstance(found, int) else found
     said = _said(file, name)

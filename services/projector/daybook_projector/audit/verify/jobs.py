@@ -79,4 +79,4 @@ async def _check_table(sources: Sources, table: Table, partitions: int, org_id: 
         folded = stack.enter_context(closing(merged_rows(kept, table)))
         totals = await compare_table(table, folded, live_rows(connection, table, org_id), findings)
     digest = bytes.fromhex(totals.digest)
-    return TableReport(totals.name, totals.rows, digest, tuple(findings.listed), findings.more)
+    return TableReport(totals.name, totals.rows, digest, tuple(findings.listed), findings.unlisted)

@@ -35,7 +35,7 @@ class Task:
 
 
 class PartitionCheck:
-    """At least one source must be there. Raises `KafkaAway` and `DatabaseAway`."""
+    """Needs at least one source. Raises `KafkaAway` and `DatabaseAway`."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class PartitionCheck:
         return TableRows(pages, self._chain, task.cut, self._findings, is_of_org=task.org_id is not None)
 
     def _check_start(self) -> None:
-        """The tables may not be behind what a certificate vouches for."""
+        """Reports the entries that a certificate vouches for and that the tables do not have yet."""
         start, cut = self._task.start.head.position, self._task.cut
         projected = start if cut is None else cut.head.position
         for position in range(projected + 1, start + 1):
@@ -99,7 +99,7 @@ class PartitionCheck:
             )
 
     def _is_wanted(self, each: Followed) -> bool:
-        """Of one org: its entries, and where the log is broken."""
+        """Whether a verification of one org needs the entry: it belongs to the org, or the log is broken there."""
         return each.row_hash is None or each.org_id == self._task.org_id
 
     def _take(self, page: Sequence[Followed]) -> None:
@@ -158,7 +158,7 @@ class PartitionCheck:
             redacted=tuple(self._chain.redacted if rows is None else rows.redacted),
             unfoldable=self._unfoldable,
             findings=tuple(self._findings.listed),
-            more=self._findings.more,
+            unlisted=self._findings.unlisted,
         )
 
 

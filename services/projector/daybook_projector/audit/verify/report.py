@@ -1,4 +1,4 @@
-"""What verifying gives: per partition, per table, and in all. Plain values that pass between processes."""
+"""The results of a verification: per partition, per table, and in all. Plain values that pass between processes."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class PartitionReport:
     unfoldable: str | None = None
     """Why the tables cannot be compared with this partition's entries."""
     findings: tuple[Finding, ...] = ()
-    more: int = 0
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,14 @@ class TableReport:
     rows: int
     digest: bytes
     findings: tuple[Finding, ...] = ()
-    more: int = 0
+    unlisted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`unreached`: sources that were not asked for by name and whose servers could not be reached. `unchecked`: what
-    could not be checked although its server is there. Both with the reason.
+    """`unreached`: the sources that were not asked for by name and whose servers could not be reached. `unchecked`:
+    what could not be checked although its server could be reached. Both include the reason. `unlisted`: how many
+    findings are not in `findings`.
     """
 
     scope: tuple[str, ...]
@@ -71,7 +72,7 @@ class Verified:
     tables: tuple[TableReport, ...]
     quarantined: tuple[Quarantine, ...]
     findings: tuple[Finding, ...]
-    more: int
+    unlisted: int
     unreached: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
 

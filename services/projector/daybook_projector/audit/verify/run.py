@@ -36,13 +36,13 @@ from daybook_projector.projections.fold import TABLES
 
 SCOPES: Final = ("topic", "audit_log", "tables")
 _REFUSALS: Final = (DatabaseRefuses, KafkaRefuses)
-"""The server is there, so its part of the log is too: not to be left out in silence."""
+"""Errors of a server that was reached. Its source exists, so it must not be left out silently."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """`scopes`: what must be verified; None for all whose servers can be reached. `starts`: by partition, from a
-    certificate.
+    """`scopes`: what must be verified; None for everything whose server can be reached. `starts`: for each partition,
+    where a certificate ends.
     """
 
     scopes: frozenset[str] | None = None
@@ -65,8 +65,8 @@ async def verify(settings: Settings, request: Request, show_progress: ShowProgre
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The sources that were reached. `ends`: how many records of the topic there are, if no snapshot says so.
-    `refused`: by servers that were reached.
+    """The sources that were reached. `ends`: where each partition of the topic ends, if no snapshot says so. `refused`:
+    errors of servers that were reached.
     """
 
     sources: Sources
@@ -131,7 +131,7 @@ class _Run:
 
     @property
     def expected(self) -> int:
-        """The number of entries."""
+        """The number of entries to read."""
         return sum(map(self._size, self._tasks))
 
     async def verify(self, workers: Workers) -> Verified:
@@ -143,9 +143,9 @@ class _Run:
         unfoldable = tuple(each.unfoldable for each in reports if each.unfoldable is not None)
         tables = [] if unfoldable else await self._tables(workers)
         for partition in reports:
-            findings.extend(partition.findings, partition.more)
+            findings.extend(partition.findings, partition.unlisted)
         for table in tables:
-            findings.extend(table.findings, table.more)
+            findings.extend(table.findings, table.unlisted)
         if found.sources.audit_log and self._request.org_id is None:
             tables.append(_audit_log(reports))
         return Verified(
@@ -154,7 +154,7 @@ class _Run:
             tables=tuple(sorted(tables, key=lambda table: table.name)),
             quarantined=() if found.snapshot is None else found.snapshot.quarantined,
             findings=tuple(findings.listed),
-            more=findings.more,
+            unlisted=findings.unlisted,
             unreached=found.unreached,
             unchecked=(*found.refused, *(f"the tables: {reason}" for reason in unfoldable)),
         )

@@ -23,7 +23,9 @@ Pages = AsyncIterator[list[SourceRecord]]
 
 
 class TableRows:
-    """`rows`: pages in the order of positions. `chain`: the topic's log, or the one that these rows are to form."""
+    """`rows`: pages in the order of positions. `chain`: the log of the topic, or, without a topic, the log that these
+    rows form.
+    """
 
     def __init__(
         self, rows: Pages, chain: Chain, cut: Checkpoint | None, findings: Findings, *, is_of_org: bool = False
@@ -54,7 +56,9 @@ class TableRows:
                 self._add(row, "surplus")
 
     async def finish(self) -> None:
-        """What rows are left after the topic's last entry: either the topic was cut off, or they were added."""
+        """Reports the rows that are left after the topic's last entry. Either the topic was cut off, or the rows were
+        added.
+        """
         chain = Chain(self._chain.partition, "audit_log", partitions=self._chain.partitions)
         chain.go_on_from(self._chain.head, self._chain.digest)
         async for rows in self._pages():
@@ -65,7 +69,7 @@ class TableRows:
                     self._add(row, "surplus")
 
     async def as_the_log(self) -> AsyncIterator[list[Followed]]:
-        """The rows' entries; to the checkpoint's head, or some are missing."""
+        """Yields the entries of the rows. If they end before the checkpoint's head, reports those that are missing."""
         async for rows in self._pages():
             page = []
             for row in rows:
@@ -92,7 +96,7 @@ class TableRows:
             self._findings.add(self._finding("surplus", cut.head.position + 1))
 
     def _compare(self, entry: Followed, rows: list[SourceRecord]) -> None:
-        if entry.row_hash is None:  # what stands in the topic is no entry, which is a finding already
+        if entry.row_hash is None:  # the record in the topic is no entry, which is a finding already
             for row in rows:
                 self._extend_digest(row, None)
             return
@@ -109,7 +113,7 @@ class TableRows:
             self._judge(entry, same.value)
 
     def _judge(self, entry: Followed, value: bytes) -> None:
-        """A row that is not what the topic has: redacted, or altered."""
+        """Finds out why a row differs from the entry in the topic: the row is redacted, or altered."""
         logged: Any = orjson.loads(entry.value)
         row: Any = orjson.loads(value)
         before = Head(entry.position - 1, logged["metadata_json"]["prev"])
@@ -159,7 +163,7 @@ class TableRows:
         return taken
 
     async def _pages(self) -> Pages:
-        """All rows that are left."""
+        """All remaining rows."""
         if self._waiting:
             yield self._waiting
         async for page in self._rows:

@@ -1,4 +1,6 @@
-"""The entries of one partition of the topic, under the admission rule; where the log is broken, on from there."""
+"""The entries of one partition of the topic, under the admission rule. If the log is broken, the reading continues
+after the break.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -41,7 +43,7 @@ class TopicEntries:
             offset = None
             if not self._is_complete() and break_.value is not None:
                 yield [self._chain.step_over(break_.offset, break_.value)]
-                # What comes after it is read, and its void records counted, again.
+                # The records after the break are read again, and the void ones among them counted again.
                 self.voids = self._void_records = break_.voids
                 offset = break_.offset + 1
         self._check_end()
@@ -70,7 +72,7 @@ class TopicEntries:
         return self._cut is not None and self._chain.head.position >= self._cut.head.position
 
     async def _check_start(self, end: int) -> None:
-        """The record where the certificate ends must be the one that it names."""
+        """Adds a finding if the record where the certificate ends is not the one that it names."""
         start = self._start
         async for records in self._topic.records(self._chain.partition, start.offset, min(end, start.offset + 1)):
             if records and head_of(self._chain.partition, records[0].value) == start.head:
@@ -107,9 +109,9 @@ class TopicEntries:
 
 
 class _Break:
-    """The first void record after the log's last entry that claims a place after it. A late writer's records claim
-    earlier places, and what claims none says nothing of where the log goes on. `voids`: how many void records are
-    before it.
+    """The first void record after the last entry of the log that claims a later position than this entry. The records
+    of a late writer claim earlier positions, and a record that claims none does not show where the log continues.
+    `voids`: how many void records come before it.
     """
 
     def __init__(self) -> None:
@@ -126,7 +128,7 @@ class _Break:
 
 
 def _claimed_position(value: bytes) -> int:
-    """-1 if there is none."""
+    """The position that a record claims; -1 if it claims none."""
     entry = readable_object(value)
     metadata = {} if entry is None else entry.get("metadata_json")
     claimed = count(metadata.get("position")) if isinstance(metadata, dict) else None

@@ -15,17 +15,17 @@ from daybook_infra.runtime.errors import DaybookError
 T = TypeVar("T")
 
 ShowProgress = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the amount to expect and a word for it; yields a function to call with each amount done."""
+"""Called with the expected amount and a word for what is counted. Yields a function to call with each amount done."""
 
 FEW_ENTRIES: Final = 20_000
-"""These are read sooner than a process has started."""
+"""It takes less time to read this many entries than to start a process."""
 POLL_SECONDS: Final = 0.2
 
 _read: "Synchronized[int] | None" = None
 
 
 class WorkerLost(DaybookError):
-    """A process ended before it was done, so nothing is known of its part."""
+    """A process ended before it was done, so the result of its part is not known."""
 
 
 class Workers:
@@ -45,7 +45,7 @@ class Workers:
 
 @asynccontextmanager
 async def open_workers(entries: int, advance: Callable[[int], None]) -> AsyncIterator[Workers]:
-    """`entries`: how many there are to read. `advance` is called with the numbers that were read."""
+    """`entries`: how many entries there are to read. `advance` is called with the numbers of entries that were read."""
     spawn = multiprocessing.get_context("spawn")
     counter: Synchronized[int] = spawn.Value("q", 0)
     executor: Executor
@@ -64,7 +64,7 @@ async def open_workers(entries: int, advance: Callable[[int], None]) -> AsyncIte
 
 
 def _end(executor: Executor) -> None:
-    """Ends processes that are still at work, as after an error or Ctrl-C."""
+    """Ends the processes that are still running, for example after an error or Ctrl-C."""
     if isinstance(executor, ProcessPoolExecutor):
         for process in list((executor._processes or {}).values()):  # noqa: SLF001 - public only from Python 3.14 on
             process.terminate()
@@ -80,7 +80,7 @@ async def _watch(counter: "Synchronized[int]", advance: Callable[[int], None]) -
 
 
 def _begin(counter: "Synchronized[int]") -> None:
-    # Ctrl-C reaches the whole group; the main process ends the others.
+    # Ctrl-C reaches all processes of the group. The main process ends the others.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _share(counter)
 
@@ -91,7 +91,7 @@ def _share(counter: "Synchronized[int]") -> None:
 
 
 def count_read(number: int) -> None:
-    """Called by jobs: so many entries more are read."""
+    """Jobs call this with the number of entries that they have read since the last call."""
     if _read is not None:
         with _read.get_lock():
             _read.value += number
