@@ -144,9 +144,9 @@ async def test_an_org_needs_a_position_of_its_own_partition_and_an_entry(
 ) -> None:
     created = next(entry for entry in entries if entry["action"] == "CREATE_ORG" and entry["result"] == "success")
     home = created["metadata_json"]["partition"]
-    with pytest.raises(MalformedMoment, match=rf"the org is in partition {home}; give a position of it, or a time"):
+    with pytest.raises(MalformedMoment, match=rf"give a position in partition {home}, or a time"):
         await replay(settings, f"{(home + 1) % PARTITIONS}.0", org_id=created["org_id"])
-    with pytest.raises(DaybookError, match="has no entry up to then"):
+    with pytest.raises(DaybookError, match="has no entry up to the given moment"):
         await replay(settings, "2000-01-01T00:00:00Z", org_id=created["org_id"])
 
 

@@ -57,12 +57,12 @@ async def test_the_entries_of_listed_alerts_are_found_without_reading_other_entr
     assert sum(node["Actual Rows"] * node["Actual Loops"] for node in nodes) < 20
 
 
-async def scans(settings: Settings, table: str, fill: str, statement: str, *values: object) -> list[dict[str, Any]]:
+async def scans(settings: Settings, table: str, insert: str, statement: str, *values: object) -> list[dict[str, Any]]:
     """How the statement scans a table that was filled for HOTMART. The rows are rolled back."""
     async with connect(settings, "test") as database:
         transaction = database.transaction()
         await transaction.start()
-        await database.execute(fill, HOTMART)
+        await database.execute(insert, HOTMART)
         await database.execute(f"ANALYZE {table}")
         plan = await database.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
         await transaction.rollback()

@@ -102,7 +102,7 @@ def _records() -> list[Row]:
     waiting = f"{assignment.MAX_QUEUED:,}, or {_size(assignment.MAX_QUEUED_BYTES)}"
     return [
         ("a Kafka record batch, unpacked", _size(decompression.MAX_DECOMPRESSED_BYTES)),
-        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}, and one batch more"),
+        ("unpacked per poll of Kafka", f"{_size(fair_fetching.PORTION_BYTES)}; the last batch may exceed this"),
         ("a record's value in a dead letter", _size(limits.ENVELOPE_BYTES)),
         ("a record's header value in a dead letter or an answer", _size(limits.DEAD_LETTER_BYTES)),
         ("commands queued in memory, per partition", waiting),
@@ -114,14 +114,14 @@ def _records() -> list[Row]:
 def _reading() -> list[Row]:
     return [
         ("a page of the read API", f"{parameters.MAX_LIMIT} items, {_size(database.MAX_PAGE_BYTES)}"),
-        ("rows that a page with a filter without an index looks at", f"{page_sql.SCANNED_ROWS:,}"),
+        ("rows scanned for one page whose filter has no index", f"{page_sql.SCANNED_ROWS:,}"),
         (
             "look-ups of the read API, per instance",
             f"{database.CONNECTIONS} PostgreSQL connections, {_seconds(database.STATEMENT_SECONDS)}",
         ),
         ("open streams, per instance; of one user", f"{hub.MAX_STREAMS:,}; {hub.MAX_STREAMS_OF_ONE}"),
         (
-            "what waits for the client of a stream",
+            "data buffered for the client of a stream",
             f"{_size(open_stream.MAX_QUEUED_BYTES)}, {open_stream.MAX_QUEUED_EVENTS:,} entries",
         ),
     ]

@@ -13,7 +13,7 @@ from support.entry_mutations import mutated, parsed
 from support.entry_samples import samples
 from support.exports import MANIFEST, Export, Files, digested, export_of, honest_exports, redacted
 
-BYTES: Final[tuple[Sequence[bytes], ...]] = (
+BYTE_CLASSES: Final[tuple[Sequence[bytes], ...]] = (
     (b"a", b"f", b"g", b"Z"),
     (b"0", b"1", b"9"),
     (b"-", b"+", b".", b"e"),
@@ -46,9 +46,11 @@ def randomly_tampered(seed: int, number: int) -> Iterator[Export]:
 
 
 def with_each_class_of_bytes(seed: int) -> Iterator[Export]:
-    """Inserts bytes of each class, or replaces a byte by them, at random places of a file and of the manifest."""
+    """Exports with one change each: bytes of one class, inserted at a random place of a file or of the manifest, or put
+    there instead of one byte.
+    """
     random, honest = Random(seed), honest_exports()[0].files
-    for kind in BYTES:
+    for kind in BYTE_CLASSES:
         for name in (MANIFEST, "partition-0002.jsonl"):
             for length in (0, 1):
                 for _ in range(4):
@@ -84,7 +86,7 @@ def _bytes(random: Random, files: Files) -> None:
     name = random.choice([_file(random, files), MANIFEST])
     value = files[name] or b"\n"
     at = random.randrange(len(value))
-    put = random.choice((b"", random.choice(random.choice(BYTES))))
+    put = random.choice((b"", random.choice(random.choice(BYTE_CLASSES))))
     files[name] = value[:at] + put + value[at + random.choice((0, 1, 1, 7)) :]
 
 
@@ -107,8 +109,8 @@ def _reorder(random: Random, files: Files) -> None:
         case _:
             other = _file(random, files)
             files[other] = (files[other] or b"") + lines[at]
-    if other_lines := b"".join(lines):
-        files[name] = other_lines
+    if changed := b"".join(lines):
+        files[name] = changed
 
 
 def _mutate(random: Random, files: Files) -> None:
@@ -119,7 +121,7 @@ def _mutate(random: Random, files: Files) -> None:
         lines[at] = mutated(random, lines[at]) + b"\n"
         if random.random() < 0.5:
             _link(lines, at)
-    except (ValueError, TypeError, KeyError):  # an earlier change left no entry
+    except (ValueError, TypeError, KeyError):  # after an earlier change, this line is not an entry any more
         return
     files[name] = b"".join(lines)
 
@@ -141,8 +143,8 @@ def _rewrite(random: Random, files: Files) -> None:
         value = parsed(lines[at])
     except ValueError:
         return
-    spaced, ascii_only, unsorted = json.dumps(value), json.dumps(value, separators=(",", ":")), jcs(value)
-    other = random.choice((spaced.encode(), ascii_only.encode(), unsorted.replace(b":1,", b":1.0,")))
+    spaced, ascii_only, integers_as_floats = json.dumps(value), json.dumps(value, separators=(",", ":")), jcs(value)
+    other = random.choice((spaced.encode(), ascii_only.encode(), integers_as_floats.replace(b":1,", b":1.0,")))
     lines[at] = other + lines[at][len(lines[at].rstrip(b"\n")) :]
     files[name] = b"".join(lines)
 
@@ -221,6 +223,7 @@ def _surplus(random: Random, files: Files) -> None:
 
 
 def _lose(random: Random, files: Files) -> None:
+    """Deletes a file, or puts a folder in its place."""
     name = _file(random, files)
     if name != MANIFEST:
         files[name] = None

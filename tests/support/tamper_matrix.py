@@ -1,5 +1,5 @@
 """Every kind of damage that the owner of the tables can do: an SQL statement for each column and each member of
-metadata_json. `damage` is the name of the damage in docs/auditing.md, which says which check must find it first.
+metadata_json. `Case.damage` is the name used in docs/auditing.md. The table there names the check that finds it first.
 """
 
 from collections.abc import Iterator
@@ -61,12 +61,14 @@ ALLOWED = {
     "finished_at": "coalesce({column}, '2026-01-01') + interval '1 microsecond'",
     "error_message": "coalesce({column}, '') || 'x'",
 }
-"""Such expressions for columns whose values a constraint limits, or that may be null or not an object."""
+"""By column name, expressions used instead of OTHER's: the column has a constraint, may be NULL, or holds JSON that may
+not be an object.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`places`: where the first finding may be, as (place in the log, position) or (table, None)."""
+    """`places`: where the first finding may be: (`audit_log`, position), or (another table, None)."""
 
     damage: str
     name: str
@@ -83,18 +85,18 @@ def at_position(position: int) -> str:
 
 
 PLACE = (("audit_log", ALTERED),)
-ENTRY = f"WHERE {at_position(ALTERED)}"
-ROW = "id, org_id, project_id, actor_user_id, action, entity_type, entity_id, result, metadata_json, created_at"
-ADDED = ROW.replace("id, org_id", "gen_random_uuid(), org_id", 1)
+WHERE_ALTERED = f"WHERE {at_position(ALTERED)}"
+COLUMNS = "id, org_id, project_id, actor_user_id, action, entity_type, entity_id, result, metadata_json, created_at"
+COLUMNS_WITH_NEW_ID = COLUMNS.replace("id, org_id", "gen_random_uuid(), org_id", 1)
 SWAPPED = "jsonb_set(metadata_json, '{position}', to_jsonb(81 - (metadata_json->>'position')::int))"
 NO_DOUBLE = "jsonb_set(metadata_json, '{data,x}', '1.00000000000000000001')"
 
 WHOLE_ROWS = [
-    ("a row of `audit_log` deleted", "a row deleted", f"DELETE FROM audit_log {ENTRY}"),
+    ("a row of `audit_log` deleted", "a row deleted", f"DELETE FROM audit_log {WHERE_ALTERED}"),
     (
         "a row of `audit_log` added",
         "a row added",
-        f"INSERT INTO audit_log ({ROW}) SELECT {ADDED} FROM audit_log {ENTRY}",
+        f"INSERT INTO audit_log ({COLUMNS}) SELECT {COLUMNS_WITH_NEW_ID} FROM audit_log {WHERE_ALTERED}",
     ),
     (
         OF_MEMBER["prev"],
@@ -104,12 +106,12 @@ WHOLE_ROWS = [
     (
         "a number in `audit_log` replaced by one that is not a double",
         "a number in another form",
-        f"UPDATE audit_log SET metadata_json = {NO_DOUBLE} {ENTRY}",
+        f"UPDATE audit_log SET metadata_json = {NO_DOUBLE} {WHERE_ALTERED}",
     ),
     (
         OF_MEMBER["partition"],
         "a row without a place",
-        f"UPDATE audit_log SET metadata_json = metadata_json - 'partition' {ENTRY}",
+        f"UPDATE audit_log SET metadata_json = metadata_json - 'partition' {WHERE_ALTERED}",
     ),
 ]
 """Each line: the damage, the name of the case, and its statement."""
@@ -118,11 +120,11 @@ WHOLE_ROWS = [
 def audit_log_cases() -> Iterator[Case]:
     for column in AUDIT_LOG.columns:
         if column != "metadata_json":
-            statement = f"UPDATE audit_log SET {column} = {other(AUDIT_LOG, column)} {ENTRY}"
+            statement = f"UPDATE audit_log SET {column} = {other(AUDIT_LOG, column)} {WHERE_ALTERED}"
             yield Case(ALTERED_ENTRY, f"audit_log.{column}", statement, PLACE)
     for member in METADATA:
         value = f"jsonb_set(metadata_json, '{{{member}}}', {changed(member)})"
-        statement = f"UPDATE audit_log SET metadata_json = {value} {ENTRY}"
+        statement = f"UPDATE audit_log SET metadata_json = {value} {WHERE_ALTERED}"
         damage = OF_MEMBER.get(member, ALTERED_ENTRY)
         yield Case(damage, f"audit_log.metadata_json.{member}", statement, PLACE)
     for damage, name, statement in WHOLE_ROWS:
@@ -146,14 +148,14 @@ def table_cases() -> list[Case]:
                 place,
             )
         )
-        ids = ", ".join("gen_random_uuid()" if column in table.key else column for column in table.columns)
+        values = ", ".join("gen_random_uuid()" if column in table.key else column for column in table.columns)
         if table.unique:
-            ids = ids.replace("key_name", "key_name || 'x'")
+            values = values.replace("key_name", "key_name || 'x'")
         cases.append(
             Case(
                 "a row of another table added",
                 f"{table.name}: a row added",
-                f"INSERT INTO {table.name} SELECT {ids} FROM {table.name} WHERE {first_row(table)}",
+                f"INSERT INTO {table.name} SELECT {values} FROM {table.name} WHERE {first_row(table)}",
                 place,
             )
         )

@@ -16,14 +16,15 @@ _MOST_SECRETS: Final = 1_000  # a text with more secrets is replaced as a whole
 # as a whole.
 _MOST_PASSES: Final = 4
 _LONGEST: Final = 64 * 1024  # characters; a longer text with a secret is replaced as a whole, after one search
-# Limits on the time that the names in one text may take.
+# These limits bound the time spent on the names of query parameters in one text.
 _MOST_NAMES: Final = 5_000  # different names
 _MOST_CHECKED: Final = 1_000  # names that may be secret; their words are checked
 _MOST_CHARACTERS: Final = 20_000  # characters of these names
 _PARAMETER_VALUE: Final = re.compile(NOT_MASKED + r"[^&#;\s\"'<>\0]+")
 
-# A pattern is tried only if the text contains the mark of its hint, and then the hint. Most texts contain few marks, so
-# few hints have to be searched for. Every text contains the empty mark.
+# A pattern is tried only if the text contains its hint. To avoid searching for every hint, hints are grouped by mark:
+# the first of these characters that the hint contains. The hints of a mark are searched for only if the text contains
+# the mark. A hint without any of these characters has the empty mark, which every text contains.
 _MARKS: Final = "_-.:="
 
 
@@ -37,7 +38,7 @@ _PATTERNS_BY_MARK: Final = [
 
 
 def first_secret(text: str) -> int | None:
-    """The index at which the first secret in the text starts."""
+    """The index at which the first secret in the text starts. None if there is none."""
     guarded = _with_barriers(text)
     starts = (
         next((start for start, _ in secret_spans(pattern, guarded)), None) for pattern in _possible_patterns(guarded)
@@ -57,22 +58,28 @@ def redacted(text: str) -> str:
     return REDACTED if cleaned is None else cleaned
 
 
-def all_redacted(texts: Sequence[str], most: int) -> list[str] | None:
-    """The texts, redacted together. None if they contain more than `most` secrets. No text may contain a NUL."""
-    cleaned = _without_secrets("\0".join(texts), most)
+def all_redacted(texts: Sequence[str], max_secrets: int) -> list[str] | None:
+    """The texts, redacted together. None if they contain more than `max_secrets` secrets, or still contain secrets
+    after the last pass. No text may contain a NUL.
+    """
+    cleaned = _without_secrets("\0".join(texts), max_secrets)
     return None if cleaned is None else cleaned.split("\0")
 
 
-def _without_secrets(text: str, most: int) -> str | None:
-    """The redacted text. None if it contains more than `most` secrets, or still has secrets after the last pass."""
+def _without_secrets(text: str, max_secrets: int) -> str | None:
+    """The redacted text. None if it contains more than `max_secrets` secrets, or still contains secrets after the last
+    pass.
+    """
     for _ in range(_MOST_PASSES):
         guarded = _with_barriers(text)
         spans = [
-            span for pattern in _possible_patterns(guarded) for span in islice(secret_spans(pattern, guarded), most + 1)
+            span
+            for pattern in _possible_patterns(guarded)
+            for span in islice(secret_spans(pattern, guarded), max_secrets + 1)
         ]
         if not spans:
             return text
-        if len(spans) > most:
+        if len(spans) > max_secrets:
             return None
         text = _redact_spans(text, sorted(spans))
     return None
@@ -120,7 +127,8 @@ def _spans_by_name(expression: re.Pattern[str], text: str) -> Iterator[tuple[int
     read_to = 0
     for number, name in enumerate(names, 1):
         if name in secret:
-            at = ends[number - 1] + 2 * number  # the parts lack the two characters around each name
+            # `split` drops one character before each name (such as `?`) and one after it (`=`).
+            at = ends[number - 1] + 2 * number
             # A name inside the previous value belongs to that value.
             if at >= read_to and (value := _PARAMETER_VALUE.match(text, at)):
                 read_to = value.end()
@@ -128,7 +136,9 @@ def _spans_by_name(expression: re.Pattern[str], text: str) -> Iterator[tuple[int
 
 
 def _secret_names(names: Sequence[str]) -> set[str]:
-    """The names whose values are secrets. A name beyond the limits is included if it may be such a name."""
+    """The names whose values are secrets. Names beyond the limits are not checked. Of the first `_MOST_NAMES`, those
+    that contain a stem are included; all later names are included if any of them contains a stem.
+    """
     possible = [name for name in names[:_MOST_NAMES] if STEM.search(name.lower())]
     lengths = accumulate(map(len, possible))
     checked = min(_MOST_CHECKED, sum(length <= _MOST_CHARACTERS for length in lengths))

@@ -36,7 +36,9 @@ class _Data(msgspec.Struct):
 
 
 def address(raw: bytes) -> AddressedCommand | Rejected:
-    """A rejection (INVALID_COMMAND) if the line cannot be published: too large, no JSON, no id, or no routing key."""
+    """Reads the id and the key of one command. Returns a rejection (INVALID_COMMAND) if it cannot be published: it is
+    too large, is not JSON, or lacks an id or a routing key.
+    """
     if len(raw) > ENVELOPE_BYTES:
         return problem(Code.INVALID_COMMAND, f"the envelope is larger than {ENVELOPE_BYTES} bytes", status=413)
     try:

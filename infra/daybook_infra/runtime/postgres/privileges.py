@@ -29,7 +29,7 @@ ROLE: Final = "SELECT quote_ident(current_user)"
 
 
 class PrivilegesMissing(DaybookError):
-    """The database's role lacks privileges; the message has a line for each."""
+    """The database's role lacks privileges. The message has the lines of `find_missing_privileges`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +56,8 @@ def raise_if_missing(role: str, missing: Sequence[str]) -> None:
 
 
 async def find_missing_privileges(connection: Connection, required: Sequence[RequiredPrivilege]) -> list[str]:
-    """One line for each missing privilege: first schemas, then tables in the order given, then rows that row-level
-    security hides.
+    """Lines that say what is missing: one for each schema, then one for each table or column in the order given, then
+    one for all tables whose rows row-level security hides.
     """
     role: str = await connection.fetchval(ROLE)
     asked = [

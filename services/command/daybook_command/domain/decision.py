@@ -19,17 +19,19 @@ class DecisionContext:
     known_users: Container[str]
     """Users who exist. A decision asks only about users whom the command names, including its actor."""
     taken_ids: Container[str]
-    """Contains the id that the command chose if another org has reserved it or uses it."""
+    """The id that the command chose, if another org has reserved or uses it; otherwise empty."""
     managed_users: bool
     """Whether Daybook keeps the users itself (DAYBOOK_USERS=managed)."""
     unread_matches: int = 0
-    """How many dead letters a bulk command's filter matches besides those in the org; 10001 means more than 10000."""
+    """How many dead letters match a bulk command's filter but were not loaded into the org. 10001 means more than
+    10000.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class NewEntry:
-    """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist after
-    the command, so their foreign keys always hold.
+    """An entry before the shard adds its place, time, salt and hashes. Its id columns name only rows that exist once
+    the command is applied, so its foreign keys always hold.
     """
 
     action: str
@@ -55,7 +57,9 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """`detail` is more specific than the code. Only the first answer has it; the entry has the code's sentence."""
+    """`detail` is more specific than the standard text of the code. Only the first answer has it. The entry keeps the
+    standard text, so later answers to the same command have that.
+    """
 
     code: Code
     detail: str | None = None

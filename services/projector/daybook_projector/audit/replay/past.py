@@ -62,7 +62,7 @@ def spill_paths(folder: Path, partition: int) -> tuple[Path, Path]:
 
 
 def fold_past(source: ReadSource, folder: Path, task: PastTask) -> PastPartition:
-    """Leaves its files in the folder. Raises `DaybookError`."""
+    """Writes the files of the partition into `folder`, where `PastRows` reads them. Raises `DaybookError`."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_fold_past(source, folder, task))
 

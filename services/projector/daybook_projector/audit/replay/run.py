@@ -1,5 +1,5 @@
-"""Finds the past: a moment in; the folded and spilled state of every partition at that moment out, cut at the
-checkpoints of one snapshot.
+"""Replays the log up to a moment: a moment in; a summary of each partition out, and its state at that moment in files.
+Only the org's partition is read if an org is given. Nothing beyond the checkpoints of the snapshot is read.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,7 +22,9 @@ from daybook_projector.audit.verify.snapshot import AuditSnapshot
 from daybook_projector.audit.verify.workers import Workers, open_workers
 
 ShowReading = Callable[[int, str], AbstractContextManager[Callable[[int], None]]]
-"""Called with the expected amount and a word for what is counted. Yields a function to call with each amount done."""
+"""Called with the expected amount and a word for what is counted. The context manager yields a function; call it with
+the number of items done since the last call.
+"""
 
 _NOW: Final = "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
@@ -50,15 +52,17 @@ class FoundPast:
 async def find_past(
     settings: Settings, snapshot: AuditSnapshot, request: PastRequest, folder: Path, show: ShowReading
 ) -> FoundPast:
-    """Leaves its files in the folder. Raises `DaybookError`."""
-    finding = _Finding(settings, snapshot, request, folder)
-    finding.check()
-    with show(finding.expected, "entries read") as advance:
-        async with open_workers(finding.expected, advance) as workers:
-            partitions = await finding.find(workers)
+    """Writes the files of each partition into `folder`, where `PastRows` reads them. Raises `DaybookError`."""
+    search = _PastSearch(settings, snapshot, request, folder)
+    search.check()
+    with show(search.max_entries, "entries read") as advance:
+        async with open_workers(search.max_entries, advance) as workers:
+            partitions = await search.find(workers)
     if request.org_id is not None and not any(past.entries for past in partitions):
-        raise DaybookError(f"org {request.org_id} has no entry up to then: check the id and the moment")
-    notes = (*_unapplied(partitions), *await finding.to_come(), *await finding.unprojected(partitions))
+        raise DaybookError(
+            f"org {request.org_id} has no entry up to the given moment: check the org's id and the moment"
+        )
+    notes = (*_unapplied_notes(partitions), *await search.future_notes(), *await search.unprojected_notes(partitions))
     return FoundPast(partitions, notes)
 
 
@@ -71,7 +75,7 @@ def described(request: PastRequest) -> str:
     return f"as of {' '.join(moment)}{org}, from {request.log}"
 
 
-class _Finding:
+class _PastSearch:
     def __init__(self, settings: Settings, snapshot: AuditSnapshot, request: PastRequest, folder: Path) -> None:
         self._settings = settings
         self._snapshot = snapshot
@@ -79,17 +83,18 @@ class _Finding:
         self._fold = partial(fold_past, ReadSource(settings, request.log, snapshot.id), folder)
 
     @property
-    def expected(self) -> int:
-        """The most entries that can be read."""
+    def max_entries(self) -> int:
+        """An upper bound on the number of entries to read."""
         return sum(1 + self._named_or_end(partition) for partition in self._numbers())
 
     def check(self) -> None:
-        """Raises `MalformedMoment` if a position does not exist."""
+        """Raises `MalformedMoment` if a position is not in the org's partition, or is not projected yet."""
         as_of, numbers = self._request.as_of, self._numbers()
         for partition, position in as_of.positions.items():
             if partition not in numbers:
                 raise MalformedMoment(
-                    f"{partition}.{position}: the org is in partition {numbers[0]}; give a position of it, or a time"
+                    f"{partition}.{position} is not in the org's partition: give a position in partition {numbers[0]}, "
+                    "or a time"
                 )
             if position > self._end(partition):
                 raise MalformedMoment(
@@ -99,19 +104,19 @@ class _Finding:
     async def find(self, workers: Workers) -> tuple[PastPartition, ...]:
         as_of = self._request.as_of
         named = await self._fold_all(workers, sorted(as_of.positions), None)
-        # A position alone means the moment of its entry.
+        # Without a time, the other partitions end at the time of the latest entry at the given positions.
         time = max((past.time or 0 for past in named), default=0) if as_of.time is None else as_of.time
         others = await self._fold_all(workers, [each for each in self._numbers() if each not in as_of.positions], time)
         return tuple(sorted([*named, *others], key=lambda past: past.partition))
 
-    async def to_come(self) -> list[str]:
+    async def future_notes(self) -> list[str]:
         time = self._request.as_of.time
         now: int = await self._snapshot.connection.fetchval(_NOW)
         return (
             [f"{timestamp(time)} is in the future: these are the tables as they are now"] if time and time > now else []
         )
 
-    async def unprojected(self, partitions: Iterable[PastPartition]) -> list[str]:
+    async def unprojected_notes(self, partitions: Iterable[PastPartition]) -> list[str]:
         """Notes on partitions that may have more entries from before the moment, which are not in the tables yet."""
         if self._request.log != "topic":
             return []
@@ -150,7 +155,7 @@ class _Finding:
         return self._snapshot.checkpoints.get(partition, NOTHING_PROJECTED).head.position
 
 
-def _unapplied(partitions: Iterable[PastPartition]) -> list[str]:
+def _unapplied_notes(partitions: Iterable[PastPartition]) -> list[str]:
     return [
         f"entry {past.partition}.{position} cannot be applied ({reason}): its org is shown as it was before this entry"
         for past in partitions
