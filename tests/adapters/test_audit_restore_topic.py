@@ -177,7 +177,7 @@ async def test_a_run_killed_before_the_checkpoints_are_set_is_finished_without_a
 async def test_without_consent_nothing_is_done(settings: Settings, log: Logbook) -> None:
     await lose_topic(settings)
     unasked = await restore(settings, "--yes")
-    assert (unasked.code, "is missing, so nothing tells" in unasked.stderr) == (1, True), unasked
+    assert (unasked.code, "is missing, so nobody can know" in unasked.stderr) == (1, True), unasked
     declined = await run_daybook(settings, "audit", "restore-topic", "--lose-unprojected", given=b"n\n")
     assert (declined.code, "Go on?" in declined.stderr) == (1, True), declined
     assert await is_missing(settings)
