@@ -15,6 +15,8 @@ from daybook_infra.runtime.settings import Settings
 from support import projecting
 from support.chain import Json
 from support.logbook import Logbook
+from support.read_scene import ReadScene
+from support.reading import ReadApi, reading
 from support.replaying import all_entries, long_log, write
 from support.stack import FreshSettings
 from support.workload import Workload
@@ -78,3 +80,17 @@ def migrations_folder(tmp_path: Path) -> Path:
     for migration in read_migrations():
         (tmp_path / migration.name).write_text(migration.sql, encoding="utf-8")
     return tmp_path
+
+
+@pytest.fixture
+async def scene(pool: Pool) -> ReadScene:
+    """Two orgs whose rows are planted, for tests of the read API and the stream."""
+    scene = ReadScene()
+    await scene.plant(pool, 1)
+    return scene
+
+
+@pytest.fixture
+async def api(settings: Settings) -> AsyncIterator[ReadApi]:
+    async with reading(settings) as api:
+        yield api

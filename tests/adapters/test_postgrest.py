@@ -19,9 +19,9 @@ from support.driving import eventually
 from support.logbook import Logbook, log_with, org, user
 from support.postgrest import get
 from support.projecting import database, post
-from support.sql import ask, open_connection, run
+from support.sql import open_connection, run
 from support.stack import own_stack
-from support.supabase import as_role, hub, in_database, supabase
+from support.supabase import as_role, authenticator_waits, hub, in_database, supabase
 
 PAGE = page("docs/reading.md")
 (ROLES,) = blocks(section(PAGE, "PostgREST"), "sql")
@@ -30,7 +30,6 @@ ORG = org(1)
 OWNER, STRANGER = ({"sub": user(number), "role": "authenticated", "aud": "authenticated"} for number in (1, 2))
 SERVICE = {"sub": "billing", "role": "service_role"}
 AFTER = "Daybook-After"
-IS_WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'authenticator' AND wait_event = 'PgSleep'"
 HOOKED = "SELECT hooks.pre_request()"
 
 
@@ -67,16 +66,12 @@ async def project(settings: Settings, log: Logbook) -> None:
         assert await post(pool, log, managed=settings.users == "managed") == []
 
 
-async def is_waiting(superuser: str) -> bool:
-    return bool(await ask(superuser, IS_WAITING))
-
-
 async def test_a_request_reads_what_its_user_has_written(
     superuser: str, settings: Settings, log: Logbook, authenticator: OwnConnection
 ) -> None:
     assert await get(authenticator, "orgs", OWNER, {}) == []
     request = asyncio.create_task(get(authenticator, "orgs", OWNER, {AFTER: "0.1"}))
-    assert await eventually(lambda: is_waiting(superuser))
+    assert await eventually(lambda: authenticator_waits(superuser))
     await project(settings, log)
     assert [row["id"] for row in await request] == [ORG]
 

@@ -21,15 +21,14 @@ from support.logbook import Logbook, log_with, org, user
 from support.processes import free_port
 from support.projecting import database, post
 from support.publisher import token
-from support.sql import ask, run
-from support.supabase import as_role, hub, in_database, supabase
+from support.sql import run
+from support.supabase import as_role, authenticator_waits, hub, in_database, supabase
 
 PROGRAM = os.environ.get("POSTGREST", "")
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="POSTGREST names no PostgREST")
 ORG = org(1)
 OWNER, STRANGER = (f"user:{user(number)}" for number in (1, 2))
 SECRET = secrets.token_hex(32)
-IS_WAITING = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'authenticator' AND wait_event = 'PgSleep'"
 
 
 @pytest.fixture(scope="module")
@@ -99,14 +98,10 @@ async def project(settings: Settings, log: Logbook) -> None:
         assert await post(pool, log, managed=False) == []
 
 
-async def is_waiting(superuser: str) -> bool:
-    return bool(await ask(superuser, IS_WAITING))
-
-
 async def test_a_user_reads_what_it_has_written(superuser: str, settings: Settings, client: httpx.AsyncClient) -> None:
     assert (await get(client, settings, OWNER)).json() == []
     request = asyncio.create_task(get(client, settings, OWNER, "0.1"))
-    assert await eventually(lambda: is_waiting(superuser))
+    assert await eventually(lambda: authenticator_waits(superuser))
     await project(settings, log_with(ORG))
     answer = await request
     assert (answer.status_code, [row["id"] for row in answer.json()]) == (200, [ORG])

@@ -1,9 +1,8 @@
-"""The read API on a real database: what each caller sees, filters, pages, positions, ETags and refusals."""
+"""The read API on a real database: what each caller sees, filters, pages and refusals."""
 
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,24 +25,11 @@ from daybook_projector.read_api.reader import Reader
 from support.door_doubles import problem_of
 from support.driving import fresh_id
 from support.publisher import token
-from support.read_scene import ReadScene, set_checkpoint
+from support.read_scene import ReadScene
 from support.reading import ReadApi, reading
 
 SHARED_DATABASE = True
 TIME = "2026-11-22T15:10:13+00:00"
-
-
-@pytest.fixture
-async def scene(pool: Pool) -> ReadScene:
-    scene = ReadScene()
-    await scene.plant(pool, 1)
-    return scene
-
-
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[ReadApi]:
-    async with reading(settings) as api:
-        yield api
 
 
 async def test_a_user_sees_the_orgs_of_which_it_is_a_member(api: ReadApi, scene: ReadScene) -> None:
@@ -171,64 +157,6 @@ async def test_a_cursor_belongs_to_its_filters(api: ReadApi, scene: ReadScene) -
     for elsewhere in (f"{scene.other.path}/dead-letters", f"{scene.own.path}/sync-runs"):
         refused = await api.get(elsewhere, principal, cursor=cursor, status="pending")
         assert problem_of(refused) == (400, "INVALID_QUERY")
-
-
-async def test_an_unchanged_answer_is_304(api: ReadApi, scene: ReadScene) -> None:
-    path, principal = f"{scene.own.path}/members", f"user:{scene.own.owner}"
-    first = await api.get(path, principal)
-    assert first.headers["cache-control"] == "private, no-cache"
-    again = await api.get(path, principal, {"If-None-Match": f'"x", W/{first.headers["etag"]}'})
-    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
-    other = await api.get(path, principal, {"If-None-Match": first.headers["etag"]}, role="owner")
-    assert other.status_code == 200
-
-
-async def test_an_answer_has_the_position_of_its_orgs(api: ReadApi, scene: ReadScene) -> None:
-    for path in (
-        "/v1/orgs",
-        scene.own.path,
-        f"{scene.own.path}/members",
-        f"{scene.own.path}/members/{scene.own.owner}",
-    ):
-        assert (await api.get(path, f"user:{scene.own.owner}")).headers["daybook-position"] == "0.23"
-
-
-async def test_a_request_waits_until_a_position_is_in_the_tables(pool: Pool, api: ReadApi, scene: ReadScene) -> None:
-    path, principal = f"{scene.own.path}/members", f"user:{scene.own.owner}"
-    waiting = [
-        asyncio.create_task(api.get(path, principal, {"Daybook-After": "0.24"})),
-        asyncio.create_task(api.get(path, principal, after="0.24")),
-        asyncio.create_task(api.get("/v1/positions/0.24", principal)),
-    ]
-    done, _ = await asyncio.wait(waiting, timeout=0.2)
-    assert not done
-    await set_checkpoint(pool, 0, 24)
-    assert [(await each).status_code for each in waiting] == [200, 200, 204]
-
-
-async def test_a_position_that_does_not_come_is_504(pool: Pool, settings: Settings, scene: ReadScene) -> None:
-    async with reading(settings.model_copy(update={"wait_seconds": 0.05})) as api:
-        principal = f"user:{scene.own.owner}"
-        for asked in (
-            api.get(scene.own.path, principal, {"Daybook-After": "0.99"}),
-            api.get("/v1/orgs", principal, after="0.99"),
-            api.get("/v1/positions/0.99", principal),
-            api.get("/v1/positions/0.99", principal, wait=0),
-        ):
-            assert problem_of(await asked) == (504, "NOT_PROJECTED")
-        for wait in (0, 1e-05):
-            assert (await api.get("/v1/positions/0.23", principal, wait=wait)).status_code == 204
-
-
-async def test_waiting_for_an_org_in_quarantine_is_refused_to_those_who_see_it(
-    pool: Pool, api: ReadApi, scene: ReadScene
-) -> None:
-    await pool.execute("INSERT INTO daybook.quarantine VALUES ($1, 0, 3, 'a test')", scene.own.org_id)
-    path, after = f"{scene.own.path}/members", {"Daybook-After": "0.1"}
-    assert problem_of(await api.get(path, f"user:{scene.own.owner}", after)) == (503, "ORG_QUARANTINED")
-    assert problem_of(await api.get(scene.own.path, f"user:{scene.own.owner}", after)) == (503, "ORG_QUARANTINED")
-    assert (await api.get(path, f"user:{scene.own.owner}")).status_code == 200
-    assert problem_of(await api.get(path, f"user:{scene.stranger}", after)) == (404, "NOT_FOUND")
 
 
 WRONG_QUERIES = (

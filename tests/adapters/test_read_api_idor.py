@@ -1,16 +1,12 @@
 """Every endpoint of the read API, with every id of another org, as a user and as a stranger: always the same 404."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from itertools import product
 
-import pytest
-
-from daybook_infra.runtime.postgres.connections import Pool
-from daybook_infra.runtime.settings import Settings
 from daybook_projector.read_api.resources import RESOURCES
 from support.driving import fresh_id
 from support.read_scene import ReadOrg, ReadScene
-from support.reading import ReadApi, reading
+from support.reading import ReadApi
 
 SHARED_DATABASE = True
 IDS = {
@@ -25,19 +21,6 @@ IDS = {
     "entry_id": "entries",
 }
 """The field of `ReadOrg` that has the ids of each parameter."""
-
-
-@pytest.fixture
-async def scene(pool: Pool) -> ReadScene:
-    scene = ReadScene()
-    await scene.plant(pool, 1)
-    return scene
-
-
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[ReadApi]:
-    async with reading(settings) as api:
-        yield api
 
 
 def ids_of(org: ReadOrg, parameter: str) -> tuple[str, ...]:

@@ -17,13 +17,6 @@ SHARED_DATABASE = True
 
 
 @pytest.fixture
-async def scene(pool: Pool) -> ReadScene:
-    scene = ReadScene()
-    await scene.plant(pool, 1)
-    return scene
-
-
-@pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[ReadApi]:
     await ensure_logins(settings.model_copy(update={"projector_password": SecretStr(PASSWORD)}))
     url = as_role(settings.database_url.get_secret_value(), PROJECTOR.name)

@@ -3,34 +3,17 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
 from typing import Any
 
-import pytest
-
 from daybook_infra.runtime.postgres.connections import Pool
-from daybook_infra.runtime.settings import Settings
 from support.driving import fresh_id
 from support.planted_rows import plant
 from support.read_scene import ReadOrg, ReadScene
-from support.reading import ReadApi, reading
+from support.reading import ReadApi
 
 SHARED_DATABASE = True
 CLIENTS = 20
 ROWS = 300
-
-
-@pytest.fixture
-async def scene(pool: Pool) -> ReadScene:
-    scene = ReadScene()
-    await scene.plant(pool, 1)
-    return scene
-
-
-@pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[ReadApi]:
-    async with reading(settings) as api:
-        yield api
 
 
 async def walk_while(api: ReadApi, path: str, org: ReadOrg, change: "asyncio.Task[None]") -> list[Counter[str]]:

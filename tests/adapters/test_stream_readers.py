@@ -21,13 +21,6 @@ ENTRIES = 100
 
 
 @pytest.fixture
-async def scene(pool: Pool) -> ReadScene:
-    scene = ReadScene()
-    await scene.plant(pool, 1)
-    return scene
-
-
-@pytest.fixture
 async def api(settings: Settings) -> AsyncIterator[ReadApi]:
     async with serving(settings) as api:
         yield api

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from daybook_infra.runtime.settings import Settings
 from daybook_infra.stack.interface import Part
-from support.sql import run
+from support.sql import ask, run
 from support.stack import own_stack
 
 API_ROLES = ("anon", "authenticated", "service_role")
@@ -73,3 +73,9 @@ def in_database(url: str, name: str) -> str:
 def as_role(url: str, role: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{role}:{PASSWORD.replace(' ', '%20')}@{parts.hostname}:{parts.port}"))
+
+
+async def authenticator_waits(superuser: str) -> bool:
+    """Whether a request of PostgREST waits for a position."""
+    waiting = "SELECT count(*) > 0 FROM pg_stat_activity WHERE usename = 'authenticator' AND wait_event = 'PgSleep'"
+    return bool(await ask(superuser, waiting))

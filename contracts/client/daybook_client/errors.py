@@ -22,7 +22,7 @@ class KafkaRefuses(KafkaAway):
 
 
 class LogChanged(ClientError):
-    """The log is not the one that was read: entries of it are gone. `daybook audit verify` says more."""
+    """The log is not the one that was read: entries of it are gone. Run `daybook audit verify` for details."""
 
 
 class NotVisible(ClientError, LookupError):
