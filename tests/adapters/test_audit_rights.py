@@ -111,6 +111,13 @@ async def test_verify_needs_each_of_the_auditors_rights(roles: Granted, right: s
     assert "could not check" in output
 
 
+async def test_verify_needs_a_policy_that_hides_nothing(roles: Granted) -> None:
+    await roles.owner.execute(f"CREATE POLICY hiding ON orgs AS RESTRICTIVE TO {roles.role('auditor')} USING (false)")
+    code, output = await run(auditor(roles), "audit", "verify")
+    await roles.owner.execute("DROP POLICY hiding ON orgs")
+    assert (code, "could not check audit_log and the tables: row-level security" in output) == (2, True), output
+
+
 async def test_nothing_of_an_identity_provider_is_needed(fresh_settings: FreshSettings) -> None:
     settings = fresh_settings(init=False, partitions=1, users="external")
     async with open_database(settings) as owner:

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.errors import DatabaseRefuses
 from daybook_infra.runtime.postgres.connections import connect
 from daybook_infra.runtime.postgres.row_visibility import show_every_row
 from daybook_infra.runtime.settings import Settings
@@ -51,7 +51,7 @@ async def test_owners_and_auditors_see_every_row(settings: Settings, readers: Re
 async def test_a_reader_is_told_which_role_it_needs(settings: Settings, readers: Readers) -> None:
     name = readers.name("unlisted")
     with pytest.raises(
-        DatabaseAway, match=rf"hide rows of {', '.join(sorted(PLACES))} from .* {name}: GRANT "
+        DatabaseRefuses, match=rf"hide rows of {', '.join(sorted(PLACES))} from .* {name}: GRANT "
     ) as refused:
         await count_orgs(logged_in(settings, readers, "unlisted"))
     await readers.owner.execute(str(refused.value).partition(": ")[2])
@@ -60,7 +60,7 @@ async def test_a_reader_is_told_which_role_it_needs(settings: Settings, readers:
 
 @contextmanager
 def refusal() -> Iterator[None]:
-    with pytest.raises(DatabaseAway, match="row-level security can hide rows of orgs from"):
+    with pytest.raises(DatabaseRefuses, match="row-level security can hide rows of orgs from"):
         yield
 
 

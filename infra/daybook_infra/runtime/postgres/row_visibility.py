@@ -7,7 +7,7 @@ role has no BYPASSRLS, and its policies hide nothing, but PostgreSQL does not kn
 
 from typing import Final
 
-from daybook_infra.runtime.errors import DatabaseAway
+from daybook_infra.runtime.errors import DatabaseRefuses
 from daybook_infra.runtime.postgres.connections import Connection
 
 _SECURED: Final = """
@@ -36,7 +36,7 @@ _ROLE: Final = "SELECT quote_ident(current_user)"
 
 async def show_every_row(connection: Connection) -> None:
     """Call this in the transaction that reads. Does nothing for the owner and for roles with BYPASSRLS. Raises
-    `DatabaseAway` if a policy could hide a row from this role.
+    `DatabaseRefuses` if a policy could hide a row from this role.
     """
     secured = [row[0] for row in await connection.fetch(_SECURED)]
     if not secured:
@@ -46,7 +46,7 @@ async def show_every_row(connection: Connection) -> None:
     hiding = [row[0] for row in await connection.fetch(_HIDING, secured)]
     if hiding:
         role = await connection.fetchval(_ROLE)
-        raise DatabaseAway(
+        raise DatabaseRefuses(
             f"row-level security can hide rows of {', '.join(hiding)} from PostgreSQL's role {role}: "
             f"GRANT daybook_auditor TO {role};"
         )
