@@ -1,3 +1,3 @@
-"""The read API: pages of the tables, and a live stream of an org's entries. Row-level security decides what a caller
-sees.
+"""The read API: pages of the tables, and a live stream of an org's log entries. Row-level security decides what a
+caller sees.
 """

@@ -1,4 +1,6 @@
-"""Answers of the read API: a reading in; a response with its position and its ETag, or 304, out."""
+"""Makes the HTTP responses of the read API: a body and its positions in; a response with `Daybook-Position` and `ETag`,
+or 304, out.
+"""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,7 +13,7 @@ def reading_response(request: Request, reading: Reading) -> Response:
     etag = etag_of(reading.body)
     headers = {
         "ETag": etag,
-        # An answer is for its caller alone, and a stored one is only used after asking again.
+        # Only the caller may store the response, and must revalidate it before each use.
         "Cache-Control": "private, no-cache",
         "Vary": "Authorization",
         **({"Daybook-Position": reading.positions} if reading.positions else {}),

@@ -1,4 +1,4 @@
-"""Mounts the read API on the projector's app."""
+"""Adds the routes of the read API, its OpenAPI document and its error answers to the projector's app."""
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +18,7 @@ DESCRIPTION = (
 )
 
 
-# Headers that a web app may send, and may read in answers.
+# CORS: the headers that a web app may send, and those that it may read.
 REQUEST_HEADERS = ("Authorization", "Daybook-After", "If-None-Match", "Last-Event-ID")
 ANSWER_HEADERS = ("Daybook-Position", "ETag", "Retry-After")
 
@@ -26,7 +26,7 @@ ANSWER_HEADERS = ("Daybook-Position", "ETag", "Retry-After")
 def mount_read_api(
     app: FastAPI, deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics
 ) -> None:
-    # First, because an entry's id would match "stream".
+    # The stream's route goes first: the route of one entry, /audit-log/{entry_id}, also matches /audit-log/stream.
     app.include_router(stream_router(deps, database, hub, metrics))
     app.include_router(read_router(deps, metrics))
     docs_page.mount(app, f"{app.title}: the read API")
@@ -36,7 +36,7 @@ def mount_read_api(
 
 
 def _describe(app: FastAPI) -> Schema:
-    """The whole document. The app keeps it after the first call."""
+    """The OpenAPI document, made on the first call."""
     if app.openapi_schema is None:
         document = describe_routes(app, DESCRIPTION)
         schemas = document["components"]["schemas"]

@@ -1,7 +1,7 @@
-"""Cursors of pages: where the next page starts, as opaque text.
+"""Cursors of pages: opaque text that says where the next page starts.
 
-A cursor is not signed. It holds nothing but values of the order's columns, which the caller has seen or could guess,
-and a hash of the filters. A made-up cursor starts a page somewhere else, under the same policies.
+A cursor has the values of the sort columns in the last row of a page, and a hash of the path and the filters. It needs
+no signature: a forged cursor only starts the page at another row, and row-level security still hides the same rows.
 """
 
 import base64
@@ -21,11 +21,13 @@ DIGEST_BYTES: Final = 9
 
 
 class InvalidCursor(Exception):
-    """The text is not a cursor of this collection with these filters."""
+    """The text is not a cursor of this collection with the same filters."""
 
 
 def filter_hash(path: str, ids: Mapping[str, str], filters: Mapping[str, Any]) -> str:
-    """Identifies a walk: the collection, the ids of its path and the filters. A page's `limit` may change."""
+    """Identifies a walk over a collection: a hash of the path, the ids in the path, and the filters. `limit` is left
+    out, so a caller may change it from page to page.
+    """
     asked = [path, sorted(ids.items()), sorted((name, str(value)) for name, value in filters.items())]
     return base64.urlsafe_b64encode(hashlib.sha256(msgspec.json.encode(asked)).digest()[:DIGEST_BYTES]).decode()
 

@@ -1,5 +1,5 @@
-"""One request's view of the database: a read-only transaction with the role and the claims of the caller, in which
-row-level security decides what there is.
+"""The database as one caller sees it: read-only transactions with the caller's role and claims, under row-level
+security.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -16,24 +16,26 @@ from daybook_projector.read_api.page_sql import Statement
 from daybook_projector.read_api.reader import Reader
 
 CONNECTIONS: Final = 8
-# How long a request waits for one of the connections, and how long a statement may take.
+# How long a request waits for a free connection, and how long a statement may take.
 ACQUIRE_SECONDS: Final = 5.0
 STATEMENT_SECONDS: Final = 5.0
-# Rows of a large table are fetched in pieces of this many, until the page is full or has MAX_PAGE_BYTES.
+# Large rows are fetched in pieces of this many, until the page is full or has MAX_PAGE_BYTES.
 PIECE_ROWS: Final = 64
 MAX_PAGE_BYTES: Final = 4 * 1024 * 1024
 
 SESSION: Final = {
     "row_security": "on",
     "default_transaction_read_only": "on",
-    # A plan for any value of the parameters could leave the index whose order a page needs.
+    # A generic plan might not use the index that has the page's order.
     "plan_cache_mode": "force_custom_plan",
-    # A page has few rows, which an index has in its order. These would read many to sort them, if statistics mislead.
+    # A page needs a few rows, in the order of an index. With misleading statistics, PostgreSQL could choose these scans
+    # and sort many rows instead.
     "enable_bitmapscan": "off",
     "enable_seqscan": "off",
 }
-# Its one snapshot is that of all later statements of the transaction. The tables of schema daybook are read with the
-# service's own role: PostgreSQL checks rights before the statement runs, and set_config takes effect after it.
+# The first statement of each transaction: its snapshot serves all later ones. It reads the tables of schema daybook
+# with the service's login role, because PostgreSQL checks rights before the statement runs, and `set_config` changes
+# the role only then.
 BEGIN_READING: Final = """
 SELECT set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
     ARRAY(
@@ -44,7 +46,7 @@ SELECT set_config('request.jwt.claims', $1, true), set_config('role', $2, true),
 
 
 class _ReadConnection(OwnConnection):
-    """Settings are made for one transaction only, so that nothing needs a reset: it would cost a round trip."""
+    """Skips the reset of a returned connection, which costs a round trip: all settings end with their transaction."""
 
     def get_reset_query(self) -> str:
         return ""
@@ -52,9 +54,7 @@ class _ReadConnection(OwnConnection):
 
 @dataclass(frozen=True, slots=True)
 class ReadSnapshot:
-    """`positions`: the last projected position of each partition that was asked for. `quarantined`: whether the org is
-    in quarantine.
-    """
+    """`positions`: the last projected position of each requested partition. `quarantined`: the org is in quarantine."""
 
     connection: Connection
     positions: Mapping[int, int]
@@ -66,8 +66,8 @@ class ReadSnapshot:
     async def fetch_bounded(
         self, statement: Statement, most_bytes: int | None = None, piece_rows: int = PIECE_ROWS
     ) -> tuple[list[asyncpg.Record], bool]:
-        """The first rows, up to MAX_PAGE_BYTES or `most_bytes` of text, but at least one. Also whether rows were left
-        out.
+        """The first rows, up to `most_bytes` (by default MAX_PAGE_BYTES) of text but at least one row; and whether rows
+        were left out.
         """
         most = MAX_PAGE_BYTES if most_bytes is None else most_bytes
         found: list[asyncpg.Record] = []
@@ -95,8 +95,8 @@ class ReadDatabase:
     async def snapshot(
         self, reader: Reader, org_id: str | None = None, partition: int | None = None
     ) -> AsyncIterator[ReadSnapshot]:
-        """With `partition` None, reads the positions of all partitions. Raises DatabaseAway, also if all connections
-        are in use for ACQUIRE_SECONDS.
+        """Reads the position of `partition`, or of all partitions if it is None. Raises DatabaseAway, also if no
+        connection becomes free within ACQUIRE_SECONDS.
         """
         with translated(), _roles_present():
             async with (
@@ -110,7 +110,7 @@ class ReadDatabase:
 
     @asynccontextmanager
     async def own_snapshot(self) -> AsyncIterator[ReadSnapshot]:
-        """A snapshot with the service's own role, which sees everything. Raises DatabaseAway."""
+        """A snapshot with the service's login role, which sees every row. Raises DatabaseAway."""
         with translated(), _roles_present():
             async with (
                 self._acquired() as connection,
@@ -119,7 +119,7 @@ class ReadDatabase:
                 yield ReadSnapshot(connection, {}, quarantined=False)
 
     async def checkpoints(self, partitions: Sequence[int] | None = None) -> dict[int, int]:
-        """The last projected position of each partition, read with the service's own role."""
+        """The last projected position of each partition, read with the service's login role."""
         with translated():
             async with self._acquired() as connection:
                 rows = await connection.fetch(
@@ -136,7 +136,7 @@ class ReadDatabase:
 
 
 async def open_read_pool(settings: Settings, application: str, size: int = CONNECTIONS) -> Pool:
-    """Connects when the first request needs it."""
+    """The pool connects on the first request."""
     return await open_pool(
         settings,
         application,
@@ -153,7 +153,9 @@ class _roles_present:  # noqa: N801 - a context manager
         pass
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Translates the errors of missing roles and missing memberships, which an administrator has to correct."""
+        """Translates the error that PostgreSQL reports if the caller's role does not exist, or if the service's login
+        is not a member of it.
+        """
         if isinstance(error, asyncpg.InvalidParameterValueError):
             raise DatabaseAway(f"PostgreSQL refuses the role of a reader: {error}") from error
 

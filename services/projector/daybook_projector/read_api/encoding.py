@@ -1,4 +1,4 @@
-"""Rows of PostgreSQL as JSON: a resource's rows in, bytes out. Times have six digits and `Z`, as in entries."""
+"""Encodes rows of PostgreSQL as JSON. Times have six decimals and end in `Z`, as in the log's entries."""
 
 import base64
 import hashlib
@@ -44,6 +44,6 @@ def _conversions(model: type[BaseModel]) -> tuple[tuple[str, Callable[[Any], Any
         if field.annotation in {datetime, datetime | None}:
             found.append((name, time_text))
         elif field.annotation == JsonValue:
-            # PostgreSQL's text of a jsonb value is JSON already.
+            # asyncpg returns a jsonb value as JSON text, which is copied into the answer.
             found.append((name, lambda text: msgspec.Raw(text.encode())))
     return tuple(found)

@@ -1,5 +1,5 @@
-"""The items of the read API as pydantic models: the columns of their tables, in order. They describe the answers in
-OpenAPI; encoding.py writes the answers.
+"""The items of the read API as pydantic models: a field for each column of the table, in order. The OpenAPI document
+is made from them. Answers are written by encoding.py.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What OpenAPI says of the read API: a resource in, the options of its FastAPI routes out."""
+"""Describes the read API for OpenAPI: a resource in, the options of its FastAPI routes out."""
 
 from typing import Any, Final
 
@@ -19,13 +19,13 @@ AFTER: Final[Schema] = {
 IF_NONE_MATCH: Final[Schema] = {
     "name": "If-None-Match",
     "in": "header",
-    "description": "The ETag of an answer that you have: 304 if it has not changed.",
+    "description": "The ETag of an earlier answer. If the answer has not changed, you get 304.",
     "schema": {"type": "string"},
     "example": ETAG,
 }
 ANSWER_HEADERS: Final[Schema] = {
     "Daybook-Position": {
-        "description": "What the partition of the org shows; on a page of orgs, the partitions of all of them.",
+        "description": "The last projected position of the org's partition. A page of orgs has one for each partition.",
         "schema": {"type": "string"},
         "example": POSITION,
     },
@@ -48,8 +48,8 @@ def page_options(resource: Resource) -> dict[str, Any]:
     return {
         "operation_id": f"list_{_name(resource)}",
         "summary": f"A page of {resource.title}, {order}",
-        "description": "Shows what you may see. Walk on with `next` until it is null; a page may have fewer items than"
-        " `limit`.",
+        "description": "Has only rows that you may see. Pass `next` as `cursor` to get the next page, until `next` is"
+        " null. A page may have fewer items than `limit`.",
         **_answers(page_schema(resource), {"items": [example_of(resource)], "next": None}),
         "openapi_extra": _parameters(resource.path),
     }
@@ -59,7 +59,7 @@ def item_options(resource: Resource) -> dict[str, Any]:
     return {
         "operation_id": f"get_{_name(resource)}",
         "summary": f"One of the {resource.title}",
-        "description": "404 also if you may not see it.",
+        "description": "404 if there is no such row, or if you may not see it.",
         **_answers({"$ref": REF.format(resource.model.__name__)}, example_of(resource)),
         "openapi_extra": _parameters(resource.item_path),
     }
@@ -70,7 +70,7 @@ def position_options() -> dict[str, Any]:
         "name": "position",
         "in": "path",
         "required": True,
-        "description": "A position of the log, `partition.position`, as answers to commands have it.",
+        "description": "A position of the log, as in the answer to a command.",
         "schema": {"type": "string", "pattern": POSITION_PATTERN},
         "example": POSITION,
     }
@@ -78,9 +78,9 @@ def position_options() -> dict[str, Any]:
     return {
         "operation_id": "wait_for_position",
         "summary": "Wait until a position is in the tables",
-        "description": "204 once it is, so that a sender without SQL can wait for its command.",
+        "description": "Answers 204 once the position is in the tables.",
         "status_code": 204,
-        "responses": {204: {"description": "It is in the tables."}, **problems(*refused)},
+        "responses": {204: {"description": "The position is in the tables."}, **problems(*refused)},
         "openapi_extra": {**SECURED, "parameters": [parameter]},
     }
 
@@ -93,7 +93,7 @@ def page_schema(resource: Resource) -> Schema:
         "properties": {
             "items": {"type": "array", "items": {"$ref": REF.format(resource.model.__name__)}},
             "next": {
-                "description": "The cursor of the next page; null on the last one.",
+                "description": "The cursor of the next page; null on the last page.",
                 "anyOf": [{"type": "string"}, {"type": "null"}],
             },
         },
@@ -108,11 +108,11 @@ def example_of(resource: Resource) -> Schema:
 
 def _answers(schema: Schema, example: Schema) -> dict[str, Any]:
     found = {
-        "description": "What you may see of it.",
+        "description": "The rows that you may see.",
         "headers": ANSWER_HEADERS,
         "content": {"application/json": {"schema": schema, "example": example}},
     }
-    unchanged = {"description": "Not changed since the answer with this ETag."}
+    unchanged = {"description": "The answer still has the ETag in `If-None-Match`."}
     return {"responses": {200: found, 304: unchanged, **problems(*REFUSALS)}}
 
 

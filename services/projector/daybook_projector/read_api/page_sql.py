@@ -1,5 +1,5 @@
-"""The SQL of pages and items: a resource and what is asked of it in, a statement with its parameters out. Everything
-that a caller sends is a parameter; the rest comes from the table of resources.
+"""Makes the SQL of pages and items: a resource and a request in, a statement with its parameters out. Text from a
+caller only ever becomes a parameter; the SQL itself is made from resources.py.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,10 @@ from daybook_projector.read_api.cursors import Values
 from daybook_projector.read_api.parameters import Filter
 from daybook_projector.read_api.resource import Branches, OwnRows, Resource
 
-# With a filter that no index serves, a page looks at no more rows than this. It may then have fewer items than asked
-# for, and still a next page.
+# With a filter that no index serves, PostgreSQL looks at no more rows than this for a page. Such a page may have fewer
+# items than `limit` although more pages follow.
 SCANNED_ROWS: Final = 10_000
-# What comes last in a collection's order, for each kind of column: ascending, and newest first.
+# The last possible value in a collection's order, by kind of column and whether the newest come first.
 LAST: Final = {
     ("uuid", False): "ffffffff-ffff-ffff-ffff-ffffffffffff",
     ("uuid", True): "00000000-0000-0000-0000-000000000000",
@@ -24,8 +24,8 @@ LAST: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """`filters` by name. `start`: the values of the order's columns in the last row of the page before.
-    `under_policies`: whether policies confine the caller. `orgs`: the orgs that a service is confined to.
+    """`filters`: values by name. `start`: the values of the sort columns in the last row of the previous page.
+    `under_policies`: row-level security confines the caller. `orgs`: the orgs that a service may read; None for all.
     """
 
     ids: Mapping[str, str]
@@ -47,7 +47,7 @@ class Statement:
 
 
 def page(resource: Resource, asked: PageRequest, end: Values | None = None) -> Statement:
-    """The page's rows. `end`: the last row that may be looked at."""
+    """Selects the page's rows. `end`: the sort values of the last row that may be looked at."""
     statement = Statement()
     match resource.rows:
         case OwnRows() as rows:
@@ -64,8 +64,8 @@ def page(resource: Resource, asked: PageRequest, end: Values | None = None) -> S
 
 
 def window_end(resource: Resource, asked: PageRequest) -> Statement | None:
-    """The order's columns of the last row that a page with bounded filters may look at; no row if the collection ends
-    before. None if the request has no such filter.
+    """Selects the sort columns of the last row that a page with bounded filters may look at; no row if the collection
+    ends earlier. None if the request has no bounded filter.
     """
     if not isinstance(resource.rows, OwnRows) or not any(f.name in asked.filters for f in resource.bounded_filters):
         return None
@@ -83,7 +83,7 @@ def window_end(resource: Resource, asked: PageRequest) -> Statement | None:
 
 
 def item(resource: Resource, asked: PageRequest, item_id: str) -> Statement:
-    """The row with this id, if it belongs to the org and project of the path."""
+    """Selects the row with this id, if it belongs to the org and the project in the path."""
     statement = Statement()
     match resource.rows:
         case OwnRows() as rows:
@@ -185,7 +185,7 @@ def _start_condition(resource: Resource, asked: PageRequest, statement: Statemen
 
 
 def _beyond(resource: Resource, row: Values, statement: Statement, *, included: bool = False) -> str:
-    """The condition that a row comes after `row` in the collection's order, or, with `included`, not after it."""
+    """The condition that a row comes after `row` in the collection's order; with `included`, that it does not."""
     comes_later = "<" if resource.newest_first else ">"
     sign = ({"<": ">=", ">": "<="}[comes_later]) if included else comes_later
     names = ", ".join(f"t.{name}" for name, _ in resource.order)

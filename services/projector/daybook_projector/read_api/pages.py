@@ -1,4 +1,4 @@
-"""Reads pages and items for a caller: a resource and a query in, JSON and the position that it shows out."""
+"""Reads pages and items for a caller: a resource and a query in, JSON and the positions of its snapshot out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ IN_QUARANTINE: Final = "This org is in quarantine: its rows do not change. Read 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """`waited`: whether the caller asked to wait for a position first."""
+    """`waited`: the caller asked to wait for a position first."""
 
     filters: Mapping[str, Any]
     cursor: str | None
@@ -34,7 +34,9 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """`positions`: what the partitions of the orgs read show, as the header Daybook-Position."""
+    """`positions` is the value of the header Daybook-Position: for the partition of each org that was read, the last
+    projected position.
+    """
 
     body: bytes
     positions: str
@@ -46,12 +48,12 @@ class Pages:
         self._partitions = partitions
 
     async def page(self, resource: Resource, reader: Reader, ids: Mapping[str, str], query: Query) -> Reading:
-        """Raises RequestRefused: 404 if the caller sees no such org or project, 400 for a cursor of another walk, and
-        503 after waiting for an org in quarantine. Raises DatabaseAway.
+        """Raises RequestRefused: 404 if the caller does not see the org or project, 400 if the cursor was made for
+        another path or other filters, and 503 if the caller waited and the org is in quarantine. Raises DatabaseAway.
         """
         walk = filter_hash(resource.path, ids, query.filters)
         start = None if query.cursor is None else _decode(query.cursor, walk, resource)
-        # One row more shows whether there is a next page.
+        # One extra row shows whether there is a next page.
         asked = PageRequest(ids, query.filters, start, query.limit + 1, reader.under_policies, reader.orgs)
         org_id = ids.get("org_id")
         async with self._database.snapshot(reader, org_id, self._partition(org_id)) as snapshot:
@@ -66,7 +68,9 @@ class Pages:
     async def item(
         self, resource: Resource, reader: Reader, ids: Mapping[str, str], item_id: str, *, waited: bool
     ) -> Reading:
-        """Raises RequestRefused and DatabaseAway, as `page` does."""
+        """Raises RequestRefused: 404 if the caller does not see the item, and 503 if the caller waited and the org is
+        in quarantine. Raises DatabaseAway.
+        """
         asked = PageRequest(ids, orgs=reader.orgs)
         org_id = ids.get("org_id", item_id)
         async with self._database.snapshot(reader, org_id, self._partition(org_id)) as snapshot:
@@ -81,7 +85,7 @@ class Pages:
         return None if org_id is None else partition_of(org_id, self._partitions)
 
     def _positions(self, snapshot: ReadSnapshot, org_id: str | None, rows: list[asyncpg.Record]) -> str:
-        """The position of the org's partition. On a page of orgs, the positions of the partitions of all of them."""
+        """The position of the org's partition. For a page of orgs, the positions of all their partitions."""
         ids = [str(row["id"]) for row in rows] if org_id is None else [org_id]
         partitions = sorted({partition_of(each, self._partitions) for each in ids})
         shown = snapshot.positions
@@ -89,14 +93,14 @@ class Pages:
 
 
 def not_found() -> RequestRefused:
-    """The refusal is the same for what does not exist and for what the caller may not see."""
+    """The same refusal for rows that do not exist and for rows that the caller may not see."""
     return refusal(Code.NOT_FOUND, "There is nothing here that you may see.")
 
 
 async def _page_rows(
     snapshot: ReadSnapshot, resource: Resource, asked: PageRequest
 ) -> tuple[list[asyncpg.Record], Values | None]:
-    """The page's rows, and the row after which the next page starts, if there is one."""
+    """The page's rows, and the sort values after which the next page starts; None if there is no next page."""
     end = await _window_end(snapshot, resource, asked)
     statement = page_sql.page(resource, asked, end)
     if resource.has_large_rows:
@@ -120,7 +124,7 @@ def _order_values(resource: Resource, row: asyncpg.Record) -> Values:
 
 
 async def _refuse_unseen(snapshot: ReadSnapshot, ids: Mapping[str, str]) -> None:
-    """Raises RequestRefused if the caller does not see the org or project: an empty page may have this reason."""
+    """For an empty page: raises RequestRefused if it is empty because the caller does not see the org or project."""
     org_id, project_id = ids.get("org_id"), ids.get("project_id")
     if project_id is not None:
         seen = await snapshot.sees(SEES_PROJECT, org_id, project_id)

@@ -1,4 +1,4 @@
-"""The types of the read API's query parameters: text of a URL in, values for PostgreSQL out."""
+"""The types of the read API's query parameters: they parse the text of a URL into values for PostgreSQL."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,20 +35,20 @@ TimeParameter = Annotated[
 ]
 WordParameter = Annotated[str, StringConstraints(pattern="^[A-Za-z][A-Za-z0-9_]{0,63}$")]
 LimitParameter = Annotated[int, Field(ge=1, le=MAX_LIMIT, description="The most items on the page.")]
-# In the document only: whoever sends something else gets a sentence of its own.
+# Only for the OpenAPI document. Pydantic does not check this pattern: parse_position does, with a clearer message.
 POSITION_PATTERN: Final = r"^[0-9]{1,5}\.[0-9]{1,18}$"
 CursorParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=MAX_CURSOR),
     Field(
-        description="`next` of the page before. Keep all filters.", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"}
+        description="`next` of the previous page. Keep all filters.", json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"}
     ),
 ]
 AfterParameter = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40),
     Field(
-        description="Wait until this position, such as 3.1042, is in the tables. As the header Daybook-After.",
+        description="Wait until this position, such as 3.1042, is in the tables. The same as the header Daybook-After.",
         json_schema_extra={"pattern": POSITION_PATTERN},
     ),
 ]
@@ -59,7 +59,7 @@ WaitParameter = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """`condition` is SQL with `{}` for the value, on the alias `t` of the table, or on `p` of the rows' parents."""
+    """`condition` is SQL with `{}` for the value. It names the table `t`, and the table of the rows' parents `p`."""
 
     name: str
     type: Any

@@ -1,4 +1,4 @@
-"""Waits for positions to be projected. However many requests wait, one query at a time looks for all of them."""
+"""Waits until positions of the log are projected. One query polls for all waiting requests together."""
 
 import asyncio
 import re
@@ -10,7 +10,7 @@ from daybook_projector.read_api.database import ReadDatabase
 
 POSITION: Final = re.compile(r"([0-9]{1,5})\.([0-9]{1,18})", re.ASCII)
 POLL_SECONDS: Final = 0.01
-# A shorter wait could end before the first look does, so it is one look.
+# A wait of no more than this is a single look: it could end before the first poll returns.
 LOOK_SECONDS: Final = 0.1
 
 
@@ -24,7 +24,7 @@ class Position:
 
 
 def parse_position(text: str, partitions: int) -> Position | None:
-    """None if the text is no position of a log with so many partitions."""
+    """None if the text is not a position, or if the log has no such partition."""
     found = POSITION.fullmatch(text)
     if found is None or int(found[1]) >= partitions:
         return None
@@ -38,7 +38,7 @@ class ProjectedPositions:
         self._looking: asyncio.Task[None] | None = None
 
     async def wait(self, position: Position, seconds: float) -> bool:
-        """Whether the position is in the tables within `seconds`. Raises DatabaseAway."""
+        """Returns True once the position is in the tables, and False after `seconds`. Raises DatabaseAway."""
         if seconds <= LOOK_SECONDS:
             return (await self._database.checkpoints([position.partition])).get(position.partition, -1) >= (
                 position.number

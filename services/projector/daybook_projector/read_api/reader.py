@@ -1,4 +1,4 @@
-"""Who reads: a verified principal in; the role, the claims and the orgs that it reads with out."""
+"""Says with which PostgreSQL role and JWT claims a caller reads, and which orgs it may ask for."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,7 +14,9 @@ AUDITOR: Final = "daybook_auditor"
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """`orgs`: the orgs that a service's policy allows; None for all. Row-level security confines users."""
+    """`orgs`: the orgs that the service policy lets a service read; None for all. Always None for a user, because
+    row-level security decides what users see.
+    """
 
     principal: Principal
     role: str
@@ -35,7 +37,7 @@ class Reader:
 
 
 def reader_of(principal: Principal, policy: ServicePolicy | None) -> Reader:
-    """Reads with the claims that PostgREST would set. A service must be listed in the policy, if there is one."""
+    """The claims are those that PostgREST would set. If there is a service policy, it must list the service."""
     match principal:
         case User(user_id):
             return Reader(principal, READER, _claims(user_id, "authenticated"))

@@ -1,4 +1,6 @@
-"""What a collection of the read API is made of: its table, its order, where its rows belong, and its filters."""
+"""Describes one collection of the read API: its path, its table, its order, its filters, and how the rows of an org are
+found.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -11,8 +13,9 @@ Kind = Literal["uuid", "timestamptz"]
 
 @dataclass(frozen=True, slots=True)
 class OwnRows:
-    """Rows that name their org or project themselves. `condition` is SQL on the alias `t`, with the names of the path's
-    ids in braces; `{orgs}` is the array of the orgs that a service is confined to, or NULL.
+    """For a table with a column for the org or the project. `condition` is SQL that chooses the rows of the table `t`.
+    `{org_id}` and `{project_id}` stand for the ids in the path, and `{orgs}` for an array of the orgs that a service
+    may read, or NULL for all.
     """
 
     condition: str
@@ -20,12 +23,14 @@ class OwnRows:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """Rows of the org's connections or projects, the alias `p`. Each of these parents has one branch for each value of
-    `column`, and an index has the rows of a branch in the collection's order. A page is merged from its branches, so
-    its cost depends on their number, never on their lengths.
+    """For a table whose rows belong to the org's connections or projects (their parents, the table `p`).
 
-    `right` is the policy's condition as one on `p`. Row-level security holds anyway; with it, rows that the caller may
-    not see are not visited.
+    A branch is the rows of one parent with one value of `column`. An index has the rows of each branch in the
+    collection's order. A page is merged from the branches, so its cost depends on the number of branches, not on their
+    lengths.
+
+    `right` is SQL that chooses the parents whose rows the caller may see. Row-level security enforces the same rule;
+    `right` only saves visiting rows that row-level security would hide.
     """
 
     parent: str
@@ -37,8 +42,8 @@ class Branches:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """`bounded_filters` are not served by an index: see page_sql.SCANNED_ROWS. `has_large_rows`: rows may be as large
-    as a command.
+    """`filters` use an index. `bounded_filters` do not, so they look at no more than page_sql.SCANNED_ROWS rows.
+    `has_large_rows`: a row may be as large as a command.
     """
 
     path: str

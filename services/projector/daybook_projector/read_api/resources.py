@@ -1,6 +1,4 @@
-"""Every collection of the read API in one table: its path, its table, its order and its filters. Pages, items, routes
-and OpenAPI are made from it.
-"""
+"""Lists every collection of the read API. The routes, the SQL and the OpenAPI document are made from this list."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The routes of pages, items and positions, made from the table of resources."""
+"""The routes of pages and items, made from resources.py, and the route that waits for a position."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -89,8 +89,8 @@ class ReadRoutes:
         return Response(status_code=204)
 
     def _identify(self, request: Request) -> tuple[Reader, Mapping[str, str]]:
-        """The caller and the ids of the path. Raises RequestRefused: 404 for an id that is none, and for an org that
-        the service policy does not let a service read.
+        """The caller and the ids in the path. Raises RequestRefused: 404 if an id is not a UUID, or if the service
+        policy does not let the service read the org.
         """
         principal = request.state.token.principal
         ids = {name: value.lower() for name, value in request.path_params.items()}
@@ -141,7 +141,7 @@ def read_router(deps: ReadDependencies, metrics: ReadMetrics) -> APIRouter:
 
 
 def authenticator(callers: Callers) -> Callable[[Request], Awaitable[None]]:
-    """A dependency, so that it runs before FastAPI looks at the parameters."""
+    """A dependency of all routes, which runs before FastAPI validates the parameters."""
 
     async def authenticate(request: Request) -> None:
         request.state.token = await callers.verify(request.headers.get("authorization"))
@@ -151,7 +151,7 @@ def authenticator(callers: Callers) -> Callable[[Request], Awaitable[None]]:
 
 
 def refuse_repeated(request: Request) -> None:
-    """A parameter that is given twice would be read once."""
+    """Refuses a repeated query parameter: FastAPI would use one of its values and ignore the others."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if names.count(name) > 1:
@@ -159,7 +159,7 @@ def refuse_repeated(request: Request) -> None:
 
 
 async def invalid_query(_: Request, error: Exception) -> Response:
-    """FastAPI's answer to wrong parameters, as a problem."""
+    """Answers invalid parameters with problem+json instead of FastAPI's format."""
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
     first = error.errors()[0]
     name = str(first["loc"][-1])[:40]

@@ -1,1 +1,1 @@
-"""The live stream of an org's log. One reader feeds all open streams of an instance."""
+"""The live stream of an org's log. One hub feeds all open streams of an instance."""

@@ -1,4 +1,4 @@
-"""Server-sent events: entries in, the bytes of a stream out."""
+"""Encodes entries as server-sent events."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ COLUMNS: Final = ", ".join(f"t.{name}" for name in EntryItem.model_fields)
 
 
 def entry_event(partition: int, row: asyncpg.Record) -> bytes:
-    """`row` has the columns of the table and `position`. The JSON has no line break."""
+    """`row` has the columns of `audit_log` and `position`. Its JSON has no line break, which would end the data."""
     return b"id: %b\ndata: %b\n\n" % (
         str(Position(partition, row["position"])).encode(),
         encode_row(EntryItem, row, leave_out="position"),
@@ -22,8 +22,8 @@ def entry_event(partition: int, row: asyncpg.Record) -> bytes:
 
 
 def opening(position: Position | None) -> bytes:
-    """An event without data. It only sets the id after which the client resumes if it loses the connection before an
-    entry comes.
+    """An event without data, which only sets the last event id. So a client that loses the connection before the first
+    entry resumes at this position.
     """
     return COMMENT if position is None else b"id: %b\n\n" % str(position).encode()
 

@@ -1,7 +1,8 @@
-"""Feeds all open streams of an instance from one reader.
+"""Feeds all open streams of an instance.
 
-On a tick it looks which partitions were projected further. If some were, it reads the new entries of the orgs that are
-followed there, and asks the database who may still read them. Once a second it asks so for all streams.
+On each tick, the hub looks which partitions have new projected entries. It reads the new entries of the orgs that are
+followed there, and asks the database which of their readers may still read them. Once a second it asks this for the
+readers of all streams.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ TICK_SECONDS: Final = 0.05
 RIGHTS_SECONDS: Final = 1.0
 # How often a stream without new entries gets a comment.
 BEAT_SECONDS: Final = 1.0
-# Streams end if their rights could not be asked for this long.
+# All streams end if the database could not be asked about rights for this long.
 UNCERTAIN_SECONDS: Final = 3.0
 MAX_STREAMS: Final = 1_000
 MAX_STREAMS_OF_ONE: Final = 20
@@ -32,7 +33,7 @@ log = get_logger(__name__)
 
 
 class TooManyStreams(Exception):
-    """`of_one`: the principal has too many; otherwise the instance has."""
+    """`of_one`: the principal has too many streams; otherwise the instance has."""
 
     def __init__(self, *, of_one: bool) -> None:
         super().__init__()
@@ -41,7 +42,7 @@ class TooManyStreams(Exception):
 
 @dataclass(slots=True)
 class _Channel:
-    """`since`: the time of the last entry of the org that was read. `behind`: later ones may be there already."""
+    """The streams of one org. `since`: the time of the last entry that was read. `behind`: later entries may exist."""
 
     partition: int
     since: datetime
@@ -76,8 +77,8 @@ class Hub:
         self._metrics.streams.set(self._places.total())
 
     def join(self, stream: OpenStream, since: datetime) -> None:
-        """From now on the stream gets every entry that is later than those already read for its org. `since`: the time
-        of an entry that the org had when the stream's own read began.
+        """From now on, the stream gets every entry that the hub reads for its org. `since`: the time of an entry that
+        the org had when the stream was opened. If the hub does not follow the org yet, it starts after this entry.
         """
         if self._stopping:
             stream.end(End.STOPPING)
@@ -98,7 +99,7 @@ class Hub:
             self._followed.clear()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Runs until `stop` is set. Then ends all streams."""
+        """Runs until `stop` is set, then ends all streams."""
         stopping = asyncio.create_task(stop.wait())
         beating = asyncio.create_task(self._beat())
         try:
@@ -108,7 +109,7 @@ class Hub:
                 followed.cancel()
                 started = time.monotonic()
                 await self._tick_or_note()
-                # At most half of the time is spent on ticks, however many streams there are.
+                # The pause is at least as long as the tick, so ticks take at most half of the time.
                 spent = time.monotonic() - started
                 self._metrics.tick_seconds.observe(spent)
                 pause = max(TICK_SECONDS - spent, spent)
@@ -158,7 +159,8 @@ class Hub:
             channel = self._channels.get(org_id)
             if channel is None:
                 continue
-            # Nobody has asked yet for who joined meanwhile: the next tick reads these entries again for them.
+            # The rights of streams that joined during this tick are not known yet. So the next tick reads these entries
+            # again for them.
             asked_all = channel.streams <= asked
             channel.behind = news.cut or not asked_all
             for row in news.entries.get(org_id, ()):

@@ -1,5 +1,5 @@
-"""What the streams read from PostgreSQL: whether a reader may follow an org's log, the entries that a client missed,
-and on each tick the new entries of all followed orgs with the rights of all their readers.
+"""Reads for the streams: whether a caller may follow an org's log, the entries that a client missed, and on each tick
+the new entries of the followed orgs and the rights of their readers.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -16,10 +16,10 @@ from daybook_projector.read_api.stream.events import COLUMNS
 Pair = tuple[str, str]
 """A user and an org."""
 
-# Rows per read of what a client missed, and per org and tick.
+# The most rows of one read of missed entries, and of one org on one tick.
 MISSED_ROWS: Final = 200
 NEW_ROWS: Final = 500
-# Per tick, so that a burst does not fill the queues of clients that read.
+# The most bytes of one tick: a larger burst could overflow the queues of clients that keep reading.
 NEW_BYTES: Final = 512 * 1024
 _POSITION: Final = "(t.metadata_json->>'position')::bigint AS position"
 LAST_ENTRY: Final = (
@@ -44,7 +44,9 @@ READERS: Final = "SELECT user_id::text, org_id::text FROM daybook.log_readers($1
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """New entries by org, and which of the pairs asked about still have the right. `cut`: there are more entries."""
+    """`entries`: new entries by org. `allowed`: the pairs whose user may still read the org's log. `cut`: there are
+    more entries.
+    """
 
     entries: Mapping[str, Sequence[asyncpg.Record]]
     allowed: frozenset[Pair]
@@ -52,13 +54,13 @@ class News:
 
 
 async def last_entry_time(snapshot: ReadSnapshot, org_id: str) -> datetime | None:
-    """None if the reader does not see the org's log: a log is never empty."""
+    """None if the caller may not read the org's log. (No org's log is empty.)"""
     found: datetime | None = await snapshot.connection.fetchval(LAST_ENTRY, org_id)
     return found
 
 
 async def entry_time(snapshot: ReadSnapshot, org_id: str, position: int) -> datetime | None:
-    """The time of the org's last entry up to the position."""
+    """The time of the org's last entry up to and including the position."""
     found: datetime | None = await snapshot.connection.fetchval(ENTRY_TIME, org_id, position)
     return found
 
@@ -66,13 +68,15 @@ async def entry_time(snapshot: ReadSnapshot, org_id: str, position: int) -> date
 async def missed_entries(
     snapshot: ReadSnapshot, org_id: str, since: datetime | None
 ) -> tuple[Sequence[asyncpg.Record], bool]:
-    """The next entries after this time, and whether there may be more."""
+    """The next entries after `since`, and whether there may be more."""
     rows, cut = await snapshot.fetch_bounded(Statement(MISSED, [org_id, since]))
     return rows, cut or len(rows) == MISSED_ROWS
 
 
 class TickReads:
-    """Reads with the service's own role, which sees every entry; READERS takes the role of a reader."""
+    """Reads entries with the service's login role, which sees all of them. The rights of readers come from the SQL
+    function daybook.log_readers, which applies row-level security.
+    """
 
     def __init__(self, database: ReadDatabase) -> None:
         self._database = database
@@ -82,8 +86,8 @@ class TickReads:
         return await self._database.checkpoints(sorted(partitions))
 
     async def news(self, since: Mapping[str, datetime], pairs: Collection[Pair]) -> News:
-        """Entries and rights of one snapshot, so that nobody gets an entry that came after the loss of its right.
-        Raises DatabaseAway.
+        """Reads entries and rights in one snapshot, so that users who lost the right to read the log get no entry from
+        after the loss. Raises DatabaseAway.
         """
         async with self._database.own_snapshot() as snapshot:
             rows: Sequence[asyncpg.Record] = ()

@@ -1,4 +1,4 @@
-"""One open stream: a bounded queue of events between the reader of all streams and one client."""
+"""One open stream: a bounded queue of events between the hub and one client."""
 
 import asyncio
 from collections import deque
@@ -9,15 +9,15 @@ from typing import Final
 from daybook_projector.read_api.reader import Reader
 from daybook_projector.read_api.stream.events import COMMENT
 
-# A client that is this far behind is cut off: it resumes after the last entry that it has read.
+# A client that is further behind than this is disconnected. It can resume after the last entry that it has read.
 MAX_QUEUED_BYTES: Final = 1024 * 1024
 MAX_QUEUED_EVENTS: Final = 1_000
-# Events that wait are written together, up to this size and one event more.
+# Queued events are written together, until they have at least this size.
 MAX_WRITE_BYTES: Final = 64 * 1024
 
 
 class End(StrEnum):
-    """Why a stream ended, as the metric's label and as the last comment of the stream."""
+    """Why a stream ended: a label of the metric, and the text of the stream's last comment."""
 
     SLOW = "slow"
     RIGHT_GONE = "right_gone"
@@ -29,7 +29,7 @@ class End(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class OpenStream:
-    """`last`: the position of the last entry that the client has. Later ones are for it."""
+    """`last`: the position of the last entry that the client has. It only gets later entries."""
 
     reader: Reader
     org_id: str
@@ -45,7 +45,7 @@ class OpenStream:
 
     @property
     def user_id(self) -> str | None:
-        """None for a service: no row-level security confines it."""
+        """None for a service: row-level security does not confine services."""
         return self.reader.user_id
 
     @property
@@ -67,7 +67,7 @@ class OpenStream:
         self._wake()
 
     def beat(self) -> None:
-        """Called each second: the client gets a comment if nothing else came since the last beat."""
+        """Called each second. Sends the client a comment if no event was queued since the previous call."""
         if self._is_silent:
             self._wants_comment = True
             self._wake()
@@ -80,7 +80,7 @@ class OpenStream:
             self._wake()
 
     async def next_bytes(self) -> bytes:
-        """What to send next: events, or a comment. Empty when the stream has ended."""
+        """Waits for the next bytes to send: events or a comment. Empty if the stream has ended."""
         while not (self._events or self._wants_comment or self.has_ended):
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -94,7 +94,7 @@ class OpenStream:
         while self._events and size < MAX_WRITE_BYTES:
             position, event = self._events.popleft()
             self._queued_bytes -= len(event)
-            # What the stream read itself has come already.
+            # Earlier entries were already sent when the client caught up.
             if position > self.last:
                 self.last = position
                 found.append(event)

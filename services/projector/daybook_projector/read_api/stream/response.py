@@ -1,4 +1,4 @@
-"""Writes one open stream to its client: the entries that it missed, then new ones as they come."""
+"""Writes one open stream to its client: first the entries that the client missed, then new ones as they come."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ LAST_WRITE_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class TokenWatch:
-    """`check` verifies the token again, since its key may have been withdrawn."""
+    """Verifies the token again from time to time with `check`, because its key may have been withdrawn."""
 
     token: VerifiedToken
     check: Callable[[], Awaitable[VerifiedToken]]
@@ -35,7 +35,7 @@ class TokenWatch:
 
 
 class StreamResponse(Response):
-    """`catch_up` gives what the client missed, and joins the stream to the reader of all streams on its way."""
+    """`catch_up` yields the events that the client missed, and joins the stream to the hub before it ends."""
 
     media_type = "text/event-stream"
 
@@ -47,7 +47,7 @@ class StreamResponse(Response):
         leave: Callable[[End], None],
         headers: dict[str, str],
     ) -> None:
-        # `X-Accel-Buffering` lets an nginx in front pass events on at once.
+        # `X-Accel-Buffering: no` makes an nginx proxy pass events on at once.
         super().__init__(headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no", **headers})
         del self.headers["content-length"]
         self._stream = stream
@@ -64,7 +64,7 @@ class StreamResponse(Response):
             await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if self._stream.ended.done():
                 reason = self._stream.ended.result()
-                # A client that reads gets the last comment and the end of the response. Another one is cut off.
+                # A client that still reads gets the last comment and the end of the response. Others are disconnected.
                 await asyncio.wait({sending, leaving}, timeout=0 if reason is End.SLOW else LAST_WRITE_SECONDS)
             if not sending.done() and not leaving.done() and (abort := scope.get("extensions", {}).get(ABORT)):
                 abort["call"]()

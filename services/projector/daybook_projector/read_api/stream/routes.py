@@ -1,4 +1,4 @@
-"""`GET /v1/orgs/{org_id}/audit-log/stream`: opens a live stream of an org's log."""
+"""The route `GET /v1/orgs/{org_id}/audit-log/stream`, which opens a live stream of an org's log."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,7 +33,7 @@ from daybook_projector.read_api.stream.response import StreamResponse, TokenWatc
 
 PATH: Final = f"{AUDIT_LOG.path}/stream"
 LAST_EVENT_ID: Final = "last-event-id"
-# Streams that read what their clients missed, at a time: the other connections stay free for pages.
+# How many streams may read missed entries at a time. The other database connections stay free for pages.
 CATCHING_UP: Final = 3
 
 
@@ -55,7 +55,9 @@ class StreamQuery(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Opening:
-    """`since`: the time of the org's last entry at `position`, or, if entries are to be caught up, before them."""
+    """A new stream. `position`: the entry after which it starts; None for the start of the log. `since`: the time of
+    the org's last entry.
+    """
 
     stream: OpenStream
     since: datetime
@@ -76,7 +78,7 @@ class StreamRoutes:
         if not is_uuid(org_id) or not reader.may_ask_for(org_id):
             raise not_found()
         partition = partition_of(org_id, self._deps.settings.partitions)
-        # A browser repeats the first address, with the id of the last event that it has seen.
+        # A browser that reconnects sends its first URL again, and the id of the last event that it has seen.
         after = _parse_after(request.headers.get(LAST_EVENT_ID) or query.after, partition)
         self._reserve(reader)
         try:
@@ -120,8 +122,8 @@ class StreamRoutes:
         return _Opening(stream, since, Position(partition, last) if last >= 0 else None)
 
     async def _catch_up(self, found: _Opening, after: int | None) -> AsyncIterator[bytes]:
-        """Joins when the client has nearly everything, and then reads once more: so nothing is missed in between, and
-        little waits in the queue.
+        """Yields the missed events. Joins the hub only when nothing more is to be read, so that few events queue up
+        meanwhile, and then reads once more for entries that came before the join.
         """
         stream = found.stream
         yield opening(found.position)
@@ -138,7 +140,7 @@ class StreamRoutes:
                 yield event
 
     async def _missed(self, stream: OpenStream) -> tuple[list[bytes], bool]:
-        """The next events after `stream.last`, which moves on, and whether there may be more."""
+        """The next events after `stream.last`, and whether there may be more. Advances `stream.last`."""
         async with (
             self._catching_up,
             self._database.snapshot(stream.reader, stream.org_id, stream.partition) as snapshot,
@@ -151,7 +153,7 @@ class StreamRoutes:
 
 
 def stream_router(deps: ReadDependencies, database: ReadDatabase, hub: Hub, metrics: ReadMetrics) -> APIRouter:
-    """Leaves out the metric of requests, because a stream lasts for hours."""
+    """Streams are left out of the metric of request durations, because they last for hours."""
     router = APIRouter(tags=["reading"], dependencies=[Depends(authenticator(deps.callers))])
     routes = StreamRoutes(deps, database, hub, metrics)
 
@@ -181,7 +183,7 @@ def _options() -> dict[str, Any]:
     }
     example = f'id: {POSITION}\ndata: {{"id":"0199f000-0000-8561-aaa1-8aa0eb0c829d","action":"ADD_MEMBER"}}\n\n'
     found = {
-        "description": "Server-sent events; each has an entry as its data and the entry's position as its id.",
+        "description": "Server-sent events. An event's data is an entry, and its id is the entry's position.",
         "content": {"text/event-stream": {"schema": {"type": "string"}, "example": example}},
     }
     refused = (
@@ -195,8 +197,8 @@ def _options() -> dict[str, Any]:
     return {
         "operation_id": "stream_audit_log",
         "summary": "New entries of an org's log, as they are projected",
-        "description": "Resumes after `Last-Event-ID` or `after` without gap or repeat. A comment comes each second"
-        " while nothing happens. The stream ends with the token, or when you may no longer read the log.",
+        "description": "Resumes after `Last-Event-ID` or `after` without gaps or repeats. While there are no entries, a"
+        " comment is sent each second. The stream ends when the token expires or when you may no longer read the log.",
         "responses": {200: found, **problems(*refused)},
         "openapi_extra": {**SECURED, "parameters": [*path_parameters(PATH), header]},
     }
